@@ -1,0 +1,27 @@
+"""The public API of a scenario file: `Scenario`, `Objectives`, `Borrower` and `harness.faults`.
+
+Exports are lazy: `Borrower` brings Locust, which patches the standard library at import and must
+not come along when only a stored run is judged.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.load.borrower import Borrower
+    from harness.plan import Objectives, Scenario
+
+__all__ = ["Borrower", "Objectives", "Scenario"]
+
+_HOMES = {
+    "Borrower": "harness.load.borrower",
+    "Objectives": "harness.plan",
+    "Scenario": "harness.plan",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  # lazy on purpose, see above
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,265 @@
+"""Fact: what did happen, as frozen records.
+
+Everything here is written down while a run happens and only read afterwards. No opinion, no effect
+and no import but the standard library. Instants are ``time.monotonic_ns()`` of the one host that
+runs the load, so that they compare across its processes; money is integer fen.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """One step of a borrower's journey."""
+
+    LOG_IN = "log_in"
+    CREDIT_LINE = "credit_line"
+    BORROW = "borrow"
+
+
+class Outcome(StrEnum):
+    """What one attempt, or one whole operation, came to."""
+
+    OK = "ok"
+    """A step before the borrow was answered as it should be."""
+    APPROVED = "approved"
+    REFERRED = "referred"
+    """Accepted for manual review."""
+    DECLINED = "declined"
+    """A business decline that agrees with ground truth."""
+    FAILED = "failed"
+    """Ended without the answer the borrower was entitled to, and surely not applied."""
+    INDETERMINATE = "indeterminate"
+    """Failed for the borrower, and may or may not have been applied; the ledger settles it."""
+
+
+class Decline(StrEnum):
+    """The three business causes of "cannot borrow"; none of them is an availability failure."""
+
+    CREDIT = "credit"
+    POLICY = "policy"
+    BEHAVIOUR = "behaviour"
+
+
+class Ending(StrEnum):
+    """How the load generator came to the end of an arrival."""
+
+    FINISHED = "finished"
+    UNFINISHED = "unfinished"
+    """Started, and still under way when the drain was over."""
+    DROPPED = "dropped"
+    """Never started by the load generator: evidence lost, never a failure of the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Written and flushed before a borrow leaves, so that no crash can hide a request."""
+
+    arrival: int
+    attempt: int
+    key: str
+    amount_fen: int
+    at_ns: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP try of one step.
+
+    ``intended_ns`` is the arrival's planned start for every step of its journey; ``sent`` says
+    whether any byte of the request may have left; ``error`` names a transport failure
+    (``refused``, ``reset``, ``end_of_file``, ``timeout``, ``malformed``, ``other``); ``code`` is
+    the problem body's code.
+    """
+
+    arrival: int
+    step: Step
+    attempt: int
+    intended_ns: int
+    started_ns: int
+    ended_ns: int
+    outcome: Outcome
+    worker: str
+    status: int | None = None
+    code: str | None = None
+    error: str | None = None
+    decline: Decline | None = None
+    false_declined: bool = False
+    invalid_answer: bool = False
+    sent: bool = True
+    replayed: bool = False
+    connection_reused: bool = False
+    key: str | None = None
+    amount_fen: int | None = None
+    loan_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One planned arrival, which is exactly one borrow operation, whatever became of it.
+
+    ``blocked_by`` is the step that failed before a borrow could be sent (then ``attempts`` is 0).
+    ``started_ns`` and ``ended_ns`` are None for a dropped arrival, ``ended_ns`` for an unfinished
+    one.
+    """
+
+    arrival: int
+    borrower: int
+    account_class: str
+    key: str
+    amount_fen: int
+    intended_ns: int
+    outcome: Outcome
+    ending: Ending = Ending.FINISHED
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    attempts: int = 0
+    blocked_by: Step | None = None
+    decline: Decline | None = None
+    false_declined: bool = False
+    wrongly_approved: bool = False
+    code: str | None = None
+    loan_id: str | None = None
+    worker: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """True when the borrower did not get the answer they were entitled to."""
+        return self.outcome in (Outcome.FAILED, Outcome.INDETERMINATE)
+
+
+def settle(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Fold the borrow attempts of one operation into the one that decides its outcome.
+
+    The last attempt decides, except that a refusal after an attempt that may have been applied
+    cannot undo it: then the earlier, indeterminate attempt decides. None without attempts.
+    """
+    deciding: Attempt | None = None
+    for attempt in attempts:
+        may_be_applied = deciding is not None and deciding.outcome is Outcome.INDETERMINATE
+        if not (may_be_applied and attempt.outcome is Outcome.FAILED):
+            deciding = attempt
+    return deciding
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One piece of evidence that a fault took, or did not take, effect.
+
+    ``kind`` is ``control_plane`` (read back), ``canary`` (tried through the link) or ``healed``
+    (a canary after the heal).
+    """
+
+    kind: str
+    holds: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFact:
+    """What was done for one fault. The four instants bracket the true change; None is "never"."""
+
+    name: str
+    kind: str
+    link_or_target: str
+    expects_impact: bool
+    inject_called_ns: int | None = None
+    inject_returned_ns: int | None = None
+    heal_called_ns: int | None = None
+    heal_returned_ns: int | None = None
+    healed_ns: int | None = None
+    """The instant of healing as the fault defines it (a restart ordered, a statement ended)."""
+    proofs: tuple[Proof, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One loan as the target's ledger shows it."""
+
+    cursor: int | str
+    loan_id: str
+    account_id: str
+    idempotency_key: str
+    principal_fen: int
+    status: str
+    disbursements: int
+    ledger_balance_fen: int
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReading:
+    """The ledger as read once it was quiet.
+
+    ``found_by_key`` answers, for acknowledged keys that the listing lacks, whether the target knows
+    the key when asked for it alone (None: no clear answer). ``violations`` are what the target
+    says of its own invariants. ``sql_disagrees`` lists keys on which a second source differs.
+    """
+
+    read: bool
+    complete: bool
+    source: str
+    entries: tuple[LedgerEntry, ...] = ()
+    error: str | None = None
+    found_by_key: dict[str, bool | None] = field(default_factory=dict)
+    violations: tuple[str, ...] = ()
+    sql_disagrees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One wall anchor and one monotonic origin.
+
+    ``zero_ns`` is the planned start of the first arrival after the warm-up, on the monotonic clock.
+    """
+
+    zero_ns: int
+    anchor_monotonic_ns: int
+    anchor_wall_ns: int
+
+    @property
+    def zero_wall_ns(self) -> int:
+        """Unix time of ``zero_ns`` in nanoseconds."""
+        return self.anchor_wall_ns + self.zero_ns - self.anchor_monotonic_ns
+
+    def seconds(self, at_ns: int) -> float:
+        """Seconds from zero to a monotonic instant; negative during the warm-up."""
+        return (at_ns - self.zero_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How the run as a whole went, apart from the requests themselves.
+
+    ``load_ended_ns`` is when arrivals stopped (planned end, or the interruption); ``notes`` are
+    remarks for the reader, ``troubles`` are reasons not to trust the evidence.
+    """
+
+    target: str
+    clock: Clock | None = None
+    load_ended_ns: int | None = None
+    drained_ns: int | None = None
+    interrupted: bool = False
+    workers: tuple[str, ...] = ()
+    account_classes: tuple[str, ...] = ()
+    """Classes of borrower that the target confirmed before the load."""
+    notes: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was written down about one run, as far as it could be read."""
+
+    status: RunStatus
+    operations: tuple[Operation, ...]
+    attempts: tuple[Attempt, ...]
+    faults: tuple[FaultFact, ...]
+    ledger: LedgerReading
+    account_ids: frozenset[str]
+    """Accounts of this run's own borrowers; nothing else in the ledger is ours to judge."""
+    damage: tuple[str, ...] = ()
+    """What could not be read of the run directory."""
