@@ -1,9 +1,15 @@
-"""The two kinds of error that reach a user as one clear line; anything else is our bug."""
+"""The two kinds of error that are told to the user in one clear line."""
+
+from typing import ClassVar
 
 
 class HarnessError(Exception):
-    """The environment failed us (exit 3): a missing binary, a port in use, a silent target."""
+    """The environment is not as it must be: a program missing, a port taken, a target down."""
+
+    exit_code: ClassVar[int] = 3
 
 
 class UsageError(Exception):
-    """The request makes no sense (exit 2); the message says what would."""
+    """What was asked for cannot be: the message says what would be valid."""
+
+    exit_code: ClassVar[int] = 2

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness import verdict as verdict_types
 from harness.errors import UsageError
 from harness.events import (
     Attempt,
@@ -36,6 +37,7 @@ from harness.events import (
     settle,
 )
 from harness.plan import Arrival, Plan
+from harness.verdict import Verdict
 
 EVENTS_SCHEMA = "lendchaos.events/1"
 ARRIVALS_SCHEMA = "lendchaos.arrivals/1"
@@ -139,6 +141,11 @@ class RunDirectory:
             writer.write("arrival", arrival)
         writer.close()
 
+    def rewrite_plan(self, plan: Plan) -> None:
+        """Replace the plan before the load begins, when the target does not offer all of it."""
+        (self.path / "arrivals.jsonl").unlink()
+        self._write_plan(plan)
+
     def read_plan(self) -> Plan:
         """The plan, arrivals included.
 
@@ -177,6 +184,20 @@ class RunDirectory:
         lines = [json.dumps({"schema": LEDGER_SCHEMA, "reading": header})]
         lines += [json.dumps({"loan": _plain(entry)}) for entry in reading.entries]
         _replace_file(self.path / "ledger.jsonl", "\n".join(lines) + "\n")
+
+    def read_verdict(self) -> Verdict:
+        """The stored verdict.
+
+        Raises:
+            UsageError: there is none that can be read; judging the run makes one.
+        """
+        try:
+            return verdict_types.from_json((self.path / "verdict.json").read_bytes())
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(
+                f"{self.path} has no readable verdict.json ({_first_line(error)}):"
+                " `lendchaos judge` makes one"
+            ) from error
 
     def write_text(self, name: str, text: str) -> Path:
         """Write one result file (verdict.json, report.html) whole and return its path."""

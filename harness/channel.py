@@ -1,0 +1,76 @@
+"""The conductor's side of the pipe to the load process: newline-delimited JSON, one object a line.
+
+A reader thread waits on standard input, a writer thread on standard output: neither a silent nor a
+stuck load process can hold up a heal.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+CLOSE_SECONDS_MAX = 5.0
+
+
+class Interrupted(Exception):  # noqa: N818  # not an error: somebody asked for it
+    """The load process asked to stop, or died, before the load had begun."""
+
+
+class Channel:
+    """Messages to and from the load process; None stands for the end of the file."""
+
+    def __init__(self) -> None:
+        # Whatever a library prints must not end up among the messages.
+        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._incoming: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._outgoing: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._stop_asked = threading.Event()
+        threading.Thread(target=self._read, name="channel-in", daemon=True).start()
+        self._writer = threading.Thread(target=self._write, name="channel-out", daemon=True)
+        self._writer.start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if message["type"] == "interrupt":
+                self._stop_asked.set()
+            self._incoming.put(message)
+        self._stop_asked.set()
+        self._incoming.put(None)
+
+    def _write(self) -> None:
+        while (message := self._outgoing.get()) is not None:
+            # A dead reader is noticed on standard input; here it must not matter.
+            with suppress(OSError):
+                self._out.write(json.dumps(message) + "\n")
+                self._out.flush()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Queue one message; never waits."""
+        self._outgoing.put({"type": kind, **fields})
+
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next message; None at the end of the file, or when nothing comes in time."""
+        try:
+            return self._incoming.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def stop(self) -> None:
+        """Behave as if the load process had died; for a signal handler."""
+        self._stop_asked.set()
+        self._incoming.put(None)
+
+    def check_interrupt(self) -> None:
+        """Raise `Interrupted` if the load process asked to stop or is gone."""
+        if self._stop_asked.is_set():
+            raise Interrupted
+
+    def close(self) -> None:
+        """Give the last messages a bounded time to leave."""
+        self._outgoing.put(None)
+        self._writer.join(CLOSE_SECONDS_MAX)

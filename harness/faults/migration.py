@@ -1,0 +1,170 @@
+"""Database migrations that hurt: real DDL on the real database, undone afterwards.
+
+One process runs a long transaction that has merely read the table. An ALTER TABLE queues behind it
+for its ACCESS EXCLUSIVE lock, and every later statement on the table queues behind the ALTER: the
+classic lock queue. Both connections go around the proxies, as an operator's would.
+"""
+
+import contextlib
+import threading
+import time
+
+import psycopg
+from psycopg import errors, sql
+
+from harness.errors import HarnessError
+from harness.events import Proof
+from harness.fault_specs import BlockingMigration
+from harness.stack.state import Stack
+
+COLUMN = "lendchaos_probe"
+CONNECT_TIMEOUT_SECONDS = 3
+STATEMENT_SECONDS_MAX = 10.0
+"""After the long transaction ends, adding a column without a default takes milliseconds."""
+QUEUED_SECONDS_MAX = 2.0
+CANARY_TIMEOUT_MS = 300
+CLEAN_UP_TRIES = 50
+"""Times 0.1 s of waiting for the lock plus a pause: about ten seconds under full load."""
+
+
+class BlockingMigrationInjector:
+    """`BlockingMigration`: the ALTER that waits, and the transaction that makes it wait."""
+
+    def __init__(self, name: str, spec: BlockingMigration, stack: Stack) -> None:
+        self._url = stack.database_url or ""
+        self._table = sql.Identifier(spec.table)
+        self._table_name = spec.table
+        # Names our sessions in pg_stat_activity, so that they are found even after our death.
+        self._application = f"lendchaos-{name}"
+        self._holder: psycopg.Connection | None = None
+        self._alter: threading.Thread | None = None
+        self._ended_ns: int | None = None
+        self._failure: str | None = None
+
+    def _connect(self) -> psycopg.Connection:
+        try:
+            return psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                application_name=self._application,
+            )
+        except psycopg.Error as error:
+            raise HarnessError(f"no connection to the database: {error}") from error
+
+    def ready(self) -> Proof:
+        """The table can be read at once."""
+        well = self._reads()
+        return Proof("canary", well, f"before: {self._read_text(reads=well)}")
+
+    def inject(self) -> None:
+        """Open the long transaction, then let the ALTER queue behind it."""
+        self._holder = self._connect()
+        self._holder.autocommit = False
+        self._holder.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(self._table))
+        self._alter = threading.Thread(target=self._run_alter, name="alter", daemon=True)
+        self._alter.start()
+        deadline = time.monotonic() + QUEUED_SECONDS_MAX
+        while not self._waiting() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _run_alter(self) -> None:
+        try:
+            with self._connect() as connection:
+                connection.execute(
+                    sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} integer").format(
+                        self._table, sql.Identifier(COLUMN)
+                    )
+                )
+        except (psycopg.Error, HarnessError) as error:
+            self._failure = str(error)
+        finally:
+            self._ended_ns = time.monotonic_ns()
+
+    def _waiting(self) -> bool:
+        """Whether the ALTER is waiting for its ACCESS EXCLUSIVE lock."""
+        with self._connect() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                " WHERE application_name = %s AND relation = %s::regclass"
+                " AND mode = 'AccessExclusiveLock' AND NOT granted",
+                (self._application, self._table_name),
+            ).fetchone()
+        return row is not None and row[0] > 0
+
+    def read_back(self) -> Proof:
+        """`pg_locks` shows the ALTER waiting for the table."""
+        waiting = self._waiting()
+        text = "waits for" if waiting else "does not wait for"
+        failure = f" ({self._failure})" if self._failure else ""
+        return Proof(
+            "control_plane",
+            waiting,
+            f"pg_locks: the ALTER {text} ACCESS EXCLUSIVE on {self._table_name}{failure}",
+        )
+
+    def canary(self) -> Proof:
+        """A plain read of the table has to wait."""
+        reads = self._reads()
+        return Proof("canary", not reads, f"during: {self._read_text(reads=reads)}")
+
+    def heal(self) -> int:
+        """End the long transaction and wait for the ALTER; the instant its statement ended."""
+        if self._holder is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._holder.close()
+        if self._alter is not None:
+            self._alter.join(STATEMENT_SECONDS_MAX)
+        self._end_our_sessions()
+        if self._alter is not None:
+            self._alter.join(STATEMENT_SECONDS_MAX)
+        return self._ended_ns or time.monotonic_ns()
+
+    def _end_our_sessions(self) -> None:
+        """End what still runs under our name: an ALTER that hangs, or what a dead run left."""
+        with self._connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = %s AND pid <> pg_backend_pid()",
+                (self._application,),
+            )
+
+    def healed(self) -> Proof:
+        """Nothing of ours waits and the table can be read at once."""
+        waiting = self._waiting()
+        reads = self._reads()
+        lock = "still waits" if waiting else "has ended"
+        return Proof(
+            "healed",
+            not waiting and reads,
+            f"after: the ALTER {lock}; {self._read_text(reads=reads)}",
+        )
+
+    def clean_up(self) -> None:
+        """Drop the column again, so that runs can repeat; short lock waits, many tries."""
+        drop = sql.SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(
+            self._table, sql.Identifier(COLUMN)
+        )
+        with self._connect() as connection:
+            connection.execute("SET lock_timeout = '100ms'")
+            for _ in range(CLEAN_UP_TRIES):
+                try:
+                    connection.execute(drop)
+                except errors.LockNotAvailable:
+                    time.sleep(0.1)
+                else:
+                    return
+        raise HarnessError(f"column {COLUMN} of {self._table_name} could not be dropped again")
+
+    def _reads(self) -> bool:
+        try:
+            with self._connect() as connection:
+                connection.execute(f"SET statement_timeout = {CANARY_TIMEOUT_MS}")
+                connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(self._table))
+        except psycopg.Error:
+            return False
+        return True
+
+    def _read_text(self, *, reads: bool) -> str:
+        verb = "answers" if reads else f"does not answer within {CANARY_TIMEOUT_MS} ms"
+        return f"a plain read of {self._table_name} {verb}"

@@ -1,0 +1,205 @@
+"""Reads the target's ledger once the load is over, around the proxies, and sceptically.
+
+The audit may fail, be slow, end early or lie: what could not be read is said to be unread, never
+taken for a clean ledger. A commit may still be under way when the load ends, so the listing is read
+until two readings a second apart agree (and, where we have SQL, no transaction is active).
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+import requests
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import HarnessError
+from harness.events import LedgerEntry, LedgerReading
+
+PAGE_ENTRIES = 1000
+PAGES_MAX = 2000
+"""Two million loans: beyond that a listing that never ends is the likelier explanation."""
+CALL_TIMEOUT_SECONDS = 10.0
+QUIET_SECONDS_MAX = 20.0
+"""Twice the longest deadline any part of a borrow has; a ledger still moving then is unread."""
+BETWEEN_READINGS_SECONDS = 1.0
+BY_KEY_MAX = 500
+"""Acknowledged keys asked for one by one; if more are missing, the listing itself is broken."""
+
+_ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(LedgerEntry)
+
+
+def _http_get(url: str, **kwargs: Any) -> requests.Response:
+    """A GET that no proxy from the environment comes between."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, timeout=CALL_TIMEOUT_SECONDS, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """How to read one target's ledger: the audit call, and SQL where the database is ours."""
+
+    service_url: str
+    admin_token: str
+    database_url: str | None = None
+
+    def cursor(self) -> int | str:
+        """The cursor behind the newest loan, taken before the load; 0 for an empty ledger.
+
+        Raises:
+            HarnessError: the listing cannot be read, so that no run could be reconciled.
+        """
+        return self._listing(0)[1]
+
+    def _get(self, path: str, **parameters: int | str) -> requests.Response:
+        try:
+            answer = _http_get(
+                self.service_url + path,
+                params=parameters,
+                headers={"X-Admin-Token": self.admin_token},
+            )
+        except requests.RequestException as error:
+            raise HarnessError(f"GET {path}: {error}") from error
+        if answer.status_code != requests.codes.ok:
+            raise HarnessError(f"GET {path} answered {answer.status_code}, 200 was expected")
+        return answer
+
+    def _listing(self, after: int | str) -> tuple[list[LedgerEntry], int | str]:
+        """Every loan behind a cursor, page by page until the empty one, and the last cursor."""
+        entries: list[LedgerEntry] = []
+        for _ in range(PAGES_MAX):
+            page = self._get("/v1/admin/audit/loans", after=after, limit=PAGE_ENTRIES).content
+            lines = page.splitlines()
+            if not lines:
+                return entries, after
+            try:
+                entries += [_ENTRY.validate_json(line) for line in lines]
+            except ValidationError as error:
+                why = error.errors()[0]
+                raise HarnessError(
+                    f"the audit listing breaks off or is not as agreed: {why['msg']}"
+                ) from error
+            if entries[-1].cursor == after:
+                raise HarnessError("the audit listing repeats itself: its cursor does not move")
+            after = entries[-1].cursor
+        raise HarnessError(f"the audit listing does not end within {PAGES_MAX} pages")
+
+    def read(self, after: int | str, accounts: frozenset[str]) -> LedgerReading:
+        """Every loan behind a cursor, once the ledger is quiet; never raises.
+
+        ``accounts`` are those whose loans a second source is compared on.
+        """
+        deadline = time.monotonic() + QUIET_SECONDS_MAX
+        before: list[LedgerEntry] | None = None
+        trouble = "it did not come to rest"
+        while True:
+            try:
+                entries, _ = self._listing(after)
+                if before is not None and entries == before and not self._busy():
+                    return self._complete(entries, accounts)
+                before = entries
+                trouble = "it did not come to rest"
+            except HarnessError as error:
+                before = None
+                trouble = str(error)
+            if time.monotonic() > deadline:
+                break
+            time.sleep(BETWEEN_READINGS_SECONDS)
+        why = f"the ledger could not be read within {QUIET_SECONDS_MAX:g} s: {trouble}"
+        return LedgerReading(read=False, complete=False, source="audit", error=why)
+
+    def _busy(self) -> bool:
+        """Whether a transaction of the service is active; False where we have no SQL."""
+        if self.database_url is None:
+            return False
+        row = self._sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return bool(row[0][0])
+
+    def _sql(self, query: str) -> list[tuple[Any, ...]]:
+        try:
+            with psycopg.connect(self.database_url or "", connect_timeout=3) as connection:
+                connection.read_only = True
+                connection.execute("SET statement_timeout = '10s'")
+                return connection.execute(query).fetchall()
+        except psycopg.Error as error:
+            raise HarnessError(f"the database cannot be read: {error}") from error
+
+    def _complete(self, entries: list[LedgerEntry], accounts: frozenset[str]) -> LedgerReading:
+        """Add what else is known: the target's own invariants, and what SQL says."""
+        reading = LedgerReading(read=True, complete=True, source="audit", entries=tuple(entries))
+        try:
+            reading = replace(reading, violations=self._violations())
+            if self.database_url is not None:
+                disagree = tuple(sorted(_differences(entries, self._rows(), accounts)))
+                reading = replace(reading, source="audit and SQL", sql_disagrees=disagree)
+        except HarnessError as error:
+            reading = replace(reading, complete=False, error=str(error))
+        return reading
+
+    def _violations(self) -> tuple[str, ...]:
+        try:
+            body = self._get("/v1/admin/audit/invariants").json()
+            rows = [f"{row['invariant']}: {row['detail']}" for row in body["violations"]]
+            if not body["ok"] and not rows:
+                rows = ["the target says that its invariants do not hold, without naming one"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise HarnessError(f"the invariants call is not as agreed: {error!r}") from error
+        return tuple(rows)
+
+    def _rows(self) -> list[LedgerEntry]:
+        """Every loan of the database, from the tables themselves."""
+        rows = self._sql(
+            "SELECT l.id::text, l.account_id::text, l.idem_key, l.principal_fen, l.status,"
+            " (SELECT count(*) FROM disbursement d WHERE d.loan_id = l.id) FROM loan l"
+        )
+        return [LedgerEntry(0, r[0], r[1], r[2], r[3], r[4], r[5], 0, "") for r in rows]
+
+    def find_by_key(
+        self, tokens: dict[str, str], progress: Callable[[str], None]
+    ) -> dict[str, bool | None]:
+        """Ask for single keys; ``tokens`` maps each key to its borrower's session token.
+
+        True: the target knows the key. False: it clearly does not. None: no clear answer, also for
+        everything beyond `BY_KEY_MAX`.
+        """
+        asked = dict(list(tokens.items())[:BY_KEY_MAX])
+        if tokens:
+            progress(f"asking for {len(asked)} acknowledged loans that the listing lacks")
+        with ThreadPoolExecutor(4, thread_name_prefix="by-key") as pool:
+            answers = pool.map(lambda item: self._knows(*item), asked.items())
+            found = dict(zip(asked, answers, strict=True))
+        return {key: found.get(key) for key in tokens}
+
+    def _knows(self, key: str, token: str) -> bool | None:
+        try:
+            answer = _http_get(
+                f"{self.service_url}/v1/loans",
+                params={"idempotency_key": key},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            if answer.status_code != requests.codes.ok:
+                return None
+            return bool(answer.json()["loans"])
+        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return None
+
+
+def _differences(
+    listed: Iterable[LedgerEntry], rows: Iterable[LedgerEntry], accounts: frozenset[str]
+) -> set[str]:
+    """Keys of these accounts on which the listing and the tables differ, either way."""
+
+    def essence(entries: Iterable[LedgerEntry]) -> set[tuple[str, str, int, str, int]]:
+        return {
+            (e.idempotency_key, e.loan_id, e.principal_fen, e.status, e.disbursements)
+            for e in entries
+            if e.account_id in accounts
+        }
+
+    return {key for key, *_ in essence(listed) ^ essence(rows)}

@@ -1,0 +1,140 @@
+"""Real stacks and real runs, shared where that is safe."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from harness.record import RunDirectory
+from harness.stack import Stack, StackSettings, down, up
+
+ROOT = Path(__file__).parent.parent.parent
+SCENARIOS = ROOT / "scenarios"
+SHORT = ("--rate=40", "--warm-up=1s", "--baseline=4s", "--fault=3s", "--recovery=6s", "--seed=7")
+RUN_SECONDS_MAX = 120
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run as its user sees it."""
+
+    exit_code: int
+    output: str
+    path: Path
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What stands in verdict.json."""
+        return dict(json.loads((self.path / "verdict.json").read_bytes()))
+
+    @property
+    def findings(self) -> dict[str, str]:
+        """Finding codes and what each did to the verdict."""
+        return {finding["code"]: finding["verdict"] for finding in self.verdict["findings"]}
+
+    def facts(self) -> Any:
+        """Everything that was written down."""
+        directory = RunDirectory(self.path)
+        return directory.read_facts(directory.read_plan())
+
+    def keys(self, *outcomes: str) -> set[str]:
+        """Keys of the operations, of the whole run, that came to one of these outcomes."""
+        return {o.key for o in self.facts().operations if str(o.outcome) in outcomes}
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Starts Locust on a scenario, in a folder of its own."""
+
+    runs_dir: Path
+    state_dir: Path
+
+    def command(self, scenario: Path | str, *options: str) -> list[str]:
+        """The command line of a headless run."""
+        path = SCENARIOS / f"{scenario}.py" if isinstance(scenario, str) else scenario
+        return [
+            *(sys.executable, "-m", "locust", "-f", str(path), "--headless", "--only-summary"),
+            *("--runs-dir", str(self.runs_dir), "--state-dir", str(self.state_dir)),
+            *options,
+        ]
+
+    def __call__(
+        self,
+        scenario: Path | str,
+        *options: str,
+        meanwhile: Callable[["Runner", subprocess.Popen[str]], None] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> Run:
+        """Run to the end; ``meanwhile`` gets the process and may disturb it."""
+        before = set(self.runs_dir.glob("*-*"))
+        process = subprocess.Popen(
+            self.command(scenario, *options),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        helper = threading.Thread(target=meanwhile, args=(self, process)) if meanwhile else None
+        if helper:
+            helper.start()
+        try:
+            output, _ = process.communicate(timeout=RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            if helper:
+                helper.join()
+        (path,) = set(self.runs_dir.glob("*-*")) - before or {self.runs_dir}
+        return Run(process.returncode, output, path)
+
+    def newest(self) -> Path:
+        """The run directory that was made last."""
+        return max(self.runs_dir.glob("*-*"), key=lambda path: path.stat().st_mtime_ns)
+
+
+@pytest.fixture(scope="session")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared stack keeps its state."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def stack(state_dir: Path) -> Iterator[Stack]:
+    """One tuned local stack for all tests that leave it as they found it."""
+    yield up(StackSettings(), state_dir)
+    down(state_dir)
+
+
+@pytest.fixture
+def runner(stack: Stack, state_dir: Path, tmp_path: Path) -> Runner:
+    """Runs against the shared stack."""
+    assert stack.state_dir == state_dir
+    return Runner(tmp_path / "runs", state_dir)
+
+
+def service_lines(stack: Stack) -> list[dict[str, Any]]:
+    """Every line of the service's own request log, all replicas."""
+    lines = []
+    for path in stack.service_logs.values():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("{"):
+                lines.append(json.loads(line))
+    return lines
+
+
+def query(stack: Stack, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Ask PostgreSQL itself, around the proxies."""
+    assert stack.database_url is not None
+    with psycopg.connect(stack.database_url) as connection:
+        return connection.execute(sql, parameters).fetchall()

