@@ -125,12 +125,9 @@ def runner(stack: Stack, state_dir: Path, tmp_path: Path) -> Runner:
 
 def service_lines(stack: Stack) -> list[dict[str, Any]]:
     """Every line of the service's own request log, all replicas."""
-    lines = []
-    for path in stack.service_logs.values():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("{"):
-                lines.append(json.loads(line))
-    return lines
+    texts = [path.read_text(encoding="utf-8") for path in stack.service_logs.values()]
+    lines = [line for text in texts for line in text.splitlines()]
+    return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def query(stack: Stack, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

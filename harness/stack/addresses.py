@@ -1,0 +1,74 @@
+"""Where a fault may go: loopback, and hosts the user named."""
+
+import ipaddress
+import urllib.parse
+from collections.abc import Collection
+
+from harness.errors import UsageError
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of ``host:port``; an IPv6 address stands in brackets.
+
+    Raises:
+        UsageError: It has another form.
+    """
+    try:
+        parts = urllib.parse.urlsplit(f"//{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or not port or parts.netloc != address or "@" in address:
+        raise UsageError(f"an address is host:port, as in 127.0.0.1:8000, not {address!r}")
+    return host, port
+
+
+def split_target(url: str) -> tuple[str, int]:
+    """Host and port of a target's base URL, ``http://host[:port]``.
+
+    Raises:
+        UsageError: It is no such URL: our proxy passes bytes, so it can neither end TLS nor add a
+            path.
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is no URL ({error}): use http://host:port") from error
+    if parts.scheme == "https":
+        raise UsageError(
+            f"{url} is https, and a proxy on 127.0.0.1 cannot show that host's certificate: "
+            "use the service's plain http://host:port behind its TLS"
+        )
+    if parts.scheme != "http" or not host or port == 0:
+        raise UsageError(f"{url!r} is not a target: use http://host:port")
+    if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(f"{url!r} has more than host and port: use http://{host}:{port or 80}")
+    return host, port or 80
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its very name."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_allowed(host: str, allow_targets: Collection[str]) -> None:
+    """Refuses a host that is neither loopback nor named by the user.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if not is_loopback(host) and host.lower() not in {name.lower() for name in allow_targets}:
+        raise UsageError(
+            f"{host} is not this machine: faults go there only with --allow-target {host}"
+        )
+
+
+def join_address(host: str, port: int) -> str:
+    """``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,190 @@
+"""One supervised child process: restarted when it ends, held down when it was killed on purpose."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.stack.processes import ProcessRef, identify, is_alive
+
+_BACKOFF_SECONDS = 0.2
+_BACKOFF_SECONDS_MAX = 5.0
+_LASTING_SECONDS = 5.0
+"""A process that lived this long has earned a quick restart again."""
+_GONE_SECONDS_MAX = 5.0
+
+Record = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """How a child is started and asked to stop.
+
+    ``stop_seconds`` is how long it may take to stop before it is killed.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log_path: Path
+    cwd: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 1.5
+
+
+class Child:
+    """Keeps one process running. Everything happens in one event loop and its one thread.
+
+    ``ordered_ns`` is the monotonic instant of the last order to start; ``last_exit`` is the code of
+    the last end, negative for a signal; ``restarts`` counts starts after the first.
+    """
+
+    def __init__(self, spec: ChildSpec, record: Record, on_start: Callable[[], None]) -> None:
+        self.spec = spec
+        self.process: asyncio.subprocess.Process | None = None
+        self.reference: ProcessRef | None = None
+        self.ordered_ns = 0
+        self.restarts = 0
+        self.exits = 0
+        self.last_exit: int | None = None
+        self._record = record
+        self._on_start = on_start
+        self._wake = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._gone = asyncio.Event()
+        self._due: float | None = None
+        self._ordered = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; a zombie does not."""
+        return self.process is not None and is_alive(self.reference)
+
+    def status(self) -> dict[str, Any]:
+        """The facts the supervisor tells its clients."""
+        return {
+            "name": self.spec.name,
+            "pid": self.reference.pid if self.reference else None,
+            "alive": self.alive,
+            "restarts": self.restarts,
+            "last_exit": self.last_exit,
+            "ordered_ns": self.ordered_ns,
+        }
+
+    async def start(self) -> None:
+        """Starts the process and keeps it running from now on.
+
+        Raises:
+            OSError: The program cannot be started at all.
+        """
+        self.ordered_ns = time.monotonic_ns()
+        await self._spawn()
+        self._task = asyncio.create_task(self._keep_running(), name=f"keep {self.spec.name}")
+
+    async def kill(self, restart_after_seconds: float) -> int:
+        """SIGKILL, and no restart before the given time unless it is ordered.
+
+        Returns the monotonic instant of the signal, or of the call if the process is down already.
+        """
+        async with self._starting:  # a process that is just being started is killed too
+            killed_ns = time.monotonic_ns()
+            self._due = time.monotonic() + restart_after_seconds
+            self._ordered = False
+            self._wake.set()
+            if self.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.kill()
+        await asyncio.wait_for(self._gone.wait(), _GONE_SECONDS_MAX)
+        self._record("killed", self.spec.name, restart_after_seconds=restart_after_seconds)
+        return killed_ns
+
+    def order_restart(self) -> int:
+        """Orders the restart of a process that is down; the monotonic instant of the last order."""
+        if self.process is None and not self._ordered:
+            self._ordered = True
+            self.ordered_ns = time.monotonic_ns()
+            self._record("restart_ordered", self.spec.name)
+            self._wake.set()
+        return self.ordered_ns
+
+    async def stop(self) -> None:
+        """Ends the process for good, by force when it does not stop in time."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(self.spec.stop_signal)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), self.spec.stop_seconds)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The whole group, for what the process may have started and left behind.
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), _GONE_SECONDS_MAX)
+        self._record("stopped", self.spec.name, exit=self.process.returncode)
+
+    async def _spawn(self) -> None:
+        with self.spec.log_path.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self.spec.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(self.spec.environment),
+                cwd=self.spec.cwd,
+                # Ctrl-C reaches a terminal's whole process group: it must not end the target
+                # before the fault is healed and the ledger read.
+                start_new_session=True,
+            )
+        self.process = process
+        self._gone.clear()
+        self._due = None
+        self._ordered = False
+        self.reference = identify(process.pid)
+        self._record("started", self.spec.name, pid=process.pid)
+        self._on_start()
+
+    async def _keep_running(self) -> None:
+        quick_ends = 0
+        while True:
+            started = time.monotonic()
+            if self.process is not None:
+                self.last_exit = await self.process.wait()
+                self.process = None
+                self.exits += 1
+                self._gone.set()
+                self._record("exited", self.spec.name, exit=self.last_exit)
+            if self._due is None:
+                quick_ends = 0 if time.monotonic() - started > _LASTING_SECONDS else quick_ends + 1
+                delay = min(_BACKOFF_SECONDS * 2 ** max(0, quick_ends - 1), _BACKOFF_SECONDS_MAX)
+                self._due = time.monotonic() + delay
+            await self._wait_until_due()
+            self.restarts += 1
+            try:
+                async with self._starting:
+                    await self._spawn()
+            except OSError as error:
+                self._due = None
+                self._record("not_started", self.spec.name, error=str(error))
+
+    async def _wait_until_due(self) -> None:
+        while not self._ordered and self._due is not None:
+            remaining = self._due - time.monotonic()
+            if remaining <= 0:
+                break
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), remaining)
+        if not self._ordered:
+            self.ordered_ns = time.monotonic_ns()
+            self._record("restart_ordered", self.spec.name)
+        self._ordered = False

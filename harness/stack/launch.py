@@ -1,0 +1,232 @@
+"""Starts the supervisor of a stack and follows it until the stack is up; ends it again."""
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from harness.errors import HarnessError
+from harness.stack.client import StackClient, ask
+from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
+from harness.stack.processes import ProcessRef, clean_environment, end_all, identify, is_alive
+from harness.stack.service import CODE_FOLDER
+from harness.stack.state import Stack, forget, load_state, read_state, socket_path_for
+
+Progress = Callable[[str], None]
+
+_UP_SECONDS_MAX = 120.0
+_LOCK_SECONDS_MAX = 150.0
+_DOWN_SECONDS_MAX = 15.0
+_POLL_SECONDS = 0.02
+_REVIVE_SECONDS_MAX = 15.0
+
+
+def silent(_line: str) -> None:
+    """Progress that nobody reads."""
+
+
+@contextlib.contextmanager
+def state_lock(state_dir: Path, progress: Progress) -> Iterator[None]:
+    """Holds the state folder for one change at a time; makes the folder.
+
+    Raises:
+        HarnessError: Somebody else held it for too long.
+    """
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + _LOCK_SECONDS_MAX
+    told = False
+    with (state_dir / "lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise HarnessError(f"{lock.name} has been held by another `up`") from None
+                if not told:
+                    progress("waiting for another `up` or `down`")
+                    told = True
+                time.sleep(_POLL_SECONDS)
+        yield
+
+
+def launch(spec: LaunchSpec, progress: Progress) -> Stack:
+    """Starts the supervisor and returns the stack once it is up; the caller holds the lock.
+
+    Raises:
+        HarnessError: It did not come up; nothing of it is left.
+    """
+    stack = spec.stack
+    # Whatever an earlier stack wrote must not be taken for this one's.
+    shutil.rmtree(stack.log_dir, ignore_errors=True)
+    stack.log_dir.mkdir(mode=0o700)
+    log_path = stack.log_dir / "supervisor.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.stack.supervisor"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=clean_environment(),
+            cwd=CODE_FOLDER,
+            start_new_session=True,
+        )
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("both were asked to be pipes")
+    following = _Following(progress)
+    with process.stdout as reports:
+        with contextlib.suppress(BrokenPipeError), process.stdin as told:
+            told.write(LAUNCH_SPEC.dump_json(spec))
+        try:
+            process.wait()  # it leaves a daemon behind at once
+            following.until_ready(reports, log_path)
+        except BaseException:
+            end_supervisor(following.supervisor)
+            load_state(stack.state_dir)  # removes what a dead supervisor left
+            raise
+    running = read_state(stack.state_dir)
+    if running is None:
+        raise HarnessError(f"the supervisor ended as soon as the stack was up: see {log_path}")
+    return running
+
+
+@dataclass(slots=True)
+class _Following:
+    """Reads the supervisor's lines and tells its steps."""
+
+    progress: Progress
+    supervisor: ProcessRef | None = field(default=None, init=False)
+
+    def until_ready(self, reports: IO[bytes], log_path: Path) -> None:
+        for line in _lines(reports, time.monotonic() + _UP_SECONDS_MAX):
+            match json.loads(line):
+                case {"pid": int(pid)}:
+                    self.supervisor = identify(pid)
+                case {"step": str(step)}:
+                    self.progress(step)
+                case {"error": str(error)}:
+                    raise HarnessError(error)
+                case {"ready": True}:
+                    return
+        raise HarnessError(f"the stack's supervisor ended unexpectedly: see {log_path}")
+
+
+def _lines(pipe: IO[bytes], deadline: float) -> Iterator[bytes]:
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise HarnessError(f"the stack was not up after {_UP_SECONDS_MAX:g} s")
+            received = os.read(pipe.fileno(), 65_536)
+            if not received:
+                return
+            *whole, pending = (pending + received).split(b"\n")
+            yield from whole
+
+
+def end_supervisor(supervisor: ProcessRef | None) -> None:
+    """Asks a supervisor by signal to take everything down, and insists."""
+    if supervisor is None or not is_alive(supervisor):
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(supervisor.pid, signal.SIGTERM)
+    if not _gone_in_time(supervisor):
+        end_all([supervisor])
+
+
+def _gone_in_time(process: ProcessRef) -> bool:
+    deadline = time.monotonic() + _DOWN_SECONDS_MAX
+    while is_alive(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def current_stack(state_dir: Path, progress: Progress) -> Stack | None:
+    """The stack that is up; the caller holds the lock.
+
+    One that never came up completely was left by an `up` that died; it is taken down.
+    """
+    stack = load_state(state_dir)
+    if stack is None or stack.ready:
+        return stack
+    progress("taking down what an interrupted `up` left")
+    end_supervisor(stack.supervisor)
+    return load_state(state_dir)
+
+
+def revive(stack: Stack, progress: Progress = silent) -> None:
+    """Makes sure that a stack which is up works, restarting what an unfinished run left dead.
+
+    Raises:
+        HarnessError: It does not work.
+    """
+    client = StackClient(stack)
+    try:
+        for process in client.status():
+            if not process.alive:
+                progress(f"restarting {process.name}")
+                client.restart(process.name)
+                client.wait_ready(process.name, _REVIVE_SECONDS_MAX)
+        for target in ("toxiproxy", "replicas") if stack.replicas else ("toxiproxy",):
+            client.wait_ready(target, _REVIVE_SECONDS_MAX)
+    except HarnessError as error:
+        raise HarnessError(
+            f"the stack in {stack.state_dir} is up and does not work ({error}): "
+            "`lendchaos down` first"
+        ) from error
+
+
+def down(state_dir: Path, progress: Progress = silent) -> bool:
+    """Takes down whatever stack is up in a state folder; does nothing when none is.
+
+    Works also when the supervisor is dead or the state file damaged. Returns whether there was
+    anything to take down. Logs stay.
+    """
+    state_dir = state_dir.absolute()
+    if not state_dir.exists():
+        return False
+    with state_lock(state_dir, progress):
+        try:
+            stack = read_state(state_dir)
+        except HarnessError as damaged:
+            progress(str(damaged))
+            return _down_without_state(state_dir)
+        if stack is None:
+            return False
+        if is_alive(stack.supervisor):
+            progress("taking the stack down")
+            with contextlib.suppress(HarnessError):
+                StackClient(stack).down()
+            end_supervisor(stack.supervisor)
+        end_all(stack.processes.values())
+        forget(stack)
+        return True
+
+
+def _down_without_state(state_dir: Path) -> bool:
+    """The supervisor can be reached without its state file; if it is dead, so are its children."""
+    socket_path = socket_path_for(state_dir)
+    with contextlib.suppress(HarnessError):
+        ask(socket_path, {"command": "down"}, _DOWN_SECONDS_MAX)
+    shutil.rmtree(data_dir_for(state_dir), ignore_errors=True)
+    for name in ("stack.json", "supervisor.sock"):
+        (state_dir / name).unlink(missing_ok=True)
+    return True
+
+
+def data_dir_for(state_dir: Path) -> Path:
+    """Where a stack's database lives, unless another user must reach it."""
+    return state_dir / "postgres"

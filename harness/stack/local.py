@@ -1,0 +1,188 @@
+"""The local stack: PostgreSQL, Toxiproxy and the reference service as plain processes."""
+
+import re
+import secrets
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from harness.errors import HarnessError, UsageError
+from harness.stack import postgres
+from harness.stack.addresses import require_allowed, split_address
+from harness.stack.launch import (
+    Progress,
+    current_stack,
+    data_dir_for,
+    launch,
+    revive,
+    silent,
+    state_lock,
+)
+from harness.stack.launch_spec import LaunchSpec
+from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
+from harness.stack.postgres_binaries import reachable_by_others, unprivileged
+from harness.stack.processes import RunAs
+from harness.stack.provision import Programs, provision_all
+from harness.stack.state import (
+    DATABASE,
+    EDGE,
+    Link,
+    Stack,
+    StackSettings,
+    default_state_dir,
+    load_state,
+    socket_path_for,
+)
+
+REPLICAS_MAX = 8
+_LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_SHARED_CACHE = Path("/var/tmp/lendchaos")  # noqa: S108 - ownership is checked before use
+
+
+def up(
+    settings: StackSettings | None = None,
+    state_dir: Path | None = None,
+    progress: Progress = silent,
+    allow_targets: Collection[str] = (),
+) -> Stack:
+    """Brings the local stack up and returns it; the same stack if it is up already.
+
+    Args:
+        settings: What it should be.
+        state_dir: Where its state is kept; `default_state_dir` if None.
+        progress: Told in one line what takes time.
+        allow_targets: Hosts beside loopback that extra links may lead to.
+
+    Raises:
+        HarnessError: A program is missing, a port is taken, something did not come up, or another
+            stack is up.
+        UsageError: The settings cannot be.
+    """
+    settings = settings or StackSettings()
+    _check(settings, allow_targets)
+    state_dir = (state_dir or default_state_dir()).absolute()
+    with state_lock(state_dir, progress):
+        running = current_stack(state_dir, progress)
+        if running is not None:
+            return _same(running, settings, progress)
+        programs = provision_all(progress)
+        return launch(_specify(settings, state_dir, programs), progress)
+
+
+def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
+    if settings.service not in ("tuned", "naive"):
+        raise UsageError(f"service must be tuned or naive, not {settings.service!r}")
+    if not 1 <= settings.replicas <= REPLICAS_MAX:
+        raise UsageError(f"replicas must be 1 to {REPLICAS_MAX}, not {settings.replicas}")
+    highest = ephemeral_start() - 1
+    for name, port in (("edge_port", settings.edge_port), ("service_port", settings.service_port)):
+        if port is not None and not 0 < port <= highest:
+            raise UsageError(
+                f"{name} must be 1 to {highest} (the kernel gives higher ones away), not {port}"
+            )
+    if settings.edge_port is not None and settings.edge_port == settings.service_port:
+        raise UsageError("edge_port and service_port must differ")
+    for name, upstream in settings.extra_links.items():
+        if not _LINK_NAME.fullmatch(name) or name in (EDGE, DATABASE):
+            raise UsageError(
+                f"a link's name is lower-case letters, digits, - and _, and not {EDGE} or "
+                f"{DATABASE}: {name!r}"
+            )
+        host, _port = split_address(upstream)
+        require_allowed(host, allow_targets)
+
+
+def _same(running: Stack, settings: StackSettings, progress: Progress) -> Stack:
+    if running.settings is None:
+        raise HarnessError(
+            f"a proxy in front of {running.service_url} is up in {running.state_dir}: "
+            "`lendchaos down` first"
+        )
+    if not settings.accepts(running.settings):
+        raise HarnessError(
+            f"a stack with other settings is up in {running.state_dir} "
+            f"({_in_words(running.settings)}; wanted: {_in_words(settings)}): "
+            "`lendchaos down` first"
+        )
+    revive(running, progress)
+    return load_state(running.state_dir) or running
+
+
+def _in_words(settings: StackSettings) -> str:
+    words = [f"service {settings.service}", f"{settings.replicas} replicas"]
+    for name in ("password_cost", "edge_port", "service_port"):
+        value = getattr(settings, name)
+        if value is not None:
+            words.append(f"{name} {value}")
+    words.extend(f"link {name} to {to}" for name, to in settings.extra_links.items())
+    return ", ".join(words)
+
+
+def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> LaunchSpec:
+    wanted = [port for port in (settings.edge_port, settings.service_port) if port is not None]
+    service_port, edge_port, link_port, database_port, api_port, *extra = choose_ports(
+        5 + len(settings.extra_links), taken=wanted
+    )
+    if settings.service_port is not None:
+        service_port = require_free(settings.service_port, "the service")
+    if settings.edge_port is not None:
+        edge_port = require_free(settings.edge_port, "the edge link")
+    links = {
+        EDGE: _link(EDGE, edge_port, f"{LOOPBACK}:{service_port}"),
+        DATABASE: _link(DATABASE, link_port, f"{LOOPBACK}:{database_port}"),
+        **_extra_links(settings.extra_links, extra),
+    }
+    cluster = _cluster(state_dir, programs, database_port)
+    log_dir = state_dir / "logs"
+    stack = Stack(
+        kind="local",
+        stack_id=secrets.token_hex(8),
+        state_dir=state_dir,
+        log_dir=log_dir,
+        socket_path=socket_path_for(state_dir),
+        links=links,
+        toxiproxy_api=f"http://{LOOPBACK}:{api_port}",
+        service_url=f"http://{LOOPBACK}:{service_port}",
+        edge_url=f"http://{LOOPBACK}:{edge_port}",
+        admin_token=secrets.token_urlsafe(24),
+        settings=settings,
+        data_dir=cluster.data_dir,
+        database_url=postgres.database_url(cluster, postgres.SUPERUSER, database_port),
+    )
+    logs = {name: log_dir / f"{name}.jsonl" for name in stack.replicas}
+    return LaunchSpec(
+        stack=replace(stack, service_logs=logs),
+        toxiproxy=programs.toxiproxy.path,
+        api_port=api_port,
+        cluster=cluster,
+        service_port=service_port,
+    )
+
+
+def _link(name: str, port: int, upstream: str) -> Link:
+    return Link(name, f"{LOOPBACK}:{port}", upstream)
+
+
+def _extra_links(wanted: Mapping[str, str], ports: Collection[int]) -> dict[str, Link]:
+    return {
+        name: _link(name, port, upstream)
+        for (name, upstream), port in zip(wanted.items(), ports, strict=True)
+    }
+
+
+def _cluster(state_dir: Path, programs: Programs, port: int) -> postgres.ClusterSpec:
+    run_as: RunAs = unprivileged()
+    binaries, data_dir = programs.postgres, data_dir_for(state_dir)
+    if run_as.uid is not None:
+        # That user cannot enter our folders, so program and data go where it can.
+        binaries = reachable_by_others(binaries, _SHARED_CACHE)
+        data_dir = Path(tempfile.mkdtemp(prefix="lendchaos-postgres-"))
+    return postgres.ClusterSpec(
+        bin_dir=binaries.bin_dir,
+        data_dir=data_dir,
+        port=port,
+        run_as=run_as,
+        superuser_password=secrets.token_hex(16),
+        service_password=secrets.token_hex(16),
+    )

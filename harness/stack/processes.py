@@ -1,0 +1,126 @@
+"""Processes of this machine: who is alive, whose port it is, and children that die with us.
+
+Reads `/proc`, so it is at home on Linux only.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_LISTENING = "0A"
+_END_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRef:
+    """One process and no other: a process id is reused, together with the start time it is not.
+
+    ``started_ticks`` is the start in clock ticks since boot, as the kernel tells it.
+    """
+
+    pid: int
+    started_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunAs:
+    """How a program is started that refuses to run as root.
+
+    ``prefix`` is put before the command line; ``uid`` and ``gid`` are what the launcher changes to,
+    None to stay.
+    """
+
+    prefix: tuple[str, ...] = ()
+    uid: int | None = None
+    gid: int | None = None
+
+
+def identify(pid: int) -> ProcessRef | None:
+    """The process that has this id now; None if there is none, or only a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The command name is in parentheses and may hold anything, so count from the last one.
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        return None
+    return ProcessRef(pid, int(fields[19]))
+
+
+def is_alive(process: ProcessRef | None) -> bool:
+    """Whether exactly this process still runs; a zombie does not."""
+    return process is not None and identify(process.pid) == process
+
+
+def end_all(processes: Iterable[ProcessRef]) -> list[ProcessRef]:
+    """Kills what still lives of these, each with its process group, and waits until it is gone.
+
+    Returns those that were still alive when called. Each must lead its own group.
+    """
+    living = [process for process in processes if is_alive(process)]
+    for process in living:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + _END_SECONDS_MAX
+    while any(is_alive(process) for process in living) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return living
+
+
+def bound_to_parent(
+    command: Sequence[str], death_signal: signal.Signals, run_as: RunAs | None = None
+) -> list[str]:
+    """The command line that runs ``command`` as a child which gets ``death_signal`` when we die.
+
+    Must be started from a thread that lives as long as the child may: the kernel watches the
+    thread, not the process.
+    """
+    run_as = run_as or RunAs()
+    user = "-" if run_as.uid is None else str(run_as.uid)
+    group = "-" if run_as.gid is None else str(run_as.gid)
+    python = [sys.executable, "-I", "-S", str(_LAUNCHER)]
+    return [
+        *run_as.prefix,
+        *python,
+        str(int(death_signal)),
+        str(os.getpid()),
+        user,
+        group,
+        *command,
+    ]
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """A child's environment: the few variables every program needs, and ``more``."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {"PATH": os.defpath, **kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **more}
+
+
+def listeners(port: int) -> list[int]:
+    """The ids of the processes that listen on a TCP port, as far as we may see them."""
+    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(str(entry.readlink()) in sockets for entry in (folder / "fd").iterdir()):
+                found.append(int(folder.name))
+    return sorted(found)
+
+
+def _listening_inodes(port: int) -> Iterable[str]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                yield fields[9]

@@ -1,0 +1,72 @@
+"""The service's replicas, started by command line only, and the proof of who answers."""
+
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.stack.http_probe import get
+from harness.stack.ports import LOOPBACK
+from harness.stack.processes import bound_to_parent, clean_environment, listeners
+from harness.stack.state import Stack, StackSettings
+
+CODE_FOLDER = Path(__file__).resolve().parents[2]
+"""Where this program lies: `python -m` finds it and the service from here, installed or not."""
+OK = 200
+
+
+def migrate_command() -> list[str]:
+    """The command line that brings the schema up to date."""
+    return bound_to_parent(_python("migrate"), signal.SIGKILL)
+
+
+def serve_command() -> list[str]:
+    """The command line of one replica."""
+    return bound_to_parent(_python("serve"), signal.SIGKILL)
+
+
+def _python(command: str) -> list[str]:
+    return [sys.executable, "-m", "target_service", command]
+
+
+def environment(
+    stack: Stack, settings: StackSettings, database_url: str, replica: str, port: int
+) -> Mapping[str, str]:
+    """One replica's settings; all replicas share the port, each with a listener of its own."""
+    more = {
+        "LENDING_DATABASE_URL": database_url,
+        "LENDING_HOST": LOOPBACK,
+        "LENDING_PORT": str(port),
+        "LENDING_REUSE_PORT": "1",
+        "LENDING_INSTANCE": replica,
+        "LENDING_STACK_ID": stack.stack_id,
+        "LENDING_ADMIN_TOKEN": stack.admin_token,
+        "LENDING_CLIENT": settings.service,
+        "LENDING_LOG": str(stack.service_logs[replica]),
+    }
+    if settings.password_cost is not None:
+        more["LENDING_PASSWORD_COST"] = str(settings.password_cost)
+    return clean_environment(**more)
+
+
+def who_answers(stack: Stack, url: str, port: int) -> str | None:
+    """The replica that answers one fresh connection; None if nobody does.
+
+    Raises:
+        HarnessError: Somebody answers who is not of this stack: a replica left over from another
+            one shares the port silently and would take part of the traffic.
+    """
+    answer = get(f"{url}/healthz")
+    if answer is None:
+        return None
+    if answer.field("stack_id") != stack.stack_id:
+        ours = {reference.pid for reference in stack.processes.values()}
+        strangers = [str(pid) for pid in listeners(port) if pid not in ours]
+        whose = f" (process {', '.join(strangers)})" if strangers else ""
+        raise HarnessError(
+            f"a program that is not of this stack also answers on port {port}{whose}: "
+            "end it, then start again"
+        )
+    replica = answer.field("instance")
+    return str(replica) if answer.status == OK else None

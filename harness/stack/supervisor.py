@@ -1,0 +1,298 @@
+"""`python -m harness.stack.supervisor`: owns the processes of one stack for as long as it is up.
+
+Reads a `LaunchSpec` from standard input, reports progress as lines of JSON on standard output until
+the stack is up, then serves requests on a Unix socket. It starts children from its one event loop
+thread only, because the kernel ends them when the *thread* that started them ends.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.stack import postgres, service, toxiproxy
+from harness.stack.child import Child, ChildSpec
+from harness.stack.control import Control
+from harness.stack.http_probe import get
+from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
+from harness.stack.postgres import ClusterSpec
+from harness.stack.processes import clean_environment, identify
+from harness.stack.state import DATABASE, EDGE, STATE_FILE, StackSettings, forget, save_state
+
+EVENT_LOG = "supervisor.jsonl"
+_START_SECONDS_MAX = 30.0
+_MIGRATE_SECONDS_MAX = 60.0
+_POLL_SECONDS = 0.02
+_FORGOTTEN_CHECK_SECONDS = 1.0
+_IDENTITY_CHECKS = 16
+"""Fresh connections asked who answers: a stranger with a like share of the port is found."""
+_LOG_TAIL_BYTES = 2000
+
+
+class Supervisor:
+    """The children of one stack, in the order of their start."""
+
+    def __init__(self, spec: LaunchSpec, report: Callable[..., None]) -> None:
+        self.spec = spec
+        self.stack = replace(spec.stack, supervisor=identify(os.getpid()))
+        self.children: dict[str, Child] = {}
+        self.stopping = asyncio.Event()
+        self._report = report
+
+    def record(self, event: str, name: str, **details: Any) -> None:
+        """Appends one event to the supervisor's log; ``at_ns`` is monotonic."""
+        line = {"at_ns": time.monotonic_ns(), "at_utc": datetime.now(UTC).isoformat()}
+        line |= {"event": event, "name": name, **details}
+        # A full disk or a removed folder must not keep us from stopping or restarting processes.
+        with contextlib.suppress(OSError), (self.stack.log_dir / EVENT_LOG).open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+    async def start(self) -> None:
+        """Starts everything and proves that it answers.
+
+        Raises:
+            HarnessError: Something did not come up; the message names its log.
+        """
+        self._save()
+        first = asyncio.create_task(self._start_toxiproxy())
+        try:
+            if self.spec.cluster is not None:
+                await self._start_database(self.spec.cluster)
+        finally:
+            await first
+        if self.stack.settings is not None:
+            await self._start_replicas(self.stack.settings)
+        await self.wait_ready("toxiproxy", _START_SECONDS_MAX, fail_fast=True)
+        await self._check_edge()
+        self.stack = replace(self.stack, ready=True)
+        self._save()
+
+    async def take_down(self) -> None:
+        """Stops everything in reverse order and removes what the stack leaves behind."""
+        # A thread may still be making the cluster that is about to be removed.
+        await asyncio.get_running_loop().shutdown_default_executor()
+        replicas = [self.children[name] for name in self.stack.replicas if name in self.children]
+        await asyncio.gather(*(child.stop() for child in replicas))
+        for child in reversed(self.children.values()):
+            if child not in replicas:
+                await child.stop()
+        self.record("down", "stack")
+        forget(self.stack)
+
+    async def is_ready(self, name: str) -> bool:
+        """Whether one process does its work: a replica answers, a server accepts connections.
+
+        Raises:
+            HarnessError: A program that is not of this stack answers on the service's port.
+        """
+        child = self.children.get(name)
+        if child is None or not child.alive:
+            return False
+        if name == "postgres" and self.spec.cluster is not None and child.process is not None:
+            return postgres.is_ready(self.spec.cluster, child.process.pid)
+        if name == "toxiproxy":
+            links = self.stack.links.values()
+            return await asyncio.to_thread(toxiproxy.is_ready, self.stack.toxiproxy_api, links)
+        return await self._who_answers() == name
+
+    async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
+        """Waits until a process is ready; the monotonic instant at which it was seen to be.
+
+        Args:
+            name: The process.
+            seconds: The longest wait.
+            fail_fast: Give up as soon as the process has ended once.
+
+        Raises:
+            HarnessError: It was not ready in time, or ended; the message holds its last words.
+        """
+        deadline = time.monotonic() + seconds
+        while not await self.is_ready(name):
+            child = self.children[name]
+            if fail_fast and child.exits:
+                raise HarnessError(f"{name} ended at its start: {_last_words(child.spec.log_path)}")
+            if time.monotonic() > deadline:
+                words = _last_words(child.spec.log_path)
+                raise HarnessError(f"{name} was not ready after {seconds:g} s: {words}")
+            await asyncio.sleep(_POLL_SECONDS)
+        return time.monotonic_ns()
+
+    async def _start_toxiproxy(self) -> None:
+        configuration = self.stack.log_dir / "toxiproxy.json"
+        toxiproxy.write_configuration(configuration, self.stack.links.values())
+        command = toxiproxy.server_command(self.spec.toxiproxy, self.spec.api_port, configuration)
+        environment = clean_environment(LOG_LEVEL="warn")
+        await self._start_child("toxiproxy", command, environment)
+
+    async def _start_database(self, cluster: ClusterSpec) -> None:
+        self._report(step="making the database")
+        log = self.stack.log_dir / "initdb.log"
+        await asyncio.to_thread(postgres.create_cluster, cluster, log)
+        command = postgres.server_command(cluster)
+        # At once, without waiting for clients: the cluster is thrown away.
+        await self._start_child("postgres", command, clean_environment(), signal.SIGQUIT)
+        await self.wait_ready("postgres", _START_SECONDS_MAX, fail_fast=True)
+        self._report(step="creating the service's tables")
+        await self._migrate(postgres.database_url(cluster, postgres.SERVICE_USER, cluster.port))
+
+    async def _migrate(self, url: str) -> None:
+        path = self.stack.log_dir / "migrate.log"
+        with path.open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *service.migrate_command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=clean_environment(LENDING_DATABASE_URL=url),
+                cwd=service.CODE_FOLDER,
+                start_new_session=True,
+            )
+        try:
+            code = await asyncio.wait_for(process.wait(), _MIGRATE_SECONDS_MAX)
+        except TimeoutError:
+            process.kill()
+            raise HarnessError(f"the migration took over {_MIGRATE_SECONDS_MAX:g} s") from None
+        if code != 0:
+            raise HarnessError(f"the service's migration failed: {_last_words(path)}")
+
+    async def _start_replicas(self, settings: StackSettings) -> None:
+        self._report(step=f"starting {settings.replicas} replicas of the service")
+        port, cluster = self.spec.service_port, self.spec.cluster
+        if port is None or cluster is None:
+            raise AssertionError("a local stack has a database and a port for its service")
+        through = int(self.stack.links[DATABASE].listen.rpartition(":")[2])
+        url = postgres.database_url(cluster, postgres.SERVICE_USER, through)
+        for name in self.stack.replicas:
+            environment = service.environment(self.stack, settings, url, name, port)
+            await self._start_child(name, service.serve_command(), dict(environment))
+        for name in self.stack.replicas:
+            await self.wait_ready(name, _START_SECONDS_MAX, fail_fast=True)
+        for _ in range(_IDENTITY_CHECKS):
+            await self._who_answers()
+
+    async def _who_answers(self) -> str | None:
+        port = self.spec.service_port or 0
+        return await asyncio.to_thread(
+            service.who_answers, self.stack, self.stack.service_url, port
+        )
+
+    async def _check_edge(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS_MAX
+        while time.monotonic() < deadline:
+            url = f"{self.stack.edge_url}/healthz"
+            answer = await asyncio.to_thread(get, url)
+            if answer is not None and answer.status == service.OK:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+        upstream = self.stack.links[EDGE].upstream
+        raise HarnessError(f"{upstream} does not answer /healthz through the edge link")
+
+    async def _start_child(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        spec = ChildSpec(
+            name=name,
+            command=command,
+            environment=environment,
+            log_path=self.stack.log_dir / f"{name}.log",
+            cwd=service.CODE_FOLDER,
+            stop_signal=stop_signal,
+        )
+        child = Child(spec, self.record, self._save_if_possible)
+        self.children[name] = child
+        await child.start()
+
+    async def stop_when_forgotten(self) -> None:
+        """Ends the stack when its state file is gone: nobody could find it, or take it down."""
+        while (self.stack.state_dir / STATE_FILE).exists():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
+        self.stopping.set()
+
+    def _save_if_possible(self) -> None:
+        with contextlib.suppress(OSError):
+            self._save()
+
+    def _save(self) -> None:
+        processes = {
+            name: child.reference for name, child in self.children.items() if child.reference
+        }
+        self.stack = replace(self.stack, processes=processes)
+        save_state(self.stack)
+
+
+def _last_words(log_path: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
+        if lines:
+            return f"{lines.splitlines()[-1]} (all of it: {log_path})"
+    return f"it said nothing ({log_path})"
+
+
+def _report(**facts: Any) -> None:
+    """Tells `up` one line. Fails when nobody listens any more: then the stack is not wanted."""
+    os.write(1, json.dumps(facts).encode() + b"\n")
+
+
+async def supervise(spec: LaunchSpec) -> None:
+    """Starts the stack, serves until told to stop, takes everything down."""
+    supervisor = Supervisor(spec, _report)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stopping.set)
+    control = Control(supervisor)
+    try:
+        await control.open()
+        starting = asyncio.create_task(supervisor.start())
+        stopped = asyncio.create_task(supervisor.stopping.wait())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            _report(ready=True)
+            _let_go_of_terminal()
+            watching = asyncio.create_task(supervisor.stop_when_forgotten())
+            await stopped
+            watching.cancel()
+        else:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+    except (HarnessError, OSError) as error:
+        with contextlib.suppress(OSError):
+            _report(error=str(error))
+    finally:
+        await supervisor.take_down()
+        await control.close()
+
+
+def _let_go_of_terminal() -> None:
+    """Closes the pipe to `up`, which would otherwise wait for its end."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def main() -> None:
+    """Reads what to start, leaves the process that started us, supervises."""
+    spec = LAUNCH_SPEC.validate_json(sys.stdin.buffer.read())
+    # A daemon of its own: whoever called `up` neither waits for us nor takes us along.
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    _report(pid=os.getpid())
+    asyncio.run(supervise(spec))
+
+
+if __name__ == "__main__":
+    main()

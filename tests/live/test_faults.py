@@ -1,0 +1,148 @@
+"""Each fault, measured where it acts, within a tolerance; and healed by whoever comes next."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.events import FaultFact
+from harness.fault_specs import AnyFault, BlockingMigration, Kill, Partition
+from harness.faults.network import link_answers
+from harness.faults.timeline import FaultTimeline
+from harness.faults.undo import UndoFile, heal_left_over
+from harness.plan import PlannedFault
+from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.live.conftest import SCENARIOS, SHORT, Runner, query
+from tests.live.test_how_a_harness_lies import wait_for_fault
+
+pytestmark = pytest.mark.live
+LASTS_SECONDS = 1.2
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack to break without a run around it."""
+    folder = tmp_path_factory.mktemp("faults")
+    yield up(StackSettings(), folder)
+    down(folder)
+
+
+def walk(stack: Stack, spec: AnyFault) -> FaultFact:
+    """Inject at once, heal after `LASTS_SECONDS`; what was recorded of it."""
+    facts: dict[str, FaultFact] = {}
+    planned = PlannedFault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
+    timeline = FaultTimeline(
+        stack, (planned,), lambda fact: facts.__setitem__(fact.name, fact), lambda *_: None
+    )
+    timeline.check()
+    timeline.start(time.monotonic_ns())
+    time.sleep(LASTS_SECONDS + 0.3)
+    timeline.finish()
+    return facts[planned.name]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Partition("database"),
+        Partition("database", direction="upstream"),
+        Partition("edge", direction="downstream"),
+        Kill("replica-1"),
+        Kill("replicas"),
+        BlockingMigration(),
+    ],
+    ids=lambda spec: f"{spec.kind}-{spec.target}-{getattr(spec, 'direction', '')}",
+)
+def test_is_proven_and_healed_on_time(own_stack: Stack, spec: AnyFault) -> None:
+    """Control plane and canary agree while it lasts, the canary is well after, in time."""
+    fact = walk(own_stack, spec)
+
+    assert fact.error is None
+    assert [(p.kind, p.holds) for p in fact.proofs] == [
+        ("control_plane", True),
+        ("canary", True),
+        ("healed", True),
+    ]
+    assert fact.healed_ns is not None
+    assert fact.inject_called_ns is not None
+    assert (fact.healed_ns - fact.inject_called_ns) / 1e9 == pytest.approx(LASTS_SECONDS, abs=0.5)
+    assert UndoFile(own_stack.state_dir).left_over(own_stack.stack_id) == []
+
+
+def test_a_partition_keeps_connections_open_and_silent(own_stack: Stack) -> None:
+    """At the wire: connecting works, no byte comes back, and no reset either."""
+    link = own_stack.links["edge"]
+    planned = PlannedFault("1-partition", Partition("edge"), 0.0, 10.0)
+    timeline = FaultTimeline(own_stack, (planned,), lambda _: None, lambda *_: None)
+    timeline.start(time.monotonic_ns())
+    time.sleep(0.3)
+    host, _, port = link.listen.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1.0) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+    finally:
+        timeline.finish()
+
+    assert link_answers(link, speaks_postgres=False)
+
+
+def test_a_killed_replica_stays_down_until_it_is_due(own_stack: Stack) -> None:
+    """The supervisor's own clock brings it back, not its habit of restarting what crashed."""
+    client = StackClient(own_stack)
+    client.kill("replica-2", restart_after_seconds=1.5)
+    time.sleep(0.8)
+    states = {process.name: process.alive for process in client.status()}
+    client.wait_ready("replica-2", 15.0)
+
+    assert states["replica-2"] is False
+    assert states["replica-1"] is True
+
+
+def test_a_dead_conductors_fault_is_healed_by_the_next_up(own_stack: Stack, tmp_path: Path) -> None:
+    """SIGKILL of the conductor in mid-fault: exit 70, and the next one to come heals."""
+
+    def kill_conductor(runner: Runner, process: subprocess.Popen[str]) -> None:
+        wait_for_fault(runner, process)
+        (conductor,) = [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if "harness.conductor" in child.cmdline()
+        ]
+        conductor.kill()
+
+    runner = Runner(tmp_path / "runs", own_stack.state_dir)
+    run = runner("network_partition", *SHORT, meanwhile=kill_conductor)
+    broken = link_answers(own_stack.links["database"], speaks_postgres=True)
+    healed = heal_left_over(own_stack)
+
+    assert run.exit_code == 70, run.output
+    assert broken is False
+    assert healed == ["1-partition"]
+    assert link_answers(own_stack.links["database"], speaks_postgres=True)
+
+
+def test_a_dead_load_process_is_healed_at_once(own_stack: Stack, tmp_path: Path) -> None:
+    """SIGKILL of Locust in mid-fault: the conductor heals and judges what there is."""
+    scenario = SCENARIOS / "database_migration.py"
+    runner = Runner(tmp_path / "runs", own_stack.state_dir)
+    process = subprocess.Popen(
+        runner.command(scenario, *SHORT), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for_fault(runner, process)
+    process.kill()
+    process.wait()
+    verdict = runner.newest() / "verdict.json"
+    deadline = time.monotonic() + 60
+    while not verdict.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    waiting = query(own_stack, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    assert '"interrupted"' in verdict.read_text()
+    assert waiting == [(0,)]
+    assert UndoFile(own_stack.state_dir).left_over(own_stack.stack_id) == []

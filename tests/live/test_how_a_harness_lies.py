@@ -1,0 +1,121 @@
+"""The ways in which a harness deceives its users, each tried for real."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from harness.stack import Stack, StackSettings, down, up
+from tests.live.conftest import SCENARIOS, SHORT, Runner, query
+from tests.live.test_scenarios import assert_every_arrival_is_counted_once
+
+pytestmark = pytest.mark.live
+
+
+def wait_for_fault(runner: Runner, process: subprocess.Popen[str]) -> None:
+    """Return when a fault of the newest run has been injected."""
+    while process.poll() is None:
+        found = list(runner.runs_dir.glob("*-*/faults.jsonl"))
+        if found and any('"control_plane"' in path.read_text() for path in found):
+            return
+        time.sleep(0.05)
+
+
+def interrupt_in_mid_fault(runner: Runner, process: subprocess.Popen[str]) -> None:
+    """What Ctrl-C does, once the fault is in."""
+    wait_for_fault(runner, process)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGINT)
+
+
+def test_no_borrow_vanishes_when_nobody_can_log_in(runner: Runner) -> None:
+    """With the database cut every log-in fails, and each takes its borrow with it, counted."""
+    run = runner("network_partition", *SHORT, "--log-in-share=1")
+
+    assert_every_arrival_is_counted_once(run)
+    assert run.verdict["borrow"]["blocked"] > 0
+    assert run.verdict["log_in"]["failed"] > 0
+    assert run.verdict["log_in"]["operations"] == run.verdict["borrow"]["operations"]
+
+
+def test_no_borrow_vanishes_when_interrupted(runner: Runner, stack: Stack) -> None:
+    """Ctrl-C in mid-fault: healed, drained, every arrival due until then counted, exit 130."""
+    run = runner("network_partition", *SHORT, meanwhile=interrupt_in_mid_fault)
+
+    assert run.exit_code == run.verdict["exit_code"] == 130, run.output
+    assert run.findings["interrupted"] == "inconclusive"
+    assert run.verdict["verdict"] == "inconclusive"
+    assert run.verdict["load"]["arrivals"] < 40 * 14
+    assert run.verdict["faults"][0]["healed_s"] is not None
+    assert_every_arrival_is_counted_once(run)
+    assert (run.path / "report.html").stat().st_size > 0
+    assert query(stack, "SELECT 1") == [(1,)]
+
+
+def test_two_runs_on_one_stack_report_no_orphans(runner: Runner) -> None:
+    """Each run reconciles its own borrowers only."""
+    for _ in range(2):
+        run = runner("baseline", *SHORT, "--fault=1s", "--recovery=3s")
+
+        assert run.verdict["reconciliation"]["orphan"] == 0
+        assert run.verdict["reconciliation"]["ledger_read"] is True
+        assert run.exit_code == 0, run.output
+
+
+@pytest.fixture
+def spare_link(tmp_path: Path) -> Iterator[Stack]:
+    """A stack with one more link, to a plain web server that no borrow needs."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        spare = f"127.0.0.1:{server.server_port}"
+        yield up(StackSettings(extra_links={"spare": spare}), tmp_path / "state")
+    finally:
+        down(tmp_path / "state")
+        server.shutdown()
+        server.server_close()
+
+
+def partition_of_spare(folder: Path) -> Path:
+    """The partition scenario, on the link that borrowing does not use."""
+    text = (SCENARIOS / "network_partition.py").read_text()
+    path = folder / "unused_link.py"
+    path.write_text(text.replace('Partition("database")', 'Partition("spare")'))
+    return path
+
+
+def test_a_fault_on_an_unused_link_did_not_bite(spare_link: Stack, tmp_path: Path) -> None:
+    """It is in place and proven, but no borrower noticed: inconclusive, saying why."""
+    runner = Runner(tmp_path / "runs", spare_link.state_dir)
+    run = runner(partition_of_spare(tmp_path), *SHORT)
+
+    assert run.exit_code == 3, run.output
+    assert run.findings["fault_did_not_bite"] == "inconclusive"
+    assert run.verdict["faults"][0]["bit"] is False
+    assert run.verdict["borrow"]["failed"] == 0
+
+
+def test_a_fault_through_a_disabled_proxy_did_not_bite(spare_link: Stack, tmp_path: Path) -> None:
+    """A disabled proxy takes toxics and does nothing with them: its state is read back."""
+
+    def disable(runner: Runner, process: subprocess.Popen[str]) -> None:
+        while process.poll() is None and not list(runner.runs_dir.glob("*-*/events-*.jsonl")):
+            time.sleep(0.05)
+        answer = requests.post(
+            f"{spare_link.toxiproxy_api}/proxies/spare", json={"enabled": False}, timeout=3
+        )
+        assert answer.ok
+
+    runner = Runner(tmp_path / "runs", spare_link.state_dir)
+    run = runner(partition_of_spare(tmp_path), *SHORT, meanwhile=disable)
+
+    assert run.exit_code == 3, run.output
+    assert run.findings["fault_did_not_bite"] == "inconclusive"
+    assert any("disabled" in proof for proof in run.verdict["faults"][0]["proof"])

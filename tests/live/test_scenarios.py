@@ -1,0 +1,168 @@
+"""Each scenario, really run: its verdict, and numbers that agree with independent sources."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.stack import Stack, StackSettings, down, up
+from tests.live.conftest import SHORT, Run, Runner, query, service_lines
+
+pytestmark = pytest.mark.live
+
+
+def assert_every_arrival_is_counted_once(run: Run) -> None:
+    """Planned = approved + referred + declined + failed (+ dropped, of which there are none)."""
+    verdict = run.verdict
+    load, borrow = verdict["load"], verdict["borrow"]
+    assert load["dropped"] == 0
+    assert load["arrivals"] - load["warm_up_arrivals"] == borrow["operations"]
+    assert borrow["operations"] == (
+        borrow["approved"]
+        + borrow["referred"]
+        + sum(borrow["declined"].values())
+        + borrow["failed"]
+    )
+    facts = run.facts()
+    assert len({operation.key for operation in facts.operations}) == len(facts.operations)
+
+
+def assert_agrees_with_service_and_database(run: Run, stack: Stack) -> None:
+    """Key by key: what borrowers were told, what the service logged, what PostgreSQL holds."""
+    told: dict[str, Counter[str]] = {}
+    for line in service_lines(stack):
+        if line.get("idempotency_key") and line["method"] == "POST" and line["status"] < 300:
+            told.setdefault(line["idempotency_key"], Counter())[str(line["status"])] += 1
+    keys = {operation.key for operation in run.facts().operations}
+    rows = {
+        key: (status, payments)
+        for key, status, payments in query(
+            stack,
+            "SELECT l.idem_key, l.status, count(d.id) FROM loan l"
+            " LEFT JOIN disbursement d ON d.loan_id = l.id GROUP BY 1, 2",
+        )
+        if key in keys
+    }
+    approved, referred = run.keys("approved"), run.keys("referred")
+    unknown = run.keys("indeterminate")
+
+    assert {key for key, row in rows.items() if row == ("disbursed", 1)} - unknown == approved
+    assert {key for key, row in rows.items() if row == ("under_review", 0)} - unknown == referred
+    assert approved | referred <= set(told)
+    assert (set(told) & keys) - approved - referred <= unknown
+
+
+def test_baseline_passes_and_counts_every_arrival(runner: Runner, stack: Stack) -> None:
+    """Nothing broken: a pass, exit 0, and every number agrees with service and database."""
+    run = runner("baseline", *SHORT)
+
+    assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
+    assert run.verdict["borrow"]["failed"] == 0
+    assert run.verdict["episodes"] == []
+    assert run.verdict["reconciliation"]["orphan"] == 0
+    assert_every_arrival_is_counted_once(run)
+    assert_agrees_with_service_and_database(run, stack)
+
+
+def test_business_declines_are_not_failures(runner: Runner) -> None:
+    """All three business causes are seen, as declines and as nothing else."""
+    run = runner("baseline", *SHORT, "--log-in-share=0")
+
+    assert all(count > 0 for count in run.verdict["borrow"]["declined"].values())
+    assert run.verdict["borrow"]["false_declined"] == 0
+    assert run.verdict["borrow"]["referred"] > 0
+    assert run.verdict["log_in"]["operations"] == 0
+
+
+def test_network_partition_passes_tuned(runner: Runner, stack: Stack) -> None:
+    """Failed operations equal, key by key, planned minus approved, referred, rightly declined."""
+    run = runner("network_partition", *SHORT)
+
+    assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
+    assert run.exit_code == run.verdict["exit_code"]
+    assert run.verdict["faults"][0]["bit"] is True
+    every = {operation.key for operation in run.facts().operations}
+    failed = run.keys("failed", "indeterminate")
+    assert failed == every - run.keys("approved", "referred", "declined")
+    in_fault = run.verdict["borrow"]["failed_by_phase"]["fault"]
+    assert in_fault >= 0.8 * 40 * 3  # forty a second for three seconds, less the edges
+    assert_every_arrival_is_counted_once(run)
+    assert_agrees_with_service_and_database(run, stack)
+
+
+def test_recovery_agrees_with_what_borrowers_were_granted(runner: Runner) -> None:
+    """The reported end of the outage lies beside the first loans granted after it."""
+    run = runner("network_partition", *SHORT)
+    clock = run.facts().status.clock
+    assert clock is not None
+    healed_s = run.verdict["faults"][0]["healed_s"]
+    recovered_s = healed_s + run.verdict["recovery"]["from_heal_s"]
+    granted = sorted(
+        operation.intended_ns
+        for operation in run.facts().operations
+        if str(operation.outcome) == "approved"
+    )
+    injected_s = run.verdict["faults"][0]["injected_s"]
+    silent = [ns for ns in granted if injected_s + 0.5 < clock.seconds(ns) < recovered_s - 0.5]
+
+    assert silent == []
+    assert any(abs(clock.seconds(ns) - recovered_s) < 1.0 for ns in granted)
+
+
+@pytest.fixture(scope="module")
+def naive_state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A stack whose service uses its drivers' defaults."""
+    folder = tmp_path_factory.mktemp("naive")
+    up(StackSettings(service="naive"), folder)
+    yield folder
+    down(folder)
+
+
+def test_network_partition_fails_naive(naive_state_dir: Path, tmp_path: Path) -> None:
+    """With the driver's defaults borrowers are left in the dark: too many unknown outcomes."""
+    run = Runner(tmp_path / "runs", naive_state_dir)("network_partition", *SHORT, "--service=naive")
+
+    assert (run.exit_code, run.verdict["verdict"]) == (1, "fail"), run.output
+    missed = {o["id"] for o in run.verdict["objectives"] if o["verdict"] == "fail"}
+    assert missed == {"indeterminate_share_max"}
+    assert run.findings["objective_missed"] == "fail"
+
+
+def test_server_failure_passes(runner: Runner, stack: Stack) -> None:
+    """One replica's death is tolerated, the death of all is an outage that ends."""
+    run = runner("server_failure", *SHORT, "--fault=5s")
+
+    assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
+    one, every = run.verdict["faults"]
+    assert one["expects_impact"] is False
+    assert every["bit"] is True
+    assert run.verdict["borrow"]["failed"] > 0
+    assert_every_arrival_is_counted_once(run)
+    assert_agrees_with_service_and_database(run, stack)
+
+
+def test_database_migration_passes_and_leaves_no_column(runner: Runner, stack: Stack) -> None:
+    """Borrowing stops behind the ALTER, comes back when it ends, and the column is gone."""
+    run = runner("database_migration", *SHORT)
+
+    assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
+    assert run.verdict["borrow"]["failed_by_phase"]["fault"] > 0
+    columns = query(
+        stack,
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_name = 'loan' AND column_name LIKE 'lendchaos%%'",
+    )
+    assert columns == []
+    assert_agrees_with_service_and_database(run, stack)
+
+
+def test_two_processes_count_the_same(runner: Runner, stack: Stack) -> None:
+    """The plan is the same, whoever sends it: each arrival once, split between two workers."""
+    run = runner("baseline", *SHORT, "--processes=2")
+
+    assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
+    assert len({operation.worker for operation in run.facts().operations}) == 2
+    assert run.verdict["load"]["arrivals"] == 40 * 14
+    assert_every_arrival_is_counted_once(run)
+    assert_agrees_with_service_and_database(run, stack)

@@ -1,0 +1,75 @@
+"""What may be a target, and what may be touched."""
+
+import pytest
+
+from harness.errors import UsageError
+from harness.stack.addresses import (
+    is_loopback,
+    join_address,
+    require_allowed,
+    split_address,
+    split_target,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1", 8000),
+        ("http://localhost/", "localhost", 80),
+        ("http://[::1]:81", "::1", 81),
+    ],
+)
+def test_a_base_url_has_host_and_port(url: str, host: str, port: int) -> None:
+    """The port defaults to HTTP's; a slash at the end is nothing."""
+    assert split_target(url) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://lender.example", "https.*certificate.*http://host:port"),
+        ("http://127.0.0.1:8000/api", "more than host and port: use http://127.0.0.1:8000"),
+        ("http://127.0.0.1?x=1", "more than host and port"),
+        ("http://user:word@127.0.0.1", "more than host and port"),
+        ("127.0.0.1:8000", "use http://host:port"),
+        ("ftp://127.0.0.1", "use http://host:port"),
+        ("http://", "use http://host:port"),
+        ("http://127.0.0.1:99999", "no URL"),
+        ("http://[::1", "no URL"),
+    ],
+)
+def test_what_cannot_be_a_target_is_told_with_what_can(url: str, says: str) -> None:
+    """One line that names the fault and the form that works."""
+    with pytest.raises(UsageError, match=says):
+        split_target(url)
+
+
+def test_an_address_is_host_and_port() -> None:
+    """Both are needed; IPv6 stands in brackets, and joining gives the address back."""
+    assert split_address("127.0.0.1:5432") == ("127.0.0.1", 5432)
+    assert join_address(*split_address("[::1]:5432")) == "[::1]:5432"
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1", ":80", "h:0", "h:x", "h:1/x", "u@h:1", "[::1"]
+)
+def test_another_form_of_address_is_refused(address: str) -> None:
+    """The message shows the right form."""
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:8000"):
+        split_address(address)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "::1"])
+def test_loopback_is_always_allowed(host: str) -> None:
+    """Nobody else can be hurt."""
+    assert is_loopback(host)
+    require_allowed(host, ())
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "0.0.0.0", "lender.example", "127.evil.example"])  # noqa: S104 - refused
+def test_another_host_must_be_named(host: str) -> None:
+    """The message names the option that allows it; naming it does."""
+    with pytest.raises(UsageError, match=f"--allow-target {host}"):
+        require_allowed(host, ["other.example"])
+    require_allowed(host, [host.upper()])

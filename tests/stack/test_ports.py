@@ -1,0 +1,87 @@
+"""Ports are free for us alone, below the kernel's own range, and told by name when taken."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, is_free, require_free
+from harness.stack.processes import listeners
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Somebody who listens and would share the port with anybody."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((LOOPBACK, choose_ports(1)[0]))
+        sock.listen()
+        yield sock
+
+
+def test_chosen_ports_are_distinct_free_and_below_the_kernels_range() -> None:
+    """No chosen port can be given to an outgoing connection."""
+    ports = choose_ports(20)
+    assert len(set(ports)) == 20
+    assert all(is_free(port) and port < ephemeral_start() for port in ports)
+
+
+def test_taken_ports_are_never_chosen() -> None:
+    """Of two free ports the one that is spoken for is left out."""
+    first, second = 1_024, 1_025
+    chosen = None
+    if is_free(first) and is_free(second):
+        chosen = choose_ports(1, taken=[first], below=1_026)
+    assert chosen in (None, (second,))
+
+
+def test_too_few_free_ports_are_an_error_with_numbers() -> None:
+    """The message says how many there were and where they were looked for."""
+    with pytest.raises(HarnessError, match=r"only \d of 9 ports are free from 1024 to 1025"):
+        choose_ports(9, below=1_026)
+
+
+def test_a_listener_that_shares_its_port_is_seen(listener: socket.socket) -> None:
+    """SO_REUSEPORT on the other side doesn't make a port free."""
+    assert not is_free(listener.getsockname()[1])
+
+
+def test_a_listener_on_all_addresses_is_seen() -> None:
+    """Loopback is covered by a listener on 0.0.0.0."""
+    with socket.create_server(("0.0.0.0", choose_ports(1)[0])) as sock:  # noqa: S104 - the case under test
+        assert not is_free(sock.getsockname()[1])
+
+
+def test_a_port_with_only_closed_connections_is_free() -> None:
+    """TIME_WAIT after `down` does not keep a fixed port from being used again."""
+    port = choose_ports(1)[0]
+    with socket.create_server((LOOPBACK, port)) as server:
+        client = socket.create_connection((LOOPBACK, port))
+        accepted, _ = server.accept()
+        accepted.close()
+        client.close()
+    assert is_free(port)
+
+
+def test_a_wanted_port_in_use_names_its_purpose_and_the_process(listener: socket.socket) -> None:
+    """The user can act on the message alone."""
+    port = listener.getsockname()[1]
+    with pytest.raises(HarnessError, match=rf"port {port}, wanted for the edge.*{os.getpid()}"):
+        require_free(port, "the edge")
+
+
+def test_listeners_are_found_by_port(listener: socket.socket) -> None:
+    """The process that listens is told, and for a free port none."""
+    assert listeners(listener.getsockname()[1]) == [os.getpid()]
+    assert listeners(choose_ports(1)[0]) == []
+
+
+def test_an_unreadable_range_falls_back_to_the_usual_one(tmp_path: Path) -> None:
+    """Where /proc tells nothing, Linux's default holds."""
+    damaged = tmp_path / "range"
+    damaged.write_text("?")
+    assert ephemeral_start(damaged) == ephemeral_start(tmp_path / "missing") == 32_768

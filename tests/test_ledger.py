@@ -1,0 +1,232 @@
+"""The ledger is read sceptically: against audits that fail, end early, lag or lie."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from harness import ledger as ledger_module
+from harness.errors import HarnessError
+from harness.ledger import Ledger
+
+ACCOUNTS = frozenset({"account-1"})
+Answer = tuple[int, bytes]
+
+
+def loan(cursor: int, **changes: Any) -> dict[str, Any]:
+    """One line of an audit listing."""
+    return {
+        "cursor": cursor,
+        "loan_id": f"loan-{cursor}",
+        "account_id": "account-1",
+        "idempotency_key": f"key-{cursor}",
+        "principal_fen": 10_000,
+        "status": "disbursed",
+        "disbursements": 1,
+        "ledger_balance_fen": 10_000,
+        "created_at": "2026-01-01T00:00:00Z",
+        **changes,
+    }
+
+
+def page(*loans: dict[str, Any]) -> bytes:
+    """Loans as the audit sends them, one a line."""
+    return b"".join(json.dumps(row).encode() + b"\n" for row in loans)
+
+
+class Audit:
+    """A target of which only the audit exists; tests replace what it answers."""
+
+    def __init__(self) -> None:
+        self.loans = [loan(1), loan(2), loan(3)]
+        self.listing: Callable[[int, int], Answer] = self.honest_listing
+        self.invariants: Answer = (200, b'{"ok": true, "violations": []}')
+        self.known_keys: set[str] = set()
+        self.asked: list[str] = []
+
+    def honest_listing(self, after: int, limit: int) -> Answer:
+        """Every loan behind the cursor, a page at a time, then nothing."""
+        rows = [row for row in self.loans if row["cursor"] > after]
+        return 200, page(*rows[:limit])
+
+    def answer(self, path: str) -> Answer:
+        """Route one GET."""
+        self.asked.append(path)
+        parts = urlsplit(path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if parts.path == "/v1/admin/audit/loans":
+            return self.listing(int(query["after"]), int(query["limit"]))
+        if parts.path == "/v1/admin/audit/invariants":
+            return self.invariants
+        found = [{"loan_id": "x"}] if query["idempotency_key"] in self.known_keys else []
+        return 200, json.dumps({"loans": found}).encode()
+
+
+@contextmanager
+def serving(audit: Audit) -> Iterator[str]:
+    """The audit behind a real HTTP server; its base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = audit.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same waits, a tenth as long."""
+    monkeypatch.setattr(ledger_module, "BETWEEN_READINGS_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_module, "QUIET_SECONDS_MAX", 0.6)
+
+
+@pytest.fixture
+def audit() -> Audit:
+    """An honest audit with three loans."""
+    return Audit()
+
+
+@pytest.fixture
+def target(audit: Audit) -> Iterator[Ledger]:
+    """The ledger of a target that is nothing but this audit."""
+    with serving(audit) as url:
+        yield Ledger(url, "secret")
+
+
+def test_reads_every_page_until_the_empty_one(
+    target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three loans in pages of two are three loans, and the cursor is behind the last."""
+    monkeypatch.setattr(ledger_module, "PAGE_ENTRIES", 2)
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert (reading.read, reading.complete) == (True, True)
+    assert [entry.idempotency_key for entry in reading.entries] == ["key-1", "key-2", "key-3"]
+    assert target.cursor() == 3
+
+
+def test_reads_only_what_is_behind_the_cursor(target: Ledger) -> None:
+    """Loans from before the load are not ours to judge."""
+    assert [entry.cursor for entry in target.read(2, ACCOUNTS).entries] == [3]
+
+
+def test_an_audit_that_answers_500_is_unread(audit: Audit, target: Ledger) -> None:
+    """A failing audit is said to be unread, with the status; never an empty ledger."""
+    audit.listing = lambda *_: (500, b"")
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert (reading.read, reading.complete, reading.entries) == (False, False, ())
+    assert "500" in (reading.error or "")
+
+
+def test_an_audit_that_comes_back_is_read(audit: Audit, target: Ledger) -> None:
+    """One failed call is tried again within the deadline."""
+    failures = iter([(500, b"")])
+    audit.listing = lambda after, limit: next(failures, None) or audit.honest_listing(after, limit)
+
+    assert target.read(0, ACCOUNTS).complete is True
+
+
+def test_a_line_cut_short_is_unread(audit: Audit, target: Ledger) -> None:
+    """Half a line is no loan, and a listing that breaks off is no listing."""
+    audit.listing = lambda *_: (200, page(loan(1)) + b'{"cursor": 2, "loan_')
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert reading.read is False
+    assert "breaks off" in (reading.error or "")
+
+
+def test_a_listing_that_repeats_itself_is_unread(audit: Audit, target: Ledger) -> None:
+    """A cursor that does not move would never end."""
+    audit.listing = lambda *_: (200, page(loan(1)))
+
+    assert "does not move" in (target.read(0, ACCOUNTS).error or "")
+
+
+def test_a_commit_that_shows_late_is_waited_for(audit: Audit, target: Ledger) -> None:
+    """Two readings must agree, so a loan that appears between them is seen."""
+    appears_at = time.monotonic() + 0.15
+
+    def listing(after: int, limit: int) -> Answer:
+        if time.monotonic() > appears_at and len(audit.loans) == 3:
+            audit.loans.append(loan(4))
+        return audit.honest_listing(after, limit)
+
+    audit.listing = listing
+
+    assert [entry.cursor for entry in target.read(0, ACCOUNTS).entries] == [1, 2, 3, 4]
+
+
+def test_a_ledger_that_never_rests_is_unread(audit: Audit, target: Ledger) -> None:
+    """Still moving at the deadline: nothing can be said."""
+
+    def listing(after: int, limit: int) -> Answer:
+        if after == 0:
+            audit.loans.append(loan(len(audit.loans) + 1))
+        return audit.honest_listing(after, limit)
+
+    audit.listing = listing
+    reading = target.read(0, ACCOUNTS)
+
+    assert reading.read is False
+    assert "rest" in (reading.error or "")
+
+
+def test_violations_of_the_target_itself_are_kept(audit: Audit, target: Ledger) -> None:
+    """What the target says against itself is evidence."""
+    audit.invariants = (200, b'{"ok": false, "violations": [{"invariant": "I5", "detail": "d"}]}')
+
+    assert target.read(0, ACCOUNTS).violations == ("I5: d",)
+
+
+def test_an_unreadable_invariants_call_makes_the_reading_incomplete(
+    audit: Audit, target: Ledger
+) -> None:
+    """Half of the evidence is not all of it."""
+    audit.invariants = (503, b"")
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert (reading.read, reading.complete) == (True, False)
+
+
+def test_single_keys_are_known_unknown_or_unclear(
+    audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked by key: found, clearly not found, and beyond the limit no answer at all."""
+    monkeypatch.setattr(ledger_module, "BY_KEY_MAX", 2)
+    audit.known_keys = {"a"}
+
+    found = target.find_by_key({"a": "t", "b": "t", "c": "t"}, lambda _: None)
+
+    assert found == {"a": True, "b": False, "c": None}
+
+
+def test_no_cursor_without_an_audit(audit: Audit, target: Ledger) -> None:
+    """A target whose ledger cannot be read before the load is refused, not measured blindly."""
+    audit.listing = lambda *_: (404, b"")
+
+    with pytest.raises(HarnessError, match="404"):
+        target.cursor()
