@@ -258,3 +258,7 @@ def report(run: RunPath) -> None:
         verdict = directory.read_verdict()
         path = reporting.write(directory, plan, directory.read_facts(plan), verdict)
         _console.print(str(path), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    app()

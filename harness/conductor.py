@@ -145,9 +145,11 @@ def _bring_up(request: Request, plan: Plan, channel: Channel, clean_up: ExitStac
         stack = attach(request.host, state_dir, request.allow_targets, progress)
         clean_up.callback(down, state_dir)
         return stack
-    was_up = load_state(request.state_dir) is not None
-    settings = StackSettings(service="naive" if plan.settings.service == "naive" else "tuned")
-    if not was_up:
+    running = load_state(request.state_dir)
+    # A stack that is up may have more than we ask for; only the service's kind has to agree.
+    settings = (running and running.settings) or StackSettings()
+    settings = replace(settings, service=plan.settings.service)
+    if running is None:
         progress("bringing the local stack up")
         clean_up.callback(down, request.state_dir)
     stack = up(settings, request.state_dir, progress)

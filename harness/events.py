@@ -263,3 +263,5 @@ class Facts:
     """Accounts of this run's own borrowers; nothing else in the ledger is ours to judge."""
     damage: tuple[str, ...] = ()
     """What could not be read of the run directory."""
+    account_of: dict[int, str] = field(default_factory=dict)
+    """The account of each borrower of the plan, by index, as far as it is known."""

@@ -96,6 +96,8 @@ class Ledger:
         before: list[LedgerEntry] | None = None
         trouble = "it did not come to rest"
         while True:
+            # Also before the first: a commit may still be a moment behind the last answer.
+            time.sleep(BETWEEN_READINGS_SECONDS)
             try:
                 entries, _ = self._listing(after)
                 if before is not None and entries == before and not self._busy():
@@ -107,7 +109,6 @@ class Ledger:
                 trouble = str(error)
             if time.monotonic() > deadline:
                 break
-            time.sleep(BETWEEN_READINGS_SECONDS)
         why = f"the ledger could not be read within {QUIET_SECONDS_MAX:g} s: {trouble}"
         return LedgerReading(read=False, complete=False, source="audit", error=why)
 

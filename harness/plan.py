@@ -9,6 +9,7 @@ import random
 import uuid
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from harness.errors import UsageError
 from harness.events import Decline
@@ -150,7 +151,7 @@ class Settings:
     log_in_share: float = 0.3
     retries: int = 0
     seed: int = 1
-    service: str = "tuned"
+    service: Literal["tuned", "naive"] = "tuned"
 
     @property
     def load_s(self) -> float:

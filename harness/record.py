@@ -240,14 +240,16 @@ class RunDirectory:
                     operations[fact.arrival] = fact
         status = self.read_status(damage)
         faults = {fact.name: fact for _, fact in self._rows("faults.jsonl", damage)}
+        account_of = self._read_accounts(damage)
         return Facts(
             status=status,
             operations=tuple(complete_operations(plan, status, operations, attempts, sent)),
             attempts=tuple(sorted(attempts, key=lambda a: (a.intended_ns, a.started_ns))),
             faults=tuple(faults.values()),
             ledger=self.read_ledger(damage),
-            account_ids=frozenset(self._read_accounts(damage).values()),
+            account_ids=frozenset(account_of.values()),
             damage=tuple(damage),
+            account_of=account_of,
         )
 
     def read_status(self, damage: list[str]) -> RunStatus:
@@ -274,13 +276,13 @@ class RunDirectory:
         complete = reading.complete and len(damage) == before
         return dataclasses.replace(reading, entries=entries, complete=complete)
 
-    def _read_accounts(self, damage: list[str]) -> dict[str, str]:
+    def _read_accounts(self, damage: list[str]) -> dict[int, str]:
         path = self.path / "accounts.json"
         if not path.exists():
             return {}
         try:
-            return dict(json.loads(path.read_bytes()))
-        except ValueError as error:
+            return {int(b): str(a) for b, a in json.loads(path.read_bytes()).items()}
+        except (ValueError, AttributeError) as error:
             damage.append(f"accounts.json is not readable: {_first_line(error)}")
             return {}
 

@@ -154,6 +154,22 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """When the share of failures fell below ``failed_share`` for good, seconds after the last heal.
+
+    ``resolvable`` is False when the run has too few operations before the fault to tell such a
+    share from none: then the numbers mean little.
+    """
+
+    failed_share: float
+    from_heal_s: float | None
+    from_heal_s_low: float | None
+    from_heal_s_high: float | None
+    confirmed: bool
+    resolvable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Recovery:
     """From the last heal (and the first injection) to borrowing as before."""
 
@@ -166,6 +182,8 @@ class Recovery:
     first_success_s: float | None = None
     """First approved or referred operation planned after the heal, seconds after it."""
     confirmed: bool = False
+    crossings: list[Crossing] = field(default_factory=list)
+    """The same at several shares of failures: half of the service back, recovered, strictly so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The command line as its users meet it: clear lines, right exit codes, nothing left behind."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.stack import load_state
+from tests.live.conftest import ROOT, SHORT, Runner
+
+pytestmark = pytest.mark.live
+BRIEF = (*SHORT, "--fault=1s", "--recovery=3s")
+
+
+def lendchaos(
+    *words: str, cwd: Path = ROOT, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run `lendchaos` and return how it ended."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )
+
+
+def test_up_run_down(tmp_path: Path) -> None:
+    """A stack that is up is used and left up; `down` takes it away, twice without complaint."""
+    state = f"--state-dir={tmp_path / 'state'}"
+    runs = f"--runs-dir={tmp_path / 'runs'}"
+
+    up = lendchaos("up", state)
+    run = lendchaos("run", "baseline", state, runs, *BRIEF)
+    still_up = load_state(tmp_path / "state") is not None
+    down = lendchaos("down", state)
+    again = lendchaos("down", state)
+
+    assert [up.returncode, run.returncode, down.returncode, again.returncode] == [0, 0, 0, 0], (
+        run.stdout + run.stderr
+    )
+    assert still_up is True
+    assert "is up" in up.stdout
+    assert "no stack was up" in again.stdout
+    assert load_state(tmp_path / "state") is None
+    assert (tmp_path / "runs" / "latest" / "report.html").exists()
+
+
+def test_a_run_without_a_stack_brings_one_up_and_takes_it_down(tmp_path: Path) -> None:
+    """Nothing is up before, nothing is up after."""
+    run = lendchaos(
+        "run", "baseline", f"--state-dir={tmp_path / 'state'}", f"--runs-dir={tmp_path / 'runs'}",
+        *BRIEF,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert load_state(tmp_path / "state") is None
+
+
+def test_another_kind_of_service_is_refused_while_one_is_up(runner: Runner) -> None:
+    """A stack with other settings is named, with the way to take it down."""
+    run = runner("baseline", *BRIEF, "--service=naive")
+
+    assert run.exit_code == 3
+    assert "lendchaos down" in run.output
+    assert not (run.path / "verdict.json").exists()
+
+
+def test_a_stored_run_is_judged_again_with_the_same_result(runner: Runner, tmp_path: Path) -> None:
+    """On a copy elsewhere too, byte for byte."""
+    run = runner("network_partition", *SHORT)
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(run.path, copy)
+    first = (run.path / "verdict.json").read_bytes()
+
+    here = lendchaos("judge", str(run.path))
+    there = lendchaos("judge", str(copy))
+    report = lendchaos("report", str(copy))
+
+    assert here.returncode == there.returncode == run.exit_code
+    assert (run.path / "verdict.json").read_bytes() == first
+    assert (copy / "verdict.json").read_bytes() == first
+    assert report.returncode == 0
+    assert report.stdout.strip().endswith("report.html")
+    assert run.verdict["sentence"] in " ".join(here.stdout.split())
+
+
+def test_a_truncated_run_is_read_as_far_as_it_is_whole(runner: Runner) -> None:
+    """Half an event file: inconclusive, saying so; never a pass on what is left."""
+    run = runner("baseline", *BRIEF)
+    (events,) = run.path.glob("events-*.jsonl")
+    events.write_bytes(events.read_bytes()[:-20_001])
+    judged = lendchaos("judge", str(run.path))
+
+    assert judged.returncode in (1, 3)
+    assert json.loads((run.path / "verdict.json").read_text())["verdict"] != "pass"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("run", "no_such_scenario"), "baseline"),
+        (("judge", "no/such/run"), "is not a run directory"),
+        (("up", "--service=brave"), "tuned, naive"),
+        (("run", "baseline", "--rate=0"), "rate"),
+        (("run", "baseline", "--rate=10", "-u", "20"), "rate"),
+        (("run", "network_partition", "--recovery=1s"), "recovery"),
+        (("run", "network_partition", "--fault=-1s"), "fault"),
+        (("run", "baseline", "--population=rich"), "mixed"),
+        (("run", "baseline", "--host=ftp://127.0.0.1"), "http"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_clear_line(words: tuple[str, ...], expected: str, tmp_path: Path) -> None:
+    """Exit 2, a line that says what would be valid, no traceback, nothing left behind."""
+    more = (f"--runs-dir={tmp_path / 'runs'}",) if words[0] == "run" else ()
+    done = lendchaos(*words, *more, LENDCHAOS_STATE=str(tmp_path / "state"))
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert expected in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert load_state(tmp_path / "state") is None
+
+
+def test_a_missing_binary_is_named_with_the_ways_to_get_it(tmp_path: Path) -> None:
+    """Exit 3 and every way listed."""
+    done = lendchaos(
+        "run",
+        "baseline",
+        f"--runs-dir={tmp_path / 'runs'}",
+        LENDCHAOS_STATE=str(tmp_path / "state"),
+        TOXIPROXY_SERVER=str(tmp_path / "nowhere"),
+    )
+
+    assert done.returncode == 3
+    assert "TOXIPROXY_SERVER" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_lists_what_is_found() -> None:
+    """A machine that runs these tests has everything."""
+    done = lendchaos("doctor")
+
+    assert done.returncode == 0, done.stdout
+    assert "Toxiproxy" in done.stdout
+    assert "PostgreSQL" in done.stdout
