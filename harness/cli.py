@@ -18,6 +18,7 @@ from rich.table import Table
 
 from harness import judge as judging
 from harness import report as reporting
+from harness.conductor import ATTACHED
 from harness.errors import HarnessError, UsageError
 from harness.faults.undo import UndoFile, heal_left_over
 from harness.record import RunDirectory
@@ -208,6 +209,7 @@ def down(state_dir: StateDir = None) -> None:
         except HarnessError as error:
             _say(f"{error}; taking the stack down all the same")
         was_up = take_down(folder)
+        take_down(folder / ATTACHED)
         UndoFile(folder).forget()
         _console.print("stack is down" if was_up else "no stack was up")
 

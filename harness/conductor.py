@@ -7,11 +7,13 @@ run is judged as interrupted.
 """
 
 import argparse
+import fcntl
 import logging
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -31,6 +33,9 @@ from harness.verdict import ExitCode, Verdict
 
 LOAD_OVERRUN_SECONDS = 30.0
 """Beyond load and drain, the load process is taken for hung."""
+
+ATTACHED = "attached"
+"""Folder of the state directory for the proxy in front of a service that already runs."""
 
 _log = logging.getLogger("lendchaos.conductor")
 
@@ -141,21 +146,42 @@ def _bring_up(request: Request, plan: Plan, channel: Channel, clean_up: ExitStac
         channel.send("progress", text=text)
 
     if request.host is not None:
-        state_dir = request.run.path / "stack"
+        state_dir = request.state_dir / ATTACHED
+        clean_up.enter_context(_held_alone(state_dir))
         stack = attach(request.host, state_dir, request.allow_targets, progress)
         clean_up.callback(down, state_dir)
-        return stack
-    running = load_state(request.state_dir)
-    # A stack that is up may have more than we ask for; only the service's kind has to agree.
-    settings = (running and running.settings) or StackSettings()
-    settings = replace(settings, service=plan.settings.service)
-    if running is None:
-        progress("bringing the local stack up")
-        clean_up.callback(down, request.state_dir)
-    stack = up(settings, request.state_dir, progress)
+    else:
+        clean_up.enter_context(_held_alone(request.state_dir))
+        running = load_state(request.state_dir)
+        # A stack that is up may have more than we ask for; only the service's kind has to agree.
+        settings = (running and running.settings) or StackSettings()
+        settings = replace(settings, service=plan.settings.service)
+        if running is None:
+            progress("bringing the local stack up")
+        stack = up(settings, request.state_dir, progress)
+        if running is None:
+            clean_up.callback(down, request.state_dir)
     for name in heal_left_over(stack):
         progress(f"healed {name}, left by a run that died")
     return stack
+
+
+@contextmanager
+def _held_alone(state_dir: Path) -> Iterator[None]:
+    """One run at a time on one stack: two would disturb and reconcile each other.
+
+    The kernel gives the lock back when its holder dies, however it dies.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HarnessError(
+                f"another run uses the stack in {state_dir}: wait for its end, or give this one"
+                " a stack of its own with --state-dir"
+            ) from error
+        yield
 
 
 def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> Scene:

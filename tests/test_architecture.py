@@ -41,7 +41,7 @@ ALLOWED = {
         *("errors", "events", "plan", "record", "verdict", "ledger", "seeding", "judge"),
         *("report", "stack", "faults", "channel"),
     },
-    "cli": {"errors", "record", "verdict", "judge", "report", "stack", "faults"},
+    "cli": {"errors", "record", "verdict", "judge", "report", "stack", "faults", "conductor"},
 }
 
 # Third parties that are at home in few places, and only there.

@@ -149,3 +149,13 @@ def test_a_foreign_host_must_be_allowed_by_name(attached: Runner) -> None:
 
     assert run.exit_code == 2
     assert "--allow-target" in run.output
+
+
+def test_no_secret_reaches_the_run_directory(attached: Runner, foreign: Stack) -> None:
+    """Neither the operator's token nor a borrower's session or password is written there."""
+    run = attached("baseline", *to_foreign(foreign), "--fault=1s", "--recovery=3s")
+    everything = [path.read_text() for path in run.path.rglob("*") if path.is_file()]
+
+    assert len(everything) > 5
+    assert not any(foreign.admin_token in text for text in everything)
+    assert not any("password" in text or "Bearer" in text for text in everything)
