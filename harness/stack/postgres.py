@@ -23,6 +23,9 @@ unix_socket_directories = ''
 max_connections = 60
 shared_buffers = 128MB
 timezone = 'UTC'
+# A killed process loses nothing that the kernel already has, only a machine that loses its power
+# would; and the waits of a shared disk would drown what a run measures.
+fsync = off
 # A client that is gone is noticed while its statement still waits, and its locks are freed.
 client_connection_check_interval = 1s
 # Lock queues are what a migration breaks; they must be readable afterwards.

@@ -1,0 +1,13 @@
+"""Nothing is broken by us; whatever is broken by somebody else is found and measured.
+
+Hypothesis: no stretch of impaired borrowing, at most one borrow request in two hundred fails, and
+every business decline is the right one.
+"""
+
+from harness import Borrower, Objectives, Scenario
+
+
+class Baseline(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario(objectives=Objectives(impaired_episodes_max=0, failed_share_max=0.005))

@@ -1,0 +1,17 @@
+"""A migration adds a column to the loan table while a long transaction holds it.
+
+Hypothesis: borrowing stops behind the waiting ALTER TABLE, but borrowers are told so in time, and
+it is back to normal within five seconds of the migration's end, with no loan lost or granted twice.
+"""
+
+from harness import Borrower, Objectives, Scenario
+from harness.faults import BlockingMigration
+
+
+class DatabaseMigration(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario(
+        faults=[BlockingMigration(table="loan")],
+        objectives=Objectives(recovery_seconds_max=5, failed_outside_fault_share_max=0.005),
+    )

@@ -1,0 +1,21 @@
+"""Bytes vanish between the lending service and its database for a few seconds.
+
+Hypothesis: borrowers are told so within their deadline, nothing is lent twice or lost, and
+borrowing is back to normal within five seconds of the network's return, without anyone's help.
+"""
+
+from harness import Borrower, Objectives, Scenario
+from harness.faults import Partition
+
+
+class NetworkPartition(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario(
+        faults=[Partition("database")],
+        objectives=Objectives(
+            recovery_seconds_max=5,
+            failed_outside_fault_share_max=0.005,
+            indeterminate_share_max=0.2,
+        ),
+    )

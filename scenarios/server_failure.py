@@ -1,0 +1,20 @@
+"""One replica of the lending service is killed, and a little later all of them.
+
+Hypothesis: losing one of two replicas is no outage; losing both is one that ends within ten
+seconds of the order to restart them; and no loan is lost or granted twice either way.
+"""
+
+from harness import Borrower, Objectives, Scenario
+from harness.faults import Kill
+
+
+class ServerFailure(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario(
+        faults=[
+            Kill("replica-1", during=(0.0, 0.3), expects_impact=False),
+            Kill("replicas", during=(0.5, 1.0)),
+        ],
+        objectives=Objectives(recovery_seconds_max=10, failed_outside_fault_share_max=0.005),
+    )
