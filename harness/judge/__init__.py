@@ -1,0 +1,105 @@
+"""Opinion: a list of small checks, each on its own, merged into one verdict. Pure."""
+
+from datetime import UTC, datetime
+
+from harness.events import Clock, Facts
+from harness.judge import borrowing, evidence
+from harness.judge.case import Case, Check, inconclusive
+from harness.judge.objectives import judge_objectives
+from harness.judge.sentence import sentence
+from harness.measure import measure
+from harness.plan import Plan
+from harness.reconcile import reconcile
+from harness.verdict import ExitCode, Finding, Judgement, Verdict, Weight
+
+__all__ = ["CHECKS", "judge"]
+
+CHECKS: tuple[Check, ...] = (
+    borrowing.money,
+    borrowing.invariant_violated,
+    borrowing.false_decline,
+    borrowing.invalid_answer,
+    borrowing.replay_unstable,
+    borrowing.objectives,
+    borrowing.not_recovered,
+    borrowing.episodes,
+    evidence.interrupted,
+    evidence.no_evidence,
+    evidence.load_unfaithful,
+    evidence.evidence_damaged,
+    evidence.baseline_not_steady,
+    evidence.fault_did_not_bite,
+    evidence.not_healed,
+    evidence.ledger_unread,
+    evidence.ledger_incomplete,
+    evidence.recovery_unconfirmed,
+    evidence.decision_drift,
+    borrowing.remarks,
+)
+
+
+def judge(plan: Plan, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Verdict:
+    """Judge one run from what was intended and what was written down.
+
+    A check that raises makes the run inconclusive: it neither passes nor crashes.
+    """
+    measured = measure(plan, facts)
+    reconciled = reconcile(plan, facts)
+    results = judge_objectives(plan, facts, measured)
+    case = Case(plan, facts, measured, reconciled, tuple(results))
+    findings = [finding for check in checks for finding in _run(check, case)]
+    judgement, code = _merge(findings, interrupted=facts.status.interrupted)
+    return Verdict(
+        run_id=plan.run_id,
+        scenario=plan.scenario,
+        hypothesis=plan.hypothesis,
+        seed=plan.settings.seed,
+        target=facts.status.target,
+        zero_utc=_zero_utc(facts.status.clock, measured.borrow.operations),
+        verdict=judgement,
+        exit_code=int(code),
+        sentence=sentence(case, findings),
+        load=measured.load,
+        borrow=measured.borrow,
+        log_in=measured.log_in,
+        phases=measured.phases,
+        faults=[impact.fault for impact in measured.impacts],
+        episodes=measured.episodes,
+        recovery=measured.recovery,
+        reconciliation=reconciled.result,
+        objectives=results,
+        findings=findings,
+    )
+
+
+def _run(check: Check, case: Case) -> list[Finding]:
+    try:
+        return list(check(case))
+    except Exception as error:  # noqa: BLE001  # our bug must neither pass the run nor hide the rest
+        name = getattr(check, "__name__", repr(check))
+        return [
+            inconclusive(
+                "internal_check_error",
+                f"our check {name} broke: {type(error).__name__}: {error}",
+                check=name,
+            )
+        ]
+
+
+def _merge(findings: list[Finding], *, interrupted: bool) -> tuple[Judgement, ExitCode]:
+    """Fail beats inconclusive beats pass; an interruption shows in the exit code."""
+    weights = {finding.verdict for finding in findings}
+    judgement, code = Judgement.PASS, ExitCode.PASS
+    if Weight.FAIL in weights:
+        judgement, code = Judgement.FAIL, ExitCode.FAIL
+    elif Weight.INCONCLUSIVE in weights:
+        judgement, code = Judgement.INCONCLUSIVE, ExitCode.INCONCLUSIVE
+    return judgement, ExitCode.INTERRUPTED if interrupted else code
+
+
+def _zero_utc(clock: Clock | None, operations: int) -> str | None:
+    """RFC 3339 with nanoseconds; None when the run never got past its warm-up."""
+    if clock is None or not operations:
+        return None
+    seconds, nanoseconds = divmod(clock.zero_wall_ns, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"

@@ -1,0 +1,191 @@
+"""Checks of the evidence itself: load, files, baseline, faults, ledger. All are inconclusive."""
+
+from collections.abc import Iterator
+
+from harness.judge.case import EXAMPLES_MAX, Case, inconclusive, note, plural
+from harness.measure import THETA, differ
+from harness.verdict import Finding
+
+SEND_LAG_MS_MAX = 100.0
+"""Onset and recovery are dated by planned starts, so a late start moves them by at most its lag.
+A tenth of a second is one bin of the search for episodes, and small against recovery limits of
+seconds and their intervals of some tenths. A machine that runs target, database and load together
+on two cores stays below it; a stricter limit would call most such runs unfaithful for nothing."""
+LATENCY_DISTORTION_MAX = 0.2
+"""With an objective on latency, to which every lag adds: the part of its limit that may be lag."""
+DRIFT_P_MAX = 0.001
+
+
+def interrupted(case: Case) -> Iterator[Finding]:
+    """The run was cut short."""
+    if case.interrupted:
+        load = case.measured.load
+        yield inconclusive(
+            "interrupted",
+            f"the run was interrupted after {load.arrivals:,} of {len(case.plan.arrivals):,}"
+            " planned arrivals",
+            arrivals=load.arrivals,
+            planned=len(case.plan.arrivals),
+        )
+
+
+def load_unfaithful(case: Case) -> Iterator[Finding]:
+    """Arrivals were not sent, or not on time, or the load generator says so itself."""
+    load = case.measured.load
+    limit_ms = SEND_LAG_MS_MAX
+    if case.plan.objectives.latency_ms_p99_max is not None:
+        tolerated_ms = LATENCY_DISTORTION_MAX * case.plan.objectives.latency_ms_p99_max
+        limit_ms = min(limit_ms, tolerated_ms)
+    reasons = list(case.facts.status.troubles)
+    if load.dropped:
+        reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
+    if load.send_lag_ms_p99 is not None and load.send_lag_ms_p99 > limit_ms:
+        reasons.append(
+            f"one in a hundred arrivals was sent more than {load.send_lag_ms_p99:.0f} ms late"
+            f" (limit {limit_ms:g} ms)"
+        )
+    if reasons:
+        yield inconclusive(
+            "load_unfaithful",
+            "the load was not sent as planned: " + "; ".join(reasons),
+            dropped=load.dropped,
+            send_lag_ms_p99=load.send_lag_ms_p99,
+            send_lag_ms_limit=limit_ms,
+            troubles=list(case.facts.status.troubles),
+        )
+
+
+def evidence_damaged(case: Case) -> Iterator[Finding]:
+    """Something of the run directory could not be read."""
+    damage = list(case.facts.damage)
+    settings = case.plan.settings
+    expected = round(settings.load_s * settings.rate)
+    if len(case.plan.arrivals) != expected:
+        damage.append(f"the plan has {len(case.plan.arrivals)} arrivals, {expected} were expected")
+    if damage:
+        yield inconclusive(
+            "evidence_damaged",
+            f"what was written down could not all be read: {damage[0]}",
+            damage=damage[:20],
+            count=len(damage),
+        )
+
+
+def no_evidence(case: Case) -> Iterator[Finding]:
+    """Nothing was measured at all."""
+    if not case.measured.borrow.window.operations:
+        yield inconclusive(
+            "no_evidence",
+            "no borrow request was measured after the baseline",
+            operations=case.measured.borrow.operations,
+        )
+
+
+def baseline_not_steady(case: Case) -> Iterator[Finding]:
+    """Without a steady normal there is nothing to compare with."""
+    baseline = case.measured.baseline
+    if baseline.reasons:
+        yield inconclusive(
+            "baseline_not_steady",
+            "the baseline is not steady: " + "; ".join(baseline.reasons),
+            operations=baseline.failed.whole,
+            failed=baseline.failed.part,
+            failed_share_high=baseline.failed.high,
+        )
+
+
+def fault_did_not_bite(case: Case) -> Iterator[Finding]:
+    """A fault without proof of its effect has tested nothing."""
+    for impact in case.measured.impacts:
+        if not impact.missing or (case.interrupted and impact.fault.bit is not False):
+            continue
+        missing = " and ".join(impact.missing)
+        name = impact.fault.name
+        lacks = f"lacks {missing}" if impact.injected else missing
+        yield inconclusive(
+            "fault_did_not_bite",
+            f"nothing shows that fault {name} took effect: {lacks}",
+            fault=name,
+            missing=list(impact.missing),
+            error=impact.error,
+        )
+
+
+def not_healed(case: Case) -> Iterator[Finding]:
+    """A fault that is not surely gone spoils everything measured after it."""
+    for impact in case.measured.impacts:
+        if impact.injected and not impact.healed:
+            yield inconclusive(
+                "not_healed",
+                f"fault {impact.fault.name} was not shown to be healed"
+                + (f": {impact.error}" if impact.error else ""),
+                fault=impact.fault.name,
+                error=impact.error,
+            )
+
+
+def ledger_unread(case: Case) -> Iterator[Finding]:
+    """Without the ledger nobody knows whether a loan was lost."""
+    ledger = case.facts.ledger
+    if not ledger.read:
+        yield inconclusive(
+            "ledger_unread",
+            "the ledger could not be read, so nothing is known about lost loans"
+            + (f": {ledger.error}" if ledger.error else ""),
+            source=ledger.source,
+            error=ledger.error,
+        )
+
+
+def ledger_incomplete(case: Case) -> Iterator[Finding]:
+    """The listing was read, but does not hold everything, or two sources disagree."""
+    ledger, reconciled = case.facts.ledger, case.reconciled
+    if not ledger.read:
+        return
+    reasons = []
+    if not ledger.complete:
+        reasons.append(f"it ended early ({ledger.error})" if ledger.error else "it ended early")
+    if reconciled.unlisted:
+        count = plural(len(reconciled.unlisted), "acknowledged loan")
+        reasons.append(f"it lacks {count} that the target knows by key")
+    if reconciled.unclear:
+        count = plural(len(reconciled.unclear), "acknowledged loan")
+        reasons.append(f"it lacks {count}, and the target gave no clear answer about them")
+    if ledger.sql_disagrees:
+        count = plural(len(ledger.sql_disagrees), "key")
+        reasons.append(f"the tables say otherwise about {count}")
+    if not case.facts.account_ids and case.facts.operations:
+        reasons.append("which accounts are ours is not known")
+    if reasons:
+        yield inconclusive(
+            "ledger_incomplete",
+            "the ledger's listing is not complete: " + "; ".join(reasons),
+            unlisted=list(reconciled.unlisted[:EXAMPLES_MAX]),
+            unclear=list(reconciled.unclear[:EXAMPLES_MAX]),
+            sql_disagrees=list(ledger.sql_disagrees[:EXAMPLES_MAX]),
+        )
+
+
+def decision_drift(case: Case) -> Iterator[Finding]:
+    """More, or fewer, granted loans went to manual review than before; worth a look, no more."""
+    before, after = case.measured.referred_before, case.measured.referred_after
+    if before.whole and after.whole and differ(before, after) < DRIFT_P_MAX:
+        yield note(
+            "decision_drift",
+            f"{before.part} of {before.whole} granted loans went to manual review before,"
+            f" {after.part} of {after.whole} after",
+            before=before.observed,
+            after=after.observed,
+        )
+
+
+def recovery_unconfirmed(case: Case) -> Iterator[Finding]:
+    """Borrowing came back, but the load ended before that could be shown to last."""
+    recovery = case.measured.recovery
+    if recovery.from_heal_s is not None and not recovery.confirmed:
+        yield inconclusive(
+            "not_recovered",
+            "borrowing came back, but the load ended too soon after it to show that fewer than"
+            f" {THETA:.0%} of requests fail for good",
+            from_heal_s=recovery.from_heal_s,
+        )

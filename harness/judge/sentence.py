@@ -1,0 +1,128 @@
+"""The verdict in one plain sentence with its numbers."""
+
+from harness.judge.case import Case, plural
+from harness.judge.objectives import outlasted
+from harness.measure import impaired
+from harness.verdict import Episode, Finding, Reconciliation, Weight
+
+_WHAT = {
+    "partition": "bytes vanished on the {target} link",
+    "kill": "{target} killed and down",
+    "blocking_migration": "a migration blocked {target}",
+}
+
+
+def sentence(case: Case, findings: list[Finding]) -> str:
+    """What was broken, what borrowers lost, how fast it was over, and what became of the money."""
+    parts = [_borrowing(case), _recovery(case), _money(case.reconciled.result)]
+    text = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
+    open_points = [f.code for f in findings if f.verdict is Weight.INCONCLUSIVE]
+    if open_points and not any(f.verdict is Weight.FAIL for f in findings):
+        codes = ", ".join(code.replace("_", " ") for code in dict.fromkeys(open_points))
+        text += f"; this decides nothing yet ({codes})"
+    return text[0].upper() + text[1:] + "."
+
+
+def _cause(case: Case) -> str:
+    if case.measured.timeline.load_end_s is None:
+        return "the load never began"
+    if not case.plan.faults:
+        if impaired(case.measured.episodes):
+            return "nothing was broken by us, yet borrowing was impaired"
+        return "nothing was broken"
+    clauses = []
+    for impact in case.measured.impacts:
+        fault = impact.fault
+        if fault.injected_s is None:
+            clauses.append(f"fault {fault.name} was never injected")
+            continue
+        what = _WHAT.get(impact.kind, "{target} was disturbed").format(target=fault.link_or_target)
+        if fault.healed_s is None:
+            clauses.append(f"{what} and was never healed")
+        else:
+            clauses.append(f"{what} for {fault.healed_s - fault.injected_s:.1f} s")
+    return ", then ".join(clauses)
+
+
+def _borrowing(case: Case) -> str:
+    borrow = case.measured.borrow
+    window = borrow.window
+    if not window.operations:
+        return "no borrow request was measured after the baseline"
+    if not window.failed:
+        text = f"none of {window.operations:,} borrow requests failed"
+    else:
+        text = (
+            f"{window.failed:,} of {window.operations:,} borrow requests failed"
+            f" ({_share(window.failed / window.operations)})"
+        )
+        if unknown := case.measured.unknown_window:
+            text += f", {unknown:,} of them with unknown outcome"
+    earlier = borrow.failed - window.failed
+    return text + (f", and {earlier:,} sent before it" if earlier else "")
+
+
+def _recovery(case: Case) -> str:
+    measured = case.measured
+    if measured.timeline.injected_s is None:
+        return _stretches(impaired(measured.episodes))
+    seen, limit_s = measured.recovery, case.plan.objectives.recovery_seconds_max
+    limit = "" if limit_s is None else f", limit {limit_s:g} s"
+    if seen.from_heal_s is not None:
+        interval = f"95 % interval {_interval(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
+        if seen.from_heal_s <= 0:
+            ahead = f"{-seen.from_heal_s:.1f} s"
+            return f"borrowing had recovered {ahead} before the heal was confirmed ({interval})"
+        return f"borrowing recovered {seen.from_heal_s:.1f} s after the heal ({interval})"
+    if outlasted(measured):
+        healed_s, end_s = measured.timeline.healed_s, measured.timeline.load_end_s
+        waited_s = 0.0 if healed_s is None or end_s is None else end_s - healed_s
+        waited = "" if healed_s is None else f" {waited_s:.1f} s after the heal"
+        return f"borrowing had not recovered when the load ended{waited}{limit}"
+    return _stretches(impaired(measured.episodes))
+
+
+def _stretches(stretches: list[Episode]) -> str:
+    """Impairments that no fault of ours is the measure of."""
+    if not stretches:
+        return "borrowing was never impaired"
+    spans = [
+        f"from {e.onset_s:.1f} s "
+        + ("to the end" if e.recovered_s is None else f"to {e.recovered_s:.1f} s")
+        for e in stretches[:3]
+    ]
+    more = ", ..." if len(stretches) > len(spans) else ""
+    count = plural(len(stretches), "impaired stretch", "impaired stretches")
+    return f"{count}, {', '.join(spans)}{more}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    start = "open" if low is None else f"{low:.1f}"
+    return f"{start} to {'open' if high is None else f'{high:.1f} s'}"
+
+
+def _money(result: Reconciliation) -> str:
+    if not result.ledger_read:
+        return "the ledger could not be read, so nothing is known about lost loans"
+    lost, twice = result.lost or 0, result.duplicated or 0
+    first = f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else "no loan was lost"
+    text = f"{first}, {f'{twice:,} lent twice' if twice else 'none lent twice'}"
+    others = {
+        "paid out though refused": result.phantom,
+        "not as asked for": result.corrupt,
+        "asked for by nobody": result.orphan,
+        "with a wrong balance": result.unbalanced,
+    }
+    for meaning, count in others.items():
+        if count:
+            text += f", {count:,} {meaning}"
+    return text
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _share(share: float) -> str:
+    small = share < 0.01  # noqa: PLR2004  # below one per cent, one decimal says too little
+    return f"{100 * share:.2f} %" if small else f"{100 * share:.1f} %"

@@ -1,0 +1,67 @@
+"""The simulated borrower that scenario files subclass; importing this brings Locust.
+
+A Locust user of this kind sends nothing by itself: each one stands for one arrival a second, and
+the arrivals are started by the open loop. A lender whose API differs overrides the three steps.
+"""
+
+from typing import ClassVar
+
+from locust import User, task
+
+from harness.load import outcomes, plugin
+from harness.load.journey import Journey
+from harness.load.outcomes import Judged
+from harness.plan import Scenario
+
+_FOREVER_SECONDS = 10_000_000.0
+
+
+class Borrower(User):  # type: ignore[misc]  # Locust ships no types
+    """One simulated borrower a second for each Locust user.
+
+    Subclass it, once in a locustfile, and set ``scenario``. Override `log_in`, `read_credit_line`
+    or `borrow` for a target with another API; each sends with `Journey.send` and returns what the
+    answer came to, in the words of `harness.load.outcomes`.
+    """
+
+    abstract = True
+    scenario: ClassVar[Scenario]
+    term_days: ClassVar[int] = 30
+    repayment_method: ClassVar[str] = "daily"
+
+    def wait_time(self) -> float:
+        """Locust's own users stay idle."""
+        return _FOREVER_SECONDS
+
+    @task  # type: ignore[untyped-decorator]  # Locust ships no types
+    def _stand_for_one_arrival_a_second(self) -> None:
+        """Locust wants a task; the arrivals are the open loop's."""
+
+    def log_in(self, journey: Journey) -> Judged:
+        """Open a session with phone and password."""
+        account = journey.account
+        body = {"phone": account.phone, "password": account.password}
+        return outcomes.judge_log_in(journey.send("POST", "/v1/sessions", body))
+
+    def read_credit_line(self, journey: Journey) -> Judged:
+        """Read the limit, as an app does before it offers a loan."""
+        headers = {"Authorization": f"Bearer {journey.token}"}
+        return outcomes.judge_credit_line(journey.send("GET", "/v1/credit-line", headers=headers))
+
+    def borrow(self, journey: Journey) -> Judged:
+        """Ask for a loan; a retry sends the same key."""
+        arrival = journey.arrival
+        body = {
+            "amount_fen": arrival.amount_fen,
+            "term_days": self.term_days,
+            "method": self.repayment_method,
+        }
+        headers = {
+            "Authorization": f"Bearer {journey.token}",
+            "Idempotency-Key": arrival.key,
+        }
+        answer = journey.send("POST", "/v1/loans", body, headers)
+        return outcomes.judge_borrow(answer, journey.expected_decline, arrival.amount_fen)
+
+
+plugin.install(Borrower)

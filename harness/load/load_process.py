@@ -1,0 +1,103 @@
+"""The side of a run that sends: one in each worker, or the only process itself."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from harness.load import messages
+from harness.load.journey import Account, Journeys, Steps
+from harness.load.open_loop import OpenLoop
+from harness.load.schedule import own_arrivals
+from harness.load.transport import Transport
+from harness.plan import Arrival, Plan
+from harness.record import EventWriter, RunDirectory
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """What tells one running kernel, and with it one monotonic clock, from another."""
+    return BOOT_ID.read_text().strip()
+
+
+class _Part:
+    """This process's part of one run, ready to go."""
+
+    def __init__(self, order: dict[str, Any], steps: Steps, tell_locust: Any) -> None:
+        self.name: str = order["name"]
+        run = RunDirectory(Path(order["run_dir"]))
+        self.plan: Plan = run.read_plan()
+        self.transport = Transport(order["edge_url"])
+        self.events = EventWriter(run, self.name)
+        accounts = {index: Account(*rest) for index, *rest in order["accounts"]}
+        self.journeys = Journeys(
+            plan=self.plan,
+            steps=steps,
+            accounts=accounts,
+            transport=self.transport,
+            events=self.events,
+            worker=self.name,
+            tell_locust=tell_locust,
+        )
+        self.arrivals: list[Arrival] = own_arrivals(
+            self.plan.arrivals, order["index"], order["count"]
+        )
+        self.loop: OpenLoop | None = None
+
+
+class LoadProcess:
+    """Listens to the leading process and sends the arrivals that it is given."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._part: _Part | None = None
+        self._drained: str | None = None
+        runner = environment.runner
+        runner.register_message(messages.PREPARE, self._on_prepare)
+        runner.register_message(messages.GO, self._on_go)
+        runner.register_message(messages.STOP, self._on_stop)
+        environment.events.report_to_master.add_listener(self._on_report)
+
+    def _on_prepare(self, msg: Any, **_: Any) -> None:
+        order = msg.data
+        reply = {"name": order["name"], "boot_id": boot_id(), "pid": os.getpid()}
+        if reply["boot_id"] == order["boot_id"]:
+            try:
+                (user_class,) = self._environment.user_classes
+                steps = user_class(self._environment)
+                tell = self._environment.events.request.fire
+                self._part = _Part(order, steps, tell)
+            except Exception as error:  # noqa: BLE001  # the leading process tells it
+                reply["error"] = f"{type(error).__name__}: {error}"
+        self._environment.runner.send_message(messages.PREPARED, reply)
+
+    def _on_go(self, msg: Any, **_: Any) -> None:
+        part = self._part
+        if part is not None:
+            part.loop = OpenLoop(part.journeys, part.arrivals, msg.data["zero_ns"])
+            gevent.spawn(self._run, part, part.loop)
+
+    def _on_stop(self, msg: Any, **_: Any) -> None:
+        if self._part is not None and self._part.loop is not None:
+            self._part.loop.stop(msg.data["at_ns"])
+
+    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
+        data[messages.REPORTED_KEY] = self._drained
+
+    def _run(self, part: _Part, loop: OpenLoop) -> None:
+        trouble: str | None = None
+        try:
+            loop.run(part.plan.settings.drain_s)
+            trouble = part.journeys.bug
+        except Exception as error:  # noqa: BLE001  # told, never swallowed
+            trouble = f"our bug, {type(error).__name__}: {error}"
+        finally:
+            part.events.close()
+            part.transport.close()
+            self._part = None
+            self._drained = part.name
+        reply = {"name": part.name, "trouble": trouble, "at_ns": time.monotonic_ns()}
+        self._environment.runner.send_message(messages.DRAINED, reply)

@@ -1,0 +1,12 @@
+"""Names of the messages between the process that leads a run and those that send its load."""
+
+PREPARE = "lendchaos_prepare"
+"""To a load process: run directory, its part of the arrivals, accounts, edge address."""
+PREPARED = "lendchaos_prepared"
+GO = "lendchaos_go"
+"""To all: the instant of zero."""
+STOP = "lendchaos_stop"
+"""To all: nothing that was due later is started any more."""
+DRAINED = "lendchaos_drained"
+REPORTED_KEY = "lendchaos_drained"
+"""In a report of statistics: nothing of this run will follow."""

@@ -1,0 +1,153 @@
+"""The command line of a run, and the settings that follow from it.
+
+Every option stays text until `settings_from` reads it, so that the web UI's start form and the
+command line are read alike, and everything that is wrong is told at once.
+"""
+
+import argparse
+import os
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from harness.errors import UsageError
+from harness.plan import RECOVERY_MARGIN_SECONDS, Scenario, Settings, check
+
+RATE_DEFAULT = 50
+SPAWN_RATE_MAX = 100
+"""Locust warns above it; its users are only the rate's face."""
+CONDUCTOR_MODULE = "harness.conductor"
+STATE_DIR_VARIABLE = "LENDCHAOS_STATE"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+_IN_WEB_UI: dict[str, tuple[str | None, str]] = {
+    "warm_up": ("2s", "load before anything is measured"),
+    "baseline": ("8s", "load without a fault, to know what is normal"),
+    "fault": ("5s", "how long the faults last"),
+    "recovery": ("15s", "load after the last fault is healed"),
+    "request_timeout": ("2s", "deadline of a request: connecting, sending and reading together"),
+    "log_in_share": ("0.3", "share of journeys that begin with a log-in"),
+    "retries": ("0", "further attempts of a borrow that failed, with the same key"),
+    "seed": (None, "of arrivals and borrowers; random and printed, if not given"),
+}
+_CHOICES = {
+    "population": (["mixed", "good"], "borrowers of every class, or good ones only"),
+    "service": (["tuned", "naive"], "client settings of the local stack's service"),
+}
+_ONLY_ON_COMMAND_LINE: dict[str, dict[str, Any]] = {
+    "--rate": {"help": f"arrivals a second (default {RATE_DEFAULT}); the same as -u"},
+    "--allow-target": {
+        "action": "append",
+        "default": [],
+        "metavar": "HOST",
+        "help": "a foreign host that may be loaded and disturbed; repeatable",
+    },
+    "--runs-dir": {"default": "runs", "help": "where runs are written down (default runs)"},
+    # For tests of the pipe to the conductor alone.
+    "--conductor-module": {"default": CONDUCTOR_MODULE, "help": argparse.SUPPRESS},
+}
+
+
+def add_options(parser: Any) -> None:
+    """Add our options to Locust's parser, and keep its web UI on this machine by default."""
+    for name, (default, text) in _IN_WEB_UI.items():
+        note = "" if default is None else f" (default {default})"
+        parser.add_argument("--" + name.replace("_", "-"), default=default, help=text + note)
+    for name, (choices, text) in _CHOICES.items():
+        note = f"{text} (default {choices[0]})"
+        parser.add_argument(f"--{name}", default=choices[0], choices=choices, help=note)
+    for option, details in _ONLY_ON_COMMAND_LINE.items():
+        parser.add_argument(option, include_in_web_ui=False, **details)
+    parser.add_argument(
+        "--state-dir",
+        default=os.environ.get(STATE_DIR_VARIABLE) or "./.lendchaos",
+        help=f"of the local stack (default: ${STATE_DIR_VARIABLE}, else ./.lendchaos)",
+        include_in_web_ui=False,
+    )
+    parser.set_defaults(web_host="127.0.0.1")
+
+
+def rate_from(options: Any) -> int:
+    """Arrivals a second: ``--rate`` or ``-u``, which are two words for one thing.
+
+    Raises:
+        UsageError: they disagree, or the rate is not a whole number.
+    """
+    if options.rate is None:
+        return RATE_DEFAULT if options.num_users is None else int(options.num_users)
+    if not str(options.rate).isdecimal():
+        raise UsageError(f"--rate {options.rate} must be a whole number of arrivals a second")
+    rate = int(options.rate)
+    if options.num_users not in (None, rate):
+        raise UsageError(
+            f"-u {options.num_users} and --rate {rate} disagree: one Locust user is one arrival"
+            " a second, so give one of them"
+        )
+    return rate
+
+
+def settings_from(
+    options: Mapping[str, Any], rate: int, run_time_s: float | None, scenario: Scenario
+) -> Settings:
+    """The settings that the options ask for, checked together with the scenario.
+
+    ``run_time_s`` is the length of the whole load; it stretches or shortens what comes after the
+    faults.
+
+    Raises:
+        UsageError: naming everything that is wrong, and what would be valid.
+    """
+    wrong: list[str] = []
+    values: dict[str, Any] = {"rate": rate}
+    for name in ("warm_up", "baseline", "fault", "recovery", "request_timeout"):
+        values[f"{name}_s"] = _read(name, options[name], _duration_s, "like 500ms, 2s or 1m", wrong)
+    values["log_in_share"] = _read("log_in_share", options["log_in_share"], float, "0 to 1", wrong)
+    values["retries"] = _read("retries", options["retries"], int, "a whole number", wrong)
+    seed = options["seed"]
+    values["seed"] = (
+        random.SystemRandom().getrandbits(31)
+        if seed in (None, "")
+        else _read("seed", seed, int, "a whole number", wrong)
+    )
+    values["population"] = options["population"]
+    values["service"] = options["service"]
+    # What could not be read is told already; its default keeps the other checks meaningful.
+    settings = Settings(**{name: value for name, value in values.items() if value is not None})
+    if run_time_s is not None:
+        settings = _stretch(settings, run_time_s, scenario, wrong)
+    wrong += check(scenario, settings)
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return settings
+
+
+def _stretch(
+    settings: Settings, run_time_s: float, scenario: Scenario, wrong: list[str]
+) -> Settings:
+    """The same settings with a recovery that makes the whole load last ``run_time_s``."""
+    before_s = settings.load_s - settings.recovery_s
+    least_s = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if scenario.faults else 0.5
+    if run_time_s < before_s + least_s:
+        wrong.append(
+            f"-t {run_time_s:g}s is too short: warm-up, baseline and fault take {before_s:g}s and"
+            f" recovery needs {least_s:g}s, so it must be at least {before_s + least_s:g}s"
+        )
+        return settings
+    return replace(settings, recovery_s=run_time_s - before_s)
+
+
+def _read(name: str, text: Any, parse: Any, valid: str, wrong: list[str]) -> Any:
+    try:
+        return parse(str(text))
+    except ValueError:
+        wrong.append(f"--{name.replace('_', '-')} {text} must be {valid}")
+        return None
+
+
+def _duration_s(text: str) -> float:
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
+    return float(found[1]) * _SECONDS[found[2]]

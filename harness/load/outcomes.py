@@ -1,0 +1,137 @@
+"""What one answer means, judged against what the borrower was entitled to.
+
+Pure: status, body and ground truth go in, the outcome fields of an `harness.events.Attempt` come
+out. A lender whose API has another shape judges its answers in an own subclass of the borrower.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from harness.events import Decline, Outcome
+
+_DECLINE_OF_CATEGORY = {
+    "risk_decline": Decline.CREDIT,
+    "regulatory_decline": Decline.POLICY,
+    "behaviour_decline": Decline.BEHAVIOUR,
+}
+INVALID_ANSWER = "invalid_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one request, or why nothing did.
+
+    ``error`` names a transport failure and excludes a ``status``; ``sent`` says whether any byte of
+    the request may have left.
+    """
+
+    status: int | None = None
+    body: bytes = b""
+    error: str | None = None
+    sent: bool = True
+    replayed: bool = False
+    connection_reused: bool = False
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body as a JSON object; an empty one when it is none."""
+        try:
+            parsed = json.loads(self.body)
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one answer came to. ``may_retry``: trying again with the same key could help."""
+
+    outcome: Outcome
+    code: str | None = None
+    decline: Decline | None = None
+    false_declined: bool = False
+    invalid_answer: bool = False
+    loan_id: str | None = None
+    token: str | None = None
+    """Of a log-in: the session it opened."""
+    may_retry: bool = False
+
+
+def judge_log_in(answer: Answer) -> Judged:
+    """A borrower with valid credentials must get a session."""
+    token = answer.payload.get("token")
+    if answer.status == 201 and isinstance(token, str) and token:  # noqa: PLR2004  # HTTP's words
+        return Judged(Outcome.OK, token=token)
+    return _failed_step(answer, denials=(401, 404))
+
+
+def judge_credit_line(answer: Answer) -> Judged:
+    """A logged-in borrower must get their limit, as three integers."""
+    payload = answer.payload
+    fields = (payload.get(name) for name in ("limit_fen", "used_fen", "available_fen"))
+    if answer.status == 200 and all(_is_integer(value) for value in fields):  # noqa: PLR2004
+        return Judged(Outcome.OK)
+    return _failed_step(answer, denials=(401, 403, 404))
+
+
+def _failed_step(answer: Answer, denials: tuple[int, ...]) -> Judged:
+    """A step before the borrow moves no money, so nothing about it is indeterminate."""
+    if answer.status is None:
+        return Judged(Outcome.FAILED, code=answer.error)
+    if answer.status < 400:  # noqa: PLR2004  # HTTP's words
+        return Judged(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
+    return Judged(
+        Outcome.FAILED, code=_code(answer.payload), false_declined=answer.status in denials
+    )
+
+
+def judge_borrow(answer: Answer, expected_decline: Decline | None, amount_fen: int) -> Judged:
+    """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read."""
+    status = answer.status
+    if status is None:
+        outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED
+        return Judged(outcome, code=answer.error, may_retry=True)
+    payload = answer.payload
+    if status < 400:  # noqa: PLR2004  # HTTP's words
+        return _judge_acceptance(status, payload, amount_fen)
+    code = _code(payload)
+    category = payload.get("category")
+    if category == "availability" or status >= 500:  # noqa: PLR2004  # HTTP's words
+        surely_not = category == "availability" and payload.get("outcome") == "not_applied"
+        outcome = Outcome.FAILED if surely_not else Outcome.INDETERMINATE
+        return Judged(outcome, code=code, may_retry=True)
+    decline = _DECLINE_OF_CATEGORY.get(category) if isinstance(category, str) else None
+    if decline is not None and decline is expected_decline:
+        return Judged(Outcome.DECLINED, code=code, decline=decline)
+    denied = decline is not None or status in (401, 404)
+    return Judged(Outcome.FAILED, code=code, decline=decline, false_declined=denied)
+
+
+def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> Judged:
+    loan_id = payload.get("loan_id")
+    if isinstance(loan_id, str) and loan_id:
+        principal = payload.get("principal_fen")
+        paid_out = payload.get("status") == "disbursed" and _is_integer(principal)
+        if status == 201 and paid_out and principal == amount_fen:  # noqa: PLR2004
+            return Judged(Outcome.APPROVED, loan_id=loan_id)
+        if status == 202 and payload.get("status") == "under_review":  # noqa: PLR2004
+            return Judged(Outcome.REFERRED, loan_id=loan_id)
+    else:
+        loan_id = None
+    return Judged(
+        Outcome.INDETERMINATE,
+        code=INVALID_ANSWER,
+        invalid_answer=True,
+        loan_id=loan_id,
+        may_retry=True,
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _code(payload: dict[str, Any]) -> str | None:
+    code = payload.get("code")
+    return code if isinstance(code, str) else None

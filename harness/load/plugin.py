@@ -1,0 +1,272 @@
+"""Our listeners on Locust's events: options, start, stop, signals, exit code.
+
+Locust logs an exception in a listener and runs on, or ends with a code of its own; so every
+listener here is wrapped, and what goes wrong ends in one clear line and one of our exit codes.
+"""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import events
+from locust.runners import STATE_STOPPED, WorkerRunner
+
+from harness.errors import HarnessError, UsageError
+from harness.load import messages, process_control, web
+from harness.load.crew import Crew
+from harness.load.load_process import LoadProcess
+from harness.load.locustfile import Locustfile, read_locustfile
+from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from
+from harness.load.progress import Progress
+from harness.load.run import Order, Run
+from harness.plan import expand
+from harness.verdict import ExitCode
+
+END_SECONDS_MAX = 600.0
+"""For a run that somebody else ends: to drain, to heal and to judge."""
+
+
+class Leader:
+    """The process that leads: the only one, or the master of others."""
+
+    def __init__(self, environment: Any, web_ui: Any, borrower_class: type) -> None:
+        self.environment = environment
+        self.web_ui = web_ui
+        self.progress = Progress()
+        self.run: Run | None = None
+        self.form_run_time_s: float | None = None
+        self._borrower_class = borrower_class
+        self._run_time_s: float | None = None
+        self._class_host: str | None = None
+        self._crew = Crew(environment)
+
+    # --- once --------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Check what can be checked before the first run, and take Locust's own timer out.
+
+        Raises:
+            UsageError: this locustfile with these options can never be run.
+        """
+        options = self.environment.parsed_options
+        locustfile = self._locustfile()
+        rate = rate_from(options)
+        # Locust's own timer would end the load without draining it; ours drains.
+        self._run_time_s, options.run_time = options.run_time, None
+        if locustfile is not None:
+            self._class_host = locustfile.host
+            settings_from(vars(options), rate, self._run_time_s, locustfile.scenario)
+        options.num_users = rate
+        options.spawn_rate = options.spawn_rate or min(rate, SPAWN_RATE_MAX)
+        self._listen()
+        process_control.on_stop_signal(self._on_stop_signal)
+        if self.web_ui is not None:
+            web.extend(self.web_ui, self)
+
+    def _listen(self) -> None:
+        runner = self.environment.runner
+        hooks = self.environment.events
+        runner.register_message(
+            messages.PREPARED, lambda msg, **_: self._crew.on_prepared(msg.data)
+        )
+        runner.register_message(messages.DRAINED, lambda msg, **_: self._crew.on_drained(msg.data))
+        hooks.worker_report.add_listener(
+            lambda client_id, data, **_: self._crew.on_report(client_id, data)
+        )
+        hooks.test_start.add_listener(_guarded(self._on_test_start, self))
+        hooks.test_stopping.add_listener(_guarded(self._on_test_stopping, self))
+        hooks.spawning_complete.add_listener(_guarded(self._on_spawning_complete, self))
+        hooks.quitting.add_listener(self._on_quitting)
+        hooks.quit.add_listener(lambda **_: process_control.end_forked_workers())
+
+    def _locustfile(self) -> Locustfile | None:
+        return read_locustfile(self.environment, self._borrower_class)
+
+    # --- what Locust tells -------------------------------------------------------------------
+
+    def _on_test_start(self, **_: Any) -> None:
+        """Set the run up; returns when Locust may spawn its users."""
+        if self.run is None or self.run.over.is_set():
+            self.run = self._new_run()
+            self.run.start()
+            gevent.spawn(self._after, self.run)
+        elif self.run.ready.is_set():
+            raise gevent.GreenletExit  # one run at a time; this one is ending
+        run = self.run
+        run.ready.wait()
+        if run.over.is_set() or run.interrupted:
+            raise gevent.GreenletExit
+
+    def _new_run(self) -> Run:
+        options = self.environment.parsed_options
+        locustfile = self._locustfile()
+        if locustfile is None:
+            raise UsageError("choose the scenario's user class: no other user takes part in a run")
+        rate = self.environment.runner.target_user_count
+        run_time_s = self.form_run_time_s or self._run_time_s
+        settings = settings_from(vars(options), rate, run_time_s, locustfile.scenario)
+        self.progress.begin(locustfile.name)
+        plan = expand(locustfile.name, locustfile.hypothesis, locustfile.scenario, settings)
+        self._crew = Crew(self.environment)
+        order = Order(
+            plan=plan,
+            runs_dir=Path(options.runs_dir),
+            state_dir=Path(options.state_dir).absolute(),
+            host=self._target(),
+            allow_targets=list(options.allow_target),
+            conductor_module=options.conductor_module,
+            spawn_seconds=rate / float(options.spawn_rate or rate),
+        )
+        return Run(order, self._crew, self.progress, self.environment.runner.stop)
+
+    def _target(self) -> str | None:
+        """Form, command line or environment, then the class, then the local stack; told."""
+        host = self.environment.host or None
+        if host is not None:
+            stale = host == os.environ.get("LOCUST_HOST")
+            source = "the environment variable LOCUST_HOST" if stale else "--host or the form"
+        else:
+            host, source = self._class_host, "the class attribute host"
+        text = "the local stack" if host is None else f"{host}, from {source}"
+        self.progress.say(f"target: {text}")
+        return host
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        """Stop in the web UI, or the last worker went missing."""
+        if self.run is not None and self.run.is_loading:
+            self.run.interrupt()
+
+    def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
+        if self.run is None:
+            return
+        if user_count != self.run.rate and not self.run.over.is_set():
+            self.run.note_trouble(
+                f"the user count was changed during the run, to {user_count}:"
+                " the planned arrivals stand"
+            )
+        self.run.spawned.set()
+
+    def _on_quitting(self, **_: Any) -> None:
+        """Locust is about to read the exit code: nothing may be under way any more."""
+        _only_in_order()
+        if self.run is not None and not self.run.over.is_set():
+            self.run.interrupt()
+            self.run.over.wait(END_SECONDS_MAX)
+            self.environment.process_exit_code = self.run.exit_code
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _after(self, run: Run) -> None:
+        """When a run is over: users gone, exit code set, and a headless process ends."""
+        run.over.wait()
+        self.environment.process_exit_code = run.exit_code
+        options = self.environment.parsed_options
+        runner = self.environment.runner
+        if options.headless:
+            runner.quit()
+            return
+        runner.stop()
+        runner.update_state(STATE_STOPPED)
+        if options.autostart and options.autoquit != -1:
+            gevent.sleep(options.autoquit)
+            self._end_process()
+
+    def fail(self, error: Exception) -> None:
+        """A listener raised: say so, and see that no load runs on."""
+        code = _exit_code(error)
+        self.progress.fail(_line(error), code)
+        self.environment.process_exit_code = code
+        if self.run is not None and not self.run.over.is_set():
+            self.run.interrupt()
+        elif self.environment.parsed_options.headless:
+            gevent.spawn(self.environment.runner.quit)
+        else:
+            self.environment.runner.update_state(STATE_STOPPED)
+
+    def _on_stop_signal(self) -> None:
+        """Ctrl-C or SIGTERM: the first ends the run in order, the second ends the process."""
+        if self.run is None or self.run.over.is_set():
+            self._end_process()
+        elif not self.run.interrupted:
+            self.run.interrupt()
+        else:
+            process_control.end_forked_workers(wait_s=0.0)
+            sys.exit(int(ExitCode.INTERRUPTED))
+
+    def _end_process(self) -> None:
+        if self.web_ui is not None:
+            self.environment.runner.quit()
+            self.web_ui.stop()
+        elif self.run is None:
+            # Locust may be waiting for workers, which a quit would not end.
+            process_control.end_forked_workers(wait_s=0.0)
+            sys.exit(int(ExitCode.INTERRUPTED))
+
+
+# --- installing ----------------------------------------------------------------------------------
+
+
+def install(borrower_class: type) -> None:
+    """Listen to Locust's events; once, when the borrower is imported."""
+    events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+    events.init.add_listener(functools.partial(_on_init, borrower_class))
+
+
+def _on_init(borrower_class: type, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    if isinstance(runner, WorkerRunner):
+        LoadProcess(environment)
+        if environment.parsed_options.processes:
+            process_control.follow_parent()
+            environment.events.quitting.add_listener(_only_in_order)
+        return
+    environment.process_exit_code = int(ExitCode.INCONCLUSIVE)  # until there is a verdict
+    try:
+        leader = Leader(environment, web_ui, borrower_class)
+        leader.begin()
+        if not hasattr(runner, "clients"):
+            LoadProcess(environment)
+    except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
+        sys.stderr.write(f"lendchaos: {_line(error)}\n")
+        process_control.end_forked_workers(wait_s=0.0)
+        sys.exit(_exit_code(error))
+
+
+def _only_in_order(**_: Any) -> None:
+    """Stop Locust's own handler of SIGTERM, which would end a run without its verdict.
+
+    The leading process hears the same signal in a handler of ours and ends the run in order; the
+    workers hear of it from there.
+    """
+    if not process_control.in_main_greenlet():
+        raise gevent.GreenletExit
+
+
+def _guarded(listener: Callable[..., None], leader: Leader) -> Callable[..., None]:
+    @functools.wraps(listener)
+    def wrapped(**fields: Any) -> None:
+        try:
+            listener(**fields)
+        except Exception as error:  # Locust would swallow it and run on
+            leader.fail(error)
+            raise gevent.GreenletExit from error
+
+    return wrapped
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, UsageError | HarnessError):
+        return error.exit_code
+    return int(ExitCode.INTERNAL)
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, UsageError | HarnessError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return f"our bug, {type(error).__name__} in {place}: {error}"

@@ -1,0 +1,65 @@
+"""Signals, and the worker processes that Locust forks.
+
+Ctrl-C reaches every process of the terminal at once: the leading one ends the run in order, and the
+workers wait for its word.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import gevent
+
+_PR_SET_PDEATHSIG = 1
+WORKER_END_SECONDS_MAX = 3.0
+
+
+def on_stop_signal(handler: Callable[[], None]) -> None:
+    """Call ``handler`` in a greenlet of its own for SIGINT and SIGTERM.
+
+    A KeyboardInterrupt would land in whatever greenlet happens to run.
+    """
+    gevent.signal_handler(signal.SIGINT, handler)
+    gevent.signal_handler(signal.SIGTERM, handler)
+
+
+def in_main_greenlet() -> bool:
+    """True in the greenlet that the process began with."""
+    return gevent.getcurrent().parent is None
+
+
+def follow_parent() -> None:
+    """For a forked worker: leave Ctrl-C to the leading process, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:  # it died before we could ask to be told
+        os._exit(1)
+
+
+def end_forked_workers(wait_s: float = WORKER_END_SECONDS_MAX) -> None:
+    """End the workers that this process forked and that have not ended after ``wait_s`` seconds.
+
+    They do not listen to the terminal, and Locust waits for them without a bound at its own end.
+    """
+    deadline = time.monotonic() + wait_s
+    while (left := _running_workers()) and time.monotonic() < deadline:
+        gevent.sleep(0.05)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _running_workers() -> set[int]:
+    """Running children with our own command line: a fork, unlike the conductor or a browser."""
+    own = Path("/proc/self/cmdline").read_bytes()
+    found = set()
+    for listing in Path("/proc/self/task").glob("*/children"):
+        for pid in listing.read_text().split():
+            with suppress(OSError):  # it may end while we look; ended, its command line is empty
+                if Path(f"/proc/{pid}/cmdline").read_bytes() == own:
+                    found.add(int(pid))
+    return found

@@ -1,0 +1,88 @@
+"""What a run is doing right now: for the terminal, for a program that started us, for the page."""
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
+
+
+def _progress_fd() -> int | None:
+    text = os.environ.get(FD_VARIABLE, "")
+    if not text.isdecimal():
+        return None
+    with suppress(OSError):
+        os.set_blocking(int(text), False)
+        return int(text)
+    return None
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of the latest run in this process.
+
+    ``state`` is one of idle, setting_up, load, draining, judging, done, failed; the two instants
+    are seconds after zero.
+    """
+
+    state: str = "idle"
+    text: str = ""
+    phase: str | None = None
+    at_s: float | None = None
+    until_s: float | None = None
+    verdict: str | None = None
+    exit_code: int | None = None
+    sentence: str | None = None
+    report: Path | None = None
+    scenario: str = ""
+    _fd: int | None = field(default_factory=_progress_fd)
+
+    def begin(self, scenario: str) -> None:
+        """Forget the run before this one."""
+        self.state, self.text, self.scenario = "setting_up", "", scenario
+        self.phase = self.at_s = self.until_s = None
+        self.verdict = self.exit_code = self.sentence = self.report = None
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        self.text = text
+        if self._fd is None:
+            sys.stderr.write(f"lendchaos: {text}\n")
+            sys.stderr.flush()
+            return
+        fields = ("text", "phase", "at_s", "until_s")
+        line = json.dumps({name: getattr(self, name) for name in fields}) + "\n"
+        # Whoever reads it may be gone or slow; neither may hold a run up.
+        with suppress(OSError):
+            os.write(self._fd, line.encode())
+
+    def enter(self, state: str, phase: str, at_s: float | None, until_s: float | None) -> None:
+        """Tell that a phase begins."""
+        self.state, self.phase, self.at_s, self.until_s = state, phase, at_s, until_s
+        length = "" if at_s is None or until_s is None else f" ({until_s - at_s:.0f}s)"
+        self.say(f"{phase}{length}")
+
+    def fail(self, text: str, exit_code: int) -> None:
+        """Tell that there is no verdict."""
+        self.state, self.exit_code, self.text = "failed", exit_code, text
+        self.phase = self.verdict = self.sentence = self.report = None
+        sys.stderr.write(f"lendchaos: {text}\n")
+        sys.stderr.flush()
+
+    def finish(self, message: dict[str, Any]) -> None:
+        """Take over the verdict."""
+        self.state, self.phase = "done", None
+        self.verdict = message["verdict"]
+        self.exit_code = message["exit_code"]
+        self.sentence = message["sentence"]
+        self.report = Path(message["report"])
+
+    def as_json(self, report_url: str) -> dict[str, Any]:
+        """For the page."""
+        fields = ("state", "text", "phase", "at_s", "until_s", "verdict", "exit_code", "sentence")
+        found = {name: getattr(self, name) for name in (*fields, "scenario")}
+        return {**found, "report": report_url if self.report is not None else None}

@@ -1,0 +1,300 @@
+"""One run as the leading load process tells it: set up, load, drain, verdict.
+
+It lives in a greenlet of its own and takes everything that happens from one queue: what the
+conductor says, its end, an interruption. Every wait is bounded.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from harness.errors import HarnessError, UsageError
+from harness.load.conductor_link import END_OF_FILE, ConductorLink
+from harness.load.crew import Crew
+from harness.load.progress import Progress
+from harness.plan import Plan
+from harness.record import RunDirectory
+from harness.verdict import ExitCode
+
+LEAD_SECONDS = 0.7
+"""From the order to go to the first arrival: every load process has the order by then."""
+SILENCE_SECONDS_MAX = 300.0
+"""Without a word from the conductor while it sets up or judges, it is taken for hung."""
+INTERRUPTED_SET_UP_SECONDS_MAX = 120.0
+SPAWN_MARGIN_SECONDS = 30.0
+STOP_USERS_SECONDS_MAX = 10.0
+_INTERRUPT = "interrupt"
+
+
+class BrokenOffError(Exception):
+    """The run ended without a verdict; carries the exit code that says why."""
+
+    def __init__(self, exit_code: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run, and where."""
+
+    plan: Plan
+    runs_dir: Path
+    state_dir: Path
+    host: str | None
+    allow_targets: list[str]
+    conductor_module: str
+    spawn_seconds: float
+
+
+class Run:
+    """One run, from its order to its end."""
+
+    def __init__(
+        self,
+        order: Order,
+        crew: Crew,
+        progress: Progress,
+        stop_users: Callable[[], None],
+    ) -> None:
+        self._order = order
+        self._plan = order.plan
+        self._crew = crew
+        self._progress = progress
+        self._stop_users = stop_users
+        self._link: ConductorLink | None = None
+        self._interrupted_ns: int | None = None
+        self._began = False
+        self._troubles: list[str] = []
+        self._stopping_users: gevent.Greenlet | None = None
+        self.spawned = Event()
+        """Set from outside when Locust has all its users."""
+        self.ready = Event()
+        """Set when Locust may spawn its users, or will never have to."""
+        self.over = Event()
+        self.exit_code = int(ExitCode.INCONCLUSIVE)
+
+    # --- from outside ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, in a greenlet of its own."""
+        gevent.spawn(self._tell)
+
+    @property
+    def is_loading(self) -> bool:
+        """True while arrivals are started."""
+        return self._progress.state == "load" and not self.over.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """True once somebody asked to stop."""
+        return self._interrupted_ns is not None
+
+    @property
+    def rate(self) -> int:
+        """Arrivals a second, which is the number of Locust's users."""
+        return self._plan.settings.rate
+
+    def interrupt(self) -> None:
+        """Stop: heal, drain, judge as interrupted. Without effect once the load has ended."""
+        if (
+            self.interrupted
+            or self.over.is_set()
+            or self._progress.state in ("draining", "judging")
+        ):
+            return
+        self._interrupted_ns = time.monotonic_ns()
+        self._progress.say("interrupted: healing and draining; a second Ctrl-C quits at once")
+        if self._link is not None:
+            self._link.send("interrupt")
+            self._link.put(_INTERRUPT)
+
+    def note_trouble(self, text: str) -> None:
+        """Remember a reason not to trust the evidence; each once."""
+        if text not in self._troubles:
+            self._troubles.append(text)
+            self._progress.say(text)
+
+    # --- the story ---------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        try:
+            self._conduct()
+        except (UsageError, HarnessError, BrokenOffError) as error:
+            self.exit_code = int(error.exit_code)
+            self._progress.fail(str(error), self.exit_code)
+        except Exception as error:  # noqa: BLE001  # the last line of defence
+            self.exit_code = int(ExitCode.INTERNAL)
+            text = f"our bug, {type(error).__name__}: {error}"
+            self._progress.fail(text, self.exit_code)
+        finally:
+            if self._link is not None:
+                self._link.close()
+            self.over.set()
+            self.ready.set()
+
+    def _conduct(self) -> None:
+        order = self._order
+        directory = RunDirectory.create(order.runs_dir, self._plan)
+        self._progress.say(f"run {directory.path}, seed {self._plan.settings.seed}")
+        self._link = ConductorLink(
+            order.conductor_module,
+            directory.path,
+            order.state_dir,
+            order.host,
+            order.allow_targets,
+        )
+        if self.interrupted:
+            self._link.send("interrupt")
+            self._link.put(_INTERRUPT)
+        message = self._set_up(self._link)
+        if message["type"] == "ready":
+            # What the target does not offer has left the plan by now.
+            self._plan = directory.read_plan()
+            self._load(self._link, directory, message)
+            message = self._await_verdict(self._link)
+        self._finish(message)
+
+    def _set_up(self, link: ConductorLink) -> dict[str, Any]:
+        """Wait for ``ready``; interrupted, for a verdict."""
+        while True:
+            bound = INTERRUPTED_SET_UP_SECONDS_MAX if self.interrupted else SILENCE_SECONDS_MAX
+            message = self._receive(link, bound)
+            if message is None:
+                raise HarnessError(f"the conductor was silent for {bound:g}s while setting up")
+            if message["type"] in ("ready", "verdict"):
+                return message
+
+    def _load(self, link: ConductorLink, directory: RunDirectory, ready: dict[str, Any]) -> None:
+        """From the first arrival to the end of the drain."""
+        if not self.interrupted:
+            self.ready.set()
+            self._await_users(link)
+        if not self.interrupted:
+            self._crew.prepare(directory.path, ready["edge_url"], ready["borrowers"])
+        if self.interrupted:
+            self._tell_drained(link, self._interrupted_ns or time.monotonic_ns())
+            return
+        zero_ns = self._begin(link)
+        load_ends_ns = zero_ns + round(self._plan.load_end_s * 1e9)
+        phases = gevent.spawn(self._tell_phases, zero_ns)
+        try:
+            self._follow(link, load_ends_ns)
+        finally:
+            phases.kill()
+            ended_ns = min(self._interrupted_ns or time.monotonic_ns(), load_ends_ns)
+            self._drain(ended_ns, zero_ns)
+        self._tell_drained(link, ended_ns)
+
+    def _await_users(self, link: ConductorLink) -> None:
+        """Locust spawns its users; they send nothing, but the page shows them."""
+        deadline = time.monotonic() + self._order.spawn_seconds + SPAWN_MARGIN_SECONDS
+        while not self.spawned.wait(0.05):
+            self._receive(link, 0.0)
+            if self.interrupted:
+                return
+            if time.monotonic() > deadline:
+                raise HarnessError("Locust did not get all its users in time")
+
+    def _begin(self, link: ConductorLink) -> int:
+        """Fix the one clock of this run and let everybody go."""
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        zero_ns = now_ns + round((LEAD_SECONDS + self._plan.settings.warm_up_s) * 1e9)
+        link.send(
+            "begin",
+            zero_ns=zero_ns,
+            anchor_monotonic_ns=now_ns,
+            anchor_wall_ns=wall_ns,
+            workers=self._crew.names,
+        )
+        self._crew.go(zero_ns)
+        self._began = True
+        self._progress.state = "load"
+        return zero_ns
+
+    def _follow(self, link: ConductorLink, until_ns: int) -> None:
+        """Wait for the planned end of the load, or for whatever ends it before."""
+        while not self.interrupted and (left_ns := until_ns - time.monotonic_ns()) > 0:
+            message = self._receive(link, min(left_ns / 1e9, 0.5))
+            if message is not None and message["type"] == "verdict":
+                raise BrokenOffError(
+                    ExitCode.INTERNAL, "the conductor gave its verdict before the load had ended"
+                )
+            if self._crew.is_gone:
+                self.note_trouble("no load process is left: the load ended early")
+                self.interrupt()
+
+    def _drain(self, ended_ns: int, zero_ns: int) -> None:
+        """Let what is under way end, wherever it runs."""
+        self._crew.stop(ended_ns)
+        settings = self._plan.settings
+        end_s = (ended_ns - zero_ns) / 1e9
+        self._progress.enter("draining", "drain", end_s, end_s + settings.drain_s)
+        for trouble in self._crew.wait_drained(settings.drain_s):
+            self.note_trouble(trouble)
+        self._stopping_users = gevent.spawn(self._stop_users)
+
+    def _tell_drained(self, link: ConductorLink, ended_ns: int) -> None:
+        link.send(
+            "drained",
+            load_ended_ns=ended_ns,
+            drained_ns=time.monotonic_ns(),
+            interrupted=self.interrupted,
+            troubles=self._troubles,
+            workers=self._crew.names if self._began else [],
+        )
+        self._progress.enter("judging", "verdict", None, None)
+
+    def _await_verdict(self, link: ConductorLink) -> dict[str, Any]:
+        while (message := self._receive(link, SILENCE_SECONDS_MAX)) is not None:
+            if message["type"] == "verdict":
+                return message
+        raise BrokenOffError(
+            ExitCode.INTERNAL, f"the conductor was silent for {SILENCE_SECONDS_MAX:g}s: no verdict"
+        )
+
+    def _finish(self, message: dict[str, Any]) -> None:
+        self._crew.wait_reported()
+        if self._stopping_users is not None:
+            self._stopping_users.join(STOP_USERS_SECONDS_MAX)
+        self.exit_code = int(message["exit_code"])
+        sys.stdout.write(message["summary"].rstrip("\n") + "\n")
+        sys.stdout.flush()
+        self._progress.finish(message)
+
+    # --- the queue ---------------------------------------------------------------------------
+
+    def _receive(self, link: ConductorLink, timeout_s: float) -> dict[str, Any] | None:
+        """The next message that somebody waits for; the rest is told or obeyed here.
+
+        Raises:
+            BrokenOffError: the conductor failed or died.
+        """
+        message = link.receive(timeout_s)
+        if message is None:
+            return None
+        kind = message["type"]
+        if kind == END_OF_FILE:
+            raise BrokenOffError(
+                ExitCode.INTERNAL,
+                f"the conductor died without a verdict: {link.log_tail()}",
+            )
+        if kind == "failed":
+            raise BrokenOffError(message["exit_code"], message["message"])
+        if kind == "progress":
+            self._progress.say(message["text"])
+        elif kind == "fault":
+            self._progress.say(f"{message['name']} {message['state']}")
+        return message
+
+    def _tell_phases(self, zero_ns: int) -> None:
+        for phase in self._plan.phases:
+            starts_ns = zero_ns + round(phase.start_s * 1e9)
+            gevent.sleep(max(0.0, (starts_ns - time.monotonic_ns()) / 1e9))
+            self._progress.enter("load", phase.name, phase.start_s, phase.end_s)

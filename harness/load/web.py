@@ -1,0 +1,160 @@
+"""Our part of Locust's web UI: the verdict on its page, and no orders from other pages.
+
+A page that can cut a network listens on this machine only, and obeys only itself: another site that
+happens to be open in the same browser can neither start a fault nor read a result.
+"""
+
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, jsonify, make_response, request, send_file
+from locust.util.timespan import parse_timespan
+
+from harness.load.banner import BANNER
+from harness.load.progress import Progress
+
+_READING = ("GET", "HEAD", "OPTIONS")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_TAB = "verdict"
+
+
+class RunInProcess(Protocol):
+    """What the page needs of a run."""
+
+    @property
+    def over(self) -> Any:
+        """Set when the run has ended."""
+
+    @property
+    def is_loading(self) -> bool:
+        """True while arrivals are started."""
+
+    def interrupt(self) -> None:
+        """Stop it in order."""
+
+
+class LeaderOfRuns(Protocol):
+    """What the page needs of the process that leads."""
+
+    progress: Progress
+    form_run_time_s: float | None
+
+    @property
+    def run(self) -> RunInProcess | None:
+        """The latest run."""
+
+
+def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
+    """Add guard, verdict and banner to Locust's page, before it is served."""
+    prefix = web_ui.environment.parsed_options.web_base_path or ""
+    app = web_ui.app
+    app.before_request(lambda: _refuse_foreign(web_ui.host))
+    app.before_request(lambda: _before_order(leader, prefix))
+    app.after_request(lambda response: _add_verdict(response, leader, prefix))
+    # After-request functions run in reverse order: first in the list is last to act, so that the
+    # headers by which Locust lets any origin read its answers are gone.
+    app.after_request_funcs[None].insert(0, _close_to_other_origins)
+    app.register_blueprint(_pages(web_ui, leader, prefix))
+    web_ui.template_args["extended_tabs"] = [{"title": "Verdict", "key": _TAB}]
+    web_ui.template_args["extended_tables"] = [
+        {
+            "key": _TAB,
+            "structure": [{"key": "name", "title": "lendchaos"}, {"key": "value", "title": ""}],
+        }
+    ]
+
+
+def _pages(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> Any:
+    pages = Blueprint("lendchaos", __name__, url_prefix=f"{prefix}/lendchaos")
+
+    @pages.route("/status")  # type: ignore[untyped-decorator]  # flask is not followed
+    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
+    def status() -> Any:
+        return jsonify(leader.progress.as_json(f"{prefix}/lendchaos/report"))
+
+    @pages.route("/report")  # type: ignore[untyped-decorator]
+    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
+    def report() -> Any:
+        path = leader.progress.report
+        if path is None or not path.is_file():
+            return make_response("There is no report of a run of this process yet.", 404)
+        return send_file(path, mimetype="text/html", max_age=0)
+
+    return pages
+
+
+# --- who may ask ---------------------------------------------------------------------------------
+
+
+def _refuse_foreign(bound_to: str) -> Any:
+    """403 for a name that is not ours (DNS rebinding) and for orders from other pages."""
+    host = urlsplit(f"//{request.host}").hostname
+    if bound_to in _LOOPBACK and host not in _LOOPBACK:
+        return make_response(f"{host} is not a name of this page.", 403)
+    if request.method in _READING:
+        return None
+    origin = request.headers.get("Origin") or request.headers.get("Referer")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return make_response("Orders are taken from this page only.", 403)
+    return None
+
+
+def _close_to_other_origins(response: Response) -> Response:
+    for name in [n for n, _ in response.headers if n.lower().startswith("access-control-")]:
+        del response.headers[name]
+    return response
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def _before_order(leader: LeaderOfRuns, prefix: str) -> Any:
+    """Look at Start and Stop before Locust does."""
+    run = leader.run
+    under_way = run is not None and not run.over.is_set()
+    if request.method == "POST" and request.path == f"{prefix}/swarm":
+        if under_way and run is not None and not run.is_loading:
+            return jsonify({"success": False, "message": f"A run is {leader.progress.state}."})
+        return _take_run_time(leader)
+    if request.method == "POST" and request.path == f"{prefix}/stop" and run is not None:
+        run.interrupt()
+    return None
+
+
+def _take_run_time(leader: LeaderOfRuns) -> Any:
+    """Locust's timer would end the load without draining it: the field is taken from it."""
+    form = request.form.copy()
+    text = form.pop("run_time", "")
+    try:
+        leader.form_run_time_s = float(parse_timespan(text)) if text else None
+    except ValueError:
+        return jsonify({"success": False, "message": f"Run time {text} must be like 45s or 2m."})
+    request.form = form
+    return None
+
+
+# --- the verdict on the page ---------------------------------------------------------------------
+
+
+def _add_verdict(response: Response, leader: LeaderOfRuns, prefix: str) -> Response:
+    if response.status_code != 200:  # noqa: PLR2004  # HTTP's words
+        return response
+    if request.endpoint == "locust.index":
+        before, mark, after = response.get_data(as_text=True).rpartition("</body>")
+        banner = BANNER.replace("{{prefix}}", prefix)
+        response.set_data(f"{before}{banner}{mark}{after}")
+    elif request.endpoint == "locust.request_stats":
+        body = response.get_json()
+        body["extended_stats"] = [{"key": _TAB, "data": _rows(leader.progress, prefix)}]
+        response.set_data(jsonify(body).get_data())
+    return response
+
+
+def _rows(progress: Progress, prefix: str) -> list[dict[str, str]]:
+    found = progress.as_json(f"{prefix}/lendchaos/report")
+    names = ("scenario", "state", "phase", "text", "verdict", "sentence", "exit_code", "report")
+    return [
+        {"name": name.replace("_", " "), "value": str(found[name])}
+        for name in names
+        if found[name] not in (None, "")
+    ]

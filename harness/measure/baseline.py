@@ -1,0 +1,87 @@
+"""Whether borrowing was normal, and steadily so, before anything was broken."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.events import Ending, Facts
+from harness.measure.intervals import Share, differ, events_to_bound
+from harness.measure.samples import Samples, Timeline
+from harness.plan import Plan
+
+THETA = 0.05
+"""Borrowing is recovered when fewer than this share of requests fail."""
+FAILED_SHARE_MAX = THETA / 2
+"""What the upper bound of the baseline must stay under, so that recovery can be told from it."""
+HALVES_P_MIN = 0.01
+STARTED_SHARE_MIN = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The normal state; ``reasons`` say why it is not steady (none: it is)."""
+
+    failed: Share
+    wait_ms_p95: float | None
+    reasons: tuple[str, ...]
+
+
+def baseline_mask(plan: Plan, samples: Samples, timeline: Timeline) -> NDArray[np.bool_]:
+    """Operations over before anything was injected.
+
+    What was under way at the first injection met the fault: it belongs to neither side.
+    """
+    phase = plan.phase("baseline")
+    end_s = phase.end_s if phase else 0.0
+    inside = samples.times_s < end_s
+    if timeline.injected_s is not None:
+        inside &= (samples.times_s < timeline.injected_s) & (samples.ended_s < timeline.injected_s)
+    return inside
+
+
+def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) -> Baseline:
+    """Measure the baseline and find every reason not to trust it as normal."""
+    inside = baseline_mask(plan, samples, timeline)
+    failed = _share(samples, inside)
+    reasons = []
+    needed = events_to_bound(FAILED_SHARE_MAX, 0.975)
+    if failed.whole < needed:
+        reasons.append(
+            f"only {failed.whole} borrow requests were over before the fault: to bound failures by"
+            f" {FAILED_SHARE_MAX:.1%} it needs {needed} without one"
+        )
+    elif (failed.high or 0.0) >= FAILED_SHARE_MAX:
+        reasons.append(
+            f"{failed.part} of {failed.whole} borrow requests failed before anything was broken,"
+            f" so the share may be up to {failed.high:.1%} (limit {FAILED_SHARE_MAX:.1%})"
+        )
+    if failed.whole:
+        middle_s = float(np.median(samples.times_s[inside]))
+        first = _share(samples, inside & (samples.times_s < middle_s))
+        second = _share(samples, inside & (samples.times_s >= middle_s))
+        if differ(first, second) <= HALVES_P_MIN:
+            reasons.append(
+                f"its halves disagree: {first.part} of {first.whole} failed, then {second.part} of"
+                f" {second.whole}"
+            )
+    started = _started(plan, facts)
+    if started.whole and (started.observed or 0.0) < STARTED_SHARE_MIN:
+        reasons.append(f"only {started.part} of its {started.whole} planned arrivals were started")
+    waits_ms = samples.wait_s[inside & samples.answered] * 1e3
+    enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
+    p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
+    return Baseline(failed, p95, tuple(reasons))
+
+
+def _share(samples: Samples, inside: NDArray[np.bool_]) -> Share:
+    return Share(int(samples.failed[inside].sum()), int(inside.sum()))
+
+
+def _started(plan: Plan, facts: Facts) -> Share:
+    """How many of the arrivals planned for the baseline the load generator started."""
+    clock, phase = facts.status.clock, plan.phase("baseline")
+    if clock is None or phase is None:
+        return Share(0, 0)
+    due = [o for o in facts.operations if 0 <= clock.seconds(o.intended_ns) < phase.end_s]
+    return Share(sum(o.ending is not Ending.DROPPED for o in due), len(due))

@@ -1,0 +1,127 @@
+"""When exactly an impairment began and when it was over, each with an interval.
+
+The onset is a sudden change, so it gets the posterior of one change point. Recovery often is not
+sudden, and a change point would be wrong and overconfident about it: there the share of failures
+is only assumed never to rise again, and its crossing of a threshold is bracketed by inverting the
+likelihood-ratio test for a monotone function (Banerjee and Wellner 2001).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln
+
+from harness.measure.intervals import upper_bound
+
+LIKELIHOOD_RATIO_MAX = 2.287
+"""95 % quantile of the limit distribution of the likelihood-ratio statistic."""
+
+_GOOD_PRIOR = (0.5, 50.0)
+_BAD_PRIOR = (1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A time in seconds with its 95 % interval; an end that the data does not bound is None."""
+
+    at_s: float | None
+    low_s: float | None
+    high_s: float | None
+
+
+def onset(
+    times_s: NDArray[np.float64], bad: NDArray[np.bool_], low_s: float, high_s: float
+) -> Instant:
+    """When the one change from good to bad between ``low_s`` and ``high_s`` happened."""
+    inside = (times_s > low_s) & (times_s < high_s)
+    times = times_s[inside]
+    failed = np.concatenate(([0.0], np.cumsum(bad[inside])))
+    answered = np.arange(len(times) + 1.0) - failed
+    log_likelihood = betaln(_GOOD_PRIOR[0] + failed, _GOOD_PRIOR[1] + answered) + betaln(
+        _BAD_PRIOR[0] + failed[-1] - failed, _BAD_PRIOR[1] + answered[-1] - answered
+    )
+    edges = np.concatenate(([low_s], times, [high_s]))
+    gaps = np.maximum(np.diff(edges), 1e-12)  # every instant is as likely as any other beforehand
+    log_weight = log_likelihood + np.log(gaps)
+    weight = np.exp(log_weight - log_weight.max())
+    mass = np.concatenate(([0.0], np.cumsum(weight / weight.sum())))
+
+    def quantile(level: float) -> float:
+        index = min(int(np.searchsorted(mass, level, side="right")) - 1, len(gaps) - 1)
+        inside_gap = (level - mass[index]) / max(mass[index + 1] - mass[index], 1e-300)
+        return float(edges[index] + gaps[index] * min(1.0, inside_gap))
+
+    return Instant(quantile(0.5), quantile(0.025), quantile(0.975))
+
+
+def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float) -> Instant:
+    """When the share of failures fell below ``theta`` for good.
+
+    ``times_s`` and ``bad`` run from inside the impairment to the end of the data. All None when the
+    share never fell; ``high_s`` is None when the data ends too early to bound it.
+    """
+    count = len(times_s)
+    if count == 0:
+        return Instant(None, None, None)
+    left, free, starts = _scan(bad, theta, keep_above=True)
+    right, _, _ = _scan(bad[::-1], theta, keep_above=False)
+    ratio = 2 * (free - left - right[::-1])
+    accepted = np.flatnonzero(ratio <= LIKELIHOOD_RATIO_MAX)
+    below = next((start for start, share in starts if share < theta), None)
+    if below is None:
+        return Instant(None, None, None)
+    # The share crossed somewhere between the last operation before and the first one after.
+    at_s = float(times_s[below] if below == 0 else (times_s[below - 1] + times_s[below]) / 2)
+    first, last = (int(accepted[0]), int(accepted[-1])) if len(accepted) else (below, below)
+    low_s = float(times_s[max(first - 1, 0)])
+    high_s = float(times_s[last]) if last < count else None
+    return Instant(at_s, min(low_s, at_s), high_s if high_s is None else max(high_s, at_s))
+
+
+def _log_likelihood(bad: float, count: float, share: float) -> float:
+    total = 0.0
+    if bad:
+        total += bad * math.log(share)
+    if count - bad:
+        total += (count - bad) * math.log(1 - share)
+    return total
+
+
+def _scan(
+    bad: NDArray[np.bool_], theta: float, *, keep_above: bool
+) -> tuple[NDArray[np.float64], float, list[tuple[int, float]]]:
+    """Fit a monotone share to every prefix, by pooling adjacent violators once.
+
+    With ``keep_above`` the share falls and stays at ``theta`` or above; without, it rises (the data
+    comes reversed) and stays at ``theta`` or below. Returns the log-likelihood of each of the n + 1
+    prefixes under that bound, the one of the whole without bound, and the blocks of the whole fit
+    as (index of the first event, share).
+    """
+    limit = max if keep_above else min
+    blocks: list[tuple[int, int, int, float]] = []  # start, bad, count, bounded log-likelihood
+    prefixes = [0.0]
+    total = 0.0
+    for index, failed in enumerate(bad.tolist()):
+        start, k, n = index, int(failed), 1
+        while blocks:
+            before, before_k, before_n, before_log = blocks[-1]
+            rises = k * before_n >= before_k * n
+            falls = k * before_n <= before_k * n
+            if not (rises if keep_above else falls):
+                break
+            blocks.pop()
+            total -= before_log
+            start, k, n = before, before_k + k, before_n + n
+        log = _log_likelihood(k, n, limit(k / n, theta))
+        blocks.append((start, k, n, log))
+        total += log
+        prefixes.append(total)
+    free = sum(_log_likelihood(k, n, k / n) for _, k, n, _ in blocks)
+    return np.array(prefixes), free, [(start, k / n) for start, k, n, _ in blocks]
+
+
+def confirmed(bad: NDArray[np.bool_], theta: float) -> bool:
+    """Whether the operations after a recovery are enough to bound their failures by ``theta``."""
+    return upper_bound(int(bad.sum()), len(bad)) <= theta

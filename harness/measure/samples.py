@@ -1,0 +1,105 @@
+"""The operations of a run as arrays, and the instants that everything else refers to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.events import Ending, Facts, FaultFact, Operation, Outcome
+from harness.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
+
+ANSWERED = (Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Operations planned after the warm-up, dropped ones left out, by planned start.
+
+    Times are seconds after zero. ``ended_s`` is NaN for an unfinished operation; ``wait_s`` is from
+    the planned start to the answer, NaN without an answer that the borrower was entitled to.
+    """
+
+    operations: tuple[Operation, ...]
+    times_s: NDArray[np.float64]
+    ended_s: NDArray[np.float64]
+    wait_s: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+    indeterminate: NDArray[np.bool_]
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which got an answer whose time is known."""
+        return ~np.isnan(self.wait_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What really happened when, in seconds after zero; None for what did not."""
+
+    load_end_s: float | None
+    injected_s: float | None
+    """The first injection, from the moment it was ordered: its effect may begin at once."""
+    healed_s: float | None
+    """The last heal; None when a fault that was injected was never healed."""
+    allowed_s: float
+    """How long after the last heal borrowing may take to be as before."""
+
+    @property
+    def shadow_end_s(self) -> float | None:
+        """Until when an impairment may be the fault's doing; None without a fault."""
+        if self.injected_s is None:
+            return None
+        if self.healed_s is None:
+            return self.load_end_s
+        return self.healed_s + self.allowed_s
+
+
+def samples_of(facts: Facts) -> Samples:
+    """Operations after the warm-up as arrays."""
+    clock = facts.status.clock
+    zero_ns = clock.zero_ns if clock else 0
+    kept = sorted(
+        (o for o in facts.operations if o.intended_ns >= zero_ns and o.ending != Ending.DROPPED),
+        key=lambda o: o.intended_ns,
+    )
+    seconds = 1e9
+    times = np.array([(o.intended_ns - zero_ns) / seconds for o in kept], dtype=float)
+    ended = np.array(
+        [np.nan if o.ended_ns is None else (o.ended_ns - zero_ns) / seconds for o in kept],
+        dtype=float,
+    )
+    answered = np.array([o.outcome in ANSWERED for o in kept], dtype=bool)
+    return Samples(
+        operations=tuple(kept),
+        times_s=times,
+        ended_s=ended,
+        wait_s=np.where(answered, ended - times, np.nan),
+        failed=np.array([o.failed for o in kept], dtype=bool),
+        indeterminate=np.array([o.outcome is Outcome.INDETERMINATE for o in kept], dtype=bool),
+    )
+
+
+def healed_ns(fault: FaultFact) -> int | None:
+    """The instant at which a fault was healed, as the fault itself defines it."""
+    return fault.healed_ns if fault.healed_ns is not None else fault.heal_returned_ns
+
+
+def timeline_of(plan: Plan, facts: Facts) -> Timeline:
+    """The instants of the run, as they were and not as they were planned."""
+    clock, ended_ns = facts.status.clock, facts.status.load_ended_ns
+    allowed_s = plan.objectives.recovery_seconds_max
+    if allowed_s is None:
+        allowed_s = DEFAULT_OBJECTIVES_WITH_FAULT.recovery_seconds_max or 0.0
+    if clock is None:
+        return Timeline(None, None, None, allowed_s)
+    # Without a note of its end (the load process died), the load lasted to its last operation.
+    last_ns = max((o.intended_ns for o in facts.operations), default=clock.zero_ns)
+    load_end_s = clock.seconds(last_ns if ended_ns is None else ended_ns)
+    injected = [f for f in facts.faults if f.inject_called_ns is not None]
+    starts = [clock.seconds(f.inject_called_ns) for f in injected if f.inject_called_ns is not None]
+    heals = [healed_ns(f) for f in injected]
+    known = [clock.seconds(at_ns) for at_ns in heals if at_ns is not None]
+    all_healed = bool(known) and len(known) == len(heals)
+    return Timeline(
+        load_end_s, min(starts, default=None), max(known) if all_healed else None, allowed_s
+    )

@@ -1,0 +1,147 @@
+"""The lower part of the chart: faults, episodes, phases and the time axis itself."""
+
+import numpy as np
+from markupsafe import Markup
+
+from harness.plan import Plan
+from harness.report import words
+from harness.report.axis import COLOURS, NARROW, Axis, Strip
+from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
+from harness.report.marks import text_width as width_of
+from harness.verdict import Episode, Fault, Verdict
+
+_TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
+_ROWS_MAX = 6
+_FAULT = "#CC79A7"
+
+
+def shades(verdict: Verdict, axis: Axis, top: float, bottom: float) -> Markup:
+    """Every fault through all strips, its edges dashed; the warm-up, which is not counted."""
+    parts = []
+    zero = axis.x(0.0)
+    if axis.start_s < 0:
+        parts.append(
+            box(
+                axis.layout.left,
+                top,
+                zero - axis.layout.left,
+                bottom - top,
+                fill=MUTED,
+                fill_opacity="0.10",
+            )
+        )
+    for fault in verdict.faults:
+        if fault.injected_s is None:
+            continue
+        left = axis.x(fault.injected_s)
+        right = axis.end if fault.healed_s is None else axis.x(fault.healed_s)
+        parts.append(box(left, top, right - left, bottom - top, fill=_FAULT, fill_opacity="0.22"))
+        edges = (left,) if fault.healed_s is None else (left, right)
+        parts += [
+            line(x, top, x, bottom, stroke=INK, stroke_dasharray="3 3", class_="stroke-ink")
+            for x in edges
+        ]
+    return Markup("").join(parts)
+
+
+def fault_times(injected_s: float | None, healed_s: float | None) -> str:
+    if injected_s is None:
+        return "never injected"
+    healed = "not healed" if healed_s is None else f"healed {words.seconds(healed_s)}"
+    return f"injected {words.seconds(injected_s)}, {healed}"
+
+
+def faults(verdict: Verdict, axis: Axis, top: float) -> Strip:
+    """One row for each fault and one for the episodes of impaired borrowing."""
+    layout, height = axis.layout, 15.0
+    parts = []
+    y = top
+    for fault in verdict.faults[:_ROWS_MAX]:
+        if fault.injected_s is None:
+            continue
+        end_s = axis.end_s if fault.healed_s is None else fault.healed_s
+        left, right = axis.x(fault.injected_s), axis.x(end_s)
+        said = f"{fault.name}: {fault_times(fault.injected_s, fault.healed_s)}"
+        bar = box(left, y, max(right - left, 2), height - 3, fill=_FAULT, stroke=INK)
+        parts += [tag("g", tag("title", said), bar), _beside(axis, left, right, y, said)]
+        parts.append(label(0, y + 10, "fault", size=layout.font, bold=True))
+        y += height
+    if verdict.episodes:
+        parts.append(label(0, y + 10, "impaired", size=layout.font, bold=True))
+    for number_, episode in enumerate(verdict.episodes):
+        end_s = axis.end_s if episode.recovered_s is None else episode.recovered_s
+        left, right = axis.x(episode.onset_s), axis.x(end_s)
+        until = "not over" if episode.recovered_s is None else f"to {words.seconds(end_s)}"
+        said = f"{episode.class_} from {words.seconds(episode.onset_s)} {until}"
+        colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
+        bar = box(left, y + 3, max(right - left, 2), height - 9, fill=colour)
+        whiskers = [
+            _whisker(axis, y, episode.onset_s_low, episode.onset_s_high),
+            _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
+        ]
+        parts += [tag("g", tag("title", said), bar, *whiskers)]
+        reach = max(right, axis.x(episode.recovered_s_high or end_s))
+        if number_ == len(verdict.episodes) - 1:
+            parts.append(_beside(axis, left, reach, y, said))
+        elif number_ == 0:
+            text = shorten(said, layout.font, left - layout.left - 20)
+            parts.append(label(left - 14, y + 10, text, size=layout.font, anchor="end"))
+    return Strip(Markup("").join(parts), y + (height if verdict.episodes else 0))
+
+
+def _beside(axis: Axis, left: float, right: float, y: float, said: str) -> Markup:
+    """A text to the right of a bar, or to its left where there is more room."""
+    layout = axis.layout
+    after, before = axis.end - right - 14, left - layout.left - 14
+    room = max(after, before)
+    text = shorten(said, layout.font, room)
+    if after >= before or width_of(said, layout.font) < after:
+        return label(right + 12, y + 10, text, size=layout.font)
+    return label(left - 12, y + 10, text, size=layout.font, anchor="end")
+
+
+def _whisker(axis: Axis, y: float, low_s: float | None, high_s: float | None) -> Markup:
+    """The interval of an edge."""
+    if low_s is None or high_s is None:
+        return Markup("")
+    left, right = axis.x(low_s), axis.x(high_s)
+    path = f"M{number(left)} {number(y)}v12M{number(right)} {number(y)}v12"
+    path += f"M{number(left)} {number(y + 6)}H{number(right)}"
+    return tag("path", d=path, stroke=INK, stroke_width=1.5, fill="none", class_="stroke-ink")
+
+
+def foot(plan: Plan, verdict: Verdict, axis: Axis, top: float) -> Strip:
+    """Phases by name, and the time axis."""
+    layout = axis.layout
+    phases = [(p.name, p.start_s, p.end_s) for p in verdict.phases] or [
+        (p.name, p.start_s, p.end_s) for p in plan.phases
+    ]
+    parts = [label(0, top + 11, "phase", size=layout.font, bold=True)]
+    for name, start_s, end_s in phases:
+        left, right = axis.x(start_s), axis.x(end_s)
+        parts.append(box(left, top, right - left, 15, fill="#eaeef2", stroke=PAPER, class_="phase"))
+        shown = shorten(name, layout.font, right - left - 4)
+        parts.append(label((left + right) / 2, top + 11, shown, size=layout.font, anchor="middle"))
+    y = top + 30
+    length_s = axis.end_s - axis.start_s
+    step = next((s for s in _TICKS_S if length_s / s <= layout.ticks_max), _TICKS_S[-1])
+    tick = np.ceil(axis.start_s / step - 1e-9) * step
+    while tick <= axis.end_s + 1e-9:
+        x = axis.x(tick)
+        parts.append(line(x, top + 15, x, top + 19, stroke=MUTED))
+        parts.append(label(x, y, f"{tick + 0.0:g} s", size=layout.font, anchor="middle"))
+        tick += step
+    axis_name = "seconds after the start of measuring; negative is warm-up, which is not counted"
+    if layout is NARROW:
+        axis_name = "seconds after the start of measuring"
+    parts.append(
+        label(
+            (layout.left + axis.end) / 2,
+            y + 15,
+            axis_name,
+            size=layout.font,
+            anchor="middle",
+            muted=True,
+        )
+    )
+    return Strip(Markup("").join(parts), y + 20)

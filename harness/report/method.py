@@ -1,0 +1,209 @@
+"""The order of events, and how the figures of a report were measured."""
+
+from harness.events import Facts
+from harness.plan import Plan
+from harness.report import words
+from harness.report.tables import Cell, Table, row
+from harness.report.tiles import window_name
+from harness.verdict import Load, Verdict
+
+FILES = (
+    ("verdict.json", "all figures of this page, for programs"),
+    ("plan.json", "what was to happen"),
+    ("arrivals.jsonl", "every planned arrival"),
+    ("faults.jsonl", "what was injected, healed and proven"),
+    ("ledger.jsonl", "the target's ledger as it was read"),
+    ("accounts.json", "which account each simulated borrower had"),
+    ("status.json", "how the run as a whole went"),
+)
+"""Raw files beside the report that have one fixed name."""
+
+
+def timeline(facts: Facts, verdict: Verdict) -> Table:
+    """Everything that happened, in order."""
+    clock = facts.status.clock
+    happened = [(p.start_s, f"phase {words.spaced(p.name)} begins") for p in verdict.phases]
+    for episode in verdict.episodes:
+        kind = words.EPISODE.get(episode.class_, words.spaced(episode.class_)).split(":")[0]
+        happened.append((episode.onset_s, f"{kind}: begins, as the answers show"))
+        if episode.recovered_s is not None:
+            happened.append((episode.recovered_s, f"{kind}: recovered, as the answers show"))
+    if clock is not None:
+        for fault in facts.faults:
+            instants = (
+                (fault.inject_called_ns, "injection ordered"),
+                (fault.inject_returned_ns, "injection read back"),
+                (fault.heal_called_ns, "heal ordered"),
+                (fault.healed_ns, "healed"),
+                (fault.heal_returned_ns, "heal read back"),
+            )
+            happened += [
+                (clock.seconds(at_ns), f"fault {words.clean(fault.name)}: {what}")
+                for at_ns, what in instants
+                if at_ns is not None
+            ]
+        ends = ((facts.status.load_ended_ns, "last arrival"), (facts.status.drained_ns, "drained"))
+        happened += [(clock.seconds(at), what) for at, what in ends if at is not None]
+    return Table(
+        headers=("Time", "What happened"),
+        rows=tuple(
+            row(_instant(at_s), what) for at_s, what in sorted(happened, key=lambda pair: pair[0])
+        ),
+        empty="Nothing: the load never began.",
+        lead=f"Seconds after {words.START}, which was {words.date(verdict.zero_utc)}.",
+    )
+
+
+def _instant(at_s: float) -> str:
+    return f"{at_s:.3f} s"
+
+
+def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
+    """What must be known to trust, or doubt, the figures."""
+    load, settings = verdict.load, plan.settings
+    trouble = [words.clean(t) for t in (*facts.status.troubles, *facts.damage)]
+    notes = tuple(words.clean(n) for n in facts.status.notes)
+    start_s, end_s = verdict.borrow.window.start_s, verdict.borrow.window.end_s
+    rows = [
+        row("Arrivals", Cell(_arrivals(load), note=_ARRIVALS)),
+        row("Sent late", Cell(_lag(load), note="from the planned to the true start of a journey")),
+        row("Request timeout", Cell(f"{load.request_timeout_s:g} s", note=_TIMEOUT)),
+        row("Retries", f"{words.plural(settings.retries, 'retry', 'retries')} of a failed borrow"),
+        row("Borrowers", Cell(_borrowers(verdict, facts), note=_CLASSES)),
+        row("Counted as failed", Cell(_FAILED)),
+        row("Counted as outcome unknown", Cell(_INDETERMINATE)),
+        row(
+            "Window of the shares",
+            f"{window_name(verdict)}: {words.at(start_s)} to {words.at(end_s)}",
+        ),
+        row("Intervals", Cell(_INTERVALS)),
+        row("Recovery", Cell(_RECOVERY)),
+        row("Ledger read from", words.clean(facts.ledger.source)),
+        row("Seed", Cell(str(verdict.seed), note="the same seed gives the same arrivals")),
+        row("Run", words.clean(verdict.run_id)),
+        row("Exit code", str(verdict.exit_code)),
+    ]
+    if notes:
+        rows.append(row("Remarks", Cell(notes[0], folded=notes[1:])))
+    if trouble:
+        rows.append(
+            row("Troubles", Cell(trouble[0], folded=tuple(trouble[1:]), tone="inconclusive"))
+        )
+    return Table(headers=("What", "How"), rows=tuple(rows))
+
+
+_ARRIVALS = (
+    "Arrivals do not wait for answers, as real borrowers do not. One arrival is one borrow"
+    " request, whatever becomes of it."
+)
+_TIMEOUT = (
+    "A request without an answer by then has failed; waits cannot be resolved more finely"
+    " than this."
+)
+_CLASSES = (
+    "Some borrowers must be declined (low score, forbidden region, overdue, isolated), so"
+    " that a wrong answer can be told from a right one."
+)
+_FAILED = (
+    "Every request that ended without the answer the borrower was entitled to: errors,"
+    " timeouts, refusals for overload, false declines, and requests blocked by a failed earlier"
+    " step. Rightful declines and referrals are not failures."
+)
+_INDETERMINATE = (
+    "A timeout, or a connection lost after the request was sent, or a server error"
+    " that does not say “not applied”. They are part of the failed ones."
+)
+_INTERVALS = (
+    "95 %. Shares: exact binomial (Clopper-Pearson). Edges of episodes: likelihood of"
+    " the change point. They describe this run; another run will differ by more."
+)
+_RECOVERY = (
+    "Counted from the heal of the last fault to the moment from which the share of"
+    " failures stays below the threshold, by the planned start of the requests. Judged by the"
+    " upper end of its interval."
+)
+
+
+def _arrivals(load: Load) -> str:
+    achieved = (
+        words.NOT_MEASURED if load.rate_achieved is None else f"{load.rate_achieved:.1f} a second"
+    )
+    return (
+        f"{load.rate_asked:g} a second asked, {achieved} achieved;"
+        f" {words.plural(load.arrivals, 'arrival')}, {words.count(load.warm_up_arrivals)} of them"
+        f" in the warm-up; {words.count(load.dropped)} never started by the load generator,"
+        f" {words.count(load.unfinished)} unfinished at the end"
+    )
+
+
+def _lag(load: Load) -> str:
+    return f"99 % within {words.milliseconds(load.send_lag_ms_p99)}"
+
+
+def _borrowers(verdict: Verdict, facts: Facts) -> str:
+    classes = ", ".join(words.spaced(c) for c in facts.status.account_classes) or "none confirmed"
+    borrow = verdict.borrow
+    return (
+        f"{words.count(borrow.affected_borrowers)} of {words.count(borrow.borrowers)} had at least"
+        f" one failed request; kinds confirmed with the target: {classes}"
+    )
+
+
+def waits(verdict: Verdict) -> Table:
+    """Percentiles of the wait of answered requests, a row for each phase."""
+    found: dict[str, dict[str, float | None]] = {}
+    for name, value in verdict.borrow.latency_ms.items():
+        phase, _, percentile = name.rpartition("_")
+        found.setdefault(phase or "all", {})[percentile] = value
+    names = list(dict.fromkeys(p for percentiles in found.values() for p in percentiles))
+    return Table(
+        headers=("Phase", *names),
+        rows=tuple(
+            row(
+                words.spaced(phase),
+                *(
+                    "too few answers" if values.get(n) is None else words.milliseconds(values[n])
+                    for n in names
+                ),
+            )
+            for phase, values in found.items()
+        ),
+        empty="No wait was measured.",
+        lead="Answered requests, from the planned start. p50 is the median; p99 is the time within"
+        " which 99 % of the answers came.",
+    )
+
+
+def phases(verdict: Verdict) -> Table:
+    """The named windows of the run."""
+    meaning = {
+        "warm-up": "connections and caches fill; not counted",
+        "baseline": "normal borrowing, measured for comparison",
+        "fault": "faults are active",
+        "recovery": "faults are healed; borrowing should return to normal",
+        "observation": "nothing is injected; one long look",
+        "drain": "no new arrivals; answers still come in",
+    }
+    return Table(
+        headers=("Phase", "From", "To", "What happens"),
+        rows=tuple(
+            row(p.name, words.seconds(p.start_s), words.seconds(p.end_s), meaning.get(p.name, ""))
+            for p in verdict.phases
+        ),
+        empty="The run ended before its first phase.",
+    )
+
+
+GLOSSARY = (
+    ("arrival", "one planned start of a borrower's journey: log in, read the limit, borrow"),
+    ("acknowledged", "the borrower was told that the loan is granted"),
+    ("failed", "the borrower did not get the answer they were entitled to"),
+    ("outcome unknown", "failed, and may or may not have been applied; the ledger settles it"),
+    ("declined", "refused for a business reason (credit, policy, behaviour): not a failure"),
+    ("referred", "accepted for manual review"),
+    ("fault", "a reversible change to the environment, injected and healed on purpose"),
+    ("heal", "the fault is undone, and that is read back"),
+    ("episode", "a stretch in which borrowing was impaired: an outage, or degraded"),
+    ("lost service", "failed requests divided by arrivals a second"),
+    ("95 % interval", "the range that the true value lies in, with 95 % confidence"),
+)

@@ -1,0 +1,234 @@
+"""The tables below the first screen. Pure: facts and verdict in, words in tables out."""
+
+import json
+from typing import Any
+
+from harness.events import Facts
+from harness.plan import Plan
+from harness.report import series, words
+from harness.report.tables import Cell, Table, row
+from harness.report.tiles import after_heal, why
+from harness.verdict import Fault, ObjectiveResult, Reconciliation, Verdict, Weight
+
+_EVIDENCE_MAX = 4000
+_ROWS_MAX = 60
+_ORDER = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
+_CLASSES = (
+    ("lost", "told to the borrower, absent from the ledger"),
+    ("duplicated", "one request, more than one payment"),
+    ("phantom", "refused or declined to the borrower, yet paid"),
+    ("corrupt", "in the ledger with another amount than was asked for"),
+    ("orphan", "a loan of our borrowers that no request asked for"),
+    ("unbalanced", "the balance of a loan differs from its principal"),
+)
+
+
+def objectives(verdict: Verdict) -> Table:
+    """What had to hold, and whether it did."""
+    return Table(
+        headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
+        rows=tuple(_objective(result, verdict) for result in verdict.objectives),
+        empty="No objective was set; that money is neither lost nor lent twice always holds.",
+    )
+
+
+def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
+    write = words.unit_of(result.id)
+    observed = Cell(write(result.observed))
+    if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
+        observed = Cell(after_heal(result.observed))
+    between = words.interval(result.low, result.high, write)
+    if result.observed is None and result.verdict.value == "pass":
+        observed = Cell("nothing to measure")
+    elif result.observed is None:
+        observed = Cell(words.NOT_MEASURED, note=_why_not(result, verdict))
+    if result.low is None and result.high is None and result.observed is not None:
+        between = "exact count" if write is words.count else "none"
+    return row(
+        Cell(words.objective(result.id), note=words.clean(result.id)),
+        f"at most {write(result.limit)}",
+        observed,
+        between,
+        Cell(words.OBJECTIVE_VERDICT[result.verdict], tone=result.verdict.value),
+    )
+
+
+def _why_not(result: ObjectiveResult, verdict: Verdict) -> str:
+    own = (f for f in verdict.findings if f.evidence.get("id") == result.id)
+    found = next(own, None)
+    return why(verdict) if found is None else words.clean(found.message)
+
+
+def findings(verdict: Verdict) -> Table:
+    """Every finding, failures first, its evidence folded."""
+    ordered = sorted(verdict.findings, key=lambda f: _ORDER.index(f.verdict))
+    tones = {Weight.FAIL: "fail", Weight.INCONCLUSIVE: "inconclusive", Weight.NOTE: ""}
+    return Table(
+        headers=("Weight", "What was found", "In this run"),
+        rows=tuple(
+            row(
+                Cell(words.WEIGHT[found.verdict], tone=tones[found.verdict]),
+                Cell(words.finding(found.code), note=words.clean(found.code)),
+                Cell(words.clean(found.message), folded=_evidence(found.evidence)),
+            )
+            for found in ordered
+        ),
+        empty="Nothing: every check was made and none found anything.",
+        lead="A fail makes the verdict FAIL; an inconclusive one means that the evidence was not"
+        " good enough; a note changes nothing.",
+    )
+
+
+def _evidence(evidence: dict[str, Any]) -> tuple[str, ...]:
+    lines = []
+    for name, value in evidence.items():
+        text = value if isinstance(value, str) else json.dumps(value, default=str, sort_keys=True)
+        if len(text) > _EVIDENCE_MAX:
+            text = f"{text[:_EVIDENCE_MAX]} … ({len(text):,} characters; all are in verdict.json)"
+        lines.append(words.clean(f"{words.spaced(name)}: {text}"))
+    return tuple(lines)
+
+
+def faults(plan: Plan, verdict: Verdict) -> Table:
+    """What was done to the system and what proves that it took effect."""
+    described = {planned.name: planned.spec.description for planned in plan.faults}
+    return Table(
+        headers=("Fault", "Acts on", "Injected", "Healed", "Took effect?", "Proof"),
+        rows=tuple(_fault(f, f.description or described.get(f.name, "")) for f in verdict.faults),
+        empty="No fault was injected: this run only watched.",
+        lead=f"Times count from {words.START}. A fault counts only with proof that it took effect.",
+    )
+
+
+def _fault(fault: Fault, description: str) -> tuple[Cell, ...]:
+    bit = {True: "yes", False: "no", None: "not shown"}[fault.bit]
+    tone = "" if fault.bit or not fault.expects_impact else "inconclusive"
+    if not fault.expects_impact:
+        bit += "; borrowers should not notice it"
+    injected = "never" if fault.injected_s is None else words.seconds(fault.injected_s)
+    healed = "not healed" if fault.healed_s is None else words.seconds(fault.healed_s)
+    return row(
+        Cell(words.clean(fault.name), note=words.clean(description)),
+        fault.link_or_target,
+        Cell(injected, tone="inconclusive" if fault.injected_s is None else ""),
+        Cell(healed, tone="inconclusive" if fault.healed_s is None else ""),
+        Cell(bit, tone=tone),
+        Cell(
+            words.clean("; ".join(fault.proof[:1])) or "none",
+            folded=tuple(words.clean(p) for p in fault.proof[1:]),
+        ),
+    )
+
+
+def cannot_borrow(verdict: Verdict) -> Table:
+    """Technical failure against the three business causes: they must never be mixed up."""
+    borrow, total = verdict.borrow, verdict.borrow.operations
+
+    def of(name: str, note: str, number: int, tone: str = "") -> tuple[Cell, ...]:
+        part = words.share(number / total) if total else words.NOT_MEASURED
+        return row(Cell(name, note=note, tone=tone), words.count(number), part)
+
+    declined = borrow.declined
+    tone = "fail" if borrow.failed else ""
+    return Table(
+        headers=("Answer to the borrower", "Requests", "Share"),
+        rows=(
+            of("approved", "the loan was granted", borrow.approved),
+            of("referred", "accepted for manual review", borrow.referred),
+            of("declined: credit", "rightly: the borrower's score is too low", declined.credit),
+            of("declined: policy", "rightly: regulation forbids the loan", declined.policy),
+            of(
+                "declined: behaviour",
+                "rightly: overdue, or in risk isolation",
+                declined.behaviour,
+            ),
+            of("failed", "technical: no answer the borrower was entitled to", borrow.failed, tone),
+            of("of these: outcome unknown", "may or may not have been applied; the ledger settles",
+               borrow.indeterminate),
+            of("of these: blocked", "an earlier step failed, no borrow was sent", borrow.blocked),
+            of(
+                "of these: false declines",
+                "refused although entitled to a loan",
+                borrow.false_declined,
+            ),
+        ),
+        lead=f"{words.count(total)} borrow requests after the warm-up. Only “failed” is a failure"
+        " of the service; a rightful decline is the service doing its work.",
+    )  # fmt: skip
+
+
+def log_in(verdict: Verdict) -> Table:
+    """Log-ins count on their own, too: a borrower who cannot log in cannot borrow."""
+    seen = verdict.log_in
+    part = words.share(seen.failed / seen.operations) if seen.operations else words.NOT_MEASURED
+    return Table(
+        headers=("Log-ins", "Failed", "Share", "Wrongly refused", "Borrowers affected"),
+        rows=(
+            row(
+                words.count(seen.operations),
+                words.count(seen.failed),
+                part,
+                words.count(seen.false_declined),
+                words.count(seen.affected_borrowers),
+            ),
+        ),
+        lead="A borrow request behind a failed log-in counts as failed, too (blocked).",
+    )
+
+
+def reconciliation(verdict: Verdict) -> Table:
+    """What borrowers were told against what the ledger holds."""
+    ledger = verdict.reconciliation
+    lead = (
+        f"{words.plural(ledger.acknowledged, 'loan')} acknowledged to borrowers,"
+        f" {words.count(ledger.in_ledger)} in the ledger for them."
+        f" Money at risk: {words.yuan(ledger.principal_at_risk_fen)}."
+    )
+    if not ledger.ledger_read:
+        lead = f"The ledger was not read: {why(verdict, 'ledger_unread', 'ledger_incomplete')}"
+    return Table(
+        headers=("Class", "Loans", "Must be", "Examples (idempotency keys)"),
+        rows=(
+            *(_class(ledger, name, meaning, zero=True) for name, meaning in _CLASSES),
+            _class(ledger, "committed_unknown", "outcome unknown to the borrower; it was applied"),
+            _class(ledger, "not_committed_unknown", "outcome unknown to the borrower; it was not"),
+        ),
+        lead=lead,
+    )
+
+
+def _class(
+    ledger: Reconciliation, name: str, meaning: str, *, zero: bool = False
+) -> tuple[Cell, ...]:
+    number: int | None = getattr(ledger, name)
+    tone = "" if not zero else "inconclusive" if number is None else "fail" if number else "pass"
+    examples = tuple(words.clean(key) for key in ledger.examples.get(name, ()))
+    return row(
+        Cell(words.spaced(name), note=meaning),
+        Cell(words.count(number), tone=tone),
+        "0" if zero else "any",
+        Cell(words.plural(len(examples), "key") if examples else "", folded=examples),
+    )
+
+
+def over_time(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
+    """The numbers behind the chart."""
+    clock = facts.status.clock
+    if clock is None:
+        return Table(headers=(), rows=(), empty="The load never began.")
+    data = series.count(clock, facts.operations, series.span(plan, facts, verdict), _ROWS_MAX)
+    rows = []
+    for index in range(data.bins):
+        waits = (data.median_ms[index], data.longest_ms[index])
+        rows.append(
+            row(
+                f"{data.edge_s(index):g} to {data.edge_s(index + 1):g} s",
+                *(words.count(int(number)) for number in data.counts[:, index]),
+                *("none" if wait != wait else words.milliseconds(wait) for wait in waits),  # noqa: PLR0124  # NaN
+            )
+        )
+    totals = (words.count(data.total(kind)) for kind in series.KINDS)
+    rows.append(row("all", *totals, "", ""))
+    return Table(
+        headers=("Planned start", *series.KINDS, "median wait", "longest wait"), rows=tuple(rows)
+    )

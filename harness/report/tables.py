@@ -1,0 +1,43 @@
+"""The parts that the sections of a report are made of."""
+
+from dataclasses import dataclass
+
+from harness.report import words
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: a text, a remark under it, and long evidence that is folded away.
+
+    ``tone`` (``pass``, ``fail``, ``inconclusive`` or none) only adds colour to what the text says.
+    """
+
+    text: str
+    note: str = ""
+    tone: str = ""
+    folded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headers; ``lead`` explains it and ``empty`` stands where there are no rows."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str = ""
+    lead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One key figure of the first screen."""
+
+    name: str
+    figure: str
+    notes: tuple[str, ...]
+    tone: str = ""
+
+
+def row(*cells: Cell | str) -> tuple[Cell, ...]:
+    """A row in which plain texts are cells without more."""
+    return tuple(Cell(words.clean(c)) if isinstance(c, str) else c for c in cells)

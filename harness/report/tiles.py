@@ -1,0 +1,161 @@
+"""The six key figures of the first screen, in words. Shared by the page and the terminal."""
+
+from harness.plan import Plan
+from harness.report import words
+from harness.report.tables import Tile
+from harness.verdict import Recovery, Verdict, Weight
+
+_IMPAIRED = ("outage", "degraded")
+_SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
+
+
+def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
+    """Failed, time to recover, lost service, lost, lent twice, unknown outcome."""
+    return [
+        _failed(verdict),
+        _recovery(verdict),
+        _lost_service(plan, verdict),
+        _money(
+            verdict,
+            "Lost acknowledged loans",
+            verdict.reconciliation.lost,
+            "borrowers were told of a loan that is not in the ledger",
+        ),
+        _money(
+            verdict,
+            "Lent twice",
+            verdict.reconciliation.duplicated,
+            "requests for one loan that were paid out more than once",
+        ),
+        _unknown(verdict),
+    ]
+
+
+def why(verdict: Verdict, *codes: str) -> str:
+    """Why something is not measured: the message of the finding that says so."""
+    for code in codes:
+        for finding in verdict.findings:
+            if finding.code == code:
+                return words.clean(finding.message)
+    for finding in verdict.findings:
+        if finding.verdict is Weight.INCONCLUSIVE:
+            return words.clean(finding.message)
+    return "the run gave no evidence for it"
+
+
+def _failed(verdict: Verdict) -> Tile:
+    borrow, window = verdict.borrow, verdict.borrow.window
+    if borrow.failed_share is None:
+        notes = [f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted')}"]
+    else:
+        low_to_high = words.interval(borrow.failed_share_low, borrow.failed_share_high, words.share)
+        among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
+        notes = [
+            f"{words.share(borrow.failed_share)}: {among} {window_name(verdict)}",
+            f"95 % interval {low_to_high}",
+        ]
+    return Tile(
+        "Failed borrow requests", words.count(borrow.failed), tuple(notes), _tone(borrow.failed)
+    )
+
+
+def window_name(verdict: Verdict) -> str:
+    """The window that shares refer to, in words."""
+    if any(fault.injected_s is not None for fault in verdict.faults):
+        return "from the first injection to the end of load"
+    return "after the baseline"
+
+
+def _recovery(verdict: Verdict) -> Tile:
+    """The value with its interval and limit; a recovery before the heal is said in words."""
+    name, recovery = "Time to recover", verdict.recovery
+    impaired = [e for e in verdict.episodes if e.class_ in _IMPAIRED]
+    limit = next((o for o in verdict.objectives if o.id == "recovery_seconds_max"), None)
+    notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
+    if recovery.from_heal_s is None:
+        if not impaired and verdict.borrow.operations:
+            return Tile(name, "nothing to recover", ("borrowing was never impaired", *notes))
+        if impaired and impaired[-1].recovered_s is None:
+            waiting = "borrowing was still impaired when the run ended"
+            return Tile(name, "not recovered", (waiting, *notes), "fail")
+        reason = why(verdict, "not_recovered", "fault_did_not_bite", "interrupted")
+        return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
+    tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
+    return Tile(name, _recovery_figure(recovery), (*_recovery_notes(recovery), *notes), tone)
+
+
+def _recovery_figure(recovery: Recovery) -> str:
+    assert recovery.from_heal_s is not None  # noqa: S101  # for the type checker; the caller asked
+    return words.seconds(recovery.from_heal_s) if recovery.from_heal_s > 0 else "before the heal"
+
+
+def after_heal(instant_s: float | None) -> str:
+    """An instant relative to the last heal; one before it is said in words, not by a sign."""
+    if instant_s is None:
+        return words.NOT_MEASURED
+    if instant_s > 0:
+        return f"{words.seconds(instant_s)} after the last heal"
+    return f"{words.seconds(-instant_s)} before the heal was confirmed"
+
+
+def _heal_interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None or low > 0:
+        return f"95 % interval {words.interval(low, high, words.seconds)}"
+    if high > 0:
+        return f"95 % interval {words.seconds(-low)} before to {words.seconds(high)} after the heal"
+    return f"95 % interval {words.seconds(-low)} to {words.seconds(-high)} before"
+
+
+def _recovery_notes(recovery: Recovery) -> list[str]:
+    if recovery.from_heal_s is not None and recovery.from_heal_s > 0:
+        said = "from the heal to normal borrowing"
+    else:
+        said = f"borrowing had recovered {after_heal(recovery.from_heal_s)}"
+    notes = [said, _heal_interval(recovery.from_heal_s_low, recovery.from_heal_s_high)]
+    if not recovery.confirmed:
+        notes.append("not confirmed: too little evidence after it")
+    return notes
+
+
+def _limit(limit_s: float, verdict: str) -> str:
+    said = {"pass": "within", "fail": "over", "inconclusive": "not decided against"}[verdict]
+    return f"{said} the limit of {words.seconds(limit_s)}"
+
+
+def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
+    lost, window = verdict.borrow.lost_service_seconds, verdict.borrow.window
+    name = "Lost service"
+    if lost is None:
+        return Tile(name, words.NOT_MEASURED, (why(verdict, "interrupted"),), "inconclusive")
+    rate = plan.settings.rate if plan else verdict.load.rate_asked
+    sum_ = f"{words.count(window.failed)} failed ÷ {rate:g} arrivals a second"
+    return Tile(
+        name, words.seconds(lost), ("as long as if nobody could have borrowed", sum_), _tone(lost)
+    )
+
+
+def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Tile:
+    if number is None:
+        reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
+        return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
+    among = f"of {words.plural(verdict.reconciliation.acknowledged, 'acknowledged loan')}"
+    return Tile(name, words.count(number), (meaning, among), "fail" if number else "pass")
+
+
+def _unknown(verdict: Verdict) -> Tile:
+    number, ledger = verdict.borrow.indeterminate, verdict.reconciliation
+    meaning = "requests whose borrower could not know whether there is a loan"
+    if not number:
+        return Tile("Unknown outcome", "0", (meaning,))
+    if ledger.committed_unknown is None or ledger.not_committed_unknown is None:
+        settled = f"not settled: {why(verdict, *_SETTLED_BY_LEDGER)}"
+    else:
+        settled = (
+            f"settled by the ledger: {words.count(ledger.committed_unknown)} committed,"
+            f" {words.count(ledger.not_committed_unknown)} not"
+        )
+    return Tile("Unknown outcome", words.count(number), (meaning, settled), _tone(number))
+
+
+def _tone(number: float) -> str:
+    return "impact" if number else ""

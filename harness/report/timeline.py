@@ -1,0 +1,77 @@
+"""The one chart of the report: outcomes, waiting times and faults over one shared time axis.
+
+Pure: facts and verdict in, SVG markup out.
+"""
+
+from markupsafe import Markup
+
+from harness.events import Facts
+from harness.plan import Plan
+from harness.report import faultbar, series, strips, words
+from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout
+from harness.report.marks import PAPER, box, number, tag
+from harness.report.series import KINDS, Series
+from harness.verdict import Verdict
+
+__all__ = ["NARROW", "WIDE", "describe", "svg"]
+
+
+def svg(plan: Plan, facts: Facts, verdict: Verdict, layout: Layout = WIDE) -> Markup:
+    """The chart as one ``<svg>`` element, or a sentence where the load never began."""
+    clock = facts.status.clock
+    if clock is None:
+        return tag("p", "The load never began, so there is nothing to draw.")
+    bounds_s = series.span(plan, facts, verdict)
+    data = series.count(clock, facts.operations, bounds_s, layout.bins_max)
+    axis = Axis(layout, data.start_s, data.edge_s(data.bins))
+    legend = strips.legend(data, layout)
+    outcomes = strips.outcomes(data, axis, legend.bottom + 4)
+    waits = strips.waits(data, axis, plan.settings.request_timeout_s, outcomes.bottom + 20)
+    faults = faultbar.faults(verdict, axis, waits.bottom + 8)
+    foot = faultbar.foot(plan, verdict, axis, faults.bottom + 5)
+    shades = faultbar.shades(verdict, axis, legend.bottom + 4, faults.bottom)
+    title, description = f"{layout.name}-title", f"{layout.name}-description"
+    return tag(
+        "svg",
+        tag("title", "Borrowing over time", id=title),
+        tag("desc", describe(data, verdict), id=description),
+        strips.hatch(layout),
+        box(0, 0, layout.width, foot.bottom, fill=PAPER, class_="paper"),
+        shades,
+        legend.drawn,
+        outcomes.drawn,
+        waits.drawn,
+        faults.drawn,
+        foot.drawn,
+        viewBox=f"0 0 {number(layout.width)} {number(foot.bottom)}",
+        width=layout.width,
+        height=foot.bottom,
+        role="img",
+        aria_labelledby=f"{title} {description}",
+        class_=f"chart {layout.name}",
+    )
+
+
+def describe(data: Series, verdict: Verdict) -> str:
+    """The chart in sentences, for people who cannot see it."""
+    totals = ", ".join(
+        f"{words.count(data.total(kind))} {KIND_WORDS.get(kind, kind)}"
+        for kind in KINDS
+        if data.total(kind)
+    )
+    said = [
+        f"Borrow requests by what became of them, in steps of {strips.step(data)}, from"
+        f" {words.seconds(data.start_s)} to {words.seconds(data.edge_s(data.bins))} relative to"
+        f" {words.START}, the warm-up included: {totals or 'none'}."
+    ]
+    said += [
+        f"Fault {f.name}: {faultbar.fault_times(f.injected_s, f.healed_s)}." for f in verdict.faults
+    ]
+    for episode in verdict.episodes:
+        ended = (
+            "not over when the run ended"
+            if episode.recovered_s is None
+            else f"recovered {words.at(episode.recovered_s)}"
+        )
+        said.append(f"{episode.class_} from {words.at(episode.onset_s)}, {ended}.".capitalize())
+    return " ".join(said)

@@ -1,0 +1,202 @@
+"""Figures and codes in words, for people who have never seen the project.
+
+Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
+"""
+
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+
+from harness.verdict import Judgement, Weight
+
+NOT_MEASURED = "not measured"
+START = "the start of measuring"
+
+VERDICT = {
+    Judgement.PASS: "PASS",
+    Judgement.FAIL: "FAIL",
+    Judgement.INCONCLUSIVE: "INCONCLUSIVE",
+}
+MEANING = {
+    Judgement.PASS: "Everything that was asked held, and there was evidence enough to say so.",
+    Judgement.FAIL: "Something that must hold did not.",
+    Judgement.INCONCLUSIVE: "The evidence is not good enough to say either way.",
+}
+OBJECTIVE_VERDICT = {
+    Judgement.PASS: "met",
+    Judgement.FAIL: "missed",
+    Judgement.INCONCLUSIVE: "not decided",
+}
+WEIGHT = {
+    Weight.FAIL: "fail",
+    Weight.INCONCLUSIVE: "inconclusive",
+    Weight.NOTE: "note",
+}
+EPISODE = {
+    "outage": "outage: practically nobody could borrow",
+    "degraded": "degraded: some borrowers could not borrow",
+    "slow": "slow: borrowing worked, but answers came late",
+}
+_FINDINGS = {
+    "outage": "Borrowing was out",
+    "degraded": "Some borrowers could not borrow",
+    "slow": "Answers came late",
+    "not_recovered": "Borrowing had not recovered when the run ended",
+    "lost": "Loans that borrowers were told they had are missing from the ledger",
+    "duplicated": "A borrower asked once and was lent money more than once",
+    "phantom": "Money was lent although the borrower was refused",
+    "corrupt": "A loan in the ledger differs from what the borrower asked for",
+    "orphan": "The ledger holds loans that nobody asked for",
+    "unbalanced": "A loan's ledger balance differs from its principal",
+    "invariant_violated": "The target reports that one of its own rules is broken",
+    "false_decline": "Borrowers were refused although they were entitled to a loan",
+    "decision_drift": "The mix of approvals and declines moved away from the baseline",
+    "grey_failure": "Health checks stayed green while borrowing failed",
+    "invalid_answer": "Successful answers broke the agreed format",
+    "replay_unstable": "Repeating a request gave a different answer",
+    "fault_did_not_bite": "Nothing shows that the fault took effect",
+    "not_healed": "A fault could not be undone",
+    "unclean_recovery": "Something was left behind after the fault",
+    "baseline_not_steady": "Borrowing was not normal before the fault",
+    "load_unfaithful": "The load was not sent as planned",
+    "ledger_unread": "The ledger could not be read",
+    "ledger_incomplete": "The ledger listing is not complete",
+    "objective_missed": "An objective was missed",
+    "objective_undecided": "There is too little evidence to decide an objective",
+    "safety_stop": "The run was stopped by its safety condition",
+    "interrupted": "The run was interrupted",
+}
+_OBJECTIVES = {
+    "recovery_seconds_max": "After the last fault is healed, borrowing is back to normal in time",
+    "failed_share_max": "Few borrow requests fail in the whole measured window",
+    "failed_outside_fault_share_max": "Few borrow requests fail outside the fault and the time"
+    " allowed for recovery",
+    "indeterminate_share_max": "Few borrowers are left not knowing whether they have a loan"
+    " while a fault is active",
+    "impaired_episodes_max": "Few outages and degraded stretches",
+    "latency_ms_p99_max": "Outside the fault, 99 % of answers come in time",
+    "lost": "No loan that a borrower was told of is missing from the ledger",
+    "duplicated": "Nobody is lent money twice for one request",
+    "phantom": "No money is lent to a borrower who was refused",
+    "corrupt": "Every loan is of the amount that was asked for",
+    "orphan": "The ledger holds no loan that nobody asked for",
+    "unbalanced": "Every loan's ledger balance agrees with its principal",
+}
+
+
+def clean(text: str) -> str:
+    """Make foreign text safe to show: what is invisible, or reorders text, becomes visible.
+
+    Control and surrogate characters are not allowed in XML, cannot be written as UTF-8 or drive a
+    terminal; bidirectional overrides let a text pose as another one.
+    """
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn") else "\ufffd"
+        for c in text
+    )
+
+
+def spaced(code: str) -> str:
+    """A code as words: ``not_recovered`` becomes ``not recovered``."""
+    return clean(code).replace("_", " ")
+
+
+def finding(code: str) -> str:
+    """What a finding's code means, in one phrase."""
+    return _FINDINGS.get(code, spaced(code))
+
+
+def objective(identifier: str) -> str:
+    """What an objective asks for, in one phrase."""
+    name = identifier if identifier in _OBJECTIVES else identifier.removesuffix("_max")
+    return _OBJECTIVES.get(name, spaced(name))
+
+
+def count(number: float | None) -> str:
+    """A whole number with separators of thousands."""
+    if number is None:
+        return NOT_MEASURED
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun in the right form."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def share(part: float | None) -> str:
+    """A share in 0..1 as per cent; more decimals where it is small."""
+    if part is None:
+        return NOT_MEASURED
+    if part in (0, 1):
+        return f"{part:.0%}".replace("%", " %")
+    decimals = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
+    return f"{100 * part:.{decimals}f} %"
+
+
+def seconds(duration: float | None) -> str:
+    """A duration in seconds."""
+    if duration is None:
+        return NOT_MEASURED
+    if abs(duration) < 0.005:  # noqa: PLR2004  # would read "0.00 s" or "-0.00 s"
+        return "0.0 s"
+    return f"{duration:.2f} s" if abs(duration) < 1 else f"{duration:,.1f} s"
+
+
+def milliseconds(duration: float | None) -> str:
+    """A duration given in milliseconds, in the unit that reads best."""
+    if duration is None:
+        return NOT_MEASURED
+    if duration >= 1000:  # noqa: PLR2004  # a second
+        return f"{duration / 1000:,.2f} s"
+    return f"{duration:.1f} ms" if duration < 10 else f"{duration:.0f} ms"  # noqa: PLR2004
+
+
+def yuan(fen: int | None) -> str:
+    """Money given in fen."""
+    return NOT_MEASURED if fen is None else f"{fen / 100:,.2f} yuan"
+
+
+def at(instant_s: float | None) -> str:
+    """An instant relative to the start of measuring."""
+    if instant_s is None:
+        return NOT_MEASURED
+    if instant_s < 0:
+        return f"{seconds(-instant_s)} before {START}"
+    return f"{seconds(instant_s)} after {START}"
+
+
+def interval(low: float | None, high: float | None, write: Callable[[float], str]) -> str:
+    """Both ends of an interval; an end that is not known is said so."""
+    if low is None and high is None:
+        return NOT_MEASURED
+    if high is None and low is not None:
+        return f"{write(low)} or more"
+    if low is None and high is not None:
+        return f"{write(high)} or less"
+    assert low is not None  # noqa: S101  # for the type checker; both are known here
+    assert high is not None  # noqa: S101
+    return f"{write(low)} to {write(high)}"
+
+
+def unit_of(identifier: str) -> Callable[[float | None], str]:
+    """How the values of an objective are written, told by its name."""
+    if "share" in identifier:
+        return share
+    if "seconds" in identifier:
+        return seconds
+    if "_ms" in identifier:
+        return milliseconds
+    return count
+
+
+def date(zero_utc: str | None) -> str:
+    """The wall-clock start of measuring, for people."""
+    if zero_utc is None:
+        return "measuring never started"
+    try:
+        # Python reads at most microseconds, the verdict has nanoseconds: whole seconds will do.
+        instant = datetime.fromisoformat(zero_utc[:19])
+    except ValueError:
+        return clean(zero_utc)
+    return f"{instant.day} {instant:%B %Y, %H:%M:%S} UTC"
