@@ -237,13 +237,13 @@ def _on_init(borrower_class: type, environment: Any, runner: Any, web_ui: Any, *
 
 
 def _only_in_order(**_: Any) -> None:
-    """Stop Locust's own handler of SIGTERM, which would end a run without its verdict.
+    """Hold Locust's own handler of SIGTERM, which would end a run without its verdict.
 
     The leading process hears the same signal in a handler of ours and ends the run in order; the
-    workers hear of it from there.
+    workers hear of it from there. Either way the main greenlet ends the process.
     """
     if not process_control.in_main_greenlet():
-        raise gevent.GreenletExit
+        gevent.sleep(END_SECONDS_MAX)
 
 
 def _guarded(listener: Callable[..., None], leader: Leader) -> Callable[..., None]:

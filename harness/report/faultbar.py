@@ -12,6 +12,7 @@ from harness.verdict import Episode, Fault, Verdict
 
 _TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _ROWS_MAX = 6
+_ROW = 15.0
 _FAULT = "#CC79A7"
 
 
@@ -45,6 +46,7 @@ def shades(verdict: Verdict, axis: Axis, top: float, bottom: float) -> Markup:
 
 
 def fault_times(injected_s: float | None, healed_s: float | None) -> str:
+    """When a fault began and ended, in words."""
     if injected_s is None:
         return "never injected"
     healed = "not healed" if healed_s is None else f"healed {words.seconds(healed_s)}"
@@ -52,41 +54,61 @@ def fault_times(injected_s: float | None, healed_s: float | None) -> str:
 
 
 def faults(verdict: Verdict, axis: Axis, top: float) -> Strip:
-    """One row for each fault and one for the episodes of impaired borrowing."""
-    layout, height = axis.layout, 15.0
+    """One row for each fault that was injected, and one for the episodes of impaired borrowing."""
+    injected = [fault for fault in verdict.faults if fault.injected_s is not None]
     parts = []
     y = top
-    for fault in verdict.faults[:_ROWS_MAX]:
-        if fault.injected_s is None:
-            continue
-        end_s = axis.end_s if fault.healed_s is None else fault.healed_s
-        left, right = axis.x(fault.injected_s), axis.x(end_s)
-        said = f"{fault.name}: {fault_times(fault.injected_s, fault.healed_s)}"
-        bar = box(left, y, max(right - left, 2), height - 3, fill=_FAULT, stroke=INK)
-        parts += [tag("g", tag("title", said), bar), _beside(axis, left, right, y, said)]
-        parts.append(label(0, y + 10, "fault", size=layout.font, bold=True))
-        y += height
+    for fault in injected[:_ROWS_MAX]:
+        parts.append(_fault(fault, axis, y))
+        y += _ROW
+    if len(injected) > _ROWS_MAX:
+        more = f"and {len(injected) - _ROWS_MAX} more, in the table of faults"
+        parts.append(label(axis.layout.left, y + 10, more, size=axis.layout.font))
+        y += _ROW
     if verdict.episodes:
-        parts.append(label(0, y + 10, "impaired", size=layout.font, bold=True))
-    for number_, episode in enumerate(verdict.episodes):
+        parts.append(_episodes(verdict.episodes, axis, y))
+        y += _ROW
+    return Strip(Markup("").join(parts), y)
+
+
+def _fault(fault: Fault, axis: Axis, y: float) -> Markup:
+    assert fault.injected_s is not None  # noqa: S101  # the caller left the others out
+    end_s = axis.end_s if fault.healed_s is None else fault.healed_s
+    left, right = axis.x(fault.injected_s), axis.x(end_s)
+    said = f"{fault.name}: {fault_times(fault.injected_s, fault.healed_s)}"
+    bar = box(left, y, max(right - left, 2), _ROW - 3, fill=_FAULT, stroke=INK)
+    return Markup("").join(
+        (
+            label(0, y + 10, "fault", size=axis.layout.font, bold=True),
+            tag("g", tag("title", said), bar),
+            _beside(axis, left, right, y, said),
+        )
+    )
+
+
+def _episodes(found: list[Episode], axis: Axis, y: float) -> Markup:
+    """All in one row; the first is named to its left, the last to its right."""
+    layout = axis.layout
+    parts = [label(0, y + 10, "impaired", size=layout.font, bold=True)]
+    for place, episode in enumerate(found):
         end_s = axis.end_s if episode.recovered_s is None else episode.recovered_s
         left, right = axis.x(episode.onset_s), axis.x(end_s)
         until = "not over" if episode.recovered_s is None else f"to {words.seconds(end_s)}"
         said = f"{episode.class_} from {words.seconds(episode.onset_s)} {until}"
         colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
-        bar = box(left, y + 3, max(right - left, 2), height - 9, fill=colour)
-        whiskers = [
+        bar = box(left, y + 3, max(right - left, 2), _ROW - 9, fill=colour)
+        edges = (
             _whisker(axis, y, episode.onset_s_low, episode.onset_s_high),
             _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
-        ]
-        parts += [tag("g", tag("title", said), bar, *whiskers)]
-        reach = max(right, axis.x(episode.recovered_s_high or end_s))
-        if number_ == len(verdict.episodes) - 1:
-            parts.append(_beside(axis, left, reach, y, said))
-        elif number_ == 0:
+        )
+        parts.append(tag("g", tag("title", said), bar, *edges))
+        if place == len(found) - 1:
+            reach = axis.x(episode.recovered_s_high or end_s)
+            parts.append(_beside(axis, left, max(right, reach), y, said))
+        elif place == 0:
             text = shorten(said, layout.font, left - layout.left - 20)
             parts.append(label(left - 14, y + 10, text, size=layout.font, anchor="end"))
-    return Strip(Markup("").join(parts), y + (height if verdict.episodes else 0))
+    return Markup("").join(parts)
 
 
 def _beside(axis: Axis, left: float, right: float, y: float, said: str) -> Markup:

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from harness.report import words
-from harness.report.axis import COLOURS, KINDKIND_WORDS, NARROW, Axis, Layout, Strip
+from harness.report.axis import COLOURS, KIND_WORDS, NARROW, Axis, Layout, Strip
 from harness.report.marks import INK, MUTED, box, label, line, number, tag
 from harness.report.marks import text_width as width_of
 from harness.report.series import KINDS, Series

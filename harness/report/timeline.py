@@ -59,11 +59,12 @@ def describe(data: Series, verdict: Verdict) -> str:
         for kind in KINDS
         if data.total(kind)
     )
-    said = [
-        f"Borrow requests by what became of them, in steps of {strips.step(data)}, from"
-        f" {words.seconds(data.start_s)} to {words.seconds(data.edge_s(data.bins))} relative to"
-        f" {words.START}, the warm-up included: {totals or 'none'}."
-    ]
+    first, last = words.seconds(data.start_s), words.seconds(data.edge_s(data.bins))
+    counted = (
+        f"Borrow requests by what became of them, in steps of {strips.step(data)}, from {first} to"
+        f" {last} relative to {words.START}, the warm-up included: {totals or 'none'}."
+    )
+    said = [counted]
     said += [
         f"Fault {f.name}: {faultbar.fault_times(f.injected_s, f.healed_s)}." for f in verdict.faults
     ]

@@ -1,4 +1,5 @@
 """Whole runs made by hand: a failed one, a passed one, an inconclusive one and a hostile one."""
+# ruff: noqa: FBT003  # facts are spelled out by position, as a table of what happened
 
 import random
 from collections.abc import Iterable
@@ -18,9 +19,11 @@ from harness.events import (
     RunStatus,
     Step,
 )
-from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Partition, Plan, Scenario, Settings, expand
+from harness.fault_specs import Partition
+from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
 from harness.verdict import (
     Borrow,
+    Crossing,
     Declined,
     Episode,
     Fault,
@@ -218,7 +221,7 @@ def failed() -> Run:
         facts,
         verdict=Judgement.FAIL,
         exit_code=1,
-        sentence=f"database cut for 5.0 s: {borrow.failed} of {borrow.window.operations:,} borrow"
+        sentence=f"Database cut for 5.0 s: {borrow.failed} of {borrow.window.operations:,} borrow"
         " requests failed, borrowing recovered 1.9 s after the network returned, no loan was lost,"
         " 1 was lent twice.",
         faults=[fault],
@@ -226,7 +229,11 @@ def failed() -> Run:
             Episode("outage", 7.995, 7.98, 8.01, 13.0, 12.96, 13.08, True, 250),
             Episode("degraded", 13.0, 12.96, 13.08, RECOVERED_S, 14.6, 15.2, True, 38),
         ],
-        recovery=Recovery(1.894, 1.6, 2.2, 6.896, 0.012, 0.04, True),
+        recovery=Recovery(
+            1.894, 1.6, 2.2, 6.896, 0.012, 0.04, True,
+            [Crossing(0.5, 0.01, -0.05, 0.1, True, True),
+             Crossing(0.01, 1.9, 1.6, None, False, False)],
+        ),
         reconciliation=Reconciliation(
             True, borrow.approved, borrow.approved + 7, 0, 1, 0, 0, 0, 0, 7,
             borrow.indeterminate - 7, {"duplicated": twice}, 123_400,

@@ -1,0 +1,199 @@
+"""Plans and facts made by hand: every default is a run in which all goes well."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from harness.events import (
+    Attempt,
+    Clock,
+    Ending,
+    Facts,
+    FaultFact,
+    LedgerEntry,
+    LedgerReading,
+    Operation,
+    Outcome,
+    Proof,
+    RunStatus,
+    Step,
+)
+from harness.fault_specs import AnyFault, Partition
+from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
+from harness.plan import expand as expand_plan
+
+ZERO_NS = 10**12
+WAIT_S = 0.02
+CUT = Partition(link="database")
+
+
+def at_ns(at_s: float) -> int:
+    """The monotonic instant of ``at_s`` seconds after zero."""
+    return ZERO_NS + round(at_s * 1e9)
+
+
+def plan_of(*faults: AnyFault, objectives: Objectives | None = None, **settings: Any) -> Plan:
+    """A plan of 50 arrivals a second: 1 s warm-up, 8 s baseline, 5 s fault, 15 s recovery."""
+    chosen = {"warm_up_s": 1.0, "population": "good", "log_in_share": 0.0, **settings}
+    scenario = Scenario(faults=list(faults), objectives=objectives)
+    return expand_plan("test", "It holds.", scenario, Settings(**chosen))
+
+
+def operation(plan: Plan, index: int, **changes: Any) -> Operation:
+    """What a healthy target makes of one arrival: the decision that ground truth says."""
+    arrival = plan.arrivals[index]
+    borrower = plan.borrowers[arrival.borrower]
+    decline = borrower.account_class.expected_decline
+    outcome = Outcome.APPROVED if arrival.amount_fen < REVIEW_AMOUNT_FEN else Outcome.REFERRED
+    if decline is not None:
+        outcome = Outcome.DECLINED
+    known = Operation(
+        arrival=index,
+        borrower=borrower.index,
+        account_class=str(borrower.account_class),
+        key=arrival.key,
+        amount_fen=arrival.amount_fen,
+        intended_ns=at_ns(arrival.at_s),
+        outcome=outcome,
+        started_ns=at_ns(arrival.at_s + 0.001),
+        ended_ns=at_ns(arrival.at_s + WAIT_S),
+        attempts=1,
+        decline=decline,
+        worker="load-0",
+    )
+    return replace(known, **changes)
+
+
+def failed(plan: Plan, index: int, **changes: Any) -> Operation:
+    """An operation that was answered "not applied"."""
+    return operation(plan, index, **{"outcome": Outcome.FAILED, "decline": None, **changes})
+
+
+def dropped(plan: Plan, index: int) -> Operation:
+    """An arrival that the load generator never started."""
+    never: dict[str, Any] = {"started_ns": None, "ended_ns": None, "attempts": 0}
+    return failed(plan, index, ending=Ending.DROPPED, **never)
+
+
+def operations(
+    plan: Plan, bad: Callable[[float], bool] = lambda _: False, **changes: Any
+) -> tuple[Operation, ...]:
+    """All operations of a plan; those planned at an instant that is ``bad`` have failed."""
+    return tuple(
+        failed(plan, a.index, **changes) if bad(a.at_s) else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+
+
+def during(start_s: float, end_s: float) -> Callable[[float], bool]:
+    """Bad from ``start_s`` to ``end_s``."""
+    return lambda at_s: start_s <= at_s < end_s
+
+
+def attempt(op: Operation, step: Step = Step.BORROW, **changes: Any) -> Attempt:
+    """The one attempt of an operation."""
+    made = Attempt(
+        arrival=op.arrival,
+        step=step,
+        attempt=1,
+        intended_ns=op.intended_ns,
+        started_ns=op.started_ns or op.intended_ns,
+        ended_ns=op.ended_ns or op.intended_ns,
+        outcome=op.outcome if step is Step.BORROW else Outcome.OK,
+        worker="load-0",
+        key=op.key if step is Step.BORROW else None,
+    )
+    return replace(made, **changes)
+
+
+def account_of(borrower: int) -> str:
+    """The account that a borrower of the plan has."""
+    return f"account-{borrower}"
+
+
+def entry(op: Operation, **changes: Any) -> LedgerEntry:
+    """The ledger's row of one granted operation."""
+    paid = op.outcome is not Outcome.REFERRED
+    row = LedgerEntry(
+        cursor=op.arrival + 1,
+        loan_id=f"loan-{op.arrival}",
+        account_id=account_of(op.borrower),
+        idempotency_key=op.key,
+        principal_fen=op.amount_fen,
+        status="disbursed" if paid else "under_review",
+        disbursements=int(paid),
+        ledger_balance_fen=op.amount_fen if paid else 0,
+        created_at="2026-01-01T00:00:00Z",
+    )
+    return replace(row, **changes)
+
+
+def ledger(ops: Iterable[Operation], **changes: Any) -> LedgerReading:
+    """A ledger that holds exactly what was granted."""
+    granted = (Outcome.APPROVED, Outcome.REFERRED)
+    rows = tuple(entry(op) for op in ops if op.outcome in granted)
+    reading = LedgerReading(read=True, complete=True, source="audit", entries=rows)
+    return replace(reading, **changes)
+
+
+def fault_fact(planned: PlannedFault, **changes: Any) -> FaultFact:
+    """A fault that was injected and healed when planned, proven each time."""
+    fact = FaultFact(
+        name=planned.name,
+        kind=planned.spec.kind,
+        link_or_target=planned.spec.target,
+        expects_impact=planned.spec.expects_impact,
+        inject_called_ns=at_ns(planned.inject_s),
+        inject_returned_ns=at_ns(planned.inject_s + 0.001),
+        heal_called_ns=at_ns(planned.heal_s - 0.001),
+        heal_returned_ns=at_ns(planned.heal_s),
+        healed_ns=at_ns(planned.heal_s),
+        proofs=(
+            Proof("control_plane", holds=True, text="in place"),
+            Proof("canary", holds=True, text="no answer through it"),
+            Proof("healed", holds=True, text="gone"),
+        ),
+    )
+    return replace(fact, **changes)
+
+
+def status(plan: Plan, **changes: Any) -> RunStatus:
+    """A run that went to its planned end."""
+    known = RunStatus(
+        target="local stack test",
+        clock=Clock(ZERO_NS, ZERO_NS, 1_800_000_000 * 10**9),
+        load_ended_ns=at_ns(plan.load_end_s),
+        drained_ns=at_ns(plan.load_end_s + 1),
+        workers=("load-0",),
+    )
+    return replace(known, **changes)
+
+
+def facts(plan: Plan, ops: tuple[Operation, ...] | None = None, **changes: Any) -> Facts:
+    """The facts of a run; without operations of its own, one in which every borrow was answered."""
+    ops = operations(plan) if ops is None else ops
+    accounts = {borrower.index: account_of(borrower.index) for borrower in plan.borrowers}
+    known = Facts(
+        status=status(plan),
+        operations=ops,
+        attempts=tuple(attempt(op) for op in ops if op.attempts),
+        faults=tuple(fault_fact(planned) for planned in plan.faults),
+        ledger=ledger(ops),
+        account_ids=frozenset(accounts.values()),
+        account_of=accounts,
+    )
+    return replace(known, **changes)
+
+
+def changed(ops: Iterable[Operation], index: int, **changes: Any) -> tuple[Operation, ...]:
+    """The same operations, one of them changed."""
+    return tuple(replace(op, **changes) if op.arrival == index else op for op in ops)
+
+
+def cut_run(
+    plan: Plan | None = None, start_s: float = 8.0, end_s: float = 13.3, **changes: Any
+) -> tuple[Plan, Facts]:
+    """A partition from 8 s to 13 s, under which borrowing fails and recovers 0.3 s later."""
+    plan = plan or plan_of(CUT)
+    ops = operations(plan, during(start_s, end_s))
+    return plan, facts(plan, ops, **changes)
