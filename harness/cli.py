@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 from rich.console import Console
@@ -115,7 +115,7 @@ def _stack_settings(
 ) -> StackSettings:
     if service not in ("tuned", "naive"):
         raise UsageError(f"service {service!r} must be one of tuned, naive")
-    kind = "naive" if service == "naive" else "tuned"
+    kind: Literal["tuned", "naive"] = "naive" if service == "naive" else "tuned"
     return StackSettings(service=kind, edge_port=edge_port, service_port=service_port)
 
 

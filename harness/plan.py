@@ -88,6 +88,7 @@ class Arrival:
     logs_in: bool
     amount_fen: int
     key: str
+    reads_credit_line: bool = True
 
 
 # --- scenario, settings, plan ------------------------------------------------------------------
@@ -109,7 +110,8 @@ class Objectives:
 
     ``recovery_seconds_max`` bounds the upper end of the interval from heal to recovery.
     ``failed_outside_fault_share_max`` leaves out the time from the first injection to the last heal
-    plus ``recovery_seconds_max``. ``failed_share_max`` bounds the whole measured window.
+    plus ``recovery_seconds_max`` (10 s where that is not set), and what was under way when the
+    fault came. ``failed_share_max`` bounds the whole measured window.
     ``indeterminate_share_max`` is taken of the operations planned while a fault was active (of the
     whole window, without a fault). ``impaired_episodes_max`` counts outage and degraded episodes.
     ``latency_ms_p99_max`` counts answered operations outside the fault, from the planned start.
@@ -131,10 +133,16 @@ DEFAULT_OBJECTIVES_WITHOUT_FAULT = Objectives(impaired_episodes_max=0, failed_sh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A hypothesis, the faults that test it and the objectives that must hold."""
+    """A hypothesis, the faults that test it and the objectives that must hold.
+
+    ``credit_line_share`` of the borrowers who hold a live session read their credit line before
+    they borrow; the others have it on their screen already and press "borrow" at once, so that
+    the borrow itself is the first request to meet a fault.
+    """
 
     faults: list[AnyFault] = field(default_factory=list)
     objectives: Objectives | None = None
+    credit_line_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +213,8 @@ def check(scenario: Scenario, settings: Settings) -> list[str]:
     be.
     """
     found = [*_check_load(settings), *_check_phases(scenario, settings)]
+    if not 0 <= scenario.credit_line_share <= 1:
+        found.append(f"credit_line_share {scenario.credit_line_share:g} must be from 0 to 1")
     for fault in scenario.faults:
         start, end = fault.during
         if not 0 <= start < end <= 1:
@@ -271,7 +281,7 @@ def expand(name: str, hypothesis: str, scenario: Scenario, settings: Settings) -
         phases=_phases(scenario, settings),
         faults=_faults(scenario, settings),
         borrowers=borrowers,
-        arrivals=_arrivals(settings, borrowers, chance, run),
+        arrivals=_arrivals(scenario, settings, borrowers, chance, run),
     )
 
 
@@ -319,6 +329,7 @@ def _borrowers(settings: Settings, chance: random.Random, run: uuid.UUID) -> tup
 
 
 def _arrivals(
+    scenario: Scenario,
     settings: Settings,
     borrowers: tuple[Borrower, ...],
     chance: random.Random,
@@ -334,12 +345,14 @@ def _arrivals(
         amount_fen = 100 * chance.randint(100, 5000)
         if settings.population == "mixed" and chance.random() < _REVIEW_SHARE:
             amount_fen = REVIEW_AMOUNT_FEN
+        logs_in = chance.random() < settings.log_in_share
         arrivals.append(
             Arrival(
                 index=index,
                 at_s=(index + chance.random()) / settings.rate - settings.warm_up_s,
                 borrower=borrower.index,
-                logs_in=chance.random() < settings.log_in_share,
+                logs_in=logs_in,
+                reads_credit_line=logs_in or chance.random() < scenario.credit_line_share,
                 amount_fen=amount_fen,
                 key=str(uuid.uuid5(run, str(index))),
             )

@@ -13,9 +13,10 @@ class NetworkPartition(Borrower):
 
     scenario = Scenario(
         faults=[Partition("database")],
+        credit_line_share=0.5,  # the others have it on their screen and borrow at once
         objectives=Objectives(
             recovery_seconds_max=5,
             failed_outside_fault_share_max=0.005,
-            indeterminate_share_max=0.2,
+            indeterminate_share_max=0.05,
         ),
     )

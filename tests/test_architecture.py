@@ -133,7 +133,8 @@ def test_judging_does_not_bring_locust() -> None:
 def test_files_functions_and_lines_stay_small(path: Path) -> None:
     """Limits with a reason: what fits on a few screens can be read whole."""
     text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
+    # A reason behind "noqa" may run over: it belongs beside what it excuses.
+    lines = [line.partition("  # noqa")[0] for line in text.splitlines()]
     functions = [
         f"{node.name}: {length} lines"
         for node in ast.walk(ast.parse(text))

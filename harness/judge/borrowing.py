@@ -192,11 +192,12 @@ def objectives(case: Case) -> Iterator[Finding]:
         missed = result.verdict is Judgement.FAIL
         observed = "nothing" if result.observed is None else f"{result.observed:.4g}"
         ends = ["open" if end is None else f"{end:.4g}" for end in (result.low, result.high)]
+        interval = f", 95 % interval {ends[0]} to {ends[1]}" if ends != ["open", "open"] else ""
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
             case.unless_interrupted(Weight.FAIL if missed else Weight.INCONCLUSIVE),
-            f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed},"
-            f" 95 % interval {ends[0]} to {ends[1]}, limit {result.limit:g}",
+            f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed}"
+            f"{interval}, limit {result.limit:g}",
             {
                 "id": result.id,
                 "observed": result.observed,

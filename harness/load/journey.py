@@ -168,9 +168,11 @@ class Journeys:
         self._tell(("ARRIVAL", "(dropped by the load process)"), intended_ns, 0, reason)
 
     def _walk(self, journey: Journey) -> None:
-        before = [(Step.CREDIT_LINE, self._steps.read_credit_line)]
+        before = []
         if journey.arrival.logs_in:
-            before.insert(0, (Step.LOG_IN, self._steps.log_in))
+            before.append((Step.LOG_IN, self._steps.log_in))
+        if journey.arrival.reads_credit_line:
+            before.append((Step.CREDIT_LINE, self._steps.read_credit_line))
         for step, act in before:
             judged, _ = self._attempt(journey, step, act, 1)
             if judged.outcome is not Outcome.OK:

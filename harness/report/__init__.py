@@ -14,5 +14,7 @@ def write(run: RunDirectory, plan: Plan, facts: Facts, verdict: Verdict) -> Path
 
     verdict.json goes first: programs rely on it, and no trouble with the page may cost it.
     """
-    run.write_text("verdict.json", to_json(verdict))
+    # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
+    figures = to_json(verdict).encode("utf-8", "replace").decode()
+    run.write_text("verdict.json", figures)
     return run.write_text("report.html", html.render(plan, facts, verdict))

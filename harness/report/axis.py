@@ -36,7 +36,7 @@ class Layout:
 
 
 WIDE = Layout("wide", 1310, 74, 20, 112, 78, 11.5, 600, 18)
-NARROW = Layout("narrow", 360, 46, 12, 110, 80, 10.5, 300, 7)
+NARROW = Layout("narrow", 360, 56, 12, 110, 80, 10.5, 300, 7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,13 @@ def faults(verdict: Verdict, axis: Axis, top: float) -> Strip:
         more = f"and {len(injected) - _ROWS_MAX} more, in the table of faults"
         parts.append(label(axis.layout.left, y + 10, more, size=axis.layout.font))
         y += _ROW
-    if verdict.episodes:
-        parts.append(_episodes(verdict.episodes, axis, y))
-        y += _ROW
+    # Slow stretches surround impaired ones, so that in one row they would hide each other.
+    slow = [episode for episode in verdict.episodes if episode.class_ == "slow"]
+    impaired = [episode for episode in verdict.episodes if episode.class_ != "slow"]
+    for name, found in (("impaired", impaired), ("slow", slow)):
+        if found:
+            parts.append(_episodes(name, found, axis, y))
+            y += _ROW
     return Strip(Markup("").join(parts), y)
 
 
@@ -81,15 +85,15 @@ def _fault(fault: Fault, axis: Axis, y: float) -> Markup:
         (
             label(0, y + 10, "fault", size=axis.layout.font, bold=True),
             tag("g", tag("title", said), bar),
-            _beside(axis, left, right, y, said),
+            _beside(axis, left, right, y, fault.name if axis.layout is NARROW else said),
         )
     )
 
 
-def _episodes(found: list[Episode], axis: Axis, y: float) -> Markup:
+def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
     """All in one row; the first is named to its left, the last to its right."""
     layout = axis.layout
-    parts = [label(0, y + 10, "impaired", size=layout.font, bold=True)]
+    parts = [label(0, y + 10, name, size=layout.font, bold=True)]
     for place, episode in enumerate(found):
         end_s = axis.end_s if episode.recovered_s is None else episode.recovered_s
         left, right = axis.x(episode.onset_s), axis.x(end_s)
@@ -102,11 +106,17 @@ def _episodes(found: list[Episode], axis: Axis, y: float) -> Markup:
             _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
         )
         parts.append(tag("g", tag("title", said), bar, *edges))
-        if place == len(found) - 1:
-            reach = axis.x(episode.recovered_s_high or end_s)
-            parts.append(_beside(axis, left, max(right, reach), y, said))
+        shown = episode.class_ if layout is NARROW else said
+        if episode.onset_s_low is not None:
+            left = min(left, axis.x(episode.onset_s_low))
+        reach = max(right, axis.x(episode.recovered_s_high or end_s))
+        if len(found) == 1:
+            parts.append(_beside(axis, left, reach, y, shown))
+        elif place == len(found) - 1:
+            text = shorten(shown, layout.font, axis.end - reach - 14)
+            parts.append(label(reach + 12, y + 10, text, size=layout.font))
         elif place == 0:
-            text = shorten(said, layout.font, left - layout.left - 20)
+            text = shorten(shown, layout.font, left - layout.left - 20)
             parts.append(label(left - 14, y + 10, text, size=layout.font, anchor="end"))
     return Markup("").join(parts)
 
@@ -115,8 +125,7 @@ def _beside(axis: Axis, left: float, right: float, y: float, said: str) -> Marku
     """A text to the right of a bar, or to its left where there is more room."""
     layout = axis.layout
     after, before = axis.end - right - 14, left - layout.left - 14
-    room = max(after, before)
-    text = shorten(said, layout.font, room)
+    text = shorten(said, layout.font, max(after, before))
     if after >= before or width_of(said, layout.font) < after:
         return label(right + 12, y + 10, text, size=layout.font)
     return label(left - 12, y + 10, text, size=layout.font, anchor="end")

@@ -5,7 +5,7 @@ from collections import Counter
 from harness.events import Ending, Facts
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import after_heal
+from harness.report.tiles import after_heal, heal_interval
 from harness.verdict import Verdict
 
 _ANSWERS_MAX = 12
@@ -58,7 +58,7 @@ def recovery(verdict: Verdict) -> Table:
             row("first granted request after the heal", after_heal(seen.first_success_s), "", "")
         )
     for crossing in seen.crossings:
-        between = words.interval(crossing.from_heal_s_low, crossing.from_heal_s_high, words.seconds)
+        between = heal_interval(crossing.from_heal_s_low, crossing.from_heal_s_high)
         if not crossing.resolvable:
             confirmed = "cannot be told at this rate and length of run"
         else:
@@ -66,7 +66,7 @@ def recovery(verdict: Verdict) -> Table:
         name = f"fewer than {words.share(crossing.failed_share)} of requests fail, for good"
         rows.append(row(name, after_heal(crossing.from_heal_s), between, confirmed))
     if seen.from_heal_s is not None:
-        between = words.interval(seen.from_heal_s_low, seen.from_heal_s_high, words.seconds)
+        between = heal_interval(seen.from_heal_s_low, seen.from_heal_s_high)
         confirmed = "yes" if seen.confirmed else "no: too little evidence after it"
         rows.append(
             row(

@@ -7,7 +7,7 @@ from harness.events import Facts
 from harness.plan import Plan
 from harness.report import series, words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import after_heal, why
+from harness.report.tiles import after_heal, heal_interval, why
 from harness.verdict import Fault, ObjectiveResult, Reconciliation, Verdict, Weight
 
 _EVIDENCE_MAX = 4000
@@ -38,6 +38,8 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
         observed = Cell(after_heal(result.observed))
     between = words.interval(result.low, result.high, write)
+    if result.id == "recovery_seconds_max":
+        between = heal_interval(result.low, result.high)
     if result.observed is None and result.verdict.value == "pass":
         observed = Cell("nothing to measure")
     elif result.observed is None:
@@ -124,33 +126,24 @@ def cannot_borrow(verdict: Verdict) -> Table:
     """Technical failure against the three business causes: they must never be mixed up."""
     borrow, total = verdict.borrow, verdict.borrow.operations
 
-    def of(name: str, note: str, number: int, tone: str = "") -> tuple[Cell, ...]:
+    def of(name: str, note: str, number: int) -> tuple[Cell, ...]:
+        tone = "fail" if name == "failed" and number else ""
         part = words.share(number / total) if total else words.NOT_MEASURED
         return row(Cell(name, note=note, tone=tone), words.count(number), part)
 
     declined = borrow.declined
-    tone = "fail" if borrow.failed else ""
     return Table(
         headers=("Answer to the borrower", "Requests", "Share"),
         rows=(
-            of("approved", "the loan was granted", borrow.approved),
-            of("referred", "accepted for manual review", borrow.referred),
+            of("failed", "technical: no answer that the borrower was entitled to", borrow.failed),
+            of("of these: outcome unknown", "the ledger settles them", borrow.indeterminate),
+            of("of these: blocked", "an earlier step failed, no borrow was sent", borrow.blocked),
+            of("of these: false declines", "refused though entitled", borrow.false_declined),
             of("declined: credit", "rightly: the borrower's score is too low", declined.credit),
             of("declined: policy", "rightly: regulation forbids the loan", declined.policy),
-            of(
-                "declined: behaviour",
-                "rightly: overdue, or in risk isolation",
-                declined.behaviour,
-            ),
-            of("failed", "technical: no answer the borrower was entitled to", borrow.failed, tone),
-            of("of these: outcome unknown", "may or may not have been applied; the ledger settles",
-               borrow.indeterminate),
-            of("of these: blocked", "an earlier step failed, no borrow was sent", borrow.blocked),
-            of(
-                "of these: false declines",
-                "refused although entitled to a loan",
-                borrow.false_declined,
-            ),
+            of("declined: behaviour", "rightly: overdue or in risk isolation", declined.behaviour),
+            of("referred", "accepted for manual review", borrow.referred),
+            of("approved", "the loan was granted", borrow.approved),
         ),
         lead=f"{words.count(total)} borrow requests after the warm-up. Only “failed” is a failure"
         " of the service; a rightful decline is the service doing its work.",

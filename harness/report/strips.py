@@ -81,9 +81,10 @@ def _stack(data: Series, axis: Axis, kind: str, bottom: float) -> Markup:
     path = []
     for index in np.flatnonzero(row):
         left, right = axis.x(data.edge_s(int(index))), axis.x(data.edge_s(int(index) + 1))
-        y = bottom - base[index] * scale
-        wide, high = number(right - left), number(row[index] * scale)
-        path.append(f"M{number(left)} {number(y)}v-{high}h{wide}v{high}z")
+        low = bottom - base[index] * scale
+        high = low - row[index] * scale
+        # Absolute edges: neighbours round to the same place, so no seam shows between them.
+        path.append(f"M{number(left)} {number(low)}V{number(high)}H{number(right)}V{number(low)}z")
     if not path:
         return Markup("")
     return tag("path", d="".join(path), fill=_fill(kind, axis.layout), shape_rendering="crispEdges")

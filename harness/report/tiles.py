@@ -1,11 +1,14 @@
 """The six key figures of the first screen, in words. Shared by the page and the terminal."""
 
+from textwrap import shorten
+
 from harness.plan import Plan
 from harness.report import words
 from harness.report.tables import Tile
 from harness.verdict import Recovery, Verdict, Weight
 
 _IMPAIRED = ("outage", "degraded")
+_REASON_MAX = 110  # letters; the findings have it all
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
 
 
@@ -32,15 +35,13 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
 
 
 def why(verdict: Verdict, *codes: str) -> str:
-    """Why something is not measured: the message of the finding that says so."""
-    for code in codes:
-        for finding in verdict.findings:
-            if finding.code == code:
-                return words.clean(finding.message)
-    for finding in verdict.findings:
-        if finding.verdict is Weight.INCONCLUSIVE:
-            return words.clean(finding.message)
-    return "the run gave no evidence for it"
+    """Why something is not measured: the message of the finding that says so, cut to size."""
+    own = [f for code in codes for f in verdict.findings if f.code == code]
+    others = [f for f in verdict.findings if f.verdict is Weight.INCONCLUSIVE]
+    found = next(iter(own + others), None)
+    if found is None:
+        return "the run gave no evidence for it"
+    return shorten(words.clean(found.message), _REASON_MAX, placeholder=" …")
 
 
 def _failed(verdict: Verdict) -> Tile:
@@ -74,7 +75,7 @@ def _recovery(verdict: Verdict) -> Tile:
     notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
     if recovery.from_heal_s is None:
         if not impaired and verdict.borrow.operations:
-            return Tile(name, "nothing to recover", ("borrowing was never impaired", *notes))
+            return Tile(name, "not needed", ("borrowing was never impaired", *notes))
         if impaired and impaired[-1].recovered_s is None:
             waiting = "borrowing was still impaired when the run ended"
             return Tile(name, "not recovered", (waiting, *notes), "fail")
@@ -98,12 +99,13 @@ def after_heal(instant_s: float | None) -> str:
     return f"{words.seconds(-instant_s)} before the heal was confirmed"
 
 
-def _heal_interval(low: float | None, high: float | None) -> str:
-    if low is None or high is None or low > 0:
-        return f"95 % interval {words.interval(low, high, words.seconds)}"
+def heal_interval(low: float | None, high: float | None) -> str:
+    """An interval relative to the last heal; what lies before it is said in words."""
+    if low is None or high is None or low >= 0:
+        return words.interval(low, high, words.seconds)
     if high > 0:
-        return f"95 % interval {words.seconds(-low)} before to {words.seconds(high)} after the heal"
-    return f"95 % interval {words.seconds(-low)} to {words.seconds(-high)} before"
+        return f"{words.seconds(-low)} before to {words.seconds(high)} after"
+    return f"{words.seconds(-low)} to {words.seconds(-high)} before"
 
 
 def _recovery_notes(recovery: Recovery) -> list[str]:
@@ -111,7 +113,8 @@ def _recovery_notes(recovery: Recovery) -> list[str]:
         said = "from the heal to normal borrowing"
     else:
         said = f"borrowing had recovered {after_heal(recovery.from_heal_s)}"
-    notes = [said, _heal_interval(recovery.from_heal_s_low, recovery.from_heal_s_high)]
+    between = heal_interval(recovery.from_heal_s_low, recovery.from_heal_s_high)
+    notes = [said, f"95 % interval {between}"]
     if not recovery.confirmed:
         notes.append("not confirmed: too little evidence after it")
     return notes
@@ -139,7 +142,12 @@ def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Til
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
     among = f"of {words.plural(verdict.reconciliation.acknowledged, 'acknowledged loan')}"
-    return Tile(name, words.count(number), (meaning, among), "fail" if number else "pass")
+    notes = [meaning, among]
+    tone = "fail" if number else "pass"
+    if any(finding.code == "ledger_incomplete" for finding in verdict.findings):
+        notes.append("the ledger's listing is not complete")
+        tone = tone if number else "inconclusive"
+    return Tile(name, words.count(number), tuple(notes), tone)
 
 
 def _unknown(verdict: Verdict) -> Tile:

@@ -2,7 +2,8 @@
 
 Run as ``python -m tests.load.protocol_conductor``. ``PROTOCOL_EDGE`` is the address of the test's
 own target; ``PROTOCOL_BEHAVIOUR`` says what to do: ``normal``, ``die`` a second after the load
-began, ``fail`` while setting up, or take ``long`` to set up and end when interrupted.
+began, ``fail`` while setting up, take ``long`` to set up and end when interrupted, or get ``stuck``
+before its verdict.
 """
 
 import argparse
@@ -27,14 +28,15 @@ behaviour = os.environ.get("PROTOCOL_BEHAVIOUR", "normal")
 
 def send(kind: str, **fields: Any) -> None:
     """One message to the load process."""
-    print(json.dumps({"type": kind, **fields}), flush=True)
+    sys.stdout.write(json.dumps({"type": kind, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 def receive() -> dict[str, Any]:
     """The next message; the end of the file ends everything here."""
     line = sys.stdin.readline()
     with (options.run / "received.jsonl").open("a") as file:
-        file.write((line or '{"type": "end_of_file"}\n'))
+        file.write(line or '{"type": "end_of_file"}\n')
     if not line:
         raise SystemExit
     return dict(json.loads(line))
@@ -67,7 +69,8 @@ def main() -> None:
     if behaviour == "long":
         while receive()["type"] != "interrupt":
             pass
-        return give_verdict(interrupted=True)
+        give_verdict(interrupted=True)
+        return
     borrowers = [
         {
             "index": borrower.index,
@@ -85,9 +88,11 @@ def main() -> None:
         if message["type"] == "begin":
             send("fault", name="1-partition", state="injected", at_ns=time.monotonic_ns())
             if behaviour == "die":
-                print("the conductor's last words", file=sys.stderr, flush=True)
+                sys.stderr.write("the conductor's last words\n")
                 lead_s = (message["zero_ns"] - time.monotonic_ns()) / 1e9
                 threading.Timer(lead_s + 1.0, os._exit, (9,)).start()
+    if behaviour == "stuck":
+        receive()
     give_verdict(interrupted=message["interrupted"])
 
 

@@ -43,7 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> dict[str, Any]:
         with self.server.lock:
             self.server.calls[f"{self.command} {self.path}"] += 1
-        return dict(json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"))
+        return dict(
+            json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        )
 
     def do_GET(self) -> None:
         """The credit line."""

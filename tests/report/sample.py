@@ -2,7 +2,7 @@
 # ruff: noqa: FBT003  # facts are spelled out by position, as a table of what happened
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -41,6 +41,7 @@ from harness.verdict import (
 )
 
 Run = tuple[Plan, Facts, Verdict]
+Maker = Callable[[], Run]
 ZERO_NS = 5_000_000_000_000
 INJECTED_S, HEALED_S, RECOVERED_S = 8.004, 13.006, 14.9
 ATTACK = "<script>alert(1)</script>\"'&\x1b[31m\u202e\ud800"

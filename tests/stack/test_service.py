@@ -94,8 +94,8 @@ def test_nobody_is_nobody(stack: Stack) -> None:
 
 
 def test_a_replica_is_told_what_it_needs(stack: Stack) -> None:
-    """The default work of a password is the service's own."""
-    naive = StackSettings(service="naive")
+    """Without a password cost of ours, the service's own holds."""
+    naive = StackSettings(service="naive", password_cost=None)
     told = environment(stack, naive, "postgresql://x", "replica-1", 20_000)
     assert told["LENDING_CLIENT"] == "naive"
     assert told["LENDING_STACK_ID"] == "ours"

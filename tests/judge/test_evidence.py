@@ -1,0 +1,129 @@
+"""Checks of the evidence itself: whatever is missing decides nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.events import Proof
+from harness.judge import judge
+from harness.plan import Objectives
+from harness.verdict import Judgement
+from tests import builders
+from tests.builders import CUT, cut_run, facts, operations, plan_of
+from tests.judge.helpers import codes
+
+
+def test_a_fault_nobody_noticed_is_inconclusive() -> None:
+    """In place and proven, but it tested nothing."""
+    plan = plan_of(CUT)
+    verdict = judge(plan, facts(plan))
+
+    assert codes(verdict) == {"fault_did_not_bite": "inconclusive"}
+    assert "a borrower who noticed" in verdict.findings[0].message
+
+
+def test_a_fault_that_was_never_injected_is_inconclusive() -> None:
+    """A run to the end without its fault tested nothing."""
+    plan = plan_of(CUT)
+    verdict = judge(plan, facts(plan, faults=()))
+
+    assert codes(verdict)["fault_did_not_bite"] == "inconclusive"
+    assert verdict.faults[0].injected_s is None
+    assert "was never injected" in verdict.sentence
+
+
+def test_a_fault_that_was_not_healed_is_inconclusive() -> None:
+    """The canary after the heal must answer."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    proofs = (*fact.proofs[:2], Proof("healed", holds=False, text="still there"))
+    verdict = judge(plan, replace(known, faults=(replace(fact, proofs=proofs),)))
+
+    assert codes(verdict)["not_healed"] == "inconclusive"
+
+
+def test_too_short_a_baseline_is_not_steady() -> None:
+    """Too few requests to know what is normal; the message says how many it needs."""
+    plan = plan_of(CUT, baseline_s=2.0)
+    verdict = judge(*cut_run(plan, start_s=2.0, end_s=7.2))
+
+    assert codes(verdict)["baseline_not_steady"] == "inconclusive"
+    (finding,) = [f for f in verdict.findings if f.code == "baseline_not_steady"]
+    assert "it needs 146" in finding.message
+
+
+def test_a_failing_baseline_is_not_steady() -> None:
+    """Every twentieth request failing all along is no normal to compare with."""
+    plan = plan_of(CUT)
+    ops = tuple(
+        builders.failed(plan, o.arrival) if o.arrival % 20 == 0 else o
+        for o in cut_run(plan)[1].operations
+    )
+    verdict = judge(plan, facts(plan, ops))
+
+    assert codes(verdict)["baseline_not_steady"] == "inconclusive"
+
+
+def test_dropped_arrivals_are_inconclusive() -> None:
+    """Evidence that the load generator lost is never the target's failure."""
+    plan = plan_of()
+    ops = operations(plan)
+    verdict = judge(plan, facts(plan, (*ops[:-1], builders.dropped(plan, ops[-1].arrival))))
+
+    assert codes(verdict) == {"load_unfaithful": "inconclusive"}
+    assert verdict.borrow.failed == 0
+
+
+@pytest.mark.parametrize(("lag_ms", "expected"), [(90, {}), (150, {"load_unfaithful"})])
+def test_send_lag_has_a_limit(lag_ms: int, expected: set[str]) -> None:
+    """Later than a bin of the search for episodes is too late."""
+    plan = plan_of()
+    ops = tuple(replace(o, started_ns=o.intended_ns + lag_ms * 10**6) for o in operations(plan))
+
+    assert set(codes(judge(plan, facts(plan, ops)))) == set(expected)
+
+
+def test_a_latency_objective_needs_a_punctual_load() -> None:
+    """Every lag adds to the wait: with a limit on it, less lag is tolerated."""
+    plan = plan_of(objectives=Objectives(latency_ms_p99_max=100))
+    ops = tuple(
+        replace(o, started_ns=o.intended_ns + 30 * 10**6, ended_ns=o.intended_ns + 50 * 10**6)
+        for o in operations(plan)
+    )
+
+    assert set(codes(judge(plan, facts(plan, ops)))) == {"load_unfaithful"}
+
+
+def test_troubles_of_the_load_are_inconclusive() -> None:
+    """What the load process says of itself counts."""
+    plan = plan_of()
+    status = builders.status(plan, troubles=("a worker died",))
+    verdict = judge(plan, facts(plan, status=status))
+
+    assert codes(verdict) == {"load_unfaithful": "inconclusive"}
+    assert "a worker died" in verdict.findings[0].message
+
+
+def test_damaged_files_are_inconclusive() -> None:
+    """What could not be read may have been anything."""
+    plan = plan_of()
+    verdict = judge(plan, facts(plan, damage=("events-load-0.jsonl, line 3 is not readable",)))
+
+    assert codes(verdict) == {"evidence_damaged": "inconclusive"}
+
+
+def test_missing_arrivals_are_inconclusive() -> None:
+    """A plan that lost arrivals cannot say how many requests there should have been."""
+    plan = plan_of()
+    short = replace(plan, arrivals=plan.arrivals[:-10])
+
+    assert "evidence_damaged" in codes(judge(short, facts(short)))
+
+
+def test_no_operations_never_pass() -> None:
+    """A run without a single request knows nothing."""
+    plan = plan_of()
+    verdict = judge(plan, facts(plan, ()))
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert codes(verdict)["no_evidence"] == "inconclusive"

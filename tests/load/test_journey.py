@@ -1,0 +1,238 @@
+"""One arrival's journey and the rows that it leaves behind."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from harness.events import Ending, Operation, Outcome, Step
+from harness.load.journey import Account, Journey, Journeys
+from harness.load.outcomes import Answer, Judged
+from harness.load.transport import Transport
+from harness.plan import Plan, Scenario, Settings, expand
+from harness.record import EventWriter, RunDirectory
+
+OK = Judged(Outcome.OK)
+APPROVED = Judged(Outcome.APPROVED, loan_id="loan-1")
+UNKNOWN = Judged(Outcome.INDETERMINATE, "timeout", may_retry=True)
+BUSY = Judged(Outcome.FAILED, "overloaded", may_retry=True)
+REFUSED = Judged(Outcome.FAILED, "bad_request")
+
+
+class Script:
+    """Steps whose answers are set; each takes note of the journey it saw."""
+
+    def __init__(self, *borrows: Judged, log_in: Judged = OK, line: Judged = OK) -> None:
+        self._borrows = list(borrows)
+        self._log_in, self._line = log_in, line
+        self.keys: list[str] = []
+        self.tokens: list[str] = []
+        self.during_borrow: Callable[[], None] = lambda: None
+
+    def log_in(self, journey: Journey) -> Judged:
+        """As told."""
+        return self._answer(journey, self._log_in)
+
+    def read_credit_line(self, journey: Journey) -> Judged:
+        """As told."""
+        self.tokens.append(journey.token)
+        return self._answer(journey, self._line)
+
+    def borrow(self, journey: Journey) -> Judged:
+        """The next one as told."""
+        self.keys.append(journey.arrival.key)
+        self.during_borrow()
+        return self._answer(journey, self._borrows.pop(0))
+
+    def _answer(self, journey: Journey, judged: Judged) -> Judged:
+        journey.answer = Answer(status=200)
+        journey.request = ("GET", "/step")
+        return judged
+
+
+class Load:
+    """One load process's journeys, written to a directory of their own."""
+
+    def __init__(self, folder: Path, script: Script, **settings: Any) -> None:
+        chosen = Settings(rate=5, baseline_s=1.0, fault_s=0.0, recovery_s=1.0, **settings)
+        self.plan: Plan = expand("a", "", Scenario(), chosen)
+        self.run = RunDirectory.create(folder, self.plan)
+        self.told: list[dict[str, Any]] = []
+        self.events = EventWriter(self.run, "load-0")
+        self.journeys = Journeys(
+            plan=self.plan,
+            steps=script,
+            accounts={b.index: Account(b.phone, "p", "held") for b in self.plan.borrowers},
+            transport=Transport("http://127.0.0.1:1"),
+            events=self.events,
+            worker="load-0",
+            tell_locust=lambda **fields: self.told.append(fields),
+        )
+
+    def perform(self, index: int = 0) -> Operation:
+        """Walk one journey; its operation as it was written down."""
+        self.journeys.perform(self.plan.arrivals[index], 123)
+        return self.operation()
+
+    def operation(self) -> Operation:
+        """The last operation on disk."""
+        (line,) = [row["operation"] for row in self.rows() if "operation" in row][-1:]
+        return Operation(**line)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Everything on disk, without the header."""
+        text = (self.run.path / "events-load-0.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()[1:]]
+
+
+@pytest.fixture
+def make_load(tmp_path: Path) -> Iterator[Callable[..., Load]]:
+    """Makes a load in a folder of this test, and closes its file."""
+    made: list[Load] = []
+
+    def make(script: Script, **settings: Any) -> Load:
+        made.append(Load(tmp_path, script, **settings))
+        return made[-1]
+
+    yield make
+    for load in made:
+        load.events.close()
+
+
+def test_a_whole_journey(make_load: Callable[..., Load]) -> None:
+    """Three steps at one planned start, one sent row before the borrow, one operation."""
+    load = make_load(Script(APPROVED), log_in_share=1.0)
+
+    operation = load.perform()
+
+    kinds = [next(iter(row)) for row in load.rows()]
+    assert kinds == ["attempt", "attempt", "sent", "attempt", "operation"]
+    attempts = [row["attempt"] for row in load.rows() if "attempt" in row]
+    assert [a["step"] for a in attempts] == ["log_in", "credit_line", "borrow"]
+    assert {a["intended_ns"] for a in attempts} == {123}
+    assert (operation.outcome, operation.ending) == ("approved", "finished")
+    assert (operation.attempts, operation.loan_id) == (1, "loan-1")
+    assert [told["exception"] for told in load.told] == [None] * 3
+
+
+def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load]) -> None:
+    """No crash of ours can hide a request that left."""
+    script = Script(APPROVED)
+    load = make_load(script)
+    seen: list[str] = []
+    script.during_borrow = lambda: seen.extend(next(iter(row)) for row in load.rows())
+
+    load.perform()
+
+    assert "sent" in seen
+
+
+def test_a_new_session_is_used_from_then_on(make_load: Callable[..., Load]) -> None:
+    """Where a log-in ends the sessions before it, the held one would be a false failure."""
+    script = Script(APPROVED, log_in=Judged(Outcome.OK, token="fresh"))
+    load = make_load(script, log_in_share=1.0)
+
+    load.perform()
+
+    assert script.tokens == ["fresh"]
+
+
+@pytest.mark.parametrize("step", [Step.LOG_IN, Step.CREDIT_LINE])
+def test_a_failed_step_takes_its_borrow_with_it(make_load: Callable[..., Load], step: Step) -> None:
+    """The operation is there, failed, without an attempt, and names the step."""
+    bad = Judged(Outcome.FAILED, "timeout")
+    script = Script(log_in=bad) if step is Step.LOG_IN else Script(line=bad)
+    load = make_load(script, log_in_share=1.0)
+
+    operation = load.perform()
+
+    assert (operation.outcome, operation.attempts) == ("failed", 0)
+    assert (operation.blocked_by, operation.code) == (step, "timeout")
+    assert script.keys == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "retries", "outcome", "attempts"),
+    [
+        ([UNKNOWN, APPROVED], 2, "approved", 2),
+        ([BUSY, BUSY, BUSY], 2, "failed", 3),
+        ([UNKNOWN, BUSY, BUSY], 2, "indeterminate", 3),
+        ([REFUSED], 2, "failed", 1),
+        ([BUSY], 0, "failed", 1),
+    ],
+)
+def test_retries(
+    make_load: Callable[..., Load], answers: list[Judged], retries: int, outcome: str, attempts: int
+) -> None:
+    """Only where it could help, with the same key; a refusal never undoes what may be applied."""
+    script = Script(*answers)
+    load = make_load(script, retries=retries)
+
+    operation = load.perform()
+
+    assert (operation.outcome, operation.attempts) == (outcome, attempts)
+    assert script.keys == [operation.key] * attempts
+
+
+def test_approved_although_it_must_be_declined(make_load: Callable[..., Load]) -> None:
+    """It stays approved, and is marked."""
+    load = make_load(Script(APPROVED))
+    index = next(
+        a.index
+        for a in load.plan.arrivals
+        if load.plan.borrowers[a.borrower].account_class.expected_decline is not None
+    )
+
+    operation = load.perform(index)
+
+    assert (operation.outcome, operation.wrongly_approved) == ("approved", True)
+
+
+def test_a_journey_cut_off_in_its_borrow(make_load: Callable[..., Load]) -> None:
+    """At the end of the drain what was sent may be applied yet: unfinished, indeterminate."""
+    script = Script(APPROVED)
+    script.during_borrow = lambda: gevent.sleep(10)
+    load = make_load(script)
+
+    journey = gevent.spawn(load.perform)
+    gevent.sleep(0.01)
+    journey.kill()
+
+    operation = load.operation()
+    assert (operation.outcome, operation.ending) == ("indeterminate", Ending.UNFINISHED)
+    assert (operation.attempts, operation.ended_ns) == (1, None)
+
+
+def test_a_bug_in_a_step_is_told(make_load: Callable[..., Load]) -> None:
+    """The operation is written all the same, and the run learns of the bug."""
+    load = make_load(Script())
+
+    operation = load.perform()
+
+    assert operation.ending == Ending.UNFINISHED
+    assert load.journeys.bug is not None
+    assert "IndexError in step borrow" in load.journeys.bug
+
+
+def test_a_dropped_arrival_is_written_down(make_load: Callable[..., Load]) -> None:
+    """Never started, and no failure of the target: its ending says so."""
+    load = make_load(Script())
+
+    load.journeys.drop(load.plan.arrivals[0], 123, "more than 1s late")
+
+    operation = load.operation()
+    assert (operation.ending, operation.started_ns) == (Ending.DROPPED, None)
+    assert "more than 1s late" in str(load.told[0]["exception"])
+
+
+def test_response_times_count_from_the_planned_start(make_load: Callable[..., Load]) -> None:
+    """Locust's statistics must not leave out the time an arrival waited for us."""
+    load = make_load(Script(REFUSED))
+
+    load.perform()
+
+    assert all(told["response_time"] > 1000 for told in load.told)
+    assert str(load.told[-1]["exception"]) == "failed: 200 bad_request"

@@ -1,0 +1,110 @@
+"""From the command line to settings, and every mistake in one line."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.errors import UsageError
+from harness.faults import Partition
+from harness.load.options import add_options, rate_from, settings_from
+from harness.plan import Scenario, Settings
+
+CALM = Scenario()
+BROKEN = Scenario(faults=[Partition("database")])
+
+
+class Parser:
+    """Collects options as Locust's parser takes them."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def add_argument(self, option: str, **details: Any) -> None:
+        """Keep the default."""
+        self.values[option.removeprefix("--").replace("-", "_")] = details.get("default")
+
+    def set_defaults(self, **values: Any) -> None:
+        """Keep them."""
+        self.values |= values
+
+
+def options(**changes: str) -> dict[str, Any]:
+    """The defaults, changed."""
+    parser = Parser()
+    add_options(parser)
+    return {**parser.values, **changes}
+
+
+def test_defaults_are_those_of_the_plan() -> None:
+    """The command line and `Settings` agree on every default."""
+    found = settings_from(options(seed="1"), 50, None, BROKEN)
+
+    assert found == Settings(seed=1)
+
+
+def test_the_web_page_is_this_machines_own() -> None:
+    """Locust would listen on all interfaces."""
+    assert options()["web_host"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("2s", 2.0), ("1m", 60.0), ("1.5s", 1.5), ("3", 3.0), (" 4 s ", 4.0)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    """Seconds by default, with a unit otherwise."""
+    assert settings_from(options(baseline=text), 50, None, CALM).baseline_s == seconds
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    """One line names each mistake and what would be valid."""
+    bad = options(baseline="soon", retries="many", log_in_share="2", seed="x")
+
+    with pytest.raises(UsageError) as caught:
+        settings_from(bad, 0, None, CALM)
+
+    line = str(caught.value)
+    assert "\n" not in line
+    for words in ("--baseline soon", "--retries many", "log-in share 2", "--seed x", "rate 0"):
+        assert words in line
+
+
+def test_a_seed_is_random_unless_given() -> None:
+    """Two runs differ; the start form sends an empty field."""
+    seeds = {settings_from(options(seed=""), 50, None, CALM).seed for _ in range(3)}
+
+    assert len(seeds) == 3
+
+
+@pytest.mark.parametrize(
+    ("rate", "users", "expected"),
+    [(None, None, 50), ("7", None, 7), (None, 9, 9), ("7", 7, 7)],
+)
+def test_one_user_is_one_arrival_a_second(
+    rate: str | None, users: int | None, expected: int
+) -> None:
+    """``-u`` and ``--rate`` are two words for one thing."""
+    assert rate_from(SimpleNamespace(rate=rate, num_users=users)) == expected
+
+
+@pytest.mark.parametrize(("rate", "users"), [("7", 8), ("fast", None), ("1.5", None)])
+def test_a_rate_that_cannot_be(rate: str, users: int | None) -> None:
+    """A contradiction, or no whole number."""
+    with pytest.raises(UsageError, match="rate"):
+        rate_from(SimpleNamespace(rate=rate, num_users=users))
+
+
+@pytest.mark.parametrize(("run_time_s", "recovery_s"), [(18.0, 3.0), (60.0, 45.0)])
+def test_run_time_changes_the_recovery_only(run_time_s: float, recovery_s: float) -> None:
+    """The whole load lasts as long as asked, and the other phases keep their lengths."""
+    found = settings_from(options(seed="1"), 50, run_time_s, BROKEN)
+
+    assert found == Settings(seed=1, recovery_s=recovery_s)
+    assert found.load_s == run_time_s
+
+
+def test_run_time_too_short_to_recover() -> None:
+    """It says what the least is."""
+    with pytest.raises(UsageError, match=r"-t 17s is too short.*at least 18s"):
+        settings_from(options(), 50, 17.0, BROKEN)

@@ -1,0 +1,158 @@
+"""What an answer means, case by case."""
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.events import Decline, Outcome
+from harness.load.outcomes import Answer, Judged, judge_borrow, judge_credit_line, judge_log_in
+
+AMOUNT_FEN = 10_000
+LOAN = {"loan_id": "loan-1", "status": "disbursed", "principal_fen": AMOUNT_FEN}
+REVIEW = {"loan_id": "loan-1", "status": "under_review"}
+LINE = {"limit_fen": 5, "used_fen": 0, "available_fen": 5, "tier": "A"}
+NOT_APPLIED = {"code": "db_unavailable", "category": "availability", "outcome": "not_applied"}
+
+
+def answer(status: int, body: Any = None, **fields: Any) -> Answer:
+    """An answer with a JSON body."""
+    return Answer(status=status, body=json.dumps(body).encode(), **fields)
+
+
+def problem(status: int, category: str, code: str = "a_code") -> Answer:
+    """An answer with a problem body."""
+    return answer(status, {"code": code, "category": category})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (answer(201, {"token": "t"}), Judged(Outcome.OK, token="t")),
+        (
+            answer(200, {"token": "t"}),
+            Judged(Outcome.FAILED, "invalid_answer", invalid_answer=True),
+        ),
+        (answer(201, {"token": ""}), Judged(Outcome.FAILED, "invalid_answer", invalid_answer=True)),
+        (answer(201, ["token"]), Judged(Outcome.FAILED, "invalid_answer", invalid_answer=True)),
+        (
+            answer(401, {"code": "invalid_credentials"}),
+            Judged(Outcome.FAILED, "invalid_credentials", false_declined=True),
+        ),
+        (answer(404), Judged(Outcome.FAILED, false_declined=True)),
+        (answer(503, NOT_APPLIED), Judged(Outcome.FAILED, "db_unavailable")),
+        (Answer(error="timeout"), Judged(Outcome.FAILED, "timeout")),
+    ],
+)
+def test_log_in(given: Answer, expected: Judged) -> None:
+    """Valid credentials open a session; whatever else comes is a failure, never indeterminate."""
+    assert judge_log_in(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "false_declined"),
+    [
+        (answer(200, LINE), Outcome.OK, False),
+        (answer(200, {**LINE, "used_fen": 0.5}), Outcome.FAILED, False),
+        (answer(200, {**LINE, "used_fen": True}), Outcome.FAILED, False),
+        (answer(403), Outcome.FAILED, True),
+        (answer(401), Outcome.FAILED, True),
+        (answer(500), Outcome.FAILED, False),
+        (Answer(error="reset"), Outcome.FAILED, False),
+    ],
+)
+def test_credit_line(given: Answer, outcome: Outcome, false_declined: bool) -> None:
+    """A limit is three integers; refusing it to a borrower who is logged in is a false decline."""
+    judged = judge_credit_line(given)
+
+    assert (judged.outcome, judged.false_declined) == (outcome, false_declined)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (answer(201, LOAN), Judged(Outcome.APPROVED, loan_id="loan-1")),
+        (answer(202, REVIEW), Judged(Outcome.REFERRED, loan_id="loan-1")),
+    ],
+)
+def test_a_borrow_is_accepted(given: Answer, expected: Judged) -> None:
+    """Paid out, or taken in for review."""
+    assert judge_borrow(given, None, AMOUNT_FEN) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "loan_id"),
+    [
+        (201, {**LOAN, "principal_fen": AMOUNT_FEN + 1}, "loan-1"),
+        (201, {**LOAN, "principal_fen": float(AMOUNT_FEN)}, "loan-1"),
+        (201, {**LOAN, "status": "under_review"}, "loan-1"),
+        (201, {**LOAN, "loan_id": 7}, None),
+        (201, "not an object", None),
+        (202, LOAN, "loan-1"),
+        (200, LOAN, "loan-1"),
+        (204, None, None),
+        (302, None, None),
+    ],
+)
+def test_an_acceptance_that_breaks_the_contract(
+    status: int, body: Any, loan_id: str | None
+) -> None:
+    """It may have been applied, so it is indeterminate, and told as invalid."""
+    judged = judge_borrow(answer(status, body), None, AMOUNT_FEN)
+
+    assert judged.outcome is Outcome.INDETERMINATE
+    assert (judged.invalid_answer, judged.code) == (True, "invalid_answer")
+    assert judged.loan_id == loan_id
+
+
+@pytest.mark.parametrize(
+    ("category", "decline"),
+    [
+        ("risk_decline", Decline.CREDIT),
+        ("regulatory_decline", Decline.POLICY),
+        ("behaviour_decline", Decline.BEHAVIOUR),
+    ],
+)
+def test_a_decline_is_right_for_its_own_cause_only(category: str, decline: Decline) -> None:
+    """The expected cause is a decline; any other, or none expected, a false one."""
+    for expected in (None, *Decline):
+        judged = judge_borrow(problem(403, category), expected, AMOUNT_FEN)
+
+        right = expected is decline
+        assert judged.decline is decline
+        assert judged.outcome is (Outcome.DECLINED if right else Outcome.FAILED)
+        assert judged.false_declined is not right
+        assert judged.may_retry is False
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "false_declined", "may_retry"),
+    [
+        (answer(503, NOT_APPLIED), Outcome.FAILED, False, True),
+        (answer(503, {**NOT_APPLIED, "outcome": "unknown"}), Outcome.INDETERMINATE, False, True),
+        (answer(504, {"category": "availability"}), Outcome.INDETERMINATE, False, True),
+        (answer(500), Outcome.INDETERMINATE, False, True),
+        (answer(502, {"outcome": "not_applied"}), Outcome.INDETERMINATE, False, True),
+        (problem(500, "risk_decline"), Outcome.INDETERMINATE, False, True),
+        (answer(429, NOT_APPLIED), Outcome.FAILED, False, True),
+        (problem(409, "client_error"), Outcome.FAILED, False, False),
+        (answer(429), Outcome.FAILED, False, False),
+        (answer(401), Outcome.FAILED, True, False),
+        (answer(404), Outcome.FAILED, True, False),
+        (Answer(error="refused", sent=False), Outcome.FAILED, False, True),
+        (Answer(error="timeout", sent=False), Outcome.FAILED, False, True),
+        (Answer(error="timeout"), Outcome.INDETERMINATE, False, True),
+        (Answer(error="reset"), Outcome.INDETERMINATE, False, True),
+        (Answer(error="end_of_file"), Outcome.INDETERMINATE, False, True),
+        (Answer(error="malformed"), Outcome.INDETERMINATE, False, True),
+    ],
+)
+def test_a_borrow_fails(
+    given: Answer, outcome: Outcome, false_declined: bool, may_retry: bool
+) -> None:
+    """Surely not applied, or nobody knows; and whether the same key may be tried again."""
+    judged = judge_borrow(given, None, AMOUNT_FEN)
+
+    assert judged.outcome is outcome
+    assert judged.false_declined is false_declined
+    assert judged.may_retry is may_retry

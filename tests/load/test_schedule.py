@@ -1,0 +1,29 @@
+"""Who starts which arrival."""
+
+import pytest
+
+from harness.load.schedule import intended_ns, own_arrivals
+from harness.plan import Scenario, Settings, expand
+
+PLAN = expand("a", "", Scenario(), Settings(rate=20, baseline_s=1.0, fault_s=0, recovery_s=1.0))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_every_arrival_has_exactly_one_load_process(count: int) -> None:
+    """None is left out and none is started twice, however many share the work."""
+    shares = [own_arrivals(PLAN.arrivals, index, count) for index in range(count)]
+
+    indices = [arrival.index for share in shares for arrival in share]
+    assert sorted(indices) == [arrival.index for arrival in PLAN.arrivals]
+
+
+def test_in_order_of_their_start() -> None:
+    """Each process starts its arrivals one after the other."""
+    share = own_arrivals(tuple(reversed(PLAN.arrivals)), 1, 2)
+
+    assert [a.at_s for a in share] == sorted(a.at_s for a in share)
+
+
+def test_warm_up_lies_before_zero() -> None:
+    """The planned start on the monotonic clock."""
+    assert intended_ns(PLAN.arrivals[0], 10**12) < 10**12 <= intended_ns(PLAN.arrivals[-1], 10**12)

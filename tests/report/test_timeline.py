@@ -1,0 +1,148 @@
+"""The chart: well-formed, self-contained, described in words."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.report import timeline
+from harness.report.axis import NARROW, WIDE, Layout
+from harness.verdict import Episode
+from tests.report import sample
+
+RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile]
+
+
+def parsed(run: sample.Run, layout: Layout = WIDE) -> ElementTree.Element:
+    """The chart as a tree; fails where it is not well-formed."""
+    return ElementTree.fromstring(timeline.svg(*run, layout))  # noqa: S314  # made by ourselves
+
+
+def texts(svg: ElementTree.Element) -> list[str]:
+    """Every text that is drawn."""
+    return ["".join(element.itertext()) for element in svg.iter("text")]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.__name__)
+@pytest.mark.parametrize("layout", [WIDE, NARROW], ids=lambda layout: layout.name)
+def test_it_is_well_formed_and_described(run: sample.Maker, layout: Layout) -> None:
+    """XML that parses, with a title and a description that the image role refers to."""
+    svg = parsed(run(), layout)
+
+    named = {e.get("id"): e for e in svg.iter() if e.get("id")}
+    labels = (svg.get("aria-labelledby") or "").split()
+    assert svg.get("role") == "img"
+    assert len(labels) == 2
+    assert all((named[name].text or "").strip() for name in labels)
+
+
+def test_it_draws_without_any_style() -> None:
+    """Presentation attributes only: a strict content security policy drops every style."""
+    svg = parsed(sample.failed())
+
+    assert [e.tag for e in svg.iter() if e.get("style") or e.tag == "style"] == []
+    filled = [e for e in svg.iter() if e.tag in ("rect", "path", "text")]
+    assert all(e.get("fill") or e.get("stroke") for e in filled)
+
+
+def test_indeterminate_has_a_pattern() -> None:
+    """It can be told apart without seeing colours."""
+    svg = parsed(sample.failed())
+
+    patterns = {p.get("id") for p in svg.iter("pattern")}
+    used = {e.get("fill") for e in svg.iter("path")}
+    assert patterns == {"wide-hatch"}
+    assert "url(#wide-hatch)" in used
+
+
+def test_both_sizes_have_ids_of_their_own() -> None:
+    """They stand on one page, where an id must be unique."""
+    ids = [e.get("id") for size in (WIDE, NARROW) for e in parsed(sample.failed(), size).iter()]
+    given = [i for i in ids if i]
+
+    assert len(given) == len(set(given)) == 6
+
+
+def test_phases_faults_and_episodes_are_named() -> None:
+    """The words a reader needs stand in the chart itself."""
+    shown = texts(parsed(sample.failed()))
+
+    for name in ("warm-up", "baseline", "fault", "recovery", "request timeout 2 s"):
+        assert name in shown
+    assert "1-partition: injected 8.0 s, healed 13.0 s" in shown
+    assert "outage from 8.0 s to 13.0 s" in shown
+    assert "degraded from 13.0 s to 14.9 s" in shown
+
+
+def test_the_description_has_the_totals() -> None:
+    """Who cannot see the chart is told its numbers."""
+    plan, facts, verdict = sample.failed()
+    failed = sum(o.outcome.value == "failed" for o in facts.operations)
+
+    said = parsed((plan, facts, verdict)).findtext("desc") or ""
+
+    assert f"{failed} failed" in said
+    assert "Fault 1-partition: injected 8.0 s, healed 13.0 s." in said
+
+
+def test_a_fault_that_was_not_healed_is_shaded_to_the_end() -> None:
+    """And says so."""
+    plan, facts, verdict = sample.failed()
+    verdict = replace(verdict, faults=[replace(verdict.faults[0], healed_s=None)])
+
+    svg = parsed((plan, facts, verdict))
+
+    shades = [e for e in svg.iter("rect") if e.get("fill-opacity") == "0.22"]
+    (shade,) = shades
+    right = float(shade.get("x", "0")) + float(shade.get("width", "0"))
+    assert right == pytest.approx(WIDE.width - WIDE.right, abs=0.2)
+    assert any("not healed" in text for text in texts(svg))
+
+
+def test_a_fault_that_was_never_injected_has_no_bar() -> None:
+    """Nothing is shaded for it; the table of faults says that it never was."""
+    plan, facts, verdict = sample.failed()
+    verdict = replace(verdict, faults=[replace(verdict.faults[0], injected_s=None)])
+
+    svg = parsed((plan, facts, verdict))
+
+    assert [e for e in svg.iter("rect") if e.get("fill-opacity") == "0.22"] == []
+
+
+def test_slow_stretches_have_a_row_of_their_own() -> None:
+    """A slow stretch around an outage must not hide it."""
+    plan, facts, verdict = sample.failed()
+    slow = Episode("slow", 7.0, 6.8, 7.1, 16.0, 15.5, 16.5, True, 0)  # noqa: FBT003  # confirmed
+    verdict = replace(verdict, episodes=[*verdict.episodes, slow])
+
+    shown = texts(parsed((plan, facts, verdict)))
+
+    assert shown.count("impaired") == shown.count("slow") == 1
+
+
+def test_an_episode_that_outlasts_the_run_says_so() -> None:
+    """No end is made up for it."""
+    plan, facts, verdict = sample.failed()
+    endless = replace(
+        verdict.episodes[0], recovered_s=None, recovered_s_low=None, recovered_s_high=None
+    )
+
+    shown = texts(parsed((plan, facts, replace(verdict, episodes=[endless]))))
+
+    assert "outage from 8.0 s not over" in shown
+
+
+def test_many_faults_are_cut_to_a_few_rows() -> None:
+    """The chart stays on the first screen; the rest is counted and left to the table."""
+    plan, facts, verdict = sample.failed()
+    verdict = replace(verdict, faults=verdict.faults * 9)
+
+    assert "and 3 more, in the table of faults" in texts(parsed((plan, facts, verdict)))
+
+
+def test_a_load_that_never_began_is_said_in_words() -> None:
+    """No empty axes."""
+    drawn = timeline.svg(*sample.never_began())
+
+    assert "never began" in drawn
+    assert "<svg" not in drawn
