@@ -4,10 +4,14 @@ Append-only while the run lasts and readable whatever cut it short. Line-delimit
 the first line of every such file names its schema. Secrets (passwords, tokens) are never written
 here.
 
-    plan.json        intent, without the arrivals        arrivals.jsonl   every planned arrival
-    events-*.jsonl   one file for each load process      accounts.json    borrower index -> account
-    id faults.jsonl     what was injected, healed, proven   status.json      how the run as a whole
-    went ledger.jsonl     the ledger as read                  verdict.json, report.html
+    plan.json        intent, without the arrivals
+    arrivals.jsonl   every planned arrival
+    events-*.jsonl   one file for each load process
+    accounts.json    borrower index -> account id
+    faults.jsonl     what was injected, healed, proven
+    status.json      how the run as a whole went
+    ledger.jsonl     the ledger as read
+    verdict.json, report.html
 """
 
 import contextlib
@@ -323,22 +327,20 @@ def _unended(
     borrows = [a for a in tried if a.step is Step.BORROW]
     unanswered = len(sent) > len(borrows)
     last = settle(borrows)
-    steps = {a.step for a in tried}
-    blocked_by = None
-    if not sent and not borrows and tried:
-        blocked_by = (
-            Step.CREDIT_LINE if Step.LOG_IN in steps or not arrival.logs_in else Step.LOG_IN
-        )
+    blocked_by = None if sent or borrows or not tried else _blocking_step(arrival, tried)
     started = bool(tried or sent)
     outcome = Outcome.FAILED
     if last is not None and not unanswered:
         outcome = last.outcome
     elif sent:
         outcome = Outcome.INDETERMINATE
+    decided = last if last is not None and outcome is last.outcome else None
+    account_class = plan.borrowers[arrival.borrower].account_class
+    granted = outcome in (Outcome.APPROVED, Outcome.REFERRED)
     return Operation(
         arrival=arrival.index,
         borrower=arrival.borrower,
-        account_class=str(plan.borrowers[arrival.borrower].account_class),
+        account_class=str(account_class),
         key=arrival.key,
         amount_fen=arrival.amount_fen,
         intended_ns=intended_ns,
@@ -347,8 +349,23 @@ def _unended(
         started_ns=min((a.started_ns for a in tried), default=sent[0].at_ns if sent else None),
         attempts=max(len(sent), len(borrows)),
         blocked_by=blocked_by,
+        decline=decided.decline if decided else None,
+        false_declined=bool(decided and decided.false_declined),
+        wrongly_approved=granted and account_class.expected_decline is not None,
+        code=decided.code if decided else None,
+        loan_id=decided.loan_id if decided else None,
         worker=(tried[0].worker if tried else sent[0].worker if sent else None),
     )
+
+
+def _blocking_step(arrival: Arrival, tried: list[Attempt]) -> Step | None:
+    """The step that failed or was under way; None when the borrow itself was next."""
+    last = max(tried, key=lambda attempt: attempt.started_ns)
+    if last.outcome is not Outcome.OK:
+        return last.step
+    if last.step is Step.LOG_IN and arrival.reads_credit_line:
+        return Step.CREDIT_LINE
+    return None
 
 
 def _first_line(error: Exception) -> str:

@@ -286,3 +286,8 @@ def json_schema() -> dict[str, Any]:
     episode["properties"]["class"] = episode["properties"].pop("class_") | {"title": "Class"}
     episode["required"] = ["class" if n == "class_" else n for n in episode["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_text() -> str:
+    """`json_schema` as the published file ``docs/verdict.schema.json`` holds it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -31,6 +31,8 @@ Row = tuple[Any, ...]
 
 CONNECT_SECONDS = 1.0
 POOL_WAIT_SECONDS = 0.75
+# The driver's own; zero would have it look all the time instead of waiting.
+WAIT_INTERVAL_SECONDS = 0.1
 ROLLBACK_SECONDS = 0.5
 # A second attempt inside the service needs at least this much of the deadline to be worth it.
 RETRY_SECONDS_MIN = 0.3
@@ -75,7 +77,7 @@ class ImpatientConnection(ServiceConnection):
     async def wait(
         self,
         gen: PQGen[RV],
-        interval: float = 0.0,
+        interval: float = WAIT_INTERVAL_SECONDS,
         timeout: float | None = None,  # noqa: ASYNC109 (the signature is the driver's)
     ) -> RV:
         """Like the driver's, but a cancelled wait closes the connection and returns at once."""

@@ -27,6 +27,8 @@ from harness.load.run import Order, Run
 from harness.plan import expand
 from harness.verdict import ExitCode
 
+CSV_SECONDS = 1.2
+"""Locust writes its CSV files every second, but not once more at its end."""
 END_SECONDS_MAX = 600.0
 """For a run that somebody else ends: to drain, to heal and to judge."""
 
@@ -168,6 +170,8 @@ class Leader:
         options = self.environment.parsed_options
         runner = self.environment.runner
         if options.headless:
+            if options.csv_prefix:
+                gevent.sleep(CSV_SECONDS)
             runner.quit()
             return
         runner.stop()

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-
 from harness.events import Facts, Outcome
 from harness.fault_specs import Kill
 from harness.judge import CHECKS, judge

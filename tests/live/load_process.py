@@ -73,6 +73,7 @@ class LoadProcesses:
                 "PROTOCOL_EDGE": self.target.url,
                 **environment,
             },
+            pass_fds=[int(fd) for name, fd in environment.items() if name.endswith("_FD")],
             start_new_session=True,
         ) as process:
             try:

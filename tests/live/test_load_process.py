@@ -1,11 +1,12 @@
 """Locust, really started: what it writes down, how it ends, and with which exit code."""
 
+import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,6 @@ from tests.live.load_process import PHASES, RATE, SCENARIO, LoadProcesses
 from tests.load.target import running_target
 
 pytestmark = pytest.mark.live
-SHAPE = """
-from locust import LoadTestShape
-
-
-class Wave(LoadTestShape):
-    def tick(self):
-        return None
-"""
 LONG = ("--warm-up=500ms", "--baseline=10s", "--fault=0", "--recovery=5s", f"--rate={RATE}")
 
 
@@ -57,13 +50,33 @@ def alive(group: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("options", [(), ("--processes=2",)], ids=["single", "two workers"])
-def test_every_arrival_is_written_down_once(load: LoadProcesses, options: tuple[str, ...]) -> None:
-    """Plan, event files, target and Locust's own reports agree, whoever sent the load."""
-    reports = (f"--html={load.folder}/locust.html", f"--csv={load.folder}/locust")
-    code, output = load.run(*PHASES, *options, *reports, f"--rate={RATE}", "--seed=5")
+@dataclass(frozen=True)
+class Finished:
+    """A run to its end, with what it printed and told."""
 
-    assert code == 0, output
+    load: LoadProcesses
+    output: str
+    progress: str
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """One quiet run of a single process."""
+    with running_target() as target:
+        load = LoadProcesses(tmp_path_factory.mktemp("single"), target)
+        read_end, write_end = os.pipe()
+        environment = {"LENDCHAOS_PROGRESS_FD": str(write_end)}
+        reports = (f"--html={load.folder}/locust.html", f"--csv={load.folder}/locust")
+        code, output = load.run(*PHASES, *reports, f"--rate={RATE}", "--seed=5", **environment)
+        os.close(write_end)
+        with open(read_end) as progress:  # noqa: PTH123  # a number, not a path
+            told = progress.read()
+        assert code == 0, output
+        yield Finished(load, output, told)
+
+
+def assert_every_arrival_is_written_down_once(load: LoadProcesses, workers: set[str]) -> None:
+    """Plan, event files, target and Locust's own reports agree."""
     operations = load.rows("operation")
     assert sorted(o["arrival"] for o in operations) == list(range(load.planned()))
     assert load.planned() == RATE * 2.5
@@ -72,31 +85,54 @@ def test_every_arrival_is_written_down_once(load: LoadProcesses, options: tuple[
     assert set(load.target.keys.values()) == {1}
     assert len(load.rows("attempt")) == sum(load.target.calls.values())
     assert len(load.rows("sent")) == len(operations)
-    assert {o["worker"] for o in operations} == {f"load-{i}" for i in range(1 + len(options))}
+    assert {o["worker"] for o in operations} == workers
     csv = (load.folder / "locust_stats.csv").read_text()
     assert f"POST,/v1/loans,{load.planned()},0," in csv
     assert (load.folder / "locust.html").stat().st_size > 0
-    assert "summary: pass" in output
 
 
-def test_arrivals_start_on_time(load: LoadProcesses) -> None:
-    """Every row carries the planned start, and nothing began before it or far behind."""
-    code, output = load.run(*PHASES, f"--rate={RATE}")
+def test_one_process_counts_every_arrival_once(single: Finished) -> None:
+    """Each is written down, sent and reported exactly once."""
+    assert_every_arrival_is_written_down_once(single.load, {"load-0"})
+    assert "summary: pass" in single.output
+
+
+def test_two_workers_count_the_same(load: LoadProcesses) -> None:
+    """The plan is the same, whoever sends it."""
+    reports = (f"--html={load.folder}/locust.html", f"--csv={load.folder}/locust")
+    options = ("--processes=2", f"--rate={RATE}", "--seed=5")
+    code, output = load.run(*PHASES, *reports, *options)
 
     assert code == 0, output
-    begin, drained = load.received()
-    plan = RunDirectory(load.latest).read_plan()
+    assert_every_arrival_is_written_down_once(load, {"load-0", "load-1"})
+
+
+def test_arrivals_start_on_time(single: Finished) -> None:
+    """Every row carries the planned start, and nothing began before it or far behind."""
+    begin, drained = single.load.received()
+    plan = RunDirectory(single.load.latest).read_plan()
     planned = {a.index: intended_ns(a, begin["zero_ns"]) for a in plan.arrivals}
-    for operation in load.rows("operation"):
+    for operation in single.load.rows("operation"):
         assert operation["intended_ns"] == planned[operation["arrival"]]
-        assert 0 <= operation["started_ns"] - operation["intended_ns"] < 0.2 * 1e9
+        assert 0 <= operation["started_ns"] - operation["intended_ns"] < 0.5 * 1e9
     assert drained["load_ended_ns"] == begin["zero_ns"] + round(plan.load_end_s * 1e9)
     assert (drained["interrupted"], drained["troubles"]) == (False, [])
     assert plan.hypothesis == "all is well."
 
 
-@pytest.mark.parametrize("options", [(), ("--processes=2",)], ids=["single", "two workers"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_progress_for_a_program(single: Finished) -> None:
+    """Whoever started us reads what we do from a pipe, line by line."""
+    lines = [json.loads(line) for line in single.progress.splitlines()]
+
+    assert {"text": "setting up", "phase": None, "at_s": None, "until_s": None} in lines
+    phases = [(t["phase"], t["at_s"], t["until_s"]) for t in lines if t["phase"] == "baseline"]
+    assert phases == [("baseline", 0.0, 1.0)]
+    assert "lendchaos:" not in single.output
+
+
+@pytest.mark.parametrize(
+    ("number", "options"), [(signal.SIGINT, ()), (signal.SIGTERM, ("--processes=2",))]
+)
 def test_interrupted(load: LoadProcesses, number: signal.Signals, options: tuple[str, ...]) -> None:
     """Sent to the whole terminal group: drained, judged, 130, every arrival until then counted."""
     with load.started("--headless", "--only-summary", *LONG, *options) as process:
@@ -153,6 +189,7 @@ def test_workers_do_not_outlive_a_killed_master(load: LoadProcesses) -> None:
         process.kill()
         process.wait()
         wait_for("latest/received.jsonl", "end_of_file", load)
+        time.sleep(0.5)
 
         assert alive(process.pid) == []
 
@@ -181,8 +218,6 @@ def test_the_conductor_fails(load: LoadProcesses) -> None:
     ("options", "says"),
     [
         (("-u=5", "--rate=7"), "-u 5 and --rate 7 disagree"),
-        (("--baseline=soon", "--retries=x"), "--baseline soon must be .*--retries x must be"),
-        (("-t=5s",), "-t 5s is too short"),
         (("--processes=2", "--rate=0"), "rate 0 must be"),
     ],
 )
@@ -197,43 +232,30 @@ def test_usage_errors(load: LoadProcesses, options: tuple[str, ...], says: str) 
     assert not load.runs_dir.exists()
 
 
-@pytest.mark.parametrize(
-    ("addition", "says"),
-    [
-        ("class Second(Calm):\n    pass\n", "Calm, Second"),
-        (
-            SHAPE,
-            "load shape Wave",
-        ),
-    ],
-)
-def test_locustfiles_that_cannot_be_run(load: LoadProcesses, addition: str, says: str) -> None:
-    """Two scenarios in one file, or a shape that would change the planned load."""
-    code, output = load.run(scenario=SCENARIO + "\n\n" + addition)
+def test_two_scenarios_in_one_file(load: LoadProcesses) -> None:
+    """Nobody can say which of them is meant."""
+    code, output = load.run(scenario=SCENARIO + "\n\nclass Second(Calm):\n    pass\n")
 
     assert code == 2, output
-    assert says in output
+    assert "Calm, Second" in output
 
 
 @pytest.mark.parametrize(
-    ("host_line", "options", "environment", "expected"),
+    ("host_line", "environment", "expected"),
     [
-        ("", (), {}, None),
-        ("    host = 'http://class:1'\n", (), {}, "http://class:1"),
-        ("    host = 'http://class:1'\n", ("--host=http://option:1",), {}, "http://option:1"),
-        ("", (), {"LOCUST_HOST": "http://stale:1"}, "http://stale:1"),
+        ("", {}, None),
+        ("    host = 'http://class:1'\n", {}, "http://class:1"),
+        ("    host = 'http://class:1'\n", {"LOCUST_HOST": "http://old:1"}, "http://old:1"),
     ],
 )
 def test_the_target_is_told(
     load: LoadProcesses,
     host_line: str,
-    options: tuple[str, ...],
     environment: dict[str, str],
     expected: str | None,
 ) -> None:
     """Command line or environment before the class before the local stack."""
     _, output = load.run(
-        *options,
         "--allow-target=a",
         "--allow-target=b",
         scenario=SCENARIO + host_line,
@@ -246,31 +268,3 @@ def test_the_target_is_told(
     assert arguments == f'[{host}, ["a", "b"]]'
     assert f"target: {expected or 'the local stack'}" in output
     assert ("LOCUST_HOST" in output) is bool(environment)
-
-
-def test_progress_for_a_program(load: LoadProcesses) -> None:
-    """Whoever started us reads what we do from a pipe, line by line."""
-    read_end, write_end = os.pipe()
-    command = load.command("--headless", "--only-summary", *PHASES, f"--rate={RATE}")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
-        "PROTOCOL_EDGE": load.target.url,
-        "LENDCHAOS_PROGRESS_FD": str(write_end),
-    }
-    with open(read_end) as progress:  # noqa: PTH123  # a number, not a path
-        process = subprocess.run(
-            command,
-            pass_fds=[write_end],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-        os.close(write_end)
-        lines = progress.read()
-
-    assert '"phase": "baseline", "at_s": 0.0, "until_s": 1.0' in lines
-    assert '"text": "setting up"' in lines
-    assert "lendchaos:" not in process.stderr

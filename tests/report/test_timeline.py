@@ -1,7 +1,7 @@
 """The chart: well-formed, self-contained, described in words."""
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import pytest
 
@@ -13,12 +13,12 @@ from tests.report import sample
 RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile]
 
 
-def parsed(run: sample.Run, layout: Layout = WIDE) -> ElementTree.Element:
+def parsed(run: sample.Run, layout: Layout = WIDE) -> ET.Element:
     """The chart as a tree; fails where it is not well-formed."""
-    return ElementTree.fromstring(timeline.svg(*run, layout))  # noqa: S314  # made by ourselves
+    return ET.fromstring(timeline.svg(*run, layout))  # noqa: S314  # made by ourselves
 
 
-def texts(svg: ElementTree.Element) -> list[str]:
+def texts(svg: ET.Element) -> list[str]:
     """Every text that is drawn."""
     return ["".join(element.itertext()) for element in svg.iter("text")]
 

@@ -1,0 +1,200 @@
+"""Locust's web UI with our part in it: runs, verdicts, and who may give orders."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.live.load_process import PHASES, LoadProcesses
+from tests.load.target import running_target
+
+pytestmark = pytest.mark.live
+FORM = {"user_count": "20", "spawn_rate": "20", "host": "", "run_time": ""}
+
+
+def free_port() -> int:
+    """Below the range of outgoing connections, where nobody can take it meanwhile."""
+    for port in range(21_000, 32_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no free port")
+
+
+@dataclass(frozen=True)
+class Page:
+    """The web UI of one running Locust."""
+
+    url: str
+    load: LoadProcesses
+    process: subprocess.Popen[str]
+
+    def ask(
+        self, path: str, form: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, str, Any]:
+        """Status, body and headers; a POST with a form."""
+        body = None if form is None else urlencode(form).encode()
+        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # our own
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own
+                return answer.status, answer.read().decode(), answer.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(), error.headers
+
+    def status(self) -> dict[str, Any]:
+        """What the banner shows."""
+        return dict(json.loads(self.ask("/lendchaos/status")[1]))
+
+    def start(self, **form: str) -> dict[str, Any]:
+        """Press Start."""
+        return dict(json.loads(self.ask("/swarm", {**FORM, **form})[1]))
+
+    def wait_for(self, *states: str) -> dict[str, Any]:
+        """The status, once it is one of these."""
+        deadline = time.monotonic() + 20
+        while (status := self.status())["state"] not in states:
+            assert time.monotonic() < deadline, status
+            time.sleep(0.1)
+        return status
+
+
+@pytest.fixture
+def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Starts Locust with its web UI and without a run."""
+    contexts = []
+    with running_target() as target:
+        load = LoadProcesses(tmp_path, target)
+
+        def start(*options: str, **environment: str) -> Page:
+            port = free_port()
+            context = load.started(*PHASES, f"--web-port={port}", *options, **environment)
+            contexts.append(context)
+            page = Page(f"http://127.0.0.1:{port}", load, context.__enter__())
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        return page
+                time.sleep(0.05)
+            pytest.fail("no web UI")
+
+        yield start
+        for context in contexts:
+            context.__exit__(None, None, None)
+
+
+def test_two_runs_from_the_page(open_page: Callable[..., Page]) -> None:
+    """Start, verdict, report; Start again, with a plan of its own; closed with the last code."""
+    page = open_page()
+    assert page.status()["state"] == "idle"
+    assert page.ask("/lendchaos/report")[0] == 404
+    assert 'id="lendchaos"' in page.ask("/")[1]
+
+    assert page.start()["success"] is True
+    first = page.wait_for("done", "failed")
+    first_run = page.load.latest
+    assert (first["verdict"], first["exit_code"]) == ("pass", 0)
+    assert page.ask(first["report"])[1] == "<p>the report of this run</p>"
+    time.sleep(2.1)  # Locust remembers these answers for two seconds
+    rows = json.loads(page.ask("/stats/requests")[1])["extended_stats"][0]
+    assert rows["key"] == "verdict"
+    assert {"name": "verdict", "value": "pass"} in rows["data"]
+
+    assert page.start(user_count="10")["success"] is True
+    page.wait_for("setting_up", "load")
+    page.wait_for("done", "failed")
+    assert page.load.latest != first_run
+    assert len(page.load.rows("operation")) == 25
+    assert (page.load.latest / "arguments.json").read_text() == "[null, []]"
+
+    page.process.send_signal(signal.SIGINT)
+    output, _ = page.process.communicate(timeout=10)
+    assert page.process.returncode == 0, output
+
+
+def test_the_form_lengthens_the_run_and_stop_ends_it(open_page: Callable[..., Page]) -> None:
+    """Locust's own timer is not used, Stop drains, and the users are only the rate's face."""
+    page = open_page()
+
+    page.start(run_time="20s")
+    page.wait_for("load")
+    time.sleep(1.0)
+    assert page.start(user_count="25")["success"] is True
+    time.sleep(0.5)
+    assert page.ask("/stop", {})[0] == 200
+    status = page.wait_for("done", "failed")
+
+    assert status["exit_code"] == 130
+    assert page.load.planned() == 20 * 20
+    drained = page.load.received()[-1]
+    assert drained["interrupted"] is True
+    assert "the user count was changed during the run, to 25" in drained["troubles"][0]
+    assert {o["ending"] for o in page.load.rows("operation")} == {"finished"}
+
+
+def test_a_run_that_cannot_be_is_told_on_the_page(open_page: Callable[..., Page]) -> None:
+    """The page stays, says what is wrong, and closing it gives that exit code."""
+    page = open_page()
+
+    page.start(baseline="soon")
+    status = page.wait_for("failed")
+
+    assert "--baseline soon must be" in status["text"]
+    assert (status["exit_code"], status["report"]) == (2, None)
+    assert not page.load.runs_dir.exists()
+    page.process.send_signal(signal.SIGTERM)
+    page.process.communicate(timeout=10)
+    assert page.process.returncode == 2
+
+
+def test_start_while_setting_up_is_refused_and_stop_works(open_page: Callable[..., Page]) -> None:
+    """One run at a time, and one can be stopped before it loads."""
+    page = open_page("--processes=2", PROTOCOL_BEHAVIOUR="long")
+    deadline = time.monotonic() + 20
+    while json.loads(page.ask("/worker-count")[1])["worker_count"] < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    page.start()
+    page.wait_for("setting_up")
+    again = page.start()
+    page.ask("/stop", {})
+    status = page.wait_for("done", "failed")
+
+    assert again == {"success": False, "message": "A run is setting_up."}
+    assert status["exit_code"] == 130
+
+
+def test_orders_from_elsewhere_are_refused(open_page: Callable[..., Page]) -> None:
+    """Another origin, a page without one, or a name that is not ours: 403, and nothing starts."""
+    page = open_page()
+
+    for origin in ("http://evil.example", "null", page.url.replace("http", "https") + "1"):
+        assert page.ask("/swarm", FORM, Origin=origin)[0] == 403
+    assert page.ask("/stop", {}, Referer="http://evil.example/page")[0] == 403
+    assert page.ask("/stats/requests", Host="evil.example")[0] == 403
+    assert page.ask("/swarm", FORM, Host="evil.example", Origin="http://evil.example")[0] == 403
+    assert page.status()["state"] == "idle"
+
+    _, _, headers = page.ask("/stats/requests", Origin="http://evil.example")
+    assert not [name for name in headers if name.lower().startswith("access-control-")]
+    assert page.ask("/stats/reset", {}, Origin=page.url)[0] == 200
+    with socket.socket() as outside:
+        others = socket.gethostbyname(socket.gethostname())
+        port = int(page.url.rpartition(":")[2])
+        if not others.startswith("127."):
+            assert outside.connect_ex((others, port)) != 0

@@ -1,0 +1,265 @@
+"""The run directory: written while a run lasts, readable whatever cut it short."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.events import Attempt, Decline, Ending, Operation, Outcome, Sent, Step
+from harness.judge import judge
+from harness.plan import Plan
+from harness.record import EventWriter, RunDirectory, complete_operations
+from harness.verdict import to_json
+from tests import builders
+from tests.builders import CUT, at_ns, attempt, facts, operation, operations, plan_of
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """A short plan in which everybody logs in."""
+    return plan_of(CUT, rate=5, log_in_share=1.0)
+
+
+@pytest.fixture
+def run(tmp_path: Path, plan: Plan) -> RunDirectory:
+    """A run directory in which everything was written down."""
+    run = RunDirectory.create(tmp_path / "runs", plan)
+    known = facts(plan)
+    writer = EventWriter(run, "load-0")
+    for op in known.operations:
+        writer.sent(sent(op))
+        writer.attempt(attempt(op))
+        writer.operation(op)
+    writer.close()
+    for fault in known.faults:
+        run.append_fault(replace(fault, proofs=()))
+        run.append_fault(fault)
+    run.write_status(known.status)
+    run.write_accounts(known.account_of)
+    run.write_ledger(known.ledger)
+    return run
+
+
+def sent(op: Operation) -> Sent:
+    """What is written down before the borrow of an operation leaves."""
+    return Sent(op.arrival, 1, op.key, op.amount_fen, op.intended_ns, "load-0")
+
+
+def completed(
+    plan: Plan,
+    attempts: tuple[Attempt, ...] = (),
+    sendings: tuple[Sent, ...] = (),
+    **status: object,
+) -> list[Operation]:
+    """Operations of a run of which no operation line was written."""
+    by_arrival = {s.arrival: [s] for s in sendings}
+    return list(
+        complete_operations(plan, builders.status(plan, **status), {}, attempts, by_arrival)
+    )
+
+
+# --- the round trip ------------------------------------------------------------------------------
+
+
+def test_everything_is_read_back(run: RunDirectory, plan: Plan) -> None:
+    """Plan and facts survive the directory."""
+    assert run.read_plan() == plan
+    assert run.read_facts(plan) == facts(plan)
+
+
+def test_the_last_line_of_a_fault_is_the_truth(run: RunDirectory, plan: Plan) -> None:
+    """Each state of a fault is appended; the newest one counts."""
+    (fault,) = run.read_facts(plan).faults
+
+    assert len(fault.proofs) == 3
+
+
+def test_a_stored_run_can_be_judged_again(run: RunDirectory) -> None:
+    """The stored verdict is the one that judging again gives."""
+    plan = run.read_plan()
+    verdict = judge(plan, run.read_facts(plan))
+    run.write_text("verdict.json", to_json(verdict))
+
+    assert run.read_verdict() == verdict
+
+
+def test_latest_points_at_the_newest_run(tmp_path: Path, plan: Plan) -> None:
+    """``runs/latest`` is the run that was begun last."""
+    RunDirectory.create(tmp_path, plan)
+    newest = RunDirectory.create(tmp_path, replace(plan, run_id="another"))
+
+    assert (tmp_path / "latest").resolve() == newest.path
+
+
+def test_the_plan_can_be_replaced_before_the_load(run: RunDirectory, plan: Plan) -> None:
+    """A plan without a class that the target does not know takes the place of the first."""
+    changed = replace(plan, hypothesis="Another.")
+    run.rewrite_plan(changed)
+
+    assert run.read_plan() == changed
+
+
+def test_no_run_directory_is_a_usage_error(tmp_path: Path) -> None:
+    """A folder without a plan, or without a verdict, is told in one line."""
+    with pytest.raises(UsageError, match="not a run directory"):
+        RunDirectory(tmp_path).read_plan()
+    with pytest.raises(UsageError, match="lendchaos judge"):
+        RunDirectory(tmp_path).read_verdict()
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+
+def test_a_truncated_event_file_is_read_as_far_as_it_is_whole(
+    run: RunDirectory, plan: Plan
+) -> None:
+    """A crash in mid-line loses that line only, and it is noted."""
+    path = run.path / "events-load-0.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    found = run.read_facts(plan)
+
+    assert len(found.operations) == len(plan.arrivals)
+    assert len(found.damage) == 1
+    assert "events-load-0.jsonl, line" in found.damage[0]
+    assert found.operations[:-1] == operations(plan)[:-1]
+
+
+def test_garbage_in_the_middle_is_noted(run: RunDirectory, plan: Plan) -> None:
+    """One unreadable line hides no other."""
+    path = run.path / "events-load-0.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:10], b"\xff\xfe{]\n", b"[1, 2]\n", *lines[10:]]))
+    found = run.read_facts(plan)
+
+    assert found.operations == operations(plan)
+    assert len(found.damage) == 2
+
+
+def test_a_run_without_its_files_is_no_pass(run: RunDirectory, plan: Plan) -> None:
+    """Events, status, ledger and accounts gone: read as unknown, judged as inconclusive."""
+    for name in ("events-load-0.jsonl", "status.json", "ledger.jsonl", "accounts.json"):
+        (run.path / name).unlink()
+    found = run.read_facts(plan)
+
+    assert not found.ledger.read
+    assert found.status.interrupted
+    assert judge(plan, found).verdict == "inconclusive"
+
+
+def test_a_truncated_ledger_is_incomplete(run: RunDirectory, plan: Plan) -> None:
+    """Loans that cannot be read leave the listing incomplete, not clean."""
+    path = run.path / "ledger.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    found = run.read_facts(plan)
+
+    assert found.ledger.read
+    assert not found.ledger.complete
+
+
+def test_a_ledger_without_its_header_is_unread(run: RunDirectory, plan: Plan) -> None:
+    """Without the header nobody knows how the listing came about."""
+    (run.path / "ledger.jsonl").write_text("{]\n")
+    found = run.read_facts(plan)
+
+    assert not found.ledger.read
+    assert found.damage
+
+
+def test_damaged_accounts_are_noted(run: RunDirectory, plan: Plan) -> None:
+    """Whose accounts are ours is then not known."""
+    (run.path / "accounts.json").write_text('{"0": ')
+    found = run.read_facts(plan)
+
+    assert (found.account_ids, len(found.damage)) == (frozenset(), 1)
+
+
+def test_every_file_names_its_schema(run: RunDirectory) -> None:
+    """A later version can tell what it reads."""
+    for path in run.path.glob("*.jsonl"):
+        with path.open() as file:
+            assert json.loads(file.readline())["schema"].startswith("lendchaos.")
+
+
+# --- operations that were never written down -----------------------------------------------------
+
+
+def test_an_arrival_that_was_never_begun_is_dropped(plan: Plan) -> None:
+    """Lost evidence, not a failure of the target."""
+    found = completed(plan)
+
+    assert {op.ending for op in found} == {Ending.DROPPED}
+    assert len(found) == len(plan.arrivals)
+
+
+def test_a_sent_borrow_without_an_answer_is_indeterminate(plan: Plan) -> None:
+    """The load process died after sending: the loan may exist."""
+    op = operation(plan, 20)
+    found = completed(plan, sendings=(sent(op),))[20]
+
+    assert (found.outcome, found.ending) == (Outcome.INDETERMINATE, Ending.UNFINISHED)
+    assert (found.attempts, found.started_ns) == (1, op.intended_ns)
+
+
+def test_an_answered_borrow_keeps_its_outcome(plan: Plan) -> None:
+    """Only the operation's own line is missing: what was answered was answered."""
+    op = operation(plan, 20)
+    found = completed(plan, (attempt(op),), (sent(op),))[20]
+
+    assert found.outcome is Outcome.APPROVED
+
+
+def test_a_retry_without_an_answer_is_indeterminate(plan: Plan) -> None:
+    """A first refusal says nothing about a second try that was sent."""
+    op = operation(plan, 20)
+    tries = {op.arrival: [sent(op), replace(sent(op), attempt=2)]}
+    refused = attempt(op, outcome=Outcome.FAILED)
+    found = list(complete_operations(plan, builders.status(plan), {}, (refused,), tries))[20]
+
+    assert (found.outcome, found.attempts) == (Outcome.INDETERMINATE, 2)
+
+
+def test_an_answered_decline_keeps_its_cause(plan: Plan) -> None:
+    """The business cause survives with the attempt, so that declines still add up."""
+    op = operation(plan, 20)
+    refused = attempt(op, outcome=Outcome.DECLINED, decline=Decline.POLICY, code="region_closed")
+    found = completed(plan, (refused,), (sent(op),))[20]
+
+    assert (found.decline, found.code) == (Decline.POLICY, "region_closed")
+
+
+@pytest.mark.parametrize(
+    ("steps", "blocked_by"),
+    [((Step.LOG_IN,), Step.CREDIT_LINE), ((Step.LOG_IN, Step.CREDIT_LINE), None)],
+)
+def test_a_journey_that_never_came_to_its_borrow_has_failed(
+    plan: Plan, steps: tuple[Step, ...], blocked_by: Step | None
+) -> None:
+    """No borrow was sent, so nothing can be in the ledger; the step under way blocked it."""
+    op = operation(plan, 20)
+    tries = tuple(attempt(op, step, started_ns=op.intended_ns + n) for n, step in enumerate(steps))
+    found = completed(plan, tries)[20]
+
+    assert (found.outcome, found.attempts) == (Outcome.FAILED, 0)
+    assert found.blocked_by is blocked_by
+
+
+def test_a_journey_that_failed_to_log_in_is_blocked_there(plan: Plan) -> None:
+    """The step that failed is the one that blocks."""
+    op = operation(plan, 20)
+    refused = attempt(op, Step.LOG_IN, outcome=Outcome.FAILED)
+
+    assert completed(plan, (refused,))[20].blocked_by is Step.LOG_IN
+
+
+def test_arrivals_after_the_end_of_load_are_withdrawn(plan: Plan) -> None:
+    """What was not due when the load was ended is no operation at all."""
+    found = completed(plan, load_ended_ns=at_ns(4.0))
+
+    assert len(found) == sum(a.at_s <= 4.0 for a in plan.arrivals)
+
+
+def test_a_load_that_never_began_has_no_operations(plan: Plan) -> None:
+    """Without a clock nothing was due."""
+    assert completed(plan, clock=None) == []

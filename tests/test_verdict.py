@@ -1,0 +1,88 @@
+"""``verdict.json`` as other programs read it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.events import Facts
+from harness.judge import judge
+from harness.plan import Plan
+from harness.verdict import from_json, schema_text, to_json
+from tests import builders
+from tests.builders import CUT, cut_run, facts, plan_of
+
+SCHEMA_PATH = Path(__file__).parent.parent / "docs" / "verdict.schema.json"
+
+
+def runs() -> list[tuple[Plan, Facts]]:
+    """A survived partition, a quiet run and one that never began."""
+    quiet, never = plan_of(), plan_of(CUT)
+    status = builders.status(never, clock=None, load_ended_ns=None, interrupted=True)
+    unread = builders.ledger((), read=False, complete=False)
+    return [
+        cut_run(),
+        (quiet, facts(quiet)),
+        (never, facts(never, (), status=status, faults=(), ledger=unread)),
+    ]
+
+
+@pytest.mark.parametrize("run", runs())
+def test_a_verdict_survives_its_file(run: tuple[Plan, Facts]) -> None:
+    """Written and read back it is the same."""
+    verdict = judge(*run)
+
+    assert from_json(to_json(verdict)) == verdict
+
+
+def test_names_that_other_programs_rely_on() -> None:
+    """The fields of schema version 1, spelled as promised."""
+    body = json.loads(to_json(judge(*cut_run())))
+
+    assert next(iter(body)) == "schema"
+    assert body["schema"] == "lendchaos.verdict/1"
+    assert {"run_id", "scenario", "hypothesis", "seed", "target", "zero_utc"} <= set(body)
+    assert {"verdict", "exit_code", "sentence", "load", "borrow", "log_in"} <= set(body)
+    assert {"phases", "faults", "episodes", "recovery", "reconciliation"} <= set(body)
+    assert {"objectives", "findings"} <= set(body)
+    assert set(body["borrow"]["declined"]) == {"credit", "policy", "behaviour"}
+    assert set(body["borrow"]["failed_by_phase"]) == {"baseline", "fault", "recovery"}
+    assert set(body["borrow"]["window"]) == {"start_s", "end_s", "operations", "failed"}
+    assert body["episodes"][0]["class"] == "outage"
+    assert body["zero_utc"] == "2027-01-15T08:00:00.000000000Z"
+
+
+def test_another_schema_version_is_refused() -> None:
+    """A verdict of another version is not misread."""
+    text = to_json(judge(*cut_run())).replace("lendchaos.verdict/1", "lendchaos.verdict/2")
+
+    with pytest.raises(ValueError, match="verdict/2"):
+        from_json(text)
+
+
+def test_published_schema_is_current() -> None:
+    """The file in docs is what the types say; `schema_text` writes it anew."""
+    assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text()
+
+
+@pytest.mark.parametrize("run", runs())
+def test_schema_names_every_field(run: tuple[Plan, Facts]) -> None:
+    """No object of a verdict holds a field unknown to the schema, nor lacks a needed one."""
+    schema = json.loads(schema_text())
+    body = json.loads(to_json(judge(*run)))
+
+    assert set(schema["required"]) <= set(body) <= set(schema["properties"])
+    for name, part in schema["properties"].items():
+        wanted = _definition(schema, part.get("items", part))
+        if wanted is None:
+            continue
+        for value in body[name] if "items" in part else [body[name]]:
+            assert set(wanted.get("required", [])) <= set(value) <= set(wanted["properties"])
+
+
+def _definition(schema: dict[str, Any], part: dict[str, Any]) -> dict[str, Any] | None:
+    """The object type that a field refers to, if it is one."""
+    name = part.get("$ref", "").rpartition("/")[2]
+    found = schema["$defs"].get(name)
+    return found if found and "properties" in found else None
