@@ -262,7 +262,7 @@ class Database:
                     await connection.execute("ROLLBACK")
             except (psycopg.Error, TimeoutError):
                 connection.pgconn.finish()
-        elif status is not TransactionStatus.IDLE:
+        elif status != TransactionStatus.IDLE:  # a plain number, so never "is"
             connection.pgconn.finish()
         await self.pool.putconn(connection)
 

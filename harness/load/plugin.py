@@ -45,6 +45,7 @@ class Leader:
         self._borrower_class = borrower_class
         self._run_time_s: float | None = None
         self._class_host: str | None = None
+        self._ending = False
         self._crew = Crew(environment)
 
     # --- once --------------------------------------------------------------------------------
@@ -178,6 +179,8 @@ class Leader:
         runner.update_state(STATE_STOPPED)
         if options.autostart and options.autoquit != -1:
             gevent.sleep(options.autoquit)
+            self._ending = True
+        if self._ending:
             self._end_process()
 
     def fail(self, error: Exception) -> None:
@@ -193,11 +196,14 @@ class Leader:
             self.environment.runner.update_state(STATE_STOPPED)
 
     def _on_stop_signal(self) -> None:
-        """Ctrl-C or SIGTERM: the first ends the run in order, the second ends the process."""
+        """Ctrl-C or SIGTERM: the first ends run and process in order, the second at once."""
         if self.run is None or self.run.over.is_set():
             self._end_process()
-        elif not self.run.interrupted:
+        elif not self._ending:
+            self._ending = True
             self.run.interrupt()
+            if not self.run.interrupted:
+                self.progress.say("the run is ending; Ctrl-C once more quits at once")
         else:
             process_control.end_forked_workers(wait_s=0.0)
             sys.exit(int(ExitCode.INTERRUPTED))

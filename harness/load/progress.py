@@ -63,7 +63,8 @@ class Progress:
     def enter(self, state: str, phase: str, at_s: float | None, until_s: float | None) -> None:
         """Tell that a phase begins."""
         self.state, self.phase, self.at_s, self.until_s = state, phase, at_s, until_s
-        length = "" if at_s is None or until_s is None else f" ({until_s - at_s:.0f}s)"
+        bound = "at most " if state == "draining" else ""
+        length = "" if at_s is None or until_s is None else f" ({bound}{until_s - at_s:.3g}s)"
         self.say(f"{phase}{length}")
 
     def fail(self, text: str, exit_code: int) -> None:

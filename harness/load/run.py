@@ -103,14 +103,10 @@ class Run:
 
     def interrupt(self) -> None:
         """Stop: heal, drain, judge as interrupted. Without effect once the load has ended."""
-        if (
-            self.interrupted
-            or self.over.is_set()
-            or self._progress.state in ("draining", "judging")
-        ):
+        if self.interrupted or self._progress.state not in ("setting_up", "load"):
             return
         self._interrupted_ns = time.monotonic_ns()
-        self._progress.say("interrupted: healing and draining; a second Ctrl-C quits at once")
+        self._progress.say("interrupted: healing and draining; Ctrl-C once more quits at once")
         if self._link is not None:
             self._link.send("interrupt")
             self._link.put(_INTERRUPT)
@@ -283,7 +279,8 @@ class Run:
         if kind == END_OF_FILE:
             raise BrokenOffError(
                 ExitCode.INTERNAL,
-                f"the conductor died without a verdict: {link.log_tail()}",
+                f"the conductor died without a verdict: {link.log_tail()}; `lendchaos up` or"
+                " `lendchaos down` heals what it may have left broken",
             )
         if kind == "failed":
             raise BrokenOffError(message["exit_code"], message["message"])

@@ -147,3 +147,28 @@ def test_openapi_describes_the_contract(service) -> None:
         "/v1/admin/audit/loans",
         "/v1/admin/audit/invariants",
     }
+
+
+@pytest.mark.live
+def test_connections_to_the_database_are_reused(borrower, migrated_url) -> None:
+    """Many requests, no new connection: opening one costs more than the borrow itself."""
+
+    def sessions() -> int:
+        with psycopg.connect(migrated_url) as connection:
+            row = connection.execute(
+                "SELECT count(DISTINCT (pid, backend_start)), max(backend_start)::text"
+                " FROM pg_stat_activity WHERE application_name LIKE 'borrow-%'"
+            ).fetchone()
+            assert row is not None
+            newest.append(row[1])
+            return int(row[0])
+
+    newest: list[str] = []
+    borrower.borrow()
+    before = sessions()
+    for _ in range(20):
+        assert borrower.borrow().status_code == 201
+    after = sessions()
+
+    assert before == after > 0
+    assert newest[0] == newest[1]
