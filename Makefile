@@ -28,7 +28,7 @@ demo: provision ## run the three fault scenarios and end with their reports
 	@$(BIN)/lendchaos run database_migration server_failure network_partition
 
 test: provision ## run every test, live ones included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup ## style, types
 	$(BIN)/ruff check .

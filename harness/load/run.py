@@ -259,6 +259,8 @@ class Run:
         self._crew.wait_reported()
         if self._stopping_users is not None:
             self._stopping_users.join(STOP_USERS_SECONDS_MAX)
+        if self._link is not None:
+            self._link.close()  # first, so that whoever sees "done" can start the next run
         self.exit_code = int(message["exit_code"])
         sys.stdout.write(message["summary"].rstrip("\n") + "\n")
         sys.stdout.flush()

@@ -13,7 +13,7 @@ from harness.verdict import Fault
 
 FAILED_P_MAX = 0.01
 WAIT_P_MAX = 0.001
-WAIT_SHIFT_FACTOR = 0.5
+WAIT_SHIFT_FACTOR = 1.0
 WAIT_SHIFT_SECONDS = 0.01
 """Smaller shifts of the median wait are what a busy machine does to itself."""
 

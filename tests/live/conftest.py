@@ -19,7 +19,14 @@ from harness.stack import Stack, StackSettings, down, up
 
 ROOT = Path(__file__).parent.parent.parent
 SCENARIOS = ROOT / "scenarios"
-SHORT = ("--rate=40", "--warm-up=1s", "--baseline=4s", "--fault=3s", "--recovery=6s", "--seed=7")
+RATE = 50
+FAULT_SECONDS = 3
+LOAD_SECONDS = 1 + 4 + FAULT_SECONDS + 5
+SHORT = (
+    *(f"--rate={RATE}", "--warm-up=1s", "--baseline=4s", f"--fault={FAULT_SECONDS}s"),
+    *("--recovery=5s", "--seed=7"),
+)
+BRIEF = (*SHORT, "--fault=1s", "--recovery=3s")
 RUN_SECONDS_MAX = 120
 
 
@@ -121,6 +128,20 @@ def runner(stack: Stack, state_dir: Path, tmp_path: Path) -> Runner:
     """Runs against the shared stack."""
     assert stack.state_dir == state_dir
     return Runner(tmp_path / "runs", state_dir)
+
+
+@pytest.fixture(scope="session")
+def baseline_run(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run with nothing broken, for all tests that only read it."""
+    assert stack.state_dir == state_dir
+    return Runner(tmp_path_factory.mktemp("baseline"), state_dir)("baseline", *SHORT)
+
+
+@pytest.fixture(scope="session")
+def partition_run(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run with the database cut off, for all tests that only read it."""
+    assert stack.state_dir == state_dir
+    return Runner(tmp_path_factory.mktemp("partition"), state_dir)("network_partition", *SHORT)
 
 
 def service_lines(stack: Stack) -> list[dict[str, Any]]:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.stack import load_state
-from tests.live.conftest import ROOT, SHORT, Runner
+from tests.live.conftest import BRIEF, ROOT, Run, Runner
 
 pytestmark = pytest.mark.live
-BRIEF = (*SHORT, "--fault=1s", "--recovery=3s")
 
 
 def lendchaos(
@@ -72,34 +71,36 @@ def test_another_kind_of_service_is_refused_while_one_is_up(runner: Runner) -> N
     assert not (run.path / "verdict.json").exists()
 
 
-def test_a_stored_run_is_judged_again_with_the_same_result(runner: Runner, tmp_path: Path) -> None:
-    """On a copy elsewhere too, byte for byte."""
-    run = runner("network_partition", *SHORT)
+def test_a_stored_run_is_judged_again_with_the_same_result(
+    partition_run: Run, tmp_path: Path
+) -> None:
+    """On a copy elsewhere, byte for byte."""
     copy = tmp_path / "elsewhere"
-    shutil.copytree(run.path, copy)
-    first = (run.path / "verdict.json").read_bytes()
+    shutil.copytree(partition_run.path, copy)
+    (copy / "verdict.json").unlink()
 
-    here = lendchaos("judge", str(run.path))
-    there = lendchaos("judge", str(copy))
+    judged = lendchaos("judge", str(copy))
     report = lendchaos("report", str(copy))
 
-    assert here.returncode == there.returncode == run.exit_code
-    assert (run.path / "verdict.json").read_bytes() == first
-    assert (copy / "verdict.json").read_bytes() == first
+    assert judged.returncode == partition_run.exit_code
+    assert (copy / "verdict.json").read_bytes() == (
+        partition_run.path / "verdict.json"
+    ).read_bytes()
     assert report.returncode == 0
     assert report.stdout.strip().endswith("report.html")
-    assert run.verdict["sentence"] in " ".join(here.stdout.split())
+    assert partition_run.verdict["sentence"] in " ".join(judged.stdout.split())
 
 
-def test_a_truncated_run_is_read_as_far_as_it_is_whole(runner: Runner) -> None:
-    """Half an event file: inconclusive, saying so; never a pass on what is left."""
-    run = runner("baseline", *BRIEF)
-    (events,) = run.path.glob("events-*.jsonl")
+def test_a_truncated_run_is_read_as_far_as_it_is_whole(baseline_run: Run, tmp_path: Path) -> None:
+    """Half an event file: never a pass on what is left."""
+    copy = tmp_path / "truncated"
+    shutil.copytree(baseline_run.path, copy)
+    (events,) = copy.glob("events-*.jsonl")
     events.write_bytes(events.read_bytes()[:-20_001])
-    judged = lendchaos("judge", str(run.path))
+    judged = lendchaos("judge", str(copy))
 
     assert judged.returncode in (1, 3)
-    assert json.loads((run.path / "verdict.json").read_text())["verdict"] != "pass"
+    assert json.loads((copy / "verdict.json").read_text())["verdict"] != "pass"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from harness.stack import Stack, StackSettings, down, up
-from tests.live.conftest import SCENARIOS, SHORT, Runner, query
+from tests.live.conftest import BRIEF, LOAD_SECONDS, RATE, SCENARIOS, SHORT, Runner, query
 from tests.live.test_scenarios import assert_every_arrival_is_counted_once
 
 pytestmark = pytest.mark.live
@@ -52,7 +52,7 @@ def test_no_borrow_vanishes_when_interrupted(runner: Runner, stack: Stack) -> No
     assert run.exit_code == run.verdict["exit_code"] == 130, run.output
     assert run.findings["interrupted"] == "inconclusive"
     assert run.verdict["verdict"] == "inconclusive"
-    assert run.verdict["load"]["arrivals"] < 40 * 14
+    assert run.verdict["load"]["arrivals"] < RATE * LOAD_SECONDS
     assert run.verdict["faults"][0]["healed_s"] is not None
     assert_every_arrival_is_counted_once(run)
     assert (run.path / "report.html").stat().st_size > 0
@@ -62,7 +62,7 @@ def test_no_borrow_vanishes_when_interrupted(runner: Runner, stack: Stack) -> No
 def test_two_runs_on_one_stack_report_no_orphans(runner: Runner) -> None:
     """Each run reconciles its own borrowers only."""
     for _ in range(2):
-        run = runner("baseline", *SHORT, "--fault=1s", "--recovery=3s")
+        run = runner("baseline", *BRIEF)
 
         assert run.verdict["reconciliation"]["orphan"] == 0
         assert run.verdict["reconciliation"]["ledger_read"] is True

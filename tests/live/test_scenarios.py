@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from harness.stack import Stack, StackSettings, down, up
-from tests.live.conftest import SHORT, Run, Runner, query, service_lines
+from tests.live.conftest import (
+    FAULT_SECONDS,
+    LOAD_SECONDS,
+    RATE,
+    SHORT,
+    Run,
+    Runner,
+    query,
+    service_lines,
+)
 
 pytestmark = pytest.mark.live
 
@@ -53,31 +62,30 @@ def assert_agrees_with_service_and_database(run: Run, stack: Stack) -> None:
     assert (set(told) & keys) - approved - referred <= unknown
 
 
-def test_baseline_passes_and_counts_every_arrival(runner: Runner, stack: Stack) -> None:
+def test_baseline_passes_and_counts_every_arrival(baseline_run: Run, stack: Stack) -> None:
     """Nothing broken: a pass, exit 0, and every number agrees with service and database."""
-    run = runner("baseline", *SHORT)
+    run = baseline_run
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     assert run.verdict["borrow"]["failed"] == 0
-    assert run.verdict["episodes"] == []
+    assert [e for e in run.verdict["episodes"] if e["class"] != "slow"] == []
     assert run.verdict["reconciliation"]["orphan"] == 0
     assert_every_arrival_is_counted_once(run)
     assert_agrees_with_service_and_database(run, stack)
 
 
-def test_business_declines_are_not_failures(runner: Runner) -> None:
-    """All three business causes are seen, as declines and as nothing else."""
-    run = runner("baseline", *SHORT, "--log-in-share=0")
+def test_business_declines_are_not_failures(baseline_run: Run) -> None:
+    """All three business causes and manual review are seen, and none as a failure."""
+    borrow = baseline_run.verdict["borrow"]
 
-    assert all(count > 0 for count in run.verdict["borrow"]["declined"].values())
-    assert run.verdict["borrow"]["false_declined"] == 0
-    assert run.verdict["borrow"]["referred"] > 0
-    assert run.verdict["log_in"]["operations"] == 0
+    assert all(count > 0 for count in borrow["declined"].values())
+    assert borrow["false_declined"] == 0
+    assert borrow["referred"] > 0
 
 
-def test_network_partition_passes_tuned(runner: Runner, stack: Stack) -> None:
+def test_network_partition_passes_tuned(partition_run: Run, stack: Stack) -> None:
     """Failed operations equal, key by key, planned minus approved, referred, rightly declined."""
-    run = runner("network_partition", *SHORT)
+    run = partition_run
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     assert run.exit_code == run.verdict["exit_code"]
@@ -85,29 +93,28 @@ def test_network_partition_passes_tuned(runner: Runner, stack: Stack) -> None:
     every = {operation.key for operation in run.facts().operations}
     failed = run.keys("failed", "indeterminate")
     assert failed == every - run.keys("approved", "referred", "declined")
+    # Whoever comes in the last second of the cut may wait for its end and be served.
     in_fault = run.verdict["borrow"]["failed_by_phase"]["fault"]
-    assert in_fault >= 0.8 * 40 * 3  # forty a second for three seconds, less the edges
+    assert in_fault >= (FAULT_SECONDS - 1) * RATE
     assert_every_arrival_is_counted_once(run)
     assert_agrees_with_service_and_database(run, stack)
 
 
-def test_recovery_agrees_with_what_borrowers_were_granted(runner: Runner) -> None:
+def test_recovery_agrees_with_what_borrowers_were_granted(partition_run: Run) -> None:
     """The reported end of the outage lies beside the first loans granted after it."""
-    run = runner("network_partition", *SHORT)
+    run = partition_run
     clock = run.facts().status.clock
     assert clock is not None
-    healed_s = run.verdict["faults"][0]["healed_s"]
-    recovered_s = healed_s + run.verdict["recovery"]["from_heal_s"]
-    granted = sorted(
-        operation.intended_ns
+    (fault,) = run.verdict["faults"]
+    recovered_s = fault["healed_s"] + run.verdict["recovery"]["from_heal_s"]
+    granted_s = [
+        clock.seconds(operation.intended_ns)
         for operation in run.facts().operations
         if str(operation.outcome) == "approved"
-    )
-    injected_s = run.verdict["faults"][0]["injected_s"]
-    silent = [ns for ns in granted if injected_s + 0.5 < clock.seconds(ns) < recovered_s - 0.5]
+    ]
 
-    assert silent == []
-    assert any(abs(clock.seconds(ns) - recovered_s) < 1.0 for ns in granted)
+    assert [s for s in granted_s if fault["injected_s"] + 0.5 < s < recovered_s - 0.5] == []
+    assert any(abs(s - recovered_s) < 1.0 for s in granted_s)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +128,9 @@ def naive_state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_network_partition_fails_naive(naive_state_dir: Path, tmp_path: Path) -> None:
     """With the driver's defaults borrowers are left in the dark: too many unknown outcomes."""
-    run = Runner(tmp_path / "runs", naive_state_dir)("network_partition", *SHORT, "--service=naive")
+    run = Runner(tmp_path / "runs", naive_state_dir)(
+        "network_partition", *SHORT, "--service=naive", "--fault=4s"
+    )
 
     assert (run.exit_code, run.verdict["verdict"]) == (1, "fail"), run.output
     missed = {o["id"] for o in run.verdict["objectives"] if o["verdict"] == "fail"}
@@ -163,6 +172,6 @@ def test_two_processes_count_the_same(runner: Runner, stack: Stack) -> None:
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     assert len({operation.worker for operation in run.facts().operations}) == 2
-    assert run.verdict["load"]["arrivals"] == 40 * 14
+    assert run.verdict["load"]["arrivals"] == RATE * LOAD_SECONDS
     assert_every_arrival_is_counted_once(run)
     assert_agrees_with_service_and_database(run, stack)

@@ -47,12 +47,13 @@ def loop_of(recorder: Any, planned: list[Arrival], lead_s: float = 0.02) -> Open
 
 def test_arrivals_do_not_wait_for_answers() -> None:
     """Each starts on time although none before it has ended."""
-    recorder = Recorder(seconds=0.3)
+    answer_s = 0.8  # far longer than a busy machine is ever late
+    recorder = Recorder(seconds=answer_s)
 
-    loop_of(recorder, arrivals(20)).run(drain_s=1.0)
+    loop_of(recorder, arrivals(20)).run(drain_s=2.0)
 
     assert len(recorder.started) == len(recorder.ended) == 20
-    assert max(recorder.started.values()) < 0.1 * 1e9
+    assert max(recorder.started.values()) < answer_s * 1e9
     assert min(recorder.started.values()) >= 0
 
 
