@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
@@ -83,8 +84,28 @@ def run(context: typer.Context, scenario: str) -> None:
         options = context.args[len(more) :]
         paths = [_find_scenario(name) for name in (scenario, *more)]
         with _shared_stack(options) if len(paths) > 1 else nullcontext():
-            codes = [_run_locust(path, options) for path in paths]
-        raise typer.Exit(_worst(codes))
+            ends = [_run_locust(path, options) for path in paths]
+        if len(paths) > 1:
+            _print_ends(paths, ends)
+        raise typer.Exit(_worst([end.exit_code for end in ends]))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How one run ended; ``last`` is the last thing it said."""
+
+    exit_code: int
+    last: dict[str, Any]
+
+
+def _print_ends(paths: list[Path], ends: list[_End]) -> None:
+    """The verdicts of several runs together, where the eye is when they are over."""
+    for path, end in zip(paths, ends, strict=True):
+        verdict = end.last.get("verdict") or f"no verdict (exit code {end.exit_code})"
+        _console.print(f"\n{verdict.upper()}  {path.stem}", style="bold", markup=False)
+        if end.last.get("verdict"):
+            _console.print(str(end.last["sentence"]), markup=False, highlight=False)
+            _console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
 
 
 def _worst(codes: list[int]) -> int:
@@ -129,7 +150,7 @@ def _find_scenario(name: str) -> Path:
     raise UsageError(f"no scenario {name!r}; there are: {known}")
 
 
-def _run_locust(path: Path, options: list[str]) -> int:
+def _run_locust(path: Path, options: list[str]) -> _End:
     """Locust in a process of its own, with its progress shown here.
 
     Locust's periodic tables are left out, its warnings are not.
@@ -143,17 +164,20 @@ def _run_locust(path: Path, options: list[str]) -> int:
         [*command, *options], env=environment, pass_fds=[write_end], stdin=subprocess.DEVNULL
     )
     os.close(write_end)
+    last: dict[str, Any] = {}
     with os.fdopen(read_end, encoding="utf-8") as messages:
         while True:
             try:
-                _show_progress(path.stem, messages)
-                return process.wait()
+                last = _show_progress(path.stem, messages) or last
+                return _End(process.wait(), last)
             except KeyboardInterrupt:
                 # Ctrl-C reached Locust too: it heals, drains and judges; we wait for it.
                 _say("interrupted: healing, draining and judging")
 
 
-def _show_progress(name: str, messages: TextIO) -> None:
+def _show_progress(name: str, messages: TextIO) -> dict[str, Any]:
+    """Show what a run says until it says no more; its last words."""
+    message: dict[str, Any] = {}
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.fields[scenario]}"),
@@ -164,12 +188,13 @@ def _show_progress(name: str, messages: TextIO) -> None:
     with Progress(*columns, console=_errors, transient=True) as progress:
         task = progress.add_task("starting", total=None, scenario=name)
         for line in messages:
-            message: dict[str, Any] = json.loads(line)
+            message = json.loads(line)
             progress.update(task, description=message["text"])
             if message.get("until_s") is not None:
                 progress.update(task, total=message["until_s"], completed=message["at_s"])
             if not _errors.is_terminal:
                 _say(f"{name}: {message['text']}")
+    return message
 
 
 # --- stack ---------------------------------------------------------------------------------------

@@ -54,8 +54,10 @@ class Progress:
             sys.stderr.write(f"lendchaos: {text}\n")
             sys.stderr.flush()
             return
-        fields = ("text", "phase", "at_s", "until_s")
-        line = json.dumps({name: getattr(self, name) for name in fields}) + "\n"
+        fields = ("text", "phase", "at_s", "until_s", "verdict", "sentence")
+        found = {name: getattr(self, name) for name in fields}
+        report = None if self.report is None else str(self.report)
+        line = json.dumps({**found, "report": report}) + "\n"
         # Whoever reads it may be gone or slow; neither may hold a run up.
         with suppress(OSError):
             os.write(self._fd, line.encode())
@@ -81,6 +83,7 @@ class Progress:
         self.exit_code = message["exit_code"]
         self.sentence = message["sentence"]
         self.report = Path(message["report"])
+        self.say(f"verdict: {self.verdict}")
 
     def as_json(self, report_url: str) -> dict[str, Any]:
         """For the page."""
