@@ -59,7 +59,7 @@ def _borrowing(case: Case) -> str:
         if unknown := case.measured.unknown_window:
             text += f", {unknown:,} of them with unknown outcome"
     earlier = borrow.failed - window.failed
-    return text + (f", and {earlier:,} sent before it" if earlier else "")
+    return text + (f", and {earlier:,} planned before it" if earlier else "")
 
 
 def _recovery(case: Case) -> str:
@@ -71,6 +71,7 @@ def _recovery(case: Case) -> str:
     if seen.from_heal_s is not None:
         interval = f"95 % interval {_interval(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
         if seen.from_heal_s <= 0:
+            interval = f"95 % interval {_sides(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
             ahead = f"{-seen.from_heal_s:.1f} s"
             return f"borrowing had recovered {ahead} before the heal was confirmed ({interval})"
         return f"borrowing recovered {seen.from_heal_s:.1f} s after the heal ({interval})"
@@ -99,6 +100,15 @@ def _stretches(stretches: list[Episode]) -> str:
 def _interval(low: float | None, high: float | None) -> str:
     start = "open" if low is None else f"{low:.1f}"
     return f"{start} to {'open' if high is None else f'{high:.1f} s'}"
+
+
+def _sides(low: float | None, high: float | None) -> str:
+    """An interval that begins before the heal, in words rather than signs."""
+    ends = [
+        "open" if end is None else f"{abs(end):.1f} s {'before' if end < 0 else 'after'}"
+        for end in (low, high)
+    ]
+    return " to ".join(ends)
 
 
 def _money(result: Reconciliation) -> str:
