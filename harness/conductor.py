@@ -277,16 +277,12 @@ def _read_ledger(run: RunDirectory, scene: Scene, channel: Channel) -> LedgerRea
         channel.send("progress", text=text)
 
     reading = scene.ledger.read(scene.cursor, scene.account_ids)
-    if not reading.read:
-        return reading
-    listed = {entry.idempotency_key for entry in reading.entries}
     tokens = {borrower.index: borrower.token for borrower in scene.borrowers}
-    missing = {
+    acknowledged = {
         operation.key: tokens[operation.borrower]
         for operation in _acknowledged(run.read_facts(run.read_plan()))
-        if operation.key not in listed
     }
-    return replace(reading, found_by_key=scene.ledger.find_by_key(missing, progress))
+    return scene.ledger.ask_for_missing(reading, acknowledged, progress)
 
 
 def _acknowledged(facts: Facts) -> list[Operation]:

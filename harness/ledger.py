@@ -161,21 +161,28 @@ class Ledger:
         )
         return [LedgerEntry(0, r[0], r[1], r[2], r[3], r[4], r[5], 0, "") for r in rows]
 
-    def find_by_key(
-        self, tokens: dict[str, str], progress: Callable[[str], None]
-    ) -> dict[str, bool | None]:
-        """Ask for single keys; ``tokens`` maps each key to its borrower's session token.
+    def ask_for_missing(
+        self,
+        reading: LedgerReading,
+        acknowledged: dict[str, str],
+        progress: Callable[[str], None],
+    ) -> LedgerReading:
+        """Ask once, key by key, for acknowledged loans that the listing lacks.
 
-        True: the target knows the key. False: it clearly does not. None: no clear answer, also for
-        everything beyond `BY_KEY_MAX`.
+        ``acknowledged`` maps each key to its borrower's session token. True: the target knows the
+        key. False: it clearly does not. None: no clear answer, also for all beyond `BY_KEY_MAX`.
         """
-        asked = dict(list(tokens.items())[:BY_KEY_MAX])
-        if tokens:
+        if not reading.read:
+            return reading
+        listed = {entry.idempotency_key for entry in reading.entries}
+        missing = {key: token for key, token in acknowledged.items() if key not in listed}
+        asked = dict(list(missing.items())[:BY_KEY_MAX])
+        if asked:
             progress(f"asking for {len(asked)} acknowledged loans that the listing lacks")
         with ThreadPoolExecutor(4, thread_name_prefix="by-key") as pool:
             answers = pool.map(lambda item: self._knows(*item), asked.items())
             found = dict(zip(asked, answers, strict=True))
-        return {key: found.get(key) for key in tokens}
+        return replace(reading, found_by_key={key: found.get(key) for key in missing})
 
     def _knows(self, key: str, token: str) -> bool | None:
         try:

@@ -1,0 +1,85 @@
+"""A target of which only the audit exists, honest until a test has it fail, lag or lie."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+ACCOUNTS = frozenset({"account-1"})
+Answer = tuple[int, bytes]
+
+
+def loan(cursor: int, **changes: Any) -> dict[str, Any]:
+    """One line of an audit listing."""
+    return {
+        "cursor": cursor,
+        "loan_id": f"loan-{cursor}",
+        "account_id": "account-1",
+        "idempotency_key": f"key-{cursor}",
+        "principal_fen": 10_000,
+        "status": "disbursed",
+        "disbursements": 1,
+        "ledger_balance_fen": 10_000,
+        "created_at": "2026-01-01T00:00:00Z",
+        **changes,
+    }
+
+
+def page(*loans: dict[str, Any]) -> bytes:
+    """Loans as the audit sends them, one a line."""
+    return b"".join(json.dumps(row).encode() + b"\n" for row in loans)
+
+
+class Audit:
+    """A target of which only the audit exists; tests replace what it answers."""
+
+    def __init__(self) -> None:
+        self.loans = [loan(1), loan(2), loan(3)]
+        self.listing: Callable[[int, int], Answer] = self.honest_listing
+        self.invariants: Answer = (200, b'{"ok": true, "violations": []}')
+        self.known_keys: set[str] = set()
+        self.asked: list[str] = []
+
+    def honest_listing(self, after: int, limit: int) -> Answer:
+        """Every loan behind the cursor, a page at a time, then nothing."""
+        rows = [row for row in self.loans if row["cursor"] > after]
+        return 200, page(*rows[:limit])
+
+    def answer(self, path: str) -> Answer:
+        """Route one GET."""
+        self.asked.append(path)
+        parts = urlsplit(path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if parts.path == "/v1/admin/audit/loans":
+            return self.listing(int(query["after"]), int(query["limit"]))
+        if parts.path == "/v1/admin/audit/invariants":
+            return self.invariants
+        found = [{"loan_id": "x"}] if query["idempotency_key"] in self.known_keys else []
+        return 200, json.dumps({"loans": found}).encode()
+
+
+@contextmanager
+def serving(audit: Audit) -> Iterator[str]:
+    """The audit behind a real HTTP server; its base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = audit.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

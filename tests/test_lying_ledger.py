@@ -1,0 +1,115 @@
+"""Money that looks clean on a broken ledger: from the audit's lie to the verdict, in one piece."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+
+import pytest
+
+from harness import judge
+from harness import ledger as ledger_module
+from harness.events import Operation, Outcome
+from harness.ledger import Ledger
+from harness.plan import Plan
+from harness.verdict import Judgement, Verdict
+from tests import builders
+from tests.audit import Answer, Audit, page, serving
+
+
+@dataclass
+class Target:
+    """A run of which every borrow was answered, and the audit that is read after it."""
+
+    plan: Plan
+    operations: tuple[Operation, ...]
+    audit: Audit
+
+    def verdict(self) -> Verdict:
+        """Read this audit as a run would, and judge."""
+        facts = builders.facts(self.plan, self.operations)
+        acknowledged = {op.key: "token" for op in self.operations if op.outcome is Outcome.APPROVED}
+        with serving(self.audit) as url:
+            ledger = Ledger(url, "secret")
+            reading = ledger.read(0, facts.account_ids)
+            reading = ledger.ask_for_missing(reading, acknowledged, lambda _: None)
+        return judge.judge(self.plan, replace(facts, ledger=reading))
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> Target:
+    """An honest audit of a run without a failure; the same waits as ever, a tenth as long."""
+    monkeypatch.setattr(ledger_module, "BETWEEN_READINGS_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_module, "QUIET_SECONDS_MAX", 0.6)
+    plan = builders.plan_of()
+    operations = builders.operations(plan)
+    audit = Audit()
+    audit.loans = [asdict(builders.entry(operation)) for operation in operations]
+    audit.known_keys = {operation.key for operation in operations}
+    return Target(plan, operations, audit)
+
+
+def codes(verdict: Verdict) -> set[str]:
+    """The codes of all findings."""
+    return {finding.code for finding in verdict.findings}
+
+
+def test_an_honest_audit_passes(target: Target) -> None:
+    """Without a lie the same run is a pass, so what follows is the lie's doing."""
+    verdict = target.verdict()
+
+    assert (verdict.verdict, verdict.exit_code) == (Judgement.PASS, 0), verdict.findings
+    assert verdict.reconciliation.lost == 0
+
+
+def test_an_audit_that_answers_500_is_unread(target: Target) -> None:
+    """Nothing is known, so nothing is zero."""
+    target.audit.listing = lambda *_: (500, b"")
+    verdict = target.verdict()
+
+    assert "ledger_unread" in codes(verdict)
+    assert (verdict.reconciliation.lost, verdict.exit_code) == (None, 3)
+
+
+def test_an_audit_that_ends_early_is_incomplete(target: Target) -> None:
+    """An empty page after the first: the keys beyond are known when asked for one by one."""
+
+    def listing(after: int, limit: int) -> Answer:
+        return target.audit.honest_listing(after, limit) if after == 0 else (200, b"")
+
+    target.audit.listing = listing
+    verdict = target.verdict()
+
+    assert "ledger_incomplete" in codes(verdict)
+    assert (verdict.reconciliation.lost, verdict.exit_code) == (0, 3)
+
+
+def test_an_acknowledged_key_that_nobody_knows_is_lost(target: Target) -> None:
+    """Absent from the listing and unknown by key: one loan lost, a failure."""
+    gone = target.audit.loans.pop(700)
+    target.audit.known_keys.discard(gone["idempotency_key"])
+    verdict = target.verdict()
+
+    assert verdict.reconciliation.lost == 1
+    assert verdict.reconciliation.examples["lost"] == [gone["idempotency_key"]]
+    assert ("lost" in codes(verdict), verdict.exit_code) == (True, 1)
+
+
+def test_a_commit_a_moment_late_is_committed_unknown(target: Target) -> None:
+    """The borrower never heard of it, and it shows only after the first look."""
+    late = target.audit.loans.pop()
+    target.operations = builders.changed(
+        target.operations, target.operations[-1].arrival, outcome=Outcome.INDETERMINATE
+    )
+    appears_at = time.monotonic() + 0.15
+
+    def listing(after: int, limit: int) -> Answer:
+        if time.monotonic() > appears_at and late not in target.audit.loans:
+            target.audit.loans.append(late)
+        rows = [row for row in target.audit.loans if row["cursor"] > after]
+        return 200, page(*rows[:limit])
+
+    target.audit.listing = listing
+    verdict = target.verdict()
+
+    assert verdict.borrow.indeterminate == 1
+    assert verdict.reconciliation.committed_unknown == 1
+    assert verdict.reconciliation.lost == 0
