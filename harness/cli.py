@@ -84,7 +84,7 @@ def run(context: typer.Context, scenario: str) -> None:
         options = context.args[len(more) :]
         paths = [_find_scenario(name) for name in (scenario, *more)]
         with _shared_stack(options) if len(paths) > 1 else nullcontext():
-            ends = [_run_locust(path, options) for path in paths]
+            ends = _run_all(paths, options)
         if len(paths) > 1:
             _print_ends(paths, ends)
         raise typer.Exit(_worst([end.exit_code for end in ends]))
@@ -98,9 +98,21 @@ class _End:
     last: dict[str, Any]
 
 
+def _run_all(paths: list[Path], options: list[str]) -> list[_End]:
+    """Run after run; an interruption ends the series, not only the run it fell into."""
+    ends: list[_End] = []
+    for path in paths:
+        ends.append(_run_locust(path, options))
+        if ends[-1].exit_code == ExitCode.INTERRUPTED:
+            break
+    return ends
+
+
 def _print_ends(paths: list[Path], ends: list[_End]) -> None:
     """The verdicts of several runs together, where the eye is when they are over."""
-    for path, end in zip(paths, ends, strict=True):
+    for path in paths[len(ends) :]:
+        _console.print(f"\nnot run  {path.stem}", style="dim", markup=False)
+    for path, end in zip(paths, ends, strict=False):
         verdict = end.last.get("verdict") or f"no verdict (exit code {end.exit_code})"
         _console.print(f"\n{verdict.upper()}  {path.stem}", style="bold", markup=False)
         if end.last.get("verdict"):
