@@ -157,6 +157,10 @@ class Proof:
     text: str
 
 
+CLEAN_UP_FAILED = "clean-up: "
+"""How `FaultFact.error` begins when a healed fault could not be removed without a trace."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaultFact:
     """What was done for one fault. The four instants bracket the true change; None is "never"."""

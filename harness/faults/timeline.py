@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from harness.errors import HarnessError
-from harness.events import FaultFact, Proof
+from harness.events import CLEAN_UP_FAILED, FaultFact, Proof
 from harness.faults.base import Injector
 from harness.faults.injectors import injector_for
 from harness.faults.undo import UndoFile
@@ -143,7 +143,8 @@ class _OneFault:
         for attempt in range(1, HEAL_TRIES + 1):
             try:
                 healed_ns = self.injector.heal()
-            except HarnessError as error:
+            except Exception as error:  # noqa: BLE001  # whatever it was, it is tried again
+                _log.exception("heal of %s", self.planned.name)
                 self._note(error=f"heal, try {attempt}: {error}")
             else:
                 returned_ns = time.monotonic_ns()
@@ -160,8 +161,8 @@ class _OneFault:
         while True:
             try:
                 proof = self.injector.healed()
-            except HarnessError as error:
-                proof = Proof("healed", holds=False, text=str(error))
+            except Exception as error:  # noqa: BLE001  # no proof is an answer too
+                proof = Proof("healed", holds=False, text=f"after: {error}")
             if proof.holds or time.monotonic() > deadline:
                 self._note(proof)
                 return
@@ -173,8 +174,9 @@ class _OneFault:
             return
         try:
             self.injector.clean_up()
-        except HarnessError as error:
-            self._note(error=f"clean-up: {error}")
+        except Exception as error:  # noqa: BLE001  # told in the report; the run is still judged
+            _log.exception("clean-up of %s", self.planned.name)
+            self._note(error=f"{CLEAN_UP_FAILED}{error}")
             return
         if self._fact.heal_returned_ns is not None:
             self._run.undo.undone(self._run.stack.stack_id, self.planned.name)

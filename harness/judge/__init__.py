@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     evidence.baseline_not_steady,
     evidence.fault_did_not_bite,
     evidence.not_healed,
+    evidence.unclean_recovery,
     evidence.ledger_unread,
     evidence.ledger_incomplete,
     evidence.recovery_unconfirmed,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, inconclusive, note, plural
 from harness.measure import THETA, differ
 from harness.verdict import Finding
@@ -119,6 +120,18 @@ def not_healed(case: Case) -> Iterator[Finding]:
                 "not_healed",
                 f"fault {impact.fault.name} was not shown to be healed"
                 + (f": {impact.error}" if impact.error else ""),
+                fault=impact.fault.name,
+                error=impact.error,
+            )
+
+
+def unclean_recovery(case: Case) -> Iterator[Finding]:
+    """What a fault left behind would be part of the next run, and of the next release."""
+    for impact in case.measured.impacts:
+        if impact.error is not None and impact.error.startswith(CLEAN_UP_FAILED):
+            yield inconclusive(
+                "unclean_recovery",
+                f"something of fault {impact.fault.name} was left behind: {impact.error}",
                 fault=impact.fault.name,
                 error=impact.error,
             )

@@ -42,6 +42,18 @@ def test_a_fault_that_was_not_healed_is_inconclusive() -> None:
     assert codes(verdict)["not_healed"] == "inconclusive"
 
 
+def test_what_a_fault_left_behind_is_inconclusive() -> None:
+    """Healed and proven, but its column could not be dropped again: said, never passed over."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    left = replace(fact, error="clean-up: column could not be dropped")
+    verdict = judge(plan, replace(known, faults=(left,)))
+
+    assert "unclean_recovery" not in codes(judge(plan, known))
+    assert codes(verdict)["unclean_recovery"] == "inconclusive"
+    assert verdict.exit_code == 3
+
+
 def test_too_short_a_baseline_is_not_steady() -> None:
     """Too few requests to know what is normal; the message says how many it needs."""
     plan = plan_of(CUT, baseline_s=2.0)
