@@ -5,6 +5,7 @@ stuck load process can hold up a heal.
 """
 
 import json
+import logging
 import os
 import queue
 import sys
@@ -34,13 +35,16 @@ class Channel:
         self._writer.start()
 
     def _read(self) -> None:
-        for line in sys.stdin:
-            message = json.loads(line)
-            if message["type"] == "interrupt":
-                self._stop_asked.set()
-            self._incoming.put(message)
-        self._stop_asked.set()
-        self._incoming.put(None)
+        try:
+            for line in sys.stdin:
+                message = json.loads(line)
+                if message["type"] == "interrupt":
+                    self._stop_asked.set()
+                self._incoming.put(message)
+        except (ValueError, KeyError):
+            logging.getLogger(__name__).exception("the load process sent half a message")
+        finally:
+            self.stop()
 
     def _write(self) -> None:
         while (message := self._outgoing.get()) is not None:

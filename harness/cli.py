@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
+import click
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -19,7 +21,7 @@ from rich.table import Table
 
 from harness import judge as judging
 from harness import report as reporting
-from harness.conductor import ATTACHED
+from harness.conductor import ATTACHED, is_held
 from harness.errors import HarnessError, UsageError
 from harness.faults.undo import UndoFile, heal_left_over
 from harness.record import RunDirectory
@@ -61,6 +63,19 @@ def _exit_codes() -> Iterator[None]:
     except HarnessError as error:
         _errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(ExitCode.INCONCLUSIVE) from error
+    except (typer.Exit, click.ClickException, click.Abort):
+        raise
+    except KeyboardInterrupt as error:
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except Exception as error:
+        text = f"our bug, {type(error).__name__}: {error}"
+        _errors.print(f"error: {text}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(ExitCode.INTERNAL) from error
+
+
+def _terminated(*_: object) -> None:
+    """End in order on SIGTERM: what was started here is taken down on the way out."""
+    raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _say(text: str) -> None:
@@ -80,6 +95,7 @@ def run(context: typer.Context, scenario: str) -> None:
     `locust -f SCENARIO`: --rate, --baseline, --fault, --host, …
     """
     with _exit_codes():
+        signal.signal(signal.SIGTERM, _terminated)
         more = list(itertools.takewhile(lambda word: not word.startswith("-"), context.args))
         options = context.args[len(more) :]
         paths = [_find_scenario(name) for name in (scenario, *more)]
@@ -181,10 +197,26 @@ def _run_locust(path: Path, options: list[str]) -> _End:
         while True:
             try:
                 last = _show_progress(path.stem, messages) or last
-                return _End(process.wait(), last)
+                return _End(_honest(process.wait(), last, options), last)
             except KeyboardInterrupt:
                 # Ctrl-C reached Locust too: it heals, drains and judges; we wait for it.
                 _say("interrupted: healing, draining and judging")
+            except BaseException:
+                process.terminate()  # Locust heals and judges on SIGTERM
+                process.wait()
+                raise
+
+
+def _honest(code: int, last: dict[str, Any], options: list[str]) -> int:
+    """The exit code of a run; 0 only where there is a verdict that says pass.
+
+    A locustfile without a borrower of ours, and a Locust that was killed, give none.
+    """
+    asks_only = {"--help", "-h", "--version", "-V", "--list", "-l"} & set(options)
+    if code < 0 or (code == ExitCode.PASS and not asks_only and last.get("verdict") != "pass"):
+        _errors.print("error: the run ended without a verdict", style="red")
+        return ExitCode.INTERNAL
+    return code
 
 
 def _show_progress(name: str, messages: TextIO) -> dict[str, Any]:
@@ -222,9 +254,13 @@ def up(
     """Bring the local stack up: PostgreSQL, Toxiproxy, two replicas, a supervisor."""
     with _exit_codes():
         settings = _stack_settings(service, edge_port, service_port)
-        stack = bring_up(settings, state_dir or default_state_dir(), _say)
-        for name in heal_left_over(stack):
-            _say(f"healed {name}, left by a run that died")
+        folder = state_dir or default_state_dir()
+        stack = bring_up(settings, folder, _say)
+        if is_held(folder):
+            _say("a run uses this stack: its faults are its own to heal")
+        else:
+            for name in heal_left_over(stack):
+                _say(f"healed {name}, left by a run that died")
         _console.print(f"stack {stack.stack_id} is up")
         _console.print(f"  borrowers  {stack.edge_url}   (link edge)")
         _console.print(f"  service    {stack.service_url}")
@@ -239,11 +275,13 @@ def down(state_dir: StateDir = None) -> None:
     """Heal what is broken and take the local stack down; fine when none is up."""
     folder = state_dir or default_state_dir()
     with _exit_codes():
+        if is_held(folder) or is_held(folder / ATTACHED):
+            raise HarnessError(f"a run uses the stack in {folder}: end it first (Ctrl-C)")
         try:
             stack = load_state(folder)
             if stack is not None:
                 heal_left_over(stack)
-        except HarnessError as error:
+        except (HarnessError, UsageError) as error:
             _say(f"{error}; taking the stack down all the same")
         was_up = take_down(folder)
         take_down(folder / ATTACHED)

@@ -31,9 +31,12 @@ from harness.seeding import SeededBorrower, Seeder
 from harness.stack import Stack, StackSettings, attach, down, load_state, up
 from harness.verdict import ExitCode, Verdict
 
+BEGIN_SECONDS_MAX = 900.0
+"""For Locust to spawn its users, as slowly as it was told to."""
 LOAD_OVERRUN_SECONDS = 30.0
 """Beyond load and drain, the load process is taken for hung."""
 
+LOCK_FILE = "run.lock"
 ATTACHED = "attached"
 """Folder of the state directory for the proxy in front of a service that already runs."""
 
@@ -173,7 +176,7 @@ def _held_alone(state_dir: Path) -> Iterator[None]:
     The kernel gives the lock back when its holder dies, however it dies.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "run.lock").open("a") as lock:
+    with (state_dir / LOCK_FILE).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -182,6 +185,18 @@ def _held_alone(state_dir: Path) -> Iterator[None]:
                 " a stack of its own with --state-dir"
             ) from error
         yield
+
+
+def is_held(state_dir: Path) -> bool:
+    """Whether a run uses the stack of this folder right now."""
+    if not (state_dir / LOCK_FILE).exists():
+        return False
+    with (state_dir / LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> Scene:
@@ -240,7 +255,7 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
     """Follow the load process from its first arrival to its last answer."""
     settings = scene.plan.settings
     status = scene.status
-    bound_s = settings.load_s + settings.drain_s + LOAD_OVERRUN_SECONDS
+    bound_s = BEGIN_SECONDS_MAX
     while (message := channel.receive(bound_s)) is not None:
         match message["type"]:
             case "begin":
@@ -252,6 +267,7 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
                 status = replace(status, clock=clock, workers=tuple(message["workers"]))
                 run.write_status(status)
                 scene.timeline.start(clock.zero_ns)
+                bound_s = settings.load_s + settings.drain_s + LOAD_OVERRUN_SECONDS
             case "interrupt":
                 scene.timeline.heal_now()
             case "drained":

@@ -25,6 +25,7 @@ CALL_TIMEOUT_SECONDS = 10.0
 QUIET_SECONDS_MAX = 20.0
 """Twice the longest deadline any part of a borrow has; a ledger still moving then is unread."""
 BETWEEN_READINGS_SECONDS = 1.0
+BY_KEY_SECONDS_MAX = 60.0
 BY_KEY_MAX = 500
 """Acknowledged keys asked for one by one; if more are missing, the listing itself is broken."""
 
@@ -179,8 +180,13 @@ class Ledger:
         asked = dict(list(missing.items())[:BY_KEY_MAX])
         if asked:
             progress(f"asking for {len(asked)} acknowledged loans that the listing lacks")
+        deadline = time.monotonic() + BY_KEY_SECONDS_MAX
+
+        def knows(item: tuple[str, str]) -> bool | None:
+            return None if time.monotonic() > deadline else self._knows(*item)
+
         with ThreadPoolExecutor(4, thread_name_prefix="by-key") as pool:
-            answers = pool.map(lambda item: self._knows(*item), asked.items())
+            answers = pool.map(knows, asked.items())
             found = dict(zip(asked, answers, strict=True))
         return replace(reading, found_by_key={key: found.get(key) for key in missing})
 

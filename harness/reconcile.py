@@ -139,7 +139,10 @@ def _differs(operation: Operation, entry: LedgerEntry, facts: Facts) -> bool:
         else (bool(facts.account_ids) and entry.account_id not in facts.account_ids)
     )
     promised = operation.outcome is Outcome.APPROVED and entry.disbursements == 0
-    return wrong_account or promised or entry.principal_fen != operation.amount_fen
+    answered = operation.outcome in (Outcome.APPROVED, Outcome.REFERRED)
+    other_loan = answered and operation.loan_id not in (None, entry.loan_id)
+    wrong_amount = entry.principal_fen != operation.amount_fen
+    return wrong_account or promised or other_loan or wrong_amount
 
 
 def _is_unbalanced(entry: LedgerEntry) -> bool:

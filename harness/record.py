@@ -315,7 +315,9 @@ def complete_operations(
         if clock is None:
             continue  # the load never began: nothing was due
         intended_ns = clock.zero_ns + round(arrival.at_s * 1e9)
-        if status.load_ended_ns is not None and intended_ns > status.load_ended_ns:
+        begun = arrival.index in sent or arrival.index in by_arrival
+        late = status.load_ended_ns is not None and intended_ns > status.load_ended_ns
+        if late and not begun:
             continue  # withdrawn: the load was ended before it was due
         tried = by_arrival.get(arrival.index, [])
         yield _unended(plan, arrival, intended_ns, tried, sent.get(arrival.index, []))

@@ -83,3 +83,11 @@ def test_a_silent_load_process_is_given_up() -> None:
 
     assert answer.strip() == "None"
     assert time.monotonic() - started < 15
+
+
+def test_half_a_message_is_the_end_of_the_load_process() -> None:
+    """Killed in mid-line: what follows is the same as after the end of the file."""
+    with conductor(ECHO) as process:
+        out, _ = process.communicate('{"type": "begin"}\n{"type": "dra', timeout=20)
+
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["echo", "interrupted"]

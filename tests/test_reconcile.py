@@ -150,6 +150,16 @@ def test_another_account_is_corrupt(plan: Plan, account: str) -> None:
     assert wrong(settled(plan, rows=(row,))) == {"corrupt": 1}
 
 
+def test_another_loan_than_the_borrower_was_told_of_is_corrupt(plan: Plan) -> None:
+    """Told loan A, booked loan B under the same key."""
+    told = builders.changed(operations(plan), INDEX, loan_id="loan-told")
+    row = entry(told[INDEX], loan_id="loan-booked")
+    rows = tuple(e for e in ledger(told).entries if e.idempotency_key != row.idempotency_key)
+    known = facts(plan, told, ledger=ledger(told, entries=(*rows, row)))
+
+    assert wrong(reconcile(plan, known)) == {"corrupt": 1}
+
+
 def test_approved_but_never_paid_is_corrupt(plan: Plan) -> None:
     """The borrower was told of money that never moved."""
     row = entry(subject(plan), disbursements=0, ledger_balance_fen=0)

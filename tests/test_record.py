@@ -260,6 +260,15 @@ def test_arrivals_after_the_end_of_load_are_withdrawn(plan: Plan) -> None:
     assert len(found) == sum(a.at_s <= 4.0 for a in plan.arrivals)
 
 
+def test_what_was_sent_after_the_end_of_load_still_counts(plan: Plan) -> None:
+    """A worker that had not heard of the end yet, and died: its borrow may be in the ledger."""
+    late = next(a.index for a in plan.arrivals if a.at_s > 4.0)
+    op = operation(plan, late)
+    found = completed(plan, (), (sent(op),), load_ended_ns=at_ns(4.0))
+
+    assert [(o.arrival, o.outcome) for o in found][-1] == (late, Outcome.INDETERMINATE)
+
+
 def test_a_load_that_never_began_has_no_operations(plan: Plan) -> None:
     """Without a clock nothing was due."""
     assert completed(plan, clock=None) == []

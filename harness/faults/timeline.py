@@ -107,7 +107,11 @@ class _OneFault:
         known = (*self._fact.proofs, *proofs)
         self._fact = replace(self._fact, proofs=known, **changes)  # type: ignore[arg-type]
         with self._run.lock:
-            self._run.record(self._fact)
+            try:
+                self._run.record(self._fact)
+            except OSError:
+                # A full disk must not keep a fault alive; what is unwritten is also unproven.
+                _log.exception("%s could not be written down", self.planned.name)
 
     def walk(self, zero_ns: int) -> None:
         """Wait, inject, prove, wait, heal, verify."""

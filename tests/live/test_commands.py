@@ -151,3 +151,20 @@ def test_doctor_lists_what_is_found() -> None:
     assert done.returncode == 0, done.stdout
     assert "Toxiproxy" in done.stdout
     assert "PostgreSQL" in done.stdout
+
+
+def test_a_locustfile_without_a_borrower_of_ours_is_no_pass(tmp_path: Path) -> None:
+    """Plain Locust would end with 0; without a verdict there is no pass."""
+    path = tmp_path / "plain.py"
+    path.write_text(
+        "from locust import User, constant, task\n\n\n"
+        "class Plain(User):\n"
+        "    wait_time = constant(1)\n\n"
+        "    @task\n"
+        "    def idle(self):\n"
+        "        pass\n"
+    )
+    done = lendchaos("run", str(path), "-t", "1s")
+
+    assert done.returncode == 70
+    assert "without a verdict" in done.stderr
