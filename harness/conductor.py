@@ -29,7 +29,7 @@ from harness.record import RunDirectory
 from harness.report import terminal
 from harness.seeding import SeededBorrower, Seeder
 from harness.stack import Stack, StackSettings, attach, down, load_state, up
-from harness.verdict import ExitCode, Verdict
+from harness.verdict import ExitCode
 
 BEGIN_SECONDS_MAX = 900.0
 """For Locust to spawn its users, as slowly as it was told to."""
@@ -105,11 +105,15 @@ def conduct(request: Request, channel: Channel) -> None:
             stack = _bring_up(request, plan, channel, clean_up)
             scene = _prepare(run, plan, stack, channel)
         except Interrupted:
-            verdict = _judge(run, plan)
+            _log.info("interrupted before the load")
         else:
-            verdict = _perform(run, scene, channel)
+            _perform(run, scene, channel)
         channel.send("progress", text="writing the report")
-        path = report.write(run, *_read(run), verdict)
+        # Judged from what is stored, as anyone can again later.
+        plan = run.read_plan()
+        facts = run.read_facts(plan)
+        verdict = judge.judge(plan, facts)
+        path = report.write(run, plan, facts, verdict)
     channel.send(
         "verdict",
         verdict=verdict.verdict,
@@ -191,12 +195,11 @@ def is_held(state_dir: Path) -> bool:
     """Whether a run uses the stack of this folder right now."""
     if not (state_dir / LOCK_FILE).exists():
         return False
-    with (state_dir / LOCK_FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    try:
+        with _held_alone(state_dir):
+            return False
+    except HarnessError:
+        return True
 
 
 def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> Scene:
@@ -233,8 +236,8 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
 # --- the run itself ------------------------------------------------------------------------------
 
 
-def _perform(run: RunDirectory, scene: Scene, channel: Channel) -> Verdict:
-    """Hand over to the load, walk the faults, and judge what is left behind."""
+def _perform(run: RunDirectory, scene: Scene, channel: Channel) -> None:
+    """Hand over to the load, walk the faults, and write down what is left behind."""
     channel.send(
         "ready",
         edge_url=scene.stack.edge_url,
@@ -248,7 +251,6 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel) -> Verdict:
     run.write_status(status)
     channel.send("progress", text="waiting for the ledger to come to rest")
     run.write_ledger(_read_ledger(run, scene, channel))
-    return _judge(run, scene.plan)
 
 
 def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus:
@@ -296,7 +298,7 @@ def _read_ledger(run: RunDirectory, scene: Scene, channel: Channel) -> LedgerRea
     tokens = {borrower.index: borrower.token for borrower in scene.borrowers}
     acknowledged = {
         operation.key: tokens[operation.borrower]
-        for operation in _acknowledged(run.read_facts(run.read_plan()))
+        for operation in _acknowledged(run.read_facts(scene.plan))
     }
     return scene.ledger.ask_for_missing(reading, acknowledged, progress)
 
@@ -304,16 +306,6 @@ def _read_ledger(run: RunDirectory, scene: Scene, channel: Channel) -> LedgerRea
 def _acknowledged(facts: Facts) -> list[Operation]:
     answers = (Outcome.APPROVED, Outcome.REFERRED)
     return [operation for operation in facts.operations if operation.outcome in answers]
-
-
-def _read(run: RunDirectory) -> tuple[Plan, Facts]:
-    plan = run.read_plan()
-    return plan, run.read_facts(plan)
-
-
-def _judge(run: RunDirectory, plan: Plan) -> Verdict:
-    """Judge from what is stored, as anyone can again later."""
-    return judge.judge(plan, run.read_facts(plan))
 
 
 if __name__ == "__main__":
