@@ -26,6 +26,8 @@ class RequestFacts:
     account_id: str | None = None
     loan_id: str | None = None
     amount_fen: int | None = None
+    score_source: str | None = None
+    bureau_tries: int | None = None
 
     def note_problem(self, body: dict[str, Any]) -> None:
         """Takes code, category and outcome from a problem body."""

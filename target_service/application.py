@@ -16,6 +16,7 @@ from target_service.database import Database
 from target_service.observe import Observer, make_logger, open_log
 from target_service.operator_api import admin_router, health_router
 from target_service.problems import ProblemError
+from target_service.scoring import Scoring
 from target_service.settings import Settings
 
 CLOSE_SECONDS = 0.3
@@ -25,12 +26,15 @@ _PROBLEM_OF_STATUS = {404: problems.NOT_FOUND, 405: problems.METHOD_NOT_ALLOWED}
 def create_application(settings: Settings) -> FastAPI:
     """The whole service as an ASGI application."""
     database = Database(settings)
+    scoring = Scoring(settings, database) if settings.bureau_url else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         yield
         await database.close(CLOSE_SECONDS)
+        if scoring is not None:
+            scoring.close()
 
     application = FastAPI(
         title="Reference borrowing service",
@@ -43,9 +47,11 @@ def create_application(settings: Settings) -> FastAPI:
     application.exception_handler(RequestValidationError)(_answer_invalid)
     application.exception_handler(HTTPException)(_answer_http)
     application.include_router(health_router(settings, database))
-    application.include_router(borrower_router(settings, database))
-    application.include_router(admin_router(settings, database))
+    application.include_router(borrower_router(settings, database, scoring))
+    application.include_router(admin_router(settings, database, scoring))
     logger = make_logger(open_log(settings.log), settings.instance)
+    for name in settings.defects:
+        logger.warning("planted_defect", defect=name)
     application.add_middleware(Observer, settings=settings, logger=logger)
     return application
 

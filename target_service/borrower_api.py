@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -14,9 +15,10 @@ from starlette.responses import Response
 from target_service import borrowing, passwords, problems, schemas
 from target_service import repository_accounts as accounts
 from target_service.answers import RequestFacts, facts_of, json_response
-from target_service.borrowing import Answer, BorrowRequest, Caller
+from target_service.borrowing import Answer, BorrowRequest, Caller, Terms
 from target_service.database import Database, Transaction
 from target_service.problems import ProblemError
+from target_service.scoring import Scoring
 from target_service.settings import Settings
 
 DEADLINE_MS_MIN, DEADLINE_MS_MAX = 50, 10_000
@@ -68,18 +70,20 @@ def canonical_key(key: str | None) -> str:
         raise ProblemError(problems.KEY_MISSING, "Idempotency-Key is not a UUID") from None
 
 
-def borrower_router(settings: Settings, database: Database) -> APIRouter:
-    """The borrower's calls on one database."""
+def borrower_router(settings: Settings, database: Database, scoring: Scoring | None) -> APIRouter:
+    """The borrower's calls on one database, and on one credit bureau if there is one."""
     router = APIRouter(prefix="/v1", responses={"default": {"model": schemas.ProblemBody}})
-    _add_logging_in(router, settings, database)
-    _add_credit_line(router, settings, database)
-    _add_borrowing(router, settings, database)
+    _add_logging_in(router, settings, database, scoring)
+    _add_credit_line(router, settings, database, scoring)
+    _add_borrowing(router, settings, database, scoring)
     _add_finding_loans(router, settings, database)
     _add_repaying(router, settings, database)
     return router
 
 
-def _add_logging_in(router: APIRouter, settings: Settings, database: Database) -> None:
+def _add_logging_in(
+    router: APIRouter, settings: Settings, database: Database, scoring: Scoring | None
+) -> None:
     # An unknown phone costs as much time as a wrong password, or the difference would tell
     # which phones have an account.
     decoy = passwords.hash_password(secrets.token_hex(), settings.password_cost)
@@ -107,6 +111,8 @@ def _add_logging_in(router: APIRouter, settings: Settings, database: Database) -
         if opened is None:
             raise ProblemError(problems.INVALID_CREDENTIALS)
         token, facts.account_id, expires_at = opened
+        if scoring is not None:
+            scoring.remember(hashlib.sha256(token.encode()).digest(), facts.account_id)
         answer = {
             "token": token,
             "account_id": facts.account_id,
@@ -115,7 +121,9 @@ def _add_logging_in(router: APIRouter, settings: Settings, database: Database) -
         return json_response(201, answer)
 
 
-def _add_credit_line(router: APIRouter, settings: Settings, database: Database) -> None:
+def _add_credit_line(
+    router: APIRouter, settings: Settings, database: Database, scoring: Scoring | None
+) -> None:
     @router.get("/credit-line", responses={200: {"model": schemas.CreditLineAnswer}})
     async def credit_line(
         request: Request, bearer: Bearer, deadline_ms: DeadlineMs = None
@@ -129,6 +137,8 @@ def _add_credit_line(router: APIRouter, settings: Settings, database: Database) 
         if line is None:
             raise ProblemError(problems.TOKEN_INVALID)
         facts_of(request).account_id = line.account_id
+        if scoring is not None:
+            scoring.remember(digest, line.account_id)
         answer = {
             "limit_fen": line.limit_fen,
             "used_fen": line.used_fen,
@@ -138,7 +148,11 @@ def _add_credit_line(router: APIRouter, settings: Settings, database: Database) 
         return json_response(200, answer)
 
 
-def _add_borrowing(router: APIRouter, settings: Settings, database: Database) -> None:
+def _add_borrowing(
+    router: APIRouter, settings: Settings, database: Database, scoring: Scoring | None
+) -> None:
+    terms = Terms(settings.review_above_fen, settings.score_max_age_s)
+
     @router.post(
         "/loans",
         status_code=201,
@@ -157,12 +171,18 @@ def _add_borrowing(router: APIRouter, settings: Settings, database: Database) ->
         facts.idempotency_key = idempotency_key
         caller = Caller(token_hash(bearer), canonical_key(idempotency_key), facts.trace_id)
         wanted = BorrowRequest(body.amount_fen, body.term_days, body.method)
+        seconds = deadline_seconds(deadline_ms, settings.deadline_ms)
+        asked = None
+        if scoring is not None:
+            # Before a connection is taken: whoever waits for a third party must hold nothing.
+            started = time.monotonic()
+            asked = await scoring.ask(caller.token_hash, seconds)
+            facts.bureau_tries = asked.tries
+            seconds -= time.monotonic() - started
         answer = await database.run(
-            lambda transaction: borrowing.borrow(
-                transaction, caller, wanted, settings.review_above_fen
-            ),
-            deadline_seconds(deadline_ms, settings.deadline_ms),
+            lambda transaction: borrowing.borrow(transaction, caller, wanted, terms, asked), seconds
         )
+        facts.score_source = answer.score_source
         return _keyed_response(facts, answer)
 
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from target_service import problems, repository, rules
 from target_service.database import Transaction
 from target_service.problems import Problem, ProblemError
 from target_service.repository import Decided, NewLoan
-from target_service.rules import Applicant, Policy
+from target_service.rules import Applicant, Policy, ScoreSource
+from target_service.scoring import Asked
 
 # 0.05 % a day, within the legal maximum of 24 % a year.
 RATE_PPM_DAY = 500
@@ -39,6 +40,14 @@ class BorrowRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """The lender's own numbers. ``score_max_age_s`` bounds what stands in for the bureau."""
+
+    review_above_fen: int
+    score_max_age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the borrower is told, now or when the key is replayed."""
 
@@ -47,6 +56,7 @@ class Answer:
     account_id: str
     loan_id: str | None = None
     replayed: bool = False
+    score_source: str | None = None
 
 
 def _fingerprint(*parts: object) -> bytes:
@@ -54,11 +64,16 @@ def _fingerprint(*parts: object) -> bytes:
 
 
 async def borrow(
-    transaction: Transaction, caller: Caller, request: BorrowRequest, review_above_fen: int
+    transaction: Transaction,
+    caller: Caller,
+    request: BorrowRequest,
+    terms: Terms,
+    asked: Asked | None = None,
 ) -> Answer:
     """One READ COMMITTED transaction from claiming the key to COMMIT.
 
-    A decline commits too: it is as repeatable as a loan.
+    A decline commits too: it is as repeatable as a loan. ``asked`` is what became of asking the
+    credit bureau; None where there is none to ask.
 
     Raises:
         ProblemError: 401, or a key that belongs to another request.
@@ -71,13 +86,15 @@ async def borrow(
     applicant, account_id = opening.applicant, opening.applicant.account_id
     if not opening.key_is_new:
         return await _replay(transaction, account_id, caller.key, request.fingerprint)
+    if asked is not None:
+        applicant = rules.settle(applicant, asked.score, terms.score_max_age_s)
     refused = rules.reason_to_decline(applicant, opening.policy)
     if refused is None and not await repository.reserve_credit(
         transaction, account_id, request.amount_fen
     ):
         refused = problems.CREDIT_LIMIT_EXCEEDED
     if refused is not None:
-        return await _decline(
+        answer = await _decline(
             transaction,
             caller=caller,
             request=request,
@@ -85,15 +102,23 @@ async def borrow(
             applicant=applicant,
             refused=refused,
         )
-    disburse = request.amount_fen <= review_above_fen
-    return await _lend(
-        transaction,
-        caller=caller,
-        request=request,
-        policy=opening.policy,
-        applicant=applicant,
-        disburse=disburse,
-    )
+    else:
+        answer = await _lend(
+            transaction,
+            caller=caller,
+            request=request,
+            policy=opening.policy,
+            applicant=applicant,
+            review=_reason_to_review(applicant, request, terms),
+        )
+    return replace(answer, score_source=applicant.score_source)
+
+
+def _reason_to_review(applicant: Applicant, request: BorrowRequest, terms: Terms) -> str | None:
+    """Why a person has to look at it before money moves; the name of their queue."""
+    if applicant.score_source is ScoreSource.NONE:
+        return "score_unavailable"
+    return "large_amount" if request.amount_fen > terms.review_above_fen else None
 
 
 async def _replay(
@@ -119,12 +144,11 @@ async def _decline(
 ) -> Answer:
     body = refused.body(caller.trace_id)
     decided = Decided(
-        account_id=applicant.account_id,
+        applicant=applicant,
         key=caller.key,
         outcome="declined",
         code=refused.code,
         policy_version=policy.version,
-        score=applicant.score,
         amount_fen=request.amount_fen,
         status=refused.status,
         body=body,
@@ -141,8 +165,9 @@ async def _lend(
     request: BorrowRequest,
     policy: Policy,
     applicant: Applicant,
-    disburse: bool,
+    review: str | None,
 ) -> Answer:
+    disburse = review is None
     loan = NewLoan(
         loan_id=uuid.uuid4(),
         account_id=applicant.account_id,
@@ -152,17 +177,17 @@ async def _lend(
         rate_ppm_day=RATE_PPM_DAY,
         method=request.method,
         disburse=disburse,
+        queue=review or "",
     )
     body: dict[str, Any] = {"loan_id": str(loan.loan_id), "status": "under_review"}
     if disburse:
         body |= {"status": "disbursed", "principal_fen": loan.principal_fen}
     decided = Decided(
-        account_id=loan.account_id,
+        applicant=applicant,
         key=caller.key,
         outcome="approved" if disburse else "referred",
-        code="within_rules" if disburse else "large_amount",
+        code=review or "within_rules",
         policy_version=policy.version,
-        score=applicant.score,
         amount_fen=request.amount_fen,
         status=201 if disburse else 202,
         body=body,

@@ -228,6 +228,9 @@ class Database:
         attempt.transaction = Transaction(connection)
         try:
             return await work(attempt.transaction)
+        except psycopg.Error:
+            connection.pgconn.finish()  # for the same reason as an aborted transaction's, below
+            raise
         finally:
             # Returning may have to roll back through a dead link, and a return that is cancelled
             # half-way would lose the pool's slot. So the request never waits for it.
@@ -256,13 +259,15 @@ class Database:
 
     async def _give_back(self, connection: ServiceConnection) -> None:
         status = connection.pgconn.transaction_status
-        if status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+        if status == TransactionStatus.INTRANS:
             try:
                 async with asyncio.timeout(ROLLBACK_SECONDS):
                     await connection.execute("ROLLBACK")
             except (psycopg.Error, TimeoutError):
                 connection.pgconn.finish()
         elif status != TransactionStatus.IDLE:  # a plain number, so never "is"
+            # Also after an error: the driver may take a statement that the failed pipeline skipped
+            # for one that is prepared, and would then fail for as long as the connection lives.
             connection.pgconn.finish()
         await self.pool.putconn(connection)
 

@@ -25,15 +25,14 @@ def migrate(database_url: str) -> None:
 
     Raises:
         OperationalError: from SQLAlchemy, when the database cannot be reached or a lock was not
-            to be had in several attempts.
+            to be had in several attempts, or it took no connection in all of them.
     """
+    passing = (psycopg.errors.LockNotAvailable, psycopg.errors.ConnectionTimeout)
     for attempt in range(1, _ATTEMPTS_MAX + 1):
         try:
             _upgrade(database_url)
         except OperationalError as error:
-            if attempt == _ATTEMPTS_MAX or not isinstance(
-                error.orig, psycopg.errors.LockNotAvailable
-            ):
+            if attempt == _ATTEMPTS_MAX or not isinstance(error.orig, passing):
                 raise
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 (jitter needs no secrecy)
         else:

@@ -99,6 +99,8 @@ class Observer:
             account_id=facts.account_id,
             loan_id=facts.loan_id,
             amount_fen=facts.amount_fen,
+            score_source=facts.score_source,
+            bureau_tries=facts.bureau_tries,
             duration_ms=round(duration_ms, 3),
             trace_id=facts.trace_id,
         )

@@ -15,6 +15,7 @@ from target_service import repository_audit as audit
 from target_service.answers import facts_of, json_response, problem_response
 from target_service.database import Database, Transaction
 from target_service.problems import ProblemError
+from target_service.scoring import Scoring
 from target_service.settings import Settings
 
 READY_SECONDS = 1.0
@@ -63,7 +64,7 @@ def health_router(settings: Settings, database: Database) -> APIRouter:
     return router
 
 
-def admin_router(settings: Settings, database: Database) -> APIRouter:
+def admin_router(settings: Settings, database: Database, scoring: Scoring | None) -> APIRouter:
     """Calls for operators, each with the admin token."""
 
     def require_admin(
@@ -80,15 +81,20 @@ def admin_router(settings: Settings, database: Database) -> APIRouter:
         dependencies=[Depends(require_admin)],
         responses={"default": {"model": schemas.ProblemBody}},
     )
-    _add_account_calls(router, settings, database)
+    _add_account_calls(router, settings, database, scoring)
     _add_audit_calls(router, database)
     return router
 
 
-def _add_account_calls(router: APIRouter, settings: Settings, database: Database) -> None:
+def _add_account_calls(
+    router: APIRouter, settings: Settings, database: Database, scoring: Scoring | None
+) -> None:
     @router.post("/accounts", status_code=201, responses={201: {"model": schemas.AccountsOpened}})
     async def open_accounts(body: schemas.OpenAccounts) -> Response:
-        """Opens up to 1000 accounts; those whose phone is known stay as they are."""
+        """Opens up to 1000 accounts; those whose phone is known stay as they are.
+
+        The credit bureau, where there is one, is told of those that it does not know yet.
+        """
         phones = [account.phone for account in body.accounts]
 
         async def find(transaction: Transaction) -> dict[str, str]:
@@ -110,6 +116,12 @@ def _add_account_calls(router: APIRouter, settings: Settings, database: Database
                 return ids
 
             known = await database.run(insert, ADMIN_SECONDS)
+        if scoring is not None:
+            ids = list(known.values())
+            scores = await database.run(
+                lambda transaction: accounts.read_scores(transaction, ids), ADMIN_SECONDS
+            )
+            await scoring.register(scores)
         answer = [{"phone": phone, "account_id": known[phone]} for phone in phones]
         return json_response(201, {"accounts": answer})
 

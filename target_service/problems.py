@@ -142,6 +142,9 @@ STATEMENT_TIMEOUT = _unavailable(
 DEADLINE_BEFORE_COMMIT = _unavailable(
     "deadline_exceeded_before_commit", "No answer in time; nothing was applied"
 )
+BUREAU_UNAVAILABLE = _unavailable(
+    "bureau_unavailable", "The credit bureau gave no score; nothing was applied"
+)
 AUDIT_NOT_SETTLED = _unavailable(
     "audit_not_settled", "Transactions that may add loans to this listing are still running"
 )
@@ -150,5 +153,8 @@ DEADLINE_EXCEEDED = _in_doubt(
 )
 COMMIT_UNKNOWN = _in_doubt(
     503, "commit_unknown", "It is not known whether the request was applied; repeat it"
+)
+BUREAU_NOT_TOLD = _in_doubt(
+    503, "bureau_not_told", "The accounts are open, the credit bureau does not know all; repeat it"
 )
 INTERNAL = _in_doubt(500, "internal", "The service made a mistake")

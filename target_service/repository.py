@@ -4,6 +4,7 @@ Money is integer fen. Every function runs on the caller's connection and leaves 
 to the caller, except that reads outside a transaction are single statements.
 """
 
+import math
 import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 
 from target_service.database import Row, Transaction, sole_row
-from target_service.rules import Applicant, Policy
+from target_service.rules import Applicant, Policy, tier_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class NewLoan:
-    """A loan about to be stored. ``disburse`` is false for one that waits for review."""
+    """A loan about to be stored. ``disburse`` is false for one that waits for review.
+
+    ``queue`` is where it waits.
+    """
 
     loan_id: uuid.UUID
     account_id: str
@@ -45,6 +49,7 @@ class NewLoan:
     rate_ppm_day: int
     method: str
     disburse: bool
+    queue: str = "large_amount"
 
 
 CLAIM_KEY = """
@@ -56,11 +61,12 @@ CLAIM_KEY = """
 # Whoever changes an account's status or flags locks its row first; the share lock makes the
 # decision hold until this transaction ends.
 READ_APPLICANT = """
-    SELECT account.id, account.status, account.region,
-        (SELECT score FROM credit_score WHERE account_id = account.id
-         ORDER BY effective_at DESC LIMIT 1),
-        ARRAY(SELECT kind FROM risk_flag WHERE account_id = account.id AND closed_at IS NULL)
+    SELECT account.id, account.status, account.region, filed.score,
+        ARRAY(SELECT kind FROM risk_flag WHERE account_id = account.id AND closed_at IS NULL),
+        extract(epoch FROM now() - filed.effective_at)::float
     FROM session JOIN account ON account.id = session.account_id
+        LEFT JOIN LATERAL (SELECT score, effective_at FROM credit_score
+            WHERE account_id = account.id ORDER BY effective_at DESC LIMIT 1) AS filed ON true
     WHERE token_hash = %(token_hash)s AND expires_at > now() AND revoked_at IS NULL
     FOR SHARE OF account
 """
@@ -94,13 +100,17 @@ INSERT_DECISION = """
     VALUES (%(account_id)s, %(loan_id)s, %(outcome)s, %(code)s, %(detail)s, %(policy_version)s,
         %(score)s)
 """
+FILE_SCORE = """
+    INSERT INTO credit_score (account_id, score, tier, reason)
+    VALUES (%(account_id)s, %(score)s, %(tier)s, 'bureau') ON CONFLICT DO NOTHING
+"""
 INSERT_DISBURSEMENT = """
     INSERT INTO disbursement (loan_id, channel_ref, amount_fen, status)
     VALUES (%(loan_id)s, %(channel_ref)s, %(amount_fen)s, 'paid_out')
 """
 INSERT_REVIEW = """
     INSERT INTO review_task (loan_id, queue, due_at)
-    VALUES (%(loan_id)s, 'large_amount', now() + interval '1 day')
+    VALUES (%(loan_id)s, %(queue)s, now() + interval '1 day')
 """
 INSERT_LEDGER_TXN = """
     INSERT INTO ledger_txn (id, kind, ref_type, ref_id)
@@ -164,8 +174,15 @@ async def open_borrow(
 
 
 def _applicant(row: Row) -> Applicant:
-    account_id, status, region, score, flags = row
-    return Applicant(str(account_id), status, region, score or 0, frozenset(flags))
+    account_id, status, region, score, flags, age_s = row
+    return Applicant(
+        account_id=str(account_id),
+        status=status,
+        region=region,
+        score=score or 0,
+        flags=frozenset(flags),
+        score_age_s=math.inf if age_s is None else age_s,
+    )
 
 
 async def claim_key(
@@ -202,12 +219,11 @@ async def reserve_credit(transaction: Transaction, account_id: str, amount_fen: 
 class Decided:
     """A decision to be stored together with the answer it leads to."""
 
-    account_id: str
+    applicant: Applicant
     key: str
     outcome: Literal["approved", "referred", "declined"]
     code: str
     policy_version: int
-    score: int
     amount_fen: int
     status: int
     body: dict[str, Any]
@@ -216,29 +232,36 @@ class Decided:
 async def store_decision(transaction: Transaction, decided: Decided, loan: NewLoan | None) -> None:
     """Stores the decision, the loan with its money if there is one, and the answer."""
     loan_id = None if loan is None else loan.loan_id
+    applicant = decided.applicant
+    detail: dict[str, Any] = {"amount_fen": decided.amount_fen}
+    if applicant.score_source is not None:
+        detail["score_source"] = applicant.score_source.value
     async with transaction.pipeline():
         if loan is not None:
             await _insert_loan(transaction, loan)
         await transaction.execute(
             INSERT_DECISION,
             {
-                "account_id": decided.account_id,
+                "account_id": applicant.account_id,
                 "loan_id": loan_id,
                 "outcome": decided.outcome,
                 "code": decided.code,
-                "detail": Jsonb({"amount_fen": decided.amount_fen}),
+                "detail": Jsonb(detail),
                 "policy_version": decided.policy_version,
-                "score": decided.score,
+                "score": applicant.score,
             },
         )
         await store_answer(
             transaction,
-            account_id=decided.account_id,
+            account_id=applicant.account_id,
             key=decided.key,
             status=decided.status,
             body=decided.body,
             loan_id=loan_id,
         )
+        if applicant.score_is_news:
+            score = {"score": applicant.score, "tier": tier_of(applicant.score)}
+            await transaction.execute(FILE_SCORE, {"account_id": applicant.account_id, **score})
 
 
 async def _insert_loan(transaction: Transaction, loan: NewLoan) -> None:
@@ -256,7 +279,7 @@ async def _insert_loan(transaction: Transaction, loan: NewLoan) -> None:
         },
     )
     if not loan.disburse:
-        await transaction.execute(INSERT_REVIEW, {"loan_id": loan.loan_id})
+        await transaction.execute(INSERT_REVIEW, {"loan_id": loan.loan_id, "queue": loan.queue})
         return
     await transaction.execute(
         INSERT_DISBURSEMENT,

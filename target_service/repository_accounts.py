@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from target_service.database import Transaction
+from target_service.rules import tier_of
 
 FIND_CREDENTIALS = """
     SELECT id, password_hash FROM account WHERE phone = %(phone)s AND status <> 'closed'
@@ -33,6 +34,14 @@ SEE_INSTANCE = """
     VALUES (%(instance)s, %(version)s, %(started_at)s, now())
     ON CONFLICT (instance) DO UPDATE SET version = excluded.version,
         started_at = excluded.started_at, seen_at = excluded.seen_at
+"""
+FIND_ACCOUNT = """
+    SELECT account_id FROM session
+    WHERE token_hash = %(token_hash)s AND expires_at > now() AND revoked_at IS NULL
+"""
+READ_SCORES = """
+    SELECT DISTINCT ON (account_id) account_id, score FROM credit_score
+    WHERE account_id = ANY(%(ids)s::uuid[]) ORDER BY account_id, effective_at DESC
 """
 FIND_PHONES = "SELECT phone, id FROM account WHERE phone = ANY(%(phones)s)"
 # Two identical requests at once: the second waits for the first and then inserts nothing.
@@ -96,11 +105,7 @@ class NewAccount:
     @property
     def tier(self) -> str:
         """The risk tier, A (best) to D, that goes with the score."""
-        if self.score >= 700:  # noqa: PLR2004 (the four tiers are defined by these numbers)
-            return "A"
-        if self.score >= 620:  # noqa: PLR2004
-            return "B"
-        return "C" if self.score >= 550 else "D"  # noqa: PLR2004
+        return tier_of(self.score)
 
 
 async def find_credentials(transaction: Transaction, phone: str) -> tuple[str, str] | None:
@@ -153,6 +158,19 @@ async def see_instance(
     await transaction.execute_durably(
         SEE_INSTANCE, {"instance": instance, "version": version, "started_at": started_at}
     )
+
+
+async def find_account(transaction: Transaction, token_hash: bytes) -> str | None:
+    """The session's account; None without a valid session."""
+    cursor = await transaction.execute(FIND_ACCOUNT, {"token_hash": token_hash})
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+async def read_scores(transaction: Transaction, account_ids: list[str]) -> dict[str, int]:
+    """The newest score on file of each of these accounts."""
+    cursor = await transaction.execute(READ_SCORES, {"ids": account_ids})
+    return {str(account_id): score for account_id, score in await cursor.fetchall()}
 
 
 async def find_phones(transaction: Transaction, phones: list[str]) -> dict[str, str]:

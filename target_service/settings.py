@@ -1,10 +1,12 @@
 """The service's settings, read once from environment variables that start with ``LENDING_``."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 PREFIX = "LENDING_"
+_BUREAU_URL = re.compile(r"http://[^\s:/@]+:[0-9]{1,5}")
 
 
 class SettingsError(Exception):
@@ -20,7 +22,9 @@ class Settings:
     """Everything one replica needs to know.
 
     Money is integer fen (1/100 yuan), ``deadline_ms`` milliseconds, ``session_hours`` hours.
-    ``password_cost`` is the base-2 logarithm of scrypt's work factor.
+    ``password_cost`` is the base-2 logarithm of scrypt's work factor. Without a ``bureau_url`` the
+    score on file decides, whatever its age; with one it stands in for the bureau's for at most
+    ``score_max_age_s`` seconds.
     """
 
     database_url: str
@@ -37,6 +41,11 @@ class Settings:
     review_above_fen: int = 2_000_000
     deadline_ms: int = 1_700
     log: str = "-"
+    bureau_url: str = ""
+    bureau_token: str | None = None
+    score_max_age_s: int = 24 * 3600
+    defects: tuple[str, ...] = ()
+    """Names of planted defects, for tests of a harness; see `target_service.defects`."""
 
     @property
     def is_tuned(self) -> bool:
@@ -44,7 +53,7 @@ class Settings:
         return self.client == "tuned"
 
 
-class _Reader:
+class Reader:
     """Reads values one by one and remembers what was wrong with each."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -52,15 +61,22 @@ class _Reader:
         self.problems: list[str] = []
 
     def text(self, name: str, default: str) -> str:
+        """As it stands there."""
         return self.environ.get(PREFIX + name, default)
 
+    def names(self, name: str) -> tuple[str, ...]:
+        """Words between commas."""
+        return tuple(word.strip() for word in self.text(name, "").split(",") if word.strip())
+
     def required(self, name: str) -> str:
+        """A text that must not be empty."""
         value = self.text(name, "")
         if not value:
             self.problems.append(f"{PREFIX}{name} is required")
         return value
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number within both bounds."""
         raw = self.environ.get(PREFIX + name)
         if raw is None:
             return default
@@ -74,6 +90,7 @@ class _Reader:
         return value
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        """One of a few words."""
         value = self.text(name, default)
         if value not in choices:
             self.problems.append(f"{PREFIX}{name} must be {' or '.join(choices)}, not {value!r}")
@@ -86,7 +103,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: naming every bad value at once.
     """
-    read = _Reader(environ)
+    read = Reader(environ)
     database_url = read.required("DATABASE_URL")
     if database_url and not database_url.startswith(("postgresql://", "postgres://")):
         # The value itself may hold a password and is therefore not repeated.
@@ -107,9 +124,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         review_above_fen=read.integer("REVIEW_ABOVE_FEN", 2_000_000, 0, 10**15),
         deadline_ms=read.integer("DEADLINE_MS", 1_700, 50, 60_000),
         log=read.text("LOG", "-"),
+        bureau_url=read.text("BUREAU_URL", ""),
+        bureau_token=read.text("BUREAU_TOKEN", "") or None,
+        score_max_age_s=read.integer("SCORE_MAX_AGE_S", 24 * 3600, 0, 365 * 24 * 3600),
+        defects=read.names("DEFECT"),
     )
     if any(not character.isprintable() for character in settings.instance + settings.stack_id):
         read.problems.append("LENDING_INSTANCE and LENDING_STACK_ID must be printable text")
+    if settings.bureau_url and not _BUREAU_URL.fullmatch(settings.bureau_url):
+        read.problems.append(f"{PREFIX}BUREAU_URL must be http://host:port")
     if read.problems:
         raise SettingsError(read.problems)
     return settings

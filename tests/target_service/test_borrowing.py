@@ -1,12 +1,14 @@
 """Borrowing over HTTP against a real database: each answer the contract names."""
 
 import json
+import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+import requests
 
 pytestmark = pytest.mark.live
 
@@ -161,8 +163,17 @@ def test_repayment_reduces_what_is_owed(borrower) -> None:
 def test_concurrent_repayments_never_overpay(borrower) -> None:
     """Eight repayments of a third of the loan at once: three are taken."""
     loan_id = borrower.borrow(9_000).json()["loan_id"]
+
+    def repay(_: int) -> requests.Response:
+        key, tries_left = str(uuid.uuid4()), 20
+        answer = borrower.repay(loan_id, 3_000, key)
+        while answer.status_code == 503 and tries_left:  # a busy machine: the same one again
+            tries_left -= 1
+            answer = borrower.repay(loan_id, 3_000, key)
+        return answer
+
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda _: borrower.repay(loan_id, 3_000), range(8)))
+        answers = list(threads.map(repay, range(8)))
     assert Counter(answer.status_code for answer in answers) == {201: 3, 422: 5}
 
 
@@ -196,7 +207,9 @@ def test_the_log_has_a_line_for_every_request(service, borrower) -> None:
     """A line names the loan and the answer, and holds neither token nor password."""
     key = str(uuid.uuid4())
     loan_id = borrower.borrow(12_345, key).json()["loan_id"]
-    text = service.log.read_text()
+    deadline = time.monotonic() + 5
+    while key not in (text := service.log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)  # the line is written after the answer
     line = next(
         entry for entry in map(json.loads, text.splitlines()) if entry["idempotency_key"] == key
     )

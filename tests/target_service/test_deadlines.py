@@ -189,6 +189,23 @@ def test_a_locked_table_is_not_the_borrowers_fault(borrower, migrated_url) -> No
     assert answer.json()["outcome"] == "not_applied"
 
 
+def test_a_lock_timeout_spoils_no_connection(start_service, open_borrower, migrated_url) -> None:
+    """However often a connection was used before: the statements that the timeout skipped are not
+    taken for prepared ones afterwards.
+    """
+    service = start_service(LENDING_POOL_SIZE="1")
+    borrower = open_borrower(service, limit_fen=100_000_000)
+    after = []
+    for uses in (5, 4, 6, 3):  # the driver prepares what it meets for the sixth time
+        with psycopg.connect(migrated_url) as migration:
+            migration.execute("LOCK TABLE loan IN ACCESS EXCLUSIVE MODE")
+            assert borrower.borrow(1).status_code == 503
+            migration.rollback()
+        after += [borrower.borrow(100).status_code for _ in range(uses)]
+
+    assert set(after) == {201}
+
+
 def test_replica_stops_in_time_while_requests_hang(behind_link, open_borrower, link) -> None:
     """SIGTERM ends a naive replica within two seconds and a little although requests hang."""
     service = behind_link(LENDING_CLIENT="naive")
