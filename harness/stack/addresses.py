@@ -1,6 +1,7 @@
 """Where a fault may go: loopback, and hosts the user named."""
 
 import ipaddress
+import socket
 import urllib.parse
 from collections.abc import Collection
 
@@ -57,16 +58,38 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def require_allowed(host: str, allow_targets: Collection[str]) -> None:
+def require_allowed(host: str, allow_targets: Collection[str], *, look_up: bool = True) -> None:
     """Refuses a host that is neither loopback nor named by the user.
+
+    What "localhost" means is looked up, unless ``look_up`` is False: it may lead elsewhere.
 
     Raises:
         UsageError: It is neither.
     """
-    if not is_loopback(host) and host.lower() not in {name.lower() for name in allow_targets}:
+    if host.lower() in {name.lower() for name in allow_targets}:
+        return
+    if not is_loopback(host):
         raise UsageError(
             f"{host} is not this machine: faults go there only with --allow-target {host}"
         )
+    strays = [] if not look_up else [a for a in _meant_by(host) if not is_loopback(a)]
+    if strays:
+        raise UsageError(
+            f"{host} leads to {strays[0]} here, which is not this machine: faults go there only"
+            f" with --allow-target {host}"
+        )
+
+
+def _meant_by(host: str) -> list[str]:
+    """The addresses of a name; an address is its own."""
+    if host.lower() != "localhost":
+        return [host]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []  # nobody can be reached by it, then
+    # The part behind % is the interface of a link-local address.
+    return [str(address[0]).partition("%")[0] for *_, address in found]
 
 
 def join_address(host: str, port: int) -> str:

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.stack.processes import ProcessRef, identify, is_alive
+from harness.stack.processes import ProcessRef, family, identify, is_alive, is_stopped
 
 _BACKOFF_SECONDS = 0.2
 _BACKOFF_SECONDS_MAX = 5.0
 _LASTING_SECONDS = 5.0
 """A process that lived this long has earned a quick restart again."""
 _GONE_SECONDS_MAX = 5.0
+_ORDERLY_SECONDS_MAX = 5.0
+"""How long a process may take over what is in flight, when asked to stop for a restart."""
+_FREEZE_ROUNDS_MAX = 10
 
 Record = Callable[..., None]
 
@@ -25,7 +28,8 @@ Record = Callable[..., None]
 class ChildSpec:
     """How a child is started and asked to stop.
 
-    ``stop_seconds`` is how long it may take to stop before it is killed.
+    ``stop_seconds`` is how long it may take to stop before it is killed. ``restart_signal`` asks it
+    to stop in good order, when it is to start again.
     """
 
     name: str
@@ -35,6 +39,7 @@ class ChildSpec:
     cwd: Path
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 1.5
+    restart_signal: signal.Signals = signal.SIGTERM
 
 
 class Child:
@@ -49,6 +54,7 @@ class Child:
         self.process: asyncio.subprocess.Process | None = None
         self.reference: ProcessRef | None = None
         self.ordered_ns = 0
+        self.thawed_ns = 0
         self.restarts = 0
         self.exits = 0
         self.last_exit: int | None = None
@@ -60,11 +66,18 @@ class Child:
         self._due: float | None = None
         self._ordered = False
         self._task: asyncio.Task[None] | None = None
+        self._thaw_due: asyncio.TimerHandle | None = None
+        self._stopped: list[ProcessRef] = []
 
     @property
     def alive(self) -> bool:
         """Whether the process runs; a zombie does not."""
         return self.process is not None and is_alive(self.reference)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the process is stopped by a signal."""
+        return self.process is not None and is_stopped(self.process.pid)
 
     def status(self) -> dict[str, Any]:
         """The facts the supervisor tells its clients."""
@@ -72,6 +85,7 @@ class Child:
             "name": self.spec.name,
             "pid": self.reference.pid if self.reference else None,
             "alive": self.alive,
+            "frozen": self.frozen,
             "restarts": self.restarts,
             "last_exit": self.last_exit,
             "ordered_ns": self.ordered_ns,
@@ -92,17 +106,109 @@ class Child:
 
         Returns the monotonic instant of the signal, or of the call if the process is down already.
         """
-        async with self._starting:  # a process that is just being started is killed too
-            killed_ns = time.monotonic_ns()
-            self._due = time.monotonic() + restart_after_seconds
-            self._ordered = False
-            self._wake.set()
-            if self.process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    self.process.kill()
+        killed_ns = await self._send_down(signal.SIGKILL, restart_after_seconds)
         await asyncio.wait_for(self._gone.wait(), _GONE_SECONDS_MAX)
         self._record("killed", self.spec.name, restart_after_seconds=restart_after_seconds)
         return killed_ns
+
+    async def shut_down(self, restart_after_seconds: float) -> int:
+        """Asks the process to stop in good order, and insists after five seconds.
+
+        No restart before the given time unless it is ordered. Returns the monotonic instant of the
+        request.
+        """
+        asked_ns = await self._send_down(self.spec.restart_signal, restart_after_seconds)
+        try:
+            await asyncio.wait_for(self._gone.wait(), _ORDERLY_SECONDS_MAX)
+        except TimeoutError:
+            self._record("insisted", self.spec.name)
+            await self._send_down(signal.SIGKILL, restart_after_seconds)
+            await asyncio.wait_for(self._gone.wait(), _GONE_SECONDS_MAX)
+        self._record("shut_down", self.spec.name, restart_after_seconds=restart_after_seconds)
+        return asked_ns
+
+    async def _send_down(self, number: signal.Signals, restart_after_seconds: float) -> int:
+        async with self._starting:  # a process that is just being started is met too
+            sent_ns = time.monotonic_ns()
+            self._due = time.monotonic() + restart_after_seconds
+            self._ordered = False
+            self._wake.set()
+            self.thaw()  # what is stopped hears no request, nor its children that it ended
+            if self.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.send_signal(number)
+        return sent_ns
+
+    def hurry(self) -> None:
+        """Sends a process that is stopping by somebody else's order the signal that is prompt."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(self.spec.restart_signal)
+            self._record("hurried", self.spec.name)
+
+    async def freeze(self, thaw_after_seconds: float) -> int:
+        """SIGSTOP of the process and its descendants; it goes on after the given time at the
+        latest.
+
+        Returns the monotonic instant at which all of them had been told.
+        """
+        async with self._starting:
+            if self.process is None:
+                raise ProcessLookupError(f"{self.spec.name} is down and cannot be frozen")
+            self._stop_family(self.process.pid)
+            frozen_ns = time.monotonic_ns()
+            loop = asyncio.get_running_loop()
+            self._cancel_thaw()
+            self._thaw_due = loop.call_later(thaw_after_seconds, self.thaw)
+        self._record("frozen", self.spec.name, thaw_after_seconds=thaw_after_seconds)
+        return frozen_ns
+
+    def _stop_family(self, pid: int) -> None:
+        told: set[int] = set()
+        # The parent first, so that it makes no more; a child it had just made is found next round.
+        for _ in range(_FREEZE_ROUNDS_MAX):
+            if not (new := [member for member in family(pid) if member not in told]):
+                return
+            for member in new:
+                reference = identify(member)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGSTOP)
+                if reference is not None:
+                    self._stopped.append(reference)
+            told.update(new)
+
+    def thaw(self) -> int:
+        """SIGCONT to the process and its descendants, if it is frozen.
+
+        Returns the monotonic instant of the last time it was thawed.
+        """
+        self._cancel_thaw()
+        if self.process is not None and self.frozen:
+            self.thawed_ns = time.monotonic_ns()
+            # The children first: the parent finds them at work.
+            for member in reversed(family(self.process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGCONT)
+            self._stopped.clear()
+            self._record("thawed", self.spec.name)
+        return self.thawed_ns
+
+    def _let_orphans_go_on(self) -> None:
+        """SIGCONT to what is left of a frozen process that somebody killed.
+
+        Its children cannot see that it is gone while they are stopped: those of PostgreSQL would
+        hold its shared memory for ever, and no other server could start on the same data.
+        """
+        for orphan in self._stopped:
+            if is_alive(orphan):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan.pid, signal.SIGCONT)
+        self._stopped.clear()
+
+    def _cancel_thaw(self) -> None:
+        if self._thaw_due is not None:
+            self._thaw_due.cancel()
+            self._thaw_due = None
 
     def order_restart(self) -> int:
         """Orders the restart of a process that is down; the monotonic instant of the last order."""
@@ -121,6 +227,7 @@ class Child:
                 await self._task
         if self.process is None:
             return
+        self.thaw()  # a stopped process hears no request to end
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(self.spec.stop_signal)
         with contextlib.suppress(TimeoutError):
@@ -161,6 +268,7 @@ class Child:
                 self.last_exit = await self.process.wait()
                 self.process = None
                 self.exits += 1
+                self._let_orphans_go_on()
                 self._gone.set()
                 self._record("exited", self.spec.name, exit=self.last_exit)
             if self._due is None:

@@ -23,6 +23,7 @@ class ProcessStatus:
     name: str
     pid: int | None
     alive: bool
+    frozen: bool
     restarts: int
     last_exit: int | None
     ordered_ns: int
@@ -40,8 +41,8 @@ class Killed:
 class StackClient:
     """Asks the supervisor; each call uses a connection of its own and ends in bounded time.
 
-    Targets are ``replica-1`` …, ``replicas`` for all of them, ``postgres`` and ``toxiproxy``. Every
-    call raises `HarnessError` when the supervisor refuses or does not answer.
+    Targets are ``replica-1`` …, ``replicas`` for all of them, ``postgres``, ``bureau`` and
+    ``toxiproxy``. Every call raises `HarnessError` when the supervisor refuses or does not answer.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -55,12 +56,35 @@ class StackClient:
     def kill(self, target: str, restart_after_seconds: float | None = None) -> Killed:
         """SIGKILL; returns when the process is gone.
 
-        The supervisor itself orders the restart after the given time, at the latest after two
-        minutes, so that a killed process comes back even if nobody asks.
+        The supervisor itself orders the restart after the given time, or after two minutes, so that
+        a killed process comes back even if nobody asks.
         """
-        request = {"command": "kill", "target": target}
-        answer = self._ask({**request, "restart_after_seconds": restart_after_seconds})
+        return self._take_down("kill", target, restart_after_seconds)
+
+    def shut_down(self, target: str, restart_after_seconds: float | None = None) -> Killed:
+        """Asks to stop in good order; returns when the process is gone, if need be by force.
+
+        Comes back as after `kill`; ``killed_ns`` is the instant of the request.
+        """
+        return self._take_down("shut_down", target, restart_after_seconds)
+
+    def _take_down(self, command: str, target: str, after_seconds: float | None) -> Killed:
+        request = {"command": command, "target": target}
+        answer = self._ask({**request, "restart_after_seconds": after_seconds})
         return Killed(answer["killed_ns"], answer["gone_ns"], answer["pids"])
+
+    def freeze(self, target: str, thaw_after_seconds: float | None = None) -> dict[str, int]:
+        """SIGSTOP of the process and its descendants; the process ids by name.
+
+        The supervisor lets it go on after the given time, or after two minutes.
+        """
+        request = {"command": "freeze", "target": target}
+        answer = self._ask({**request, "thaw_after_seconds": thaw_after_seconds})
+        return {str(name): int(pid) for name, pid in answer["pids"].items()}
+
+    def thaw(self, target: str) -> int:
+        """Lets what is frozen go on; the monotonic instant of the last time it was let."""
+        return int(self._ask({"command": "thaw", "target": target})["thawed_ns"])
 
     def restart(self, target: str) -> int:
         """Orders the restart of what is down; the monotonic instant of the last order."""

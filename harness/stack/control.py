@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.stack.child import Child
 
 if TYPE_CHECKING:  # the supervisor is run as a program and imports this module
-    from harness.stack.child import Child
     from harness.stack.supervisor import Supervisor
 
-RESTART_SECONDS_MAX = 120.0
-"""The longest a killed process stays down: whoever killed it may have died meanwhile."""
+UNDO_SECONDS = 120.0
+"""How long a killed process stays down, or a frozen one still, if nobody says how long."""
+UNDO_SECONDS_MAX = 24 * 3600.0
 Request = dict[str, Any]
+TakeDown = Callable[[Child, float], Awaitable[int]]
 
 
 class Control:
@@ -28,6 +30,9 @@ class Control:
         self._commands: dict[str, Callable[[Request], Awaitable[Request]]] = {
             "status": self._status,
             "kill": self._kill,
+            "shut_down": self._shut_down,
+            "freeze": self._freeze,
+            "thaw": self._thaw,
             "restart": self._restart,
             "wait_ready": self._wait_ready,
         }
@@ -74,16 +79,28 @@ class Control:
         return {"processes": [child.status() for child in children]}
 
     async def _kill(self, request: Request) -> Request:
-        after = request.get("restart_after_seconds")
-        after = RESTART_SECONDS_MAX if after is None else float(after)
-        if not 0 <= after <= RESTART_SECONDS_MAX:
-            raise HarnessError(
-                f"restart_after_seconds must be 0 to {RESTART_SECONDS_MAX:g}, not {after:g}"
-            )
+        return await self._take_down(request, Child.kill)
+
+    async def _shut_down(self, request: Request) -> Request:
+        return await self._take_down(request, Child.shut_down)
+
+    async def _take_down(self, request: Request, how: TakeDown) -> Request:
+        after = _undo_seconds(request, "restart_after_seconds")
         children = self._targets(request["target"])
         pids = {child.spec.name: child.process.pid for child in children if child.process}
-        instants = await asyncio.gather(*(child.kill(after) for child in children))
+        instants = await asyncio.gather(*(how(child, after) for child in children))
         return {"killed_ns": min(instants), "gone_ns": time.monotonic_ns(), "pids": pids}
+
+    async def _freeze(self, request: Request) -> Request:
+        after = _undo_seconds(request, "thaw_after_seconds")
+        children = self._targets(request["target"])
+        instants = await asyncio.gather(*(child.freeze(after) for child in children))
+        pids = {child.spec.name: child.process.pid for child in children if child.process}
+        return {"frozen_ns": max(instants), "pids": pids}
+
+    async def _thaw(self, request: Request) -> Request:
+        thawed_ns = [child.thaw() for child in self._targets(request["target"])]
+        return {"thawed_ns": max(thawed_ns)}
 
     async def _restart(self, request: Request) -> Request:
         children = self._targets(request["target"])
@@ -95,7 +112,7 @@ class Control:
         waits = (self._supervisor.wait_ready(name, seconds) for name in names)
         return {"ready_ns": max(await asyncio.gather(*waits))}
 
-    def _targets(self, target: str) -> "list[Child]":
+    def _targets(self, target: str) -> list[Child]:
         children = self._supervisor.children
         names = self._supervisor.stack.replicas if target == "replicas" else (target,)
         found = [children[name] for name in names if name in children]
@@ -103,6 +120,14 @@ class Control:
             known = [*children, *(["replicas"] if self._supervisor.stack.replicas else [])]
             raise HarnessError(f"no process {target!r} in this stack; there are {', '.join(known)}")
         return found
+
+
+def _undo_seconds(request: Request, name: str) -> float:
+    """After how long the supervisor undoes by itself what was asked: who asked may have died."""
+    after = UNDO_SECONDS if request.get(name) is None else float(request[name])
+    if not 0 <= after <= UNDO_SECONDS_MAX:
+        raise HarnessError(f"{name} must be 0 to {UNDO_SECONDS_MAX:g}, not {after:g}")
+    return after
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Request) -> None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.stack import postgres_binaries, toxiproxy_binary
+from harness.stack import namespaces, postgres_binaries, toxiproxy_binary
 from harness.stack.client import StackClient
 from harness.stack.ports import choose_ports, ephemeral_start
 from harness.stack.state import default_state_dir, load_state
 
 OPEN_FILES_MIN = 1024
 _OLDEST_PYTHON = (3, 11)
-_PORTS_NEEDED = 5
+_PORTS_NEEDED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def diagnose(state_dir: Path | None = None) -> list[Check]:
         _toxiproxy,
         _ports,
         _open_files,
+        _namespaces,
         lambda: _state(folder),
     ]
     results = [check() for check in checks]
@@ -107,6 +108,13 @@ def _open_files() -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     how = f"ulimit -n {OPEN_FILES_MIN} or more"
     return Check("open files", soft >= OPEN_FILES_MIN, f"limit {soft}, at most {hard}", how)
+
+
+def _namespaces() -> Check:
+    """Never a fault of the machine: nearly everything works without."""
+    lacking = namespaces.why_not()
+    found = "yes" if lacking is None else f"no, and only --namespaces needs them: {lacking}"
+    return Check("network namespaces", ok=True, found=found)
 
 
 def _state(state_dir: Path) -> Check:

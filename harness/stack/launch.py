@@ -20,7 +20,15 @@ from harness.stack.client import StackClient, ask
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.processes import ProcessRef, clean_environment, end_all, identify, is_alive
 from harness.stack.service import CODE_FOLDER
-from harness.stack.state import Stack, forget, load_state, read_state, socket_path_for
+from harness.stack.state import (
+    BUREAU,
+    Stack,
+    bureau_dir_for,
+    forget,
+    load_state,
+    read_state,
+    socket_path_for,
+)
 
 Progress = Callable[[str], None]
 
@@ -176,11 +184,16 @@ def revive(stack: Stack, progress: Progress = silent) -> None:
     client = StackClient(stack)
     try:
         for process in client.status():
+            if process.frozen:
+                progress(f"letting {process.name} go on")
+                client.thaw(process.name)
             if not process.alive:
                 progress(f"restarting {process.name}")
                 client.restart(process.name)
                 client.wait_ready(process.name, _REVIVE_SECONDS_MAX)
-        for target in ("toxiproxy", "replicas") if stack.replicas else ("toxiproxy",):
+        wanted = ["toxiproxy", *(["replicas"] if stack.replicas else [])]
+        wanted += [n for n in ("postgres", BUREAU) if f"process:{n}" in stack.capabilities]
+        for target in wanted:
             client.wait_ready(target, _REVIVE_SECONDS_MAX)
     except HarnessError as error:
         raise HarnessError(
@@ -221,7 +234,8 @@ def _down_without_state(state_dir: Path) -> bool:
     socket_path = socket_path_for(state_dir)
     with contextlib.suppress(HarnessError):
         ask(socket_path, {"command": "down"}, _DOWN_SECONDS_MAX)
-    shutil.rmtree(data_dir_for(state_dir), ignore_errors=True)
+    for folder in (data_dir_for(state_dir), bureau_dir_for(state_dir)):
+        shutil.rmtree(folder, ignore_errors=True)
     for name in ("stack.json", "supervisor.sock"):
         (state_dir / name).unlink(missing_ok=True)
     return True

@@ -1,4 +1,6 @@
-"""The local stack: PostgreSQL, Toxiproxy and the reference service as plain processes."""
+"""The local stack: PostgreSQL, Toxiproxy, the reference service and its credit bureau as plain
+processes.
+"""
 
 import re
 import secrets
@@ -8,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
-from harness.stack import postgres
+from harness.stack import namespaces, postgres
 from harness.stack.addresses import require_allowed, split_address
 from harness.stack.launch import (
     Progress,
@@ -20,11 +22,13 @@ from harness.stack.launch import (
     state_lock,
 )
 from harness.stack.launch_spec import LaunchSpec
+from harness.stack.namespaces import Wire
 from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
 from harness.stack.postgres_binaries import reachable_by_others, unprivileged
 from harness.stack.processes import RunAs
 from harness.stack.provision import Programs, provision_all
 from harness.stack.state import (
+    BUREAU,
     DATABASE,
     EDGE,
     Link,
@@ -55,8 +59,8 @@ def up(
         allow_targets: Hosts beside loopback that extra links may lead to.
 
     Raises:
-        HarnessError: A program is missing, a port is taken, something did not come up, or another
-            stack is up.
+        HarnessError: A program is missing, a port is taken, something did not come up, another
+            stack is up, or network namespaces are asked for and can't be had.
         UsageError: The settings cannot be.
     """
     settings = settings or StackSettings()
@@ -66,6 +70,8 @@ def up(
         running = current_stack(state_dir, progress)
         if running is not None:
             return _same(running, settings, progress)
+        if settings.namespaces and (refusal := namespaces.why_not()) is not None:
+            raise HarnessError(f"no stack in network namespaces here: {refusal}")
         programs = provision_all(progress)
         return launch(_specify(settings, state_dir, programs), progress)
 
@@ -84,10 +90,10 @@ def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
     if settings.edge_port is not None and settings.edge_port == settings.service_port:
         raise UsageError("edge_port and service_port must differ")
     for name, upstream in settings.extra_links.items():
-        if not _LINK_NAME.fullmatch(name) or name in (EDGE, DATABASE):
+        if not _LINK_NAME.fullmatch(name) or name in (EDGE, DATABASE, BUREAU):
             raise UsageError(
-                f"a link's name is lower-case letters, digits, - and _, and not {EDGE} or "
-                f"{DATABASE}: {name!r}"
+                f"a link's name is lower-case letters, digits, - and _, and not {EDGE}, "
+                f"{DATABASE} or {BUREAU}: {name!r}"
             )
         host, _port = split_address(upstream)
         require_allowed(host, allow_targets)
@@ -115,15 +121,20 @@ def _in_words(settings: StackSettings) -> str:
         value = getattr(settings, name)
         if value is not None:
             words.append(f"{name} {value}")
+    if settings.namespaces:
+        words.append("in network namespaces")
+    if settings.defect:
+        words.append(f"planted defect {settings.defect}")
     words.extend(f"link {name} to {to}" for name, to in settings.extra_links.items())
     return ", ".join(words)
 
 
 def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> LaunchSpec:
     wanted = [port for port in (settings.edge_port, settings.service_port) if port is not None]
-    service_port, edge_port, link_port, database_port, api_port, *extra = choose_ports(
-        5 + len(settings.extra_links), taken=wanted
+    service_port, edge_port, link_port, database_port, api_port, *more = choose_ports(
+        7 + len(settings.extra_links), taken=wanted
     )
+    bureau_link_port, bureau_port, *extra = more
     if settings.service_port is not None:
         service_port = require_free(settings.service_port, "the service")
     if settings.edge_port is not None:
@@ -131,24 +142,34 @@ def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> La
     links = {
         EDGE: _link(EDGE, edge_port, f"{LOOPBACK}:{service_port}"),
         DATABASE: _link(DATABASE, link_port, f"{LOOPBACK}:{database_port}"),
+        BUREAU: _link(BUREAU, bureau_link_port, f"{LOOPBACK}:{bureau_port}"),
         **_extra_links(settings.extra_links, extra),
     }
+    stack_id = secrets.token_hex(8)
     cluster = _cluster(state_dir, programs, database_port)
+    wires: dict[str, Wire] = {}
+    if settings.namespaces:
+        # The way to the database then has no proxy, whose kernel would answer for the far one.
+        del links[DATABASE]
+        wire = wires[DATABASE] = namespaces.plan_wire(stack_id, database_port)
+        hosts = (wire.aside_host, wire.far_host)
+        cluster = replace(cluster, hosts=hosts, clients=(wire.near_host,))
     log_dir = state_dir / "logs"
     stack = Stack(
         kind="local",
-        stack_id=secrets.token_hex(8),
+        stack_id=stack_id,
         state_dir=state_dir,
         log_dir=log_dir,
         socket_path=socket_path_for(state_dir),
         links=links,
+        wires=wires,
         toxiproxy_api=f"http://{LOOPBACK}:{api_port}",
         service_url=f"http://{LOOPBACK}:{service_port}",
         edge_url=f"http://{LOOPBACK}:{edge_port}",
         admin_token=secrets.token_urlsafe(24),
         settings=settings,
         data_dir=cluster.data_dir,
-        database_url=postgres.database_url(cluster, postgres.SUPERUSER, database_port),
+        database_url=postgres.database_url(cluster, postgres.SUPERUSER, cluster.address),
     )
     logs = {name: log_dir / f"{name}.jsonl" for name in stack.replicas}
     return LaunchSpec(

@@ -4,15 +4,19 @@ A client that dials a closed port inside that range can be given the very same p
 connect to itself: a refused connection would look like a silent one.
 """
 
+import os
 import random
+import re
 import socket
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.stack.processes import listeners
 
 LOOPBACK = "127.0.0.1"
+PORTS_VARIABLE = "LENDCHAOS_PORTS"
+"""Environment variable with the ports to choose from, as in ``20000-24999``."""
 _LOWEST = 12_000
 _DEFAULT_EPHEMERAL_START = 32_768
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -55,9 +59,9 @@ def choose_ports(
 
     Raises:
         HarnessError: Fewer than ``count`` ports are free.
+        UsageError: `PORTS_VARIABLE` is set to something else than two rising ports.
     """
-    highest = below or ephemeral_start()
-    lowest = _LOWEST if highest > _LOWEST + 1_000 else 1_024
+    lowest, highest = _range(below)
     candidates = list(range(lowest, highest))
     # Not seeded: where a stack listens must differ from run to run.
     random.SystemRandom().shuffle(candidates)
@@ -70,6 +74,20 @@ def choose_ports(
     raise HarnessError(
         f"only {len(chosen)} of {count} ports are free from {lowest} to {highest - 1}"
     )
+
+
+def _range(below: int | None) -> tuple[int, int]:
+    """The lowest port to choose, and the first one above them."""
+    if below is None and (wanted := os.environ.get(PORTS_VARIABLE)):
+        found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", wanted)
+        if found is None or not 0 < int(found[1]) <= int(found[2]) < ephemeral_start():
+            raise UsageError(
+                f"{PORTS_VARIABLE} is {wanted!r}: it must be LOWEST-HIGHEST, from 1 to"
+                f" {ephemeral_start() - 1} (the kernel gives higher ones away)"
+            )
+        return int(found[1]), int(found[2]) + 1
+    highest = below or ephemeral_start()
+    return (_LOWEST if highest > _LOWEST + 1_000 else 1_024), highest
 
 
 def require_free(port: int, purpose: str) -> int:

@@ -1,23 +1,29 @@
 """One throw-away PostgreSQL cluster: made, configured, started, asked whether it is ready."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.stack.cluster_template import copied, fingerprint, forget
+from harness.stack.namespaces import entering
+from harness.stack.ports import LOOPBACK
 from harness.stack.processes import RunAs, bound_to_parent, clean_environment
+from harness.stack.toxiproxy_binary import cache_dir
 
 SUPERUSER = "harness"
 SERVICE_USER = "lending"
 DATABASE_NAME = "lending"
+_INITDB = ("-A", "scram-sha-256", "-U", SUPERUSER, "--no-locale", "-E", "UTF8")
 _CREATE_SECONDS_MAX = 60.0
 _STATUS_LINE = 7
 
 _CONFIGURATION = """\
-listen_addresses = '127.0.0.1'
+listen_addresses = '{hosts}'
 port = {port}
 unix_socket_directories = ''
 max_connections = 60
@@ -28,6 +34,8 @@ timezone = 'UTC'
 fsync = off
 # A client that is gone is noticed while its statement still waits, and its locks are freed.
 client_connection_check_interval = 1s
+# What a two-phase commit leaves behind can be planted, and has to be found.
+max_prepared_transactions = 4
 # Lock queues are what a migration breaks; they must be readable afterwards.
 log_lock_waits = on
 deadlock_timeout = 200ms
@@ -37,7 +45,11 @@ log_line_prefix = '%m [%p] %a '
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSpec:
-    """A cluster to be made: its programs, where it lives and listens, its two passwords."""
+    """A cluster to be made: its programs, where it lives and listens, its two passwords.
+
+    ``hosts`` are the addresses it listens on, the first of which is the harness's own way in;
+    ``clients`` may connect to it beside this machine's loopback.
+    """
 
     bin_dir: Path
     data_dir: Path
@@ -45,17 +57,24 @@ class ClusterSpec:
     run_as: RunAs
     superuser_password: str = field(repr=False)
     service_password: str = field(repr=False)
+    hosts: tuple[str, ...] = (LOOPBACK,)
+    clients: tuple[str, ...] = ()
 
     @property
     def cluster(self) -> Path:
         """The folder PostgreSQL itself writes to."""
         return self.data_dir / "cluster"
 
+    @property
+    def address(self) -> str:
+        """``host:port`` of the harness's own way in."""
+        return f"{self.hosts[0]}:{self.port}"
 
-def database_url(spec: ClusterSpec, user: str, port: int) -> str:
-    """Where ``user`` reaches the database through ``port``."""
+
+def database_url(spec: ClusterSpec, user: str, address: str) -> str:
+    """Where ``user`` reaches the database through ``address``, a ``host:port``."""
     password = spec.superuser_password if user == SUPERUSER else spec.service_password
-    return f"postgresql://{user}:{password}@127.0.0.1:{port}/{DATABASE_NAME}"
+    return f"postgresql://{user}:{password}@{address}/{DATABASE_NAME}"
 
 
 def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
@@ -68,18 +87,50 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
     """
     shutil.rmtree(spec.data_dir, ignore_errors=True)
     spec.data_dir.mkdir(mode=0o700)
+    if spec.run_as.uid is not None and spec.run_as.gid is not None:
+        os.chown(spec.data_dir, spec.run_as.uid, spec.run_as.gid)
+    # What is kept is ours, and another user may not own a copy of it.
+    name = None if spec.run_as.uid is not None else fingerprint(spec.bin_dir, _INITDB)
+    cache = cache_dir()
+
+    def keep(folder: Path) -> None:
+        _keep(spec, folder, log_path)
+
+    if name is not None and copied(cache, name, keep, spec.cluster):
+        try:
+            _finish(spec, log_path)
+        except HarnessError:
+            # It may be the copy: one that is made anew has the last word.
+            forget(cache, name)
+            shutil.rmtree(spec.cluster, ignore_errors=True)
+        else:
+            return
+    _initdb(spec, (*_INITDB, "--no-sync"), log_path)
+    _finish(spec, log_path)
+
+
+def _keep(spec: ClusterSpec, folder: Path, log_path: Path) -> None:
+    """Make a cluster to be copied; synced, and with a password that nobody knows."""
+    unknown = secrets.token_hex(16)
+    _initdb(replace(spec, data_dir=folder, superuser_password=unknown), _INITDB, log_path)
+
+
+def _initdb(spec: ClusterSpec, options: tuple[str, ...], log_path: Path) -> None:
     password_file = spec.data_dir / "password"
     password_file.write_text(spec.superuser_password)
     password_file.chmod(0o600)
     if spec.run_as.uid is not None and spec.run_as.gid is not None:
-        os.chown(spec.data_dir, spec.run_as.uid, spec.run_as.gid)
         os.chown(password_file, spec.run_as.uid, spec.run_as.gid)
-    authentication = ["-A", "scram-sha-256", f"--pwfile={password_file}", "-U", SUPERUSER]
-    kind = ["--no-locale", "-E", "UTF8", "--no-sync"]
-    _run(spec, "initdb", ["-D", str(spec.cluster), *authentication, *kind], "", log_path)
+    arguments = ["-D", str(spec.cluster), f"--pwfile={password_file}", *options]
+    _run(spec, "initdb", arguments, "", log_path)
     password_file.unlink()
+
+
+def _finish(spec: ClusterSpec, log_path: Path) -> None:
+    """Configure a cluster and give it its passwords and its database."""
     _configure(spec)
     statements = (
+        f"ALTER ROLE {SUPERUSER} PASSWORD '{spec.superuser_password}'\n"
         f"CREATE ROLE {SERVICE_USER} LOGIN PASSWORD '{spec.service_password}'\n"
         f"CREATE DATABASE {DATABASE_NAME} OWNER {SERVICE_USER}\n"
     )
@@ -92,9 +143,11 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
 
 def _configure(spec: ClusterSpec) -> None:
     included = spec.cluster / "harness.conf"
-    included.write_text(_CONFIGURATION.format(port=spec.port))
+    included.write_text(_CONFIGURATION.format(hosts=",".join(spec.hosts), port=spec.port))
     with (spec.cluster / "postgresql.conf").open("a") as main:
         main.write("\ninclude 'harness.conf'\n")
+    with (spec.cluster / "pg_hba.conf").open("a") as access:
+        access.writelines(f"host all all {host}/32 scram-sha-256\n" for host in spec.clients)
     if spec.run_as.uid is not None and spec.run_as.gid is not None:
         # Everything in there must be the server's own, or its tools stop half-way.
         os.chown(included, spec.run_as.uid, spec.run_as.gid)
@@ -118,29 +171,47 @@ def _run(
         start_new_session=True,
         check=False,
     )
+    said = result.stdout
+    # PostgreSQL repeats a statement that it refuses, and one of them sets a password.
+    for secret in (spec.superuser_password, spec.service_password):
+        said = said.replace(secret, "(secret)")
     with log_path.open("a") as log:
-        log.write(result.stdout)
+        log.write(said)
     if result.returncode != 0:
-        last = (result.stdout.strip().splitlines() or ["no message"])[-1]
+        last = (said.strip().splitlines() or ["no message"])[-1]
         raise HarnessError(f"{program} failed ({last}): see {log_path}")
-    return result.stdout
+    return said
 
 
-def server_command(spec: ClusterSpec) -> list[str]:
-    """The command line of the server, which stops at once when its parent dies."""
+def server_command(spec: ClusterSpec, namespace: str = "") -> list[str]:
+    """The command line of the server, which stops at once when its parent dies.
+
+    ``namespace`` is the network namespace it listens in; empty: ours.
+    """
     command = [str(spec.bin_dir / "postgres"), "-D", str(spec.cluster)]
-    return bound_to_parent(command, signal.SIGQUIT, spec.run_as)
+    run_as = spec.run_as
+    if namespace:
+        # Before it becomes another user, who may not enter.
+        run_as = replace(run_as, prefix=(*entering(namespace), *run_as.prefix))
+    return bound_to_parent(command, signal.SIGQUIT, run_as)
 
 
 def is_ready(spec: ClusterSpec, pid: int) -> bool:
     """Whether the server with this process id accepts connections, as it writes down itself."""
+    return _state(spec, pid) == "ready"
+
+
+def is_stopping(spec: ClusterSpec, pid: int) -> bool:
+    """Whether it was asked to stop: it takes no connection, and may wait for its clients."""
+    return _state(spec, pid) == "stopping"
+
+
+def _state(spec: ClusterSpec, pid: int) -> str | None:
     try:
         lines = (spec.cluster / "postmaster.pid").read_text().splitlines()
     except OSError:
-        return False
+        return None
     # The file of a killed server stays, so the process id must be this one's.
-    return (
-        len(lines) > _STATUS_LINE
-        and lines[0] == str(pid)
-        and lines[_STATUS_LINE].strip() == "ready"
-    )
+    if len(lines) <= _STATUS_LINE or lines[0] != str(pid):
+        return None
+    return lines[_STATUS_LINE].strip()

@@ -43,13 +43,8 @@ class RunAs:
 
 def identify(pid: int) -> ProcessRef | None:
     """The process that has this id now; None if there is none, or only a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # The command name is in parentheses and may hold anything, so count from the last one.
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
+    fields = _stat(pid)
+    if not fields or fields[0] in "ZX":
         return None
     return ProcessRef(pid, int(fields[19]))
 
@@ -57,6 +52,33 @@ def identify(pid: int) -> ProcessRef | None:
 def is_alive(process: ProcessRef | None) -> bool:
     """Whether exactly this process still runs; a zombie does not."""
     return process is not None and identify(process.pid) == process
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal: it exists and does nothing."""
+    return _stat(pid)[:1] == ["T"]
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants as they are now, parents before their children."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if len(fields := _stat(int(folder.name))) > 1:
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    found = [pid]
+    for member in found:  # grows while it is walked
+        found += children.get(member, [])
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and the rest of what the kernel tells of a process; nothing if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return []
+    # The command name is in parentheses and may hold anything, so count from the last one.
+    return stat.rpartition(")")[2].split()
 
 
 def end_all(processes: Iterable[ProcessRef]) -> list[ProcessRef]:

@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.stack.http_probe import get
 from harness.stack.ports import LOOPBACK
 from harness.stack.processes import bound_to_parent, clean_environment, listeners
-from harness.stack.state import Stack, StackSettings
+from harness.stack.state import BUREAU, Stack, StackSettings, bureau_dir_for
 
 CODE_FOLDER = Path(__file__).resolve().parents[2]
 """Where this program lies: `python -m` finds it and the service from here, installed or not."""
@@ -26,12 +26,23 @@ def serve_command() -> list[str]:
     return bound_to_parent(_python("serve"), signal.SIGKILL)
 
 
+def bureau_command() -> list[str]:
+    """The command line of the credit bureau."""
+    return bound_to_parent(_python("bureau"), signal.SIGKILL)
+
+
 def _python(command: str) -> list[str]:
     return [sys.executable, "-m", "target_service", command]
 
 
 def environment(
-    stack: Stack, settings: StackSettings, database_url: str, replica: str, port: int
+    stack: Stack,
+    settings: StackSettings,
+    database_url: str,
+    replica: str,
+    port: int,
+    *,
+    bureau_token: str = "",
 ) -> Mapping[str, str]:
     """One replica's settings; all replicas share the port, each with a listener of its own."""
     more = {
@@ -43,11 +54,33 @@ def environment(
         "LENDING_STACK_ID": stack.stack_id,
         "LENDING_ADMIN_TOKEN": stack.admin_token,
         "LENDING_CLIENT": settings.service,
+        **planted(settings),
         "LENDING_LOG": str(stack.service_logs[replica]),
     }
+    if BUREAU in stack.links:
+        more["LENDING_BUREAU_URL"] = f"http://{stack.links[BUREAU].listen}"
+        more["LENDING_BUREAU_TOKEN"] = bureau_token
     if settings.password_cost is not None:
         more["LENDING_PASSWORD_COST"] = str(settings.password_cost)
     return clean_environment(**more)
+
+
+def bureau_environment(stack: Stack, token: str) -> Mapping[str, str]:
+    """The credit bureau's settings; it listens where its link leads to."""
+    host, _, port = stack.links[BUREAU].upstream.rpartition(":")
+    return clean_environment(
+        LENDING_HOST=host,
+        LENDING_PORT=port,
+        LENDING_INSTANCE=BUREAU,
+        LENDING_STACK_ID=stack.stack_id,
+        LENDING_BUREAU_TOKEN=token,
+        LENDING_BUREAU_STORE=str(bureau_dir_for(stack.state_dir) / "scores.sqlite"),
+    )
+
+
+def planted(settings: StackSettings) -> Mapping[str, str]:
+    """What makes the service, or its migration, defective on purpose; nothing for a sound one."""
+    return {"LENDING_DEFECT": settings.defect} if settings.defect else {}
 
 
 def who_answers(stack: Stack, url: str, port: int) -> str | None:

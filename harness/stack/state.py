@@ -8,19 +8,24 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
+from harness.stack.namespaces import Wire, remove
 from harness.stack.processes import ProcessRef, end_all, is_alive
 
 SCHEMA = 1
 STATE_FILE = "stack.json"
+ATTACHED = "attached"
+"""Folder of the state directory for the proxy in front of a service that already runs."""
 EDGE = "edge"
 LOW_PASSWORD_COST = 5
 """scrypt with n = 2**5: hundreds of throw-away log-ins must not be what a run measures."""
 DATABASE = "database"
+BUREAU = "bureau"
+"""The credit bureau that the service asks: a process, and the link that leads to it."""
 _SOCKET_BYTES_MAX = 100
 
 
@@ -37,17 +42,31 @@ class Link:
 class StackSettings:
     """What a local stack is asked to be.
 
-    ``service`` is how the reference service talks to its database; ``password_cost`` None leaves
-    the service's own default; ``extra_links`` maps a link's name to its upstream ``host:port``;
-    ports None are chosen.
+    ``service`` is how the reference service talks to its database; ``defect`` names bugs planted in
+    it (comma-separated; empty: none); ``password_cost`` None leaves the service's own default;
+    ``extra_links`` maps a link's name to its upstream ``host:port``; ports None are chosen;
+    ``namespaces`` puts the database behind a `Wire` instead of a link.
     """
 
     service: Literal["tuned", "naive"] = "tuned"
+    defect: str = ""
     replicas: int = 2
     password_cost: int | None = LOW_PASSWORD_COST
     extra_links: Mapping[str, str] = field(default_factory=dict)
     edge_port: int | None = None
     service_port: int | None = None
+    namespaces: bool = False
+
+    @classmethod
+    def asked(cls, service: str, **others: Any) -> "StackSettings":
+        """The settings with a service of this name.
+
+        Raises:
+            UsageError: there is no such service.
+        """
+        if service not in ("tuned", "naive"):
+            raise UsageError(f"service {service!r} must be one of tuned, naive")
+        return cls(service="naive" if service == "naive" else "tuned", **others)
 
     def accepts(self, running: "StackSettings") -> bool:
         """Whether a stack with the settings ``running`` is what these settings ask for.
@@ -55,8 +74,10 @@ class StackSettings:
         A port that is not asked for may be any.
         """
         return (
-            (self.service, self.replicas, self.password_cost, dict(self.extra_links))
-            == (running.service, running.replicas, running.password_cost, dict(running.extra_links))
+            (self.service, self.defect, self.replicas, self.password_cost)
+            == (running.service, running.defect, running.replicas, running.password_cost)
+            and dict(self.extra_links) == dict(running.extra_links)
+            and self.namespaces == running.namespaces
             and self.edge_port in (None, running.edge_port)
             and self.service_port in (None, running.service_port)
         )
@@ -69,7 +90,8 @@ class Stack:
     ``service_url`` is the service itself, ``edge_url`` the way through the edge link.
     ``data_dir`` holds the throw-away database; ``database_url`` goes around the proxy as a
     superuser. Both and ``settings`` are None for an attached target. ``service_logs`` maps a
-    replica to the log the service writes.
+    replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the name
+    of the link that each stands for.
     """
 
     kind: Literal["local", "attached"]
@@ -78,6 +100,7 @@ class Stack:
     log_dir: Path
     socket_path: Path
     links: Mapping[str, Link]
+    wires: Mapping[str, Wire] = field(default_factory=dict)
     toxiproxy_api: str
     service_url: str
     edge_url: str
@@ -93,12 +116,18 @@ class Stack:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What can be disturbed or read: ``link:<name>``, ``process:replicas``, ``database``."""
+        """What can be disturbed or read: ``link:<name>``, ``packets:<name>``, ``process:<name>``,
+        ``database``.
+
+        ``process:replicas`` stands for all replicas at once.
+        """
         found = {f"link:{name}" for name in self.links}
+        found |= {f"packets:{name}" for name in self.wires}
         if self.settings is not None:
-            found.add("process:replicas")
+            found |= {f"process:{name}" for name in ("replicas", *self.replicas)}
+            found |= {f"process:{name}" for name in self.links if name == BUREAU}
         if self.database_url is not None:
-            found.add("database")
+            found |= {"database", "process:postgres"}
         return frozenset(found)
 
     @property
@@ -179,11 +208,19 @@ def load_state(state_dir: Path) -> Stack | None:
 
 
 def forget(stack: Stack) -> None:
-    """Removes what a stack that is down leaves in the file system, but for its logs."""
+    """Removes what a stack that is down leaves behind, but for its logs."""
     if stack.data_dir is not None:
         shutil.rmtree(stack.data_dir, ignore_errors=True)
+    for wire in stack.wires.values():
+        remove(wire)
     stack.socket_path.unlink(missing_ok=True)
+    shutil.rmtree(bureau_dir_for(stack.state_dir), ignore_errors=True)
     (stack.state_dir / STATE_FILE).unlink(missing_ok=True)
+
+
+def bureau_dir_for(state_dir: Path) -> Path:
+    """Where the credit bureau of a stack keeps its scores."""
+    return state_dir / "bureau"
 
 
 def socket_path_for(state_dir: Path) -> Path:

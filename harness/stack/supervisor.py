@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
+import shutil
 import signal
 import sys
 import time
@@ -19,20 +21,32 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.stack import postgres, service, toxiproxy
+from harness.stack import namespaces, postgres, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
 from harness.stack.http_probe import get
+from harness.stack.last_resort import stand_by
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.postgres import ClusterSpec
 from harness.stack.processes import clean_environment, identify
-from harness.stack.state import DATABASE, EDGE, STATE_FILE, StackSettings, forget, save_state
+from harness.stack.state import (
+    BUREAU,
+    DATABASE,
+    EDGE,
+    STATE_FILE,
+    StackSettings,
+    bureau_dir_for,
+    forget,
+    save_state,
+)
 
 EVENT_LOG = "supervisor.jsonl"
 _START_SECONDS_MAX = 30.0
 _MIGRATE_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.02
 _FORGOTTEN_CHECK_SECONDS = 1.0
+_STOPPING_CHECK_SECONDS = 0.5
+"""A database that stops in good order is done after one such look, or two."""
 _IDENTITY_CHECKS = 16
 """Fresh connections asked who answers: a stranger with a like share of the port is found."""
 _LOG_TAIL_BYTES = 2000
@@ -65,6 +79,7 @@ class Supervisor:
         self._save()
         first = asyncio.create_task(self._start_toxiproxy())
         try:
+            await self._lay_wires()
             if self.spec.cluster is not None:
                 await self._start_database(self.spec.cluster)
         finally:
@@ -102,7 +117,7 @@ class Supervisor:
         if name == "toxiproxy":
             links = self.stack.links.values()
             return await asyncio.to_thread(toxiproxy.is_ready, self.stack.toxiproxy_api, links)
-        return await self._who_answers() == name
+        return await self._who_answers(name) == name
 
     async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
         """Waits until a process is ready; the monotonic instant at which it was seen to be.
@@ -126,6 +141,11 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
 
+    async def _lay_wires(self) -> None:
+        wires = self.stack.wires.items()
+        laid = {name: await asyncio.to_thread(namespaces.lay, wire) for name, wire in wires}
+        self.stack = replace(self.stack, wires=laid)
+
     async def _start_toxiproxy(self) -> None:
         configuration = self.stack.log_dir / "toxiproxy.json"
         toxiproxy.write_configuration(configuration, self.stack.links.values())
@@ -137,22 +157,25 @@ class Supervisor:
         self._report(step="making the database")
         log = self.stack.log_dir / "initdb.log"
         await asyncio.to_thread(postgres.create_cluster, cluster, log)
-        command = postgres.server_command(cluster)
+        wire = self.stack.wires.get(DATABASE)
+        command = postgres.server_command(cluster, wire.far if wire else "")
         # At once, without waiting for clients: the cluster is thrown away.
-        await self._start_child("postgres", command, clean_environment(), signal.SIGQUIT)
+        signals = (signal.SIGQUIT, signal.SIGINT)  # SIGINT: a fast, yet orderly shutdown
+        await self._start_child("postgres", command, clean_environment(), *signals)
         await self.wait_ready("postgres", _START_SECONDS_MAX, fail_fast=True)
         self._report(step="creating the service's tables")
-        await self._migrate(postgres.database_url(cluster, postgres.SERVICE_USER, cluster.port))
+        await self._migrate(postgres.database_url(cluster, postgres.SERVICE_USER, cluster.address))
 
     async def _migrate(self, url: str) -> None:
         path = self.stack.log_dir / "migrate.log"
+        planted = service.planted(self.stack.settings) if self.stack.settings else {}
         with path.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *service.migrate_command(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=clean_environment(LENDING_DATABASE_URL=url),
+                env=clean_environment(LENDING_DATABASE_URL=url, **planted),
                 cwd=service.CODE_FOLDER,
                 start_new_session=True,
             )
@@ -165,25 +188,40 @@ class Supervisor:
             raise HarnessError(f"the service's migration failed: {_last_words(path)}")
 
     async def _start_replicas(self, settings: StackSettings) -> None:
-        self._report(step=f"starting {settings.replicas} replicas of the service")
+        self._report(step=f"starting {settings.replicas} replicas of the service and its bureau")
         port, cluster = self.spec.service_port, self.spec.cluster
         if port is None or cluster is None:
             raise AssertionError("a local stack has a database and a port for its service")
-        through = int(self.stack.links[DATABASE].listen.rpartition(":")[2])
+        wire = self.stack.wires.get(DATABASE)
+        through = wire.address if wire else self.stack.links[DATABASE].listen
         url = postgres.database_url(cluster, postgres.SERVICE_USER, through)
+        token = secrets.token_urlsafe(24)
         for name in self.stack.replicas:
-            environment = service.environment(self.stack, settings, url, name, port)
+            environment = service.environment(
+                self.stack, settings, url, name, port, bureau_token=token
+            )
             await self._start_child(name, service.serve_command(), dict(environment))
-        for name in self.stack.replicas:
+        await self._start_bureau(token)
+        for name in (BUREAU, *self.stack.replicas):
             await self.wait_ready(name, _START_SECONDS_MAX, fail_fast=True)
         for _ in range(_IDENTITY_CHECKS):
-            await self._who_answers()
+            await self._who_answers(self.stack.replicas[0])
 
-    async def _who_answers(self) -> str | None:
-        port = self.spec.service_port or 0
-        return await asyncio.to_thread(
-            service.who_answers, self.stack, self.stack.service_url, port
-        )
+    async def _start_bureau(self, token: str) -> None:
+        # Beside the replicas, which ask it first when somebody borrows.
+        folder = bureau_dir_for(self.stack.state_dir)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        environment = service.bureau_environment(self.stack, token)
+        await self._start_child(BUREAU, service.bureau_command(), dict(environment))
+
+    async def _who_answers(self, name: str) -> str | None:
+        """Who answers where the process of this name should."""
+        url = self.stack.service_url
+        if name == BUREAU:
+            url = f"http://{self.stack.links[BUREAU].upstream}"
+        port = int(url.rpartition(":")[2])
+        return await asyncio.to_thread(service.who_answers, self.stack, url, port)
 
     async def _check_edge(self) -> None:
         deadline = time.monotonic() + _START_SECONDS_MAX
@@ -202,6 +240,7 @@ class Supervisor:
         command: list[str],
         environment: dict[str, str],
         stop_signal: signal.Signals = signal.SIGTERM,
+        restart_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         spec = ChildSpec(
             name=name,
@@ -210,6 +249,7 @@ class Supervisor:
             log_path=self.stack.log_dir / f"{name}.log",
             cwd=service.CODE_FOLDER,
             stop_signal=stop_signal,
+            restart_signal=restart_signal,
         )
         child = Child(spec, self.record, self._save_if_possible)
         self.children[name] = child
@@ -220,6 +260,24 @@ class Supervisor:
         while (self.stack.state_dir / STATE_FILE).exists():  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
         self.stopping.set()
+
+    async def hurry_database(self) -> None:
+        """Ends a database that somebody asked to stop, and that waits for its clients to leave.
+
+        It takes no more connections, those in the service's pools never leave, and while it lives
+        it is not started again: nobody could borrow any more, and nothing would show why.
+        """
+        stopping_before: int | None = None
+        while True:
+            await asyncio.sleep(_STOPPING_CHECK_SECONDS)
+            child, cluster = self.children.get("postgres"), self.spec.cluster
+            if child is None or cluster is None or child.process is None:
+                continue
+            pid = child.process.pid
+            stopping = pid if postgres.is_stopping(cluster, pid) else None
+            if stopping is not None and stopping == stopping_before:
+                child.hurry()
+            stopping_before = stopping
 
     def _save_if_possible(self) -> None:
         with contextlib.suppress(OSError):
@@ -262,9 +320,14 @@ async def supervise(spec: LaunchSpec) -> None:
             starting.result()
             _report(ready=True)
             _let_go_of_terminal()
-            watching = asyncio.create_task(supervisor.stop_when_forgotten())
+            watching = (
+                asyncio.create_task(supervisor.stop_when_forgotten()),
+                asyncio.create_task(supervisor.hurry_database()),
+                asyncio.create_task(stand_by(supervisor.stack, supervisor.record)),
+            )
             await stopped
-            watching.cancel()
+            for task in watching:
+                task.cancel()
         else:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)

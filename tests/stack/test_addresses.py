@@ -1,5 +1,7 @@
 """What may be a target, and what may be touched."""
 
+import socket
+
 import pytest
 
 from harness.errors import UsageError
@@ -73,3 +75,20 @@ def test_another_host_must_be_named(host: str) -> None:
     with pytest.raises(UsageError, match=f"--allow-target {host}"):
         require_allowed(host, ["other.example"])
     require_allowed(host, [host.upper()])
+
+
+@pytest.mark.parametrize("stray", ["10.0.0.1", "fe80::1%eth0"])
+def test_a_localhost_that_leads_elsewhere_is_refused(
+    stray: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is what the machine makes of it; naming it allows it all the same."""
+
+    def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", ("127.0.0.1", 0)), (0, 0, 0, "", (stray, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    with pytest.raises(UsageError, match=r"localhost leads to \S+ here.*--allow-target localhost"):
+        require_allowed("localhost", ())
+    require_allowed("localhost", ["localhost"])
+    require_allowed("localhost", (), look_up=False)

@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from harness.stack.child import Child, ChildSpec
-from harness.stack.processes import bound_to_parent, clean_environment, identify, is_alive
+from harness.stack.processes import (
+    bound_to_parent,
+    clean_environment,
+    identify,
+    is_alive,
+    is_stopped,
+)
 
 Story = Callable[[Child], Coroutine[Any, Any, None]]
 SECONDS_MAX = 5.0
@@ -123,8 +129,31 @@ def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
         await until(lambda: bool((tmp_path / "grandchild").read_text().strip()))
 
     play(tmp_path, story, script)
-    grandchild = identify(int((tmp_path / "grandchild").read_text()))
-    assert grandchild is None
+    grandchild = int((tmp_path / "grandchild").read_text())
+    # The whole group has its signal; that one dies in its own time, and nobody waits for it.
+    asyncio.run(until(lambda: identify(grandchild) is None))
+
+
+def test_what_a_killed_frozen_child_leaves_goes_on(tmp_path: Path) -> None:
+    """Its own children were stopped with it, and nobody else would ever let them go on."""
+    script = "sleep 60 & echo $! > grandchild; wait"
+    grandchild = tmp_path / "grandchild"
+
+    async def story(child: Child) -> None:
+        await until(lambda: grandchild.exists() and bool(grandchild.read_text().strip()))
+        orphan = int(grandchild.read_text())
+        await child.freeze(60)
+        assert is_stopped(orphan)
+        assert child.reference
+        os.kill(child.reference.pid, signal.SIGKILL)
+        await until(lambda: child.restarts == 1 and child.alive)
+        try:
+            assert identify(orphan) is not None
+            assert not is_stopped(orphan)
+        finally:
+            os.kill(orphan, signal.SIGKILL)
+
+    play(tmp_path, story, script)
 
 
 _PARENT = """

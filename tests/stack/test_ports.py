@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, is_free, require_free
 from harness.stack.processes import listeners
 
@@ -85,3 +85,22 @@ def test_an_unreadable_range_falls_back_to_the_usual_one(tmp_path: Path) -> None
     damaged = tmp_path / "range"
     damaged.write_text("?")
     assert ephemeral_start(damaged) == ephemeral_start(tmp_path / "missing") == 32_768
+
+
+def test_ports_are_chosen_where_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two bounds, both of them included."""
+    (first,) = choose_ports(1)
+    monkeypatch.setenv("LENDCHAOS_PORTS", f"{first}-{first}")
+
+    assert choose_ports(1) == (first,)
+    with pytest.raises(HarnessError, match="only 1 of 2 ports are free"):
+        choose_ports(2)
+
+
+@pytest.mark.parametrize("wanted", ["20000", "5-4", "0-10", "20000-99999", "a-b", "1-2-3"])
+def test_bounds_that_cannot_be_are_refused(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that says what would be valid."""
+    monkeypatch.setenv("LENDCHAOS_PORTS", wanted)
+
+    with pytest.raises(UsageError, match="it must be LOWEST-HIGHEST"):
+        choose_ports(1)

@@ -19,9 +19,10 @@ from harness.stack.ports import choose_ports, ephemeral_start
         (StackSettings(service_port=0), "service_port must be 1 to"),
         (StackSettings(service_port=20_000, edge_port=20_000), "must differ"),
         (StackSettings(extra_links={"edge": "127.0.0.1:1"}), "a link's name"),
+        (StackSettings(extra_links={"bureau": "127.0.0.1:1"}), "a link's name"),
         (StackSettings(extra_links={"Big Bureau": "127.0.0.1:1"}), "a link's name"),
-        (StackSettings(extra_links={"bureau": "127.0.0.1"}), "host:port"),
-        (StackSettings(extra_links={"bureau": "10.1.1.1:80"}), "--allow-target"),
+        (StackSettings(extra_links={"payments": "127.0.0.1"}), "host:port"),
+        (StackSettings(extra_links={"payments": "10.1.1.1:80"}), "--allow-target"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path: Path, settings: StackSettings, says: str) -> None:

@@ -105,3 +105,13 @@ def test_a_replica_is_told_what_it_needs(stack: Stack) -> None:
     assert (
         environment(stack, cheap, "postgresql://x", "replica-1", 1)["LENDING_PASSWORD_COST"] == "4"
     )
+
+
+def test_a_sound_service_is_told_nothing_of_defects(stack: Stack) -> None:
+    """Only a stack that was asked to have one passes it on."""
+    sound, broken = StackSettings(), StackSettings(defect="retry_storm")
+
+    told = environment(stack, sound, "postgresql://x", "replica-1", 1)
+    assert "LENDING_DEFECT" not in told
+    told = environment(stack, broken, "postgresql://x", "replica-1", 1)
+    assert told["LENDING_DEFECT"] == "retry_storm"

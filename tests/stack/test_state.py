@@ -147,7 +147,8 @@ def test_the_default_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_capabilities_say_what_can_be_disturbed(tmp_path: Path) -> None:
     """An attached target has links only."""
     local = a_stack(tmp_path)
-    assert local.capabilities == {"link:edge", "process:replicas", "database"}
+    processes = {f"process:{name}" for name in ("replicas", *local.replicas, "postgres")}
+    assert local.capabilities == {"link:edge", "database"} | processes
     assert local.replicas == ("replica-1", "replica-2", "replica-3")
     attached = replace(local, kind="attached", settings=None, database_url=None)
     assert attached.capabilities == {"link:edge"}
@@ -160,4 +161,5 @@ def test_a_port_that_is_not_asked_for_may_be_any() -> None:
     assert StackSettings().accepts(running)
     assert not StackSettings(edge_port=20_001).accepts(running)
     assert not StackSettings(service="naive").accepts(running)
+    assert not StackSettings(defect="retry_storm").accepts(running)
     assert not StackSettings(extra_links={"bureau": "127.0.0.1:9"}).accepts(running)

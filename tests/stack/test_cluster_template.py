@@ -1,0 +1,159 @@
+"""A cluster that is kept for the next stack: made once, whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.stack import postgres
+from harness.stack.cluster_template import copied, fingerprint, forget
+from harness.stack.postgres import ClusterSpec
+from harness.stack.processes import RunAs
+
+INITDB = """#!/bin/sh
+echo "$@" >> {calls}
+mkdir "$2" && echo "made $(wc -l < {calls})" > "$2/PG_VERSION"
+touch "$2/postgresql.conf" "$2/pg_hba.conf"
+"""
+POSTGRES = """#!/bin/sh
+cat >> {statements}
+if [ -e "$3/spoilt" ]; then echo "FATAL:  the cluster is damaged"; exit 1; fi
+"""
+
+
+class Maker:
+    """Makes clusters and counts them; fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.fails = False
+
+    def __call__(self, folder: Path) -> None:
+        """One file says which one it is."""
+        (folder / "cluster").mkdir()
+        (folder / "cluster" / "PG_VERSION").write_text(f"made {self.made}")
+        if self.fails:
+            raise HarnessError("no room")
+        self.made += 1
+
+
+@pytest.fixture
+def make() -> Maker:
+    """Stands in for initdb."""
+    return Maker()
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Programs that write down how they were called, and an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = tmp_path / "calls"
+    (tmp_path / "bin").mkdir()
+    for name, text in (("initdb", INITDB), ("postgres", POSTGRES)):
+        program = tmp_path / "bin" / name
+        program.write_text(text.format(calls=found, statements=tmp_path / "statements"))
+        program.chmod(0o700)
+    return found
+
+
+def spec(tmp_path: Path, name: str) -> ClusterSpec:
+    """A cluster of those programs."""
+    return ClusterSpec(
+        bin_dir=tmp_path / "bin",
+        data_dir=tmp_path / name,
+        port=1,
+        run_as=RunAs(),
+        superuser_password=f"superuser-of-{name}",
+        service_password=f"service-of-{name}",
+    )
+
+
+def test_it_is_made_once(tmp_path: Path, make: Maker) -> None:
+    """The second stack gets a copy of what the first one made."""
+    both = [copied(tmp_path / "cache", "a", make, tmp_path / name) for name in ("one", "two")]
+
+    assert (both, make.made) == ([True, True], 1)
+    assert (tmp_path / "two" / "PG_VERSION").read_text() == "made 0"
+
+
+def test_a_copy_is_its_own(tmp_path: Path, make: Maker) -> None:
+    """What one stack writes no other one has."""
+    copied(tmp_path / "cache", "a", make, tmp_path / "one")
+    (tmp_path / "one" / "PG_VERSION").write_text("spoilt")
+    copied(tmp_path / "cache", "a", make, tmp_path / "two")
+
+    assert (tmp_path / "two" / "PG_VERSION").read_text() == "made 0"
+
+
+def test_half_of_one_is_never_kept(tmp_path: Path, make: Maker) -> None:
+    """One that could not be made is told, and the next try begins anew."""
+    make.fails = True
+    with pytest.raises(HarnessError, match="no room"):
+        copied(tmp_path / "cache", "a", make, tmp_path / "one")
+    make.fails = False
+
+    assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
+    assert copied(tmp_path / "cache", "a", make, tmp_path / "one") is True
+
+
+def test_without_a_place_there_is_none(tmp_path: Path, make: Maker) -> None:
+    """A file where the folder would be: told by False, and nothing is left at the target."""
+    (tmp_path / "cache").write_text("a file")
+
+    assert copied(tmp_path / "cache", "a", make, tmp_path / "one") is False
+    assert not (tmp_path / "one").exists()
+
+
+def test_what_is_no_good_can_be_forgotten(tmp_path: Path, make: Maker) -> None:
+    """And is made anew."""
+    copied(tmp_path / "cache", "a", make, tmp_path / "one")
+    forget(tmp_path / "cache", "a")
+    copied(tmp_path / "cache", "a", make, tmp_path / "two")
+
+    assert (tmp_path / "two" / "PG_VERSION").read_text() == "made 1"
+
+
+def test_other_programs_and_options_have_another_one(tmp_path: Path, calls: Path) -> None:
+    """An upgrade of PostgreSQL in the same folder, too."""
+    bin_dir = tmp_path / "bin"
+    first = fingerprint(bin_dir, ("-E", "UTF8"))
+    other_options = fingerprint(bin_dir, ("-E", "LATIN1"))
+    (bin_dir / "postgres").write_text("another version")
+
+    assert len({first, other_options, fingerprint(bin_dir, ("-E", "UTF8"))}) == 3
+    assert fingerprint(bin_dir, ("-E", "UTF8")) == fingerprint(bin_dir, ("-E", "UTF8"))
+    assert not calls.exists()
+
+
+def test_each_stack_has_passwords_of_its_own(tmp_path: Path, calls: Path) -> None:
+    """Also where the cluster is a copy; and what is kept has neither of them."""
+    for name in ("one", "two"):
+        postgres.create_cluster(spec(tmp_path, name), tmp_path / "log")
+    statements = (tmp_path / "statements").read_text()
+
+    assert len(calls.read_text().splitlines()) == 1
+    for name in ("one", "two"):
+        assert f"ALTER ROLE harness PASSWORD 'superuser-of-{name}'" in statements
+        assert f"PASSWORD 'service-of-{name}'" in statements
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"-of-" in path.read_bytes() for path in kept)
+
+
+def test_a_damaged_one_costs_no_stack(tmp_path: Path, calls: Path) -> None:
+    """It is thrown away, and a cluster is made as if none had been kept."""
+    postgres.create_cluster(spec(tmp_path, "one"), tmp_path / "log")
+    (kept,) = (tmp_path / "cache").rglob("PG_VERSION")
+    (kept.parent / "spoilt").touch()
+    postgres.create_cluster(spec(tmp_path, "two"), tmp_path / "log")
+
+    assert (tmp_path / "two" / "cluster" / "PG_VERSION").read_text() == "made 2\n"
+    assert not kept.exists()
+    assert len(calls.read_text().splitlines()) == 2
+
+
+def test_it_is_written_to_the_disk_before_it_is_kept(tmp_path: Path, calls: Path) -> None:
+    """A machine that loses its power must not keep half a file for all later stacks."""
+    postgres.create_cluster(spec(tmp_path, "one"), tmp_path / "log")
+
+    assert "--no-sync" not in calls.read_text()

@@ -1,0 +1,75 @@
+"""Network namespaces: found out without leaving anything, and given addresses of their own."""
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.stack import StackSettings
+from harness.stack import namespaces as spaces
+from harness.stack.namespaces import Wire
+
+OPEN_FILES = Path("/proc/self/fd")
+WIRE = Wire(device="lc0123", block="198.18.7.32", port=5432)
+needs_ip = pytest.mark.skipif(spaces.missing_programs() is not None, reason="no iproute2, nftables")
+
+
+def test_a_kernel_without_nftables_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial tries the very rule that a fault needs."""
+    if (lacking := spaces.why_not()) is not None:
+        pytest.skip(lacking)
+    monkeypatch.setattr(spaces, "_TRIAL_RULES", "table inet trial { no such thing }")
+
+    lacking = spaces.why_not()
+
+    assert lacking is not None
+    assert lacking.startswith("this kernel cannot drop packets in a network namespace (")
+
+
+def test_the_trial_leaves_nothing() -> None:
+    """Neither an open namespace nor the device that was tried inside it."""
+    files = len(list(OPEN_FILES.iterdir()))
+
+    for _ in range(3):
+        spaces.why_not()
+
+    assert len(list(OPEN_FILES.iterdir())) == files
+    assert not Path("/sys/class/net/trial").exists()
+
+
+def test_the_addresses_of_a_wire_are_its_own() -> None:
+    """The service and the harness have different ways in, so that a fault hits only one."""
+    hosts = {WIRE.near_host, WIRE.far_host, WIRE.aside_host}
+
+    assert len(hosts) == 3
+    assert all(ipaddress.ip_address(h) in ipaddress.ip_network(f"{WIRE.block}/28") for h in hosts)
+    assert WIRE.address == f"{WIRE.far_host}:5432"
+
+
+@needs_ip
+def test_a_planned_wire_is_named_after_its_stack() -> None:
+    """In what the kernel allows for a name, with addresses that nobody routes to."""
+    wire = spaces.plan_wire("0123456789abcdef", 5432)
+
+    assert wire.device == "lc0123456789ab"
+    assert len(wire.device) <= 15
+    assert ipaddress.ip_address(wire.block) in ipaddress.ip_network("198.18.0.0/15")
+
+
+@needs_ip
+def test_addresses_in_use_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this machine has a route already, there is no block left."""
+    monkeypatch.setattr(spaces, "BENCHMARK_NETWORK", ipaddress.ip_network("127.0.0.0/24"))
+
+    with pytest.raises(HarnessError, match="a route for every block of 127"):
+        spaces.plan_wire("0123", 5432)
+
+
+def test_a_stack_without_is_another_stack() -> None:
+    """Neither is taken for the other, as each offers what the other lacks."""
+    with_them, without = StackSettings(namespaces=True), StackSettings()
+
+    assert not with_them.accepts(without)
+    assert not without.accepts(with_them)
+    assert with_them.accepts(StackSettings(namespaces=True))
