@@ -1,11 +1,34 @@
 """From a specification to the injector that carries it out."""
 
 from harness.errors import UsageError
-from harness.fault_specs import AnyFault, BlockingMigration, Kill, Partition
+from harness.fault_specs import (
+    AnyFault,
+    BlockingMigration,
+    CommitLost,
+    Flap,
+    Freeze,
+    Kill,
+    Latency,
+    PacketDrop,
+    Partition,
+    Refuse,
+    Reset,
+    Restart,
+    Throttle,
+)
 from harness.faults.base import Injector
+from harness.faults.commit_lost import CommitLostInjector
+from harness.faults.flap import FlapInjector
 from harness.faults.migration import BlockingMigrationInjector
-from harness.faults.network import PartitionInjector
-from harness.faults.server import KillInjector
+from harness.faults.network import (
+    LatencyInjector,
+    PartitionInjector,
+    RefuseInjector,
+    ThrottleInjector,
+)
+from harness.faults.packets import PacketDropInjector
+from harness.faults.reset import ResetInjector
+from harness.faults.server import FreezeInjector, KillInjector, RestartInjector
 from harness.plan import PlannedFault
 from harness.stack.state import Stack
 
@@ -20,23 +43,78 @@ def injector_for(planned: PlannedFault, stack: Stack) -> Injector:
     if spec.requires not in stack.capabilities:
         raise UsageError(_missing(spec, stack))
     match spec:
-        case Partition():
-            return PartitionInjector(planned.name, spec, stack)
+        case Partition() | Refuse() | Reset() | Latency() | Throttle() | Flap() | CommitLost():
+            return _on_link(planned, spec, stack)
+        case PacketDrop():
+            return PacketDropInjector(planned.name, spec, stack)
         case Kill():
             return KillInjector(planned, spec, stack)
+        case Freeze():
+            return FreezeInjector(planned, spec, stack)
+        case Restart():
+            return RestartInjector(planned, spec, stack)
         case BlockingMigration():
             return BlockingMigrationInjector(planned.name, spec, stack)
+        case _:
+            raise UsageError(f"no injector for {type(spec).__name__} yet")
+
+
+def _on_link(
+    planned: PlannedFault,
+    spec: Partition | Refuse | Reset | Latency | Throttle | Flap | CommitLost,
+    stack: Stack,
+) -> Injector:
+    """The injector of a fault that Toxiproxy carries out."""
+    found: Injector
+    match spec:
+        case Partition():
+            found = PartitionInjector(planned.name, spec, stack)
+        case Refuse():
+            found = RefuseInjector(planned.name, spec, stack)
+        case Reset():
+            found = ResetInjector(planned.name, spec, stack)
+        case Latency():
+            found = LatencyInjector(planned.name, spec, stack)
+        case Throttle():
+            found = ThrottleInjector(planned.name, spec, stack)
+        case Flap():
+            found = FlapInjector(planned, spec, stack)
+        case CommitLost():
+            found = CommitLostInjector(planned, spec, stack)
+    return found
 
 
 def _missing(spec: AnyFault, stack: Stack) -> str:
     """One line that says what is lacking and what would do."""
     what = f"the fault {type(spec).__name__} on {spec.target!r}"
     kind, _, name = spec.requires.partition(":")
+    if kind == "packets":
+        return _no_packets(what, name, stack)
+    if kind == "link" and name in stack.wires:
+        return (
+            f"{what} needs a proxy on that link, and in namespaces the service has none there:"
+            " run it without --namespaces, or use PacketDrop"
+        )
     if kind == "link":
         links = ", ".join(sorted(stack.links))
         return f"{what} needs a link {name!r}; this {stack.kind} target has: {links}"
-    need = "the replicas' processes" if kind == "process" else "the service's own database"
+    if kind == "process" and stack.kind == "local":
+        known = sorted(c.partition(":")[2] for c in stack.capabilities if c.startswith("process:"))
+        return f"{what} needs a process {name!r}; this stack has: {', '.join(known)}"
+    need = f"the process {name!r}" if kind == "process" else "the service's own database"
     return (
         f"{what} needs {need}, which this {stack.kind} target does not give us;"
         " run it on the local stack (without --host)"
+    )
+
+
+def _no_packets(what: str, link: str, stack: Stack) -> str:
+    if stack.wires:
+        wires = ", ".join(sorted(stack.wires))
+        return f"{what} needs a link between network namespaces; this stack has: {wires}"
+    if stack.kind == "attached":
+        return f"{what} needs the local stack in network namespaces (--namespaces, without --host)"
+    return (
+        f"{what} needs the link {link!r} between network namespaces: start the stack with"
+        " --namespaces (as root; if it is up already, `lendchaos down` first)"
     )

@@ -1,165 +1,248 @@
-"""Network faults through Toxiproxy, and the only home of toxiproxy-python.
+"""Network faults on a link, carried out by Toxiproxy.
 
-The library keeps host and port on a class, sets no timeouts and lets a 500 pass: `ProxyControl`
-adds what is missing. A partition is a `timeout` toxic of 0 on one or both streams: bytes vanish,
-connects and FIN still pass, and removing it closes the connections it held, so that a heal is
-followed by a short burst of errors that belongs to the recovery.
+A partition is a `timeout` toxic of 0 on one or both streams: bytes vanish, connects and FIN still
+pass, and removing it closes the connections it held, so that a heal is followed by a short burst of
+errors that belongs to the recovery.
 """
 
-import socket
-import threading
+import math
+import statistics
 import time
-from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-from toxiproxy.api import APIConsumer
-from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
-
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ProxyApiHangs
 from harness.events import Proof
-from harness.fault_specs import Partition
-from harness.stack.state import Link, Stack
+from harness.fault_specs import Flap, Latency, LinkFault, Partition, Refuse, Throttle
+from harness.faults.probes import CANARY_TIMEOUT_SECONDS, HEALED_TIMEOUT_SECONDS, LinkProbe
+from harness.faults.proxy_control import STREAMS, ProxyControl
+from harness.stack.state import Stack
 
-CALL_TIMEOUT_SECONDS = 3.0
-CANARY_TIMEOUT_SECONDS = 0.5
-"""On loopback an answer takes milliseconds; half a second of silence is a cut, not a delay."""
-
-_POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, S or N
-_STREAMS = {
-    "both": ("upstream", "downstream"),
-    "upstream": ("upstream",),
-    "downstream": ("downstream",),
-}
-
-
-class ProxyControl:
-    """Toxiproxy's control API with a timeout, a status check and a read-back on every call."""
-
-    _library_is_global = threading.Lock()
-
-    def __init__(self, api_url: str) -> None:
-        parts = urlsplit(api_url)
-        self._address = (parts.hostname or "127.0.0.1", parts.port or 8474)
-
-    def _call(self, method: str, path: str, **kwargs: Any) -> Any:
-        with self._library_is_global:
-            APIConsumer.host, APIConsumer.port = self._address
-            try:
-                call = getattr(APIConsumer, method)
-                answer = call(path, timeout=CALL_TIMEOUT_SECONDS, **kwargs)
-            except (requests.RequestException, InvalidToxic, NotFound, ProxyExists) as error:
-                raise HarnessError(f"Toxiproxy, {method} {path}: {error}") from error
-        if not answer.ok:
-            raise HarnessError(f"Toxiproxy, {method} {path}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
-
-    def proxy(self, name: str) -> dict[str, Any]:
-        """The proxy as Toxiproxy describes it: ``enabled``, ``toxics``, ``listen``,
-        ``upstream``.
-        """
-        found: dict[str, Any] = self._call("get", f"/proxies/{name}")
-        return found
-
-    def add_toxic(self, proxy: str, name: str, kind: str, stream: str, **attributes: int) -> None:
-        """Add one toxic, with toxicity 1: chance belongs into the plan, where a seed rules it."""
-        body = {"name": name, "type": kind, "stream": stream, "attributes": attributes}
-        self._call("post", f"/proxies/{proxy}/toxics", json={"toxicity": 1.0, **body})
-
-    def remove_toxic(self, proxy: str, name: str) -> None:
-        """Remove one toxic; fine when it is not there."""
-        if any(toxic["name"] == name for toxic in self.proxy(proxy)["toxics"]):
-            self._call("delete", f"/proxies/{proxy}/toxics/{name}")
+_ROUND_TRIPS = 5
+_ROUND_TRIPS_SECONDS_MAX = 3.0
+_NOISE_SHARE = 0.1
+_DELAY_SHOWN_MS_MIN = 50.0
+_RATE_EXCESS_MAX = 1.25
+"""A throttled connection may be faster than its rate by the first piece, which is never delayed."""
+_RATE_FREE_MIN = 2.0
 
 
-def link_answers(link: Link, *, speaks_postgres: bool) -> bool:
-    """Whether the far side of a link answers a first question within the canary's time.
+class LinkInjector:
+    """What faults have in common that are toxics on one link.
 
-    Connecting proves nothing: Toxiproxy accepts by itself, whatever became of the far side.
+    ``kind`` and ``attributes`` are Toxiproxy's, ``streams`` those of its two that get the toxic.
     """
-    host, _, port = link.listen.rpartition(":")
-    question = _POSTGRES_SSL_REQUEST if speaks_postgres else _http_question(link)
-    try:
-        address = (host, int(port))
-        with socket.create_connection(address, timeout=CANARY_TIMEOUT_SECONDS) as connection:
-            connection.settimeout(CANARY_TIMEOUT_SECONDS)
-            connection.sendall(question)
-            return bool(connection.recv(1))
-    except OSError:
-        return False
 
+    kind = ""
 
-def _http_question(link: Link) -> bytes:
-    return f"GET /healthz HTTP/1.1\r\nHost: {link.upstream}\r\nConnection: close\r\n\r\n".encode()
-
-
-class PartitionInjector:
-    """`Partition`: bytes vanish on a link."""
-
-    def __init__(self, name: str, spec: Partition, stack: Stack) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: LinkFault,
+        stack: Stack,
+        streams: tuple[str, ...] = (),
+        **attributes: int,
+    ) -> None:
         self._link = stack.links[spec.link]
-        self._streams = _STREAMS[spec.direction]
-        self._toxics = {stream: f"lendchaos-{name}-{stream}" for stream in self._streams}
+        self._toxics = {stream: f"lendchaos-{name}-{stream}" for stream in streams}
+        self._attributes = attributes
         self._control = ProxyControl(stack.toxiproxy_api)
-        database = urlsplit(stack.database_url or "")
-        self._speaks_postgres = self._link.upstream == f"{database.hostname}:{database.port}"
+        self._probe = LinkProbe(self._link, stack)
 
     def ready(self) -> Proof:
         """The far side answers through the link."""
-        well = self._answers()
+        well = self._probe.answers(HEALED_TIMEOUT_SECONDS)
         return Proof("canary", well, f"before: {self._answer_text(answers=well)}")
 
     def inject(self) -> None:
-        """Make bytes vanish, one toxic for each stream."""
+        """Add our toxics, one for each stream."""
         for stream, toxic in self._toxics.items():
-            self._control.add_toxic(self._link.name, toxic, "timeout", stream, timeout=0)
+            self._control.add_toxic(self._link.name, toxic, self.kind, stream, **self._attributes)
 
     def read_back(self) -> Proof:
         """The proxy is enabled (a disabled one takes toxics and does nothing) and holds ours."""
         proxy = self._control.proxy(self._link.name)
-        present = {toxic["name"] for toxic in proxy["toxics"]}
-        missing = set(self._toxics.values()) - present
-        holds = bool(proxy["enabled"]) and not missing
-        state = "enabled" if proxy["enabled"] else "disabled, so its toxics do nothing"
-        streams = "missing on " + ", ".join(sorted(missing)) if missing else "in place"
+        missing = sorted(set(self._toxics.values()) - {toxic.name for toxic in proxy.toxics})
+        state = "enabled" if proxy.enabled else "disabled, so its toxics do nothing"
+        streams = "missing: " + ", ".join(missing) if missing else "in place"
         return Proof(
             "control_plane",
-            holds,
-            f"proxy {self._link.name} is {state}; toxics ({', '.join(self._streams)}) {streams}",
+            proxy.enabled and not missing,
+            f"proxy {self._link.name} is {state}; toxics ({', '.join(self._toxics)}) {streams}",
         )
 
-    def canary(self) -> Proof:
-        """Nothing answers through the link."""
-        answers = self._answers()
-        return Proof("canary", not answers, f"during: {self._answer_text(answers=answers)}")
-
     def heal(self) -> int:
-        """Remove our toxics, all of them even if one fails."""
-        failures = []
+        """Remove our toxics, all of them even if one is refused; the instant of the last."""
+        failure: HarnessError | None = None
         for toxic in self._toxics.values():
             try:
                 self._control.remove_toxic(self._link.name, toxic)
+            except ProxyApiHangs:
+                raise  # the next call would hang as well, and something else can be done meanwhile
             except HarnessError as error:
-                failures.append(str(error))
-        if failures:
-            raise HarnessError("; ".join(failures))
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return time.monotonic_ns()
 
     def healed(self) -> Proof:
-        """No toxic of ours is left and the far side answers again."""
-        present = {toxic["name"] for toxic in self._control.proxy(self._link.name)["toxics"]}
-        left = present & set(self._toxics.values())
-        answers = self._answers()
-        toxics = f"toxics left: {', '.join(sorted(left))}" if left else "no toxic left"
-        text = f"after: {toxics}; {self._answer_text(answers=answers)}"
-        return Proof("healed", not left and answers, text)
+        """No toxic of ours is left and the far side answers."""
+        present = {toxic.name for toxic in self._control.proxy(self._link.name).toxics}
+        left = sorted(present & set(self._toxics.values()))
+        answers = self._probe.answers(HEALED_TIMEOUT_SECONDS)
+        toxics = f"toxics left: {', '.join(left)}" if left else "no toxic left"
+        text = self._answer_text(answers=answers, seconds=HEALED_TIMEOUT_SECONDS)
+        return Proof("healed", not left and answers, f"after: {toxics}; {text}")
 
     def clean_up(self) -> None:
         """Nothing stays behind once healed."""
 
-    def _answers(self) -> bool:
-        return link_answers(self._link, speaks_postgres=self._speaks_postgres)
-
-    def _answer_text(self, *, answers: bool) -> str:
-        verb = "answers" if answers else f"does not answer within {CANARY_TIMEOUT_SECONDS:g} s"
+    def _answer_text(self, *, answers: bool, seconds: float = CANARY_TIMEOUT_SECONDS) -> str:
+        verb = "answers" if answers else f"does not answer within {seconds:g} s"
         return f"the far side of {self._link.name} {verb} through the link"
+
+
+class PartitionInjector(LinkInjector):
+    """`Partition`: bytes vanish on a link."""
+
+    kind = "timeout"
+
+    def __init__(self, name: str, spec: Partition | Flap, stack: Stack) -> None:
+        super().__init__(name, spec, stack, STREAMS[spec.direction], timeout=0)
+
+    def canary(self) -> Proof:
+        """Nothing answers through the link."""
+        answers = self._probe.answers()
+        return Proof("canary", not answers, f"during: {self._answer_text(answers=answers)}")
+
+
+class RefuseInjector(LinkInjector):
+    """`Refuse`: the proxy is disabled, which ends its connections and its listening."""
+
+    def __init__(self, name: str, spec: Refuse, stack: Stack) -> None:
+        super().__init__(name, spec, stack)
+
+    def inject(self) -> None:
+        """Disable the proxy."""
+        self._control.set_enabled(self._link.name, enabled=False)
+
+    def read_back(self) -> Proof:
+        """The proxy is disabled."""
+        enabled = self._control.proxy(self._link.name).enabled
+        state = "enabled" if enabled else "disabled"
+        return Proof("control_plane", not enabled, f"proxy {self._link.name} is {state}")
+
+    def canary(self) -> Proof:
+        """A new connection is refused."""
+        refuses = self._probe.refuses()
+        verb = "is refused" if refuses else "is accepted"
+        return Proof("canary", refuses, f"during: a new connection on {self._link.name} {verb}")
+
+    def heal(self) -> int:
+        """Let the proxy listen again."""
+        self._control.set_enabled(self._link.name, enabled=True)
+        return time.monotonic_ns()
+
+    def healed(self) -> Proof:
+        """The proxy is enabled and the far side answers."""
+        enabled = self._control.proxy(self._link.name).enabled
+        answers = self._probe.answers(HEALED_TIMEOUT_SECONDS)
+        state = "enabled" if enabled else "still disabled"
+        text = self._answer_text(answers=answers, seconds=HEALED_TIMEOUT_SECONDS)
+        return Proof("healed", enabled and answers, f"after: proxy is {state}; {text}")
+
+
+class LatencyInjector(LinkInjector):
+    """`Latency`: every piece of data on a link is held back for a while."""
+
+    kind = "latency"
+
+    def __init__(self, name: str, spec: Latency, stack: Stack) -> None:
+        streams = STREAMS[spec.direction]
+        super().__init__(name, spec, stack, streams, latency=spec.milliseconds, jitter=spec.jitter)
+        ways = len(streams)
+        self._least_ms = ways * (spec.milliseconds - spec.jitter) * (1 - _NOISE_SHARE)
+        # Drawn evenly from -jitter to +jitter: the mean of five falls below this once in thousands.
+        self._mean_ms = ways * (spec.milliseconds - 0.8 * spec.jitter) * (1 - _NOISE_SHARE)
+        self._before_ms = 0.0
+
+    def ready(self) -> Proof:
+        """The far side answers through the link; how fast is what the delay is measured against."""
+        proof = super().ready()
+        self._before_ms = min(self._round_trips_ms(), default=0.0)
+        return Proof("canary", proof.holds, f"{proof.text}, in {self._before_ms:.1f} ms")
+
+    def canary(self) -> Proof:
+        """Every first answer takes longer, by what was promised.
+
+        Silence for longer than the promised delay, or than we can wait, is a delay as well.
+        """
+        added = [ms - self._before_ms for ms in self._round_trips_ms()]
+        if not added:
+            waited = f"no first answer within {_ROUND_TRIPS_SECONDS_MAX:g} s"
+            slow = self._least_ms >= _ROUND_TRIPS_SECONDS_MAX * 1000 * (1 - _NOISE_SHARE)
+            return Proof("canary", slow, f"during: {waited} on {self._link.name}")
+        least, mean = min(added), statistics.fmean(added)
+        return Proof(
+            "canary",
+            least >= self._least_ms and mean >= self._mean_ms,
+            f"during: a first answer on {self._link.name} takes {mean:.0f} ms longer"
+            f" ({least:.0f} to {max(added):.0f} ms in {len(added)} tries)",
+        )
+
+    def healed(self) -> Proof:
+        """No toxic of ours is left, and an answer takes less than half of the promised delay.
+
+        The delay is not looked at where it would not show, or where another fault is at work.
+        """
+        proof = super().healed()
+        found = self._round_trips_ms(tries=3)
+        added = min(found) - self._before_ms if found else math.inf
+        alone = not self._control.proxy(self._link.name).toxics
+        fast = added < max(self._mean_ms / 2, _DELAY_SHOWN_MS_MIN) or not alone
+        text = f"{proof.text}, {max(added, 0.0):.0f} ms later than before" if found else proof.text
+        return Proof("healed", proof.holds and fast, text)
+
+    def _round_trips_ms(self, tries: int = _ROUND_TRIPS) -> list[float]:
+        """Up to five round trips in a bounded time, in milliseconds; those that were answered."""
+        deadline = time.monotonic() + _ROUND_TRIPS_SECONDS_MAX
+        found = []
+        for _ in range(tries):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            if (seconds := self._probe.round_trip_seconds(left)) is not None:
+                found.append(seconds * 1000)
+        return found
+
+
+class ThrottleInjector(LinkInjector):
+    """`Throttle`: each connection of a link carries little a second."""
+
+    kind = "bandwidth"
+
+    def __init__(self, name: str, spec: Throttle, stack: Stack) -> None:
+        super().__init__(name, spec, stack, STREAMS[spec.direction], rate=spec.kilobytes_per_second)
+        self._direction = spec.direction
+        self._promised = spec.kilobytes_per_second
+
+    def ready(self) -> Proof:
+        """The link by itself carries at least twice what it will be throttled to."""
+        free = self._measured()
+        holds = free is not None and free >= _RATE_FREE_MIN * self._promised
+        text = f"before: {self._rate_text(free)}"
+        if free is not None and not holds:
+            text += f", so a throttle to {self._promised} KB/s could not be told from none"
+        return Proof("canary", holds, text)
+
+    def canary(self) -> Proof:
+        """Data passes no faster than was promised."""
+        rate = self._measured()
+        holds = rate is not None and rate <= _RATE_EXCESS_MAX * self._promised
+        return Proof("canary", holds, f"during: {self._rate_text(rate)}")
+
+    def _measured(self) -> float | None:
+        rate = self._probe.transfer(self._direction, self._promised)
+        return None if rate is None or not rate.bytes else rate.kilobytes_per_second
+
+    def _rate_text(self, rate: float | None) -> str:
+        carried = "nothing" if rate is None else f"{rate:.0f} KB/s"
+        return f"a connection on {self._link.name} carries {carried}"

@@ -1,45 +1,91 @@
-"""Faults of the service's own processes, through the supervisor that owns them."""
+"""Faults of the stack's own processes, through the supervisor that owns them.
+
+The supervisor holds the length of each fault itself, so that what was killed, stopped or frozen
+comes back although the harness may have died meanwhile.
+"""
 
 import time
 
 from harness.errors import HarnessError
 from harness.events import Proof
-from harness.fault_specs import Kill
+from harness.fault_specs import Freeze, Kill, Restart
+from harness.faults.process_probe import probe_for
 from harness.plan import PlannedFault
-from harness.stack import http_probe
-from harness.stack.client import StackClient
+from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.state import Stack
 
-CANARY_CONNECTIONS = 12
-"""Fresh connections: the kernel spreads them over the replicas that listen, at random."""
-CANARY_TIMEOUT_SECONDS = 0.5
 READY_SECONDS_MAX = 15.0
 
 
-class KillInjector:
-    """`Kill`: SIGKILL of one replica, or of all; the supervisor restarts after the set time.
+class _ProcessFault:
+    """What faults of processes have in common: who is meant, and who answers."""
 
-    The supervisor holds that time itself, so that what was killed comes back although the harness
-    may have died meanwhile.
-    """
-
-    def __init__(self, planned: PlannedFault, spec: Kill, stack: Stack) -> None:
+    def __init__(self, planned: PlannedFault, spec: Kill | Freeze | Restart, stack: Stack) -> None:
         self._target = spec.target
         self._names = stack.replicas if spec.target == "replicas" else (spec.target,)
         self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
         self._client = StackClient(stack)
-        self._health_url = f"{stack.service_url}/healthz"
+        self._probe = probe_for(stack, spec.target, self._names)
         self._pids: dict[str, int] = {}
 
-    def ready(self) -> Proof:
-        """Every replica to be killed is alive."""
-        dead = self._dead()
-        text = f"{', '.join(dead)} not alive" if dead else f"{', '.join(self._names)} alive"
-        return Proof("canary", not dead, f"before: {text}")
+    def _states(self) -> dict[str, ProcessStatus]:
+        """What the supervisor sees of the processes that are meant."""
+        found = {process.name: process for process in self._client.status()}
+        return {name: found[name] for name in self._names if name in found}
 
-    def _dead(self) -> list[str]:
-        alive = {process.name for process in self._client.status() if process.alive}
-        return [name for name in self._names if name not in alive]
+    def ready(self) -> Proof:
+        """Every process to be disturbed is alive and at work."""
+        states = self._states()
+        unwell = [n for n in self._names if n not in states or not _at_work(states[n])]
+        text = f"{', '.join(unwell)} not at work" if unwell else f"{', '.join(self._names)} at work"
+        return Proof("canary", not unwell, f"before: {text}")
+
+    def canary(self) -> Proof:
+        """Nobody who is meant answers a fresh connection."""
+        silent, how = self._probe.silent()
+        return Proof("canary", silent, f"during: {how}")
+
+    def healed(self) -> Proof:
+        """The processes are at work and answer again, each replica by its own name."""
+        started = time.monotonic()
+        try:
+            self._client.wait_ready(self._target, READY_SECONDS_MAX)
+            unwell = [name for name, state in self._states().items() if not _at_work(state)]
+        except HarnessError as error:
+            return Proof("healed", holds=False, text=f"after: {error}")
+        seconds = time.monotonic() - started
+        if unwell:
+            return Proof("healed", holds=False, text=f"after: {', '.join(unwell)} not at work")
+        silent, how = self._probe.silent()
+        if silent:
+            return Proof("healed", holds=False, text=f"after: {how}")
+        text = f"after: {self._target} ready, waited {seconds:.1f} s for it"
+        return Proof("healed", holds=True, text=text)
+
+    def clean_up(self) -> None:
+        """Nothing stays behind once healed."""
+
+    def _listed(self) -> str:
+        return ", ".join(f"{name} (pid {pid})" for name, pid in self._pids.items())
+
+    def _gone(self, word: str) -> Proof:
+        """The supervisor sees that the processes there were are no more."""
+        states = self._states()
+        gone = [n for n, state in states.items() if self._pids.get(n) != state.pid or _dead(state)]
+        text = f"supervisor: {word} {self._listed()}"
+        return Proof("control_plane", len(gone) == len(self._names), text)
+
+
+def _at_work(process: ProcessStatus) -> bool:
+    return process.alive and not process.frozen
+
+
+def _dead(process: ProcessStatus) -> bool:
+    return not process.alive
+
+
+class KillInjector(_ProcessFault):
+    """`Kill`: SIGKILL; the supervisor restarts after the set time."""
 
     def inject(self) -> None:
         """SIGKILL; returns when the processes are gone."""
@@ -47,47 +93,39 @@ class KillInjector:
 
     def read_back(self) -> Proof:
         """The supervisor sees them dead, by a signal."""
-        states = {process.name: process for process in self._client.status()}
-        killed = [
-            name
-            for name in self._names
-            if states[name].pid != self._pids.get(name) or not states[name].alive
-        ]
-        holds = len(killed) == len(self._names)
-        listed = ", ".join(f"{name} (pid {pid})" for name, pid in self._pids.items())
-        return Proof("control_plane", holds, f"supervisor: killed {listed}")
-
-    def canary(self) -> Proof:
-        """No fresh connection reaches a killed replica."""
-        answered = [self._who_answers() for _ in range(CANARY_CONNECTIONS)]
-        reached = sorted({name for name in answered if name in self._names})
-        refused = answered.count(None)
-        text = (
-            f"during: of {CANARY_CONNECTIONS} fresh connections {refused} found nobody,"
-            f" {len(answered) - refused} another replica"
-        )
-        if reached:
-            text = f"during: {', '.join(reached)} still answers"
-        return Proof("canary", not reached, text)
-
-    def _who_answers(self) -> str | None:
-        answer = http_probe.get(self._health_url, CANARY_TIMEOUT_SECONDS)
-        return None if answer is None else str(answer.field("instance"))
+        return self._gone("killed")
 
     def heal(self) -> int:
         """Order the restart, now if it was not ordered yet; the instant of the order."""
         return self._client.restart(self._target)
 
-    def healed(self) -> Proof:
-        """The replicas answer again, each by its own name."""
-        started = time.monotonic()
-        try:
-            self._client.wait_ready(self._target, READY_SECONDS_MAX)
-        except HarnessError as error:
-            return Proof("healed", holds=False, text=f"after: {error}")
-        seconds = time.monotonic() - started
-        text = f"after: {self._target} ready, waited {seconds:.1f} s for it"
-        return Proof("healed", holds=True, text=text)
 
-    def clean_up(self) -> None:
-        """Nothing stays behind once restarted."""
+class RestartInjector(KillInjector):
+    """`Restart`: asked to stop in good order, started again after the set time."""
+
+    def inject(self) -> None:
+        """Ask to stop; returns when the processes are gone."""
+        self._pids = self._client.shut_down(self._target, self._lasts_s).pids
+
+    def read_back(self) -> Proof:
+        """The supervisor sees that they have ended."""
+        return self._gone("asked to stop")
+
+
+class FreezeInjector(_ProcessFault):
+    """`Freeze`: SIGSTOP of a process and all its descendants."""
+
+    def inject(self) -> None:
+        """Stop them; returns when all have been told."""
+        self._pids = self._client.freeze(self._target, self._lasts_s)
+
+    def read_back(self) -> Proof:
+        """The kernel shows them stopped, and still the same processes."""
+        states = self._states()
+        frozen = [n for n, state in states.items() if state.frozen and state.pid == self._pids[n]]
+        text = f"supervisor: stopped {self._listed()}"
+        return Proof("control_plane", len(frozen) == len(self._names), text)
+
+    def heal(self) -> int:
+        """Let them go on, now if they were not let yet; the instant of that."""
+        return self._client.thaw(self._target)

@@ -2,16 +2,18 @@
 
 import errno
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
 from harness.fault_specs import Partition
 from harness.faults import timeline as timeline_module
+from harness.faults.journal import Journal
 from harness.faults.timeline import FaultTimeline
-from harness.faults.undo import UndoFile
 from harness.plan import PlannedFault
 
 PLANNED = PlannedFault("1-partition", Partition("edge"), 0.0, 0.2)
@@ -20,15 +22,20 @@ PLANNED = PlannedFault("1-partition", Partition("edge"), 0.0, 0.2)
 class Breakable:
     """An injector that counts its heals and fails where it is told to."""
 
-    def __init__(self, *, inject_fails: bool = False, heals_that_fail: int = 0) -> None:
+    def __init__(
+        self, *, inject_fails: bool = False, heals_that_fail: int = 0, well_after: int = 0
+    ) -> None:
+        self.looks = 0
+        self._well_after = well_after
         self.heals = 0
         self.cleaned = False
         self._inject_fails = inject_fails
         self._heals_that_fail = heals_that_fail
 
     def ready(self) -> Proof:
-        """Well."""
-        return Proof("canary", holds=True, text="well")
+        """Well, once looked at often enough."""
+        self.looks += 1
+        return Proof("canary", holds=self.looks > self._well_after, text="a look")
 
     def inject(self) -> None:
         """Break, or fail to."""
@@ -63,6 +70,7 @@ class Place:
     """All that a timeline needs of a stack."""
 
     stack_id = "stack-1"
+    database_url = None
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
@@ -88,6 +96,32 @@ def walk(
     return written[-1] if written else None
 
 
+def check(injector: Breakable, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at one fault's canary before anything is injected."""
+    monkeypatch.setattr(timeline_module, "injector_for", lambda *_: injector)
+    monkeypatch.setattr(timeline_module, "READY_SECONDS_MAX", 0.5)
+    place = Place(folder)
+    FaultTimeline(place, (PLANNED,), print, lambda *_: None).check()  # type: ignore[arg-type]
+
+
+def test_a_canary_that_comes_late_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is busy for a moment ends no run."""
+    injector = Breakable(well_after=2)
+    check(injector, tmp_path, monkeypatch)
+
+    assert injector.looks == 3
+
+
+def test_a_canary_that_is_never_well_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing is injected."""
+    with pytest.raises(HarnessError, match="1-partition cannot be proven, a look"):
+        check(Breakable(well_after=1000), tmp_path, monkeypatch)
+
+
 def test_a_full_disk_does_not_keep_a_fault_alive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +130,7 @@ def test_a_full_disk_does_not_keep_a_fault_alive(
 
     assert walk(injector, tmp_path, monkeypatch, full_disk=True) is None
     assert (injector.heals, injector.cleaned) == (1, True)
-    assert UndoFile(tmp_path).left_over("stack-1") == []
+    assert Journal(tmp_path, "stack-1").open_faults() == []
 
 
 def test_a_failed_injection_is_healed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,4 +162,140 @@ def test_a_fault_that_cannot_be_healed_is_left_to_the_next(
 
     assert fact is not None
     assert fact.heal_returned_ns is None
-    assert [left.name for left in UndoFile(tmp_path).left_over("stack-1")] == ["1-partition"]
+    assert [left.name for left in Journal(tmp_path, "stack-1").open_faults()] == ["1-partition"]
+
+
+# --- several, and others who heal ----------------------------------------------------------------
+
+
+class Slow(Breakable):
+    """A fault that is broken for as long as it is not healed, and slow to prove."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.healed_at: list[float] = []
+
+    def read_back(self) -> Proof:
+        """In place until it is healed, by whomever."""
+        return Proof("control_plane", holds=not self.healed_at, text="as it is")
+
+    def canary(self) -> Proof:
+        """Waits for an answer that does not come."""
+        time.sleep(1.5)
+        return Proof("canary", holds=True, text="broken")
+
+    def heal(self) -> int:
+        """Remember when."""
+        self.healed_at.append(time.monotonic())
+        return super().heal()
+
+
+@dataclass
+class Several:
+    """Two faults that are under way for a minute unless somebody heals them."""
+
+    timeline: FaultTimeline
+    slow: dict[str, Slow]
+    facts: dict[str, FaultFact]
+    aborts: list[str]
+    journal: Journal
+
+    def all_injected(self) -> bool:
+        """Whether both are at work."""
+        return all(f.inject_returned_ns for f in self.facts.values()) and len(self.facts) == 2
+
+
+@pytest.fixture
+def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Several]:
+    """Both injected."""
+    slow: dict[str, Slow] = {}
+
+    def make(planned: PlannedFault, _stack: object) -> Slow:
+        return slow.setdefault(planned.name, Slow(planned.name))
+
+    monkeypatch.setattr(timeline_module, "injector_for", make)
+    faults = (
+        PlannedFault("1-partition", Partition("edge"), 0.0, 60.0),
+        PlannedFault("2-partition", Partition("database"), 0.0, 60.0),
+    )
+    facts: dict[str, FaultFact] = {}
+    aborts: list[str] = []
+    timeline = FaultTimeline(
+        Place(tmp_path),  # type: ignore[arg-type]
+        faults,
+        lambda fact: facts.__setitem__(fact.name, fact),
+        lambda *_: None,
+        run_id="run-1",
+        aborted=lambda row: aborts.append(row.by),
+    )
+    found = Several(
+        timeline, slow, facts, aborts, Journal(tmp_path, "stack-1", "run-1", "heal command")
+    )
+    timeline.start(time.monotonic_ns())
+    wait_until(found.all_injected)
+    yield found
+    timeline.finish()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Until it holds; fails after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_all_are_healed_at_once_while_they_are_still_being_proven(several: Several) -> None:
+    """Neither waits for the other, nor for a canary that is still waiting for its answer."""
+    asked = time.monotonic()
+    several.timeline.heal_now()
+    wait_until(lambda: all(slow.healed_at for slow in several.slow.values()))
+
+    assert max(slow.healed_at[0] for slow in several.slow.values()) - asked < 1.0
+
+
+def test_one_is_healed_and_the_other_goes_on(several: Several) -> None:
+    """As the page asks for it; a fault that does not exist is refused."""
+    several.timeline.heal("2-partition")
+    wait_until(lambda: several.facts["2-partition"].healed_by == "conductor")
+
+    assert several.slow["1-partition"].healed_at == []
+    with pytest.raises(UsageError, match="there are: 1-partition, 2-partition"):
+        several.timeline.heal("3-partition")
+    with pytest.raises(UsageError, match="it is injected"):
+        several.timeline.inject("1-partition")
+
+
+def test_what_another_healed_is_theirs(several: Several) -> None:
+    """The journal says who and when: that is the instant the run is judged by."""
+    several.slow["1-partition"].healed_at.append(time.monotonic())
+    healed_ns = time.monotonic_ns()
+    fault = {"fault": "1-partition", "tries": 2}
+    several.journal.write("healed", by="deadline", healed_ns=healed_ns, **fault)
+    wait_until(lambda: several.facts["1-partition"].healed_ns is not None)
+    fact = several.facts["1-partition"]
+
+    assert (fact.healed_ns, fact.healed_by, fact.heal_tries) == (healed_ns, "deadline", 2)
+    assert several.slow["2-partition"].healed_at == []
+
+
+def test_what_another_claims_to_have_healed_and_is_still_there_is_healed(several: Several) -> None:
+    """A heal that did not last is no heal: ours is, later."""
+    claimed_ns = time.monotonic_ns()
+    several.journal.write("healed", fault="1-partition", by="guardian", healed_ns=claimed_ns)
+    wait_until(lambda: several.facts["1-partition"].healed_ns is not None)
+    fact = several.facts["1-partition"]
+
+    assert fact.healed_by == "conductor"
+    assert fact.healed_ns is not None
+    assert fact.healed_ns > claimed_ns
+
+
+def test_an_abort_in_the_journal_ends_the_run(several: Several) -> None:
+    """From another terminal: everything is healed, and the run is told who asked."""
+    several.journal.write("abort")
+    wait_until(lambda: all(slow.healed_at for slow in several.slow.values()))
+    wait_until(lambda: any(row.event == "stopping" for row in several.journal.rows()))
+
+    assert several.aborts == ["heal command"]

@@ -1,0 +1,197 @@
+"""`CommitLost`: PostgreSQL commits, and whoever asked for it never hears so.
+
+For the time of the fault the link leads through a relay (`harness.faults.commit_relay`) that reads
+PostgreSQL's answers and ends a connection as soon as the server says that a COMMIT is done, before
+the word is passed on. Every COMMIT through the link is hit, and everything else passes. Leading the
+link to the relay and back ends the connections that are open at that moment, as a failover does.
+
+To heal, the link is led back to the address it has by the stack's own description, so that an
+injector which never injected can do it. The relay does the same when its parent dies or when it has
+run for longer than the fault was planned to.
+"""
+
+import contextlib
+import json
+import selectors
+import subprocess
+import sys
+import time
+
+import psycopg
+
+from harness.errors import HarnessError, UsageError
+from harness.events import Proof
+from harness.fault_specs import CommitLost
+from harness.faults.commit_relay import Task
+from harness.faults.probes import LinkProbe, leads_to_database
+from harness.faults.proxy_control import ProxyControl
+from harness.plan import PlannedFault
+from harness.stack.ports import LOOPBACK, choose_ports
+from harness.stack.processes import clean_environment
+from harness.stack.service import CODE_FOLDER
+from harness.stack.state import Stack
+
+_START_SECONDS_MAX = 15.0
+_END_SECONDS_MAX = 3.0
+_GRACE_SECONDS = 10.0
+"""How much longer than planned the relay runs before it ends the fault by itself."""
+_CANARY_OPTIONS = "-c statement_timeout=2000"
+
+
+class CommitLostInjector:
+    """`CommitLost`: the link leads through a relay that withholds answers to COMMITs.
+
+    Raises:
+        UsageError: the far side of the link is not the stack's own PostgreSQL.
+    """
+
+    def __init__(self, planned: PlannedFault, spec: CommitLost, stack: Stack) -> None:
+        self._link = stack.links[spec.link]
+        if stack.database_url is None or not leads_to_database(self._link, stack):
+            raise UsageError(
+                f"the fault CommitLost needs a link to the stack's own PostgreSQL;"
+                f" {spec.link!r} leads to {self._link.upstream}"
+            )
+        self._direct_url = stack.database_url
+        self._api = stack.toxiproxy_api
+        self._control = ProxyControl(self._api)
+        self._probe = LinkProbe(self._link, stack)
+        self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
+        self._relay: subprocess.Popen[bytes] | None = None
+        self._address = ""
+        self._withheld: int | None = None
+
+    def ready(self) -> Proof:
+        """A COMMIT through the link is answered."""
+        answered, text = self._try_commit()
+        return Proof("canary", answered, f"before: {text}")
+
+    def inject(self) -> None:
+        """Start the relay and lead the link to it."""
+        (port,) = choose_ports(1)
+        self._address = f"{LOOPBACK}:{port}"
+        self._relay = self._start_relay()
+        self._control.set_upstream(self._link.name, self._address)
+
+    def _start_relay(self) -> subprocess.Popen[bytes]:
+        task = Task(
+            listen=self._address,
+            upstream=self._link.upstream,
+            toxiproxy_api=self._api,
+            proxy=self._link.name,
+            seconds_max=self._lasts_s + _GRACE_SECONDS,
+        )
+        relay = subprocess.Popen(
+            [sys.executable, "-m", "harness.faults.commit_relay"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=clean_environment(),
+            cwd=CODE_FOLDER,
+            start_new_session=True,  # a Ctrl-C at the terminal is not meant for it
+        )
+        if relay.stdin is None:
+            raise AssertionError("it was asked to be a pipe")
+        with contextlib.suppress(BrokenPipeError):
+            relay.stdin.write(task.line())
+            relay.stdin.flush()
+        if "listening" not in _next_line(relay, _START_SECONDS_MAX):
+            _end(relay, 0.0)
+            raise HarnessError(f"the relay for {self._link.name} did not start")
+        return relay
+
+    def read_back(self) -> Proof:
+        """The enabled proxy leads to the relay, and the relay runs."""
+        proxy = self._control.proxy(self._link.name)
+        leads = proxy.enabled and proxy.upstream == self._address
+        runs = self._relay is not None and self._relay.poll() is None
+        relay = "runs" if runs else "does not run"
+        state = "enabled" if proxy.enabled else "disabled"
+        text = (
+            f"proxy {self._link.name} is {state} and leads to {proxy.upstream}; the relay {relay}"
+        )
+        return Proof("control_plane", leads and runs, text)
+
+    def canary(self) -> Proof:
+        """A COMMIT through the link is done, as PostgreSQL says, and not answered."""
+        answered, text = self._try_commit()
+        return Proof("canary", not answered and "is committed" in text, f"during: {text}")
+
+    def _try_commit(self) -> tuple[bool, str]:
+        """Commit a transaction through the link, then ask PostgreSQL directly what became of it."""
+        what = f"a COMMIT through {self._link.name}"
+        transaction, answered = "", False
+        try:
+            with contextlib.closing(
+                psycopg.connect(self._probe.database_url, options=_CANARY_OPTIONS)
+            ) as connection:
+                row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
+                transaction = row[0] if row else ""
+                connection.commit()
+                answered = True
+        except psycopg.Error as error:
+            if not transaction:
+                return False, f"{what} cannot be tried: {str(error).strip()}"
+        verb = "is answered" if answered else "is not answered"
+        return answered, f"{what} {verb}; transaction {transaction} {self._state_of(transaction)}"
+
+    def _state_of(self, transaction: str) -> str:
+        try:
+            with psycopg.connect(self._direct_url, connect_timeout=3) as connection:
+                row = connection.execute(
+                    "SELECT pg_xact_status(%s::xid8)", [transaction]
+                ).fetchone()
+        except psycopg.Error as error:
+            return f"is unknown: {str(error).strip()}"
+        return f"is {row[0] if row else None}"
+
+    def heal(self) -> int:
+        """End the relay's withholding, then lead the link back; the instant that was confirmed."""
+        if self._relay is not None and self._relay.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._relay.stdin.close()
+        self._control.set_upstream(self._link.name, self._link.upstream)
+        healed_ns = time.monotonic_ns()
+        if self._relay is not None and self._withheld is None:
+            self._withheld = _next_line(self._relay, _END_SECONDS_MAX).get("withheld", 0)
+            _end(self._relay, _END_SECONDS_MAX)
+        return healed_ns
+
+    def healed(self) -> Proof:
+        """The proxy leads to the database, and a COMMIT through the link is answered."""
+        upstream = self._control.proxy(self._link.name).upstream
+        leads = upstream == self._link.upstream
+        answered, text = self._try_commit()
+        text = f"after: proxy {self._link.name} leads to {upstream}; {text}"
+        if self._withheld is not None:
+            text += f"; {self._withheld:,} answers to COMMITs were withheld"
+        return Proof("healed", leads and answered, text)
+
+    def clean_up(self) -> None:
+        """Nothing stays behind once healed."""
+
+
+def _next_line(relay: subprocess.Popen[bytes], seconds: float) -> dict[str, int]:
+    """The relay's next line; empty when it says nothing in time, or has ended."""
+    if relay.stdout is None:
+        raise AssertionError("it was asked to be a pipe")
+    with selectors.DefaultSelector() as selector:
+        selector.register(relay.stdout, selectors.EVENT_READ)
+        if not selector.select(seconds):
+            return {}
+    try:
+        found: dict[str, int] = json.loads(relay.stdout.readline())
+    except ValueError:
+        return {}
+    return found
+
+
+def _end(relay: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for its end, and insist."""
+    try:
+        relay.wait(seconds)
+    except subprocess.TimeoutExpired:
+        relay.kill()
+        relay.wait()
+    if relay.stdout is not None:
+        relay.stdout.close()

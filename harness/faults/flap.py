@@ -1,0 +1,145 @@
+"""`Flap`: a partition that comes and goes, beaten by a thread of the process that injected it.
+
+Each period begins with a cut: a `timeout` toxic on the streams, as for a partition. Its removal
+closes the connections that were open through the cut. That is wanted: bytes of theirs are lost, and
+a stream with a hole in it is something that no network gives.
+
+The thread never outlasts the planned length of its fault, so that a process which was stopped and
+goes on later does not cut what somebody else has healed. With the process it dies; a cut it leaves
+behind is a toxic of a known name, which any injector of the same fault removes.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from harness.errors import HarnessError, ProxyApiHangs
+from harness.events import Proof
+from harness.fault_specs import Flap
+from harness.faults.network import PartitionInjector
+from harness.faults.probes import CANARY_TIMEOUT_SECONDS
+from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
+from harness.plan import PlannedFault
+from harness.stack.state import Stack
+
+_WATCH_SECONDS_MAX = 5.0
+_JOIN_SECONDS_MAX = 4 * CALL_TIMEOUT_SECONDS
+"""A cut is two toxics; of the calls for one, the first that hangs ends the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One cut as it was made: monotonic nanoseconds; ``end_ns`` None while it lasts."""
+
+    start_ns: int
+    end_ns: int | None = None
+
+
+class FlapInjector(PartitionInjector):
+    """`Flap`: cut for ``duty`` of every ``period`` seconds, from the injection on."""
+
+    def __init__(self, planned: PlannedFault, spec: Flap, stack: Stack) -> None:
+        super().__init__(planned.name, spec, stack)
+        self._spec = spec
+        self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failure: HarnessError | None = None
+        self.cuts: list[Cut] = []
+        """What the thread did, in order."""
+
+    def inject(self) -> None:
+        """Make the first cut, then leave the beat to a thread."""
+        start = time.monotonic()
+        self._cut()
+        self._thread = threading.Thread(
+            target=self._beat, args=(start,), name=f"flap-{self._link.name}", daemon=True
+        )
+        self._thread.start()
+
+    def _cut(self) -> None:
+        super().inject()
+        self.cuts.append(Cut(time.monotonic_ns()))
+
+    def _end_cut(self) -> None:
+        super().heal()
+        if self.cuts and self.cuts[-1].end_ns is None:
+            self.cuts[-1] = Cut(self.cuts[-1].start_ns, time.monotonic_ns())
+
+    def _beat(self, start: float) -> None:
+        """Change at fixed instants, counted from the start so that no delay adds up."""
+        cut_s, turn = self._spec.duty * self._spec.period, 0
+        try:
+            while True:
+                if self._stopped(start, turn * self._spec.period + cut_s):
+                    return
+                self._end_cut()
+                turn += 1
+                if self._stopped(start, turn * self._spec.period):
+                    return
+                self._cut()
+        except HarnessError as error:
+            self._failure = error
+
+    def _stopped(self, start: float, at_s: float) -> bool:
+        """Wait until an instant of the beat; True when the beat is over before it.
+
+        It is over when the heal asks, at the fault's planned end, and when the instant was missed
+        by more than a period, which is how a process finds out that it was stopped.
+        """
+        if at_s >= self._lasts_s:
+            return True
+        if self._stop.wait(max(0.0, start + at_s - time.monotonic())):
+            return True
+        late_s = time.monotonic() - start - at_s
+        if start + self._lasts_s < time.monotonic():
+            return True
+        if late_s > self._spec.period:
+            self._failure = HarnessError(f"the beat was held up for {late_s:.1f} s and ended")
+            return True
+        return False
+
+    def read_back(self) -> Proof:
+        """The proxy is enabled, the first cut was made and the beat goes on."""
+        enabled = self._control.proxy(self._link.name).enabled
+        text = f"proxy {self._link.name} is {'enabled' if enabled else 'disabled'}; {self._told()}"
+        return Proof("control_plane", enabled and self._beats() and bool(self.cuts), text)
+
+    def _beats(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def canary(self) -> Proof:
+        """Of questions asked through the link over one period, some find no answer."""
+        period, limit = self._spec.period, CANARY_TIMEOUT_SECONDS
+        seconds = min(limit, self._spec.duty * period / 2)
+        deadline = time.monotonic() + min(period, _WATCH_SECONDS_MAX)
+        answers: list[bool] = []
+        while not answers or (time.monotonic() < deadline and len(set(answers)) == 1):
+            answers.append(self._probe.answers(seconds))
+            self._stop.wait(0.02)
+        lost = answers.count(False)
+        text = f"during: {lost} of {len(answers)} questions through {self._link.name} unanswered"
+        return Proof("canary", lost > 0, text)
+
+    def heal(self) -> int:
+        """End the beat, then the cut; raises as long as the beat cannot be ended."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS_MAX)
+            if self._thread.is_alive():
+                raise ProxyApiHangs(f"a cut of {self._link.name} is still being made or ended")
+        self._end_cut()
+        return time.monotonic_ns()
+
+    def healed(self) -> Proof:
+        """The beat is over, no toxic of ours is left and the far side answers."""
+        proof, beats = super().healed(), self._beats()
+        text = f"{proof.text}; {self._told()}" if self.cuts else proof.text
+        return Proof("healed", proof.holds and not beats, f"{text}; goes on" if beats else text)
+
+    def _told(self) -> str:
+        now_ns = time.monotonic_ns()
+        seconds = sum((cut.end_ns or now_ns) - cut.start_ns for cut in self.cuts) / 1e9
+        times = "once" if len(self.cuts) == 1 else f"{len(self.cuts)} times"
+        text = f"cut {times} so far, for {seconds:.1f} s in all"
+        return f"{text}; the beat failed: {self._failure}" if self._failure else text

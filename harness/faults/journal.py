@@ -1,0 +1,220 @@
+"""The write-ahead journal of a stack: what has to be healed if everything dies now.
+
+Append-only, one JSON line for each step, flushed to the disk before the step that it announces. It
+lies in the stack's state folder, so that whoever comes next (guardian, supervisor, the command
+`heal`, a run, `up`, `down`) finds and heals what a dead process left.
+
+Several processes write at the same time, one of which may be stopped for good at any moment: there
+is no lock, every row is one write to the end of the file, and half a row announced nothing.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.journal_row import JournalRow
+from harness.plan import PlannedFault
+
+JOURNAL_FILE = "journal.jsonl"
+SCHEMA = "lendchaos.journal/1"
+DEADLINE_MARGIN_SECONDS = 5.0
+"""Beyond the planned heal: by then a fault is gone, whoever has to heal it."""
+
+CONDUCTOR, GUARDIAN, SUPERVISOR = "conductor", "guardian", "supervisor"
+DEADLINE, HEAL_COMMAND, NEXT_RUN = "deadline", "heal command", "next run"
+
+_ROW: TypeAdapter[JournalRow] = TypeAdapter(JournalRow)
+_PLANNED: TypeAdapter[PlannedFault] = TypeAdapter(PlannedFault)
+_DEFAULTS = {field.name: field.default for field in fields(JournalRow)}
+
+
+@cache
+def boot_id() -> str:
+    """This boot of this machine: monotonic instants compare only within one."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFault:
+    """A fault that was announced and of which something may be left.
+
+    ``healed`` is True when it was healed since, and only its cleaning up is open.
+    """
+
+    planned: PlannedFault
+    intent: JournalRow
+    healed: bool
+
+    @property
+    def name(self) -> str:
+        """The fault's name in its run."""
+        return self.planned.name
+
+    def overdue(self, margin_s: float = 0.0) -> bool:
+        """Whether its deadline passed ``margin_s`` seconds ago without a heal."""
+        if self.healed:
+            return False
+        if self.intent.boot_id != boot_id() or self.intent.deadline_ns is None:
+            return True
+        return time.monotonic_ns() > self.intent.deadline_ns + round(margin_s * 1e9)
+
+
+class Journal:
+    """The journal of one stack, for one writer.
+
+    What is written carries ``stack_id``, ``run_id`` and ``by``; an empty ``stack_id`` reads the
+    rows of all stacks that were ever up in this folder.
+    """
+
+    def __init__(
+        self, state_dir: Path, stack_id: str, run_id: str = "", by: str = "", run_dir: str = ""
+    ) -> None:
+        self._path = state_dir / JOURNAL_FILE
+        self._stack_id = stack_id
+        self._run_id = run_id
+        self._by = by
+        self._run_dir = run_dir
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def write(self, event: str, **more: Any) -> JournalRow:
+        """Append one row; returns when it is on the disk.
+
+        Raises:
+            OSError: it is not.
+        """
+        stamped = {"run": self._run_id, "run_dir": self._run_dir, "by": self._by}
+        stamped |= {"stack": self._stack_id, "boot_id": boot_id()}
+        now = {"at_ns": time.monotonic_ns(), "at_wall_ns": time.time_ns()}
+        row = JournalRow(event=event, **{**stamped, **now, **more})
+        said = {name: getattr(row, name) for name in _DEFAULTS}
+        kept = {name: value for name, value in said.items() if value != _DEFAULTS[name]}
+        _append(self._path, json.dumps({"schema": SCHEMA, **kept}))
+        return row
+
+    def intend(self, fault: PlannedFault, gone_by_ns: int) -> None:
+        """Write down, before the injection, how to undo it and by when it must be gone.
+
+        ``gone_by_ns`` is its planned heal, in monotonic time.
+        """
+        deadline_ns = gone_by_ns + round(DEADLINE_MARGIN_SECONDS * 1e9)
+        self.write(
+            "intent",
+            fault=fault.name,
+            planned=_PLANNED.dump_python(fault, mode="json"),
+            deadline_ns=deadline_ns,
+            deadline_wall_ns=time.time_ns() + deadline_ns - time.monotonic_ns(),
+        )
+
+    def begin_anew(self) -> None:
+        """Begin a new file if nothing is open; the runs before keep a copy of their own rows.
+
+        Only for who holds the stack alone.
+        """
+        if not self.open_faults():
+            self.forget()
+
+    def forget(self) -> None:
+        """Remove the file: its stack is gone, and with it all that could be undone."""
+        self._path.unlink(missing_ok=True)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def size(self) -> int:
+        """Bytes written so far: a cheap way to see that something was added."""
+        try:
+            return self._path.stat().st_size
+        except OSError:
+            return 0
+
+    def rows(self, run_id: str | None = None) -> list[JournalRow]:
+        """The rows of this stack, or of one run on it, in the order in which they were written.
+
+        A line that cannot be read announced nothing: it is the half of a row whose writer died.
+        """
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        read = [row for line in lines if (row := _row(line)) is not None]
+        mine = [row for row in read if self._stack_id in ("", row.stack)]
+        return [row for row in mine if run_id in (None, row.run)]
+
+    def open_faults(self, run_id: str | None = None) -> list[OpenFault]:
+        """Faults of this stack that were announced and never undone, oldest first."""
+        found: dict[tuple[str, str], OpenFault] = {}
+        for row in self.rows(run_id):
+            key = (row.run, row.fault)
+            match row.event:
+                case "intent":
+                    try:
+                        planned = _PLANNED.validate_python(row.planned)
+                    except ValidationError:
+                        continue
+                    found[key] = OpenFault(planned, row, healed=False)
+                case "injected" | "healed" if key in found:
+                    known = found[key]
+                    healed = row.event == "healed"
+                    found[key] = OpenFault(known.planned, known.intent, healed=healed)
+                case "undone":
+                    found.pop(key, None)
+        return list(found.values())
+
+    def run_under_way(self) -> JournalRow | None:
+        """The row with which the latest run began; None when it has ended in order."""
+        latest: JournalRow | None = None
+        for row in self.rows():
+            if row.event == "run":
+                latest = row
+            elif row.event == "over" and latest is not None and row.run == latest.run:
+                latest = None
+        return latest
+
+
+def first_heal(rows: list[JournalRow], fault: str) -> JournalRow | None:
+    """The first heal of a fault since its injection, in the rows of one run."""
+    found: JournalRow | None = None
+    for row in rows:
+        if row.fault != fault:
+            continue
+        if row.event in ("intent", "injected"):
+            found = None
+        elif row.event == "healed" and found is None:
+            found = row
+    return found
+
+
+def _row(line: bytes) -> JournalRow | None:
+    try:
+        said = json.loads(line)
+        if said.pop("schema") != SCHEMA:
+            return None
+        return _ROW.validate_python(said)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _append(path: Path, line: str) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        # Another writer may have died in the middle of a row; it must not swallow ours.
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        data = (("\n" if torn else "") + line + "\n").encode()
+        if os.write(handle, data) != len(data):
+            raise OSError(f"{path.name} could not be written whole")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if size == 0:  # a new file is safe only once its folder is
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

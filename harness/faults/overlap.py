@@ -1,0 +1,204 @@
+"""Faults that are at work together: which of them could be mistaken for one another.
+
+A canary that gets no answer shows its fault only if it would have been answered without it. That is
+certain for a fault alone. Where another one at work could silence the same canary, the canary is
+tried before the injection too; and if it is silent already, it proves nothing until that other one
+is gone. The same holds after the heal: while another one may silence the canary, silence is no sign
+that the heal has failed.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from harness.errors import HarnessError
+from harness.events import Proof
+from harness.fault_specs import (
+    AnyFault,
+    BlockingMigration,
+    CommitLost,
+    Flap,
+    Freeze,
+    Kill,
+    Latency,
+    PacketDrop,
+    Partition,
+    Refuse,
+    Reset,
+    Restart,
+    Throttle,
+)
+from harness.faults.base import Injector
+from harness.plan import PlannedFault
+
+TURN_SECONDS = 0.05
+_BEHIND = {"edge": "replicas", "database": "postgres"}
+"""The process that answers at the far side of a link; of other links it has the link's name."""
+
+
+def _process(name: str) -> str:
+    """Any replica may answer in another's place, so that they count as one."""
+    return "process:replicas" if name.startswith("replica") else f"process:{name}"
+
+
+def takes_away(spec: AnyFault) -> frozenset[str]:
+    """What others can't use, or not as usual, while this fault is at work."""
+    match spec:
+        case BlockingMigration():
+            return frozenset({f"table:{spec.table}"})
+        case Kill() | Freeze() | Restart():
+            return frozenset({_process(spec.target)})
+        case (
+            Partition()
+            | Refuse()
+            | Reset()
+            | Latency()
+            | Throttle()
+            | Flap()
+            | CommitLost()
+            | PacketDrop()
+        ):
+            return frozenset({f"link:{spec.link}"})
+        case _:
+            assert_never(spec)
+
+
+def canary_needs(spec: AnyFault) -> frozenset[str]:
+    """What has to be well for this fault's canary to be answered without it."""
+    needs = takes_away(spec)
+    if isinstance(spec, BlockingMigration):
+        return needs | {_process("postgres")}
+    if isinstance(spec, Kill | Freeze | Restart):
+        return needs
+    return needs | {_process(_BEHIND.get(spec.link, spec.link))}
+
+
+def can_silence(other: AnyFault, spec: AnyFault) -> bool:
+    """Whether one fault at work may silence the canary of another one."""
+    return bool(takes_away(other) & canary_needs(spec))
+
+
+class AtWork:
+    """The faults of one run that are at work right now; used by the threads of all of them.
+
+    One is at work from before its injection, until it is shown to be healed.
+    """
+
+    def __init__(self, planned: Iterable[PlannedFault]) -> None:
+        faults = tuple(planned)
+        self._take_turns = {
+            fault.name
+            for fault in faults
+            if any(
+                other is not fault
+                and (can_silence(other.spec, fault.spec) or can_silence(fault.spec, other.spec))
+                for other in faults
+            )
+        }
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._whose_turn = ""
+        self._injected: dict[str, AnyFault] = {}
+        self._healing: dict[str, AnyFault] = {}
+
+    def take_turn(self, fault: PlannedFault, stop: threading.Event) -> bool:
+        """Wait until no other injection is being proven that this one could be mistaken for.
+
+        Else of two that begin at one instant neither could be told from the other. False when
+        ``stop`` came first.
+        """
+        if fault.name in self._take_turns:
+            while not self._turn.acquire(timeout=TURN_SECONDS):
+                if stop.is_set():
+                    return False
+            self._whose_turn = fault.name
+        return True
+
+    def end_turn(self, fault: PlannedFault) -> None:
+        """It is proven as far as it can be now; the next one may be injected."""
+        if self._whose_turn == fault.name:
+            self._whose_turn = ""
+            self._turn.release()
+
+    def begin(self, fault: PlannedFault) -> None:
+        """It is about to be injected."""
+        with self._lock:
+            self._injected[fault.name] = fault.spec
+
+    def heal_done(self, fault: PlannedFault) -> None:
+        """Its heal was ordered, or given up; it may take a while to show."""
+        with self._lock:
+            self._healing[fault.name] = self._injected.pop(fault.name, fault.spec)
+
+    def end(self, fault: PlannedFault) -> None:
+        """Nothing of it is left, or nobody waits for that any longer."""
+        self.end_turn(fault)
+        with self._lock:
+            self._injected.pop(fault.name, None)
+            self._healing.pop(fault.name, None)
+
+    def disturbing(self, fault: PlannedFault) -> tuple[str, ...]:
+        """Names of the others that may silence this one's canary right now.
+
+        Another one that is healed but not yet shown to be counts, too, unless that can't be shown
+        because of this one: then the two would wait for each other.
+        """
+        with self._lock:
+            healing = {n: s for n, s in self._healing.items() if not can_silence(fault.spec, s)}
+            return _silencing(fault, self._injected | healing)
+
+    def excuses(self, fault: PlannedFault) -> bool:
+        """Whether another fault that is not healed yet may silence this one's canary."""
+        with self._lock:
+            return bool(_silencing(fault, self._injected))
+
+
+def _silencing(fault: PlannedFault, others: dict[str, AnyFault]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, spec in others.items()
+        if name != fault.name and can_silence(spec, fault.spec)
+    )
+
+
+class OwnProof:
+    """The proofs that one fault is at work, none of them another fault's."""
+
+    def __init__(self, fault: PlannedFault, injector: Injector, at_work: AtWork) -> None:
+        self._fault = fault
+        self._injector = injector
+        self._at_work = at_work
+        self._silent_with: tuple[str, ...] = ()
+
+    def look_before(self) -> None:
+        """With others at work that may silence the canary: whether they do."""
+        disturbing = self._at_work.disturbing(self._fault)
+        if not disturbing:
+            return
+        try:
+            well = self._injector.ready().holds
+        except HarnessError:
+            well = False
+        self._silent_with = () if well else disturbing
+
+    def proofs(self, over: threading.Event) -> Iterator[Proof]:
+        """Read-back and canary, and once more the canary where it could prove nothing yet.
+
+        ``over`` says that nothing can be proven any more.
+        """
+        try:
+            yield self._injector.read_back()
+            canary = self._injector.canary()
+        finally:
+            self._at_work.end_turn(self._fault)
+        if not self._silent_with or not canary.holds:
+            yield canary
+            return
+        why = f"so it was before this injection, with {' and '.join(self._silent_with)} at work"
+        text = f"{canary.text}; {why}: no proof of its own"
+        yield replace(canary, holds=False, text=text)
+        while self._at_work.disturbing(self._fault):
+            if over.wait(TURN_SECONDS):
+                return
+        yield self._injector.canary()

@@ -1,0 +1,151 @@
+"""Packets that are lost for real, on a stack in network namespaces (`harness.stack.namespaces`).
+
+A fault is one nftables table in the middle namespace of a wire, with one rule for each direction
+that counts what it drops. Both kernels sent those packets and hear nothing: they retransmit, each
+time after twice the wait. So when the fault is healed, a connection that nobody gave up stays
+silent until its next retransmission is due, which is up to as long again as the fault lasted.
+"""
+
+import json
+import re
+import time
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.events import Proof
+from harness.fault_specs import PacketDrop
+from harness.faults.probes import CANARY_TIMEOUT_SECONDS, LinkProbe
+from harness.stack.namespaces import nft
+from harness.stack.processes import is_alive
+from harness.stack.state import Link, Stack
+
+_FAMILY = "inet"
+_MATCHES = {
+    "both": ("daddr", "saddr"),
+    "upstream": ("daddr",),
+    "downstream": ("saddr",),
+}
+"""By direction, which address of a dropped packet is the far end's."""
+
+
+class PacketDropInjector:
+    """`PacketDrop`: the packets of a link are dropped between two kernels."""
+
+    def __init__(self, name: str, spec: PacketDrop, stack: Stack) -> None:
+        self._stack = stack
+        self._wire = stack.wires[spec.link]
+        self._matches = _MATCHES[spec.direction]
+        self._table = "lendchaos_" + re.sub(r"\W", "_", name)
+        # The service's own way, so that the canary meets what the service meets.
+        self._link = Link(spec.link, self._wire.address, self._wire.address)
+        self._probe = LinkProbe(self._link, stack)
+
+    def ready(self) -> Proof:
+        """The far end answers over the wire, and nothing drops its packets yet."""
+        left = self._dropped()
+        answers = self._answers()
+        text = f"before: {self._answer_text(answers=answers)}"
+        if left is not None:
+            text = f"before: a rule drops packets of {self._link.name} already"
+        return Proof("canary", answers and left is None, text)
+
+    def inject(self) -> None:
+        """Drop packets from now on, in all directions at once."""
+        rules = "\n".join(
+            f"        ip {match} {self._wire.far_host} counter drop" for match in self._matches
+        )
+        self._nft(
+            "-f",
+            "-",
+            script=f"{self._emptied()}table {_FAMILY} {self._table} {{\n    chain drops {{\n"
+            f"        type filter hook forward priority 0\n{rules}\n    }}\n}}\n",
+        )
+
+    def read_back(self) -> Proof:
+        """The kernel has a rule that drops for each direction."""
+        dropped = self._dropped()
+        missing = [match for match in self._matches if match not in (dropped or {})]
+        rules = "missing: " + ", ".join(missing) if missing else self._count_text(dropped or {})
+        return Proof(
+            "control_plane", not missing, f"nftables between the namespaces, {self._table}: {rules}"
+        )
+
+    def canary(self) -> Proof:
+        """Nothing answers over the wire, and the counters say that this was our doing."""
+        before = self._total(self._dropped())
+        answers = self._answers()
+        dropped = self._dropped() or {}
+        grown = self._total(dropped) > before
+        text = f"{self._answer_text(answers=answers)}; {self._count_text(dropped)}"
+        return Proof("canary", not answers and grown, f"during: {text}")
+
+    def heal(self) -> int:
+        """Remove our table, if it is there."""
+        self._nft("-f", "-", script=self._emptied())
+        return time.monotonic_ns()
+
+    def healed(self) -> Proof:
+        """No rule of ours is left and the far end answers again."""
+        left = self._dropped()
+        answers = self._answers()
+        rules = "no rule left" if left is None else f"rules left: {self._count_text(left)}"
+        text = f"after: {rules}; {self._answer_text(answers=answers)}"
+        return Proof("healed", answers and left is None, text)
+
+    def clean_up(self) -> None:
+        """Nothing stays behind once healed."""
+
+    def _emptied(self) -> str:
+        """Statements after which our table is gone, whether or not it was there."""
+        return f"add table {_FAMILY} {self._table}\ndelete table {_FAMILY} {self._table}\n"
+
+    def _nft(self, *arguments: str, script: str = "") -> str:
+        # The way into the namespace goes through the supervisor, whose number may be another's now.
+        if not is_alive(self._stack.supervisor):
+            raise HarnessError("the stack's supervisor is dead, and its namespaces with it")
+        return nft(self._wire.middle, *arguments, script=script)
+
+    def _dropped(self) -> dict[str, int] | None:
+        """Packets dropped so far, by the address that matched; None without our table."""
+        told: list[dict[str, Any]] = json.loads(self._nft("-j", "list", "ruleset"))["nftables"]
+        if not any(entry.get("table", {}).get("name") == self._table for entry in told):
+            return None
+        rules = [entry["rule"]["expr"] for entry in told if _is_in(entry, self._table)]
+        return {field: packets for field, packets in map(_match_and_count, rules) if field}
+
+    @staticmethod
+    def _total(dropped: dict[str, int] | None) -> int:
+        return sum((dropped or {}).values())
+
+    @staticmethod
+    def _count_text(dropped: dict[str, int]) -> str:
+        words = {"daddr": "up", "saddr": "back"}
+        counts = [f"{packets} {words[match]}" for match, packets in sorted(dropped.items())]
+        return f"packets dropped: {', '.join(counts)}" if counts else "no rule drops"
+
+    def _answers(self) -> bool:
+        return self._probe.answers()
+
+    def _answer_text(self, *, answers: bool) -> str:
+        verb = "answers" if answers else f"does not answer within {CANARY_TIMEOUT_SECONDS:g} s"
+        return f"the far end of {self._link.name} {verb}"
+
+
+def _is_in(entry: dict[str, Any], table: str) -> bool:
+    return bool(entry.get("rule", {}).get("table") == table)
+
+
+def _match_and_count(expressions: list[dict[str, Any]]) -> tuple[str, int]:
+    """Which address a rule of ours looks at and how many packets it dropped; "" if it drops none.
+
+    Source: `libnftables-json(5)`.
+    """
+    field, packets, drops = "", 0, False
+    for expression in expressions:
+        if "match" in expression:
+            field = expression["match"]["left"]["payload"]["field"]
+        elif "counter" in expression:
+            packets = expression["counter"]["packets"]
+        elif "drop" in expression:
+            drops = True
+    return (field if drops else ""), packets

@@ -1,0 +1,213 @@
+"""Canaries through a link: what a user of it would meet, measured with a connection of our own.
+
+Connecting proves little: Toxiproxy accepts by itself, whatever became of the far side. So every
+probe asks a first question of the far side's own protocol.
+"""
+
+import math
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from harness.fault_specs import Direction
+from harness.stack.state import DATABASE, EDGE, Link, Stack
+
+CANARY_TIMEOUT_SECONDS = 0.5
+"""On loopback an answer takes milliseconds; half a second of silence is a cut, not a delay."""
+HEALED_TIMEOUT_SECONDS = 2.0
+"""After a heal the far side may have a queue to work off, and another fault may slow the link."""
+
+POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, S or N
+_PADDING_BYTES_MAX = 4_000  # one header of a request; servers refuse more than 8 KB or so
+_PIPELINED_MAX = 64
+_TRANSFER_SECONDS = 0.4
+_TRANSFER_BYTES_MIN = 400
+_TRANSFER_BYTES_MAX = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What was carried: bytes in one direction, or both, and how long it took."""
+
+    bytes: int
+    seconds: float
+
+    @property
+    def kilobytes_per_second(self) -> float:
+        """Thousands of bytes a second."""
+        return self.bytes / 1000 / max(self.seconds, 1e-6)
+
+
+def link_canaries(stack: Stack) -> Iterator[tuple[str, bool]]:
+    """Every link of the stack, and whether its far side answers through it."""
+    for link in stack.links.values():
+        yield link.name, LinkProbe(link, stack).answers()
+    for name, wire in stack.wires.items():
+        yield name, LinkProbe(Link(name, wire.address, wire.address), stack).answers()
+
+
+class LinkProbe:
+    """Questions asked through one link of a stack."""
+
+    def __init__(self, link: Link, stack: Stack) -> None:
+        host, _, port = link.listen.rpartition(":")
+        self.address = (host, int(port))
+        self._link = link
+        self._database_url = stack.database_url if leads_to_database(link, stack) else None
+        self._questions = [POSTGRES_SSL_REQUEST, http_question(link)]
+        if self._database_url is not None:
+            del self._questions[1]
+        elif stack.database_url is not None or link.name == EDGE:
+            del self._questions[0]
+
+    def answers(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
+        """Whether the far side answers a first question in time."""
+        return self.round_trip_seconds(seconds) is not None
+
+    def round_trip_seconds(self, seconds_max: float = CANARY_TIMEOUT_SECONDS) -> float | None:
+        """How long a fresh connection's first answer takes; None when there is none in time."""
+        for question in self._questions:
+            if (found := self._ask(question, seconds_max)) is not None:
+                return found
+        return None
+
+    def _ask(self, question: bytes, seconds_max: float) -> float | None:
+        start = time.monotonic()
+        try:
+            with self.connect(seconds_max) as connection:
+                connection.sendall(question)
+                answered = bool(connection.recv(1))
+        except OSError:
+            return None
+        return time.monotonic() - start if answered else None
+
+    def connect(self, seconds_max: float = CANARY_TIMEOUT_SECONDS) -> socket.socket:
+        """A connection through the link, whose every call ends in that time."""
+        return socket.create_connection(self.address, timeout=seconds_max)
+
+    def end_of(self, connection: socket.socket) -> str:
+        """How a connection ends when a question is sent on it.
+
+        One of ``reset``, ``closed``, ``silent`` and ``answers``.
+        """
+        try:
+            connection.sendall(self._questions[0])
+            return "answers" if connection.recv(1) else "closed"
+        except TimeoutError:
+            return "silent"
+        except ConnectionResetError:
+            return "reset"
+        except OSError:
+            return "closed"
+
+    def refuses(self) -> bool:
+        """Whether a new connection is refused."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def transfer(self, direction: Direction, kilobytes_per_second: int) -> Rate | None:
+        """Carry data for about half a second at the given rate; None when it can't be carried.
+
+        Towards the database a statement's parameter and its result are long; elsewhere requests
+        with a padded header follow each other on one connection, so that answers stay short.
+        """
+        wanted = max(round(kilobytes_per_second * 1000 * _TRANSFER_SECONDS), _TRANSFER_BYTES_MIN)
+        try:
+            if self._database_url is None:
+                return self._transfer_http(direction, wanted)
+            return self._transfer_postgres(direction, wanted)
+        except (OSError, psycopg.Error):
+            return None
+
+    def _transfer_http(self, direction: Direction, wanted: int) -> Rate:
+        padding = 0 if direction == "downstream" else min(wanted // 2, _PADDING_BYTES_MAX)
+        question = http_question(self._link, padding)
+        sent = received = 0
+        count = 1
+        with self.connect(HEALED_TIMEOUT_SECONDS) as connection:
+            start = time.monotonic()
+            while time.monotonic() - start < _TRANSFER_SECONDS:
+                # Many at once, or a delayed acknowledgement for each would be what is measured.
+                connection.sendall(question * count)
+                answers = _read_answers(connection, count)
+                if not answers:
+                    break
+                sent, received = sent + count * len(question), received + answers
+                count = min(2 * count, _PIPELINED_MAX)
+            seconds = time.monotonic() - start
+        return Rate(received if direction == "downstream" else sent, seconds)
+
+    def _transfer_postgres(self, direction: Direction, wanted: int) -> Rate:
+        size = min(wanted, _TRANSFER_BYTES_MAX)
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            start = time.monotonic()
+            if direction == "downstream":
+                connection.execute("SELECT repeat('x', %s)", [size]).fetchone()
+            else:
+                connection.execute("SELECT length(%s)", ["x" * size]).fetchone()
+            return Rate(size, time.monotonic() - start)
+
+    @property
+    def database_url(self) -> str:
+        """The way through the link, as a superuser; only where the far side is the database."""
+        if self._database_url is None:
+            raise AssertionError(f"the link {self._link.name} does not lead to the database")
+        host, port = self.address
+        return make_conninfo(self._database_url, host=host, port=port, connect_timeout=3)
+
+
+def leads_to_database(link: Link, stack: Stack) -> bool:
+    """Whether the far side of a link is the stack's own database."""
+    if stack.database_url is None:
+        return False
+    if link.name in stack.wires:  # where the service goes is then not where we do
+        return link.name == DATABASE
+    database = urlsplit(stack.database_url)
+    return link.upstream == f"{database.hostname}:{database.port}"
+
+
+def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
+    """Look until it holds, at most for that time; whether it did."""
+    deadline = time.monotonic() + seconds_max
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def http_question(link: Link, padding: int | None = None) -> bytes:
+    """A GET of the health page; with ``padding`` bytes in a header the connection is kept."""
+    more = "Connection: close"
+    if padding is not None:
+        more = f"X-Padding: {'x' * padding}"
+    return f"GET /healthz HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
+
+
+def _read_answers(connection: socket.socket, count: int) -> int:
+    """The length of so many HTTP answers of known length; 0 at the connection's end."""
+    received, start = b"", 0
+    for _ in range(count):
+        whole = math.inf
+        while len(received) - start < whole:
+            head, end, _rest = received[start:].partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: *(\d+)", head) if end else None
+            if length is not None:
+                whole = len(head) + len(end) + int(length[1])
+            if len(received) - start < whole:
+                if not (piece := connection.recv(65_536)):
+                    return 0
+                received += piece
+        start += int(whole)
+    return len(received)

@@ -1,0 +1,179 @@
+"""Toxiproxy's control API behind one adapter, and the only home of toxiproxy-python.
+
+The library keeps host and port on a class, sets no timeouts, lets a 500 pass and cannot change a
+toxic or an upstream. Here every server has an address of its own, every call ends in bounded time,
+every answer is checked, and every change is read back.
+
+No lock is held during a call: one server that hangs delays no call to another, and a call that
+hangs delays no other thread's call to the same server.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from toxiproxy.api import APIConsumer
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+
+from harness.errors import HarnessError, ProxyApiHangs
+from harness.fault_specs import Direction
+
+CALL_TIMEOUT_SECONDS = 1.5
+"""A call takes a few milliseconds on loopback; the rest is for a machine that is busy."""
+_DEFAULT_PORT = 8474
+_NO_PROXY = {"http": None, "all": None}
+"""Control ports are on loopback: `HTTP_PROXY` in the environment must not make a detour of it."""
+
+STREAMS: dict[Direction, tuple[str, ...]] = {
+    "both": ("upstream", "downstream"),
+    "upstream": ("upstream",),
+    "downstream": ("downstream",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toxic:
+    """One toxic as Toxiproxy describes it."""
+
+    name: str
+    kind: str
+    stream: str
+    toxicity: float
+    attributes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One proxy as Toxiproxy describes it; a disabled one holds toxics and does nothing."""
+
+    name: str
+    listen: str
+    upstream: str
+    enabled: bool
+    toxics: tuple[Toxic, ...] = ()
+
+    def toxic(self, name: str) -> Toxic | None:
+        """The toxic of that name, None if there is none."""
+        return next((toxic for toxic in self.toxics if toxic.name == name), None)
+
+
+class ProxyControl:
+    """The proxies of one Toxiproxy server.
+
+    Every method may be called from several threads, and raises
+
+    * `ProxyApiHangs` when the server does not answer in time: nothing is known then, the change may
+      still come; there is no point in asking again, but the server can be restarted. The same
+      when nobody is there;
+    * `HarnessError` when it refuses, or does not show what was just asked of it.
+    """
+
+    def __init__(self, api_url: str, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> None:
+        parts = urlsplit(api_url)
+        host, port = parts.hostname or "127.0.0.1", parts.port or _DEFAULT_PORT
+        self._where = f"Toxiproxy at {host}:{port}"
+        self._timeout_seconds = timeout_seconds
+        # The library reads both from the class, so each server gets a class of its own.
+        self._consumer = type("Consumer", (APIConsumer,), {"host": host, "port": port})
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> Any:
+        what = f"{self._where}, {method} {path}"
+        try:
+            answer = getattr(self._consumer, method)(
+                path, timeout=self._timeout_seconds, proxies=_NO_PROXY, **kwargs
+            )
+            answer_is_json = bool(answer.content)
+            found = answer.json() if answer.ok and answer_is_json else None
+        except requests.Timeout as error:
+            raise ProxyApiHangs(f"{what}: no answer within {self._timeout_seconds:g} s") from error
+        except requests.ConnectionError as error:
+            raise ProxyApiHangs(f"{what}: nobody answers") from error
+        except (InvalidToxic, NotFound, ProxyExists) as error:
+            raise HarnessError(f"{what}: {_words(error)}") from error
+        except requests.RequestException as error:
+            raise HarnessError(f"{what}: {error}") from error
+        if not answer.ok:
+            raise HarnessError(f"{what}: {answer.status_code} {answer.text.strip()}")
+        return found
+
+    def proxies(self) -> dict[str, Proxy]:
+        """Every proxy of the server, by name."""
+        found = self._call("get", "/proxies") or {}
+        return {name: _proxy(body) for name, body in found.items()}
+
+    def proxy(self, name: str) -> Proxy:
+        """One proxy."""
+        body = self._call("get", f"/proxies/{name}")
+        try:
+            return _proxy(body)
+        except (KeyError, TypeError, ValueError) as error:
+            raise HarnessError(f"{self._where}: proxy {name} is described as {body!r}") from error
+
+    def set_enabled(self, name: str, *, enabled: bool) -> None:
+        """Let a proxy listen, or end its connections and refuse new ones; as it is: no change."""
+        if self.proxy(name).enabled != enabled:
+            self._call("post", f"/proxies/{name}", json={"enabled": enabled})
+            self._confirm(name, f"enabled={enabled}", lambda proxy: proxy.enabled == enabled)
+
+    def set_upstream(self, name: str, upstream: str) -> None:
+        """Lead a proxy elsewhere, which ends its connections; where it leads already: no change."""
+        if self.proxy(name).upstream != upstream:
+            self._call("post", f"/proxies/{name}", json={"upstream": upstream})
+            self._confirm(name, f"upstream={upstream}", lambda proxy: proxy.upstream == upstream)
+
+    def add_toxic(self, proxy: str, name: str, kind: str, stream: str, **attributes: int) -> None:
+        """Add one toxic, with toxicity 1: chance belongs into the plan, where a seed rules it.
+
+        One that is there already as it should be is left alone, so that a second try is fine.
+        """
+        wanted = Toxic(name, kind, stream, 1.0, attributes)
+        if self.proxy(proxy).toxic(name) == wanted:
+            return
+        body = {"name": name, "type": kind, "stream": stream, "attributes": attributes}
+        self._call("post", f"/proxies/{proxy}/toxics", json={"toxicity": 1.0, **body})
+        self._confirm(proxy, f"toxic {wanted}", lambda found: found.toxic(name) == wanted)
+
+    def update_toxic(self, proxy: str, name: str, **attributes: int) -> None:
+        """Change attributes of a toxic that is there; live connections feel it at once."""
+        self._call("post", f"/proxies/{proxy}/toxics/{name}", json={"attributes": attributes})
+
+        def changed(found: Proxy) -> bool:
+            toxic = found.toxic(name)
+            return toxic is not None and attributes.items() <= toxic.attributes.items()
+
+        self._confirm(proxy, f"toxic {name} with {attributes}", changed)
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        """Remove one toxic; fine when it is not there."""
+        if self.proxy(proxy).toxic(name) is not None:
+            self._call("delete", f"/proxies/{proxy}/toxics/{name}")
+            self._confirm(proxy, f"no toxic {name}", lambda found: found.toxic(name) is None)
+
+    def _confirm(self, name: str, wanted: str, holds: Callable[[Proxy], bool]) -> None:
+        found = self.proxy(name)
+        if not holds(found):
+            raise HarnessError(
+                f"{self._where}: proxy {name} was to have {wanted}, and this was found: {found}"
+            )
+
+
+def _proxy(body: dict[str, Any]) -> Proxy:
+    toxics = tuple(
+        Toxic(
+            toxic["name"],
+            toxic["type"],
+            toxic["stream"],
+            float(toxic["toxicity"]),
+            dict(toxic["attributes"]),
+        )
+        for toxic in body["toxics"] or ()
+    )
+    return Proxy(body["name"], body["listen"], body["upstream"], bool(body["enabled"]), toxics)
+
+
+def _words(error: Exception) -> str:
+    """What the library's errors carry: the raw body of the answer."""
+    body = error.args[0] if error.args else ""
+    return body.decode(errors="replace").strip() if isinstance(body, bytes) else str(body)

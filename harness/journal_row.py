@@ -1,0 +1,47 @@
+"""Fact: one step that was announced, or done, for a fault; see `harness.faults.journal`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One line of the write-ahead journal of a stack: what is about to be done, or was done.
+
+    ``event`` is one of
+
+    * ``run``, ``over``: a run begins on the stack (``load``, ``conductor`` and ``guardian`` are
+      process ids with their start in clock ticks; ``owns_stack``: the run itself brought it up)
+      and has ended;
+    * ``intent``: a fault is about to be injected; ``planned`` says how to undo it, the deadline by
+      when it must be gone, in monotonic time of boot ``boot_id`` and as Unix time;
+    * ``injected``; ``healing`` (try ``tries``), ``healed`` at ``healed_ns``, ``heal_failed``;
+      ``second_way``: Toxiproxy, whose control API hung, is about to be replaced, and was
+      (``holds``); ``proven`` (``holds``: the canary after the heal); ``undone``: nothing of the
+      fault is left;
+    * ``abort``: somebody wants the run to end; ``stopping``: the run has heard it.
+
+    ``by`` is ``conductor``, ``guardian`` (the conductor died), ``supervisor`` (both died),
+    ``deadline`` (none of them healed in time), ``heal command`` or ``next run``.
+    """
+
+    event: str
+    at_ns: int
+    at_wall_ns: int
+    boot_id: str
+    stack: str = ""
+    run: str = ""
+    run_dir: str = ""
+    fault: str = ""
+    by: str = ""
+    tries: int = 0
+    holds: bool | None = None
+    healed_ns: int | None = None
+    deadline_ns: int | None = None
+    deadline_wall_ns: int | None = None
+    text: str = ""
+    load: tuple[int, int] | None = None
+    conductor: tuple[int, int] | None = None
+    guardian: tuple[int, int] | None = None
+    owns_stack: bool = False
+    planned: dict[str, Any] | None = None

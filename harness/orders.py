@@ -1,0 +1,51 @@
+"""Orders that somebody gave by hand while a run went on: passed on, and put on record.
+
+The facts of a fault hold when it was really healed; the remark says that it was no accident.
+"""
+
+import logging
+from typing import Any, Protocol
+
+_log = logging.getLogger(__name__)
+
+
+class Faults(Protocol):
+    """What can be ordered of the faults of a run; each returns before it is done."""
+
+    def heal(self, name: str) -> None:
+        """Heal one fault now."""
+
+    def inject(self, name: str) -> None:
+        """Inject one fault now."""
+
+    def heal_now(self) -> None:
+        """Heal whatever is active and inject nothing more."""
+
+
+def obey(message: dict[str, Any], faults: Faults, at_s: float | None) -> str:
+    """Do what a message of type ``command`` asks for; the remark for the report.
+
+    ``at_s`` is now, in seconds after zero; None before the load.
+    """
+    do, fault = message.get("do"), message.get("fault")
+    when = "before the load" if at_s is None else f"at {at_s:.1f} s"
+    by_hand = f"by hand {when}, from the web page"
+    try:
+        match do:
+            case "abort":
+                faults.heal_now()
+                reason = message.get("reason")
+                return f"the run was aborted {by_hand}" + (f": {reason}" if reason else "")
+            case "heal" if fault is None:
+                faults.heal_now()
+                return f"all faults were healed {by_hand}; none was injected after it"
+            case "heal":
+                faults.heal(str(fault))
+                return f"{fault} was healed {by_hand}"
+            case "inject":
+                faults.inject(str(fault))
+                return f"{fault} was injected {by_hand}"
+    except Exception as error:  # noqa: BLE001  # a wrong order must not end a run that has faults to heal
+        _log.exception("order %s %s", do, fault)
+        return f"an order given {by_hand}, {do} {fault}, could not be obeyed: {error}"
+    return f"an order given {by_hand} was not understood"

@@ -1,0 +1,108 @@
+"""Toxiproxy's end is noticed, and what ended with it is told."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.events import FaultFact
+from harness.fault_specs import AnyFault, Freeze, Partition
+from harness.faults import timeline as timeline_module
+from harness.faults.journal import Journal
+from harness.faults.second_way import SECOND_WAY, ProxyWatch
+from harness.faults.timeline import FaultTimeline
+from harness.plan import PlannedFault
+from harness.stack import Stack
+from harness.stack.processes import identify
+from harness.stack.state import save_state
+from tests.faults.test_timeline import Breakable
+from tests.stack.test_state import a_stack
+
+LASTS_SECONDS = 20.0
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process in Toxiproxy's place: only its end matters here."""
+    with subprocess.Popen(["sleep", "60"]) as sleeping:
+        yield sleeping
+        sleeping.kill()
+
+
+@pytest.fixture
+def stack(tmp_path: Path, process: subprocess.Popen[bytes]) -> Stack:
+    """A stack as its state file tells of it, with that process."""
+    reference = identify(process.pid)
+    assert reference is not None
+    made = replace(a_stack(tmp_path), processes={"toxiproxy": reference}, database_url=None)
+    save_state(made)
+    return made
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it for good."""
+    process.kill()
+    process.wait()
+
+
+def test_an_end_that_nobody_planned_is_a_reason_to_doubt(
+    stack: Stack, process: subprocess.Popen[bytes]
+) -> None:
+    """It is told once, with what that means for the run."""
+    journal = Journal(stack.state_dir, stack.stack_id, "run-1")
+    watch = ProxyWatch(stack)
+    before = watch.ended(journal.rows)
+    end(process)
+    ended = watch.ended(journal.rows)
+
+    assert before is None
+    assert ended is not None
+    assert "not the target's doing" in ended.troubles[0]
+    assert watch.ended(journal.rows) is None
+
+
+def test_a_replacement_is_told_as_one(stack: Stack, process: subprocess.Popen[bytes]) -> None:
+    """The journal announced it before it was done."""
+    journal = Journal(stack.state_dir, stack.stack_id, "run-1")
+    watch = ProxyWatch(stack)
+    journal.write(SECOND_WAY, fault="1-partition")
+    end(process)
+    ended = watch.ended(journal.rows)
+
+    assert ended is not None
+    assert "replaced to heal 1-partition" in ended.text
+    assert ended.troubles == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "ends"), [(Partition("edge"), True), (Freeze("replica-1"), False)], ids=["link", "not"]
+)
+def test_what_ended_with_it_is_over_at_once(
+    stack: Stack,
+    process: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    spec: AnyFault,
+    ends: bool,
+) -> None:
+    """A fault of a link ends early, and says why; one of a process lasts as planned."""
+    injector = Breakable()
+    monkeypatch.setattr(timeline_module, "injector_for", lambda *_: injector)
+    facts: list[FaultFact] = []
+    planned = PlannedFault("1-fault", spec, 0.0, LASTS_SECONDS)
+    timeline = FaultTimeline(stack, (planned,), facts.append, lambda *_: None)
+    timeline.start(time.monotonic_ns())
+    time.sleep(0.3)
+    end(process)
+    deadline = time.monotonic() + (10.0 if ends else 1.0)
+    while injector.heals == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    healed_early = injector.heals > 0
+    timeline.finish()
+
+    assert healed_early is ends
+    told = [proof.text for proof in facts[-1].proofs if proof.kind == SECOND_WAY]
+    assert [text.startswith("ended early: Toxiproxy ended") for text in told] == [True] * ends
+    assert len(timeline.troubles) == 1

@@ -1,0 +1,39 @@
+"""A process that somebody else ended is no fault of the run, and is told as such."""
+
+import json
+from pathlib import Path
+
+from harness.fault_specs import Kill
+from harness.faults.unplanned import unplanned_ends
+from harness.stack.supervisor import EVENT_LOG
+from tests.stack.test_state import a_stack
+
+
+def test_only_what_nobody_planned_is_told(tmp_path: Path) -> None:
+    """Not the fault's own target, not Toxiproxy, nothing from before, and no half line."""
+    stack = a_stack(tmp_path)
+    stack.log_dir.mkdir()
+    rows = [
+        {"at_ns": 5, "event": "exited", "name": "postgres", "exit": -9},
+        {"at_ns": 11, "event": "started", "name": "postgres", "pid": 3},
+        {"at_ns": 12, "event": "exited", "name": "replica-1", "exit": -9},
+        {"at_ns": 13, "event": "exited", "name": "postgres", "exit": 1},
+        {"at_ns": 14, "event": "exited", "name": "toxiproxy", "exit": -9},
+        {"at_ns": 15, "event": "exited", "name": "replica-2", "exit": -15},
+    ]
+    log = "\n".join(json.dumps(row) for row in rows) + '\n{"at_ns": 16, "ev'
+    (stack.log_dir / EVENT_LOG).write_text(log)
+
+    one = unplanned_ends(stack, [Kill("replica-1")], 10)
+    none = unplanned_ends(stack, [Kill("replicas"), Kill("postgres")], 10)
+
+    assert [text.partition(";")[0] for text in one] == [
+        "postgres ended during the run (exit code 1) and was started again",
+        "replica-2 ended during the run (signal 15) and was started again",
+    ]
+    assert none == ()
+
+
+def test_a_stack_without_a_log_has_nothing_to_tell(tmp_path: Path) -> None:
+    """A folder that is gone keeps no run from being judged."""
+    assert unplanned_ends(a_stack(tmp_path), [], 0) == ()
