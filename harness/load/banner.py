@@ -5,6 +5,7 @@ BANNER = """\
   padding:8px 16px;font:14px/1.4 system-ui,sans-serif;color:#fff;background:#455a64;display:none">
   <strong id="lendchaos-state"></strong> <span id="lendchaos-text"></span>
   <a id="lendchaos-report" target="_blank" style="color:#fff;display:none">Report</a>
+  <a id="lendchaos-chaos" target="_blank" style="color:#fff;display:none">Faults, live</a>
   <button id="lendchaos-stop" style="display:none">Stop and heal</button>
 </div>
 <script>
@@ -24,6 +25,8 @@ BANNER = """\
         part("-text").textContent = status.sentence || status.text;
         part("-report").style.display = status.report ? "inline" : "none";
         if (status.report) part("-report").href = status.report;
+        part("-chaos").style.display = "{{own_page}}" ? "inline" : "none";
+        part("-chaos").href = "{{own_page}}";
         part("-stop").style.display =
           canStop.includes(status.state) ? "inline" : "none";
       } catch {

@@ -61,7 +61,9 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
             "Idempotency-Key": arrival.key,
         }
         answer = journey.send("POST", "/v1/loans", body, headers)
-        return outcomes.judge_borrow(answer, journey.expected_decline, arrival.amount_fen)
+        return outcomes.judge_borrow(
+            answer, journey.expected_decline, arrival.amount_fen, journey.possible_decline
+        )
 
 
 plugin.install(Borrower)

@@ -32,6 +32,7 @@ class ConductorLink:
         host: str | None,
         allow_targets: list[str],
     ) -> None:
+        self.run_dir = run_dir
         self._log = run_dir / "conductor.log"
         command = [sys.executable, "-m", module, str(run_dir), "--state-dir", str(state_dir)]
         if host is not None:

@@ -30,8 +30,8 @@ class Account:
     """A borrower as the target knows them, with the session they hold."""
 
     phone: str
-    password: str
-    token: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -45,6 +45,7 @@ class Journey:
     account: Account
     account_class: str
     expected_decline: Any
+    """The cause for which the borrower must be declined; None for none."""
     intended_ns: int
     transport: Transport
     timeout_s: float
@@ -58,6 +59,8 @@ class Journey:
     sent_count: int = 0
     blocked_by: Step | None = None
     code: str | None = None
+    possible_decline: Any = None
+    """A cause for which the borrower may be declined or be served, both rightly."""
 
     @property
     def token(self) -> str:
@@ -135,6 +138,7 @@ class Journeys:
             account=self._accounts[arrival.borrower],
             account_class=str(borrower.account_class),
             expected_decline=borrower.account_class.expected_decline,
+            possible_decline=borrower.account_class.possible_decline,
             intended_ns=intended_ns,
             transport=self._transport,
             timeout_s=self._plan.settings.request_timeout_s,
@@ -169,7 +173,8 @@ class Journeys:
 
     def _walk(self, journey: Journey) -> None:
         before = []
-        if journey.arrival.logs_in:
+        # Whoever could not log in before the load has to try now, as they would.
+        if journey.arrival.logs_in or not journey.token:
             before.append((Step.LOG_IN, self._steps.log_in))
         if journey.arrival.reads_credit_line:
             before.append((Step.CREDIT_LINE, self._steps.read_credit_line))

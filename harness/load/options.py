@@ -8,16 +8,25 @@ import argparse
 import os
 import random
 import re
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from harness.errors import UsageError
+from harness.load.fault_options import add_fault_options, fault_settings
+from harness.objectives import Resilience
+from harness.placement import chosen
 from harness.plan import RECOVERY_MARGIN_SECONDS, Scenario, Settings, check
+from harness.resilience import FILE_NAME
+from harness.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, StopConditions, most
 
 RATE_DEFAULT = 50
 SPAWN_RATE_MAX = 100
 """Locust warns above it; its users are only the rate's face."""
+LOCUST_PORT = 5557
+"""Where Locust's workers find their master unless told otherwise."""
 CONDUCTOR_MODULE = "harness.conductor"
 STATE_DIR_VARIABLE = "LENDCHAOS_STATE"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?")
@@ -44,6 +53,24 @@ _ONLY_ON_COMMAND_LINE: dict[str, dict[str, Any]] = {
         "metavar": "HOST",
         "help": "a foreign host that may be loaded and disturbed; repeatable",
     },
+    "--objectives": {
+        "metavar": "FILE",
+        "help": f"limits that must hold (default: ./{FILE_NAME}, if there is one)",
+    },
+    "--defect": {
+        "default": "",
+        "metavar": "NAME",
+        "help": "a bug to plant in the local stack's service, to see it found (docs/defects.md)",
+    },
+    "--dry-run": {
+        "action": "store_true",
+        "help": "tell what would be done, faults and what they touch included, and do nothing;"
+        " with --json for programs",
+    },
+    "--namespaces": {
+        "action": "store_true",
+        "help": "local stack in network namespaces, where packets can be lost (root, Linux)",
+    },
     "--runs-dir": {"default": "runs", "help": "where runs are written down (default runs)"},
     # For tests of the pipe to the conductor alone.
     "--conductor-module": {"default": CONDUCTOR_MODULE, "help": argparse.SUPPRESS},
@@ -60,13 +87,57 @@ def add_options(parser: Any) -> None:
         parser.add_argument(f"--{name}", default=choices[0], choices=choices, help=note)
     for option, details in _ONLY_ON_COMMAND_LINE.items():
         parser.add_argument(option, include_in_web_ui=False, **details)
+    for name, kind in STOP_KINDS.items():
+        parser.add_argument(
+            "--stop-" + name.replace("_", "-"),
+            metavar="on|off" if kind == "switch" else "N|off",
+            help=STOP_MEANINGS[name] + " (docs/safety.md)",
+            include_in_web_ui=False,
+        )
+    add_fault_options(parser)
     parser.add_argument(
         "--state-dir",
         default=os.environ.get(STATE_DIR_VARIABLE) or "./.lendchaos",
         help=f"of the local stack (default: ${STATE_DIR_VARIABLE}, else ./.lendchaos)",
         include_in_web_ui=False,
     )
-    parser.set_defaults(web_host="127.0.0.1")
+    # Locust's own defaults listen on every interface, its workers' socket without any password.
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
+
+
+def settle_processes(parser: Any) -> None:
+    """What Locust would do with its processes before any listener of ours is called.
+
+    A dry run forks no worker, listens to none, serves no page and writes no file. Elsewhere the
+    workers that are forked here get a port of their own, so that two runs at once don't meet.
+    """
+    parse = parser.parse_args
+
+    def parse_args(*args: Any, **kwargs: Any) -> Any:
+        options = parse(*args, **kwargs)
+        if getattr(options, "dry_run", False):
+            options.processes = options.csv_prefix = options.html_file = options.logfile = None
+            options.master = options.worker = options.autostart = options.headful = False
+            options.autoquit = -1
+            options.headless = True
+        ports = (getattr(options, "master_port", None), getattr(options, "master_bind_port", None))
+        if getattr(options, "processes", None) and ports == (LOCUST_PORT, LOCUST_PORT):
+            options.master_port = options.master_bind_port = _free_port()
+        return options
+
+    parser.parse_args = parse_args
+
+
+def _free_port() -> int:
+    """A port that nobody listens on, below those of the stacks."""
+    ports = list(range(10_000, 12_000))
+    # Not seeded: two runs with one seed must not meet either.
+    random.SystemRandom().shuffle(ports)
+    for port in ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    return LOCUST_PORT
 
 
 def rate_from(options: Any) -> int:
@@ -89,9 +160,14 @@ def rate_from(options: Any) -> int:
 
 
 def settings_from(
-    options: Mapping[str, Any], rate: int, run_time_s: float | None, scenario: Scenario
+    options: Mapping[str, Any],
+    rate: int,
+    run_time_s: float | None,
+    scenario: Scenario,
+    file: Resilience | None = None,
 ) -> Settings:
-    """The settings that the options ask for, checked together with the scenario.
+    """The settings that the options ask for, checked together with the scenario and the ``file``
+    that says what must hold.
 
     ``run_time_s`` is the length of the whole load; it stretches or shortens what comes after the
     faults.
@@ -113,14 +189,45 @@ def settings_from(
     )
     values["population"] = options["population"]
     values["service"] = options["service"]
+    values["defect"] = options.get("defect", "")
+    values["namespaces"] = bool(options.get("namespaces", False))
+    values |= fault_settings(options)
     # What could not be read is told already; its default keeps the other checks meaningful.
     settings = Settings(**{name: value for name, value in values.items() if value is not None})
     if run_time_s is not None:
         settings = _stretch(settings, run_time_s, scenario, wrong)
-    wrong += check(scenario, settings)
+    wrong += check(scenario, settings, file)
     if wrong:
         raise UsageError("; ".join(wrong))
     return settings
+
+
+def stop_from(options: Mapping[str, Any]) -> StopConditions:
+    """The stop conditions of the command line; what is not named there is left to others.
+
+    Raises:
+        UsageError: naming everything that is wrong, and what would be valid.
+    """
+    wrong: list[str] = []
+    values: dict[str, Any] = {}
+    for name, kind in STOP_KINDS.items():
+        text = options.get(f"stop_{name}")
+        if text is None:
+            continue
+        option = "--stop-" + name.replace("_", "-")
+        if kind == "switch":
+            values[name] = {"on": True, "off": False}.get(text)
+            if values[name] is None:
+                wrong.append(f"{option} {text} must be on or off")
+        elif text == OFF:
+            values[name] = OFF
+        elif text.isdecimal() and text.isascii() and int(text) <= most(kind):
+            values[name] = int(text)
+        else:
+            wrong.append(f"{option} {text} must be a whole number from 0 to {most(kind)}, or off")
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return StopConditions(**values)
 
 
 def _stretch(
@@ -128,7 +235,8 @@ def _stretch(
 ) -> Settings:
     """The same settings with a recovery that makes the whole load last ``run_time_s``."""
     before_s = settings.load_s - settings.recovery_s
-    least_s = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if scenario.faults else 0.5
+    has_faults = bool(chosen(scenario.faults, settings.choice))
+    least_s = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if has_faults else 0.5
     if run_time_s < before_s + least_s:
         wrong.append(
             f"-t {run_time_s:g}s is too short: warm-up, baseline and fault take {before_s:g}s and"

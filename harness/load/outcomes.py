@@ -86,8 +86,16 @@ def _failed_step(answer: Answer, denials: tuple[int, ...]) -> Judged:
     )
 
 
-def judge_borrow(answer: Answer, expected_decline: Decline | None, amount_fen: int) -> Judged:
-    """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read."""
+def judge_borrow(
+    answer: Answer,
+    expected_decline: Decline | None,
+    amount_fen: int,
+    possible_decline: Decline | None = None,
+) -> Judged:
+    """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read.
+
+    ``possible_decline`` is a cause for which a decline is as right as a loan.
+    """
     status = answer.status
     if status is None:
         outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED
@@ -102,7 +110,7 @@ def judge_borrow(answer: Answer, expected_decline: Decline | None, amount_fen: i
         outcome = Outcome.FAILED if surely_not else Outcome.INDETERMINATE
         return Judged(outcome, code=code, may_retry=True)
     decline = _DECLINE_OF_CATEGORY.get(category) if isinstance(category, str) else None
-    if decline is not None and decline is expected_decline:
+    if decline is not None and decline in (expected_decline, possible_decline):
         return Judged(Outcome.DECLINED, code=code, decline=decline)
     denied = decline is not None or status in (401, 404)
     return Judged(Outcome.FAILED, code=code, decline=decline, false_declined=denied)

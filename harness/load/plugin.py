@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,27 @@ import gevent
 from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
+from harness import resilience
 from harness.errors import HarnessError, UsageError
 from harness.load import messages, process_control, web
 from harness.load.crew import Crew
+from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.locustfile import Locustfile, read_locustfile
-from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from
+from harness.load.options import (
+    SPAWN_RATE_MAX,
+    add_options,
+    rate_from,
+    settings_from,
+    settle_processes,
+    stop_from,
+)
 from harness.load.progress import Progress
 from harness.load.run import Order, Run
-from harness.plan import expand
+from harness.objectives import Resilience, overridden
+from harness.placement import Choice, timeline_text
+from harness.plan import Plan, Scenario, expand
+from harness.safety.preview import preview, preview_json
 from harness.verdict import ExitCode
 
 CSV_SECONDS = 1.2
@@ -63,13 +76,30 @@ class Leader:
         self._run_time_s, options.run_time = options.run_time, None
         if locustfile is not None:
             self._class_host = locustfile.host
-            settings_from(vars(options), rate, self._run_time_s, locustfile.scenario)
+            file = self._resilience(locustfile)
+            settings_from(vars(options), rate, self._run_time_s, locustfile.scenario, file)
+            stop_from(vars(options))
+        if options.dry_run:
+            self._preview(locustfile, rate)
         options.num_users = rate
         options.spawn_rate = options.spawn_rate or min(rate, SPAWN_RATE_MAX)
         self._listen()
         process_control.on_stop_signal(self._on_stop_signal)
+        process_control.on_hang_up(self._on_hang_up)
         if self.web_ui is not None:
             web.extend(self.web_ui, self)
+
+    def _preview(self, locustfile: Locustfile | None, rate: int) -> None:
+        """``--dry-run``: tell everything that would be done, and end."""
+        if locustfile is None:
+            raise UsageError("--dry-run needs a scenario: no user class here is a Borrower")
+        options, host = self.environment.parsed_options, self._target()
+        plan = self._plan(locustfile, rate, host)
+        state_dir = Path(options.state_dir).absolute()
+        tell = preview_json if options.json else preview
+        sys.stdout.write(tell(plan, state_dir, host, options.allow_target))
+        sys.stdout.flush()
+        sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:
         runner = self.environment.runner
@@ -88,7 +118,11 @@ class Leader:
         hooks.quit.add_listener(lambda **_: process_control.end_forked_workers())
 
     def _locustfile(self) -> Locustfile | None:
-        return read_locustfile(self.environment, self._borrower_class)
+        found = read_locustfile(self.environment, self._borrower_class)
+        if found is None:
+            return None
+        scenario = composed(found.scenario, self.environment.parsed_options)
+        return replace(found, scenario=scenario)
 
     # --- what Locust tells -------------------------------------------------------------------
 
@@ -111,21 +145,60 @@ class Leader:
         if locustfile is None:
             raise UsageError("choose the scenario's user class: no other user takes part in a run")
         rate = self.environment.runner.target_user_count
-        run_time_s = self.form_run_time_s or self._run_time_s
-        settings = settings_from(vars(options), rate, run_time_s, locustfile.scenario)
         self.progress.begin(locustfile.name)
-        plan = expand(locustfile.name, locustfile.hypothesis, locustfile.scenario, settings)
+        host = self._target()
+        plan = self._plan(locustfile, rate, host)
         self._crew = Crew(self.environment)
         order = Order(
             plan=plan,
             runs_dir=Path(options.runs_dir),
             state_dir=Path(options.state_dir).absolute(),
-            host=self._target(),
+            host=host,
             allow_targets=list(options.allow_target),
             conductor_module=options.conductor_module,
             spawn_seconds=rate / float(options.spawn_rate or rate),
         )
         return Run(order, self._crew, self.progress, self.environment.runner.stop)
+
+    def _plan(self, locustfile: Locustfile, rate: int, host: str | None) -> Plan:
+        options = vars(self.environment.parsed_options)
+        run_time_s = self.form_run_time_s or self._run_time_s
+        file, scenario = self._resilience(locustfile), locustfile.scenario
+        settings = settings_from(options, rate, run_time_s, scenario, file)
+        plan = expand(
+            locustfile.name,
+            locustfile.hypothesis,
+            scenario,
+            settings,
+            file,
+            stop=stop_from(options),
+            attached=host is not None,
+        )
+        self._tell_objectives(plan, scenario, file)
+        self._tell_faults(plan)
+        return plan
+
+    def _resilience(self, locustfile: Locustfile) -> Resilience | None:
+        """What ``resilience.yaml`` asks for, read anew for every run; None without one."""
+        path = resilience.find(self.environment.parsed_options.objectives)
+        return resilience.read(path, [locustfile.name]) if path else None
+
+    def _tell_objectives(self, plan: Plan, scenario: Scenario, file: Resilience | None) -> None:
+        """Where the limits come from, when there is more than one place; what is set in vain."""
+        if file is None:
+            return
+        self.progress.say(f"objectives: {file.name}")
+        for line in overridden(plan.scenario, scenario.objectives, file):
+            self.progress.say(line)
+
+    def _tell_faults(self, plan: Plan) -> None:
+        """Where the faults stand, if that is not written in the scenario."""
+        settings = plan.settings
+        if settings.explore:
+            again = f"again with --explore --seed {settings.seed}"
+            self.progress.say(f"explore: {timeline_text(plan.faults)}; {again}")
+        elif settings.choice != Choice() or settings.added_faults:
+            self.progress.say(f"faults: {timeline_text(plan.faults)}")
 
     def _target(self) -> str | None:
         """Form, command line or environment, then the class, then the local stack; told."""
@@ -208,6 +281,11 @@ class Leader:
             process_control.end_forked_workers(wait_s=0.0)
             sys.exit(int(ExitCode.INTERRUPTED))
 
+    def _on_hang_up(self) -> None:
+        """The terminal was closed: end in order; a shell may well say so several times."""
+        if not self._ending:
+            self._on_stop_signal()
+
     def _end_process(self) -> None:
         if self.web_ui is not None:
             self.environment.runner.quit()
@@ -224,6 +302,7 @@ class Leader:
 def install(borrower_class: type) -> None:
     """Listen to Locust's events; once, when the borrower is imported."""
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+    events.init_command_line_parser.add_listener(lambda parser, **_: settle_processes(parser))
     events.init.add_listener(functools.partial(_on_init, borrower_class))
 
 

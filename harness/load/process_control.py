@@ -14,6 +14,8 @@ from pathlib import Path
 
 import gevent
 
+from harness.hang_up import let_go_of_terminal
+
 _PR_SET_PDEATHSIG = 1
 WORKER_END_SECONDS_MAX = 3.0
 
@@ -27,14 +29,30 @@ def on_stop_signal(handler: Callable[[], None]) -> None:
     gevent.signal_handler(signal.SIGTERM, handler)
 
 
+def on_hang_up(handler: Callable[[], None]) -> None:
+    """Call ``handler`` for SIGHUP, when the terminal is closed; not under `nohup`.
+
+    Nothing that is said afterwards can be heard, and saying it to a closed terminal would fail.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+
+    def hung_up() -> None:
+        let_go_of_terminal()
+        handler()
+
+    gevent.signal_handler(signal.SIGHUP, hung_up)
+
+
 def in_main_greenlet() -> bool:
     """True in the greenlet that the process began with."""
     return gevent.getcurrent().parent is None
 
 
 def follow_parent() -> None:
-    """For a forked worker: leave Ctrl-C to the leading process, and do not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """For a forked worker: leave the terminal to the leading process, and do not outlive it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:  # it died before we could ask to be told
         os._exit(1)

@@ -21,6 +21,13 @@ def _progress_fd() -> int | None:
     return None
 
 
+def _write_line(text: str) -> None:
+    """For whoever reads it; a terminal that has just been closed must not end a run."""
+    with suppress(OSError):
+        sys.stderr.write(f"lendchaos: {text}\n")
+        sys.stderr.flush()
+
+
 @dataclass(slots=True)
 class Progress:
     """The state of the latest run in this process.
@@ -50,14 +57,17 @@ class Progress:
     def say(self, text: str) -> None:
         """Tell one line."""
         self.text = text
+        self.tell_once(text)
+
+    def tell_once(self, text: str) -> None:
+        """Tell one line, and keep it nowhere: neither on a page nor in a log."""
         if self._fd is None:
-            sys.stderr.write(f"lendchaos: {text}\n")
-            sys.stderr.flush()
+            _write_line(text)
             return
         fields = ("text", "phase", "at_s", "until_s", "verdict", "sentence")
         found = {name: getattr(self, name) for name in fields}
         report = None if self.report is None else str(self.report)
-        line = json.dumps({**found, "report": report}) + "\n"
+        line = json.dumps({**found, "text": text, "report": report}) + "\n"
         # Whoever reads it may be gone or slow; neither may hold a run up.
         with suppress(OSError):
             os.write(self._fd, line.encode())
@@ -73,8 +83,7 @@ class Progress:
         """Tell that there is no verdict."""
         self.state, self.exit_code, self.text = "failed", exit_code, text
         self.phase = self.verdict = self.sentence = self.report = None
-        sys.stderr.write(f"lendchaos: {text}\n")
-        sys.stderr.flush()
+        _write_line(text)
 
     def finish(self, message: dict[str, Any]) -> None:
         """Take over the verdict."""

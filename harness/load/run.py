@@ -17,6 +17,7 @@ from gevent.event import Event
 from harness.errors import HarnessError, UsageError
 from harness.load.conductor_link import END_OF_FILE, ConductorLink
 from harness.load.crew import Crew
+from harness.load.live import Live
 from harness.load.progress import Progress
 from harness.plan import Plan
 from harness.record import RunDirectory
@@ -29,7 +30,8 @@ SILENCE_SECONDS_MAX = 300.0
 INTERRUPTED_SET_UP_SECONDS_MAX = 120.0
 SPAWN_MARGIN_SECONDS = 30.0
 STOP_USERS_SECONDS_MAX = 10.0
-_INTERRUPT = "interrupt"
+_INTERRUPT = "interrupted"
+"""Our own word to ourselves; "interrupt" is what we say to the conductor."""
 
 
 class BrokenOffError(Exception):
@@ -70,9 +72,11 @@ class Run:
         self._stop_users = stop_users
         self._link: ConductorLink | None = None
         self._interrupted_ns: int | None = None
+        self._safety_stopped = False
         self._began = False
         self._troubles: list[str] = []
         self._stopping_users: gevent.Greenlet | None = None
+        self.live = Live(order.plan)
         self.spawned = Event()
         """Set from outside when Locust has all its users."""
         self.ready = Event()
@@ -93,7 +97,7 @@ class Run:
 
     @property
     def interrupted(self) -> bool:
-        """True once somebody asked to stop."""
+        """True once somebody, or a stop condition, ended the run early."""
         return self._interrupted_ns is not None
 
     @property
@@ -110,6 +114,35 @@ class Run:
         if self._link is not None:
             self._link.send("interrupt")
             self._link.put(_INTERRUPT)
+
+    def _stop_for_safety(self, text: str) -> None:
+        """A stop condition tripped: the conductor heals, we send no more and drain."""
+        self._progress.say(f"safety stop: {text}; healing and draining")
+        self.live.board.note(f"safety stop: {text}")
+        if not self.interrupted:
+            self._interrupted_ns = time.monotonic_ns()
+            self._safety_stopped = True
+
+    def order(self, do: str, fault: str | None, reason: str) -> str | None:
+        """Pass an order from the page on to the conductor; why not, if it cannot be obeyed.
+
+        ``do`` is heal (without a fault: all), inject or abort.
+        """
+        state, board = self._progress.state, self.live.board
+        allowed = {"abort": ("setting_up", "load"), "heal": ("load", "draining")}.get(do, ("load",))
+        if self._link is None or self.over.is_set() or state not in allowed:
+            return f"The run is {state.replace('_', ' ')}: there is nothing to {do}."
+        if do == "abort":
+            board.note(f"abort: ordered by hand{': ' if reason else ''}{reason}")
+            self._link.send("command", do=do, reason=reason)
+            self._progress.say("aborted by hand, from the web page")
+            self.interrupt()
+            return None
+        if objection := board.objection(do, fault):
+            return objection
+        board.order(do, fault)
+        self._link.send("command", do=do, fault=fault)
+        return None
 
     def note_trouble(self, text: str) -> None:
         """Remember a reason not to trust the evidence; each once."""
@@ -178,6 +211,7 @@ class Run:
             self._tell_drained(link, self._interrupted_ns or time.monotonic_ns())
             return
         zero_ns = self._begin(link)
+        self.live.begin(self._plan, directory.path, zero_ns)
         load_ends_ns = zero_ns + round(self._plan.load_end_s * 1e9)
         phases = gevent.spawn(self._tell_phases, zero_ns)
         try:
@@ -185,6 +219,7 @@ class Run:
         finally:
             phases.kill()
             ended_ns = min(self._interrupted_ns or time.monotonic_ns(), load_ends_ns)
+            self.live.end(ended_ns)
             self._drain(ended_ns, zero_ns)
         self._tell_drained(link, ended_ns)
 
@@ -241,7 +276,7 @@ class Run:
             "drained",
             load_ended_ns=ended_ns,
             drained_ns=time.monotonic_ns(),
-            interrupted=self.interrupted,
+            interrupted=self.interrupted and not self._safety_stopped,
             troubles=self._troubles,
             workers=self._crew.names if self._began else [],
         )
@@ -281,15 +316,21 @@ class Run:
         if kind == END_OF_FILE:
             raise BrokenOffError(
                 ExitCode.INTERNAL,
-                f"the conductor died without a verdict: {link.log_tail()}; `lendchaos up` or"
-                " `lendchaos down` heals what it may have left broken",
+                f"the conductor died without a verdict: {link.log_tail()}; its guardian heals what"
+                f" it left broken, and judges what there is: {link.run_dir}",
             )
         if kind == "failed":
             raise BrokenOffError(message["exit_code"], message["message"])
         if kind == "progress":
             self._progress.say(message["text"])
+        elif kind == "stop":
+            self._progress.say(f"the conductor ends the run: {message['reason']}")
+            self.interrupt()
         elif kind == "fault":
+            self.live.board.tell(message["name"], message["state"], message["at_ns"])
             self._progress.say(f"{message['name']} {message['state']}")
+        elif kind == "safety":
+            self._stop_for_safety(message["text"])
         return message
 
     def _tell_phases(self, zero_ns: int) -> None:

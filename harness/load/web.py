@@ -1,4 +1,4 @@
-"""Our part of Locust's web UI: the verdict on its page, and no orders from other pages.
+"""Our part of Locust's web UI: verdict and faults on its page, and no orders from other pages.
 
 A page that can cut a network listens on this machine only, and obeys only itself: another site that
 happens to be open in the same browser can neither start a fault nor read a result.
@@ -7,18 +7,29 @@ happens to be open in the same browser can neither start a fault nor read a resu
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, jsonify, make_response, request, send_file
+from flask import Blueprint, Response, current_app, jsonify, make_response, request, send_file
 from locust.util.timespan import parse_timespan
 
+from harness.load import chaos_page
 from harness.load.banner import BANNER
 from harness.load.progress import Progress
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TAB = "verdict"
+_CHAOS_TAB = "chaos"
+_CHAOS_COLUMNS = {
+    "fault": "Fault",
+    "state": "State",
+    "timeline": "Timeline",
+    "target": "Touches",
+    "planned": "Planned",
+    "injected": "Injected",
+    "healed": "Healed",
+}
 
 
-class RunInProcess(Protocol):
+class RunInProcess(chaos_page.RunInProcess, Protocol):
     """What the page needs of a run."""
 
     @property
@@ -45,7 +56,7 @@ class LeaderOfRuns(Protocol):
 
 
 def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
-    """Add guard, verdict and banner to Locust's page, before it is served."""
+    """Add guard, faults, verdict and banner to Locust's page, before it is served."""
     prefix = web_ui.environment.parsed_options.web_base_path or ""
     app = web_ui.app
     app.before_request(lambda: _refuse_foreign(web_ui.host))
@@ -55,13 +66,31 @@ def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
     # headers by which Locust lets any origin read its answers are gone.
     app.after_request_funcs[None].insert(0, _close_to_other_origins)
     app.register_blueprint(_pages(web_ui, leader, prefix))
-    web_ui.template_args["extended_tabs"] = [{"title": "Verdict", "key": _TAB}]
-    web_ui.template_args["extended_tables"] = [
-        {
-            "key": _TAB,
-            "structure": [{"key": "name", "title": "lendchaos"}, {"key": "value", "title": ""}],
-        }
+    web_ui.template_args["extended_tabs"] = [
+        {"title": "Chaos", "key": _CHAOS_TAB},
+        {"title": "Verdict", "key": _TAB},
     ]
+    verdict = {"name": "lendchaos", "value": ""}
+    web_ui.template_args["extended_tables"] = [
+        _table(_CHAOS_TAB, _CHAOS_COLUMNS),
+        _table(_TAB, verdict),
+    ]
+    _add_own_page(web_ui, leader, prefix)
+
+
+def _table(key: str, columns: dict[str, str]) -> dict[str, Any]:
+    return {"key": key, "structure": [{"key": k, "title": title} for k, title in columns.items()]}
+
+
+def _add_own_page(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> None:
+    """The page that gives orders is for this machine alone, whatever Locust's own listens on."""
+    if web_ui.host not in _LOOPBACK:
+        said = f"no chaos page: it is served on {_LOOPBACK[0]} only, and Locust's is on all"
+    else:
+        page = chaos_page.ChaosPage(web_ui, leader, prefix)
+        web_ui.app.register_blueprint(page.blueprint)
+        said = f"chaos page: {page.address}"
+    leader.progress.tell_once(said)
 
 
 def _pages(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> Any:
@@ -141,11 +170,15 @@ def _add_verdict(response: Response, leader: LeaderOfRuns, prefix: str) -> Respo
         return response
     if request.endpoint == "locust.index":
         before, mark, after = response.get_data(as_text=True).rpartition("</body>")
-        banner = BANNER.replace("{{prefix}}", prefix)
+        own_page = f"{prefix}/lendchaos/" if chaos_page.NAME in current_app.blueprints else ""
+        banner = BANNER.replace("{{prefix}}", prefix).replace("{{own_page}}", own_page)
         response.set_data(f"{before}{banner}{mark}{after}")
     elif request.endpoint == "locust.request_stats":
         body = response.get_json()
-        body["extended_stats"] = [{"key": _TAB, "data": _rows(leader.progress, prefix)}]
+        body["extended_stats"] = [
+            {"key": _TAB, "data": _rows(leader.progress, prefix)},
+            {"key": _CHAOS_TAB, "data": [] if leader.run is None else leader.run.live.rows()},
+        ]
         response.set_data(jsonify(body).get_data())
     return response
 

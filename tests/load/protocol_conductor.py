@@ -3,7 +3,7 @@
 Run as ``python -m tests.load.protocol_conductor``. ``PROTOCOL_EDGE`` is the address of the test's
 own target; ``PROTOCOL_BEHAVIOUR`` says what to do: ``normal``, ``die`` a second after the load
 began, ``fail`` while setting up, take ``long`` to set up and end when interrupted, or get ``stuck``
-before its verdict.
+before its verdict. Orders from the page are obeyed in words only.
 """
 
 import argparse
@@ -85,6 +85,10 @@ def main() -> None:
     edge_url = os.environ["PROTOCOL_EDGE"]
     send("ready", edge_url=edge_url, borrowers=borrowers, account_classes=classes)
     while (message := receive())["type"] != "drained":
+        if message["type"] == "command" and message["do"] in ("inject", "heal"):
+            state = "injected" if message["do"] == "inject" else "healed"
+            for name in [message["fault"]] if message["fault"] else [f.name for f in plan.faults]:
+                send("fault", name=name, state=state, at_ns=time.monotonic_ns())
         if message["type"] == "begin":
             send("fault", name="1-partition", state="injected", at_ns=time.monotonic_ns())
             if behaviour == "die":

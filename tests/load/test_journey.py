@@ -130,6 +130,16 @@ def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load])
     assert "sent" in seen
 
 
+def test_whoever_holds_no_session_logs_in_first(make_load: Callable[..., Load]) -> None:
+    """A borrower who was refused before the load tries again at every arrival."""
+    load = make_load(Script(log_in=REFUSED), log_in_share=0.0)
+    load.journeys._accounts[load.plan.arrivals[0].borrower].token = ""
+
+    operation = load.perform()
+
+    assert (operation.blocked_by, operation.attempts) == (Step.LOG_IN, 0)
+
+
 def test_a_new_session_is_used_from_then_on(make_load: Callable[..., Load]) -> None:
     """Where a log-in ends the sessions before it, the held one would be a false failure."""
     script = Script(APPROVED, log_in=Judged(Outcome.OK, token="fresh"))

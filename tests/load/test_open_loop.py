@@ -84,18 +84,23 @@ def test_what_is_too_late_is_dropped() -> None:
 def test_stopped_in_the_middle(behind_s: float) -> None:
     """What was due by then is started or dropped, what was due later never happened."""
     recorder = Recorder()
-    loop = loop_of(recorder, arrivals(100))
+    zero_ns = time.monotonic_ns() + 20_000_000
+    loop = OpenLoop(recorder, arrivals(100), zero_ns)
+    stopped_ns = []
 
     def stop() -> None:
-        loop.stop(time.monotonic_ns() + round(behind_s * 1e9))
+        stopped_ns.append(time.monotonic_ns() + round(behind_s * 1e9))
+        loop.stop(stopped_ns[0])
 
     gevent.spawn_later(0.2, stop)
     loop.run(drain_s=1.0)
 
-    counted = set(recorder.started) | set(recorder.dropped)
-    assert counted == set(range(len(counted)))
-    assert 10 < len(counted) < 40
-    assert abs(len(recorder.dropped) - behind_s / 0.01) <= 1
+    due = 1 + (stopped_ns[0] - zero_ns) // 10_000_000
+    assert set(recorder.started) | set(recorder.dropped) == set(range(due))
+    assert recorder.started.keys().isdisjoint(recorder.dropped)
+    assert sorted(recorder.dropped) == list(range(len(recorder.started), due))
+    assert 0 < len(recorder.started) < 100
+    assert len(recorder.dropped) >= behind_s / 0.01 - 1
 
 
 def test_too_many_under_way(monkeypatch: pytest.MonkeyPatch) -> None:

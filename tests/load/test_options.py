@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.faults import Partition
+from harness.faults import Kill, Partition
+from harness.load.fault_options import composed
 from harness.load.options import add_options, rate_from, settings_from
+from harness.placement import Choice
 from harness.plan import Scenario, Settings
 
 CALM = Scenario()
@@ -108,3 +110,48 @@ def test_run_time_too_short_to_recover() -> None:
     """It says what the least is."""
     with pytest.raises(UsageError, match=r"-t 17s is too short.*at least 18s"):
         settings_from(options(), 50, 17.0, BROKEN)
+
+
+def test_a_defect_is_planted_only_when_named() -> None:
+    """Its name goes to the stack as it is; none by default."""
+    assert settings_from(options(), 50, None, CALM).defect == ""
+    assert settings_from(options(defect="retry_storm"), 50, None, CALM).defect == "retry_storm"
+
+
+def test_namespaces_are_asked_for_by_name() -> None:
+    """Off unless given, as they need root."""
+    assert settings_from(options(), 50, None, CALM).namespaces is False
+    assert settings_from({**options(), "namespaces": True}, 50, None, CALM).namespaces is True
+
+
+def test_faults_are_added_chosen_and_explored_by_option() -> None:
+    """What was asked for stands in the settings, and so in the plan."""
+    found = settings_from(
+        options(
+            seed="1",
+            explore=True,  # type: ignore[arg-type]
+            only_faults=["1-partition, 2-kill", "2-kill"],  # type: ignore[arg-type]
+            without_fault=["1-partition"],  # type: ignore[arg-type]
+            inject=["Kill()"],  # type: ignore[arg-type]
+        ),
+        50,
+        None,
+        Scenario(faults=[Partition("database"), Kill()]),
+    )
+
+    assert found.explore
+    assert found.choice == Choice(only=("1-partition", "2-kill"), without=("1-partition",))
+    assert found.added_faults == ("Kill()",)
+
+
+def test_added_faults_follow_those_of_the_scenario() -> None:
+    """Both kinds take part, and everything that cannot be read is told at once."""
+    given = SimpleNamespace(inject=["Kill()", 'Partition("edge")'])
+    found = composed(BROKEN, given)  # type: ignore[arg-type]
+
+    assert found.faults == [Partition("database"), Kill(), Partition("edge")]
+    wrong = SimpleNamespace(inject=["Kil()", "Partition(1)"])
+    with pytest.raises(UsageError) as caught:
+        composed(BROKEN, wrong)  # type: ignore[arg-type]
+    assert "--inject 'Kil()'" in str(caught.value)
+    assert "--inject Partition(1)" in str(caught.value)

@@ -156,3 +156,17 @@ def test_a_borrow_fails(
     assert judged.outcome is outcome
     assert judged.false_declined is false_declined
     assert judged.may_retry is may_retry
+
+
+@pytest.mark.parametrize(
+    ("category", "outcome"),
+    [("risk_decline", Outcome.DECLINED), ("behaviour_decline", Outcome.FAILED)],
+)
+def test_near_the_limit_a_loan_and_a_decline_are_right(category: str, outcome: Outcome) -> None:
+    """Only for the one cause that is possible; any other contradicts what is true of them."""
+    given = problem(422, category, "credit_limit_exceeded")
+    declined = judge_borrow(given, None, AMOUNT_FEN, Decline.CREDIT)
+    granted = judge_borrow(answer(201, LOAN), None, AMOUNT_FEN, Decline.CREDIT)
+
+    assert (declined.outcome, declined.false_declined) == (outcome, outcome is Outcome.FAILED)
+    assert granted.outcome is Outcome.APPROVED

@@ -1,0 +1,55 @@
+"""Who may look at the page that breaks things, and who may give orders.
+
+Pure. A token made anew in every process is printed in the terminal once, as the fragment of the
+page's address: browsers never send a fragment, so that it stands in no request line and no log. The
+page exchanges it for a cookie that no script can read and that no other site can make a browser
+send.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+
+TOKEN_BYTES = 32
+
+
+class Token:
+    """The secret of this process; it never shows itself by accident."""
+
+    def __init__(self) -> None:
+        self._value = secrets.token_urlsafe(TOKEN_BYTES)
+
+    def reveal(self) -> str:
+        """The token itself, for the terminal and the cookie."""
+        return self._value
+
+    def matches(self, candidate: object) -> bool:
+        """Compare in constant time; anything but the right text is wrong."""
+        if not isinstance(candidate, str):
+            return False
+        return hmac.compare_digest(candidate.encode(), self._value.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What decides of a request. ``address`` is scheme, host and port that it was sent to."""
+
+    address: str
+    origin: str | None
+    fetch_site: str | None
+    """``Sec-Fetch-Site``, which newer browsers send and no script can change."""
+    token: object
+
+
+def may_not_look(asked: Asked, token: Token) -> str | None:
+    """Why this request gets no answer; None if it does."""
+    if not token.matches(asked.token):
+        return "This page needs the token that the terminal shows, where Locust was started."
+    return None
+
+
+def may_not_order(asked: Asked, token: Token) -> str | None:
+    """Why this request changes nothing; None if it may."""
+    if asked.origin != asked.address or asked.fetch_site not in (None, "same-origin"):
+        return "Orders are taken from this page only: the request's Origin is not this page."
+    return may_not_look(asked, token)

@@ -1,0 +1,13 @@
+"""The faults that the command line gives, and nothing else: `lendchaos run --inject FAULT`.
+
+Hypothesis: whoever cannot borrow is told so, borrowing is as before soon after the last heal, and
+nothing is lost or lent twice.
+"""
+
+from harness import Borrower, Scenario
+
+
+class GivenFaults(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario()

@@ -1,0 +1,293 @@
+// The page itself: asks twice a second what there is to see, and sends what is ordered.
+
+import { draw, words } from "./chart.js";
+
+const POLL_MS = 500;
+const part = (id) => document.getElementById(id);
+const cards = new Map();
+let shownRun = null;
+let latest = null;
+let spokenEvents = 0;
+
+const headings = {
+  idle: "READY", setting_up: "SETTING UP", load: "RUNNING", draining: "DRAINING",
+  judging: "JUDGING", done: "DONE", failed: "NO VERDICT",
+};
+const verdicts = { pass: "PASS", fail: "FAIL", inconclusive: "INCONCLUSIVE" };
+
+// --- talking to the server -------------------------------------------------------------------
+
+function post(path, body) {
+  return fetch(path, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    credentials: "same-origin", redirect: "error",
+  });
+}
+
+async function unlock(token) {
+  const answer = await post("session", { token });
+  complain(answer.ok ? "" : await answer.text());
+  return answer.ok;
+}
+
+/** The token leaves the address bar before anything else happens. */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  return token;
+}
+
+async function order(what, button) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  enable(button, false);
+  try {
+    const answer = await post("command", what);
+    complain(answer.ok ? "" : await answer.text());
+    await look();
+  } catch {
+    complain("The order did not arrive: there is no connection to Locust.");
+  }
+}
+
+async function look() {
+  const answer = await fetch("live", { credentials: "same-origin" });
+  part("locked").hidden = answer.status !== 403;
+  part("unlocked").hidden = answer.status === 403;
+  if (answer.status === 403) {
+    part("orders").hidden = true;
+    headline("LOCKED", "", "This page needs its token.", "", "calm");
+    enableAll(false);
+  } else if (answer.ok) {
+    show(await answer.json());
+  } else {
+    throw new Error(String(answer.status));
+  }
+}
+
+async function keepLooking() {
+  try {
+    if (!document.hidden) await look();
+  } catch {
+    headline("NO CONNECTION", "", "Locust does not answer.", "What is shown may be old.", "fail");
+    enableAll(false);
+  }
+  setTimeout(keepLooking, POLL_MS);
+}
+
+// --- showing ---------------------------------------------------------------------------------
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function complain(text) {
+  set(part("said"), text.trim());
+  part("said").hidden = !text;
+}
+
+function enable(button, can) {
+  button.setAttribute("aria-disabled", String(!can));
+}
+
+function enableAll(can) {
+  for (const button of document.querySelectorAll("header button, .faults button")) enable(button, can);
+}
+
+function headline(word, scenario, what, when, tone) {
+  set(part("word"), word);
+  set(part("scenario"), scenario);
+  set(part("what"), what);
+  part("what").classList.toggle("long", what.length > 110);
+  set(part("when"), when);
+  part("head").dataset.tone = tone;
+  document.title = `${word} – lendchaos`;
+}
+
+const seconds = (at) => `${at.toFixed(1)} s`;
+const isActive = (fault) => !["planned", "healed", "called off"].includes(fault.state);
+
+function show({ progress, live, game_day: gameDay }) {
+  latest = live;
+  showGameDay(gameDay);
+  const underWay = ["setting_up", "load"].includes(progress.state);
+  const active = (live?.faults ?? []).filter(isActive);
+  const tone = progress.verdict ?? (active.length ? "fault" : progress.state === "failed" ? "fail" : "calm");
+  const word = verdicts[progress.verdict] ?? (active.length ? "FAULT ACTIVE" : headings[progress.state]);
+  headline(word, progress.scenario, happening(progress, active), clock(progress, live), tone);
+  enable(part("heal-all"), ["load", "draining"].includes(progress.state) && live !== null);
+  enable(part("abort"), underWay);
+  part("orders").hidden = ["idle", "done", "failed"].includes(progress.state);
+  showReport(progress);
+  part("run").hidden = live === null;
+  if (live === null) return;
+  part("no-faults").hidden = live.faults.length > 0;
+  if (live.run !== shownRun) begin(live);
+  showTiles(live);
+  showFaults(live, progress.state);
+  showEvents(live);
+  if (live.bins) {
+    set(part("step"), live.bins.width_s < 1 ? `${Math.round(live.bins.width_s * 1000)} ms` : `${live.bins.width_s} s`);
+    document.querySelector(".legend .dropped").hidden = !live.totals.dropped;
+  }
+  draw(part("chart"), live);
+}
+
+function happening(progress, active) {
+  if (progress.sentence) return progress.sentence;
+  if (active.length === 1) return `${active[0].name}: ${active[0].description}`;
+  if (active.length) return active.map((fault) => `${fault.name} (${fault.target})`).join(", ");
+  if (progress.state === "idle") return "No run yet: press Start on Locust's page";
+  return progress.text || " ";
+}
+
+function showGameDay(gameDay) {
+  part("game-day").hidden = !gameDay;
+  if (gameDay) set(part("game-day"), `Game day: ${gameDay.title} · ${gameDay.step} · abort word: ${gameDay.abort_word}`);
+}
+
+function clock(progress, live) {
+  if (progress.state === "done" || !live || live.now_s === null) return " ";
+  const phase = progress.phase ? `phase ${progress.phase}, ` : "";
+  const behind = live.behind ? " · still reading what was written so far" : "";
+  return `${phase}${seconds(live.now_s)} of ${seconds(live.end_s)}, ${live.rate} borrowers a second${behind}`;
+}
+
+function showReport(progress) {
+  let link = part("report");
+  if (!progress.report) return link?.remove();
+  if (!link) {
+    link = document.createElement("a");
+    link.id = "report";
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.textContent = "Open the report";
+    part("when").after(link);
+  }
+  link.href = progress.report;
+  return link;
+}
+
+function showTiles(live) {
+  const { recent, totals } = live;
+  if (!recent) {
+    for (const figure of document.querySelectorAll(".figure")) set(figure, "–");
+    return;
+  }
+  const share = recent.ended ? recent.failed / recent.ended : null;
+  const failed = totals.failed + totals.indeterminate;
+  const percent = share === null ? "–" : `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+  tile("failing", percent, `${recent.failed} of ${recent.ended} ended, due in the last ${recent.seconds} s`,
+    share === null ? "" : share > 0.05 ? "bad" : "good");
+  tile("waiting", String(totals.waiting), "borrowers who wait now", totals.waiting > live.rate ? "bad" : "good");
+  tile("wait", words(recent.median_ms), `median; 95 % within ${words(recent.p95_ms)}`, "");
+  tile("failed", String(failed), `of ${totals.due} due; ${totals.indeterminate} with unknown outcome`,
+    failed ? "bad" : "good");
+}
+
+function tile(name, figure, note, tone) {
+  const found = part(`tile-${name}`);
+  set(found.querySelector(".figure"), figure);
+  set(found.querySelector(".note"), note);
+  found.className = `tile ${tone}`;
+}
+
+// --- faults ----------------------------------------------------------------------------------
+
+function begin(live) {
+  shownRun = live.run;
+  spokenEvents = live.events.length;
+  cards.clear();
+  part("faults").replaceChildren(...live.faults.map((fault) => card(fault)));
+}
+
+function element(name, kind, ...children) {
+  const made = document.createElement(name);
+  if (kind) made.className = kind;
+  made.append(...children);
+  return made;
+}
+
+function orderButton(name, does, label) {
+  const made = element("button", does, label);
+  made.type = "button";
+  made.setAttribute("aria-label", `${label}: ${name}`);
+  made.addEventListener("click", () => order({ do: does, fault: name }, made));
+  return made;
+}
+
+/** Made once and changed in place, so that a button keeps the focus. */
+function card(fault) {
+  const chip = element("span", "chip"), times = element("p", "note");
+  const inject = orderButton(fault.name, "inject", "Inject now");
+  const heal = orderButton(fault.name, "heal", "Heal now");
+  const title = element("h3", "", fault.name, " ", chip);
+  const item = element("li", "", element("div", "", title, element("p", "", fault.description), times), inject, heal);
+  item.dataset.fault = fault.name;
+  cards.set(fault.name, { item, chip, times, inject, heal });
+  return item;
+}
+
+function showFaults(live, state) {
+  for (const fault of live.faults) {
+    const found = cards.get(fault.name);
+    if (!found) continue;
+    found.item.dataset.state = isActive(fault) ? "active" : fault.state;
+    set(found.chip, chipText(fault, live.now_s));
+    set(found.times, timesText(fault));
+    enable(found.inject, fault.can_inject && state === "load");
+    enable(found.heal, fault.can_heal && ["load", "draining"].includes(state));
+  }
+}
+
+function chipText(fault, now) {
+  if (fault.ordered) return `${fault.ordered === "heal" ? "healing" : "injecting"}…`;
+  if (fault.state === "injected" && now !== null) return `ACTIVE ${seconds(now - fault.injected_s)}`;
+  if (fault.state === "planned" && now !== null && now < fault.planned_s[0]) {
+    return `in ${seconds(fault.planned_s[0] - now)}`;
+  }
+  return fault.state;
+}
+
+function timesText(fault) {
+  const byHand = (what) => (fault.by_hand.includes(what) ? " by hand" : "");
+  const said = [`planned ${seconds(fault.planned_s[0])} to ${seconds(fault.planned_s[1])}`];
+  if (fault.injected_s !== null) said.push(`injected ${seconds(fault.injected_s)}${byHand("inject")}`);
+  if (fault.healed_s !== null) said.push(`healed ${seconds(fault.healed_s)}${byHand("heal")}`);
+  return said.join(" · ");
+}
+
+function showEvents(live) {
+  const items = live.events.toReversed().map(({ at_s: at, text }) =>
+    element("li", "", element("span", "at", at === null ? "" : seconds(at)), element("span", "", text)));
+  if (part("events").children.length !== items.length) part("events").replaceChildren(...items);
+  if (live.events.length > spokenEvents) {
+    set(part("spoken"), live.events.slice(spokenEvents).map((event) => event.text).join(", "));
+    spokenEvents = live.events.length;
+  }
+}
+
+// --- beginning -------------------------------------------------------------------------------
+
+part("heal-all").addEventListener("click", () => order({ do: "heal", fault: null }, part("heal-all")));
+part("abort").addEventListener("click", () => {
+  if (part("abort").getAttribute("aria-disabled") !== "true") part("sure").showModal();
+});
+part("sure").addEventListener("close", () => {
+  if (part("sure").returnValue === "abort") order({ do: "abort", reason: part("reason").value }, part("abort"));
+  part("sure").returnValue = "";
+});
+part("unlock").addEventListener("submit", (event) => {
+  event.preventDefault();
+  unlock(part("token").value.trim()).then(look);
+  part("token").value = "";
+});
+window.addEventListener("hashchange", () => {
+  const token = takeToken();
+  if (token) unlock(token).then(look);
+});
+new ResizeObserver(() => latest && draw(part("chart"), latest)).observe(part("chart"));
+
+const token = takeToken();
+// Loaded anew, nothing in the browser's memory of this page holds the address it came with.
+if (token && await unlock(token)) location.reload();
+else keepLooking();

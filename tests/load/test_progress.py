@@ -1,0 +1,42 @@
+"""What a run says of itself: to whoever started it, and what is kept for the page."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from harness.load.progress import FD_VARIABLE, Progress
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The end at which whoever started a run listens."""
+    read_end, write_end = os.pipe()
+    monkeypatch.setenv(FD_VARIABLE, str(write_end))
+    yield read_end
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_what_is_said_is_kept_for_the_page(pipe: int) -> None:
+    """And told as a line of JSON."""
+    progress = Progress()
+    progress.say("baseline")
+
+    assert json.loads(os.read(pipe, 4096))["text"] == "baseline"
+    assert progress.as_json("")["text"] == "baseline"
+
+
+def test_a_secret_is_told_once_and_kept_nowhere(
+    pipe: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither for the page nor among what goes to a log."""
+    progress = Progress()
+    progress.say("target: the local stack")
+    os.read(pipe, 4096)
+    progress.tell_once("chaos page: http://127.0.0.1/#token=abc")
+
+    assert json.loads(os.read(pipe, 4096))["text"].endswith("#token=abc")
+    assert progress.as_json("")["text"] == "target: the local stack"
+    assert capsys.readouterr() == ("", "")
