@@ -1,27 +1,50 @@
 """Pure: turns the facts of a run into every number of its verdict but the reconciliation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Facts
 from harness.measure.baseline import THETA, Baseline, baseline_of
+from harness.measure.borrowers import Who, borrow_tries, came_and_failed, log_in_tries, who_of
+from harness.measure.closed_loop import closed_loops
+from harness.measure.clusters import by_worker
 from harness.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
-from harness.measure.episodes import episodes_of, impaired, overlaps, recovery_of
+from harness.measure.decisions import decisions_of
+from harness.measure.episodes import episodes_of, flaps_of, impaired, overlaps
+from harness.measure.health import failing_stretches, health_of
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.intervals import Share, differ, events_to_bound
+from harness.measure.recoveries import recoveries_of, slowest_of, with_recovery
+from harness.measure.retries import Herd, herd_of, retries_of
 from harness.measure.samples import Samples, Timeline, samples_of, timeline_of
+from harness.measure.windows import worst_windows
 from harness.plan import Plan
-from harness.verdict import Borrow, Episode, Load, LogIn, Phase, Recovery
+from harness.verdict import (
+    Borrow,
+    ClosedLoop,
+    DecisionShare,
+    Episode,
+    Health,
+    Load,
+    LogIn,
+    Phase,
+    Recovery,
+    Retries,
+    WorstWindow,
+)
 
 __all__ = [
     "THETA",
     "Baseline",
+    "Herd",
     "Impact",
     "Measured",
     "Share",
     "Timeline",
+    "Who",
     "differ",
     "events_to_bound",
     "impaired",
@@ -36,7 +59,9 @@ class Measured:
 
     ``failed_outside`` and ``waits_outside_ms`` leave out the fault, what was under way when it came
     and the time allowed for recovery; ``unknown_inside`` are operations of unknown outcome planned
-    between first injection and last heal (in the whole window, without a fault).
+    between first injection and last heal (in the whole window, without a fault). ``log_in_who``
+    and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the total length of
+    outage and degraded episodes.
     """
 
     load: Load
@@ -47,42 +72,85 @@ class Measured:
     timeline: Timeline
     impacts: list[Impact]
     episodes: list[Episode]
+    flaps: int
     recovery: Recovery
     failed_window: Share
     failed_outside: Share
     unknown_inside: Share
     unknown_window: int
     waits_outside_ms: NDArray[np.float64]
-    referred_before: Share
-    referred_after: Share
+    log_in_who: Who
+    borrow_who: Who
+    worst_windows: list[WorstWindow]
+    retries: Retries
+    herd: Herd | None
+    decisions: list[DecisionShare]
+    health: Health | None
+    failing_s: float
+    closed_loop: list[ClosedLoop]
 
 
 def measure(plan: Plan, facts: Facts) -> Measured:
     """Measure one run. Deterministic; asks no clock and uses no chance."""
     samples, timeline = samples_of(facts), timeline_of(plan, facts)
     phases = phases_of(plan, timeline)
-    borrow = borrow_of(plan, facts, samples, timeline, phases)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
     outside = _outside(samples, timeline)
-    before, after = _either_side(plan, samples, timeline)
+    log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
+    log_in = replace(log_in_of(plan, facts, samples), affected=log_in_who.affected)
+    borrow = borrow_of(plan, facts, samples, timeline, phases)
+    low, high = by_worker(plan, samples, timeline)
+    by_workers: dict[str, Any] = {
+        "failed_share_low_by_worker": low,
+        "failed_share_high_by_worker": high,
+    }
+    borrow = replace(borrow, affected=borrow_who.affected, **by_workers)
+    herd = herd_of(plan, facts, samples, timeline)
+    run = Run(plan, facts, samples, timeline)
+    recoveries = recoveries_of(run, baseline, episodes)
     return Measured(
         load=load_of(plan, facts),
         borrow=borrow,
-        log_in=log_in_of(plan, facts, samples),
+        log_in=log_in,
         phases=phases,
         baseline=baseline,
         timeline=timeline,
-        impacts=impacts_of(Run(plan, facts, samples, timeline)),
+        impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
-        recovery=recovery_of(samples, timeline, baseline, episodes),
+        flaps=flaps_of(episodes),
+        recovery=slowest_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),
         failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
         unknown_inside=_unknown_inside(plan, samples, timeline),
-        unknown_window=int(samples.indeterminate[after].sum()),
+        unknown_window=_unknown_window(plan, samples, timeline),
         waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,
-        referred_before=_referred(samples, before),
-        referred_after=_referred(samples, after),
+        log_in_who=log_in_who,
+        borrow_who=borrow_who,
+        worst_windows=worst_windows(samples, timeline, plan.settings.rate),
+        retries=retries_of(samples, phases, herd),
+        herd=herd,
+        decisions=decisions_of(plan, samples, timeline),
+        health=health_of(facts, timeline, episodes),
+        closed_loop=closed_loops(plan, samples, timeline),
+        failing_s=sum(
+            end_s - begin_s
+            for begin_s, end_s in failing_stretches(episodes, timeline.load_end_s or 0.0)
+        ),
+    )
+
+
+def _who(
+    plan: Plan, facts: Facts, samples: Samples, timeline: Timeline, episodes: list[Episode]
+) -> tuple[Who, Who]:
+    """Whom failures hit, at the log-in and at the borrow."""
+    log_ins = log_in_tries(plan, facts, samples)
+    logged_in = came_and_failed(log_ins.borrower, log_ins.failed)
+    borrowers = np.array([o.borrower for o in samples.operations], dtype=np.int64)
+    borrowed = came_and_failed(borrowers, samples.failed)
+    return (
+        who_of(log_ins, timeline, episodes, logged_in),
+        who_of(borrow_tries(samples), timeline, episodes, borrowed),
     )
 
 
@@ -107,19 +175,7 @@ def _unknown_inside(plan: Plan, samples: Samples, timeline: Timeline) -> Share:
     return Share(int(samples.indeterminate[inside].sum()), int(inside.sum()))
 
 
-def _either_side(
-    plan: Plan, samples: Samples, timeline: Timeline
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _unknown_window(plan: Plan, samples: Samples, timeline: Timeline) -> int:
     bounds = window_bounds(plan, timeline)
     start_s = bounds[0] if bounds else np.inf
-    return samples.times_s < start_s, samples.times_s >= start_s
-
-
-def _referred(samples: Samples, inside: NDArray[np.bool_]) -> Share:
-    """How many of the granted loans went to manual review."""
-    granted = [
-        o.outcome
-        for o, counts in zip(samples.operations, inside, strict=True)
-        if counts and o.outcome in ("approved", "referred")
-    ]
-    return Share(granted.count("referred"), len(granted))  # type: ignore[arg-type]
+    return int(samples.indeterminate[samples.times_s >= start_s].sum())

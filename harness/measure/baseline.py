@@ -12,10 +12,7 @@ from harness.plan import Plan
 
 THETA = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
-FAILED_SHARE_MAX = THETA / 2
-"""What the upper bound of the baseline must stay under, so that recovery can be told from it."""
 HALVES_P_MIN = 0.01
-STARTED_SHARE_MIN = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +41,18 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     """Measure the baseline and find every reason not to trust it as normal."""
     inside = baseline_mask(plan, samples, timeline)
     failed = _share(samples, inside)
-    reasons = []
-    needed = events_to_bound(FAILED_SHARE_MAX, 0.975)
+    reasons = _too_short(plan, timeline)
+    limit = plan.steady_state.failed_share_max
+    needed = events_to_bound(limit, 0.975)
     if failed.whole < needed:
         reasons.append(
             f"only {failed.whole} borrow requests were over before the fault: to bound failures by"
-            f" {FAILED_SHARE_MAX:.1%} it needs {needed} without one"
+            f" {limit:.1%} it needs {needed} without one"
         )
-    elif (failed.high or 0.0) >= FAILED_SHARE_MAX:
+    elif (failed.high or 0.0) >= limit:
         reasons.append(
             f"{failed.part} of {failed.whole} borrow requests failed before anything was broken,"
-            f" so the share may be up to {failed.high:.1%} (limit {FAILED_SHARE_MAX:.1%})"
+            f" so the share may be up to {failed.high:.1%} (limit {limit:.1%})"
         )
     if failed.whole:
         middle_s = float(np.median(samples.times_s[inside]))
@@ -66,12 +64,23 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
                 f" {second.whole}"
             )
     started = _started(plan, facts)
-    if started.whole and (started.observed or 0.0) < STARTED_SHARE_MIN:
+    if started.whole and (started.observed or 0.0) < plan.steady_state.started_share_min:
         reasons.append(f"only {started.part} of its {started.whole} planned arrivals were started")
     waits_ms = samples.wait_s[inside & samples.answered] * 1e3
     enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
     p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
     return Baseline(failed, p95, tuple(reasons))
+
+
+def _too_short(plan: Plan, timeline: Timeline) -> list[str]:
+    """Whether the baseline, which the first injection ends, lasted as long as was asked."""
+    phase, least_s = plan.phase("baseline"), plan.steady_state.min_baseline_s
+    length_s = phase.end_s if phase else 0.0
+    ends_s = (timeline.injected_s, timeline.load_end_s)
+    length_s = min(at_s for at_s in (length_s, *ends_s) if at_s is not None)
+    if length_s >= least_s:
+        return []
+    return [f"it lasted {length_s:.1f} s, and at least {least_s:g} s were asked for"]
 
 
 def _share(samples: Samples, inside: NDArray[np.bool_]) -> Share:

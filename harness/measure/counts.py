@@ -115,7 +115,7 @@ def borrow_of(
 
 def _failed_by_phase(samples: Samples, phases: list[Phase]) -> dict[str, int]:
     failed = dict.fromkeys(("baseline", "fault", "recovery"), 0)
-    for phase, inside in _by_phase(samples, phases):
+    for phase, inside in by_phase(samples, phases):
         failed[phase.name] = int(samples.failed[inside].sum())
     return failed
 
@@ -123,7 +123,7 @@ def _failed_by_phase(samples: Samples, phases: list[Phase]) -> dict[str, int]:
 def _latencies(samples: Samples, phases: list[Phase]) -> dict[str, float | None]:
     """Percentiles of the wait, with as many answers as a percentile needs; None with fewer."""
     found: dict[str, float | None] = {}
-    for phase, inside in _by_phase(samples, phases):
+    for phase, inside in by_phase(samples, phases):
         waits_ms = samples.wait_s[inside & samples.answered] * 1e3
         for percent in (50, 95, 99):
             enough = len(waits_ms) >= 100 / (100 - percent)
@@ -133,7 +133,7 @@ def _latencies(samples: Samples, phases: list[Phase]) -> dict[str, float | None]
     return found
 
 
-def _by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, NDArray[np.bool_]]]:
+def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, NDArray[np.bool_]]]:
     """Each phase after the warm-up with its operations; the last one holds its end, too."""
     for phase in phases:
         if phase.name != "warm-up":

@@ -1,14 +1,18 @@
-"""Stretches of impaired borrowing, found from the answers alone, and recovery from the last."""
+"""Stretches of impaired borrowing, found from the answers alone."""
+
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure import edges
 from harness.measure.baseline import THETA, Baseline
-from harness.measure.intervals import clopper_pearson
+from harness.measure.evidence import Evidence, met
+from harness.measure.intervals import Share
 from harness.measure.samples import Samples, Timeline
-from harness.measure.segments import segments
-from harness.verdict import Crossing, Episode, Recovery
+from harness.measure.segments import Part, segments, split
+from harness.verdict import Episode
 
 HEALTHY_SHARE = 0.002
 IMPAIRED_SHARE = 0.10
@@ -16,89 +20,218 @@ IMPAIRED_SHARE = 0.10
 SLOW_HEALTHY_SHARE = 0.02
 """With `IMPAIRED_SHARE`, a stretch counts as slow from 5 % of slow answers on."""
 OUTAGE_SHARE_MIN = 0.95
+OUTAGE_LOW_MIN = 0.78
+"""An outage is observed to fail nearly all, and surely fails most: a second at 50/s can show it."""
 SLOW_FACTOR = 1.5
 SLOW_MS_MIN = 100.0
 """Nobody feels a wait below a tenth of a second, however fast the baseline was."""
+RECOVERED_PART = 0.5
+"""A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 ONSET_REACH_SECONDS = 10.0
-THETAS = (0.5, THETA, 0.01)
-"""Half of the service, recovered, and strictly recovered."""
+
+Class = str
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The n operations that one search looks at: when they came, which were bad, the evidence.
+
+    ``times_s`` are planned starts, rising; the three belong together by index.
+    """
+
+    times_s: Floats
+    bad: Bools
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One part of an impaired stretch, or neighbours of one class, with its edges."""
+
+    class_: Class
+    onset: edges.Instant
+    recovery: edges.Instant
+    confirmed: bool
+
+
+def slow_limit_ms(baseline: Baseline) -> float | None:
+    """Answers that took longer are slow; None when too few were answered before to say."""
+    if baseline.wait_ms_p95 is None:
+        return None
+    return max(SLOW_FACTOR * baseline.wait_ms_p95, SLOW_MS_MIN)
 
 
 def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> list[Episode]:
-    """Outage, degraded and slow episodes in order of their onset."""
+    """Outage, degraded and slow episodes in order of their onset.
+
+    Troubles that go over into each other, an outage into a brownout, are episodes of their own:
+    the one's end is the other's onset.
+    """
     end_s = timeline.load_end_s
     if end_s is None or end_s <= 0 or not len(samples.times_s):
         return []
     # A steady baseline may have a little noise of its own; a bad one must not hide an outage.
     noise = 0.0 if baseline.reasons else baseline.failed.observed or 0.0
-    healthy = max(HEALTHY_SHARE, noise)
+    failing = Requests(samples.times_s, samples.failed, samples.evidence)
     found = [
-        _episode(_class(samples, at), at, confirmed, samples)
-        for *at, confirmed in _find(samples.times_s, samples.failed, end_s, healthy)
+        _episode(trouble, samples)
+        for trouble in _impaired(failing, end_s, max(HEALTHY_SHARE, noise))
     ]
-    if baseline.wait_ms_p95 is not None:
-        answered = samples.answered
-        limit_s = max(SLOW_FACTOR * baseline.wait_ms_p95, SLOW_MS_MIN) / 1e3
-        slow = samples.wait_s[answered] > limit_s
-        times_s = samples.times_s[answered]
-        found += [
-            _episode("slow", at, confirmed, samples)
-            for *at, confirmed in _find(times_s, slow, end_s, SLOW_HEALTHY_SHARE)
-        ]
+    limit_ms = slow_limit_ms(baseline)
+    if limit_ms is not None:
+        late = late_answers(samples, limit_ms)
+        found += [_episode(trouble, samples) for trouble in _slow(late, end_s)]
     return sorted(found, key=lambda episode: episode.onset_s)
 
 
-def _find(
-    times_s: NDArray[np.float64], bad: NDArray[np.bool_], end_s: float, healthy: float
-) -> list[tuple[edges.Instant, edges.Instant, bool]]:
-    """Onset, recovery and whether it is confirmed, of every impaired stretch."""
-    stretches = segments(times_s, bad, end_s, healthy, IMPAIRED_SHARE)
-    found = []
-    for number, (start_s, stop_s) in enumerate(stretches):
-        before_s = stretches[number - 1][1] if number else 0.0
-        next_s = stretches[number + 1][0] if number + 1 < len(stretches) else end_s
-        middle_s = (start_s + stop_s) / 2
-        onset = edges.onset(
-            times_s, bad, max(before_s, start_s - ONSET_REACH_SECONDS, 0.0), middle_s
-        )
-        tail = (times_s >= middle_s) & (times_s <= next_s)
-        recovery = edges.recovery(times_s[tail], bad[tail], THETA)
-        confirmed = False
-        if recovery.at_s is not None:
-            after = (times_s > recovery.at_s) & (times_s <= next_s)
-            confirmed = edges.confirmed(bad[after], THETA)
-        found.append((onset, recovery, confirmed))
-    return found
+def late_answers(samples: Samples, limit_ms: float) -> Requests:
+    """The answered operations; bad is an answer later than ``limit_ms`` after the planned start.
+
+    Lateness is felt from the planned start, so that is also what its edges are dated by.
+    """
+    answered = samples.answered
+    times_s = samples.times_s[answered]
+    late = samples.wait_s[answered] > limit_ms / 1e3
+    return Requests(times_s, late, Evidence.at(times_s))
 
 
-def _class(samples: Samples, at: list[edges.Instant]) -> str:
-    """``outage`` if surely nearly all failed, in the part that surely lies inside."""
-    onset, recovery = at
-    start_s, stop_s = onset.high_s or 0.0, recovery.low_s
-    inside = samples.times_s >= start_s
-    if stop_s is not None:
-        inside &= samples.times_s <= stop_s
-    low, _ = clopper_pearson(int(samples.failed[inside].sum()), int(inside.sum()))
-    return "outage" if low > OUTAGE_SHARE_MIN else "degraded"
+def _impaired(requests: Requests, end_s: float, healthy: float) -> list[Trouble]:
+    times_s, bad = requests.times_s, requests.bad
+    groups = [
+        group
+        for stretch in segments(times_s, bad, end_s, healthy, IMPAIRED_SHARE)
+        for group in split(times_s, bad, stretch, healthy, IMPAIRED_SHARE)
+    ]
+    return [
+        trouble
+        for group, around in zip(groups, _around(groups, end_s), strict=True)
+        for trouble in _troubles(requests, group, around)
+    ]
 
 
-def _episode(class_: str, at: list[edges.Instant], confirmed: bool, samples: Samples) -> Episode:
-    onset, recovery = at
+def _slow(requests: Requests, end_s: float) -> list[Trouble]:
+    times_s, bad = requests.times_s, requests.bad
+    stretches = segments(times_s, bad, end_s, SLOW_HEALTHY_SHARE, IMPAIRED_SHARE)
+    # From late answer to late answer: in an outage beside it nothing was answered at all.
+    late_s = [times_s[bad & (times_s >= low) & (times_s < high)] for low, high in stretches]
+    groups = [[Part(float(at[0]), float(at[-1]), out=False)] for at in late_s if len(at)]
+    return [
+        replace(trouble, class_="slow")
+        for group, around in zip(groups, _around(groups, end_s), strict=True)
+        for trouble in _troubles(requests, group, around)
+    ]
+
+
+def _around(groups: list[list[Part]], end_s: float) -> list[tuple[float, float]]:
+    """For each group, from the end of the one before it to the begin of the next."""
+    stops_s = [0.0, *(group[-1].stop_s for group in groups)]
+    starts_s = [*(group[0].start_s for group in groups), end_s]
+    return list(zip(stops_s[:-1], starts_s[1:], strict=True))
+
+
+def _troubles(requests: Requests, group: list[Part], around: tuple[float, float]) -> list[Trouble]:
+    """The adjoining troubles of one group, which lies alone between the two times ``around``."""
+    times_s, bad = requests.times_s, requests.bad
+    core = (times_s >= group[0].start_s) & (times_s <= group[-1].stop_s)
+    seen = met(requests.evidence, times_s, bad, core)
+    begins, ends = np.argsort(seen.begin_s, kind="stable"), np.argsort(seen.end_s, kind="stable")
+    begin_s, begin_bad = seen.begin_s[begins], bad[begins]
+    end_s, end_bad = seen.end_s[ends], bad[ends]
+
+    reach_s = max(around[0], group[0].start_s - ONSET_REACH_SECONDS, 0.0)
+    onset = edges.onset(begin_s, begin_bad, reach_s, group[0].middle_s)
+    inner = [
+        edges.change(*((begin_s, begin_bad) if after.out else (end_s, end_bad)), *between)
+        for before, after in itertools.pairwise(group)
+        for between in [(before.middle_s, after.middle_s)]
+    ]
+    # The share of failures falls from where it was worst, so that is where its fall is watched.
+    worst = max(group, key=lambda part: (part.out, part.start_s))
+    tail = (end_s >= worst.middle_s) & (end_s < around[1])
+    at_worst = bad[(times_s >= worst.start_s) & (times_s <= worst.stop_s)]
+    theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
+    over = edges.recovery(end_s[tail], end_bad[tail], theta)
+    confirmed = False
+    if over.at_s is not None:
+        confirmed = edges.confirmed(bad[(times_s > over.at_s) & (times_s < around[1])], THETA)
+    starts, stops = [onset, *inner], [*inner, over]
+    found = [
+        Trouble(_class(requests, start, stop), start, stop, confirmed)
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+    return _merged(found)
+
+
+def _class(requests: Requests, onset: edges.Instant, recovery: edges.Instant) -> Class:
+    """``outage`` if nearly all failed, in the part that surely lies inside; else ``degraded``."""
+    inside = requests.times_s >= (onset.high_s or 0.0)
+    if recovery.low_s is not None:
+        inside &= requests.times_s <= recovery.low_s
+    share = Share(int(requests.bad[inside].sum()), int(inside.sum()))
+    nearly_all = (share.observed or 0.0) >= OUTAGE_SHARE_MIN
+    return "outage" if nearly_all and (share.low or 0.0) > OUTAGE_LOW_MIN else "degraded"
+
+
+def _merged(troubles: list[Trouble]) -> list[Trouble]:
+    """Neighbours of one class as one trouble."""
+    merged = troubles[:1]
+    for trouble in troubles[1:]:
+        last = merged[-1]
+        if trouble.class_ == last.class_:
+            merged[-1] = replace(trouble, onset=last.onset)
+        else:
+            merged.append(trouble)
+    return merged
+
+
+def _episode(trouble: Trouble, samples: Samples) -> Episode:
+    onset, recovery = trouble.onset, trouble.recovery
     assert onset.at_s is not None  # noqa: S101  # for the type checker; an onset is always found
-    inside = samples.times_s >= onset.at_s
-    if recovery.at_s is not None:
-        inside &= samples.times_s <= recovery.at_s
+    stop_s = np.inf if recovery.at_s is None else recovery.at_s
+    times_s, down_s = samples.times_s, samples.evidence.down_last_s
+    # A journey that was under way at the onset, and failed then, is a failure of this episode.
+    failed_s = np.where(np.isnan(down_s), times_s, down_s)
+    failed = samples.failed & (failed_s >= onset.at_s) & (failed_s <= stop_s)
+    inside = (times_s >= onset.at_s) & (times_s <= stop_s)
+    kept = samples.operations
     return Episode(
-        class_=class_,
+        class_=trouble.class_,
         onset_s=onset.at_s,
         onset_s_low=onset.low_s,
         onset_s_high=onset.high_s,
         recovered_s=recovery.at_s,
         recovered_s_low=recovery.low_s,
         recovered_s_high=recovery.high_s,
-        confirmed=confirmed,
-        failed=int(samples.failed[inside].sum()),
+        confirmed=trouble.confirmed,
+        failed=int(failed.sum()),
+        operations=int((inside | failed).sum()),
+        affected_borrowers=len(
+            {kept[at].borrower for at in np.flatnonzero(failed)} if kept else ()
+        ),
+        in_flight=int(((times_s < onset.at_s) & (samples.ended_s > onset.at_s)).sum()),
+        queued=_queued(samples, onset.at_s, stop_s) if trouble.class_ == "outage" else 0,
     )
+
+
+def answering_again_s(samples: Samples, stop_s: float) -> float | None:
+    """End of the first good answer to an operation planned from ``stop_s`` on; None for none."""
+    ends_s = samples.ended_s[samples.answered & (samples.times_s >= stop_s)]
+    return float(ends_s.min()) if len(ends_s) else None
+
+
+def _queued(samples: Samples, onset_s: float, stop_s: float) -> int:
+    """Operations planned while nothing was answered yet that were answered well, if late.
+
+    They waited in a queue, and make new requests succeed before the service answers again.
+    """
+    answering_s = answering_again_s(samples, stop_s)
+    if answering_s is None:
+        return 0
+    late = answering_s - samples.times_s > SLOW_MS_MIN / 1e3
+    waited = (samples.times_s >= onset_s) & late & (samples.ended_s >= answering_s)
+    return int((samples.answered & waited).sum())
 
 
 def impaired(episodes: list[Episode]) -> list[Episode]:
@@ -106,46 +239,15 @@ def impaired(episodes: list[Episode]) -> list[Episode]:
     return [episode for episode in episodes if episode.class_ in ("outage", "degraded")]
 
 
-def recovery_of(
-    samples: Samples, timeline: Timeline, baseline: Baseline, episodes: list[Episode]
-) -> Recovery:
-    """From the last heal and the first injection to borrowing as before.
-
-    Without an impairment under the fault there is nothing to recover from: then the numbers are
-    None, and ``confirmed`` says whether enough went well after the heal to be sure of that.
-    """
-    injected_s, healed_s = timeline.injected_s, timeline.healed_s
-    shadow_end_s = timeline.shadow_end_s
-    if injected_s is None or shadow_end_s is None:
-        return Recovery()
-    after_injection = samples.failed & (samples.times_s >= injected_s)
-    first_failure_s = _first(samples.times_s[after_injection], injected_s)
-    first_success_s = None
-    if healed_s is not None:
-        granted = ~samples.failed & (samples.times_s >= healed_s)
-        lent = np.array(
-            [o.outcome in ("approved", "referred") for o in samples.operations], dtype=bool
-        )
-        first_success_s = _first(samples.times_s[granted & lent], healed_s)
-    ours = [e for e in impaired(episodes) if overlaps(e, injected_s, shadow_end_s)]
-    if not ours or healed_s is None:
-        well = False
-        if not ours and healed_s is not None:
-            well = edges.confirmed(samples.failed[samples.times_s > healed_s], THETA)
-        return Recovery(
-            first_failure_s=first_failure_s, first_success_s=first_success_s, confirmed=well
-        )
-    last = ours[-1]
-    return Recovery(
-        from_heal_s=_minus(last.recovered_s, healed_s),
-        from_heal_s_low=_minus(last.recovered_s_low, healed_s),
-        from_heal_s_high=_minus(last.recovered_s_high, healed_s),
-        from_injection_s=_minus(last.recovered_s, injected_s),
-        first_failure_s=first_failure_s,
-        first_success_s=first_success_s,
-        confirmed=last.confirmed,
-        crossings=_crossings(samples, baseline, last, healed_s),
-    )
+def flaps_of(episodes: list[Episode]) -> int:
+    """How often borrowing was impaired again after it had been well in between."""
+    stretches = impaired(episodes)
+    fresh = [
+        after
+        for before, after in itertools.pairwise(stretches)
+        if before.recovered_s is None or after.onset_s > before.recovered_s
+    ]
+    return len(fresh)
 
 
 def overlaps(episode: Episode, start_s: float, end_s: float) -> bool:
@@ -155,37 +257,3 @@ def overlaps(episode: Episode, start_s: float, end_s: float) -> bool:
     if ends_s is not None and episode.recovered_s_high is not None:
         ends_s = episode.recovered_s_high
     return begins_s <= end_s and (ends_s is None or ends_s >= start_s)
-
-
-def _crossings(
-    samples: Samples, baseline: Baseline, episode: Episode, healed_s: float
-) -> list[Crossing]:
-    """The same recovery at other shares of failures: how gradual it was."""
-    end_s = episode.onset_s if episode.recovered_s is None else episode.recovered_s
-    tail = samples.times_s >= (episode.onset_s + end_s) / 2
-    times_s, failed = samples.times_s[tail], samples.failed[tail]
-    normal_high = 1.0 if baseline.failed.high is None else baseline.failed.high
-    found = []
-    for theta in THETAS:
-        at = edges.recovery(times_s, failed, theta)
-        after = failed[times_s > at.at_s] if at.at_s is not None else failed[:0]
-        found.append(
-            Crossing(
-                failed_share=theta,
-                from_heal_s=_minus(at.at_s, healed_s),
-                from_heal_s_low=_minus(at.low_s, healed_s),
-                from_heal_s_high=_minus(at.high_s, healed_s),
-                confirmed=edges.confirmed(after, theta),
-                # As for the baseline as a whole: its own share must be surely below half of it.
-                resolvable=normal_high < theta / 2,
-            )
-        )
-    return found
-
-
-def _first(times_s: NDArray[np.float64], origin_s: float) -> float | None:
-    return float(times_s[0] - origin_s) if len(times_s) else None
-
-
-def _minus(at_s: float | None, origin_s: float) -> float | None:
-    return None if at_s is None else at_s - origin_s

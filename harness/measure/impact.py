@@ -1,21 +1,27 @@
 """Whether each fault took effect: what control plane, canary and borrowers say of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from harness.events import Facts, FaultFact, Proof
+from harness.events import Facts, FaultFact, Outcome, Proof
 from harness.measure.baseline import baseline_mask
 from harness.measure.intervals import Share, larger_in_first, more_in_first
-from harness.measure.samples import Samples, Timeline, healed_ns
+from harness.measure.samples import Samples, Timeline
+from harness.measure.together import Mask, Parts, Span, alone_s, overlap_s, parts_of, spans_of
 from harness.plan import Plan, PlannedFault
-from harness.verdict import Fault
+from harness.verdict import Fault, Overlap, Requests
 
 FAILED_P_MAX = 0.01
 WAIT_P_MAX = 0.001
 WAIT_SHIFT_FACTOR = 1.0
 WAIT_SHIFT_SECONDS = 0.01
 """Smaller shifts of the median wait are what a busy machine does to itself."""
+ENOUGH = 20
+"""So many requests of one fault alone show by themselves whether borrowers notice it."""
+ROOM_MAX = 0.5
+"""Where the other faults alone fail more than this share, one more can hardly be seen on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +49,63 @@ class Run:
 def impacts_of(run: Run) -> list[Impact]:
     """Every planned fault, done or not."""
     known = {fact.name: fact for fact in run.facts.faults}
-    return [_impact(planned, known.get(planned.name), run) for planned in run.plan.faults]
+    spans = {span.name: span for span in spans_of(run.plan, run.facts)}
+    view = _View(run)
+    return [_impact(planned, known.get(planned.name), spans, view) for planned in run.plan.faults]
 
 
-def _impact(planned: PlannedFault, fact: FaultFact | None, run: Run) -> Impact:
-    clock = run.facts.status.clock
-    if fact is None or fact.inject_called_ns is None or clock is None:
+def _impact(
+    planned: PlannedFault, fact: FaultFact | None, spans: dict[str, Span], view: "_View"
+) -> Impact:
+    span = spans.get(planned.name)
+    if fact is None or span is None:
         return Impact(
-            fault=_fault(planned, None, None, None, []),
+            fault=_fault(planned),
             kind=planned.spec.kind,
             injected=False,
             healed=True,
             missing=("it was never injected",),
             error=fact.error if fact else None,
         )
-    injected_s = clock.seconds(fact.inject_called_ns)
-    heal_ns = healed_ns(fact)
-    healed_s = None if heal_ns is None else clock.seconds(heal_ns)
     proofs = {proof.kind: proof for proof in fact.proofs}  # the last of a kind is the truth
-    missing = [_WANTED[kind] for kind in _WANTED if not _holds(proofs.get(kind))]
+    missing = [
+        f"{wanted} ({proofs[kind].text if kind in proofs else 'it was not tried'})"
+        for kind, wanted in _WANTED.items()
+        if not _holds(proofs.get(kind))
+    ]
     texts = [proof.text for proof in fact.proofs]
-    noticed, seen = _clients_view(run, injected_s, healed_s)
-    texts.append(seen)
-    if planned.spec.expects_impact and not noticed:
-        missing.append(f"a borrower who noticed ({seen})")
+    if audit := view.run.facts.status.audit:
+        unclean = [proof.text for proof in audit if not proof.holds]
+        texts.append(f"database afterwards: {'; '.join(unclean) or 'clean'}")
+    others = [other for name, other in spans.items() if name != planned.name]
+    seen = view.of(span, others)
+    if planned.spec.expects_impact and not seen.noticed:
+        missing.append(f"the clients' view: a borrower who noticed ({seen.text})")
     bit: bool | None = not missing
-    if missing and run.facts.status.interrupted:
+    if missing and view.run.facts.status.cut_short:
         bit = None  # cut short: what is missing may only have had no time to show
     return Impact(
-        fault=_fault(planned, injected_s, healed_s, bit, texts),
+        fault=_fault(
+            planned,
+            injected_s=span.start_s,
+            healed_s=span.end_s,
+            bit=bit,
+            proof=[*texts, seen.text],
+            overlaps=seen.overlaps,
+            alone=seen.alone,
+            together=seen.together,
+        ),
         kind=planned.spec.kind,
         injected=True,
-        healed=healed_s is not None and _holds(proofs.get("healed")),
+        healed=span.end_s is not None and _holds(proofs.get("healed")),
         missing=tuple(missing),
         error=fact.error,
     )
 
 
 _WANTED = {
-    "control_plane": "a read-back that shows it in place",
-    "canary": "a canary that met it",
+    "control_plane": "the control plane: a read-back that shows it in place",
+    "canary": "the canary: one that met it",
 }
 
 
@@ -90,47 +113,129 @@ def _holds(proof: Proof | None) -> bool:
     return proof is not None and proof.holds
 
 
-def _fault(
-    planned: PlannedFault,
-    injected_s: float | None,
-    healed_s: float | None,
-    bit: bool | None,
-    texts: list[str],
-) -> Fault:
+def _fault(planned: PlannedFault, **known: Any) -> Fault:
+    """The fault of the verdict; what is not ``known`` never happened."""
+    nothing: dict[str, Any] = {"injected_s": None, "healed_s": None, "bit": None, "proof": []}
     return Fault(
         name=planned.name,
         link_or_target=planned.spec.target,
-        injected_s=injected_s,
-        healed_s=healed_s,
-        bit=bit,
-        proof=texts,
         expects_impact=planned.spec.expects_impact,
         description=planned.spec.description,
+        **{**nothing, **known},
     )
 
 
-def _clients_view(run: Run, injected_s: float, healed_s: float | None) -> tuple[bool, str]:
-    """Whether borrowers fared worse under the fault than before it, and the numbers."""
-    samples = run.samples
-    before = baseline_mask(run.plan, samples, run.timeline)
-    during = samples.times_s >= injected_s
-    if healed_s is not None:
-        during &= samples.times_s <= healed_s
-    failed = Share(int(samples.failed[during].sum()), int(during.sum()))
-    normal = Share(int(samples.failed[before].sum()), int(before.sum()))
-    chance = more_in_first(failed, normal)
-    text = (
-        f"borrowers: {failed.part} of {failed.whole} requests failed under it,"
-        f" {normal.part} of {normal.whole} before"
-    )
-    if chance < FAILED_P_MAX:
-        return True, text
-    waits_s = samples.wait_s[during & samples.answered]
-    normal_s = samples.wait_s[before & samples.answered]
-    if len(waits_s) and len(normal_s):
-        median_s, usual_s = float(np.median(waits_s)), float(np.median(normal_s))
-        text += f"; median wait {median_s * 1e3:.0f} ms, {usual_s * 1e3:.0f} ms before"
-        shift_s = max(WAIT_SHIFT_FACTOR * usual_s, WAIT_SHIFT_SECONDS)
-        if median_s - usual_s >= shift_s and larger_in_first(waits_s, normal_s) < WAIT_P_MAX:
+# --- the clients' view ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What borrowers had of one fault."""
+
+    noticed: bool
+    text: str
+    overlaps: list[Overlap]
+    alone: Requests | None = None
+    together: Requests | None = None
+
+
+class _View:
+    """Whether borrowers fared worse under a fault than without it, and the numbers."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._before = baseline_mask(run.plan, run.samples, run.timeline)
+        # Unknown outcomes that a retry settled are an effect, too, though nothing failed.
+        unknown = {a.arrival for a in run.facts.attempts if a.outcome is Outcome.INDETERMINATE}
+        arrivals = [o.arrival for o in run.samples.operations]
+        self._unknown = np.array([arrival in unknown for arrival in arrivals], dtype=bool)
+
+    def of(self, span: Span, others: list[Span]) -> _Seen:
+        """One fault; where others overlap, by what can be told apart from them."""
+        samples = self.run.samples
+        end_s = self.run.timeline.load_end_s or 0.0
+        shared = [(other, both) for other in others if (both := overlap_s(span, other))]
+        if not shared:
+            during = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
+            noticed, text = self._compare(during, self._before, "under it", "before")
+            return _Seen(noticed, text, [])
+        overlaps = [Overlap(o.name, start_s, min(e_s, end_s)) for o, (start_s, e_s) in shared]
+        parts = parts_of(samples, span, others, self.run.plan.settings.request_timeout_s)
+        noticed, text = self._told_apart(parts, " and ".join(o.fault for o in overlaps))
+        lasted_s = min(span.until_s, end_s) - span.start_s
+        own_s = alone_s(span, others, end_s)
+        return _Seen(
+            noticed,
+            text,
+            overlaps,
+            self._requests(parts.alone, own_s),
+            self._requests(parts.together, lasted_s - own_s),
+        )
+
+    def _told_apart(self, parts: Parts, names: str) -> tuple[bool, str]:
+        """By what was its own, else by what it added to the others, else only all together."""
+        told = []
+        enough = int(parts.settled.sum()) >= ENOUGH
+        if parts.alone.any():
+            noticed, text = self._compare(
+                parts.alone, self._before, "with it alone at work", "before"
+            )
+            told.append(text)
+            if noticed:
+                return True, text
+        without = self._failed(parts.without)
+        comparable = (
+            min(int(parts.without.sum()), int(parts.together.sum())) >= ENOUGH
+            and (without.observed or 0.0) <= ROOM_MAX
+        )
+        if comparable:
+            noticed, text = self._compare(
+                parts.together, parts.without, f"together with {names}", "without it"
+            )
+            told.append(text)
+            return noticed, "; ".join(told)
+        noticed, text = self._compare(
+            parts.together, self._before, f"together with {names}", "before"
+        )
+        told.append(f"{text}; their effects can't be told apart")
+        return noticed and not enough, "; ".join(told)
+
+    def _compare(self, these: Mask, those: Mask, when: str, else_when: str) -> tuple[bool, str]:
+        """Whether more of the first failed, had an unknown outcome or waited longer."""
+        failed, normal = self._failed(these), self._failed(those)
+        text = (
+            f"borrowers: {failed.part} of {failed.whole} requests failed {when},"
+            f" {normal.part} of {normal.whole} {else_when}"
+        )
+        if more_in_first(failed, normal) < FAILED_P_MAX:
             return True, text
-    return False, text
+        unknown = Share(int(self._unknown[these].sum()), failed.whole)
+        usual = Share(int(self._unknown[those].sum()), normal.whole)
+        if more_in_first(unknown, usual) < FAILED_P_MAX:
+            return (
+                True,
+                f"{text}; {unknown.part} had a try of unknown outcome, {usual.part} {else_when}",
+            )
+        waited, waits = self._waits(these, those, else_when)
+        return waited, text + waits
+
+    def _waits(self, these: Mask, those: Mask, else_when: str) -> tuple[bool, str]:
+        samples = self.run.samples
+        waits_s = samples.wait_s[these & samples.answered]
+        normal_s = samples.wait_s[those & samples.answered]
+        if not len(waits_s) or not len(normal_s):
+            return False, ""
+        median_s, usual_s = float(np.median(waits_s)), float(np.median(normal_s))
+        shift_s = max(WAIT_SHIFT_FACTOR * usual_s, WAIT_SHIFT_SECONDS)
+        longer = median_s - usual_s >= shift_s
+        return (
+            longer and larger_in_first(waits_s, normal_s) < WAIT_P_MAX,
+            f"; median wait {median_s * 1e3:.0f} ms, {usual_s * 1e3:.0f} ms {else_when}",
+        )
+
+    def _failed(self, these: Mask) -> Share:
+        return Share(int(self.run.samples.failed[these].sum()), int(these.sum()))
+
+    def _requests(self, these: Mask, seconds: float) -> Requests:
+        failed = self._failed(these)
+        return Requests(seconds=seconds, operations=failed.whole, failed=failed.part)

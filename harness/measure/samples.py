@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Ending, Facts, FaultFact, Operation, Outcome
+from harness.events import Clock, Ending, Facts, FaultFact, Operation, Outcome
+from harness.measure.evidence import Evidence, evidence_of
 from harness.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 
 ANSWERED = (Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
@@ -25,6 +26,8 @@ class Samples:
     wait_s: NDArray[np.float64]
     failed: NDArray[np.bool_]
     indeterminate: NDArray[np.bool_]
+    evidence: Evidence
+    """When each of them met the service."""
 
     @property
     def answered(self) -> NDArray[np.bool_]:
@@ -57,7 +60,8 @@ class Timeline:
 def samples_of(facts: Facts) -> Samples:
     """Operations after the warm-up as arrays."""
     clock = facts.status.clock
-    zero_ns = clock.zero_ns if clock else 0
+    clock = clock or Clock(0, 0, 0)
+    zero_ns = clock.zero_ns
     kept = sorted(
         (o for o in facts.operations if o.intended_ns >= zero_ns and o.ending != Ending.DROPPED),
         key=lambda o: o.intended_ns,
@@ -76,6 +80,7 @@ def samples_of(facts: Facts) -> Samples:
         wait_s=np.where(answered, ended - times, np.nan),
         failed=np.array([o.failed for o in kept], dtype=bool),
         indeterminate=np.array([o.outcome is Outcome.INDETERMINATE for o in kept], dtype=bool),
+        evidence=evidence_of(tuple(kept), facts.attempts, clock),
     )
 
 

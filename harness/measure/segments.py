@@ -3,9 +3,15 @@
 A Viterbi path over bins of `BIN_SECONDS` between "healthy" (share of failures ``healthy``) and
 "impaired" (``impaired``); each change of state costs ``log(events / ALPHA)``, so that a run without
 an impairment shows none. It handles onset, end and flapping at once, and needs no fault of ours.
+
+One impaired stretch may hold several troubles end to end: an outage that goes over into a brownout,
+two outages with a breath between them. The same path, walked once more inside the stretch between
+"in part" and "out", tells them apart.
 """
 
+import itertools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +19,23 @@ from numpy.typing import NDArray
 BIN_SECONDS = 0.1
 ALPHA = 0.01
 """Chance of a false alarm in one run, by design; in simulated clean runs there were none."""
+PART_SHARE = 0.30
+OUT_SHARE = 0.99
+"""With these two, borrowing counts as out from 78 % of failures on, else as impaired in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an impaired stretch, in seconds, whose share of failures is much the same."""
+
+    start_s: float
+    stop_s: float
+    out: bool
+
+    @property
+    def middle_s(self) -> float:
+        """The instant that is surely inside."""
+        return (self.start_s + self.stop_s) / 2
 
 
 def segments(
@@ -28,23 +51,78 @@ def segments(
     """
     if not bad.any():
         return []
-    bins = max(1, math.ceil(end_s / BIN_SECONDS))
-    place = np.minimum((times_s / BIN_SECONDS).astype(np.int64), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    bad_count = np.bincount(place, weights=bad, minlength=bins)
-    evidence = bad_count * math.log(impaired / healthy) + (count - bad_count) * math.log(
-        (1 - impaired) / (1 - healthy)
-    )
-    state = _path(evidence.tolist(), math.log(len(times_s) / ALPHA))
+    evidence = _evidence(times_s, bad, end_s, healthy, impaired)
+    penalty = math.log(len(times_s) / ALPHA)
+    state = _path(evidence, penalty, first=-penalty)
     change = np.diff(np.concatenate(([0], state, [0])))
     starts = np.flatnonzero(change == 1) * BIN_SECONDS
     ends = np.minimum(np.flatnonzero(change == -1) * BIN_SECONDS, end_s)
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-def _path(evidence: list[float], penalty: float) -> NDArray[np.int64]:
-    """The likeliest state of every bin, 1 for impaired."""
-    healthy, impaired = 0.0, -penalty
+def split(
+    times_s: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    stretch: tuple[float, float],
+    healthy: float,
+    impaired: float,
+) -> list[list[Part]]:
+    """The troubles of one impaired stretch: groups of adjoining parts, apart by healthy gaps.
+
+    ``times_s`` and ``bad`` are those of the whole run, ``healthy`` and ``impaired`` as for
+    `segments`.
+    """
+    inside = (times_s >= stretch[0]) & (times_s < stretch[1])
+    failures = np.flatnonzero(inside & bad)
+    if not len(failures):
+        return []
+    # From failure to failure: the good answers at either end belong to what is around it.
+    within = slice(int(failures[0]), int(failures[-1]) + 1)
+    local_s, local_bad = times_s[within], bad[within]
+    if_bad, if_good = _ratio(1, 1, PART_SHARE, OUT_SHARE), _ratio(0, 1, PART_SHARE, OUT_SHARE)
+    penalty = math.log(len(times_s) / ALPHA)
+    state = _path(np.where(local_bad, if_bad, if_good).tolist(), penalty, first=0.0)
+    changes = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
+    groups: list[list[Part]] = [[]]
+    for first, last in itertools.pairwise(changes):
+        count = int(local_bad[first:last].sum())
+        # In part only, and no more than the stray failures of a healthy time would make of it.
+        if not state[first] and _ratio(count, last - first, healthy, impaired) <= penalty:
+            groups.append([])
+            continue
+        at_s = local_s[first:last]
+        groups[-1].append(Part(float(at_s[0]), float(at_s[-1]), bool(state[first])))
+    return [group for group in groups if group]
+
+
+def _evidence(
+    times_s: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    end_s: float,
+    healthy: float,
+    impaired: float,
+) -> list[float]:
+    """Log-likelihood ratio of impaired against healthy, in each bin from 0 to ``end_s``."""
+    bins = max(1, math.ceil(end_s / BIN_SECONDS))
+    place = np.minimum((times_s / BIN_SECONDS).astype(np.int64), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    bad_count = np.bincount(place, weights=bad, minlength=bins)
+    return [
+        _ratio(failed, whole, healthy, impaired)
+        for failed, whole in zip(bad_count.tolist(), count.tolist(), strict=True)
+    ]
+
+
+def _ratio(failed: float, whole: float, healthy: float, impaired: float) -> float:
+    """Log-likelihood ratio of impaired against healthy."""
+    return failed * math.log(impaired / healthy) + (whole - failed) * math.log(
+        (1 - impaired) / (1 - healthy)
+    )
+
+
+def _path(evidence: list[float], penalty: float, first: float) -> NDArray[np.int64]:
+    """The likeliest state of every bin, 1 for impaired; ``first`` is its score beforehand."""
+    healthy, impaired = 0.0, first
     came: list[tuple[bool, bool]] = []  # for each bin: healthy from impaired, impaired from healthy
     for step in evidence:
         ended = impaired - penalty > healthy

@@ -1,0 +1,101 @@
+"""What the target said of its own health, against what became of borrowing meanwhile."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.events import Facts
+from harness.measure.episodes import impaired
+from harness.measure.samples import Timeline
+from harness.verdict import Episode, Health
+
+STALE_SECONDS = 2.0
+"""An answer says nothing any more when no newer one has come for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Stretches of one answer each, rising and disjoint: begin and end in s after zero, and
+    whether it was green. All of shape (n,).
+    """
+
+    begins_s: NDArray[np.float64]
+    ends_s: NDArray[np.float64]
+    green: NDArray[np.bool_]
+
+
+def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Health | None:
+    """Seconds of green while borrowing failed and of red while it did not, and when red was seen.
+
+    Only what lies between zero and the end of the load counts; ``asked`` and ``green`` count every
+    poll, the warm-up's too. None when the health was not polled or the load never began. That one
+    side is green while the other is hurt is the mark of a grey failure (Huang et al., HotOS 2017).
+    """
+    address, clock = facts.health_address, facts.status.clock
+    if address is None or clock is None or not facts.health:
+        return None
+    polls = facts.health
+    states = states_of(
+        np.array([clock.seconds(poll.at_ns) for poll in polls]),
+        np.array([clock.seconds(poll.ended_ns) for poll in polls]),
+        np.array([poll.ok for poll in polls], dtype=bool),
+    )
+    end_s = timeline.load_end_s or 0.0
+    failing = failing_stretches(episodes, end_s)
+    total_red = _common_s(states, green=False, stretches=[(0.0, end_s)])
+    seen = (states.begins_s >= 0) & ~states.green
+    red_s = states.begins_s[seen]
+    return Health(
+        path=address.path,
+        asked_per_s=address.asked_per_s,
+        asked=len(polls),
+        green=sum(poll.ok for poll in polls),
+        green_while_failing_s=_common_s(states, green=True, stretches=failing),
+        red_while_fine_s=total_red - _common_s(states, green=False, stretches=failing),
+        first_red_s=float(red_s[0]) if len(red_s) else None,
+        last_red_s=float(red_s[-1]) if len(red_s) else None,
+    )
+
+
+def states_of(
+    asked_s: NDArray[np.float64], ended_s: NDArray[np.float64], green: NDArray[np.bool_]
+) -> States:
+    """What an onlooker took for the target's health, from the polls (each of shape (n,), s).
+
+    An answer counts from when it was in, not from when it was asked for: until a poll has timed
+    out, the onlooker goes by the one before. Of polls that overtook each other the one asked last
+    counts. An answer holds until the next one, `STALE_SECONDS` at most.
+    """
+    order = np.lexsort((asked_s, ended_s))
+    asked_s, ended_s, green = asked_s[order], ended_s[order], green[order]
+    newest = asked_s >= np.maximum.accumulate(asked_s)
+    begins_s, green = ended_s[newest], green[newest]
+    ends_s = np.minimum(np.append(begins_s[1:], np.inf), begins_s + STALE_SECONDS)
+    return States(begins_s, ends_s, green)
+
+
+def failing_stretches(episodes: list[Episode], end_s: float) -> list[tuple[float, float]]:
+    """Disjoint stretches, (begin, end) in s, in which borrowing was out or degraded, to the end of
+    the load if it never recovered.
+    """
+    found: list[tuple[float, float]] = []
+    for episode in sorted(impaired(episodes), key=lambda episode: episode.onset_s):
+        begin_s = max(episode.onset_s, 0.0)
+        stop_s = end_s if episode.recovered_s is None else min(episode.recovered_s, end_s)
+        if found and begin_s <= found[-1][1]:
+            begin_s, stop_s = found[-1][0], max(found.pop()[1], stop_s)
+        if stop_s > begin_s:
+            found.append((begin_s, stop_s))
+    return found
+
+
+def _common_s(states: States, *, green: bool, stretches: list[tuple[float, float]]) -> float:
+    """Seconds in which that answer held, of these disjoint stretches."""
+    chosen = states.green == green
+    begins_s, ends_s = states.begins_s[chosen], states.ends_s[chosen]
+    total = 0.0
+    for begin_s, end_s in stretches:
+        common = np.minimum(ends_s, end_s) - np.maximum(begins_s, begin_s)
+        total += float(np.maximum(common, 0.0).sum())
+    return total

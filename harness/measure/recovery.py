@@ -1,0 +1,155 @@
+"""From the last heal to borrowing as before, and to answers as quick as before."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.measure import edges
+from harness.measure.baseline import THETA, Baseline
+from harness.measure.episodes import (
+    answering_again_s,
+    impaired,
+    late_answers,
+    overlaps,
+    slow_limit_ms,
+)
+from harness.measure.evidence import met
+from harness.measure.samples import Samples, Timeline
+from harness.verdict import Crossing, Episode, LatencyRecovery, Recovery
+
+THETAS = (0.5, THETA, 0.01)
+"""Half of the service, recovered, and strictly recovered."""
+
+
+def recovery_of(
+    samples: Samples, timeline: Timeline, baseline: Baseline, episodes: list[Episode]
+) -> Recovery:
+    """From the last heal and the first injection to borrowing as before.
+
+    Without an impairment under the fault there is nothing to recover from: then the numbers are
+    None, and ``confirmed`` says whether enough went well after the heal to be sure of that.
+    """
+    injected_s, healed_s = timeline.injected_s, timeline.healed_s
+    shadow_end_s, load_end_s = timeline.shadow_end_s, timeline.load_end_s
+    if injected_s is None or shadow_end_s is None or load_end_s is None:
+        return Recovery()
+    after_injection = samples.failed & (samples.times_s >= injected_s)
+    first_failure_s = _first(samples.times_s[after_injection], injected_s)
+    if healed_s is None:
+        return Recovery(first_failure_s=first_failure_s)
+    ours = [e for e in impaired(episodes) if overlaps(e, injected_s, shadow_end_s)]
+    granted = ~samples.failed & (samples.times_s >= healed_s)
+    lent = np.array([o.outcome in ("approved", "referred") for o in samples.operations], dtype=bool)
+    last = ours[-1] if ours else None
+    recovered_s = None if last is None else last.recovered_s
+    impact = samples.failed & _within(samples, ours)
+    after_heal = samples.failed[samples.times_s > healed_s]
+    return Recovery(
+        from_heal_s=_minus(recovered_s, healed_s),
+        from_heal_s_low=_minus(last.recovered_s_low, healed_s) if last else None,
+        from_heal_s_high=_minus(last.recovered_s_high, healed_s) if last else None,
+        from_injection_s=_minus(recovered_s, injected_s),
+        first_failure_s=first_failure_s,
+        first_success_s=_first(samples.times_s[granted & lent], healed_s),
+        confirmed=last.confirmed if last else edges.confirmed(after_heal, THETA),
+        crossings=_crossings(samples, baseline, ours, healed_s) if ours else [],
+        censored=last is not None and recovered_s is None,
+        observed_s=load_end_s - healed_s,
+        answering_again_s=_answering(samples, ours, healed_s),
+        last_failure_start_s=_last(samples.times_s[impact], healed_s),
+        last_impact_end_s=_last(samples.ended_s[impact], healed_s),
+        latency=_latency(samples, timeline, baseline, episodes),
+    )
+
+
+def _within(samples: Samples, episodes: list[Episode]) -> NDArray[np.bool_]:
+    """Operations planned inside one of these episodes."""
+    inside = np.zeros(len(samples.times_s), dtype=bool)
+    for episode in episodes:
+        stop_s = np.inf if episode.recovered_s is None else episode.recovered_s
+        inside |= (samples.times_s >= episode.onset_s) & (samples.times_s <= stop_s)
+    return inside
+
+
+def _answering(samples: Samples, ours: list[Episode], healed_s: float) -> float | None:
+    """First good answer after the last outage, whenever its request was sent."""
+    outages = [e for e in ours if e.class_ == "outage" and e.recovered_s is not None]
+    if not outages or outages[-1].recovered_s is None:
+        return None
+    return _minus(answering_again_s(samples, outages[-1].recovered_s), healed_s)
+
+
+def _crossings(
+    samples: Samples, baseline: Baseline, ours: list[Episode], healed_s: float
+) -> list[Crossing]:
+    """The same recovery at other shares of failures: how gradual it was."""
+    worst = _worst_of_last(ours)
+    end_s = worst.onset_s if worst.recovered_s is None else worst.recovered_s
+    core = (samples.times_s >= worst.onset_s) & (samples.times_s <= end_s)
+    at_s = met(samples.evidence, samples.times_s, samples.failed, core).end_s
+    order = np.argsort(at_s, kind="stable")
+    tail = at_s[order] >= (worst.onset_s + end_s) / 2
+    times_s, failed = at_s[order][tail], samples.failed[order][tail]
+    normal_high = 1.0 if baseline.failed.high is None else baseline.failed.high
+    found = []
+    for theta in THETAS:
+        at = edges.recovery(times_s, failed, theta)
+        after = failed[times_s > at.at_s] if at.at_s is not None else failed[:0]
+        found.append(
+            Crossing(
+                failed_share=theta,
+                from_heal_s=_minus(at.at_s, healed_s),
+                from_heal_s_low=_minus(at.low_s, healed_s),
+                from_heal_s_high=_minus(at.high_s, healed_s),
+                confirmed=edges.confirmed(after, theta),
+                # As for the baseline as a whole: its own share must be surely below half of it.
+                resolvable=normal_high < theta / 2,
+            )
+        )
+    return found
+
+
+def _worst_of_last(ours: list[Episode]) -> Episode:
+    """The outage, if there is one, among the episodes that go over into the last one."""
+    chain = [ours[-1]]
+    for before in reversed(ours[:-1]):
+        if before.recovered_s is None or before.recovered_s < chain[0].onset_s:
+            break
+        chain.insert(0, before)
+    return max(chain, key=lambda episode: (episode.class_ == "outage", episode.onset_s))
+
+
+def _latency(
+    samples: Samples, timeline: Timeline, baseline: Baseline, episodes: list[Episode]
+) -> LatencyRecovery | None:
+    """From the last heal to answers as quick as before, of those that are answered at all."""
+    injected_s, healed_s = timeline.injected_s, timeline.healed_s
+    shadow_end_s, limit_ms = timeline.shadow_end_s, slow_limit_ms(baseline)
+    if injected_s is None or healed_s is None or shadow_end_s is None or limit_ms is None:
+        return None
+    slow = [e for e in episodes if e.class_ == "slow" and overlaps(e, injected_s, shadow_end_s)]
+    if not slow:
+        late = late_answers(samples, limit_ms)
+        well = edges.confirmed(late.bad[late.times_s > healed_s], THETA)
+        return LatencyRecovery(limit_ms=limit_ms, confirmed=well)
+    last = slow[-1]
+    return LatencyRecovery(
+        limit_ms=limit_ms,
+        from_heal_s=_minus(last.recovered_s, healed_s),
+        from_heal_s_low=_minus(last.recovered_s_low, healed_s),
+        from_heal_s_high=_minus(last.recovered_s_high, healed_s),
+        confirmed=last.confirmed,
+        censored=last.recovered_s is None,
+    )
+
+
+def _last(times_s: NDArray[np.float64], origin_s: float) -> float | None:
+    known_s = times_s[~np.isnan(times_s)]
+    return float(known_s.max() - origin_s) if len(known_s) else None
+
+
+def _first(times_s: NDArray[np.float64], origin_s: float) -> float | None:
+    return float(times_s[0] - origin_s) if len(times_s) else None
+
+
+def _minus(at_s: float | None, origin_s: float) -> float | None:
+    return None if at_s is None else at_s - origin_s

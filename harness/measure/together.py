@@ -1,0 +1,173 @@
+"""Faults that overlap: when each was at work alone, when with others, and what recovers as one.
+
+Which of several faults made a request fail cannot be known while they are at work together. What
+can be told apart is told apart: requests that only one of them can have touched are its own.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.events import Facts
+from harness.measure.samples import Samples, healed_ns
+from harness.plan import Plan
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When one fault was at work, seconds after zero; ``end_s`` None if it was never healed."""
+
+    name: str
+    start_s: float
+    end_s: float | None
+
+    @property
+    def until_s(self) -> float:
+        """Its end, or for ever."""
+        return np.inf if self.end_s is None else self.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Faults of which each was injected before the one before it was healed; they recover as one.
+
+    ``healed_s`` is the last heal, None if one of them was never healed.
+    """
+
+    names: tuple[str, ...]
+    injected_s: float
+    healed_s: float | None
+
+
+def spans_of(plan: Plan, facts: Facts) -> list[Span]:
+    """When each planned fault that was injected was at work, in the order of the injections."""
+    clock = facts.status.clock
+    planned = {fault.name for fault in plan.faults}
+    spans = []
+    for fact in facts.faults:
+        if clock is None or fact.inject_called_ns is None or fact.name not in planned:
+            continue
+        heal_ns = healed_ns(fact)
+        end_s = None if heal_ns is None else clock.seconds(heal_ns)
+        spans.append(Span(fact.name, clock.seconds(fact.inject_called_ns), end_s))
+    return sorted(spans, key=lambda span: (span.start_s, span.name))
+
+
+def overlap_s(one: Span, other: Span) -> tuple[float, float] | None:
+    """From when to when both were at work; None if they never were."""
+    start_s, end_s = max(one.start_s, other.start_s), min(one.until_s, other.until_s)
+    return (start_s, end_s) if start_s < end_s else None
+
+
+def groups_of(spans: list[Span]) -> list[Group]:
+    """Faults that overlap, directly or through others, in the order of their injection."""
+    groups: list[Group] = []
+    for span in spans:
+        last = groups[-1] if groups else None
+        if last is not None and (last.healed_s is None or span.start_s < last.healed_s):
+            groups[-1] = _joined(last, Group((span.name,), span.start_s, span.end_s))
+        else:
+            groups.append(Group((span.name,), span.start_s, span.end_s))
+    return groups
+
+
+def _joined(first: Group, second: Group) -> Group:
+    ends_s = (first.healed_s, second.healed_s)
+    known_s = [end_s for end_s in ends_s if end_s is not None]
+    healed_s = max(known_s) if len(known_s) == len(ends_s) else None
+    return Group((*first.names, *second.names), first.injected_s, healed_s)
+
+
+def joined_by(groups: list[Group], still_impaired: list[bool]) -> list[Group]:
+    """The same, but what had not recovered when the next group began is one group with it.
+
+    ``still_impaired`` says so of each group but the last.
+    """
+    found = groups[:1]
+    for group, impaired in zip(groups[1:], still_impaired, strict=True):
+        if impaired:
+            found[-1] = _joined(found[-1], group)
+        else:
+            found.append(group)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Requests by what they can have met; shape (n,) each.
+
+    ``alone``: this fault and no other. ``settled``: those of them that would have been over before
+    the next fault came, however long they took; of the others only the quick ones are in ``alone``.
+    ``together``: planned while another was at work, too. ``without``: planned under those others,
+    at times when this fault cannot matter.
+    """
+
+    alone: Mask
+    settled: Mask
+    together: Mask
+    without: Mask
+
+
+def parts_of(samples: Samples, span: Span, others: list[Span], reach_s: float) -> Parts:
+    """Split requests by which faults they can have met.
+
+    A request under way when a fault came met it, and for ``reach_s`` seconds, the longest that one
+    may take, requests after a heal may still meet what had queued up: neither counts as untouched.
+    """
+    touched, near, with_others = (_none(samples) for _ in range(3))
+    for other in others:
+        touched |= _may_have_met(samples, other, reach_s)
+        near |= _planned_near(samples, other, reach_s)
+        if overlap_s(span, other) is not None:
+            with_others |= _planned_in(samples, other)
+    theirs = with_others & ~_planned_near(samples, span, reach_s)
+    for other in others:
+        if overlap_s(span, other) is None:
+            theirs &= ~_planned_near(samples, other, reach_s)
+    under = _planned_in(samples, span)
+    alone = under & ~touched
+    return Parts(alone, alone & ~near, under & with_others, theirs)
+
+
+def _none(samples: Samples) -> Mask:
+    return np.zeros(len(samples.times_s), dtype=bool)
+
+
+def _planned_near(samples: Samples, span: Span, reach_s: float) -> Mask:
+    """Planned under a fault, or so close to it that an answer may have come under it."""
+    near: Mask = (samples.times_s >= span.start_s - reach_s) & (
+        samples.times_s <= span.until_s + reach_s
+    )
+    return near
+
+
+def _planned_in(samples: Samples, span: Span) -> Mask:
+    inside: Mask = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
+    return inside
+
+
+def _may_have_met(samples: Samples, span: Span, reach_s: float) -> Mask:
+    """Under way, or planned, at any time from its injection to ``reach_s`` after its heal."""
+    over_before = samples.ended_s < span.start_s  # never of one without an end
+    met: Mask = ~over_before & (samples.times_s <= span.until_s + reach_s)
+    return met
+
+
+def alone_s(span: Span, others: list[Span], load_end_s: float) -> float:
+    """For how long it was the only fault at work."""
+    cuts = {span.start_s, min(span.until_s, load_end_s)}
+    for other in others:
+        for at_s in (other.start_s, other.until_s):
+            if span.start_s < at_s < min(span.until_s, load_end_s):
+                cuts.add(at_s)
+    edges = sorted(cuts)
+    total = 0.0
+    for left, right in itertools.pairwise(edges):
+        middle_s = (left + right) / 2
+        if not any(other.start_s <= middle_s <= other.until_s for other in others):
+            total += right - left
+    return total

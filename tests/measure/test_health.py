@@ -1,0 +1,107 @@
+"""What the target said of its health, against what became of borrowing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.events import Facts, HealthAddress, HealthPoll
+from harness.measure import measure
+from harness.measure.health import failing_stretches, states_of
+from harness.verdict import Episode, Health
+from tests.builders import at_ns, cut_run, during, polls
+
+READY = HealthAddress("/readyz", 5.0)
+
+
+def seen(known: Facts, health: tuple[HealthPoll, ...]) -> Health:
+    """The figures of a run with these polls, under an outage from 8.0 s to 13.3 s."""
+    plan = cut_run()[0]
+    found = measure(plan, replace(known, health=health, health_address=READY)).health
+    assert found is not None
+    return found
+
+
+def test_green_all_along_is_green_through_the_whole_outage() -> None:
+    """The process answers, the database is gone: every second of the outage counts."""
+    plan, known = cut_run()
+    found = seen(known, polls(plan))
+
+    assert found.green_while_failing_s == pytest.approx(5.3, abs=0.05)
+    assert (found.red_while_fine_s, found.first_red_s, found.last_red_s) == (0, None, None)
+    assert (found.path, found.asked_per_s) == ("/readyz", 5.0)
+    assert found.asked == found.green == len(polls(plan))
+
+
+def test_a_late_detection_counts_until_it() -> None:
+    """Red from 9.2 s to 14.0 s: green for the first 1.2 s, red for 0.7 s of recovered service."""
+    plan, known = cut_run()
+    found = seen(known, polls(plan, during(9.2, 14.0)))
+
+    assert found.green_while_failing_s == pytest.approx(1.21, abs=0.05)
+    assert found.red_while_fine_s == pytest.approx(0.71, abs=0.05)
+    assert found.first_red_s == pytest.approx(9.21)
+    assert found.last_red_s == pytest.approx(13.81)
+
+
+def test_a_poll_counts_from_its_answer() -> None:
+    """Until a poll has timed out an onlooker goes by the one before."""
+    plan, known = cut_run()
+    hung = tuple(
+        replace(p, ok=False, status=None, error="timeout", ended_ns=p.at_ns + 10**9)
+        if at_ns(8.0) <= p.at_ns < at_ns(13.0)
+        else p
+        for p in polls(plan)
+    )
+    found = seen(known, hung)
+
+    assert found.first_red_s == pytest.approx(9.0)
+    assert found.green_while_failing_s == pytest.approx(1.0 + 0.3, abs=0.05)
+
+
+def test_of_overtaking_polls_the_one_asked_last_counts() -> None:
+    """A timeout that comes in after a newer, green answer changes nothing any more."""
+    states = states_of(
+        np.array([0.0, 0.2, 0.4]), np.array([0.01, 1.2, 0.41]), np.array([True, False, True])
+    )
+
+    assert states.green.tolist() == [True, True]
+    assert states.begins_s == pytest.approx([0.01, 0.41])
+
+
+def test_old_answers_say_nothing() -> None:
+    """After two seconds without a new answer nobody knows."""
+    states = states_of(np.array([0.0, 5.0]), np.array([0.1, 5.1]), np.array([True, True]))
+
+    assert states.ends_s == pytest.approx([2.1, 7.1])
+
+
+def test_without_polls_there_is_no_health() -> None:
+    """A run that was not polled, or whose load never began, says so by None."""
+    plan, known = cut_run()
+    polled = replace(known, health=polls(plan), health_address=READY)
+
+    assert measure(plan, known).health is None
+    assert measure(plan, replace(polled, health=())).health is None
+    assert measure(plan, replace(polled, status=replace(known.status, clock=None))).health is None
+
+
+def test_stretches_of_failing_are_disjoint() -> None:
+    """Episodes that touch or overlap are counted once, slow ones not at all."""
+
+    def episode(class_: str, onset_s: float, recovered_s: float | None) -> Episode:
+        return Episode(
+            *(class_, onset_s, None, None, recovered_s, None, None), confirmed=True, failed=1
+        )
+
+    found = failing_stretches(
+        [
+            episode("degraded", 4.0, 6.0),
+            episode("outage", 2.0, 5.0),
+            episode("slow", 8.0, 9.0),
+            episode("outage", 20.0, None),
+        ],
+        30.0,
+    )
+
+    assert found == [(2.0, 6.0), (20.0, 30.0)]

@@ -1,0 +1,146 @@
+"""Recovery, its edge rules, and when it cannot be told."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.events import Facts, Outcome
+from harness.measure import measure
+from harness.plan import Plan
+from tests.builders import (
+    CUT,
+    at_ns,
+    attempt,
+    during,
+    facts,
+    failed,
+    operation,
+    operations,
+    plan_of,
+)
+
+HEAL_S = 13.0
+
+
+def stalled(until_s: float, timeout_s: float = 2.0) -> tuple[Plan, Facts]:
+    """From 8 s on nothing is answered; at ``until_s`` all that still wait are, at once."""
+    plan = plan_of(CUT)
+    ops = []
+    for arrival in plan.arrivals:
+        op = operation(plan, arrival.index)
+        if 8 <= arrival.at_s < until_s - timeout_s:
+            ended_ns = at_ns(arrival.at_s + timeout_s)
+            op = failed(plan, arrival.index, outcome=Outcome.INDETERMINATE, ended_ns=ended_ns)
+        elif 8 <= arrival.at_s < until_s:
+            op = replace(op, ended_ns=at_ns(until_s + 0.01))
+        ops.append(op)
+    rows = tuple(attempt(op) for op in ops)
+    return plan, facts(plan, tuple(ops), attempts=rows)
+
+
+def test_queued_requests_succeed_before_the_service_answers() -> None:
+    """New requests succeed from a timeout before the end on; the first answer comes at the end."""
+    measured = measure(*stalled(until_s=14.0))
+    (outage,) = [e for e in measured.episodes if e.class_ == "outage"]
+    recovery = measured.recovery
+
+    assert recovery.from_heal_s == pytest.approx(12.0 - HEAL_S, abs=0.05)
+    assert recovery.answering_again_s == pytest.approx(14.01 - HEAL_S, abs=0.005)
+    assert outage.queued == pytest.approx(2.0 * 50, abs=8)
+
+
+def test_an_instant_recovery_has_no_queue() -> None:
+    """Without waiting requests both edges are the same, but for one answer's time."""
+    plan = plan_of(CUT)
+    measured = measure(plan, facts(plan, operations(plan, during(8, 13.5))))
+    (outage,) = measured.episodes
+    recovery = measured.recovery
+
+    assert outage.queued == 0
+    assert recovery.from_heal_s is not None
+    assert recovery.answering_again_s == pytest.approx(recovery.from_heal_s, abs=0.05)
+
+
+def test_the_last_borrower_suffers_until_the_timeout_runs_out() -> None:
+    """The end of the impact includes the wait for nothing; the recovery does not."""
+    recovery = measure(*stalled(until_s=14.0)).recovery
+
+    assert recovery.last_failure_start_s == pytest.approx(12.0 - HEAL_S, abs=0.05)
+    assert recovery.last_impact_end_s == pytest.approx(14.0 - HEAL_S, abs=0.05)
+
+
+def test_never_recovered_is_censored() -> None:
+    """What outlasts the load took longer than it could be watched, and no number is made up."""
+    plan = plan_of(CUT)
+    recovery = measure(plan, facts(plan, operations(plan, during(8, 99)))).recovery
+
+    assert recovery.censored
+    assert recovery.from_heal_s is None
+    assert recovery.observed_s == pytest.approx(plan.load_end_s - HEAL_S, abs=0.05)
+
+
+def slowed(until_s: float) -> tuple[Plan, Facts]:
+    """Every answer from 8 s on takes half a second."""
+    plan = plan_of(CUT)
+    ops = tuple(
+        replace(op, ended_ns=op.intended_ns + 500_000_000)
+        if 8 <= plan.arrivals[op.arrival].at_s < until_s
+        else op
+        for op in operations(plan)
+    )
+    return plan, facts(plan, ops)
+
+
+def test_latency_recovers_by_the_same_rule() -> None:
+    """Slow from 8 s to 17 s: back four seconds after the heal, in an interval, confirmed."""
+    latency = measure(*slowed(until_s=17.0)).recovery.latency
+
+    assert latency is not None
+    assert latency.from_heal_s == pytest.approx(4.0, abs=0.05)
+    assert latency.from_heal_s_low is not None
+    assert latency.from_heal_s_high is not None
+    assert latency.from_heal_s_low <= 4.0 <= latency.from_heal_s_high
+    assert latency.confirmed
+    assert not latency.censored
+
+
+def test_slow_for_ever_is_censored() -> None:
+    """Answers that are still slow when the load ends have not recovered."""
+    latency = measure(*slowed(until_s=99.0)).recovery.latency
+
+    assert latency is not None
+    assert latency.censored
+    assert latency.from_heal_s is None
+
+
+def test_never_slow_is_nothing_to_recover_from() -> None:
+    """Quick answers throughout: no time, and sure of it."""
+    plan = plan_of(CUT)
+    latency = measure(plan, facts(plan, operations(plan, during(8, 13)))).recovery.latency
+
+    assert latency is not None
+    assert latency.from_heal_s is None
+    assert latency.confirmed
+    assert not latency.censored
+
+
+def test_half_of_the_service_comes_back_before_all_of_it() -> None:
+    """An outage that goes over into a brownout: 50 % is crossed at its end, 5 % at the other's."""
+    plan = plan_of(CUT, recovery_s=20.0)
+    ops = operations(plan, lambda at_s: 8 <= at_s < 14 or (14 <= at_s < 20 and at_s * 50 % 5 < 1))
+    recovery = measure(plan, facts(plan, ops)).recovery
+    half, most, _ = recovery.crossings
+
+    assert half.from_heal_s == pytest.approx(1.0, abs=0.15)
+    assert most.from_heal_s == pytest.approx(7.0, abs=0.25)
+    assert recovery.from_heal_s == pytest.approx(most.from_heal_s)
+
+
+def test_late_answers_after_silence_are_slow_from_the_first_of_them_on() -> None:
+    """While nothing was answered nothing was slow: the queue that follows an outage is."""
+    measured = measure(*stalled(until_s=14.0))
+    (slow,) = [e for e in measured.episodes if e.class_ == "slow"]
+
+    assert slow.onset_s_low is not None
+    assert slow.onset_s_low > 7.9
+    assert slow.recovered_s == pytest.approx(14.0, abs=0.15)
