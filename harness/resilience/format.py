@@ -1,0 +1,271 @@
+"""The format of ``resilience.yaml`` as types, from which its JSON Schema is made."""
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
+
+from harness.objectives import (
+    COUNT_MAX,
+    FAILED_SHARE_MAX,
+    KINDS,
+    MEANINGS,
+    RUNS_MAX,
+    Kind,
+    OnInconclusive,
+    SteadyState,
+    bounds,
+)
+from harness.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, StopKind, most
+
+_NUMBER = r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?"
+DURATION = re.compile(rf"(?P<number>{_NUMBER}) ?(?P<unit>ms|s|m|h)")
+SHARE = re.compile(rf"(?P<number>{_NUMBER}) ?%")
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+STARTED_SHARE_LEAST = 0.5
+
+
+def _wrong(text: str) -> PydanticCustomError:
+    # Braces would be taken for places to fill in.
+    return PydanticCustomError("value", "{text}", {"text": text})
+
+
+def _shown(value: Any) -> str:
+    """A value as its writer may know it again."""
+    if isinstance(value, dict | list):
+        return "what stands here"
+    words = {True: "true", False: "false", None: "nothing"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    if not isinstance(value, str):
+        return f"{value}"
+    return repr(value if len(value) <= 60 else value[:60] + "…")  # noqa: PLR2004  # one line
+
+
+def _seconds(value: Any, unit: str) -> Decimal:
+    found = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        hint = ""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            hint = f"; did you mean {value:g}{unit}?"
+        raise _wrong(f"{_shown(value)} must be a duration with its unit, like 250ms, 10s, 2m{hint}")
+    number = Decimal(found["number"]) * _SECONDS[found["unit"]]
+    _, most = bounds("seconds")
+    if number > most:
+        raise _wrong(f"{_shown(value)} must be from 0s to 24h")
+    return number
+
+
+def seconds(value: Any) -> float:
+    """A duration with its unit, in seconds."""
+    return float(_seconds(value, "s"))
+
+
+def milliseconds(value: Any) -> float:
+    """A duration with its unit, in milliseconds."""
+    return float(_seconds(value, "ms") * 1000)
+
+
+def share(value: Any) -> float:
+    """A share in per cent, as a number from 0 to 1."""
+    found = SHARE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        hint = ""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            hint = f"; did you mean {100 * value:g}% or {value:g}%?"
+        raise _wrong(f"{_shown(value)} must be a share with its per cent sign, like 0.5%{hint}")
+    number = Decimal(found["number"]) / 100
+    if number > 1:
+        raise _wrong(f"{_shown(value)} must be from 0% to 100%")
+    return float(number)
+
+
+def count(least: int, most: int) -> Callable[[Any], int]:
+    """A reader of whole numbers without a unit."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise _wrong(f"{_shown(value)} must be a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def ratio(value: Any) -> float:
+    """A number without a unit."""
+    least, most = bounds("ratio")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not least <= value <= most:
+        raise _wrong(f"{_shown(value)} must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _share_within(least: float, most: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        found = share(value)
+        if not least <= found <= most:
+            raise _wrong(f"{_shown(value)} must be from {100 * least:g}% to {100 * most:g}%")
+        return found
+
+    return read
+
+
+def _one_of(*words: Any) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if isinstance(value, bool) or value not in words:
+            raise _wrong(f"{_shown(value)} must be {' or '.join(str(word) for word in words)}")
+        return value
+
+    return read
+
+
+def _text(pattern: re.Pattern[str], *examples: str) -> dict[str, Any]:
+    # JSON Schema knows no named groups.
+    plain = re.sub(r"\?P<\w+>", "", pattern.pattern)
+    return {"type": "string", "pattern": f"^{plain}$", "examples": list(examples)}
+
+
+_UP_TO_ALL = re.compile(r"(100|[1-9]?[0-9](\.[0-9]{1,9})?) ?%")
+_COUNT = {"type": "integer", "minimum": 0, "maximum": COUNT_MAX}
+_RATIO = {"type": "number", "minimum": bounds("ratio")[0], "maximum": bounds("ratio")[1]}
+_READERS: dict[Kind, tuple[Callable[[Any], Any], dict[str, Any]]] = {
+    "seconds": (seconds, _text(DURATION, "10s", "2m")),
+    "milliseconds": (milliseconds, _text(DURATION, "250ms", "1s")),
+    "share": (share, _text(_UP_TO_ALL, "0.5%")),
+    "count": (count(0, COUNT_MAX), _COUNT),
+    "ratio": (ratio, _RATIO),
+}
+
+Seconds = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_READERS["seconds"][1])]
+Runs = Annotated[
+    int,
+    BeforeValidator(count(1, RUNS_MAX)),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": RUNS_MAX}),
+]
+
+
+class _Section(BaseModel):
+    """A mapping in which every key is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _limits() -> type[_Section]:
+    """One key for each field of `Objectives`, in the unit of its kind."""
+    made: dict[str, Any] = {}
+    for name, kind in KINDS.items():
+        reader, schema = _READERS[kind]
+        annotated = Annotated[Any, BeforeValidator(reader), WithJsonSchema(schema)]
+        made[name] = (annotated, Field(default=None, description=MEANINGS[name]))
+    doc = "Limits on measured values. What must never happen to money holds without being named."
+    return create_model("Objectives", __base__=_Section, __doc__=doc, **made)
+
+
+Limits = _limits()
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(f"{_shown(value)} must be on or off")
+    return value
+
+
+def _budget(kind: StopKind) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value is False:
+            return OFF
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most(kind):
+            raise _wrong(f"{_shown(value)} must be a whole number from 0 to {most(kind)}, or off")
+        return value
+
+    return read
+
+
+def _stop() -> type[_Section]:
+    """One key for each field of `StopConditions`."""
+    made: dict[str, Any] = {}
+    for name, kind in STOP_KINDS.items():
+        reader: Callable[[Any], Any] = _switch
+        schema: dict[str, Any] = {"type": "boolean"}
+        if kind != "switch":
+            number = {"type": "integer", "minimum": 0, "maximum": most(kind)}
+            reader, schema = _budget(kind), {"anyOf": [number, {"const": False}]}
+        annotated = Annotated[Any, BeforeValidator(reader), WithJsonSchema(schema)]
+        made[name] = (annotated, Field(default=None, description=STOP_MEANINGS[name]))
+    doc = "What ends a run at once: harm beyond what its scenario accepts."
+    return create_model("Stop", __base__=_Section, __doc__=doc, **made)
+
+
+Stop = _stop()
+
+
+class Defaults(_Section):
+    """How runs are made and what becomes of a run that decides nothing."""
+
+    runs: Runs = Field(default=1, description="runs of each scenario, one after the other")
+    on_inconclusive: Annotated[OnInconclusive, BeforeValidator(_one_of("fail", "inconclusive"))] = (
+        Field(
+            default="inconclusive",
+            description="exit code of a run that decides nothing: 1 for fail, else 3",
+        )
+    )
+
+
+class SteadyStateSection(_Section):
+    """What the baseline must be, for anything to be compared with it."""
+
+    min_baseline: Seconds = Field(
+        default=SteadyState().min_baseline_s, description="least length of the baseline"
+    )
+    max_bad: Annotated[
+        float,
+        BeforeValidator(_share_within(0.0001, FAILED_SHARE_MAX)),
+        WithJsonSchema(_text(_UP_TO_ALL, "2.5%", "0.5%")),
+    ] = Field(
+        default=FAILED_SHARE_MAX,
+        description="what the upper bound of its share of failures must stay under; 2.5% at most",
+    )
+    min_started: Annotated[
+        float,
+        BeforeValidator(_share_within(STARTED_SHARE_LEAST, 1.0)),
+        WithJsonSchema(_text(_UP_TO_ALL, "98%")),
+    ] = Field(
+        default=SteadyState().started_share_min,
+        description="how much of its planned load must have been started; 50% at least",
+    )
+
+
+class ScenarioSection(_Section):
+    """What differs for one scenario, which is the name of its file without .py."""
+
+    objectives: Limits = Field(default_factory=Limits)  # type: ignore[valid-type]
+    stop: Stop = Field(default_factory=Stop)  # type: ignore[valid-type]
+    runs: Runs = Field(default=0, description="as in defaults")
+
+
+class ResilienceFile(_Section):
+    """What a service must withstand: limits, in how many runs, against what baseline."""
+
+    version: Annotated[Literal[1], BeforeValidator(_one_of(1)), WithJsonSchema({"const": 1})] = (
+        Field(description="of this format")
+    )
+    defaults: Defaults = Field(default_factory=Defaults)
+    steady_state: SteadyStateSection = Field(default_factory=SteadyStateSection)
+    objectives: Limits = Field(default_factory=Limits)  # type: ignore[valid-type]
+    stop: Stop = Field(default_factory=Stop)  # type: ignore[valid-type]
+    scenarios: dict[str, ScenarioSection] = Field(default_factory=dict)
+
+
+def schema_text() -> str:
+    """The JSON Schema as the published file ``docs/resilience.schema.json`` holds it."""
+    schema = ResilienceFile.model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        for entry in part["properties"].values():
+            entry.pop("default", None)  # the format's own units differ from those of the code
+            entry.pop("title", None)
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
