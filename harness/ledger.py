@@ -5,6 +5,7 @@ taken for a clean ledger. A commit may still be under way when the load ends, so
 until two readings a second apart agree (and, where we have SQL, no transaction is active).
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 import requests
+import urllib3
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
@@ -22,6 +24,11 @@ PAGE_ENTRIES = 1000
 PAGES_MAX = 2000
 """Two million loans: beyond that a listing that never ends is the likelier explanation."""
 CALL_TIMEOUT_SECONDS = 10.0
+"""Of connecting, and of the wait for the next byte."""
+CALL_SECONDS_MAX = 30.0
+CHUNK_BYTES = 65_536
+LISTING_SECONDS_MAX = 300.0
+"""All pages of one listing together; two million loans take a third of it."""
 QUIET_SECONDS_MAX = 20.0
 """Twice the longest deadline any part of a borrow has; a ledger still moving then is unread."""
 BETWEEN_READINGS_SECONDS = 1.0
@@ -32,11 +39,42 @@ BY_KEY_MAX = 500
 _ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(LedgerEntry)
 
 
-def _http_get(url: str, **kwargs: Any) -> requests.Response:
-    """A GET that no proxy from the environment comes between."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer that has been read to its end."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; ValueError when it is none."""
+        return json.loads(self.body)
+
+
+def _http_get(url: str, seconds: float | None = None, **kwargs: Any) -> _Answer:
+    """A GET that no proxy from the environment comes between, read within a bounded time.
+
+    A redirect is not followed: it would carry our token elsewhere.
+
+    Raises:
+        RequestException: no answer, or one that drips in for longer than ``seconds``
+            (`CALL_SECONDS_MAX` for None).
+    """
+    seconds = CALL_SECONDS_MAX if seconds is None else seconds
+    deadline = time.monotonic() + seconds
+    timeout_s = min(CALL_TIMEOUT_SECONDS, seconds)
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, timeout=CALL_TIMEOUT_SECONDS, **kwargs)
+        with session.get(
+            url, timeout=timeout_s, allow_redirects=False, stream=True, **kwargs
+        ) as answer:
+            body = bytearray()
+            # What has come in so far, however little: a body that drips would hold up a plain read.
+            while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+                body += chunk
+                if time.monotonic() > deadline:
+                    raise requests.Timeout(f"the answer took over {seconds:g} s")
+            return _Answer(answer.status_code, bytes(body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +93,52 @@ class Ledger:
         """
         return self._listing(0)[1]
 
-    def _get(self, path: str, **parameters: int | str) -> requests.Response:
+    def _get(self, path: str, seconds: float | None = None, **parameters: int | str) -> _Answer:
         try:
             answer = _http_get(
                 self.service_url + path,
+                seconds,
                 params=parameters,
                 headers={"X-Admin-Token": self.admin_token},
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise HarnessError(f"GET {path}: {error}") from error
-        if answer.status_code != requests.codes.ok:
-            raise HarnessError(f"GET {path} answered {answer.status_code}, 200 was expected")
+        if answer.status != requests.codes.ok:
+            raise HarnessError(f"GET {path} answered {answer.status}, 200 was expected")
         return answer
 
     def _listing(self, after: int | str) -> tuple[list[LedgerEntry], int | str]:
         """Every loan behind a cursor, page by page until the empty one, and the last cursor."""
         entries: list[LedgerEntry] = []
+        deadline = time.monotonic() + LISTING_SECONDS_MAX
         for _ in range(PAGES_MAX):
-            page = self._get("/v1/admin/audit/loans", after=after, limit=PAGE_ENTRIES).content
-            lines = page.splitlines()
-            if not lines:
+            if time.monotonic() > deadline:
+                raise HarnessError(f"the audit listing took over {LISTING_SECONDS_MAX:g} s")
+            found = self.page(after)
+            if not found:
                 return entries, after
-            try:
-                entries += [_ENTRY.validate_json(line) for line in lines]
-            except ValidationError as error:
-                why = error.errors()[0]
-                raise HarnessError(
-                    f"the audit listing breaks off or is not as agreed: {why['msg']}"
-                ) from error
-            if entries[-1].cursor == after:
-                raise HarnessError("the audit listing repeats itself: its cursor does not move")
+            entries += found
             after = entries[-1].cursor
         raise HarnessError(f"the audit listing does not end within {PAGES_MAX} pages")
+
+    def page(self, after: int | str, seconds: float | None = None) -> list[LedgerEntry]:
+        """The next loans behind a cursor, at most `PAGE_ENTRIES`; none at the end of the listing.
+
+        Raises:
+            HarnessError: it cannot be read in time (``seconds``), or is not as agreed.
+        """
+        path = "/v1/admin/audit/loans"
+        body = self._get(path, seconds, after=after, limit=PAGE_ENTRIES).body
+        try:
+            entries = [_ENTRY.validate_json(line) for line in body.splitlines()]
+        except ValidationError as error:
+            why = error.errors()[0]
+            raise HarnessError(
+                f"the audit listing breaks off or is not as agreed: {why['msg']}"
+            ) from error
+        if entries and entries[-1].cursor == after:
+            raise HarnessError("the audit listing repeats itself: its cursor does not move")
+        return entries
 
     def read(self, after: int | str, accounts: frozenset[str]) -> LedgerReading:
         """Every loan behind a cursor, once the ledger is quiet; never raises.
@@ -136,7 +188,8 @@ class Ledger:
         """Add what else is known: the target's own invariants, and what SQL says."""
         reading = LedgerReading(read=True, complete=True, source="audit", entries=tuple(entries))
         try:
-            reading = replace(reading, violations=self._violations())
+            says_ok, violations = self._invariants()
+            reading = replace(reading, says_ok=says_ok, violations=violations)
             if self.database_url is not None:
                 disagree = tuple(sorted(_differences(entries, self._rows(), accounts)))
                 reading = replace(reading, source="audit and SQL", sql_disagrees=disagree)
@@ -144,15 +197,19 @@ class Ledger:
             reading = replace(reading, complete=False, error=str(error))
         return reading
 
-    def _violations(self) -> tuple[str, ...]:
+    def _invariants(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether the target says that all its invariants hold, and which it says do not."""
         try:
             body = self._get("/v1/admin/audit/invariants").json()
             rows = [f"{row['invariant']}: {row['detail']}" for row in body["violations"]]
-            if not body["ok"] and not rows:
-                rows = ["the target says that its invariants do not hold, without naming one"]
+            says_ok = body["ok"]
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(f"the invariants call is not as agreed: {error!r}") from error
-        return tuple(rows)
+        if not isinstance(says_ok, bool):
+            raise HarnessError(f"the invariants call is not as agreed: ok is {says_ok!r}")
+        if not says_ok and not rows:
+            rows = ["the target says that its invariants do not hold, without naming one"]
+        return says_ok and not rows, tuple(rows)
 
     def _rows(self) -> list[LedgerEntry]:
         """Every loan of the database, from the tables themselves."""
@@ -197,10 +254,13 @@ class Ledger:
                 params={"idempotency_key": key},
                 headers={"Authorization": f"Bearer {token}"},
             )
-            if answer.status_code != requests.codes.ok:
+            if answer.status != requests.codes.ok:
                 return None
             return bool(answer.json()["loans"])
-        except (requests.RequestException, ValueError, KeyError, TypeError):
+        except (
+            *(requests.RequestException, urllib3.exceptions.HTTPError),
+            *(ValueError, KeyError, TypeError),
+        ):
             return None
 
 

@@ -14,6 +14,8 @@ from harness.verdict import Reconciliation
 EXAMPLES_MAX = 20
 AT_RISK = ("lost", "duplicated", "phantom", "corrupt", "unbalanced")
 REPAID = "repaid"
+RESERVED = ("under_review", "approved")
+"""Not paid out yet, but taken from the borrower's limit."""
 ACKNOWLEDGED = (Outcome.APPROVED, Outcome.REFERRED)
 
 
@@ -68,7 +70,8 @@ def reconcile(plan: Plan, facts: Facts) -> Reconciled:
         duplicated=found.count("duplicated"),
         phantom=found.count("phantom"),
         corrupt=found.count("corrupt"),
-        orphan=found.count("orphan"),
+        # Where the record is damaged, a loan under a key we do not know may be one of ours.
+        orphan=None if facts.damage and found.count("orphan") else found.count("orphan"),
         unbalanced=found.count("unbalanced"),
         committed_unknown=found.count("committed_unknown"),
         # What is absent from an incomplete listing may still be in the ledger.
@@ -76,11 +79,16 @@ def reconcile(plan: Plan, facts: Facts) -> Reconciled:
         examples={
             name: keys[:EXAMPLES_MAX]
             for name, keys in found.keys.items()
-            if keys and name not in ("unlisted", "unclear")
+            if keys and name not in ("unlisted", "unclear", *(("orphan",) if facts.damage else ()))
         },
         principal_at_risk_fen=sum(o.amount_fen for o in facts.operations if o.key in at_risk),
     )
     return Reconciled(result, tuple(found.keys["unlisted"]), tuple(found.keys["unclear"]))
+
+
+def is_lent(entry: LedgerEntry) -> bool:
+    """Whether a loan was paid out, or stands to be."""
+    return entry.disbursements > 0 or entry.status in RESERVED
 
 
 def _rows_by_key(facts: Facts) -> dict[str, list[LedgerEntry]]:
@@ -113,7 +121,11 @@ def _settle(
         found.add("committed_unknown" if applied else "not_committed_unknown", key)
     elif operation.outcome in (Outcome.DECLINED, Outcome.FAILED) and paid > 0:
         found.add("phantom", key)
-    if any(_differs(operation, entry, facts) for entry in entries):
+    others = operation.loan_id is not None and all(
+        entry.loan_id != operation.loan_id for entry in entries
+    )
+    other_loan = bool(entries) and others and operation.outcome in ACKNOWLEDGED
+    if other_loan or any(_differs(operation, entry, facts) for entry in entries):
         found.add("corrupt", key)
     if any(_is_unbalanced(entry) for entry in entries):
         found.add("unbalanced", key)
@@ -139,10 +151,8 @@ def _differs(operation: Operation, entry: LedgerEntry, facts: Facts) -> bool:
         else (bool(facts.account_ids) and entry.account_id not in facts.account_ids)
     )
     promised = operation.outcome is Outcome.APPROVED and entry.disbursements == 0
-    answered = operation.outcome in (Outcome.APPROVED, Outcome.REFERRED)
-    other_loan = answered and operation.loan_id not in (None, entry.loan_id)
     wrong_amount = entry.principal_fen != operation.amount_fen
-    return wrong_account or promised or other_loan or wrong_amount
+    return wrong_account or promised or wrong_amount
 
 
 def _is_unbalanced(entry: LedgerEntry) -> bool:

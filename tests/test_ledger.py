@@ -146,6 +146,107 @@ def test_single_keys_are_known_unknown_or_unclear(
     assert found == {"a": True, "b": False, "c": None}
 
 
+def test_each_missing_key_is_asked_for_once(audit: Audit, target: Ledger) -> None:
+    """One question for each, none for what is listed."""
+    reading = target.read(0, ACCOUNTS)
+    audit.asked.clear()
+    target.ask_for_missing(
+        reading, dict.fromkeys(("key-1", "key-2", "a", "b"), "token"), lambda _: None
+    )
+
+    asked = sorted(path.partition("idempotency_key=")[2] for path in audit.asked)
+    assert asked == ["a", "b"]
+
+
+@pytest.mark.parametrize("answer", [(200, b"<html>sign in</html>\n"), (200, b"[]\n"), (302, b"")])
+def test_what_is_no_listing_is_unread(audit: Audit, target: Ledger, answer: Answer) -> None:
+    """A page of somebody in between, another format, a redirect: none is an empty ledger."""
+    audit.listing = lambda *_: answer
+
+    assert target.read(0, ACCOUNTS).read is False
+
+
+def test_a_listing_that_fails_on_a_later_page_is_unread(
+    audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a listing is not taken for all of it."""
+    monkeypatch.setattr(ledger_module, "PAGE_ENTRIES", 2)
+    audit.listing = lambda after, limit: (
+        audit.honest_listing(after, limit) if after == 0 else (500, b"")
+    )
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert (reading.read, reading.entries) == (False, ())
+
+
+def test_a_slow_listing_is_waited_for(audit: Audit, target: Ledger) -> None:
+    """Slow is not broken."""
+
+    def listing(after: int, limit: int) -> Answer:
+        time.sleep(0.1)
+        return audit.honest_listing(after, limit)
+
+    audit.listing = listing
+
+    assert len(target.read(0, ACCOUNTS).entries) == 3
+
+
+def test_a_listing_without_an_end_is_given_up(
+    audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page after a page, each in time: all together are bounded, too."""
+    monkeypatch.setattr(ledger_module, "LISTING_SECONDS_MAX", 0.2)
+
+    def listing(after: int, _: int) -> Answer:
+        time.sleep(0.05)
+        return 200, page(loan(after + 1))
+
+    audit.listing = listing
+    began = time.monotonic()
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert "took over 0.2 s" in (reading.error or "")
+    assert time.monotonic() - began < 3
+
+
+def test_an_answer_that_drips_is_given_up(
+    audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then keeps every wait for the next one short, and would never end."""
+    monkeypatch.setattr(ledger_module, "CALL_SECONDS_MAX", 0.2)
+    audit.drip_seconds = 0.05
+    began = time.monotonic()
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert "took over 0.2 s" in (reading.error or "")
+    assert time.monotonic() - began < 3
+
+
+def test_the_targets_word_is_kept(audit: Audit, target: Ledger) -> None:
+    """Whether it says that all holds is compared with its listing later."""
+    assert target.read(0, ACCOUNTS).says_ok is True
+
+    audit.invariants = (200, b'{"ok": true, "violations": [{"invariant": "I5", "detail": "d"}]}')
+    reading = target.read(0, ACCOUNTS)
+
+    assert (reading.says_ok, reading.violations) == (False, ("I5: d",))
+
+
+@pytest.mark.parametrize("body", [b'{"ok": "false", "violations": []}', b"[]", b"ok"])
+def test_a_word_that_is_none_makes_the_reading_incomplete(
+    audit: Audit, target: Ledger, body: bytes
+) -> None:
+    """The text "false" is not taken for true."""
+    audit.invariants = (200, body)
+
+    reading = target.read(0, ACCOUNTS)
+
+    assert (reading.says_ok, reading.complete) == (None, False)
+
+
 def test_no_cursor_without_an_audit(audit: Audit, target: Ledger) -> None:
     """A target whose ledger cannot be read before the load is refused, not measured blindly."""
     audit.listing = lambda *_: (404, b"")

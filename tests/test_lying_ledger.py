@@ -113,3 +113,32 @@ def test_a_commit_a_moment_late_is_committed_unknown(target: Target) -> None:
     assert verdict.borrow.indeterminate == 1
     assert verdict.reconciliation.committed_unknown == 1
     assert verdict.reconciliation.lost == 0
+
+
+def test_a_ledger_that_calls_itself_sound_is_contradicted(target: Target) -> None:
+    """The audit says that every invariant holds; its own listing shows a loan without a booking."""
+    target.audit.loans[700]["ledger_balance_fen"] = 0
+    verdict = target.verdict()
+    (finding,) = [f for f in verdict.findings if f.code == "unbalanced"]
+
+    assert verdict.exit_code == 1
+    assert finding.evidence["target_says_ok"] is True
+    assert "its own listing shows otherwise" in finding.message
+
+
+def test_a_loan_listed_under_another_account_is_corrupt(target: Target) -> None:
+    """Right key, right amount, somebody else's debt."""
+    target.audit.loans[700]["account_id"] = target.audit.loans[701]["account_id"]
+    verdict = target.verdict()
+
+    assert (verdict.reconciliation.corrupt, verdict.exit_code) == (1, 1)
+
+
+def test_an_audit_that_hides_a_loan_behind_the_sessions_is_incomplete(target: Target) -> None:
+    """Absent from the listing, and the question by key is refused: unclear, never fine."""
+    target.audit.loans.pop(700)
+    target.audit.by_key = (401, b"")
+    verdict = target.verdict()
+
+    assert "ledger_incomplete" in codes(verdict)
+    assert (verdict.reconciliation.lost, verdict.exit_code) == (0, 3)

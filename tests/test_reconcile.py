@@ -104,6 +104,19 @@ def test_two_rows_of_one_key_are_duplicated(plan: Plan) -> None:
     assert wrong(found) == {"duplicated": 1}
 
 
+def test_a_second_loan_of_one_key_does_not_make_the_first_corrupt(plan: Plan) -> None:
+    """The borrower was told of one of the two, and that one is as it was told."""
+    op = subject(plan)
+
+    def found(told: str) -> dict[str, int]:
+        ops = builders.changed(operations(plan), INDEX, loan_id=told)
+        rows = (*ledger(ops).entries, entry(op, loan_id="another"))
+        return wrong(reconcile(plan, facts(plan, ops, ledger=ledger(ops, entries=rows))))
+
+    assert found("another") == {"duplicated": 1}
+    assert found("a third") == {"duplicated": 1, "corrupt": 1}
+
+
 def test_two_disbursements_are_duplicated(plan: Plan) -> None:
     """One loan, paid out twice."""
     found = settled(plan, rows=(entry(subject(plan), disbursements=2),))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from harness.events import Clock, Facts
-from harness.judge import borrowing, evidence
+from harness.judge import borrowing, evidence, patterns
 from harness.judge.case import Case, Check, inconclusive
 from harness.judge.objectives import judge_objectives
 from harness.judge.sentence import sentence
@@ -11,6 +11,7 @@ from harness.measure import measure
 from harness.plan import Plan
 from harness.reconcile import reconcile
 from harness.verdict import ExitCode, Finding, Judgement, Verdict, Weight
+from harness.verdict.rounding import rounded
 
 __all__ = ["CHECKS", "judge"]
 
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     borrowing.objectives,
     borrowing.not_recovered,
     borrowing.episodes,
+    evidence.safety_stop,
     evidence.interrupted,
     evidence.no_evidence,
     evidence.load_unfaithful,
@@ -31,10 +33,14 @@ CHECKS: tuple[Check, ...] = (
     evidence.fault_did_not_bite,
     evidence.not_healed,
     evidence.unclean_recovery,
+    evidence.healed_otherwise,
     evidence.ledger_unread,
     evidence.ledger_incomplete,
     evidence.recovery_unconfirmed,
-    evidence.decision_drift,
+    patterns.borrowers_shut_out,
+    patterns.grey_failure,
+    patterns.herd,
+    patterns.decision_drift,
     borrowing.remarks,
 )
 
@@ -49,8 +55,11 @@ def judge(plan: Plan, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Verdi
     results = judge_objectives(plan, facts, measured)
     case = Case(plan, facts, measured, reconciled, tuple(results))
     findings = [finding for check in checks for finding in _run(check, case)]
-    judgement, code = _merge(findings, interrupted=facts.status.interrupted)
-    return Verdict(
+    cut_short = facts.status.interrupted and facts.status.known
+    judgement, code = _merge(plan, findings, interrupted=cut_short)
+    if facts.status.safety_stop is not None:
+        code = ExitCode.SAFETY_STOP
+    verdict = Verdict(
         run_id=plan.run_id,
         scenario=plan.scenario,
         hypothesis=plan.hypothesis,
@@ -70,7 +79,15 @@ def judge(plan: Plan, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Verdi
         reconciliation=reconciled.result,
         objectives=results,
         findings=findings,
+        flaps=measured.flaps,
+        worst_windows=measured.worst_windows,
+        retries=measured.retries,
+        decisions=measured.decisions,
+        health=measured.health,
+        closed_loop=measured.closed_loop,
     )
+    same_everywhere: Verdict = rounded(verdict)
+    return same_everywhere
 
 
 def _run(check: Check, case: Case) -> list[Finding]:
@@ -87,14 +104,20 @@ def _run(check: Check, case: Case) -> list[Finding]:
         ]
 
 
-def _merge(findings: list[Finding], *, interrupted: bool) -> tuple[Judgement, ExitCode]:
-    """Fail beats inconclusive beats pass; an interruption shows in the exit code."""
+def _merge(plan: Plan, findings: list[Finding], *, interrupted: bool) -> tuple[Judgement, ExitCode]:
+    """Fail beats inconclusive beats pass; an interruption shows in the exit code.
+
+    Where the plan asks for it, the exit code of an inconclusive run is that of a failure; the
+    verdict itself stays what it is.
+    """
     weights = {finding.verdict for finding in findings}
     judgement, code = Judgement.PASS, ExitCode.PASS
     if Weight.FAIL in weights:
         judgement, code = Judgement.FAIL, ExitCode.FAIL
     elif Weight.INCONCLUSIVE in weights:
         judgement, code = Judgement.INCONCLUSIVE, ExitCode.INCONCLUSIVE
+        if plan.on_inconclusive == "fail":
+            code = ExitCode.FAIL
     return judgement, ExitCode.INTERRUPTED if interrupted else code
 
 

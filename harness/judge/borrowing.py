@@ -5,17 +5,14 @@ from collections.abc import Iterator
 
 from harness.events import Outcome, Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
+from harness.judge.limits import over_limit, refused_for_nothing
 from harness.judge.objectives import outlasted
 from harness.measure import THETA, impaired
 from harness.verdict import Episode, Finding, Judgement, Weight
 
-INVARIANTS = frozenset(
-    (
-        *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
-        *("invariant_violated", "false_decline", "invalid_answer", "replay_unstable"),
-    )
-)
-"""Codes of what must hold in every phase, even of a run that was cut short."""
+CONTRADICTION = "; the target says that all its invariants hold, its own listing shows otherwise"
+SELF_CHECKABLE = ("duplicated", "unbalanced")
+"""What a target sees in its own ledger, without knowing what borrowers were told."""
 
 _MONEY = {
     "lost": "acknowledged to the borrower, absent from the ledger",
@@ -33,12 +30,14 @@ def money(case: Case) -> Iterator[Finding]:
     for name, meaning in _MONEY.items():
         count: int | None = getattr(result, name)
         if count:
+            contradicts = name in SELF_CHECKABLE and case.facts.ledger.says_ok is True
             yield fail(
                 name,
-                f"{plural(count, 'loan')} {meaning}",
+                f"{plural(count, 'loan')} {meaning}{CONTRADICTION if contradicts else ''}",
                 count=count,
                 acknowledged=result.acknowledged,
                 examples=result.examples.get(name, [])[:EXAMPLES_MAX],
+                target_says_ok=case.facts.ledger.says_ok,
             )
 
 
@@ -54,13 +53,25 @@ def invariant_violated(case: Case) -> Iterator[Finding]:
         reasons.append(
             f"{plural(len(wrongly), 'loan')} went to borrowers who must be declined ({classes})"
         )
+    beyond = over_limit(case)
+    if beyond:
+        shown = any(one.listed_fen > one.limit_fen for one in beyond)
+        contradicts = shown and case.facts.ledger.says_ok is True
+        reasons.append(
+            f"{plural(len(beyond), 'borrower')} got more than their credit limit, the first"
+            f" {beyond[0].lent_fen:,} of {beyond[0].limit_fen:,} fen"
+            + (CONTRADICTION if contradicts else "")
+        )
     if reasons:
         yield fail(
             "invariant_violated",
             "; ".join(reasons),
             violations=violations[:20],
             wrongly_approved=len(wrongly),
-            examples=[o.key for o in wrongly[:EXAMPLES_MAX]],
+            over_limit=len(beyond),
+            examples=[o.key for o in wrongly[:EXAMPLES_MAX]]
+            + [key for one in beyond for key in one.keys][:EXAMPLES_MAX],
+            target_says_ok=case.facts.ledger.says_ok,
         )
 
 
@@ -68,11 +79,15 @@ def false_decline(case: Case) -> Iterator[Finding]:
     """A borrower who is entitled to a loan, or to log in, was refused."""
     refused = [a for a in case.facts.attempts if a.false_declined]
     borrows = [o for o in case.facts.operations if o.false_declined]
+    for_nothing = refused_for_nothing(case)
+    borrows += for_nothing
     if not refused and not borrows:
         return
     kinds = Counter(f"{a.step} {a.status} {a.code}" for a in refused)
+    if for_nothing:
+        kinds["borrow for a limit that nothing was taken from"] = len(for_nothing)
     common = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(3))
-    count = max(len({a.arrival for a in refused}), len(borrows))
+    count = len({a.arrival for a in refused} | {o.arrival for o in borrows})
     yield fail(
         "false_decline",
         f"{plural(count, 'borrower journey', 'borrower journeys')} met a refusal that contradicts"
@@ -131,7 +146,7 @@ def episodes(case: Case) -> Iterator[Finding]:
             episode.class_,
             case.unless_interrupted(weight),
             f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
-            f" ({plural(episode.failed, 'request')} failed)"
+            f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}"
             + ("" if weight is Weight.NOTE else ", which no fault of ours accounts for"),
             {
                 "onset_s": episode.onset_s,
@@ -142,6 +157,28 @@ def episodes(case: Case) -> Iterator[Finding]:
 
 
 _STATE = {"outage": "out", "degraded": "degraded", "slow": "slow"}
+
+
+def _at_work(case: Case, episode: Episode) -> str:
+    """Which of several faults were at work meanwhile; of one alone it goes without saying."""
+    if len(case.measured.impacts) == 1:
+        return ""
+    end_s = case.measured.timeline.load_end_s or 0.0
+    until_s = end_s if episode.recovered_s is None else episode.recovered_s
+    met = [
+        fault
+        for impact in case.measured.impacts
+        if (fault := impact.fault).injected_s is not None
+        and fault.injected_s <= until_s
+        and (end_s if fault.healed_s is None else fault.healed_s) >= episode.onset_s
+    ]
+    if not met:
+        return ""
+    names = " and ".join(fault.name for fault in met)
+    shared = any(fault.overlaps for fault in met)
+    return f", with {names} at work" + (
+        "; where they overlap their effects can't be told apart" if shared else ""
+    )
 
 
 def _is_expected(case: Case, episode: Episode) -> bool:
@@ -197,13 +234,14 @@ def objectives(case: Case) -> Iterator[Finding]:
             "objective_missed" if missed else "objective_undecided",
             case.unless_interrupted(Weight.FAIL if missed else Weight.INCONCLUSIVE),
             f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed}"
-            f"{interval}, limit {result.limit:g}",
+            f"{interval}, limit {result.limit:g}" + (f"; {result.reason}" if result.reason else ""),
             {
                 "id": result.id,
                 "observed": result.observed,
                 "low": result.low,
                 "high": result.high,
                 "limit": result.limit,
+                "source": result.source,
             },
         )
 

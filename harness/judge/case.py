@@ -26,11 +26,24 @@ class Case:
     @property
     def interrupted(self) -> bool:
         """Whether the run was cut short, so that it had no chance to meet its objectives."""
-        return self.facts.status.interrupted
+        return self.facts.status.cut_short
+
+    @property
+    def damage(self) -> list[str]:
+        """What of the run directory could not be read, or is not as the run left it."""
+        damage = list(self.facts.damage)
+        settings = self.plan.settings
+        found, expected = len(self.plan.arrivals), round(settings.load_s * settings.rate)
+        if found != expected:
+            damage.append(f"the plan has {found} arrivals, {expected} were expected")
+        return damage
 
     def unless_interrupted(self, weight: Weight) -> Weight:
-        """A failure of an objective in a run that was cut short decides nothing."""
-        return Weight.INCONCLUSIVE if self.interrupted and weight is Weight.FAIL else weight
+        """A failure of an objective decides nothing in a run that was cut short, or of which only
+        a part can be read.
+        """
+        partial = self.interrupted or bool(self.damage)
+        return Weight.INCONCLUSIVE if partial and weight is Weight.FAIL else weight
 
 
 Check = Callable[[Case], Iterable[Finding]]

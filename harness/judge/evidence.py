@@ -1,10 +1,12 @@
-"""Checks of the evidence itself: load, files, baseline, faults, ledger. All are inconclusive."""
+"""Checks of the evidence itself: load, files, baseline, faults, ledger. All are inconclusive, but
+for a stop condition that tripped.
+"""
 
 from collections.abc import Iterator
 
 from harness.events import CLEAN_UP_FAILED
-from harness.judge.case import EXAMPLES_MAX, Case, inconclusive, note, plural
-from harness.measure import THETA, differ
+from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
+from harness.measure import THETA
 from harness.verdict import Finding
 
 SEND_LAG_MS_MAX = 100.0
@@ -14,12 +16,11 @@ seconds and their intervals of some tenths. A machine that runs target, database
 on two cores stays below it; a stricter limit would call most such runs unfaithful for nothing."""
 LATENCY_DISTORTION_MAX = 0.2
 """With an objective on latency, to which every lag adds: the part of its limit that may be lag."""
-DRIFT_P_MAX = 0.001
 
 
 def interrupted(case: Case) -> Iterator[Finding]:
     """The run was cut short."""
-    if case.interrupted:
+    if case.facts.status.interrupted and case.facts.status.known:
         load = case.measured.load
         yield inconclusive(
             "interrupted",
@@ -30,6 +31,31 @@ def interrupted(case: Case) -> Iterator[Finding]:
         )
 
 
+def safety_stop(case: Case) -> Iterator[Finding]:
+    """A stop condition tripped: more harm was done than the run was allowed to do."""
+    status = case.facts.status
+    stop = status.safety_stop
+    if stop is None:
+        return
+    # Without its watch a run ends as well, and that says nothing about the target.
+    weigh = inconclusive if stop.condition == "watch_failed" else fail
+    heals = [fact.heal_returned_ns for fact in case.facts.faults if fact.inject_called_ns]
+    healed = [at_ns for at_ns in heals if at_ns is not None and at_ns >= stop.at_ns]
+    yield weigh(
+        "safety_stop",
+        f"the run was stopped at once: {stop.text}",
+        condition=stop.condition,
+        source=case.plan.stop_sources.get(stop.condition),
+        at_s=None if status.clock is None else status.clock.seconds(stop.at_ns),
+        observed=stop.observed,
+        limit=stop.limit,
+        healed_after_s=max(((at_ns - stop.at_ns) / 1e9 for at_ns in healed), default=None),
+        load_ended_after_s=None
+        if status.load_ended_ns is None
+        else (status.load_ended_ns - stop.at_ns) / 1e9,
+    )
+
+
 def load_unfaithful(case: Case) -> Iterator[Finding]:
     """Arrivals were not sent, or not on time, or the load generator says so itself."""
     load = case.measured.load
@@ -38,7 +64,7 @@ def load_unfaithful(case: Case) -> Iterator[Finding]:
         tolerated_ms = LATENCY_DISTORTION_MAX * case.plan.objectives.latency_ms_p99_max
         limit_ms = min(limit_ms, tolerated_ms)
     reasons = list(case.facts.status.troubles)
-    if load.dropped:
+    if load.dropped and not case.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
     if load.send_lag_ms_p99 is not None and load.send_lag_ms_p99 > limit_ms:
         reasons.append(
@@ -58,11 +84,7 @@ def load_unfaithful(case: Case) -> Iterator[Finding]:
 
 def evidence_damaged(case: Case) -> Iterator[Finding]:
     """Something of the run directory could not be read."""
-    damage = list(case.facts.damage)
-    settings = case.plan.settings
-    expected = round(settings.load_s * settings.rate)
-    if len(case.plan.arrivals) != expected:
-        damage.append(f"the plan has {len(case.plan.arrivals)} arrivals, {expected} were expected")
+    damage = case.damage
     if damage:
         yield inconclusive(
             "evidence_damaged",
@@ -135,6 +157,30 @@ def unclean_recovery(case: Case) -> Iterator[Finding]:
                 fault=impact.fault.name,
                 error=impact.error,
             )
+    if unclean := [proof.text for proof in case.facts.status.audit if not proof.holds]:
+        yield inconclusive(
+            "unclean_recovery",
+            f"after everything was healed, the database was not clean: {'; '.join(unclean)}",
+            found=unclean,
+        )
+
+
+def healed_otherwise(case: Case) -> Iterator[Finding]:
+    """A fault was not healed at the first try by the one whose task it is."""
+    for fact in case.facts.faults:
+        others = fact.healed_by not in ("", "conductor")
+        if fact.heal_returned_ns is None or not (others or fact.heal_tries > 1):
+            continue
+        who = fact.healed_by or "conductor"
+        tries = f", at try {fact.heal_tries}" if fact.heal_tries > 1 else ""
+        yield note(
+            "healed_otherwise",
+            f"fault {fact.name} was healed by the {who}{tries}"
+            + (f" ({fact.error})" if fact.error else ""),
+            fault=fact.name,
+            healed_by=who,
+            tries=fact.heal_tries,
+        )
 
 
 def ledger_unread(case: Case) -> Iterator[Finding]:
@@ -176,19 +222,6 @@ def ledger_incomplete(case: Case) -> Iterator[Finding]:
             unlisted=list(reconciled.unlisted[:EXAMPLES_MAX]),
             unclear=list(reconciled.unclear[:EXAMPLES_MAX]),
             sql_disagrees=list(ledger.sql_disagrees[:EXAMPLES_MAX]),
-        )
-
-
-def decision_drift(case: Case) -> Iterator[Finding]:
-    """More, or fewer, granted loans went to manual review than before; worth a look, no more."""
-    before, after = case.measured.referred_before, case.measured.referred_after
-    if before.whole and after.whole and differ(before, after) < DRIFT_P_MAX:
-        yield note(
-            "decision_drift",
-            f"{before.part} of {before.whole} granted loans went to manual review before,"
-            f" {after.part} of {after.whole} after",
-            before=before.observed,
-            after=after.observed,
         )
 
 

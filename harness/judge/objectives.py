@@ -1,60 +1,35 @@
-"""Judges each objective on what was observed and on its interval.
+"""Judges each objective on what was observed and on its interval; `harness.judge.bounds` has the
+rules.
 
-Recovery passes when the upper end of its interval meets the limit, fails when the lower end breaks
-it. A share passes when the observed share meets its limit, on enough operations; it fails only when
-the lower end of its interval breaks the limit; else it is not decided. (To ask the upper end of a
-share, too, would leave a run of 500 requests without a single failure undecided at 0.5 %: the bound
-is 0.74 %. The price is that a pass says "no evidence of more than the limit", not "surely less".)
+What was not measured is never met: it is not decided, and the reason says why.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from harness.events import Facts
-from harness.measure import (
-    THETA,
-    Measured,
-    Share,
-    events_to_bound,
-    impaired,
-)
-from harness.plan import Objectives, Plan
-from harness.verdict import Judgement, ObjectiveResult
+from harness.judge.bounds import Limit, by_bound, by_count, by_share
+from harness.measure import Measured, Share, impaired
+from harness.objectives import Objectives, set_fields
+from harness.plan import Plan
+from harness.verdict import DecisionShare, Judgement, ObjectiveResult
 
-OPERATIONS_MIN = events_to_bound(THETA)
-"""Without a failure, so many bound the share by that of an impairment; fewer show nothing."""
 LATENCY_ANSWERS_MIN = 100
 """The 99th percentile of fewer answers would be their slowest one."""
+NOT_CONFIRMED = "too few requests after it to show that it lasts"
 
 
 def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[ObjectiveResult]:
     """One result for every objective that was set, in the order of their fields."""
-    results = []
-    for name, judge_one in _JUDGES.items():
-        limit = getattr(plan.objectives, name)
-        if limit is not None:
-            results.append(judge_one(name, float(limit), measured, facts))
-    return results
-
-
-def _recovery(name: str, limit: float, measured: Measured, _: Facts) -> ObjectiveResult:
-    seen, timeline = measured.recovery, measured.timeline
-    low, high = seen.from_heal_s_low, seen.from_heal_s_high
-    verdict = Judgement.INCONCLUSIVE
-    if seen.from_heal_s is not None:
-        if low is not None and low > limit:
-            verdict = Judgement.FAIL
-        elif high is not None and high <= limit and seen.confirmed:
-            verdict = Judgement.PASS
-    elif outlasted(measured) and timeline.healed_s is not None and timeline.load_end_s is not None:
-        # It was still impaired when the load ended: the recovery takes at least so long.
-        low = timeline.load_end_s - timeline.healed_s
-        if low > limit:
-            verdict = Judgement.FAIL
-    elif seen.confirmed:
-        verdict = Judgement.PASS  # nothing was impaired, so there was nothing to recover from
-    return ObjectiveResult(name, limit, seen.from_heal_s, low, high, verdict)
+    return [
+        replace(
+            _JUDGES[name](Limit(name, float(value)), measured, facts),
+            source=plan.objective_sources.get(name, ""),
+        )
+        for name, value in set_fields(plan.objectives).items()
+    ]
 
 
 def outlasted(measured: Measured) -> bool:
@@ -63,50 +38,135 @@ def outlasted(measured: Measured) -> bool:
     return bool(stretches) and stretches[-1].recovered_s is None
 
 
-def _judge_share(name: str, limit: float, share: Share) -> ObjectiveResult:
-    observed, low, high = share.observed, share.low, share.high
-    verdict = Judgement.INCONCLUSIVE
-    if observed is not None and low is not None and high is not None:
-        enough = share.whole >= OPERATIONS_MIN or high <= limit
-        if low > limit:
-            verdict = Judgement.FAIL
-        elif observed <= limit and enough:
-            verdict = Judgement.PASS
-    return ObjectiveResult(name, limit, observed, low, high, verdict)
+# --- recovery ------------------------------------------------------------------------------------
 
 
-def _failed(name: str, limit: float, measured: Measured, _: Facts) -> ObjectiveResult:
-    return _judge_share(name, limit, measured.failed_window)
+def _recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    seen = measured.recovery
+    if seen.from_heal_s is not None:
+        unsure = "" if seen.confirmed else NOT_CONFIRMED
+        ends = seen.from_heal_s_low, seen.from_heal_s_high
+        return by_bound(limit, seen.from_heal_s, *ends, unsure)
+    if outlasted(measured) and (watched_s := _watched_s(measured)) is not None:
+        return _still_under_way(limit, watched_s)
+    if measured.timeline.injected_s is None:
+        return limit.unknown("there was no fault to recover from")
+    if measured.timeline.healed_s is None:
+        return limit.unknown("the fault was never healed")
+    if not seen.confirmed:
+        return limit.unknown("too few requests after the heal to show that nothing was impaired")
+    return limit.met(None)  # nothing was impaired, so there was nothing to recover from
 
 
-def _failed_outside(name: str, limit: float, measured: Measured, _: Facts) -> ObjectiveResult:
-    return _judge_share(name, limit, measured.failed_outside)
+def _latency_recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    seen = measured.recovery.latency
+    if seen is None:
+        return limit.unknown("there was no heal, or no baseline to tell slow answers by")
+    if seen.from_heal_s is not None:
+        unsure = "" if seen.confirmed else NOT_CONFIRMED
+        ends = seen.from_heal_s_low, seen.from_heal_s_high
+        return by_bound(limit, seen.from_heal_s, *ends, unsure)
+    watched_s = _watched_s(measured)
+    if seen.censored and watched_s is not None:
+        return _still_under_way(limit, watched_s)
+    if not seen.confirmed:
+        return limit.unknown("too few answers after the heal to show that none were slow")
+    return limit.met(None)  # answers were never slow
 
 
-def _unknown(name: str, limit: float, measured: Measured, _: Facts) -> ObjectiveResult:
-    return _judge_share(name, limit, measured.unknown_inside)
+def _watched_s(measured: Measured) -> float | None:
+    """From the last heal to the end of the load."""
+    healed_s, end_s = measured.timeline.healed_s, measured.timeline.load_end_s
+    return None if healed_s is None or end_s is None else end_s - healed_s
 
 
-def _episodes(name: str, limit: float, measured: Measured, _: Facts) -> ObjectiveResult:
+def _still_under_way(limit: Limit, watched_s: float) -> ObjectiveResult:
+    """It had not recovered when the load ended, so that it takes longer than was watched."""
+    if watched_s > limit.value:
+        return limit.missed(None, watched_s, None, "it had not recovered when the load ended")
+    return limit.unknown("the load ended before the time allowed was over", watched_s)
+
+
+# --- shares and counts ---------------------------------------------------------------------------
+
+
+def _failed(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    return by_share(limit, measured.failed_window)
+
+
+def _failed_outside(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    return by_share(limit, measured.failed_outside)
+
+
+def _unknown(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    return by_share(limit, measured.unknown_inside)
+
+
+def _affected(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    seen = measured.borrow.affected
+    if seen is None:
+        return limit.unknown("who was affected was not measured")
+    return by_share(limit, Share(seen.affected, seen.borrowers), "borrowers")
+
+
+def _episodes(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     if not measured.borrow.window.operations:
-        return ObjectiveResult(name, limit, None, None, None, Judgement.INCONCLUSIVE)
-    count = len(impaired(measured.episodes))
-    verdict = Judgement.PASS if count <= limit else Judgement.FAIL
-    return ObjectiveResult(name, limit, float(count), None, None, verdict)
+        return limit.unknown("no borrow request was measured after the baseline")
+    return by_count(limit, len(impaired(measured.episodes)))
 
 
-def _latency(name: str, limit: float, measured: Measured, _: Facts) -> ObjectiveResult:
+def _slow_episodes(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    if measured.baseline.wait_ms_p95 is None:
+        return limit.unknown("the baseline has too few answers to tell slow ones by")
+    if not measured.borrow.window.operations:
+        return limit.unknown("no borrow request was measured after the baseline")
+    return by_count(limit, sum(e.class_ == "slow" for e in measured.episodes))
+
+
+def _lost_service(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    """The share rule: so many failures spread over the window at the rate that was asked."""
+    share, lost_s = measured.failed_window, measured.borrow.lost_service_seconds
+    if lost_s is None or not share.whole:
+        return limit.unknown("no borrow request was measured after the baseline")
+    # Seconds that the window's requests stand for; a share of them is that share of service.
+    window_s = share.whole / measured.load.rate_asked
+    found = by_share(replace(limit, value=limit.value / window_s), share)
+    low, high = (None if end is None else end * window_s for end in (found.low, found.high))
+    return replace(found, limit=limit.value, observed=lost_s, low=low, high=high)
+
+
+def _attempts(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    if measured.retries is None:
+        return limit.unknown("attempts were not measured")
+    observed = measured.retries.attempts_per_operation.get("fault")
+    if observed is None:
+        return limit.unknown("no borrow was sent while a fault was active")
+    if observed > limit.value:
+        return limit.missed(observed, None, None, "more attempts than the limit were counted")
+    return limit.met(observed)
+
+
+# --- waits, health, decisions --------------------------------------------------------------------
+
+
+def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """The share rule, for the share of answers slower than the limit: at most 1 %."""
     waits_ms = np.sort(measured.waits_outside_ms)
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
-        return ObjectiveResult(name, limit, None, None, None, Judgement.INCONCLUSIVE)
+        return limit.unknown(
+            f"{len(waits_ms)} answers outside the fault are too few, {LATENCY_ANSWERS_MIN} would do"
+        )
     observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
-    slower = Share(int((waits_ms > limit).sum()), len(waits_ms))
+    ends = _order_interval(waits_ms)
+    slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     assert slower.low is not None  # noqa: S101  # for the type checker; there are answers
-    verdict = Judgement.PASS if observed <= limit else Judgement.INCONCLUSIVE
     if slower.low > 0.01:  # noqa: PLR2004  # one per cent, the share beyond the 99th percentile
-        verdict = Judgement.FAIL
-    return ObjectiveResult(name, limit, observed, *_order_interval(waits_ms), verdict)
+        reason = f"{slower.part} of {slower.whole} answers took longer than the limit"
+        return limit.missed(observed, *ends, reason)
+    if observed > limit.value:
+        reason = "it is over the limit, but so few slow answers are within chance"
+        return limit.open(observed, *ends, reason)
+    return limit.met(observed, *ends)
 
 
 def _order_interval(waits_ms: "np.typing.NDArray[np.float64]") -> tuple[float, float | None]:
@@ -118,12 +178,50 @@ def _order_interval(waits_ms: "np.typing.NDArray[np.float64]") -> tuple[float, f
     return float(waits_ms[max(low - 1, 0)]), float(waits_ms[high]) if high < count else None
 
 
-_JUDGES: dict[str, Callable[[str, float, Measured, Facts], ObjectiveResult]] = {
+def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    """Known to within one question of the poll; none seen at all is none."""
+    seen = measured.health
+    if seen is None or not seen.asked or seen.green_while_failing_s is None:
+        return limit.unknown("the target's health address was not asked, or gave no answer")
+    observed = seen.green_while_failing_s
+    if observed == 0:
+        return limit.met(observed, 0.0, 0.0)
+    step_s = 1 / seen.asked_per_s if seen.asked_per_s > 0 else float(seen.asked)
+    return by_bound(limit, observed, max(0.0, observed - step_s), observed + step_s)
+
+
+def _decision_shift(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+    """The kind of decision that moved the most decides, by the interval of how far it moved."""
+    results = [_one_shift(limit, kind) for kind in measured.decisions]
+    if not results:
+        return limit.unknown("decisions before and after were not measured")
+    worst = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
+    return min(results, key=lambda r: (worst.index(r.verdict), -(r.observed or 0.0)))
+
+
+def _one_shift(limit: Limit, kind: DecisionShare) -> ObjectiveResult:
+    name = kind.kind.replace("_", " ")
+    if kind.shift is None or kind.shift_low is None or kind.shift_high is None:
+        return limit.unknown(f"{name}: too few answers before or after to tell a shift")
+    ends = sorted((abs(kind.shift_low), abs(kind.shift_high)))
+    low = 0.0 if kind.shift_low <= 0 <= kind.shift_high else ends[0]
+    found = by_bound(limit, abs(kind.shift), low, ends[1])
+    return replace(found, reason=f"{name}: {found.reason}" if found.reason else "")
+
+
+_JUDGES: dict[str, Callable[[Limit, Measured, Facts], ObjectiveResult]] = {
     "recovery_seconds_max": _recovery,
     "failed_share_max": _failed,
     "failed_outside_fault_share_max": _failed_outside,
     "indeterminate_share_max": _unknown,
     "impaired_episodes_max": _episodes,
     "latency_ms_p99_max": _latency,
+    "latency_recovery_seconds_max": _latency_recovery,
+    "grey_failure_seconds_max": _grey_failure,
+    "lost_service_seconds_max": _lost_service,
+    "attempts_per_operation_max": _attempts,
+    "affected_borrowers_share_max": _affected,
+    "slow_episodes_max": _slow_episodes,
+    "decision_shift_share_max": _decision_shift,
 }
 assert set(_JUDGES) == set(Objectives.__dataclass_fields__)  # noqa: S101  # none is forgotten

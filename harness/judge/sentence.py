@@ -2,19 +2,28 @@
 
 from harness.judge.case import Case, plural
 from harness.judge.objectives import outlasted
-from harness.measure import impaired
+from harness.measure import Impact, impaired
 from harness.verdict import Episode, Finding, Reconciliation, Weight
 
 _WHAT = {
     "partition": "bytes vanished on the {target} link",
+    "refuse": "the {target} link refused connections",
+    "reset": "connections on the {target} link were reset",
+    "latency": "the {target} link was slow to answer",
+    "throttle": "the {target} link was narrow",
+    "flap": "the {target} link came and went",
+    "commit_lost": "answers to COMMITs on the {target} link were lost",
+    "packet_drop": "packets on the {target} link were dropped",
     "kill": "{target} killed and down",
+    "freeze": "{target} frozen",
+    "restart": "{target} restarted",
     "blocking_migration": "a migration blocked {target}",
 }
 
 
 def sentence(case: Case, findings: list[Finding]) -> str:
     """What was broken, what borrowers lost, how fast it was over, and what became of the money."""
-    parts = [_borrowing(case), _recovery(case), _money(case.reconciled.result)]
+    parts = [_stopped(case), _borrowing(case), _recovery(case), _money(case.reconciled.result)]
     text = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     open_points = [f.code for f in findings if f.verdict is Weight.INCONCLUSIVE]
     if open_points and not any(f.verdict is Weight.FAIL for f in findings):
@@ -30,18 +39,34 @@ def _cause(case: Case) -> str:
         if impaired(case.measured.episodes):
             return "nothing was broken by us, yet borrowing was impaired"
         return "nothing was broken"
-    clauses = []
-    for impact in case.measured.impacts:
-        fault = impact.fault
-        if fault.injected_s is None:
-            clauses.append(f"fault {fault.name} was never injected")
-            continue
-        what = _WHAT.get(impact.kind, "{target} was disturbed").format(target=fault.link_or_target)
-        if fault.healed_s is None:
-            clauses.append(f"{what} and was never healed")
-        else:
-            clauses.append(f"{what} for {fault.healed_s - fault.injected_s:.1f} s")
-    return ", then ".join(clauses)
+    impacts = case.measured.impacts
+    impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
+    text = _clause(impacts[0])
+    earlier = {impacts[0].fault.name}
+    for impact in impacts[1:]:
+        meets = any(overlap.fault in earlier for overlap in impact.fault.overlaps)
+        text += f", {'while' if meets else 'then'} {_clause(impact)}"
+        earlier.add(impact.fault.name)
+    return text
+
+
+def _clause(impact: Impact) -> str:
+    fault = impact.fault
+    if fault.injected_s is None:
+        return f"fault {fault.name} was never injected"
+    what = _WHAT.get(impact.kind, "{target} was disturbed").format(target=fault.link_or_target)
+    if fault.healed_s is None:
+        return f"{what} and was never healed"
+    return f"{what} for {fault.healed_s - fault.injected_s:.1f} s"
+
+
+def _stopped(case: Case) -> str:
+    """What ended the run at once, and when."""
+    status = case.facts.status
+    if status.safety_stop is None or status.clock is None:
+        return ""
+    at_s = status.clock.seconds(status.safety_stop.at_ns)
+    return f"stopped for safety at {at_s:.1f} s because {status.safety_stop.text}"
 
 
 def _borrowing(case: Case) -> str:
@@ -74,13 +99,24 @@ def _recovery(case: Case) -> str:
             interval = f"95 % interval {_sides(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
             ahead = f"{-seen.from_heal_s:.1f} s"
             return f"borrowing had recovered {ahead} before the heal was confirmed ({interval})"
-        return f"borrowing recovered {seen.from_heal_s:.1f} s after the heal ({interval})"
+        which = _which_heal(case)
+        return f"borrowing recovered {seen.from_heal_s:.1f} s after {which} ({interval})"
     if outlasted(measured):
         healed_s, end_s = measured.timeline.healed_s, measured.timeline.load_end_s
         waited_s = 0.0 if healed_s is None or end_s is None else end_s - healed_s
         waited = "" if healed_s is None else f" {waited_s:.1f} s after the heal"
         return f"borrowing had not recovered when the load ended{waited}{limit}"
     return _stretches(impaired(measured.episodes))
+
+
+def _which_heal(case: Case) -> str:
+    """Named where more than one could be meant."""
+    counted = case.measured.recovery.faults
+    if len(case.measured.impacts) == 1 or not counted:
+        return "the heal"
+    if len(counted) == 1:
+        return f"the heal of {counted[0]}"
+    return f"the last heal of {', '.join(counted[:-1])} and {counted[-1]}"
 
 
 def _stretches(stretches: list[Episode]) -> str:

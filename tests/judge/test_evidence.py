@@ -22,6 +22,75 @@ def test_a_fault_nobody_noticed_is_inconclusive() -> None:
     assert "a borrower who noticed" in verdict.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("control_plane", "the control plane", "not in the list"),
+        ("canary", "the canary", "it was answered"),
+    ],
+)
+@pytest.mark.parametrize("expects_impact", [True, False])
+def test_a_missing_proof_is_named(kind: str, name: str, said: str, *, expects_impact: bool) -> None:
+    """Failed or never tried, tolerated or not: which one it is, and what it said instead."""
+    plan = plan_of(replace(CUT, expects_impact=expects_impact))
+    known = cut_run(plan)[1] if expects_impact else facts(plan)
+    (fact,) = known.faults
+    others = tuple(proof for proof in fact.proofs if proof.kind != kind)
+    failed = (*others, Proof(kind, holds=False, text=said))
+    for proofs, told in ((failed, said), (others, "it was not tried")):
+        verdict = judge(plan, replace(known, faults=(replace(fact, proofs=proofs),)))
+        (finding,) = [f for f in verdict.findings if f.code == "fault_did_not_bite"]
+
+        assert finding.verdict.value == "inconclusive"
+        assert f"lacks {name}" in finding.message
+        assert told in finding.message
+        assert len(finding.evidence["missing"]) == 1
+        assert (verdict.verdict, verdict.faults[0].bit) == (Judgement.INCONCLUSIVE, False)
+
+
+def test_the_clients_view_is_named_with_its_numbers() -> None:
+    """In place and met by its canary, but borrowers fared no worse than before."""
+    plan = plan_of(CUT)
+    (finding,) = judge(plan, facts(plan)).findings
+
+    assert "lacks the clients' view: a borrower who noticed" in finding.message
+    assert "0 of 250 requests failed under it, 0 of 399 before" in finding.message
+
+
+def test_every_missing_proof_is_named() -> None:
+    """All three at once."""
+    plan = plan_of(CUT)
+    known = facts(plan)
+    (fact,) = known.faults
+    (finding,) = [
+        f
+        for f in judge(plan, replace(known, faults=(replace(fact, proofs=()),))).findings
+        if f.code == "fault_did_not_bite"
+    ]
+
+    for name in ("the control plane", "the canary", "the clients' view"):
+        assert name in finding.message
+
+
+def test_a_tolerated_fault_needs_no_borrower_who_noticed() -> None:
+    """Control plane and canary suffice when no effect is expected."""
+    plan = plan_of(replace(CUT, expects_impact=False))
+
+    assert judge(plan, facts(plan)).verdict is Judgement.PASS
+
+
+def test_a_fault_whose_silence_was_anothers_is_inconclusive() -> None:
+    """The reason stands in the finding: nobody takes it for a fault that failed."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    text = "during: no answer; so it was before this injection, with 1-kill at work: no proof"
+    proofs = (fact.proofs[0], Proof("canary", holds=False, text=text), fact.proofs[2])
+    verdict = judge(plan, replace(known, faults=(replace(fact, proofs=proofs),)))
+
+    assert codes(verdict)["fault_did_not_bite"] == "inconclusive"
+    assert any("with 1-kill at work" in f.message for f in verdict.findings)
+
+
 def test_a_fault_that_was_never_injected_is_inconclusive() -> None:
     """A run to the end without its fault tested nothing."""
     plan = plan_of(CUT)

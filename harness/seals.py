@@ -1,0 +1,55 @@
+"""Whether the files of a stored run are still as the run left them.
+
+A line that is cut can be seen; a file that ends early at the end of a line, or lacks a line in the
+middle, cannot. So a run that comes to its end notes size and digest of everything it is judged by.
+"""
+
+import hashlib
+from pathlib import Path
+
+from harness.events import Seal
+
+STATUS_FILE = "status.json"
+"""Holds the seals, so it can have none; it is written whole, and unreadable when cut."""
+_RESULTS = ("verdict", "report")
+_EVIDENCE = (".json", ".jsonl")
+
+
+def seals_of(folder: Path) -> dict[str, Seal]:
+    """The seal of every file that a run is judged by, in the order of their names."""
+    return {path.name: seal_of(path) for path in sorted(folder.iterdir()) if _is_evidence(path)}
+
+
+def broken_seals(folder: Path, seals: dict[str, Seal]) -> list[str]:
+    """What is not as it was sealed, in words that hold wherever the directory lies."""
+    if not seals:
+        return []
+    found = []
+    for name, seal in seals.items():
+        path = folder / name
+        try:
+            now = seal_of(path)
+        except FileNotFoundError:
+            found.append(f"{name} is missing")
+            continue
+        except OSError as error:
+            found.append(f"{name} cannot be read: {error.strerror}")
+            continue
+        if now.size != seal.size:
+            found.append(f"{name} has {now.size:,} bytes, and had {seal.size:,} after the run")
+        elif now != seal:
+            found.append(f"{name} was changed after the run")
+    added = [p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in seals]
+    return found + [f"{name} was added after the run" for name in added]
+
+
+def _is_evidence(path: Path) -> bool:
+    named = path.suffix in _EVIDENCE and path.name != STATUS_FILE
+    return named and not path.name.startswith(_RESULTS) and path.is_file()
+
+
+def seal_of(path: Path) -> Seal:
+    """Size and digest of a file as it is."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Seal(file.tell(), digest)

@@ -1,0 +1,156 @@
+"""Opinion, as types: exactly what ``verdict.json`` holds.
+
+Other programs rely on these names and units for the whole of schema version 1; more may be added.
+None means "not measurable", and then `Verdict.findings` says why. Seconds count from ``zero_utc``,
+the planned start of the first arrival after the warm-up.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from harness.verdict.figures import (
+    Affected,
+    Borrow,
+    ClosedLoop,
+    Crossing,
+    DecisionShare,
+    Declined,
+    Episode,
+    ExitCode,
+    Fault,
+    Finding,
+    Health,
+    Judgement,
+    LatencyRecovery,
+    Load,
+    LogIn,
+    ObjectiveResult,
+    Overlap,
+    Phase,
+    Reconciliation,
+    Recovery,
+    Requests,
+    Retries,
+    Weight,
+    Window,
+    WorstWindow,
+)
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = [
+    "SCHEMA",
+    "Affected",
+    "Borrow",
+    "ClosedLoop",
+    "Crossing",
+    "DecisionShare",
+    "Declined",
+    "Episode",
+    "ExitCode",
+    "Fault",
+    "Finding",
+    "Health",
+    "Judgement",
+    "LatencyRecovery",
+    "Load",
+    "LogIn",
+    "ObjectiveResult",
+    "Overlap",
+    "Phase",
+    "Reconciliation",
+    "Recovery",
+    "Requests",
+    "Retries",
+    "Verdict",
+    "Weight",
+    "Window",
+    "WorstWindow",
+    "from_json",
+    "json_schema",
+    "schema_text",
+    "to_json",
+]
+
+SCHEMA = "lendchaos.verdict/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The whole of ``verdict.json``."""
+
+    run_id: str
+    scenario: str
+    hypothesis: str
+    seed: int
+    target: str
+    zero_utc: str | None
+    verdict: Judgement
+    exit_code: int
+    sentence: str
+    load: Load
+    borrow: Borrow
+    log_in: LogIn
+    phases: list[Phase]
+    faults: list[Fault]
+    episodes: list[Episode]
+    recovery: Recovery
+    reconciliation: Reconciliation
+    objectives: list[ObjectiveResult]
+    findings: list[Finding]
+    flaps: int = 0
+    """Outage and degraded episodes beyond the first."""
+    worst_windows: list[WorstWindow] = field(default_factory=list)
+    retries: Retries | None = None
+    decisions: list[DecisionShare] = field(default_factory=list)
+    health: Health | None = None
+    closed_loop: list[ClosedLoop] = field(default_factory=list)
+    schema: str = SCHEMA
+
+
+@cache
+def _adapter() -> "TypeAdapter[Verdict]":
+    """Made at its first use: most of who needs a type of ours reads and writes no verdict."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(Verdict)
+
+
+def to_json(verdict: Verdict) -> str:
+    """``verdict.json``: stable order, ``class`` spelled as readers know it, no NaN ever."""
+    body = _adapter().dump_python(verdict, mode="json")
+    for episode in body["episodes"]:
+        episode["class"] = episode.pop("class_")
+    ordered = {"schema": body.pop("schema"), **body}
+    return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str | bytes) -> Verdict:
+    """Read ``verdict.json`` back.
+
+    Raises:
+        ValueError: it is not one, or not of this schema version.
+    """
+    body = json.loads(text)
+    if body.get("schema") != SCHEMA:
+        raise ValueError(f"schema {body.get('schema')!r} is not {SCHEMA!r}")
+    for episode in body["episodes"]:
+        episode["class_"] = episode.pop("class")
+    return _adapter().validate_python(body)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``verdict.json``, made from these types."""
+    schema = _adapter().json_schema()
+    episode = schema["$defs"]["Episode"]
+    episode["properties"]["class"] = episode["properties"].pop("class_") | {"title": "Class"}
+    episode["required"] = ["class" if n == "class_" else n for n in episode["required"]]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_text() -> str:
+    """`json_schema` as the published file ``docs/verdict.schema.json`` holds it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,130 @@
+"""What was lent against the limit: our own sum, whatever the target says of itself."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.events import Decline, Facts, Operation, Outcome
+from harness.judge import judge
+from harness.plan import Plan
+from harness.verdict import Judgement, Verdict
+from tests import builders
+from tests.builders import facts, operations, plan_of
+from tests.judge.helpers import codes
+
+SAYS_OTHERWISE = "its own listing shows otherwise"
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """A run with borrowers near their limit."""
+    return plan_of(population="mixed")
+
+
+def pair(plan: Plan) -> tuple[int, int]:
+    """The two arrivals of the first borrower near their limit, after the warm-up."""
+    second = next(
+        a.index for a in plan.arrivals if a.at_s > 1 and builders.is_second_of_pair(plan, a.index)
+    )
+    return second - 1, second
+
+
+def with_pair(plan: Plan, first: dict[str, Any], second: dict[str, Any]) -> tuple[Operation, ...]:
+    """All goes well, but the two operations of one pair are changed."""
+    changes = dict(zip(pair(plan), (first, second), strict=True))
+    return tuple(replace(op, **changes.get(op.arrival, {})) for op in operations(plan))
+
+
+GRANTED = {"outcome": Outcome.APPROVED, "decline": None}
+REVIEWED = {"outcome": Outcome.REFERRED, "decline": None}
+DECLINED = {"outcome": Outcome.DECLINED, "decline": Decline.CREDIT}
+UNKNOWN = {"outcome": Outcome.INDETERMINATE, "decline": None}
+FAILED = {"outcome": Outcome.FAILED, "decline": None}
+
+
+def verdict_of(plan: Plan, ops: tuple[Operation, ...], **ledger: Any) -> Verdict:
+    """The verdict on these operations, with a ledger that holds what was granted."""
+    known: Facts = facts(plan, ops)
+    return judge(plan, replace(known, ledger=replace(known.ledger, **ledger)))
+
+
+@pytest.mark.parametrize(("first", "second"), [(GRANTED, DECLINED), (DECLINED, GRANTED)])
+def test_one_of_two_is_right_in_either_order(
+    plan: Plan, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Whoever comes first takes the limit; the other is rightly declined."""
+    verdict = verdict_of(plan, with_pair(plan, first, second))
+
+    assert (verdict.verdict, codes(verdict)) == (Judgement.PASS, {})
+
+
+@pytest.mark.parametrize("second", [GRANTED, REVIEWED])
+def test_two_of_two_break_the_limit(plan: Plan, second: dict[str, Any]) -> None:
+    """Paid out or reserved for review, both together exceed it."""
+    verdict = verdict_of(plan, with_pair(plan, GRANTED, second), says_ok=True)
+
+    assert codes(verdict) == {"invariant_violated": "fail"}
+    (finding,) = verdict.findings
+    assert finding.evidence["over_limit"] == 1
+    assert SAYS_OTHERWISE in finding.message
+
+
+def test_what_borrowers_were_told_is_enough(plan: Plan) -> None:
+    """Both were told that they have a loan: no ledger has to say so, and none is contradicted."""
+    ops = with_pair(plan, GRANTED, GRANTED)
+    verdict = verdict_of(plan, ops, read=False, entries=(), says_ok=True)
+
+    assert codes(verdict) == {"invariant_violated": "fail", "ledger_unread": "inconclusive"}
+    assert not any(SAYS_OTHERWISE in finding.message for finding in verdict.findings)
+
+
+def test_a_loan_of_unknown_outcome_counts_if_the_ledger_has_it(plan: Plan) -> None:
+    """The borrower never heard of it; it was lent all the same."""
+    ops = with_pair(plan, GRANTED, UNKNOWN)
+    rows = (*builders.ledger(ops).entries, builders.entry(ops[pair(plan)[1]]))
+
+    assert codes(verdict_of(plan, ops)) == {}
+    assert codes(verdict_of(plan, ops, entries=rows)) == {"invariant_violated": "fail"}
+
+
+@pytest.mark.parametrize("first", [UNKNOWN, FAILED])
+def test_a_decline_beside_an_unsettled_loan_is_right(plan: Plan, first: dict[str, Any]) -> None:
+    """The other request may have held the limit for a while: no false alarm."""
+    assert codes(verdict_of(plan, with_pair(plan, first, DECLINED))) == {}
+
+
+def test_two_declines_are_one_too_many(plan: Plan) -> None:
+    """Each loan was within the limit, and nothing was taken from it."""
+    verdict = verdict_of(plan, with_pair(plan, DECLINED, DECLINED))
+
+    assert codes(verdict) == {"false_decline": "fail"}
+    assert verdict.findings[0].evidence["count"] == 1
+
+
+def test_a_declined_loan_in_the_ledger_takes_nothing(plan: Plan) -> None:
+    """A row that keeps a decline is no loan."""
+    ops = with_pair(plan, GRANTED, DECLINED)
+    kept = builders.entry(ops[pair(plan)[1]], status="declined", disbursements=0)
+    kept = replace(kept, ledger_balance_fen=0)
+    rows = (*builders.ledger(ops).entries, kept)
+
+    assert codes(verdict_of(plan, ops, entries=rows)) == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [("unbalanced", {"ledger_balance_fen": 0}), ("duplicated", {"disbursements": 2})],
+)
+@pytest.mark.parametrize(("says_ok", "told"), [(True, True), (False, False), (None, False)])
+def test_a_target_that_calls_a_broken_ledger_sound_is_contradicted(
+    plan: Plan, code: str, changes: dict[str, Any], says_ok: bool | None, told: bool
+) -> None:
+    """The finding says that the target's own word and its own listing disagree."""
+    rows = list(builders.ledger(operations(plan)).entries)
+    rows[5] = replace(rows[5], **changes)
+    verdict = verdict_of(plan, operations(plan), entries=tuple(rows), says_ok=says_ok)
+    (finding,) = [f for f in verdict.findings if f.code == code]
+
+    assert (SAYS_OTHERWISE in finding.message) is told
+    assert finding.evidence["target_says_ok"] is says_ok

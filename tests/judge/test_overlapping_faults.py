@@ -1,0 +1,54 @@
+"""Overlapping faults in the words of the verdict."""
+
+from harness.fault_specs import BlockingMigration, Kill, Partition
+from harness.judge import judge
+from harness.plan import Objectives
+from harness.verdict import Judgement
+from tests.builders import cut_run, during, facts, operations, plan_of
+
+INSIDE = (BlockingMigration(), Partition("database", during=(0.2, 0.6)))
+IN_TURN = (
+    Partition("database", during=(0.0, 0.2)),
+    Kill("replica-1", during=(0.8, 1.0), expects_impact=False),
+)
+
+
+def test_what_overlaps_is_joined_by_while() -> None:
+    """And what follows by then; recovery names the heal it counts from."""
+    inside = plan_of(*INSIDE)
+    together = judge(inside, facts(inside, operations(inside, during(8, 13.4)))).sentence
+    in_turn = plan_of(*IN_TURN)
+    apart = judge(in_turn, facts(in_turn, operations(in_turn, during(8, 9.5)))).sentence
+
+    assert together.startswith(
+        "A migration blocked table loan for 5.0 s, while bytes vanished on the database link"
+    )
+    assert "s after the last heal of 1-blocking_migration and 2-partition" in together
+    assert ", then replica-1 killed and down for 1.0 s" in apart
+    assert "s after the heal of 1-partition" in apart
+
+
+def test_one_fault_is_told_as_before() -> None:
+    """With a single fault there is only one heal."""
+    assert "s after the heal (95 %" in judge(*cut_run()).sentence
+
+
+def test_an_impaired_stretch_names_the_faults_at_work() -> None:
+    """Several at once cannot be told apart there, and that is said."""
+    plan = plan_of(*INSIDE)
+    verdict = judge(plan, facts(plan, operations(plan, during(8, 13.4))))
+    (outage,) = [f for f in verdict.findings if f.code == "outage"]
+
+    assert "with 1-blocking_migration and 2-partition at work" in outage.message
+    assert "can't be told apart" in outage.message
+    assert verdict.verdict is Judgement.PASS
+
+
+def test_a_slow_recovery_fails_though_a_later_fault_was_healed_after_it() -> None:
+    """2.5 s after its own heal, with a limit of 2 s; the tolerated fault's heal is no excuse."""
+    plan = plan_of(*IN_TURN, objectives=Objectives(recovery_seconds_max=2))
+    slow = judge(plan, facts(plan, operations(plan, during(8, 11.5))))
+    quick = judge(plan, facts(plan, operations(plan, during(8, 9.8))))
+
+    assert (slow.verdict, quick.verdict) == (Judgement.FAIL, Judgement.PASS)
+    assert [f.code for f in slow.findings if f.verdict == "fail"] == ["objective_missed"]

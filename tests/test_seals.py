@@ -1,0 +1,50 @@
+"""Seals: what was changed after a run is told."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.seals import broken_seals, seals_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files with evidence and some without."""
+    for name in ("plan.json", "events-load-0.jsonl", "status.json", "verdict.json", "x.log"):
+        (tmp_path / name).write_text("{}\n")
+    return tmp_path
+
+
+def test_only_evidence_is_sealed(folder: Path) -> None:
+    """The status holds the seals, and results may be written anew."""
+    assert list(seals_of(folder)) == ["events-load-0.jsonl", "plan.json"]
+
+
+def test_what_is_as_it_was_is_whole(folder: Path) -> None:
+    """Whatever happens to the rest."""
+    seals = seals_of(folder)
+    (folder / "verdict.json").unlink()
+    (folder / "report.html").touch()
+
+    assert broken_seals(folder, seals) == []
+
+
+def test_every_change_is_told(folder: Path) -> None:
+    """By size, by content, by absence and by presence."""
+    seals = seals_of(folder)
+    (folder / "plan.json").write_text("[]\n")
+    (folder / "events-load-0.jsonl").write_text("{}")
+    (folder / "events-load-1.jsonl").touch()
+
+    assert broken_seals(folder, seals) == [
+        "events-load-0.jsonl has 2 bytes, and had 3 after the run",
+        "plan.json was changed after the run",
+        "events-load-1.jsonl was added after the run",
+    ]
+    (folder / "plan.json").unlink()
+    assert "plan.json is missing" in broken_seals(folder, seals)
+
+
+def test_a_run_without_seals_has_none_to_break(folder: Path) -> None:
+    """It was cut short before it could make them."""
+    assert broken_seals(folder, {}) == []
