@@ -1,20 +1,20 @@
-"""The report of a run: verdict.json for programs, report.html for people."""
+"""The report of a run: verdict.json for programs, report.html for people, the chart as a PNG.
 
-from pathlib import Path
+Exports are lazy: the page brings Jinja2 and numpy, which must not come along when only its words
+are asked for.
+"""
 
-from harness.events import Facts
-from harness.plan import Plan
-from harness.record import RunDirectory
-from harness.report import html
-from harness.verdict import Verdict, to_json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.report.written import figures, write
+
+__all__ = ["figures", "write"]
 
 
-def write(run: RunDirectory, plan: Plan, facts: Facts, verdict: Verdict) -> Path:
-    """Write both results into the run directory and return the path of report.html.
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'harness.report' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  # lazy on purpose, see above
 
-    verdict.json goes first: programs rely on it, and no trouble with the page may cost it.
-    """
-    # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
-    figures = to_json(verdict).encode("utf-8", "replace").decode()
-    run.write_text("verdict.json", figures)
-    return run.write_text("report.html", html.render(plan, facts, verdict))
+    return getattr(import_module("harness.report.written"), name)

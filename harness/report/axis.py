@@ -20,9 +20,15 @@ KIND_WORDS = {
 }
 
 
+_NARROW_BELOW = 600
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Sizes in SVG units, which are pixels at full width."""
+    """Sizes in SVG units, which are pixels at full width.
+
+    ``name`` begins the ids within a chart: two charts of one page need two names.
+    """
 
     name: str
     width: float
@@ -34,8 +40,13 @@ class Layout:
     bins_max: int
     ticks_max: int
 
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for a name only, not for what is to be said of it."""
+        return self.width < _NARROW_BELOW
 
-WIDE = Layout("wide", 1310, 74, 20, 112, 78, 11.5, 600, 18)
+
+WIDE = Layout("wide", 1310, 74, 20, 88, 58, 11.5, 600, 18)
 NARROW = Layout("narrow", 360, 56, 12, 110, 80, 10.5, 300, 7)
 
 

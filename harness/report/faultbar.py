@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from harness.plan import Plan
 from harness.report import words
-from harness.report.axis import COLOURS, NARROW, Axis, Strip
+from harness.report.axis import COLOURS, Axis, Strip
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
 from harness.verdict import Episode, Fault, Verdict
@@ -79,13 +79,13 @@ def _fault(fault: Fault, axis: Axis, y: float) -> Markup:
     assert fault.injected_s is not None  # noqa: S101  # the caller left the others out
     end_s = axis.end_s if fault.healed_s is None else fault.healed_s
     left, right = axis.x(fault.injected_s), axis.x(end_s)
-    said = f"{fault.name}: {fault_times(fault.injected_s, fault.healed_s)}"
+    said = f"{words.cut(fault.name, 80)}: {fault_times(fault.injected_s, fault.healed_s)}"
     bar = box(left, y, max(right - left, 2), _ROW - 3, fill=_FAULT, stroke=INK)
     return Markup("").join(
         (
             label(0, y + 10, "fault", size=axis.layout.font, bold=True),
             tag("g", tag("title", said), bar),
-            _beside(axis, left, right, y, fault.name if axis.layout is NARROW else said),
+            _beside(axis, left, right, y, fault.name if axis.layout.narrow else said),
         )
     )
 
@@ -98,7 +98,7 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
         end_s = axis.end_s if episode.recovered_s is None else episode.recovered_s
         left, right = axis.x(episode.onset_s), axis.x(end_s)
         until = "not over" if episode.recovered_s is None else f"to {words.seconds(end_s)}"
-        said = f"{episode.class_} from {words.seconds(episode.onset_s)} {until}"
+        said = f"{words.cut(episode.class_, 80)} from {words.seconds(episode.onset_s)} {until}"
         colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
         bar = box(left, y + 3, max(right - left, 2), _ROW - 9, fill=colour)
         edges = (
@@ -106,7 +106,7 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
             _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
         )
         parts.append(tag("g", tag("title", said), bar, *edges))
-        shown = episode.class_ if layout is NARROW else said
+        shown = episode.class_ if layout.narrow else said
         if episode.onset_s_low is not None:
             left = min(left, axis.x(episode.onset_s_low))
         reach = max(right, axis.x(episode.recovered_s_high or end_s))
@@ -163,7 +163,7 @@ def foot(plan: Plan, verdict: Verdict, axis: Axis, top: float) -> Strip:
         parts.append(label(x, y, f"{tick + 0.0:g} s", size=layout.font, anchor="middle"))
         tick += step
     axis_name = "seconds after the start of measuring; negative is warm-up, which is not counted"
-    if layout is NARROW:
+    if layout.narrow:
         axis_name = "seconds after the start of measuring"
     parts.append(
         label(

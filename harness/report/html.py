@@ -1,13 +1,25 @@
 """The report as one HTML file that needs nothing else: no script, no font, no network."""
 
+from base64 import b64encode
+from hashlib import sha256
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.events import Facts
 from harness.plan import Plan
-from harness.report import impairment, method, sections, timeline, words
+from harness.report import (
+    impairment,
+    method,
+    people,
+    safety,
+    sections,
+    signals,
+    timeline,
+    words,
+    worst,
+)
 from harness.report.tiles import tiles
 from harness.verdict import Verdict
 
@@ -21,27 +33,54 @@ def _shown(value: object) -> object:
     return value
 
 
-def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
-    """The whole page. Every string from outside is escaped."""
-    environment = Environment(
-        loader=PackageLoader("harness", "report"),
+def style_hash(css: str) -> str:
+    """The style sheet's name in a content security policy: no other style is let in."""
+    return f"sha256-{b64encode(sha256(css.encode()).digest()).decode()}"
+
+
+def environment(package: str = "report") -> Environment:
+    """Templates of a package of ours, which may use those of the report; all text is escaped."""
+    found = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader("harness", package), PackageLoader("harness", "report")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css = files("harness.report").joinpath("report.css").read_text(encoding="utf-8")
-    return environment.get_template("report.html.j2").render(
-        css=Markup(css),  # noqa: S704  # our own file
-        words=words,
-        method=method,
-        sections=sections,
-        impairment=impairment,
-        plan=plan,
-        facts=facts,
-        verdict=verdict,
-        tiles=tiles(plan, verdict),
-        chart=timeline.svg(plan, facts, verdict),
-        narrow_chart=timeline.svg(plan, facts, verdict, timeline.NARROW),
+    found.filters["cut"] = words.cut
+    found.globals["words"] = words
+    return found
+
+
+def style(name: str, package: str = "report") -> str:
+    """The text of a style sheet of ours."""
+    return files(f"harness.{package}").joinpath(name).read_text(encoding="utf-8")
+
+
+def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
+    """The whole page. Every string from outside is escaped."""
+    css = style("report.css")
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            css=Markup(css),  # noqa: S704  # our own file
+            css_hash=Markup(style_hash(css)),  # noqa: S704  # base64
+            method=method,
+            sections=sections,
+            impairment=impairment,
+            people=people,
+            safety=safety,
+            signals=signals,
+            worst=worst,
+            plan=plan,
+            facts=facts,
+            verdict=verdict,
+            tiles=tiles(plan, verdict),
+            chart=timeline.svg(plan, facts, verdict),
+            narrow_chart=timeline.svg(plan, facts, verdict, timeline.NARROW),
+        )
     )

@@ -6,90 +6,134 @@ from harness.events import Ending, Facts
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, heal_interval
-from harness.verdict import Verdict
+from harness.verdict import Crossing, Episode, Recovery, Verdict
 
 _ANSWERS_MAX = 12
+_UNCONFIRMED = "no: too little evidence after it"
+_CUT = "the load ended before it did: it takes longer"
 
 
 def episodes(verdict: Verdict) -> Table:
     """Stretches in which borrowing was impaired, found from the answers alone."""
+    timeout = f"{verdict.load.request_timeout_s:g} s"
     return Table(
         headers=("Kind", "Began", "Recovered", "Length", "Failed", "Confirmed"),
-        rows=tuple(
-            row(
-                Cell(words.EPISODE.get(e.class_, words.spaced(e.class_))),
-                Cell(
-                    words.seconds(e.onset_s),
-                    note=words.interval(e.onset_s_low, e.onset_s_high, words.seconds),
-                ),
-                Cell(
-                    "not in this run" if e.recovered_s is None else words.seconds(e.recovered_s),
-                    note=words.interval(e.recovered_s_low, e.recovered_s_high, words.seconds),
-                    tone="fail" if e.recovered_s is None else "",
-                ),
-                "still going on" if e.recovered_s is None
-                else words.seconds(e.recovered_s - e.onset_s),
-                words.count(e.failed),
-                "yes" if e.confirmed else "no: too little evidence after it",
-            )
-            for e in verdict.episodes
-        ),
+        rows=tuple(_episode(e) for e in verdict.episodes),
         empty="None: borrowing was never impaired.",
         lead=f"Found from the borrowers' answers alone. Times count from {words.START}, by the"
-        " planned start of the requests; under each is its 95 % interval.",
-    )  # fmt: skip
+        " planned start of the requests; under each is its 95 % interval. A request waits for its"
+        f" answer for up to {timeout} (the request timeout).",
+    )
+
+
+def _episode(episode: Episode) -> tuple[Cell, ...]:
+    ended = episode.recovered_s
+    return row(
+        Cell(words.EPISODE.get(episode.class_, words.spaced(episode.class_))),
+        Cell(
+            words.seconds(episode.onset_s),
+            note=words.interval(episode.onset_s_low, episode.onset_s_high, words.seconds),
+        ),
+        Cell(
+            "not in this run" if ended is None else words.seconds(ended),
+            note=words.interval(episode.recovered_s_low, episode.recovered_s_high, words.seconds),
+            tone="fail" if ended is None else "",
+        ),
+        "still going on" if ended is None else words.seconds(ended - episode.onset_s),
+        Cell(words.count(episode.failed), note=_within(episode)),
+        "yes" if episode.confirmed else _UNCONFIRMED,
+    )
+
+
+def _within(episode: Episode) -> str:
+    """Among how many, of whom, and what the edges touched."""
+    said = []
+    if episode.operations:
+        said.append(f"of {words.plural(episode.operations, 'request')}")
+    if episode.affected_borrowers:
+        said.append(f"{words.plural(episode.affected_borrowers, 'borrower')} affected")
+    if episode.in_flight:
+        said.append(f"{words.count(episode.in_flight)} under way when it began")
+    if episode.queued:
+        said.append(f"{words.count(episode.queued)} waited in it and were answered late")
+    return "; ".join(said)
 
 
 def recovery(verdict: Verdict) -> Table:
-    """How borrowing came back, at several thresholds of "back"."""
+    """How borrowing came back: every meaning of "back" on its own."""
     seen = verdict.recovery
-    rows = []
+    return Table(
+        headers=("What", "When", "95 % interval", "Confirmed"),
+        rows=(*_edges(verdict), *map(_crossing, seen.crossings), *_recovered(seen),
+              *_answers_quick(seen)),
+        empty="Nothing had to recover, or no recovery was seen.",
+    )  # fmt: skip
+
+
+def _edges(verdict: Verdict) -> list[tuple[Cell, ...]]:
+    """Single instants around the recovery, in the order in which they usually come."""
+    seen, rows = verdict.recovery, []
     if seen.first_failure_s is not None:
-        rows.append(
-            row(
-                "first failed request",
-                f"{words.seconds(seen.first_failure_s)} after the injection",
-                "",
-                "",
-            )
-        )
+        after = f"{words.seconds(seen.first_failure_s)} after the injection"
+        rows.append(row("first failed request", after, "", ""))
+    if seen.answering_again_s is not None:
+        note = "whenever it was sent; requests that queued are answered first"
+        name = Cell("service answering again", note=note)
+        rows.append(row(name, after_heal(seen.answering_again_s), "", ""))
     if seen.first_success_s is not None:
         rows.append(
             row("first granted request after the heal", after_heal(seen.first_success_s), "", "")
         )
-    for crossing in seen.crossings:
-        between = heal_interval(crossing.from_heal_s_low, crossing.from_heal_s_high)
-        if not crossing.resolvable:
-            confirmed = "cannot be told at this rate and length of run"
-        else:
-            confirmed = "yes" if crossing.confirmed else "no: too little evidence after it"
-        name = f"fewer than {words.share(crossing.failed_share)} of requests fail, for good"
-        rows.append(row(name, after_heal(crossing.from_heal_s), between, confirmed))
+    if seen.last_failure_start_s is not None:
+        name = Cell("last request that failed was planned")
+        rows.append(row(name, after_heal(seen.last_failure_start_s), "", ""))
+    if seen.last_impact_end_s is not None:
+        note = f"a request waits up to its timeout of {verdict.load.request_timeout_s:g} s"
+        name = Cell("last borrower had stopped waiting in vain", note=note)
+        rows.append(row(name, after_heal(seen.last_impact_end_s), "", ""))
+    return rows
+
+
+def _crossing(crossing: Crossing) -> tuple[Cell, ...]:
+    between = heal_interval(crossing.from_heal_s_low, crossing.from_heal_s_high)
+    confirmed = "yes" if crossing.confirmed else _UNCONFIRMED
+    if not crossing.resolvable:
+        confirmed = "cannot be told at this rate and length of run"
+    name = f"new requests succeed: fewer than {words.share(crossing.failed_share)} fail, for good"
+    return row(name, after_heal(crossing.from_heal_s), between, confirmed)
+
+
+def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
+    name = Cell("normal again: time to recover", note="what the objective is about")
+    if seen.censored:
+        never = Cell(f"not within {words.seconds(seen.observed_s)}", note=_CUT, tone="fail")
+        return [row(name, never, "", "")]
+    rows = []
     if seen.from_heal_s is not None:
         between = heal_interval(seen.from_heal_s_low, seen.from_heal_s_high)
-        confirmed = "yes" if seen.confirmed else "no: too little evidence after it"
-        rows.append(
-            row(
-                Cell("normal again: time to recover", note="what the objective is about"),
-                after_heal(seen.from_heal_s),
-                between,
-                confirmed,
-            )
-        )
+        confirmed = "yes" if seen.confirmed else _UNCONFIRMED
+        rows.append(row(name, after_heal(seen.from_heal_s), between, confirmed))
     if seen.from_injection_s is not None:
-        rows.append(
-            row(
-                "normal again, from the injection",
-                f"{words.seconds(seen.from_injection_s)} after the injection",
-                "",
-                "",
-            )
-        )
-    return Table(
-        headers=("What", "When", "95 % interval", "Confirmed"),
-        rows=tuple(rows),
-        empty="Nothing had to recover, or no recovery was seen.",
-    )
+        after = f"{words.seconds(seen.from_injection_s)} after the injection"
+        rows.append(row("normal again, from the injection", after, "", ""))
+    return rows
+
+
+def _answers_quick(seen: Recovery) -> list[tuple[Cell, ...]]:
+    """Back to answers as quick as before, which may come long after they succeed again."""
+    latency = seen.latency
+    if latency is None or latency.limit_ms is None:
+        return []
+    note = f"fewer than 5 % take longer than {words.milliseconds(latency.limit_ms)}"
+    name = Cell("answers as quick as before", note=note)
+    confirmed = "yes" if latency.confirmed else _UNCONFIRMED
+    if latency.censored:
+        never = Cell(f"not within {words.seconds(seen.observed_s)}", note=_CUT, tone="fail")
+        return [row(name, never, "", "")]
+    if latency.from_heal_s is None:
+        return [row(name, "they never were slow", "", confirmed)]
+    between = heal_interval(latency.from_heal_s_low, latency.from_heal_s_high)
+    return [row(name, after_heal(latency.from_heal_s), between, confirmed)]
 
 
 def phases_failed(verdict: Verdict) -> Table:

@@ -53,6 +53,7 @@ def label(
     anchor: str = "start",
     bold: bool = False,
     muted: bool = False,
+    colour: str = "",
 ) -> Markup:
     """A line of text with its baseline at ``y``."""
     return tag(
@@ -64,7 +65,7 @@ def label(
         font_weight="600" if bold else "400",
         font_family="system-ui, -apple-system, Segoe UI, Roboto, sans-serif",
         text_anchor=anchor,
-        fill=MUTED if muted else INK,
+        fill=colour or (MUTED if muted else INK),
         class_="muted" if muted else "ink",
     )
 

@@ -1,6 +1,10 @@
 """The order of events, and how the figures of a report were measured."""
 
+import platform
+from importlib import metadata
+
 from harness.events import Facts
+from harness.measure import THETA
 from harness.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
@@ -9,6 +13,7 @@ from harness.verdict import Load, Verdict
 
 FILES = (
     ("verdict.json", "all figures of this page, for programs"),
+    ("timeline.png", "the chart as a picture, where it could be drawn"),
     ("plan.json", "what was to happen"),
     ("arrivals.jsonl", "every planned arrival"),
     ("faults.jsonl", "what was injected, healed and proven"),
@@ -76,12 +81,16 @@ def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
             "Window of the shares",
             f"{window_name(verdict)}: {words.at(start_s)} to {words.at(end_s)}",
         ),
+        row("Left out", Cell(_left_out(load), note=_LEFT_OUT)),
         row("Intervals", Cell(_INTERVALS)),
+        row("Thresholds", Cell(_thresholds(plan, verdict))),
         row("Recovery", Cell(_RECOVERY)),
+        row("Health", _health(verdict)),
         row("Ledger read from", words.clean(facts.ledger.source)),
         row("Seed", Cell(str(verdict.seed), note="the same seed gives the same arrivals")),
         row("Run", words.clean(verdict.run_id)),
         row("Exit code", str(verdict.exit_code)),
+        row("Made with", _versions()),
     ]
     if notes:
         rows.append(row("Remarks", Cell(notes[0], folded=notes[1:])))
@@ -115,13 +124,56 @@ _INDETERMINATE = (
 )
 _INTERVALS = (
     "95 %. Shares: exact binomial (Clopper-Pearson). Edges of episodes: likelihood of"
-    " the change point. They describe this run; another run will differ by more."
+    " the change point. Recovery: likelihood of a falling share of failures. They describe this"
+    " run; another run will differ by more."
 )
 _RECOVERY = (
     "Counted from the heal of the last fault to the moment from which the share of"
     " failures stays below the threshold, by the planned start of the requests. Judged by the"
     " upper end of its interval."
 )
+
+
+_LEFT_OUT = "They are in the raw files, and no figure of borrowing counts them."
+
+
+def _left_out(load: Load) -> str:
+    return (
+        f"{words.plural(load.warm_up_arrivals, 'arrival')} of the warm-up and"
+        f" {words.count(load.dropped)} that the load generator never started"
+    )
+
+
+def _thresholds(plan: Plan, verdict: Verdict) -> str:
+    latency = verdict.recovery.latency
+    slow = "" if latency is None or latency.limit_ms is None else (
+        f"; an answer is slow from {words.milliseconds(latency.limit_ms)} on, 1.5 times the 95th"
+        " percentile of the baseline and at least 100 ms"
+    )  # fmt: skip
+    steady = words.share(plan.steady_state.failed_share_max)
+    return (
+        f"Borrowing is normal while fewer than {words.share(THETA)} of requests fail{slow}. The"
+        f" baseline counts as steady when surely fewer than {steady} of its requests failed."
+    )
+
+
+def _health(verdict: Verdict) -> str:
+    seen = verdict.health
+    if seen is None:
+        return "not asked"
+    return f"{words.clean(seen.path)} was asked {seen.asked_per_s:g} times a second, from outside"
+
+
+def _versions() -> str:
+    """What this page was made with, which may be later than the run itself."""
+    names = ("lendchaos", "locust", "numpy", "scipy")
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"{name} of unknown version")
+    return f"{', '.join(found)}, Python {platform.python_version()}"
 
 
 def _arrivals(load: Load) -> str:

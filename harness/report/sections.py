@@ -7,12 +7,13 @@ from harness.events import Facts
 from harness.plan import Plan
 from harness.report import series, words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import after_heal, heal_interval, why
-from harness.verdict import Fault, ObjectiveResult, Reconciliation, Verdict, Weight
+from harness.report.tiles import heal_interval, why
+from harness.verdict import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
 
 _EVIDENCE_MAX = 4000
 _ROWS_MAX = 60
 _ORDER = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
+_WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 _CLASSES = (
     ("lost", "told to the borrower, absent from the ledger"),
     ("duplicated", "one request, more than one payment"),
@@ -27,7 +28,10 @@ def objectives(verdict: Verdict) -> Table:
     """What had to hold, and whether it did."""
     return Table(
         headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
-        rows=tuple(_objective(result, verdict) for result in verdict.objectives),
+        rows=tuple(
+            _objective(result, verdict)
+            for result in sorted(verdict.objectives, key=lambda o: _WORST_FIRST.index(o.verdict))
+        ),
         empty="No objective was set; that money is neither lost nor lent twice always holds.",
     )
 
@@ -36,7 +40,7 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     write = words.unit_of(result.id)
     observed = Cell(write(result.observed))
     if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
-        observed = Cell(after_heal(result.observed))
+        observed = Cell(f"{words.seconds(-(result.observed or 0))} before the heal")
     between = words.interval(result.low, result.high, write)
     if result.id == "recovery_seconds_max":
         between = heal_interval(result.low, result.high)
@@ -47,17 +51,28 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     if result.low is None and result.high is None and result.observed is not None:
         between = "exact count" if write is words.count else "none"
     return row(
-        Cell(words.objective(result.id), note=words.clean(result.id)),
+        Cell(words.objective(result.id), note=_name_and_source(result)),
         f"at most {write(result.limit)}",
         observed,
         between,
-        Cell(words.OBJECTIVE_VERDICT[result.verdict], tone=result.verdict.value),
+        Cell(
+            words.OBJECTIVE_VERDICT[result.verdict],
+            note="" if result.observed is None else words.clean(result.reason),
+            tone=result.verdict.value,
+        ),
     )
+
+
+def _name_and_source(result: ObjectiveResult) -> str:
+    parts = (result.id, result.source)
+    return " · ".join(words.clean(part) for part in parts if part)
 
 
 def _why_not(result: ObjectiveResult, verdict: Verdict) -> str:
     own = (f for f in verdict.findings if f.evidence.get("id") == result.id)
     found = next(own, None)
+    if found is None and result.reason:
+        return words.clean(result.reason)
     return why(verdict) if found is None else words.clean(found.message)
 
 
@@ -117,9 +132,24 @@ def _fault(fault: Fault, description: str) -> tuple[Cell, ...]:
         Cell(bit, tone=tone),
         Cell(
             words.clean("; ".join(fault.proof[:1])) or "none",
-            folded=tuple(words.clean(p) for p in fault.proof[1:]),
+            folded=tuple(words.clean(p) for p in (*fault.proof[1:], *_shared(fault))),
         ),
     )
+
+
+def _shared(fault: Fault) -> list[str]:
+    """With which faults it overlapped, and which requests are its own."""
+    said = [
+        f"overlaps with {o.fault} from {words.seconds(o.start_s)} to {words.seconds(o.end_s)}:"
+        " their effects can't be told apart there"
+        for o in fault.overlaps
+    ]
+    if fault.overlaps and fault.alone is not None:
+        said.append(
+            f"it alone can have touched {words.count(fault.alone.operations)} requests, of which"
+            f" {words.count(fault.alone.failed)} failed"
+        )
+    return said
 
 
 def cannot_borrow(verdict: Verdict) -> Table:

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from harness.report import words
-from harness.report.axis import COLOURS, KIND_WORDS, NARROW, Axis, Layout, Strip
+from harness.report.axis import COLOURS, KIND_WORDS, Axis, Layout, Strip
 from harness.report.marks import INK, MUTED, box, label, line, number, tag
 from harness.report.marks import text_width as width_of
 from harness.report.series import KINDS, Series
@@ -94,7 +94,7 @@ def waits(data: Series, axis: Axis, timeout_s: float, top: float) -> Strip:
     """Median and longest wait of each bin, on a logarithmic scale."""
     layout = axis.layout
     heading = "Wait for an answer, from the planned start: line = median, bar = up to the longest"
-    if layout is NARROW:
+    if layout.narrow:
         heading = "Wait: line = median, bar = up to the longest"
     bottom = top + layout.waits
     seen = data.longest_ms[~np.isnan(data.longest_ms)]

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import words
-from harness.report.tiles import tiles
+from harness.report.tiles import after_heal, tiles
 from harness.verdict import Judgement, Verdict, Weight
 
 _COLOUR = {
@@ -33,17 +33,16 @@ def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = T
         legacy_windows=False,
     )
     head = Text(f" {words.VERDICT[verdict.verdict]} ", style=_COLOUR[verdict.verdict])
-    console.print(head, Text(words.clean(verdict.scenario), style="bold"))
-    console.print(Text(words.clean(verdict.sentence)))
+    console.print(head, Text(words.cut(words.clean(verdict.scenario), 80), style="bold"))
+    console.print(Text(words.cut(words.clean(verdict.sentence), 800)))
     console.print(_figures(verdict))
-    for line in _reasons(verdict):
+    for line in (*_reasons(verdict), *_remarks(verdict)):
         console.print(line)
     # Paths stay on one line each, so that they can be clicked and copied.
     console.print(Text(f"report   {words.clean(report_path)}"), soft_wrap=True)
-    beside = report_path.rpartition("/")[0]
-    console.print(
-        Text(f"figures  {words.clean(f'{beside}/' if beside else '')}verdict.json"), soft_wrap=True
-    )
+    folder, slash, name = report_path.rpartition("/")
+    beside = name.replace("report", "verdict", 1).removesuffix(".html")
+    console.print(Text(f"figures  {words.clean(f'{folder}{slash}{beside}')}.json"), soft_wrap=True)
     return out.getvalue()
 
 
@@ -72,7 +71,7 @@ def _reasons(verdict: Verdict) -> list[Text]:
         said.append(
             Text.assemble(
                 (f"{words.OBJECTIVE_VERDICT[result.verdict]:<12} ", _TONE[result.verdict.value]),
-                f"{words.clean(result.id)}: {write(result.observed)}"
+                f"{words.cut(words.clean(result.id), 80)}: {write(result.observed)}"
                 f" (interval {between}), at most {write(result.limit)}",
             )
         )
@@ -80,9 +79,27 @@ def _reasons(verdict: Verdict) -> list[Text]:
         said += [
             Text.assemble(
                 (f"{words.WEIGHT[weight]:<12} ", _TONE[weight.value]),
-                f"{words.clean(found.code)}: {words.clean(found.message)}",
+                words.cut(words.clean(f"{found.code}: {found.message}"), 600),
             )
             for found in verdict.findings
             if found.verdict is weight
         ]
     return said
+
+
+def _remarks(verdict: Verdict) -> list[Text]:
+    """What the key figures do not show, where there is anything of it."""
+    said = []
+    latency, health = verdict.recovery.latency, verdict.health
+    if latency is not None and latency.censored:
+        said.append(("slow", "answers were still slower than before when the run ended"))
+    elif latency is not None and latency.from_heal_s is not None:
+        said.append(("slow", f"answers as quick as before {after_heal(latency.from_heal_s)}"))
+    if health is not None and health.green_while_failing_s:
+        green = words.seconds(health.green_while_failing_s)
+        said.append(("health", f"green for {green} while borrowing was out or degraded"))
+    for deed, who in (("log in", verdict.log_in.affected), ("borrow", verdict.borrow.affected)):
+        if who is not None and who.shut_out:
+            shut_out = f"{words.count(who.shut_out)} of {words.plural(who.borrowers, 'borrower')}"
+            said.append(("shut out", f"{shut_out} could not {deed} from some moment on"))
+    return [Text.assemble((f"{name:<12} ", "bold"), text) for name, text in said]

@@ -4,6 +4,7 @@ from textwrap import shorten
 
 from harness.plan import Plan
 from harness.report import words
+from harness.report.people import wider
 from harness.report.tables import Tile
 from harness.verdict import Recovery, Verdict, Weight
 
@@ -22,13 +23,13 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
             verdict,
             "Lost acknowledged loans",
             verdict.reconciliation.lost,
-            "borrowers were told of a loan that is not in the ledger",
+            "told to the borrower, not in the ledger",
         ),
         _money(
             verdict,
             "Lent twice",
             verdict.reconciliation.duplicated,
-            "requests for one loan that were paid out more than once",
+            "asked for once, paid out more than once",
         ),
         _unknown(verdict),
     ]
@@ -49,15 +50,21 @@ def _failed(verdict: Verdict) -> Tile:
     if borrow.failed_share is None:
         notes = [f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted')}"]
     else:
-        low_to_high = words.interval(borrow.failed_share_low, borrow.failed_share_high, words.share)
+        low_to_high = words.interval(*wider(borrow), words.share)
         among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
         notes = [
-            f"{words.share(borrow.failed_share)}: {among} {window_name(verdict)}",
+            f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}",
             f"95 % interval {low_to_high}",
         ]
     return Tile(
         "Failed borrow requests", words.count(borrow.failed), tuple(notes), _tone(borrow.failed)
     )
+
+
+def _since(verdict: Verdict) -> str:
+    """The same window, where room is short."""
+    injected = any(fault.injected_s is not None for fault in verdict.faults)
+    return "from the injection on" if injected else "after the baseline"
 
 
 def window_name(verdict: Verdict) -> str:
@@ -78,6 +85,8 @@ def _recovery(verdict: Verdict) -> Tile:
             return Tile(name, "not needed", ("borrowing was never impaired", *notes))
         if impaired and impaired[-1].recovered_s is None:
             waiting = "borrowing was still impaired when the run ended"
+            if recovery.observed_s is not None:
+                waiting += f", {words.seconds(recovery.observed_s)} after the heal"
             return Tile(name, "not recovered", (waiting, *notes), "fail")
         reason = why(verdict, "not_recovered", "fault_did_not_bite", "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
@@ -110,7 +119,7 @@ def heal_interval(low: float | None, high: float | None) -> str:
 
 def _recovery_notes(recovery: Recovery) -> list[str]:
     if recovery.from_heal_s is not None and recovery.from_heal_s > 0:
-        said = "from the heal to normal borrowing"
+        said = "from heal to normal borrowing"
     else:
         said = f"borrowing had recovered {after_heal(recovery.from_heal_s)}"
     between = heal_interval(recovery.from_heal_s_low, recovery.from_heal_s_high)
@@ -132,9 +141,7 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
         return Tile(name, words.NOT_MEASURED, (why(verdict, "interrupted"),), "inconclusive")
     rate = plan.settings.rate if plan else verdict.load.rate_asked
     sum_ = f"{words.count(window.failed)} failed ÷ {rate:g} arrivals a second"
-    return Tile(
-        name, words.seconds(lost), ("as long as if nobody could have borrowed", sum_), _tone(lost)
-    )
+    return Tile(name, words.seconds(lost), (sum_, "like a full stop of that length"), _tone(lost))
 
 
 def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Tile:
@@ -152,14 +159,14 @@ def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Til
 
 def _unknown(verdict: Verdict) -> Tile:
     number, ledger = verdict.borrow.indeterminate, verdict.reconciliation
-    meaning = "requests whose borrower could not know whether there is a loan"
+    meaning = "borrowers who cannot know whether they have a loan"
     if not number:
         return Tile("Unknown outcome", "0", (meaning,))
     if ledger.committed_unknown is None or ledger.not_committed_unknown is None:
         settled = f"not settled: {why(verdict, *_SETTLED_BY_LEDGER)}"
     else:
         settled = (
-            f"settled by the ledger: {words.count(ledger.committed_unknown)} committed,"
+            f"by the ledger: {words.count(ledger.committed_unknown)} committed,"
             f" {words.count(ledger.not_committed_unknown)} not"
         )
     return Tile("Unknown outcome", words.count(number), (meaning, settled), _tone(number))

@@ -17,10 +17,21 @@ __all__ = ["NARROW", "WIDE", "describe", "svg"]
 
 
 def svg(plan: Plan, facts: Facts, verdict: Verdict, layout: Layout = WIDE) -> Markup:
-    """The chart as one ``<svg>`` element, or a sentence where the load never began."""
-    clock = facts.status.clock
-    if clock is None:
+    """The chart as one ``<svg>`` element as wide as there is room, or a sentence where the load
+    never began.
+    """
+    if facts.status.clock is None:
         return tag("p", "The load never began, so there is nothing to draw.")
+    # Without a height the browser keeps the proportions, even where it drops every style.
+    return draw(plan, facts, verdict, layout, width="100%")[0]
+
+
+def draw(
+    plan: Plan, facts: Facts, verdict: Verdict, layout: Layout = WIDE, *, width: str = ""
+) -> tuple[Markup, float]:
+    """The chart and its height in its own units, of a load that did begin."""
+    clock = facts.status.clock
+    assert clock is not None  # noqa: S101  # for the type checker; the callers asked
     bounds_s = series.span(plan, facts, verdict)
     data = series.count(clock, facts.operations, bounds_s, layout.bins_max)
     axis = Axis(layout, data.start_s, data.edge_s(data.bins))
@@ -31,7 +42,7 @@ def svg(plan: Plan, facts: Facts, verdict: Verdict, layout: Layout = WIDE) -> Ma
     foot = faultbar.foot(plan, verdict, axis, faults.bottom + 5)
     shades = faultbar.shades(verdict, axis, legend.bottom + 4, faults.bottom)
     title, description = f"{layout.name}-title", f"{layout.name}-description"
-    return tag(
+    drawn = tag(
         "svg",
         tag("title", "Borrowing over time", id=title),
         tag("desc", describe(data, verdict), id=description),
@@ -44,12 +55,12 @@ def svg(plan: Plan, facts: Facts, verdict: Verdict, layout: Layout = WIDE) -> Ma
         faults.drawn,
         foot.drawn,
         viewBox=f"0 0 {number(layout.width)} {number(foot.bottom)}",
-        width=layout.width,
-        height=foot.bottom,
         role="img",
         aria_labelledby=f"{title} {description}",
-        class_=f"chart {layout.name}",
+        class_=f"chart {'narrow' if layout.narrow else 'wide'}",
+        **({"width": width} if width else {"width": layout.width, "height": foot.bottom}),
     )
+    return drawn, foot.bottom
 
 
 def describe(data: Series, verdict: Verdict) -> str:
@@ -66,7 +77,8 @@ def describe(data: Series, verdict: Verdict) -> str:
     )
     said = [counted]
     said += [
-        f"Fault {f.name}: {faultbar.fault_times(f.injected_s, f.healed_s)}." for f in verdict.faults
+        f"Fault {words.cut(f.name, 80)}: {faultbar.fault_times(f.injected_s, f.healed_s)}."
+        for f in verdict.faults
     ]
     for episode in verdict.episodes:
         ended = (
@@ -74,5 +86,6 @@ def describe(data: Series, verdict: Verdict) -> str:
             if episode.recovered_s is None
             else f"recovered {words.at(episode.recovered_s)}"
         )
-        said.append(f"{episode.class_} from {words.at(episode.onset_s)}, {ended}.".capitalize())
+        kind = words.cut(episode.class_, 80).capitalize()
+        said.append(f"{kind} from {words.at(episode.onset_s)}, {ended}.")
     return " ".join(said)

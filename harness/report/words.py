@@ -11,6 +11,8 @@ from harness.verdict import Judgement, Weight
 
 NOT_MEASURED = "not measured"
 START = "the start of measuring"
+CHANCE_MAX = 0.001
+"""What chance alone makes rarer than this is taken for no accident, as the checks do."""
 
 VERDICT = {
     Judgement.PASS: "PASS",
@@ -18,9 +20,9 @@ VERDICT = {
     Judgement.INCONCLUSIVE: "INCONCLUSIVE",
 }
 MEANING = {
-    Judgement.PASS: "Everything that was asked held, and there was evidence enough to say so.",
+    Judgement.PASS: "Everything that was asked held, by the evidence.",
     Judgement.FAIL: "Something that must hold did not.",
-    Judgement.INCONCLUSIVE: "The evidence is not good enough to say either way.",
+    Judgement.INCONCLUSIVE: "The evidence does not decide it.",
 }
 OBJECTIVE_VERDICT = {
     Judgement.PASS: "met",
@@ -51,12 +53,19 @@ _FINDINGS = {
     "invariant_violated": "The target reports that one of its own rules is broken",
     "false_decline": "Borrowers were refused although they were entitled to a loan",
     "decision_drift": "The mix of approvals and declines moved away from the baseline",
+    "borrowers_shut_out": "Some borrowers fail every time, the others hardly at all",
+    "herd": "The load came back all at once after the heal",
+    "no_evidence": "There is next to nothing to judge",
+    "evidence_damaged": "The stored run is damaged or not complete",
+    "remark": "A remark",
+    "internal_check_error": "A check of ours broke",
     "grey_failure": "Health checks stayed green while borrowing failed",
     "invalid_answer": "Successful answers broke the agreed format",
     "replay_unstable": "Repeating a request gave a different answer",
     "fault_did_not_bite": "Nothing shows that the fault took effect",
     "not_healed": "A fault could not be undone",
     "unclean_recovery": "Something was left behind after the fault",
+    "healed_otherwise": "A fault was healed by somebody else, or not at the first try",
     "baseline_not_steady": "Borrowing was not normal before the fault",
     "load_unfaithful": "The load was not sent as planned",
     "ledger_unread": "The ledger could not be read",
@@ -67,14 +76,19 @@ _FINDINGS = {
     "interrupted": "The run was interrupted",
 }
 _OBJECTIVES = {
-    "recovery_seconds_max": "After the last fault is healed, borrowing is back to normal in time",
-    "failed_share_max": "Few borrow requests fail in the whole measured window",
-    "failed_outside_fault_share_max": "Few borrow requests fail outside the fault and the time"
-    " allowed for recovery",
-    "indeterminate_share_max": "Few borrowers are left not knowing whether they have a loan"
-    " while a fault is active",
+    "recovery_seconds_max": "After the heal, borrowing is back to normal in time",
+    "failed_share_max": "Few requests fail in the whole window",
+    "failed_outside_fault_share_max": "Few requests fail outside the fault and its recovery",
+    "indeterminate_share_max": "Under the fault, few borrowers cannot know if they have a loan",
     "impaired_episodes_max": "Few outages and degraded stretches",
     "latency_ms_p99_max": "Outside the fault, 99 % of answers come in time",
+    "latency_recovery_seconds_max": "After the heal, answers are as quick as before in time",
+    "grey_failure_seconds_max": "Health is hardly ever green while borrowing fails",
+    "lost_service_seconds_max": "Little service is lost in all",
+    "attempts_per_operation_max": "Under the fault, few requests are tried again",
+    "affected_borrowers_share_max": "Few borrowers are affected",
+    "slow_episodes_max": "Few stretches of slow answers",
+    "decision_shift_share_max": "The mix of decisions stays as it was",
     "lost": "No loan that a borrower was told of is missing from the ledger",
     "duplicated": "Nobody is lent money twice for one request",
     "phantom": "No money is lent to a borrower who was refused",
@@ -94,6 +108,11 @@ def clean(text: str) -> str:
         c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn") else "\ufffd"
         for c in text
     )
+
+
+def cut(text: str, letters: int) -> str:
+    """A text of foreign length at a length that leaves room for the others."""
+    return text if len(text) <= letters else f"{text[:letters]} … ({len(text):,} letters)"
 
 
 def spaced(code: str) -> str:
@@ -132,6 +151,29 @@ def share(part: float | None) -> str:
         return f"{part:.0%}".replace("%", " %")
     decimals = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
     return f"{100 * part:.{decimals}f} %"
+
+
+def points(shift: float | None) -> str:
+    """The difference of two shares, in percentage points, with its sign."""
+    return (
+        NOT_MEASURED if shift is None else f"{100 * shift:+.1f} pp".replace("-", "\N{MINUS SIGN}")
+    )
+
+
+def chance(p: float | None) -> str:
+    """How likely chance alone makes what was seen."""
+    if p is None:
+        return NOT_MEASURED
+    if p < 0.0001:  # noqa: PLR2004  # finer figures mean nothing to anybody
+        return "no: less than 1 in 10,000"
+    if p < CHANCE_MAX:
+        return f"no: 1 in {1 / p:,.0f}"
+    return f"may be: {share(p)}"
+
+
+def length(duration: float) -> str:
+    """The length of a window, which is a round number of seconds."""
+    return f"{duration:g} s"
 
 
 def seconds(duration: float | None) -> str:

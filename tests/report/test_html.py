@@ -71,7 +71,7 @@ def test_tags_are_balanced_and_nothing_runs_or_loads(run: sample.Maker) -> None:
     for _, attributes in seen.tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
         assert not {"src", "srcset", "xlink:href", "action"} & set(attributes)
-        assert re.fullmatch(r"[a-z]+\.jsonl?", attributes.get("href") or "plan.json")
+        assert re.fullmatch(r"[a-z]+\.(jsonl?|png)|#[a-z-]+", attributes.get("href") or "plan.json")
     assert "url(" not in (Path(html.__file__).parent / "report.css").read_text(encoding="utf-8")
 
 
@@ -129,8 +129,18 @@ def test_every_section_is_there_and_named() -> None:
     headings = re.findall(r"<h2 id=\"([a-z-]+)\"", rendered)
 
     assert headings == [
-        *("objectives", "tested", "findings", "faults", "cannot-borrow", "failures", "log-in"),
-        *("reconciliation", "episodes", "waits", "timeline", "phases", "method", "words", "files"),
+        *("objectives", "tested", "findings", "faults", "safety", "cannot-borrow", "failures"),
+        *(
+            "log-in",
+            "reconciliation",
+            "episodes",
+            "waits",
+            "timeline",
+            "phases",
+            "method",
+            "words",
+            "files",
+        ),
     ]
 
 

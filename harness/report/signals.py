@@ -1,0 +1,109 @@
+"""What the target said of its own health, how often was tried again, what was decided."""
+
+from harness.report import words
+from harness.report.tables import Cell, Table, row
+from harness.verdict import DecisionShare, Verdict
+
+_KINDS = {
+    "approved": "approved",
+    "referred": "referred to manual review",
+    "declined_credit": "declined: credit",
+    "declined_policy": "declined: policy",
+    "declined_behaviour": "declined: behaviour",
+}
+
+
+def health(verdict: Verdict) -> Table:
+    """Green while borrowing failed, red while it worked, and how soon it turned red."""
+    seen = verdict.health
+    if seen is None:
+        return Table(headers=(), rows=(), empty="Not measured: no health address was asked.")
+    green_s = seen.green_while_failing_s
+    rows = (
+        row(
+            "Address",
+            f"{words.clean(seen.path)}, {seen.asked_per_s:g} times a second:"
+            f" asked {words.count(seen.asked)} times, green {words.count(seen.green)} times",
+        ),
+        row(
+            "Green while borrowing was out or degraded",
+            Cell(words.seconds(green_s), tone="inconclusive" if green_s else ""),
+        ),
+        row("Red while borrowing worked", words.seconds(seen.red_while_fine_s)),
+        row("First red answer", Cell(_instant(seen.first_red_s), note=_detected(verdict))),
+        row("Last red answer", _instant(seen.last_red_s)),
+    )
+    return Table(headers=("What", "Seen"), rows=rows, lead=_health_sentence(green_s))
+
+
+def _instant(at_s: float | None) -> str:
+    return "none" if at_s is None else words.at(at_s)
+
+
+def _health_sentence(green_s: float | None) -> str:
+    if green_s is None:
+        return "Whether it was green while borrowing failed was not measured."
+    if green_s:
+        return (
+            f"The target called itself healthy for {words.seconds(green_s)} in which borrowing"
+            " failed. Whoever watches only this address does not see that."
+        )
+    return "The target never called itself healthy while borrowing was out or degraded."
+
+
+def _detected(verdict: Verdict) -> str:
+    seen = verdict.health
+    injected = [f.injected_s for f in verdict.faults if f.injected_s is not None]
+    if seen is None or seen.first_red_s is None or not injected:
+        return ""
+    after_s = seen.first_red_s - min(injected)
+    return f"{words.seconds(after_s)} after the first injection" if after_s >= 0 else ""
+
+
+def retries(verdict: Verdict) -> Table:
+    """Attempts for each borrow by phase, and the crowd that comes back after a heal."""
+    seen = verdict.retries
+    if seen is None:
+        return Table(headers=(), rows=(), empty="Not measured.")
+    rows = [
+        row(
+            f"Attempts for each borrow, {words.spaced(phase)}",
+            words.NOT_MEASURED if attempts is None else f"{attempts:.2f}",
+        )
+        for phase, attempts in seen.attempts_per_operation.items()
+    ]
+    if seen.herd_peak is not None:
+        at = "" if seen.herd_peak_at_s is None else words.at(seen.herd_peak_at_s)
+        peak = f"{seen.herd_peak:.2f} times the baseline's"
+        rows.append(row("Most requests in a second after the heal", Cell(peak, note=at)))
+    return Table(
+        headers=("What", "Seen"),
+        rows=tuple(rows),
+        empty="Not measured.",
+        lead="One try for each borrow is 1.00. More means that the target meets more load just when"
+        " it can bear less; a crowd that returns all at once can push it over again.",
+    )
+
+
+def decisions(verdict: Verdict) -> Table:
+    """The mix of decisions before the fault and from it on."""
+    return Table(
+        headers=("Decision", "Before", "After", "Shift", "95 % interval", "By chance?"),
+        rows=tuple(_decision(kind) for kind in verdict.decisions),
+        empty="Not measured: too few answers on either side of the fault.",
+        lead="Shares of all answered borrow requests, before the first injection (or in the"
+        " baseline) and from then on. A fallback that declines everybody looks healthy and shows"
+        " only here. pp: percentage points.",
+    )
+
+
+def _decision(kind: DecisionShare) -> tuple[Cell, ...]:
+    moved = kind.p is not None and kind.p < words.CHANCE_MAX
+    return row(
+        _KINDS.get(kind.kind, words.spaced(kind.kind)),
+        words.share(kind.before),
+        words.share(kind.after),
+        Cell(words.points(kind.shift), tone="inconclusive" if moved else ""),
+        words.interval(kind.shift_low, kind.shift_high, words.points),
+        words.chance(kind.p),
+    )

@@ -1,0 +1,295 @@
+"""One figure of past runs as a small chart: every run with its interval, in the order of time."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from harness.report import words
+from harness.report.marks import (
+    INK,
+    MUTED,
+    PAPER,
+    box,
+    label,
+    line,
+    number,
+    shorten,
+    tag,
+    text_width,
+)
+from harness.verdict import Judgement
+
+RUNS_MAX = 60
+"""Runs of a chart; more could not be told apart at the width of a phone."""
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#8C6D00", "#57606a")
+"""Told apart by colour-blind people too, on white as on black; the last one is for all others."""
+_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT, _FOOT, _FONT = 360.0, 56.0, 12.0, 30.0, 104.0, 20.0, 11.0
+_DATES_APART = 70.0
+_BEYOND = 12.0
+"""Room at the top for what is larger than could be watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendValue:
+    """One figure of one run; ``size`` None is larger than ``low``, as long as it was watched."""
+
+    size: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrendFigure:
+    """What is drawn; ``heading`` is for a table, ``meaning`` for the chart."""
+
+    name: str
+    heading: str
+    meaning: str
+    write: Callable[[float | None], str]
+
+
+@dataclass(frozen=True, slots=True)
+class TrendRun:
+    """One run of the history. ``money`` says what is wrong with it, empty where nothing is."""
+
+    run_id: str
+    zero_utc: str | None
+    label: str
+    verdict: Judgement
+    values: dict[str, TrendValue | None]
+    money: str = ""
+    ledger_read: bool = True
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """All runs of one scenario, the oldest first."""
+
+    scenario: str
+    figures: tuple[TrendFigure, ...]
+    runs: tuple[TrendRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Maps the place of a run and a value to places in the chart."""
+
+    runs: int
+    low: float
+    high: float
+
+    def x(self, place: int) -> float:
+        """Where a run stands; a lone one in the middle."""
+        inside = _WIDTH - _LEFT - _RIGHT - 16
+        part = place / (self.runs - 1) if self.runs > 1 else 0.5
+        return _LEFT + 8 + inside * part
+
+    def y(self, value: float) -> float:
+        """Where a value stands, held inside the chart."""
+        part = (value - self.low) / (self.high - self.low)
+        return _TOP + _HEIGHT - min(max(part, 0.0), 1.0) * (_HEIGHT - _BEYOND)
+
+
+def colour(name: str, labels: Sequence[str]) -> str:
+    """The colour of a label."""
+    return _COLOURS[min(labels.index(name), len(_COLOURS) - 1)]
+
+
+def draw(trend: Trend, figure: TrendFigure, labels: Sequence[str], name: str) -> Markup:
+    """The chart as one ``<svg>`` element as wide as there is room; ``name`` begins its ids."""
+    values = [run.values.get(figure.name) for run in trend.runs]
+    ticks = _ticks([value for value in values if value is not None])
+    scale = _Scale(len(trend.runs), ticks[0], ticks[-1])
+    height = _TOP + _HEIGHT + _FOOT
+    return tag(
+        "svg",
+        tag("title", f"{_upper(figure.meaning)}, {words.cut(trend.scenario, 80)}", id=f"{name}-t"),
+        tag("desc", _described(figure, values), id=f"{name}-d"),
+        box(0, 0, _WIDTH, height, fill=PAPER, class_="paper"),
+        label(0, 14, _upper(figure.meaning), size=12.5, bold=True),
+        *(_tick(figure, tick, scale) for tick in ticks),
+        *_dates(trend, scale),
+        *_joined(trend, figure, labels, scale),
+        *(
+            _point(run, value, colour(run.label, labels), scale.x(place), scale)
+            for place, (run, value) in enumerate(zip(trend.runs, values, strict=True))
+            if value is not None
+        ),
+        viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
+        width="100%",
+        role="img",
+        aria_labelledby=f"{name}-t {name}-d",
+        class_="chart",
+    )
+
+
+def legend(trend: Trend, labels: Sequence[str], name: str) -> Markup:
+    """What the marks mean, as a chart of its own."""
+    used = [known for known in labels if any(run.label == known for run in trend.runs)]
+    shown, others = used[: len(_COLOURS) - 1], used[len(_COLOURS) - 1 :]
+    rows = [(Judgement.PASS, INK, "pass"), (Judgement.FAIL, INK, "fail")]
+    rows += [(Judgement.INCONCLUSIVE, INK, "inconclusive")]
+    rows += [(Judgement.PASS, colour(known, labels), known) for known in shown]
+    if others:
+        rows.append((Judgement.PASS, _COLOURS[-1], words.plural(len(others), "other label")))
+    notes = ("arrow: not recovered while watched", "cross: no evidence, not compared")
+    height = _TOP + 18 * ((len(rows) + 1) // 2) + 17 * len(notes)
+    drawn = [
+        _entry(mark, paint, said, 10 + 180 * (place % 2), _TOP + 18 * (place // 2))
+        for place, (mark, paint, said) in enumerate(rows)
+    ]
+    lines = [
+        label(4, height - 17 * (len(notes) - place) + 8, said, size=_FONT, muted=True)
+        for place, said in enumerate(notes)
+    ]
+    said = f"Shape is the verdict, colour the label: {', '.join(words.cut(n, 64) for n in used)}."
+    return tag(
+        "svg",
+        tag("title", "What the marks mean", id=f"{name}-t"),
+        tag("desc", said, id=f"{name}-d"),
+        box(0, 0, _WIDTH, height, fill=PAPER, class_="paper"),
+        label(0, 14, "Marks", size=12.5, bold=True),
+        *drawn,
+        *lines,
+        viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
+        width="100%",
+        role="img",
+        aria_labelledby=f"{name}-t {name}-d",
+        class_="chart",
+    )
+
+
+def _entry(verdict: Judgement, paint: str, said: str, x: float, y: float) -> Markup:
+    text = label(x + 10, y + 4, shorten(said, _FONT, 155), size=_FONT)
+    return Markup("").join((_mark(verdict, x, y, paint), text))
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _described(figure: TrendFigure, values: Sequence[TrendValue | None]) -> str:
+    """The chart in sentences, for people who cannot see it."""
+    known = [v for v in values if v is not None]
+    sizes = [v.size for v in known if v.size is not None]
+    said = [f"{words.plural(len(known), 'run')}; the numbers are in the table below."]
+    if sizes:
+        said.append(f"Smallest {figure.write(min(sizes))}, largest {figure.write(max(sizes))}.")
+    if len(sizes) < len(known):
+        said.append(f"{words.plural(len(known) - len(sizes), 'run')} did not recover.")
+    last = values[-1]
+    if last is not None and last.size is not None:
+        said.append(f"The newest run: {figure.write(last.size)}.")
+    return " ".join(said)
+
+
+# --- axes ----------------------------------------------------------------------------------------
+
+
+def _ticks(values: Sequence[TrendValue]) -> list[float]:
+    """Three to five round values from nought, or below it, to the largest end of an interval.
+
+    What has no size is drawn above them: its arrow must not press all others flat.
+    """
+    sized = [v for v in values if v.size is not None]
+    ends = [end for v in sized for end in (v.size, v.low, v.high) if end is not None]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    span = high - low or 1.0
+    magnitude = 10 ** math.floor(math.log10(span / 3))
+    step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if span / (m * magnitude) <= 4)  # noqa: PLR2004
+    first, last = math.floor(low / step), max(math.ceil(high / step - 1e-9), 1)
+    return [step * place for place in range(first, last + 1)]
+
+
+def _tick(figure: TrendFigure, tick: float, scale: _Scale) -> Markup:
+    y = scale.y(tick)
+    said = label(_LEFT - 6, y + 4, figure.write(tick), size=_FONT, anchor="end", muted=True)
+    return Markup("").join((line(_LEFT, y, _WIDTH - _RIGHT, y), said))
+
+
+def _dates(trend: Trend, scale: _Scale) -> list[Markup]:
+    """The day of the first run, and each later day that has room."""
+    drawn, free, day = [], -math.inf, ""
+    foot = _TOP + _HEIGHT
+    for place, run in enumerate(trend.runs):
+        this = (run.zero_utc or "")[:10]
+        x = scale.x(place)
+        # At the right edge the text would leave the chart.
+        left = min(x - 8, _WIDTH - text_width(this, _FONT))
+        if this == day or left < free:
+            continue
+        day, free = this, left + _DATES_APART
+        mark = line(x, foot, x, foot + 4, stroke=MUTED)
+        drawn.append(mark + label(left, foot + 16, this, size=_FONT, muted=True))
+    return drawn
+
+
+# --- runs ----------------------------------------------------------------------------------------
+
+
+def _joined(
+    trend: Trend, figure: TrendFigure, labels: Sequence[str], scale: _Scale
+) -> list[Markup]:
+    """A thin line through the runs of each label; it stops where one has no number."""
+    drawn = []
+    for known in labels:
+        before: tuple[float, float] | None = None
+        for place, run in enumerate(trend.runs):
+            if run.label != known:
+                continue
+            value = run.values.get(figure.name)
+            here = None
+            if value is not None and value.size is not None and not run.left_out:
+                here = scale.x(place), scale.y(value.size)
+            if before is not None and here is not None:
+                paint = colour(known, labels)
+                drawn.append(line(*before, *here, stroke=paint, stroke_opacity=0.45, class_=""))
+            before = here
+    return drawn
+
+
+def _point(run: TrendRun, value: TrendValue, paint: str, x: float, scale: _Scale) -> Markup:
+    """A run: its interval as a bar, its value as a mark; what has no size as an arrow upwards."""
+    parts = []
+    if value.size is None:
+        return _arrow(x, paint)
+    if value.low is not None and value.high is not None:
+        ends = scale.y(value.low), scale.y(value.high)
+        parts.append(
+            line(x, ends[0], x, ends[1], stroke=paint, stroke_width=2, stroke_opacity=0.45,
+                 class_="")
+        )  # fmt: skip
+    y = scale.y(value.size)
+    parts.append(_cross(x, y, paint) if run.left_out else _mark(run.verdict, x, y, paint))
+    return Markup("").join(parts)
+
+
+def _mark(verdict: Judgement, x: float, y: float, paint: str) -> Markup:
+    """Pass is a disc, fail a square, inconclusive an empty ring."""
+    classes = {"class_": "mark ink"} if paint == INK else {}
+    match verdict:
+        case Judgement.FAIL:
+            return box(x - 4, y - 4, 8, 8, fill=paint, **classes)
+        case Judgement.INCONCLUSIVE:
+            hollow = {"class_": "paper stroke-ink"} if paint == INK else {"class_": "paper"}
+            return tag("circle", cx=x, cy=y, r=3.6, fill=PAPER, stroke=paint, stroke_width=1.6,
+                       **hollow)  # fmt: skip
+        case Judgement.PASS:
+            return tag("circle", cx=x, cy=y, r=3.6, fill=paint, **classes)
+
+
+def _arrow(x: float, paint: str) -> Markup:
+    """Upwards, out of the chart."""
+    top, wing = _TOP - 6, _TOP + 2
+    corners = ((x - 5, wing), (x, top), (x + 5, wing))
+    path = "L".join(f"{number(at_x)} {number(at_y)}" for at_x, at_y in corners)
+    stem = line(x, wing, x, wing + 8, stroke=paint, stroke_width=2, class_="")
+    return stem + tag("path", d=f"M{path}Z", fill=paint)
+
+
+def _cross(x: float, y: float, paint: str) -> Markup:
+    thick: dict[str, str | float] = {"stroke": paint, "stroke_width": 1.6, "class_": ""}
+    return line(x - 4, y - 4, x + 4, y + 4, **thick) + line(x - 4, y + 4, x + 4, y - 4, **thick)
