@@ -1,0 +1,143 @@
+"""One run at a time on one stack: two would disturb and reconcile each other.
+
+The lock is the kernel's, which gives it back when its holder dies, however it dies. The file says
+who holds it; what it says counts only while the lock is held, so that what a dead run left there
+does no harm.
+"""
+
+import fcntl
+import json
+import os
+import pwd
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import HarnessError
+
+LOCK_FILE = "run.lock"
+TRY_SECONDS = 0.5
+"""Whoever only asks whether the lock is held holds it for a moment."""
+_BETWEEN_TRIES_SECONDS = 0.05
+_MINUTE, _HOUR = 60, 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds a stack. ``since_unix`` is in seconds of the wall clock, for people."""
+
+    pid: int
+    user: str
+    run_id: str
+    scenario: str
+    since_unix: float
+
+    @classmethod
+    def this_process(cls, run_id: str, scenario: str) -> "Owner":
+        """Ourselves, from now on."""
+        return cls(os.getpid(), _user(), run_id, scenario, time.time())
+
+    def in_words(self, now_unix: float | None = None) -> str:
+        """Run, scenario, process, user and age."""
+        now_unix = time.time() if now_unix is None else now_unix
+        since = datetime.fromtimestamp(self.since_unix, UTC)
+        return (
+            f"run {self.run_id} of {self.scenario}, process {self.pid} of user {self.user},"
+            f" for {_age(now_unix - self.since_unix)} (since {since:%Y-%m-%d %H:%M:%S} UTC)"
+        )
+
+
+_OWNER: TypeAdapter[Owner] = TypeAdapter(Owner)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container may know its users by number only
+        return str(os.geteuid())
+
+
+def _age(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds / _HOUR:.1f} h"
+
+
+@contextmanager
+def held_alone(state_dir: Path, run_id: str, scenario: str) -> Iterator[None]:
+    """Hold the stack of a state folder for one run.
+
+    Raises:
+        HarnessError: another run holds it; the message says which.
+    """
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (state_dir / LOCK_FILE).open("a+", encoding="utf-8") as lock:
+        deadline = time.monotonic() + TRY_SECONDS
+        while not _taken(lock):
+            if time.monotonic() > deadline:
+                whose = _owner_in(lock)
+                by = f": {whose.in_words()}" if whose else ""
+                raise HarnessError(
+                    f"another run uses the stack in {state_dir}{by}; wait for its end, or give this"
+                    " one a stack of its own with --state-dir"
+                )
+            time.sleep(_BETWEEN_TRIES_SECONDS)
+        _write(lock, json.dumps(asdict(Owner.this_process(run_id, scenario))))
+        try:
+            yield
+        finally:
+            _write(lock, "")
+
+
+def holder(state_dir: Path) -> Owner | None:
+    """The run that uses the stack of this folder right now; None if there is none.
+
+    One that has the lock and has not written down who it is is told as such.
+    """
+    try:
+        lock = (state_dir / LOCK_FILE).open("r", encoding="utf-8")
+    except OSError:
+        return None
+    with lock:
+        if _taken(lock, fcntl.LOCK_SH):
+            return None
+        return _owner_in(lock) or Owner(0, "unknown", "unknown", "an unknown scenario", time.time())
+
+
+def is_held(state_dir: Path) -> bool:
+    """Whether a run uses the stack of this folder right now."""
+    return holder(state_dir) is not None
+
+
+def _taken(lock: TextIO, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write(lock: TextIO, text: str) -> None:
+    # On a full disk the lock still holds, only without a name.
+    with suppress(OSError):
+        lock.seek(0)
+        lock.truncate()
+        lock.write(text)
+        lock.flush()
+
+
+def _owner_in(lock: TextIO) -> Owner | None:
+    try:
+        lock.seek(0)
+        return _OWNER.validate_json(lock.read())
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return None

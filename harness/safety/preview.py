@@ -1,0 +1,162 @@
+"""What a run would do, told before anything is done: ``--dry-run``, for people or as JSON.
+
+Reads no more than the plan and, where a stack is up, its state file.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.faults.journal import DEADLINE_MARGIN_SECONDS
+from harness.plan import Plan, PlannedFault
+from harness.safety.radius import missing, radius_of
+from harness.stack import Stack
+from harness.stack.addresses import require_allowed, split_target
+from harness.stack.processes import is_alive
+from harness.stack.state import read_state
+from harness.stop_conditions import accepted, in_words
+
+SCHEMA = "lendchaos.preview/1"
+_TO_BE_STARTED = "to be started on this machine, at ports chosen then"
+NOTHING = "nothing was touched: no stack, no run directory, no connection"
+
+
+def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]) -> str:
+    """Everything that is planned, in lines.
+
+    Raises:
+        UsageError: the target may not be touched, or lacks what a fault needs.
+        HarnessError: the state file of the stack is damaged.
+    """
+    stack = _checked(plan, state_dir, host, allow_targets)
+    where = _target(stack, host)
+    lines = [f"dry run of {plan.scenario}, seed {plan.settings.seed}", f"target   {where}"]
+    lines += ["", "load", *_load(plan), "", "timeline, seconds after the warm-up", *_timeline(plan)]
+    lines += ["", "blast radius", *_radius(plan, stack, host)]
+    lines += ["", "the run ends at once, healed, with exit code 4, if", *_stops(plan)]
+    return "\n".join([*lines, "", NOTHING]) + "\n"
+
+
+def preview_json(
+    plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
+) -> str:
+    """The same for programs: the plan without its arrivals and borrowers, and what it touches.
+
+    Durations and instants in seconds, the latter after the warm-up; money in fen. Only what is set
+    stands in ``objectives`` and ``stop``.
+
+    Raises:
+        UsageError: the target may not be touched, or lacks what a fault needs.
+        HarnessError: the state file of the stack is damaged.
+    """
+    stack = _checked(plan, state_dir, host, allow_targets)
+    body = {
+        "schema": SCHEMA,
+        "scenario": plan.scenario,
+        "hypothesis": plan.hypothesis,
+        "target": _target(stack, host),
+        "settings": asdict(plan.settings),
+        "load": {
+            "arrivals": len(plan.arrivals),
+            "accounts": len(plan.borrowers),
+            "amount_fen": sum(arrival.amount_fen for arrival in plan.arrivals),
+        },
+        "phases": [asdict(phase) for phase in plan.phases],
+        "faults": [_fault(fault) for fault in plan.faults],
+        "objectives": _set(plan.objectives),
+        "objective_sources": plan.objective_sources,
+        "steady_state": asdict(plan.steady_state),
+        "on_inconclusive": plan.on_inconclusive,
+        "stop": _set(plan.stop),
+        "stop_sources": plan.stop_sources,
+        "blast_radius": asdict(radius_of(plan, stack, host)),
+    }
+    return json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _fault(planned: PlannedFault) -> dict[str, Any]:
+    return {
+        "name": planned.name,
+        "kind": planned.spec.kind,
+        "link_or_target": planned.spec.target,
+        "description": planned.spec.description,
+        "expects_impact": planned.spec.expects_impact,
+        "inject_s": planned.inject_s,
+        "heal_s": planned.heal_s,
+    }
+
+
+def _set(limits: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(limits).items() if value is not None}
+
+
+def _checked(
+    plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
+) -> Stack | None:
+    """The stack that is up, if that is the target, which the plan may and can use."""
+    stack = None if host is not None else _running(state_dir)
+    if host is not None:
+        require_allowed(split_target(host)[0], allow_targets, look_up=False)
+    if lacking := missing(plan, stack, host):
+        raise UsageError("; ".join(lacking))
+    return stack
+
+
+def _target(stack: Stack | None, host: str | None) -> str:
+    local = "the local stack, which is up" if stack else f"the local stack, {_TO_BE_STARTED}"
+    return host or local
+
+
+def _running(state_dir: Path) -> Stack | None:
+    """The stack that is up; nothing is tidied up where one was left behind."""
+    stack = read_state(state_dir)
+    return stack if stack is not None and is_alive(stack.supervisor) else None
+
+
+def _load(plan: Plan) -> list[str]:
+    settings = plan.settings
+    amount_fen = sum(arrival.amount_fen for arrival in plan.arrivals)
+    tries = f"each tried at most {1 + settings.retries} times" if settings.retries else "tried once"
+    return [
+        f"  {settings.rate} arrivals a second for {settings.load_s:g} s",
+        f"  {len(plan.arrivals):,} borrow requests over {amount_fen / 100:,.2f} yuan, {tries}",
+        f"  {len(plan.borrowers):,} accounts of our own are opened for them",
+    ]
+
+
+def _timeline(plan: Plan) -> list[str]:
+    """Phases and faults in the order of their begin."""
+    rows = [
+        (phase.start_s, 0, f"{phase.start_s:8.1f} to {phase.end_s:6.1f}   phase {phase.name}")
+        for phase in plan.phases
+    ]
+    for fault in plan.faults:
+        quiet = "" if fault.spec.expects_impact else "; borrowers should not notice it"
+        gone_by_s = fault.heal_s + DEADLINE_MARGIN_SECONDS
+        text = (
+            f"{fault.inject_s:8.1f} to {fault.heal_s:6.1f}   fault {fault.name}:"
+            f" {fault.spec.description}{quiet}; gone by {gone_by_s:.1f}, whoever has to heal it"
+        )
+        rows.append((fault.inject_s, 1, text))
+    return [text for *_, text in sorted(rows)]
+
+
+def _radius(plan: Plan, stack: Stack | None, host: str | None) -> list[str]:
+    radius = radius_of(plan, stack, host)
+    lines = [f"  {name} touches {', '.join(what)}" for name, what in radius.touched.items()]
+    if not plan.faults:
+        lines.append("  no fault: nothing is broken")
+    if radius.untouched:
+        lines.append(f"  no fault touches {', '.join(radius.untouched)}")
+    return lines
+
+
+def _stops(plan: Plan) -> list[str]:
+    lines = [f"  {text}" for text in in_words(plan.stop)] or ["  (nothing: all conditions are off)"]
+    if plan.stop.failed_surge:
+        spans = [f"{start_s:.1f} to {end_s:.1f}" for start_s, end_s in accepted(plan)]
+        lines.append(f"  where failures are expected: {', '.join(spans) or 'nowhere'}")
+    return lines
