@@ -1,0 +1,39 @@
+"""What every code means that this program can write down, or end with.
+
+Pure data. Each entry says what the code means, how it is decided, what usually causes it, and what
+to do next.
+"""
+
+import difflib
+
+from harness.errors import UsageError
+from harness.explain.borrowing import BORROWING
+from harness.explain.entry import Entry, Kind
+from harness.explain.evidence import EVIDENCE
+from harness.explain.exits import CHECKS, EXITS
+from harness.explain.invariants import INVARIANTS
+from harness.explain.limits import OBJECTIVES, STOPS
+
+__all__ = ["ENTRIES", "FINDINGS", "Entry", "Kind", "find"]
+
+FINDINGS: tuple[Entry, ...] = (*INVARIANTS, *BORROWING, *EVIDENCE)
+"""Every code that a finding of a verdict can have."""
+ENTRIES: dict[str, Entry] = {
+    entry.code: entry for entry in (*FINDINGS, *OBJECTIVES, *STOPS, *CHECKS, *EXITS)
+}
+"""By code, in the order in which they are listed."""
+
+
+def find(code: str) -> Entry:
+    """The entry of a code, written as anyone might: in capitals, or with dashes.
+
+    Raises:
+        UsageError: there is none; the message names those that are near.
+    """
+    asked = code.strip().lower().replace("-", "_").removeprefix("exit_")
+    if asked in ENTRIES:
+        return ENTRIES[asked]
+    near = difflib.get_close_matches(asked, ENTRIES, n=3, cutoff=0.5)
+    near += [name for name in ENTRIES if len(asked) > 2 and asked in name and name not in near]  # noqa: PLR2004  # fewer letters are in nearly all
+    hint = f"did you mean {' or '.join(near[:3])}?" if near else "no code is like it;"
+    raise UsageError(f"no code {code!r}: {hint} `lendchaos explain` lists all")

@@ -1,0 +1,129 @@
+"""Findings of what borrowers met: impairments, missed objectives, patterns, remarks."""
+
+from harness.explain.entry import Entry, Kind
+from harness.report import words
+
+_NOTE = "A note: it changes nothing by itself."
+
+
+def _finding(
+    code: str, *, weight: str, decided: str, causes: str, next_step: str, docs: str = ""
+) -> Entry:
+    meaning = words.finding(code)
+    return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)
+
+
+_EPISODE = (
+    "A note where a fault of ours may account for it (it began between the injection and the end of"
+    " the time allowed to recover) or an objective allows it; else it fails the run."
+)
+
+BORROWING = (
+    _finding(
+        "outage",
+        weight=_EPISODE,
+        decided="A stretch in which at least 95 % of the borrow requests failed, found from the"
+        " answers alone, whoever caused it.",
+        causes="What the run broke; without that, a deployment, a restart, a lock, an overloaded"
+        " machine, an expired certificate.",
+        next_step="Compare onset and end in the report with the faults and with the target's own"
+        " logs of that minute.",
+        docs="docs/measurement.md",
+    ),
+    _finding(
+        "degraded",
+        weight=_EPISODE,
+        decided="A stretch in which clearly more requests failed than before (from some 3 % on),"
+        " and fewer than in an outage.",
+        causes="One of several replicas is down or hangs; a pool that is too small; a retry that"
+        " only some requests survive.",
+        next_step="See in the report whether it hit everybody a little, or some again and again.",
+        docs="docs/measurement.md",
+    ),
+    _finding(
+        "slow",
+        weight=_NOTE + " `slow_episodes_max` makes it count.",
+        decided="A stretch in which 5 % or more of the answers took much longer than in the"
+        " baseline, and at least 0.1 s.",
+        causes="Queues behind a slow dependency; cold caches after a restart; a plan of the"
+        " database that changed with a migration.",
+        next_step="Set `latency_ms_p99_max` or `slow_episodes_max` if it must not be.",
+        docs="docs/measurement.md",
+    ),
+    _finding(
+        "not_recovered",
+        weight="Fails the run when the load lasted longer after the last heal than recovery may"
+        " take; leaves it open when it ended sooner.",
+        decided="Borrowing was still impaired when the load ended, or came back too late to show"
+        " that it lasts.",
+        causes="Connections of a pool that died with the fault are never replaced; a breaker that"
+        " does not close; clients that all retry at once. Open: `--recovery` is too short.",
+        next_step="Run it with a longer --recovery to see whether it ever recovers; then look at"
+        " pools, breakers and back-off of the service.",
+        docs="docs/measurement.md",
+    ),
+    _finding(
+        "objective_missed",
+        weight="Fails the run.",
+        decided="A limit was set, and what was observed is over it by the rule for its kind: with"
+        " its 95 % interval where it is an estimate. The message has value, interval and limit.",
+        causes="The target is not as good as was asked; or the limit is tighter than what this"
+        " machine can show.",
+        next_step="`lendchaos explain` with the objective's own name says how that one is measured;"
+        " `lendchaos judge RUN --objectives FILE` judges the same run by other limits.",
+        docs="docs/objectives.md",
+    ),
+    _finding(
+        "objective_undecided",
+        weight="Leaves the run open.",
+        decided="The interval of what was observed lies on both sides of the limit, or it could not"
+        " be measured at all; the message has the reason.",
+        causes="Too few requests: a short phase, or a low rate. Or the scenario breaks nothing that"
+        " the objective could be about.",
+        next_step="A higher --rate or longer --baseline and --recovery narrow the interval.",
+        docs="docs/objectives.md",
+    ),
+    _finding(
+        "borrowers_shut_out",
+        weight="Fails the run if it lasts beyond the faults, else a note.",
+        decided="Failures come back to the same borrowers far more often than chance allows while"
+        " others are served (p below 0.001, each failure compared with its neighbours in time).",
+        causes="A migration left some accounts unable to log in; sessions or caches pinned to a"
+        " replica that is gone; a shard that is down.",
+        next_step="evidence.examples names borrowers: find what they have in common.",
+    ),
+    _finding(
+        "grey_failure",
+        weight=_NOTE + " `grey_failure_seconds_max` makes it count.",
+        decided="The health address answered green for more than 1.5 s while borrowing was out or"
+        " degraded.",
+        causes="The health check does not ask the database, or answers from a cache.",
+        next_step="Let readiness depend on what borrowing needs, with a deadline of its own.",
+    ),
+    _finding(
+        "herd",
+        weight=_NOTE,
+        decided="In the ten seconds after the heal one second had three times as many requests as a"
+        " usual one, more than chance explains.",
+        causes="Clients retry without jitter, or wait for the same moment.",
+        next_step="Give retries a random, growing pause. `--retries` sets how often our own"
+        " borrowers ask again.",
+    ),
+    _finding(
+        "decision_drift",
+        weight=_NOTE + " `decision_shift_share_max` makes it count.",
+        decided="Among answered requests the share of a kind of decision moved from the baseline by"
+        " more than chance explains (p below 0.001, all kinds together).",
+        causes="A risk source was unavailable and a default stood in; scores were read from another"
+        " place, or are out of date.",
+        next_step="See which kind moved, and when; then which source decides it.",
+    ),
+    _finding(
+        "remark",
+        weight=_NOTE,
+        decided="The run itself had something to say: a planted defect is on, a class of borrowers"
+        " was left out, it was judged by another file.",
+        causes="Whatever the text says.",
+        next_step="Read it before comparing this run with another.",
+    ),
+)

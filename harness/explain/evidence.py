@@ -1,0 +1,134 @@
+"""Findings about the evidence itself. They leave a run open: nothing passes without evidence."""
+
+from harness.explain.entry import Entry, Kind
+from harness.report import words
+
+_OPEN = "Leaves the run open, unless something else already fails it."
+
+
+def _finding(
+    code: str,
+    *,
+    decided: str,
+    causes: str,
+    next_step: str,
+    weight: str = _OPEN,
+    docs: str = "",
+) -> Entry:
+    meaning = words.finding(code)
+    return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)
+
+
+EVIDENCE = (
+    _finding(
+        "safety_stop",
+        weight="Fails the run, with exit code 4; if the watch itself failed, it leaves it open.",
+        decided="A stop condition tripped while the load lasted; everything was healed at once and"
+        " the load ended. The message says which, when and by how much.",
+        causes="More harm than the scenario accepts by plan, or a loan that was paid out twice.",
+        next_step="`lendchaos explain` with the condition's name; do not raise the limit before you"
+        " know what failed.",
+        docs="docs/safety.md",
+    ),
+    _finding(
+        "interrupted",
+        decided="Somebody ended the run early; what had been planned for later never came.",
+        causes="Ctrl-C, a signal, a closed terminal, an abort by hand, a load process that died.",
+        next_step="Run it again. Everything was healed; `lendchaos heal` shows that it is.",
+        docs="docs/healing.md",
+    ),
+    _finding(
+        "no_evidence",
+        decided="No borrow request was measured after the baseline.",
+        causes="The load ended too soon, or never began.",
+        next_step="See the run's other findings, and conductor.log in its directory.",
+    ),
+    _finding(
+        "load_unfaithful",
+        decided="Planned arrivals were never started, one in a hundred was sent more than 100 ms"
+        " late (less, where a limit on latency is tight), or a load process says that it failed.",
+        causes="The machine is too slow for target, database and load together; something else runs"
+        " beside; the rate is too high for one process.",
+        next_step="Lower --rate, spread the load with --processes, or free the machine.",
+    ),
+    _finding(
+        "evidence_damaged",
+        decided="A file of the run directory is cut, missing, changed or added since the run ended"
+        " (sizes and SHA-256 were noted then), or cannot be read.",
+        causes="A full disk, an interrupted copy, an editor.",
+        next_step="The message names the file. Take the directory from where it is whole; a run"
+        " without it never passes.",
+        docs="docs/objectives.md",
+    ),
+    _finding(
+        "baseline_not_steady",
+        decided="Before anything was broken, too many requests failed, too few were over, the two"
+        " halves disagree, or not all of the load was started.",
+        causes="The target was still warming up or is not well; the baseline is too short for the"
+        " rate (146 requests without a failure bound the share by 2.5 %).",
+        next_step="A longer --warm-up or --baseline, or a higher --rate; `baseline` alone shows"
+        " whether the target is well.",
+        docs="docs/measurement.md",
+    ),
+    _finding(
+        "fault_did_not_bite",
+        decided="Of three proofs one is missing: the fault was read back from where it was set, a"
+        " canary felt it, and, where it is expected, borrowers noticed.",
+        causes="The target does not use what was broken; a short fault at a low rate; a copy"
+        " elsewhere that serves meanwhile. That may be good news: say so with"
+        " expects_impact=False.",
+        next_step="evidence.missing says which proof; docs/faults.md has them for every fault.",
+        docs="docs/faults.md",
+    ),
+    _finding(
+        "not_healed",
+        decided="A fault was injected, and no canary through what was broken showed it gone.",
+        causes="Something else is broken besides; a process did not come back; a control API"
+        " hangs.",
+        next_step="`lendchaos heal`, as often as you like; it says what is still wrong.",
+        docs="docs/healing.md",
+    ),
+    _finding(
+        "unclean_recovery",
+        decided="After everything was healed, PostgreSQL still has waiting locks, sessions or"
+        " transactions left open, invalid indexes, or replication that is behind.",
+        causes="A migration that was cancelled half way; a client that died inside a transaction.",
+        next_step="evidence.found lists it. It would be part of the next run: remove it, or take"
+        " the stack down and up.",
+        docs="docs/healing.md",
+    ),
+    _finding(
+        "healed_otherwise",
+        weight="A note: it changes nothing by itself.",
+        decided="A fault was healed by somebody else than the run's conductor, or not at its first"
+        " try. Its true instant counts.",
+        causes="The conductor died or hung; a heal by hand; a control API that did not answer.",
+        next_step="Nothing, if it was you. Else see conductor.log and guardian.log of the run.",
+        docs="docs/healing.md",
+    ),
+    _finding(
+        "ledger_unread",
+        decided="The target's ledger could not be read after the load, or never came to rest; so"
+        " nothing is known of lost or duplicated loans.",
+        causes="The target is still down; the audit call is refused (token); transactions that"
+        " never end.",
+        next_step="Try the audit call by hand (docs/contract.md). A target that has not recovered"
+        " needs a longer --recovery.",
+        docs="docs/contract.md",
+    ),
+    _finding(
+        "ledger_incomplete",
+        decided="The listing ended early, lacks loans that the target knows by key, or the tables"
+        " say otherwise.",
+        causes="Paging that skips rows while others are written; a read replica that is behind.",
+        next_step="Compare keys in the finding's evidence with the audit call.",
+        docs="docs/contract.md",
+    ),
+    _finding(
+        "internal_check_error",
+        decided="A check of this program raised; the others were made.",
+        causes="A bug of ours.",
+        next_step="Keep the run directory and report it with the message; `lendchaos judge RUN`"
+        " repeats it.",
+    ),
+)
