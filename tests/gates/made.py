@@ -1,0 +1,48 @@
+"""Suites made of verdicts, for the tests of whatever shows them."""
+
+from dataclasses import replace
+from functools import cache
+
+from harness.gates.suite import GateRun, GateSuite
+from harness.judge import judge
+from harness.objectives import Objectives
+from harness.verdict import Finding, Judgement, Verdict, Weight
+from tests.builders import CUT, cut_run, plan_of
+
+GOOD, OPEN, BAD = 13.3, 14.9, 19.0
+"""Ends of an outage, seconds, that a limit of two seconds passes, leaves open and fails."""
+HOSTILE = (
+    "</failure><b>x</b> ]]> \x00\x1b[31m \ud800 \u202e | `` @team [a](http://x) \n::error::no & %0A"
+)
+
+
+@cache
+def verdict_of(end_s: float = GOOD) -> Verdict:
+    """A run with an outage that ends at ``end_s``, judged against two seconds."""
+    return judge(*cut_run(plan_of(CUT, objectives=Objectives(recovery_seconds_max=2)), end_s=end_s))
+
+
+def with_finding(
+    verdict: Verdict, code: str, weight: Weight, message: str = "as planted"
+) -> Verdict:
+    """The same with one finding more, and the verdict that follows from it."""
+    judged = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
+    return replace(
+        verdict,
+        findings=[*verdict.findings, Finding(code, weight, message, {"count": 3})],
+        verdict=judged.get(weight, verdict.verdict),
+        exit_code={Weight.FAIL: 1, Weight.INCONCLUSIVE: 3}.get(weight, verdict.exit_code),
+    )
+
+
+def run_of(number: int, verdict: Verdict | None, exit_code: int | None = None) -> GateRun:
+    """A run of two seconds that ended as its verdict says."""
+    code = exit_code if exit_code is not None else verdict.exit_code if verdict else 70
+    report = f"runs/test-{number}/report.html" if verdict else ""
+    return GateRun(number, code, 2.0, verdict, report, f"runs/test-{number}/timeline.png")
+
+
+def suite_of(*verdicts: Verdict | None, asked: int = 0, name: str = "cut") -> GateSuite:
+    """A suite of such runs."""
+    runs = tuple(run_of(number, verdict) for number, verdict in enumerate(verdicts, 1))
+    return GateSuite(name, f"scenarios/{name}.py", asked or len(runs), runs)

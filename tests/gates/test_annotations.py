@@ -1,0 +1,61 @@
+"""Workflow commands: one line each, nothing that could be taken for another."""
+
+import re
+
+from harness.gates.annotations import SHOWN_MAX, annotations
+from harness.gates.suite import GateSuite
+from harness.verdict import Weight
+from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
+
+COMMAND = re.compile(r"::(error|warning) (?:file=[^,:\r\n]*,)?title=[^,:\r\n]*::[^\r\n]*")
+
+
+def lines_of(*suites: GateSuite) -> list[str]:
+    """The lines, each a whole command."""
+    lines = annotations(suites)
+    assert [line for line in lines if not COMMAND.fullmatch(line)] == []
+    return lines
+
+
+def test_a_pass_has_none() -> None:
+    """Nothing to look at."""
+    assert lines_of(suite_of(verdict_of())) == []
+
+
+def test_a_failure_is_an_error_at_its_scenario() -> None:
+    """With its name and its figures."""
+    (line,) = lines_of(suite_of(verdict_of(BAD)))
+
+    assert line.startswith(
+        "::error file=scenarios/cut.py,title=lendchaos cut%3A recovery_seconds_max missed::"
+    )
+    assert "observed 6.0 s, limit 2.0 s, 95 %25 interval" in line
+
+
+def test_what_is_not_decided_is_a_warning() -> None:
+    """The job fails by its exit code."""
+    (line,) = lines_of(suite_of(verdict_of(OPEN)))
+
+    assert line.startswith("::warning file=scenarios/cut.py,title=")
+    assert "recovery_seconds_max not decided" in line
+
+
+def test_hostile_text_makes_no_command() -> None:
+    """A line of its own would be obeyed by the runner."""
+    verdict = with_finding(verdict_of(), "corrupt", Weight.FAIL, HOSTILE)
+    (line,) = lines_of(suite_of(verdict, name="a,b:c\n::add-mask::x"))
+
+    assert "\n" not in line
+    assert "%0A::error::no & %250A" in line
+    assert "a%2Cb%3Ac%0A%3A%3Aadd-mask%3A%3Ax" in line
+
+
+def test_more_than_are_shown_are_counted() -> None:
+    """The runner would drop the eleventh in silence."""
+    suites = [suite_of(verdict_of(BAD), name=f"cut{number}") for number in range(14)]
+    lines = lines_of(*suites, suite_of(verdict_of(OPEN)))
+
+    errors = [line for line in lines if line.startswith("::error")]
+    assert len(errors) == SHOWN_MAX
+    assert "and 5 more" in errors[-1]
+    assert len(lines) == SHOWN_MAX + 1

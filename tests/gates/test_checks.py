@@ -1,0 +1,73 @@
+"""Checks of a gate: each objective and invariant has one, and no finding is without."""
+
+import pytest
+
+from harness.gates import Kind, checks_of, names_of
+from harness.gates.checks import INVARIANT_NAMES
+from harness.objectives import INVARIANTS
+from harness.verdict import Judgement, Verdict, Weight
+from tests.gates.made import verdict_of, with_finding
+
+
+def not_passed(verdict: Verdict) -> dict[str, Judgement]:
+    """The checks that are not met."""
+    return {c.name: c.verdict for c in checks_of(verdict) if c.verdict is not Judgement.PASS}
+
+
+def test_a_passing_run_passes_every_check() -> None:
+    """With the names that were known beforehand, in their order."""
+    verdict = verdict_of()
+
+    assert not_passed(verdict) == {}
+    assert [c.name for c in checks_of(verdict)] == names_of(["recovery_seconds_max"])
+
+
+def test_every_invariant_has_a_check() -> None:
+    """None is forgotten when one is added."""
+    assert set(INVARIANT_NAMES) == INVARIANTS
+
+
+def test_a_missed_objective_says_by_how_much() -> None:
+    """Observed value, interval and limit."""
+    (check,) = [c for c in checks_of(verdict_of(19.0)) if c.name == "recovery_seconds_max"]
+
+    assert check.verdict is Judgement.FAIL
+    assert (check.kind, check.limit) == (Kind.OBJECTIVE, 2)
+    assert check.low is not None
+    assert check.low > 2
+    assert "limit 2.0 s, 95 % interval 6.0 s" in check.message
+
+
+@pytest.mark.parametrize("code", sorted(INVARIANTS))
+def test_a_broken_invariant_fails_its_own_check_alone(code: str) -> None:
+    """And tells how many broke it."""
+    verdict = with_finding(verdict_of(), code, Weight.FAIL)
+    (check,) = [c for c in checks_of(verdict) if c.name == code]
+
+    assert not_passed(verdict) == {code: Judgement.FAIL}
+    assert (check.observed, check.message) == (3.0, f"{code}: as planted")
+
+
+@pytest.mark.parametrize("code", ["outage", "borrowers_shut_out", "a_code_to_come"])
+def test_any_other_failure_has_a_line(code: str) -> None:
+    """Also one that nobody thought of here."""
+    verdict = with_finding(verdict_of(), code, Weight.FAIL)
+
+    assert not_passed(verdict) == {"other_findings": Judgement.FAIL}
+
+
+@pytest.mark.parametrize("code", ["load_unfaithful", "interrupted", "internal_check_error"])
+def test_lacking_evidence_is_a_line_of_its_own(code: str) -> None:
+    """What was measured still counts as it is."""
+    verdict = with_finding(verdict_of(), code, Weight.INCONCLUSIVE)
+
+    assert not_passed(verdict) == {"evidence": Judgement.INCONCLUSIVE}
+
+
+def test_an_unread_ledger_leaves_money_open() -> None:
+    """Nothing lost is not what an unread ledger says."""
+    found = not_passed(with_finding(verdict_of(), "ledger_unread", Weight.INCONCLUSIVE))
+
+    assert set(found.values()) == {Judgement.INCONCLUSIVE}
+    assert {"lost", "duplicated", "evidence"} <= set(found)
+    assert "invalid_answer" not in found

@@ -1,0 +1,114 @@
+"""The summary: the first screen in Markdown, small, and safe to be put anywhere."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from harness.gates.markdown import BYTES_MAX, escaped, summary
+from harness.gates.suite import GateSuite
+from harness.verdict import Finding, Verdict, Weight
+from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
+
+
+def test_the_first_screen_has_all_that_counts() -> None:
+    """Verdict, sentence, what broke, figures, objectives, findings and where the report is."""
+    text = summary([suite_of(verdict_of(BAD))])
+
+    assert text.startswith("### 🔴 FAIL · cut\n")
+    assert "borrowing recovered 6.0 s after the heal" in text
+    assert "**recovery\\_seconds\\_max** missed: observed 6.0 s, limit 2.0 s" in text
+    assert "| Time to recover | **6.0 s** |" in text
+    assert "| at most 2.0 s | 6.0 s | 6.0 s to 6.6 s | missed" in text
+    assert "1 finding (fail)" in text
+    assert "<code>runs/test-1/report.html</code>" in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [(verdict_of(), "🟢 PASS"), (verdict_of(OPEN), "🟡 INCONCLUSIVE"), (None, "🟡 INCONCLUSIVE")],
+)
+def test_the_verdict_is_said(verdict: Verdict | None, expected: str) -> None:
+    """In words, not by colour alone; a run without one is not passed over."""
+    assert expected in summary([suite_of(verdict)])
+
+
+def test_a_table_has_as_many_cells_in_each_row() -> None:
+    """Foreign text adds none."""
+    verdict = with_finding(verdict_of(BAD), "corrupt", Weight.FAIL, "a | b | c")
+    odd = replace(verdict, objectives=[replace(verdict.objectives[0], source="x | y")])
+    text = summary([suite_of(odd, odd)])
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    cells = [{row.replace("\\|", "").count("|") for row in table.splitlines()} for table in tables]
+
+    assert len(cells) == 3
+    assert [len(counts) for counts in cells] == [1, 1, 1]
+    assert "x \\| y" in text
+
+
+def test_every_run_of_a_series_is_told() -> None:
+    """With its seed, and with what they allow to be said together."""
+    suite = replace(suite_of(verdict_of(), verdict_of(BAD), None), statement="It says nothing.")
+    text = summary([suite])
+
+    assert "### 🔴 FAIL · cut, 3 of 3 runs" in text
+    assert "| 2 | 1 | 🔴 FAIL |" in text
+    assert "| 3 |  | none, exit code 70 |" in text
+    assert "It says nothing." in text
+
+
+def test_several_scenarios_begin_with_the_worst() -> None:
+    """In one table, before the first of them."""
+    text = summary([suite_of(verdict_of()), suite_of(verdict_of(BAD), name="kill")])
+    table, _, _ = text.partition("###")
+
+    assert table.index("kill") < table.index("cut")
+
+
+def test_a_chart_stands_where_there_is_no_picture() -> None:
+    """And a picture in its place where CI serves it."""
+    suites = [suite_of(verdict_of())]
+    charts, picture = {"cut": ["failed ·▁█"]}, {"cut": "https://ci/x/timeline.png"}
+
+    assert "```text\nfailed ·▁█\n```" in summary(suites, charts)
+    assert "![Borrowing over time, cut](<https://ci/x/timeline.png>)" in summary(
+        suites, charts, picture
+    )
+    assert "```" not in summary(suites, charts, picture)
+
+
+def test_a_chart_cannot_leave_its_fence() -> None:
+    """Names of faults are in it."""
+    text = summary([suite_of(verdict_of())], {"cut": ["```` # x"]})
+
+    assert "`````text\n```` # x\n`````" in text
+
+
+def test_hostile_text_is_only_text() -> None:
+    """No tag, no link, no heading, nobody called."""
+    text = escaped(f"# {HOSTILE}")
+
+    assert text.startswith("\\# &lt;/failure&gt;&lt;b&gt;x")
+    assert "\\[a\\]\\(http" in text
+    assert "@team" not in text
+    assert "\\`\\`" in text
+    assert not set("\n\x00\x1b\u202e\ud800") & set(text)
+
+
+def big(number: int) -> GateSuite:
+    """A suite of the longest texts there are."""
+    verdict = with_finding(verdict_of(BAD), "lost", Weight.FAIL, "界" * 5000)
+    many = [Finding(f"code_{n}", Weight.NOTE, "é" * 3000) for n in range(400)]
+    loud = replace(verdict, sentence="ß" * 9000, findings=[*verdict.findings, *many])
+    return suite_of(loud, loud, loud, name=f"{number}-{'x' * 300}")
+
+
+@pytest.mark.parametrize("number", [1, 5, 40])
+def test_it_is_always_small_enough(number: int) -> None:
+    """In bytes; what is left out is said, and how the worst ended never is."""
+    text = summary([big(n) for n in range(number)], {big(0).name: ["█" * 60] * 9})
+
+    assert len(text.encode()) <= BYTES_MAX < 64 * 1024
+    assert ("Left out for room" in text) is (number > 1)
+    assert "🔴 FAIL" in text
+    assert text.count("<details>") == text.count("</details>")
