@@ -1,0 +1,238 @@
+"""What a game day runs for real: one stack for all steps, and Locust for each of them."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.errors import HarnessError, UsageError
+from harness.gameday.foresee import seed_of
+from harness.gameday.plan import GameDayPlan, GameDayStep
+from harness.gameday.running import LeftRun
+from harness.gameday.session import LOGS_FOLDER, RUNS_FOLDER, read_session
+from harness.gameday.view import Finished, Message
+from harness.headless import (
+    Ended,
+    Tell,
+    find_scenario,
+    given,
+    interrupt_under_way,
+    run_scenario,
+)
+from harness.record import RunDirectory
+from harness.run_lock import Owner, holder
+from harness.stack import StackSettings, down, load_state, up
+from harness.stack.state import ATTACHED
+from harness.verdict import ExitCode, Verdict
+
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""Tells the page of a run what it is part of."""
+STACK = "stack"
+"""The detail of an event that names the stack that was brought up for the session."""
+START_SECONDS_MAX = 10.0
+"""For Locust to be there, so that it can be told to end."""
+JUDGED_SECONDS_MAX = 20.0
+"""For whoever survived to judge a run whose processes were killed."""
+END_SECONDS_MAX = 600.0
+HEAL_SECONDS_MAX = 60.0
+
+
+class LocustRunner:
+    """Runs the steps of the session in ``folder`` on the stack of ``state_dir``, or on its host.
+
+    With ``web_port`` each run has its page there. The stack stays up through a pause; `close`
+    takes it down, if the session brought it up.
+    """
+
+    def __init__(
+        self,
+        plan: GameDayPlan,
+        folder: Path,
+        seed: int,
+        state_dir: Path,
+        web_port: int | None = None,
+    ) -> None:
+        self._plan, self._folder, self._seed = plan, folder, seed
+        self._web_port = web_port
+        self._state_dir = state_dir.absolute()
+        self._run: LocustRun | None = None
+
+    def open(self, tell: Tell) -> dict[str, str]:
+        """Bring the local stack up, unless one is; its id, where it is ours to take down.
+
+        Raises:
+            HarnessError: it does not come up.
+            UsageError: its settings make no sense.
+        """
+        if self._plan.host is not None:
+            return {}
+        running = load_state(self._state_dir)
+        if running is not None:
+            return {STACK: running.stack_id} if running.stack_id in self._our_stacks() else {}
+        known = given(list(self._plan.options))
+        settings = StackSettings.asked(
+            known.service, defect=known.defect, namespaces=known.namespaces
+        )
+        return {STACK: up(settings, self._state_dir, tell).stack_id}
+
+    def start(
+        self, step: GameDayStep, attempt: int, post: Callable[[Message], None]
+    ) -> "LocustRun":
+        """Begin the run of a step; what Locust writes goes to a log of the session."""
+        options = [*self._plan.options_of(step), *seed_of(self._plan, step, self._seed)]
+        options += ["--runs-dir", str(self._folder / RUNS_FOLDER)]
+        options += ["--state-dir", str(self._state_dir)]
+        number = self._plan.steps.index(step) + 1
+        log = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
+        log.parent.mkdir(exist_ok=True)
+        told = {"title": self._plan.title, "step": step.name, "abort_word": self._plan.abort_word}
+        self._run = LocustRun(
+            find_scenario(step.scenario),
+            options,
+            log,
+            post,
+            web_port=self._web_port,
+            environment={GAME_DAY_VARIABLE: json.dumps(told)},
+        )
+        return self._run
+
+    def still_running(self) -> str | None:
+        """The run of this session that uses the stack right now, in words."""
+        whose = self._holder()
+        if whose is None:
+            return None
+        ours = any(path.name.endswith(f"-{whose.run_id}") for path in self._runs())
+        return whose.in_words() if ours else None
+
+    def end_it(self) -> None:
+        """Order from outside that everything is healed, upon which the run ends."""
+        command = [sys.executable, "-m", "harness.cli", "heal", "--state-dir", str(self._state_dir)]
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=HEAL_SECONDS_MAX,
+            check=False,
+        )
+
+    def left_behind(self, known: set[str]) -> list[LeftRun]:
+        """Runs that no event tells of, each with its verdict, or why it has none."""
+        return [_left_run(path) for path in self._runs() if path.name not in known]
+
+    def close(self) -> None:
+        """Take the stack down that was brought up for this session, by whichever process."""
+        if self._plan.host is not None:
+            return
+        running = load_state(self._state_dir)
+        if running is not None and running.stack_id in self._our_stacks():
+            down(self._state_dir)
+
+    def end(self) -> None:
+        """Whatever is under way ends in order; for an end that nobody planned."""
+        if self._run is not None and self._run.is_alive():
+            self._run.abort()
+            self._run.wait(END_SECONDS_MAX)
+
+    def _holder(self) -> Owner | None:
+        attached = self._plan.host is not None
+        return holder(self._state_dir / ATTACHED if attached else self._state_dir)
+
+    def _runs(self) -> list[Path]:
+        found = (self._folder / RUNS_FOLDER).glob("*-*")
+        return sorted(path for path in found if path.is_dir() and not path.is_symlink())
+
+    def _our_stacks(self) -> set[str]:
+        events = read_session(self._folder).events
+        return {event.details[STACK] for event in events if STACK in event.details}
+
+
+class LocustRun:
+    """One run, in a thread of its own, which posts what becomes of it."""
+
+    def __init__(
+        self,
+        path: Path,
+        options: list[str],
+        log: Path,
+        post: Callable[[Message], None],
+        *,
+        web_port: int | None,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._path, self._options, self._log, self._post = path, options, log, post
+        self._web_port, self._environment = web_port, environment
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def abort(self) -> None:
+        """Tell Locust to end in order, as soon as it is there to hear it."""
+        threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def is_alive(self) -> bool:
+        """Whether it goes on."""
+        return self._thread.is_alive()
+
+    def wait(self, seconds_max: float) -> None:
+        """Until it is over, within a bound."""
+        self._thread.join(seconds_max)
+
+    def _interrupt(self) -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while self.is_alive() and not interrupt_under_way() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _work(self) -> None:
+        ended = Ended(ExitCode.INTERNAL)
+        try:
+            with self._log.open("ab", buffering=0) as log:
+
+                def tell(text: str) -> None:
+                    log.write(f"lendchaos: {text}\n".encode())
+
+                ended = run_scenario(
+                    self._path,
+                    self._options,
+                    self._post,
+                    tell,
+                    output=log.fileno(),
+                    own_session=True,
+                    web_port=self._web_port,
+                    environment=self._environment,
+                )
+            if ended.directory is None:
+                ended = Ended(ended.exit_code, {**ended.last, "text": _last_line(self._log)})
+        except Exception as error:  # noqa: BLE001  # told where somebody sees it
+            said = f"our bug, {type(error).__name__}: {error}"
+            ended = Ended(ExitCode.INTERNAL, {"text": said})
+        finally:
+            self._post(Finished(ended))
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("lendchaos: ") if lines else ""
+
+
+def _left_run(path: Path) -> LeftRun:
+    """A run that ended without us; it may still be about to be judged."""
+    deadline = time.monotonic() + JUDGED_SECONDS_MAX
+    while True:
+        verdict = _verdict_in(path)
+        if verdict is not None:
+            code = int(verdict.exit_code)
+            return LeftRun(path.name, code, str(verdict.verdict), verdict.sentence)
+        if time.monotonic() > deadline:
+            said = "no verdict: nobody judged it; `lendchaos judge` does"
+            return LeftRun(path.name, int(ExitCode.INCONCLUSIVE), None, said)
+        time.sleep(0.2)
+
+
+def _verdict_in(path: Path) -> Verdict | None:
+    try:
+        return RunDirectory(path).read_verdict()
+    except (HarnessError, UsageError):
+        return None

@@ -1,0 +1,209 @@
+"""Fact: what happened in a game day, as one append-only file that survives the terminal's closing.
+
+A session is a directory: ``plan.yaml`` as it was read, ``session.jsonl`` with an event a line, each
+flushed to the disk before anything follows from it, and ``runs/`` with the run directories. What a
+session is at any time follows from its events alone, so that another process can go on with it.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import HarnessError, UsageError
+from harness.rows import reason_of
+
+SCHEMA = "lendchaos.session/1"
+SESSION_FILE = "session.jsonl"
+PLAN_FILE = "plan.yaml"
+RUNS_FOLDER = "runs"
+LOGS_FOLDER = "logs"
+"""What each run wrote beside its record, one file for each attempt."""
+STAYS_ABORTED = "stays aborted"
+
+
+class What(StrEnum):
+    """Kinds of events."""
+
+    OPENED = "opened"
+    GO = "go"
+    NO_GO = "no_go"
+    """The step is left out, by decision; with ``text`` `STAYS_ABORTED` it is not begun again."""
+    STEP_STARTED = "step_started"
+    RUN_ENDED = "run_ended"
+    """With ``directory`` (below ``runs/``), ``exit_code`` and ``verdict``."""
+    STEP_ENDED = "step_ended"
+    """With ``text``: ``done`` or ``aborted``."""
+    NOTE = "note"
+    PULLED = "pulled"
+    """Somebody says that the plug was pulled by hand, now."""
+    RESTORED = "restored"
+    """And that it was put back."""
+    ABORT = "abort"
+    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal)."""
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    ACTION = "action"
+    """An open action: ``text``, and who does it in ``by``."""
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. ``at_utc`` is RFC 3339 with milliseconds, ``by`` who did it.
+
+    ``details`` holds what concerns a kind alone: versions and seed of ``opened``.
+    """
+
+    what: What
+    at_utc: str
+    step: str | None = None
+    text: str = ""
+    by: str = ""
+    directory: str | None = None
+    exit_code: int | None = None
+    verdict: str | None = None
+    details: dict[str, str] = field(default_factory=dict)
+
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class StepState(StrEnum):
+    """Where a step stands."""
+
+    WAITING = "waiting"
+    GOING = "going"
+    """It was started and nothing says that it ended: under way, or its process died."""
+    DONE = "done"
+    ABORTED = "aborted"
+    LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as its events tell it. ``damage`` says which lines could not be read."""
+
+    path: Path
+    events: tuple[Event, ...]
+    damage: tuple[str, ...] = ()
+
+    def state_of(self, step: str) -> StepState:
+        """Where a step stands; a step that is begun again after an abort counts as it is now."""
+        state = StepState.WAITING
+        for event in self.events:
+            if event.step == step:
+                state = _AFTER.get((event.what, event.text), _AFTER.get((event.what, ""), state))
+        return state
+
+    def runs_of(self, step: str) -> tuple[Event, ...]:
+        """Every run of a step that ended, in order, aborted ones included."""
+        return tuple(e for e in self.events if e.what is What.RUN_ENDED and e.step == step)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be done in it."""
+        return any(event.what is What.CLOSED for event in self.events)
+
+
+_AFTER = {
+    (What.STEP_STARTED, ""): StepState.GOING,
+    (What.STEP_ENDED, "done"): StepState.DONE,
+    (What.STEP_ENDED, "aborted"): StepState.ABORTED,
+    (What.NO_GO, ""): StepState.LEFT_OUT,
+    (What.NO_GO, STAYS_ABORTED): StepState.ABORTED,
+}
+
+
+def now_utc() -> str:
+    """The wall clock as events have it."""
+    now = datetime.now(UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+
+
+class SessionLog:
+    """Appends to a session; what was appended is on the disk when the call returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, plan_text: str) -> "SessionLog":
+        """Make the directory and keep the plan in it.
+
+        Raises:
+            UsageError: there is something already, or nothing can be written there.
+        """
+        try:
+            path.mkdir(parents=True)
+            (path / RUNS_FOLDER).mkdir()
+            (path / PLAN_FILE).write_text(plan_text, encoding="utf-8")
+            (path / SESSION_FILE).write_text(json.dumps({"schema": SCHEMA}) + "\n", "utf-8")
+        except FileExistsError as error:
+            raise UsageError(f"{path} exists already: name another folder") from error
+        except OSError as error:
+            raise UsageError(f"no session can be kept in {path}: {error.strerror}") from error
+        return cls(path)
+
+    def append(self, event: Event) -> Event:
+        """Write one event down; its time is filled in where it has none."""
+        event = event if event.at_utc else replace(event, at_utc=now_utc())
+        body = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
+        line = json.dumps({"event": body}, ensure_ascii=False) + "\n"
+        with (self.path / SESSION_FILE).open("ab+") as file:
+            # A process that was killed may have left half a line, which must cost no other.
+            file.write((line if _ends_a_line(file) else f"\n{line}").encode())
+            file.flush()
+            os.fsync(file.fileno())
+        return event
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def read_session(path: Path) -> Session:
+    """What happened so far.
+
+    Raises:
+        UsageError: this is no session, or one of another version.
+        HarnessError: it cannot be read.
+    """
+    try:
+        lines = (path / SESSION_FILE).read_bytes().split(b"\n")
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is no session of a game day: it has no {SESSION_FILE}") from error
+    except OSError as error:
+        raise HarnessError(f"{path / SESSION_FILE} cannot be read: {error.strerror}") from error
+    _require_schema(path, lines[0])
+    return Session(path, *_events(lines[1:]))
+
+
+def _require_schema(path: Path, line: bytes) -> None:
+    try:
+        schema = json.loads(line)["schema"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{path / SESSION_FILE}, line 1: it must name its schema") from error
+    if schema != SCHEMA:
+        raise UsageError(f"{path / SESSION_FILE}, line 1: schema {schema!r} must be {SCHEMA!r}")
+
+
+def _events(lines: Iterable[bytes]) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+    found, damage = [], []
+    for number, line in enumerate(lines, start=2):
+        if not line:
+            continue
+        try:
+            found.append(_EVENT.validate_python(json.loads(line)["event"]))
+        except (ValueError, LookupError, TypeError, ValidationError) as error:
+            damage.append(f"{SESSION_FILE}, line {number} is not readable: {reason_of(error)}")
+    return tuple(found), tuple(damage)

@@ -1,0 +1,174 @@
+"""A game day in memory: a plan of three steps, what is foreseen of it, and a runner that is told
+what becomes of each run.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.gameday.conduct import GameDay
+from harness.gameday.diary import Diary
+from harness.gameday.foresee import Foreseen, Span
+from harness.gameday.plan import GameDayPlan, GameDayStep
+from harness.gameday.running import LeftRun
+from harness.gameday.session import What
+from harness.gameday.view import Command, Finished, Message, Order, Stage, View
+from harness.headless import Ended, Tell, Update
+
+PLAN = GameDayPlan(
+    title="Before the release",
+    abort_word="halt",
+    hypothesis="It comes back by itself.",
+    steps=(
+        GameDayStep(name="cut", scenario="network_partition", expect="back within 5 s"),
+        GameDayStep(name="killed", scenario="server_failure"),
+        GameDayStep(name="by hand", scenario="baseline", hand_pulled="Zhao pulls a plug"),
+    ),
+    roles={"lead": "Lin"},
+    source="version: 1\n",
+)
+SEEN = Foreseen(
+    target="the local stack",
+    load=("30 arrivals a second for 10 s",),
+    spans=(
+        Span("phase", "warm-up", -2.0, 0.0),
+        Span("phase", "baseline", 0.0, 4.0),
+        Span("phase", "fault", 4.0, 6.0),
+        Span("fault", "1-partition", 4.0, 6.0, "bytes vanish"),
+        Span("phase", "recovery", 6.0, 8.0),
+    ),
+    radius=("1-partition touches link database", "no fault touches link edge (127.0.0.1:1 → 2)"),
+    stops=("a loan is paid out twice",),
+)
+FORESEEN = {step.name: SEEN for step in PLAN.steps}
+GO, NO_GO, PAUSE = Command(Order.GO), Command(Order.NO_GO), Command(Order.PAUSE)
+ABORT = Command(Order.ABORT, "key")
+MOMENT, UNTIL_ABORTED = "a moment", "until aborted"
+"""Where a script waits."""
+
+
+def ended(code: int = 0, verdict: str | None = "pass", name: str = "run-1") -> Ended:
+    """A run that came to a verdict, in a folder that need not be there."""
+    if verdict is None:
+        return Ended(code, {"text": "it did not come up"})
+    report = f"/nowhere/{name}/report.html"
+    return Ended(code, {"verdict": verdict, "sentence": "All was well.", "report": report})
+
+
+@dataclass
+class FakeRunner:
+    """Every run does what the test says: its messages, then its end, or its end once aborted."""
+
+    script: Callable[[GameDayStep, int], list[Message | str]]
+    left: list[LeftRun] = field(default_factory=list)
+    running: list[str | None] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def open(self, tell: Tell) -> dict[str, str]:
+        """Keep that it was asked to."""
+        tell("the stack is up")
+        self.done.append("open")
+        return {"stack": "abc"}
+
+    def start(self, step: GameDayStep, attempt: int, post: Callable[[Message], None]) -> "FakeRun":
+        """Play the script."""
+        self.done.append(f"start {step.name}")
+        return FakeRun(self.script(step, attempt), post)
+
+    def still_running(self) -> str | None:
+        """What the test has prepared, one answer after the other."""
+        return self.running.pop(0) if self.running else None
+
+    def end_it(self) -> None:
+        """Keep that it was asked to."""
+        self.done.append("end it")
+
+    def left_behind(self, known: set[str]) -> list[LeftRun]:
+        """Those that no event tells of."""
+        return [run for run in self.left if run.directory not in known]
+
+    def close(self) -> None:
+        """Keep that it was asked to."""
+        self.done.append("close")
+
+
+class FakeRun:
+    """A run in a thread, as real ones are."""
+
+    def __init__(self, script: list[Message | str], post: Callable[[Message], None]) -> None:
+        self._aborted = threading.Event()
+        self._script, self._post = script, post
+        threading.Thread(target=self._play, daemon=True).start()
+
+    def abort(self) -> None:
+        """Go on with what comes after ``until aborted``."""
+        self._aborted.set()
+
+    def _play(self) -> None:
+        for message in self._script:
+            if message == MOMENT:
+                self._aborted.wait(0.3)
+            elif isinstance(message, str):
+                assert self._aborted.wait(10), "nobody aborted it"
+            else:
+                self._post(message)
+
+
+def passes(_step: GameDayStep, attempt: int) -> list[Message | str]:
+    """Every run passes, in a moment in which something can be ordered."""
+    begins = Update("baseline", "baseline", 0.0, 4.0)
+    return [begins, MOMENT, Finished(ended(name=f"run-{attempt}"))]
+
+
+def waits_for_abort(_step: GameDayStep, attempt: int) -> list[Message | str]:
+    """The first run of a step goes on until it is aborted, the others pass."""
+    if attempt > 1:
+        return passes(_step, attempt)
+    return [
+        Update("baseline", "baseline", 0.0, 4.0),
+        UNTIL_ABORTED,
+        Finished(ended(130, "inconclusive", "aborted")),
+    ]
+
+
+class People:
+    """Who answers: for each stage, or stage and step, a list of answers, each given once."""
+
+    def __init__(
+        self, inbox: "queue.SimpleQueue[Message]", answers: dict[str, list[Message]]
+    ) -> None:
+        self.views: list[View] = []
+        self._inbox, self._answers = inbox, {key: list(value) for key, value in answers.items()}
+        self._asked: Any = None
+
+    def show(self, view: View) -> None:
+        """Answer when something new is asked."""
+        self.views.append(view)
+        ends = sum(event.what is What.STEP_ENDED for event in view.session.events)
+        asked = (view.stage, view.step, ends)
+        began = view.under_way is None or view.under_way.phase is not None
+        if asked == self._asked or not began:
+            return
+        self._asked = asked
+        for message in self._next(view):
+            self._inbox.put(message)
+
+    def _next(self, view: View) -> Iterator[Message]:
+        key = f"{view.stage} {view.step.name}" if view.step else str(view.stage)
+        if view.stage in (Stage.BRIEFING, Stage.ASKING, Stage.CLOSING):
+            given = self._answers.get(key)
+            yield given.pop(0) if given else GO
+        else:
+            yield from self._answers.pop(key, [])
+
+
+def conduct(
+    diary: Diary, runner: FakeRunner, answers: dict[str, list[Message]] | None = None
+) -> tuple[int, People]:
+    """A whole day, or what is left of it."""
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    people = People(inbox, answers or {})
+    game = GameDay(PLAN, FORESEEN, diary, runner, inbox=inbox, show=people.show, by="lin")
+    return game.conduct(), people

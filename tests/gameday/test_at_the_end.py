@@ -1,0 +1,48 @@
+"""A game day ends in a record, whatever else becomes of it."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli import gameday
+from harness.cli.gameday_record import at_the_end
+from harness.gameday import printing
+from harness.gameday.session import SESSION_FILE, read_session
+from tests.gameday.stored_days import small_day
+
+
+@pytest.fixture(autouse=True)
+def _no_chromium(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printing has its own tests."""
+    monkeypatch.setattr(printing, "find_chromium", lambda: None)
+
+
+def test_a_day_that_was_closed_has_a_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its files are named after the session; one that is only paused has none yet."""
+    day = small_day(tmp_path / "day")
+    gameday._tell_end(read_session(day))
+
+    assert (day / "record.json").exists()
+    assert str(day / "record.html") in capsys.readouterr().out
+
+    paused = small_day(tmp_path / "paused")
+    path = paused / SESSION_FILE
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    gameday._tell_end(read_session(paused))
+
+    assert not (paused / "record.json").exists()
+
+
+def test_a_record_that_cannot_be_written_ends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told, with what tries again."""
+    day = small_day(tmp_path / "day")
+    (day / "plan.yaml").unlink()
+    at_the_end(day)
+
+    said = capsys.readouterr().err
+    assert "no record was written" in said
+    assert f"`lendchaos gameday record {day}` tries again" in said

@@ -1,0 +1,99 @@
+"""What claims to be a record, and is none: named with line and column, and nothing touched."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gameday import claims
+from harness.gameday.verify import verify
+from tests.cli.conftest import Ended
+from tests.gameday.stored_days import contents
+
+
+def silent(_: str) -> None:
+    """Nobody listens."""
+
+
+def test_a_truncated_record_is_named_with_line_and_column(day: Path) -> None:
+    """Wherever it ends; exit 2 for the command, nothing touched."""
+    path = day / "record.json"
+    text = path.read_text()
+    for length in (0, 1, 40, len(text) // 3, len(text) // 2, len(text) - 3):
+        path.write_text(text[:length])
+        with pytest.raises(UsageError) as error:
+            verify(path, silent)
+        place = re.search(r"record\.json, line (\d+), column (\d+): ", str(error.value))
+        assert place, str(error.value)
+        assert int(place[1]) <= text[:length].count("\n") + 1
+
+
+def test_a_truncated_page_is_named_with_line_and_column(day: Path) -> None:
+    """At its last letter; or, without its head, as no page of a record."""
+    path = day / "record.html"
+    text = path.read_text()
+    for length, said in ((len(text) // 2, "the page is cut off here"), (200, "it names none")):
+        path.write_text(text[:length])
+        with pytest.raises(UsageError, match=rf"record\.html, line \d+, column \d+: .*{said}"):
+            verify(path, silent)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"schema": "lendchaos.record/9"}', "line 1, column 2: schema 'lendchaos.record/9' must"),
+        ("[]", "line 1, column 1: a record begins with its schema"),
+        ('{\n "schema": "lendchaos.record/1",\n "files": 5}', "line 3, column 2: files must hold"),
+        ('{\n "schema": "lendchaos.record/1",\n "a": NaN}', "line 3, column 7: NaN is no number"),
+        ("[" * 100_000, "line 1, column 1: it is nested too deeply"),
+        (b'{\n "\xff"}', "line 2, column 3: it must be text in UTF-8"),
+    ],
+    ids=["other version", "list", "files", "NaN", "deep", "bytes"],
+)
+def test_what_is_no_record_is_refused(day: Path, body: str | bytes, said: str) -> None:
+    """By line and column, with what would be valid."""
+    path = day / "record.json"
+    path.write_bytes(body if isinstance(body, bytes) else body.encode())
+    with pytest.raises(UsageError, match=re.escape(said)):
+        verify(path, silent)
+
+
+@pytest.mark.parametrize("name", ["plan.yaml", "nowhere", "nowhere.json"])
+def test_what_names_no_record_is_refused(day: Path, name: str) -> None:
+    """It says what can be named."""
+    with pytest.raises(UsageError, match=r"name record\.json, record\.html or their folder"):
+        verify(day / name, silent)
+
+
+def test_a_folder_without_a_record_says_what_writes_one(day: Path) -> None:
+    """The page alone is none: what it shows lies in record.json."""
+    (day / "record.json").unlink()
+    with pytest.raises(UsageError, match="`lendchaos gameday record` writes it"):
+        verify(day / "record.html", silent)
+
+
+def test_differences_are_counted_beyond_some() -> None:
+    """Every one of them is found; deep ones by their place."""
+    claimed = {"a": [{"b": 1}, {"b": 2}], "c": "x"}
+    found = {"a": [{"b": 1}, {"b": 3}, {"b": 4}], "d": None}
+
+    assert list(claims.differences(claimed, found)) == [
+        "a has 2 entries, and what is stored gives 3",
+        "a[1].b says 2, and what is stored gives 3",
+        "d is missing",
+        "c has no counterpart in what is stored",
+    ]
+
+
+def test_the_command_refuses_a_truncated_record(day: Path, lendchaos: Callable[..., Ended]) -> None:
+    """Exit 2, one line, nothing touched."""
+    path = day / "record.json"
+    path.write_bytes(path.read_bytes()[:5000])
+    before = contents(day)
+    done = lendchaos("gameday", "verify", path)
+
+    assert done.exit_code == 2
+    assert re.search(r"record\.json, line \d+, column \d+:", " ".join(done.stderr.split()))
+    assert contents(day) == before

@@ -1,0 +1,365 @@
+"""The engine of a game day: who is asked what, what is written down, and how it goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gameday.diary import DiskDiary, is_conducted
+from harness.gameday.running import LeftRun
+from harness.gameday.session import (
+    STAYS_ABORTED,
+    Event,
+    Session,
+    StepState,
+    What,
+    read_session,
+)
+from harness.gameday.view import Command, Finished, Message, Order, Stage
+from harness.headless import Update
+from tests.gameday.days import (
+    ABORT,
+    GO,
+    NO_GO,
+    PAUSE,
+    PLAN,
+    UNTIL_ABORTED,
+    FakeRunner,
+    People,
+    conduct,
+    ended,
+    passes,
+    waits_for_abort,
+)
+
+
+@pytest.fixture
+def diary(tmp_path: Path) -> Iterator[DiskDiary]:
+    """Of a session that is not begun."""
+    with DiskDiary.new(tmp_path / "day") as new:
+        yield new
+
+
+def resumed(diary: DiskDiary, runner: FakeRunner, **answers: list[Message]) -> tuple[int, People]:
+    """The session in another process: the first lets it go, the second goes on."""
+    diary.__exit__()
+    with DiskDiary.resume(diary.path) as again:
+        return conduct(again, runner, answers)
+
+
+def whats(session: Session, step: str | None = None) -> list[What]:
+    """Kinds of events, of one step or of all."""
+    return [e.what for e in session.events if step is None or e.step == step]
+
+
+def states(session: Session) -> list[StepState]:
+    """How each step stands."""
+    return [session.state_of(step.name) for step in PLAN.steps]
+
+
+def texts(session: Session, what: What) -> list[str]:
+    """The texts of all events of a kind."""
+    return [e.text for e in session.events if e.what is what]
+
+
+def test_a_day_from_the_briefing_to_the_close(diary: DiskDiary) -> None:
+    """Every step is asked for, run and written down, and the stack is taken down at the end."""
+    runner = FakeRunner(passes)
+
+    code, people = conduct(diary, runner)
+
+    session = read_session(diary.path)
+    assert code == 0
+    assert runner.done == ["open", "start cut", "start killed", "start by hand", "close"]
+    assert whats(session, "cut") == [
+        *(What.GO, What.STEP_STARTED, What.RUN_ENDED, What.STEP_ENDED),
+    ]
+    assert [e.directory for e in session.runs_of("cut")] == ["run-1"]
+    assert session.events[0].details["stack"] == "abc"
+    assert {event.by for event in session.events} == {"lin"}
+    assert session.closed
+    assert people.views[0].stage is Stage.BRIEFING
+    assert not people.views[0].session.events
+
+
+def test_without_a_go_for_the_day_nothing_is_made(diary: DiskDiary) -> None:
+    """No folder, no stack; the exit code is that of an interruption."""
+    runner = FakeRunner(passes)
+
+    code, _ = conduct(diary, runner, {"briefing": [NO_GO]})
+
+    assert (code, runner.done, diary.path.exists()) == (130, [], False)
+
+
+def test_a_no_go_leaves_out_its_step_alone(diary: DiskDiary) -> None:
+    """The others are run, and decide."""
+    runner = FakeRunner(passes)
+
+    code, _ = conduct(diary, runner, {"asking killed": [NO_GO]})
+
+    session = read_session(diary.path)
+    assert states(session) == [StepState.DONE, StepState.LEFT_OUT, StepState.DONE]
+    assert "start killed" not in runner.done
+    assert code == 0
+
+
+def test_an_abort_ends_the_run_and_the_step_is_asked_for_again(diary: DiskDiary) -> None:
+    """How it was ordered is kept; the second try counts."""
+    runner = FakeRunner(waits_for_abort)
+
+    code, people = conduct(
+        diary,
+        runner,
+        {"going cut": [ABORT], "asking killed": [NO_GO], "asking by hand": [NO_GO]},
+    )
+
+    session = read_session(diary.path)
+    assert texts(session, What.ABORT) == ["key"]
+    assert [e.exit_code for e in session.runs_of("cut")] == [130, 0]
+    assert session.state_of("cut") is StepState.DONE
+    assert code == 0
+    assert Stage.ENDING in {view.stage for view in people.views}
+
+
+def test_a_run_that_was_aborted_before_it_began_was_interrupted(diary: DiskDiary) -> None:
+    """Whatever code its process died with."""
+    runner = FakeRunner(
+        lambda step, n: (
+            [Update("starting", "x"), UNTIL_ABORTED, Finished(ended(70, None))]
+            if (step.name, n) == ("cut", 1)
+            else passes(step, n)
+        )
+    )
+
+    conduct(diary, runner, {"going cut": [ABORT]})
+
+    first, _ = read_session(diary.path).runs_of("cut")
+    assert (first.directory, first.exit_code) == (None, 130)
+
+
+def test_an_aborted_step_may_stay_so(diary: DiskDiary) -> None:
+    """It is asked for no more, and an interrupted run is what the day has of it."""
+    runner = FakeRunner(waits_for_abort)
+    answers = {
+        "going cut": [ABORT],
+        "asking cut": [GO, NO_GO],
+        "asking killed": [NO_GO],
+        "asking by hand": [NO_GO],
+    }
+
+    code, _ = conduct(diary, runner, answers)
+
+    session = read_session(diary.path)
+    assert session.state_of("cut") is StepState.ABORTED
+    assert texts(session, What.NO_GO) == [STAYS_ABORTED, "", ""]
+    assert code == 130
+
+
+@pytest.mark.parametrize(
+    ("said", "how"),
+    [
+        ("the conductor ends the run: the heal command, from another process", "heal"),
+        ("the conductor ends the run: no load is left", "no load is left"),
+        ("aborted by hand, from the web page", "page"),
+        ("safety: nothing of that kind", "signal"),
+    ],
+)
+def test_a_run_that_is_ended_from_outside_is_an_abort(
+    said: str, how: str, diary: DiskDiary
+) -> None:
+    """By `lendchaos heal`, or by whatever else; it is told which."""
+    runner = FakeRunner(
+        lambda step, attempt: (
+            [Update(said, "fault", 4.0, 6.0), Finished(ended(130, "inconclusive", "healed"))]
+            if (step.name, attempt) == ("cut", 1)
+            else passes(step, attempt)
+        )
+    )
+
+    conduct(diary, runner)
+
+    session = read_session(diary.path)
+    assert texts(session, What.ABORT) == [how]
+    assert [e.directory for e in session.runs_of("cut")] == ["healed", "run-2"]
+
+
+def test_a_run_without_a_verdict_is_no_step_that_is_done(diary: DiskDiary) -> None:
+    """It is asked for again, and what the run said last is kept."""
+    runner = FakeRunner(
+        lambda step, attempt: (
+            [Finished(ended(3, None))] if (step.name, attempt) == ("cut", 1) else [*passes(step, 2)]
+        )
+    )
+
+    conduct(diary, runner)
+
+    first, second = read_session(diary.path).runs_of("cut")
+    assert (first.directory, first.text) == (None, "no verdict: it did not come up")
+    assert second.verdict == "pass"
+
+
+def test_the_worst_of_the_last_runs_is_the_exit_code(diary: DiskDiary) -> None:
+    """A fail among passes, not hidden by anything inconclusive."""
+    codes = {"cut": (1, "fail"), "killed": (3, "inconclusive"), "by hand": (0, "pass")}
+    runner = FakeRunner(lambda step, _: [Finished(ended(*codes[step.name]))])
+
+    assert conduct(diary, runner)[0] == 1
+
+
+def test_a_pause_waits_for_the_step_and_is_gone_on_with(diary: DiskDiary) -> None:
+    """What was done stays done, the stack stays up, and another process does the rest."""
+    first = FakeRunner(passes)
+
+    code, people = conduct(diary, first, {"going cut": [PAUSE]})
+
+    paused = read_session(diary.path)
+    assert code == 130
+    assert whats(paused)[-1] is What.PAUSED
+    assert states(paused) == [StepState.DONE, StepState.WAITING, StepState.WAITING]
+    assert "close" not in first.done
+    assert any(view.pausing for view in people.views)
+
+    second = FakeRunner(passes)
+    assert resumed(diary, second)[0] == 0
+    assert second.done == ["open", "start killed", "start by hand", "close"]
+    assert What.RESUMED in whats(read_session(diary.path))
+
+
+def test_a_go_from_before_the_question_is_no_answer(diary: DiskDiary) -> None:
+    """A key that was pressed twice begins one step, not two."""
+    answers = {"going cut": [GO, GO], "asking killed": [NO_GO], "asking by hand": [NO_GO]}
+
+    conduct(diary, FakeRunner(passes), answers)
+
+    session = read_session(diary.path)
+    assert states(session) == [StepState.DONE, StepState.LEFT_OUT, StepState.LEFT_OUT]
+
+
+def test_a_late_go_is_no_answer_either(diary: DiskDiary) -> None:
+    """One that comes while the step is coming to its end is not for the next one."""
+    runner = FakeRunner(
+        lambda step, n: [*passes(step, n), GO, GO] if step.name == "cut" else passes(step, n)
+    )
+    answers = {"asking killed": [NO_GO], "asking by hand": [NO_GO]}
+
+    conduct(diary, runner, answers)
+
+    assert read_session(diary.path).state_of("killed") is StepState.LEFT_OUT
+
+
+def test_a_pause_can_be_taken_back(diary: DiskDiary) -> None:
+    """By the same key, for as long as the step goes on."""
+    code, _ = conduct(diary, FakeRunner(passes), {"going cut": [PAUSE, PAUSE]})
+
+    assert (code, read_session(diary.path).closed) == (0, True)
+
+
+def test_a_lost_terminal_ends_the_run_and_pauses(diary: DiskDiary) -> None:
+    """In order: the run is judged before the pause is written down."""
+    lost = [Command(Order.ABORT, "lost terminal"), Command(Order.PAUSE, "lost terminal")]
+
+    code, _ = conduct(diary, FakeRunner(waits_for_abort), {"going cut": lost})
+
+    assert code == 130
+    assert whats(read_session(diary.path), None)[-4:] == [
+        *(What.ABORT, What.RUN_ENDED, What.STEP_ENDED, What.PAUSED),
+    ]
+
+
+def test_a_step_whose_process_was_killed_is_closed_with_its_run(diary: DiskDiary) -> None:
+    """The run that went on by itself is waited for, found and kept; then the step is asked for."""
+    diary.begin(PLAN.source)
+    for what in (What.OPENED, What.GO, What.STEP_STARTED):
+        diary.append(Event(what, "", None if what is What.OPENED else "cut"))
+    left = LeftRun("left-1", 0, "pass", "All was well.")
+    runner = FakeRunner(passes, left=[left], running=["run left-1", "run left-1", None])
+
+    code, people = resumed(diary, runner)
+
+    session = read_session(diary.path)
+    assert code == 0
+    assert [e.directory for e in session.runs_of("cut")] == ["left-1", "run-2"]
+    assert texts(session, What.ABORT) == ["lost terminal"]
+    assert any("waiting for its end: run left-1" in view.said for view in people.views)
+
+
+def test_a_run_that_nobody_watched_is_no_pass(diary: DiskDiary) -> None:
+    """Though its verdict is one: the step stays aborted, and the day is none either."""
+    diary.begin(PLAN.source)
+    diary.append(Event(What.OPENED, ""))
+    diary.append(Event(What.STEP_STARTED, "", "cut"))
+    runner = FakeRunner(passes, left=[LeftRun("left-1", 0, "pass", "All was well.")])
+    no_go = {f"asking {step.name}": [NO_GO] for step in PLAN.steps}
+
+    assert resumed(diary, runner, **no_go)[0] == 130
+
+
+def test_a_run_that_was_left_behind_can_be_aborted(diary: DiskDiary) -> None:
+    """From outside, as by `lendchaos heal`."""
+    diary.begin(PLAN.source)
+    diary.append(Event(What.OPENED, ""))
+    diary.append(Event(What.STEP_STARTED, "", "cut"))
+    runner = FakeRunner(passes, running=["run left-1", "run left-1", None])
+
+    resumed(diary, runner, opening=[ABORT])
+
+    assert "end it" in runner.done
+    first = read_session(diary.path).runs_of("cut")[0]
+    assert (first.directory, first.exit_code) == (None, 130)
+
+
+def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> None:
+    """A plug only where one is to be pulled by hand."""
+    said = [
+        Command(Order.NOTE, "the queue grows"),
+        Command(Order.PULLED),
+        Command(Order.ACTION, "raise the timeout", "bob"),
+        Command(Order.RESTORED),
+        ABORT,
+    ]
+    runner = FakeRunner(waits_for_abort)
+
+    conduct(
+        diary,
+        runner,
+        {"asking killed": [NO_GO], "going cut": list(said), "going by hand": list(said)},
+    )
+
+    session = read_session(diary.path)
+    kinds = (What.PULLED, What.RESTORED, What.NOTE)
+    assert [w for w in whats(session, "by hand") if w in kinds] == [
+        *(What.NOTE, What.PULLED, What.RESTORED),
+    ]
+    assert What.PULLED not in whats(session, "cut")
+    actions = [e for e in session.events if e.what is What.ACTION]
+    assert [(e.by, e.text) for e in actions] == [("bob", "raise the timeout")] * 2
+
+
+def test_one_process_at_a_time_conducts_a_session(diary: DiskDiary) -> None:
+    """A second one is told so; when the first is gone, it may."""
+    diary.begin(PLAN.source)
+    diary.append(Event(What.OPENED, ""))
+
+    assert is_conducted(diary.path)
+    with pytest.raises(UsageError, match="conducted in another terminal"):
+        DiskDiary.resume(diary.path)
+    diary.__exit__()
+    assert not is_conducted(diary.path)
+    with DiskDiary.resume(diary.path):
+        assert is_conducted(diary.path)
+
+
+def test_a_closed_session_is_over(diary: DiskDiary) -> None:
+    """It cannot be gone on with, lest its record says what is no longer so."""
+    conduct(diary, FakeRunner(passes))
+    diary.__exit__()
+
+    with pytest.raises(UsageError, match="is closed"):
+        DiskDiary.resume(diary.path)
+
+
+def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
+    """Before anything is asked."""
+    with pytest.raises(UsageError, match="exists already"):
+        DiskDiary.new(tmp_path)

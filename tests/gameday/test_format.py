@@ -1,0 +1,221 @@
+"""The plan of a game day as a file: what it may say, and how what it may not is told."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gameday.format import OPTIONS, read_plan
+from harness.load.options import add_options
+
+ROOT = Path(__file__).parent.parent.parent
+GOOD = """\
+version: 1
+title: Before the release
+hypothesis: It comes back by itself.
+abort_word: halt
+roles:
+  lead: Lin
+options:
+  rate: 30
+  warm_up: 500ms
+steps:
+  - name: cut
+    scenario: network_partition
+    expect: back within 5 s
+    at: 0m
+    for: 5m
+    options: [--fault=2s]
+  - name: by hand
+    scenario: baseline
+    at: 5m
+    for: 5m
+    hand_pulled: Zhao freezes a replica
+    pull: kill -STOP 7
+    pull_after: 8s
+    restore: kill -CONT 7
+    restore_after: 10s
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenarios are looked for where the command is called."""
+    monkeypatch.chdir(ROOT)
+
+
+def written(folder: Path, text: str) -> Path:
+    """A plan in a file."""
+    path = folder / "plan.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_plan_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    """Durations in seconds, options as words for Locust, the text kept as it was."""
+    plan = read_plan(written(tmp_path, GOOD))
+
+    cut, by_hand = plan.steps
+    assert plan.options_of(cut) == ["--rate=30", "--warm-up=500ms", "--fault=2s"]
+    assert (by_hand.at_s, by_hand.length_s) == (300.0, 300.0)
+    assert by_hand.pull == ("kill", "-STOP", "7")
+    assert (by_hand.pull_after_s, by_hand.restore_after_s) == (8.0, 10.0)
+    assert (plan.abort_word, plan.roles, plan.source) == ("halt", {"lead": "Lin"}, GOOD)
+
+
+def test_host_and_objectives_become_options(tmp_path: Path) -> None:
+    """Those of the whole day reach every step."""
+    more = "host: http://10.0.0.7\nallow_targets: [10.0.0.7]\nobjectives: resilience.yaml\n"
+    plan = read_plan(written(tmp_path, GOOD.replace("roles:", more + "roles:")))
+
+    assert plan.options_of(plan.steps[0])[-3:] == [
+        "--host=http://10.0.0.7",
+        "--allow-target=10.0.0.7",
+        "--objectives=resilience.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version: 1", "version: 2", "line 1, column 10: the version of this format is missing"),
+        ("abort_word: halt\n", "", "line 1, column 1: abort_word is missing"),
+        ("abort_word: halt", "abort_word: stop it", "line 4, column 13: abort_word must be one w"),
+        ("abort_word: halt", "abort_word: no", "line 4, column 13: abort_word must be one word"),
+        ("abort_word: halt", "abort_word: pause", "line 4, column 13: pause means something else"),
+        ("abort_word: halt", "abort_word: h", "line 4, column 13: abort_word must have 2 to 20"),
+        ("hypothesis: It", "hypotesis: It", "line 3, column 1: 'hypotesis' is not known here, did"),
+        ("title: Before the release", "title: 7", "line 2, column 8: title must be text"),
+        ("  lead: Lin", "  lead:", "line 6, column 8: who is lead"),
+        ("  rate: 30", "  speed: 30", "line 8, column 3: the option 'speed' cannot be given here"),
+        (
+            "  rate: 30",
+            "  rat: 30",
+            "line 8, column 3: the option 'rat' cannot be given here, did ",
+        ),
+        ("  rate: 30", "  runs_dir: x", "line 8, column 3: the option 'runs-dir' cannot be given"),
+        ("  rate: 30", "  rate:", "line 8, column 8: rate needs one value"),
+        ("--fault=2s", "fault", "line 16, column 15: an option begins with --"),
+        ("--fault=2s", "--service=naive", "line 16, column 15: service belongs to the options of"),
+        ("network_partition", "network_partitio", "line 12, column 15: there is no scenario"),
+        ("network_partition", "nothing_like_it", "'nothing_like_it'; valid are: baseline, bureau"),
+        (
+            "name: by hand",
+            "name: cut",
+            "line 17, column 11: the name 'cut' is taken by the step in",
+        ),
+        (
+            "at: 5m",
+            "at: 4m",
+            "line 19, column 9: 'by hand' would begin at 240s, but 'cut' (line 11",
+        ),
+        ("at: 5m\n    ", "", "line 19, column 5: for needs at"),
+        ("at: 5m", "at: 5", "line 19, column 9: at: 5 must be a duration with its unit"),
+        ("for: 5m\n    hand", "for: 0s\n    hand", "line 20, column 10: a step takes more than no"),
+        (
+            "    pull_after: 8s\n",
+            "",
+            "line 22, column 5: pull, pull_after, restore and restore_aft",
+        ),
+        ("restore_after: 10s", "restore_after: 8s", "line 25, column 20: it must be later than"),
+        ("pull: kill -STOP 7", "pull: kill '", "line 22, column 11: pull is no command"),
+        ("hand_pulled: Zhao freezes a replica\n    ", "", "pull is for steps with hand_pulled"),
+        ("  - name: cut", "  - nam: cut", "line 11, column 5: 'nam' is not known here, did you"),
+        ("    scenario: baseline\n", "", "line 17, column 5: scenario is missing"),
+    ],
+)
+def test_each_mistake_is_told_with_its_place(old: str, new: str, said: str, tmp_path: Path) -> None:
+    """Line, column and what would be valid."""
+    assert old in GOOD
+
+    with pytest.raises(UsageError) as error:
+        read_plan(written(tmp_path, GOOD.replace(old, new)))
+
+    assert said in str(error.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """In the order of the file."""
+    text = GOOD.replace("halt", "7").replace("network_partition", "x").replace("at: 5m", "at: 1m")
+
+    with pytest.raises(UsageError) as error:
+        read_plan(written(tmp_path, text))
+
+    lines = str(error.value).splitlines()
+    assert "has 3 mistakes" in lines[0]
+    assert [line.split(",")[0] for line in lines[1:]] == ["  line 4", "  line 12", "  line 19"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "it is empty"),
+        (b"- a\n", "a plan has keys: version, title"),
+        (b"version: 1\nsteps: []\n", "steps are missing"),
+        (b"version: 1\nsteps: [7]\n", "line 2, column 9: a step has keys: name"),
+        (b"title: [", "this is no YAML"),
+        (b"version: 1\ntitle: \xff\n", "line 2, column 8: it must be text in UTF-8"),
+    ],
+)
+def test_what_is_no_plan_is_refused(body: bytes, said: str, tmp_path: Path) -> None:
+    """Whatever it is."""
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(body)
+
+    with pytest.raises(UsageError) as error:
+        read_plan(path)
+
+    assert said in str(error.value)
+
+
+def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """By its path."""
+    with pytest.raises(UsageError, match=r"nothing\.yaml cannot be read: No such file"):
+        read_plan(tmp_path / "nothing.yaml")
+
+
+def test_elsewhere_nothing_outside_the_file_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stored plan can be read where its scenarios are not."""
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path, GOOD)
+
+    assert len(read_plan(path, scenarios=False).steps) == 2
+    with pytest.raises(UsageError, match=r"there is no scenario 'network_partition'; none is in"):
+        read_plan(path)
+
+
+class Names:
+    """Collects the options that a parser is given."""
+
+    def __init__(self) -> None:
+        self.found = {"run-time", "processes"}  # Locust's own
+
+    def add_argument(self, option: str, **_: object) -> None:
+        """Keep its name."""
+        self.found.add(option.removeprefix("--"))
+
+    def set_defaults(self, **_: object) -> None:
+        """Defaults do not matter here."""
+
+
+def test_every_option_is_one_that_locust_knows() -> None:
+    """What a plan may say is understood by what runs it."""
+    names = Names()
+    add_options(names)
+
+    assert set(OPTIONS) - names.found == set()
+
+
+def test_the_sample_plan_is_half_an_hour_of_real_scenarios() -> None:
+    """At least four steps, one of them pulled by hand, and no time left over."""
+    plan = read_plan(ROOT / "examples" / "gameday.yaml")
+
+    last = plan.steps[-1]
+    assert last.at_s is not None
+    assert last.length_s is not None
+    assert last.at_s + last.length_s == 30 * 60
+    assert len(plan.steps) >= 4
+    assert sum(step.hand_pulled is not None for step in plan.steps) == 1
+    assert all(step.expect for step in plan.steps)

@@ -1,0 +1,389 @@
+"""The record of a game day: what it says of a stored session, and how its page shows it."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gameday import chronicle, instants, page, recording
+from harness.gameday.record import Record, RecordedStep, Source, to_json
+from harness.gameday.session import PLAN_FILE, STAYS_ABORTED, Event, SessionLog, What
+from harness.gameday.stored import Runs
+from harness.verdict import Judgement
+from tests.builders import during, operations, plan_of
+from tests.cli.conftest import Ended
+from tests.gameday.stored_days import (
+    ATTACK,
+    PLAN,
+    at,
+    ran,
+    run_in,
+    run_of,
+    small_day,
+    whole_day,
+)
+from tests.report.test_html import Page
+
+Day = tuple[Record, Runs]
+
+
+def silent(_: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole day, as it was left; not to be changed."""
+    return whole_day(tmp_path_factory.mktemp("whole") / "day")
+
+
+@pytest.fixture(scope="module")
+def day(folder: Path) -> Day:
+    """Its record."""
+    return recording.made(folder, silent)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small day that a test may change."""
+    return small_day(tmp_path / "day")
+
+
+def steps_of(day: Day) -> list[RecordedStep]:
+    """The steps of a record."""
+    return list(day[0].steps)
+
+
+# --- what it says --------------------------------------------------------------------------------
+
+
+def test_the_worst_step_decides_and_is_named(day: Day) -> None:
+    """One failure fails the day; the statement counts what was done, aborted and left to do."""
+    record, _ = day
+
+    assert record.outcome is Judgement.FAIL
+    assert record.statement == (
+        "3 of 3 steps done; failed: plug; 1 try aborted; 2 open actions."
+    )  # fmt: skip
+    assert [step.outcome for step in record.steps] == ["pass", "fail", "pass"]
+    assert record.remarks == ()
+
+
+def test_an_aborted_try_stays_in_the_record(day: Day) -> None:
+    """With its own run and verdict, and by whom it was ordered; the repeated one decides."""
+    first, second = steps_of(day)[0].tries
+
+    assert (first.ended, first.aborts) == ("aborted", ("key",))
+    assert first.verdict is not None
+    assert first.verdict.verdict is Judgement.INCONCLUSIVE
+    assert (second.ended, second.aborts) == ("done", ())
+    assert second.verdict is not None
+    assert second.verdict.verdict is Judgement.PASS
+
+
+def test_what_was_said_of_the_plug_stands_beside_what_was_seen(day: Day) -> None:
+    """The answers showed the outage 0.4 s before anybody said so, and its end 0.4 s after."""
+    pulled, restored = steps_of(day)[1].tries[0].plugs
+
+    assert (pulled.said_utc, pulled.restored) == (at(308.4), False)
+    assert pulled.seen_utc is not None
+    assert abs(instants.between(at(308), pulled.seen_utc) or 9) < 0.1
+    assert pulled.seen_after_s is not None
+    assert -0.5 < pulled.seen_after_s < -0.3
+    assert restored.restored
+    assert restored.seen_after_s is not None
+    assert 0.3 < restored.seen_after_s < 0.5
+
+
+def test_the_timeline_mixes_what_was_said_done_and_seen(day: Day) -> None:
+    """In the order of the wall clock, each with whose word it is."""
+    record, _ = day
+    moments = record.timeline
+    second = [m for m in moments if m.step == "cut" and m.at_utc > at(100)]
+
+    assert [m.at_utc for m in moments] == sorted(m.at_utc for m in moments)
+    assert {m.source for m in moments} == set(Source)
+    assert [m.text for m in second] == [
+        "go",
+        "the step was begun",
+        "outage begins",
+        "fault 1-partition injected",
+        "note: the queue is long",
+        "fault 1-partition healed",
+        "outage is over",
+        "its run ended: pass, exit code 0",
+        "the step ended: done",
+    ]
+
+
+def test_notes_actions_versions_and_roles_are_kept(day: Day) -> None:
+    """An action without an owner is kept without one."""
+    record, _ = day
+
+    assert [(n.step, n.text) for n in record.notes] == [
+        ("cut", "the queue is long"),
+        (None, "all in all: the queue is long"),
+    ]
+    assert [(a.owner, a.step) for a in record.actions] == [("Zhao Ming", "plug"), ("", None)]
+    assert record.versions["postgresql"] == "18.4"
+    assert record.roles == {"lead": "Lin Yue", "safety": "Zhao Ming"}
+    assert {"plan.yaml", "session.jsonl"} < set(record.files)
+    assert {Path(name).name for name in record.files} >= {"verdict.json", "events-load-0.jsonl"}
+
+
+def test_what_was_said_of_a_run_is_held_against_judging_it_again(small: Path) -> None:
+    """The stored run counts, and the contradiction is remarked."""
+    session = small / "session.jsonl"
+    session.write_text(session.read_text().replace('"verdict": "pass"', '"verdict": "fail"'))
+    record, _ = recording.made(small, silent)
+
+    assert record.outcome is Judgement.PASS
+    assert record.remarks == (
+        f"runs/{run_of(small).name}: the session was told fail, and the stored run is judged pass",
+    )
+
+
+def test_a_failure_is_not_repeated_until_it_is_green(small: Path) -> None:
+    """A try that failed fails its step and the day, though a later one passes."""
+    plan = plan_of(rate=20)
+    name = run_in(small, 100, plan, operations(plan, during(8, 13.3)))
+    path = small / "session.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    path.write_text(first)
+    for event in (
+        Event(What.STEP_STARTED, at(-90), "cut"),
+        ran("cut", name, -60, "fail", 1),
+        Event(What.STEP_ENDED, at(-59), "cut", "aborted"),
+    ):
+        SessionLog(small).append(event)
+    with path.open("a") as file:
+        file.writelines(others)
+    record, _ = recording.made(small, silent)
+
+    verdicts = [one.verdict.verdict for one in record.steps[0].tries if one.verdict]
+    assert verdicts == [Judgement.FAIL, Judgement.PASS]
+    assert (record.steps[0].outcome, record.outcome) == (Judgement.FAIL, Judgement.FAIL)
+
+
+def test_a_step_that_did_not_end_is_no_pass(small: Path) -> None:
+    """Though its run passes: somebody may have ended it for a reason."""
+    path = small / "session.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"step_ended"' not in line))
+    record, _ = recording.made(small, silent)
+
+    assert record.steps[0].tries[0].verdict is not None
+    assert record.steps[0].tries[0].verdict.verdict is Judgement.PASS
+    assert (record.steps[0].outcome, record.outcome) == ("inconclusive", "inconclusive")
+
+
+def test_a_step_that_was_left_out_leaves_the_day_open(small: Path) -> None:
+    """Nothing passes without evidence, and the statement names it."""
+    plan = small / PLAN_FILE
+    plan.write_text(plan.read_text() + "  - {name: more, scenario: baseline}\n")
+    waiting, _ = recording.made(small, silent)
+    SessionLog(small).append(Event(What.NO_GO, "", "more", "no time left"))
+    left_out, _ = recording.made(small, silent)
+
+    assert (waiting.outcome, left_out.outcome) == ("inconclusive", "inconclusive")
+    assert "not begun: more" in waiting.statement
+    assert "left out: more" in left_out.statement
+    assert [s.observed for s in (waiting.steps[1], left_out.steps[1])] == [
+        "never begun",
+        "left out, by decision: no time left",
+    ]
+
+
+def test_a_run_that_was_lost_is_told(small: Path) -> None:
+    """Its step is not passed by what the session says of it."""
+    shutil.rmtree(run_of(small))
+    record, _ = recording.made(small, silent)
+
+    assert record.outcome is Judgement.INCONCLUSIVE
+    assert record.steps[0].observed == "its run cannot be judged: it is not among the stored runs"
+    assert "it is not among the stored runs" in record.remarks[0]
+
+
+def test_a_run_of_which_nobody_tells_is_told(small: Path) -> None:
+    """A process that was killed leaves one."""
+    shutil.copytree(run_of(small), small / "runs" / "stray")
+    record, _ = recording.made(small, silent)
+
+    assert record.remarks == ("runs/stray is a run of which the session does not tell",)
+
+
+def test_a_cut_line_of_the_session_is_told(small: Path) -> None:
+    """And a step that was begun and never ended does not pass."""
+    log = SessionLog(small)
+    log.append(Event(What.STEP_STARTED, at(60), "cut"))
+    with (small / "session.jsonl").open("a") as file:
+        file.write('{"event": {"what": "run_')
+    record, _ = recording.made(small, silent)
+
+    assert record.outcome is Judgement.INCONCLUSIVE
+    assert record.steps[0].observed == "no run was recorded"
+    assert [r.split(" is ")[0] for r in record.remarks] == [
+        "session.jsonl, line 9",
+        "cut, begun 08:01:00.000: no run was recorded",
+    ]
+
+
+def test_an_aborted_step_that_is_not_begun_again_is_said_so() -> None:
+    """It is not "left out"."""
+    (moment,) = chronicle.timeline([Event(What.NO_GO, at(0), "cut", STAYS_ABORTED)], [])
+
+    assert moment.text == "no go: it stays aborted"
+
+
+# --- its files -----------------------------------------------------------------------------------
+
+
+def test_the_same_session_gives_the_same_files(small: Path, tmp_path: Path) -> None:
+    """Twice, and on a copy elsewhere."""
+    copy = tmp_path / "some" / "where"
+    shutil.copytree(small, copy, symlinks=True)
+    first = recording.write(small, silent, pdf=False)
+    before = first.data.read_bytes(), first.page.read_bytes()
+    recording.write(small, silent, pdf=False)
+    other = recording.write(copy, silent, pdf=False)
+
+    assert (first.data.read_bytes(), first.page.read_bytes()) == before
+    assert (other.data.read_bytes(), other.page.read_bytes()) == before
+
+
+def test_a_later_note_comes_into_the_record(small: Path) -> None:
+    """Written anew, whenever."""
+    recording.write(small, silent, pdf=False)
+    SessionLog(small).append(Event(What.ACTION, "", None, "buy a second switch", "Zhao Ming"))
+    written = recording.write(small, silent, pdf=False)
+
+    assert "buy a second switch" in written.page.read_text()
+    assert json.loads(written.data.read_bytes())["actions"][0]["owner"] == "Zhao Ming"
+
+
+def test_the_data_name_their_schema_and_spell_verdicts_as_runs_do(day: Day, folder: Path) -> None:
+    """So that whoever reads verdict.json reads this, too."""
+    body = json.loads(to_json(day[0]))
+    run = body["steps"][1]["tries"][0]["run"]
+    kept = json.loads((folder / "runs" / run["directory"] / "verdict.json").read_bytes())
+
+    assert next(iter(body)) == "schema"
+    assert body["schema"] == "lendchaos.record/1"
+    assert run["verdict"] == kept
+
+
+@pytest.mark.parametrize("missing", ["plan.yaml", "session.jsonl"])
+def test_no_session_is_said_and_nothing_written(small: Path, missing: str) -> None:
+    """Exit 2 for the command."""
+    (small / missing).unlink()
+    with pytest.raises(UsageError, match=re.escape(missing)):
+        recording.write(small, silent, pdf=False)
+
+    assert not (small / "record.json").exists()
+
+
+# --- its page ------------------------------------------------------------------------------------
+
+
+def test_the_page_has_everything_in_order(day: Day) -> None:
+    """By its headings."""
+    headings = re.findall(r"<h2 id=\"([a-z0-9-]+)\"", page.render(*day))
+
+    assert headings == [
+        *("hypothesis", "steps", "step-1", "step-2", "step-3"),
+        *("timeline", "notes", "actions", "runs", "files", "signatures"),
+    ]
+
+
+def test_the_page_says_what_the_record_says(day: Day) -> None:
+    """The words and figures that a reader looks for."""
+    record, _ = day
+    text = Page(page.render(*day)).text
+
+    for said in (
+        "FAIL Before the release of the ninth",
+        record.statement,
+        record.hypothesis,
+        "15 January 2027, 07:59:00 to 08:11:00 UTC",
+        "lead Lin Yue",
+        "Abort word halt",
+        "The harness sees the outage within a second.",
+        "Try 1 of 2: INCONCLUSIVE",
+        "Try 2 of 2: PASS",
+        "(ordered by: key)",
+        "Failed borrow requests 107",
+        "08:02:08.000",
+        "before it was said",
+        "Zhao Ming stops both replicas for five seconds.",
+        "raise the alarm earlier",
+        "nobody yet",
+        "18.4",
+        record.files["session.jsonl"].sha256,
+        "Name, date and signature",
+    ):
+        assert said in text, said
+
+
+def test_the_page_runs_and_loads_nothing(day: Day) -> None:
+    """No script, no handler, no resource; and every id is there once, charts included."""
+    seen = Page(page.render(*day))
+    names = {tag for tag, _ in seen.tags}
+    ids = [a["id"] for _, a in seen.tags if a.get("id")]
+
+    assert seen.open == []
+    assert not names & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    for _, attributes in seen.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert not {"src", "srcset", "xlink:href", "action", "href"} & set(attributes)
+    assert len(ids) == len(set(ids))
+    assert "run4-wide-title" in ids
+
+
+def test_doubts_are_on_the_page(small: Path) -> None:
+    """A remark is not left to the data."""
+    shutil.copytree(run_of(small), small / "runs" / "stray")
+
+    assert "Reasons to doubt this record" in page.render(*recording.made(small, silent))
+
+
+def test_hostile_strings_stay_text(tmp_path: Path) -> None:
+    """Of the plan, of people and of the session."""
+    plan = PLAN.replace("Lin Yue", "'<script>alert(1)</script>'").replace(
+        "Nothing at all.", "'<img src=x onerror=alert(1)>'"
+    )
+    hostile = whole_day(tmp_path / "day", plan, ATTACK)
+    written = page.render(*recording.made(hostile, silent))
+
+    assert "<script" not in written.lower()
+    assert "<img" not in written.lower()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in written
+    assert not [c for c in "\x1b\u202e" if c in written]
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_writes_and_names_the_files(
+    small: Path, lendchaos: Callable[..., Ended]
+) -> None:
+    """On standard output; what it did not write, and why, beside."""
+    done = lendchaos("gameday", "record", small, "--no-pdf")
+
+    assert done.exit_code == 0
+    assert done.stdout.split() == [str(small / "record.json"), str(small / "record.html")]
+    assert "no PDF" in done.stderr
+
+
+def test_the_command_names_what_is_no_session(
+    tmp_path: Path, lendchaos: Callable[..., Ended]
+) -> None:
+    """Exit 2, nothing made."""
+    done = lendchaos("gameday", "record", tmp_path / "nowhere")
+
+    assert done.exit_code == 2
+    assert "is no session of a game day" in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,234 @@
+"""What a game day runs for real, with Locust and the stack replaced by what is asked of them."""
+
+import json
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import headless as headless_module
+from harness.errors import UsageError
+from harness.gameday import runner as runner_module
+from harness.gameday.plan import GameDayPlan
+from harness.gameday.runner import GAME_DAY_VARIABLE, STACK, LocustRunner
+from harness.gameday.session import Event, SessionLog, What
+from harness.gameday.view import Finished, Message
+from harness.headless import Ended, Update
+from harness.run_lock import held_alone
+from tests.builders import CUT, during, facts, operations, plan_of
+from tests.gameday.days import PLAN
+from tests.stored import store
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass
+class Stack:
+    """As much of a stack as is asked for."""
+
+    stack_id: str
+
+
+@dataclass
+class Machine:
+    """What is up on this machine, and what was called."""
+
+    up: Stack | None = None
+    calls: list[Any] = field(default_factory=list)
+
+    def bring_up(self, settings: Any, _folder: Path, _tell: Callable[[str], None]) -> Stack:
+        """A stack of our own."""
+        self.up = Stack("ours")
+        self.calls.append(settings.service)
+        return self.up
+
+    def take_down(self, _folder: Path) -> None:
+        """And gone."""
+        self.up = None
+        self.calls.append("down")
+
+    def run(self, path: Path, options: list[str], show: Any, _tell: Any, **more: Any) -> Ended:
+        """A run that says two things and comes to no verdict."""
+        self.calls.append((path, options, more))
+        show(Update("baseline"))
+        os.write(more["output"], b"lendchaos: it is broken\n\n")
+        return Ended(3, {"text": "baseline"})
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Nothing real is called."""
+    found = Machine()
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(runner_module, "load_state", lambda _: found.up)
+    monkeypatch.setattr(runner_module, "up", found.bring_up)
+    monkeypatch.setattr(runner_module, "down", found.take_down)
+    monkeypatch.setattr(runner_module, "run_scenario", found.run)
+    return found
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> SessionLog:
+    """A session that was just made."""
+    return SessionLog.create(tmp_path / "day", PLAN.source)
+
+
+def runner_of(session: SessionLog, plan: GameDayPlan = PLAN, **more: Any) -> LocustRunner:
+    """What runs a session."""
+    return LocustRunner(plan, session.path, 7, session.path.parent / "state", **more)
+
+
+def test_a_stack_of_its_own_is_taken_down_at_the_close(
+    machine: Machine, session: SessionLog
+) -> None:
+    """By whichever process closes the session: it is written down whose it is."""
+    details = runner_of(session).open(lambda _: None)
+    session.append(Event(What.OPENED, "", details=details))
+
+    runner_of(session).close()
+
+    assert details == {STACK: "ours"}
+    assert machine.calls == ["tuned", "down"]
+
+
+def test_a_stack_that_stayed_up_through_a_pause_is_still_ours(
+    machine: Machine, session: SessionLog
+) -> None:
+    """It is used again, and not brought up a second time."""
+    session.append(Event(What.OPENED, "", details={STACK: "ours"}))
+    machine.up = Stack("ours")
+
+    assert runner_of(session).open(lambda _: None) == {STACK: "ours"}
+    assert machine.calls == []
+
+
+def test_a_stack_of_somebody_else_is_used_and_left_up(
+    machine: Machine, session: SessionLog
+) -> None:
+    """Neither taken for ours nor taken down."""
+    machine.up = Stack("theirs")
+    runner = runner_of(session)
+
+    assert runner.open(lambda _: None) == {}
+    runner.close()
+    assert machine.up == Stack("theirs")
+
+
+def test_a_step_is_run_with_its_options_its_seed_and_a_log(
+    machine: Machine, session: SessionLog
+) -> None:
+    """All of it within the session; without a verdict the last line of the log says why."""
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    runner_of(session, web_port=8089).start(PLAN.steps[1], 2, inbox.put)
+
+    assert inbox.get(timeout=10) == Update("baseline")
+    end = inbox.get(timeout=10)
+    assert isinstance(end, Finished)
+    assert end.ended == Ended(3, {"text": "it is broken"})
+    ((path, options, more),) = machine.calls
+    assert path.name == "server_failure.py"
+    assert options[:2] == ["--seed", "8"]
+    assert options[options.index("--runs-dir") + 1] == str(session.path / "runs")
+    assert (more["web_port"], more["own_session"]) == (8089, True)
+    told = json.loads(more["environment"][GAME_DAY_VARIABLE])
+    assert told == {"title": "Before the release", "step": "killed", "abort_word": "halt"}
+    assert (session.path / "logs" / "step-2-attempt-2.log").is_file()
+
+
+def test_a_run_that_breaks_off_is_finished_all_the_same(
+    machine: Machine, session: SessionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the day would wait for it for ever."""
+    assert machine.calls == []
+
+    def broken(*_: Any, **__: Any) -> Ended:
+        raise UsageError("not this one")
+
+    monkeypatch.setattr(runner_module, "run_scenario", broken)
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    runner_of(session).start(PLAN.steps[0], 1, inbox.put)
+
+    end = inbox.get(timeout=10)
+    assert isinstance(end, Finished)
+    assert (end.ended.exit_code, end.ended.last["text"]) == (
+        70,
+        "our bug, UsageError: not this one",
+    )
+
+
+def test_runs_that_no_event_tells_of_are_found(
+    session: SessionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With their verdict, or why there is none; those that are known are not told again."""
+    monkeypatch.setattr(runner_module, "JUDGED_SECONDS_MAX", 0.0)
+    plan = plan_of(CUT, rate=20)
+    judged = store(session.path / "runs", plan, facts(plan, operations(plan, during(8, 13.3))))
+    (session.path / "runs" / "unjudged-1").mkdir()
+
+    found = runner_of(session).left_behind(set())
+
+    first, second = sorted(found, key=lambda run: run.verdict is None)
+    assert (first.directory, first.verdict) == (judged.path.name, "pass")
+    assert (second.directory, second.exit_code) == ("unjudged-1", 3)
+    assert "nobody judged it" in second.text
+    assert runner_of(session).left_behind({judged.path.name, "unjudged-1"}) == []
+
+
+def test_only_a_run_of_this_session_is_waited_for(session: SessionLog) -> None:
+    """Whoever else uses the stack is told by the run that cannot have it."""
+    runner = runner_of(session)
+    state = session.path.parent / "state"
+
+    assert runner.still_running() is None
+    with held_alone(state, "abc", "baseline"):
+        assert runner.still_running() is None
+        (session.path / "runs" / "baseline-abc").mkdir()
+        assert "run abc of baseline" in str(runner.still_running())
+
+
+def test_an_abort_waits_until_locust_is_there_to_hear_it(
+    machine: Machine, session: SessionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is given once: a second one would end it at once, without healing."""
+    over, asked = threading.Event(), []
+
+    def run(*_: Any, **__: Any) -> Ended:
+        assert over.wait(10), "it was never told"
+        return Ended(130)
+
+    def interrupt() -> bool:
+        asked.append(len(asked))
+        if len(asked) == 3:
+            over.set()
+        return len(asked) == 3
+
+    monkeypatch.setattr(runner_module, "run_scenario", run)
+    monkeypatch.setattr(runner_module, "interrupt_under_way", interrupt)
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    runner_of(session).start(PLAN.steps[0], 1, inbox.put).abort()
+
+    assert isinstance(inbox.get(timeout=10), Finished)
+    assert (asked, machine.calls) == ([0, 1, 2], [])
+
+
+def test_a_run_has_a_page_only_where_one_is_asked_for() -> None:
+    """With it, it begins and ends by itself all the same."""
+    headless = headless_module._command(Path("a.py"), ["--rate=3"], None)
+    with_page = headless_module._command(Path("a.py"), ["--rate=3"], 7089)
+
+    assert "--headless" in headless
+    assert "--headless" not in with_page
+    assert {"--autostart", "--autoquit=0", "--web-port=7089", "--rate=3"} <= set(with_page)
+
+
+def test_without_a_run_nothing_is_interrupted() -> None:
+    """And that is told."""
+    assert headless_module.interrupt_under_way() is False

@@ -1,0 +1,117 @@
+"""A game day without anybody there: what is answered, what is told, and who pulls a plug."""
+
+import queue
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.gameday.conduct import GameDay
+from harness.gameday.diary import MemoryDiary
+from harness.gameday.plan import GameDayPlan
+from harness.gameday.session import StepState, What
+from harness.gameday.unattended import Unattended
+from harness.gameday.view import Finished, Message
+from harness.headless import Update
+from tests.gameday.days import FORESEEN, MOMENT, PLAN, FakeRunner, ended, passes
+
+
+def conducted(runner: FakeRunner, plan: GameDayPlan = PLAN) -> tuple[int, MemoryDiary, list[str]]:
+    """A whole day that nobody attends: exit code, events, what was told."""
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    told: list[str] = []
+    nobody = Unattended(inbox.put, told.append)
+    diary = MemoryDiary()
+    game = GameDay(plan, FORESEEN, diary, runner, inbox=inbox, show=nobody.show)
+    return game.conduct(), diary, told
+
+
+def with_pull(pull: tuple[str, ...], restore: tuple[str, ...] = ("true",)) -> GameDayPlan:
+    """The plan, with commands in place of a hand, due at once."""
+    *others, by_hand = PLAN.steps
+    step = replace(by_hand, pull=pull, restore=restore, pull_after_s=0.0, restore_after_s=0.1)
+    return replace(PLAN, steps=(*others, step))
+
+
+def slowly(*_: object) -> list[Message | str]:
+    """A run that lasts long enough for two commands."""
+    return [Update("warm-up", "warm-up", -2.0, 0.0), MOMENT, MOMENT, MOMENT, MOMENT]
+
+
+def test_every_go_is_given_but_to_a_plug_that_nobody_pulls() -> None:
+    """That step is left out, and it is told why."""
+    code, diary, told = conducted(FakeRunner(passes))
+
+    session = diary.read()
+    assert code == 0
+    states = [session.state_of(step.name) for step in PLAN.steps]
+    assert states == [StepState.DONE, StepState.DONE, StepState.LEFT_OUT]
+    assert any("nobody is there to pull the plug" in line for line in told)
+    assert any("cut: baseline" in line for line in told)
+    assert session.closed
+
+
+def test_the_plan_may_name_commands_that_pull_the_plug(tmp_path: Path) -> None:
+    """They are called once each, and it is kept when."""
+    mark = tmp_path / "pulled"
+    plan = with_pull(("touch", str(mark)))
+    runner = FakeRunner(
+        lambda step, n: (
+            [*slowly(), Finished(ended())] if step.name == "by hand" else passes(step, n)
+        )
+    )
+
+    code, diary, _ = conducted(runner, plan)
+
+    events = [e for e in diary.read().events if e.what in (What.PULLED, What.RESTORED)]
+    assert (code, mark.exists()) == (0, True)
+    assert [(e.what, e.text) for e in events] == [
+        (What.PULLED, f"by command: touch {mark}"),
+        (What.RESTORED, "by command: true"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pull", "said"),
+    [(("false",), "false ended with 1"), (("./nothing",), "./nothing failed: [Errno 2]")],
+)
+def test_a_command_that_fails_is_told(pull: tuple[str, ...], said: str) -> None:
+    """As a note of its step: what is measured then has another reason."""
+    runner = FakeRunner(
+        lambda step, n: (
+            [*slowly(), Finished(ended())] if step.name == "by hand" else passes(step, n)
+        )
+    )
+
+    _, diary, _ = conducted(runner, with_pull(pull))
+
+    notes = [e.text for e in diary.read().events if e.what is What.NOTE]
+    assert len(notes) == 1
+    assert notes[0].startswith(said)
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(4, "fail"), (130, "inconclusive"), (3, None)])
+def test_after_a_stop_nothing_more_is_broken(code: int, verdict: str | None) -> None:
+    """For safety, or from outside; a run without a verdict is not tried again and again."""
+    runner = FakeRunner(
+        lambda step, n: (
+            [Finished(ended(code, verdict))] if (step.name, n) == ("cut", 1) else passes(step, n)
+        )
+    )
+
+    found, diary, _ = conducted(runner)
+
+    assert found == code
+    assert runner.done.count("start cut") == 1
+    killed = diary.read().state_of("killed")
+    assert killed is (StepState.DONE if verdict is None else StepState.LEFT_OUT)
+
+
+def test_the_clock_of_a_plug_begins_with_the_load() -> None:
+    """Not with the first look at it: nothing is pulled while the run is set up."""
+    runner = FakeRunner(lambda *_: [Update("setting up"), MOMENT, Finished(ended())])
+
+    _, diary, _ = conducted(runner, with_pull(("true",)))
+
+    assert "start by hand" in runner.done
+    assert What.PULLED not in [event.what for event in diary.read().events]
