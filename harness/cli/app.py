@@ -1,0 +1,201 @@
+"""What all commands share: the application, how they speak, and how they end."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import typer
+from rich.console import Console
+
+from harness.cli.commands import Commands
+from harness.errors import HarnessError, UsageError
+from harness.verdict import ExitCode
+
+PATIENCE_SECONDS = 2.0
+"""What takes longer says what it is doing."""
+WIDTH_MAX = 100
+_STDOUT = 1
+
+
+def is_plain() -> bool:
+    """Whether no colour is wanted, or none can be shown: ``NO_COLOR`` or a dumb terminal."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # ours to end with: Rich would exit with 1, which says "fail"
+
+
+def _console(*, stderr: bool) -> Console:
+    """Without colours there is no other style either: a dumb terminal would show the codes."""
+    return _Console(stderr=stderr, color_system=None) if is_plain() else _Console(stderr=stderr)
+
+
+console = _console(stderr=False)
+errors = _console(stderr=True)
+_NO_BOXES = is_plain() or not sys.stdout.isatty()
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None if _NO_BOXES else "rich",
+    context_settings={"max_content_width": WIDTH_MAX},
+    help="Breaks a lending service on purpose and says truthfully what borrowers lost.",
+)
+
+StateDir = Annotated[
+    Path | None, typer.Option(help="Where the local stack is kept [default: .lendchaos].")
+]
+ObjectivesFile = Annotated[
+    Path | None,
+    typer.Option("--objectives", metavar="FILE", help="Limits that must hold, as in docs."),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead (docs/commands.md).")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only results and errors; also after the command.")
+]
+
+
+class _Manner:
+    """How this process speaks."""
+
+    quiet = False
+    json = False
+
+
+@app.callback()
+def _all(quiet: Quiet = False) -> None:
+    _Manner.quiet, _Manner.json = quiet, False
+
+
+def be_quiet() -> None:
+    """From now on only results and errors."""
+    _Manner.quiet = True
+
+
+def is_quiet() -> bool:
+    """Whether only results and errors are wanted."""
+    return _Manner.quiet
+
+
+def keep_for_json() -> None:
+    """Standard output is for one document: what is written for people goes beside."""
+    _Manner.json = True
+
+
+def wants_json() -> bool:
+    """Whether standard output is for one document."""
+    return _Manner.json
+
+
+def width() -> int:
+    """Of running text: the terminal's up to a length that reads well, or that length."""
+    return min(console.width, WIDTH_MAX) if console.is_terminal else WIDTH_MAX
+
+
+def has_colours() -> bool:
+    """Whether standard output shows colours."""
+    return console.is_terminal and console.color_system is not None
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """One clear line and the right exit code for every error a user can cause or meet."""
+    try:
+        yield
+    except UsageError as error:
+        tell_error(str(error))
+        raise typer.Exit(ExitCode.USAGE) from error
+    except HarnessError as error:
+        tell_error(str(error))
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from error
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except KeyboardInterrupt as error:
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except BrokenPipeError as error:
+        # Whoever read our output has seen enough; Python must not complain while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except Exception as error:
+        tell_error(f"our bug, {type(error).__name__}: {error}")
+        raise typer.Exit(ExitCode.INTERNAL) from error
+
+
+def tell_error(text: str) -> None:
+    """One clear line of what went wrong; in a quiet process, too."""
+    errors.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Tell what is being done, beside the results; nothing in a quiet process."""
+    if not _Manner.quiet:
+        errors.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def show(text: str, *, highlight: bool = False) -> None:
+    """One line of a result. Never wrapped: a path that is cut in two cannot be copied."""
+    console.print(text, markup=False, highlight=highlight, soft_wrap=True)
+
+
+def write_result(text: str) -> None:
+    """A result that is text already; beside the document, where that is asked for."""
+    if not _Manner.json:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    elif not _Manner.quiet:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def show_json(schema: str, body: dict[str, Any]) -> None:
+    """The one document that a command prints with ``--json``; ``schema`` names its shape."""
+    text = json.dumps({"schema": schema, **body}, indent=2, ensure_ascii=False, allow_nan=False)
+    # A target can answer with half a surrogate pair, which cannot be written as UTF-8.
+    sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")
+    sys.stdout.flush()
+
+
+class Patience:
+    """Says what is being done once it takes longer than one likes to wait without a word.
+
+    ``with Patience("reading …") as doing: … doing.step("judging …")``. Quick work says nothing.
+    """
+
+    def __init__(self, text: str, seconds: float | None = None) -> None:
+        seconds = PATIENCE_SECONDS if seconds is None else seconds
+        self._text = text
+        self._late = False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._run_out)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        """Begin to wait."""
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It is done: nothing more is said."""
+        self._timer.cancel()
+
+    def step(self, text: str) -> None:
+        """Something else is being done from here on."""
+        with self._lock:
+            self._text = text
+            if self._late:
+                say(text)
+
+    def _run_out(self) -> None:
+        with self._lock:
+            self._late = True
+            say(self._text)

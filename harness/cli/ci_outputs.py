@@ -1,0 +1,309 @@
+"""What a run leaves for the tools of CI: a JUnit file, a summary, annotations.
+
+They are written whatever becomes of the run, an interruption and a stack that does not start
+included: a gate that leaves no file is a silent one. What makes them is imported only then.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote, urlsplit
+
+import typer
+
+from harness.cli.app import say
+from harness.errors import HarnessError, UsageError
+from harness.headless import Ended, RunOne
+from harness.rows import reason_of, replace_file
+from harness.verdict import ExitCode, Verdict
+
+if TYPE_CHECKING:
+    from harness.gates.suite import GateRun, GateSuite
+
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+ACTIONS_VARIABLE = "GITHUB_ACTIONS"
+
+JUnitFile = Annotated[
+    Path | None,
+    typer.Option("--junitxml", metavar="FILE", help="A suite a scenario, a case a check."),
+]
+SummaryFile = Annotated[
+    Path | None,
+    typer.Option("--summary", metavar="FILE", help="The first screen of the report as Markdown."),
+]
+SummaryPicture = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where CI serves the chart, for the summary; {run} is the run directory's name.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """One run as it ended, in ``seconds``."""
+
+    path: Path
+    exit_code: int
+    seconds: float
+    verdict: Verdict | None = None
+    directory: Path | None = None
+
+
+@dataclass(slots=True)
+class CiOutputs:
+    """Where to write, and the runs so far. Nothing is written where nothing was asked for."""
+
+    junitxml: Path | None = None
+    summary: Path | None = None
+    picture: str | None = None
+    step_summary: Path | None = None
+    annotate: bool = False
+    _runs: list[_Noted] = field(default_factory=list)
+    _series: dict[Path, Ended] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to be written."""
+        return bool(self.junitxml or self.summary or self.step_summary or self.annotate)
+
+    def noting(self, run_one: RunOne) -> RunOne:
+        """The same, and how each run ended is noted, one that was broken off included."""
+        if not self.wanted:
+            return run_one
+
+        def noted(path: Path, options: list[str]) -> Ended:
+            begun = time.monotonic()
+            try:
+                end = run_one(path, options)
+            except BaseException as error:
+                code = getattr(error, "exit_code", ExitCode.INTERNAL)
+                if isinstance(error, KeyboardInterrupt):
+                    code = ExitCode.INTERRUPTED
+                self._runs.append(_Noted(path, int(code), time.monotonic() - begun))
+                raise
+            took = time.monotonic() - begun
+            try:
+                verdict = end.read_verdict()
+            except UsageError:  # told by whoever needs it; here it is a run without a verdict
+                verdict = None
+            self._runs.append(_Noted(path, end.exit_code, took, verdict, end.directory))
+            return end
+
+        return noted
+
+    def note_series(self, path: Path, end: Ended) -> Ended:
+        """Why runs of a series are missing, and what they say together."""
+        self._series[path] = end
+        return end
+
+    @contextmanager
+    def published(self, jobs: Iterable[tuple[Path, int]]) -> Iterator[None]:
+        """Write everything on the way out: of each scenario, and how often it was to be run.
+
+        A request that is refused before the first run leaves nothing.
+
+        Raises:
+            HarnessError: all passed, but something that was asked for could not be written.
+        """
+        why, refused, trouble = "", False, []
+        try:
+            yield
+        except BaseException as error:
+            why = str(error) if isinstance(error, HarnessError | UsageError) else "interrupted"
+            refused = isinstance(error, UsageError) and not self._runs
+            raise
+        finally:
+            if self.wanted and not refused:
+                trouble = publish(self, self._suites(_asked(jobs), why))
+        if trouble and all(run.exit_code == ExitCode.PASS for run in self._runs):
+            raise HarnessError(trouble[0])
+
+    def _suites(self, asked: dict[Path, int], why: str) -> list["GateSuite"]:
+        from harness.gates.suite import GateSuite  # noqa: PLC0415  # see the module's text
+
+        stems = Counter(path.stem for path in asked)
+        suites = []
+        for path, times in asked.items():
+            noted = [run for run in self._runs if run.path == path]
+            series = self._series[path].series if path in self._series else None
+            stopped = (series.stopped if series else None) or why
+            runs = tuple(_gate_run(number, run) for number, run in enumerate(noted, 1))
+            suites.append(
+                GateSuite(
+                    name=path.stem if stems[path.stem] == 1 else path.as_posix(),
+                    file=shown(path),
+                    asked=times,
+                    runs=runs,
+                    stopped="" if len(runs) == times else stopped or "it was ended before",
+                    statement=series.statement if series else "",
+                )
+            )
+        return suites
+
+
+def _asked(jobs: Iterable[tuple[Path, int]]) -> dict[Path, int]:
+    """How often each scenario is to be run; one that is named twice is one suite."""
+    asked: dict[Path, int] = {}
+    for path, times in jobs:
+        asked[path] = asked.get(path, 0) + times
+    return asked
+
+
+def ci_outputs(
+    junitxml: Path | None, summary: Path | None, picture: str | None, *, unasked: bool = True
+) -> CiOutputs:
+    """What is to be written; with ``unasked`` also what GitHub's runner asks for by itself.
+
+    Raises:
+        UsageError: a file cannot be written where it is wanted, or the address is none.
+    """
+    for option, path in (("--junitxml", junitxml), ("--summary", summary)):
+        if path is not None:
+            _check_place(option, path)
+    if picture is not None:
+        _check_address(picture)
+    step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
+    return CiOutputs(
+        junitxml=junitxml,
+        summary=summary,
+        picture=picture,
+        step_summary=Path(step) if step else None,
+        annotate=unasked and os.environ.get(ACTIONS_VARIABLE) == "true",
+    )
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Before anything is started: a run of minutes must not end in a name that is a folder."""
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder; name a file in it, like {path}/report")
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"{option} {path} cannot be written: no permission")
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address)
+    odd = any(letter in address for letter in '<>"\\') or not address.isprintable()
+    if parts.scheme not in ("http", "https") or not parts.netloc or odd or " " in address:
+        raise UsageError(f"--summary-picture {address} must be an address like https://host/path")
+
+
+def shown(path: Path) -> str:
+    """A path as people of another machine can use it: from the working folder, if it is in it."""
+    full = Path(os.path.abspath(path))  # noqa: PTH100  # links are part of the name people know
+    here = Path.cwd()
+    return full.relative_to(here).as_posix() if full.is_relative_to(here) else str(path)
+
+
+def _gate_run(number: int, run: _Noted) -> "GateRun":
+    from harness.gates.suite import GateRun  # noqa: PLC0415
+
+    if run.directory is None:
+        return GateRun(number, run.exit_code, run.seconds, run.verdict)
+    return stored_run(number, run.exit_code, run.verdict, run.directory, run.seconds)
+
+
+def stored_run(
+    number: int,
+    exit_code: int,
+    verdict: Verdict | None,
+    directory: Path,
+    seconds: float,
+) -> "GateRun":
+    """A run that lies in a directory, with its page and its picture, if it has one."""
+    from harness.gates.suite import GateRun  # noqa: PLC0415
+
+    picture = shown(directory / "timeline.png")
+    has_one = (directory / "timeline.png").is_file() and not Path(picture).is_absolute()
+    report = shown(directory / "report.html")
+    return GateRun(number, exit_code, seconds, verdict, report, picture if has_one else "")
+
+
+def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
+    """Write what is asked for; what could not be written is told, and returned."""
+    from harness.gates.annotations import annotations  # noqa: PLC0415
+    from harness.gates.junit import to_xml  # noqa: PLC0415
+
+    trouble: list[str] = []
+    if outputs.junitxml is not None:
+        trouble += _attempt(outputs.junitxml, lambda path: _replace(path, to_xml(suites)))
+    if outputs.summary is not None or outputs.step_summary is not None:
+        text = _summary(outputs, suites)
+        if outputs.summary is not None:
+            trouble += _attempt(outputs.summary, lambda path: _replace(path, text))
+        if outputs.step_summary not in (None, outputs.summary):
+            _attempt(outputs.step_summary, lambda path: _append(path, text))
+    if outputs.annotate:
+        # The runner reads both streams; what is piped on from the other stays as it is.
+        sys.stderr.write("".join(f"{line}\n" for line in annotations(suites)))
+        sys.stderr.flush()
+    return trouble
+
+
+def _summary(outputs: CiOutputs, suites: list["GateSuite"]) -> str:
+    from harness.gates import sparkline  # noqa: PLC0415
+    from harness.gates.markdown import summary  # noqa: PLC0415
+    from harness.gates.suite import deciding_run  # noqa: PLC0415
+    from harness.record import RunDirectory  # noqa: PLC0415
+
+    charts, pictures = {}, {}
+    for suite in suites:
+        decides = deciding_run(suite)
+        if decides is None or not decides.report:
+            continue
+        folder = Path(decides.report).parent
+        charts[suite.name] = sparkline.of_run(RunDirectory(folder))
+        if outputs.picture is not None:
+            pictures[suite.name] = outputs.picture.replace("{run}", quote(folder.name))
+    return summary(suites, charts, pictures)
+
+
+def _attempt(path: Path | None, write: Callable[[Path], None]) -> list[str]:
+    if path is None:
+        return []
+    try:
+        write(path)
+    except OSError as error:
+        trouble = f"{path} was not written: {reason_of(error)}"
+        say(trouble)
+        return [trouble]
+    return []
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text)
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
+def publish_stored(outputs: CiOutputs, verdict: Verdict, directory: Path) -> None:
+    """The same for a run that is over.
+
+    Raises:
+        HarnessError: something could not be written.
+    """
+    from harness.gates.suite import GateSuite  # noqa: PLC0415
+
+    if not outputs.wanted:
+        return
+    seconds = sum(phase.end_s - phase.start_s for phase in verdict.phases)
+    run = stored_run(1, verdict.exit_code, verdict, directory, seconds)
+    trouble = publish(outputs, [GateSuite(verdict.scenario, "", 1, (run,))])
+    if trouble:
+        raise HarnessError(trouble[0])

@@ -1,0 +1,120 @@
+"""The commands by name, each loaded when it is called for.
+
+What a command needs can take a second to load (statistics, database drivers); listing commands,
+completing a word or asking for the status must not wait for it.
+"""
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+LATER: dict[str, tuple[str, str]] = {
+    "run": ("run", "Run scenarios headless; exits as the worst verdict says."),
+    "judge": ("stored", "Judge a stored run again, by its own limits or others."),
+    "report": ("stored", "Write the report of a stored run anew and print its path."),
+    "compare": ("compare", "Put RUNs of one scenario side by side, or against others."),
+    "gameday": ("gameday_record", "Several scenarios in one supervised session, with a record."),
+    "gate-selftest": ("gate", "Show that a gate can bite: it must fail a planted bug."),
+    "explain": ("explaining", "Say what a finding, an objective or an exit code means."),
+    "up": ("stack", "Bring the local stack up: database, proxies, two replicas."),
+    "down": ("stack", "Heal what is broken and take the local stack down."),
+    "status": ("stack", "Say what is up and which run uses it; changes nothing."),
+    "heal": ("heal", "Heal everything that is broken, and try every link."),
+    "doctor": ("doctor", "Say what is found, what is missing and how to get it."),
+}
+"""Name, module under ``harness.cli``, and the first sentence of its help; in order of `--help`."""
+_QUIET = ("-q", "--quiet")
+
+
+class Later(TyperCommand):
+    """Stands for a command until it is called; knows its name and what it is for."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Load the real command, and be it from here on."""
+        real = load(str(self.name))
+        return real.make_context(info_name, _without_quiet(args), parent=parent, **extra)
+
+
+class Commands(TyperGroup):
+    """All commands: those that are loaded later, then those that were registered at import."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names, in the order of the help."""
+        return [*LATER, *(name for name in super().list_commands(ctx) if name not in LATER)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, or who stands for it."""
+        if cmd_name in LATER:
+            return Later(name=cmd_name, help=LATER[cmd_name][1], callback=None)
+        found = super().get_command(ctx, cmd_name)
+        return None if found is None else _with_quiet(found)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As always, with all names at hand for a suggestion."""
+        for name in LATER:
+            self.commands.setdefault(name, Later(name=name, callback=None))
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """The real command of a name in `LATER`."""
+    from harness.cli.app import app  # noqa: PLC0415  # it is made of this module
+
+    import_module(f"harness.cli.{LATER[name][0]}")
+    group: Any = typer.main.get_command(app)
+    return _with_quiet(group.commands[name])
+
+
+# --- quiet, after the command --------------------------------------------------------------------
+
+
+def _quieten(value: bool) -> bool:
+    if value:
+        from harness.cli.app import be_quiet  # noqa: PLC0415  # it is made of this module
+
+        be_quiet()
+    return value
+
+
+def _with_quiet(command: Any) -> Any:
+    """The command with an option more; a group passes it on to its own commands.
+
+    A command that hands unknown options on gets the long name only: the parser would take a letter
+    out of words like ``-Hhttp://queue``, which are not ours.
+    """
+    for inner in getattr(command, "commands", {}).values():
+        _with_quiet(inner)
+    taken = {word for parameter in command.params for word in parameter.opts}
+    words = [word for word in _QUIET if word not in taken]
+    if command.context_settings.get("ignore_unknown_options"):
+        words = [word for word in words if word.startswith("--")]
+    if words and not hasattr(command, "commands"):
+        command.params.append(_quiet_option(words))
+    return command
+
+
+def _quiet_option(words: list[str]) -> Any:
+    """Made by Typer itself, of a command that is never called."""
+    lone = typer.Typer(add_completion=False)
+    option = typer.Option(
+        *words, callback=_quieten, expose_value=False, help="Only results and errors (-q)."
+    )
+
+    @lone.command()
+    def _never(*, quiet: Annotated[bool, option] = False) -> None:
+        """Lend its option."""
+
+    command: Any = typer.main.get_command(lone)
+    return command.params[0]
+
+
+def _without_quiet(words: list[str]) -> list[str]:
+    """The words but for a lone ``-q``, which is heard wherever it stands."""
+    end = words.index("--") if "--" in words else len(words)
+    if "-q" in words[:end]:
+        _quieten(value=True)
+    return [word for word in words[:end] if word != "-q"] + words[end:]

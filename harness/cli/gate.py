@@ -1,0 +1,129 @@
+"""`lendchaos gate-selftest`: one clean run that must pass, and one that must fail."""
+
+import itertools
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.app import Json, app, console, exit_codes, keep_for_json, say, show, show_json
+from harness.cli.ci_outputs import shown
+from harness.cli.run import _run_locust, _terminated
+from harness.errors import UsageError
+from harness.headless import find_scenario, given
+from harness.stack import default_state_dir, load_state
+
+if TYPE_CHECKING:
+    from harness.gates.selftest import SelfTest
+
+SCHEMA = "lendchaos.gate_selftest/1"
+
+
+@app.command(
+    name="gate-selftest",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def gate_selftest(
+    context: typer.Context,
+    scenario: Annotated[str | None, typer.Argument()] = None,
+    *,
+    defect: Annotated[
+        str, typer.Option(metavar="NAME", help="The bug to plant (docs/defects.md).")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Show that a gate can bite: it must fail a planted bug.
+
+    And it must pass a sound service: the same scenario is run twice, clean and with the bug.
+    SCENARIO is `baseline` unless another is named. Both runs are on stacks of their own, which are
+    gone afterwards. All other options are those of `locust -f SCENARIO`.
+    """
+    with exit_codes():
+        from harness.gates import selftest  # noqa: PLC0415  # brings much, and help needs none
+
+        signal.signal(signal.SIGTERM, _terminated)
+        if json:
+            keep_for_json()
+        words = [word for word in (scenario, *context.args) if word is not None]
+        names = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+        if len(names) > 1:
+            raise UsageError(f"one scenario at a time, not {', '.join(names)}")
+        path = find_scenario(names[0] if names else selftest.SCENARIO_DEFAULT)
+        defect = defect or selftest.DEFECT_DEFAULT
+        selftest.expected(defect)
+        options = _own_stack(words[len(names) :])
+
+        def trial(planted: str) -> selftest.Trial:
+            say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")
+            end = _run_locust(path, [*options, *(["--defect", planted] if planted else [])])
+            report = end.last.get("report") if end.directory is not None else None
+            return selftest.Trial(
+                end.exit_code, end.read_verdict(), shown(Path(report)) if report else ""
+            )
+
+        result = selftest.self_test(path.stem, defect, trial)
+        if json:
+            show_json(SCHEMA, _as_json(result))
+        else:
+            _print(result)
+        raise typer.Exit(result.exit_code)
+
+
+def _own_stack(options: list[str]) -> list[str]:
+    """The options, with a place for stacks that is nobody else's.
+
+    Raises:
+        UsageError: the service is not ours to plant a bug in, or a stack is up there.
+    """
+    known = given(options)
+    if known.host:
+        raise UsageError(
+            f"--host {known.host}: bugs are planted in the reference service alone; leave it out"
+            " (and unset LOCUST_HOST)"
+        )
+    if known.defect:
+        raise UsageError("--defect is given once")
+    default = default_state_dir()
+    folder = known.state_dir
+    if folder == default:
+        folder = default.with_name(f"{default.name}-selftest")
+    if load_state(folder) is not None:
+        raise UsageError(
+            f"a stack is up in {folder}: `lendchaos down --state-dir {folder}` takes it down"
+        )
+    return [*options, "--state-dir", str(folder)]
+
+
+def _print(result: "SelfTest") -> None:
+    """Both runs, then what they show."""
+    for name, trial in (("clean", result.clean), (result.defect, result.planted)):
+        if trial is None:
+            continue
+        verdict = trial.verdict.verdict.upper() if trial.verdict else "NO VERDICT"
+        by = f"  by {', '.join(trial.failures)}" if trial.failures else ""
+        console.print(f"{verdict}  {result.scenario}, {name}{by}", style="bold", markup=False)
+        if trial.report:
+            show(f"report {trial.report}")
+    show(result.sentence)
+
+
+def _as_json(result: "SelfTest") -> dict[str, Any]:
+    runs = {
+        name: None
+        if trial is None
+        else {
+            "exit_code": trial.exit_code,
+            "verdict": trial.verdict.verdict.value if trial.verdict else None,
+            "failed_by": trial.failures,
+            "report": trial.report or None,
+        }
+        for name, trial in (("clean", result.clean), ("planted", result.planted))
+    }
+    return {
+        "scenario": result.scenario,
+        "defect": result.defect,
+        "exit_code": int(result.exit_code),
+        "sentence": result.sentence,
+        **runs,
+    }

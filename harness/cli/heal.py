@@ -1,0 +1,152 @@
+"""`lendchaos heal`: everything that is broken is healed, by hand, any number of times."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from harness.cli.app import Json, Patience, StateDir, app, exit_codes, show, show_json
+from harness.cli.stack import stack_name
+from harness.errors import HarnessError
+
+# What heals is loaded before anything is looked at: healing never waits for an import.
+from harness.faults.healing import HealResult, heal_open
+from harness.faults.journal import HEAL_COMMAND, Journal
+from harness.faults.probes import link_canaries
+from harness.journal_row import JournalRow
+from harness.stack.processes import ProcessRef, is_alive
+from harness.stack.state import ATTACHED, Stack, default_state_dir, load_state
+from harness.verdict import ExitCode
+
+HEAL_SCHEMA = "lendchaos.heal/1"
+STOPPING_SECONDS_MAX = 3.0
+"""For a run that is under way to hear that it is to inject nothing more."""
+CANARY_SECONDS_MAX = 5.0
+
+
+@dataclass(slots=True)
+class _Healing:
+    """What was done for one stack; ``told`` is called with each line as it happens."""
+
+    stack: Stack
+    tell: Callable[[str], None]
+    run: str | None = None
+    faults: list[HealResult] = field(default_factory=list)
+    latest: list[HealResult] = field(default_factory=list)
+    """Of the last look only: what an earlier one could not heal, the run may have healed since."""
+    links: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is still wrong."""
+        broken = [f"link {name} does not answer" for name, well in self.links.items() if not well]
+        return [*(str(result) for result in self.latest if not result.gone), *broken]
+
+    def body(self) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "stack_id": self.stack.stack_id,
+            "kind": self.stack.kind,
+            "run_under_way": self.run,
+            "faults": [
+                {"name": result.fault, "gone": result.gone, "tries": result.tries}
+                | {"text": str(result)}
+                for result in self.faults
+            ],
+            "links": [{"name": name, "answers": well} for name, well in self.links.items()],
+        }
+
+
+@app.command()
+def heal(state_dir: StateDir = None, json: Json = False) -> None:
+    """Heal everything that is broken, and try every link.
+
+    Any number of times. A run that is under way ends: everything healed, drained and judged as
+    interrupted.
+    """
+    with exit_codes():
+        folder = (state_dir or default_state_dir()).absolute()
+        stacks = [stack for place in (folder, folder / ATTACHED) if (stack := _stack_in(place))]
+        if not stacks and not json:
+            show("no stack is up: there is nothing to heal")
+        with Patience("healing, and waiting until it is shown to have helped"):
+            done = [_heal(stack, _silent if json else show) for stack in stacks]
+        troubles = [trouble for healing in done for trouble in healing.troubles]
+        if json:
+            body = {"stacks": [healing.body() for healing in done], "troubles": troubles}
+            show_json(HEAL_SCHEMA, body)
+        if troubles:
+            raise HarnessError("; ".join(troubles))
+        raise typer.Exit(ExitCode.PASS)
+
+
+def _silent(_line: str) -> None:
+    """Say nothing: the document at the end says all."""
+
+
+def _stack_in(folder: Path) -> Stack | None:
+    return load_state(folder) if folder.exists() else None
+
+
+def _heal(stack: Stack, tell: Callable[[str], None]) -> _Healing:
+    """Heal one stack; what was done, and what is still wrong afterwards."""
+    healing = _Healing(stack, tell)
+    tell(stack_name(stack))
+    run = _live_run(stack)
+    if run is not None:
+        healing.run = run.run
+        tell(f"  run {run.run} is under way: it will end, judged as interrupted")
+        Journal(stack.state_dir, stack.stack_id, run.run, HEAL_COMMAND).write("abort")
+    _heal_open(healing, run)
+    if run is not None and _stopping(stack, run):
+        # What it injected between our first look and its hearing of us.
+        _heal_open(healing, run)
+    if not healing.troubles:
+        tell("  nothing is left broken")
+    _try_links(healing)
+    return healing
+
+
+def _live_run(stack: Stack) -> JournalRow | None:
+    row = Journal(stack.state_dir, stack.stack_id).run_under_way()
+    if row is None or row.conductor is None or not is_alive(ProcessRef(*row.conductor)):
+        return None
+    return row
+
+
+def _heal_open(healing: _Healing, run: JournalRow | None) -> None:
+    """Heal what the journal knows of; a live run cleans up by itself, once its load has ended."""
+    stack, healing.latest = healing.stack, []
+    found = Journal(stack.state_dir, stack.stack_id).open_faults()
+    if run is not None and all(fault.healed for fault in found):
+        return
+    healing.latest = heal_open(stack, HEAL_COMMAND, clean_up=run is None)
+    healing.faults += healing.latest
+    for result in healing.latest:
+        healing.tell(f"  {result}")
+
+
+def _stopping(stack: Stack, run: JournalRow) -> bool:
+    """Whether the run has heard us; a stopped one never does, and injects nothing either."""
+    journal = Journal(stack.state_dir, stack.stack_id)
+    deadline = time.monotonic() + STOPPING_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if any(row.event in ("stopping", "over") for row in journal.rows(run.run)):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _try_links(healing: _Healing) -> None:
+    """One canary through every link, with a little patience: some services reconnect slowly."""
+    deadline = time.monotonic() + CANARY_SECONDS_MAX
+    while True:
+        healing.links = dict(link_canaries(healing.stack))
+        if all(healing.links.values()) or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    for name, well in healing.links.items():
+        healing.tell(f"  link {name} {'answers' if well else 'does NOT answer'}")

@@ -1,0 +1,298 @@
+"""`lendchaos run`: scenarios headless, one after the other, each once or as a series of runs."""
+
+import itertools
+import signal
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from harness import resilience, series
+from harness.cli.app import (
+    Json,
+    ObjectivesFile,
+    app,
+    console,
+    errors,
+    exit_codes,
+    is_quiet,
+    keep_for_json,
+    say,
+    tell_error,
+    wants_json,
+    write_result,
+)
+from harness.cli.ci_outputs import CiOutputs, JUnitFile, SummaryFile, SummaryPicture, ci_outputs
+from harness.cli.completing import RunCommand, scenarios
+from harness.cli.results import locust_output, show_runs, show_shrunk
+from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
+from harness.errors import UsageError
+from harness.fault_text import parse_fault
+from harness.headless import (
+    ALONE_SCENARIO,
+    ASKS_ONLY,
+    Ended,
+    RunOne,
+    Update,
+    find_scenario,
+    first_seed,
+    given,
+    pass_on_hang_up,
+    run_scenario,
+    run_series,
+    shared_stack,
+    worst,
+)
+from harness.objectives import RUNS_MAX
+from harness.verdict import ExitCode
+
+_ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)
+"""Neither what was stopped by hand nor what did too much harm is followed by more of it."""
+_SHRINKS_ALONE = (
+    "--shrink is for one scenario, chooses its own runs, and is no gate: leave out --runs,"
+    " --junitxml and --summary"
+)
+
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SCENARIO...", help="A name under scenarios/, or a path.", autocompletion=scenarios
+    ),
+]
+GivenFaults = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FAULT",
+        help="A fault beside those of the scenario, or without one, as in a scenario file:"
+        " 'Latency(\"database\", milliseconds=200)'; repeatable.",
+    ),
+]
+Shrink = Annotated[
+    bool, typer.Option(help="Repeat a failing run with fewer faults, until none can go.")
+]
+ShrinkRunsMax = Annotated[
+    int, typer.Option(help="Runs of --shrink, the first one included.", min=1)
+]
+
+
+def _terminated(*_: object) -> None:
+    """End in order on SIGTERM: what was started here is taken down on the way out."""
+    raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _hung_up(*_: object) -> None:
+    """The terminal was closed: a run under way ends in order and is waited for."""
+    if not pass_on_hang_up():
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _hear_signals() -> None:
+    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
+        signal.signal(signal.SIGHUP, _hung_up)
+
+
+@app.command(
+    cls=RunCommand,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def run(
+    context: typer.Context,
+    scenario: Scenarios = None,
+    *,
+    runs: Annotated[
+        int | None,
+        typer.Option(help="Runs of each scenario, with different seeds; the worst one decides."),
+    ] = None,
+    objectives: ObjectivesFile = None,
+    inject: GivenFaults = None,
+    shrink: Shrink = False,
+    shrink_runs_max: ShrinkRunsMax = RUNS_MAX_DEFAULT,
+    junitxml: JUnitFile = None,
+    summary: SummaryFile = None,
+    summary_picture: SummaryPicture = None,
+    json: Json = False,
+) -> None:
+    """Run scenarios headless; exits as the worst verdict says.
+
+    Several run one after the other. All other options are those of `locust -f SCENARIO`: --rate,
+    --baseline, --fault, --host, …
+    """
+    with exit_codes():
+        _hear_signals()
+        words = [*(scenario or []), *context.args]
+        names = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+        options = _options(words[len(names) :], objectives, inject or [])
+        paths = _paths(names, inject or [])
+        json, options = _json_of(json, options, paths)
+        asks_only = ASKS_ONLY & set(options)
+        outputs = CiOutputs() if asks_only else ci_outputs(junitxml, summary, summary_picture)
+        if shrink and not asks_only:
+            if len(paths) > 1 or runs is not None or junitxml or summary:
+                raise UsageError(_SHRINKS_ALONE)
+            raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
+        jobs = _jobs(paths, options, runs, objectives)
+        shared = sum(job.runs for job in jobs) > 1 and not asks_only
+        with (
+            outputs.published((job.path, job.runs) for job in jobs),
+            shared_stack(options, say) if shared else nullcontext(),
+        ):
+            ends = _run_all(jobs, options, outputs)
+        exit_code = worst([end.exit_code for end in ends])
+        if json:
+            show_runs(exit_code, paths, ends)
+        elif len(jobs) > 1 and not asks_only:
+            _print_ends(jobs, ends)
+        raise typer.Exit(exit_code)
+
+
+def _options(words: list[str], objectives: Path | None, inject: list[str]) -> list[str]:
+    """What Locust is given: all that was not for us alone."""
+    file = [] if objectives is None else ["--objectives", str(objectives)]
+    return [*words, *file, *(word for fault in inject for word in ("--inject", fault))]
+
+
+def _json_of(json: bool, options: list[str], paths: list[Path]) -> tuple[bool, list[str]]:
+    """Whether the document is ours; that of a dry run is the plan, which the load process prints.
+
+    Raises:
+        UsageError: there would be more than one.
+    """
+    if not json:
+        return False, options
+    if "--dry-run" not in options:
+        keep_for_json()
+        return True, options
+    if len(paths) > 1:
+        raise UsageError("--dry-run --json is for one scenario: it prints one document")
+    return False, [*options, "--json"]
+
+
+def _paths(names: list[str], inject: list[str]) -> list[Path]:
+    """The scenario files; faults that need no scenario have one of ours, without a fault.
+
+    Raises:
+        UsageError: there is no such scenario, none at all, or a fault that cannot be read.
+    """
+    for text in inject:
+        parse_fault(text)
+    if not names and not inject:
+        raise UsageError("which scenario? Name one, or give a fault with --inject")
+    return [find_scenario(name) for name in names] or [ALONE_SCENARIO]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One scenario and how often it is to be run."""
+
+    path: Path
+    runs: int
+
+
+def _jobs(
+    paths: list[Path], options: list[str], runs: int | None, objectives: Path | None
+) -> list[_Job]:
+    """How often to run each scenario: ``--runs``, else what the file of objectives says, else once.
+
+    Raises:
+        UsageError: the number makes no sense, or the file of objectives has mistakes.
+    """
+    if runs is not None and not 1 <= runs <= RUNS_MAX:
+        raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
+    found = resilience.find(objectives)
+    file = resilience.read(found, [path.stem for path in paths]) if found else None
+    if ASKS_ONLY & set(options):
+        return [_Job(path, 1) for path in paths]
+    return [_Job(p, runs or (file.runs_for(p.stem) if file else 1)) for p in paths]
+
+
+def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[Ended]:
+    """Job after job; an interruption or a safety stop ends them all, not only its own run."""
+    ends: list[Ended] = []
+    run_one = outputs.noting(_run_locust)
+    for job in jobs:
+        if job.runs > 1:
+            ends.append(outputs.note_series(job.path, _run_series(job, options, run_one)))
+        else:
+            ends.append(run_one(job.path, options))
+        if ends[-1].exit_code in _ENDS_ALL:
+            break
+    return ends
+
+
+def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
+    """The verdicts of several scenarios together, where the eye is when they are over."""
+    for job in jobs[len(ends) :]:
+        console.print(f"\nnot run  {job.path.stem}", style="dim", markup=False)
+    for job, end in zip(jobs, ends, strict=False):
+        verdict = end.last.get("verdict") or f"no verdict (exit code {end.exit_code})"
+        console.print(f"\n{verdict.upper()}  {job.path.stem}", style="bold", markup=False)
+        if end.last.get("verdict"):
+            console.print(str(end.last["sentence"]), markup=False, highlight=False)
+            console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
+
+
+def _run_series(job: _Job, options: list[str], run_one: RunOne) -> Ended:
+    """All runs of one scenario, and what they say together."""
+    end, path = run_series(job.path, options, job.runs, run_one, say)
+    if end.series is not None:
+        write_result("\n" + series.render(end.series))
+    if path is not None:
+        write_result(f"figures  {path}\n")
+    return end
+
+
+# --- fewer and fewer faults ----------------------------------------------------------------------
+
+
+def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> int:
+    """Trials on a stack of their own each, lest one leaves to the next what it broke.
+
+    A stack that is up already serves them all, as it would any run.
+    """
+    command = ["lendchaos", "run", *names]
+    runs_dir = given(options).runs_dir
+    order = ShrinkOrder(path.stem, command, options, first_seed(options), runs_dir, runs_max)
+    exit_code, figures = shrink_runs(order, lambda trial: _run_locust(path, trial))
+    if wants_json():
+        show_shrunk(exit_code, figures)
+    return exit_code
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+
+def _run_locust(path: Path, options: list[str]) -> Ended:
+    """One run, with its progress shown here."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.fields[scenario]}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+    )
+    quiet, plain = is_quiet(), not errors.is_terminal or errors.is_dumb_terminal
+    with (
+        locust_output(options) as output,
+        Progress(*columns, console=errors, transient=True, disable=quiet or plain) as progress,
+    ):
+        task = progress.add_task("starting", total=None, scenario=path.stem)
+        if plain:
+            say(f"{path.stem}: starting")
+
+        def show(update: Update) -> None:
+            progress.update(task, description=update.text)
+            if update.until_s is not None:
+                progress.update(task, total=update.until_s, completed=update.at_s)
+            if plain:
+                say(f"{path.stem}: {update.text}")
+
+        end = run_scenario(path, options, show, say, output=output.fileno)
+        progress.stop()  # what is told now stands where the bar was
+        output.tell(end)
+        if end.exit_code == ExitCode.INTERNAL and end.directory is None:
+            tell_error("the run ended without a verdict")
+        return end

@@ -1,0 +1,82 @@
+"""`lendchaos run --shrink`: a failing plan again and again, with fewer and fewer faults."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cli.app import say, write_result
+from harness.headless import Ended
+from harness.shrink import NONE, Shrunk, Trial, failure_codes, render, shrink, to_json
+from harness.verdict import ExitCode
+
+RUNS_MAX_DEFAULT = 20
+"""Enough for any six faults of which one is to blame."""
+_SET_HERE = ("--seed", "--only-faults")
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkOrder:
+    """What is to be shrunk: a scenario, the words that run it, and the options of its runs."""
+
+    name: str
+    command: list[str]
+    options: list[str]
+    seed: int
+    runs_dir: Path
+    runs_max: int
+
+
+def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[int, str]:
+    """Run the trials, tell what came of them; the exit code, and where the figures are.
+
+    ``run`` is called with the options of one run.
+    """
+    shared = without(order.options, _SET_HERE)
+
+    def trial(faults: tuple[str, ...] | None) -> Trial:
+        options = order.options
+        if faults is not None:
+            say(f"{order.name}: with {', '.join(faults) or 'no fault'}")
+            options = [*shared, "--only-faults", ",".join(faults) or NONE]
+        end = run([*without(options, ("--seed",)), "--seed", str(order.seed)])
+        return _trial(faults, end)
+
+    found = shrink(order.name, order.seed, trial, order.runs_max)
+    write_result("\n" + render(found, [*order.command, *shared]))
+    path = _write(found, order.runs_dir)
+    write_result(f"figures  {path}\n")
+    if found.stopped == "interrupted":
+        return ExitCode.INTERRUPTED, str(path)
+    return found.trials[0].exit_code, str(path)
+
+
+def _trial(faults: tuple[str, ...] | None, end: Ended) -> Trial:
+    verdict, directory = end.read_verdict(), end.directory
+    if verdict is None or directory is None:
+        return Trial(faults or (), end.exit_code)
+    planned = tuple(fault.name for fault in verdict.faults)
+    codes = failure_codes(verdict) if end.exit_code == ExitCode.FAIL else ()
+    return Trial(planned, end.exit_code, directory.name, codes, verdict.sentence)
+
+
+def without(options: list[str], names: tuple[str, ...]) -> list[str]:
+    """The options but for these, which each have a value."""
+    kept, skip = [], False
+    for word in options:
+        if skip:
+            skip = False
+        elif word in names:
+            skip = True
+        elif not word.startswith(tuple(f"{name}=" for name in names)):
+            kept.append(word)
+    return kept
+
+
+def _write(found: Shrunk, runs_dir: Path) -> Path:
+    """Beside the runs, which it names."""
+    folder = runs_dir / f"shrink-{found.scenario}-{uuid.uuid4().hex[:12]}"
+    folder.mkdir(parents=True)
+    path = folder / "shrink.json"
+    path.write_text(to_json(found), encoding="utf-8")
+    return path

@@ -1,0 +1,212 @@
+"""The local stack: `up`, `down`, `status`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.app import Json, Patience, StateDir, app, exit_codes, say, show, show_json
+from harness.cli.completing import defects, services
+from harness.errors import HarnessError, UsageError
+from harness.run_lock import Owner, holder, is_held
+from harness.stack.client import ProcessStatus, StackClient
+from harness.stack.processes import is_alive
+from harness.stack.state import (
+    ATTACHED,
+    Stack,
+    StackSettings,
+    default_state_dir,
+    load_state,
+    read_state,
+)
+
+UP_SCHEMA = "lendchaos.up/1"
+DOWN_SCHEMA = "lendchaos.down/1"
+STATUS_SCHEMA = "lendchaos.status/1"
+
+
+@app.command()
+def up(
+    service: Annotated[
+        str, typer.Option(help="Client settings: tuned or naive.", autocompletion=services)
+    ] = "tuned",
+    edge_port: Annotated[int | None, typer.Option(help="Port of the edge link.")] = None,
+    service_port: Annotated[int | None, typer.Option(help="Port of the service itself.")] = None,
+    defect: Annotated[
+        str, typer.Option(help="A bug to plant (docs/defects.md).", autocompletion=defects)
+    ] = "",
+    *,
+    namespaces: Annotated[
+        bool, typer.Option("--namespaces", help="The database in a network namespace (root only).")
+    ] = False,
+    state_dir: StateDir = None,
+    json: Json = False,
+) -> None:
+    """Bring the local stack up: database, proxies, two replicas.
+
+    PostgreSQL, Toxiproxy, a credit bureau and a supervisor, all on this machine.
+    """
+    with exit_codes():
+        settings = StackSettings.asked(
+            service,
+            edge_port=edge_port,
+            service_port=service_port,
+            defect=defect,
+            namespaces=namespaces,
+        )
+        folder = state_dir or default_state_dir()
+        from harness.stack.local import up as bring_up  # noqa: PLC0415  # with all that it starts
+
+        stack = bring_up(settings, folder, say)
+        healed: list[str] = []
+        if is_held(folder):
+            say("a run uses this stack: its faults are its own to heal")
+        else:
+            healed = _heal_left_over(stack)
+        for name in healed:
+            say(f"healed {name}, left by a run that died")
+        if json:
+            logs = {name: str(path) for name, path in stack.service_logs.items()}
+            show_json(UP_SCHEMA, {**stack_body(stack), "logs": logs, "healed": healed})
+            return
+        show(f"stack {stack.stack_id} is up")
+        show(f"  borrowers  {stack.edge_url}   (link edge)")
+        show(f"  service    {stack.service_url}")
+        for line in link_lines(stack):
+            show(line)
+        for name, path in stack.service_logs.items():
+            show(f"  log {name}: {path}")
+
+
+@app.command()
+def down(state_dir: StateDir = None, json: Json = False) -> None:
+    """Heal what is broken and take the local stack down.
+
+    It is fine when none is up.
+    """
+    folder = state_dir or default_state_dir()
+    with exit_codes():
+        if whose := holder(folder) or holder(folder / ATTACHED):
+            raise HarnessError(
+                f"a run uses the stack in {folder}: {whose.in_words()}; end it first (Ctrl-C)"
+            )
+        from harness.stack.launch import down as take_down  # noqa: PLC0415
+
+        healed: list[str] = []
+        try:
+            stack = load_state(folder)
+            if stack is not None:
+                with Patience("healing what a run left"):
+                    healed = _heal_left_over(stack)
+        except (HarnessError, UsageError) as error:
+            say(f"{error}; taking the stack down all the same")
+        was_up = take_down(folder, say)
+        take_down(folder / ATTACHED, say)
+        _forget_journal(folder)
+        if json:
+            show_json(DOWN_SCHEMA, {"was_up": was_up, "healed": healed})
+        else:
+            show("stack is down" if was_up else "no stack was up")
+
+
+def _forget_journal(folder: Path) -> None:
+    from harness.faults.journal import Journal  # noqa: PLC0415
+
+    Journal(folder, "").forget()
+
+
+def _heal_left_over(stack: Stack) -> list[str]:
+    """Names of the faults that were left open and are healed now.
+
+    What heals brings a driver and a client for whatever can be broken; where the journal says that
+    nothing is, it is not loaded.
+    """
+    from harness.faults.journal import Journal  # noqa: PLC0415
+
+    if not Journal(stack.state_dir, stack.stack_id).open_faults():
+        return []
+    from harness.faults.healing import heal_left_over  # noqa: PLC0415
+
+    return list(heal_left_over(stack))
+
+
+@app.command()
+def status(state_dir: StateDir = None, json: Json = False) -> None:
+    """Say what is up and which run uses it; changes nothing."""
+    folder = (state_dir or default_state_dir()).absolute()
+    with exit_codes():
+        with Patience("asking the stack's supervisor"):
+            found = [
+                (stack, StackClient(stack).status(), holder(stack.state_dir))
+                for stack in _stacks_up(folder)
+            ]
+        if json:
+            show_json(STATUS_SCHEMA, {"stacks": [_status_body(*parts) for parts in found]})
+            return
+        for stack, processes, whose in found:
+            _show_status(stack, processes, whose)
+        if not found:
+            show("no stack is up")
+
+
+def _stacks_up(folder: Path) -> Iterator[Stack]:
+    for place in (folder, folder / ATTACHED):
+        stack = read_state(place)
+        if stack is not None and is_alive(stack.supervisor):
+            yield stack
+
+
+def _show_status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | None) -> None:
+    show(f"{stack_name(stack)} is up")
+    for line in link_lines(stack):
+        show(line)
+    for process in processes:
+        state = f"process {process.pid}" if process.alive else "not running"
+        show(f"  {process.name}: {state}")
+    show(f"  used by {whose.in_words()}" if whose else "  used by no run")
+
+
+def _status_body(
+    stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | None
+) -> dict[str, Any]:
+    names = ("name", "pid", "alive", "frozen", "restarts", "last_exit")
+    return {
+        **stack_body(stack),
+        "processes": [{name: getattr(process, name) for name in names} for process in processes],
+        "used_by": None if whose is None else asdict(whose),
+    }
+
+
+# --- what is told of a stack ---------------------------------------------------------------------
+
+
+def stack_name(stack: Stack) -> str:
+    """Which of the two kinds it is, and its id."""
+    what = "local stack" if stack.kind == "local" else f"proxy for {stack.service_url}"
+    return f"{what} {stack.stack_id}"
+
+
+def link_lines(stack: Stack) -> list[str]:
+    """A line for each link, those in the kernel included."""
+    links = [
+        f"  link {link.name}: {link.listen} → {link.upstream}" for link in stack.links.values()
+    ]
+    wires = stack.wires.items()
+    return links + [
+        f"  link {name}: {wire.address}, where packets can be dropped" for name, wire in wires
+    ]
+
+
+def stack_body(stack: Stack) -> dict[str, Any]:
+    """Where a stack is and how it is reached; none of its secrets."""
+    return {
+        "stack_id": stack.stack_id,
+        "kind": stack.kind,
+        "state_dir": str(stack.state_dir),
+        "edge_url": stack.edge_url,
+        "service_url": stack.service_url,
+        "links": [asdict(link) for link in stack.links.values()],
+        "wires": [{"name": name, "address": wire.address} for name, wire in stack.wires.items()],
+    }

@@ -1,0 +1,178 @@
+"""Runs that are over: `judge` and `report`.
+
+What reads, judges and draws is loaded by the commands themselves: it takes a second or two, which
+is too long for completing a word of theirs.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import (
+    Json,
+    ObjectivesFile,
+    Patience,
+    app,
+    exit_codes,
+    has_colours,
+    show,
+    show_json,
+    width,
+)
+from harness.cli.ci_outputs import (
+    JUnitFile,
+    SummaryFile,
+    SummaryPicture,
+    ci_outputs,
+    publish_stored,
+)
+from harness.cli.completing import runs
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.events import Facts
+    from harness.objectives import Resilience
+    from harness.plan import Plan
+    from harness.record import RunDirectory
+    from harness.verdict import Verdict
+
+REPORT_SCHEMA = "lendchaos.report/1"
+
+RunPath = Annotated[
+    Path,
+    typer.Argument(help="A run directory, for example runs/latest.", autocompletion=runs),
+]
+VerdictJson = Annotated[
+    bool, typer.Option("--json", help="Print the verdict as JSON and write nothing down.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A run as it was left."""
+
+    directory: "RunDirectory"
+    plan: "Plan"
+    facts: "Facts"
+
+
+@app.command()
+def judge(run: RunPath, objectives: ObjectivesFile = None, json: VerdictJson = False) -> None:
+    """Judge a stored run again, by its own limits or others.
+
+    By its own, verdict.json and report.html are written anew. By another FILE.yaml, the run's plan
+    and verdict stay as they are, and verdict-FILE.json and report-FILE.html are written beside.
+    """
+    with exit_codes(), _reading(run) as (doing, as_left):
+        name, stored = "", as_left
+        if objectives is not None:
+            stored = _by_other_objectives(as_left, objectives)
+            name = re.sub(r"\W+", "-", objectives.stem)
+        doing.step(f"judging {run}")
+        verdict = _judge(stored)
+        if json:
+            from harness import report as reporting  # noqa: PLC0415
+
+            sys.stdout.write(reporting.figures(verdict))
+        else:
+            doing.step(f"writing the report of {run}")
+            path = _write(stored, verdict, name)
+            from harness.report import terminal  # noqa: PLC0415
+
+            text = terminal.render(verdict, str(path), width=width(), color=has_colours())
+            sys.stdout.write(text)
+        raise typer.Exit(verdict.exit_code)
+
+
+@app.command()
+def report(
+    run: RunPath,
+    junitxml: JUnitFile = None,
+    summary: SummaryFile = None,
+    summary_picture: SummaryPicture = None,
+    json: Json = False,
+) -> None:
+    """Write the report of a stored run anew and print its path."""
+    with exit_codes(), _reading(run) as (doing, stored):
+        outputs = ci_outputs(junitxml, summary, summary_picture, unasked=False)
+        verdict = stored.directory.read_verdict()
+        doing.step(f"writing the report of {run}")
+        path = _write(stored, verdict, "")
+        publish_stored(outputs, verdict, stored.directory.path)
+        if json:
+            figures = path.parent / "verdict.json"
+            body = {"report": str(path), "figures": str(figures), "verdict": verdict.verdict}
+            show_json(REPORT_SCHEMA, {**body, "run_directory": str(path.parent)})
+        else:
+            show(str(path))
+
+
+@contextmanager
+def _reading(run: Path) -> Iterator[tuple[Patience, _Stored]]:
+    """The run as it was left, and somebody who says what takes long."""
+    with Patience(f"reading {run}") as doing:
+        from harness.record import RunDirectory  # noqa: PLC0415
+
+        directory = RunDirectory(run.resolve())
+        plan = directory.read_plan()
+        yield doing, _Stored(directory, plan, directory.read_facts(plan))
+
+
+def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:
+    """The run as if it had been planned with the limits of a file; the verdict will say so."""
+    from harness import resilience  # noqa: PLC0415
+    from harness.objectives import judged_again  # noqa: PLC0415
+
+    plan, facts = stored.plan, stored.facts
+    file: Resilience = resilience.read(objectives, [plan.scenario])
+    asked = judged_again(plan, file)
+    changed = replace(
+        plan,
+        objectives=asked.objectives,
+        objective_sources=asked.sources,
+        steady_state=asked.steady_state,
+        on_inconclusive=asked.on_inconclusive,
+    )
+    remark = f"judged again, by {file.name}" + (
+        f": {'; '.join(asked.changes)}" if asked.changes else ", which asks for the same"
+    )
+    status = replace(facts.status, notes=(*facts.status.notes, remark))
+    return replace(stored, plan=changed, facts=replace(facts, status=status))
+
+
+def _judge(stored: _Stored) -> "Verdict":
+    """Judge, if what is left of the run can be measured at all.
+
+    Raises:
+        HarnessError: the record is damaged so that it contradicts itself.
+    """
+    from harness import judge as judging  # noqa: PLC0415
+
+    try:
+        return judging.judge(stored.plan, stored.facts)
+    except Exception as error:
+        damage = stored.facts.damage
+        if not damage:
+            raise
+        raise HarnessError(
+            f"the record of this run is damaged and cannot be judged: {damage[0]}"
+        ) from error
+
+
+def _write(stored: _Stored, verdict: "Verdict", name: str) -> Path:
+    from harness import report as reporting  # noqa: PLC0415
+
+    directory = stored.directory
+    try:
+        return reporting.write(directory, stored.plan, stored.facts, verdict, name)
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written into {directory.path}: {error.strerror}; `lendchaos judge"
+            " --json` prints the verdict and writes nothing"
+        ) from error

@@ -1,0 +1,105 @@
+"""What a command does not need is not loaded for it: asking for the status takes no statistics."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.processes import SECONDS_MAX, environment
+
+HEAVY = ("scipy", "pandas", "jinja2", "harness.conductor", "harness.judge", "locust", "gevent")
+DRIVERS = ("psycopg", "requests", "toxiproxy")
+"""For healing; who only looks has no use for them."""
+BEGIN = """
+import sys
+{before}
+from harness.cli import app
+code = app({words!r}, prog_name="lendchaos", standalone_mode=False)
+"""
+AS_LOCUST_STARTS = """
+import harness.headless
+def started(*_, **__):
+    print("|" + " ".join(sys.modules))
+    raise SystemExit(0)
+harness.headless.subprocess.Popen = started
+"""
+
+
+def loaded(words: list[str], folder: Path, before: str = "") -> set[str]:
+    """Every module that is loaded when a command is over, or as ``before`` says."""
+    code = BEGIN.format(words=words, before=before) + 'print("|" + " ".join(sys.modules))\n'
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        timeout=SECONDS_MAX,
+        env=environment(LENDCHAOS_STATE=str(folder / "state")),
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("|")[2].split())
+
+
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        (["--help"], (*HEAVY, *DRIVERS, "pydantic", "harness.stack")),
+        (["explain", "lost"], (*HEAVY, *DRIVERS, "harness.stack")),
+        (["status"], (*HEAVY, *DRIVERS)),
+        (["down"], (*HEAVY, *DRIVERS)),
+        (["heal"], HEAVY),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_it_does_not_need_is_not_loaded(
+    words: list[str], needless: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Where a second of loading would be most of the command."""
+    modules = loaded(words, tmp_path)
+
+    assert "harness.cli.app" in modules
+    assert modules & set(needless) == set()
+
+
+def test_healing_has_everything_loaded(tmp_path: Path) -> None:
+    """It must not depend on an import that happens late, not even where nothing is broken."""
+    assert {"harness.faults.healing", "harness.faults.injectors", *DRIVERS} <= loaded(
+        ["heal"], tmp_path
+    )
+
+
+def test_nothing_is_judged_before_locust_has_started(tmp_path: Path) -> None:
+    """A run waits for neither the judge nor the report."""
+    (tmp_path / "plain.py").touch()
+    modules = loaded(["run", "plain.py"], tmp_path, AS_LOCUST_STARTS)
+
+    assert "harness.headless" in modules
+    assert modules & {*HEAVY, "harness.report.html", "harness.report.terminal"} == set()
+
+
+def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
+    """All that heals is there before it says that it is ready."""
+    code = (
+        "import sys, harness.guardian; before = set(sys.modules)\n"
+        "from harness.stack import load_state, down, Stack\n"
+        "from harness.faults import injectors, second_way, proxy_control, migration\n"
+        "print(sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=SECONDS_MAX,
+        env=environment(),
+    )
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_check_can_fail(tmp_path: Path) -> None:
+    """What is loaded beforehand is seen."""
+    assert "jinja2" in loaded(["--help"], tmp_path, "import jinja2")

@@ -1,0 +1,203 @@
+"""`lendchaos run` with several runs: how often, in which order, and when it ends early."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli import run as run_module
+from harness.headless import Ended as RunEnded
+from harness.judge import judge
+from harness.objectives import Objectives
+from harness.verdict import ExitCode, to_json
+from tests.builders import CUT, cut_run, plan_of
+from tests.cli.conftest import Ended
+
+
+class Locust:
+    """Stands in for the process: each run ends as is written in ``ends``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ends: list[float | int] = []
+        self.seeds: list[str] = []
+        self.scenarios: list[str] = []
+        self.options: list[str] = []
+
+    def __call__(self, path: Path, options: list[str]) -> Any:
+        """A float is the end of an outage, judged against 2 s; an integer an exit code."""
+        if "--seed" in options:
+            self.seeds.append(options[len(options) - options[::-1].index("--seed")])
+        self.scenarios.append(path.stem)
+        self.options = options
+        end = self.ends.pop(0)
+        if isinstance(end, int):
+            return RunEnded(end, {})
+        plan = plan_of(CUT, objectives=Objectives(recovery_seconds_max=2))
+        verdict = judge(*cut_run(plan, end_s=end))
+        folder = self.folder / f"run-{len(self.scenarios)}"
+        folder.mkdir(parents=True)
+        (folder / "verdict.json").write_text(to_json(verdict))
+        last = {"verdict": str(verdict.verdict), "sentence": verdict.sentence}
+        return RunEnded(verdict.exit_code, {**last, "report": str(folder / "report.html")})
+
+
+@pytest.fixture
+def locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Locust:
+    """No process and no stack, in a folder with two scenarios."""
+
+    @contextmanager
+    def no_stack(*_: object) -> Iterator[None]:
+        yield
+
+    found = Locust(tmp_path / "runs")
+    monkeypatch.setattr(run_module, "_run_locust", found)
+    monkeypatch.setattr(run_module, "shared_stack", no_stack)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenarios").mkdir()
+    for name in ("cut", "kill"):
+        (tmp_path / "scenarios" / f"{name}.py").touch()
+    return found
+
+
+GOOD, OPEN, BAD, TERRIBLE = 13.3, 14.9, 16.0, 19.0
+
+
+def stored(folder: Path) -> dict[str, Any]:
+    """The one series.json."""
+    (path,) = (folder / "runs").glob("series-*/series.json")
+    return dict(json.loads(path.read_bytes()))
+
+
+ENDS: list[tuple[list[float | int], int, int, str]] = [
+    ([GOOD, GOOD, GOOD], 3, 0, "pass"),
+    ([GOOD, OPEN, GOOD], 3, 3, "inconclusive"),
+    ([BAD, GOOD, GOOD], 3, 1, "fail"),
+    ([GOOD, TERRIBLE, GOOD], 2, 1, "fail"),
+    ([GOOD, int(ExitCode.INTERRUPTED), GOOD], 2, 130, "inconclusive"),
+    ([GOOD, 3, GOOD], 3, 3, "inconclusive"),
+    ([GOOD, 70, GOOD], 3, 70, "inconclusive"),
+]
+
+
+@pytest.mark.parametrize("case", ENDS, ids=str)
+def test_when_a_series_ends(
+    case: tuple[list[float | int], int, int, str],
+    locust: Locust,
+    lendchaos: Callable[..., Ended],
+    tmp_path: Path,
+) -> None:
+    """After all its runs, or once it has failed beyond repair, or was interrupted: nothing else."""
+    ends, made, exit_code, verdict = case
+    locust.ends = list(ends)
+    done = lendchaos("run", "cut", "--seed=7", "--runs", "3")
+
+    assert done.exit_code == exit_code, done.stdout
+    assert locust.seeds == ["7", "8", "9"][:made]
+    body = stored(tmp_path)
+    assert (body["verdict"], body["exit_code"], len(body["runs"])) == (verdict, exit_code, made)
+    assert (body["stopped"] is None) is (made == 3)
+    assert f"{verdict.upper()}  cut, {made} of 3 runs" in done.stdout
+    for seed in locust.seeds:
+        assert f"seed {seed}" in done.stderr
+
+
+def test_seeds_are_random_unless_given(locust: Locust, lendchaos: Callable[..., Ended]) -> None:
+    """And they follow one another, so that a series can be made again from its first."""
+    locust.ends = [GOOD, GOOD]
+    lendchaos("run", "cut", "--runs", "2")
+    first, second = map(int, locust.seeds)
+
+    assert second == first + 1
+
+
+def test_the_file_says_how_often(
+    locust: Locust, lendchaos: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """Scenario by scenario; the command line wins."""
+    (tmp_path / "resilience.yaml").write_text(
+        "version: 1\ndefaults: {runs: 2}\nscenarios: {kill: {runs: 3}}\n"
+    )
+    locust.ends = [GOOD] * 5
+    done = lendchaos("run", "cut", "kill")
+    assert locust.scenarios == ["cut"] * 2 + ["kill"] * 3
+    assert done.exit_code == 0
+
+    locust.ends = [GOOD] * 2
+    lendchaos("run", "cut", "kill", "--runs=1")
+    assert locust.scenarios[5:] == ["cut", "kill"]
+
+
+def test_another_file_is_handed_on(
+    locust: Locust, lendchaos: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """Locust reads the same one; its other options stay as they are, short ones too."""
+    (tmp_path / "other.yaml").write_text("version: 1\ndefaults: {runs: 2}\n")
+    locust.ends = [GOOD] * 2
+    lendchaos("run", "cut", "-u", "20", "-t", "30s", "--objectives", "other.yaml")
+
+    assert locust.options[:4] == ["-u", "20", "-t", "30s"]
+    assert locust.options[4:6] == ["--objectives", "other.yaml"]
+    assert len(locust.seeds) == 2
+
+
+def test_a_run_that_cannot_be_made_is_not_tried_again(
+    locust: Locust, lendchaos: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """The same mistake would be told as often; nothing is written down."""
+    locust.ends = [2, 2, 2]
+    done = lendchaos("run", "cut", "--runs", "3")
+
+    assert done.exit_code == 2
+    assert len(locust.ends) == 2
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--runs", "0"), "--runs 0 must be from 1 to 1000"),
+        (("--runs", "-3"), "--runs -3 must be from 1 to 1000"),
+        (("--runs", "2", "--seed", "x"), "--seed x must be a whole number"),
+        (("--objectives", "nowhere.yaml"), "nowhere.yaml cannot be read: No such file"),
+        (("--objectives", "bad.yaml"), "line 1, column 10: version: 3 must be 1"),
+    ],
+)
+def test_bad_input_starts_nothing(
+    words: tuple[str, ...],
+    expected: str,
+    locust: Locust,
+    lendchaos: Callable[..., Ended],
+    tmp_path: Path,
+) -> None:
+    """One clear error, exit 2."""
+    (tmp_path / "bad.yaml").write_text("version: 3\n")
+    done = lendchaos("run", "cut", *words)
+
+    assert done.exit_code == 2
+    assert expected in " ".join(done.stderr.split())
+    assert locust.scenarios == []
+
+
+def test_a_bad_file_in_the_folder_is_not_passed_over(
+    locust: Locust, lendchaos: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """A misspelt scenario, for example: its limits would never count."""
+    (tmp_path / "resilience.yaml").write_text("version: 1\nscenarios: {kil: {runs: 3}}\n")
+    done = lendchaos("run", "cut")
+
+    assert done.exit_code == 2
+    assert "did you mean kill?" in done.stderr
+    assert locust.scenarios == []
+
+
+def test_asking_for_help_is_no_series(locust: Locust, lendchaos: Callable[..., Ended]) -> None:
+    """Locust answers once."""
+    locust.ends = [0]
+    lendchaos("run", "cut", "--runs", "3", "--version")
+
+    assert locust.scenarios == ["cut"]

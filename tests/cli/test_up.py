@@ -1,0 +1,59 @@
+"""`lendchaos up`: what cannot be had is refused in one line."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.stack import load_state, namespaces
+from tests.cli.conftest import Ended
+
+CLONE_IO = 0x80000000
+"""Of the flags of `clone`, one that cannot be unshared."""
+
+
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend to be an ordinary user."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root whose machine has neither program."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(namespaces, "_SYSTEM_FOLDERS", "/nowhere")
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root whose kernel is asked for what it does not have."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(namespaces, "missing_programs", lambda: None)
+    monkeypatch.setattr(namespaces, "_CLONE_NEWNET", CLONE_IO)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "says"),
+    [
+        (nobody, "only root may make network namespaces: run as root"),
+        (no_programs, "`ip`, `nft`, `nsenter` not found: apt-get install iproute2 nftables"),
+        (no_kernel, "the kernel refuses a network namespace: "),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    lendchaos: Callable[..., Ended],
+    lacking: Callable[[pytest.MonkeyPatch], None],
+    says: str,
+) -> None:
+    """Exit code 3, what is missing and how to get it, and nothing is started."""
+    lacking(monkeypatch)
+
+    done = lendchaos("up", "--namespaces", "--state-dir", tmp_path)
+
+    assert done.exit_code == 3
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: no stack in network namespaces here: ")
+    assert says in line
+    assert load_state(tmp_path) is None
