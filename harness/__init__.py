@@ -1,4 +1,5 @@
-"""The public API of a scenario file: `Scenario`, `Objectives`, `Borrower` and `harness.faults`.
+"""The public API of a scenario file: `Scenario`, `Objectives`, `StopConditions`, `Borrower`
+and `harness.faults`.
 
 Exports are lazy: `Borrower` brings Locust, which patches the standard library at import and must
 not come along when only a stored run is judged.
@@ -8,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.load.borrower import Borrower
-    from harness.plan import Objectives, Scenario
+    from harness.objectives import Objectives
+    from harness.plan import Scenario
+    from harness.stop_conditions import StopConditions
 
-__all__ = ["Borrower", "Objectives", "Scenario"]
+__all__ = ["Borrower", "Objectives", "Scenario", "StopConditions"]
 
 _HOMES = {
     "Borrower": "harness.load.borrower",
-    "Objectives": "harness.plan",
+    "Objectives": "harness.objectives",
     "Scenario": "harness.plan",
+    "StopConditions": "harness.stop_conditions",
 }
 
 

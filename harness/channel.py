@@ -27,7 +27,8 @@ class Channel:
         # Whatever a library prints must not end up among the messages.
         self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        self._incoming: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        # Its put may be interrupted by a signal handler that puts, too.
+        self._incoming: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._outgoing: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._stop_asked = threading.Event()
         threading.Thread(target=self._read, name="channel-in", daemon=True).start()
@@ -57,6 +58,10 @@ class Channel:
         """Queue one message; never waits."""
         self._outgoing.put({"type": kind, **fields})
 
+    def put(self, kind: str, **fields: Any) -> None:
+        """Queue a message from this process itself, among those of the load process."""
+        self._incoming.put({"type": kind, **fields})
+
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next message; None at the end of the file, or when nothing comes in time."""
         try:
@@ -65,9 +70,14 @@ class Channel:
             return None
 
     def stop(self) -> None:
-        """Behave as if the load process had died; for a signal handler."""
+        """Behave as if the load process had died."""
         self._stop_asked.set()
         self._incoming.put(None)
+
+    def interrupt(self, reason: str) -> None:
+        """Behave as if the load process had asked to stop; for signal handlers and threads."""
+        self._stop_asked.set()
+        self._incoming.put({"type": "stop", "reason": reason})
 
     def check_interrupt(self) -> None:
         """Raise `Interrupted` if the load process asked to stop or is gone."""

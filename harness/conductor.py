@@ -7,38 +7,44 @@ run is judged as interrupted.
 """
 
 import argparse
-import fcntl
 import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from harness import judge, report
+from harness import judge
 from harness.channel import Channel, Interrupted
 from harness.errors import HarnessError, UsageError
-from harness.events import Clock, Facts, LedgerReading, Operation, Outcome, RunStatus
+from harness.events import Clock, Facts, LedgerReading, Operation, Outcome, RunStatus, SafetyStop
+from harness.faults.healing import heal_left_over
+from harness.faults.journal import Journal
 from harness.faults.timeline import FaultTimeline
-from harness.faults.undo import heal_left_over
+from harness.faults.unplanned import unplanned_ends
+from harness.guarding import Guardian
+from harness.health import HealthPoller
+from harness.journal_row import JournalRow
 from harness.ledger import Ledger
+from harness.orders import obey
 from harness.plan import Plan
 from harness.record import RunDirectory
-from harness.report import terminal
+from harness.report import terminal, write
+from harness.run_lock import held_alone
+from harness.safety.radius import radius_of
+from harness.safety.reach import require_reach
+from harness.safety.watch import LedgerTail, SafetyWatch
 from harness.seeding import SeededBorrower, Seeder
 from harness.stack import Stack, StackSettings, attach, down, load_state, up
+from harness.stack.state import ATTACHED
 from harness.verdict import ExitCode
 
 BEGIN_SECONDS_MAX = 900.0
 """For Locust to spawn its users, as slowly as it was told to."""
 LOAD_OVERRUN_SECONDS = 30.0
 """Beyond load and drain, the load process is taken for hung."""
-
-LOCK_FILE = "run.lock"
-ATTACHED = "attached"
-"""Folder of the state directory for the proxy in front of a service that already runs."""
 
 _log = logging.getLogger("lendchaos.conductor")
 
@@ -69,7 +75,8 @@ def main() -> int:
         frozenset(options.allow_target),
     )
     channel = Channel()
-    signal.signal(signal.SIGTERM, lambda *_: channel.stop())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda got, _: channel.interrupt(signal.Signals(got).name))
     try:
         conduct(request, channel)
     except UsageError as error:
@@ -101,19 +108,23 @@ def conduct(request: Request, channel: Channel) -> None:
     plan = run.read_plan()
     run.write_status(RunStatus(target="not reached", interrupted=True))
     with ExitStack() as clean_up:
+        # First, because it gets ready meanwhile and may be let go only after everything else.
+        guardian = clean_up.enter_context(Guardian(run.path, plan.run_id, channel.interrupt))
         try:
-            stack = _bring_up(request, plan, channel, clean_up)
+            stack = _bring_up(request, plan, channel, clean_up, guardian)
             scene = _prepare(run, plan, stack, channel)
+            guardian.await_ready()
         except Interrupted:
             _log.info("interrupted before the load")
         else:
-            _perform(run, scene, channel)
+            _perform(run, scene, channel, guardian)
         channel.send("progress", text="writing the report")
+        run.seal()
         # Judged from what is stored, as anyone can again later.
         plan = run.read_plan()
         facts = run.read_facts(plan)
         verdict = judge.judge(plan, facts)
-        path = report.write(run, plan, facts, verdict)
+        path = write(run, plan, facts, verdict)
     channel.send(
         "verdict",
         verdict=verdict.verdict,
@@ -138,6 +149,8 @@ class Scene:
     cursor: int | str
     borrowers: list[SeededBorrower]
     timeline: FaultTimeline
+    health: HealthPoller
+    safety: SafetyWatch
     status: RunStatus
 
     @property
@@ -146,60 +159,70 @@ class Scene:
         return frozenset(borrower.account_id for borrower in self.borrowers)
 
 
-def _bring_up(request: Request, plan: Plan, channel: Channel, clean_up: ExitStack) -> Stack:
+def _bring_up(
+    request: Request, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
+) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
 
     def progress(text: str) -> None:
         channel.send("progress", text=text)
 
     if request.host is not None:
+        if plan.settings.defect:
+            raise UsageError("--defect is for the local stack's service, not for one that runs")
+        if plan.settings.namespaces:
+            raise UsageError("--namespaces is for the local stack, not for a service that runs")
         state_dir = request.state_dir / ATTACHED
-        clean_up.enter_context(_held_alone(state_dir))
+        clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
+        guardian.guard(state_dir, owns_stack=True)
         stack = attach(request.host, state_dir, request.allow_targets, progress)
+        owns_stack = True
         clean_up.callback(down, state_dir)
     else:
-        clean_up.enter_context(_held_alone(request.state_dir))
+        clean_up.enter_context(held_alone(request.state_dir, plan.run_id, plan.scenario))
         running = load_state(request.state_dir)
         # A stack that is up may have more than we ask for; only the service's kind has to agree.
         settings = (running and running.settings) or StackSettings()
-        settings = replace(settings, service=plan.settings.service)
-        if running is None:
+        defect = plan.settings.defect or settings.defect
+        settings = replace(
+            settings,
+            service=plan.settings.service,
+            defect=defect,
+            namespaces=plan.settings.namespaces or settings.namespaces,
+        )
+        owns_stack = running is None
+        if owns_stack:
             progress("bringing the local stack up")
-        stack = up(settings, request.state_dir, progress)
-        if running is None:
+            guardian.guard(request.state_dir, owns_stack=True)
+        stack = up(settings, request.state_dir, progress, request.allow_targets)
+        if owns_stack:
             clean_up.callback(down, request.state_dir)
+    require_reach(stack, request.allow_targets)
     for name in heal_left_over(stack):
         progress(f"healed {name}, left by a run that died")
+    Journal(stack.state_dir, stack.stack_id).begin_anew()
+    guardian.guard(stack.state_dir, owns_stack=owns_stack, stack=stack)
     return stack
 
 
-@contextmanager
-def _held_alone(state_dir: Path) -> Iterator[None]:
-    """One run at a time on one stack: two would disturb and reconcile each other.
+def _timeline(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> FaultTimeline:
+    """The faults of this run, which tell the load process how they stand."""
 
-    The kernel gives the lock back when its holder dies, however it dies.
-    """
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / LOCK_FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HarnessError(
-                f"another run uses the stack in {state_dir}: wait for its end, or give this one"
-                " a stack of its own with --state-dir"
-            ) from error
-        yield
+    def tell(name: str, state: str) -> None:
+        channel.send("fault", name=name, state=state, at_ns=time.monotonic_ns())
 
+    def aborted(row: JournalRow) -> None:
+        channel.interrupt(f"the {row.by}, from another process")
 
-def is_held(state_dir: Path) -> bool:
-    """Whether a run uses the stack of this folder right now."""
-    if not (state_dir / LOCK_FILE).exists():
-        return False
-    try:
-        with _held_alone(state_dir):
-            return False
-    except HarnessError:
-        return True
+    return FaultTimeline(
+        stack,
+        plan.faults,
+        run.append_fault,
+        tell,
+        run_id=plan.run_id,
+        run_dir=run.path,
+        aborted=aborted,
+    )
 
 
 def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> Scene:
@@ -209,15 +232,18 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
         channel.check_interrupt()
         channel.send("progress", text=text)
 
-    def tell(name: str, state: str) -> None:
-        channel.send("fault", name=name, state=state, at_ns=time.monotonic_ns())
-
-    timeline = FaultTimeline(stack, plan.faults, run.append_fault, tell)
+    timeline = _timeline(run, plan, stack, channel)
     timeline.check()
     seeder = Seeder(stack.service_url, stack.edge_url, stack.admin_token, progress)
     progress("trying one borrower of each class")
-    plan, left_out = seeder.confirm_classes(plan)
-    run.rewrite_plan(plan)
+    offered, unlike = seeder.confirm_classes(plan)
+    notes = tuple(f"the target does not know borrowers of class {name}" for name in unlike)
+    if stack.kind == "local":
+        # Our own service knows every class: one treated wrongly is a defect of it, and is measured.
+        notes = tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
+    else:
+        plan = offered
+        run.rewrite_plan(plan)
     progress(f"registering {len(plan.borrowers)} borrowers")
     borrowers = seeder.seed(plan)
     run.write_accounts({b.index: b.account_id for b in borrowers})
@@ -225,18 +251,29 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
     progress("reading where the ledger stands")
     cursor = ledger.cursor()
     channel.check_interrupt()
-    notes = tuple(f"the target does not know borrowers of class {name}" for name in left_out)
+    if stack.settings is not None and stack.settings.defect:
+        notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
     classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
     target = stack.service_url if stack.kind == "attached" else f"local stack {stack.stack_id}"
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
-    run.write_status(status)
-    return Scene(plan, stack, ledger, cursor, borrowers, timeline, status)
+    run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))
+    paid = LedgerTail(ledger, cursor, frozenset(b.account_id for b in borrowers))
+    safety = SafetyWatch(run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel))
+    health = HealthPoller(run, stack.service_url)
+    return Scene(plan, stack, ledger, cursor, borrowers, timeline, health, safety, status)
+
+
+def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -> None:
+    """Heal, then have the load ended; the main thread writes down why."""
+    timeline.heal_now()
+    channel.send("safety", code=stop.condition, text=stop.text, at_ns=stop.at_ns)
+    channel.put("safety")
 
 
 # --- the run itself ------------------------------------------------------------------------------
 
 
-def _perform(run: RunDirectory, scene: Scene, channel: Channel) -> None:
+def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardian) -> None:
     """Hand over to the load, walk the faults, and write down what is left behind."""
     channel.send(
         "ready",
@@ -247,8 +284,20 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel) -> None:
     try:
         status = _follow_load(run, scene, channel)
     finally:
-        scene.timeline.finish()
-    run.write_status(status)
+        try:
+            scene.timeline.finish()
+        finally:
+            scene.health.stop()
+            scene.safety.stop()
+    run.write_journal(scene.timeline.journal_rows())
+    status = replace(status, audit=scene.timeline.audit(status.load_ended_ns))
+    notes = (*status.notes, *scene.safety.notes, *guardian.notes)
+    if status.clock is not None:
+        specs = [planned.spec for planned in scene.plan.faults]
+        notes += unplanned_ends(scene.stack, specs, status.clock.anchor_monotonic_ns)
+    troubles = (*status.troubles, *scene.timeline.troubles)
+    stopped = scene.safety.tripped
+    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
     channel.send("progress", text="waiting for the ledger to come to rest")
     run.write_ledger(_read_ledger(run, scene, channel))
 
@@ -269,9 +318,24 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
                 status = replace(status, clock=clock, workers=tuple(message["workers"]))
                 run.write_status(status)
                 scene.timeline.start(clock.zero_ns)
+                scene.health.start()
+                scene.safety.start(clock)
                 bound_s = settings.load_s + settings.drain_s + LOAD_OVERRUN_SECONDS
             case "interrupt":
                 scene.timeline.heal_now()
+            case "safety":
+                # Whatever may still happen to us, what ended the run is known.
+                status = replace(status, safety_stop=scene.safety.tripped)
+                run.write_status(status)
+            case "stop":
+                # Asked of us and not of the load process: it ends the load and drains.
+                scene.timeline.heal_now()
+                remark = f"the run was ended by {message['reason']}"
+                status = replace(status, notes=(*status.notes, remark))
+                channel.send("stop", reason=message["reason"])
+                bound_s = settings.drain_s + LOAD_OVERRUN_SECONDS
+            case "command":
+                status = _obey(message, run, scene, status)
             case "drained":
                 return replace(
                     status,
@@ -286,6 +350,16 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
     now_ns = time.monotonic_ns()
     trouble = "the load process died before the run was over"
     return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
+
+
+def _obey(message: dict[str, Any], run: RunDirectory, scene: Scene, status: RunStatus) -> RunStatus:
+    """An order from the page, done and then put on record."""
+    now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
+    remark = obey(message, scene.timeline, now_s)
+    _log.info("%s", remark)
+    status = replace(status, notes=(*status.notes, remark))
+    run.write_status(status)
+    return status
 
 
 def _read_ledger(run: RunDirectory, scene: Scene, channel: Channel) -> LedgerReading:

@@ -1,4 +1,4 @@
-"""The two kinds of error that are told to the user in one clear line."""
+"""The kinds of error that are told to the user in one clear line."""
 
 from typing import ClassVar
 
@@ -7,6 +7,12 @@ class HarnessError(Exception):
     """The environment is not as it must be: a program missing, a port taken, a target down."""
 
     exit_code: ClassVar[int] = 3
+
+
+class ProxyApiHangs(HarnessError):  # noqa: N818 - says what happens, not only that it is an error
+    """Toxiproxy's control API did not answer in time, so what it did is not known; or nobody is
+    there to answer.
+    """
 
 
 class UsageError(Exception):

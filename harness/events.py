@@ -1,13 +1,15 @@
 """Fact: what did happen, as frozen records.
 
 Everything here is written down while a run happens and only read afterwards. No opinion, no effect
-and no import but the standard library. Instants are ``time.monotonic_ns()`` of the one host that
-runs the load, so that they compare across its processes; money is integer fen.
+and no import but the standard library and one of its kind. Instants are ``time.monotonic_ns()`` of
+the one host that runs the load, so that they compare across its processes; money is integer fen.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from harness.journal_row import JournalRow
 
 
 class Step(StrEnum):
@@ -149,7 +151,8 @@ class Proof:
     """One piece of evidence that a fault took, or did not take, effect.
 
     ``kind`` is ``control_plane`` (read back), ``canary`` (tried through the link) or ``healed``
-    (a canary after the heal).
+    (a canary after the heal); ``second_way`` tells that the fault ended
+    because Toxiproxy itself was replaced.
     """
 
     kind: str
@@ -177,6 +180,10 @@ class FaultFact:
     """The instant of healing as the fault defines it (a restart ordered, a statement ended)."""
     proofs: tuple[Proof, ...] = ()
     error: str | None = None
+    healed_by: str = ""
+    """Who healed it, in the words of `JournalRow.by`; empty when nobody did, or nobody knows."""
+    heal_tries: int = 0
+    """How often the one who healed it had to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +207,8 @@ class LedgerReading:
 
     ``found_by_key`` answers, for acknowledged keys that the listing lacks, whether the target knows
     the key when asked for it alone (None: no clear answer). ``violations`` are what the target
-    says of its own invariants. ``sql_disagrees`` lists keys on which a second source differs.
+    says of its own invariants, and ``says_ok`` whether it says that all hold (None: not known).
+    ``sql_disagrees`` lists keys on which a second source differs.
     """
 
     read: bool
@@ -210,7 +218,31 @@ class LedgerReading:
     error: str | None = None
     found_by_key: dict[str, bool | None] = field(default_factory=dict)
     violations: tuple[str, ...] = ()
+    says_ok: bool | None = None
     sql_disagrees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPoll:
+    """One question to the target's health address, and what came of it.
+
+    ``ok`` is a 2xx status; anything else is red, no answer too: then ``status`` is None and
+    ``error`` says why (the words of `Attempt`).
+    """
+
+    at_ns: int
+    ended_ns: int
+    ok: bool
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAddress:
+    """Which address of the target was asked for its health, and how often, by plan."""
+
+    path: str
+    asked_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +267,46 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """A file of the run directory as it was when the run was over."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyStop:
+    """The stop condition that ended a run at once.
+
+    ``condition`` is its name in `harness.stop_conditions.StopConditions`, or ``watch_failed`` where
+    nobody could watch any more; ``observed`` went over ``limit``.
+    """
+
+    condition: str
+    text: str
+    at_ns: int
+    observed: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """What a run may touch, in words: ``touched`` by each fault, by its name, and what nothing
+    touches.
+    """
+
+    touched: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    untouched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunStatus:
     """How the run as a whole went, apart from the requests themselves.
 
     ``load_ended_ns`` is when arrivals stopped (planned end, or the interruption); ``notes`` are
-    remarks for the reader, ``troubles`` are reasons not to trust the evidence.
+    remarks for the reader, ``troubles`` are reasons not to trust the evidence. ``seals`` are of
+    every file with evidence, by name; a run that did not come to its end has none. ``known`` is
+    False where nothing of this could be read.
     """
 
     target: str
@@ -252,6 +319,17 @@ class RunStatus:
     """Classes of borrower that the target confirmed before the load."""
     notes: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
+    seals: dict[str, Seal] = field(default_factory=dict)
+    safety_stop: SafetyStop | None = None
+    blast_radius: BlastRadius | None = None
+    audit: tuple[Proof, ...] = ()
+    """What was found in the target's database once everything was healed; empty: not asked."""
+    known: bool = True
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the run was ended before its planned end, so that much could not show itself."""
+        return self.interrupted or self.safety_stop is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +347,9 @@ class Facts:
     """What could not be read of the run directory."""
     account_of: dict[int, str] = field(default_factory=dict)
     """The account of each borrower of the plan, by index, as far as it is known."""
+    health: tuple[HealthPoll, ...] = ()
+    """In the order in which they ended; overlapping ones may have begun in another."""
+    health_address: HealthAddress | None = None
+    """What was asked; None when the health was not polled."""
+    journal: tuple[JournalRow, ...] = ()
+    """What was announced and healed, by whomever, in the order in which it was written down."""

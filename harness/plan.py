@@ -8,79 +8,74 @@ fen, all durations are seconds, and times in a plan count from zero, the end of 
 import random
 import uuid
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.events import Decline
 from harness.fault_specs import AnyFault
+from harness.objectives import (
+    DEFAULT_OBJECTIVES_WITH_FAULT,
+    DEFAULT_OBJECTIVES_WITHOUT_FAULT,
+    Objectives,
+    OnInconclusive,
+    Resilience,
+    SteadyState,
+    effective,
+    wrong_values,
+)
+from harness.placement import (
+    EXPLORED_PHASE_SECONDS_MIN,
+    Choice,
+    PlannedFault,
+    chosen,
+    conflicts,
+    planned_faults,
+    wrong_choice,
+)
+from harness.population import (
+    NEAR_LIMIT_AMOUNTS_FEN,
+    POPULATIONS,
+    AccountClass,
+    Borrower,
+    borrowers_of,
+    pair_starts,
+    turns_of,
+)
+from harness.stop_conditions import StopConditions, effective_stop, wrong_conditions
+
+__all__ = [
+    "DEFAULT_OBJECTIVES_WITHOUT_FAULT",
+    "DEFAULT_OBJECTIVES_WITH_FAULT",
+    "RATE_MAX",
+    "RECOVERY_MARGIN_SECONDS",
+    "REVIEW_AMOUNT_FEN",
+    "AccountClass",
+    "Arrival",
+    "Borrower",
+    "Objectives",
+    "Plan",
+    "PlannedFault",
+    "PlannedPhase",
+    "Scenario",
+    "Settings",
+    "SteadyState",
+    "check",
+    "expand",
+]
 
 RATE_MAX = 2000
 """Arrivals a second: what one load process was measured to send on time; plan for half of it."""
 RECOVERY_MARGIN_SECONDS = 1.0
 """Beyond one request timeout, the least time after the heal in which recovery can show itself."""
+BETWEEN_PAIRED_SECONDS = 1e-4
+NEAR_LIMIT_SHARE_MAX = 0.4
 REVIEW_AMOUNT_FEN = 2_500_000
 """An amount that the reference service sends to manual review."""
-LIMIT_FEN = 100_000_000_000
-"""Credit limit of synthetic borrowers: never binds, so that no decline comes from the load
-itself."""
-
-
-# --- borrowers -----------------------------------------------------------------------------------
-
-
-class AccountClass(StrEnum):
-    """Kinds of synthetic borrower, each with a known ground truth."""
-
-    GOOD = "good"
-    LOW_SCORE = "low_score"
-    BLOCKED_REGION = "blocked_region"
-    OVERDUE = "overdue"
-    ISOLATED = "isolated"
-
-    @property
-    def expected_decline(self) -> Decline | None:
-        """The business cause for which this borrower must be declined; None for none."""
-        return _EXPECTED_DECLINE[self]
-
-
-_EXPECTED_DECLINE = {
-    AccountClass.GOOD: None,
-    AccountClass.LOW_SCORE: Decline.CREDIT,
-    AccountClass.BLOCKED_REGION: Decline.POLICY,
-    AccountClass.OVERDUE: Decline.BEHAVIOUR,
-    AccountClass.ISOLATED: Decline.BEHAVIOUR,
-}
-
-_POPULATIONS: dict[str, dict[AccountClass, float]] = {
-    "good": {AccountClass.GOOD: 1.0},
-    "mixed": {
-        AccountClass.GOOD: 0.88,
-        AccountClass.LOW_SCORE: 0.03,
-        AccountClass.BLOCKED_REGION: 0.03,
-        AccountClass.OVERDUE: 0.03,
-        AccountClass.ISOLATED: 0.03,
-    },
-}
 _REVIEW_SHARE = 0.05  # of a mixed population's borrows, large enough for manual review
 
 
 @dataclass(frozen=True, slots=True)
-class Borrower:
-    """A synthetic borrower; ``index`` is its place in the plan, ``phone`` is fresh for every
-    run.
-    """
-
-    index: int
-    phone: str
-    account_class: AccountClass
-
-
-@dataclass(frozen=True, slots=True)
 class Arrival:
-    """One intended start of a borrower's journey, ``at_s`` seconds after zero (warm-up:
-    negative).
-    """
+    """One intended start of a borrower's journey, ``at_s`` seconds after zero (warm-up: < 0)."""
 
     index: int
     at_s: float
@@ -91,46 +86,6 @@ class Arrival:
     reads_credit_line: bool = True
 
 
-# --- scenario, settings, plan ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFault:
-    """A fault with its place on the timeline, seconds after zero."""
-
-    name: str
-    spec: AnyFault
-    inject_s: float
-    heal_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objectives:
-    """Bounds on measured values; None means "not judged". Money invariants always hold, unnamed.
-
-    ``recovery_seconds_max`` bounds the upper end of the interval from heal to recovery.
-    ``failed_outside_fault_share_max`` leaves out the time from the first injection to the last heal
-    plus ``recovery_seconds_max`` (10 s where that is not set), and what was under way when the
-    fault came. ``failed_share_max`` bounds the whole measured window.
-    ``indeterminate_share_max`` is taken of the operations planned while a fault was active (of the
-    whole window, without a fault). ``impaired_episodes_max`` counts outage and degraded episodes.
-    ``latency_ms_p99_max`` counts answered operations outside the fault, from the planned start.
-    """
-
-    recovery_seconds_max: float | None = None
-    failed_share_max: float | None = None
-    failed_outside_fault_share_max: float | None = None
-    indeterminate_share_max: float | None = None
-    impaired_episodes_max: int | None = None
-    latency_ms_p99_max: float | None = None
-
-
-DEFAULT_OBJECTIVES_WITH_FAULT = Objectives(
-    recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005
-)
-DEFAULT_OBJECTIVES_WITHOUT_FAULT = Objectives(impaired_episodes_max=0, failed_share_max=0.005)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A hypothesis, the faults that test it and the objectives that must hold.
@@ -138,11 +93,17 @@ class Scenario:
     ``credit_line_share`` of the borrowers who hold a live session read their credit line before
     they borrow; the others have it on their screen already and press "borrow" at once, so that
     the borrow itself is the first request to meet a fault.
+
+    ``near_limit_share`` of the arrivals of a mixed population come in pairs: a borrower whose limit
+    covers one loan asks for two at the same moment, which no check outside a lock survives.
+    ``stop`` says what ends a run at once; what it leaves open, the file and the defaults decide.
     """
 
     faults: list[AnyFault] = field(default_factory=list)
     objectives: Objectives | None = None
+    stop: StopConditions | None = None
     credit_line_share: float = 1.0
+    near_limit_share: float = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +121,16 @@ class Settings:
     retries: int = 0
     seed: int = 1
     service: Literal["tuned", "naive"] = "tuned"
+    defect: str = ""
+    """Bugs planted in the local stack's service; empty: those of the stack that is up, if any."""
+    namespaces: bool = False
+    """The local stack in network namespaces; where one is up already, it may have them anyway."""
+    explore: bool = False
+    """Whether the faults stand at random places of the fault phase, drawn by the seed."""
+    choice: Choice = field(default_factory=Choice)
+    """Which of the scenario's faults are wanted."""
+    added_faults: tuple[str, ...] = ()
+    """Faults that the command line added to those of the scenario, as they were written."""
 
     @property
     def load_s(self) -> float:
@@ -168,9 +139,7 @@ class Settings:
 
     @property
     def drain_s(self) -> float:
-        """Longest time an arrival can still be under way after the load: the sum of its
-        deadlines.
-        """
+        """Longest time an arrival can be under way after the load: the sum of its deadlines."""
         return (3 + self.retries) * self.request_timeout_s + 1.0
 
 
@@ -185,7 +154,11 @@ class PlannedPhase:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run, exactly: who arrives when, which fault starts and ends when, what must hold."""
+    """One run, exactly: who arrives when, which fault starts and ends when, what must hold.
+
+    ``objective_sources`` and ``stop_sources`` say where each objective and each stop condition was
+    set, so that judging the stored run again needs no other file.
+    """
 
     run_id: str
     scenario: str
@@ -196,6 +169,11 @@ class Plan:
     faults: tuple[PlannedFault, ...]
     borrowers: tuple[Borrower, ...]
     arrivals: tuple[Arrival, ...]
+    objective_sources: dict[str, str] = field(default_factory=dict)
+    steady_state: SteadyState = field(default_factory=SteadyState)
+    on_inconclusive: OnInconclusive = "inconclusive"
+    stop: StopConditions = field(default_factory=StopConditions)
+    stop_sources: dict[str, str] = field(default_factory=dict)
     schema: str = "lendchaos.plan/1"
 
     @property
@@ -208,14 +186,29 @@ class Plan:
         return next((phase for phase in self.phases if phase.name == name), None)
 
 
-def check(scenario: Scenario, settings: Settings) -> list[str]:
+def check(scenario: Scenario, settings: Settings, file: Resilience | None = None) -> list[str]:
     """Every reason why this scenario cannot be run with these settings, each saying what would
     be.
     """
     found = [*_check_load(settings), *_check_phases(scenario, settings)]
+    found += wrong_choice(scenario.faults, settings.choice)
+    found += conflicts(_faults(scenario, settings))
+    found += [*wrong_values(scenario.objectives), *wrong_conditions(scenario.stop)]
+    least_s = file.steady_state.min_baseline_s if file else 0.0
+    if file and settings.baseline_s < least_s:
+        found.append(
+            f"baseline {settings.baseline_s:g}s is shorter than min_baseline in {file.name}:"
+            f" it must be at least {least_s:g}s"
+        )
     if not 0 <= scenario.credit_line_share <= 1:
         found.append(f"credit_line_share {scenario.credit_line_share:g} must be from 0 to 1")
+    if not 0 <= scenario.near_limit_share <= NEAR_LIMIT_SHARE_MAX:
+        found.append(
+            f"near_limit_share {scenario.near_limit_share:g} must be from 0 to"
+            f" {NEAR_LIMIT_SHARE_MAX:g}"
+        )
     for fault in scenario.faults:
+        found += [f"{type(fault).__name__}: {problem}" for problem in fault.problems]
         start, end = fault.during
         if not 0 <= start < end <= 1:
             found.append(
@@ -234,8 +227,8 @@ def _check_load(settings: Settings) -> list[str]:
         found.append(f"log-in share {settings.log_in_share:g} must be from 0 to 1")
     if not 0 <= settings.retries <= 10:  # noqa: PLR2004  # more would only amplify an outage
         found.append(f"retries {settings.retries} must be from 0 to 10")
-    if settings.population not in _POPULATIONS:
-        found.append(f"population {settings.population!r} must be one of {', '.join(_POPULATIONS)}")
+    if settings.population not in POPULATIONS:
+        found.append(f"population {settings.population!r} must be one of {', '.join(POPULATIONS)}")
     if settings.service not in ("tuned", "naive"):
         found.append(f"service {settings.service!r} must be one of tuned, naive")
     return found
@@ -243,13 +236,19 @@ def _check_load(settings: Settings) -> list[str]:
 
 def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
     found = []
+    faults = chosen(scenario.faults, settings.choice)
     for name in ("warm_up", "baseline", "fault", "recovery"):
         length = getattr(settings, f"{name}_s")
-        least = 0.0 if name == "warm_up" or (name == "fault" and not scenario.faults) else 0.5
+        least = 0.0 if name == "warm_up" or (name == "fault" and not faults) else 0.5
         if not least <= length <= 24 * 3600:
             found.append(f"{name.replace('_', '-')} {length:g}s must be from {least:g}s to 24h")
     least = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS
-    if scenario.faults and settings.recovery_s < least:
+    if settings.explore and faults and settings.fault_s < EXPLORED_PHASE_SECONDS_MIN:
+        found.append(
+            f"fault {settings.fault_s:g}s leaves no room to explore: with --explore it must be at"
+            f" least {EXPLORED_PHASE_SECONDS_MIN:g}s"
+        )
+    if faults and settings.recovery_s < least:
         found.append(
             f"recovery {settings.recovery_s:g}s is too short to heal and confirm: it must be"
             f" at least {least:g}s (request timeout + {RECOVERY_MARGIN_SECONDS:g}s)"
@@ -257,37 +256,54 @@ def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
     return found
 
 
-def expand(name: str, hypothesis: str, scenario: Scenario, settings: Settings) -> Plan:
-    """Turn a scenario into the exact plan of one run.
+def expand(
+    name: str,
+    hypothesis: str,
+    scenario: Scenario,
+    settings: Settings,
+    file: Resilience | None = None,
+    *,
+    stop: StopConditions | None = None,
+    attached: bool = False,
+) -> Plan:
+    """Turn a scenario into the exact plan of one run; ``file`` is the ``resilience.yaml``, if any.
 
     The same seed gives the same arrival times, borrowers and amounts; run id, keys and phones are
-    fresh every time, so that a second run on the same target never meets the first one's.
+    fresh every time: no second run meets the first one's. ``stop`` is the command line's, and an
+    ``attached`` target is not ours.
 
     Raises:
         UsageError: naming everything that is wrong, not only the first.
     """
-    if wrong := check(scenario, settings):
+    if wrong := check(scenario, settings, file):
         raise UsageError("; ".join(wrong))
     run = uuid.uuid4()
     chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
-    borrowers = _borrowers(settings, chance, run)
-    default = DEFAULT_OBJECTIVES_WITH_FAULT if scenario.faults else DEFAULT_OBJECTIVES_WITHOUT_FAULT
-    return Plan(
+    borrowers = _borrowers(scenario, settings, chance, run)
+    faults = _faults(scenario, settings)
+    limits = effective(name, scenario.objectives, file, has_faults=bool(faults))
+    plan = Plan(
         run_id=run.hex[:12],
         scenario=name,
         hypothesis=hypothesis,
         settings=settings,
-        objectives=scenario.objectives or default,
-        phases=_phases(scenario, settings),
-        faults=_faults(scenario, settings),
+        objectives=limits.objectives,
+        objective_sources=limits.sources,
+        steady_state=file.steady_state if file else SteadyState(),
+        on_inconclusive=file.on_inconclusive if file else "inconclusive",
+        phases=_phases(settings, has_faults=bool(faults)),
+        faults=faults,
         borrowers=borrowers,
         arrivals=_arrivals(scenario, settings, borrowers, chance, run),
     )
+    own = {"scenario file": scenario.stop, "command line": stop}
+    conditions, sources = effective_stop(plan, file, own, attached=attached)
+    return replace(plan, stop=conditions, stop_sources=sources)
 
 
-def _phases(scenario: Scenario, settings: Settings) -> tuple[PlannedPhase, ...]:
+def _phases(settings: Settings, *, has_faults: bool) -> tuple[PlannedPhase, ...]:
     lengths = [("warm-up", settings.warm_up_s), ("baseline", settings.baseline_s)]
-    if scenario.faults:
+    if has_faults:
         lengths += [("fault", settings.fault_s), ("recovery", settings.recovery_s)]
     else:
         # Nothing is injected, so there is nothing to recover from: one long look.
@@ -301,31 +317,22 @@ def _phases(scenario: Scenario, settings: Settings) -> tuple[PlannedPhase, ...]:
 
 
 def _faults(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...]:
-    planned = []
-    for number, spec in enumerate(scenario.faults, start=1):
-        start, end = spec.during
-        planned.append(
-            PlannedFault(
-                name=f"{number}-{spec.kind}",
-                spec=spec,
-                inject_s=settings.baseline_s + start * settings.fault_s,
-                heal_s=settings.baseline_s + end * settings.fault_s,
-            )
-        )
-    return tuple(planned)
+    lengths_s = settings.baseline_s, settings.fault_s
+    seed = settings.seed if settings.explore else None
+    return planned_faults(scenario.faults, settings.choice, *lengths_s, seed)
 
 
-def _borrowers(settings: Settings, chance: random.Random, run: uuid.UUID) -> tuple[Borrower, ...]:
-    """As many as the rate needs: nobody arrives again while their last journey may be under way."""
+def _borrowers(
+    scenario: Scenario, settings: Settings, chance: random.Random, run: uuid.UUID
+) -> tuple[Borrower, ...]:
+    """As many as the rate needs: nobody arrives again while their last journey may be under way,
+    but for those near their limit.
+    """
     count = max(50, round(settings.rate * (settings.drain_s + 1.0)))
-    shares = _POPULATIONS[settings.population]
-    classes: list[AccountClass] = []
-    for account_class, share in shares.items():
-        classes += [account_class] * max(1, round(share * count))
-    chance.shuffle(classes)
-    # 15 digits, the longest number there is: eight of the run's own, five of the borrower's.
-    prefix = f"19{run.int % 10**8:08d}"
-    return tuple(Borrower(i, f"{prefix}{i:05d}", c) for i, c in enumerate(classes))
+    pairs = 0
+    if settings.population == "mixed":
+        pairs = round(scenario.near_limit_share * settings.load_s * settings.rate / 2)
+    return borrowers_of(settings.population, count, pairs, chance, run)
 
 
 def _arrivals(
@@ -339,24 +346,48 @@ def _arrivals(
 
     Finer edges than Poisson arrivals, without locking in step with a periodic fault.
     """
-    arrivals = []
-    for index in range(round(settings.load_s * settings.rate)):
-        borrower = borrowers[index % len(borrowers)]
-        amount_fen = 100 * chance.randint(100, 5000)
+    total = round(settings.load_s * settings.rate)
+    near = [b.index for b in borrowers if b.account_class is AccountClass.NEAR_LIMIT]
+    # Chance of their own: with or without pairs, the other arrivals are the same.
+    pairs = random.Random(f"{settings.seed}/pairs")  # noqa: S311  # reproducible on purpose
+    firsts = dict(zip(pair_starts(total, len(near), pairs), near, strict=True))
+    # Nearly a second of arrivals: the spare second between two journeys of one borrower allows it.
+    block = max(1, round(0.9 * settings.rate))
+    turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # noqa: S311  # as above
+    arrivals: list[Arrival] = []
+    for index in range(total):
+        # To the fen, so that none can be cut off unnoticed.
+        amount_fen = 100 * chance.randint(100, 5000) - index % 100
         if settings.population == "mixed" and chance.random() < _REVIEW_SHARE:
             amount_fen = REVIEW_AMOUNT_FEN
         logs_in = chance.random() < settings.log_in_share
+        at_s = (index + chance.random()) / settings.rate - settings.warm_up_s
+        reads = logs_in or chance.random() < scenario.credit_line_share
+        borrower = firsts.get(index, firsts.get(index - 1))
+        if borrower is None:
+            borrower = next(turns)
+        else:
+            # Both press "borrow" at once: any other step would take them apart. Only where every
+            # journey is to begin with a log-in do theirs.
+            logs_in, reads = settings.log_in_share == 1, False
+            amount_fen = pairs.randint(*NEAR_LIMIT_AMOUNTS_FEN)
+            if index not in firsts:
+                at_s = arrivals[-1].at_s + BETWEEN_PAIRED_SECONDS
         arrivals.append(
             Arrival(
                 index=index,
-                at_s=(index + chance.random()) / settings.rate - settings.warm_up_s,
-                borrower=borrower.index,
+                at_s=at_s,
+                borrower=borrower,
                 logs_in=logs_in,
-                reads_credit_line=logs_in or chance.random() < scenario.credit_line_share,
+                reads_credit_line=reads,
                 amount_fen=amount_fen,
                 key=str(uuid.uuid5(run, str(index))),
             )
         )
-    # Zero is by definition the planned start of the first arrival after the warm-up.
+    return _from_zero(arrivals)
+
+
+def _from_zero(arrivals: list[Arrival]) -> tuple[Arrival, ...]:
+    """Zero is by definition the planned start of the first arrival after the warm-up."""
     shift_s = min((a.at_s for a in arrivals if a.at_s >= 0), default=0.0)
     return tuple(replace(a, at_s=a.at_s - shift_s) for a in arrivals)

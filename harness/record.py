@@ -9,6 +9,8 @@ here.
     events-*.jsonl   one file for each load process
     accounts.json    borrower index -> account id
     faults.jsonl     what was injected, healed, proven
+    journal.jsonl    this run's rows of the stack's journal
+    health.jsonl     what the target said of its own health
     status.json      how the run as a whole went
     ledger.jsonl     the ledger as read
     verdict.json, report.html
@@ -20,36 +22,49 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness import verdict as verdict_types
-from harness.errors import UsageError
+from harness.completion import complete_operations
+from harness.errors import HarnessError, UsageError
 from harness.events import (
     Attempt,
-    Ending,
     Facts,
     FaultFact,
+    HealthAddress,
+    HealthPoll,
     LedgerEntry,
     LedgerReading,
     Operation,
-    Outcome,
     RunStatus,
     Sent,
-    Step,
-    settle,
 )
+from harness.journal_row import JournalRow
 from harness.plan import Arrival, Plan
-from harness.verdict import Verdict
+from harness.rows import no_number, plain, reason_of, replace_file
+from harness.seals import STATUS_FILE, broken_seals, seals_of
+
+if TYPE_CHECKING:
+    from harness.verdict import Verdict
+
+__all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory", "complete_operations"]
+
+PLAN_SCHEMA = "lendchaos.plan/1"
 
 EVENTS_SCHEMA = "lendchaos.events/1"
 ARRIVALS_SCHEMA = "lendchaos.arrivals/1"
 FAULTS_SCHEMA = "lendchaos.faults/1"
+HEALTH_SCHEMA = "lendchaos.health/1"
+HEALTH_FILE = "health.jsonl"
+JOURNAL_SCHEMA = "lendchaos.journal/1"
+JOURNAL_FILE = "journal.jsonl"
 LEDGER_SCHEMA = "lendchaos.ledger/1"
+ARRIVALS_FILE = "arrivals.jsonl"
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STATUS: TypeAdapter[RunStatus] = TypeAdapter(RunStatus)
+_ADDRESS: TypeAdapter[HealthAddress] = TypeAdapter(HealthAddress)
 _READING: TypeAdapter[LedgerReading] = TypeAdapter(LedgerReading)
 _ROWS: dict[str, TypeAdapter[Any]] = {
     "arrival": TypeAdapter(Arrival),
@@ -57,36 +72,24 @@ _ROWS: dict[str, TypeAdapter[Any]] = {
     "attempt": TypeAdapter(Attempt),
     "operation": TypeAdapter(Operation),
     "fault": TypeAdapter(FaultFact),
+    "journal": TypeAdapter(JournalRow),
+    "poll": TypeAdapter(HealthPoll),
     "loan": TypeAdapter(LedgerEntry),
 }
 UNREAD = LedgerReading(read=False, complete=False, source="none", error="the run ended before it")
 
 
-def _plain(fact: Any) -> dict[str, Any]:
-    """A flat dataclass as a dictionary; `dataclasses.asdict` copies deeply, which costs too
-    much.
-    """
-    return {name: getattr(fact, name) for name in fact.__dataclass_fields__}
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Write whole or not at all: a reader never sees half a file."""
-    temporary = path.with_suffix(path.suffix + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
 class RowWriter:
     """Appends rows to one file; `flush` gives them to the kernel, where they survive our death."""
 
-    def __init__(self, path: Path, schema: str, **header: str) -> None:
+    def __init__(self, path: Path, schema: str, **header: Any) -> None:
         self._file: TextIO = path.open("a", encoding="utf-8")
         self._file.write(json.dumps({"schema": schema, **header}) + "\n")
         self._file.flush()
 
     def write(self, kind: str, fact: Any) -> None:
         """Append one fact as ``{kind: {...}}``."""
-        self._file.write(json.dumps({kind: _plain(fact)}, default=_plain) + "\n")
+        self._file.write(json.dumps({kind: plain(fact)}, default=plain) + "\n")
 
     def flush(self) -> None:
         """Hand what was written to the kernel."""
@@ -139,36 +142,42 @@ class RunDirectory:
 
     def _write_plan(self, plan: Plan) -> None:
         body = _PLAN.dump_python(dataclasses.replace(plan, arrivals=()), mode="json")
-        _replace_file(self.path / "plan.json", json.dumps(body, indent=1))
-        writer = RowWriter(self.path / "arrivals.jsonl", ARRIVALS_SCHEMA)
+        replace_file(self.path / "plan.json", json.dumps(body, indent=1))
+        writer = RowWriter(self.path / ARRIVALS_FILE, ARRIVALS_SCHEMA)
         for arrival in plan.arrivals:
             writer.write("arrival", arrival)
         writer.close()
 
     def rewrite_plan(self, plan: Plan) -> None:
         """Replace the plan before the load begins, when the target does not offer all of it."""
-        (self.path / "arrivals.jsonl").unlink()
+        (self.path / ARRIVALS_FILE).unlink()
         self._write_plan(plan)
 
     def read_plan(self) -> Plan:
-        """The plan, arrivals included.
+        """The plan, arrivals included; what of them cannot be read is told by `read_facts`.
 
         Raises:
-            UsageError: no readable plan is here, so this is not a run directory.
+            UsageError: this is not a run directory.
+            HarnessError: it is one, but its plan cannot be read.
         """
         try:
-            plan = _PLAN.validate_json((self.path / "plan.json").read_bytes())
-        except (OSError, ValidationError) as error:
-            raise UsageError(f"{self.path} is not a run directory: {_first_line(error)}") from error
-        damage: list[str] = []
-        arrivals = tuple(fact for _, fact in self._rows("arrivals.jsonl", damage))
-        return dataclasses.replace(plan, arrivals=arrivals)
+            plan = _plan((self.path / "plan.json").read_bytes())
+        except (OSError, ValueError) as error:
+            reason = reason_of(error)
+            if (self.path / ARRIVALS_FILE).exists() or (self.path / STATUS_FILE).exists():
+                raise HarnessError(
+                    f"plan.json of {self.path} cannot be read, and without it nothing can be"
+                    f" judged: {reason}"
+                ) from error
+            raise UsageError(f"{self.path} is not a run directory: {reason}") from error
+        rows = self._rows(ARRIVALS_FILE, ARRIVALS_SCHEMA, ("arrival",), [])
+        return dataclasses.replace(plan, arrivals=tuple(arrival for _, arrival in rows))
 
     def append_fault(self, fact: FaultFact) -> None:
         """Append what is known of a fault now; the last line of a fault is the truth."""
         path = self.path / "faults.jsonl"
         schema = () if path.exists() else (json.dumps({"schema": FAULTS_SCHEMA}),)
-        line = json.dumps({"fault": _plain(fact)}, default=_plain)
+        line = json.dumps({"fault": plain(fact)}, default=plain)
         with path.open("a", encoding="utf-8") as file:
             file.write("\n".join((*schema, line)) + "\n")
             file.flush()
@@ -176,55 +185,81 @@ class RunDirectory:
 
     def write_status(self, status: RunStatus) -> None:
         """Replace the status of the run."""
-        _replace_file(self.path / "status.json", _STATUS.dump_json(status, indent=1).decode())
+        replace_file(self.path / STATUS_FILE, _STATUS.dump_json(status, indent=1).decode())
+
+    def seal(self) -> None:
+        """Note in the status what every file with evidence is like: the run is over."""
+        status = self.read_status([])
+        self.write_status(dataclasses.replace(status, seals=seals_of(self.path)))
+
+    def write_journal(self, rows: Iterable[JournalRow]) -> None:
+        """Write this run's rows of the journal, without the paths of this machine."""
+        lines = [json.dumps({"schema": JOURNAL_SCHEMA})]
+        lines += [json.dumps({"journal": plain(dataclasses.replace(r, run_dir=""))}) for r in rows]
+        replace_file(self.path / JOURNAL_FILE, "\n".join(lines) + "\n")
 
     def write_accounts(self, accounts: dict[int, str]) -> None:
         """Write which account each borrower of the plan was given."""
-        _replace_file(self.path / "accounts.json", json.dumps(accounts))
+        replace_file(self.path / "accounts.json", json.dumps(accounts))
 
     def write_ledger(self, reading: LedgerReading) -> None:
         """Write the ledger reading: a header with all but the entries, then one loan a line."""
         header = _READING.dump_python(dataclasses.replace(reading, entries=()), mode="json")
         lines = [json.dumps({"schema": LEDGER_SCHEMA, "reading": header})]
-        lines += [json.dumps({"loan": _plain(entry)}) for entry in reading.entries]
-        _replace_file(self.path / "ledger.jsonl", "\n".join(lines) + "\n")
+        lines += [json.dumps({"loan": plain(entry)}) for entry in reading.entries]
+        replace_file(self.path / "ledger.jsonl", "\n".join(lines) + "\n")
 
-    def read_verdict(self) -> Verdict:
+    def read_verdict(self) -> "Verdict":
         """The stored verdict.
 
         Raises:
             UsageError: there is none that can be read; judging the run makes one.
         """
+        # Its many types are of no use to those who only write, and who heal.
+        from harness.verdict import from_json  # noqa: PLC0415
+
         try:
-            return verdict_types.from_json((self.path / "verdict.json").read_bytes())
-        except (OSError, ValueError, KeyError) as error:
+            return from_json((self.path / "verdict.json").read_bytes())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise UsageError(
-                f"{self.path} has no readable verdict.json ({_first_line(error)}):"
+                f"{self.path} has no readable verdict.json ({reason_of(error)}):"
                 " `lendchaos judge` makes one"
             ) from error
 
     def write_text(self, name: str, text: str) -> Path:
         """Write one result file (verdict.json, report.html) whole and return its path."""
-        _replace_file(self.path / name, text)
+        replace_file(self.path / name, text)
+        return self.path / name
+
+    def health_writer(self, address: HealthAddress) -> RowWriter:
+        """For what the target says of its own health."""
+        return RowWriter(self.path / HEALTH_FILE, HEALTH_SCHEMA, address=plain(address))
+
+    def write_bytes(self, name: str, body: bytes) -> Path:
+        """Write one result file that is no text (timeline.png) whole and return its path."""
+        replace_file(self.path / name, body)
         return self.path / name
 
     # --- reading -----------------------------------------------------------------------------
 
-    def _rows(self, name: str, damage: list[str]) -> Iterator[tuple[str, Any]]:
+    def _rows(
+        self, name: str, schema: str, kinds: tuple[str, ...], damage: list[str]
+    ) -> Iterator[tuple[str, Any]]:
         """Facts of one file in order; a line that cannot be read is noted, not fatal."""
-        path = self.path / name
-        if not path.exists():
+        try:
+            with (self.path / name).open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    try:
+                        found = _fact(line, schema, kinds)
+                    except (ValueError, RecursionError) as error:
+                        damage.append(f"{name}, line {number} is not readable: {reason_of(error)}")
+                    else:
+                        if found is not None:
+                            yield found
+        except FileNotFoundError:
             return
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    row = json.loads(line)
-                    if "schema" in row:
-                        continue
-                    ((kind, body),) = row.items()
-                    yield kind, _ROWS[kind].validate_python(body)
-                except (ValueError, KeyError, AttributeError) as error:
-                    damage.append(f"{name}, line {number} is not readable: {_first_line(error)}")
+        except OSError as error:
+            damage.append(f"{name} cannot be read: {reason_of(error)}")
 
     def read_facts(self, plan: Plan) -> Facts:
         """Everything that was written down, folded so that each planned arrival has one
@@ -234,8 +269,11 @@ class RunDirectory:
         sent: dict[int, list[Sent]] = {}
         attempts: list[Attempt] = []
         operations: dict[int, Operation] = {}
+        for _ in self._rows(ARRIVALS_FILE, ARRIVALS_SCHEMA, ("arrival",), damage):
+            pass  # `read_plan` has them; here it is told what of them is damaged
         for path in sorted(self.path.glob("events-*.jsonl")):
-            for kind, fact in self._rows(path.name, damage):
+            kinds = ("sent", "attempt", "operation")
+            for kind, fact in self._rows(path.name, EVENTS_SCHEMA, kinds, damage):
                 if kind == "sent":
                     sent.setdefault(fact.arrival, []).append(fact)
                 elif kind == "attempt":
@@ -243,26 +281,42 @@ class RunDirectory:
                 elif kind == "operation":
                     operations[fact.arrival] = fact
         status = self.read_status(damage)
-        faults = {fact.name: fact for _, fact in self._rows("faults.jsonl", damage)}
+        faults = self.read_faults(damage)
+        journal = self._rows(JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
+        announced = tuple(row for _, row in journal)
         account_of = self._read_accounts(damage)
+        address, polls = self._health(damage)
+        ledger = self.read_ledger(damage)
+        damage += broken_seals(self.path, status.seals)
+        completed = complete_operations(
+            plan, status, operations, attempts, sent, damaged=bool(damage)
+        )
         return Facts(
             status=status,
-            operations=tuple(complete_operations(plan, status, operations, attempts, sent)),
+            operations=tuple(completed),
             attempts=tuple(sorted(attempts, key=lambda a: (a.intended_ns, a.started_ns))),
             faults=tuple(faults.values()),
-            ledger=self.read_ledger(damage),
+            ledger=ledger,
             account_ids=frozenset(account_of.values()),
             damage=tuple(damage),
             account_of=account_of,
+            health=polls,
+            health_address=address,
+            journal=announced,
         )
+
+    def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
+        """What is known of each fault, by its name: its last line."""
+        rows = self._rows("faults.jsonl", FAULTS_SCHEMA, ("fault",), damage)
+        return {fact.name: fact for _, fact in rows}
 
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status; an interrupted one of an unknown target where it cannot be read."""
         try:
-            return _STATUS.validate_json((self.path / "status.json").read_bytes())
+            return _STATUS.validate_json((self.path / STATUS_FILE).read_bytes())
         except (OSError, ValidationError) as error:
-            damage.append(f"status.json is not readable: {_first_line(error)}")
-            return RunStatus(target="unknown", interrupted=True)
+            damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
+            return RunStatus(target="unknown", interrupted=True, known=False)
 
     def read_ledger(self, damage: list[str]) -> LedgerReading:
         """The ledger reading; an unread one where the file is missing or damaged."""
@@ -272,13 +326,26 @@ class RunDirectory:
         try:
             with path.open(encoding="utf-8") as file:
                 reading = _READING.validate_python(json.loads(file.readline())["reading"])
-        except (ValueError, KeyError) as error:
-            damage.append(f"ledger.jsonl has no readable header: {_first_line(error)}")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            damage.append(f"ledger.jsonl has no readable header: {reason_of(error)}")
             return UNREAD
         before = len(damage)
-        entries = tuple(fact for _, fact in self._rows("ledger.jsonl", damage))
+        rows = self._rows("ledger.jsonl", LEDGER_SCHEMA, ("loan",), damage)
+        entries = tuple(fact for _, fact in rows)
         complete = reading.complete and len(damage) == before
         return dataclasses.replace(reading, entries=entries, complete=complete)
+
+    def _health(self, damage: list[str]) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
+        rows = self._rows(HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage)
+        polls = tuple(fact for _, fact in rows)
+        try:
+            with (self.path / HEALTH_FILE).open(encoding="utf-8") as file:
+                return _ADDRESS.validate_python(json.loads(file.readline())["address"]), polls
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            damage.append(f"{HEALTH_FILE} has no readable header: {reason_of(error)}")
+        return None, ()
 
     def _read_accounts(self, damage: list[str]) -> dict[int, str]:
         path = self.path / "accounts.json"
@@ -286,90 +353,32 @@ class RunDirectory:
             return {}
         try:
             return {int(b): str(a) for b, a in json.loads(path.read_bytes()).items()}
-        except (ValueError, AttributeError) as error:
-            damage.append(f"accounts.json is not readable: {_first_line(error)}")
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            damage.append(f"accounts.json is not readable: {reason_of(error)}")
             return {}
 
 
-def complete_operations(
-    plan: Plan,
-    status: RunStatus,
-    operations: dict[int, Operation],
-    attempts: Iterable[Attempt],
-    sent: dict[int, list[Sent]],
-) -> Iterator[Operation]:
-    """One operation for each arrival planned before the load ended, in order of arrival.
+def _plan(text: bytes) -> Plan:
+    plan = _PLAN.validate_json(text)
+    if plan.schema != PLAN_SCHEMA:
+        raise ValueError(f"schema {plan.schema!r} is not {PLAN_SCHEMA!r}")
+    return plan
 
-    A load process that died leaves arrivals without their last line. What it had sent may have been
-    applied; what it had begun failed the borrower; what it never began is dropped.
+
+def _fact(line: bytes, schema: str, kinds: tuple[str, ...]) -> tuple[str, Any] | None:
+    """The fact of one line; None for a header.
+
+    Raises:
+        ValueError: it is none, or not one of these kinds.
     """
-    by_arrival: dict[int, list[Attempt]] = {}
-    for attempt in attempts:
-        by_arrival.setdefault(attempt.arrival, []).append(attempt)
-    clock = status.clock
-    for arrival in plan.arrivals:
-        found = operations.get(arrival.index)
-        if found is not None:
-            yield found
-            continue
-        if clock is None:
-            continue  # the load never began: nothing was due
-        intended_ns = clock.zero_ns + round(arrival.at_s * 1e9)
-        begun = arrival.index in sent or arrival.index in by_arrival
-        late = status.load_ended_ns is not None and intended_ns > status.load_ended_ns
-        if late and not begun:
-            continue  # withdrawn: the load was ended before it was due
-        tried = by_arrival.get(arrival.index, [])
-        yield _unended(plan, arrival, intended_ns, tried, sent.get(arrival.index, []))
-
-
-def _unended(
-    plan: Plan, arrival: Arrival, intended_ns: int, tried: list[Attempt], sent: list[Sent]
-) -> Operation:
-    borrows = [a for a in tried if a.step is Step.BORROW]
-    unanswered = len(sent) > len(borrows)
-    last = settle(borrows)
-    blocked_by = None if sent or borrows or not tried else _blocking_step(arrival, tried)
-    started = bool(tried or sent)
-    outcome = Outcome.FAILED
-    if last is not None and not unanswered:
-        outcome = last.outcome
-    elif sent:
-        outcome = Outcome.INDETERMINATE
-    decided = last if last is not None and outcome is last.outcome else None
-    account_class = plan.borrowers[arrival.borrower].account_class
-    granted = outcome in (Outcome.APPROVED, Outcome.REFERRED)
-    return Operation(
-        arrival=arrival.index,
-        borrower=arrival.borrower,
-        account_class=str(account_class),
-        key=arrival.key,
-        amount_fen=arrival.amount_fen,
-        intended_ns=intended_ns,
-        outcome=outcome,
-        ending=Ending.UNFINISHED if started else Ending.DROPPED,
-        started_ns=min((a.started_ns for a in tried), default=sent[0].at_ns if sent else None),
-        attempts=max(len(sent), len(borrows)),
-        blocked_by=blocked_by,
-        decline=decided.decline if decided else None,
-        false_declined=bool(decided and decided.false_declined),
-        wrongly_approved=granted and account_class.expected_decline is not None,
-        code=decided.code if decided else None,
-        loan_id=decided.loan_id if decided else None,
-        worker=(tried[0].worker if tried else sent[0].worker if sent else None),
-    )
-
-
-def _blocking_step(arrival: Arrival, tried: list[Attempt]) -> Step | None:
-    """The step that failed or was under way; None when the borrow itself was next."""
-    last = max(tried, key=lambda attempt: attempt.started_ns)
-    if last.outcome is not Outcome.OK:
-        return last.step
-    if last.step is Step.LOG_IN and arrival.reads_credit_line:
-        return Step.CREDIT_LINE
-    return None
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
+    row = json.loads(line, parse_constant=no_number)
+    if not isinstance(row, dict):
+        raise ValueError("it is no object")  # noqa: TRY004  # a line is read or it is not
+    if "schema" in row:
+        if row["schema"] != schema:
+            raise ValueError(f"schema {row['schema']!r} is not {schema!r}")
+        return None
+    kind = next(iter(row), "")
+    if len(row) != 1 or kind not in kinds:
+        raise ValueError(f"it is none of {', '.join(kinds)}")
+    return kind, _ROWS[kind].validate_python(row[kind])

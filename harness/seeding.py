@@ -9,28 +9,34 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
 
 from harness.errors import HarnessError
 from harness.events import Decline
-from harness.plan import LIMIT_FEN, AccountClass, Borrower, Plan
+from harness.plan import Plan
+from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower
 
 REGISTER_BATCH = 50
 """A target that hashes passwords strongly takes a tenth of a second for each."""
 LOG_INS_AT_ONCE = 4
 """Strong password hashing makes a log-in expensive; more at once would only queue."""
-LOG_IN_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
+BUSY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 CALL_TIMEOUT_SECONDS = 30.0
 TRIAL_AMOUNT_FEN = 10_000
 TERM_DAYS = 30
+TRIALS_OF_A_CLASS = 3
+"""A target on which some borrowers cannot log in still shows how it treats the others."""
+REFUSED_SHARE_MAX = 0.5
+"""Beyond it the target does not know our borrowers at all, and there is nothing to measure."""
+LOG_IN_REFUSED = (401, 403, 404)
 
-CATEGORY_OF_DECLINE = {
-    Decline.CREDIT: "risk_decline",
-    Decline.POLICY: "regulatory_decline",
-    Decline.BEHAVIOUR: "behaviour_decline",
+_DECLINE_OF_CATEGORY = {
+    "risk_decline": Decline.CREDIT,
+    "regulatory_decline": Decline.POLICY,
+    "behaviour_decline": Decline.BEHAVIOUR,
 }
 _SHAPES: dict[AccountClass, dict[str, Any]] = {
     AccountClass.GOOD: {},
@@ -38,18 +44,22 @@ _SHAPES: dict[AccountClass, dict[str, Any]] = {
     AccountClass.BLOCKED_REGION: {"region": "closed"},
     AccountClass.OVERDUE: {"flags": ["overdue"]},
     AccountClass.ISOLATED: {"flags": ["risk_isolation"]},
+    AccountClass.NEAR_LIMIT: {},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SeededBorrower:
-    """A borrower that the target knows and that holds a live session."""
+    """A borrower that the target knows and that holds a live session.
+
+    ``token`` is empty for one who was refused at log-in, rightly registered as they are.
+    """
 
     index: int
     account_id: str
     phone: str
-    password: str
-    token: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
 
 
 class Seeder:
@@ -73,7 +83,7 @@ class Seeder:
         self._http.mount("http://", adapter)
 
     def confirm_classes(self, plan: Plan) -> tuple[Plan, list[str]]:
-        """Try one throw-away borrower of each class; classes that do not behave become good ones.
+        """Try a throw-away borrower of each class; classes that do not behave become good ones.
 
         Returns the plan to run and the classes left out.
 
@@ -82,9 +92,14 @@ class Seeder:
         """
         wanted = sorted({borrower.account_class for borrower in plan.borrowers})
         phone = plan.borrowers[0].phone[:-5]
-        trials = [Borrower(i, f"{phone}{99_990 + i}", c) for i, c in enumerate(wanted)]
+        classes = [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)]
+        trials = [Borrower(i, f"{phone}{99_900 + i}", c) for i, c in enumerate(classes)]
         accounts = self._register(trials)
-        unlike = [b.account_class for b in trials if not self._behaves(b, accounts)]
+        unlike = [
+            account_class
+            for account_class in wanted
+            if not self._behaves([b for b in trials if b.account_class is account_class], accounts)
+        ]
         if AccountClass.GOOD in unlike:
             raise HarnessError("the target does not lend to a good borrower; nothing to measure")
         borrowers = tuple(
@@ -93,23 +108,35 @@ class Seeder:
         )
         return replace(plan, borrowers=borrowers), [str(c) for c in unlike]
 
-    def _behaves(self, borrower: Borrower, accounts: dict[str, str]) -> bool:
-        session = self._open_session(borrower, accounts)
+    def _behaves(self, trials: list[Borrower], accounts: dict[str, str]) -> bool:
+        """Whether the first of these borrowers of one class who can log in is treated rightly."""
+        sessions = (self._open_session(borrower, accounts) for borrower in trials)
+        session = next((session for session in sessions if session.token), None)
+        if session is None:
+            return False
+        account_class = trials[0].account_class
+        if account_class is AccountClass.NEAR_LIMIT:
+            amount_fen = max(NEAR_LIMIT_AMOUNTS_FEN)
+            first = self._decision(session, amount_fen)
+            return (first, self._decision(session, amount_fen)) == (None, Decline.CREDIT)
+        return self._decision(session, TRIAL_AMOUNT_FEN) is account_class.expected_decline
+
+    def _decision(self, session: SeededBorrower, amount_fen: int) -> Decline | str | None:
+        """What a borrow came to: None for a loan, a decline, or another answer in words."""
         answer = self._call(
             f"{self._edge_url}/v1/loans",
-            json={"amount_fen": TRIAL_AMOUNT_FEN, "term_days": TERM_DAYS, "method": "daily"},
+            json={"amount_fen": amount_fen, "term_days": TERM_DAYS, "method": "daily"},
             headers={
                 "Authorization": f"Bearer {session.token}",
                 "Idempotency-Key": str(uuid.uuid4()),
             },
         )
-        expected = borrower.account_class.expected_decline
-        if expected is None:
-            return answer.status_code in (requests.codes.created, requests.codes.accepted)
+        if answer.status_code in (requests.codes.created, requests.codes.accepted):
+            return None
         try:
-            return bool(answer.json()["category"] == CATEGORY_OF_DECLINE[expected])
+            return _DECLINE_OF_CATEGORY[answer.json()["category"]]
         except (ValueError, KeyError, TypeError):
-            return False
+            return f"status {answer.status_code}"
 
     def seed(self, plan: Plan) -> list[SeededBorrower]:
         """Register every borrower of the plan and open a session for each.
@@ -123,7 +150,16 @@ class Seeder:
             self._progress(f"registered {len(accounts)} of {len(plan.borrowers)} borrowers")
         self._progress("opening their sessions")
         with ThreadPoolExecutor(LOG_INS_AT_ONCE, thread_name_prefix="log-in") as pool:
-            return list(pool.map(lambda b: self._open_session(b, accounts), plan.borrowers))
+            seeded = list(pool.map(lambda b: self._open_session(b, accounts), plan.borrowers))
+        refused = sum(not borrower.token for borrower in seeded)
+        if refused > REFUSED_SHARE_MAX * len(seeded):
+            raise HarnessError(
+                f"POST /v1/sessions refused {refused} of {len(seeded)} registered borrowers;"
+                " nothing to measure"
+            )
+        if refused:
+            self._progress(f"{refused} of {len(seeded)} borrowers are refused at log-in")
+        return seeded
 
     def _register(self, borrowers: Iterable[Borrower]) -> dict[str, str]:
         """Account ids by phone."""
@@ -131,7 +167,7 @@ class Seeder:
             {
                 "phone": borrower.phone,
                 "password": self._password,
-                "limit_fen": LIMIT_FEN,
+                "limit_fen": borrower.account_class.limit_fen,
                 "score": 700,
                 "flags": [],
                 "region": "open",
@@ -144,7 +180,7 @@ class Seeder:
         if answer.status_code != requests.codes.created:
             raise HarnessError(
                 f"POST /v1/admin/accounts answered {answer.status_code}, 201 was expected:"
-                f" {answer.text[:200]}"
+                f" {self._without_secrets(answer.text)[:200]}"
             )
         try:
             found = {str(r["phone"]): str(r["account_id"]) for r in answer.json()["accounts"]}
@@ -154,13 +190,19 @@ class Seeder:
             raise HarnessError(f"the target did not register {len(missing)} borrowers")
         return found
 
+    def _without_secrets(self, text: str) -> str:
+        """A target's own words, in which it may repeat what it was sent."""
+        for secret in (self._password, *self._admin.values()):
+            text = text.replace(secret, "(secret)")
+        return text
+
     def _open_session(self, borrower: Borrower, accounts: dict[str, str]) -> SeededBorrower:
         body = {"phone": borrower.phone, "password": self._password}
-        for wait_s in LOG_IN_PAUSES_SECONDS:
-            answer = self._call(f"{self._edge_url}/v1/sessions", json=body)
-            if answer.status_code != requests.codes.unavailable:
-                break
-            time.sleep(wait_s)  # busy, not broken: this is set-up, nothing is measured yet
+        answer = self._call(f"{self._edge_url}/v1/sessions", json=body)
+        account_id = accounts[borrower.phone]
+        if answer.status_code in LOG_IN_REFUSED:
+            # Some users who cannot log in are a finding of the run, not the end of it.
+            return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, "")
         try:
             token = str(answer.json()["token"])
         except (ValueError, KeyError, TypeError) as error:
@@ -168,11 +210,21 @@ class Seeder:
                 f"POST /v1/sessions answered {answer.status_code} to a registered borrower,"
                 " 201 with a token was expected"
             ) from error
-        account_id = accounts[borrower.phone]
         return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, token)
 
     def _call(self, url: str, **kwargs: Any) -> requests.Response:
-        try:
-            return self._http.post(url, timeout=CALL_TIMEOUT_SECONDS, **kwargs)
-        except requests.RequestException as error:
-            raise HarnessError(f"POST {url}: {error}") from error
+        """One POST, repeated while the target says 503: busy, not broken, and nothing is measured
+        yet. A borrow keeps its key, so that it can't become two.
+        """
+        for wait_s in BUSY_PAUSES_SECONDS:
+            try:
+                # A redirect is not followed: it would carry our token elsewhere.
+                answer = self._http.post(
+                    url, timeout=CALL_TIMEOUT_SECONDS, allow_redirects=False, **kwargs
+                )
+            except requests.RequestException as error:
+                raise HarnessError(f"POST {url}: {error}") from error
+            if answer.status_code != requests.codes.unavailable:
+                break
+            time.sleep(wait_s)
+        return answer

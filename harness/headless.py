@@ -1,0 +1,300 @@
+"""A scenario run without anybody watching: Locust in a process of its own, once or as a series.
+
+What `lendchaos run`, the pytest plugin, a gate's self-test and a game day share. Nothing here knows
+a terminal: whoever calls is told of progress and shows it.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import harness
+from harness import series
+from harness.errors import UsageError
+from harness.hang_up import let_go_of_terminal
+from harness.record import RunDirectory
+from harness.series import Series, SeriesRun
+from harness.stack import StackSettings, default_state_dir, down, load_state, up
+from harness.verdict import ExitCode, Verdict
+
+ASKS_ONLY = frozenset(("--help", "-h", "--version", "-V", "--list", "-l", "--dry-run"))
+"""With these nothing is run, and no verdict is missed."""
+ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
+"""The scenario of faults that are given without one."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a run says of itself. Instants in seconds after zero; None where they do not apply."""
+
+    text: str
+    phase: str | None = None
+    at_s: float | None = None
+    until_s: float | None = None
+
+
+Show = Callable[[Update], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one run, or one series, ended; ``last`` is the last thing that a run said.
+
+    ``series`` is None for a single run.
+    """
+
+    exit_code: int
+    last: dict[str, Any] = field(default_factory=dict)
+    series: Series | None = None
+
+    @property
+    def directory(self) -> Path | None:
+        """The run directory; None when it ended without a verdict, and for a series."""
+        if self.series is not None or not self.last.get("verdict") or not self.last.get("report"):
+            return None
+        return Path(self.last["report"]).parent
+
+    def read_verdict(self) -> Verdict | None:
+        """The verdict of a run; None when it ended without one."""
+        folder = self.directory
+        return None if folder is None else RunDirectory(folder).read_verdict()
+
+
+RunOne = Callable[[Path, list[str]], Ended]
+"""Runs a scenario file with these options of Locust's, once."""
+
+
+def find_scenario(name: str) -> Path:
+    """The file of a scenario that is named by its path or by its name under ``./scenarios``.
+
+    Raises:
+        UsageError: there is none; the message names those there are.
+    """
+    folder = Path("scenarios")
+    for path in (Path(name), folder / name, folder / f"{name}.py"):
+        if path.is_file():
+            return path
+    known = ", ".join(known_scenarios()) or "none in ./scenarios"
+    raise UsageError(f"no scenario {name!r}; there are: {known}")
+
+
+def known_scenarios() -> list[str]:
+    """Names of the scenarios under ``./scenarios``."""
+    return sorted(path.stem for path in Path("scenarios").glob("[!_]*.py"))
+
+
+def given(options: list[str]) -> argparse.Namespace:
+    """What of Locust's options matters to whoever starts it, too."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--state-dir", type=Path, default=default_state_dir())
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--service", default="tuned")
+    parser.add_argument("--defect", default="")
+    parser.add_argument("--namespaces", action="store_true")
+    parser.add_argument("--seed")
+    parser.add_argument("--host", "-H", default=os.environ.get("LOCUST_HOST"))
+    known, _ = parser.parse_known_args(options)
+    return known
+
+
+def first_seed(options: list[str]) -> int:
+    """The seed of the first run; those after it count up from it.
+
+    Raises:
+        UsageError: the one that is given is no whole number.
+    """
+    seed = given(options).seed
+    if seed is None:
+        return random.SystemRandom().getrandbits(31)
+    try:
+        return int(seed)
+    except ValueError as error:
+        raise UsageError(f"--seed {seed} must be a whole number") from error
+
+
+@contextmanager
+def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
+    """One local stack for several runs, unless they go to another target or one is up already."""
+    known = given(options)
+    if known.host or load_state(known.state_dir) is not None:
+        yield
+        return
+    settings = StackSettings.asked(known.service, defect=known.defect, namespaces=known.namespaces)
+    up(settings, known.state_dir, tell)
+    try:
+        yield
+    finally:
+        down(known.state_dir, tell)
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+_under_way: list["subprocess.Popen[bytes]"] = []
+"""Locust, while it runs."""
+
+
+def pass_on_hang_up() -> bool:
+    """The terminal was closed: a run under way is told, ends in order and is waited for.
+
+    For a signal handler. False when none is under way.
+    """
+    let_go_of_terminal()
+    for process in _under_way:  # it may not have been told; told twice does no harm
+        process.send_signal(signal.SIGHUP)
+    return bool(_under_way)
+
+
+def interrupt_under_way() -> bool:
+    """End in order what runs in a session of its own, as a Ctrl-C would; to be called once.
+
+    From any thread. False when nothing is under way.
+    """
+    found = [process for process in _under_way if process.poll() is None]
+    for process in found:
+        process.send_signal(signal.SIGINT)
+    return bool(found)
+
+
+def run_scenario(
+    path: Path,
+    options: list[str],
+    show: Show,
+    tell: Tell,
+    *,
+    output: int | None = None,
+    own_session: bool = False,
+    web_port: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a scenario file headless, or with Locust's page on ``web_port``, and wait for its end.
+
+    Locust's periodic tables are left out, its warnings are not; what it writes goes to ``output``
+    (a file descriptor) or, if None, to where our own output goes. ``show`` is given what the run
+    says of itself, ``tell`` what we say. With ``own_session`` a Ctrl-C reaches only us, and is
+    passed on. An exception other than it ends the run in order before it is raised again.
+    """
+    read_end, write_end = os.pipe()
+    variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
+    process = subprocess.Popen(
+        _command(path, options, web_port),
+        env=variables,
+        pass_fds=[write_end],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=own_session,
+    )
+    os.close(write_end)
+    _under_way[:] = [process]
+    last: dict[str, Any] = {}
+    with os.fdopen(read_end, encoding="utf-8") as messages:
+        while True:
+            try:
+                last = _follow(messages, show) or last
+                return Ended(_honest(process.wait(), last, options), last)
+            except KeyboardInterrupt:
+                # Ctrl-C reached Locust too: it heals, drains and judges; we wait for it.
+                if own_session:
+                    process.send_signal(signal.SIGINT)
+                tell("interrupted: healing, draining and judging")
+            except BaseException:
+                process.terminate()  # Locust heals and judges on SIGTERM
+                process.wait()
+                raise
+            finally:
+                if process.returncode is not None:
+                    _under_way.clear()
+
+
+def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
+    """What runs a scenario once and then ends."""
+    command = [sys.executable, "-m", "locust", "-f", str(path), "--only-summary"]
+    page = ["--autostart", "--autoquit=0", f"--web-port={web_port}"]
+    command += ["--headless"] if web_port is None else page
+    if not any(option.startswith(("-L", "--loglevel")) for option in options):
+        command += ["--loglevel", "WARNING"]
+    return [*command, *options]
+
+
+def _follow(messages: TextIO, show: Show) -> dict[str, Any]:
+    """Show what a run says until it says no more; its last words."""
+    message: dict[str, Any] = {}
+    for line in messages:
+        message = json.loads(line)
+        names = ("text", "phase", "at_s", "until_s")
+        show(Update(*(message.get(name) for name in names)))  # type: ignore[arg-type]
+    return message
+
+
+def _honest(code: int, last: dict[str, Any], options: list[str]) -> int:
+    """The exit code of a run; 0 only where there is a verdict that says pass.
+
+    A locustfile without a borrower of ours, and a Locust that was killed, give none.
+    """
+    asks_only = ASKS_ONLY & set(options)
+    if code < 0 or (code == ExitCode.PASS and not asks_only and last.get("verdict") != "pass"):
+        return ExitCode.INTERNAL
+    return code
+
+
+# --- a series ------------------------------------------------------------------------------------
+
+
+def run_series(
+    path: Path, options: list[str], runs: int, run_one: RunOne, tell: Tell
+) -> tuple[Ended, Path | None]:
+    """All runs of one scenario, until they are done, or have failed beyond repair.
+
+    How it ended, and where ``series.json`` lies: nowhere if no run came to a verdict.
+    """
+    name, seed_of_first = path.stem, first_seed(options)
+    done: list[SeriesRun] = []
+    stopped: str | None = None
+    while len(done) < runs and stopped is None:
+        number, seed = len(done) + 1, seed_of_first + len(done)
+        tell(f"{name}: run {number} of {runs}, seed {seed}")
+        end = run_one(path, [*options, "--seed", str(seed)])
+        verdict, directory = end.read_verdict(), end.directory
+        if verdict is None or directory is None:
+            done.append(SeriesRun(number, seed, end.exit_code))
+        else:
+            done.append(series.run_of(number, seed, end.exit_code, directory.name, verdict))
+            stopped = series.stop_reason(verdict)
+        if end.exit_code in (ExitCode.INTERRUPTED, ExitCode.USAGE):
+            stopped = "interrupted" if end.exit_code == ExitCode.INTERRUPTED else "it cannot be run"
+    if len(done) == runs:
+        stopped = None
+    whole = series.series_of(name, runs, tuple(done), stopped)
+    judged = any(run.verdict for run in done)
+    written = _write_series(whole, given(options).runs_dir) if judged else None
+    last = {"verdict": str(whole.verdict), "sentence": whole.statement, "report": str(written)}
+    return Ended(whole.exit_code, last if written is not None else {}, whole), written
+
+
+def _write_series(whole: Series, runs_dir: Path) -> Path:
+    """Beside the runs, which it names."""
+    folder = runs_dir / f"series-{whole.scenario}-{uuid.uuid4().hex[:12]}"
+    folder.mkdir(parents=True)
+    path = folder / "series.json"
+    path.write_text(series.to_json(whole), encoding="utf-8")
+    return path
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code for several runs: a safety stop first, then a failure, then what is no pass."""
+    all_codes = list(codes)
+    if ExitCode.SAFETY_STOP in all_codes:
+        return ExitCode.SAFETY_STOP
+    return ExitCode.FAIL if ExitCode.FAIL in all_codes else max(all_codes)

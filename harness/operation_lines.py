@@ -1,0 +1,48 @@
+"""Reads what load processes append to their events files, while they do."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_OPERATION = b'{"operation"'
+
+
+class OperationLines:
+    """The lines of operations in the events files of one run directory, each once, as they appear.
+
+    At most ``piece_bytes`` are read in one go. Nothing is kept open, and half a line waits for its
+    other half. The load process flushes at the end of each operation, so nothing is more than that
+    behind, and a load process that dies has told what it knew.
+    """
+
+    def __init__(self, run_dir: Path, piece_bytes: int) -> None:
+        self._run_dir = run_dir
+        self._piece_bytes = piece_bytes
+        self._read: dict[Path, int] = {}
+
+    def pieces(self) -> Iterator[list[bytes]]:
+        """The lines of one piece of one file after the other, until there is nothing new.
+
+        Files take turns, so that a busy one does not hide another.
+        """
+        while True:
+            found_any = False
+            for path in sorted(self._run_dir.glob("events-*.jsonl")):
+                if piece := self._next_piece(path):
+                    found_any = True
+                    yield [line for line in piece.splitlines() if line.startswith(_OPERATION)]
+            if not found_any:
+                return
+
+    def _next_piece(self, path: Path) -> bytes:
+        """Whole lines only."""
+        offset = self._read.get(path, 0)
+        piece = b""
+        with suppress(OSError), path.open("rb") as file:
+            file.seek(offset)
+            piece = file.read(self._piece_bytes)
+        end = piece.rfind(b"\n") + 1
+        if not end and len(piece) == self._piece_bytes:
+            end = len(piece)  # no row of ours is so long: skipped, rather than stuck for ever
+        self._read[path] = offset + end
+        return piece[:end]
