@@ -1,0 +1,21 @@
+"""Bytes vanish between the lending service and its credit bureau for a few seconds.
+
+Hypothesis: borrowing goes on. The last score on file stands in for the bureau's while it is recent,
+so nobody fails, nobody waits long, and hardly anybody is decided on differently than before.
+"""
+
+from harness import Borrower, Objectives, Scenario
+from harness.faults import Partition
+
+
+class BureauOutage(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario(
+        faults=[Partition("bureau", expects_impact=False)],
+        objectives=Objectives(
+            failed_share_max=0.01,
+            impaired_episodes_max=0,
+            decision_shift_share_max=0.2,  # an outage that sends everybody to review shifts more
+        ),
+    )

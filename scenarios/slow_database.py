@@ -1,0 +1,17 @@
+"""Every answer of the database takes ten milliseconds longer, as from another data centre.
+
+Hypothesis: a borrow asks the database several times and becomes slower by as often, but nobody is
+refused and no stretch of borrowing is impaired.
+"""
+
+from harness import Borrower, Objectives, Scenario
+from harness.faults import Latency
+
+
+class SlowDatabase(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    scenario = Scenario(
+        faults=[Latency("database", milliseconds=10, jitter=5)],
+        objectives=Objectives(impaired_episodes_max=0, failed_share_max=0.01),
+    )

@@ -1,0 +1,14 @@
+"""Nothing is broken by us, and somebody else is about to: what they break is found and measured.
+
+Hypothesis: one trouble, and no more; it costs less than a minute of service and loses no money, and
+once it is over every business decline is the right one again.
+"""
+
+from harness import Borrower, Objectives, Scenario
+
+
+class Watch(Borrower):
+    """One simulated borrower a second for each Locust user."""
+
+    # An outage that goes over into a brownout before it ends counts as two stretches.
+    scenario = Scenario(objectives=Objectives(impaired_episodes_max=2, lost_service_seconds_max=60))
