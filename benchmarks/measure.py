@@ -1,0 +1,262 @@
+"""How well the harness measures, against truth that it does not control: `make bench-measure`.
+
+    python -m benchmarks.measure [--quick] [--repeats N] [--only simulated|real|quiet] …
+
+Prints the calibration and, unless it is a quick or partial one, writes it into docs/measurement.md.
+The exit code is 0 when every aim is met and 1 when one is not.
+"""
+
+import argparse
+import os
+import platform
+import random
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.calibration import Aim, Collection, Key, coverage_aim, hard_aims, none_of
+from benchmarks.limits import SPACINGS, Spacing
+from benchmarks.real_runs import OWN_SCENARIOS, ROOT, Watched, local_stack, quiet_run, watch
+from benchmarks.simulate import Job, Outcomes, jobs_for, perform_all
+from benchmarks.tables import Report, put_into, render
+from benchmarks.truth import SHAPES, hard_outages, one_of_each
+
+RATES = (50, 200)
+PAGE = ROOT / "docs" / "measurement.md"
+REAL_SPACING: Spacing = "jittered"
+"""How the harness itself spaces its arrivals."""
+TOO_LONG = ("ramp of 10 s",)
+"""Left out of the real runs, which last long enough without it."""
+GAP_SECONDS = {50: 7.0, 200: 4.0}
+"""Between the shapes of one run. After a brownout it takes some 270 good answers (5.3 s at 50/s) to
+end its impairment; what comes sooner is part of it, by design."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much of everything is done."""
+
+    repeats: int
+    clean: int
+    outages: int
+    hard_runs: int
+    mixed_runs: int
+    quiet_runs: int
+
+
+FULL = Amount(repeats=1000, clean=2000, outages=20, hard_runs=3, mixed_runs=1, quiet_runs=30)
+QUICK = Amount(repeats=40, clean=200, outages=5, hard_runs=1, mixed_runs=0, quiet_runs=2)
+
+
+class Calibration:
+    """What has been found out so far."""
+
+    def __init__(self, amount: Amount, seed: int, report: Report) -> None:
+        self._amount = amount
+        self._seed = seed
+        self.report = report
+        self._collection = Collection()
+        self._travel_s: dict[int, list[float]] = {}
+
+    # --- simulated ---------------------------------------------------------------------------
+
+    def simulate(self) -> None:
+        """Clean runs and every shape, at every rate and spacing."""
+        cells = [(rate, spacing) for rate in RATES for spacing in SPACINGS]
+        clean = self._amount.clean // len(cells)
+        jobs: list[Job] = []
+        for rate, spacing in cells:
+            jobs += jobs_for(None, rate, spacing, clean, self._seed)
+            for shape in SHAPES:
+                jobs += jobs_for(shape, rate, spacing, self._amount.repeats, self._seed)
+        alarms = beside = runs = 0
+        for number, outcomes in enumerate(perform_all(jobs), start=1):
+            _say(f"simulated: {number} of {len(jobs)} jobs", again=number < len(jobs))
+            self._take(outcomes)
+            if outcomes.job.shape is None:
+                alarms += outcomes.false_alarms
+            else:
+                beside += outcomes.false_alarms
+                runs += outcomes.job.runs
+        why = "the segmentation sees what is not there"
+        self.report.aims += [
+            none_of("simulated clean runs with a false alarm", alarms, clean * len(cells), why),
+            none_of("simulated runs with an impairment beside the true one", beside, runs, why),
+        ]
+
+    def _take(self, outcomes: Outcomes) -> None:
+        job = outcomes.job
+        self._collection.add("simulated", job.rate, job.spacing, outcomes.scores)
+        self.report.crossings += outcomes.crossings
+
+    # --- real --------------------------------------------------------------------------------
+
+    def watch(self, folder: Path) -> None:
+        """Scripted outages behind real Toxiproxy, under real Locust."""
+        chance = random.Random(self._seed)
+        names = [name for name in SHAPES if name not in TOO_LONG]
+        alarms = runs = 0
+        for rate in RATES:
+            for number in range(self._amount.hard_runs):
+                _say(f"real: hard outages at {rate}/s, run {number + 1}")
+                stretches = hard_outages(self._amount.outages, chance)
+                place = folder / f"hard-{rate}-{number}"
+                alarms += self._watched(
+                    "hard outages",
+                    rate,
+                    watch(stretches, rate, place, self._seed + number, plain=True),
+                )
+                runs += 1
+            for number in range(self._amount.mixed_runs):
+                _say(f"real: one of each at {rate}/s, run {number + 1}")
+                stretches = one_of_each(names, GAP_SECONDS[rate], chance)
+                place = folder / f"mixed-{rate}-{number}"
+                alarms += self._watched(
+                    "one of each",
+                    rate,
+                    watch(stretches, rate, place, self._seed + number, plain=False),
+                )
+                runs += 1
+        why = "see the runs' reports: what was reported beside the script"
+        what = "impairments reported in real runs beside the scripted ones"
+        self.report.aims.append(none_of(what, alarms, runs, why))
+        wrong = sum(not count.exact for _, _, count in self.report.counts)
+        why = "the table of counts shows on which side requests are missing"
+        what = "real runs whose failed requests differ from the target's log"
+        self.report.aims.append(none_of(what, wrong, len(self.report.counts), why))
+
+    def _watched(self, name: str, rate: int, watched: Watched) -> int:
+        self._collection.add("real", rate, REAL_SPACING, watched.scores)
+        self.report.counts.append((name, rate, watched.count))
+        self._travel_s.setdefault(rate, []).append(watched.travel_s[0])
+        return watched.false_alarms
+
+    def quiet(self, folder: Path) -> None:
+        """Runs on the harness's own stack in which nothing should be found."""
+        kinds = [
+            ("baseline", ROOT / "scenarios" / "baseline.py", True),
+            ("a tolerated fault", OWN_SCENARIOS / "replica_lost.py", False),
+        ]
+        with local_stack(folder / "state") as state_dir:
+            for name, scenario, clean in kinds:
+                failed: list[str] = []
+                slow = 0
+                runs = self._amount.quiet_runs
+                for number in range(runs):
+                    _say(f"real: {name}, run {number + 1} of {runs}")
+                    place = folder / f"quiet-{scenario.stem}-{number}"
+                    found = quiet_run(scenario, state_dir, place, self._seed + number)
+                    slow += found.slow
+                    if not found.passed or (clean and found.impaired):
+                        failed.append(found.sentence)
+                        _say(f"  not as it should be: {found.sentence}")
+                why = f"first of them: {failed[0]}" if failed else ""
+                what = f"real runs of {name} with a false alarm, or that did not pass"
+                self.report.aims.append(none_of(what, len(failed), runs, why))
+                if slow:
+                    _say(f"  {slow} slow stretches in runs of {name}: notes, no alarms")
+
+    # --- together ----------------------------------------------------------------------------
+
+    def conclude(self) -> None:
+        """From single scores to cells, and to the aims that are about cells."""
+        self.report.cells = self._collection.cells()
+        own: list[Aim] = []
+        if self.report.cells:
+            own += hard_aims(self.report.cells, self._floor_s)
+            for source in ("simulated", "real"):
+                cells = [cell for cell in self.report.cells if cell.key.source == source]
+                own += [coverage_aim(cells)] if cells else []
+        self.report.aims[:0] = own
+
+    def _floor_s(self, key: Key) -> float | None:
+        known = self._travel_s.get(key.rate, [])
+        return None if key.source == "simulated" or not known else sum(known) / len(known)
+
+
+def machine() -> str:
+    """What the figures come from; nothing that names a place."""
+    model = "unknown processor"
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+        model = found[1].strip() if found else model
+    except OSError:
+        pass
+    return (
+        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()},"
+        f" {platform.system()} {platform.release().split('-')[0]}"
+    )
+
+
+def _say(text: str, *, again: bool = False) -> None:
+    """Progress, on stderr; ``again`` is overwritten by what comes next, on a terminal."""
+    if again and not sys.stderr.isatty():
+        return
+    print(text, end="\r" if again else "\n", file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.measure", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few of everything: three minutes")
+    parser.add_argument("--repeats", type=int, help="simulated runs of each shape and condition")
+    parser.add_argument("--clean", type=int, help="simulated clean runs together")
+    parser.add_argument("--hard-runs", type=int, help="real runs with hard outages, at each rate")
+    parser.add_argument("--mixed-runs", type=int, help="real runs with one of each, at each rate")
+    parser.add_argument("--quiet-runs", type=int, help="real clean runs, and as many tolerated")
+    parser.add_argument(
+        "--only", action="append", choices=("simulated", "real", "quiet"), help="repeatable"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="where the real runs are kept")
+    parser.add_argument("--page", type=Path, help="write a quick or partial one, too, into this")
+    return parser.parse_args()
+
+
+def _amount(options: argparse.Namespace) -> Amount:
+    base = QUICK if options.quick else FULL
+
+    def of(name: str) -> int:
+        given = getattr(options, name, None)
+        return int(getattr(base, name) if given is None else given)
+
+    return Amount(**{name: of(name) for name in Amount.__slots__})
+
+
+def main() -> int:
+    """Calibrate, print, write the page."""
+    options = _options()
+    amount = _amount(options)
+    parts = options.only or ["simulated", "real", "quiet"]
+    how = (
+        f"Simulated: {amount.repeats:,} runs of each shape and condition, {amount.clean:,} clean"
+        f" ones. Real: {amount.hard_runs} runs of {amount.outages} hard outages and"
+        f" {amount.mixed_runs} of one of each shape at each rate; {amount.quiet_runs} clean runs"
+        f" and {amount.quiet_runs} with a tolerated fault. Seed {options.seed}."
+    )
+    calibration = Calibration(amount, options.seed, Report(machine(), how))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        acts: dict[str, Callable[[], None]] = {
+            "simulated": calibration.simulate,
+            "real": lambda: calibration.watch(folder),
+            "quiet": lambda: calibration.quiet(folder),
+        }
+        for part in parts:
+            acts[part]()
+    calibration.conclude()
+    text = render(calibration.report)
+    print(text)
+    whole = not options.quick and options.only is None
+    page = options.page or (PAGE if whole else None)
+    if page is not None:
+        page.write_text(put_into(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+        _say(f"written into {page.name}")
+    return 0 if all(aim.met for aim in calibration.report.aims) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

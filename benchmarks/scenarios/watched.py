@@ -1,0 +1,12 @@
+"""Somebody else's service goes wrong by a script of its own; we only watch.
+
+Hypothesis: none. Whatever happens is measured, and the benchmark compares it with the script.
+"""
+
+from harness import Borrower, Objectives, Scenario
+
+
+class Watched(Borrower):
+    """Every borrower who is logged in presses "borrow" at once: one request for each arrival."""
+
+    scenario = Scenario(objectives=Objectives(), credit_line_share=0.0)
