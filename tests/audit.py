@@ -1,7 +1,9 @@
 """A target of which only the audit exists, honest until a test has it fail, lag or lie."""
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,7 +43,11 @@ class Audit:
         self.listing: Callable[[int, int], Answer] = self.honest_listing
         self.invariants: Answer = (200, b'{"ok": true, "violations": []}')
         self.known_keys: set[str] = set()
+        self.by_key: Answer | None = None
+        """When set, what every question by key is answered with."""
         self.asked: list[str] = []
+        self.drip_seconds = 0.0
+        """When set, answers come byte by byte, with this pause before each."""
 
     def honest_listing(self, after: int, limit: int) -> Answer:
         """Every loan behind the cursor, a page at a time, then nothing."""
@@ -57,6 +63,8 @@ class Audit:
             return self.listing(int(query["after"]), int(query["limit"]))
         if parts.path == "/v1/admin/audit/invariants":
             return self.invariants
+        if self.by_key is not None:
+            return self.by_key
         found = [{"loan_id": "x"}] if query["idempotency_key"] in self.known_keys else []
         return 200, json.dumps({"loans": found}).encode()
 
@@ -71,7 +79,13 @@ def serving(audit: Audit) -> Iterator[str]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if not audit.drip_seconds:
+                self.wfile.write(body)
+                return
+            with contextlib.suppress(OSError):  # whoever asked may have given up
+                for byte in body:
+                    time.sleep(audit.drip_seconds)
+                    self.wfile.write(bytes([byte]))
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

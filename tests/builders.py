@@ -10,6 +10,7 @@ from harness.events import (
     Ending,
     Facts,
     FaultFact,
+    HealthPoll,
     LedgerEntry,
     LedgerReading,
     Operation,
@@ -39,12 +40,21 @@ def plan_of(*faults: AnyFault, objectives: Objectives | None = None, **settings:
     return expand_plan("test", "It holds.", scenario, Settings(**chosen))
 
 
+def is_second_of_pair(plan: Plan, index: int) -> bool:
+    """Whether this arrival asks for the second loan of a borrower whose limit covers one."""
+    borrower = plan.arrivals[index].borrower
+    near_limit = plan.borrowers[borrower].account_class.possible_decline is not None
+    return near_limit and index > 0 and plan.arrivals[index - 1].borrower == borrower
+
+
 def operation(plan: Plan, index: int, **changes: Any) -> Operation:
     """What a healthy target makes of one arrival: the decision that ground truth says."""
     arrival = plan.arrivals[index]
     borrower = plan.borrowers[arrival.borrower]
     decline = borrower.account_class.expected_decline
     outcome = Outcome.APPROVED if arrival.amount_fen < REVIEW_AMOUNT_FEN else Outcome.REFERRED
+    if is_second_of_pair(plan, index):
+        decline = borrower.account_class.possible_decline
     if decline is not None:
         outcome = Outcome.DECLINED
     known = Operation(
@@ -155,6 +165,21 @@ def fault_fact(planned: PlannedFault, **changes: Any) -> FaultFact:
         ),
     )
     return replace(fact, **changes)
+
+
+def polls(
+    plan: Plan, red: Callable[[float], bool] = lambda _: False, wait_s: float = 0.01
+) -> tuple[HealthPoll, ...]:
+    """Five polls a second, begin of the warm-up to end of load; those asked while ``red`` get a
+    503.
+    """
+    first = round(plan.phases[0].start_s * 5)
+    found = []
+    for number in range(first, round(plan.load_end_s * 5)):
+        ok = not red(number / 5)
+        end_ns = at_ns(number / 5 + wait_s)
+        found.append(HealthPoll(at_ns(number / 5), end_ns, ok=ok, status=200 if ok else 503))
+    return tuple(found)
 
 
 def status(plan: Plan, **changes: Any) -> RunStatus:

@@ -10,7 +10,7 @@ from harness.fault_specs import Kill, Partition
 from harness.plan import (
     DEFAULT_OBJECTIVES_WITH_FAULT,
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
-    AccountClass,
+    Arrival,
     Objectives,
     Plan,
     Scenario,
@@ -18,6 +18,7 @@ from harness.plan import (
     check,
     expand,
 )
+from harness.population import NEAR_LIMIT_FEN, AccountClass
 
 CUT = Partition(link="database")
 
@@ -91,8 +92,8 @@ def test_default_objectives_depend_on_the_fault() -> None:
 
 
 def test_nobody_arrives_again_while_still_under_way() -> None:
-    """Two arrivals of one borrower are further apart than the longest journey."""
-    plan = plan_of(rate=100)
+    """Two arrivals of one borrower are further apart than the longest journey, pairs apart."""
+    plan = plan_of(rate=100, scenario=Scenario(faults=[CUT], near_limit_share=0))
     last: dict[int, float] = {}
     gaps = []
     for arrival in plan.arrivals:
@@ -100,6 +101,21 @@ def test_nobody_arrives_again_while_still_under_way() -> None:
         last[arrival.borrower] = arrival.at_s
 
     assert min(gaps) > plan.settings.drain_s
+
+
+def test_borrowers_come_round_in_another_order_each_time() -> None:
+    """Nobody's turns lie a whole number of seconds apart, as those of a periodic trouble may."""
+    plan = plan_of(rate=100, scenario=Scenario(faults=[CUT], near_limit_share=0))
+    count = len(plan.borrowers)
+    rounds = [
+        [a.borrower for a in plan.arrivals[start : start + count]]
+        for start in range(0, len(plan.arrivals) - count, count)
+    ]
+    same = sum(a == b for a, b in zip(*rounds[:2], strict=True))
+
+    assert len(rounds) >= 2
+    assert all(sorted(turn) == sorted(rounds[0]) for turn in rounds)
+    assert same < 0.05 * count
 
 
 def test_a_mixed_population_has_every_class() -> None:
@@ -111,12 +127,51 @@ def test_a_mixed_population_has_every_class() -> None:
     assert {c.expected_decline for c in classes} == {None, *Decline}
 
 
+def pairs_of(plan: Plan) -> list[list[Arrival]]:
+    """The arrivals of each borrower near their limit."""
+    near = {b.index for b in plan.borrowers if b.account_class is AccountClass.NEAR_LIMIT}
+    by_borrower: dict[int, list[Arrival]] = {index: [] for index in near}
+    for arrival in plan.arrivals:
+        if arrival.borrower in near:
+            by_borrower[arrival.borrower].append(arrival)
+    return list(by_borrower.values())
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4])
+def test_borrowers_near_their_limit_come_twice_at_once_and_never_again(share: float) -> None:
+    """Each pair asks with two keys for two loans of which the limit covers either, not both."""
+    plan = plan_of(scenario=Scenario(faults=[CUT], near_limit_share=share))
+    pairs = pairs_of(plan)
+
+    assert len(pairs) == round(share * len(plan.arrivals) / 2)
+    for first, second in pairs:
+        assert 0 < second.at_s - first.at_s < 0.001
+        assert first.key != second.key
+        assert max(first.amount_fen, second.amount_fen) <= NEAR_LIMIT_FEN
+        assert first.amount_fen + second.amount_fen > NEAR_LIMIT_FEN
+        assert not any(a.logs_in or a.reads_credit_line for a in (first, second))
+    assert len(plan.arrivals) == 50 * 30
+
+
+def test_every_journey_logs_in_when_all_are_to() -> None:
+    """A share of one has no exception."""
+    assert all(arrival.logs_in for arrival in plan_of(log_in_share=1.0).arrivals)
+
+
+def test_a_share_of_pairs_beyond_what_fits_is_refused() -> None:
+    """Pairs must not overlap, so no more than two arrivals in five belong to one."""
+    (found,) = check(Scenario(near_limit_share=0.5), Settings())
+
+    assert "near_limit_share 0.5" in found
+
+
 def test_a_single_class_population() -> None:
     """Only good borrowers, and no amount that needs manual review."""
     plan = plan_of(population="good")
 
     assert {b.account_class for b in plan.borrowers} == {AccountClass.GOOD}
     assert max(a.amount_fen for a in plan.arrivals) <= 500_000
+    assert any(a.amount_fen % 100 for a in plan.arrivals)
 
 
 def test_every_error_is_named_at_once() -> None:

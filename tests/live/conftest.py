@@ -16,15 +16,19 @@ import pytest
 
 from harness.record import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
+from harness.verdict import ExitCode
 
 ROOT = Path(__file__).parent.parent.parent
 SCENARIOS = ROOT / "scenarios"
-RATE = 50
+RATE = 30
+"""Arrivals a second that a slow machine serves beside the other tests and a browser."""
+BASELINE_SECONDS = 6
+"""To bound its share of failures takes 146 requests; here are 180."""
 FAULT_SECONDS = 3
-LOAD_SECONDS = 1 + 4 + FAULT_SECONDS + 5
+LOAD_SECONDS = 0.5 + BASELINE_SECONDS + FAULT_SECONDS + 5
 SHORT = (
-    *(f"--rate={RATE}", "--warm-up=1s", "--baseline=4s", f"--fault={FAULT_SECONDS}s"),
-    *("--recovery=5s", "--seed=7"),
+    *(f"--rate={RATE}", "--warm-up=500ms", f"--baseline={BASELINE_SECONDS}s"),
+    *(f"--fault={FAULT_SECONDS}s", "--recovery=5s", "--seed=7"),
 )
 BRIEF = (*SHORT, "--fault=1s", "--recovery=3s")
 RUN_SECONDS_MAX = 120
@@ -81,7 +85,23 @@ class Runner:
         meanwhile: Callable[["Runner", subprocess.Popen[str]], None] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Run:
-        """Run to the end; ``meanwhile`` gets the process and may disturb it."""
+        """Run to the end; ``meanwhile`` gets the process and may disturb it.
+
+        Where the machine was too busy to send the load on time, the run says so itself and decides
+        nothing: then it is made once more. Whatever a run does decide stands.
+        """
+        run = self._once(scenario, *options, meanwhile=meanwhile, environment=environment)
+        if meanwhile is None and spoiled(run):
+            run = self._once(scenario, *options, environment=environment)
+        return run
+
+    def _once(
+        self,
+        scenario: Path | str,
+        *options: str,
+        meanwhile: Callable[["Runner", subprocess.Popen[str]], None] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> Run:
         before = set(self.runs_dir.glob("*-*"))
         process = subprocess.Popen(
             self.command(scenario, *options),
@@ -110,6 +130,25 @@ class Runner:
         return max(self.runs_dir.glob("*-*"), key=lambda path: path.stat().st_mtime_ns)
 
 
+def spoiled(run: Run) -> bool:
+    """Whether a run is inconclusive because its load was not sent on time."""
+    if run.exit_code != ExitCode.INCONCLUSIVE or not (run.path / "verdict.json").exists():
+        return False
+    return run.findings.get("load_unfaithful") == "inconclusive"
+
+
+def judged(run: Run) -> Run:
+    """The run itself, if it came to a verdict; its last words otherwise."""
+    assert (run.path / "verdict.json").exists(), run.output + conductor_log(run)
+    return run
+
+
+def conductor_log(run: Run) -> str:
+    """What the conductor wrote down of itself."""
+    logs = [path.read_text(errors="replace") for path in run.path.glob("*.log")]
+    return "\n".join(logs)
+
+
 @pytest.fixture(scope="session")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the shared stack keeps its state."""
@@ -134,14 +173,15 @@ def runner(stack: Stack, state_dir: Path, tmp_path: Path) -> Runner:
 def baseline_run(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One run with nothing broken, for all tests that only read it."""
     assert stack.state_dir == state_dir
-    return Runner(tmp_path_factory.mktemp("baseline"), state_dir)("baseline", *SHORT)
+    return judged(Runner(tmp_path_factory.mktemp("baseline"), state_dir)("baseline", *SHORT))
 
 
 @pytest.fixture(scope="session")
 def partition_run(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One run with the database cut off, for all tests that only read it."""
     assert stack.state_dir == state_dir
-    return Runner(tmp_path_factory.mktemp("partition"), state_dir)("network_partition", *SHORT)
+    runner = Runner(tmp_path_factory.mktemp("partition"), state_dir)
+    return judged(runner("network_partition", *SHORT))
 
 
 def service_lines(stack: Stack) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def stop_and_continue(
     def meanwhile(runner: Runner, process: subprocess.Popen[str]) -> None:
         while process.poll() is None and not list(runner.runs_dir.glob("*-*/events-*.jsonl")):
             time.sleep(0.05)
-        time.sleep(6.5)  # into the observation: lead, warm-up and baseline are over
+        time.sleep(8.0)  # into the observation: lead, warm-up and baseline are over
         replicas = [p.pid for p in StackClient(stack).status() if p.name in stack.replicas]
         for action in (signal.SIGSTOP, signal.SIGCONT):
             for pid in replicas:
@@ -77,18 +77,24 @@ def stop_and_continue(
 def test_an_outage_of_somebody_else_is_found_with_its_edges(
     attached: Runner, foreign: Stack
 ) -> None:
-    """Stopped and continued by hand: one outage, its edges where the signals were sent."""
+    """Stopped and continued by hand: one outage, its edges where the signals were sent.
+
+    Of those who wait for the continue some are answered in time and some are not, so the outage may
+    go over into a brownout before it ends.
+    """
     edges: list[int] = []
     run = attached("baseline", *to_foreign(foreign), meanwhile=stop_and_continue(foreign, edges))
     clock = run.facts().status.clock
     assert clock is not None
-    (episode,) = [e for e in run.verdict["episodes"] if e["class"] != "slow"]
+    first, *more = [e for e in run.verdict["episodes"] if e["class"] != "slow"]
+    last = more[-1] if more else first
 
     assert run.exit_code == 1, run.output
-    assert abs(episode["onset_s"] - clock.seconds(edges[0])) < 1.0
+    assert run.verdict["flaps"] == 0
+    assert abs(first["onset_s"] - clock.seconds(edges[0])) < 1.0
     # Requests that were waiting are answered after the continue: recovery may show earlier by
     # the request timeout, never later than the backlog takes.
-    assert -2.2 < episode["recovered_s"] - clock.seconds(edges[1]) < 1.0
+    assert -2.2 < last["recovered_s"] - clock.seconds(edges[1]) < 1.0
     assert {"outage", "degraded"} & set(run.findings)
     assert run.verdict["target"] == foreign.service_url
     assert_every_arrival_is_counted_once(run)
@@ -119,17 +125,18 @@ def test_a_fault_that_needs_more_than_it_was_given_exits_2(
     assert not (run.path / "verdict.json").exists()
 
 
+@pytest.mark.long
 def test_a_stale_locust_host_is_printed_and_obeyed(attached: Runner, foreign: Stack) -> None:
     """What the environment names is the target, in plain sight; and no secret is written down."""
     run = attached("baseline", *BRIEF, environment={"LOCUST_HOST": foreign.service_url})
-    everything = [path.read_text() for path in run.path.rglob("*") if path.is_file()]
+    everything = [path.read_bytes() for path in run.path.rglob("*") if path.is_file()]
 
     assert run.exit_code == 0, run.output
     assert foreign.service_url in run.output
     assert run.verdict["target"] == foreign.service_url
     assert len(everything) > 5
-    assert not any(foreign.admin_token in text for text in everything)
-    assert not any("password" in text or "Bearer" in text for text in everything)
+    assert not any(foreign.admin_token.encode() in found for found in everything)
+    assert not any(b"password" in found or b"Bearer" in found for found in everything)
 
 
 def test_our_own_edge_is_never_a_target(runner: Runner, stack: Stack) -> None:

@@ -36,8 +36,10 @@ def test_up_run_down(tmp_path: Path) -> None:
     runs = f"--runs-dir={tmp_path / 'runs'}"
 
     up = lendchaos("up", state)
-    run = lendchaos("run", "baseline", state, runs, *BRIEF)
+    status = lendchaos("status", state, "--json")
+    run = lendchaos("run", "baseline", state, runs, *BRIEF, "--json", "-q")
     still_up = load_state(tmp_path / "state") is not None
+    heal = lendchaos("heal", state, "--json")
     down = lendchaos("down", state)
     again = lendchaos("down", state)
 
@@ -49,16 +51,26 @@ def test_up_run_down(tmp_path: Path) -> None:
     assert "no stack was up" in again.stdout
     assert load_state(tmp_path / "state") is None
     assert (tmp_path / "runs" / "latest" / "report.html").exists()
+    (stack,) = json.loads(status.stdout)["stacks"]
+    assert {process["alive"] for process in stack["processes"]} == {True}
+    (scenario,) = json.loads(run.stdout)["scenarios"]
+    assert (scenario["verdict"], run.stderr) == ("pass", "")
+    assert Path(scenario["report"]).samefile(tmp_path / "runs" / "latest" / "report.html")
+    (healed,) = json.loads(heal.stdout)["stacks"]
+    assert {link["answers"] for link in healed["links"]} == {True}
 
 
+@pytest.mark.long
 def test_a_run_without_a_stack_brings_one_up_and_takes_it_down(tmp_path: Path) -> None:
     """Nothing is up before, nothing is up after."""
     run = lendchaos(
         "run", "baseline", f"--state-dir={tmp_path / 'state'}", f"--runs-dir={tmp_path / 'runs'}",
-        *BRIEF,
+        *BRIEF, "--quiet",
     )  # fmt: skip
 
     assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.startswith(" PASS ")
+    assert run.stderr == ""
     assert load_state(tmp_path / "state") is None
 
 
@@ -153,8 +165,11 @@ def test_doctor_lists_what_is_found() -> None:
     assert "PostgreSQL" in done.stdout
 
 
-def test_a_locustfile_without_a_borrower_of_ours_is_no_pass(tmp_path: Path) -> None:
-    """Plain Locust would end with 0; without a verdict there is no pass."""
+@pytest.mark.parametrize("manner", [(), ("--quiet",)], ids=["", "quiet"])
+def test_a_locustfile_without_a_borrower_of_ours_is_no_pass(
+    manner: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Plain Locust would end with 0; without a verdict there is no pass, and it is told."""
     path = tmp_path / "plain.py"
     path.write_text(
         "from locust import User, constant, task\n\n\n"
@@ -164,7 +179,7 @@ def test_a_locustfile_without_a_borrower_of_ours_is_no_pass(tmp_path: Path) -> N
         "    def idle(self):\n"
         "        pass\n"
     )
-    done = lendchaos("run", str(path), "-t", "1s")
+    done = lendchaos(*manner, "run", str(path), "-t", "1s")
 
     assert done.returncode == 70
     assert "without a verdict" in done.stderr

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from harness.events import FaultFact
-from harness.fault_specs import AnyFault, BlockingMigration, Kill, Partition
-from harness.faults.network import link_answers
+from harness.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Partition, Restart
+from harness.faults.journal import Journal
+from harness.faults.probes import LinkProbe
 from harness.faults.timeline import FaultTimeline
-from harness.faults.undo import UndoFile, heal_left_over
 from harness.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.live.conftest import SCENARIOS, SHORT, Runner, query
@@ -53,6 +52,13 @@ def walk(stack: Stack, spec: AnyFault) -> FaultFact:
         Partition("edge", direction="downstream"),
         Kill("replica-1"),
         Kill("replicas"),
+        Kill("postgres"),
+        Freeze("replica-1"),
+        Freeze("replicas"),
+        Freeze("postgres"),
+        Restart("replica-1"),
+        Restart("replicas"),
+        Restart("postgres"),
         BlockingMigration(),
     ],
     ids=lambda spec: f"{spec.kind}-{spec.target}-{getattr(spec, 'direction', '')}",
@@ -70,7 +76,7 @@ def test_is_proven_and_healed_on_time(own_stack: Stack, spec: AnyFault) -> None:
     assert fact.healed_ns is not None
     assert fact.inject_called_ns is not None
     assert (fact.healed_ns - fact.inject_called_ns) / 1e9 == pytest.approx(LASTS_SECONDS, abs=0.5)
-    assert UndoFile(own_stack.state_dir).left_over(own_stack.stack_id) == []
+    assert Journal(own_stack.state_dir, own_stack.stack_id).open_faults() == []
 
 
 def test_a_partition_keeps_connections_open_and_silent(own_stack: Stack) -> None:
@@ -89,7 +95,7 @@ def test_a_partition_keeps_connections_open_and_silent(own_stack: Stack) -> None
     finally:
         timeline.finish()
 
-    assert link_answers(link, speaks_postgres=False)
+    assert LinkProbe(link, own_stack).answers()
 
 
 def test_a_killed_replica_stays_down_until_it_is_due(own_stack: Stack) -> None:
@@ -102,29 +108,6 @@ def test_a_killed_replica_stays_down_until_it_is_due(own_stack: Stack) -> None:
 
     assert states["replica-2"] is False
     assert states["replica-1"] is True
-
-
-def test_a_dead_conductors_fault_is_healed_by_the_next_up(own_stack: Stack, tmp_path: Path) -> None:
-    """SIGKILL of the conductor in mid-fault: exit 70, and the next one to come heals."""
-
-    def kill_conductor(runner: Runner, process: subprocess.Popen[str]) -> None:
-        wait_for_fault(runner, process)
-        (conductor,) = [
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if "harness.conductor" in child.cmdline()
-        ]
-        conductor.kill()
-
-    runner = Runner(tmp_path / "runs", own_stack.state_dir)
-    run = runner("network_partition", *SHORT, meanwhile=kill_conductor)
-    broken = link_answers(own_stack.links["database"], speaks_postgres=True)
-    healed = heal_left_over(own_stack)
-
-    assert run.exit_code == 70, run.output
-    assert broken is False
-    assert healed == ["1-partition"]
-    assert link_answers(own_stack.links["database"], speaks_postgres=True)
 
 
 def test_a_dead_load_process_is_healed_at_once(own_stack: Stack, tmp_path: Path) -> None:
@@ -145,4 +128,4 @@ def test_a_dead_load_process_is_healed_at_once(own_stack: Stack, tmp_path: Path)
 
     assert '"interrupted"' in verdict.read_text()
     assert waiting == [(0,)]
-    assert UndoFile(own_stack.state_dir).left_over(own_stack.stack_id) == []
+    assert Journal(own_stack.state_dir, own_stack.stack_id).open_faults() == []

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from harness.stack import Stack, StackSettings, down, up
-from tests.live.conftest import BRIEF, LOAD_SECONDS, RATE, SCENARIOS, SHORT, Runner, query
+from tests.live.conftest import LOAD_SECONDS, RATE, SCENARIOS, SHORT, Runner, query
 from tests.live.test_scenarios import assert_every_arrival_is_counted_once
 
 pytestmark = pytest.mark.live
@@ -45,6 +45,7 @@ def test_no_borrow_vanishes_when_nobody_can_log_in(runner: Runner) -> None:
     assert run.verdict["log_in"]["operations"] == run.verdict["borrow"]["operations"]
 
 
+@pytest.mark.long
 def test_no_borrow_vanishes_when_interrupted(runner: Runner, stack: Stack) -> None:
     """Ctrl-C in mid-fault: healed, drained, every arrival due until then counted, exit 130."""
     run = runner("network_partition", *SHORT, meanwhile=interrupt_in_mid_fault)
@@ -59,26 +60,17 @@ def test_no_borrow_vanishes_when_interrupted(runner: Runner, stack: Stack) -> No
     assert query(stack, "SELECT 1") == [(1,)]
 
 
-def test_two_runs_on_one_stack_report_no_orphans(runner: Runner) -> None:
-    """Each run reconciles its own borrowers only."""
-    for _ in range(2):
-        run = runner("baseline", *BRIEF)
-
-        assert run.verdict["reconciliation"]["orphan"] == 0
-        assert run.verdict["reconciliation"]["ledger_read"] is True
-        assert run.exit_code == 0, run.output
-
-
-@pytest.fixture
-def spare_link(tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def spare_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with one more link, to a plain web server that no borrow needs."""
+    folder = tmp_path_factory.mktemp("spare")
     server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
     threading.Thread(target=server.serve_forever).start()
     try:
         spare = f"127.0.0.1:{server.server_port}"
-        yield up(StackSettings(extra_links={"spare": spare}), tmp_path / "state")
+        yield up(StackSettings(extra_links={"spare": spare}), folder)
     finally:
-        down(tmp_path / "state")
+        down(folder)
         server.shutdown()
         server.server_close()
 
@@ -102,6 +94,7 @@ def test_a_fault_on_an_unused_link_did_not_bite(spare_link: Stack, tmp_path: Pat
     assert run.verdict["borrow"]["failed"] == 0
 
 
+@pytest.mark.long
 def test_a_fault_through_a_disabled_proxy_did_not_bite(spare_link: Stack, tmp_path: Path) -> None:
     """A disabled proxy takes toxics and does nothing with them: its state is read back."""
 

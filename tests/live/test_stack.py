@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from harness.errors import HarnessError, UsageError
@@ -56,7 +57,8 @@ def test_it_serves_through_its_links(stack: Stack) -> None:
     proxies = get(f"{stack.toxiproxy_api}/proxies")
     assert proxies is not None
     assert proxies.field("database")["listen"] == stack.links["database"].listen
-    assert stack.capabilities == {"link:edge", "link:database", "process:replicas", "database"}
+    assert stack.capabilities >= {"link:edge", "link:database", "database"}
+    assert stack.capabilities >= {f"process:{name}" for name in ("replicas", *stack.replicas)}
 
 
 def test_both_replicas_answer(stack: Stack) -> None:
@@ -157,6 +159,30 @@ def test_up_revives_what_an_unfinished_run_left_dead(stack: Stack, state_dir: Pa
     assert revived.stack_id == stack.stack_id
     assert all(process.alive for process in client.status())
     assert serves(revived)
+
+
+def connect_again_and_again(stack: Stack) -> None:
+    """Until it is refused."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < deadline:
+        psycopg.connect(stack.database_url or "").close()
+
+
+def test_a_database_that_waits_for_its_clients_comes_back(stack: Stack, state_dir: Path) -> None:
+    """Somebody's SIGTERM: it takes no more connections, and a client that stays keeps it so."""
+    current = load_state(state_dir)
+    assert current is not None
+    with psycopg.connect(stack.database_url or "") as staying:
+        staying.execute("SELECT 1")
+        os.kill(current.processes["postgres"].pid, signal.SIGTERM)
+        with pytest.raises(psycopg.OperationalError, match="shutting down"):
+            connect_again_and_again(stack)
+        StackClient(stack).wait_ready("postgres", 15)
+        with psycopg.connect(stack.database_url or "") as again:
+            assert again.execute("SELECT 1").fetchall() == [(1,)]
+        with pytest.raises(psycopg.OperationalError):
+            staying.execute("SELECT 1")
+    assert serves(up(CHEAP, state_dir))
 
 
 def test_an_unknown_target_is_refused(stack: Stack) -> None:

@@ -69,6 +69,7 @@ def page(runner: Runner) -> Iterator[Page]:
     page.process.communicate()
 
 
+@pytest.mark.long
 def test_start_twice_hits_the_same_target(page: Page, runner: Runner) -> None:
     """Two runs, two verdicts on the page, one target: the local stack, never our own edge."""
     first, second = page.run_to_the_end(), page.run_to_the_end()

@@ -1,0 +1,37 @@
+"""What the browser tests ask of a page, for made-up runs and for a real one."""
+
+import json
+from typing import Any
+
+from tests.browser.chromium import Screen
+
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+
+
+def too_wide(screen: Screen) -> list[str]:
+    """Elements that make the page scroll sideways; none is good."""
+    if screen.ask("document.documentElement.scrollWidth <= window.innerWidth"):
+        return []
+    found: list[str] = screen.ask(
+        """Array.from(document.querySelectorAll('body *'))
+        .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1)
+        .slice(0, 5).map(e => e.tagName + ' ' + e.className + ' ' + e.textContent.slice(0, 40))"""
+    )
+    return found or ["the page itself"]
+
+
+def boxes(screen: Screen, *selectors: str) -> list[dict[str, float]]:
+    """Where these elements are drawn, in dots from the top left of the window."""
+    script = f"""{json.dumps(selectors)}.map(s => document.querySelector(s))
+        .map(e => e.getBoundingClientRect().toJSON())"""
+    found: list[dict[str, float]] = screen.ask(script)
+    return found
+
+
+def violations(screen: Screen, axe: str) -> list[str]:
+    """What axe-core finds against WCAG 2.1 A and AA."""
+    screen.ask(f"{axe}; undefined")
+    options = {"runOnly": {"type": "tag", "values": list(WCAG)}, "resultTypes": ["violations"]}
+    result: dict[str, Any] = screen.ask(f"axe.run(document, {json.dumps(options)})")
+    assert result["passes"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in result["violations"]]

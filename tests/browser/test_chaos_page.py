@@ -1,0 +1,241 @@
+"""The live page in a real browser, in the middle of a made-up fault."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import expect
+
+from harness.load import chaos_page
+from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
+from tests.browser.looks import boxes, too_wide, violations
+from tests.load.made_live import MadeLeader, MadeRun, made_leader, made_live, served
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '<img src=x onerror="document.title=1"><script>window.planted = 1</script>'
+HEAL = "Heal now: 1-partition"
+
+
+@contextmanager
+def opened(
+    chromium: Chromium,
+    leader: MadeLeader,
+    size: tuple[int, int] = DESKTOP,
+    *,
+    dark: bool = False,
+) -> Iterator[Screen]:
+    """The page, unlocked and drawn."""
+    with (
+        served(leader) as (_, address),
+        chromium.open(address, size, scripts=True, dark=dark) as screen,
+    ):
+        expect(screen.page.locator("#chart svg")).to_be_visible()
+        yield screen
+
+
+def orders(leader: MadeLeader) -> list[tuple[str, str | None, str]]:
+    """What was obeyed."""
+    assert leader.run is not None
+    return leader.run.orders
+
+
+@pytest.mark.parametrize(
+    ("size", "dark"), [(DESKTOP, False), (PHONE, True)], ids=["desktop-light", "phone-dark"]
+)
+def test_it_reads_at_a_glance(
+    chromium: Chromium, axe: str, size: tuple[int, int], dark: bool
+) -> None:
+    """State, orders, figures and chart on the first screen; accessible; nothing is too wide."""
+    with opened(chromium, made_leader(), size, dark=dark) as screen:
+        screen.keep(f"chaos-{size[0]}-{'dark' if dark else 'light'}")
+        head, orders_of_run, chart, faults = boxes(
+            screen, "header", "header .orders", "#chart", ".faults li"
+        )
+        shaded = screen.ask("document.querySelectorAll('#chart .shade').length")
+        drawn = {
+            kind: screen.ask(f"!!document.querySelector('#chart path.{kind}')")
+            for kind in ("approved", "failed", "indeterminate", "waiting", "median")
+        }
+
+        assert violations(screen, axe) == []
+        assert too_wide(screen) == []
+        assert screen.complaints == []
+    assert head["top"] < 10
+    assert orders_of_run["bottom"] < 200
+    assert chart["bottom"] <= size[1]
+    assert size == PHONE or faults["bottom"] <= size[1]
+    assert shaded == 1
+    assert all(drawn.values()), drawn
+
+
+def test_figures_and_faults_are_those_of_the_run(chromium: Chromium) -> None:
+    """What stands on the page is what was counted; the planned fault says when it comes."""
+    leader = made_leader()
+    with opened(chromium, leader) as screen:
+        page = screen.page
+        expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
+        expect(page.locator("#what")).to_contain_text("bytes vanish on the link database")
+        first, second = page.locator(".faults li").all()
+        expect(first.locator(".chip")).to_contain_text("ACTIVE")
+        expect(second.locator(".chip")).to_contain_text("in ")
+        assert leader.run is not None
+        totals = leader.run.live.snapshot()["totals"]
+        failed = str(totals["failed"] + totals["indeterminate"])
+        expect(page.locator("#tile-failed .figure")).to_have_text(failed)
+        expect(page.locator("#tile-failing .figure")).to_contain_text("%")
+
+
+def test_the_token_leaves_no_trace(chromium: Chromium) -> None:
+    """Not in the address, the history, the page, its storage, nor within reach of a script."""
+    with served(made_leader()) as (_, address):
+        token = address.partition("#token=")[2]
+        with chromium.open(address, scripts=True) as screen:
+            page = screen.page
+            expect(page.locator("#unlocked")).to_be_visible()
+            kept = screen.ask(
+                "[location.href, document.cookie, document.documentElement.outerHTML,"
+                " JSON.stringify(localStorage), JSON.stringify(sessionStorage),"
+                " JSON.stringify(history.state), document.referrer,"
+                " ...performance.getEntries().map(e => e.name)].join()"
+            )
+            (cookie,) = page.context.cookies()
+            page.reload()
+            expect(page.locator("#unlocked")).to_be_visible()
+            page.go_back()
+            before = page.url
+
+    assert "lendchaos/" in kept
+    assert token not in kept
+    assert token not in before
+    assert (cookie["value"], cookie["httpOnly"], cookie["sameSite"]) == (token, True, "Strict")
+
+
+def test_a_stranger_finds_it_locked(chromium: Chromium, axe: str) -> None:
+    """Nothing of the run is shown, a wrong token is told in a line, the right one opens."""
+    with served(made_leader()) as (_, address):
+        place, _, token = address.partition("#token=")
+        with chromium.open(place, scripts=True) as screen:
+            page = screen.page
+            expect(page.locator("#word")).to_have_text("LOCKED")
+            expect(page.locator("#unlocked")).to_be_hidden()
+            assert violations(screen, axe) == []
+            page.get_by_label("Token").fill("guess")
+            page.get_by_role("button", name="Unlock").click()
+            expect(page.get_by_role("alert")).to_contain_text("needs the token")
+            page.get_by_label("Token").fill(token)
+            page.keyboard.press("Enter")
+            expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
+            expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_healing_by_keyboard(chromium: Chromium) -> None:
+    """The order leaves once, the button says that it is done and keeps the focus."""
+    leader = made_leader()
+    with opened(chromium, leader) as screen:
+        button = screen.page.get_by_role("button", name=HEAL)
+        expect(button).to_have_attribute("aria-disabled", "false")
+        button.focus()
+        screen.page.keyboard.press("Enter")
+        expect(screen.page.locator(".faults .chip").first).to_have_text("healing…")
+        assert leader.run is not None
+        leader.run.live.board.tell("1-partition", "healed", leader.run.live.zero_ns or 1)
+        expect(button).to_have_attribute("aria-disabled", "true")
+        screen.page.keyboard.press("Enter")
+        expect(screen.page.get_by_role("status")).to_have_text("1-partition healed")
+        focused = screen.ask("document.activeElement.getAttribute('aria-label')")
+
+    assert focused == HEAL
+    assert orders(leader) == [("heal", "1-partition", "")]
+
+
+def test_aborting_asks_first(chromium: Chromium, axe: str) -> None:
+    """Escape lets the run go on; with a reason, it goes into the order."""
+    leader = made_leader()
+    with opened(chromium, leader) as screen:
+        page = screen.page
+        page.get_by_role("button", name="Abort the run").click()
+        assert violations(screen, axe) == []
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        assert orders(leader) == []
+        page.get_by_role("button", name="Abort the run").click()
+        page.get_by_label("Reason").fill("enough")
+        page.get_by_role("button", name="Abort and heal").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        page.wait_for_timeout(100)
+        page.get_by_role("button", name="Heal all").click()
+        expect(page.locator(".faults .chip").nth(1)).to_have_text("called off")
+
+    assert orders(leader) == [("abort", None, "enough"), ("heal", None, "")]
+
+
+def test_foreign_text_stays_text(chromium: Chromium) -> None:
+    """Whatever a target or a person says cannot become part of the page."""
+    leader = made_leader()
+    assert leader.run is not None
+    leader.run.live.board.note(HOSTILE)
+    leader.run.live.board.tell("1-partition", HOSTILE, 1)
+    leader.progress.scenario, leader.progress.text = HOSTILE, HOSTILE
+    with opened(chromium, leader, PHONE) as screen:
+        made = screen.ask("document.querySelectorAll('body img, body script').length")
+        planted = screen.ask("window.planted")
+        assert too_wide(screen) == []
+        assert screen.complaints == []
+
+    assert (made, planted) == (0, None)
+
+
+def test_a_script_in_the_page_would_be_stopped_and_noticed(
+    chromium: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted inline script and style break the policy: they do nothing, and are told."""
+    real = chaos_page._file
+    planted = b"<script>window.planted = 1</script><style>body { color: red }</style></body>"
+
+    def with_planted(name: str):
+        answer = real(name)
+        answer.set_data(answer.get_data().replace(b"</body>", planted))
+        return answer
+
+    monkeypatch.setattr(chaos_page, "_file", with_planted)
+    with opened(chromium, made_leader()) as screen:
+        ran = screen.ask("window.planted")
+
+    assert ran is None
+    said = [text for text in screen.complaints if "Content Security Policy" in text]
+    assert [w for w in ("inline script", "inline style") if not any(w in t for t in said)] == []
+
+
+def test_a_lost_connection_is_told(chromium: Chromium) -> None:
+    """What is shown may be old: it says so, and takes no orders."""
+    with served(made_leader()) as (_, address), chromium.open(address, scripts=True) as screen:
+        page = screen.page
+        expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
+        page.context.set_offline(True)
+        expect(page.locator("#word")).to_have_text("NO CONNECTION")
+        expect(page.get_by_role("button", name="Heal all")).to_be_disabled()
+        page.context.set_offline(False)
+        expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
+
+
+def test_before_during_and_after(chromium: Chromium) -> None:
+    """No run yet, setting up, and the verdict with its report, each on the same page."""
+    leader = MadeLeader(None)
+    with served(leader) as (_, address), chromium.open(address, scripts=True) as screen:
+        page = screen.page
+        expect(page.locator("#word")).to_have_text("READY")
+        expect(page.locator("#run")).to_be_hidden()
+        leader.run = MadeRun(made_live())
+        leader.run.live.zero_ns = None
+        leader.progress.begin("game_day")
+        expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
+        expect(page.get_by_role("button", name="Heal all")).to_be_disabled()
+        expect(page.get_by_role("button", name="Abort the run")).to_be_enabled()
+        leader.progress.finish(
+            {"verdict": "fail", "exit_code": 1, "sentence": "All failed.", "report": "/tmp/r"}  # noqa: S108  # not opened
+        )
+        expect(page.locator("#word")).to_have_text("FAIL")
+        expect(page.get_by_role("link", name="Open the report")).to_be_visible()
+        expect(page.get_by_role("button", name="Abort the run")).to_be_hidden()
+        assert screen.complaints == []

@@ -1,0 +1,207 @@
+"""The report in a real browser: at both sizes, without JavaScript, under strict policies."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report import html
+from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
+from tests.browser.looks import boxes, too_wide, violations
+from tests.report import rich, sample
+
+pytestmark = pytest.mark.browser
+
+RUNS: dict[str, Callable[[], sample.Run]] = {
+    "rich": rich.rich,
+    "passed": sample.passed,
+    "inconclusive": sample.inconclusive,
+    "censored": rich.censored,
+    "hostile": rich.hostile,
+    "endless": rich.endless,
+    "never-began": sample.never_began,
+}
+SIZES = {"desktop": DESKTOP, "phone": PHONE}
+PARTS = ("header", ".tiles", ".over-time", "[aria-labelledby=objectives]")
+runs = pytest.mark.parametrize("run", RUNS)
+sizes = pytest.mark.parametrize("size", SIZES)
+
+
+@pytest.fixture(scope="module")
+def page(site: Site) -> Callable[..., str]:
+    """Serves the report of a run and gives its address."""
+    made: dict[str, str] = {}
+
+    def served(run: str, policy: str = "") -> str:
+        if run not in made:
+            made[run] = html.render(*RUNS[run]())
+        return site.put(f"{run}{'-strict' if policy else ''}.html", made[run], policy)
+
+    return served
+
+
+def test_the_first_screen_shows_all_that_decides(
+    chromium: Chromium, page: Callable[..., str]
+) -> None:
+    """Verdict, six tiles, chart and five objectives fit 1366 x 768 without scrolling."""
+    with chromium.open(page("rich")) as screen:
+        screen.keep("first-screen", full=False)
+        found = boxes(screen, *PARTS)
+        tiles = screen.ask("document.querySelectorAll('.tile').length")
+        rows = screen.ask(
+            "document.querySelectorAll('[aria-labelledby=objectives] tbody tr').length"
+        )
+
+    assert (tiles, rows) == (6, 5)
+    assert [box["top"] for box in found] == sorted(box["top"] for box in found)
+    assert found[-1]["bottom"] <= DESKTOP[1]
+
+
+def test_on_a_phone_verdict_and_tiles_come_first(
+    chromium: Chromium, page: Callable[..., str]
+) -> None:
+    """Then the chart, drawn for that width, then the objectives."""
+    with chromium.open(page("rich"), PHONE) as screen:
+        found = boxes(screen, *PARTS, ".tile:last-child", ".chart.narrow")
+        shown = screen.ask("getComputedStyle(document.querySelector('.chart.wide')).display")
+
+    assert [box["top"] for box in found[:4]] == sorted(box["top"] for box in found[:4])
+    assert found[4]["bottom"] <= PHONE[1]
+    assert found[5]["width"] > PHONE[0] * 0.85
+    assert shown == "none"
+
+
+@sizes
+@runs
+def test_nothing_scrolls_sideways(
+    chromium: Chromium, page: Callable[..., str], run: str, size: str
+) -> None:
+    """Whatever the run holds; and nothing on the page breaks its own policy."""
+    with chromium.open(page(run), SIZES[size]) as screen:
+        if run != "endless":
+            screen.keep(f"{run}-{size}")
+
+        assert too_wide(screen) == []
+        assert screen.complaints == []
+
+
+def test_the_check_for_width_can_fail(chromium: Chromium, site: Site) -> None:
+    """A planted line that cannot break is found."""
+    wide = site.put("wide.html", f"<!DOCTYPE html><title>w</title><p id=p>{'w' * 500}")
+    with chromium.open(wide, PHONE) as screen:
+        assert too_wide(screen) != []
+
+
+@runs
+def test_it_is_readable_without_any_style(
+    chromium: Chromium, page: Callable[..., str], run: str
+) -> None:
+    """As Jenkins shows it: the style is blocked and nothing else, and the chart has its colours."""
+    with chromium.open(page(run, JENKINS)) as screen:
+        first = screen.ask("document.body.innerText.trim().split(/\\s+/)[0]")
+        styled = screen.ask("getComputedStyle(document.querySelector('h1')).backgroundColor")
+        charts = screen.ask(
+            """Array.from(document.querySelectorAll('svg.wide, svg.narrow'))
+            .filter(e => e.checkVisibility())
+            .map(e => getComputedStyle(e.querySelector('path[fill^="#"]')).fill)"""
+        )
+
+        assert first in ("PASS", "FAIL", "INCONCLUSIVE")
+        assert styled == "rgba(0, 0, 0, 0)"
+        assert charts == ([] if run == "never-began" else ["rgb(0, 158, 115)"])
+        assert all("style" in complaint for complaint in screen.complaints)
+        if run != "endless":
+            screen.keep(f"{run}-strict")
+            assert too_wide(screen) == []
+
+
+def test_the_chart_fits_a_phone_without_any_style(
+    chromium: Chromium, page: Callable[..., str]
+) -> None:
+    """The tables may not, but what a reader looks at first does."""
+    with chromium.open(page("rich", JENKINS), PHONE) as screen:
+        screen.keep("rich-phone-strict")
+        (chart,) = boxes(screen, ".chart.wide")
+
+    assert 0 < chart["left"] < chart["right"] <= PHONE[0]
+    assert chart["height"] > 50
+
+
+def test_only_our_own_style_is_let_in(chromium: Chromium, site: Site) -> None:
+    """Another style, a style attribute or a script that got into the page stays without effect."""
+    page = html.render(*sample.passed())
+    planted = page.replace(
+        "<main>",
+        "<main><style>h1{display:none}</style><p id=p style='color:red'>p</p>"
+        "<script>document.title = 'broken in'</script><img src=x onerror=alert(1)>",
+    )
+    with chromium.open(site.put("planted.html", planted), scripts=True) as screen:
+        shown = screen.ask("getComputedStyle(document.querySelector('h1')).display")
+        colour = screen.ask("getComputedStyle(document.querySelector('#p')).color")
+        title = screen.page.title()
+        told = " ".join(screen.complaints)
+
+    assert (shown, colour) == ("flex", "rgb(27, 31, 36)")
+    assert title == "PASS: baseline"
+    assert "style" in told
+    assert "script" in told
+
+
+@pytest.mark.parametrize("run", ["hostile", "endless"])
+def test_hostile_strings_do_nothing(chromium: Chromium, page: Callable[..., str], run: str) -> None:
+    """With JavaScript on: no script element, no dialog, no complaint, no broken order."""
+    with chromium.open(page(run), scripts=True) as screen:
+        assert screen.ask("document.querySelectorAll('script, img, iframe').length") == 0
+        assert screen.ask("document.querySelectorAll('.tile').length") == 6
+        assert screen.complaints == []
+
+
+@sizes
+@pytest.mark.parametrize("run", ["rich", "rich dark", "inconclusive", "censored", "never-began"])
+def test_it_is_accessible(
+    chromium: Chromium, page: Callable[..., str], axe: str, run: str, size: str
+) -> None:
+    """No violation of WCAG 2.1 A or AA, in light and dark colours, everything unfolded."""
+    name, _, dark = run.partition(" ")
+    # The checker waits by timers, which a page without JavaScript does not have.
+    with chromium.open(page(name), SIZES[size], scripts=True, dark=bool(dark)) as screen:
+        if dark:
+            screen.keep(f"{name}-{size}-dark")
+        screen.ask("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+        assert violations(screen, axe) == []
+
+
+def test_the_accessibility_check_can_fail(chromium: Chromium, site: Site, axe: str) -> None:
+    """Faint text, a chart without a name and a page without a language are found."""
+    page = html.render(*sample.passed()).replace('<html lang="en">', "<html>")
+    page = page.replace('role="img" aria-labelledby="wide-title wide-description"', 'role="img"')
+    page = page.replace("<title>Borrowing over time</title>", "")
+    page = re.sub(r'<title id="wide-title">.*?</title>', "", page)
+    page = page.replace("<main>", '<main><p><font color="#dddddd">faint</font></p>')
+    with chromium.open(site.put("poor.html", page), scripts=True) as screen:
+        found = {violation.split(":")[0] for violation in violations(screen, axe)}
+
+    assert {"html-has-lang", "svg-img-alt", "color-contrast"} <= found
+
+
+@pytest.mark.parametrize("run", ["rich", "never-began"])
+def test_it_prints_on_a4(
+    chromium: Chromium, page: Callable[..., str], run: str, tmp_path: Path
+) -> None:
+    """Pages are A4 across, few, and nothing is cut off at their side."""
+    with chromium.open(page(run)) as screen:
+        screen.keep(f"{run}-before-print", full=False)
+        path = tmp_path / "report.pdf"
+        body = screen.page.pdf(path=str(path), prefer_css_page_size=True)
+        screen.page.emulate_media(media="print")
+        # 297 mm less two margins of 12 mm, at 96 dots an inch.
+        screen.page.set_viewport_size({"width": 1032, "height": 703})
+        wide = too_wide(screen)
+
+    sheets = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", body)
+    sizes = {(round(float(width)), round(float(height))) for width, height in sheets}
+    assert sizes == {(842, 595)}
+    assert len(sheets) <= 12
+    assert wide == []

@@ -1,0 +1,46 @@
+"""The order of all tests, and the browser for every one that looks at a page.
+
+The browser is one for each file of tests, not for the whole session: Playwright keeps an event loop
+running, in which no other test of the same process could run its own.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser import provide
+from tests.browser.chromium import Chromium, Site, or_skip, serving
+from tests.ports import stack_ports
+
+os.environ["LENDCHAOS_PORTS"] = stack_ports()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Live tests first: they take minutes a file, and the short ones fill the gaps at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """One headless Chromium."""
+    path = or_skip(provide.chromium)
+    with sync_playwright() as playwright:
+        # A sandbox needs what a container seldom gives; the pages are our own.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield Chromium(browser)
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of the accessibility checker."""
+    return or_skip(provide.axe_source)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """A server on this machine alone."""
+    with serving() as served:
+        yield served

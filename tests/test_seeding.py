@@ -1,0 +1,206 @@
+"""Borrowers are tried out and logged in before the load, on targets that treat them variously."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.plan import Plan, Scenario, Settings, expand
+from harness.population import LIMIT_FEN, NEAR_LIMIT_FEN, AccountClass
+from harness.seeding import Seeder
+
+
+@dataclass
+class Target:
+    """A lender in memory; ``refuses`` are the ends of phones whose log-in is broken."""
+
+    refuses: tuple[str, ...] = ()
+    enforces_limits: bool = True
+    knows_scores: bool = True
+    busy_answers: int = 0
+    repeats: bool = False
+    redirects_to: str = ""
+    asked: int = 0
+    url: str = ""
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    used_fen: dict[str, int] = field(default_factory=dict)
+
+    def answer(self, path: str, body: dict[str, Any], token: str) -> tuple[int, dict[str, Any]]:
+        """Route one POST."""
+        self.asked += 1
+        if self.repeats or self.redirects_to:
+            return 307 if self.redirects_to else 422, {"detail": [{"input": body}]}
+        if self.busy_answers:
+            self.busy_answers -= 1
+            return 503, {"code": "unavailable"}
+        if path == "/v1/admin/accounts":
+            self.accounts |= {account["phone"]: account for account in body["accounts"]}
+            rows = [{"phone": a["phone"], "account_id": a["phone"]} for a in body["accounts"]]
+            return 201, {"accounts": rows}
+        if path == "/v1/sessions":
+            phone = body["phone"]
+            if phone.endswith(self.refuses):
+                return 401, {"code": "invalid_credentials"}
+            return 201, {"token": phone}
+        return self.lend(self.accounts[token], body["amount_fen"])
+
+    def lend(self, account: dict[str, Any], amount_fen: int) -> tuple[int, dict[str, Any]]:
+        """Decide on one loan."""
+        if account["region"] == "closed":
+            return 451, {"category": "regulatory_decline"}
+        if account["flags"]:
+            return 403, {"category": "behaviour_decline"}
+        if self.knows_scores and account["score"] < 550:
+            return 403, {"category": "risk_decline"}
+        used_fen = self.used_fen.get(account["phone"], 0) + amount_fen
+        if self.enforces_limits and used_fen > account["limit_fen"]:
+            return 422, {"category": "risk_decline"}
+        self.used_fen[account["phone"]] = used_fen
+        return 201, {"loan_id": "loan"}
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    """The lender behind a real HTTP server."""
+    lender = Target()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
+            status, answer = lender.answer(self.path, body, token)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            if lender.redirects_to:
+                self.send_header("Location", lender.redirects_to + self.path)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+    lender.url = f"http://127.0.0.1:{server.server_port}"
+    yield lender
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def seeder(target: Target) -> Seeder:
+    """Sets up borrowers on this lender."""
+    return Seeder(target.url, target.url, "secret", lambda _: None)
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """A short run with every class."""
+    settings = Settings(rate=10, baseline_s=10.0, recovery_s=10.0, fault_s=0.0)
+    return expand("a", "", Scenario(near_limit_share=0.1), settings)
+
+
+def classes(plan: Plan) -> set[AccountClass]:
+    """Classes of the plan's borrowers."""
+    return {borrower.account_class for borrower in plan.borrowers}
+
+
+def test_an_honest_lender_knows_every_class(seeder: Seeder, plan: Plan) -> None:
+    """All are confirmed, and the plan stays as it was."""
+    assert seeder.confirm_classes(plan) == (plan, [])
+    assert classes(plan) == set(AccountClass)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "left_out"), [("enforces_limits", "near_limit"), ("knows_scores", "low_score")]
+)
+def test_a_class_that_is_treated_otherwise_is_left_out(
+    seeder: Seeder, target: Target, plan: Plan, attribute: str, left_out: str
+) -> None:
+    """Its borrowers become good ones, with an ordinary limit."""
+    setattr(target, attribute, False)
+    offered, unlike = seeder.confirm_classes(plan)
+
+    assert unlike == [left_out]
+    assert classes(plan) - classes(offered) == {AccountClass(left_out)}
+    assert len(offered.borrowers) == len(plan.borrowers)
+
+
+def test_a_target_that_is_busy_for_a_moment_is_asked_again(
+    seeder: Seeder, target: Target, plan: Plan
+) -> None:
+    """Nothing is measured yet, so a few 503s end no run and leave no class out."""
+    target.busy_answers = 3
+
+    assert seeder.confirm_classes(plan) == (plan, [])
+
+
+def test_limits_are_registered_by_class(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """Near the limit it covers one loan; elsewhere it never binds."""
+    seeder.seed(plan)
+    limits = {
+        target.accounts[borrower.phone]["limit_fen"]: borrower.account_class
+        for borrower in plan.borrowers
+    }
+
+    assert limits.keys() == {LIMIT_FEN, NEAR_LIMIT_FEN}
+    assert limits[NEAR_LIMIT_FEN] is AccountClass.NEAR_LIMIT
+
+
+def test_borrowers_who_cannot_log_in_take_part(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """They hold no session; whoever can log in holds one, and the classes are confirmed by them."""
+    target.refuses = ("0", "3")  # of the trials of one class in a row, at most two
+    _, unlike = seeder.confirm_classes(plan)
+    seeded = seeder.seed(plan)
+
+    assert unlike == []
+    assert {b.index for b in seeded if not b.token} == {
+        b.index for b in plan.borrowers if b.phone.endswith(target.refuses)
+    }
+
+
+def test_a_target_that_refuses_most_borrowers_is_refused(
+    seeder: Seeder, target: Target, plan: Plan
+) -> None:
+    """Then it is not some of its users who are shut out, but ours who are not known."""
+    target.refuses = tuple("012345")
+
+    with pytest.raises(HarnessError, match="nothing to measure"):
+        seeder.seed(plan)
+
+
+def test_a_target_that_repeats_what_it_was_sent_tells_no_secret(
+    seeder: Seeder, target: Target, plan: Plan
+) -> None:
+    """Its own words are in the message, without the password and the admin token in them."""
+    target.repeats = True
+    with pytest.raises(HarnessError) as caught:
+        seeder.seed(plan)
+    line = str(caught.value)
+
+    assert "answered 422" in line
+    assert "(secret)" in line
+    assert seeder._password not in line
+
+
+def test_a_redirect_is_not_followed(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """It would carry the admin token to whatever the target names."""
+    target.redirects_to = target.url
+    with pytest.raises(HarnessError, match="answered 307"):
+        seeder.seed(plan)
+
+    assert target.asked == 1
+
+
+def test_a_borrower_is_shown_without_its_secrets(seeder: Seeder, plan: Plan) -> None:
+    """In a log, a traceback or a message."""
+    (first, *_) = seeder.seed(plan)
+
+    assert first.password not in repr(first)
+    assert f"token='{first.token}'" not in repr(first)
