@@ -60,9 +60,11 @@ def _processes(stack: Stack) -> Iterator[str]:
 
 
 def _children(pid: int) -> Iterator[int]:
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            yield from map(int, listing.read_text().split())
+    # The process, or a thread of it, may end while it is being read.
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                yield from map(int, (thread / "children").read_text().split())
 
 
 def _stopped(pid: int) -> bool:

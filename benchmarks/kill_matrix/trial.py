@@ -1,12 +1,14 @@
 """One trial: a run is started, struck at its moment, and everything is checked afterwards."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,31 +88,42 @@ def run_trial(
 
 @dataclass(slots=True)
 class _Watch:
-    """Looks all the time whether something is broken, from a thread of its own."""
+    """What was broken last, and when."""
 
-    stack: Stack
     last_ns: int = 0
     last: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
 
-    def keep_looking(self) -> None:
-        """Until it is over."""
-        while not self.over.is_set():
-            seen_ns, found = look(self.stack)
+
+@contextlib.contextmanager
+def _watching(stack: Stack) -> Iterator[_Watch]:
+    """Looks all the time whether something is broken, from a thread of its own.
+
+    Whatever ends that thread early ends the trial: nobody looking would pass for nothing broken.
+    """
+    watch, over = _Watch(), threading.Event()
+
+    def keep_looking() -> None:
+        while not over.is_set():
+            seen_ns, found = look(stack)
             if found:
-                self.last_ns, self.last = seen_ns, found
+                watch.last_ns, watch.last = seen_ns, found
             time.sleep(_LOOK_SECONDS)
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(keep_looking)
+        try:
+            yield watch
+        finally:
+            over.set()
+        looking.result()
 
 
 def _disturb(run: UnderAttack) -> Result:
     run.await_moment()
     hit = run.strike()
     struck_ns = time.monotonic_ns()
-    watch = _Watch(run.stack)
-    thread = threading.Thread(target=watch.keep_looking)
-    thread.start()
     problems = [] if hit else ["nothing was hit: no such process"]
-    try:
+    with _watching(run.stack) as watch:
         deadline = time.monotonic() + OVER_SECONDS_MAX
         while run.left() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -119,9 +132,6 @@ def _disturb(run: UnderAttack) -> Result:
         time.sleep(0.3)
         while watch.last_ns > time.monotonic_ns() - 5e8 and time.monotonic() < deadline:
             time.sleep(0.1)
-    finally:
-        watch.over.set()
-        thread.join()
     heal_s, late = _heal_seconds(run, watch, struck_ns)
     code = run.process.poll()
     verdict, untold = _judged(run, code)

@@ -1,12 +1,17 @@
 """The kill matrix itself: what it tries, and what it would not let pass."""
 
 import itertools
+import os
+import subprocess
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from benchmarks import heal
-from benchmarks.kill_matrix import plan
-from benchmarks.kill_matrix.trial import Result, _loses_evidence, _wrong_exit
+from benchmarks.kill_matrix import broken, plan, trial
+from benchmarks.kill_matrix.trial import Result, _loses_evidence, _watching, _wrong_exit
+from harness.stack import Stack
 
 TRIAL = plan.Trial(
     number=1,
@@ -88,3 +93,27 @@ def test_the_table_counts_what_was_not_well() -> None:
     assert lines[0].split() == ["killed", *" ".join(plan.MOMENTS).split(), "all"]
     assert next(line for line in lines if line.startswith("conductor ")).count("1/2 4.2 s") == 2
     assert next(line for line in lines if line.startswith("all ")).endswith("2/3 4.2 s")
+
+
+def test_nobody_looking_is_not_nothing_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends the thread that looks ends the trial."""
+
+    def look(_: Stack) -> tuple[int, list[str]]:
+        raise OSError("gone")
+
+    monkeypatch.setattr(trial, "look", look)
+
+    with pytest.raises(OSError, match="gone"), _watching(cast("Stack", None)):
+        pass
+
+
+def test_children_of_a_process_that_ended_are_none() -> None:
+    """It may end while it is looked at; one that lives has its children."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            assert child.pid in broken._children(os.getpid())
+        finally:
+            child.kill()
+
+    assert not Path(f"/proc/{child.pid}").exists()
+    assert list(broken._children(child.pid)) == []

@@ -56,7 +56,7 @@ DATABASE_CUT = Trial(
     'faults=[Partition("database")], credit_line_share=0, objectives=Objectives('
     "recovery_seconds_max=2, indeterminate_share_max=0.1, latency_ms_p99_max=500,"
     " grey_failure_seconds_max=1.5)",
-    ("--fault=3s", "--recovery=4s", "--log-in-share=0.1"),
+    ("--fault=5s", "--recovery=4s", "--log-in-share=0.1"),
 )
 RISK_DATA_LOCKED = Trial(
     "risk_data_locked",
