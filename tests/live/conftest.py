@@ -1,5 +1,6 @@
 """Real stacks and real runs, shared where that is safe."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,7 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -169,19 +171,68 @@ def runner(stack: Stack, state_dir: Path, tmp_path: Path) -> Runner:
     return Runner(tmp_path / "runs", state_dir)
 
 
-@pytest.fixture(scope="session")
-def baseline_run(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run with nothing broken, for all tests that only read it."""
-    assert stack.state_dir == state_dir
-    return judged(Runner(tmp_path_factory.mktemp("baseline"), state_dir)("baseline", *SHORT))
+@dataclass(frozen=True)
+class OnceMade:
+    """Runs for tests that only read them: made once by each test process, or once by any of them.
+
+    Those of another process stay readable; the stack that they were made on may be gone.
+    """
+
+    common: Path
+    make: Callable[[str], Run]
+    own: dict[str, Run] = field(default_factory=dict)
+
+    def here(self, scenario: str) -> Run:
+        """A run on the shared stack of this process."""
+        if scenario not in self.own:
+            with self._alone(scenario) as stored:
+                self._make(scenario, stored)
+        return self.own[scenario]
+
+    def anywhere(self, scenario: str) -> Run:
+        """A run of whichever process needed it first."""
+        with self._alone(scenario) as stored:
+            if not stored.exists():
+                self._make(scenario, stored)
+            told = json.loads(stored.read_bytes())
+        return Run(told["exit_code"], told["output"], Path(told["path"]))
+
+    def _make(self, scenario: str, stored: Path) -> None:
+        run = self.own[scenario] = judged(self.make(scenario))
+        told = {"exit_code": run.exit_code, "output": run.output, "path": str(run.path)}
+        stored.write_text(json.dumps(told))
+
+    @contextmanager
+    def _alone(self, scenario: str) -> Iterator[Path]:
+        with (self.common / f"{scenario}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self.common / f"{scenario}.json"
 
 
 @pytest.fixture(scope="session")
-def partition_run(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run with the database cut off, for all tests that only read it."""
-    assert stack.state_dir == state_dir
-    runner = Runner(tmp_path_factory.mktemp("partition"), state_dir)
-    return judged(runner("network_partition", *SHORT))
+def once_made(
+    request: pytest.FixtureRequest, state_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> OnceMade:
+    """The runs of all test processes of this session."""
+
+    def make(scenario: str) -> Run:
+        assert request.getfixturevalue("stack").state_dir == state_dir
+        return Runner(tmp_path_factory.mktemp(scenario), state_dir)(scenario, *SHORT)
+
+    common = tmp_path_factory.getbasetemp()
+    return OnceMade(common.parent if "PYTEST_XDIST_WORKER" in os.environ else common, make)
+
+
+@pytest.fixture(scope="session")
+def baseline_run(once_made: OnceMade) -> Run:
+    """One run with nothing broken."""
+    return once_made.anywhere("baseline")
+
+
+@pytest.fixture(scope="session")
+def partition_run(once_made: OnceMade) -> Run:
+    """One run with the database cut off."""
+    return once_made.anywhere("network_partition")
 
 
 def service_lines(stack: Stack) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from tests.live.conftest import (
     LOAD_SECONDS,
     RATE,
     SHORT,
+    OnceMade,
     Run,
     Runner,
     query,
@@ -62,9 +63,9 @@ def assert_agrees_with_service_and_database(run: Run, stack: Stack) -> None:
     assert (set(told) & keys) - approved - referred <= unknown
 
 
-def test_baseline_passes_and_counts_every_arrival(baseline_run: Run, stack: Stack) -> None:
+def test_baseline_passes_and_counts_every_arrival(once_made: OnceMade, stack: Stack) -> None:
     """Nothing broken: a pass, exit 0, and every number agrees with service and database."""
-    run = baseline_run
+    run = once_made.here("baseline")
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     assert run.verdict["borrow"]["failed"] == 0
@@ -83,9 +84,9 @@ def test_business_declines_are_not_failures(baseline_run: Run) -> None:
     assert borrow["referred"] > 0
 
 
-def test_network_partition_passes_tuned(partition_run: Run, stack: Stack) -> None:
+def test_network_partition_passes_tuned(once_made: OnceMade, stack: Stack) -> None:
     """Failed operations equal, key by key, planned minus approved, referred, rightly declined."""
-    run = partition_run
+    run = once_made.here("network_partition")
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     assert run.exit_code == run.verdict["exit_code"]
@@ -166,6 +167,7 @@ def test_database_migration_passes_and_leaves_no_column(runner: Runner, stack: S
     assert_agrees_with_service_and_database(run, stack)
 
 
+@pytest.mark.long
 def test_two_processes_count_the_same(runner: Runner, stack: Stack) -> None:
     """The plan is the same, whoever sends it: each arrival once, split between two workers."""
     run = runner("baseline", *SHORT, "--processes=2")
