@@ -296,8 +296,8 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
         specs = [planned.spec for planned in scene.plan.faults]
         notes += unplanned_ends(scene.stack, specs, status.clock.anchor_monotonic_ns)
     troubles = (*status.troubles, *scene.timeline.troubles)
-    stopped = scene.safety.tripped
-    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
+    status = replace(status, notes=notes, troubles=troubles, safety_stop=scene.safety.tripped)
+    run.write_status(replace(status, proxy_ended=bool(scene.timeline.troubles)))
     channel.send("progress", text="waiting for the ledger to come to rest")
     run.write_ledger(_read_ledger(run, scene, channel))
 

@@ -319,6 +319,8 @@ class RunStatus:
     """Classes of borrower that the target confirmed before the load."""
     notes: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
+    proxy_ended: bool = False
+    """Whether our own Toxiproxy ended without having been replaced to heal."""
     seals: dict[str, Seal] = field(default_factory=dict)
     safety_stop: SafetyStop | None = None
     blast_radius: BlastRadius | None = None

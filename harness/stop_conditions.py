@@ -48,6 +48,8 @@ STOP_KINDS: dict[str, StopKind] = {
     "principal_at_risk_fen": "fen",
 }
 """What each condition is set to: a number, of requests or of fen, or on and off."""
+STOPS_FOR_FAILURES = ("failed_budget", "failed_surge")
+"""Those of them that look at borrowing, not at money."""
 STOP_MEANINGS: dict[str, str] = {
     "failed_budget": "failed borrow requests, all phases together, that may not be exceeded",
     "failed_surge": "stop when borrowing fails outside the faults and their time to recover",

@@ -49,7 +49,10 @@ ALLOWED = {
     "seeding": {"errors", "events", "plan", "population"},
     "reconcile": {"events", "plan", "verdict"},
     "measure": {"events", "plan", "verdict"},
-    "judge": {"events", "objectives", "plan", "verdict", "reconcile", "measure"},
+    "judge": {
+        *("events", "objectives", "plan", "stop_conditions"),
+        *("verdict", "reconcile", "measure"),
+    },
     "series": {"objectives", "verdict"},
     "shrink": {"verdict"},
     "report": {

@@ -9,7 +9,8 @@ MASTER, WORKER, CONDUCTOR, GUARDIAN = "locust master", "locust worker", "conduct
 BOTH = "conductor and guardian"
 TOXIPROXY, POSTGRES, REPLICA, TERMINAL = "toxiproxy", "postgres", "replica-1", "the terminal"
 TARGETS = (MASTER, WORKER, CONDUCTOR, GUARDIAN, BOTH, TOXIPROXY, POSTGRES, REPLICA, TERMINAL)
-OF_THE_STACK = (TOXIPROXY, POSTGRES, REPLICA)
+OF_THE_TARGET = (POSTGRES, REPLICA)
+OF_THE_STACK = (TOXIPROXY, *OF_THE_TARGET)
 ENDS_RUN = (MASTER, CONDUCTOR, BOTH, TERMINAL)
 """Without these a run cannot go on: whatever is broken is healed at once."""
 

@@ -195,11 +195,8 @@ def _judged(run: UnderAttack, code: int | None) -> tuple[str, list[str]]:
             *problems,
             f"`judge` gives no verdict ({done.returncode}): {done.stderr[-500:]}",
         ]
-    if verdict == "pass" and _loses_evidence(run.trial, sealed=sealed):
-        problems.append("judged as a pass although evidence was lost")
-    if (wrong := _wrong_exit(run.trial, code, stored)) is not None:
-        problems.append(wrong)
-    return verdict, problems
+    untold = (_untrue(run.trial, verdict, sealed=sealed), _wrong_exit(run.trial, code, stored))
+    return verdict, [*problems, *(text for text in untold if text is not None)]
 
 
 def _stored(folder: Path) -> dict[str, object]:
@@ -207,6 +204,15 @@ def _stored(folder: Path) -> dict[str, object]:
         return dict(json.loads((folder / "verdict.json").read_bytes()))
     except (OSError, ValueError):
         return {}
+
+
+def _untrue(trial: Trial, verdict: str, *, sealed: bool) -> str | None:
+    """What is wrong about the verdict."""
+    if verdict == "pass" and _loses_evidence(trial, sealed=sealed):
+        return "judged as a pass although evidence was lost"
+    if verdict == "fail" and trial.target not in plan.OF_THE_TARGET:
+        return "judged as a failure of the target, though the strike was at what is ours"
+    return None
 
 
 def _loses_evidence(trial: Trial, *, sealed: bool) -> bool:

@@ -77,7 +77,7 @@ class FaultTimeline:
         self._seen = 0
         self._proxy = ProxyWatch(stack)
         self.troubles: list[str] = []
-        """Why what borrowers saw is not the target's doing alone."""
+        """That Toxiproxy ended unbidden, so that what borrowers saw is not the target's doing."""
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
 
@@ -184,6 +184,9 @@ class FaultTimeline:
         for thread in self._threads:
             thread.join()
         self._over.set()
+        if self._watcher.ident is not None:
+            self._watcher.join()
+            self._look_at_proxy()  # it may have ended since the last look
         for fault in self._one_fault.values():
             fault.clean_up()
 

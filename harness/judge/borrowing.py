@@ -139,15 +139,17 @@ def episodes(case: Case) -> Iterator[Finding]:
         weight = Weight.FAIL
         if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
             weight = Weight.NOTE
+        unaccounted = "" if weight is Weight.NOTE else ", which no fault of ours accounts for"
+        if unaccounted and case.facts.status.proxy_ended:
+            unaccounted += "; but our own Toxiproxy ended in this run"
         until = "the end of the load"
         if episode.recovered_s is not None:
             until = f"{episode.recovered_s:.1f} s"
         yield Finding(
             episode.class_,
-            case.unless_interrupted(weight),
+            case.unless_spoiled(weight),
             f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
-            f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}"
-            + ("" if weight is Weight.NOTE else ", which no fault of ours accounts for"),
+            f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
             {
                 "onset_s": episode.onset_s,
                 "recovered_s": episode.recovered_s,
@@ -216,7 +218,7 @@ def not_recovered(case: Case) -> Iterator[Finding]:
         f"borrowing had not recovered {waited_s:.1f} s after the last heal, when the load ended"
         f" (limit {timeline.allowed_s:g} s)"
     )
-    weight = case.unless_interrupted(Weight.FAIL if late else Weight.INCONCLUSIVE)
+    weight = case.unless_spoiled(Weight.FAIL if late else Weight.INCONCLUSIVE)
     evidence = {"waited_s": waited_s, "limit_s": timeline.allowed_s, "theta": THETA}
     yield Finding("not_recovered", weight, message, evidence)
 
@@ -232,7 +234,7 @@ def objectives(case: Case) -> Iterator[Finding]:
         interval = f", 95 % interval {ends[0]} to {ends[1]}" if ends != ["open", "open"] else ""
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
-            case.unless_interrupted(Weight.FAIL if missed else Weight.INCONCLUSIVE),
+            case.unless_spoiled(Weight.FAIL if missed else Weight.INCONCLUSIVE),
             f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed}"
             f"{interval}, limit {result.limit:g}" + (f"; {result.reason}" if result.reason else ""),
             {

@@ -38,12 +38,12 @@ class Case:
             damage.append(f"the plan has {found} arrivals, {expected} were expected")
         return damage
 
-    def unless_interrupted(self, weight: Weight) -> Weight:
-        """A failure of an objective decides nothing in a run that was cut short, or of which only
-        a part can be read.
+    def unless_spoiled(self, weight: Weight) -> Weight:
+        """A failure to serve decides nothing in a run that was cut short, of which only a part can
+        be read, or in which our own Toxiproxy ended: that was not the target's doing.
         """
-        partial = self.interrupted or bool(self.damage)
-        return Weight.INCONCLUSIVE if partial and weight is Weight.FAIL else weight
+        spoiled = self.interrupted or bool(self.damage) or self.facts.status.proxy_ended
+        return Weight.INCONCLUSIVE if spoiled and weight is Weight.FAIL else weight
 
 
 Check = Callable[[Case], Iterable[Finding]]

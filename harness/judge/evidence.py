@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
 from harness.measure import THETA
+from harness.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict import Finding
 
 SEND_LAG_MS_MAX = 100.0
@@ -37,8 +38,12 @@ def safety_stop(case: Case) -> Iterator[Finding]:
     stop = status.safety_stop
     if stop is None:
         return
-    # Without its watch a run ends as well, and that says nothing about the target.
-    weigh = inconclusive if stop.condition == "watch_failed" else fail
+    # Without its watch a run ends as well, and that says nothing about the target; nor does what
+    # failed while our own Toxiproxy was dead.
+    not_its_doing = stop.condition == "watch_failed" or (
+        status.proxy_ended and stop.condition in STOPS_FOR_FAILURES
+    )
+    weigh = inconclusive if not_its_doing else fail
     heals = [fact.heal_returned_ns for fact in case.facts.faults if fact.inject_called_ns]
     healed = [at_ns for at_ns in heals if at_ns is not None and at_ns >= stop.at_ns]
     yield weigh(

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import heal
 from benchmarks.kill_matrix import broken, plan, trial
-from benchmarks.kill_matrix.trial import Result, _loses_evidence, _watching, _wrong_exit
+from benchmarks.kill_matrix.trial import Result, _loses_evidence, _untrue, _watching, _wrong_exit
 from harness.stack import Stack
 
 TRIAL = plan.Trial(
@@ -57,6 +57,22 @@ def test_every_combination_comes_before_any_comes_twice() -> None:
 def test_which_strikes_lose_evidence(trial: plan.Trial, sealed: bool, lost: bool) -> None:
     """A pass is dishonest after them; a dead guardian or replica takes nothing with it."""
     assert _loses_evidence(trial, sealed=sealed) is lost
+
+
+@pytest.mark.parametrize(
+    ("trial", "verdict", "true"),
+    [
+        (of(plan.TOXIPROXY), "inconclusive", True),
+        (of(plan.TOXIPROXY), "pass", False),
+        (of(plan.TOXIPROXY, moment=plan.BEFORE), "fail", False),
+        (of(plan.GUARDIAN), "pass", True),
+        (of(plan.GUARDIAN), "fail", False),
+        (of(plan.POSTGRES), "fail", True),
+    ],
+)
+def test_which_verdicts_are_untrue(trial: plan.Trial, verdict: str, true: bool) -> None:
+    """What befalls our own parts neither lets a target pass nor makes it fail."""
+    assert (_untrue(trial, verdict, sealed=True) is None) is true
 
 
 @pytest.mark.parametrize(

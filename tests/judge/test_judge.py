@@ -124,6 +124,24 @@ def test_an_interrupted_run_with_a_broken_invariant_fails() -> None:
     assert (verdict.verdict, verdict.exit_code) == (Judgement.FAIL, 130)
 
 
+def test_an_outage_while_our_own_proxy_was_dead_is_not_the_targets() -> None:
+    """It decides nothing, and says why; without the proxy's end the same run fails."""
+    plan = plan_of()
+    outage = operations(plan, during(12, 15))
+    sound = facts(plan, outage)
+    trouble = "Toxiproxy ended: what borrowers saw then was not the target's doing"
+    status = builders.status(plan, proxy_ended=True, troubles=(trouble,))
+    ended = facts(plan, outage, status=status)
+
+    fails, undecided = judge(plan, sound), judge(plan, ended)
+
+    assert (fails.verdict, codes(fails)["outage"]) == (Judgement.FAIL, "fail")
+    assert (undecided.verdict, undecided.exit_code) == (Judgement.INCONCLUSIVE, 3)
+    assert {c for c, weight in codes(undecided).items() if weight == "fail"} == set()
+    (told,) = [f.message for f in undecided.findings if f.code == "outage"]
+    assert told.endswith("our own Toxiproxy ended in this run")
+
+
 def test_a_run_interrupted_before_its_load_is_judged() -> None:
     """No clock, no operation, no fault: inconclusive, and every figure unknown."""
     plan = plan_of(CUT)

@@ -90,6 +90,20 @@ def test_without_its_watch_nothing_is_decided_about_the_target() -> None:
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, ExitCode.SAFETY_STOP)
 
 
+@pytest.mark.parametrize(
+    ("condition", "weight"), [("failed_surge", "inconclusive"), ("double_disbursement", "fail")]
+)
+def test_what_failed_without_toxiproxy_stops_the_run_and_decides_nothing(
+    condition: str, weight: str
+) -> None:
+    """It is ours; money that was paid out twice was paid out by the target."""
+    plan, known = stopped_run(stop=replace(STOP, condition=condition))
+    ended = replace(known, status=replace(known.status, proxy_ended=True))
+
+    assert codes(judge(plan, known))["safety_stop"] == "fail"
+    assert codes(judge(plan, ended))["safety_stop"] == weight
+
+
 def test_a_stop_counts_more_than_a_later_interruption() -> None:
     """Whoever presses Ctrl-C then did not end the run."""
     assert judge(*stopped_run(interrupted=True)).exit_code == ExitCode.SAFETY_STOP
