@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -185,28 +184,25 @@ class OnceMade:
     def here(self, scenario: str) -> Run:
         """A run on the shared stack of this process."""
         if scenario not in self.own:
-            with self._alone(scenario) as stored:
-                self._make(scenario, stored)
+            self._make(scenario)
         return self.own[scenario]
 
     def anywhere(self, scenario: str) -> Run:
         """A run of whichever process needed it first."""
-        with self._alone(scenario) as stored:
-            if not stored.exists():
-                self._make(scenario, stored)
-            told = json.loads(stored.read_bytes())
-        return Run(told["exit_code"], told["output"], Path(told["path"]))
-
-    def _make(self, scenario: str, stored: Path) -> None:
-        run = self.own[scenario] = judged(self.make(scenario))
-        told = {"exit_code": run.exit_code, "output": run.output, "path": str(run.path)}
-        stored.write_text(json.dumps(told))
-
-    @contextmanager
-    def _alone(self, scenario: str) -> Iterator[Path]:
+        stored = self.common / f"{scenario}.json"
         with (self.common / f"{scenario}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self.common / f"{scenario}.json"
+            if not stored.exists():
+                self._make(scenario)
+        told = json.loads(stored.read_bytes())
+        return Run(told["exit_code"], told["output"], Path(told["path"]))
+
+    def _make(self, scenario: str) -> None:
+        run = self.own[scenario] = judged(self.make(scenario))
+        told = {"exit_code": run.exit_code, "output": run.output, "path": str(run.path)}
+        written = self.common / f"{scenario}.{os.getpid()}"
+        written.write_text(json.dumps(told))
+        written.rename(self.common / f"{scenario}.json")  # whole, whoever reads meanwhile
 
 
 @pytest.fixture(scope="session")

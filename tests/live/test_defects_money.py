@@ -49,7 +49,6 @@ TOGETHER = together(
     [one for one in CASES if one.trial is not ANSWERS_LOST],  # found by test_safety, too
     "limit_check_outside_lock amount_truncated log_in_broken_for_some disbursed_though_declined",
     "one_sided_ledger decline_answered_201",
-    "acknowledge_before_commit restart_loses_sessions",
 )
 
 
