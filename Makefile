@@ -49,7 +49,7 @@ test: provision browser namespaces terminal ## run the tests, live ones included
 	  || { test $$? -eq 1 && echo "once more, alone: what failed beside other tests" \
 	  && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
-test-long: provision browser namespaces terminal ## the others: at more length, one at a time (25 min)
+test-long: provision browser namespaces terminal ## the others: at more length, one at a time (30 min)
 	$(BIN)/python -m pytest -m long
 
 bench-measure: provision ## how well it measures, against known truth (35 min; ARGS=--quick: 3 min)

@@ -24,7 +24,17 @@ RUNS: dict[str, Callable[[], sample.Run]] = {
 }
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 PARTS = ("header", ".tiles", ".over-time", "[aria-labelledby=objectives]")
-runs = pytest.mark.parametrize("run", RUNS)
+OTHERS = ("passed", "inconclusive", "censored", "endless")
+"""Of which little looks different: looked at among the long tests."""
+
+
+def chosen(*names: str) -> list[object]:
+    """Names of runs for a parametrised test."""
+    of_long = {"marks": pytest.mark.long}
+    return [pytest.param(name, **(of_long if name in OTHERS else {})) for name in names]
+
+
+runs = pytest.mark.parametrize("run", chosen(*RUNS))
 sizes = pytest.mark.parametrize("size", SIZES)
 
 
@@ -158,7 +168,9 @@ def test_hostile_strings_do_nothing(chromium: Chromium, page: Callable[..., str]
 
 
 @sizes
-@pytest.mark.parametrize("run", ["rich", "rich dark", "inconclusive", "censored", "never-began"])
+@pytest.mark.parametrize(
+    "run", chosen("rich", "rich dark", "inconclusive", "censored", "never-began")
+)
 def test_it_is_accessible(
     chromium: Chromium, page: Callable[..., str], axe: str, run: str, size: str
 ) -> None:

@@ -18,6 +18,7 @@ EVIDENCE = (
     *("accounts.json", "arrivals.jsonl", "events-load-0.jsonl", "faults.jsonl"),
     *("health.jsonl", "ledger.jsonl", "plan.json", "status.json"),
 )
+PIECES = 6
 GARBAGE = (
     *(b"\xff\xfe{]\n", b"[1, 2]\n", b"5\n", b"null\n", b'"x"\n', b"{}\n", b"\n", b"\0\0\0\n"),
     *(b"[" * 100_000 + b"\n", b'{"arrival": {"index": 1}}\n', b'{"loan": {}}\n', b'{"sent": 1}\n'),
@@ -36,9 +37,9 @@ def cut(body: bytes, chance: random.Random, cuts: int) -> Iterator[bytes]:
 
 
 def littered(body: bytes, chance: random.Random) -> Iterator[bytes]:
-    """The file with garbage among its lines."""
+    """The file with some of the garbage among its lines."""
     lines = body.splitlines(keepends=True)
-    for garbage in GARBAGE:
+    for garbage in chance.sample(GARBAGE, PIECES):
         place = chance.randrange(len(lines) + 1)
         yield b"".join([*lines[:place], garbage, *lines[place:]])
 

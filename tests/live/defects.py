@@ -135,8 +135,7 @@ def defects_of(cases: Sequence[Case]) -> str:
 def together(cases: Sequence[Case], *groups: str) -> list[tuple[Case, ...]]:
     """Cases of one trial each whose defects can be told apart when they are planted at once.
 
-    Every case is in one group, named by its defects; fewer stacks and runs than one for each.
+    Groups are named by their defects; fewer stacks and runs than one for each.
     """
     by_name = {case.defect: case for case in cases}
-    grouped = [tuple(by_name.pop(name) for name in group.split()) for group in groups]
-    return [*grouped, *((case,) for case in by_name.values())]
+    return [tuple(by_name[name] for name in group.split()) for group in groups]

@@ -92,6 +92,7 @@ def test_a_naive_service_fails_with_its_bureau(tmp_path: Path) -> None:
     assert set(found) == {"bureau"}
 
 
+@pytest.mark.long
 def test_a_service_that_fails_open_is_found(tmp_path: Path) -> None:
     """It serves everybody, and that is how it is found: loans to whom the truth refuses them."""
     run, _ = run_on(StackSettings(defect=DEFECT), tmp_path)

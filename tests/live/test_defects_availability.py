@@ -54,7 +54,6 @@ TOGETHER = together(
     # Slow answers of the readiness probe count as none, so its defect is not beside a slow service.
     "declines_all_when_database_is_slow health_green_while_dead",
     "slow_forever_after_a_fault success_status_with_error_body",
-    "pool_never_recovers retry_storm",
 )
 
 

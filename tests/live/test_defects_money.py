@@ -46,7 +46,7 @@ CASES = [
 ]
 
 TOGETHER = together(
-    [one for one in CASES if one.trial is not ANSWERS_LOST],  # found by test_safety, too
+    CASES,
     "limit_check_outside_lock amount_truncated log_in_broken_for_some disbursed_though_declined",
     "one_sided_ledger decline_answered_201",
 )

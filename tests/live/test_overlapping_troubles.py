@@ -15,7 +15,7 @@ import requests
 
 from tests.live.conftest import ROOT, Run, Runner
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.long]
 TOKEN = "only-for-this-test"
 LOAD = (
     *("--rate=50", "--warm-up=1s", "--baseline=5s", "--run-time=29s", "--seed=11"),

@@ -34,6 +34,7 @@ def run_pytest(cwd: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.long
 def test_a_gate_on_a_stack_that_is_up(stack: Stack, tmp_path: Path) -> None:
     """Every check of the verdict is an item; JUnit XML has its figures; the stack stays up."""
     shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
