@@ -7,7 +7,8 @@ from harness.fault_text import names, parse_fault
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-LINKS = {"link:edge", "link:database", "link:bureau", "packets:database", "database"}
+LINKS = {"link:edge", "link:database", "link:bureau", "packets:database", "packets:bureau"}
+LINKS.add("database")
 PROCESSES = {f"process:{n}" for n in ("replica-1", "replica-2", "replicas", "postgres", "bureau")}
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
 from harness.stack import http_probe
-from harness.stack.state import Stack
+from harness.stack.state import Link, Stack
 
 PROBES = 12
 """Fresh connections: the kernel spreads them over the replicas that listen, at random."""
@@ -67,8 +67,7 @@ def probe_for(stack: Stack, target: str, names: tuple[str, ...]) -> ReplicaProbe
         address = urlsplit(stack.database_url or "")
         at = (address.hostname or "127.0.0.1", address.port or 5432)
         return PortProbe(target, at, POSTGRES_SSL_REQUEST)
-    if target in stack.links:  # a server that stands at the far end of a link of its own
-        link = stack.links[target]
-        host, _, port = link.upstream.rpartition(":")
-        return PortProbe(target, (host, int(port)), http_question(link))
+    if (beyond := stack.beyond(target)) is not None:  # at the far end of a link of its own
+        host, _, port = beyond.rpartition(":")
+        return PortProbe(target, (host, int(port)), http_question(Link(target, beyond, beyond)))
     return ReplicaProbe(stack, names)

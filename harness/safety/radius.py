@@ -66,7 +66,7 @@ def _everything(plan: Plan, stack: Stack | None, host: str | None) -> dict[str, 
     # All of it on this machine, at ports that are chosen when the stack comes up.
     way = "packets" if plan.settings.namespaces else "link"
     replicas = (f"replica-{number}" for number in range(1, StackSettings().replicas + 1))
-    links = (f"link:{EDGE}", f"{way}:{DATABASE}", f"link:{BUREAU}")
+    links = (f"link:{EDGE}", f"{way}:{DATABASE}", f"{way}:{BUREAU}")
     processes = (f"process:{name}" for name in ("postgres", BUREAU, *replicas))
     return dict.fromkeys((*links, *processes, "database"), "")
 
@@ -80,7 +80,7 @@ def _everything_of(stack: Stack) -> dict[str, str]:
     for capability in sorted(stack.capabilities):
         kind, _, name = capability.partition(":")
         if kind == "process" and name != _REPLICAS:
-            beside = stack.links[name].upstream if name in stack.links else ""
+            beside = stack.beyond(name) or ""
             found[capability] = service if name.startswith("replica-") else beside
     if stack.database_url is not None:
         where = f"{database.hostname}:{database.port}"

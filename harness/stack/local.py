@@ -149,11 +149,10 @@ def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> La
     cluster = _cluster(state_dir, programs, database_port)
     wires: dict[str, Wire] = {}
     if settings.namespaces:
-        # The way to the database then has no proxy, whose kernel would answer for the far one.
-        del links[DATABASE]
-        wire = wires[DATABASE] = namespaces.plan_wire(stack_id, database_port)
-        hosts = (wire.aside_host, wire.far_host)
-        cluster = replace(cluster, hosts=hosts, clients=(wire.near_host,))
+        wires = namespaces.plan_wires(stack_id, {DATABASE: database_port, BUREAU: bureau_port})
+        # These ways have no proxy, whose kernel would answer for the far one.
+        links = {name: link for name, link in links.items() if name not in wires}
+        cluster = _beyond(wires[DATABASE], cluster)
     log_dir = state_dir / "logs"
     stack = Stack(
         kind="local",
@@ -179,6 +178,11 @@ def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> La
         cluster=cluster,
         service_port=service_port,
     )
+
+
+def _beyond(wire: Wire, cluster: postgres.ClusterSpec) -> postgres.ClusterSpec:
+    hosts = (wire.aside_host, wire.far_host)
+    return replace(cluster, hosts=hosts, clients=(wire.near_host,))
 
 
 def _link(name: str, port: int, upstream: str) -> Link:

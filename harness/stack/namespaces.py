@@ -1,11 +1,11 @@
 """Links on which packets can be lost for real: network namespaces of a stack's own.
 
 Behind Toxiproxy no packet is ever lost: its kernel acknowledges what it then throws away. So a
-stack in namespaces has, from the service to its database, a wire of two virtual cables with a
-router between them:
+stack in namespaces has, from the service to its database and to its credit bureau, a wire each: two
+virtual cables with a router between them.
 
     main namespace          middle namespace        far namespace
-    replicas, Toxiproxy     forwards; nftables      PostgreSQL
+    replicas, Toxiproxy     forwards; nftables      PostgreSQL, or the bureau
       .1 ────── veth ────── .2          .9 ────── veth ────── .10 the service's way in
                                                               .11 the harness's own
 
@@ -16,9 +16,10 @@ machine, which the kernel answers otherwise.) The ledger is read and tables are 
 around the fault, as `Stack.database_url` goes around Toxiproxy elsewhere.
 
 The rest of the stack is as always, and no rule of the machine's own firewall is read or changed:
-all it sees is one network device, ``lc`` and the beginning of the stack's id, with a route to the
-addresses behind it. The namespaces have no name and no file: the supervisor holds them open, and
-the kernel takes them away, devices, routes and rules included, when it has ended, however it ended.
+all it sees is one network device a wire, ``lc``, the beginning of the stack's id and a letter, with
+a route to the addresses behind it. The namespaces have no name and no file: the supervisor holds
+them open, and the kernel takes them away, devices, routes and rules included, when it has ended,
+however it ended.
 """
 
 import ctypes
@@ -29,7 +30,7 @@ import random
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,6 +99,11 @@ class Wire:
         """``host:port`` that the service connects to."""
         return f"{self.far_host}:{self.port}"
 
+    @property
+    def aside(self) -> str:
+        """``host:port`` that the harness itself connects to."""
+        return f"{self.aside_host}:{self.port}"
+
 
 # --- can it be had? ------------------------------------------------------------------------------
 
@@ -158,21 +164,30 @@ def _program(name: str) -> str:
 # --- making and removing -------------------------------------------------------------------------
 
 
-def plan_wire(stack_id: str, port: int) -> Wire:
-    """A wire to be laid, with addresses that nothing on this machine leads to yet.
+def plan_wires(stack_id: str, ports: Mapping[str, int]) -> dict[str, Wire]:
+    """Wires to be laid, with addresses that nothing on this machine leads to yet.
+
+    ``ports`` are those at the far ends, by the names of the links that the wires stand for; these
+    begin with different letters.
 
     Raises:
-        HarnessError: There are none left.
+        HarnessError: There are no addresses left.
     """
     told = json.loads(_run([_program("ip"), "-json", "-4", "route", "show", "table", "all"]))
     taken = [ipaddress.IPv4Network(route["dst"]) for route in told if route.get("dst") != "default"]
     blocks = list(BENCHMARK_NETWORK.subnets(new_prefix=_BLOCK_BITS))
     # Not seeded: two stacks must rarely want the same.
     random.SystemRandom().shuffle(blocks)
-    for block in blocks:
-        if not any(block.overlaps(network) for network in taken):
-            return Wire(device=f"lc{stack_id[:12]}", block=str(block.network_address), port=port)
-    raise HarnessError(f"this machine has a route for every block of {BENCHMARK_NETWORK}")
+    free = (block for block in blocks if not any(block.overlaps(other) for other in taken))
+    wires = {
+        name: Wire(
+            device=f"lc{stack_id[:11]}{name[0]}", block=str(block.network_address), port=port
+        )
+        for (name, port), block in zip(ports.items(), free, strict=False)
+    }
+    if len(wires) < len(ports):
+        raise HarnessError(f"this machine has a route for every block of {BENCHMARK_NETWORK}")
+    return wires
 
 
 def lay(wire: Wire) -> Wire:

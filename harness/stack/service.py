@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.stack.http_probe import get
+from harness.stack.namespaces import entering
 from harness.stack.ports import LOOPBACK
 from harness.stack.processes import bound_to_parent, clean_environment, listeners
 from harness.stack.state import BUREAU, Stack, StackSettings, bureau_dir_for
@@ -26,9 +27,10 @@ def serve_command() -> list[str]:
     return bound_to_parent(_python("serve"), signal.SIGKILL)
 
 
-def bureau_command() -> list[str]:
-    """The command line of the credit bureau."""
-    return bound_to_parent(_python("bureau"), signal.SIGKILL)
+def bureau_command(stack: Stack) -> list[str]:
+    """The command line of the credit bureau, in the network namespace that it listens in."""
+    command = bound_to_parent(_python("bureau"), signal.SIGKILL)
+    return [*entering(stack.wires[BUREAU].far), *command] if BUREAU in stack.wires else command
 
 
 def _python(command: str) -> list[str]:
@@ -57,8 +59,8 @@ def environment(
         **planted(settings),
         "LENDING_LOG": str(stack.service_logs[replica]),
     }
-    if BUREAU in stack.links:
-        more["LENDING_BUREAU_URL"] = f"http://{stack.links[BUREAU].listen}"
+    if (way := stack.way(BUREAU)) is not None:
+        more["LENDING_BUREAU_URL"] = f"http://{way}"
         more["LENDING_BUREAU_TOKEN"] = bureau_token
     if settings.password_cost is not None:
         more["LENDING_PASSWORD_COST"] = str(settings.password_cost)
@@ -66,8 +68,13 @@ def environment(
 
 
 def bureau_environment(stack: Stack, token: str) -> Mapping[str, str]:
-    """The credit bureau's settings; it listens where its link leads to."""
-    host, _, port = stack.links[BUREAU].upstream.rpartition(":")
+    """The credit bureau's settings; it listens where its link leads to.
+
+    In a namespace of its own that is every address there: the service's way in and ours.
+    """
+    host, _, port = (stack.beyond(BUREAU) or "").rpartition(":")
+    if BUREAU in stack.wires:
+        host = "0.0.0.0"  # noqa: S104  # nothing else has an address in there
     return clean_environment(
         LENDING_HOST=host,
         LENDING_PORT=port,

@@ -125,10 +125,22 @@ class Stack:
         found |= {f"packets:{name}" for name in self.wires}
         if self.settings is not None:
             found |= {f"process:{name}" for name in ("replicas", *self.replicas)}
-            found |= {f"process:{name}" for name in self.links if name == BUREAU}
+            found |= {f"process:{BUREAU}"} if self.beyond(BUREAU) else set()
         if self.database_url is not None:
             found |= {"database", "process:postgres"}
         return frozenset(found)
+
+    def way(self, name: str) -> str | None:
+        """``host:port`` at which the service reaches what a link of this name leads to."""
+        if name in self.wires:
+            return self.wires[name].address
+        return self.links[name].listen if name in self.links else None
+
+    def beyond(self, name: str) -> str | None:
+        """``host:port`` at which the harness reaches the same, around the link."""
+        if name in self.wires:
+            return self.wires[name].aside
+        return self.links[name].upstream if name in self.links else None
 
     @property
     def replicas(self) -> tuple[str, ...]:

@@ -192,8 +192,9 @@ class Supervisor:
         port, cluster = self.spec.service_port, self.spec.cluster
         if port is None or cluster is None:
             raise AssertionError("a local stack has a database and a port for its service")
-        wire = self.stack.wires.get(DATABASE)
-        through = wire.address if wire else self.stack.links[DATABASE].listen
+        through = self.stack.way(DATABASE)
+        if through is None:
+            raise AssertionError("a local stack has a way to its database")
         url = postgres.database_url(cluster, postgres.SERVICE_USER, through)
         token = secrets.token_urlsafe(24)
         for name in self.stack.replicas:
@@ -213,13 +214,13 @@ class Supervisor:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         environment = service.bureau_environment(self.stack, token)
-        await self._start_child(BUREAU, service.bureau_command(), dict(environment))
+        await self._start_child(BUREAU, service.bureau_command(self.stack), dict(environment))
 
     async def _who_answers(self, name: str) -> str | None:
         """Who answers where the process of this name should."""
         url = self.stack.service_url
         if name == BUREAU:
-            url = f"http://{self.stack.links[BUREAU].upstream}"
+            url = f"http://{self.stack.beyond(BUREAU)}"
         port = int(url.rpartition(":")[2])
         return await asyncio.to_thread(service.who_answers, self.stack, url, port)
 

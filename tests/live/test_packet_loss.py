@@ -24,7 +24,7 @@ from harness.faults.base import Injector
 from harness.faults.injectors import injector_for
 from harness.faults.probes import link_canaries
 from harness.plan import PlannedFault
-from harness.stack import Stack, StackSettings, down, load_state, namespaces, up
+from harness.stack import Stack, StackClient, StackSettings, down, load_state, namespaces, up
 from tests.live.conftest import Run, Runner, query
 from tests.live.test_faults import walk
 
@@ -225,6 +225,22 @@ def test_it_is_proven_and_healed(stack: Stack) -> None:
     assert "packets dropped" in fact.proofs[1].text
 
 
+def test_packets_of_the_bureau_are_lost_as_well(
+    stack: Stack, inject: Callable[[AnyFault], Injector]
+) -> None:
+    """A wire of its own: proven and healed, while the database answers and the bureau is alive."""
+    injector = inject(PacketDrop("bureau"))
+    proofs = injector.read_back(), injector.canary()
+    lost = dict(link_canaries(stack))
+    StackClient(stack).wait_ready("bureau", 1.0)  # asked aside
+    injector.heal()
+
+    assert [proof.holds for proof in proofs] == [True, True], proofs
+    assert lost == {"edge": True, "database": True, "bureau": False}
+    assert injector.healed().holds
+    assert all(well for _, well in link_canaries(stack))
+
+
 def test_what_does_not_bite_is_not_proven(
     stack: Stack, inject: Callable[[AnyFault], Injector]
 ) -> None:
@@ -265,7 +281,7 @@ def test_the_machines_own_firewall_is_not_touched(
 
 def devices(stack: Stack) -> list[Path]:
     """What of a stack this machine's network still has."""
-    return list(Path("/sys/class/net").glob(f"lc{stack.stack_id[:12]}*"))
+    return list(Path("/sys/class/net").glob(f"lc{stack.stack_id[:11]}*"))
 
 
 def test_a_killed_supervisor_takes_its_namespaces_along(stack: Stack, folder: Path) -> None:

@@ -50,11 +50,16 @@ def test_the_addresses_of_a_wire_are_its_own() -> None:
 @needs_ip
 def test_a_planned_wire_is_named_after_its_stack() -> None:
     """In what the kernel allows for a name, with addresses that nobody routes to."""
-    wire = spaces.plan_wire("0123456789abcdef", 5432)
+    wires = spaces.plan_wires("0123456789abcdef", {"database": 5432, "bureau": 8100})
 
-    assert wire.device == "lc0123456789ab"
-    assert len(wire.device) <= 15
-    assert ipaddress.ip_address(wire.block) in ipaddress.ip_network("198.18.0.0/15")
+    assert {name: (wire.device, wire.port) for name, wire in wires.items()} == {
+        "database": ("lc0123456789ad", 5432),
+        "bureau": ("lc0123456789ab", 8100),
+    }
+    assert wires["database"].block != wires["bureau"].block
+    for wire in wires.values():
+        assert len(wire.device) <= 15
+        assert ipaddress.ip_address(wire.block) in ipaddress.ip_network("198.18.0.0/15")
 
 
 @needs_ip
@@ -63,7 +68,7 @@ def test_addresses_in_use_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(spaces, "BENCHMARK_NETWORK", ipaddress.ip_network("127.0.0.0/24"))
 
     with pytest.raises(HarnessError, match="a route for every block of 127"):
-        spaces.plan_wire("0123", 5432)
+        spaces.plan_wires("0123", {"database": 5432})
 
 
 def test_a_stack_without_is_another_stack() -> None:
