@@ -258,7 +258,9 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
     run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))
     paid = LedgerTail(ledger, cursor, frozenset(b.account_id for b in borrowers))
-    safety = SafetyWatch(run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel))
+    safety = SafetyWatch(
+        run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel), timeline.facts
+    )
     health = HealthPoller(run, stack.service_url)
     return Scene(plan, stack, ledger, cursor, borrowers, timeline, health, safety, status)
 
@@ -296,8 +298,8 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
         specs = [planned.spec for planned in scene.plan.faults]
         notes += unplanned_ends(scene.stack, specs, status.clock.anchor_monotonic_ns)
     troubles = (*status.troubles, *scene.timeline.troubles)
-    status = replace(status, notes=notes, troubles=troubles, safety_stop=scene.safety.tripped)
-    run.write_status(replace(status, proxy_ended=bool(scene.timeline.troubles)))
+    stopped = scene.safety.tripped
+    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
     channel.send("progress", text="waiting for the ledger to come to rest")
     run.write_ledger(_read_ledger(run, scene, channel))
 

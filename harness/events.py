@@ -151,8 +151,7 @@ class Proof:
     """One piece of evidence that a fault took, or did not take, effect.
 
     ``kind`` is ``control_plane`` (read back), ``canary`` (tried through the link) or ``healed``
-    (a canary after the heal); ``second_way`` tells that the fault ended
-    because Toxiproxy itself was replaced.
+    (a canary after the heal); ``second_way`` tells that Toxiproxy itself was replaced to heal it.
     """
 
     kind: str
@@ -319,8 +318,6 @@ class RunStatus:
     """Classes of borrower that the target confirmed before the load."""
     notes: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
-    proxy_ended: bool = False
-    """Whether our own Toxiproxy ended without having been replaced to heal."""
     seals: dict[str, Seal] = field(default_factory=dict)
     safety_stop: SafetyStop | None = None
     blast_radius: BlastRadius | None = None

@@ -48,8 +48,8 @@ STOP_KINDS: dict[str, StopKind] = {
     "principal_at_risk_fen": "fen",
 }
 """What each condition is set to: a number, of requests or of fen, or on and off."""
-STOPS_FOR_FAILURES = ("failed_budget", "failed_surge")
-"""Those of them that look at borrowing, not at money."""
+STOPS_FOR_FAILURES = ("failed_budget", "failed_surge", "principal_at_risk_fen")
+"""Those of them that borrowers without an answer trip, whoever is to blame for it."""
 STOP_MEANINGS: dict[str, str] = {
     "failed_budget": "failed borrow requests, all phases together, that may not be exceeded",
     "failed_surge": "stop when borrowing fails outside the faults and their time to recover",
@@ -173,19 +173,24 @@ def defaults(plan: Planned, *, attached: bool) -> StopConditions:
     )
 
 
+def allowance_s(plan: Planned) -> float:
+    """For how long after a heal borrowing may fail by plan, requests under way included, in s."""
+    limit_s = plan.objectives.recovery_seconds_max
+    recovery_s = RECOVERY_SECONDS_DEFAULT if limit_s is None else limit_s
+    return float(recovery_s + plan.settings.request_timeout_s)
+
+
 def accepted(plan: Planned) -> list[tuple[float, float]]:
     """When borrowing may fail by plan, in seconds: from each injection to the end of the time
     allowed for recovery and of the requests planned in it.
 
     Faults that borrowers should not notice are left out: failures under them are not accepted.
     """
-    limit_s = plan.objectives.recovery_seconds_max
-    allowance_s = RECOVERY_SECONDS_DEFAULT if limit_s is None else limit_s
-    allowance_s += plan.settings.request_timeout_s
+    more_s = allowance_s(plan)
     found: list[tuple[float, float]] = []
     noticed = [fault for fault in plan.faults if fault.spec.expects_impact]
     for fault in sorted(noticed, key=lambda fault: fault.inject_s):
-        start_s, end_s = fault.inject_s, fault.heal_s + allowance_s
+        start_s, end_s = fault.inject_s, fault.heal_s + more_s
         if found and start_s <= found[-1][1]:
             start_s, end_s = found[-1][0], max(found.pop()[1], end_s)
         found.append((start_s, end_s))

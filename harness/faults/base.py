@@ -1,6 +1,6 @@
 """What every injector does, whatever it breaks."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.events import Proof
 
@@ -32,3 +32,11 @@ class Injector(Protocol):
 
     def clean_up(self) -> None:
         """Remove what may only go once the load has ended."""
+
+
+@runtime_checkable
+class ActsByItself(Protocol):
+    """An injector whose fault is kept up by a thread or a process of ours, which can fail."""
+
+    def ended(self) -> str:
+        """Why the fault is no longer what was injected, in words; empty while it is."""

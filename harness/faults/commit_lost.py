@@ -58,7 +58,7 @@ class CommitLostInjector:
         self._probe = LinkProbe(self._link, stack)
         self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
         self._relay: subprocess.Popen[bytes] | None = None
-        self._address = ""
+        self.address = ""
         self._withheld: int | None = None
 
     def ready(self) -> Proof:
@@ -69,13 +69,13 @@ class CommitLostInjector:
     def inject(self) -> None:
         """Start the relay and lead the link to it."""
         (port,) = choose_ports(1)
-        self._address = f"{LOOPBACK}:{port}"
+        self.address = f"{LOOPBACK}:{port}"
         self._relay = self._start_relay()
-        self._control.set_upstream(self._link.name, self._address)
+        self._control.set_upstream(self._link.name, self.address)
 
     def _start_relay(self) -> subprocess.Popen[bytes]:
         task = Task(
-            listen=self._address,
+            listen=self.address,
             upstream=self._link.upstream,
             toxiproxy_api=self._api,
             proxy=self._link.name,
@@ -103,7 +103,7 @@ class CommitLostInjector:
     def read_back(self) -> Proof:
         """The enabled proxy leads to the relay, and the relay runs."""
         proxy = self._control.proxy(self._link.name)
-        leads = proxy.enabled and proxy.upstream == self._address
+        leads = proxy.enabled and proxy.upstream == self.address
         runs = self._relay is not None and self._relay.poll() is None
         relay = "runs" if runs else "does not run"
         state = "enabled" if proxy.enabled else "disabled"
@@ -111,6 +111,11 @@ class CommitLostInjector:
             f"proxy {self._link.name} is {state} and leads to {proxy.upstream}; the relay {relay}"
         )
         return Proof("control_plane", leads and runs, text)
+
+    def ended(self) -> str:
+        """Whether the relay died: the link then leads nowhere."""
+        died = self._relay is not None and self._withheld is None and self._relay.poll() is not None
+        return "the relay that withholds answers died" if died else ""
 
     def canary(self) -> Proof:
         """A COMMIT through the link is done, as PostgreSQL says, and not answered."""

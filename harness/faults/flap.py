@@ -108,6 +108,10 @@ class FlapInjector(PartitionInjector):
     def _beats(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def ended(self) -> str:
+        """What ended the beat before its time."""
+        return f"the beat failed: {self._failure}" if self._failure else ""
+
     def canary(self) -> Proof:
         """Of questions asked through the link over one period, some find no answer."""
         period, limit = self._spec.period, CANARY_TIMEOUT_SECONDS

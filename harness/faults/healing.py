@@ -18,6 +18,7 @@ from harness.faults.base import Injector
 from harness.faults.injectors import injector_for
 from harness.faults.journal import NEXT_RUN, Journal, OpenFault
 from harness.faults.second_way import restart_proxy
+from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
 from harness.stack.state import Stack
 
@@ -185,9 +186,33 @@ def undo_fault(
 
 def _still(injector: Injector) -> bool:
     """Whether it is still healed, at a second look."""
-    with contextlib.suppress(HarnessError):
+    with contextlib.suppress(Exception):  # whatever it is, it was not seen to be healed
         return injector.healed().holds
     return False
+
+
+def healed_elsewhere(
+    planned: PlannedFault,
+    injector: Injector,
+    rows: Callable[[], list[JournalRow]],
+    by: str,
+    since_ns: int,
+) -> JournalRow | None:
+    """The first heal by somebody else than ``by``, if the fault is gone indeed."""
+    try:
+        heals = [
+            row
+            for row in rows()
+            if (row.event, row.fault) == ("healed", planned.name)
+            and row.by != by
+            and (row.healed_ns or row.at_ns) >= since_ns
+        ]
+        # What we kept up meanwhile, not knowing of it, we have to heal ourselves.
+        if not heals or injector.read_back().holds:
+            return None
+    except Exception:  # noqa: BLE001  # not known: then the later instant, ours, is the safe one
+        return None
+    return heals[0]
 
 
 def heal_all(

@@ -113,6 +113,7 @@ class ProxyWatch:
     def __init__(self, stack: Stack) -> None:
         self._state_dir = stack.state_dir
         self._process = self._current()
+        self._replaced = 0
 
     def ended(self, rows: Callable[[], list[JournalRow]]) -> Ended | None:
         """That it has ended since the last call; ``rows`` of the journal say whether it had to."""
@@ -122,7 +123,10 @@ class ProxyWatch:
             return None
         self._process = None
         text = "Toxiproxy ended, and with it every toxic and every connection through its links"
-        replacing = [row for row in rows() if row.event == SECOND_WAY]
+        # Announced since the last end: a replacement excuses one end, not every later one.
+        announced = [row for row in rows() if row.event == SECOND_WAY and not row.holds]
+        replacing = announced[self._replaced :]
+        self._replaced = len(announced)
         if not replacing:
             return Ended(text, (f"{text}: what borrowers saw then was not the target's doing",))
         return Ended(f"{text}: it was replaced to heal {replacing[-1].fault}")

@@ -17,8 +17,8 @@ from pathlib import Path
 from harness.errors import HarnessError, UsageError
 from harness.events import CLEAN_UP_FAILED, FaultFact, Proof
 from harness.faults.audit import audit, leftovers
-from harness.faults.base import Injector
-from harness.faults.healing import heal_fault, prove_healed
+from harness.faults.base import ActsByItself, Injector
+from harness.faults.healing import heal_fault, healed_elsewhere, prove_healed
 from harness.faults.injectors import injector_for
 from harness.faults.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, Journal
 from harness.faults.overlap import AtWork, OwnProof
@@ -171,8 +171,12 @@ class FaultTimeline:
         """With Toxiproxy its toxics end: what they did is over, and has to be told so."""
         if (ended := self._proxy.ended(self.journal_rows)) is not None:
             self.troubles += ended.troubles
-            for fault in self._one_fault.values():
-                fault.proxy_ended(ended.text)
+        for fault in self._one_fault.values():
+            fault.look(ended.text if ended is not None else "")
+
+    def facts(self) -> list[FaultFact]:
+        """What is known of every fault by now."""
+        return [fault.fact for fault in self._one_fault.values()]
 
     def journal_rows(self) -> list[JournalRow]:
         """What was announced and done in this run so far, by whomever."""
@@ -202,7 +206,7 @@ class _OneFault:
         self._run = run
         self.planned = planned
         self.injector: Injector = injector_for(planned, run.stack)
-        self._fact = FaultFact(
+        self.fact = FaultFact(
             name=planned.name,
             kind=planned.spec.kind,
             link_or_target=planned.spec.target,
@@ -237,10 +241,12 @@ class _OneFault:
         if self._state == "injected":
             self.ask_heal()
 
-    def proxy_ended(self, text: str) -> None:
-        """The toxics of this fault are gone: it ends now, whatever was planned."""
-        if self._state == "injected" and self.planned.spec.requires.startswith("link:"):
-            self._note(Proof(SECOND_WAY, holds=True, text=f"ended early: {text}"))
+    def look(self, proxy_ended: str) -> None:
+        """If it is no longer what was injected, it ends now, and nothing shows that it lasted."""
+        over = proxy_ended if self.planned.spec.requires.startswith("link:") else ""
+        over = over or (self.injector.ended() if isinstance(self.injector, ActsByItself) else "")
+        if over and self._state == "injected" and not self._heal_asked.is_set():
+            self._note(Proof("control_plane", holds=False, text=f"ended early: {over}"))
             self.ask_heal()
 
     # --- the walk ----------------------------------------------------------------------------
@@ -248,10 +254,10 @@ class _OneFault:
     def _note(self, *proofs: Proof, **changes: int | str | None) -> None:
         """Write down what changed. ``changes`` are fields of `FaultFact`."""
         with self._run.lock:
-            known = (*self._fact.proofs, *proofs)
-            self._fact = replace(self._fact, proofs=known, **changes)  # type: ignore[arg-type]
+            known = (*self.fact.proofs, *proofs)
+            self.fact = replace(self.fact, proofs=known, **changes)  # type: ignore[arg-type]
             try:
-                self._run.record(self._fact)
+                self._run.record(self.fact)
             except OSError:
                 # A full disk must not keep a fault alive; what is unwritten is also unproven.
                 _log.exception("%s could not be written down", self.planned.name)
@@ -294,6 +300,8 @@ class _OneFault:
         self._announced = True
         if time.monotonic_ns() > heal_ns + round(DEADLINE_MARGIN_SECONDS * 1e9):
             raise HarnessError("its time had passed: this process was stopped, or too slow")
+        if self._heal_asked.is_set():
+            raise HarnessError("it was called off before it began")
         self._state = "being injected"
         self._run.at_work.begin(self.planned)
         self._note(inject_called_ns=time.monotonic_ns())
@@ -316,7 +324,9 @@ class _OneFault:
     def _heal(self, proving: threading.Thread | None = None) -> None:
         self._heal_begun.set()
         self._state = "being healed"
-        others = self._healed_elsewhere()
+        since_ns = self.fact.inject_returned_ns or self.fact.inject_called_ns or 0
+        rows = partial(self._run.journal.rows, self._run.run_id)
+        others = healed_elsewhere(self.planned, self.injector, rows, CONDUCTOR, since_ns)
         result = heal_fault(
             self.planned,
             self._run.stack,
@@ -341,7 +351,7 @@ class _OneFault:
             }
         if result.second_way:
             self._note(Proof(SECOND_WAY, holds=True, text=result.second_way))
-        tries = self._fact.heal_tries + (result.tries if others is None else others.tries)
+        tries = self.fact.heal_tries + (result.tries if others is None else others.tries)
         if changes["heal_returned_ns"] is None:
             self._state = "not healed"
             self._note(heal_tries=tries)
@@ -356,29 +366,11 @@ class _OneFault:
         journal, excused = self._run.journal, partial(self._run.at_work.excuses, self.planned)
         self._note(prove_healed(self.injector, self.planned, journal, CONDUCTOR, excused))
 
-    def _healed_elsewhere(self) -> JournalRow | None:
-        """The first heal by another since the injection, if the fault is gone indeed."""
-        since_ns = self._fact.inject_returned_ns or self._fact.inject_called_ns or 0
-        try:
-            heals = [
-                row
-                for row in self._run.journal.rows(self._run.run_id)
-                if (row.event, row.fault) == ("healed", self.planned.name)
-                and row.by != CONDUCTOR
-                and (row.healed_ns or row.at_ns) >= since_ns
-            ]
-            # What we kept up meanwhile, not knowing of it, we have to heal ourselves.
-            if not heals or self.injector.read_back().holds:
-                return None
-        except Exception:  # noqa: BLE001  # not known: then the later instant, ours, is the safe one
-            return None
-        return heals[0]
-
     def clean_up(self) -> None:
         """Remove what is left for after the load, then mark the fault as undone."""
         if not self._announced:
             return
-        if self._fact.heal_returned_ns is None:
+        if self.fact.heal_returned_ns is None:
             self._heal()  # once more, now that the load is over
         try:
             self.injector.clean_up()
@@ -386,8 +378,8 @@ class _OneFault:
             _log.exception("clean-up of %s", self.planned.name)
             self._note(error=f"{CLEAN_UP_FAILED}{error}")
             return
-        proofs = {proof.kind: proof for proof in self._fact.proofs}
-        if self._fact.heal_returned_ns is not None and proofs["healed"].holds:
+        proofs = {proof.kind: proof for proof in self.fact.proofs}
+        if self.fact.heal_returned_ns is not None and proofs["healed"].holds:
             try:
                 self._run.journal.write("undone", fault=self.planned.name)
             except OSError:

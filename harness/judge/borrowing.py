@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from harness.events import Outcome, Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
+from harness.judge.evidence import late
 from harness.judge.limits import over_limit, refused_for_nothing
 from harness.judge.objectives import outlasted
 from harness.measure import THETA, impaired
@@ -13,6 +14,9 @@ from harness.verdict import Episode, Finding, Judgement, Weight
 CONTRADICTION = "; the target says that all its invariants hold, its own listing shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
 """What a target sees in its own ledger, without knowing what borrowers were told."""
+
+OF_LATENCY = ("latency_ms_p99_max", "latency_recovery_seconds_max", "slow_episodes_max")
+"""Objectives whose figures a late load makes worse: waits count from planned starts."""
 
 _MONEY = {
     "lost": "acknowledged to the borrower, absent from the ledger",
@@ -140,14 +144,14 @@ def episodes(case: Case) -> Iterator[Finding]:
         if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
             weight = Weight.NOTE
         unaccounted = "" if weight is Weight.NOTE else ", which no fault of ours accounts for"
-        if unaccounted and case.facts.status.proxy_ended:
-            unaccounted += "; but our own Toxiproxy ended in this run"
+        if unaccounted and case.spoilt:
+            unaccounted += f"; but {case.spoilt}"
         until = "the end of the load"
         if episode.recovered_s is not None:
             until = f"{episode.recovered_s:.1f} s"
         yield Finding(
             episode.class_,
-            case.unless_spoiled(weight),
+            case.unless_spoilt(weight),
             f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
             f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
             {
@@ -218,7 +222,7 @@ def not_recovered(case: Case) -> Iterator[Finding]:
         f"borrowing had not recovered {waited_s:.1f} s after the last heal, when the load ended"
         f" (limit {timeline.allowed_s:g} s)"
     )
-    weight = case.unless_spoiled(Weight.FAIL if late else Weight.INCONCLUSIVE)
+    weight = case.unless_spoilt(Weight.FAIL if late else Weight.INCONCLUSIVE)
     evidence = {"waited_s": waited_s, "limit_s": timeline.allowed_s, "theta": THETA}
     yield Finding("not_recovered", weight, message, evidence)
 
@@ -229,14 +233,18 @@ def objectives(case: Case) -> Iterator[Finding]:
         if result.verdict is Judgement.PASS:
             continue
         missed = result.verdict is Judgement.FAIL
+        spoilt = case.spoilt or (late(case) if result.id in OF_LATENCY else "")
+        decided = missed and not spoilt
         observed = "nothing" if result.observed is None else f"{result.observed:.4g}"
         ends = ["open" if end is None else f"{end:.4g}" for end in (result.low, result.high)]
         interval = f", 95 % interval {ends[0]} to {ends[1]}" if ends != ["open", "open"] else ""
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
-            case.unless_spoiled(Weight.FAIL if missed else Weight.INCONCLUSIVE),
+            Weight.FAIL if decided else Weight.INCONCLUSIVE,
             f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed}"
-            f"{interval}, limit {result.limit:g}" + (f"; {result.reason}" if result.reason else ""),
+            f"{interval}, limit {result.limit:g}"
+            + (f"; {result.reason}" if result.reason else "")
+            + (f"; but {spoilt}" if missed and spoilt else ""),
             {
                 "id": result.id,
                 "observed": result.observed,

@@ -39,9 +39,9 @@ def safety_stop(case: Case) -> Iterator[Finding]:
     if stop is None:
         return
     # Without its watch a run ends as well, and that says nothing about the target; nor does what
-    # failed while our own Toxiproxy was dead.
-    not_its_doing = stop.condition == "watch_failed" or (
-        status.proxy_ended and stop.condition in STOPS_FOR_FAILURES
+    # failed when something of ours did.
+    not_its_doing = stop.condition == "watch_failed" or bool(
+        status.troubles and stop.condition in STOPS_FOR_FAILURES
     )
     weigh = inconclusive if not_its_doing else fail
     heals = [fact.heal_returned_ns for fact in case.facts.faults if fact.inject_called_ns]
@@ -61,28 +61,38 @@ def safety_stop(case: Case) -> Iterator[Finding]:
     )
 
 
+def late(case: Case) -> str:
+    """That arrivals were sent late, in words; empty where they were not."""
+    lag_ms, limit_ms = case.measured.load.send_lag_ms_p99, _lag_ms_max(case)
+    if lag_ms is None or lag_ms <= limit_ms:
+        return ""
+    return (
+        f"one in a hundred arrivals was sent more than {lag_ms:.0f} ms late (limit {limit_ms:g} ms)"
+    )
+
+
+def _lag_ms_max(case: Case) -> float:
+    limit_ms = case.plan.objectives.latency_ms_p99_max
+    if limit_ms is None:
+        return SEND_LAG_MS_MAX
+    return min(SEND_LAG_MS_MAX, LATENCY_DISTORTION_MAX * limit_ms)
+
+
 def load_unfaithful(case: Case) -> Iterator[Finding]:
     """Arrivals were not sent, or not on time, or the load generator says so itself."""
     load = case.measured.load
-    limit_ms = SEND_LAG_MS_MAX
-    if case.plan.objectives.latency_ms_p99_max is not None:
-        tolerated_ms = LATENCY_DISTORTION_MAX * case.plan.objectives.latency_ms_p99_max
-        limit_ms = min(limit_ms, tolerated_ms)
     reasons = list(case.facts.status.troubles)
     if load.dropped and not case.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
-    if load.send_lag_ms_p99 is not None and load.send_lag_ms_p99 > limit_ms:
-        reasons.append(
-            f"one in a hundred arrivals was sent more than {load.send_lag_ms_p99:.0f} ms late"
-            f" (limit {limit_ms:g} ms)"
-        )
+    if lag := late(case):
+        reasons.append(lag)
     if reasons:
         yield inconclusive(
             "load_unfaithful",
             "the load was not sent as planned: " + "; ".join(reasons),
             dropped=load.dropped,
             send_lag_ms_p99=load.send_lag_ms_p99,
-            send_lag_ms_limit=limit_ms,
+            send_lag_ms_limit=_lag_ms_max(case),
             troubles=list(case.facts.status.troubles),
         )
 

@@ -24,7 +24,7 @@ def borrowers_shut_out(case: Case) -> Iterator[Finding]:
     for verb, noun, who in steps:
         if not who.shuts_out:
             continue
-        weight = case.unless_spoiled(Weight.FAIL if who.persists else Weight.NOTE)
+        weight = case.unless_spoilt(Weight.FAIL if who.persists else Weight.NOTE)
         yield Finding(
             "borrowers_shut_out",
             weight,

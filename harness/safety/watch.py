@@ -6,21 +6,22 @@ edge link. Neither can hold up a heal, and neither raises.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from harness.errors import HarnessError
-from harness.events import Clock, LedgerEntry, SafetyStop
+from harness.events import Clock, FaultFact, LedgerEntry, SafetyStop
 from harness.ledger import PAGE_ENTRIES, Ledger
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.safety.detectors import FailureCusum, Payouts
 from harness.safety.tail import EndedOperation, EventTail
-from harness.stop_conditions import StopConditions, accepted
+from harness.stop_conditions import StopConditions, accepted, allowance_s
 
 READ_EVERY_SECONDS = 0.1
 """How long a failure may go unseen; a tenth of the second in which everything has to be healed."""
@@ -41,6 +42,7 @@ _log = logging.getLogger("lendchaos.safety")
 class SafetyWatch:
     """The stop conditions of one run; ``trip`` is called once, from a thread, with the first stop.
 
+    ``faults`` are those of the run as they stand, to know when borrowing may fail.
     Nothing is asked of the target unless a condition needs its ledger.
     """
 
@@ -50,12 +52,15 @@ class SafetyWatch:
         plan: Plan,
         ledger: "LedgerTail",
         trip: Callable[[SafetyStop], None],
+        faults: Callable[[], Iterable[FaultFact]] = tuple,
     ) -> None:
         self._stop_if: StopConditions = plan.stop
         self._tail = EventTail(run.path)
         self._ledger = ledger
         self._trip = trip
         self._accepted = accepted(plan)
+        self._allowance_s = allowance_s(plan)
+        self._faults = faults
         self._cusum = FailureCusum(plan.settings.rate)
         self._failed = 0
         self._unacknowledged: set[str] = set()
@@ -121,11 +126,20 @@ class SafetyWatch:
         ended_ns = operation.ended_ns or time.monotonic_ns()
         at_s, ended_s = clock.seconds(operation.intended_ns), clock.seconds(ended_ns)
         # What was under way when a fault came may have met it.
-        if any(at_s <= end_s and ended_s >= start_s for start_s, end_s in self._accepted):
+        spans = (*self._accepted, *self._real(clock))
+        if any(at_s <= end_s and ended_s >= start_s for start_s, end_s in spans):
             return
         if self._cusum.feed(failed=operation.failed):
             text = "borrowing failed where the scenario expects it to work"
             self._stop_for("failed_surge", text, self._cusum.score, self._cusum.threshold)
+
+    def _real(self, clock: Clock) -> Iterator[tuple[float, float]]:
+        """The same of the faults as they really were: injected by hand, or healed late."""
+        for fact in self._faults():
+            if fact.expects_impact and fact.inject_called_ns is not None:
+                healed_ns = fact.healed_ns
+                end_s = math.inf if healed_ns is None else clock.seconds(healed_ns)
+                yield clock.seconds(fact.inject_called_ns), end_s + self._allowance_s
 
     # --- what was paid out -----------------------------------------------------------------------
 

@@ -131,10 +131,11 @@ def test_a_flap_ends_with_its_planned_length(rig: Rig) -> None:
     injector(rig, Flap("edge", period=0.2, duty=0.5)).heal()
     time.sleep(0.5)
     present = rig.control.proxy("edge").toxics
-    told = fault.healed()
+    told, ended = fault.healed(), fault.ended()
     fault.heal()
 
     assert 2 <= made <= 3
+    assert ended == ""
     assert (present, len(fault.cuts)) == ((), made)
     assert told.holds
     assert f"cut {made} times" in told.text
@@ -155,7 +156,7 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
         "fault.inject()\n"
         "print('injected', flush=True)\n"
         "sys.stdin.readline()\n"
-        "print(fault.read_back().holds, fault.read_back().text, flush=True)\n"
+        "print(fault.read_back().holds, bool(fault.ended()), fault.read_back().text, flush=True)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -181,7 +182,7 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
     injector(rig, Flap("edge")).heal()
 
     assert cut_again == ()
-    assert told.startswith("False")
+    assert told.startswith("False True")
     assert "held up" in told
 
 

@@ -13,6 +13,7 @@ from harness.events import FaultFact, Proof
 from harness.fault_specs import Partition
 from harness.faults import timeline as timeline_module
 from harness.faults.journal import Journal
+from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
 
@@ -141,6 +142,43 @@ def test_a_failed_injection_is_healed_too(tmp_path: Path, monkeypatch: pytest.Mo
     assert injector.heals == 1
     assert fact is not None
     assert fact.error == "injection: cannot"
+
+
+def test_a_fault_that_ends_by_itself_is_over_and_not_shown_to_have_lasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beat that stopped, a relay that died: healed at once, and its last read-back fails."""
+    monkeypatch.setattr(timeline_module, "LOOK_SECONDS", 0.01)
+    injector = Breakable()
+    monkeypatch.setattr(injector, "ended", lambda: "the beat failed", raising=False)
+    fact = walk(injector, tmp_path, monkeypatch)
+
+    assert fact is not None
+    shown = {proof.kind: proof for proof in fact.proofs}["control_plane"]
+    assert (shown.holds, shown.text) == (False, "ended early: the beat failed")
+    assert injector.heals == 1
+
+
+def test_what_is_called_off_while_it_gets_ready_is_not_injected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Healed now, whatever was about to come: the last look is just before the injection."""
+    injector = Breakable()
+    monkeypatch.setattr(timeline_module, "injector_for", lambda *_: injector)
+    facts: list[FaultFact] = []
+    place = Place(tmp_path)
+    record = facts.append
+    walked = FaultTimeline(place, (PLANNED,), record, lambda *_: None)  # type: ignore[arg-type]
+    injected: list[str] = []
+    monkeypatch.setattr(injector, "inject", lambda: injected.append("injected"))
+    monkeypatch.setattr(OwnProof, "look_before", lambda _: walked.heal_now())
+    walked.start(time.monotonic_ns())
+    time.sleep(0.3)
+    walked.finish()
+
+    assert injected == []
+    assert facts[-1].inject_called_ns is None
+    assert injector.heals >= 1
 
 
 def test_a_failed_heal_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ import pytest
 from harness.events import Proof
 from harness.judge import judge
 from harness.plan import Objectives
-from harness.verdict import Judgement
+from harness.verdict import Judgement, Verdict
 from tests import builders
-from tests.builders import CUT, cut_run, facts, operations, plan_of
+from tests.builders import CUT, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes
 
 
@@ -173,6 +173,27 @@ def test_a_latency_objective_needs_a_punctual_load() -> None:
     )
 
     assert set(codes(judge(plan, facts(plan, ops)))) == {"load_unfaithful"}
+
+
+def test_a_wait_that_may_be_our_own_lag_misses_no_latency_objective() -> None:
+    """Sent on time, such answers are too slow; sent late, nobody knows. Failures still count."""
+    limits = Objectives(latency_ms_p99_max=100, failed_outside_fault_share_max=0.005)
+    plan = plan_of(objectives=limits)
+
+    def answered(lag_ms: int, *, fail: bool = False) -> Verdict:
+        ops = tuple(
+            replace(
+                o, started_ns=o.intended_ns + lag_ms * 10**6, ended_ns=o.intended_ns + 13 * 10**7
+            )
+            for o in operations(plan, during(12, 15) if fail else during(0, 0))
+        )
+        return judge(plan, facts(plan, ops))
+
+    slow, late = codes(answered(0)), codes(answered(110))
+
+    assert slow["objective_missed"] == "fail"
+    assert late["objective_missed"] == late["load_unfaithful"] == "inconclusive"
+    assert answered(110, fail=True).verdict is Judgement.FAIL
 
 
 def test_troubles_of_the_load_are_inconclusive() -> None:

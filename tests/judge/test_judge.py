@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.events import Facts, Outcome
+import pytest
+
+from harness.events import Facts, Outcome, Proof
 from harness.fault_specs import Kill
 from harness.judge import CHECKS, judge
 from harness.judge.case import Case
@@ -124,13 +126,13 @@ def test_an_interrupted_run_with_a_broken_invariant_fails() -> None:
     assert (verdict.verdict, verdict.exit_code) == (Judgement.FAIL, 130)
 
 
-def test_an_outage_while_our_own_proxy_was_dead_is_not_the_targets() -> None:
-    """It decides nothing, and says why; without the proxy's end the same run fails."""
+def test_an_outage_in_a_run_with_troubles_of_its_own_decides_nothing() -> None:
+    """And it says why; without the trouble the same run fails."""
     plan = plan_of()
     outage = operations(plan, during(12, 15))
     sound = facts(plan, outage)
     trouble = "Toxiproxy ended: what borrowers saw then was not the target's doing"
-    status = builders.status(plan, proxy_ended=True, troubles=(trouble,))
+    status = builders.status(plan, troubles=(trouble,))
     ended = facts(plan, outage, status=status)
 
     fails, undecided = judge(plan, sound), judge(plan, ended)
@@ -139,7 +141,41 @@ def test_an_outage_while_our_own_proxy_was_dead_is_not_the_targets() -> None:
     assert (undecided.verdict, undecided.exit_code) == (Judgement.INCONCLUSIVE, 3)
     assert {c for c, weight in codes(undecided).items() if weight == "fail"} == set()
     (told,) = [f.message for f in undecided.findings if f.code == "outage"]
-    assert told.endswith("our own Toxiproxy ended in this run")
+    assert told.endswith(f"which no fault of ours accounts for; but {trouble}")
+
+
+@pytest.mark.parametrize(
+    ("lasts_s", "weight"), [(5.9, "fail"), (9.0, "inconclusive")], ids=["a delay", "a failed heal"]
+)
+def test_a_fault_that_outlasts_its_plan_is_not_held_against_the_target(
+    lasts_s: float, weight: str
+) -> None:
+    """What five seconds of a cut may do was promised, not what nine may."""
+    plan = plan_of(CUT, objectives=Objectives(failed_share_max=0.1))
+    heal_ns = at_ns(8 + lasts_s)
+    fault = builders.fault_fact(
+        plan.faults[0], heal_called_ns=heal_ns, heal_returned_ns=heal_ns, healed_ns=heal_ns
+    )
+    verdict = judge(*cut_run(plan, end_s=8 + lasts_s + 0.3, faults=(fault,)))
+
+    assert codes(verdict)["objective_missed"] == weight
+    told = " ".join(f.message for f in verdict.findings)
+    assert ("1-partition lasted 9.0 s instead of 5.0 s" in told) is (weight == "inconclusive")
+
+
+@pytest.mark.parametrize(("second_way", "weight"), [(False, "fail"), (True, "inconclusive")])
+def test_links_cut_to_heal_a_tolerated_fault_are_not_the_targets_outage(
+    second_way: bool, weight: str
+) -> None:
+    """Nobody was to notice the fault; whoever noticed its heal noticed us."""
+    plan = plan_of(replace(CUT, link="bureau", expects_impact=False))
+    fault = builders.fault_fact(plan.faults[0])
+    if second_way:
+        told = Proof("second_way", holds=True, text="healed the second way")
+        fault = replace(fault, proofs=(*fault.proofs, told))
+    verdict = judge(plan, facts(plan, operations(plan, during(13, 15)), faults=(fault,)))
+
+    assert codes(verdict)["outage"] == weight
 
 
 def test_a_run_interrupted_before_its_load_is_judged() -> None:

@@ -91,14 +91,20 @@ def test_without_its_watch_nothing_is_decided_about_the_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "weight"), [("failed_surge", "inconclusive"), ("double_disbursement", "fail")]
+    ("condition", "weight"),
+    [
+        ("failed_surge", "inconclusive"),
+        ("failed_budget", "inconclusive"),
+        ("principal_at_risk_fen", "inconclusive"),
+        ("double_disbursement", "fail"),
+    ],
 )
-def test_what_failed_without_toxiproxy_stops_the_run_and_decides_nothing(
+def test_what_may_have_failed_on_our_side_stops_the_run_and_decides_nothing(
     condition: str, weight: str
 ) -> None:
-    """It is ours; money that was paid out twice was paid out by the target."""
+    """Borrowers lacked an answer for one reason or another; who pays out twice does it himself."""
     plan, known = stopped_run(stop=replace(STOP, condition=condition))
-    ended = replace(known, status=replace(known.status, proxy_ended=True))
+    ended = replace(known, status=replace(known.status, troubles=("Toxiproxy ended",)))
 
     assert codes(judge(plan, known))["safety_stop"] == "fail"
     assert codes(judge(plan, ended))["safety_stop"] == weight

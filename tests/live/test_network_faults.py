@@ -5,6 +5,7 @@
 
 import itertools
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -30,12 +31,14 @@ from harness.fault_specs import (
     Throttle,
 )
 from harness.faults.base import Injector
+from harness.faults.commit_lost import CommitLostInjector
 from harness.faults.injectors import injector_for
 from harness.faults.proxy_control import ProxyControl
 from harness.plan import PlannedFault
 from harness.stack import Stack, StackClient
 from harness.stack.http_probe import get
 from harness.stack.ports import is_free
+from harness.stack.processes import listeners
 from tests.live.conftest import ROOT, query
 
 pytestmark = pytest.mark.live
@@ -312,6 +315,24 @@ def test_commit_lost_loses_the_answer_and_nothing_else(stack: Stack) -> None:
 
     assert answered == [(1000, "ROLLBACK")] * 6
     assert [value for (value,) in kept] == ["0", "1", "2", "3", "4", "5", *["after"] * 3]
+
+
+def test_commit_lost_tells_of_a_relay_that_died(stack: Stack) -> None:
+    """The link leads nowhere then, which is another fault; the heal leads it back all the same."""
+    injector = injector_for(planned(CommitLost()), stack)
+    assert isinstance(injector, CommitLostInjector)
+    injector.inject()
+    before = injector.ended()
+    (listener,) = listeners(int(injector.address.rpartition(":")[2]))
+    os.kill(listener, signal.SIGKILL)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not injector.ended() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    after = injector.ended()
+    injector.heal()
+
+    assert (before, after) == ("", "the relay that withholds answers died")
+    assert until(injector.healed).holds
 
 
 INJECTED_BY_A_PROCESS = """

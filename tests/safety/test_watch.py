@@ -1,7 +1,7 @@
 """The watch over a run: what it reads, when it trips, and that it trips once."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.events import LedgerEntry, Operation, Outcome, SafetyStop
+from harness.events import FaultFact, LedgerEntry, Operation, Outcome, SafetyStop
 from harness.ledger import PAGE_ENTRIES
 from harness.plan import Plan
 from harness.record import EventWriter, RunDirectory
@@ -75,12 +75,12 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(watch_module, "ASK_EVERY_SECONDS", 0.05)
     begun: list[Watched] = []
 
-    def start(plan: Plan, *, broken: bool = False) -> Watched:
+    def start(plan: Plan, *, broken: bool = False, faults: Sequence[FaultFact] = ()) -> Watched:
         run = RunDirectory.create(tmp_path, plan)
         ledger, stops = FakeLedger(broken=broken), []
         accounts = frozenset(account_of(b.index) for b in plan.borrowers)
         tail = LedgerTail(ledger, 0, accounts)  # type: ignore[arg-type]
-        watch = SafetyWatch(run, plan, tail, stops.append)
+        watch = SafetyWatch(run, plan, tail, stops.append, lambda: faults)
         clock = builders.status(plan).clock
         assert clock is not None
         writers = [EventWriter(run, f"load-{number}") for number in range(2)]
@@ -143,6 +143,29 @@ def test_a_surge_counts_where_borrowing_should_work(
     assert (stop is not None) is trips
     if stop is not None:
         assert stop.condition == "failed_surge"
+
+
+@pytest.mark.parametrize(
+    ("healed_s", "noticed", "trips"),
+    [(4.0, True, False), (None, True, False), (4.0, False, True)],
+    ids=["injected early by hand", "and not healed yet", "which nobody was to notice"],
+)
+def test_a_fault_counts_as_it_really_was(
+    healed_s: float | None, noticed: bool, trips: bool, begin: Any
+) -> None:
+    """Not only as it was planned: what we break before its time is no surge."""
+    plan = plan_with(StopConditions(failed_surge=True))
+    healed_ns = None if healed_s is None else builders.at_ns(healed_s)
+    early = builders.fault_fact(
+        plan.faults[0],
+        inject_called_ns=builders.at_ns(2.0),
+        healed_ns=healed_ns,
+        expects_impact=noticed,
+    )
+    watched = begin(plan, faults=[early])
+    watched.write(*(failed(plan, n) for n in between(plan, 3.0, 5.0)))
+
+    assert (watched.wait(WAIT_SECONDS if trips else 0.3) is not None) is trips
 
 
 def test_what_was_under_way_when_the_fault_came_may_have_met_it(begin: Any) -> None:
