@@ -18,6 +18,8 @@ from harness.verdict import DecisionShare, Judgement, ObjectiveResult
 
 LATENCY_ANSWERS_MIN = 100
 """The 99th percentile of fewer answers would be their slowest one."""
+HEALTH_KNOWN_MIN = 0.7
+"""Of an outage, the share in which the health address must have answered, red or green."""
 NOT_CONFIRMED = "too few requests after it to show that it lasts"
 
 
@@ -184,6 +186,11 @@ def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult
     if seen is None or not seen.asked or seen.green_while_failing_s is None:
         return limit.unknown("the target's health address was not asked, or gave no answer")
     observed = seen.green_while_failing_s
+    if measured.health_known_s < HEALTH_KNOWN_MIN * measured.failing_s:
+        return limit.unknown(
+            f"the health address had answered for {measured.health_known_s:.1f} s of the"
+            f" {measured.failing_s:.1f} s in which borrowing was out or degraded"
+        )
     if observed == 0:
         return limit.met(observed, 0.0, 0.0)
     step_s = 1 / seen.asked_per_s if seen.asked_per_s > 0 else float(seen.asked)

@@ -14,7 +14,7 @@ from harness.measure.clusters import by_worker
 from harness.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
 from harness.measure.decisions import decisions_of
 from harness.measure.episodes import episodes_of, flaps_of, impaired, overlaps
-from harness.measure.health import failing_stretches, health_of
+from harness.measure.health import failing_stretches, health_known_s, health_of
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.intervals import Share, differ, events_to_bound
 from harness.measure.recoveries import recoveries_of, slowest_of, with_recovery
@@ -61,7 +61,8 @@ class Measured:
     and the time allowed for recovery; ``unknown_inside`` are operations of unknown outcome planned
     between first injection and last heal (in the whole window, without a fault). ``log_in_who``
     and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the total length of
-    outage and degraded episodes.
+    outage and degraded episodes, ``health_known_s`` that of their parts in which the health address
+    had answered.
     """
 
     load: Load
@@ -87,6 +88,7 @@ class Measured:
     decisions: list[DecisionShare]
     health: Health | None
     failing_s: float
+    health_known_s: float
     closed_loop: list[ClosedLoop]
 
 
@@ -132,6 +134,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         herd=herd,
         decisions=decisions_of(plan, samples, timeline),
         health=health_of(facts, timeline, episodes),
+        health_known_s=health_known_s(facts, timeline, episodes),
         closed_loop=closed_loops(plan, samples, timeline),
         failing_s=sum(
             end_s - begin_s

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Facts
+from harness.events import Clock, Facts
 from harness.measure.episodes import impaired
 from harness.measure.samples import Timeline
 from harness.verdict import Episode, Health
@@ -35,12 +35,7 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
     address, clock = facts.health_address, facts.status.clock
     if address is None or clock is None or not facts.health:
         return None
-    polls = facts.health
-    states = states_of(
-        np.array([clock.seconds(poll.at_ns) for poll in polls]),
-        np.array([clock.seconds(poll.ended_ns) for poll in polls]),
-        np.array([poll.ok for poll in polls], dtype=bool),
-    )
+    polls, states = facts.health, _states(facts, clock)
     end_s = timeline.load_end_s or 0.0
     failing = failing_stretches(episodes, end_s)
     total_red = _common_s(states, green=False, stretches=[(0.0, end_s)])
@@ -55,6 +50,24 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
         red_while_fine_s=total_red - _common_s(states, green=False, stretches=failing),
         first_red_s=float(red_s[0]) if len(red_s) else None,
         last_red_s=float(red_s[-1]) if len(red_s) else None,
+    )
+
+
+def health_known_s(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> float:
+    """Seconds of the failing stretches in which an onlooker had an answer, of either kind."""
+    clock = facts.status.clock
+    if clock is None or not facts.health:
+        return 0.0
+    states, failing = _states(facts, clock), failing_stretches(episodes, timeline.load_end_s or 0.0)
+    return sum(_common_s(states, green=green, stretches=failing) for green in (True, False))
+
+
+def _states(facts: Facts, clock: Clock) -> States:
+    polls = facts.health
+    return states_of(
+        np.array([clock.seconds(poll.at_ns) for poll in polls]),
+        np.array([clock.seconds(poll.ended_ns) for poll in polls]),
+        np.array([poll.ok for poll in polls], dtype=bool),
     )
 
 

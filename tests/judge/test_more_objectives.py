@@ -100,7 +100,17 @@ def test_grey_failure(seconds: float | None, limit: float, expected: Judgement) 
     """Known to within one question, half a second here; none is none."""
     health = Health("/health", 2.0, 60, 60, seconds, 0.0, None, None)
 
-    assert judged("grey_failure_seconds_max", limit, health=health).verdict is expected
+    seen = {"health": health, "health_known_s": 5.0}
+    assert judged("grey_failure_seconds_max", limit, **seen).verdict is expected
+
+
+def test_health_that_was_not_asked_meanwhile_is_not_decided() -> None:
+    """No green was seen in the outage because nobody looked: polls that ended before it."""
+    health = Health("/health", 2.0, 20, 20, 0.0, 0.0, None, None)
+    result = judged("grey_failure_seconds_max", 1.0, health=health, health_known_s=1.9)
+
+    assert result.verdict is OPEN
+    assert "for 1.9 s of the 5.3 s" in result.reason
 
 
 def test_health_that_was_never_asked_is_not_decided() -> None:

@@ -33,6 +33,18 @@ def test_green_all_along_is_green_through_the_whole_outage() -> None:
     assert found.asked == found.green == len(polls(plan))
 
 
+def test_what_nobody_asked_is_not_known() -> None:
+    """Polls that end at 7.0 s say something until 9.0 s, no more."""
+    plan, known = cut_run()
+    ended = tuple(poll for poll in polls(plan) if poll.at_ns < at_ns(7.0))
+    found = [
+        measure(plan, replace(known, health=health, health_address=READY)).health_known_s
+        for health in (polls(plan), ended, ())
+    ]
+
+    assert found == [pytest.approx(s, abs=0.25) for s in (5.3, 1.0, 0.0)]
+
+
 def test_a_late_detection_counts_until_it() -> None:
     """Red from 9.2 s to 14.0 s: green for the first 1.2 s, red for 0.7 s of recovered service."""
     plan, known = cut_run()
