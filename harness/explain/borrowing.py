@@ -13,9 +13,13 @@ def _finding(
     return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)
 
 
+_SPOILT = (
+    " Where something of ours failed (the run was cut short, a load process or Toxiproxy died, a"
+    " fault outlasted its plan) it leaves the run open."
+)
 _EPISODE = (
     "A note where a fault of ours may account for it (it began between the injection and the end of"
-    " the time allowed to recover) or an objective allows it; else it fails the run."
+    " the time allowed to recover) or an objective allows it; else it fails the run." + _SPOILT
 )
 
 BORROWING = (
@@ -64,7 +68,7 @@ BORROWING = (
     ),
     _finding(
         "objective_missed",
-        weight="Fails the run.",
+        weight="Fails the run." + _SPOILT,
         decided="A limit was set, and what was observed is over it by the rule for its kind: with"
         " its 95 % interval where it is an estimate. The message has value, interval and limit.",
         causes="The target is not as good as was asked; or the limit is tighter than what this"
