@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from harness.events import Outcome, Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
-from harness.judge.evidence import late
+from harness.judge.evidence import sent_late
 from harness.judge.limits import over_limit, refused_for_nothing
 from harness.judge.objectives import outlasted
 from harness.measure import THETA, impaired
@@ -233,7 +233,7 @@ def objectives(case: Case) -> Iterator[Finding]:
         if result.verdict is Judgement.PASS:
             continue
         missed = result.verdict is Judgement.FAIL
-        spoilt = case.spoilt or (late(case) if result.id in OF_LATENCY else "")
+        spoilt = case.spoilt or (sent_late(case) if result.id in OF_LATENCY else "")
         decided = missed and not spoilt
         observed = "nothing" if result.observed is None else f"{result.observed:.4g}"
         ends = ["open" if end is None else f"{end:.4g}" for end in (result.low, result.high)]

@@ -61,7 +61,7 @@ def safety_stop(case: Case) -> Iterator[Finding]:
     )
 
 
-def late(case: Case) -> str:
+def sent_late(case: Case) -> str:
     """That arrivals were sent late, in words; empty where they were not."""
     lag_ms, limit_ms = case.measured.load.send_lag_ms_p99, _lag_ms_max(case)
     if lag_ms is None or lag_ms <= limit_ms:
@@ -84,7 +84,7 @@ def load_unfaithful(case: Case) -> Iterator[Finding]:
     reasons = list(case.facts.status.troubles)
     if load.dropped and not case.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
-    if lag := late(case):
+    if lag := sent_late(case):
         reasons.append(lag)
     if reasons:
         yield inconclusive(
