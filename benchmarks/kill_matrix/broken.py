@@ -16,6 +16,7 @@ from harness.stack.processes import identify
 from harness.stack.state import read_state
 
 _ASK_SECONDS = 1.0
+_MOMENT_SECONDS = 0.25
 _PROBE_COLUMN = "lendchaos_probe"
 
 
@@ -81,13 +82,18 @@ def _canaries(stack: Stack) -> Iterator[str]:
 
 
 def _locks(stack: Stack) -> Iterator[str]:
-    """Who of ours holds or waits, as the migration faults do."""
+    """Who of ours holds or waits, as the migration faults do.
+
+    For longer than the clean-up takes after the load, which removes a column in a moment.
+    """
     try:
         with psycopg.connect(stack.database_url or "", connect_timeout=2) as connection:
             connection.execute("SET statement_timeout = 1000")
             waiting = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'lendchaos-_-%'"
-                " AND (wait_event_type = 'Lock' OR state LIKE 'idle in transaction%')"
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'lendchaos-_-%%'"
+                " AND (wait_event_type = 'Lock' OR state LIKE 'idle in transaction%%')"
+                " AND clock_timestamp() - xact_start > make_interval(secs => %s)",
+                [_MOMENT_SECONDS],
             ).fetchone()
     except psycopg.Error as error:
         yield f"PostgreSQL: {str(error).splitlines()[0]}"

@@ -1,13 +1,18 @@
 """Whatever is killed in mid-run: healed and told honestly; and that the check can fail."""
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.kill_matrix import plan
+from benchmarks.kill_matrix.broken import broken
 from benchmarks.kill_matrix.trial import run_trial
+from harness.fault_specs import BlockingMigration
+from harness.faults.injectors import injector_for
+from harness.plan import PlannedFault
 from harness.stack import StackSettings, down, up
 
 pytestmark = pytest.mark.live
@@ -38,6 +43,22 @@ def sample() -> list[plan.Trial]:
     early = [trial for trial in every if trial.moment in (plan.INJECTION, plan.AFTER)]
     ours = next(t for t in early if t.target == plan.BOTH and t.signal == plan.KILL)
     return [ours, next(t for t in every if t.target in plan.OF_THE_STACK)]
+
+
+def test_a_migration_that_blocks_is_seen_as_broken(state_dir: Path) -> None:
+    """By the look-out's own questions; once it is healed, nothing is."""
+    stack = up(StackSettings(), state_dir)
+    planned = PlannedFault("1-blocking_migration", BlockingMigration(), 0.0, 60.0)
+    injector = injector_for(planned, stack)
+    injector.inject()
+    time.sleep(0.4)
+    found = broken(stack)
+    injector.heal()
+    healed = broken(stack)
+    injector.clean_up()
+
+    assert found == ["2 sessions of a fault hold or wait for locks"]
+    assert healed == []
 
 
 @pytest.mark.parametrize("trial", sample(), ids=str)
