@@ -58,7 +58,7 @@ bench-measure: provision ## how well it measures, against known truth (35 min; A
 bench-packets: provision ## packet loss: the driver's defaults and tuned settings (ARGS=--runs 5)
 	@$(BIN)/python -m benchmarks.packet_loss $(ARGS)
 
-bench-heal: provision ## kill everything at every moment: is it healed? (25 min; ARGS="--trials=20 --seed=1")
+bench-heal: provision ## kill everything at every moment: is it healed? (15 min; ARGS="--trials=20 --seed=1")
 	@$(BIN)/python -m benchmarks.heal $(ARGS)
 
 lint: setup ## style, types
