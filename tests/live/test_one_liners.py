@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.stack import down, namespaces
+from harness.stack import down
 from harness.verdict import ExitCode
 from tests.live.conftest import BRIEF, ROOT
 from tests.live.test_composition import lendchaos
+from tests.live.test_packet_loss import require_namespaces
 
 pytestmark = [pytest.mark.live, pytest.mark.long]
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
@@ -48,8 +49,8 @@ def test_it_bites_and_heals(line: str, state_dirs: dict[bool, Path], tmp_path: P
     Whether the service bears each of them is the scenarios' question, not this page's.
     """
     words = shlex.split(line)
-    if NAMESPACES in words and (lacking := namespaces.why_not()) is not None:
-        pytest.skip(lacking)
+    if NAMESPACES in words:
+        require_namespaces()
     folders = (
         f"--runs-dir={tmp_path / 'runs'}",
         f"--state-dir={state_dirs[NAMESPACES in words]}",

@@ -34,8 +34,7 @@ FAULT_SECONDS = 7.5
 """Past the kernel's sixth try (6.3 to 7.3 s after the cut), well before its seventh (12.7 s)."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _can_be_had() -> None:
+def require_namespaces() -> None:
     """Skip where namespaces cannot be had, except where that is a mistake of the build server."""
     lacking = namespaces.why_not()
     if lacking is None:
@@ -45,6 +44,12 @@ def _can_be_had() -> None:
     if on_server and os.geteuid() == 0 and only_to_install:
         pytest.fail(lacking)
     pytest.skip(lacking)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _can_be_had() -> None:
+    """None of this file's tests can do without."""
+    require_namespaces()
 
 
 @pytest.fixture(scope="module")
