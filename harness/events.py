@@ -201,13 +201,25 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyedLoan:
+    """One loan as the target shows it to its borrower, who asked for it by idempotency key."""
+
+    loan_id: str
+    status: str
+    principal_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerReading:
     """The ledger as read once it was quiet.
 
     ``found_by_key`` answers, for acknowledged keys that the listing lacks, whether the target knows
     the key when asked for it alone (None: no clear answer). ``violations`` are what the target
     says of its own invariants, and ``says_ok`` whether it says that all hold (None: not known).
-    ``sql_disagrees`` lists keys on which a second source differs.
+    ``sql_disagrees`` lists keys on which a second source differs. ``by_key`` holds, for keys that
+    were sent and that the listing lacks, the loans shown to whoever asks for the key alone (none:
+    an empty tuple; None: no clear answer); a key that is not in it was not asked for.
+    ``watched_s`` is how long the ledger was watched after it had come to rest.
     """
 
     read: bool
@@ -219,6 +231,8 @@ class LedgerReading:
     violations: tuple[str, ...] = ()
     says_ok: bool | None = None
     sql_disagrees: tuple[str, ...] = ()
+    by_key: dict[str, tuple[KeyedLoan, ...] | None] = field(default_factory=dict)
+    watched_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +288,15 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
+class Stall:
+    """A stretch in which a load process did not run: paused, or starved of processor."""
+
+    worker: str
+    begin_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class SafetyStop:
     """The stop condition that ended a run at once.
 
@@ -323,6 +346,8 @@ class RunStatus:
     blast_radius: BlastRadius | None = None
     audit: tuple[Proof, ...] = ()
     """What was found in the target's database once everything was healed; empty: not asked."""
+    stalls: tuple[Stall, ...] = ()
+    """Pauses of load processes, and what they caught up on in a burst after them."""
     known: bool = True
 
     @property
