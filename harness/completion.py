@@ -11,6 +11,7 @@ from harness.events import (
     RunStatus,
     Sent,
     Step,
+    is_decision,
     settle,
 )
 from harness.plan import Arrival, Plan
@@ -67,7 +68,7 @@ def _unended(
     blocked_by = None if sent or borrows or not tried else _blocking_step(arrival, tried)
     started = bool(tried or sent)
     outcome = Outcome.FAILED
-    if last is not None and not unanswered:
+    if last is not None and (is_decision(last) or not unanswered):
         outcome = last.outcome
     elif sent:
         outcome = Outcome.INDETERMINATE

@@ -132,18 +132,26 @@ class Operation:
         return self.outcome in (Outcome.FAILED, Outcome.INDETERMINATE)
 
 
-def settle(attempts: Iterable[Attempt]) -> Attempt | None:
-    """Fold the borrow attempts of one operation into the one that decides its outcome.
+def is_decision(attempt: Attempt) -> bool:
+    """Whether a borrow was answered by a loan, a review or a decline, right or wrong."""
+    decisions = (Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
+    return attempt.outcome in decisions or attempt.decline is not None
 
-    The last attempt decides, except that a refusal after an attempt that may have been applied
-    cannot undo it: then the earlier, indeterminate attempt decides. None without attempts.
+
+def settle(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Fold the borrow attempts of one operation into the one that says what the borrower was told.
+
+    The last loan, review or decline, right or wrong; without one, the last attempt that may have
+    been applied, for no refusal undoes it; else the last refusal. None without attempts.
     """
-    deciding: Attempt | None = None
+    decision = unknown = last = None
     for attempt in attempts:
-        may_be_applied = deciding is not None and deciding.outcome is Outcome.INDETERMINATE
-        if not (may_be_applied and attempt.outcome is Outcome.FAILED):
-            deciding = attempt
-    return deciding
+        last = attempt
+        if is_decision(attempt):
+            decision = attempt
+        elif attempt.outcome is Outcome.INDETERMINATE:
+            unknown = attempt
+    return decision or unknown or last
 
 
 @dataclass(frozen=True, slots=True)

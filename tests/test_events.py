@@ -1,8 +1,10 @@
 """How attempts fold into one outcome, and how instants become seconds and wall time."""
 
+from dataclasses import replace
+
 import pytest
 
-from harness.events import Attempt, Clock, Outcome, settle
+from harness.events import Attempt, Clock, Decline, Outcome, settle
 from tests.builders import attempt, operation, plan_of
 
 F, U, A, D = Outcome.FAILED, Outcome.INDETERMINATE, Outcome.APPROVED, Outcome.DECLINED
@@ -26,6 +28,8 @@ def attempts(*outcomes: Outcome) -> list[Attempt]:
         ((U, F, F), U),
         ((U, F, A), A),
         ((F, U), U),
+        ((A, U), A),
+        ((D, F), D),
     ],
 )
 def test_the_last_attempt_decides_unless_an_earlier_one_may_be_applied(
@@ -36,6 +40,17 @@ def test_the_last_attempt_decides_unless_an_earlier_one_may_be_applied(
 
     assert deciding is not None
     assert deciding.outcome is decides
+
+
+def test_a_wrong_decline_is_a_decision_too() -> None:
+    """The borrower was told, whatever came before or after."""
+    unknown, declined, refused = attempts(U, F, F)
+    declined = replace(declined, decline=Decline.CREDIT, false_declined=True)
+
+    assert settle([unknown, declined]) is declined
+    assert settle([declined, unknown]) is declined
+    assert settle([declined, refused]) is declined
+    assert settle([unknown, refused]) is unknown
 
 
 def test_no_attempts_settle_nothing() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, settle
+from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_decision, settle
 from harness.load.outcomes import Answer, Judged
 from harness.load.transport import Transport
 from harness.plan import Arrival, Plan
@@ -253,7 +253,8 @@ class Journeys:
         arrival = journey.arrival
         last = settle(journey.borrows)
         outcome = last.outcome if last is not None else Outcome.FAILED
-        if journey.step is Step.BORROW and outcome is Outcome.FAILED:
+        decided = last is not None and is_decision(last)
+        if journey.step is Step.BORROW and not decided:
             outcome = Outcome.INDETERMINATE  # under way: it may be applied yet
         blocked_by = journey.blocked_by
         if journey.step is not None and journey.step is not Step.BORROW:

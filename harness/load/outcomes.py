@@ -16,6 +16,10 @@ _DECLINE_OF_CATEGORY = {
     "behaviour_decline": Decline.BEHAVIOUR,
 }
 INVALID_ANSWER = "invalid_answer"
+REDIRECT = "redirect"
+"""The code of a 3xx: it is never followed, since that would be another request, maybe elsewhere."""
+_CONFLICTS = (408, 409, 425)
+"""The request may be under way: a gateway that repeats it by itself makes the second one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Answer:
         """The body as a JSON object; an empty one when it is none."""
         try:
             parsed = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return parsed if isinstance(parsed, dict) else {}
 
@@ -79,6 +83,8 @@ def _failed_step(answer: Answer, denials: tuple[int, ...]) -> Judged:
     """A step before the borrow moves no money, so nothing about it is indeterminate."""
     if answer.status is None:
         return Judged(Outcome.FAILED, code=answer.error)
+    if 300 <= answer.status < 400:  # noqa: PLR2004  # HTTP's words
+        return Judged(Outcome.FAILED, code=REDIRECT)
     if answer.status < 400:  # noqa: PLR2004  # HTTP's words
         return Judged(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
     return Judged(
@@ -101,19 +107,39 @@ def judge_borrow(
         outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED
         return Judged(outcome, code=answer.error, may_retry=True)
     payload = answer.payload
+    if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
+        return Judged(Outcome.INDETERMINATE, code=REDIRECT, may_retry=True)
     if status < 400:  # noqa: PLR2004  # HTTP's words
         return _judge_acceptance(status, payload, amount_fen)
-    code = _code(payload)
+    decline = _decline(status, payload)
+    if decline is None:
+        return _judge_failure(status, payload)
+    if decline in (expected_decline, possible_decline):
+        return Judged(Outcome.DECLINED, code=_code(payload), decline=decline)
+    return Judged(Outcome.FAILED, code=_code(payload), decline=decline, false_declined=True)
+
+
+def _judge_failure(status: int, payload: dict[str, Any]) -> Judged:
+    """A 4xx or 5xx that is no decline: surely not applied, or nobody knows."""
+    if status < 500 and status not in _CONFLICTS:  # noqa: PLR2004  # HTTP's words
+        return Judged(
+            Outcome.FAILED,
+            code=_code(payload),
+            false_declined=status in (401, 404),
+            may_retry=status == 429 or payload.get("category") == "availability",  # noqa: PLR2004
+        )
+    # A 504 comes from a gateway, which cannot know what its server did.
+    surely_not = status not in (*_CONFLICTS, 504) and payload.get("outcome") == "not_applied"
+    outcome = Outcome.FAILED if surely_not else Outcome.INDETERMINATE
+    return Judged(outcome, code=_code(payload), may_retry=True)
+
+
+def _decline(status: int, payload: dict[str, Any]) -> Decline | None:
+    """The cause of a business decline; a server's error and a request time-out are none."""
     category = payload.get("category")
-    if category == "availability" or status >= 500:  # noqa: PLR2004  # HTTP's words
-        surely_not = category == "availability" and payload.get("outcome") == "not_applied"
-        outcome = Outcome.FAILED if surely_not else Outcome.INDETERMINATE
-        return Judged(outcome, code=code, may_retry=True)
-    decline = _DECLINE_OF_CATEGORY.get(category) if isinstance(category, str) else None
-    if decline is not None and decline in (expected_decline, possible_decline):
-        return Judged(Outcome.DECLINED, code=code, decline=decline)
-    denied = decline is not None or status in (401, 404)
-    return Judged(Outcome.FAILED, code=code, decline=decline, false_declined=denied)
+    if status >= 500 or status == 408 or not isinstance(category, str):  # noqa: PLR2004
+        return None
+    return _DECLINE_OF_CATEGORY.get(category)
 
 
 def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> Judged:

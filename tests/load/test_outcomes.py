@@ -1,6 +1,7 @@
 """What an answer means, case by case."""
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -91,7 +92,6 @@ def test_a_borrow_is_accepted(given: Answer, expected: Judged) -> None:
         (202, LOAN, "loan-1"),
         (200, LOAN, "loan-1"),
         (204, None, None),
-        (302, None, None),
     ],
 )
 def test_an_acceptance_that_breaks_the_contract(
@@ -115,8 +115,8 @@ def test_an_acceptance_that_breaks_the_contract(
 )
 def test_a_decline_is_right_for_its_own_cause_only(category: str, decline: Decline) -> None:
     """The expected cause is a decline; any other, or none expected, a false one."""
-    for expected in (None, *Decline):
-        judged = judge_borrow(problem(403, category), expected, AMOUNT_FEN)
+    for status, expected in product((403, 409, 425, 429), (None, *Decline)):
+        judged = judge_borrow(problem(status, category), expected, AMOUNT_FEN)
 
         right = expected is decline
         assert judged.decline is decline
@@ -132,11 +132,24 @@ def test_a_decline_is_right_for_its_own_cause_only(category: str, decline: Decli
         (answer(503, {**NOT_APPLIED, "outcome": "unknown"}), Outcome.INDETERMINATE, False, True),
         (answer(504, {"category": "availability"}), Outcome.INDETERMINATE, False, True),
         (answer(500), Outcome.INDETERMINATE, False, True),
-        (answer(502, {"outcome": "not_applied"}), Outcome.INDETERMINATE, False, True),
+        (answer(504, NOT_APPLIED), Outcome.INDETERMINATE, False, True),
+        (answer(502, {"outcome": "not_applied"}), Outcome.FAILED, False, True),
+        (answer(599, "not an object"), Outcome.INDETERMINATE, False, True),
         (problem(500, "risk_decline"), Outcome.INDETERMINATE, False, True),
+        (problem(504, "risk_decline"), Outcome.INDETERMINATE, False, True),
+        (answer(301), Outcome.INDETERMINATE, False, True),
+        (answer(308, LOAN), Outcome.INDETERMINATE, False, True),
+        (answer(408), Outcome.INDETERMINATE, False, True),
+        (problem(408, "risk_decline"), Outcome.INDETERMINATE, False, True),
+        (problem(409, "client_error"), Outcome.INDETERMINATE, False, True),
+        (answer(409, NOT_APPLIED), Outcome.INDETERMINATE, False, True),
+        (answer(425), Outcome.INDETERMINATE, False, True),
         (answer(429, NOT_APPLIED), Outcome.FAILED, False, True),
-        (problem(409, "client_error"), Outcome.FAILED, False, False),
-        (answer(429), Outcome.FAILED, False, False),
+        (problem(429, "availability"), Outcome.FAILED, False, True),
+        (answer(429), Outcome.FAILED, False, True),
+        (answer(400), Outcome.FAILED, False, False),
+        (answer(403), Outcome.FAILED, False, False),
+        (problem(422, "client_error"), Outcome.FAILED, False, False),
         (answer(401), Outcome.FAILED, True, False),
         (answer(404), Outcome.FAILED, True, False),
         (Answer(error="refused", sent=False), Outcome.FAILED, False, True),
@@ -156,6 +169,24 @@ def test_a_borrow_fails(
     assert judged.outcome is outcome
     assert judged.false_declined is false_declined
     assert judged.may_retry is may_retry
+
+
+def test_a_body_that_is_nested_without_end_is_no_object() -> None:
+    """It ends the attempt, never the journey."""
+    assert judge_log_in(Answer(status=201, body=b"[" * 100_000)).code == "invalid_answer"
+
+
+@pytest.mark.parametrize("status", [300, 302, 307, 399])
+def test_a_redirect_is_named_as_what_it_is(status: int) -> None:
+    """It breaks no format, and it is not followed."""
+    judged = [
+        judge_log_in(answer(status)),
+        judge_credit_line(answer(status)),
+        judge_borrow(answer(status), None, AMOUNT_FEN),
+    ]
+
+    assert {j.code for j in judged} == {"redirect"}
+    assert not any(j.invalid_answer or j.false_declined for j in judged)
 
 
 @pytest.mark.parametrize(
