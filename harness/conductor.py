@@ -18,6 +18,7 @@ from typing import Any
 
 from harness import judge
 from harness.channel import Channel, Interrupted
+from harness.connections import forget_libpq_variables
 from harness.errors import HarnessError, UsageError
 from harness.events import Clock, Facts, LedgerReading, Operation, Outcome, RunStatus, SafetyStop
 from harness.faults.healing import heal_left_over
@@ -61,6 +62,7 @@ class Request:
 
 def main() -> int:
     """Run one run; the exit code matters only to whoever starts it by hand."""
+    forget_libpq_variables()
     parser = argparse.ArgumentParser(prog="python -m harness.conductor", description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--state-dir", type=Path, required=True)

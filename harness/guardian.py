@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.connections import forget_libpq_variables
 from harness.errors import HarnessError
 from harness.faults.healing import heal_all
 from harness.faults.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal
@@ -84,6 +85,7 @@ class Watch:
 
 def main() -> int:
     """Watch one run, or look once; 0 when nothing is left broken."""
+    forget_libpq_variables()
     parser = argparse.ArgumentParser(prog="python -m harness.guardian", description=__doc__)
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("--once", action="store_true")

@@ -17,6 +17,7 @@ import requests
 import urllib3
 from pydantic import TypeAdapter, ValidationError
 
+from harness.connections import connect, http_session
 from harness.errors import HarnessError
 from harness.events import LedgerEntry, LedgerReading
 
@@ -63,18 +64,17 @@ def _http_get(url: str, seconds: float | None = None, **kwargs: Any) -> _Answer:
     seconds = CALL_SECONDS_MAX if seconds is None else seconds
     deadline = time.monotonic() + seconds
     timeout_s = min(CALL_TIMEOUT_SECONDS, seconds)
-    with requests.Session() as session:
-        session.trust_env = False
-        with session.get(
-            url, timeout=timeout_s, allow_redirects=False, stream=True, **kwargs
-        ) as answer:
-            body = bytearray()
-            # What has come in so far, however little: a body that drips would hold up a plain read.
-            while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
-                body += chunk
-                if time.monotonic() > deadline:
-                    raise requests.Timeout(f"the answer took over {seconds:g} s")
-            return _Answer(answer.status_code, bytes(body))
+    with (
+        http_session() as session,
+        session.get(url, timeout=timeout_s, allow_redirects=False, stream=True, **kwargs) as answer,
+    ):
+        body = bytearray()
+        # What has come in so far, however little: a body that drips would hold up a plain read.
+        while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if time.monotonic() > deadline:
+                raise requests.Timeout(f"the answer took over {seconds:g} s")
+        return _Answer(answer.status_code, bytes(body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Ledger:
 
     def _sql(self, query: str) -> list[tuple[Any, ...]]:
         try:
-            with psycopg.connect(self.database_url or "", connect_timeout=3) as connection:
+            with connect(self.database_url or "", connect_timeout=3) as connection:
                 connection.read_only = True
                 connection.execute("SET statement_timeout = '10s'")
                 return connection.execute(query).fetchall()

@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 
+from harness.connections import http_session
 from harness.errors import HarnessError
 from harness.events import Decline
 from harness.plan import Plan
@@ -77,8 +78,7 @@ class Seeder:
         self._admin = {"X-Admin-Token": admin_token}
         self._progress = progress
         self._password = secrets.token_urlsafe(16)
-        self._http = requests.Session()
-        self._http.trust_env = False  # a proxy from the environment is never on our way
+        self._http = http_session()
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=LOG_INS_AT_ONCE)
         self._http.mount("http://", adapter)
 

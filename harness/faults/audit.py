@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from harness.connections import connect
 from harness.errors import HarnessError
 from harness.events import Proof
 from harness.stack.state import Stack
@@ -118,7 +119,7 @@ def leftovers(stack: Stack, open_for_s: float = WAITING_SECONDS_MIN) -> dict[str
         "lag": sql.Literal(LAG_BYTES_MAX),
     }
     try:
-        with psycopg.connect(
+        with connect(
             stack.database_url,
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,

@@ -19,6 +19,7 @@ import time
 
 import psycopg
 
+from harness.connections import connect
 from harness.errors import HarnessError, UsageError
 from harness.events import Proof
 from harness.fault_specs import CommitLost
@@ -128,7 +129,7 @@ class CommitLostInjector:
         transaction, answered = "", False
         try:
             with contextlib.closing(
-                psycopg.connect(self._probe.database_url, options=_CANARY_OPTIONS)
+                connect(self._probe.database_url, options=_CANARY_OPTIONS)
             ) as connection:
                 row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
                 transaction = row[0] if row else ""
@@ -142,7 +143,7 @@ class CommitLostInjector:
 
     def _state_of(self, transaction: str) -> str:
         try:
-            with psycopg.connect(self._direct_url, connect_timeout=3) as connection:
+            with connect(self._direct_url, connect_timeout=3) as connection:
                 row = connection.execute(
                     "SELECT pg_xact_status(%s::xid8)", [transaction]
                 ).fetchone()

@@ -12,6 +12,7 @@ import time
 import psycopg
 from psycopg import errors, sql
 
+from harness.connections import connect
 from harness.errors import HarnessError
 from harness.events import Proof
 from harness.fault_specs import BlockingMigration
@@ -43,7 +44,7 @@ class BlockingMigrationInjector:
 
     def _connect(self) -> psycopg.Connection:
         try:
-            return psycopg.connect(
+            return connect(
                 self._url,
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from harness.connections import connect
 from harness.fault_specs import Direction
 from harness.stack.state import DATABASE, EDGE, Link, Stack
 
@@ -150,7 +151,7 @@ class LinkProbe:
 
     def _transfer_postgres(self, direction: Direction, wanted: int) -> Rate:
         size = min(wanted, _TRANSFER_BYTES_MAX)
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
+        with connect(self.database_url, autocommit=True) as connection:
             start = time.monotonic()
             if direction == "downstream":
                 connection.execute("SELECT repeat('x', %s)", [size]).fetchone()

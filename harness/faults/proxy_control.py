@@ -1,8 +1,9 @@
 """Toxiproxy's control API behind one adapter, and the only home of toxiproxy-python.
 
-The library keeps host and port on a class, sets no timeouts, lets a 500 pass and cannot change a
-toxic or an upstream. Here every server has an address of its own, every call ends in bounded time,
-every answer is checked, and every change is read back.
+The library keeps host and port on a class, sets no timeouts, takes a proxy from the environment,
+lets a 500 pass and cannot change a toxic or an upstream: only its reading of refusals is used. Here
+every server has an address of its own, every call ends in bounded time, every answer is checked,
+and every change is read back.
 
 No lock is held during a call: one server that hangs delays no call to another, and a call that
 hangs delays no other thread's call to the same server.
@@ -14,17 +15,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from toxiproxy.api import APIConsumer
+from toxiproxy.api import validate_response
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
+from harness.connections import http_session
 from harness.errors import HarnessError, ProxyApiHangs
 from harness.fault_specs import Direction
 
 CALL_TIMEOUT_SECONDS = 1.5
 """A call takes a few milliseconds on loopback; the rest is for a machine that is busy."""
 _DEFAULT_PORT = 8474
-_NO_PROXY = {"http": None, "all": None}
-"""Control ports are on loopback: `HTTP_PROXY` in the environment must not make a detour of it."""
 
 STREAMS: dict[Direction, tuple[str, ...]] = {
     "both": ("upstream", "downstream"),
@@ -75,15 +75,14 @@ class ProxyControl:
         host, port = parts.hostname or "127.0.0.1", parts.port or _DEFAULT_PORT
         self._where = f"Toxiproxy at {host}:{port}"
         self._timeout_seconds = timeout_seconds
-        # The library reads both from the class, so each server gets a class of its own.
-        self._consumer = type("Consumer", (APIConsumer,), {"host": host, "port": port})
+        self._base = f"http://{host}:{port}"
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
         what = f"{self._where}, {method} {path}"
         try:
-            answer = getattr(self._consumer, method)(
-                path, timeout=self._timeout_seconds, proxies=_NO_PROXY, **kwargs
-            )
+            with http_session() as http:
+                url, seconds = self._base + path, self._timeout_seconds
+                answer = validate_response(http.request(method, url, timeout=seconds, **kwargs))
             answer_is_json = bool(answer.content)
             found = answer.json() if answer.ok and answer_is_json else None
         except requests.Timeout as error:

@@ -18,6 +18,8 @@ from harness.stack.toxiproxy_binary import cache_dir
 SUPERUSER = "harness"
 SERVICE_USER = "lending"
 DATABASE_NAME = "lending"
+_NOTHING_FROM_HOME = "sslmode=disable&gssencmode=disable"
+"""Without encryption libpq looks for no certificate, key or ticket; a password is given."""
 _INITDB = ("-A", "scram-sha-256", "-U", SUPERUSER, "--no-locale", "-E", "UTF8")
 _CREATE_SECONDS_MAX = 60.0
 _STATUS_LINE = 7
@@ -74,7 +76,7 @@ class ClusterSpec:
 def database_url(spec: ClusterSpec, user: str, address: str) -> str:
     """Where ``user`` reaches the database through ``address``, a ``host:port``."""
     password = spec.superuser_password if user == SUPERUSER else spec.service_password
-    return f"postgresql://{user}:{password}@{address}/{DATABASE_NAME}"
+    return f"postgresql://{user}:{password}@{address}/{DATABASE_NAME}?{_NOTHING_FROM_HOME}"
 
 
 def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
