@@ -1,0 +1,36 @@
+"""Whole commands in an environment and a home that would lead every connection astray."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.stack import load_state
+from harness.stack.toxiproxy_binary import cache_dir
+from tests.hostile import hostile_environment
+from tests.live.conftest import BRIEF
+from tests.live.test_commands import lendchaos
+
+pytestmark = pytest.mark.live
+
+
+def test_the_environment_of_the_user_changes_nothing(tmp_path: Path) -> None:
+    """With `PGOPTIONS` set to end it early, a migration hurts as long as the scenario says."""
+    environment = hostile_environment(tmp_path / "home")
+    environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
+    state = f"--state-dir={tmp_path / 'state'}"
+    runs = f"--runs-dir={tmp_path / 'runs'}"
+
+    up = lendchaos("up", state, **environment)
+    run = lendchaos("run", "database_migration", state, runs, *BRIEF, "--fault=3s", **environment)
+    heal = lendchaos("heal", state, **environment)
+    down = lendchaos("down", state, **environment)
+
+    assert [up.returncode, heal.returncode, down.returncode] == [0, 0, 0], up.stderr + heal.stderr
+    assert run.returncode in (0, 1), run.stdout + run.stderr
+    verdict = json.loads((tmp_path / "runs" / "latest" / "verdict.json").read_bytes())
+    # Waiting for half a second would cost nobody their loan, within a time-out of two.
+    assert verdict["borrow"]["failed_by_phase"]["fault"] > 10
+    assert verdict["faults"][0]["bit"] is True
+    assert verdict["reconciliation"]["ledger_read"] is True
+    assert load_state(tmp_path / "state") is None
