@@ -40,21 +40,21 @@ class Objectives:
     """Bounds on measured values; None means "not judged". Money invariants always hold, unnamed.
 
     ``recovery_seconds_max`` bounds the upper end of the interval from heal to recovery.
-    ``failed_outside_fault_share_max`` leaves out the time from the first injection to the last heal
-    plus ``recovery_seconds_max`` (10 s where that is not set), and what was under way when the
-    fault came. ``failed_share_max`` bounds the whole measured window.
+    ``failed_outside_fault_share_max`` leaves out the time from each injection to its heal plus
+    ``recovery_seconds_max`` (10 s where that is not set), and what was under way when the fault
+    came. ``failed_share_max`` bounds the whole measured window.
     ``indeterminate_share_max`` is taken of the operations planned while a fault was active (of the
     whole window, without a fault). ``impaired_episodes_max`` counts outage and degraded episodes,
     ``slow_episodes_max`` those in which answers only came late. ``latency_ms_p99_max`` counts
     answered operations outside the fault, from the planned start; ``latency_recovery_seconds_max``
-    bounds the time from the last heal to answers as fast as before. ``grey_failure_seconds_max``
+    bounds the time from each heal to answers as fast as before. ``grey_failure_seconds_max``
     bounds the time in which the target called itself healthy while borrowing failed.
     ``attempts_per_operation_max`` is taken under the fault. ``decision_shift_share_max`` bounds how
     far the share of any kind of decision may move from the baseline.
     """
 
     recovery_seconds_max: float | None = _limit(
-        "seconds", "from the last heal to borrowing as before, upper end of its interval"
+        "seconds", "from each heal to borrowing as before, upper end of its interval"
     )
     failed_share_max: float | None = _limit(
         "share", "of borrow requests that fail, in the whole measured window"
@@ -70,7 +70,7 @@ class Objectives:
         "milliseconds", "99th percentile of the wait for an answer, outside the fault"
     )
     latency_recovery_seconds_max: float | None = _limit(
-        "seconds", "from the last heal to answers as fast as before, upper end of its interval"
+        "seconds", "from each heal to answers as fast as before, upper end of its interval"
     )
     grey_failure_seconds_max: float | None = _limit(
         "seconds", "in which the health address was green while borrowing failed"

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import UsageError
 from harness.explain import ENTRIES, FINDINGS, Entry, Kind, find
 from harness.gates.checks import Kind as Check
-from harness.judge import borrowing
+from harness.judge import borrowing, impairment
 from harness.objectives import INVARIANTS, KINDS
 from harness.report import words
 from harness.stop_conditions import STOP_KINDS
@@ -20,7 +20,7 @@ MAKERS = {"Finding", "fail", "inconclusive", "note", "weigh"}
 """Whoever is called with a code first makes a finding."""
 NAMED_ELSEWHERE = {
     ("borrowing.py", "name"): set(borrowing._MONEY),
-    ("borrowing.py", "episode.class_"): set(borrowing._STATE),
+    ("impairment.py", "episode.class_"): set(impairment._STATE),
     ("case.py", "code"): set(),
 }
 """Codes that are not written where the finding is made: the file, the expression, what it can be.

@@ -56,12 +56,14 @@ BORROWING = (
     ),
     _finding(
         "not_recovered",
-        weight="Fails the run when the load lasted longer after the last heal than recovery may"
-        " take; leaves it open when it ended sooner.",
-        decided="Borrowing was still impaired when the load ended, or came back too late to show"
-        " that it lasts.",
+        weight="Fails the run when borrowing was surely impaired for longer than recovery may take"
+        " (10 s where no limit is set), after its heal or, without a fault, after its onset; leaves"
+        " it open when that is not known." + _SPOILT,
+        decided="Borrowing was still impaired when the load ended or the next fault came, or came"
+        " back too late to show that it lasts. No number of allowed stretches tolerates it.",
         causes="Connections of a pool that died with the fault are never replaced; a breaker that"
-        " does not close; clients that all retry at once. Open: `--recovery` is too short.",
+        " does not close; clients that all retry at once. Open: `--recovery` is too short, or two"
+        " faults follow each other too soon.",
         next_step="Run it with a longer --recovery to see whether it ever recovers; then look at"
         " pools, breakers and back-off of the service.",
         docs="docs/measurement.md",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from harness.events import Clock, Facts
-from harness.judge import borrowing, evidence, patterns
+from harness.judge import borrowing, evidence, impairment, patterns
 from harness.judge.case import Case, Check, inconclusive
 from harness.judge.objectives import judge_objectives
 from harness.judge.sentence import sentence
@@ -22,8 +22,8 @@ CHECKS: tuple[Check, ...] = (
     borrowing.invalid_answer,
     borrowing.replay_unstable,
     borrowing.objectives,
-    borrowing.not_recovered,
-    borrowing.episodes,
+    impairment.not_recovered,
+    impairment.episodes,
     evidence.safety_stop,
     evidence.interrupted,
     evidence.no_evidence,
@@ -36,7 +36,6 @@ CHECKS: tuple[Check, ...] = (
     evidence.healed_otherwise,
     evidence.ledger_unread,
     evidence.ledger_incomplete,
-    evidence.recovery_unconfirmed,
     patterns.borrowers_shut_out,
     patterns.grey_failure,
     patterns.herd,

@@ -4,12 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from harness.events import Outcome, Step
-from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
+from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.evidence import sent_late
 from harness.judge.limits import over_limit, refused_for_nothing
-from harness.judge.objectives import outlasted
-from harness.measure import THETA, impaired
-from harness.verdict import Episode, Finding, Judgement, Weight
+from harness.verdict import Finding, Judgement, Weight
 
 CONTRADICTION = "; the target says that all its invariants hold, its own listing shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
@@ -133,98 +131,6 @@ def replay_unstable(case: Case) -> Iterator[Finding]:
             count=len(unstable),
             examples=unstable[:EXAMPLES_MAX],
         )
-
-
-def episodes(case: Case) -> Iterator[Finding]:
-    """Impairments: expected under a fault of ours, a failure anywhere else."""
-    allowed = case.plan.objectives.impaired_episodes_max or 0
-    tolerated = len(impaired(case.measured.episodes)) <= allowed
-    for episode in case.measured.episodes:
-        weight = Weight.FAIL
-        if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
-            weight = Weight.NOTE
-        unaccounted = "" if weight is Weight.NOTE else ", which no fault of ours accounts for"
-        if unaccounted and case.spoilt:
-            unaccounted += f"; but {case.spoilt}"
-        until = "the end of the load"
-        if episode.recovered_s is not None:
-            until = f"{episode.recovered_s:.1f} s"
-        yield Finding(
-            episode.class_,
-            case.unless_spoilt(weight),
-            f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
-            f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
-            {
-                "onset_s": episode.onset_s,
-                "recovered_s": episode.recovered_s,
-                "failed": episode.failed,
-            },
-        )
-
-
-_STATE = {"outage": "out", "degraded": "degraded", "slow": "slow"}
-
-
-def _at_work(case: Case, episode: Episode) -> str:
-    """Which of several faults were at work meanwhile; of one alone it goes without saying."""
-    if len(case.measured.impacts) == 1:
-        return ""
-    end_s = case.measured.timeline.load_end_s or 0.0
-    until_s = end_s if episode.recovered_s is None else episode.recovered_s
-    met = [
-        fault
-        for impact in case.measured.impacts
-        if (fault := impact.fault).injected_s is not None
-        and fault.injected_s <= until_s
-        and (end_s if fault.healed_s is None else fault.healed_s) >= episode.onset_s
-    ]
-    if not met:
-        return ""
-    names = " and ".join(fault.name for fault in met)
-    shared = any(fault.overlaps for fault in met)
-    return f", with {names} at work" + (
-        "; where they overlap their effects can't be told apart" if shared else ""
-    )
-
-
-def _is_expected(case: Case, episode: Episode) -> bool:
-    """Whether it began in the shadow of a fault that borrowers may notice."""
-    timeline = case.measured.timeline
-    earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
-    latest_s = episode.onset_s if episode.onset_s_high is None else episode.onset_s_high
-    # What was under way when the fault came met it too: as long as a request may take.
-    reach_s = case.plan.settings.request_timeout_s
-    for impact in case.measured.impacts:
-        fault = impact.fault
-        if fault.injected_s is None or not fault.expects_impact:
-            continue
-        end_s = timeline.load_end_s or 0.0
-        if fault.healed_s is not None:
-            end_s = fault.healed_s + timeline.allowed_s
-        if latest_s >= fault.injected_s - reach_s and earliest_s <= end_s:
-            return True
-    return False
-
-
-def not_recovered(case: Case) -> Iterator[Finding]:
-    """Borrowing was still impaired when the load ended."""
-    timeline = case.measured.timeline
-    if not outlasted(case.measured) or timeline.injected_s is None:
-        return
-    if timeline.healed_s is None or timeline.load_end_s is None:
-        yield inconclusive(
-            "not_recovered", "borrowing was impaired to the end, and the fault was never healed"
-        )
-        return
-    waited_s = timeline.load_end_s - timeline.healed_s
-    late = waited_s > timeline.allowed_s
-    message = (
-        f"borrowing had not recovered {waited_s:.1f} s after the last heal, when the load ended"
-        f" (limit {timeline.allowed_s:g} s)"
-    )
-    weight = case.unless_spoilt(Weight.FAIL if late else Weight.INCONCLUSIVE)
-    evidence = {"waited_s": waited_s, "limit_s": timeline.allowed_s, "theta": THETA}
-    yield Finding("not_recovered", weight, message, evidence)
 
 
 def objectives(case: Case) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
-from harness.measure import THETA
 from harness.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict import Finding
 
@@ -237,16 +236,4 @@ def ledger_incomplete(case: Case) -> Iterator[Finding]:
             unlisted=list(reconciled.unlisted[:EXAMPLES_MAX]),
             unclear=list(reconciled.unclear[:EXAMPLES_MAX]),
             sql_disagrees=list(ledger.sql_disagrees[:EXAMPLES_MAX]),
-        )
-
-
-def recovery_unconfirmed(case: Case) -> Iterator[Finding]:
-    """Borrowing came back, but the load ended before that could be shown to last."""
-    recovery = case.measured.recovery
-    if recovery.from_heal_s is not None and not recovery.confirmed:
-        yield inconclusive(
-            "not_recovered",
-            "borrowing came back, but the load ended too soon after it to show that fewer than"
-            f" {THETA:.0%} of requests fail for good",
-            from_heal_s=recovery.from_heal_s,
         )

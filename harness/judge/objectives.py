@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.events import Facts
 from harness.judge.bounds import Limit, by_bound, by_count, by_share
-from harness.measure import Measured, Share, impaired
+from harness.measure import GroupRecovery, Measured, Share, impaired, open_ended
 from harness.objectives import Objectives, set_fields
 from harness.plan import Plan
 from harness.verdict import DecisionShare, Judgement, ObjectiveResult
@@ -34,59 +34,81 @@ def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[Objec
     ]
 
 
-def outlasted(measured: Measured) -> bool:
-    """Whether borrowing was still impaired when the load ended."""
-    stretches = impaired(measured.episodes)
-    return bool(stretches) and stretches[-1].recovered_s is None
-
-
 # --- recovery ------------------------------------------------------------------------------------
 
 
 def _recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    seen = measured.recovery
+    """Each heal on its own: one that is missed decides, then one that is open."""
+    results = [_one_recovery(limit, measured, one) for one in measured.recoveries]
+    return _worst(results) or limit.unknown("there was no fault to recover from")
+
+
+def _one_recovery(limit: Limit, measured: Measured, one: GroupRecovery) -> ObjectiveResult:
+    seen = one.recovery
     if seen.from_heal_s is not None:
-        unsure = "" if seen.confirmed else NOT_CONFIRMED
+        unsure = "" if seen.confirmed or not _must_last(measured, one) else NOT_CONFIRMED
         ends = seen.from_heal_s_low, seen.from_heal_s_high
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
-    if outlasted(measured) and (watched_s := _watched_s(measured)) is not None:
-        return _still_under_way(limit, watched_s)
-    if measured.timeline.injected_s is None:
-        return limit.unknown("there was no fault to recover from")
-    if measured.timeline.healed_s is None:
+    if seen.censored and seen.from_heal_s_low is not None:
+        return _still_under_way(limit, seen.from_heal_s_low, one)
+    if one.group.healed_s is None:
         return limit.unknown("the fault was never healed")
-    if not seen.confirmed:
+    if not seen.confirmed and _must_last(measured, one):
         return limit.unknown("too few requests after the heal to show that nothing was impaired")
     return limit.met(None)  # nothing was impaired, so there was nothing to recover from
 
 
+def _must_last(measured: Measured, one: GroupRecovery) -> bool:
+    """Whether what came after it has to show that it lasts.
+
+    Between two faults there may be too few requests for that; those before the next one were well.
+    """
+    return one.is_last or list(one.group.names) == measured.recovery.faults
+
+
 def _latency_recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    seen = measured.recovery.latency
+    results = [_one_latency(limit, measured, one) for one in measured.recoveries]
+    return _worst(results) or limit.unknown("there was no heal to recover from")
+
+
+def _one_latency(limit: Limit, measured: Measured, one: GroupRecovery) -> ObjectiveResult:
+    seen = one.recovery.latency
     if seen is None:
         return limit.unknown("there was no heal, or no baseline to tell slow answers by")
     if seen.from_heal_s is not None:
-        unsure = "" if seen.confirmed else NOT_CONFIRMED
+        unsure = "" if seen.confirmed or not _must_last(measured, one) else NOT_CONFIRMED
         ends = seen.from_heal_s_low, seen.from_heal_s_high
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
-    watched_s = _watched_s(measured)
-    if seen.censored and watched_s is not None:
-        return _still_under_way(limit, watched_s)
-    if not seen.confirmed:
+    if seen.censored and seen.from_heal_s_low is not None:
+        return _still_under_way(limit, seen.from_heal_s_low, one)
+    if not seen.confirmed and _must_last(measured, one):
         return limit.unknown("too few answers after the heal to show that none were slow")
     return limit.met(None)  # answers were never slow
 
 
-def _watched_s(measured: Measured) -> float | None:
-    """From the last heal to the end of the load."""
-    healed_s, end_s = measured.timeline.healed_s, measured.timeline.load_end_s
-    return None if healed_s is None or end_s is None else end_s - healed_s
+def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
+    """One that is missed, else one that is open, else the highest; None of none."""
+    order = (Judgement.PASS, Judgement.INCONCLUSIVE, Judgement.FAIL)
+
+    def badness(result: ObjectiveResult) -> tuple[int, float]:
+        known = [end for end in (result.observed, result.low) if end is not None]
+        return order.index(result.verdict), known[0] if known else -np.inf
+
+    return max(results, key=badness, default=None)
 
 
-def _still_under_way(limit: Limit, watched_s: float) -> ObjectiveResult:
-    """It had not recovered when the load ended, so that it takes longer than was watched."""
-    if watched_s > limit.value:
-        return limit.missed(None, watched_s, None, "it had not recovered when the load ended")
-    return limit.unknown("the load ended before the time allowed was over", watched_s)
+def _still_under_way(limit: Limit, low_s: float, one: GroupRecovery) -> ObjectiveResult:
+    """It had not recovered when the load ended or the next fault came: it takes longer than that.
+
+    ``low_s`` is until when it surely had not.
+    """
+    names = " and ".join(one.recovery.next_faults)
+    when = f"fault {names} came" if names else "the load ended"
+    if low_s > limit.value:
+        return limit.missed(None, low_s, None, f"it had not recovered when {when}")
+    return limit.unknown(
+        f"it had not recovered when {when}, before the time allowed was over", low_s
+    )
 
 
 # --- shares and counts ---------------------------------------------------------------------------
@@ -114,7 +136,12 @@ def _affected(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
 def _episodes(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     if not measured.borrow.window.operations:
         return limit.unknown("no borrow request was measured after the baseline")
-    return by_count(limit, len(impaired(measured.episodes)))
+    counted = by_count(limit, len(impaired(measured.episodes)))
+    stretches = impaired(measured.episodes)
+    if counted.verdict is Judgement.PASS and stretches and open_ended(stretches[-1]):
+        reason = "nothing shows that the last one was over when the load ended"
+        return limit.open(counted.observed, counted.observed, None, reason)
+    return counted
 
 
 def _slow_episodes(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
@@ -200,10 +227,7 @@ def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult
 def _decision_shift(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """The kind of decision that moved the most decides, by the interval of how far it moved."""
     results = [_one_shift(limit, kind) for kind in measured.decisions]
-    if not results:
-        return limit.unknown("decisions before and after were not measured")
-    worst = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
-    return min(results, key=lambda r: (worst.index(r.verdict), -(r.observed or 0.0)))
+    return _worst(results) or limit.unknown("decisions before and after were not measured")
 
 
 def _one_shift(limit: Limit, kind: DecisionShare) -> ObjectiveResult:

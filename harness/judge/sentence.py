@@ -1,7 +1,6 @@
 """The verdict in one plain sentence with its numbers."""
 
 from harness.judge.case import Case, plural
-from harness.judge.objectives import outlasted
 from harness.measure import Impact, impaired
 from harness.verdict import Episode, Finding, Reconciliation, Weight
 
@@ -101,12 +100,15 @@ def _recovery(case: Case) -> str:
             return f"borrowing had recovered {ahead} before the heal was confirmed ({interval})"
         which = _which_heal(case)
         return f"borrowing recovered {seen.from_heal_s:.1f} s after {which} ({interval})"
-    if outlasted(measured):
-        healed_s, end_s = measured.timeline.healed_s, measured.timeline.load_end_s
-        waited_s = 0.0 if healed_s is None or end_s is None else end_s - healed_s
-        waited = "" if healed_s is None else f" {waited_s:.1f} s after the heal"
-        return f"borrowing had not recovered when the load ended{waited}{limit}"
-    return _stretches(impaired(measured.episodes))
+    if seen.censored:
+        names = " and ".join(seen.next_faults)
+        when = f"fault {names} came" if names else "the load ended"
+        waited = f"{seen.observed_s or 0.0:.1f} s after {_which_heal(case)}"
+        return f"borrowing had not recovered when {when} {waited}{limit}"
+    stretches = impaired(measured.episodes)
+    if stretches and stretches[-1].recovered_s is None:
+        return f"borrowing had not recovered when the load ended{limit}"
+    return _stretches(stretches)
 
 
 def _which_heal(case: Case) -> str:

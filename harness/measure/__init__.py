@@ -13,11 +13,24 @@ from harness.measure.closed_loop import closed_loops
 from harness.measure.clusters import by_worker
 from harness.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
 from harness.measure.decisions import decisions_of
-from harness.measure.episodes import episodes_of, flaps_of, impaired, overlaps
+from harness.measure.episodes import (
+    episodes_of,
+    flaps_of,
+    impaired,
+    last_stretch,
+    open_ended,
+    overlaps,
+)
 from harness.measure.health import failing_stretches, health_known_s, health_of
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.intervals import Share, differ, events_to_bound
-from harness.measure.recoveries import recoveries_of, slowest_of, with_recovery
+from harness.measure.recoveries import (
+    GroupRecovery,
+    judged_of,
+    recoveries_of,
+    slowest_of,
+    with_recovery,
+)
 from harness.measure.retries import Herd, herd_of, retries_of
 from harness.measure.samples import Samples, Timeline, samples_of, timeline_of
 from harness.measure.windows import worst_windows
@@ -39,6 +52,7 @@ from harness.verdict import (
 __all__ = [
     "THETA",
     "Baseline",
+    "GroupRecovery",
     "Herd",
     "Impact",
     "Measured",
@@ -48,7 +62,9 @@ __all__ = [
     "differ",
     "events_to_bound",
     "impaired",
+    "last_stretch",
     "measure",
+    "open_ended",
     "overlaps",
 ]
 
@@ -57,12 +73,13 @@ __all__ = [
 class Measured:
     """Every number of a verdict but the reconciliation, and what the checks need beside them.
 
-    ``failed_outside`` and ``waits_outside_ms`` leave out the fault, what was under way when it came
-    and the time allowed for recovery; ``unknown_inside`` are operations of unknown outcome planned
-    between first injection and last heal (in the whole window, without a fault). ``log_in_who``
-    and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the total length of
-    outage and degraded episodes, ``health_known_s`` that of their parts in which the health address
-    had answered.
+    ``recoveries`` are those that are judged, in the order of their heals; ``recovery`` is the one
+    of them that decides. ``failed_outside`` and ``waits_outside_ms`` leave out each fault, what was
+    under way when it came and the time allowed after its heal; ``unknown_inside`` are operations of
+    unknown outcome planned between first injection and last heal (in the whole window, without a
+    fault). ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is
+    the total length of outage and degraded episodes, ``health_known_s`` that of their parts in
+    which the health address had answered.
     """
 
     load: Load
@@ -75,6 +92,7 @@ class Measured:
     episodes: list[Episode]
     flaps: int
     recovery: Recovery
+    recoveries: list[GroupRecovery]
     failed_window: Share
     failed_outside: Share
     unknown_inside: Share
@@ -98,7 +116,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
     phases = phases_of(plan, timeline)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
-    outside = _outside(samples, timeline)
+    outside = timeline.outside(samples.times_s, samples.ended_s)
     log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
     log_in = replace(log_in_of(plan, facts, samples), affected=log_in_who.affected)
     borrow = borrow_of(plan, facts, samples, timeline, phases)
@@ -121,7 +139,8 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
-        recovery=slowest_of(recoveries),
+        recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
+        recoveries=judged_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),
         failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
         unknown_inside=_unknown_inside(plan, samples, timeline),
@@ -154,16 +173,6 @@ def _who(
     return (
         who_of(log_ins, timeline, episodes, logged_in),
         who_of(borrow_tries(samples), timeline, episodes, borrowed),
-    )
-
-
-def _outside(samples: Samples, timeline: Timeline) -> NDArray[np.bool_]:
-    """Operations that the fault cannot have touched."""
-    if timeline.injected_s is None or timeline.shadow_end_s is None:
-        return np.ones(len(samples.times_s), dtype=bool)
-    over_before = samples.ended_s < timeline.injected_s
-    return (over_before & (samples.times_s < timeline.injected_s)) | (
-        samples.times_s > timeline.shadow_end_s
     )
 
 

@@ -215,9 +215,7 @@ def _last_pairs(borrower: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _outside(times_s: NDArray[np.float64], timeline: Timeline) -> NDArray[np.bool_]:
     """Which instants no fault of ours accounts for; all of them without a fault."""
-    if timeline.injected_s is None or timeline.shadow_end_s is None:
-        return np.ones(len(times_s), dtype=bool)
-    return (times_s < timeline.injected_s) | (times_s > timeline.shadow_end_s)
+    return timeline.outside(times_s, times_s)
 
 
 def tail(chance: NDArray[np.float64], least: int) -> float:

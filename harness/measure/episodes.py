@@ -156,6 +156,8 @@ def _troubles(requests: Requests, group: list[Part], around: tuple[float, float]
     confirmed = False
     if over.at_s is not None:
         confirmed = edges.confirmed(bad[(times_s > over.at_s) & (times_s < around[1])], THETA)
+    elif (failures_s := end_s[tail & end_bad]).size:
+        over = edges.Instant(None, float(failures_s[-1]), None)  # it lasted until then, at least
     starts, stops = [onset, *inner], [*inner, over]
     found = [
         Trouble(_class(requests, start, stop), start, stop, confirmed)
@@ -237,6 +239,23 @@ def _queued(samples: Samples, onset_s: float, stop_s: float) -> int:
 def impaired(episodes: list[Episode]) -> list[Episode]:
     """Those in which borrowers failed; a slow episode is none of them."""
     return [episode for episode in episodes if episode.class_ in ("outage", "degraded")]
+
+
+def open_ended(episode: Episode) -> bool:
+    """Whether nothing bounds when it was over: to the end it failed, or too little came after."""
+    return episode.recovered_s is None or episode.recovered_s_high is None
+
+
+def last_stretch(stretches: list[Episode]) -> list[Episode]:
+    """Of one or more impaired stretches the last one: episodes of which each goes over into the
+    next.
+    """
+    last = [stretches[-1]]
+    for before in reversed(stretches[:-1]):
+        if before.recovered_s is None or before.recovered_s < last[0].onset_s:
+            break
+        last.insert(0, before)
+    return last
 
 
 def flaps_of(episodes: list[Episode]) -> int:

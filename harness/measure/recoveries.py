@@ -1,73 +1,97 @@
 """The recovery of each group of overlapping faults, and of the run as a whole."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.measure.baseline import Baseline
-from harness.measure.episodes import impaired
 from harness.measure.evidence import Evidence
 from harness.measure.impact import Impact, Run
 from harness.measure.recovery import recovery_of
 from harness.measure.samples import Samples, Timeline
-from harness.measure.together import Group, groups_of, joined_by, spans_of
+from harness.measure.together import Group, groups_of, spans_of
 from harness.verdict import Episode, LatencyRecovery, Recovery
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRecovery:
-    """Faults that recover as one, and their recovery."""
+    """Faults that recover as one, and their recovery.
+
+    ``until_s`` is how long it was watched: until the next fault, or to the end of the load.
+    ``is_last`` says that no other fault came.
+    """
 
     group: Group
     recovery: Recovery
+    until_s: float | None
+    is_last: bool
 
 
 def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list[GroupRecovery]:
     """Each group of overlapping faults from its own last heal, up to the next group's injection.
 
-    What was still impaired when the next group began is one group with it: nobody knows when it
-    would have recovered.
+    What was still impaired when the next group began has not recovered: the next heal may be what
+    cured it.
     """
-    samples, timeline = run.samples, run.timeline
     reach_s = run.plan.settings.request_timeout_s
     groups = groups_of(spans_of(run.plan, run.facts))
-    pairs = itertools.pairwise(groups)
-    groups = joined_by(groups, [_still_impaired(one, two, episodes, reach_s) for one, two in pairs])
     found = []
     for group, after in itertools.zip_longest(groups, groups[1:]):
-        own, seen, own_episodes = _own(timeline, group), samples, episodes
+        own, seen, own_episodes = _own(run.timeline, group), run.samples, episodes
         if after is not None:
-            own, seen = _until(own, after.injected_s), _planned_before(samples, after.injected_s)
-            own_episodes = [
-                e
-                for e in episodes
-                if e.recovered_s is not None
-                and e.onset_s < after.injected_s
-                and e.recovered_s <= after.injected_s
-            ]
-        found.append(GroupRecovery(group, recovery_of(seen, own, baseline, own_episodes)))
+            own, seen = _until(own, after.injected_s), _planned_before(seen, after.injected_s)
+            own_episodes = list(_cut(episodes, after, reach_s))
+        recovery = recovery_of(seen, own, baseline, own_episodes)
+        if after is not None and recovery.censored:
+            recovery = replace(recovery, next_faults=list(after.names))
+        found.append(GroupRecovery(group, recovery, own.load_end_s, after is None))
     return found
 
 
-def slowest_of(found: list[GroupRecovery]) -> Recovery:
-    """The recovery that a run is judged by: of several groups the one that took longest."""
+def _cut(episodes: list[Episode], after: Group, reach_s: float) -> Iterator[Episode]:
+    """Episodes as they were known when the next group began; what that one caused is left out.
+
+    A request that meets it may have been planned ``reach_s`` before its injection.
+    """
+    for episode in episodes:
+        if episode.recovered_s is not None and episode.recovered_s <= after.injected_s:
+            yield episode
+        elif episode.onset_s < after.injected_s - reach_s:
+            low_s = episode.recovered_s_low
+            low_s = after.injected_s if low_s is None else min(low_s, after.injected_s)
+            open_ended = replace(episode, recovered_s=None, recovered_s_low=low_s)
+            yield replace(open_ended, recovered_s_high=None, confirmed=False)
+
+
+def judged_of(found: list[GroupRecovery]) -> list[GroupRecovery]:
+    """Those with a deadline; where none has one (nobody was to notice any fault), all of them."""
+    return [one for one in found if one.group.has_deadline] or found
+
+
+def slowest_of(found: list[GroupRecovery], allowed_s: float) -> Recovery:
+    """The recovery that a run is judged by: of several groups the one that decides.
+
+    That is one which surely took longer than allowed, else one whose end nobody saw, else the
+    slowest.
+    """
+
+    def length(seen: Recovery | LatencyRecovery) -> tuple[bool, bool, float]:
+        low_s, at_s = seen.from_heal_s_low, seen.from_heal_s
+        low_s = at_s if low_s is None else low_s
+        longest_s = low_s if at_s is None else at_s
+        late = low_s is not None and low_s > allowed_s
+        return late, seen.censored, -np.inf if longest_s is None else longest_s
+
     if not found:
         return Recovery()
-
-    def length(one: GroupRecovery) -> tuple[bool, float]:
-        seen = one.recovery
-        return seen.censored, -np.inf if seen.from_heal_s is None else seen.from_heal_s
-
-    def latency_length(seen: LatencyRecovery) -> tuple[bool, float]:
-        return seen.censored, -np.inf if seen.from_heal_s is None else seen.from_heal_s
-
-    slowest = max(reversed(found), key=length)
+    slowest = max(reversed(found), key=lambda one: length(one.recovery))
     latencies = [one.recovery.latency for one in reversed(found) if one.recovery.latency]
     return replace(
         slowest.recovery,
         faults=list(slowest.group.names),
-        latency=max(latencies, key=latency_length, default=None),
+        latency=max(latencies, key=length, default=None),
     )
 
 
@@ -82,19 +106,6 @@ def with_recovery(impact: Impact, recoveries: list[GroupRecovery]) -> Impact:
             )
             return replace(impact, fault=fault)
     return impact
-
-
-def _still_impaired(group: Group, after: Group, episodes: list[Episode], reach_s: float) -> bool:
-    """Whether borrowing, impaired under a group of faults, was so without a break at the next.
-
-    A request that meets the next one may have been planned ``reach_s`` before its injection.
-    """
-    for episode in impaired(episodes):
-        before_next = episode.onset_s < after.injected_s - reach_s
-        goes_on = episode.recovered_s is None or episode.recovered_s > after.injected_s
-        if before_next and goes_on and episode.onset_s >= group.injected_s - reach_s:
-            return True
-    return False
 
 
 def _own(timeline: Timeline, group: Group) -> Timeline:

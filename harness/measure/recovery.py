@@ -8,6 +8,7 @@ from harness.measure.baseline import THETA, Baseline
 from harness.measure.episodes import (
     answering_again_s,
     impaired,
+    last_stretch,
     late_answers,
     overlaps,
     slow_limit_ms,
@@ -82,7 +83,7 @@ def _crossings(
     samples: Samples, baseline: Baseline, ours: list[Episode], healed_s: float
 ) -> list[Crossing]:
     """The same recovery at other shares of failures: how gradual it was."""
-    worst = _worst_of_last(ours)
+    worst = max(last_stretch(ours), key=lambda e: (e.class_ == "outage", e.onset_s))
     end_s = worst.onset_s if worst.recovered_s is None else worst.recovered_s
     core = (samples.times_s >= worst.onset_s) & (samples.times_s <= end_s)
     at_s = met(samples.evidence, samples.times_s, samples.failed, core).end_s
@@ -106,16 +107,6 @@ def _crossings(
             )
         )
     return found
-
-
-def _worst_of_last(ours: list[Episode]) -> Episode:
-    """The outage, if there is one, among the episodes that go over into the last one."""
-    chain = [ours[-1]]
-    for before in reversed(ours[:-1]):
-        if before.recovered_s is None or before.recovered_s < chain[0].onset_s:
-            break
-        chain.insert(0, before)
-    return max(chain, key=lambda episode: (episode.class_ == "outage", episode.onset_s))
 
 
 def _latency(

@@ -9,6 +9,7 @@ from harness.events import Clock, Ending, Facts, FaultFact, Operation, Outcome
 from harness.measure.evidence import Evidence, evidence_of
 from harness.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 
+Floats = NDArray[np.float64]
 ANSWERED = (Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
 
 
@@ -45,7 +46,10 @@ class Timeline:
     healed_s: float | None
     """The last heal; None when a fault that was injected was never healed."""
     allowed_s: float
-    """How long after the last heal borrowing may take to be as before."""
+    """How long after a heal borrowing may take to be as before."""
+    shadows: tuple[tuple[float, float], ...] = ()
+    """Of each fault: from its injection until borrowing must be as before, after its own heal. Of a
+    fault that nobody is to notice that is the heal itself; without a heal it is never."""
 
     @property
     def shadow_end_s(self) -> float | None:
@@ -55,6 +59,17 @@ class Timeline:
         if self.healed_s is None:
             return self.load_end_s
         return self.healed_s + self.allowed_s
+
+    def outside(self, times_s: Floats, ended_s: Floats) -> NDArray[np.bool_]:
+        """Which requests, by planned start and end (NaN: none), no fault can have touched.
+
+        What was under way when a fault came met it. Shape (n,) each.
+        """
+        outside = np.ones(len(times_s), dtype=bool)
+        for start_s, end_s in self.shadows:
+            over_before = (times_s < start_s) & (ended_s < start_s)
+            outside &= over_before | (times_s > end_s)
+        return outside
 
 
 def samples_of(facts: Facts) -> Samples:
@@ -105,6 +120,11 @@ def timeline_of(plan: Plan, facts: Facts) -> Timeline:
     heals = [healed_ns(f) for f in injected]
     known = [clock.seconds(at_ns) for at_ns in heals if at_ns is not None]
     all_healed = bool(known) and len(known) == len(heals)
-    return Timeline(
-        load_end_s, min(starts, default=None), max(known) if all_healed else None, allowed_s
+    shadows = tuple(
+        (start_s, np.inf)
+        if at_ns is None
+        else (start_s, clock.seconds(at_ns) + (allowed_s if fault.expects_impact else 0.0))
+        for fault, start_s, at_ns in zip(injected, starts, heals, strict=True)
     )
+    healed_s = max(known) if all_healed else None
+    return Timeline(load_end_s, min(starts, default=None), healed_s, allowed_s, shadows)

@@ -24,6 +24,7 @@ class Span:
     name: str
     start_s: float
     end_s: float | None
+    expects_impact: bool = True
 
     @property
     def until_s(self) -> float:
@@ -35,12 +36,14 @@ class Span:
 class Group:
     """Faults of which each was injected before the one before it was healed; they recover as one.
 
-    ``healed_s`` is the last heal, None if one of them was never healed.
+    ``healed_s`` is the last heal, None if one of them was never healed. Where nobody is to notice
+    any of them there is nothing to recover from, and ``has_deadline`` is False.
     """
 
     names: tuple[str, ...]
     injected_s: float
     healed_s: float | None
+    has_deadline: bool = True
 
 
 def spans_of(plan: Plan, facts: Facts) -> list[Span]:
@@ -53,7 +56,8 @@ def spans_of(plan: Plan, facts: Facts) -> list[Span]:
             continue
         heal_ns = healed_ns(fact)
         end_s = None if heal_ns is None else clock.seconds(heal_ns)
-        spans.append(Span(fact.name, clock.seconds(fact.inject_called_ns), end_s))
+        start_s = clock.seconds(fact.inject_called_ns)
+        spans.append(Span(fact.name, start_s, end_s, fact.expects_impact))
     return sorted(spans, key=lambda span: (span.start_s, span.name))
 
 
@@ -67,11 +71,12 @@ def groups_of(spans: list[Span]) -> list[Group]:
     """Faults that overlap, directly or through others, in the order of their injection."""
     groups: list[Group] = []
     for span in spans:
+        own = Group((span.name,), span.start_s, span.end_s, span.expects_impact)
         last = groups[-1] if groups else None
         if last is not None and (last.healed_s is None or span.start_s < last.healed_s):
-            groups[-1] = _joined(last, Group((span.name,), span.start_s, span.end_s))
+            groups[-1] = _joined(last, own)
         else:
-            groups.append(Group((span.name,), span.start_s, span.end_s))
+            groups.append(own)
     return groups
 
 
@@ -79,21 +84,8 @@ def _joined(first: Group, second: Group) -> Group:
     ends_s = (first.healed_s, second.healed_s)
     known_s = [end_s for end_s in ends_s if end_s is not None]
     healed_s = max(known_s) if len(known_s) == len(ends_s) else None
-    return Group((*first.names, *second.names), first.injected_s, healed_s)
-
-
-def joined_by(groups: list[Group], still_impaired: list[bool]) -> list[Group]:
-    """The same, but what had not recovered when the next group began is one group with it.
-
-    ``still_impaired`` says so of each group but the last.
-    """
-    found = groups[:1]
-    for group, impaired in zip(groups[1:], still_impaired, strict=True):
-        if impaired:
-            found[-1] = _joined(found[-1], group)
-        else:
-            found.append(group)
-    return found
+    has_deadline = first.has_deadline or second.has_deadline
+    return Group((*first.names, *second.names), first.injected_s, healed_s, has_deadline)
 
 
 @dataclass(frozen=True, slots=True)

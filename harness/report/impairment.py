@@ -10,7 +10,7 @@ from harness.verdict import Crossing, Episode, Recovery, Verdict
 
 _ANSWERS_MAX = 12
 _UNCONFIRMED = "no: too little evidence after it"
-_CUT = "the load ended before it did: it takes longer"
+_CUT = "the load ended, or the next fault came, before it did: it takes longer"
 
 
 def episodes(verdict: Verdict) -> Table:

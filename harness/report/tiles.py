@@ -83,8 +83,9 @@ def _recovery(verdict: Verdict) -> Tile:
     if recovery.from_heal_s is None:
         if not impaired and verdict.borrow.operations:
             return Tile(name, "not needed", ("borrowing was never impaired", *notes))
-        if impaired and impaired[-1].recovered_s is None:
-            waiting = "borrowing was still impaired when the run ended"
+        if recovery.censored or (impaired and impaired[-1].recovered_s is None):
+            when = "the next fault came" if recovery.next_faults else "the run ended"
+            waiting = f"borrowing was still impaired when {when}"
             if recovery.observed_s is not None:
                 waiting += f", {words.seconds(recovery.observed_s)} after the heal"
             return Tile(name, "not recovered", (waiting, *notes), "fail")

@@ -184,7 +184,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A maximal stretch of impaired borrowing; ends are None when it outlasted the run."""
+    """A maximal stretch of impaired borrowing.
+
+    One that outlasted the run has no ``recovered_s``; ``recovered_s_low`` is then its last failure.
+    """
 
     class_: str
     onset_s: float
@@ -236,9 +239,11 @@ class Recovery:
     crossings: list[Crossing] = field(default_factory=list)
     """The same at several shares of failures: half of the service back, recovered, strictly so."""
     censored: bool = False
-    """Still impaired when the load ended: the recovery takes longer than ``observed_s``."""
+    """Still impaired when the load ended, or when the next fault came: it takes longer than
+    ``from_heal_s_low``, and how long it would have taken is not known."""
     observed_s: float | None = None
-    """From the last heal to the end of the load: as long as a recovery could be watched."""
+    """From the last heal to the end of the load, or to the next fault: as long as a recovery could
+    be watched."""
     answering_again_s: float | None = None
     """First good answer after the outage, seconds after the heal; before ``from_heal_s`` when
     requests had queued and were served late, as the queue's head is answered first."""
@@ -248,7 +253,9 @@ class Recovery:
     """When the last borrower was done suffering (a timeout ran out), seconds after the heal."""
     latency: "LatencyRecovery | None" = None
     faults: list[str] = field(default_factory=list)
-    """The faults after whose last heal it counts: of several groups, the slowest to recover."""
+    """The faults after whose last heal it counts: of several groups, the one that decides."""
+    next_faults: list[str] = field(default_factory=list)
+    """The faults that came while borrowing was still impaired; what cured it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

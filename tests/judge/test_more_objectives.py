@@ -26,7 +26,10 @@ PASS, OPEN, FAIL = Judgement.PASS, Judgement.INCONCLUSIVE, Judgement.FAIL
 def judged(name: str, limit: float, **changes: Any) -> ObjectiveResult:
     """The one objective of a partition of which some figures are given."""
     plan, known = cut_run(plan_of(CUT, objectives=Objectives(**{name: limit})))
-    (result,) = judge_objectives(plan, known, replace(measured(), **changes))
+    found = replace(measured(), **changes)
+    (one,) = found.recoveries
+    found = replace(found, recoveries=[replace(one, recovery=found.recovery)])
+    (result,) = judge_objectives(plan, known, found)
     return result
 
 
@@ -72,7 +75,7 @@ def test_latency_recovery(limit: float, expected: Judgement) -> None:
         (LatencyRecovery(150.0, 4.0, 3.0, 5.0, confirmed=False), OPEN),
         (LatencyRecovery(150.0, confirmed=True), PASS),
         (LatencyRecovery(150.0, confirmed=False), OPEN),
-        (LatencyRecovery(150.0, censored=True), FAIL),
+        (LatencyRecovery(150.0, from_heal_s_low=15.0, censored=True), FAIL),
     ],
 )
 def test_latency_recovery_at_its_edges(seen: LatencyRecovery, expected: Judgement) -> None:
@@ -86,7 +89,9 @@ def test_latency_recovery_at_its_edges(seen: LatencyRecovery, expected: Judgemen
 
 def test_slow_to_the_end_of_a_short_load_is_not_decided() -> None:
     """The load ended before the time allowed did."""
-    recovery = replace(measured().recovery, latency=LatencyRecovery(150.0, censored=True))
+    recovery = replace(
+        measured().recovery, latency=LatencyRecovery(150.0, from_heal_s_low=15.0, censored=True)
+    )
     result = judged("latency_recovery_seconds_max", 60.0, recovery=recovery)
 
     assert (result.verdict, result.low) == (OPEN, pytest.approx(15.0))

@@ -1,0 +1,139 @@
+"""Checks of when borrowing was impaired: whose doing it was, and whether it was ever over."""
+
+from collections.abc import Iterator
+
+from harness.judge.case import Case, inconclusive, plural
+from harness.measure import THETA, impaired, last_stretch, open_ended
+from harness.verdict import Episode, Finding, Weight
+
+
+def episodes(case: Case) -> Iterator[Finding]:
+    """Impairments: expected under a fault of ours, a failure anywhere else."""
+    allowed = case.plan.objectives.impaired_episodes_max or 0
+    tolerated = len(impaired(case.measured.episodes)) <= allowed
+    for episode in case.measured.episodes:
+        weight = Weight.FAIL
+        if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
+            weight = Weight.NOTE
+        unaccounted = "" if weight is Weight.NOTE else ", which no fault of ours accounts for"
+        if unaccounted and case.spoilt:
+            unaccounted += f"; but {case.spoilt}"
+        until = "the end of the load"
+        if episode.recovered_s is not None:
+            until = f"{episode.recovered_s:.1f} s"
+        yield Finding(
+            episode.class_,
+            case.unless_spoilt(weight),
+            f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
+            f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
+            {
+                "onset_s": episode.onset_s,
+                "recovered_s": episode.recovered_s,
+                "failed": episode.failed,
+            },
+        )
+
+
+_STATE = {"outage": "out", "degraded": "degraded", "slow": "slow"}
+
+
+def _at_work(case: Case, episode: Episode) -> str:
+    """Which of several faults were at work meanwhile; of one alone it goes without saying."""
+    if len(case.measured.impacts) == 1:
+        return ""
+    end_s = case.measured.timeline.load_end_s or 0.0
+    until_s = end_s if episode.recovered_s is None else episode.recovered_s
+    met = [
+        fault
+        for impact in case.measured.impacts
+        if (fault := impact.fault).injected_s is not None
+        and fault.injected_s <= until_s
+        and (end_s if fault.healed_s is None else fault.healed_s) >= episode.onset_s
+    ]
+    if not met:
+        return ""
+    names = " and ".join(fault.name for fault in met)
+    shared = any(fault.overlaps for fault in met)
+    return f", with {names} at work" + (
+        "; where they overlap their effects can't be told apart" if shared else ""
+    )
+
+
+def _is_expected(case: Case, episode: Episode) -> bool:
+    """Whether it began in the shadow of a fault that borrowers may notice."""
+    timeline = case.measured.timeline
+    earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
+    latest_s = episode.onset_s if episode.onset_s_high is None else episode.onset_s_high
+    # What was under way when the fault came met it too: as long as a request may take.
+    reach_s = case.plan.settings.request_timeout_s
+    for impact in case.measured.impacts:
+        fault = impact.fault
+        if fault.injected_s is None or not fault.expects_impact:
+            continue
+        end_s = timeline.load_end_s or 0.0
+        if fault.healed_s is not None:
+            end_s = fault.healed_s + timeline.allowed_s
+        if latest_s >= fault.injected_s - reach_s and earliest_s <= end_s:
+            return True
+    return False
+
+
+def not_recovered(case: Case) -> Iterator[Finding]:
+    """Borrowing was still impaired when the next fault came, or when the load ended.
+
+    Whoever cures it later, and however many stretches are allowed: what surely lasts longer than a
+    recovery may take has failed, and what may have been over in time decides nothing.
+    """
+    for one in case.measured.recoveries:
+        seen = one.recovery
+        if one.group.has_deadline and seen.next_faults and seen.from_heal_s_low is not None:
+            names, later = " and ".join(one.group.names), " and ".join(seen.next_faults)
+            since = f"after the heal of {names}"
+            yield _too_long(case, seen.from_heal_s_low, since, f"fault {later} came")
+    stretches = impaired(case.measured.episodes)
+    if stretches and open_ended(stretches[-1]):
+        yield _open_end(case, last_stretch(stretches))
+    elif stretches and not stretches[-1].confirmed:
+        yield inconclusive(
+            "not_recovered",
+            "borrowing came back, but the load ended too soon after it to show that fewer than"
+            f" {THETA:.0%} of requests fail for good",
+            recovered_s=stretches[-1].recovered_s,
+        )
+
+
+def _open_end(case: Case, stretch: list[Episode]) -> Finding:
+    """How long an impairment to the end of the load surely lasted after its heal, or its onset."""
+    timeline, onset_s = case.measured.timeline, stretch[0].onset_s
+    last_s = stretch[-1].recovered_s_low
+    last_s = onset_s if last_s is None else last_s
+    groups = [one.group for one in case.measured.recoveries if one.group.has_deadline]
+    met = [group for group in groups if group.injected_s <= last_s]
+    if not met:
+        return _too_long(case, last_s - onset_s, "after its onset", "the load ended")
+    own_s = 0.0 if _is_expected(case, stretch[0]) else max(0.0, met[0].injected_s - onset_s)
+    healed_s = met[-1].healed_s
+    if healed_s is None and own_s <= timeline.allowed_s:
+        return inconclusive(
+            "not_recovered", "borrowing was impaired to the end, and the fault was never healed"
+        )
+    if healed_s is None or own_s > last_s - healed_s:
+        return _too_long(case, own_s, "after its onset", f"fault {met[0].names[0]} came")
+    if onset_s > healed_s + timeline.allowed_s:
+        return _too_long(case, last_s - onset_s, "after its onset", "the load ended")
+    return _too_long(case, last_s - healed_s, "after the last heal", "the load ended")
+
+
+def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
+    """An impairment that was not over after ``lasted_s`` seconds, when its end could no longer be
+    seen.
+    """
+    allowed_s = case.measured.timeline.allowed_s
+    late = lasted_s > allowed_s
+    return Finding(
+        "not_recovered",
+        case.unless_spoilt(Weight.FAIL if late else Weight.INCONCLUSIVE),
+        f"borrowing had not recovered for good {lasted_s:.1f} s {since}, when {when} (limit"
+        f" {allowed_s:g} s)" + ("" if late else ": nobody knows whether it would have in time"),
+        {"waited_s": lasted_s, "limit_s": allowed_s, "theta": THETA},
+    )

@@ -1,0 +1,186 @@
+"""How long an impairment may last: each heal has its own deadline, an open end is no recovery."""
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.fault_specs import AnyFault, Partition, Restart
+from harness.judge import judge
+from harness.plan import Objectives
+from harness.verdict import Judgement, Verdict
+from tests.builders import CUT, cut_run, during, facts, failed, operation, operations, plan_of
+from tests.judge.helpers import codes
+
+# The fault phase lasts from 8 s to 68 s: the link is cut until 14 s.
+FIRST = Partition("database", during=(0.0, 0.1))
+WATCHING = Objectives(impaired_episodes_max=2, lost_service_seconds_max=60)
+BETTER = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
+
+
+def two_faults(
+    bad: Callable[[float], bool],
+    next_at: float = 0.9,
+    second: type[AnyFault] = Restart,
+    **settings: object,
+) -> Verdict:
+    """A partition that is healed at 14 s, and a restart of the replicas from 62 s on."""
+    target = "replicas" if second is Restart else "database"
+    later = second(target, during=(next_at, 1.0))
+    plan = plan_of(FIRST, later, **{"fault_s": 60.0, **settings})
+    return judge(plan, facts(plan, operations(plan, bad)))
+
+
+def failing(verdict: Verdict) -> set[str]:
+    """Codes of findings that fail the run."""
+    return {code for code, weight in codes(verdict).items() if weight == "fail"}
+
+
+def test_what_only_the_next_fault_cures_has_not_recovered() -> None:
+    """Out for 48 s after its heal, until a restart: as bad as a late recovery, and worse."""
+    cured = two_faults(during(8, 69))
+    late = two_faults(lambda at_s: 8 <= at_s < 50 or 62 <= at_s < 69)
+
+    assert (cured.verdict, late.verdict) == (Judgement.FAIL, Judgement.FAIL)
+    assert failing(cured) == {"not_recovered", "objective_missed"}
+    assert cured.recovery.faults == ["1-partition"]
+    assert cured.recovery.next_faults == ["2-restart"]
+    told = "borrowing had not recovered when fault 2-restart came 48.0 s after the heal of"
+    assert told in cured.sentence
+    (missed,) = [o for o in cured.objectives if o.id == "recovery_seconds_max"]
+    assert missed.low == pytest.approx(48.0, abs=0.1)
+
+
+def test_it_fails_without_an_objective_of_recovery_too() -> None:
+    """Where none is set, ten seconds are."""
+    limits = Objectives(failed_share_max=1.0)
+    assert failing(two_faults(during(8, 69), objectives=limits)) == {"not_recovered"}
+
+
+def test_impaired_when_the_next_fault_comes_in_time_is_undecided() -> None:
+    """Nobody knows whether it would have recovered in the 4 s that were left to it."""
+    verdict = two_faults(during(8, 69), next_at=0.2)
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert codes(verdict)["not_recovered"] == "inconclusive"
+    assert codes(verdict)["objective_undecided"] == "inconclusive"
+
+
+def test_recovered_before_the_next_fault_passes() -> None:
+    """Each of the two recovers in time."""
+    verdict = two_faults(lambda at_s: 8 <= at_s < 17 or 62 <= at_s < 70)
+
+    assert (verdict.verdict, failing(verdict)) == (Judgement.PASS, set())
+
+
+def test_two_per_cent_failing_between_two_faults_are_outside() -> None:
+    """From 24 s to 62 s nothing of ours is at work: 2 % are over a limit of 0.5 %."""
+    plan = plan_of(FIRST, Restart("replicas", during=(0.9, 1.0)), fault_s=60.0)
+    ops = tuple(
+        failed(plan, a.index)
+        if 8 <= a.at_s < 15 or (15 <= a.at_s < 62 and a.index % 50 == 0) or 62 <= a.at_s < 70
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    verdict = judge(plan, facts(plan, ops))
+    (outside,) = [o for o in verdict.objectives if o.id == "failed_outside_fault_share_max"]
+
+    assert outside.verdict is Judgement.FAIL
+    assert verdict.verdict is Judgement.FAIL
+
+
+def test_what_a_tolerated_fault_leaves_behind_is_outside() -> None:
+    """Nobody is to notice it, so that nothing is allowed after its heal."""
+    plan = plan_of(Partition("bureau", expects_impact=False))
+    ops = tuple(
+        failed(plan, a.index)
+        if 13 <= a.at_s < 23 and a.index % 50 == 0
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    verdict = judge(plan, facts(plan, ops))
+    (outside,) = [o for o in verdict.objectives if o.id == "failed_outside_fault_share_max"]
+
+    assert (outside.observed or 0) > 0.005
+
+
+@pytest.mark.parametrize(
+    ("dies_at", "expected"), [(9.0, Judgement.FAIL), (21.0, Judgement.INCONCLUSIVE)]
+)
+def test_a_service_that_never_comes_back_is_never_tolerated(
+    dies_at: float, expected: Judgement
+) -> None:
+    """Two stretches and a minute of lost service are allowed; an open end of 19 s, or 7 s, not."""
+    plan = plan_of(objectives=WATCHING)
+    verdict = judge(plan, facts(plan, operations(plan, during(dies_at, 100))))
+
+    assert verdict.verdict is expected
+    assert codes(verdict)["not_recovered"] == expected.value
+    (stretches,) = [o for o in verdict.objectives if o.id == "impaired_episodes_max"]
+    assert stretches.verdict is Judgement.INCONCLUSIVE
+
+
+def test_a_stretch_that_is_over_is_tolerated() -> None:
+    """As the objective says."""
+    plan = plan_of(objectives=WATCHING)
+    verdict = judge(plan, facts(plan, operations(plan, during(9, 24))))
+
+    assert (verdict.verdict, failing(verdict)) == (Judgement.PASS, set())
+
+
+def test_coming_back_at_the_very_end_is_unconfirmed() -> None:
+    """Ten answers do not show that it lasts; so far it took less than may be."""
+    plan = plan_of(objectives=WATCHING)
+    verdict = judge(plan, facts(plan, operations(plan, during(21, 27.8))))
+
+    assert codes(verdict)["not_recovered"] == "inconclusive"
+
+
+def test_a_tolerated_share_of_failures_to_the_end_is_an_open_end_too() -> None:
+    """Every fifth request fails from 9 s on."""
+    plan = plan_of(objectives=WATCHING)
+    ops = tuple(
+        failed(plan, a.index) if a.at_s >= 9 and a.index % 5 == 0 else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+
+    assert failing(judge(plan, facts(plan, ops))) == {"not_recovered"}
+
+
+def test_a_target_that_died_long_before_our_fault_fails() -> None:
+    """18 s before the first injection; that the load ends 6 s after the heal is no excuse."""
+    late = Partition("database", during=(0.8, 0.9))
+    limits = Objectives(impaired_episodes_max=2)
+    plan = plan_of(late, objectives=limits, fault_s=25.0, recovery_s=3.0)
+    verdict = judge(plan, facts(plan, operations(plan, during(10, 100))))
+
+    assert "not_recovered" in failing(verdict)
+
+
+def _watched(lasts_s: float) -> Verdict:
+    plan = plan_of(objectives=WATCHING, recovery_s=60.0)
+    return judge(plan, facts(plan, operations(plan, during(9, 9 + lasts_s))))
+
+
+FAMILIES: dict[str, Callable[[float], Verdict]] = {
+    "after a fault": lambda s: judge(*cut_run(plan_of(CUT, recovery_s=60.0), end_s=13 + s)),
+    "between two faults": lambda s: two_faults(
+        lambda at_s: 8 <= at_s < min(14 + s, 69) or 62 <= at_s < 69
+    ),
+    "soon before the next": lambda s: two_faults(
+        lambda at_s: 8 <= at_s < min(14 + s, 70) or 22 <= at_s < 70, next_at=0.25
+    ),
+    "two cuts": lambda s: two_faults(
+        lambda at_s: 8 <= at_s < min(14 + s, 69) or 62 <= at_s < 69, second=Partition
+    ),
+    "watched": _watched,
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_never_is_a_longer_impairment_judged_better_than_a_shorter_one(family: str) -> None:
+    """The same run with an impairment of 2, 5, 12, 36 s, and without an end."""
+    found = [FAMILIES[family](seconds) for seconds in (2, 5, 12, 36, 1000)]
+    ranks = [BETTER.index(verdict.verdict) for verdict in found]
+
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[-1] != BETTER.index(Judgement.PASS)
