@@ -38,7 +38,7 @@ def _check_defects(settings: Settings) -> None:
 
     defects.check(settings.defects)
     for name in settings.defects:
-        _complain(f"PLANTED DEFECT {name}: {defects.DEFECTS[name].says}")
+        _complain(f"PLANTED DEFECT {name}: {defects.find(name).says}")
 
 
 def _serve(settings: Settings) -> int:
@@ -48,7 +48,7 @@ def _serve(settings: Settings) -> int:
     if settings.defects:
         from target_service import defects  # noqa: PLC0415
 
-        defects.plant(settings.defects)
+        defects.plant(settings.defects, settings)
     try:
         serve(settings)
     except OSError as error:

@@ -63,6 +63,12 @@ RISK_DATA_LOCKED = Trial(
     'faults=[BlockingMigration("risk_flag")], objectives=Objectives(recovery_seconds_max=2.5)',
     ("--fault=3s",),
 )
+# Payouts wait for a lock that reservations don't need.
+PAYOUTS_LOCKED = Trial(
+    "payouts_locked",
+    'faults=[BlockingMigration("disbursement")], objectives=Objectives(recovery_seconds_max=2.5)',
+    ("--fault=2s",),
+)
 
 
 @dataclass(frozen=True)

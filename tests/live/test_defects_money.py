@@ -8,6 +8,8 @@ import pytest
 from tests.live.conftest import Run, Runner
 from tests.live.defects import (
     ANSWERS_LOST,
+    DATABASE_CUT,
+    PAYOUTS_LOCKED,
     QUIET,
     REPLICAS_KILLED,
     Case,
@@ -43,6 +45,16 @@ CASES = [
         "false_decline",
         may="not_recovered objective_missed",
     ),
+    case("cancelled_after_approval", QUIET, "corrupt"),
+    case("repaid_without_repayment", QUIET, "corrupt"),
+    # Those who are declined must be, so nothing may be reserved for them either.
+    case("declined_keeps_reservation", QUIET, "phantom invariant_violated"),
+    case("shared_loan_id", QUIET, "corrupt"),
+    case("reserved_apart", PAYOUTS_LOCKED, "phantom"),
+    # The target sees it as well, once it is there to be seen.
+    case("paid_twice_later", QUIET, "duplicated", may="invariant_violated"),
+    case("refused_paid_later", DATABASE_CUT, "phantom"),
+    case("refused_and_hidden", DATABASE_CUT, "phantom"),
 ]
 
 TOGETHER = together(

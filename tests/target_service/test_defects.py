@@ -12,9 +12,9 @@ from tests.target_service.conftest import clean_environment
 URL = {"LENDING_DATABASE_URL": "postgresql://lending@127.0.0.1:1/lending"}
 
 
-def test_there_are_seventeen_and_all_are_off() -> None:
+def test_there_are_twenty_five_and_all_are_off() -> None:
     """A service that nobody gave a defect has none."""
-    assert len(DEFECTS) == 17
+    assert len(DEFECTS) == 25
     assert read_settings(URL).defects == ()
 
 
@@ -41,6 +41,14 @@ def test_every_valid_name_is_accepted() -> None:
     check(tuple(DEFECTS))
     with pytest.raises(SettingsError):
         check(("none",))
+
+
+def test_a_late_one_takes_its_delay_with_its_name() -> None:
+    """In seconds, within bounds; the others have none to set."""
+    check(("paid_twice_later=25", "refused_paid_later=0.5", "paid_twice_later"))
+    for wrong in ("paid_twice_later=soon", "refused_paid_later=61", "amount_truncated=3"):
+        with pytest.raises(SettingsError, match="only these have one"):
+            check((wrong,))
 
 
 def test_a_defect_is_told_loudly(run_command) -> None:
