@@ -72,10 +72,11 @@ class Quiet:
 
 
 @contextlib.contextmanager
-def scripted_target(log: Path, token: str) -> Iterator[str]:
-    """A target of its own process; its address."""
+def scripted_target(log: Path, token: str, lender: str = "") -> Iterator[str]:
+    """A target of its own process, with a lender of this name if it has one; its address."""
+    named = ["--lender", lender] if lender else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.scripted_target", "--log", str(log)],
+        [sys.executable, "-m", "benchmarks.scripted_target", "--log", str(log), *named],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

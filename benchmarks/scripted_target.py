@@ -1,13 +1,14 @@
 """A small, fast server that speaks the borrowing contract's core and goes wrong by a known script.
 
     python -m benchmarks.scripted_target --log target.jsonl [--script outages.json --t0-ns N]
+        [--lender NAME]
 
 The admin token is taken from LENDING_ADMIN_TOKEN. Without a script it serves everything until
 ``POST /v1/script/start`` (admin) brings ``{"t0_ns": N, "script": {...}}``, T0 being an instant on
 this host's monotonic clock. Its log is the truth of a benchmark, one JSON object a line: ``script``
 with all that was asked for, ``edge`` with the nanosecond at which it takes effect, ``request`` with
 the nanoseconds of receipt and decision, and ``answered`` for requests that were held. It knows
-nothing of the harness.
+nothing of the harness. Its lender is without a bug, or one of those that lie (`scripted_lies`).
 """
 
 import argparse
@@ -29,6 +30,7 @@ import uvloop
 
 from benchmarks.outage_script import Decision, Fate, Script, stretches_of
 from benchmarks.scripted_ledger import UNAUTHORISED, UNAVAILABLE, Account, Answer, Lender, problem
+from benchmarks.scripted_lies import LENDERS
 
 TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105  # a variable's name
 BODY_BYTES_MAX = 4 * 1024 * 1024
@@ -146,8 +148,8 @@ class Request:
 class Target:
     """Routes, script and log."""
 
-    def __init__(self, log: TextIO, admin_token: str) -> None:
-        self.lender = Lender()
+    def __init__(self, log: TextIO, admin_token: str, lender: Lender) -> None:
+        self.lender = lender
         self.script: Script | None = None
         self._log = log
         self._admin_token = admin_token
@@ -342,12 +344,14 @@ def main() -> int:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--script", type=Path)
     parser.add_argument("--t0-ns", type=int, help="monotonic; default: now and a second")
+    parser.add_argument("--lender", choices=LENDERS, help="one with a bad moment, and maybe a lie")
     options = parser.parse_args()
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
         parser.error(f"{TOKEN_VARIABLE} must hold an admin token")
     with options.log.open("a", encoding="utf-8") as log:
-        target = Target(log, token)
+        lender = Lender() if options.lender is None else LENDERS[options.lender]()
+        target = Target(log, token, lender)
         if options.script is not None:
             t0_ns = options.t0_ns or time.monotonic_ns() + 1_000_000_000
             target.start(json.loads(options.script.read_bytes()), t0_ns)
