@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harness.fault_facts import EndedBy, LockHolder
 from harness.journal_row import JournalRow
 
 
@@ -159,7 +160,8 @@ class Proof:
     """One piece of evidence that a fault took, or did not take, effect.
 
     ``kind`` is ``control_plane`` (read back), ``canary`` (tried through the link) or ``healed``
-    (a canary after the heal); ``second_way`` tells that Toxiproxy itself was replaced to heal it.
+    (a canary after the heal); ``ended`` tells how a fault came to its end before it was healed,
+    ``second_way`` that Toxiproxy itself was replaced to heal it.
     """
 
     kind: str
@@ -191,6 +193,12 @@ class FaultFact:
     """Who healed it, in the words of `JournalRow.by`; empty when nobody did, or nobody knows."""
     heal_tries: int = 0
     """How often the one who healed it had to try."""
+    due_ns: int | None = None
+    """When it was to end."""
+    ended_by: EndedBy | None = None
+    """Who or what ended it; an end that nobody saw is dated by the last look that still saw it."""
+    held_up_by: tuple[LockHolder, ...] = ()
+    """Sessions of others that kept it from being healed in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
+from harness.fault_facts import EndedBy
 from harness.faults.audit import audit
 from harness.faults.healing import heal_open
-from harness.faults.journal import Journal, first_heal
+from harness.faults.journal import HEAL_COMMAND, Journal, first_heal
 from harness.faults.probes import link_canaries
 from harness.faults.second_way import SECOND_WAY
 from harness.journal_row import JournalRow
@@ -186,6 +187,7 @@ def completed(
             healed_ns=heal.healed_ns,
             healed_by=heal.by,
             heal_tries=heal.tries,
+            ended_by=EndedBy.ORDER if heal.by == HEAL_COMMAND else None,
         )
     ways = [row.text for row in mine if row.event == SECOND_WAY and row.holds]
     told = {proof.text for proof in made.proofs}

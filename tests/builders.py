@@ -19,6 +19,7 @@ from harness.events import (
     RunStatus,
     Step,
 )
+from harness.fault_facts import EndedBy
 from harness.fault_specs import AnyFault, Partition
 from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
 from harness.plan import expand as expand_plan
@@ -158,6 +159,8 @@ def fault_fact(planned: PlannedFault, **changes: Any) -> FaultFact:
         heal_called_ns=at_ns(planned.heal_s - 0.001),
         heal_returned_ns=at_ns(planned.heal_s),
         healed_ns=at_ns(planned.heal_s),
+        due_ns=at_ns(planned.heal_s),
+        ended_by=EndedBy.PLAN,
         proofs=(
             Proof("control_plane", holds=True, text="in place"),
             Proof("canary", holds=True, text="no answer through it"),

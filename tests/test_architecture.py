@@ -25,7 +25,8 @@ ALLOWED = {
     "connections": set(),
     "text_file": {"errors"},
     "journal_row": set(),
-    "events": {"journal_row"},
+    "fault_facts": set(),
+    "events": {"fault_facts", "journal_row"},
     "verdict": set(),
     "fault_specs": set(),
     "fault_text": {"errors", "fault_specs"},
@@ -49,7 +50,7 @@ ALLOWED = {
     "health": {"events", "record"},
     "seeding": {"connections", "errors", "events", "plan", "population"},
     "reconcile": {"events", "plan", "verdict"},
-    "measure": {"events", "plan", "verdict"},
+    "measure": {"events", "fault_facts", "plan", "verdict"},
     "judge": {
         *("events", "objectives", "plan", "stop_conditions"),
         *("verdict", "reconcile", "measure"),
@@ -61,7 +62,10 @@ ALLOWED = {
         "stop_conditions",
     },
     "stack": {"errors", "plan"},
-    "faults": {"connections", "errors", "events", "fault_specs", "journal_row", "plan", "stack"},
+    "faults": {
+        *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
+        "stack",
+    },
     "operation_lines": set(),
     "safety": {
         *("errors", "events", "fault_specs", "faults", "ledger", "plan", "record", "stack"),
@@ -76,6 +80,7 @@ ALLOWED = {
     "run_lock": {"errors"},
     "rescue": {
         *("errors", "events", "faults", "journal_row", "plan", "record", "run_lock", "stack"),
+        "fault_facts",
     },
     "guardian": {"connections", "errors", "stack", "faults", "rescue"},
     "guarding": {"errors", "stack", "faults"},

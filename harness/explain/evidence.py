@@ -73,10 +73,12 @@ EVIDENCE = (
     _finding(
         "fault_did_not_bite",
         decided="Of three proofs one is missing: the fault was read back from where it was set, a"
-        " canary felt it, and, where it is expected, borrowers noticed.",
+        " canary felt it, and, where it is expected, borrowers noticed. Or it ended more than half"
+        " a second and more than a tenth of its length before its plan, by nobody's order.",
         causes="The target does not use what was broken; a short fault at a low rate; a copy"
         " elsewhere that serves meanwhile. That may be good news: say so with"
-        " expects_impact=False.",
+        " expects_impact=False. An early end: somebody else changed Toxiproxy, woke a process or"
+        " ended a session of ours.",
         next_step="evidence.missing says which proof; docs/faults.md has them for every fault.",
         docs="docs/faults.md",
     ),
@@ -104,6 +106,26 @@ EVIDENCE = (
         " try. Its true instant counts.",
         causes="The conductor died or hung; a heal by hand; a control API that did not answer.",
         next_step="Nothing, if it was you. Else see conductor.log and guardian.log of the run.",
+        docs="docs/healing.md",
+    ),
+    _finding(
+        "ended_early",
+        weight="A note: it changes nothing by itself.",
+        decided="A fault ended more than half a second and more than a tenth of its length before"
+        " its plan, and that was due: its own work was done, or the target started again what was"
+        " killed. Its true end counts.",
+        causes="A time-out of the database's own ended the transaction that a migration waited for;"
+        " a process was started again before its time.",
+        next_step="Nothing, if that is how your target protects itself.",
+        docs="docs/faults.md",
+    ),
+    _finding(
+        "lock_held",
+        weight="A note: it changes nothing by itself.",
+        decided="A migration was healed while a session of somebody else held a lock on its table."
+        " The ALTER was cancelled after half a second, so that borrowers do not wait for it.",
+        causes="A psql left open in a transaction; a dump; a report that runs for long.",
+        next_step="Look for the session by its process id in pg_stat_activity, and end it.",
         docs="docs/healing.md",
     ),
     _finding(

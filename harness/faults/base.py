@@ -1,8 +1,22 @@
 """What every injector does, whatever it breaks."""
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from harness.events import Proof
+from harness.fault_facts import EndedBy, LockHolder
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """That a fault is no longer what was injected: by what, in words, and when, where it knows.
+
+    ``at_ns`` is in monotonic time.
+    """
+
+    by: EndedBy
+    text: str
+    at_ns: int | None = None
 
 
 class Injector(Protocol):
@@ -24,6 +38,9 @@ class Injector(Protocol):
     def canary(self) -> Proof:
         """Try the broken thing once: `Proof.holds` says that it is broken for users of it."""
 
+    def gone(self) -> Gone | None:
+        """Look, between injection and heal, whether it ended; None while it is as injected."""
+
     def heal(self) -> int:
         """Undo the change; the instant of healing in monotonic nanoseconds."""
 
@@ -35,8 +52,12 @@ class Injector(Protocol):
 
 
 @runtime_checkable
-class ActsByItself(Protocol):
-    """An injector whose fault is kept up by a thread or a process of ours, which can fail."""
+class HeldUp(Protocol):
+    """An injector whose heal a lock of somebody else can stand in the way of."""
 
-    def ended(self) -> str:
-        """Why the fault is no longer what was injected, in words; empty while it is."""
+    held_up_by: tuple[LockHolder, ...]
+
+
+def unless_in_place(proof: Proof) -> Gone | None:
+    """For a fault that is at work exactly while the control plane shows it."""
+    return None if proof.holds else Gone(EndedBy.NOBODY, proof.text)

@@ -22,7 +22,9 @@ import psycopg
 from harness.connections import connect
 from harness.errors import HarnessError, UsageError
 from harness.events import Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import CommitLost
+from harness.faults.base import Gone, unless_in_place
 from harness.faults.commit_relay import Task
 from harness.faults.probes import LinkProbe, leads_to_database
 from harness.faults.proxy_control import ProxyControl
@@ -113,10 +115,11 @@ class CommitLostInjector:
         )
         return Proof("control_plane", leads and runs, text)
 
-    def ended(self) -> str:
-        """Whether the relay died: the link then leads nowhere."""
-        died = self._relay is not None and self._withheld is None and self._relay.poll() is not None
-        return "the relay that withholds answers died" if died else ""
+    def gone(self) -> Gone | None:
+        """Whether the relay died, so that the link leads nowhere, or the link leads elsewhere."""
+        if self._relay is not None and self._relay.poll() is not None:
+            return Gone(EndedBy.NOBODY, "the relay that withholds answers died")
+        return unless_in_place(self.read_back())
 
     def canary(self) -> Proof:
         """A COMMIT through the link is done, as PostgreSQL says, and not answered."""
@@ -152,19 +155,24 @@ class CommitLostInjector:
         return f"is {row[0] if row else None}"
 
     def heal(self) -> int:
-        """End the relay's withholding, then lead the link back; the instant that was confirmed."""
+        """End the relay's withholding and lead the link back; the instant that was confirmed.
+
+        The relay itself has time: nothing leads to it any more.
+        """
         if self._relay is not None and self._relay.stdin is not None:
             with contextlib.suppress(OSError):
                 self._relay.stdin.close()
         self._control.set_upstream(self._link.name, self._link.upstream)
-        healed_ns = time.monotonic_ns()
+        return time.monotonic_ns()
+
+    def _end_relay(self) -> None:
         if self._relay is not None and self._withheld is None:
             self._withheld = _next_line(self._relay, _END_SECONDS_MAX).get("withheld", 0)
             _end(self._relay, _END_SECONDS_MAX)
-        return healed_ns
 
     def healed(self) -> Proof:
         """The proxy leads to the database, and a COMMIT through the link is answered."""
+        self._end_relay()
         upstream = self._control.proxy(self._link.name).upstream
         leads = upstream == self._link.upstream
         answered, text = self._try_commit()
@@ -174,7 +182,8 @@ class CommitLostInjector:
         return Proof("healed", leads and answered, text)
 
     def clean_up(self) -> None:
-        """Nothing stays behind once healed."""
+        """Nothing stays behind once healed but the relay, which ends."""
+        self._end_relay()
 
 
 def _next_line(relay: subprocess.Popen[bytes], seconds: float) -> dict[str, int]:

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 from harness.errors import HarnessError, ProxyApiHangs
 from harness.events import Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import Flap
+from harness.faults.base import Gone
 from harness.faults.network import PartitionInjector
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS
 from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
@@ -108,9 +110,13 @@ class FlapInjector(PartitionInjector):
     def _beats(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def ended(self) -> str:
-        """What ended the beat before its time."""
-        return f"the beat failed: {self._failure}" if self._failure else ""
+    def gone(self) -> Gone | None:
+        """Whether the beat failed, or the proxy that it beats on is disabled."""
+        if self._failure is not None:
+            return Gone(EndedBy.NOBODY, f"the beat failed: {self._failure}")
+        if not self._control.proxy(self._link.name).enabled:
+            return Gone(EndedBy.NOBODY, f"proxy {self._link.name} is disabled")
+        return None
 
     def canary(self) -> Proof:
         """Of questions asked through the link over one period, some find no answer."""
@@ -126,13 +132,17 @@ class FlapInjector(PartitionInjector):
         return Proof("canary", lost > 0, text)
 
     def heal(self) -> int:
-        """End the beat, then the cut; raises as long as the beat cannot be ended."""
+        """End the cut, then the beat, and what it may just have cut again.
+
+        Raises as long as the beat cannot be ended. Who uses the link does not wait for that.
+        """
         self._stop.set()
-        if self._thread is not None:
+        self._end_cut()
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(_JOIN_SECONDS_MAX)
             if self._thread.is_alive():
                 raise ProxyApiHangs(f"a cut of {self._link.name} is still being made or ended")
-        self._end_cut()
+            self._end_cut()
         return time.monotonic_ns()
 
     def healed(self) -> Proof:

@@ -8,6 +8,7 @@ classic lock queue. Both connections go around the proxies, as an operator's wou
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 
 import psycopg
 from psycopg import errors, sql
@@ -15,14 +16,22 @@ from psycopg import errors, sql
 from harness.connections import connect
 from harness.errors import HarnessError
 from harness.events import Proof
+from harness.fault_facts import EndedBy, LockHolder
 from harness.fault_specs import BlockingMigration
+from harness.faults.base import Gone
 from harness.stack.state import Stack
 
 COLUMN = "lendchaos_probe"
 CONNECT_TIMEOUT_SECONDS = 3
-STATEMENT_SECONDS_MAX = 10.0
-"""After the long transaction ends, adding a column without a default takes milliseconds."""
+ALTER_SECONDS_MAX = 0.5
+"""After the long transaction ends, adding a column without a default takes milliseconds. What holds
+it up longer is a session of somebody else, and everybody waits behind the ALTER meanwhile."""
+ANSWER_SECONDS_MAX = 3.0
+"""For the server to end our sessions; a frozen one never answers."""
 QUEUED_SECONDS_MAX = 2.0
+READ_MS_MAX = 2000
+HELD_SECONDS_MIN = 0.3
+"""How long a transaction of somebody else has held the table to be named as what held it up."""
 CANARY_TIMEOUT_MS = 300
 CLEAN_UP_TRIES = 50
 """Times 0.1 s of waiting for the lock plus a pause: about ten seconds under full load."""
@@ -38,9 +47,12 @@ class BlockingMigrationInjector:
         # Names our sessions in pg_stat_activity, so that they are found even after our death.
         self._application = f"lendchaos-{name}"
         self._holder: psycopg.Connection | None = None
+        self._aside: psycopg.Connection | None = None
+        """Opened before anything is broken, so that no heal has to wait for a connection."""
         self._alter: threading.Thread | None = None
         self._ended_ns: int | None = None
         self._failure: str | None = None
+        self.held_up_by: tuple[LockHolder, ...] = ()
 
     def _connect(self) -> psycopg.Connection:
         try:
@@ -60,9 +72,14 @@ class BlockingMigrationInjector:
 
     def inject(self) -> None:
         """Open the long transaction, then let the ALTER queue behind it."""
+        self._aside = self._connect()
         self._holder = self._connect()
+        self._holder.execute(f"SET statement_timeout = {READ_MS_MAX}")
         self._holder.autocommit = False
-        self._holder.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(self._table))
+        try:
+            self._holder.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(self._table))
+        except psycopg.Error as error:
+            raise HarnessError(f"{self._table_name} cannot be read: {error}") from error
         self._alter = threading.Thread(target=self._run_alter, name="alter", daemon=True)
         self._alter.start()
         deadline = time.monotonic() + QUEUED_SECONDS_MAX
@@ -109,26 +126,57 @@ class BlockingMigrationInjector:
         reads = self._reads()
         return Proof("canary", not reads, f"during: {self._read_text(reads=reads)}")
 
+    def gone(self) -> Gone | None:
+        """Whether the ALTER ended although our transaction stood in its way.
+
+        That needs somebody to end our transaction, as a time-out of the database's own does.
+        """
+        if self._ended_ns is None:
+            return None
+        if self._failure is None:
+            return Gone(EndedBy.WORK, "the ALTER got its lock and is done", self._ended_ns)
+        return Gone(EndedBy.NOBODY, f"the ALTER failed: {self._failure.strip()}", self._ended_ns)
+
     def heal(self) -> int:
-        """End the long transaction and wait for the ALTER; the instant its statement ended."""
+        """End the long transaction, and the ALTER if it does not end at once; the instant it ended.
+
+        Someone else's transaction may hold the table as well: nobody is to wait for that one.
+        """
         if self._holder is not None:
             with contextlib.suppress(psycopg.Error):
                 self._holder.close()
         if self._alter is not None:
-            self._alter.join(STATEMENT_SECONDS_MAX)
-        self._end_our_sessions()
+            self._alter.join(ALTER_SECONDS_MAX)
+        _within(ANSWER_SECONDS_MAX, self._end_our_sessions)
         if self._alter is not None:
-            self._alter.join(STATEMENT_SECONDS_MAX)
+            self._alter.join(ANSWER_SECONDS_MAX)
         return self._ended_ns or time.monotonic_ns()
 
     def _end_our_sessions(self) -> None:
-        """End what still runs under our name: an ALTER that hangs, or what a dead run left."""
-        with self._connect() as connection:
-            connection.execute(
+        """End what still runs under our name: an ALTER that waits, or what a dead run left."""
+        aside, self._aside = self._aside, None
+        if aside is None or aside.broken:
+            aside = self._connect()
+        with contextlib.closing(aside):
+            if self._alter is not None and self._alter.is_alive():
+                self.held_up_by = self._holders(aside)
+            aside.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = %s AND pid <> pg_backend_pid()",
                 (self._application,),
             )
+
+    def _holders(self, connection: psycopg.Connection) -> tuple[LockHolder, ...]:
+        """Whose transactions hold the table, other than ours, and have for a while."""
+        rows = connection.execute(
+            "SELECT DISTINCT pid, application_name, coalesce(state, backend_type),"
+            """ to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+            " FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE relation = %s::regclass AND granted AND application_name <> %s"
+            " AND pid <> pg_backend_pid() AND xact_start < now() - %s * interval '1 second'",
+            (self._table_name, self._application, HELD_SECONDS_MIN),
+        ).fetchall()
+        return tuple(LockHolder(*row) for row in rows)
 
     def healed(self) -> Proof:
         """Nothing of ours waits and the table can be read at once."""
@@ -149,13 +197,25 @@ class BlockingMigrationInjector:
         with self._connect() as connection:
             connection.execute("SET lock_timeout = '100ms'")
             for _ in range(CLEAN_UP_TRIES):
+                if not self._has_column(connection):  # or the DROP would wait for nothing
+                    return
                 try:
                     connection.execute(drop)
                 except errors.LockNotAvailable:
                     time.sleep(0.1)
-                else:
-                    return
-        raise HarnessError(f"column {COLUMN} of {self._table_name} could not be dropped again")
+            holders = self._holders(connection)
+        held = f": {'; '.join(map(str, holders))} holds the table" if holders else ""
+        raise HarnessError(
+            f"column {COLUMN} of {self._table_name} could not be dropped again{held}"
+        )
+
+    def _has_column(self, connection: psycopg.Connection) -> bool:
+        row = connection.execute(
+            "SELECT 1 FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attname = %s AND NOT attisdropped",
+            (self._table_name, COLUMN),
+        ).fetchone()
+        return row is not None
 
     def _reads(self) -> bool:
         try:
@@ -169,3 +229,26 @@ class BlockingMigrationInjector:
     def _read_text(self, *, reads: bool) -> str:
         verb = "answers" if reads else f"does not answer within {CANARY_TIMEOUT_MS} ms"
         return f"a plain read of {self._table_name} {verb}"
+
+
+def _within(seconds: float, act: Callable[[], None]) -> None:
+    """Do something that a server which does not answer could hold up for ever.
+
+    Raises:
+        HarnessError: it failed, or was not done in time.
+    """
+    failure: list[Exception] = []
+
+    def do() -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  # raised again where it is waited for
+            failure.append(error)
+
+    thread = threading.Thread(target=do, name="bounded", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise HarnessError(f"the database does not answer within {seconds:g} s")
+    if failure:
+        raise HarnessError(f"the database refused: {failure[0]}") from failure[0]

@@ -12,8 +12,9 @@ import time
 from harness.errors import HarnessError, ProxyApiHangs
 from harness.events import Proof
 from harness.fault_specs import Flap, Latency, LinkFault, Partition, Refuse, Throttle
+from harness.faults.base import Gone, unless_in_place
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, HEALED_TIMEOUT_SECONDS, LinkProbe
-from harness.faults.proxy_control import STREAMS, ProxyControl
+from harness.faults.proxy_control import STREAMS, ProxyControl, Toxic
 from harness.stack.state import Stack
 
 _ROUND_TRIPS = 5
@@ -60,14 +61,32 @@ class LinkInjector:
     def read_back(self) -> Proof:
         """The proxy is enabled (a disabled one takes toxics and does nothing) and holds ours."""
         proxy = self._control.proxy(self._link.name)
-        missing = sorted(set(self._toxics.values()) - {toxic.name for toxic in proxy.toxics})
+        missing = [t.name for t in self._wanted() if proxy.toxic(t.name) is None]
+        changed = [
+            str(t) for t in proxy.toxics if t.name in self._names and t not in self._wanted()
+        ]
         state = "enabled" if proxy.enabled else "disabled, so its toxics do nothing"
         streams = "missing: " + ", ".join(missing) if missing else "in place"
+        streams += f", changed to {'; '.join(changed)}" if changed else ""
         return Proof(
             "control_plane",
-            proxy.enabled and not missing,
+            proxy.enabled and not missing and not changed,
             f"proxy {self._link.name} is {state}; toxics ({', '.join(self._toxics)}) {streams}",
         )
+
+    def _wanted(self) -> list[Toxic]:
+        return [
+            Toxic(name, self.kind, stream, 1.0, self._attributes)
+            for stream, name in self._toxics.items()
+        ]
+
+    @property
+    def _names(self) -> set[str]:
+        return set(self._toxics.values())
+
+    def gone(self) -> Gone | None:
+        """Whether somebody took it back, or changed it."""
+        return unless_in_place(self.read_back())
 
     def heal(self) -> int:
         """Remove our toxics, all of them even if one is refused; the instant of the last."""
@@ -86,7 +105,7 @@ class LinkInjector:
     def healed(self) -> Proof:
         """No toxic of ours is left and the far side answers."""
         present = {toxic.name for toxic in self._control.proxy(self._link.name).toxics}
-        left = sorted(present & set(self._toxics.values()))
+        left = sorted(present & self._names)
         answers = self._probe.answers(HEALED_TIMEOUT_SECONDS)
         toxics = f"toxics left: {', '.join(left)}" if left else "no toxic left"
         text = self._answer_text(answers=answers, seconds=HEALED_TIMEOUT_SECONDS)

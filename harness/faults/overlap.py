@@ -79,6 +79,12 @@ def can_silence(other: AnyFault, spec: AnyFault) -> bool:
     return bool(takes_away(other) & canary_needs(spec))
 
 
+def can_end(other: AnyFault, spec: AnyFault) -> bool:
+    """Whether one fault ends another: a migration runs in PostgreSQL, and ends with it."""
+    stops = isinstance(other, Kill | Restart) and other.target == _BEHIND["database"]
+    return stops and isinstance(spec, BlockingMigration)
+
+
 class AtWork:
     """The faults of one run that are at work right now; used by the threads of all of them.
 
@@ -147,6 +153,12 @@ class AtWork:
         with self._lock:
             healing = {n: s for n, s in self._healing.items() if not can_silence(fault.spec, s)}
             return _silencing(fault, self._injected | healing)
+
+    def ending(self, fault: PlannedFault) -> tuple[str, ...]:
+        """Names of the others that may just have ended this one."""
+        with self._lock:
+            others = self._injected | self._healing
+            return tuple(name for name, spec in others.items() if can_end(spec, fault.spec))
 
     def excuses(self, fault: PlannedFault) -> bool:
         """Whether another fault that is not healed yet may silence this one's canary."""

@@ -14,6 +14,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.events import Proof
 from harness.fault_specs import PacketDrop
+from harness.faults.base import Gone, unless_in_place
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, LinkProbe
 from harness.stack.namespaces import nft
 from harness.stack.processes import is_alive
@@ -78,6 +79,10 @@ class PacketDropInjector:
         grown = self._total(dropped) > before
         text = f"{self._answer_text(answers=answers)}; {self._count_text(dropped)}"
         return Proof("canary", not answers and grown, f"during: {text}")
+
+    def gone(self) -> Gone | None:
+        """Whether our rules are no longer there."""
+        return unless_in_place(self.read_back())
 
     def heal(self) -> int:
         """Remove our table, if it is there."""

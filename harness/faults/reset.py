@@ -93,9 +93,10 @@ class ResetInjector(LinkInjector):
 
     def heal(self) -> int:
         """Remove the toxic, and close our own connection if it was never looked at."""
+        healed_ns = super().heal()
         if self._pooled is not None:
             self._pooled.close()
-        return super().heal()
+        return healed_ns
 
     def _each_socket(self, act: Callable[[socket.socket], None]) -> int:
         """Do something to every socket Toxiproxy has on the link; how many there were."""

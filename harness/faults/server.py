@@ -8,7 +8,9 @@ import time
 
 from harness.errors import HarnessError
 from harness.events import Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import Freeze, Kill, Restart
+from harness.faults.base import Gone, unless_in_place
 from harness.faults.process_probe import probe_for
 from harness.plan import PlannedFault
 from harness.stack.client import ProcessStatus, StackClient
@@ -95,6 +97,15 @@ class KillInjector(_ProcessFault):
         """The supervisor sees them dead, by a signal."""
         return self._gone("killed")
 
+    def gone(self) -> Gone | None:
+        """Whether all of them run again: it is the target's own means that start them."""
+        states = self._states().values()
+        if len(states) < len(self._names) or any(_dead(state) for state in states):
+            return None
+        told = ", ".join(f"{state.name} (pid {state.pid})" for state in states)
+        ordered_ns = max(state.ordered_ns for state in states)
+        return Gone(EndedBy.TARGET, f"the supervisor started {told} again", ordered_ns)
+
     def heal(self) -> int:
         """Order the restart, now if it was not ordered yet; the instant of the order."""
         return self._client.restart(self._target)
@@ -126,6 +137,10 @@ class FreezeInjector(_ProcessFault):
         text = f"supervisor: stopped {self._listed()}"
         return Proof("control_plane", len(frozen) == len(self._names), text)
 
+    def gone(self) -> Gone | None:
+        """Whether one of them is no longer stopped, or is another process."""
+        return unless_in_place(self.read_back())
+
     def heal(self) -> int:
         """Let them go on, now if they were not let yet; the instant of that."""
-        return self._client.thaw(self._target)
+        return self._client.thaw(self._target) or time.monotonic_ns()

@@ -10,19 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
-from harness.events import CLEAN_UP_FAILED, FaultFact, Proof
+from harness.events import FaultFact, Proof
+from harness.fault_facts import EndedBy
 from harness.faults.audit import audit, leftovers
-from harness.faults.base import ActsByItself, Injector
-from harness.faults.healing import heal_fault, healed_elsewhere, prove_healed
-from harness.faults.injectors import injector_for
-from harness.faults.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, Journal
-from harness.faults.overlap import AtWork, OwnProof
-from harness.faults.second_way import SECOND_WAY, ProxyWatch
+from harness.faults.base import Gone
+from harness.faults.journal import CONDUCTOR, Journal
+from harness.faults.overlap import AtWork
+from harness.faults.second_way import ProxyWatch
+from harness.faults.walk import OneFault, Surroundings
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
 from harness.stack.state import Stack
@@ -33,19 +31,6 @@ LOOK_SECONDS = 0.2
 """Between two looks into the journal for what others have written there."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What the faults of one run share."""
-
-    stack: Stack
-    run_id: str
-    journal: Journal
-    record: Callable[[FaultFact], None]
-    tell: Callable[[str, str], None]
-    at_work: AtWork
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FaultTimeline:
@@ -69,13 +54,16 @@ class FaultTimeline:
     ) -> None:
         folder = "" if run_dir is None else str(run_dir)
         self._journal = Journal(stack.state_dir, stack.stack_id, run_id, CONDUCTOR, folder)
-        self._run = _Run(stack, run_id, self._journal, record, tell, AtWork(faults))
-        self._one_fault = {p.name: _OneFault(self._run, p) for p in faults}
+        self._run = Surroundings(
+            stack, run_id, self._journal, record, tell, AtWork(faults), self._look_at_proxy
+        )
+        self._one_fault = {p.name: OneFault(self._run, p) for p in faults}
         self._threads: list[threading.Thread] = []
         self._aborted = aborted
         self._over = threading.Event()
         self._seen = 0
         self._proxy = ProxyWatch(stack)
+        self._proxy_lock = threading.RLock()
         self.troubles: list[str] = []
         """That Toxiproxy ended unbidden, so that what borrowers saw is not the target's doing."""
         self._before: dict[str, list[str]] = {}
@@ -131,7 +119,7 @@ class FaultTimeline:
         """
         self._fault(name).ask_inject()
 
-    def _fault(self, name: str) -> "_OneFault":
+    def _fault(self, name: str) -> OneFault:
         try:
             return self._one_fault[name]
         except KeyError:
@@ -169,10 +157,13 @@ class FaultTimeline:
 
     def _look_at_proxy(self) -> None:
         """With Toxiproxy its toxics end: what they did is over, and has to be told so."""
-        if (ended := self._proxy.ended(self.journal_rows)) is not None:
+        with self._proxy_lock:
+            if (ended := self._proxy.ended(self.journal_rows)) is None:
+                return
             self.troubles += ended.troubles
-        for fault in self._one_fault.values():
-            fault.look(ended.text if ended is not None else "")
+            for fault in self._one_fault.values():
+                if fault.planned.spec.requires.startswith("link:"):
+                    fault.end_early(Gone(EndedBy.NOBODY, ended.text))
 
     def facts(self) -> list[FaultFact]:
         """What is known of every fault by now."""
@@ -197,195 +188,3 @@ class FaultTimeline:
     def audit(self, load_ended_ns: int | None) -> tuple[Proof, ...]:
         """Whether the database is clean again; for after `finish`."""
         return audit(self._run.stack, self._before, load_ended_ns)
-
-
-class _OneFault:
-    """The walk of one fault."""
-
-    def __init__(self, run: _Run, planned: PlannedFault) -> None:
-        self._run = run
-        self.planned = planned
-        self.injector: Injector = injector_for(planned, run.stack)
-        self.fact = FaultFact(
-            name=planned.name,
-            kind=planned.spec.kind,
-            link_or_target=planned.spec.target,
-            expects_impact=planned.spec.expects_impact,
-        )
-        self._state = "new"
-        self._announced = False
-        self._go = threading.Event()
-        self._heal_asked = threading.Event()
-        self._heal_begun = threading.Event()
-
-    # --- commands ----------------------------------------------------------------------------
-
-    def ask_heal(self) -> None:
-        """Heal now, or never inject."""
-        self._heal_asked.set()
-        self._go.set()
-
-    def ask_inject(self) -> None:
-        """Inject now.
-
-        Raises:
-            UsageError: it is not waiting for its time.
-        """
-        if self._state != "waiting" or self._heal_asked.is_set():
-            state = {"new": "not begun yet", "waiting": "called off"}.get(self._state, self._state)
-            raise UsageError(f"{self.planned.name} cannot be injected: it is {state}")
-        self._go.set()
-
-    def healed_by_another(self) -> None:
-        """Somebody else healed it; what is ours to let go is let go, and it is verified."""
-        if self._state == "injected":
-            self.ask_heal()
-
-    def look(self, proxy_ended: str) -> None:
-        """If it is no longer what was injected, it ends now, and nothing shows that it lasted."""
-        over = proxy_ended if self.planned.spec.requires.startswith("link:") else ""
-        over = over or (self.injector.ended() if isinstance(self.injector, ActsByItself) else "")
-        if over and self._state == "injected" and not self._heal_asked.is_set():
-            self._note(Proof("control_plane", holds=False, text=f"ended early: {over}"))
-            self.ask_heal()
-
-    # --- the walk ----------------------------------------------------------------------------
-
-    def _note(self, *proofs: Proof, **changes: int | str | None) -> None:
-        """Write down what changed. ``changes`` are fields of `FaultFact`."""
-        with self._run.lock:
-            known = (*self.fact.proofs, *proofs)
-            self.fact = replace(self.fact, proofs=known, **changes)  # type: ignore[arg-type]
-            try:
-                self._run.record(self.fact)
-            except OSError:
-                # A full disk must not keep a fault alive; what is unwritten is also unproven.
-                _log.exception("%s could not be written down", self.planned.name)
-
-    def walk(self, zero_ns: int) -> None:
-        """Wait, inject, prove, wait, heal, verify."""
-        self._state = "waiting"
-        _wait(self._go, zero_ns + round(self.planned.inject_s * 1e9))
-        mine = self._run.at_work.take_turn(self.planned, self._heal_asked)
-        if self._heal_asked.is_set() or not mine:
-            self._run.at_work.end(self.planned)
-            self._note()
-            return
-        lasts_s = self.planned.heal_s - self.planned.inject_s
-        heal_ns = zero_ns + round(self.planned.heal_s * 1e9)
-        if self._go.is_set():  # before its time
-            heal_ns = time.monotonic_ns() + round(lasts_s * 1e9)
-        # Beside the walk: no canary, however long it waits for an answer, delays a heal.
-        own = OwnProof(self.planned, self.injector, self._run.at_work)
-        name = f"{self.planned.name}-proof"
-        proving = threading.Thread(target=self._prove, args=(own,), name=name)
-        try:
-            own.look_before()
-            self._inject(heal_ns)
-            proving.start()
-            _wait(self._heal_asked, heal_ns)
-        except (HarnessError, OSError) as error:
-            self._note(error=f"injection: {error}")
-        except Exception as error:  # noqa: BLE001  # our bug: the fault must still be healed
-            _log.exception("fault %s", self.planned.name)
-            self._note(error=f"injection, our bug: {error!r}")
-        if self._announced:
-            self._heal(proving)
-        self._run.at_work.end(self.planned)
-
-    def _inject(self, heal_ns: int) -> None:
-        if any(row.event == "abort" for row in self._run.journal.rows(self._run.run_id)):
-            raise HarnessError("the run was ended before it")
-        self._run.journal.intend(self.planned, heal_ns)
-        self._announced = True
-        if time.monotonic_ns() > heal_ns + round(DEADLINE_MARGIN_SECONDS * 1e9):
-            raise HarnessError("its time had passed: this process was stopped, or too slow")
-        if self._heal_asked.is_set():
-            raise HarnessError("it was called off before it began")
-        self._state = "being injected"
-        self._run.at_work.begin(self.planned)
-        self._note(inject_called_ns=time.monotonic_ns())
-        self.injector.inject()
-        self._note(inject_returned_ns=time.monotonic_ns())
-        self._state = "injected"
-        self._run.journal.write("injected", fault=self.planned.name)
-        self._run.tell(self.planned.name, "injected")
-
-    def _prove(self, own: OwnProof) -> None:
-        try:
-            for proof in own.proofs(self._heal_begun):
-                if self._heal_begun.is_set() and not proof.holds:
-                    return  # the heal came first: what is seen now says nothing of the fault
-                self._note(proof)
-        except Exception as error:  # noqa: BLE001  # without a proof it has not bitten
-            if not self._heal_begun.is_set():
-                self._note(error=f"proof: {error}")
-
-    def _heal(self, proving: threading.Thread | None = None) -> None:
-        self._heal_begun.set()
-        self._state = "being healed"
-        since_ns = self.fact.inject_returned_ns or self.fact.inject_called_ns or 0
-        rows = partial(self._run.journal.rows, self._run.run_id)
-        others = healed_elsewhere(self.planned, self.injector, rows, CONDUCTOR, since_ns)
-        result = heal_fault(
-            self.planned,
-            self._run.stack,
-            self._run.journal,
-            CONDUCTOR,
-            injector=self.injector,
-            failed=lambda text: self._note(error=text),
-        )
-        changes: dict[str, int | str | None] = {
-            "heal_called_ns": result.called_ns,
-            "heal_returned_ns": result.returned_ns,
-            "healed_ns": result.healed_ns,
-            "healed_by": result.by,
-        }
-        if others is not None:
-            at_ns = others.healed_ns or others.at_ns
-            changes = {
-                "heal_called_ns": min(at_ns, others.at_ns),
-                "heal_returned_ns": others.at_ns,
-                "healed_ns": at_ns,
-                "healed_by": others.by,
-            }
-        if result.second_way:
-            self._note(Proof(SECOND_WAY, holds=True, text=result.second_way))
-        tries = self.fact.heal_tries + (result.tries if others is None else others.tries)
-        if changes["heal_returned_ns"] is None:
-            self._state = "not healed"
-            self._note(heal_tries=tries)
-            self._run.tell(self.planned.name, "not healed")
-            return
-        self._note(heal_tries=tries, **changes)
-        self._run.at_work.heal_done(self.planned)
-        self._state = "healed"
-        self._run.tell(self.planned.name, "healed")
-        if proving is not None and proving.ident is not None:
-            proving.join()
-        journal, excused = self._run.journal, partial(self._run.at_work.excuses, self.planned)
-        self._note(prove_healed(self.injector, self.planned, journal, CONDUCTOR, excused))
-
-    def clean_up(self) -> None:
-        """Remove what is left for after the load, then mark the fault as undone."""
-        if not self._announced:
-            return
-        if self.fact.heal_returned_ns is None:
-            self._heal()  # once more, now that the load is over
-        try:
-            self.injector.clean_up()
-        except Exception as error:  # noqa: BLE001  # told in the report; the run is still judged
-            _log.exception("clean-up of %s", self.planned.name)
-            self._note(error=f"{CLEAN_UP_FAILED}{error}")
-            return
-        proofs = {proof.kind: proof for proof in self.fact.proofs}
-        if self.fact.heal_returned_ns is not None and proofs["healed"].holds:
-            try:
-                self._run.journal.write("undone", fault=self.planned.name)
-            except OSError:
-                _log.exception("%s could not be written down", self.planned.name)
-
-
-def _wait(event: threading.Event, at_ns: int) -> None:
-    """Wait for an instant, or for whatever comes before it."""
-    event.wait(max(0.0, (at_ns - time.monotonic_ns()) / 1e9))

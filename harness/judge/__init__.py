@@ -34,6 +34,8 @@ CHECKS: tuple[Check, ...] = (
     evidence.not_healed,
     evidence.unclean_recovery,
     evidence.healed_otherwise,
+    evidence.ended_early,
+    evidence.lock_held,
     evidence.ledger_unread,
     evidence.ledger_incomplete,
     patterns.borrowers_shut_out,

@@ -3,6 +3,7 @@ for a stop condition that tripped.
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
@@ -132,20 +133,57 @@ def baseline_not_steady(case: Case) -> Iterator[Finding]:
 
 
 def fault_did_not_bite(case: Case) -> Iterator[Finding]:
-    """A fault without proof of its effect has tested nothing."""
+    """A fault without proof of its effect, for as long as it was to last, has tested nothing."""
     for impact in case.measured.impacts:
-        if not impact.missing or (case.interrupted and impact.fault.bit is not False):
+        lacking = bool(impact.missing) or impact.cut_off
+        if not lacking or (case.interrupted and impact.fault.bit is not False):
             continue
-        missing = " and ".join(impact.missing)
-        name = impact.fault.name
-        lacks = f"lacks {missing}" if impact.injected else missing
+        name, reasons = impact.fault.name, []
+        if impact.missing:
+            missing = " and ".join(impact.missing)
+            lacks = f"lacks {missing}" if impact.injected else missing
+            reasons.append(f"nothing shows that fault {name} took effect: {lacks}")
+        if impact.cut_off:
+            reasons.append(
+                f"fault {name} ended {impact.early_s:.1f} s before its plan, by nobody's order"
+                f" ({impact.how})"
+            )
         yield inconclusive(
             "fault_did_not_bite",
-            f"nothing shows that fault {name} took effect: {lacks}",
+            "; ".join(reasons),
             fault=name,
             missing=list(impact.missing),
             error=impact.error,
+            early_s=impact.early_s,
+            ended_by=impact.fault.ended_by,
         )
+
+
+def ended_early(case: Case) -> Iterator[Finding]:
+    """A fault whose own work was done, or that the target itself ended, before its plan."""
+    for impact in case.measured.impacts:
+        if impact.early_s and impact.how and not impact.cut_off:
+            yield note(
+                "ended_early",
+                f"fault {impact.fault.name} ended {impact.early_s:.1f} s before its plan, at"
+                f" {impact.fault.healed_s:.1f} s ({impact.how})",
+                fault=impact.fault.name,
+                early_s=impact.early_s,
+                ended_by=impact.fault.ended_by,
+            )
+
+
+def lock_held(case: Case) -> Iterator[Finding]:
+    """A session of somebody else kept a fault from ending in order; it ended all the same."""
+    for fact in case.facts.faults:
+        if fact.held_up_by:
+            yield note(
+                "lock_held",
+                f"when fault {fact.name} was healed, what it had to do could not be done and was"
+                f" cancelled: {'; '.join(map(str, fact.held_up_by))} held the lock",
+                fault=fact.name,
+                sessions=[asdict(session) for session in fact.held_up_by],
+            )
 
 
 def not_healed(case: Case) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from harness.events import Facts, FaultFact, Outcome, Proof
+from harness.fault_facts import EndedBy
 from harness.measure.baseline import baseline_mask
 from harness.measure.intervals import Share, larger_in_first, more_in_first
-from harness.measure.samples import Samples, Timeline
+from harness.measure.samples import Samples, Timeline, healed_ns
 from harness.measure.together import Mask, Parts, Span, alone_s, overlap_s, parts_of, spans_of
 from harness.plan import Plan, PlannedFault
 from harness.verdict import Fault, Overlap, Requests
@@ -20,13 +21,19 @@ WAIT_SHIFT_SECONDS = 0.01
 """Smaller shifts of the median wait are what a busy machine does to itself."""
 ENOUGH = 20
 """So many requests of one fault alone show by themselves whether borrowers notice it."""
+EARLY_SECONDS_MAX, EARLY_SHARE_MAX = 0.5, 0.1
+"""How much before its plan a fault may end, whichever is longer, and still count as planned."""
 ROOM_MAX = 0.5
 """Where the other faults alone fail more than this share, one more can hardly be seen on top."""
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """One fault with its evidence; ``missing`` names what there is no proof of."""
+    """One fault with its evidence; ``missing`` names what there is no proof of.
+
+    ``early_s`` is how long before its plan it ended, if that is more than may be; ``cut_off`` says
+    that this was by nobody's order and not due, ``how`` in words how it was seen to end.
+    """
 
     fault: Fault
     kind: str
@@ -34,6 +41,9 @@ class Impact:
     healed: bool
     missing: tuple[str, ...]
     error: str | None
+    early_s: float = 0.0
+    cut_off: bool = False
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,7 @@ def _impact(
             error=fact.error if fact else None,
         )
     proofs = {proof.kind: proof for proof in fact.proofs}  # the last of a kind is the truth
-    missing = [
-        f"{wanted} ({proofs[kind].text if kind in proofs else 'it was not tried'})"
-        for kind, wanted in _WANTED.items()
-        if not _holds(proofs.get(kind))
-    ]
+    missing = _missing(proofs)
     texts = [proof.text for proof in fact.proofs]
     if audit := view.run.facts.status.audit:
         unclean = [proof.text for proof in audit if not proof.holds]
@@ -81,8 +87,10 @@ def _impact(
     seen = view.of(span, others)
     if planned.spec.expects_impact and not seen.noticed:
         missing.append(f"the clients' view: a borrower who noticed ({seen.text})")
-    bit: bool | None = not missing
-    if missing and view.run.facts.status.cut_short:
+    early_s = _early_s(planned, fact)
+    cut_off = bool(early_s) and fact.ended_by is EndedBy.NOBODY
+    bit: bool | None = not missing and not cut_off
+    if not bit and view.run.facts.status.cut_short:
         bit = None  # cut short: what is missing may only have had no time to show
     return Impact(
         fault=_fault(
@@ -90,6 +98,7 @@ def _impact(
             injected_s=span.start_s,
             healed_s=span.end_s,
             bit=bit,
+            ended_by=fact.ended_by,
             proof=[*texts, seen.text],
             overlaps=seen.overlaps,
             alone=seen.alone,
@@ -100,13 +109,34 @@ def _impact(
         healed=span.end_s is not None and _holds(proofs.get("healed")),
         missing=tuple(missing),
         error=fact.error,
+        early_s=early_s,
+        cut_off=cut_off,
+        how=proofs["ended"].text if "ended" in proofs else "",
     )
+
+
+def _early_s(planned: PlannedFault, fact: FaultFact) -> float:
+    """How many seconds before its plan a fault ended; 0 where that is too little to matter."""
+    ended_ns = healed_ns(fact)
+    if fact.due_ns is None or ended_ns is None:
+        return 0.0
+    early_s = (fact.due_ns - ended_ns) / 1e9
+    least_s = max(EARLY_SECONDS_MAX, EARLY_SHARE_MAX * (planned.heal_s - planned.inject_s))
+    return early_s if early_s > least_s else 0.0
 
 
 _WANTED = {
     "control_plane": "the control plane: a read-back that shows it in place",
     "canary": "the canary: one that met it",
 }
+
+
+def _missing(proofs: dict[str, Proof]) -> list[str]:
+    return [
+        f"{wanted} ({proofs[kind].text if kind in proofs else 'it was not tried'})"
+        for kind, wanted in _WANTED.items()
+        if not _holds(proofs.get(kind))
+    ]
 
 
 def _holds(proof: Proof | None) -> bool:

@@ -177,6 +177,8 @@ class Fault:
     together: Requests | None = None
     recovers_with: list[str] = field(default_factory=list)
     """All faults of its group, itself too: their recovery is one, from the last heal of them."""
+    ended_by: str | None = None
+    """``plan``, ``order``, ``work``, ``target`` or ``nobody``; None where it is not known."""
     recovered_s: float | None = None
     """End of the last impairment of its group, seconds after the group's last heal (may be <= 0);
     None when nothing was impaired, or it was not over when the load ended."""

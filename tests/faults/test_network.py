@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import get_args
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 
 from harness.errors import HarnessError, ProxyApiHangs, UsageError
 from harness.events import Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import (
     AnyFault,
     CommitLost,
@@ -102,6 +104,54 @@ def test_a_disabled_proxy_proves_no_partition(rig: Rig) -> None:
     assert "disabled, so its toxics do nothing" in proof.text
 
 
+def meddle(rig: Rig, spec: AnyFault) -> None:
+    """Take a fault back as somebody else would: by the switch, else by its toxics."""
+    proxy = rig.control.proxy("edge")
+    if isinstance(spec, Flap):
+        rig.control.set_enabled("edge", enabled=False)
+    elif isinstance(spec, Refuse):
+        rig.control.set_enabled("edge", enabled=True)
+    elif isinstance(spec, Latency):
+        rig.control.update_toxic("edge", proxy.toxics[0].name, latency=1, jitter=0)
+    else:
+        rig.control.remove_toxic("edge", proxy.toxics[0].name)
+
+
+@pytest.mark.parametrize("spec", FAULTS, ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}")
+def test_what_somebody_else_takes_back_or_changes_is_gone(rig: Rig, spec: AnyFault) -> None:
+    """One of two toxics is enough, or one that does something else by now."""
+    fault = injector(rig, spec)
+    fault.inject()
+    before = fault.gone()
+    meddle(rig, spec)
+    after = fault.gone()
+    fault.heal()
+    rig.control.set_enabled("edge", enabled=True)
+
+    assert before is None
+    assert after is not None
+    assert after.by is EndedBy.NOBODY
+
+
+def test_the_cut_of_a_flap_ends_before_its_beat_does(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beat that is held up in a call of its own holds up no borrower."""
+    fault = injector(rig, Flap("edge", period=60.0, duty=0.9))
+    assert isinstance(fault, FlapInjector)
+    fault.inject()
+    held = threading.Thread(target=time.sleep, args=(1.0,))
+    monkeypatch.setattr(fault, "_thread", held)
+    held.start()
+    healing = threading.Thread(target=fault.heal)
+    healing.start()
+    free = until(lambda: not rig.control.proxy("edge").toxics)
+    beats = held.is_alive()
+    healing.join()
+
+    assert (free, beats) == (True, True)
+
+
 def test_a_throttle_that_cannot_be_felt_is_told_before(rig: Rig) -> None:
     """A rate that no connection of the link reaches."""
     proof = injector(rig, Throttle("edge", 1_000_000)).ready()
@@ -131,11 +181,11 @@ def test_a_flap_ends_with_its_planned_length(rig: Rig) -> None:
     injector(rig, Flap("edge", period=0.2, duty=0.5)).heal()
     time.sleep(0.5)
     present = rig.control.proxy("edge").toxics
-    told, ended = fault.healed(), fault.ended()
+    told, gone = fault.healed(), fault.gone()
     fault.heal()
 
     assert 2 <= made <= 3
-    assert ended == ""
+    assert gone is None
     assert (present, len(fault.cuts)) == ((), made)
     assert told.holds
     assert f"cut {made} times" in told.text
@@ -156,7 +206,7 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
         "fault.inject()\n"
         "print('injected', flush=True)\n"
         "sys.stdin.readline()\n"
-        "print(fault.read_back().holds, bool(fault.ended()), fault.read_back().text, flush=True)\n"
+        "print(fault.read_back().holds, bool(fault.gone()), fault.read_back().text, flush=True)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

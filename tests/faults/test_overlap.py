@@ -11,8 +11,8 @@ import pytest
 from harness.events import FaultFact, Proof
 from harness.fault_specs import AnyFault, BlockingMigration, Kill, Latency, Partition
 from harness.faults import healing
-from harness.faults import timeline as timeline_module
-from harness.faults.overlap import can_silence
+from harness.faults import walk as walk_module
+from harness.faults.overlap import AtWork, can_silence
 from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
 from tests.faults.test_timeline import Place
@@ -37,6 +37,19 @@ def test_which_fault_may_silence_whose_canary(
 ) -> None:
     """A dead PostgreSQL silences the canary of its link; a lock on a table does not."""
     assert can_silence(other, spec) is expected
+
+
+def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None:
+    """Of other faults at work none ends one."""
+    migration = PlannedFault("1-blocking_migration", BlockingMigration(), 0.0, 5.0)
+    kill = PlannedFault("2-kill", Kill("postgres"), 1.0, 2.0)
+    partition = PlannedFault("3-partition", Partition("database"), 1.0, 2.0)
+    at_work = AtWork((migration, kill, partition))
+    for fault in (migration, kill, partition):
+        at_work.begin(fault)
+
+    assert at_work.ending(migration) == ("2-kill",)
+    assert at_work.ending(partition) == ()
 
 
 @dataclass
@@ -79,6 +92,9 @@ class Simulated:
         """Silent, for whatever reason."""
         return Proof("canary", self._world.is_silent(self._planned.spec), "during: silent")
 
+    def gone(self) -> None:
+        """Still there."""
+
     def heal(self) -> int:
         """Mend it, or do nothing."""
         if self._heals:
@@ -110,7 +126,7 @@ def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
             for number, (spec, start_s, end_s) in enumerate(given, start=1)
         )
         monkeypatch.setattr(
-            timeline_module,
+            walk_module,
             "injector_for",
             lambda one, _: Simulated(one, world, works=one.name != idle, heals=one.name != stuck),
         )

@@ -10,8 +10,11 @@ import pytest
 
 from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import Partition
 from harness.faults import timeline as timeline_module
+from harness.faults import walk as walk_module
+from harness.faults.base import Gone
 from harness.faults.journal import Journal
 from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline
@@ -24,9 +27,18 @@ class Breakable:
     """An injector that counts its heals and fails where it is told to."""
 
     def __init__(
-        self, *, inject_fails: bool = False, heals_that_fail: int = 0, well_after: int = 0
+        self,
+        *,
+        inject_fails: bool = False,
+        heals_that_fail: int = 0,
+        well_after: int = 0,
+        gone_after: int | None = None,
+        gone: Gone | None = None,
     ) -> None:
         self.looks = 0
+        self.looked_ns: list[int] = []
+        self._gone_after = gone_after
+        self._gone = gone
         self._well_after = well_after
         self.heals = 0
         self.cleaned = False
@@ -50,6 +62,15 @@ class Breakable:
     def canary(self) -> Proof:
         """Broken."""
         return Proof("canary", holds=True, text="broken")
+
+    def gone(self) -> Gone | None:
+        """Still there, for as many looks as were asked for; then as it was told, or an error."""
+        self.looked_ns.append(time.monotonic_ns())
+        if self._gone_after is None or len(self.looked_ns) <= self._gone_after:
+            return None
+        if self._gone is None:
+            raise HarnessError("cannot look")
+        return self._gone
 
     def heal(self) -> int:
         """Heal, after as many failures as were asked for."""
@@ -81,7 +102,7 @@ def walk(
     injector: Breakable, folder: Path, monkeypatch: pytest.MonkeyPatch, *, full_disk: bool = False
 ) -> FaultFact | None:
     """Walk one fault to its end; the last fact that could be written down."""
-    monkeypatch.setattr(timeline_module, "injector_for", lambda *_: injector)
+    monkeypatch.setattr(walk_module, "injector_for", lambda *_: injector)
     written: list[FaultFact] = []
 
     def record(fact: FaultFact) -> None:
@@ -99,7 +120,7 @@ def walk(
 
 def check(injector: Breakable, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at one fault's canary before anything is injected."""
-    monkeypatch.setattr(timeline_module, "injector_for", lambda *_: injector)
+    monkeypatch.setattr(walk_module, "injector_for", lambda *_: injector)
     monkeypatch.setattr(timeline_module, "READY_SECONDS_MAX", 0.5)
     place = Place(folder)
     FaultTimeline(place, (PLANNED,), print, lambda *_: None).check()  # type: ignore[arg-type]
@@ -144,19 +165,56 @@ def test_a_failed_injection_is_healed_too(tmp_path: Path, monkeypatch: pytest.Mo
     assert fact.error == "injection: cannot"
 
 
-def test_a_fault_that_ends_by_itself_is_over_and_not_shown_to_have_lasted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks often whether a fault is still there."""
+    monkeypatch.setattr(walk_module, "STILL_THERE_SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("by", [EndedBy.NOBODY, EndedBy.WORK, EndedBy.TARGET])
+def test_a_fault_that_ends_by_itself_is_over_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: EndedBy
 ) -> None:
-    """A beat that stopped, a relay that died: healed at once, and its last read-back fails."""
-    monkeypatch.setattr(timeline_module, "LOOK_SECONDS", 0.01)
-    injector = Breakable()
-    monkeypatch.setattr(injector, "ended", lambda: "the beat failed", raising=False)
+    """Healed at once; it ended when the last look saw it, or when it says itself."""
+    known_ns = None if by is EndedBy.NOBODY else time.monotonic_ns() + 50_000_000
+    injector = Breakable(gone_after=4, gone=Gone(by, "no longer there", known_ns))
     fact = walk(injector, tmp_path, monkeypatch)
 
     assert fact is not None
-    shown = {proof.kind: proof for proof in fact.proofs}["control_plane"]
-    assert (shown.holds, shown.text) == (False, "ended early: the beat failed")
-    assert injector.heals == 1
+    told = [(proof.holds, proof.text) for proof in fact.proofs if proof.kind == "ended"]
+    assert told == [(by.due, "ended early: no longer there")]
+    assert (fact.ended_by, fact.healed_by, injector.heals) == (by, "", 1)
+    assert fact.due_ns is not None
+    assert fact.healed_ns is not None
+    assert fact.heal_returned_ns is not None
+    assert fact.heal_returned_ns < fact.due_ns
+    *_, before_ns, last_ns, _gone_ns = injector.looked_ns[:5]
+    assert fact.healed_ns == known_ns or before_ns < fact.healed_ns <= last_ns
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_look_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither there nor gone: the fault lasts as planned."""
+    fact = walk(Breakable(gone_after=2, gone=None), tmp_path, monkeypatch)
+
+    assert fact is not None
+    assert fact.ended_by is EndedBy.PLAN
+    assert [proof.kind for proof in fact.proofs] == ["control_plane", "canary", "healed"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_somebody_else_is_just_healing_has_not_ended_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is announced in the journal before it is done, and the journal says who did it."""
+    injector = Breakable(gone_after=0, gone=Gone(EndedBy.NOBODY, "no longer there"))
+    other = Journal(tmp_path, "stack-1", "", "heal command")
+    monkeypatch.setattr(injector, "inject", lambda: other.write("healing", fault="1-partition"))
+    fact = walk(injector, tmp_path, monkeypatch)
+
+    assert fact is not None
+    assert fact.ended_by is EndedBy.PLAN
 
 
 def test_what_is_called_off_while_it_gets_ready_is_not_injected(
@@ -164,7 +222,7 @@ def test_what_is_called_off_while_it_gets_ready_is_not_injected(
 ) -> None:
     """Healed now, whatever was about to come: the last look is just before the injection."""
     injector = Breakable()
-    monkeypatch.setattr(timeline_module, "injector_for", lambda *_: injector)
+    monkeypatch.setattr(walk_module, "injector_for", lambda *_: injector)
     facts: list[FaultFact] = []
     place = Place(tmp_path)
     record = facts.append
@@ -252,7 +310,7 @@ def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Several
     def make(planned: PlannedFault, _stack: object) -> Slow:
         return slow.setdefault(planned.name, Slow(planned.name))
 
-    monkeypatch.setattr(timeline_module, "injector_for", make)
+    monkeypatch.setattr(walk_module, "injector_for", make)
     faults = (
         PlannedFault("1-partition", Partition("edge"), 0.0, 60.0),
         PlannedFault("2-partition", Partition("database"), 0.0, 60.0),

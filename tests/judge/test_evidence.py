@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from harness.events import Proof
+from harness.fault_facts import EndedBy, LockHolder
 from harness.judge import judge
 from harness.plan import Objectives
-from harness.verdict import Judgement, Verdict
+from harness.verdict import Finding, Judgement, Verdict
 from tests import builders
-from tests.builders import CUT, cut_run, during, facts, operations, plan_of
+from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes
 
 
@@ -229,3 +230,83 @@ def test_no_operations_never_pass() -> None:
 
     assert verdict.verdict is Judgement.INCONCLUSIVE
     assert codes(verdict)["no_evidence"] == "inconclusive"
+
+
+def found(verdict: Verdict, code: str) -> list[Finding]:
+    """The findings with this code."""
+    return [finding for finding in verdict.findings if finding.code == code]
+
+
+def ended_at(end_s: float, by: EndedBy | None) -> Verdict:
+    """A run whose fault of 5 s, due at 13 s, ended at ``end_s``; borrowing failed to 13.3 s."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    told = Proof("ended", by is not EndedBy.NOBODY, "ended early: the toxic is missing")
+    changes = {"healed_ns": at_ns(end_s), "ended_by": by, "proofs": (*fact.proofs, told)}
+    return judge(plan, replace(known, faults=(replace(fact, **changes),)))
+
+
+def test_a_fault_that_ended_before_its_plan_is_not_proven() -> None:
+    """By nobody's order and not due: what would have passed is inconclusive, and says why."""
+    verdict = ended_at(12.3, EndedBy.NOBODY)
+    (finding,) = found(verdict, "fault_did_not_bite")
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert finding.message == (
+        "fault 1-partition ended 0.7 s before its plan, by nobody's order"
+        " (ended early: the toxic is missing)"
+    )
+    assert finding.evidence["ended_by"] == "nobody"
+    assert (verdict.faults[0].bit, verdict.faults[0].ended_by) == (False, "nobody")
+
+
+@pytest.mark.parametrize("end_s", [12.6, 13.0])
+def test_a_fault_that_ended_a_little_early_counts(end_s: float) -> None:
+    """Half a second, or a tenth of its length: so far a busy machine may be off."""
+    verdict = ended_at(end_s, EndedBy.NOBODY)
+
+    assert verdict.verdict is Judgement.PASS
+    assert "fault_did_not_bite" not in codes(verdict)
+
+
+@pytest.mark.parametrize("by", [EndedBy.WORK, EndedBy.TARGET])
+def test_an_early_end_that_was_due_is_told_with_its_time(by: EndedBy) -> None:
+    """A note, and the proof stands."""
+    verdict = ended_at(11.0, by)
+
+    assert verdict.faults[0].bit is True
+    assert codes(verdict)["ended_early"] == "note"
+    (finding,) = found(verdict, "ended_early")
+    assert "ended 2.0 s before its plan, at 11.0 s" in finding.message
+
+
+@pytest.mark.parametrize("by", [EndedBy.ORDER, EndedBy.PLAN, None])
+def test_an_early_end_by_order_counts_as_proven(by: EndedBy | None) -> None:
+    """Somebody wanted it so, which a remark of the run tells."""
+    verdict = ended_at(11.0, by)
+
+    assert verdict.faults[0].bit is True
+    assert "fault_did_not_bite" not in codes(verdict)
+
+
+def test_a_failure_under_a_fault_that_ended_early_stays_one() -> None:
+    """A rule of the target's own is broken, whatever became of the fault."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    early = replace(fact, healed_ns=at_ns(10.0), ended_by=EndedBy.NOBODY)
+    ledger = replace(known.ledger, violations=("paid twice",))
+    verdict = judge(plan, replace(known, faults=(early,), ledger=ledger))
+
+    assert verdict.verdict is Judgement.FAIL
+
+
+def test_a_session_that_held_the_lock_is_named() -> None:
+    """By process, application and since when."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    holder = LockHolder(4711, "psql", "idle in transaction", "2026-01-01T00:00:00.000Z")
+    verdict = judge(plan, replace(known, faults=(replace(fact, held_up_by=(holder,)),)))
+    (finding,) = found(verdict, "lock_held")
+
+    assert verdict.verdict is Judgement.PASS
+    assert "session 4711 (psql, idle in transaction) since 2026-01-01T00:00" in finding.message

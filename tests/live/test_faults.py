@@ -16,6 +16,7 @@ from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.live.conftest import SCENARIOS, SHORT, Runner, query
+from tests.live.test_audit import connected
 from tests.live.test_how_a_harness_lies import wait_for_fault
 
 pytestmark = pytest.mark.live
@@ -96,6 +97,25 @@ def test_a_partition_keeps_connections_open_and_silent(own_stack: Stack) -> None
         timeline.finish()
 
     assert LinkProbe(link, own_stack).answers()
+
+
+def test_a_heal_waits_for_no_session_of_others(own_stack: Stack) -> None:
+    """A session that sits in a transaction holds the table: the ALTER is cancelled."""
+    with connected(own_stack, "psql") as session:
+        session.execute("BEGIN")
+        session.execute("SELECT count(*) FROM loan")
+        fact = walk(own_stack, BlockingMigration())
+        pid = session.info.backend_pid
+        session.execute("ROLLBACK")
+
+    assert (fact.error, fact.heal_tries) == (None, 1)
+    assert fact.healed_ns is not None
+    assert fact.inject_called_ns is not None
+    assert (fact.healed_ns - fact.inject_called_ns) / 1e9 < LASTS_SECONDS + 1.0
+    assert fact.proofs[-1].holds, fact.proofs[-1]
+    assert [(h.pid, h.application, h.state) for h in fact.held_up_by] == [
+        (pid, "psql", "idle in transaction")
+    ]
 
 
 def test_a_killed_replica_stays_down_until_it_is_due(own_stack: Stack) -> None:

@@ -20,6 +20,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from harness.events import Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import (
     AnyFault,
     CommitLost,
@@ -30,7 +31,7 @@ from harness.fault_specs import (
     Reset,
     Throttle,
 )
-from harness.faults.base import Injector
+from harness.faults.base import Gone, Injector
 from harness.faults.commit_lost import CommitLostInjector
 from harness.faults.injectors import injector_for
 from harness.faults.proxy_control import ProxyControl
@@ -322,16 +323,19 @@ def test_commit_lost_tells_of_a_relay_that_died(stack: Stack) -> None:
     injector = injector_for(planned(CommitLost()), stack)
     assert isinstance(injector, CommitLostInjector)
     injector.inject()
-    before = injector.ended()
+    before = injector.gone()
     (listener,) = listeners(int(injector.address.rpartition(":")[2]))
     os.kill(listener, signal.SIGKILL)
     deadline = time.monotonic() + WAIT_SECONDS
-    while not injector.ended() and time.monotonic() < deadline:
+    while injector.gone() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    after = injector.ended()
+    after = injector.gone()
     injector.heal()
 
-    assert (before, after) == ("", "the relay that withholds answers died")
+    assert (before, after) == (
+        None,
+        Gone(EndedBy.NOBODY, "the relay that withholds answers died"),
+    )
     assert until(injector.healed).holds
 
 

@@ -1,0 +1,42 @@
+"""Fact: how a fault came to its end, and what was not ours on the stack; parts of `events`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EndedBy(StrEnum):
+    """Who or what ended a fault."""
+
+    PLAN = "plan"
+    """Its time was over, or another fault of the same plan ended it."""
+    ORDER = "order"
+    """Somebody wanted it to end: from the page, by `lendchaos heal`, by ending the run."""
+    WORK = "work"
+    """What it had to do was done: a migration's statement."""
+    TARGET = "target"
+    """The target's own means started again what was killed."""
+    NOBODY = "nobody"
+    """It was no longer there, by nobody's order."""
+
+    @property
+    def due(self) -> bool:
+        """Whether an end before the planned one takes nothing from the proof."""
+        return self is not EndedBy.NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """A session of somebody else that held a lock; ``since`` is its transaction's begin, RFC
+    3339.
+    """
+
+    pid: int
+    application: str
+    state: str
+    since: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return (
+            f"session {self.pid} ({self.application or 'unnamed'}, {self.state}) since {self.since}"
+        )

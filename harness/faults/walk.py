@@ -1,0 +1,280 @@
+"""The walk of one fault: injected, proven, looked at, healed and verified, each in its time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from harness.errors import HarnessError, UsageError
+from harness.events import CLEAN_UP_FAILED, FaultFact, Proof
+from harness.fault_facts import EndedBy
+from harness.faults.base import Gone, HeldUp, Injector
+from harness.faults.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
+from harness.faults.injectors import injector_for
+from harness.faults.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, HEAL_COMMAND, Journal
+from harness.faults.overlap import AtWork, OwnProof
+from harness.faults.second_way import SECOND_WAY
+from harness.journal_row import JournalRow
+from harness.plan import PlannedFault
+from harness.stack.state import Stack
+
+STILL_THERE_SECONDS = 0.5
+"""Between two looks whether a fault is still at work; an end is dated by the last that saw it."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the faults of one run share; ``look_at_proxy`` ends those that ended with Toxiproxy."""
+
+    stack: Stack
+    run_id: str
+    journal: Journal
+    record: Callable[[FaultFact], None]
+    tell: Callable[[str, str], None]
+    at_work: AtWork
+    look_at_proxy: Callable[[], None]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class OneFault:
+    """The walk of one fault."""
+
+    def __init__(self, run: Surroundings, planned: PlannedFault) -> None:
+        self._run = run
+        self.planned = planned
+        self.injector: Injector = injector_for(planned, run.stack)
+        self.fact = FaultFact(
+            name=planned.name,
+            kind=planned.spec.kind,
+            link_or_target=planned.spec.target,
+            expects_impact=planned.spec.expects_impact,
+        )
+        self._state = "new"
+        self._announced = False
+        self._go = threading.Event()
+        self._heal_asked = threading.Event()
+        self._heal_begun = threading.Event()
+        self._seen_ns = 0
+        self._gone: Gone | None = None
+
+    # --- commands ----------------------------------------------------------------------------
+
+    def ask_heal(self) -> None:
+        """Heal now, or never inject."""
+        self._heal_asked.set()
+        self._go.set()
+
+    def ask_inject(self) -> None:
+        """Inject now.
+
+        Raises:
+            UsageError: it is not waiting for its time.
+        """
+        if self._state != "waiting" or self._heal_asked.is_set():
+            state = {"new": "not begun yet", "waiting": "called off"}.get(self._state, self._state)
+            raise UsageError(f"{self.planned.name} cannot be injected: it is {state}")
+        self._go.set()
+
+    def healed_by_another(self) -> None:
+        """Somebody else healed it; what is ours to let go is let go, and it is verified."""
+        if self._state == "injected":
+            self.ask_heal()
+
+    def end_early(self, gone: Gone) -> None:
+        """It is no longer what was injected: it ends now, and what is left of it with it."""
+        if self._state != "injected" or self._heal_asked.is_set() or self._others_heal():
+            return
+        if gone.by is EndedBy.NOBODY and (others := self._run.at_work.ending(self.planned)):
+            gone = replace(gone, by=EndedBy.PLAN, text=f"{' and '.join(others)}: {gone.text}")
+        self._gone = gone
+        self._note(Proof("ended", holds=gone.by.due, text=f"ended early: {gone.text}"))
+        self.ask_heal()
+
+    def _others_heal(self) -> bool:
+        """Whether somebody else heals it, or has: then the journal says, or is about to, who."""
+        rows = self._run.journal.rows(self._run.run_id)
+        mine = [row for row in rows if row.fault == self.planned.name and row.by != CONDUCTOR]
+        return any(row.event in ("healing", "healed") for row in mine)
+
+    def _keep_looking(self) -> None:
+        """Look whether it is still there, until its heal begins; the heal waits for no look."""
+        while not self._heal_begun.wait(STILL_THERE_SECONDS):
+            looked_ns = time.monotonic_ns()
+            try:
+                gone = self.injector.gone()
+            except Exception:  # noqa: BLE001  # seen neither to be there nor to be gone
+                _log.exception("looking whether %s is still there", self.planned.name)
+                continue
+            if gone is None:
+                self._seen_ns = looked_ns
+                continue
+            self._run.look_at_proxy()  # the better reason, if it is one
+            self.end_early(gone)
+
+    # --- the walk ----------------------------------------------------------------------------
+
+    def _note(self, *proofs: Proof, **changes: Any) -> None:
+        """Write down what changed. ``changes`` are fields of `FaultFact`."""
+        with self._run.lock:
+            known = (*self.fact.proofs, *proofs)
+            self.fact = replace(self.fact, proofs=known, **changes)
+            try:
+                self._run.record(self.fact)
+            except OSError:
+                # A full disk must not keep a fault alive; what is unwritten is also unproven.
+                _log.exception("%s could not be written down", self.planned.name)
+
+    def walk(self, zero_ns: int) -> None:
+        """Wait, inject, prove, wait, heal, verify."""
+        self._state = "waiting"
+        _wait(self._go, zero_ns + round(self.planned.inject_s * 1e9))
+        mine = self._run.at_work.take_turn(self.planned, self._heal_asked)
+        if self._heal_asked.is_set() or not mine:
+            self._run.at_work.end(self.planned)
+            self._note()
+            return
+        lasts_s = self.planned.heal_s - self.planned.inject_s
+        heal_ns = zero_ns + round(self.planned.heal_s * 1e9)
+        if self._go.is_set():  # before its time
+            heal_ns = time.monotonic_ns() + round(lasts_s * 1e9)
+        # Beside the walk: no canary, however long it waits for an answer, delays a heal.
+        own = OwnProof(self.planned, self.injector, self._run.at_work)
+        name = f"{self.planned.name}-proof"
+        proving = threading.Thread(target=self._prove, args=(own,), name=name)
+        looking = threading.Thread(
+            target=self._keep_looking, name=f"{self.planned.name}-look", daemon=True
+        )
+        try:
+            own.look_before()
+            self._inject(heal_ns)
+            proving.start()
+            looking.start()
+            _wait(self._heal_asked, heal_ns)
+        except (HarnessError, OSError) as error:
+            self._note(error=f"injection: {error}")
+        except Exception as error:  # noqa: BLE001  # our bug: the fault must still be healed
+            _log.exception("fault %s", self.planned.name)
+            self._note(error=f"injection, our bug: {error!r}")
+        if self._announced:
+            self._heal(proving)
+        self._run.at_work.end(self.planned)
+
+    def _inject(self, heal_ns: int) -> None:
+        if any(row.event == "abort" for row in self._run.journal.rows(self._run.run_id)):
+            raise HarnessError("the run was ended before it")
+        self._run.journal.intend(self.planned, heal_ns)
+        self._announced = True
+        if time.monotonic_ns() > heal_ns + round(DEADLINE_MARGIN_SECONDS * 1e9):
+            raise HarnessError("its time had passed: this process was stopped, or too slow")
+        if self._heal_asked.is_set():
+            raise HarnessError("it was called off before it began")
+        self._state = "being injected"
+        self._run.at_work.begin(self.planned)
+        self._note(inject_called_ns=time.monotonic_ns(), due_ns=heal_ns)
+        self.injector.inject()
+        self._seen_ns = time.monotonic_ns()
+        self._note(inject_returned_ns=self._seen_ns)
+        self._state = "injected"
+        self._run.journal.write("injected", fault=self.planned.name)
+        self._run.tell(self.planned.name, "injected")
+
+    def _prove(self, own: OwnProof) -> None:
+        try:
+            for proof in own.proofs(self._heal_begun):
+                if self._heal_begun.is_set() and not proof.holds:
+                    return  # the heal came first: what is seen now says nothing of the fault
+                self._note(proof)
+        except Exception as error:  # noqa: BLE001  # without a proof it has not bitten
+            if not self._heal_begun.is_set():
+                self._note(error=f"proof: {error}")
+
+    def _heal(self, proving: threading.Thread | None = None) -> None:
+        self._heal_begun.set()
+        self._state = "being healed"
+        since_ns = self.fact.inject_returned_ns or self.fact.inject_called_ns or 0
+        rows = partial(self._run.journal.rows, self._run.run_id)
+        others = healed_elsewhere(self.planned, self.injector, rows, CONDUCTOR, since_ns)
+        result = heal_fault(
+            self.planned,
+            self._run.stack,
+            self._run.journal,
+            CONDUCTOR,
+            injector=self.injector,
+            failed=lambda text: self._note(error=text),
+        )
+        changes = self._how_it_ended(result, others)
+        if result.second_way:
+            self._note(Proof(SECOND_WAY, holds=True, text=result.second_way))
+        tries = self.fact.heal_tries + (result.tries if others is None else others.tries)
+        if changes["heal_returned_ns"] is None:
+            self._state = "not healed"
+            self._note(heal_tries=tries)
+            self._run.tell(self.planned.name, "not healed")
+            return
+        self._note(heal_tries=tries, **changes)
+        self._run.at_work.heal_done(self.planned)
+        self._state = "healed"
+        self._run.tell(self.planned.name, "healed")
+        if proving is not None and proving.ident is not None:
+            proving.join()
+        journal, excused = self._run.journal, partial(self._run.at_work.excuses, self.planned)
+        self._note(prove_healed(self.injector, self.planned, journal, CONDUCTOR, excused))
+
+    def _how_it_ended(self, result: HealResult, others: JournalRow | None) -> dict[str, Any]:
+        """Who or what ended it and when, as fields of `FaultFact`."""
+        ordered = EndedBy.ORDER if self._heal_asked.is_set() else EndedBy.PLAN
+        changes: dict[str, Any] = {
+            "heal_called_ns": result.called_ns,
+            "heal_returned_ns": result.returned_ns,
+            "healed_ns": result.healed_ns,
+            "healed_by": result.by,
+            "ended_by": ordered,
+        }
+        if isinstance(self.injector, HeldUp):
+            changes["held_up_by"] = self.injector.held_up_by
+        if others is not None:
+            at_ns = others.healed_ns or others.at_ns
+            changes |= {
+                "heal_called_ns": min(at_ns, others.at_ns),
+                "heal_returned_ns": others.at_ns,
+                "healed_ns": at_ns,
+                "healed_by": others.by,
+                "ended_by": EndedBy.ORDER if others.by == HEAL_COMMAND else EndedBy.PLAN,
+            }
+        elif self._gone is not None and result.healed_ns is not None:
+            changes |= {
+                "heal_called_ns": self._seen_ns,
+                "healed_ns": self._gone.at_ns or self._seen_ns,
+                "healed_by": "",
+                "ended_by": self._gone.by,
+            }
+        return changes
+
+    def clean_up(self) -> None:
+        """Remove what is left for after the load, then mark the fault as undone."""
+        if not self._announced:
+            return
+        if self.fact.heal_returned_ns is None:
+            self._heal()  # once more, now that the load is over
+        try:
+            self.injector.clean_up()
+        except Exception as error:  # noqa: BLE001  # told in the report; the run is still judged
+            _log.exception("clean-up of %s", self.planned.name)
+            self._note(error=f"{CLEAN_UP_FAILED}{error}")
+            return
+        proofs = {proof.kind: proof for proof in self.fact.proofs}
+        if self.fact.heal_returned_ns is not None and proofs["healed"].holds:
+            try:
+                self._run.journal.write("undone", fault=self.planned.name)
+            except OSError:
+                _log.exception("%s could not be written down", self.planned.name)
+
+
+def _wait(event: threading.Event, at_ns: int) -> None:
+    """Wait for an instant, or for whatever comes before it."""
+    event.wait(max(0.0, (at_ns - time.monotonic_ns()) / 1e9))
