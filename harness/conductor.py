@@ -20,7 +20,16 @@ from harness import judge
 from harness.channel import Channel, Interrupted
 from harness.connections import forget_libpq_variables
 from harness.errors import HarnessError, UsageError
-from harness.events import Clock, Facts, LedgerReading, Operation, Outcome, RunStatus, SafetyStop
+from harness.events import (
+    Clock,
+    Facts,
+    LedgerReading,
+    Operation,
+    Outcome,
+    RunStatus,
+    SafetyStop,
+    Stall,
+)
 from harness.faults.healing import heal_left_over
 from harness.faults.journal import Journal
 from harness.faults.timeline import FaultTimeline
@@ -348,6 +357,7 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
                     drained_ns=message["drained_ns"],
                     workers=tuple(message["workers"]),
                     troubles=tuple(message["troubles"]),
+                    stalls=tuple(Stall(**stall) for stall in message["stalls"]),
                 )
     # The load process died. What it had not begun by now was never due.
     scene.timeline.heal_now()

@@ -363,7 +363,9 @@ class RunStatus:
     audit: tuple[Proof, ...] = ()
     """What was found in the target's database once everything was healed; empty: not asked."""
     stalls: tuple[Stall, ...] = ()
-    """Pauses of load processes, and what they caught up on in a burst after them."""
+    """When load processes did not run. Of what was due meanwhile they dropped what would have been
+    late by more than 0.3 s, and caught up on the rest at one and a half times the planned rate.
+    """
     known: bool = True
 
     @property

@@ -121,6 +121,12 @@ class Crew:
                 troubles.append(f"{name}: {trouble}")
         return troubles
 
+    @property
+    def stalls(self) -> list[dict[str, Any]]:
+        """When load processes did not run, as far as they could still tell."""
+        drained = [member.drained for member in self.members.values() if member.drained]
+        return [stall for reply in drained for stall in reply["stalls"]]
+
     def wait_reported(self) -> None:
         """Wait, within bounds, for the last statistics, so that Locust's own reports are whole."""
         if not self._is_local:

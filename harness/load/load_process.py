@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.load import messages
 from harness.load.journey import Account, Journeys, Steps
 from harness.load.open_loop import OpenLoop
 from harness.load.schedule import own_arrivals
+from harness.load.stalls import Ticker
 from harness.load.transport import Transport
 from harness.plan import Arrival, Plan
 from harness.record import EventWriter, RunDirectory
@@ -45,6 +47,7 @@ class _Part:
         self.arrivals: list[Arrival] = own_arrivals(
             self.plan.arrivals, order["index"], order["count"]
         )
+        self.ticker = Ticker(self.name)
         self.loop: OpenLoop | None = None
 
 
@@ -89,6 +92,7 @@ class LoadProcess:
 
     def _run(self, part: _Part, loop: OpenLoop) -> None:
         trouble: str | None = None
+        part.ticker.start()
         try:
             loop.run(part.plan.settings.drain_s)
             trouble = part.journeys.bug
@@ -99,5 +103,10 @@ class LoadProcess:
             part.transport.close()
             self._part = None
             self._drained = part.name
-        reply = {"name": part.name, "trouble": trouble, "at_ns": time.monotonic_ns()}
+        reply = {
+            "name": part.name,
+            "trouble": trouble,
+            "at_ns": time.monotonic_ns(),
+            "stalls": [asdict(stall) for stall in part.ticker.stop()],
+        }
         self._environment.runner.send_message(messages.DRAINED, reply)

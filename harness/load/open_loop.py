@@ -23,11 +23,42 @@ IN_FLIGHT_MAX = 8000
 """Each journey under way holds a socket, and Locust asks for 10,000 open files."""
 OTHER_FILES = 500
 """Open files that are not a journey's: logs, pipes, the web UI, idle connections."""
-LATE_SECONDS_MAX = 1.0
-"""An arrival that could not be started in time is dropped: later, it would test another moment."""
+LATE_SECONDS_MAX = 0.3
+"""An arrival that could not be started in time is dropped: later, it would test another moment.
+Three times the lag of which one in a hundred already makes a run unfaithful, and after a pause so
+little of it is left to catch up on that no target is overloaded by it.
+"""
+ORDINARY_LAG_SECONDS = 0.05
+"""Behind by more than this, arrivals are not started all at once but paced."""
+CATCH_UP_SPEED = 1.5
+"""Catching up, arrivals follow each other so many times as fast as planned on average: the lag is
+gone within two of its own lengths, and the target never sees a burst that nobody planned.
+"""
 BURST = 16
-"""Arrivals started in one go when catching up, before sockets get their turn again."""
+"""Arrivals started in one go when behind by a little, before sockets get their turn again."""
 KILL_SECONDS_MAX = 5.0
+
+
+class _Pace:
+    """When an arrival may start: as planned, or one after the other while catching up."""
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        length_s = arrivals[-1].at_s - arrivals[0].at_s if arrivals else 0.0
+        self._gap_ns = round(length_s * 1e9 / max(1, len(arrivals) - 1) / CATCH_UP_SPEED)
+        self._next_ns: int | None = None
+
+    def start_ns(self, due_ns: int, now_ns: int) -> int:
+        """The earliest start of the next arrival, which is due at ``due_ns``."""
+        if self._next_ns is not None and self._next_ns <= due_ns:
+            self._next_ns = None  # caught up
+        behind_ns = now_ns - (self._next_ns or due_ns)
+        if behind_ns > ORDINARY_LAG_SECONDS * 1e9:
+            self._next_ns = now_ns  # held up, maybe once more
+        if self._next_ns is None:
+            return due_ns
+        start_ns = self._next_ns
+        self._next_ns += self._gap_ns
+        return start_ns
 
 
 class OpenLoop:
@@ -37,6 +68,7 @@ class OpenLoop:
         self._journeys = journeys
         self._arrivals = arrivals
         self._zero_ns = zero_ns
+        self._pace = _Pace(arrivals)
         self._stopped = Event()
         self._stopped_ns: int | None = None
         self._in_flight = Group()
@@ -60,8 +92,10 @@ class OpenLoop:
         burst = 0
         for arrival in self._arrivals:
             due_ns = intended_ns(arrival, self._zero_ns)
-            if self._stopped_ns is None and time.monotonic_ns() < due_ns:
-                self._wait_until(due_ns)
+            now_ns = time.monotonic_ns()
+            start_ns = due_ns if _is_late(due_ns) else self._pace.start_ns(due_ns, now_ns)
+            if self._stopped_ns is None and now_ns < start_ns:
+                self._wait_until(start_ns)
                 burst = 0
             elif (burst := burst + 1) % BURST == 0:
                 gevent.sleep(0)
@@ -78,7 +112,7 @@ class OpenLoop:
                 return
 
     def _start(self, arrival: Arrival, due_ns: int) -> None:
-        if time.monotonic_ns() - due_ns > LATE_SECONDS_MAX * 1e9:
+        if _is_late(due_ns):
             reason = f"more than {LATE_SECONDS_MAX:g}s late"
             self._journeys.drop(arrival, due_ns, reason)
         elif len(self._in_flight) >= self._in_flight_max:
@@ -86,6 +120,10 @@ class OpenLoop:
             self._journeys.drop(arrival, due_ns, reason)
         else:
             self._in_flight.spawn(self._journeys.perform, arrival, due_ns)
+
+
+def _is_late(due_ns: int) -> bool:
+    return time.monotonic_ns() - due_ns > LATE_SECONDS_MAX * 1e9
 
 
 @contextmanager

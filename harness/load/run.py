@@ -278,6 +278,7 @@ class Run:
             drained_ns=time.monotonic_ns(),
             interrupted=self.interrupted and not self._safety_stopped,
             troubles=self._troubles,
+            stalls=self._crew.stalls if self._began else [],
             workers=self._crew.names if self._began else [],
         )
         self._progress.enter("judging", "verdict", None, None)

@@ -159,6 +159,36 @@ def test_interrupted(load: LoadProcesses, number: signal.Signals, options: tuple
     assert {o["ending"] for o in load.rows("operation")} == {"finished"}
 
 
+@pytest.mark.parametrize("options", [(), ("--processes=2",)], ids=["one", "a_worker"])
+def test_paused(load: LoadProcesses, options: tuple[str, ...]) -> None:
+    """Told as a stall; what would have been sent too late is dropped, and no burst follows."""
+    pause_s = 1.5
+    phases = ("--warm-up=500ms", "--baseline=3s", "--fault=0", "--recovery=1s", "--rate=100")
+    command = ("--headless", "--only-summary", *phases, *options)
+    with load.started(*command) as process:
+        wait_for("latest/events-*.jsonl", '"operation"', load)
+        time.sleep(0.5)
+        (victim, *_) = [pid for pid in alive(process.pid) if not options or pid != process.pid]
+        os.kill(victim, signal.SIGSTOP)
+        began_ns = time.monotonic_ns()
+        time.sleep(pause_s)
+        ended_ns = time.monotonic_ns()
+        os.kill(victim, signal.SIGCONT)
+        output, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 0, output
+    (stall,) = [s for s in load.received()[-1]["stalls"] if s["end_ns"] > ended_ns]
+    assert stall["begin_ns"] <= began_ns
+    mine = [o for o in load.rows("operation") if o["worker"] == stall["worker"]]
+    assert len(load.rows("operation")) == load.planned()
+    dropped = [o for o in mine if o["ending"] == "dropped"]
+    assert len(dropped) >= 0.5 * (pause_s - 0.3) * 100 / (2 if options else 1)
+    near = [(s["begin_ns"], s["end_ns"] + 10**9) for s in load.received()[-1]["stalls"]]
+    assert all(any(a <= o["intended_ns"] <= b for a, b in near) for o in dropped)
+    late_ns = [o["started_ns"] - o["intended_ns"] for o in mine if o["started_ns"]]
+    assert max(late_ns) < 0.6e9
+
+
 def test_interrupted_while_setting_up(load: LoadProcesses) -> None:
     """The conductor is told at once, and its verdict ends it."""
     with load.started("--headless", *LONG, PROTOCOL_BEHAVIOUR="long") as process:

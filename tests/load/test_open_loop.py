@@ -1,12 +1,13 @@
 """Arrivals at their instants, whatever became of the ones before."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import gevent
+import numpy as np
 import pytest
 
-from harness.load.open_loop import OpenLoop
+from harness.load.open_loop import CATCH_UP_SPEED, LATE_SECONDS_MAX, OpenLoop
 from harness.plan import Arrival
 
 
@@ -45,6 +46,69 @@ def loop_of(recorder: Any, planned: list[Arrival], lead_s: float = 0.02) -> Open
     return OpenLoop(recorder, planned, time.monotonic_ns() + round(lead_s * 1e9))
 
 
+class Clock:
+    """Time that passes only where the loop waits, and that is held up once."""
+
+    def __init__(
+        self, paused_at_s: float = 1e9, pause_s: float = 0.0, begins_at_s: float = 0.0
+    ) -> None:
+        self.now_ns = round(begins_at_s * 1e9)
+        self._pause = round(paused_at_s * 1e9), round(pause_s * 1e9)
+
+    def monotonic_ns(self) -> int:
+        """Now."""
+        return self.now_ns
+
+    def wait(self, seconds: float) -> bool:
+        """As an event that is never set: nothing runs meanwhile."""
+        before_ns = self.now_ns
+        self.now_ns += round(seconds * 1e9)
+        at_ns, length_ns = self._pause
+        if before_ns <= at_ns < self.now_ns:
+            self.now_ns = max(self.now_ns, at_ns + length_ns)
+        return False
+
+
+class AtOnce:
+    """Takes the place of the group of journeys: each is over when it is started."""
+
+    def __len__(self) -> int:
+        """Nothing is ever under way."""
+        return 0
+
+    def spawn(self, perform: Any, *of: Any) -> None:
+        """Perform it."""
+        perform(*of)
+
+
+class Starts:
+    """Takes the place of the journeys: who was started when (ns), and who was dropped."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.at_ns: dict[int, int] = {}
+        self.dropped: list[int] = []
+
+    def perform(self, arrival: Arrival, _: int) -> None:
+        """Take the time."""
+        self.at_ns[arrival.index] = self._clock.now_ns
+
+    def drop(self, arrival: Arrival, _due_ns: int, _reason: str) -> None:
+        """Take note."""
+        self.dropped.append(arrival.index)
+
+
+def starts_of(planned: list[Arrival], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Starts:
+    """What the loop makes of a plan under this clock."""
+    starts = Starts(clock)
+    monkeypatch.setattr("harness.load.open_loop.time", clock)
+    monkeypatch.setattr("harness.load.open_loop.Group", AtOnce)
+    loop = OpenLoop(cast("Any", starts), planned, 0)
+    monkeypatch.setattr(loop, "_stopped", clock)
+    loop._start_all()
+    return starts
+
+
 def test_arrivals_do_not_wait_for_answers() -> None:
     """Each starts on time although none before it has ended."""
     answer_s = 0.8  # far longer than a busy machine is ever late
@@ -70,14 +134,12 @@ def test_the_drain_ends_early_and_cuts_off_late() -> None:
     assert sorted(slow.cut_off) == [0, 1, 2]
 
 
-def test_what_is_too_late_is_dropped() -> None:
+def test_what_is_too_late_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A load process that was held up sends nothing for a moment that is past."""
-    recorder = Recorder()
+    starts = starts_of(arrivals(3, gap_s=1.0), Clock(begins_at_s=0.5), monkeypatch)
 
-    loop_of(recorder, arrivals(3, gap_s=1.0), lead_s=-1.5).run(drain_s=1.0)
-
-    assert set(recorder.dropped) == {0}
-    assert set(recorder.started) == {1, 2}
+    assert starts.dropped == [0]
+    assert set(starts.at_ns) == {1, 2}
 
 
 @pytest.mark.parametrize("behind_s", [0.0, 0.025])
@@ -112,3 +174,42 @@ def test_too_many_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(recorder.started) == 2
     assert set(recorder.dropped.values()) == {"2 journeys under way"}
+
+
+@pytest.mark.parametrize("pause_s", [0.9, 3.0])
+def test_no_burst_after_a_pause(pause_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is late beyond the bound is dropped, and the rest follows faster than planned, but not
+    all at once.
+    """
+    clock = Clock(paused_at_s=1.0, pause_s=pause_s)
+    planned = arrivals(600)
+    starts = starts_of(planned, clock, monkeypatch)
+
+    first_ns = round((1.0 + pause_s - LATE_SECONDS_MAX) * 1e9)
+    late = [a.index for a in planned if 10**9 < round(a.at_s * 1e9) < first_ns]
+    assert set(starts.dropped) == set(late)
+    assert len(starts.at_ns) + len(late) == 600
+    at_ns = np.array(list(starts.at_ns.values()))
+    gaps_ns = np.diff(at_ns)
+    assert gaps_ns.min() * CATCH_UP_SPEED >= 0.01e9 - 10
+    lag_ns = at_ns - np.array([planned[i].at_s * 1e9 for i in starts.at_ns])
+    assert 0.25e9 < lag_ns.max() <= LATE_SECONDS_MAX * 1e9
+    caught_up_s = at_ns[lag_ns > 1e6].max() / 1e9
+    assert caught_up_s - 1.0 - pause_s < 3 * LATE_SECONDS_MAX
+
+
+def test_ordinary_lag_is_made_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pacing would only add to it."""
+    starts = starts_of(arrivals(100), Clock(paused_at_s=0.5, pause_s=0.04), monkeypatch)
+
+    assert not starts.dropped
+    assert len({at_ns for at_ns in starts.at_ns.values() if at_ns < 0.55e9}) < 53
+    assert [starts.at_ns[i] for i in range(56, 100)] == [i * 10**7 for i in range(56, 100)]
+
+
+def test_what_is_planned_together_starts_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On time nothing is paced, however close to each other two arrivals are."""
+    pairs = [Arrival(i, i // 2 + i % 2 * 1e-4, 0, False, 100, "k") for i in range(20)]  # noqa: FBT003
+    starts = starts_of(pairs, Clock(), monkeypatch)
+
+    assert list(starts.at_ns.values()) == [round(a.at_s * 1e9) for a in pairs]
