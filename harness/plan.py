@@ -12,6 +12,7 @@ from typing import Literal
 
 from harness.errors import UsageError
 from harness.fault_specs import AnyFault
+from harness.http_times import RETRY_AFTER_SECONDS_MAX
 from harness.objectives import (
     DEFAULT_OBJECTIVES_WITH_FAULT,
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
@@ -139,8 +140,9 @@ class Settings:
 
     @property
     def drain_s(self) -> float:
-        """Longest time an arrival can be under way after the load: the sum of its deadlines."""
-        return (3 + self.retries) * self.request_timeout_s + 1.0
+        """Longest time an arrival can be under way after the load: its deadlines and its waits."""
+        asked_s = RETRY_AFTER_SECONDS_MAX if self.retries else 0.0
+        return (3 + self.retries) * self.request_timeout_s + 1.0 + asked_s
 
 
 @dataclass(frozen=True, slots=True)

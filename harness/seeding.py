@@ -17,6 +17,7 @@ import requests
 from harness.connections import http_session
 from harness.errors import HarnessError
 from harness.events import Decline
+from harness.http_times import lifetime_s
 from harness.plan import Plan
 from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower
 
@@ -61,6 +62,8 @@ class SeededBorrower:
     phone: str
     password: str = field(repr=False)
     token: str = field(repr=False)
+    expires_ns: int | None = None
+    """When the session ends by the lifetime told (monotonic); None if none was told."""
 
 
 class Seeder:
@@ -199,18 +202,28 @@ class Seeder:
     def _open_session(self, borrower: Borrower, accounts: dict[str, str]) -> SeededBorrower:
         body = {"phone": borrower.phone, "password": self._password}
         answer = self._call(f"{self._edge_url}/v1/sessions", json=body)
+        came_ns = time.monotonic_ns()
         account_id = accounts[borrower.phone]
         if answer.status_code in LOG_IN_REFUSED:
             # Some users who cannot log in are a finding of the run, not the end of it.
             return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, "")
         try:
-            token = str(answer.json()["token"])
+            session = answer.json()
+            token = str(session["token"])
+            lives_s = lifetime_s(session.get("expires_at"), answer.headers)
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(
                 f"POST /v1/sessions answered {answer.status_code} to a registered borrower,"
                 " 201 with a token was expected"
             ) from error
-        return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, token)
+        return SeededBorrower(
+            index=borrower.index,
+            account_id=account_id,
+            phone=borrower.phone,
+            password=self._password,
+            token=token,
+            expires_ns=None if lives_s is None else came_ns + round(lives_s * 1e9),
+        )
 
     def _call(self, url: str, **kwargs: Any) -> requests.Response:
         """One POST, repeated while the target says 503: busy, not broken, and nothing is measured

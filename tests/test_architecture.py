@@ -35,9 +35,10 @@ ALLOWED = {
     "objectives": {"stop_conditions"},
     "resilience": {"errors", "objectives", "stop_conditions", "text_file"},
     "population": {"events"},
+    "http_times": set(),
     "plan": {
         *("errors", "events", "fault_specs", "objectives", "placement", "population"),
-        "stop_conditions",
+        *("http_times", "stop_conditions"),
     },
     "completion": {"events", "plan"},
     "seals": {"events"},
@@ -48,7 +49,7 @@ ALLOWED = {
     },
     "ledger": {"connections", "errors", "events"},
     "health": {"events", "record"},
-    "seeding": {"connections", "errors", "events", "plan", "population"},
+    "seeding": {"connections", "errors", "events", "http_times", "plan", "population"},
     "reconcile": {"events", "plan", "verdict"},
     "measure": {"events", "fault_facts", "plan", "verdict"},
     "judge": {
@@ -72,7 +73,16 @@ ALLOWED = {
         *("operation_lines", "stop_conditions"),
     },
     "load": {
-        *("errors", "events", "fault_text", "objectives", "placement", "plan", "record"),
+        *(
+            "errors",
+            "events",
+            "fault_text",
+            "http_times",
+            "objectives",
+            "placement",
+            "plan",
+            "record",
+        ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
     },
     "channel": set(),

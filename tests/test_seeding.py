@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +27,7 @@ class Target:
     busy_answers: int = 0
     repeats: bool = False
     redirects_to: str = ""
+    expires_at: str | None = None
     asked: int = 0
     url: str = ""
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -46,7 +49,8 @@ class Target:
             phone = body["phone"]
             if phone.endswith(self.refuses):
                 return 401, {"code": "invalid_credentials"}
-            return 201, {"token": phone}
+            told = {} if self.expires_at is None else {"expires_at": self.expires_at}
+            return 201, {"token": phone, **told}
         return self.lend(self.accounts[token], body["amount_fen"])
 
     def lend(self, account: dict[str, Any], amount_fen: int) -> tuple[int, dict[str, Any]]:
@@ -204,3 +208,16 @@ def test_a_borrower_is_shown_without_its_secrets(seeder: Seeder, plan: Plan) -> 
 
     assert first.password not in repr(first)
     assert f"token='{first.token}'" not in repr(first)
+
+
+def test_the_end_of_a_session_is_kept(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """On our own clock, from the lifetime told; a refusal after it is right."""
+    target.expires_at = (datetime.now(UTC) + timedelta(seconds=100)).isoformat()
+    began_ns = time.monotonic_ns()
+    seeded = seeder.seed(plan)
+
+    lives_s = [((b.expires_ns or 0) - began_ns) / 1e9 for b in seeded]
+    assert 97 < min(lives_s) <= max(lives_s) < 103
+
+    target.expires_at = "for ever"
+    assert {b.expires_ns for b in seeder.seed(plan)} == {None}

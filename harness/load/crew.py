@@ -67,7 +67,8 @@ class Crew:
         if not clients:
             raise HarnessError("no load process is connected: start workers first")
         self.members = {f"load-{i}": _Member(client) for i, client in enumerate(clients)}
-        accounts = [[b["index"], b["phone"], b["password"], b["token"]] for b in borrowers]
+        fields = ("index", "phone", "password", "token", "expires_ns")
+        accounts = [[borrower[name] for name in fields] for borrower in borrowers]
         for index, (name, member) in enumerate(self.members.items()):
             order = {
                 "name": name,

@@ -4,10 +4,10 @@ The rows written here are the truth about a run; Locust's statistics are told th
 """
 
 import json
-import random
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import gevent
@@ -15,14 +15,13 @@ import gevent
 from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_decision, settle
 from harness.load.outcomes import Answer, Judged
 from harness.load.transport import Transport
+from harness.load.waits import FurtherTries
 from harness.plan import Arrival, Plan
 from harness.record import EventWriter
 
+UNAUTHORIZED = 401
 NETWORK_MARGIN_MS = 300
 """How much earlier than ourselves the service has to give up, so that its answer still arrives."""
-BACKOFF_BASE_SECONDS = 0.05
-BACKOFF_TOTAL_SECONDS_MAX = 1.0
-"""All waits between the attempts of one borrow together; the drain allows for as much."""
 
 
 @dataclass(slots=True)
@@ -32,6 +31,8 @@ class Account:
     phone: str
     password: str = field(repr=False)
     token: str = field(repr=False)
+    expires_ns: int | None = None
+    """When the session ends by the lifetime told at log-in (monotonic); None if none was told."""
 
 
 @dataclass(slots=True)
@@ -49,6 +50,11 @@ class Journey:
     intended_ns: int
     transport: Transport
     timeout_s: float
+    further_tries: FurtherTries
+    tries: Counter[Step] = field(default_factory=Counter)
+    session_over: bool = False
+    """Whether the last answer was a 401 to a session whose lifetime had passed."""
+    renewed: bool = False
     step: Step | None = None
     deadline_ns: int = 0
     answer: Answer | None = None
@@ -56,11 +62,15 @@ class Journey:
     started_ns: int | None = None
     ended_ns: int | None = None
     borrows: list[Attempt] = field(default_factory=list)
-    sent_count: int = 0
     blocked_by: Step | None = None
     code: str | None = None
     possible_decline: Any = None
     """A cause for which the borrower may be declined or be served, both rightly."""
+
+    def block(self, step: Step, judged: Judged) -> None:
+        """No borrow will be sent; the first cause of it counts."""
+        if self.blocked_by is None:
+            self.blocked_by, self.code = step, judged.code
 
     @property
     def token(self) -> str:
@@ -142,6 +152,7 @@ class Journeys:
             intended_ns=intended_ns,
             transport=self._transport,
             timeout_s=self._plan.settings.request_timeout_s,
+            further_tries=FurtherTries(self._plan.settings, arrival),
         )
         ending = Ending.UNFINISHED
         try:
@@ -172,61 +183,81 @@ class Journeys:
         self._tell(("ARRIVAL", "(dropped by the load process)"), intended_ns, 0, reason)
 
     def _walk(self, journey: Journey) -> None:
-        before = []
         # Whoever could not log in before the load has to try now, as they would.
-        if journey.arrival.logs_in or not journey.token:
-            before.append((Step.LOG_IN, self._steps.log_in))
+        if (journey.arrival.logs_in or not journey.token) and not self._log_in(journey):
+            return
         if journey.arrival.reads_credit_line:
-            before.append((Step.CREDIT_LINE, self._steps.read_credit_line))
-        for step, act in before:
-            judged, _ = self._attempt(journey, step, act, 1)
+            judged = self._persist(journey, Step.CREDIT_LINE, self._steps.read_credit_line)
             if judged.outcome is not Outcome.OK:
-                journey.blocked_by = step
-                journey.code = judged.code
+                journey.block(Step.CREDIT_LINE, judged)
                 return
-            if judged.token is not None:
-                journey.account.token = judged.token
-        retries = self._plan.settings.retries
-        for number in range(1, retries + 2):
-            journey.sent_count = number
-            judged, attempt = self._attempt(journey, Step.BORROW, self._steps.borrow, number)
-            journey.borrows.append(attempt)
-            if not judged.may_retry or number > retries:
-                return
-            gevent.sleep(
-                _backoff_seconds(self._plan.settings.seed, journey.arrival, number, retries)
-            )
+        self._persist(journey, Step.BORROW, self._steps.borrow)
+
+    def _log_in(self, journey: Journey) -> bool:
+        """Open a session; False where that failed, which ends the journey."""
+        judged = self._persist(journey, Step.LOG_IN, self._steps.log_in)
+        if judged.outcome is not Outcome.OK:
+            journey.block(Step.LOG_IN, judged)
+            return False
+        if judged.token is not None and journey.ended_ns is not None:
+            lifetime_s = judged.lifetime_s
+            ends_ns = None if lifetime_s is None else journey.ended_ns + round(lifetime_s * 1e9)
+            journey.account.token, journey.account.expires_ns = judged.token, ends_ns
+        return True
+
+    def _persist(self, journey: Journey, step: Step, act: Callable[[Journey], Judged]) -> Judged:
+        """One step, tried again as its answers ask for and as the settings allow."""
+        while True:
+            judged = self._in_session(journey, step, act)
+            wait_s = journey.further_tries.wait_s(journey.answer) if judged.may_retry else None
+            if wait_s is None:
+                return judged
+            gevent.sleep(wait_s)
+
+    def _in_session(self, journey: Journey, step: Step, act: Callable[[Journey], Judged]) -> Judged:
+        """One try; where the session was over, a log-in as an app does it and then one more.
+
+        Once in a journey, and both tries share one deadline, so that the drain can allow for it.
+        """
+        held, began_ns = journey.token, time.monotonic_ns()
+        judged = self._attempt(journey, step, act, journey.timeout_s)
+        if not journey.session_over or journey.renewed:
+            return judged
+        journey.renewed = True
+        left_s = journey.timeout_s - (time.monotonic_ns() - began_ns) / 1e9
+        # The borrower's other journey may have logged in meanwhile.
+        if journey.token == held and not self._log_in(journey):
+            return judged
+        return self._attempt(journey, step, act, left_s)
 
     def _attempt(
-        self, journey: Journey, step: Step, act: Callable[[Journey], Judged], number: int
-    ) -> tuple[Judged, Attempt]:
+        self, journey: Journey, step: Step, act: Callable[[Journey], Judged], timeout_s: float
+    ) -> Judged:
         arrival = journey.arrival
         is_borrow = step is Step.BORROW
         started_ns = time.monotonic_ns()
         journey.started_ns = journey.started_ns or started_ns
-        journey.step = step
-        journey.answer = None
-        journey.deadline_ns = started_ns + round(journey.timeout_s * 1e9)
+        journey.step, journey.answer = step, None
+        journey.deadline_ns = started_ns + round(timeout_s * 1e9)
+        journey.tries[step] += 1
         if is_borrow:
-            self._events.sent(
-                Sent(
-                    arrival=arrival.index,
-                    attempt=number,
-                    key=arrival.key,
-                    amount_fen=arrival.amount_fen,
-                    at_ns=started_ns,
-                    worker=self._worker,
-                )
-            )
+            self._write_sent(journey, started_ns)
+        expires_ns = journey.account.expires_ns
         judged = act(journey)
+        ended_ns = time.monotonic_ns()
         answer = journey.answer or Answer(error="other", sent=False)
+        has_ended = expires_ns is not None and ended_ns >= expires_ns
+        denied = answer.status == UNAUTHORIZED and judged.false_declined and not judged.decline
+        journey.session_over = denied and has_ended and step is not Step.LOG_IN
+        if journey.session_over:
+            judged = replace(judged, false_declined=False)
         attempt = Attempt(
             arrival=arrival.index,
             step=step,
-            attempt=number,
+            attempt=journey.tries[step],
             intended_ns=journey.intended_ns,
             started_ns=started_ns,
-            ended_ns=time.monotonic_ns(),
+            ended_ns=ended_ns,
             outcome=judged.outcome,
             worker=self._worker,
             status=answer.status,
@@ -243,10 +274,25 @@ class Journeys:
             loan_id=judged.loan_id,
         )
         self._events.attempt(attempt)
+        if is_borrow:
+            journey.borrows.append(attempt)
         journey.step = None
         journey.ended_ns = attempt.ended_ns
         self._tell(journey.request, journey.intended_ns, len(answer.body), _complaint(attempt))
-        return judged, attempt
+        return judged
+
+    def _write_sent(self, journey: Journey, at_ns: int) -> None:
+        """Before the borrow leaves."""
+        self._events.sent(
+            Sent(
+                arrival=journey.arrival.index,
+                attempt=journey.tries[Step.BORROW],
+                key=journey.arrival.key,
+                amount_fen=journey.arrival.amount_fen,
+                at_ns=at_ns,
+                worker=self._worker,
+            )
+        )
 
     def _finish(self, journey: Journey, ending: Ending) -> None:
         """The one row of this arrival's operation."""
@@ -259,6 +305,9 @@ class Journeys:
         blocked_by = journey.blocked_by
         if journey.step is not None and journey.step is not Step.BORROW:
             blocked_by = journey.step
+        sent_count = journey.tries[Step.BORROW]
+        if sent_count:
+            blocked_by = None  # a log-in in between failed
         accepted = outcome in (Outcome.APPROVED, Outcome.REFERRED)
         self._events.operation(
             Operation(
@@ -272,7 +321,7 @@ class Journeys:
                 ending=ending,
                 started_ns=journey.started_ns,
                 ended_ns=journey.ended_ns if ending is Ending.FINISHED else None,
-                attempts=journey.sent_count,
+                attempts=sent_count,
                 blocked_by=blocked_by,
                 decline=last.decline if last else None,
                 false_declined=bool(last and last.false_declined),
@@ -312,10 +361,3 @@ def _complaint(attempt: Attempt) -> str | None:
     kind = "false decline" if attempt.false_declined else str(attempt.outcome)
     cause = attempt.error or f"{attempt.status} {attempt.code or ''}".strip()
     return f"{kind}: {cause}"
-
-
-def _backoff_seconds(seed: int, arrival: Arrival, number: int, retries: int) -> float:
-    """Full jitter: anything up to a bound that doubles, the same for the same seed."""
-    bound = min(BACKOFF_BASE_SECONDS * 2 ** (number - 1), BACKOFF_TOTAL_SECONDS_MAX / retries)
-    chance = random.Random(f"{seed}/{arrival.index}/{number}")  # noqa: S311  # reproducible
-    return chance.uniform(0, bound)

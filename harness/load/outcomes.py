@@ -5,10 +5,12 @@ out. A lender whose API has another shape judges its answers in an own subclass 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.events import Decline, Outcome
+from harness.http_times import lifetime_s, retry_after_s
 
 _DECLINE_OF_CATEGORY = {
     "risk_decline": Decline.CREDIT,
@@ -36,6 +38,8 @@ class Answer:
     sent: bool = True
     replayed: bool = False
     connection_reused: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By name in lower case."""
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -59,6 +63,8 @@ class Judged:
     loan_id: str | None = None
     token: str | None = None
     """Of a log-in: the session it opened."""
+    lifetime_s: float | None = None
+    """Of a log-in: how long from its answer on the session surely lives; None if it is not told."""
     may_retry: bool = False
 
 
@@ -66,7 +72,8 @@ def judge_log_in(answer: Answer) -> Judged:
     """A borrower with valid credentials must get a session."""
     token = answer.payload.get("token")
     if answer.status == 201 and isinstance(token, str) and token:  # noqa: PLR2004  # HTTP's words
-        return Judged(Outcome.OK, token=token)
+        lives_s = lifetime_s(answer.payload.get("expires_at"), answer.headers)
+        return Judged(Outcome.OK, token=token, lifetime_s=lives_s)
     return _failed_step(answer, denials=(401, 404))
 
 
@@ -87,8 +94,12 @@ def _failed_step(answer: Answer, denials: tuple[int, ...]) -> Judged:
         return Judged(Outcome.FAILED, code=REDIRECT)
     if answer.status < 400:  # noqa: PLR2004  # HTTP's words
         return Judged(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
+    asked = answer.status in (429, 503) and retry_after_s(answer.headers) is not None
     return Judged(
-        Outcome.FAILED, code=_code(answer.payload), false_declined=answer.status in denials
+        Outcome.FAILED,
+        code=_code(answer.payload),
+        false_declined=answer.status in denials,
+        may_retry=asked,
     )
 
 

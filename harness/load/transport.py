@@ -14,12 +14,16 @@ from urllib.parse import urlsplit
 from gevent.monkey import get_original
 
 from harness.errors import UsageError
+from harness.load.encodings import decode
 from harness.load.outcomes import Answer
 
 IDLE_SECONDS_MAX = 20.0
 """Older idle connections are not used again: a server's own idle limit may be about to end them."""
 HEAD_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = 16 * 1024 * 1024
+"""Of an answer's body as it comes, and of what is unpacked from it."""
+_LISTS = ("connection", "content-encoding", "transfer-encoding")
+"""Headers that may come in several lines, which are one list."""
 _POLL_INPUT_OR_HANG_UP = 0x001 | 0x2000  # POLLIN | POLLRDHUP
 _original_poll = get_original("select", "poll")
 
@@ -109,6 +113,8 @@ class Transport:
 
     def _message(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
         lines = [f"{method} {self._prefix}{path} HTTP/1.1", f"Host: {self._host}"]
+        # Packing costs both sides time that is measured; whoever packs all the same is understood.
+        headers = {"Accept-Encoding": "identity", **headers}
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method != "GET":
             lines.append(f"Content-Length: {len(body)}")
@@ -189,6 +195,7 @@ def _read_answer(source: socket.socket, deadline: float, *, reused: bool) -> tup
         while 100 <= status < 200:  # noqa: PLR2004  # interim answers precede the one that counts
             status, version, headers = _read_head(reader)
         framed, body = _read_body(reader, status, headers)
+        body = decode(body, headers.get("content-encoding", ""), BODY_BYTES_MAX)
     except ValueError as error:
         raise _BrokenOffError("malformed") from error
     closing = headers.get("connection", "keep-alive" if version >= b"HTTP/1.1" else "close")
@@ -197,6 +204,7 @@ def _read_answer(source: socket.socket, deadline: float, *, reused: bool) -> tup
         body=body,
         replayed=headers.get("idempotency-replayed", "").lower() == "true",
         connection_reused=reused,
+        headers=headers,
     )
     return answer, framed and not reader.buffer and "close" not in closing.lower()
 
@@ -206,12 +214,14 @@ def _read_head(reader: _Reader) -> tuple[int, bytes, dict[str, str]]:
     version, status, *_ = first.split(b" ", 2)
     if not version.startswith(b"HTTP/1.") or len(status) != 3:  # noqa: PLR2004  # HTTP's grammar
         raise _BrokenOffError("malformed")
-    headers = {}
+    headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.decode("latin-1").partition(":")
         if not colon:
             raise _BrokenOffError("malformed")
-        headers[name.strip().lower()] = value.strip()
+        name, value = name.strip().lower(), value.strip()
+        known = headers.get(name) if name in _LISTS else None
+        headers[name] = f"{known}, {value}" if known else value
     return int(status), version, headers
 
 

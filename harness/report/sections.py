@@ -195,7 +195,13 @@ def log_in(verdict: Verdict) -> Table:
                 words.count(seen.affected_borrowers),
             ),
         ),
-        lead="A borrow request behind a failed log-in counts as failed, too (blocked).",
+        lead="A borrow request behind a failed log-in counts as failed, too (blocked)."
+        + (
+            f" {words.plural(seen.renewed, 'session')} ended by the lifetime told at log-in and"
+            " was opened anew: no refusal."
+            if seen.renewed
+            else ""
+        ),
     )
 
 

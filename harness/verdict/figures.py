@@ -126,6 +126,8 @@ class LogIn:
     false_declined: int
     affected_borrowers: int
     affected: Affected | None = None
+    renewed: int = 0
+    """Log-ins in the middle of a journey, whose session was over by the lifetime told before."""
 
 
 @dataclass(frozen=True, slots=True)

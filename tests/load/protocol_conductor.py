@@ -78,6 +78,7 @@ def main() -> None:
             "phone": borrower.phone,
             "password": "secret",
             "token": f"token-{borrower.index}",
+            "expires_ns": None,
         }
         for borrower in plan.borrowers
     ]

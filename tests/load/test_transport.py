@@ -1,11 +1,13 @@
 """One attempt is one send, and how it ended is known."""
 
+import gzip
 import resource
 import socket
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -123,7 +125,8 @@ def test_a_request_as_it_leaves() -> None:
 
     host = server.url.removeprefix("http://").encode()
     assert server.seen == [
-        b"POST /x HTTP/1.1\r\nHost: " + host + b"\r\nA: b\r\nContent-Length: 2\r\n\r\n{}"
+        b"POST /x HTTP/1.1\r\nHost: " + host + b"\r\nAccept-Encoding: identity\r\n"
+        b"A: b\r\nContent-Length: 2\r\n\r\n{}"
     ]
 
 
@@ -266,6 +269,42 @@ def test_answers_that_are_none(raw: bytes, error: str) -> None:
         answer = ask(transport)
 
     assert (answer.error, answer.sent, answer.status) == (error, True, None)
+
+
+def packed(encoding: str, body: bytes) -> bytes:
+    """An answer that says how its body is packed, in one line for each coding."""
+    lines = "".join(f"Content-Encoding: {coding}\r\n" for coding in encoding.split(","))
+    return f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (packed("gzip", gzip.compress(b"{}")), (200, b"{}", None)),
+        (packed("deflate", zlib.compress(b"{}")), (200, b"{}", None)),
+        (packed("gzip,gzip", gzip.compress(gzip.compress(b"{}"))), (200, b"{}", None)),
+        (packed("identity", b"{}"), (200, b"{}", None)),
+        (packed("br", b"{}"), (None, b"", "malformed")),
+        (packed("gzip", b"{}"), (None, b"", "malformed")),
+        (packed("gzip", gzip.compress(bytes(20_000_000))), (None, b"", "malformed")),
+    ],
+)
+def test_packed_answers(raw: bytes, expected: tuple[int | None, bytes, str | None]) -> None:
+    """Nobody asked for it, and it is read all the same; what cannot be read is no answer."""
+    with serving(say(raw)) as (server, transport):
+        answers = [ask(transport) for _ in range(2)]
+
+        assert server.requests == 2
+    assert {(a.status, a.body, a.error) for a in answers} == {expected}
+
+
+def test_headers_of_an_answer() -> None:
+    """By name in lower case."""
+    with serving(say(b"HTTP/1.1 429 Hm\r\nRetry-After:  7 \r\nContent-Length: 0\r\n\r\n")) as (
+        _,
+        transport,
+    ):
+        assert ask(transport).headers["retry-after"] == "7"
 
 
 def test_a_replay_is_seen() -> None:
