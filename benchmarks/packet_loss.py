@@ -75,7 +75,12 @@ def run(service: str, fault_s: float, folder: Path, seed: int) -> Loss:
     options = [
         *(f"--rate={RATE}", "--warm-up=1s", f"--baseline={BASELINE_SECONDS}s", f"--seed={seed}"),
         # The next try comes at most as long after the heal as the fault has lasted.
-        *(f"--fault={fault_s}s", f"--recovery={fault_s + 3}s", "--namespaces"),
+        *(
+            f"--fault={fault_s}s",
+            f"--recovery={fault_s + 3}s",
+            "--ledger-settle=1s",
+            "--namespaces",
+        ),
         *(f"--service={service}", f"--runs-dir={folder / 'runs'}"),
         *(f"--state-dir={folder / 'state'}", "--headless", "--only-summary"),
     ]

@@ -25,7 +25,14 @@ CASES = {
     "partition alone": (PARTITION,),
     "both": (MIGRATION, PARTITION),
 }
-OPTIONS = ("--warm-up=1s", "--baseline=5s", "--fault=5s", "--recovery=6s", "--seed=5")
+OPTIONS = (
+    "--warm-up=1s",
+    "--baseline=5s",
+    "--fault=5s",
+    "--recovery=6s",
+    "--ledger-settle=1s",
+    "--seed=5",
+)
 RUN_SECONDS_MAX = 180.0
 SERVICES = {"tuned": StackSettings(service="tuned"), "naive": StackSettings(service="naive")}
 

@@ -114,7 +114,12 @@ def watch(
         options = [
             *(f"--host={address}", f"--rate={rate}", f"--seed={seed}"),
             *(f"--warm-up={WARM_UP_SECONDS}s", f"--baseline={BASELINE_SECONDS}s"),
-            *("--fault=0s", f"--recovery={observed_s:.1f}s", f"--csv={folder / 'locust'}"),
+            *(
+                "--fault=0s",
+                f"--recovery={observed_s:.1f}s",
+                "--ledger-settle=1s",
+                f"--csv={folder / 'locust'}",
+            ),
             *(f"--request-timeout={TIMEOUT_SECONDS}s", f"--population={_population(plain)}"),
             f"--log-in-share={0 if plain else LOG_IN_SHARE}",
         ]
@@ -235,7 +240,7 @@ def quiet_run(scenario: Path, state_dir: Path, folder: Path, seed: int) -> Quiet
     folder.mkdir(parents=True)
     options = [
         *("--rate=50", f"--seed={seed}", f"--warm-up={WARM_UP_SECONDS}s", "--baseline=4s"),
-        *("--fault=2s", "--recovery=3s"),
+        *("--fault=2s", "--recovery=3s", "--ledger-settle=1s"),
     ]
     process = _start(scenario, options, folder, state_dir, None)
     with _ended(process):

@@ -31,6 +31,7 @@ class Channel:
         self._incoming: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._outgoing: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._stop_asked = threading.Event()
+        self._closed = threading.Event()
         threading.Thread(target=self._read, name="channel-in", daemon=True).start()
         self._writer = threading.Thread(target=self._write, name="channel-out", daemon=True)
         self._writer.start()
@@ -69,8 +70,13 @@ class Channel:
         except queue.Empty:
             return None
 
+    def is_closed(self) -> bool:
+        """Whether the load process is gone, so that nobody waits for a verdict."""
+        return self._closed.is_set()
+
     def stop(self) -> None:
         """Behave as if the load process had died."""
+        self._closed.set()
         self._stop_asked.set()
         self._incoming.put(None)
 

@@ -20,16 +20,7 @@ from harness import judge
 from harness.channel import Channel, Interrupted
 from harness.connections import forget_libpq_variables
 from harness.errors import HarnessError, UsageError
-from harness.events import (
-    Clock,
-    Facts,
-    LedgerReading,
-    Operation,
-    Outcome,
-    RunStatus,
-    SafetyStop,
-    Stall,
-)
+from harness.events import Clock, RunStatus, SafetyStop, Stall
 from harness.faults.healing import heal_left_over
 from harness.faults.journal import Journal
 from harness.faults.timeline import FaultTimeline
@@ -40,6 +31,7 @@ from harness.journal_row import JournalRow
 from harness.ledger import Ledger
 from harness.orders import obey
 from harness.plan import Plan
+from harness.read_ledger import Source, read_ledger
 from harness.record import RunDirectory
 from harness.report import terminal, write
 from harness.run_lock import held_alone
@@ -164,11 +156,6 @@ class Scene:
     safety: SafetyWatch
     status: RunStatus
 
-    @property
-    def account_ids(self) -> frozenset[str]:
-        """The accounts of this run's borrowers."""
-        return frozenset(borrower.account_id for borrower in self.borrowers)
-
 
 def _bring_up(
     request: Request, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
@@ -245,7 +232,10 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
 
     timeline = _timeline(run, plan, stack, channel)
     timeline.check()
-    seeder = Seeder(stack.service_url, stack.edge_url, stack.admin_token, progress)
+    seeder = Seeder(
+        *(stack.service_url, stack.edge_url, stack.admin_token),
+        *(progress, channel.check_interrupt),
+    )
     progress("trying one borrower of each class")
     offered, unlike = seeder.confirm_classes(plan)
     notes = tuple(f"the target does not know borrowers of class {name}" for name in unlike)
@@ -311,8 +301,12 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
     troubles = (*status.troubles, *scene.timeline.troubles)
     stopped = scene.safety.tripped
     run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
-    channel.send("progress", text="waiting for the ledger to come to rest")
-    run.write_ledger(_read_ledger(run, scene, channel))
+
+    def progress(text: str) -> None:
+        channel.send("progress", text=text)
+
+    source = Source(scene.ledger, scene.cursor, progress, channel.is_closed)
+    run.write_ledger(read_ledger(source, scene.plan, run.read_facts(scene.plan), scene.borrowers))
 
 
 def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus:
@@ -374,26 +368,6 @@ def _obey(message: dict[str, Any], run: RunDirectory, scene: Scene, status: RunS
     status = replace(status, notes=(*status.notes, remark))
     run.write_status(status)
     return status
-
-
-def _read_ledger(run: RunDirectory, scene: Scene, channel: Channel) -> LedgerReading:
-    """The ledger at rest; acknowledged keys that it lacks are asked for once, one by one."""
-
-    def progress(text: str) -> None:
-        channel.send("progress", text=text)
-
-    reading = scene.ledger.read(scene.cursor, scene.account_ids)
-    tokens = {borrower.index: borrower.token for borrower in scene.borrowers}
-    acknowledged = {
-        operation.key: tokens[operation.borrower]
-        for operation in _acknowledged(run.read_facts(scene.plan))
-    }
-    return scene.ledger.ask_for_missing(reading, acknowledged, progress)
-
-
-def _acknowledged(facts: Facts) -> list[Operation]:
-    answers = (Outcome.APPROVED, Outcome.REFERRED)
-    return [operation for operation in facts.operations if operation.outcome in answers]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 A connection string leaves most settings open, and libpq takes them from ``PG…`` variables, service
 files, ``~/.pgpass`` and ``~/.postgresql``: a `PGOPTIONS` with a lock time-out would end a migration
 that should hurt, and a `PGHOSTADDR` would lead to another host. An HTTP client asks ``HTTP_PROXY``
-and ``~/.netrc`` in the same way. Every connection of the harness is made here.
+and ``~/.netrc`` in the same way. Every connection of the harness is made here, but for those of
+`harness.http_calls`, whose client reads nothing of its environment.
 """
 
 import os

@@ -68,6 +68,7 @@ RATE_MAX = 2000
 RECOVERY_MARGIN_SECONDS = 1.0
 """Beyond one request timeout, the least time after the heal in which recovery can show itself."""
 BETWEEN_PAIRED_SECONDS = 1e-4
+LEDGER_SETTLE_SECONDS_MAX = 300.0
 NEAR_LIMIT_SHARE_MAX = 0.4
 REVIEW_AMOUNT_FEN = 2_500_000
 """An amount that the reference service sends to manual review."""
@@ -117,6 +118,8 @@ class Settings:
     fault_s: float = 5.0
     recovery_s: float = 15.0
     request_timeout_s: float = 2.0
+    ledger_settle_s: float = 10.0
+    """For how long the ledger is watched after it has come to rest."""
     population: str = "mixed"
     log_in_share: float = 0.3
     retries: int = 0
@@ -225,6 +228,8 @@ def _check_load(settings: Settings) -> list[str]:
         found.append(f"rate {settings.rate} must be from 1 to {RATE_MAX} arrivals a second")
     if not 0.1 <= settings.request_timeout_s <= 60:  # noqa: PLR2004  # the message says it
         found.append(f"request timeout {settings.request_timeout_s:g}s must be from 0.1s to 60s")
+    if not 0 <= settings.ledger_settle_s <= LEDGER_SETTLE_SECONDS_MAX:
+        found.append(f"ledger settle {settings.ledger_settle_s:g}s must be from 0s to 5m")
     if not 0 <= settings.log_in_share <= 1:
         found.append(f"log-in share {settings.log_in_share:g} must be from 0 to 1")
     if not 0 <= settings.retries <= 10:  # noqa: PLR2004  # more would only amplify an outage

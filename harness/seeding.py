@@ -7,16 +7,15 @@ run and lives in memory only.
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
-import requests
-
-from harness.connections import http_session
 from harness.errors import HarnessError
 from harness.events import Decline
+from harness.http_calls import Http, Patience, Reply
 from harness.http_times import lifetime_s
 from harness.plan import Plan
 from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower
@@ -25,8 +24,8 @@ REGISTER_BATCH = 50
 """A target that hashes passwords strongly takes a tenth of a second for each."""
 LOG_INS_AT_ONCE = 4
 """Strong password hashing makes a log-in expensive; more at once would only queue."""
-BUSY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
-CALL_TIMEOUT_SECONDS = 30.0
+PUT_OFF_SECONDS_MAX = 300.0
+"""For which a target may put off the calls of one set-up, the waits of all of them added up."""
 TRIAL_AMOUNT_FEN = 10_000
 TERM_DAYS = 30
 TRIALS_OF_A_CLASS = 3
@@ -75,15 +74,16 @@ class Seeder:
         edge_url: str,
         admin_token: str,
         progress: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        """``check`` is called every second of a long wait, and may raise to end it."""
         self._service_url = service_url
         self._edge_url = edge_url
         self._admin = {"X-Admin-Token": admin_token}
         self._progress = progress
         self._password = secrets.token_urlsafe(16)
-        self._http = http_session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=LOG_INS_AT_ONCE)
-        self._http.mount("http://", adapter)
+        self._http = Http(LOG_INS_AT_ONCE)
+        self._patience = Patience(PUT_OFF_SECONDS_MAX, progress, check)
 
     def confirm_classes(self, plan: Plan) -> tuple[Plan, list[str]]:
         """Try a throw-away borrower of each class; classes that do not behave become good ones.
@@ -128,18 +128,15 @@ class Seeder:
         """What a borrow came to: None for a loan, a decline, or another answer in words."""
         answer = self._call(
             f"{self._edge_url}/v1/loans",
-            json={"amount_fen": amount_fen, "term_days": TERM_DAYS, "method": "daily"},
-            headers={
+            {"amount_fen": amount_fen, "term_days": TERM_DAYS, "method": "daily"},
+            {
                 "Authorization": f"Bearer {session.token}",
                 "Idempotency-Key": str(uuid.uuid4()),
             },
         )
-        if answer.status_code in (requests.codes.created, requests.codes.accepted):
+        if answer.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             return None
-        try:
-            return _DECLINE_OF_CATEGORY[answer.json()["category"]]
-        except (ValueError, KeyError, TypeError):
-            return f"status {answer.status_code}"
+        return _decline(answer) or f"status {answer.status}"
 
     def seed(self, plan: Plan) -> list[SeededBorrower]:
         """Register every borrower of the plan and open a session for each.
@@ -179,10 +176,10 @@ class Seeder:
             for borrower in borrowers
         ]
         url = f"{self._service_url}/v1/admin/accounts"
-        answer = self._call(url, json={"accounts": rows}, headers=self._admin)
-        if answer.status_code != requests.codes.created:
+        answer = self._call(url, {"accounts": rows}, self._admin)
+        if answer.status != HTTPStatus.CREATED:
             raise HarnessError(
-                f"POST /v1/admin/accounts answered {answer.status_code}, 201 was expected:"
+                f"POST /v1/admin/accounts answered {answer.status}, 201 was expected:"
                 f" {self._without_secrets(answer.text)[:200]}"
             )
         try:
@@ -201,10 +198,10 @@ class Seeder:
 
     def _open_session(self, borrower: Borrower, accounts: dict[str, str]) -> SeededBorrower:
         body = {"phone": borrower.phone, "password": self._password}
-        answer = self._call(f"{self._edge_url}/v1/sessions", json=body)
+        answer = self._call(f"{self._edge_url}/v1/sessions", body, {})
         came_ns = time.monotonic_ns()
         account_id = accounts[borrower.phone]
-        if answer.status_code in LOG_IN_REFUSED:
+        if answer.status in LOG_IN_REFUSED:
             # Some users who cannot log in are a finding of the run, not the end of it.
             return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, "")
         try:
@@ -213,7 +210,7 @@ class Seeder:
             lives_s = lifetime_s(session.get("expires_at"), answer.headers)
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(
-                f"POST /v1/sessions answered {answer.status_code} to a registered borrower,"
+                f"POST /v1/sessions answered {answer.status} to a registered borrower,"
                 " 201 with a token was expected"
             ) from error
         return SeededBorrower(
@@ -225,19 +222,23 @@ class Seeder:
             expires_ns=None if lives_s is None else came_ns + round(lives_s * 1e9),
         )
 
-    def _call(self, url: str, **kwargs: Any) -> requests.Response:
-        """One POST, repeated while the target says 503: busy, not broken, and nothing is measured
-        yet. A borrow keeps its key, so that it can't become two.
+    def _call(self, url: str, content: Any, headers: Mapping[str, str]) -> Reply:
+        """One POST, made again while the target puts it off: nothing is measured yet. A borrow
+        keeps its key, so that it can't become two.
         """
-        for wait_s in BUSY_PAUSES_SECONDS:
-            try:
-                # A redirect is not followed: it would carry our token elsewhere.
-                answer = self._http.post(
-                    url, timeout=CALL_TIMEOUT_SECONDS, allow_redirects=False, **kwargs
-                )
-            except requests.RequestException as error:
-                raise HarnessError(f"POST {url}: {error}") from error
-            if answer.status_code != requests.codes.unavailable:
-                break
-            time.sleep(wait_s)
-        return answer
+        return self._http.call(
+            "POST",
+            url,
+            headers=headers,
+            content=content,
+            patience=self._patience,
+            is_final=lambda reply: _decline(reply) is not None,
+        )
+
+
+def _decline(answer: Reply) -> Decline | None:
+    """What an answer says of the borrower, whatever its status; None if it is no decline."""
+    try:
+        return _DECLINE_OF_CATEGORY.get(answer.json()["category"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -10,8 +10,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
+from harness import http_calls, ledger_watch
+
 ACCOUNTS = frozenset({"account-1"})
 Answer = tuple[int, bytes]
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same waits as ever, a tenth as long."""
+    monkeypatch.setattr(ledger_watch, "BETWEEN_READINGS_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_watch, "QUIET_SECONDS_MAX", 0.6)
+    monkeypatch.setattr(http_calls, "PAUSES_SECONDS", (0.02, 0.05))
 
 
 def loan(cursor: int, **changes: Any) -> dict[str, Any]:
@@ -42,10 +53,18 @@ class Audit:
         self.loans = [loan(1), loan(2), loan(3)]
         self.listing: Callable[[int, int], Answer] = self.honest_listing
         self.invariants: Answer = (200, b'{"ok": true, "violations": []}')
-        self.known_keys: set[str] = set()
+        self.hidden: list[dict[str, Any]] = []
+        """Loans that only a question by key shows."""
+        self.tokens: set[str] = set()
+        """When not empty, the only sessions that may ask by key; a log-in adds one."""
+        self.logged_in: list[str] = []
         self.by_key: Answer | None = None
         """When set, what every question by key is answered with."""
         self.asked: list[str] = []
+        self.put_off: list[tuple[str, int, dict[str, str]]] = []
+        """Beginnings of paths, each put off once, with this status and these headers."""
+        self.interim = b""
+        """When set, what is sent before each answer."""
         self.drip_seconds = 0.0
         """When set, answers come byte by byte, with this pause before each."""
 
@@ -54,7 +73,7 @@ class Audit:
         rows = [row for row in self.loans if row["cursor"] > after]
         return 200, page(*rows[:limit])
 
-    def answer(self, path: str) -> Answer:
+    def answer(self, path: str, token: str) -> Answer:
         """Route one GET."""
         self.asked.append(path)
         parts = urlsplit(path)
@@ -65,8 +84,25 @@ class Audit:
             return self.invariants
         if self.by_key is not None:
             return self.by_key
-        found = [{"loan_id": "x"}] if query["idempotency_key"] in self.known_keys else []
+        if self.tokens and token not in self.tokens:
+            return 401, b"{}"
+        key = query["idempotency_key"]
+        found = [row for row in self.loans + self.hidden if row["idempotency_key"] == key]
         return 200, json.dumps({"loans": found}).encode()
+
+    def log_in(self, phone: str) -> Answer:
+        """Open a session."""
+        self.logged_in.append(phone)
+        self.tokens.add(f"fresh-{phone}")
+        return 201, json.dumps({"token": f"fresh-{phone}"}).encode()
+
+    def putting_off(self, path: str) -> tuple[int, dict[str, str]] | None:
+        """Status and headers of a request that is put off."""
+        for at, (beginning, status, headers) in enumerate(self.put_off):
+            if path.startswith(beginning):
+                del self.put_off[at]
+                return status, headers
+        return None
 
 
 @contextmanager
@@ -75,8 +111,20 @@ def serving(audit: Audit) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = audit.answer(self.path)
+            token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
+            self.send(lambda: audit.answer(self.path, token))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send(lambda: audit.log_in(body["phone"]))
+
+        def send(self, answer: Callable[[], Answer]) -> None:
+            self.wfile.write(audit.interim)
+            put_off = audit.putting_off(self.path)
+            status, body = (put_off[0], b"{}") if put_off else answer()
             self.send_response(status)
+            for name, value in put_off[1].items() if put_off else ():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if not audit.drip_seconds:

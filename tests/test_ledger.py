@@ -5,17 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import http_calls
 from harness import ledger as ledger_module
 from harness.errors import HarnessError
+from harness.events import LedgerReading
 from harness.ledger import Ledger
-from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving
+from harness.ledger_watch import LedgerWatch, Ours
+from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving
 
 
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same waits, a tenth as long."""
-    monkeypatch.setattr(ledger_module, "BETWEEN_READINGS_SECONDS", 0.1)
-    monkeypatch.setattr(ledger_module, "QUIET_SECONDS_MAX", 0.6)
+    hurry(monkeypatch)
 
 
 @pytest.fixture
@@ -31,13 +32,18 @@ def target(audit: Audit) -> Iterator[Ledger]:
         yield Ledger(url, "secret")
 
 
+def read(ledger: Ledger, after: int = 0) -> LedgerReading:
+    """What is behind a cursor, once it is at rest."""
+    return LedgerWatch(ledger, after, Ours(frozenset(), ACCOUNTS)).read(0.0)
+
+
 def test_reads_every_page_until_the_empty_one(
     target: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three loans in pages of two are three loans, and the cursor is behind the last."""
     monkeypatch.setattr(ledger_module, "PAGE_ENTRIES", 2)
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert (reading.read, reading.complete) == (True, True)
     assert [entry.idempotency_key for entry in reading.entries] == ["key-1", "key-2", "key-3"]
@@ -46,14 +52,14 @@ def test_reads_every_page_until_the_empty_one(
 
 def test_reads_only_what_is_behind_the_cursor(target: Ledger) -> None:
     """Loans from before the load are not ours to judge."""
-    assert [entry.cursor for entry in target.read(2, ACCOUNTS).entries] == [3]
+    assert [entry.cursor for entry in read(target, 2).entries] == [3]
 
 
 def test_an_audit_that_answers_500_is_unread(audit: Audit, target: Ledger) -> None:
     """A failing audit is said to be unread, with the status; never an empty ledger."""
     audit.listing = lambda *_: (500, b"")
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert (reading.read, reading.complete, reading.entries) == (False, False, ())
     assert "500" in (reading.error or "")
@@ -64,14 +70,14 @@ def test_an_audit_that_comes_back_is_read(audit: Audit, target: Ledger) -> None:
     failures = iter([(500, b"")])
     audit.listing = lambda after, limit: next(failures, None) or audit.honest_listing(after, limit)
 
-    assert target.read(0, ACCOUNTS).complete is True
+    assert read(target).complete is True
 
 
 def test_a_line_cut_short_is_unread(audit: Audit, target: Ledger) -> None:
     """Half a line is no loan, and a listing that breaks off is no listing."""
     audit.listing = lambda *_: (200, page(loan(1)) + b'{"cursor": 2, "loan_')
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert reading.read is False
     assert "breaks off" in (reading.error or "")
@@ -81,12 +87,12 @@ def test_a_listing_that_repeats_itself_is_unread(audit: Audit, target: Ledger) -
     """A cursor that does not move would never end."""
     audit.listing = lambda *_: (200, page(loan(1)))
 
-    assert "does not move" in (target.read(0, ACCOUNTS).error or "")
+    assert "does not move" in (read(target).error or "")
 
 
 def test_a_commit_that_shows_late_is_waited_for(audit: Audit, target: Ledger) -> None:
     """Two readings must agree, so a loan that appears between them is seen."""
-    appears_at = time.monotonic() + 0.15
+    appears_at = time.monotonic() + 0.05
 
     def listing(after: int, limit: int) -> Answer:
         if time.monotonic() > appears_at and len(audit.loans) == 3:
@@ -95,7 +101,7 @@ def test_a_commit_that_shows_late_is_waited_for(audit: Audit, target: Ledger) ->
 
     audit.listing = listing
 
-    assert [entry.cursor for entry in target.read(0, ACCOUNTS).entries] == [1, 2, 3, 4]
+    assert [entry.cursor for entry in read(target).entries] == [1, 2, 3, 4]
 
 
 def test_a_ledger_that_never_rests_is_unread(audit: Audit, target: Ledger) -> None:
@@ -107,7 +113,7 @@ def test_a_ledger_that_never_rests_is_unread(audit: Audit, target: Ledger) -> No
         return audit.honest_listing(after, limit)
 
     audit.listing = listing
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert reading.read is False
     assert "rest" in (reading.error or "")
@@ -117,7 +123,7 @@ def test_violations_of_the_target_itself_are_kept(audit: Audit, target: Ledger) 
     """What the target says against itself is evidence."""
     audit.invariants = (200, b'{"ok": false, "violations": [{"invariant": "I5", "detail": "d"}]}')
 
-    assert target.read(0, ACCOUNTS).violations == ("I5: d",)
+    assert read(target).violations == ("I5: d",)
 
 
 def test_an_unreadable_invariants_call_makes_the_reading_incomplete(
@@ -126,36 +132,9 @@ def test_an_unreadable_invariants_call_makes_the_reading_incomplete(
     """Half of the evidence is not all of it."""
     audit.invariants = (503, b"")
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert (reading.read, reading.complete) == (True, False)
-
-
-def test_single_keys_are_known_unknown_or_unclear(
-    audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Asked by key: found, clearly not found, and beyond the limit no answer at all."""
-    monkeypatch.setattr(ledger_module, "BY_KEY_MAX", 2)
-    audit.known_keys = {"a"}
-
-    reading = target.read(0, ACCOUNTS)
-    acknowledged = dict.fromkeys(("key-1", "a", "b", "c"), "token")
-
-    found = target.ask_for_missing(reading, acknowledged, lambda _: None).found_by_key
-
-    assert found == {"a": True, "b": False, "c": None}
-
-
-def test_each_missing_key_is_asked_for_once(audit: Audit, target: Ledger) -> None:
-    """One question for each, none for what is listed."""
-    reading = target.read(0, ACCOUNTS)
-    audit.asked.clear()
-    target.ask_for_missing(
-        reading, dict.fromkeys(("key-1", "key-2", "a", "b"), "token"), lambda _: None
-    )
-
-    asked = sorted(path.partition("idempotency_key=")[2] for path in audit.asked)
-    assert asked == ["a", "b"]
 
 
 @pytest.mark.parametrize("answer", [(200, b"<html>sign in</html>\n"), (200, b"[]\n"), (302, b"")])
@@ -163,7 +142,7 @@ def test_what_is_no_listing_is_unread(audit: Audit, target: Ledger, answer: Answ
     """A page of somebody in between, another format, a redirect: none is an empty ledger."""
     audit.listing = lambda *_: answer
 
-    assert target.read(0, ACCOUNTS).read is False
+    assert read(target).read is False
 
 
 def test_a_listing_that_fails_on_a_later_page_is_unread(
@@ -175,7 +154,7 @@ def test_a_listing_that_fails_on_a_later_page_is_unread(
         audit.honest_listing(after, limit) if after == 0 else (500, b"")
     )
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert (reading.read, reading.entries) == (False, ())
 
@@ -189,7 +168,7 @@ def test_a_slow_listing_is_waited_for(audit: Audit, target: Ledger) -> None:
 
     audit.listing = listing
 
-    assert len(target.read(0, ACCOUNTS).entries) == 3
+    assert len(read(target).entries) == 3
 
 
 def test_a_listing_without_an_end_is_given_up(
@@ -205,7 +184,7 @@ def test_a_listing_without_an_end_is_given_up(
     audit.listing = listing
     began = time.monotonic()
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert "took over 0.2 s" in (reading.error or "")
     assert time.monotonic() - began < 3
@@ -215,22 +194,22 @@ def test_an_answer_that_drips_is_given_up(
     audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then keeps every wait for the next one short, and would never end."""
-    monkeypatch.setattr(ledger_module, "CALL_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(http_calls, "CALL_SECONDS_MAX", 0.2)
     audit.drip_seconds = 0.05
     began = time.monotonic()
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
-    assert "took over 0.2 s" in (reading.error or "")
+    assert "took too long" in (reading.error or "")
     assert time.monotonic() - began < 3
 
 
 def test_the_targets_word_is_kept(audit: Audit, target: Ledger) -> None:
     """Whether it says that all holds is compared with its listing later."""
-    assert target.read(0, ACCOUNTS).says_ok is True
+    assert read(target).says_ok is True
 
     audit.invariants = (200, b'{"ok": true, "violations": [{"invariant": "I5", "detail": "d"}]}')
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert (reading.says_ok, reading.violations) == (False, ("I5: d",))
 
@@ -242,7 +221,7 @@ def test_a_word_that_is_none_makes_the_reading_incomplete(
     """The text "false" is not taken for true."""
     audit.invariants = (200, body)
 
-    reading = target.read(0, ACCOUNTS)
+    reading = read(target)
 
     assert (reading.says_ok, reading.complete) == (None, False)
 

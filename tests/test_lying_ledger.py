@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, replace
 import pytest
 
 from harness import judge
-from harness import ledger as ledger_module
 from harness.events import Operation, Outcome
 from harness.ledger import Ledger
 from harness.plan import Plan
+from harness.read_ledger import Source, read_ledger
+from harness.seeding import SeededBorrower
 from harness.verdict import Judgement, Verdict
 from tests import builders
-from tests.audit import Answer, Audit, page, serving
+from tests.audit import Answer, Audit, hurry, page, serving
 
 
 @dataclass
@@ -26,24 +27,23 @@ class Target:
     def verdict(self) -> Verdict:
         """Read this audit as a run would, and judge."""
         facts = builders.facts(self.plan, self.operations)
-        acknowledged = {op.key: "token" for op in self.operations if op.outcome is Outcome.APPROVED}
+        borrowers = [
+            SeededBorrower(index, account, f"phone-{index}", "password", "token")
+            for index, account in facts.account_of.items()
+        ]
         with serving(self.audit) as url:
-            ledger = Ledger(url, "secret")
-            reading = ledger.read(0, facts.account_ids)
-            reading = ledger.ask_for_missing(reading, acknowledged, lambda _: None)
+            reading = read_ledger(Source(Ledger(url, "secret"), 0), self.plan, facts, borrowers)
         return judge.judge(self.plan, replace(facts, ledger=reading))
 
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Target:
     """An honest audit of a run without a failure; the same waits as ever, a tenth as long."""
-    monkeypatch.setattr(ledger_module, "BETWEEN_READINGS_SECONDS", 0.1)
-    monkeypatch.setattr(ledger_module, "QUIET_SECONDS_MAX", 0.6)
-    plan = builders.plan_of()
+    hurry(monkeypatch)
+    plan = builders.plan_of(ledger_settle_s=0.5)
     operations = builders.operations(plan)
     audit = Audit()
     audit.loans = [asdict(builders.entry(operation)) for operation in operations]
-    audit.known_keys = {operation.key for operation in operations}
     return Target(plan, operations, audit)
 
 
@@ -85,7 +85,6 @@ def test_an_audit_that_ends_early_is_incomplete(target: Target) -> None:
 def test_an_acknowledged_key_that_nobody_knows_is_lost(target: Target) -> None:
     """Absent from the listing and unknown by key: one loan lost, a failure."""
     gone = target.audit.loans.pop(700)
-    target.audit.known_keys.discard(gone["idempotency_key"])
     verdict = target.verdict()
 
     assert verdict.reconciliation.lost == 1
@@ -137,7 +136,7 @@ def test_a_loan_listed_under_another_account_is_corrupt(target: Target) -> None:
 def test_an_audit_that_hides_a_loan_behind_the_sessions_is_incomplete(target: Target) -> None:
     """Absent from the listing, and the question by key is refused: unclear, never fine."""
     target.audit.loans.pop(700)
-    target.audit.by_key = (401, b"")
+    target.audit.by_key = (403, b"")
     verdict = target.verdict()
 
     assert "ledger_incomplete" in codes(verdict)

@@ -25,6 +25,10 @@ class Target:
     enforces_limits: bool = True
     knows_scores: bool = True
     busy_answers: int = 0
+    put_off: list[tuple[str, int, dict[str, str]]] = field(default_factory=list)
+    """Paths, each put off once, with this status and these headers."""
+    declines_with_429: bool = False
+    interim: bytes = b""
     repeats: bool = False
     redirects_to: str = ""
     expires_at: str | None = None
@@ -58,7 +62,8 @@ class Target:
         if account["region"] == "closed":
             return 451, {"category": "regulatory_decline"}
         if account["flags"]:
-            return 403, {"category": "behaviour_decline"}
+            status = 429 if self.declines_with_429 else 403
+            return status, {"category": "behaviour_decline"}
         if self.knows_scores and account["score"] < 550:
             return 403, {"category": "risk_decline"}
         used_fen = self.used_fen.get(account["phone"], 0) + amount_fen
@@ -77,9 +82,17 @@ def target() -> Iterator[Target]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
-            status, answer = lender.answer(self.path, body, token)
+            self.wfile.write(lender.interim)
+            put_off = next((row for row in lender.put_off if row[0] == self.path), None)
+            if put_off:
+                lender.put_off.remove(put_off)
+                status, answer = put_off[1], {}
+            else:
+                status, answer = lender.answer(self.path, body, token)
             content = json.dumps(answer).encode()
             self.send_response(status)
+            for name, value in put_off[2].items() if put_off else ():
+                self.send_header(name, value)
             if lender.redirects_to:
                 self.send_header("Location", lender.redirects_to + self.path)
             self.send_header("Content-Length", str(len(content)))
@@ -143,6 +156,45 @@ def test_a_target_that_is_busy_for_a_moment_is_asked_again(
     target.busy_answers = 3
 
     assert seeder.confirm_classes(plan) == (plan, [])
+
+
+@pytest.mark.parametrize("path", ["/v1/admin/accounts", "/v1/sessions", "/v1/loans"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_target_that_asks_for_patience_is_given_it(
+    seeder: Seeder, target: Target, plan: Plan, path: str, status: int
+) -> None:
+    """Nobody is left out because a registration, a log-in or a borrow had to wait."""
+    target.put_off = [(path, status, {"Retry-After": "1"})]
+    began_s = time.monotonic()
+
+    assert seeder.confirm_classes(plan) == (plan, [])
+    assert target.put_off == []
+    assert time.monotonic() - began_s > 0.9
+
+
+def test_a_target_that_asks_for_more_patience_than_there_is_ends_the_run(
+    seeder: Seeder, target: Target, plan: Plan
+) -> None:
+    """At once, with what it answered."""
+    target.put_off = [("/v1/sessions", 429, {"Retry-After": "3600"})]
+
+    with pytest.raises(HarnessError, match="answered 429 to a registered borrower"):
+        seeder.seed(plan)
+
+
+def test_a_decline_with_429_is_a_decline(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """It is not asked for again: it says something of the borrower."""
+    target.declines_with_429 = True
+
+    assert seeder.confirm_classes(plan) == (plan, [])
+
+
+def test_interim_answers_are_skipped(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """103 Early Hints come before the answer that counts."""
+    target.interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+
+    assert seeder.confirm_classes(plan) == (plan, [])
+    assert all(borrower.token for borrower in seeder.seed(plan))
 
 
 def test_limits_are_registered_by_class(seeder: Seeder, target: Target, plan: Plan) -> None:

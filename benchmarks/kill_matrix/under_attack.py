@@ -48,7 +48,14 @@ from harness.faults import *
 class Killed(Borrower):
     scenario = Scenario(faults=[{faults}], objectives=Objectives(recovery_seconds_max=5))
 '''
-_PHASES = ("--warm-up=500ms", "--baseline=2500ms", "--fault=2s", "--recovery=3s", "--rate=60")
+_PHASES = (
+    "--warm-up=500ms",
+    "--baseline=2500ms",
+    "--fault=2s",
+    "--recovery=3s",
+    "--rate=60",
+    "--ledger-settle=1s",
+)
 """As short as can be, with just enough of a baseline that a run which is let alone may pass."""
 BEFORE_SECONDS_MAX = 1.8
 AFTER_SECONDS_MAX = 1.3

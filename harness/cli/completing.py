@@ -29,6 +29,7 @@ RUN_OPTIONS = {
     "--fault": "how long the faults last",
     "--recovery": "load after the last fault is healed",
     "--request-timeout": "deadline of a request",
+    "--ledger-settle": "how long the ledger is watched after the load",
     "--log-in-share": "share of journeys that begin with a log-in",
     "--retries": "further attempts of a borrow that failed",
     "--seed": "of arrivals and borrowers",

@@ -33,7 +33,16 @@ FOR_ALL_STEPS = ("service", "defect", "namespaces")
 """Options of the one stack that all steps use."""
 OPTIONS = (
     *("rate", "warm-up", "baseline", "fault", "recovery", "request-timeout", "log-in-share"),
-    *("retries", "seed", "population", "inject", "explore", "only-faults", "without-fault"),
+    *(
+        "ledger-settle",
+        "retries",
+        "seed",
+        "population",
+        "inject",
+        "explore",
+        "only-faults",
+        "without-fault",
+    ),
     *("run-time", "processes", *FOR_ALL_STEPS),
     *("stop-" + name.replace("_", "-") for name in STOP_KINDS),
 )

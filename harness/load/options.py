@@ -37,10 +37,12 @@ _IN_WEB_UI: dict[str, tuple[str | None, str]] = {
     "fault": ("5s", "how long the faults last"),
     "recovery": ("15s", "load after the last fault is healed"),
     "request_timeout": ("2s", "deadline of a request: connecting, sending and reading together"),
+    "ledger_settle": ("10s", "how long the ledger is watched after it has come to rest"),
     "log_in_share": ("0.3", "share of journeys that begin with a log-in"),
     "retries": ("0", "further attempts of a borrow that failed, with the same key"),
     "seed": (None, "of arrivals and borrowers; random and printed, if not given"),
 }
+_DURATIONS = ("warm_up", "baseline", "fault", "recovery", "request_timeout", "ledger_settle")
 _CHOICES = {
     "population": (["mixed", "good"], "borrowers of every class, or good ones only"),
     "service": (["tuned", "naive"], "client settings of the local stack's service"),
@@ -177,7 +179,7 @@ def settings_from(
     """
     wrong: list[str] = []
     values: dict[str, Any] = {"rate": rate}
-    for name in ("warm_up", "baseline", "fault", "recovery", "request_timeout"):
+    for name in _DURATIONS:
         values[f"{name}_s"] = _read(name, options[name], _duration_s, "like 500ms, 2s or 1m", wrong)
     values["log_in_share"] = _read("log_in_share", options["log_in_share"], float, "0 to 1", wrong)
     values["retries"] = _read("retries", options["retries"], int, "a whole number", wrong)

@@ -29,7 +29,7 @@ FAULT_SECONDS = 3
 LOAD_SECONDS = 0.5 + BASELINE_SECONDS + FAULT_SECONDS + 5
 SHORT = (
     *(f"--rate={RATE}", "--warm-up=500ms", f"--baseline={BASELINE_SECONDS}s"),
-    *(f"--fault={FAULT_SECONDS}s", "--recovery=5s", "--seed=7"),
+    *(f"--fault={FAULT_SECONDS}s", "--recovery=5s", "--ledger-settle=1s", "--seed=7"),
 )
 BRIEF = (*SHORT, "--fault=1s", "--recovery=3s")
 RUN_SECONDS_MAX = 120

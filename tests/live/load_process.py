@@ -30,7 +30,7 @@ class Calm(Borrower):
     scenario = Scenario()
 '''
 RATE = 30
-PHASES = ("--warm-up=500ms", "--baseline=1s", "--fault=0", "--recovery=1s")
+PHASES = ("--warm-up=500ms", "--baseline=1s", "--fault=0", "--recovery=1s", "--ledger-settle=1s")
 END_SECONDS_MAX = 30
 
 

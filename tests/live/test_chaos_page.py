@@ -33,7 +33,7 @@ FAULT = "1-partition"
 FAULT_SECONDS = 10.0
 PHASES = (
     *(f"--rate={RATE}", "--warm-up=500ms", "--baseline=5s", f"--fault={FAULT_SECONDS}s"),
-    *("--recovery=3s", "--seed=7", "--processes=2"),
+    *("--recovery=3s", "--ledger-settle=1s", "--seed=7", "--processes=2"),
 )
 WAIT_SECONDS_MAX = 40
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # PostgreSQL answers it by one byte

@@ -21,7 +21,9 @@ from tests.live.conftest import ROOT
 
 pytestmark = pytest.mark.live
 
-BRIEF = "--rate=30 --warm-up=500ms --baseline=6s --fault=1s --recovery=5s --seed=7"
+BRIEF = (
+    "--rate=30 --warm-up=500ms --baseline=6s --fault=1s --recovery=5s --ledger-settle=1s --seed=7"
+)
 STOPPED_SECONDS = 1.0
 """Less than a request may take, so that the target's answers are not what is missing."""
 STEP_SECONDS_MAX = 170

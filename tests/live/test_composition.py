@@ -41,7 +41,7 @@ class Mess(Borrower):
 # Quick runs: nothing is asked of their baseline, so those which do not fail are undecided.
 QUICK = (
     *("--rate=30", "--warm-up=300ms", "--baseline=1.6s", "--fault=3s", "--recovery=3s"),
-    *("--log-in-share=0.1", "--explore", f"--seed={SEED}"),
+    *("--ledger-settle=1s", "--log-in-share=0.1", "--explore", f"--seed={SEED}"),
 )
 
 

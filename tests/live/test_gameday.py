@@ -39,7 +39,7 @@ title: Three short steps
 hypothesis: Borrowing comes back by itself.
 abort_word: halt
 roles: {lead: Lin, operator: Zhao}
-options: {rate: 30, warm_up: 500ms, baseline: 5s, recovery: 4s, seed: 7}
+options: {rate: 30, warm_up: 500ms, baseline: 5s, recovery: 4s, ledger_settle: 1s, seed: 7}
 steps:
   - name: cut
     scenario: network_partition
@@ -178,7 +178,14 @@ def test_a_day_is_aborted_loses_its_terminal_and_is_finished(tmux: Tmux) -> None
 def test_the_abort_button_of_a_page_ends_its_step(stack: Stack, tmp_path: Path) -> None:
     """The page tells the game day and the abort word; its address is written down nowhere."""
     step = GameDayStep(name="cut", scenario=str(SCENARIOS / "network_partition.py"))
-    options = ("--rate=30", "--warm-up=500ms", "--baseline=5s", "--fault=2s", "--recovery=4s")
+    options = (
+        "--rate=30",
+        "--warm-up=500ms",
+        "--baseline=5s",
+        "--fault=2s",
+        "--recovery=4s",
+        "--ledger-settle=1s",
+    )
     plan = GameDayPlan(
         title="With a page", abort_word="halt", hypothesis="h", steps=(step,), options=options
     )

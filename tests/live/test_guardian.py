@@ -27,8 +27,23 @@ from tests.live.test_how_a_harness_lies import wait_for_fault
 
 pytestmark = pytest.mark.live
 RATE = 20
-LONG_FAULT = ("--rate=20", "--warm-up=500ms", "--baseline=2s", "--fault=40s", "--recovery=4s")
-SHORT_FAULT = ("--rate=20", "--warm-up=500ms", "--baseline=2s", "--fault=1s", "--recovery=4s")
+SETTLE = "--ledger-settle=1s"
+LONG_FAULT = (
+    "--rate=20",
+    "--warm-up=500ms",
+    "--baseline=2s",
+    "--fault=40s",
+    "--recovery=4s",
+    SETTLE,
+)
+SHORT_FAULT = (
+    "--rate=20",
+    "--warm-up=500ms",
+    "--baseline=2s",
+    "--fault=1s",
+    "--recovery=4s",
+    SETTLE,
+)
 HEALED_SECONDS_MAX = 3.0
 """What is promised; a busy machine may take as long again, and no longer."""
 PATIENCE_SECONDS = 60.0

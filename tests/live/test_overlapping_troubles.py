@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.long]
 TOKEN = "only-for-this-test"
 LOAD = (
     *("--rate=50", "--warm-up=1s", "--baseline=5s", "--run-time=29s", "--seed=11"),
+    "--ledger-settle=1s",
     # Few borrowers who log in each time: those who are locked out come back to a closed door.
     *("--log-in-share=1.0", "--population=good", "--request-timeout=1s"),
 )

@@ -314,7 +314,14 @@ def test_a_killed_supervisor_takes_its_namespaces_along(stack: Stack, folder: Pa
 def packet_loss(service: str, folder: Path, state_dir: Path) -> Run:
     """The scenario on the stack that is up there, or else on one of its own."""
     runner = Runner(folder / "runs", state_dir)
-    options = ["--rate=30", "--warm-up=1s", "--baseline=4s", "--recovery=7.5s", "--seed=7"]
+    options = [
+        "--rate=30",
+        "--warm-up=1s",
+        "--baseline=4s",
+        "--recovery=7.5s",
+        "--ledger-settle=1s",
+        "--seed=7",
+    ]
     return runner(
         "packet_loss",
         *(*options, f"--fault={FAULT_SECONDS}s", "--namespaces", f"--service={service}"),

@@ -18,7 +18,7 @@ from tests.pytest_plugin.stand_in import PLUGIN
 
 pytestmark = pytest.mark.live
 
-SHORT = "--rate=30 --warm-up=500ms --baseline=6s --fault=2s --recovery=4s"
+SHORT = "--rate=30 --warm-up=500ms --baseline=6s --fault=2s --recovery=4s --ledger-settle=1s"
 
 
 def run_pytest(cwd: Path, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -189,6 +189,7 @@ def tripped(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFact
             "--baseline=2s",
             "--fault=9s",
             "--recovery=8s",
+            "--ledger-settle=1s",
             "--seed=7",
         ),
         *(f"--stop-failed-budget={BUDGET}", "--processes=2", "--autostart", "--autoquit=0"),
@@ -358,6 +359,7 @@ def test_a_loan_paid_out_twice_ends_the_run(tmp_path: Path) -> None:
         run = Runner(tmp_path / "runs", state_dir)(
             scenario,
             *("--warm-up=500ms", "--baseline=1s", "--fault=1s", "--recovery=20s", "--seed=7"),
+            "--ledger-settle=1s",
             *("--retries=1", "--log-in-share=0"),
         )
     finally:

@@ -1,0 +1,57 @@
+"""What a run left in its target's ledger: the listing, watched, and what it lacks, asked by key."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from harness.by_key import KeyQuestions, SentKey, chosen
+from harness.events import Facts, LedgerReading, Outcome, Step
+from harness.ledger import Ledger
+from harness.ledger_watch import LedgerWatch, Ours
+from harness.plan import Plan
+from harness.seeding import SeededBorrower
+
+GRANTED = (Outcome.APPROVED, Outcome.REFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where to read, from which cursor on. ``is_cut_short`` ends what is not needed any more."""
+
+    ledger: Ledger
+    cursor: int | str
+    progress: Callable[[str], object] = lambda _: None
+    is_cut_short: Callable[[], bool] = lambda: False
+
+
+def read_ledger(
+    source: Source, plan: Plan, facts: Facts, borrowers: Iterable[SeededBorrower]
+) -> LedgerReading:
+    """Read it when the load is over; never raises."""
+    borrowers = list(borrowers)
+    sent = list(_sent(facts, borrowers))
+    ours = Ours(
+        keys=frozenset(arrival.key for arrival in plan.arrivals),
+        accounts=frozenset(borrower.account_id for borrower in borrowers),
+        acknowledged=frozenset(key.key for key in sent if key.acknowledged),
+    )
+    hooks = source.progress, source.is_cut_short
+    watch = LedgerWatch(source.ledger, source.cursor, ours, *hooks)
+    reading = watch.read(plan.settings.ledger_settle_s)
+    if not reading.read:
+        return reading
+    listed = {entry.idempotency_key for entry in reading.entries}
+    asked = chosen((key for key in sent if key.key not in listed), plan.settings.seed)
+    by_key = KeyQuestions(source.ledger.service_url, *hooks).ask(asked)
+    missing = ours.acknowledged - listed
+    found = {key: None if (loans := by_key.get(key)) is None else bool(loans) for key in missing}
+    return replace(reading, by_key=by_key, found_by_key=found)
+
+
+def _sent(facts: Facts, borrowers: list[SeededBorrower]) -> Iterator[SentKey]:
+    """Every key that may have left; acknowledged if any answer to it told of a loan."""
+    by_index = {borrower.index: borrower for borrower in borrowers}
+    told = {a.arrival for a in facts.attempts if a.step is Step.BORROW and a.outcome in GRANTED}
+    for operation in facts.operations:
+        if operation.attempts and operation.borrower in by_index:
+            acknowledged = operation.outcome in GRANTED or operation.arrival in told
+            yield SentKey(operation.key, by_index[operation.borrower], acknowledged)

@@ -1,0 +1,83 @@
+"""Which keys of a run are asked for by key, and by whom."""
+
+import pytest
+
+from harness.events import Facts, LedgerReading, Outcome
+from harness.ledger import Ledger
+from harness.plan import Plan
+from harness.read_ledger import Source, read_ledger
+from harness.seeding import SeededBorrower
+from tests import builders
+from tests.audit import Audit, hurry, loan, serving
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+
+
+def read(plan: Plan, facts: Facts, audit: Audit) -> LedgerReading:
+    """What a run reads of this audit, each borrower with a session of their own."""
+    borrowers = [
+        SeededBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
+        for index, account in facts.account_of.items()
+    ]
+    with serving(audit) as url:
+        return read_ledger(Source(Ledger(url, "secret"), 0), plan, facts, borrowers)
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """A short run; the ledger is watched for a moment."""
+    return builders.plan_of(rate=2, ledger_settle_s=0.2)
+
+
+def test_every_key_that_was_sent_and_is_not_listed_is_asked_for(plan: Plan) -> None:
+    """Refused, declined, unknown and acknowledged ones; not those that were never sent."""
+    ops = (
+        builders.operation(plan, 0),
+        builders.failed(plan, 1),
+        builders.operation(plan, 2, outcome=Outcome.DECLINED),
+        builders.operation(plan, 3, outcome=Outcome.INDETERMINATE),
+        builders.dropped(plan, 4),
+        builders.operation(plan, 5),
+    )
+    audit = Audit()
+    audit.loans = [loan(1, idempotency_key=ops[5].key)]
+    audit.hidden = [loan(2, idempotency_key=ops[1].key)]
+    reading = read(plan, builders.facts(plan, ops), audit)
+
+    assert {key for key, loans in reading.by_key.items() if not loans} == {
+        ops[number].key for number in (0, 2, 3)
+    }
+    assert [loans for loans in reading.by_key.values() if loans] == [reading.by_key[ops[1].key]]
+    assert reading.by_key.keys() == {op.key for op in ops[:4]}
+
+
+def test_each_borrower_asks_for_their_own(plan: Plan) -> None:
+    """With the session of set-up, and one opened anew where that has ended."""
+    ops = tuple(builders.failed(plan, number) for number in range(4))
+    audit = Audit()
+    audit.tokens = {f"token-{ops[0].borrower}"}
+    reading = read(plan, builders.facts(plan, ops), audit)
+
+    assert set(reading.by_key.values()) == {()}
+    assert sorted(audit.logged_in) == sorted(
+        {f"phone-{op.borrower}" for op in ops if op.borrower != ops[0].borrower}
+    )
+
+
+def test_of_an_unread_ledger_nothing_is_asked(plan: Plan) -> None:
+    """Without a listing nobody knows what it lacks."""
+    audit = Audit()
+    audit.listing = lambda *_: (500, b"")
+    reading = read(plan, builders.facts(plan), audit)
+
+    assert (reading.read, reading.by_key) == (False, {})
+
+
+def test_the_ledger_is_watched_for_as_long_as_the_run_was_told(plan: Plan) -> None:
+    """The reading says for how long it was."""
+    reading = read(plan, builders.facts(plan, ()), Audit())
+
+    assert 0.2 <= (reading.watched_s or 0.0) < 2
