@@ -132,6 +132,10 @@ async def _status(host: str, port: int, path: str) -> int:
         lines = (f"GET {path} HTTP/1.1", f"Host: {name}:{port}", "Connection: close", "", "")
         writer.write("\r\n".join(lines).encode())
         line = await reader.readline()
+        while line.partition(b" ")[2].startswith(b"1"):
+            while (await reader.readline()).strip():
+                pass  # headers of an interim answer, which is none
+            line = await reader.readline()
     finally:
         # Not waiting: to say goodbye to a target that hangs would outlast every deadline.
         writer.transport.abort()

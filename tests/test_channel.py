@@ -91,3 +91,31 @@ def test_half_a_message_is_the_end_of_the_load_process() -> None:
         out, _ = process.communicate('{"type": "begin"}\n{"type": "dra', timeout=20)
 
     assert [json.loads(line)["type"] for line in out.splitlines()] == ["echo", "interrupted"]
+
+
+CLOSED = """
+import time
+from harness.channel import Channel
+channel = Channel()
+channel.receive(5.0)
+print(channel.is_closed(), flush=True)
+channel.interrupt("a signal")
+ends = time.monotonic() + 10
+while not channel.is_closed() and time.monotonic() < ends:
+    time.sleep(0.01)
+channel.send("closed", closed=channel.is_closed())
+channel.close()
+"""
+
+
+def test_the_end_of_the_load_process_is_told_from_an_interruption() -> None:
+    """Interrupted, it still waits for the verdict; gone, nobody does."""
+    with conductor(CLOSED) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write('{"type": "interrupt"}\n')
+        process.stdin.flush()
+        assert process.stderr.readline() == "False\n"
+        out, _ = process.communicate(timeout=20)
+
+    assert json.loads(out) == {"type": "closed", "closed": True}

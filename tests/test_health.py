@@ -59,6 +59,12 @@ def says(line: str) -> Answer:
     return lambda connection, _: connection.sendall(f"{line}\r\n\r\n".encode())
 
 
+def hints(connection: socket.socket, _: str) -> None:
+    """Two interim answers, and then the one that counts."""
+    connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 2)
+    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
 def hang(connection: socket.socket, _: str) -> None:
     """Says nothing until the other side is gone."""
     while connection.recv(1):
@@ -85,6 +91,7 @@ def asked(port: int, timeout_seconds: float = 0.3) -> HealthPoll:
     [
         (says("HTTP/1.1 200 OK"), True, 200, None),
         (says("HTTP/1.1 204 No Content"), True, 204, None),
+        (hints, True, 204, None),
         (says("HTTP/1.1 503 Service Unavailable"), False, 503, None),
         (says("HTTP/1.1 302 Found"), False, 302, None),
         (says("220 mail.example ESMTP"), False, None, "malformed"),
