@@ -13,10 +13,20 @@ import pytest
 import requests
 
 from harness.stack import Stack, StackSettings, down, up
-from tests.live.conftest import LOAD_SECONDS, RATE, SCENARIOS, SHORT, Runner, query
+from tests.live.conftest import (
+    BASELINE_SECONDS,
+    BRIEF,
+    LOAD_SECONDS,
+    RATE,
+    SCENARIOS,
+    SHORT,
+    Runner,
+    query,
+)
 from tests.live.test_scenarios import assert_every_arrival_is_counted_once
 
 pytestmark = pytest.mark.live
+PAUSE_SECONDS = 2.5
 
 
 def wait_for_fault(runner: Runner, process: subprocess.Popen[str]) -> None:
@@ -58,6 +68,28 @@ def test_no_borrow_vanishes_when_interrupted(runner: Runner, stack: Stack) -> No
     assert_every_arrival_is_counted_once(run)
     assert (run.path / "report.html").stat().st_size > 0
     assert query(stack, "SELECT 1") == [(1,)]
+
+
+def pause_after_the_baseline(runner: Runner, process: subprocess.Popen[str]) -> None:
+    """What a busy build server does: the load process is not let run, longer than a time-out."""
+    while process.poll() is None and not list(runner.runs_dir.glob("*-*/events-*.jsonl")):
+        time.sleep(0.05)
+    time.sleep(BASELINE_SECONDS + 1.5)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(PAUSE_SECONDS)
+    process.send_signal(signal.SIGCONT)
+
+
+def test_a_pause_of_our_own_is_no_failure_of_the_target(runner: Runner) -> None:
+    """The service is sound and the load process is paused: undecided, and never a failure."""
+    run = runner("baseline", *BRIEF, meanwhile=pause_after_the_baseline)
+
+    assert run.exit_code == 3, run.output
+    assert run.findings["load_unfaithful"] == "inconclusive"
+    assert "fail" not in run.findings.values()
+    stalls = run.facts().status.stalls
+    assert max(s.end_ns - s.begin_ns for s in stalls) >= PAUSE_SECONDS * 1e9
+    assert run.verdict["load"]["dropped"] > 0.5 * RATE * PAUSE_SECONDS
 
 
 @pytest.fixture(scope="module")
