@@ -86,7 +86,8 @@ INVARIANTS = (
     _invariant(
         "false_decline",
         decided="A borrower who is entitled to a loan, or to log in, by the known truth of that"
-        " borrower, was declined, or answered 401 or 404.",
+        " borrower, was declined, or answered 401 or 404. A 401 to a session whose lifetime, told"
+        " at log-in, was over is none: the borrower logs in again.",
         causes="A technical failure is told as a business decision (an unavailable database as a"
         " low score); sessions are lost with a replica; a migration left some users without a"
         " login.",

@@ -39,7 +39,7 @@ _IN_WEB_UI: dict[str, tuple[str | None, str]] = {
     "request_timeout": ("2s", "deadline of a request: connecting, sending and reading together"),
     "ledger_settle": ("10s", "how long the ledger is watched after it has come to rest"),
     "log_in_share": ("0.3", "share of journeys that begin with a log-in"),
-    "retries": ("0", "further attempts of a borrow that failed, with the same key"),
+    "retries": ("0", "further tries of a borrow that failed, with its key; Retry-After is obeyed"),
     "seed": (None, "of arrivals and borrowers; random and printed, if not given"),
 }
 _DURATIONS = ("warm_up", "baseline", "fault", "recovery", "request_timeout", "ledger_settle")
