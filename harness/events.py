@@ -203,17 +203,17 @@ class FaultFact:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One loan as the target's ledger shows it."""
+    """One row of the target's ledger; ``status`` is empty where the ledger has none."""
 
     cursor: int | str
     loan_id: str
     account_id: str
     idempotency_key: str
     principal_fen: int
-    status: str
     disbursements: int
     ledger_balance_fen: int
     created_at: str
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +229,8 @@ class KeyedLoan:
 class LedgerReading:
     """The ledger as read once it was quiet.
 
-    ``found_by_key`` answers, for acknowledged keys that the listing lacks, whether the target knows
-    the key when asked for it alone (None: no clear answer). ``violations`` are what the target
-    says of its own invariants, and ``says_ok`` whether it says that all hold (None: not known).
+    ``violations`` are what the target says of its own invariants, and ``says_ok`` whether it says
+    that all hold (None: not known).
     ``sql_disagrees`` lists keys on which a second source differs. ``by_key`` holds, for keys that
     were sent and that the listing lacks, the loans shown to whoever asks for the key alone (none:
     an empty tuple; None: no clear answer); a key that is not in it was not asked for.
@@ -243,7 +242,6 @@ class LedgerReading:
     source: str
     entries: tuple[LedgerEntry, ...] = ()
     error: str | None = None
-    found_by_key: dict[str, bool | None] = field(default_factory=dict)
     violations: tuple[str, ...] = ()
     says_ok: bool | None = None
     sql_disagrees: tuple[str, ...] = ()

@@ -1,35 +1,67 @@
 """Pure: what borrowers were told, key by key, against what the ledger holds.
 
 Only loans on this run's own accounts, or under its own keys, are looked at. All phases count, the
-warm-up too: money lent then is lent.
+warm-up too: money lent then is lent. `harness.money_table` judges each row; what is wrong whatever
+the borrower was told is found here.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.events import Facts, LedgerEntry, Operation, Outcome
+from harness.events import Attempt, Facts, LedgerReading, Operation, Step, settle
+from harness.loans import Loan, found_alone, loans_by_key
+from harness.money_table import Money, judged
 from harness.plan import Plan
+from harness.told import GRANTED, Told, told_of
 from harness.verdict import Reconciliation
 
 EXAMPLES_MAX = 20
 AT_RISK = ("lost", "duplicated", "phantom", "corrupt", "unbalanced")
-REPAID = "repaid"
-RESERVED = ("under_review", "approved")
-"""Not paid out yet, but taken from the borrower's limit."""
-ACKNOWLEDGED = (Outcome.APPROVED, Outcome.REFERRED)
+WORST_LAST = (Money.RIGHT, Money.CORRUPT, Money.LOST, Money.PHANTOM)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Keys that were sent, not acknowledged, and are not in the listing.
+
+    Of ``asked`` the target said clearly, by key, whether there is a loan; ``hidden`` of them have
+    one. ``unasked`` were left out.
+    """
+
+    asked: int = 0
+    hidden: int = 0
+    unasked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One key of the run, what was asked for under it, and what the borrower was told."""
+
+    key: str
+    borrower: int
+    amount_fen: int
+    told: Told
+    loan_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """The reconciliation, and the acknowledged keys that the listing lacks without being lost.
+    """The reconciliation, what it was made of, and what makes it doubtful.
 
-    ``unlisted`` are known to the target when asked for by key; of ``unclear`` it gave no clear
-    answer.
+    ``requests`` are all keys of the run, those too that were never due. ``loans`` are all that
+    belong to the run, merged, under whatever key. ``unlisted`` keys have a loan when asked for
+    alone, of ``unclear`` ones the target gave no clear answer, and the rows of ``repeated`` ones
+    are listed again as they were.
     """
 
     result: Reconciliation
+    requests: tuple[Request, ...] = ()
+    loans: tuple[Loan, ...] = ()
     unlisted: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    sample: Sample = field(default_factory=Sample)
 
 
 @dataclass(slots=True)
@@ -46,118 +78,193 @@ class _Classes:
 
 
 def reconcile(plan: Plan, facts: Facts) -> Reconciled:
-    """Settle every operation of the run by the ledger; counts are None when it was not read."""
-    acknowledged = sum(o.outcome in ACKNOWLEDGED for o in facts.operations)
+    """Settle every request of the run by the ledger; counts are None when it was not read."""
+    requests = tuple(_requests(plan, facts))
+    acknowledged = [request.key for request in requests if request.told in GRANTED]
     if not facts.ledger.read:
-        return Reconciled(Reconciliation(ledger_read=False, acknowledged=acknowledged))
-    rows = _rows_by_key(facts)
-    found = _Classes()
-    for operation in facts.operations:
-        _settle(operation, rows.get(operation.key, []), facts, found)
-    keys = {arrival.key for arrival in plan.arrivals} | {o.key for o in facts.operations}
-    for key, entries in rows.items():
-        if key not in keys:
-            for _ in entries:
-                found.add("orphan", key)
-    listed = sum(o.outcome in ACKNOWLEDGED and o.key in rows for o in facts.operations)
-    at_risk = {key for name in AT_RISK for key in found.keys[name]}
-    complete = facts.ledger.complete
-    result = Reconciliation(
-        ledger_read=True,
-        acknowledged=acknowledged,
-        in_ledger=listed,
-        lost=found.count("lost"),
-        duplicated=found.count("duplicated"),
-        phantom=found.count("phantom"),
-        corrupt=found.count("corrupt"),
-        # Where the record is damaged, a loan under a key we do not know may be one of ours.
-        orphan=None if facts.damage and found.count("orphan") else found.count("orphan"),
-        unbalanced=found.count("unbalanced"),
-        committed_unknown=found.count("committed_unknown"),
-        # What is absent from an incomplete listing may still be in the ledger.
-        not_committed_unknown=found.count("not_committed_unknown") if complete else None,
-        examples={
-            name: keys[:EXAMPLES_MAX]
-            for name, keys in found.keys.items()
-            if keys and name not in ("unlisted", "unclear", *(("orphan",) if facts.damage else ()))
-        },
-        principal_at_risk_fen=sum(o.amount_fen for o in facts.operations if o.key in at_risk),
-    )
-    return Reconciled(result, tuple(found.keys["unlisted"]), tuple(found.keys["unclear"]))
+        unread = Reconciliation(ledger_read=False, acknowledged=len(acknowledged))
+        return Reconciled(unread, requests)
+    return _Reconciliation(facts, requests).done(acknowledged)
 
 
-def is_lent(entry: LedgerEntry) -> bool:
-    """Whether a loan was paid out, or stands to be."""
-    return entry.disbursements > 0 or entry.status in RESERVED
-
-
-def _rows_by_key(facts: Facts) -> dict[str, list[LedgerEntry]]:
-    """Loans that are ours to judge, by key; a loan that was listed twice counts once."""
-    ours = {operation.key for operation in facts.operations}
-    rows: dict[str, list[LedgerEntry]] = defaultdict(list)
+def _requests(plan: Plan, facts: Facts) -> Iterator[Request]:
+    """Every key of the run, those that were never due too."""
+    borrows: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt in facts.attempts:
+        if attempt.step is Step.BORROW:
+            borrows[attempt.arrival].append(attempt)
     seen = set()
-    for entry in facts.ledger.entries:
-        if entry.idempotency_key not in ours and entry.account_id not in facts.account_ids:
-            continue
-        listed = (entry.loan_id, entry.idempotency_key, entry.account_id, entry.principal_fen)
-        if listed not in seen:
-            seen.add(listed)
-            rows[entry.idempotency_key].append(entry)
-    return dict(rows)
+    for operation in facts.operations:
+        seen.add(operation.key)
+        yield _asked(operation, borrows[operation.arrival])
+    # Where lines are gone, nobody knows what was sent.
+    told = Told.UNKNOWN if facts.damage else Told.NEVER_SENT
+    for arrival in plan.arrivals:
+        if arrival.key not in seen:
+            yield Request(arrival.key, arrival.borrower, arrival.amount_fen, told)
 
 
-def _settle(
-    operation: Operation, entries: list[LedgerEntry], facts: Facts, found: _Classes
-) -> None:
-    """Put one operation into every class it belongs to."""
-    key = operation.key
-    paid = sum(entry.disbursements for entry in entries)
-    if len(entries) > 1 or any(entry.disbursements > 1 for entry in entries):
-        found.add("duplicated", key)
-    if operation.outcome in ACKNOWLEDGED and not entries:
-        _settle_missing(key, facts, found)
-    elif operation.outcome is Outcome.INDETERMINATE:
-        applied = paid > 0 or any(entry.status == "under_review" for entry in entries)
-        found.add("committed_unknown" if applied else "not_committed_unknown", key)
-    elif operation.outcome in (Outcome.DECLINED, Outcome.FAILED) and paid > 0:
-        found.add("phantom", key)
-    others = operation.loan_id is not None and all(
-        entry.loan_id != operation.loan_id for entry in entries
-    )
-    other_loan = bool(entries) and others and operation.outcome in ACKNOWLEDGED
-    if other_loan or any(_differs(operation, entry, facts) for entry in entries):
-        found.add("corrupt", key)
-    if any(_is_unbalanced(entry) for entry in entries):
-        found.add("unbalanced", key)
+def _asked(operation: Operation, borrows: list[Attempt]) -> Request:
+    told, deciding = told_of(operation, borrows), settle(borrows)
+    loan_id = None
+    if told in GRANTED:
+        loan_id = (deciding.loan_id if deciding else None) or operation.loan_id
+    return Request(operation.key, operation.borrower, operation.amount_fen, told, loan_id)
 
 
-def _settle_missing(key: str, facts: Facts, found: _Classes) -> None:
-    """A loan the borrower was told of and the listing lacks: lost only if the target says so."""
-    match facts.ledger.found_by_key.get(key):
-        case False:
-            found.add("lost", key)
-        case True:
-            found.add("unlisted", key)
-        case None:
+class _Reconciliation:
+    """One reconciliation under way."""
+
+    def __init__(self, facts: Facts, requests: tuple[Request, ...]) -> None:
+        self._facts = facts
+        self._requests = requests
+        self._found = _Classes()
+        self._listed, self._shared = _of_the_run(facts, {request.key for request in requests})
+        self._sample: Counter[str] = Counter()
+        self._loans: list[Loan] = [loan for loans in self._listed.values() for loan in loans]
+
+    def done(self, acknowledged: list[str]) -> Reconciled:
+        """Settle every request and count."""
+        found, facts = self._found, self._facts
+        for request in self._requests:
+            self._settle(request)
+        ours = {request.key for request in self._requests}
+        for key, loans in self._listed.items():
+            for loan in loans:
+                if key not in ours:
+                    found.add("orphan", key)
+                if loan.repeated:
+                    found.add("repeated", key)
+        at_risk = {key for name in AT_RISK for key in found.keys[name]}
+        settled = facts.ledger.complete and not found.count("unclear_unknown")
+        # Where the record is damaged, a loan under a key we do not know may be one of ours.
+        unjudged = ("orphan",) if facts.damage and found.count("orphan") else ()
+        named = (*AT_RISK, "orphan", "committed_unknown", "not_committed_unknown")
+        result = Reconciliation(
+            ledger_read=True,
+            acknowledged=len(acknowledged),
+            in_ledger=sum(key in self._listed for key in acknowledged),
+            **{name: found.count(name) for name in AT_RISK},
+            orphan=None if unjudged else found.count("orphan"),
+            committed_unknown=found.count("committed_unknown"),
+            # What is absent from an incomplete listing may still be in the ledger.
+            not_committed_unknown=found.count("not_committed_unknown") if settled else None,
+            examples={
+                name: found.keys[name][:EXAMPLES_MAX]
+                for name in named
+                if found.count(name) and name not in unjudged
+            },
+            principal_at_risk_fen=sum(r.amount_fen for r in self._requests if r.key in at_risk),
+            watched_s=facts.ledger.watched_s,
+        )
+        return Reconciled(
+            result,
+            requests=self._requests,
+            loans=tuple(self._loans),
+            unlisted=tuple(found.keys["unlisted"]),
+            unclear=tuple(found.keys["unclear"]),
+            repeated=tuple(found.keys["repeated"]),
+            sample=Sample(**self._sample),
+        )
+
+    def _settle(self, request: Request) -> None:
+        """Put one request into every class it belongs to."""
+        key, found = request.key, self._found
+        loans = self._listed.get(key) or self._by_key(request)
+        if loans is None:
             found.add("unclear", key)
+            if request.told is Told.UNKNOWN:
+                found.add("unclear_unknown", key)
+            return
+        money = max(
+            (judged(request.told, loan.row) for loan in loans),
+            key=WORST_LAST.index,
+            default=judged(request.told, None),
+        )
+        if money is Money.RIGHT and self._contradicted(request, loans):
+            money = Money.CORRUPT
+        if money is not Money.RIGHT:
+            found.add(str(money), key)
+        if request.told is Told.UNKNOWN:
+            committed = any(loan.row.committed for loan in loans)
+            found.add("committed_unknown" if committed else "not_committed_unknown", key)
+        if len(loans) > 1 or any(loan.row.payouts > 1 for loan in loans):
+            found.add("duplicated", key)
+        elif any(map(_is_unbalanced, loans)):
+            found.add("unbalanced", key)
+
+    def _by_key(self, request: Request) -> list[Loan] | None:
+        """The loans of a key that the listing lacks; None where nobody knows."""
+        granted, answers = request.told in GRANTED, self._facts.ledger.by_key
+        if request.key not in answers:
+            if not granted and request.told is not Told.NEVER_SENT:
+                self._sample["unasked"] += 1
+            return None if granted else []
+        answer = answers[request.key]
+        # What has no status may be paid out or not.
+        if answer is None or not all(loan.status for loan in answer):
+            return None
+        if not granted:
+            self._sample["asked"] += 1
+            self._sample["hidden"] += bool(answer)
+        loans = [found_alone(request.key, loan) for loan in answer]
+        if loans:
+            self._found.add("unlisted", request.key)
+            self._loans += loans
+        return loans
+
+    def _contradicted(self, request: Request, loans: list[Loan]) -> bool:
+        """Whether loans are not as asked for and told, whatever else holds of them.
+
+        A second loan of one key is told as duplicated: one of them may be another than was told.
+        """
+        told_id = request.loan_id
+        if loans and told_id is not None and all(loan.loan_id != told_id for loan in loans):
+            return True
+        return any(
+            loan.loan_id in self._shared
+            or loan.payouts_min < 0
+            or any(fen != request.amount_fen for fen in loan.principals_fen)
+            or any(self._is_foreign(account, request.borrower) for account in loan.account_ids)
+            for loan in loans
+        )
+
+    def _is_foreign(self, account: str, borrower: int) -> bool:
+        known = self._facts.account_of.get(borrower)
+        if known is not None:
+            return account != known
+        return bool(self._facts.account_ids) and account not in self._facts.account_ids
 
 
-def _differs(operation: Operation, entry: LedgerEntry, facts: Facts) -> bool:
-    """Whether a loan contradicts what the borrower asked for or was told."""
-    account = facts.account_of.get(operation.borrower)
-    wrong_account = (
-        entry.account_id != account
-        if account
-        else (bool(facts.account_ids) and entry.account_id not in facts.account_ids)
+def _of_the_run(facts: Facts, keys: set[str]) -> tuple[dict[str, list[Loan]], frozenset[str]]:
+    """The run's loans by key, and every loan id that stands under more than one key."""
+    ledger = facts.ledger
+    ours = (
+        entry
+        for entry in ledger.entries
+        if entry.idempotency_key in keys or entry.account_id in facts.account_ids
     )
-    promised = operation.outcome is Outcome.APPROVED and entry.disbursements == 0
-    wrong_amount = entry.principal_fen != operation.amount_fen
-    return wrong_account or promised or wrong_amount
+    # One row without a status is a wrong one; where no row has any, the ledger knows of none.
+    has_status = any(entry.status for entry in ledger.entries)
+    return loans_by_key(ours, has_status=has_status), frozenset(_shared_ids(ledger))
 
 
-def _is_unbalanced(entry: LedgerEntry) -> bool:
-    if entry.status == REPAID:
+def _shared_ids(ledger: LedgerReading) -> Iterator[str]:
+    keys: dict[str, str] = {}
+    for loan_id, key in _ids(ledger):
+        if keys.setdefault(loan_id, key) != key:
+            yield loan_id
+
+
+def _ids(ledger: LedgerReading) -> Iterable[tuple[str, str]]:
+    for entry in ledger.entries:
+        yield entry.loan_id, entry.idempotency_key
+    for key, loans in ledger.by_key.items():
+        for loan in loans or ():
+            yield loan.loan_id, key
+
+
+def _is_unbalanced(loan: Loan) -> bool:
+    if loan.balance_fen is None:
         return False
-    expected_fen = entry.principal_fen if entry.disbursements else 0
-    # A loan paid out twice is told as such; its balance is then right at once or twice.
-    return entry.ledger_balance_fen != expected_fen
+    return loan.balance_fen != (loan.principal_fen if loan.row.payouts > 0 else 0)

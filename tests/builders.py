@@ -140,10 +140,14 @@ def entry(op: Operation, **changes: Any) -> LedgerEntry:
 
 
 def ledger(ops: Iterable[Operation], **changes: Any) -> LedgerReading:
-    """A ledger that holds exactly what was granted."""
+    """A ledger that holds what was granted, and says by key that there is nothing else."""
+    ops = tuple(ops)
     granted = (Outcome.APPROVED, Outcome.REFERRED)
     rows = tuple(entry(op) for op in ops if op.outcome in granted)
-    reading = LedgerReading(read=True, complete=True, source="audit", entries=rows)
+    others = {op.key: () for op in ops if op.outcome not in granted and op.attempts}
+    reading = LedgerReading(
+        read=True, complete=True, source="audit", entries=rows, by_key=dict(others), watched_s=10.0
+    )
     return replace(reading, **changes)
 
 

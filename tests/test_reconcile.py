@@ -1,52 +1,22 @@
-"""Every class of disagreement between borrowers' answers and the ledger, and none without one."""
+"""What borrowers were told, key by key, against the listing of the ledger."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from harness.events import Decline, LedgerEntry, Operation, Outcome
+from harness.events import Decline, Facts, LedgerEntry, Outcome
 from harness.plan import Plan
-from harness.reconcile import Reconciled, reconcile
+from harness.reconcile import Reconciled, Sample, reconcile
 from tests import builders
 from tests.builders import entry, facts, ledger, operations, plan_of
-
-INDEX = 60
-"""The operation that each test changes; its borrower has no other one in the plan."""
+from tests.reconciling import INDEX, settled, subject, wrong
 
 
 @pytest.fixture
 def plan() -> Plan:
     """A short run of good borrowers."""
     return plan_of(rate=10)
-
-
-def settled(
-    plan: Plan,
-    outcome: Outcome = Outcome.APPROVED,
-    rows: tuple[LedgerEntry, ...] | None = None,
-    found_by_key: dict[str, bool | None] | None = None,
-    **changes: object,
-) -> Reconciled:
-    """A run in which one operation came to ``outcome`` and the ledger holds ``rows`` for it."""
-    ops = builders.changed(operations(plan), INDEX, outcome=outcome)
-    op = ops[INDEX]
-    others = [row for row in ledger(ops).entries if row.idempotency_key != op.key]
-    mine = tuple(row for row in ledger(ops).entries if row.idempotency_key == op.key)
-    reading = ledger(ops, entries=(*others, *(mine if rows is None else rows)), **changes)
-    return reconcile(
-        plan, facts(plan, ops, ledger=replace(reading, found_by_key=found_by_key or {}))
-    )
-
-
-def subject(plan: Plan) -> Operation:
-    """The operation that is changed, as it would be without."""
-    return builders.operation(plan, INDEX)
-
-
-def wrong(found: Reconciled) -> dict[str, int | None]:
-    """All classes of disagreement that are not zero."""
-    names = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced")
-    return {name: getattr(found.result, name) for name in names if getattr(found.result, name)}
 
 
 def test_a_clean_run_agrees(plan: Plan) -> None:
@@ -59,35 +29,6 @@ def test_a_clean_run_agrees(plan: Plan) -> None:
     assert found.result.examples == {}
 
 
-def test_acknowledged_and_absent_is_lost(plan: Plan) -> None:
-    """A loan the borrower was told of, that the target does not know by key either."""
-    key = subject(plan).key
-    found = settled(plan, rows=(), found_by_key={key: False})
-
-    assert wrong(found) == {"lost": 1}
-    assert found.result.examples == {"lost": [key]}
-    assert found.result.principal_at_risk_fen == subject(plan).amount_fen
-
-
-def test_unlisted_but_known_by_key_is_not_lost(plan: Plan) -> None:
-    """The listing is incomplete, the loan is not lost."""
-    key = subject(plan).key
-    found = settled(plan, rows=(), found_by_key={key: True})
-
-    assert wrong(found) == {}
-    assert found.unlisted == (key,)
-
-
-@pytest.mark.parametrize("answer", [None, "never asked"])
-def test_no_clear_answer_is_neither_lost_nor_fine(plan: Plan, answer: str | None) -> None:
-    """Without a clear answer about a missing key nobody knows."""
-    key = subject(plan).key
-    found = settled(plan, rows=(), found_by_key={key: None} if answer is None else {})
-
-    assert wrong(found) == {}
-    assert found.unclear == (key,)
-
-
 def test_referred_and_under_review_is_correct(plan: Plan) -> None:
     """A loan in manual review has a row and no disbursement."""
     found = settled(plan, Outcome.REFERRED)
@@ -96,81 +37,107 @@ def test_referred_and_under_review_is_correct(plan: Plan) -> None:
     assert found.result.acknowledged == len(plan.arrivals)
 
 
-def test_two_rows_of_one_key_are_duplicated(plan: Plan) -> None:
-    """One request, two loans."""
-    op = subject(plan)
-    found = settled(plan, rows=(entry(op), entry(op, loan_id="another")))
-
-    assert wrong(found) == {"duplicated": 1}
-
-
-def test_a_second_loan_of_one_key_does_not_make_the_first_corrupt(plan: Plan) -> None:
-    """The borrower was told of one of the two, and that one is as it was told."""
-    op = subject(plan)
-
-    def found(told: str) -> dict[str, int]:
-        ops = builders.changed(operations(plan), INDEX, loan_id=told)
-        rows = (*ledger(ops).entries, entry(op, loan_id="another"))
-        return wrong(reconcile(plan, facts(plan, ops, ledger=ledger(ops, entries=rows))))
-
-    assert found("another") == {"duplicated": 1}
-    assert found("a third") == {"duplicated": 1, "corrupt": 1}
-
-
-def test_two_disbursements_are_duplicated(plan: Plan) -> None:
-    """One loan, paid out twice."""
-    found = settled(plan, rows=(entry(subject(plan), disbursements=2),))
-
-    assert wrong(found) == {"duplicated": 1}
-
-
-def test_a_loan_listed_twice_is_one_loan(plan: Plan) -> None:
-    """Pages may overlap: the same loan again is no duplicate."""
-    row = entry(subject(plan))
-
-    assert wrong(settled(plan, rows=(row, replace(row, cursor=999)))) == {}
-
-
 @pytest.mark.parametrize("outcome", [Outcome.DECLINED, Outcome.FAILED])
-def test_refused_and_paid_is_phantom(plan: Plan, outcome: Outcome) -> None:
-    """Money for a borrower who was told that there is none."""
-    found = settled(plan, outcome, rows=(entry(subject(plan)),))
+@pytest.mark.parametrize(
+    ("status", "payouts"), [("disbursed", 1), ("under_review", 0), ("approved", 0), ("repaid", 1)]
+)
+def test_refused_and_lent_is_phantom(
+    plan: Plan, outcome: Outcome, status: str, payouts: int
+) -> None:
+    """Money for a borrower who was told that there is none, paid out or reserved."""
+    op = subject(plan)
+    balance_fen = payouts * op.amount_fen
+    row = entry(op, status=status, disbursements=payouts, ledger_balance_fen=balance_fen)
+    found = settled(plan, outcome, rows=(row,))
 
     assert wrong(found) == {"phantom": 1}
-    assert found.result.principal_at_risk_fen == subject(plan).amount_fen
+    assert found.result.principal_at_risk_fen == op.amount_fen
 
 
-def test_a_declined_row_without_payment_is_correct(plan: Plan) -> None:
+def test_a_phantom_of_another_amount_is_one_phantom(plan: Plan) -> None:
+    """Each key is in exactly one class; what makes a right loan corrupt makes no phantom two."""
+    row = entry(subject(plan), principal_fen=1, ledger_balance_fen=1)
+
+    assert wrong(settled(plan, Outcome.FAILED, rows=(row,))) == {"phantom": 1}
+
+
+@pytest.mark.parametrize("status", ["declined", "cancelled"])
+def test_an_ended_row_without_payment_is_right_for_the_declined(plan: Plan, status: str) -> None:
     """A declined request may leave a row behind."""
-    row = entry(subject(plan), status="declined", disbursements=0, ledger_balance_fen=0)
+    row = entry(subject(plan), status=status, disbursements=0, ledger_balance_fen=0)
 
     assert wrong(settled(plan, Outcome.DECLINED, rows=(row,))) == {}
+    assert wrong(settled(plan, Outcome.APPROVED, rows=(row,))) == {"corrupt": 1}
+    assert wrong(settled(plan, Outcome.REFERRED, rows=(row,))) == {"corrupt": 1}
 
 
-def test_another_amount_is_corrupt(plan: Plan) -> None:
-    """The ledger holds another principal than was asked for."""
-    op = subject(plan)
-    row = entry(op, principal_fen=op.amount_fen + 1, ledger_balance_fen=op.amount_fen + 1)
-
-    assert wrong(settled(plan, rows=(row,))) == {"corrupt": 1}
+@pytest.mark.parametrize("status", ["written_off", "failed", "cancelled", "approved"])
+def test_told_201_and_another_status_is_corrupt(plan: Plan, status: str) -> None:
+    """Paid out once, and still not as the borrower was told."""
+    assert wrong(settled(plan, rows=(entry(subject(plan), status=status),))) == {"corrupt": 1}
 
 
-@pytest.mark.parametrize("account", [builders.account_of(3), "a stranger's"])
-def test_another_account_is_corrupt(plan: Plan, account: str) -> None:
-    """The loan went to somebody else, be it one of our borrowers or not."""
-    row = entry(subject(plan), account_id=account)
+def test_a_ledger_without_statuses_is_judged_by_payouts(plan: Plan) -> None:
+    """No row has a status: payouts alone decide."""
+    ops = operations(plan)
 
-    assert wrong(settled(plan, rows=(row,))) == {"corrupt": 1}
+    def found(outcome: Outcome, payouts: int) -> dict[str, int | None]:
+        told = builders.changed(ops, INDEX, outcome=outcome)
+        balance_fen = payouts * ops[INDEX].amount_fen
+        rows = [replace(row, status="") for row in ledger(ops).entries]
+        rows[INDEX] = replace(rows[INDEX], disbursements=payouts, ledger_balance_fen=balance_fen)
+        reading = ledger(told, entries=tuple(rows))
+        return wrong(reconcile(plan, facts(plan, told, ledger=reading)))
+
+    assert found(Outcome.APPROVED, 1) == found(Outcome.REFERRED, 0) == {}
+    assert found(Outcome.FAILED, 0) == found(Outcome.INDETERMINATE, 1) == {}
+    assert found(Outcome.APPROVED, 0) == found(Outcome.REFERRED, 1) == {"corrupt": 1}
+    assert found(Outcome.FAILED, 1) == {"phantom": 1}
 
 
-def test_another_loan_than_the_borrower_was_told_of_is_corrupt(plan: Plan) -> None:
-    """Told loan A, booked loan B under the same key."""
-    told = builders.changed(operations(plan), INDEX, loan_id="loan-told")
-    row = entry(told[INDEX], loan_id="loan-booked")
-    rows = tuple(e for e in ledger(told).entries if e.idempotency_key != row.idempotency_key)
-    known = facts(plan, told, ledger=ledger(told, entries=(*rows, row)))
+def test_one_row_without_a_status_is_corrupt(plan: Plan) -> None:
+    """The others have one, so that this one hides something."""
+    assert wrong(settled(plan, rows=(entry(subject(plan), status=""),))) == {"corrupt": 1}
 
-    assert wrong(reconcile(plan, known)) == {"corrupt": 1}
+
+def never_due(plan: Plan, **changes: Any) -> Facts:
+    """A run that was ended before its last arrival was due; the ledger holds a loan for it."""
+    ops = operations(plan)
+    reading = ledger(ops[:-1], entries=ledger(ops).entries)
+    return facts(plan, ops[:-1], ledger=reading, **changes)
+
+
+def test_a_loan_that_nobody_asked_for_yet_is_phantom(plan: Plan) -> None:
+    """Its key is in the plan, and was never sent; with a damaged record nobody knows."""
+    assert wrong(reconcile(plan, never_due(plan))) == {"phantom": 1}
+    assert wrong(reconcile(plan, never_due(plan, damage=("a line is gone",)))) == {}
+
+
+def test_a_blocked_request_needs_no_row_and_no_answer(plan: Plan) -> None:
+    """Nothing was sent, so that nobody is asked; a row of any kind is wrong."""
+    ops = builders.changed(operations(plan), INDEX, outcome=Outcome.FAILED, attempts=0)
+    kept = entry(ops[INDEX], status="declined", disbursements=0, ledger_balance_fen=0)
+
+    def found(*rows: LedgerEntry) -> Reconciled:
+        reading = ledger(ops, entries=(*ledger(ops).entries, *rows))
+        return reconcile(plan, facts(plan, ops, ledger=reading))
+
+    assert (wrong(found()), found().sample) == ({}, Sample())
+    assert wrong(found(kept)) == {"corrupt": 1}
+    assert wrong(found(entry(ops[INDEX]))) == {"phantom": 1}
+
+
+def test_a_wrong_decline_after_a_timeout_is_a_decline(plan: Plan) -> None:
+    """The last decision counts, so that a loan of the first attempt is a phantom."""
+    ops = builders.changed(operations(plan), INDEX, outcome=Outcome.FAILED, attempts=2)
+    op = ops[INDEX]
+    known = facts(plan, ops)
+    first = builders.attempt(op, outcome=Outcome.INDETERMINATE)
+    last = builders.attempt(op, attempt=2, outcome=Outcome.FAILED, decline=Decline.CREDIT)
+    tried = (*(a for a in known.attempts if a.arrival != INDEX), first, last)
+    reading = ledger(ops, entries=(*known.ledger.entries, entry(op)))
+
+    assert wrong(reconcile(plan, replace(known, attempts=tried, ledger=reading))) == {"phantom": 1}
 
 
 def test_approved_but_never_paid_is_corrupt(plan: Plan) -> None:
@@ -196,34 +163,41 @@ def test_other_peoples_loans_are_not_ours_to_judge(plan: Plan) -> None:
     assert wrong(settled(plan, rows=(entry(subject(plan)), row))) == {}
 
 
-def test_a_wrong_balance_is_unbalanced(plan: Plan) -> None:
-    """The ledger's balance of a paid loan is its principal."""
-    assert wrong(settled(plan, rows=(entry(subject(plan), ledger_balance_fen=1),))) == {
-        "unbalanced": 1
-    }
+@pytest.mark.parametrize(
+    ("status", "payouts", "committed"),
+    [
+        ("disbursed", 1, 1),
+        ("under_review", 0, 1),
+        ("approved", 0, 1),
+        ("declined", 0, 0),
+        ("cancelled", 0, 0),
+    ],
+)
+def test_unknown_outcomes_are_settled_by_the_ledger(
+    plan: Plan, status: str, payouts: int, committed: int
+) -> None:
+    """Paid out or reserved is committed; neither is wrong."""
+    op = subject(plan)
+    balance_fen = payouts * op.amount_fen
+    row = entry(op, status=status, disbursements=payouts, ledger_balance_fen=balance_fen)
+    found = settled(plan, Outcome.INDETERMINATE, rows=(row,))
+    counts = (found.result.committed_unknown, found.result.not_committed_unknown)
+
+    assert (wrong(found), counts) == ({}, (committed, 1 - committed))
 
 
-def test_a_repaid_loan_may_have_another_balance(plan: Plan) -> None:
-    """What was repaid is no longer owed."""
-    row = entry(subject(plan), ledger_balance_fen=0, status="repaid")
+def test_an_unknown_outcome_without_a_row_is_not_committed(plan: Plan) -> None:
+    """The listing lacks it, and so does the answer by key."""
+    found = settled(plan, Outcome.INDETERMINATE, rows=()).result
 
-    assert wrong(settled(plan, rows=(row,))) == {}
+    assert (found.committed_unknown, found.not_committed_unknown) == (0, 1)
 
 
-def test_unknown_outcomes_are_settled_by_the_ledger(plan: Plan) -> None:
-    """An indeterminate borrow was committed or was not; neither is wrong."""
-    row = entry(subject(plan))
-    review = entry(subject(plan), status="under_review", disbursements=0, ledger_balance_fen=0)
+def test_an_unknown_outcome_in_another_status_is_corrupt(plan: Plan) -> None:
+    """Whatever the borrower would have been told, this is none of it."""
+    found = settled(plan, Outcome.INDETERMINATE, rows=(entry(subject(plan), status="failed"),))
 
-    committed = settled(plan, Outcome.INDETERMINATE, rows=(row,))
-    in_review = settled(plan, Outcome.INDETERMINATE, rows=(review,))
-    not_committed = settled(plan, Outcome.INDETERMINATE, rows=())
-
-    for found in (committed, in_review):
-        assert (found.result.committed_unknown, found.result.not_committed_unknown) == (1, 0)
-    assert not_committed.result.committed_unknown == 0
-    assert not_committed.result.not_committed_unknown == 1
-    assert wrong(committed) == wrong(in_review) == wrong(not_committed) == {}
+    assert (wrong(found), found.result.committed_unknown) == ({"corrupt": 1}, 1)
 
 
 def test_an_incomplete_listing_does_not_settle_absence(plan: Plan) -> None:
@@ -246,7 +220,7 @@ def test_an_unread_ledger_settles_nothing(plan: Plan) -> None:
 def test_examples_end_at_twenty(plan: Plan) -> None:
     """Of many lost loans all are counted and twenty are named."""
     ops = operations(plan)
-    reading = ledger((), found_by_key={op.key: False for op in ops})
+    reading = ledger((), by_key={op.key: () for op in ops})
     found = reconcile(plan, facts(plan, ops, ledger=reading)).result
 
     assert found.lost == len(ops)

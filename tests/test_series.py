@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.events import Outcome
 from harness.judge import judge
 from harness.objectives import Objectives
 from harness.series import (
@@ -144,7 +145,7 @@ def test_a_broken_invariant_stops_it() -> None:
     plan = plan_of(CUT)
     ops = operations(plan)
     gone = ops[-10]
-    reading = ledger(tuple(o for o in ops if o is not gone), found_by_key={gone.key: False})
+    reading = ledger(tuple(o for o in ops if o is not gone), by_key={gone.key: ()})
     verdict = judge(plan, facts(plan, ops, ledger=reading))
 
     assert stop_reason(verdict) == "an invariant is broken (lost)"
@@ -219,7 +220,9 @@ def test_it_is_written_without_a_path_or_a_clock() -> None:
 
 def test_one_wrong_approval_stops_it() -> None:
     """A single operation of a single run is enough."""
-    plan = plan_of()
-    verdict = judge(plan, one_changed(plan, wrongly_approved=True))
+    plan = plan_of(population="mixed")
+    overdue = next(o.arrival for o in operations(plan) if o.account_class == "overdue")
+    approved = one_changed(plan, overdue, outcome=Outcome.APPROVED, decline=None)
+    verdict = judge(plan, approved)
 
     assert stop_reason(verdict) == "an invariant is broken (invariant_violated)"

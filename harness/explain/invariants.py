@@ -6,6 +6,8 @@ from harness.report import words
 _WEIGHT = "One is enough to fail the run, also one that was cut short. It has no limit to set."
 _KEYS = "evidence.examples of the finding names idempotency keys"
 
+MONEY = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced", "replay_unstable")
+
 
 def _invariant(code: str, *, decided: str, causes: str, next_step: str) -> Entry:
     return Entry(
@@ -16,7 +18,7 @@ def _invariant(code: str, *, decided: str, causes: str, next_step: str) -> Entry
         decided,
         causes,
         next_step,
-        "docs/objectives.md",
+        "docs/money.md" if code in MONEY else "docs/objectives.md",
     )
 
 
@@ -24,8 +26,9 @@ INVARIANTS = (
     _invariant(
         "lost",
         decided="After the load the target's ledger is read around the proxies and compared, key by"
-        " key, with what borrowers were told. A loan that was acknowledged, is not in the listing,"
-        " and is not known to the target when it is asked for by its key, is lost.",
+        " key, with what borrowers were told. A loan that was acknowledged, is not in the listing"
+        " once the ledger has come to rest, and is not known to the target when it is asked for by"
+        " its key, is lost.",
         causes="An answer is sent before the commit, and the process or its connection died in"
         " between; a standby that was behind was promoted; a decline is answered like a loan.",
         next_step=f"Look one key up: {_KEYS}, the run's events have the answer with its time. Then"
@@ -43,8 +46,9 @@ INVARIANTS = (
     ),
     _invariant(
         "phantom",
-        decided="A request that was refused or declined to the borrower has a payout in the"
-        " ledger.",
+        decided="A request that was refused or declined to the borrower, or never sent, was paid"
+        " out, or is reserved to be (status under_review or approved). docs/money.md has the whole"
+        " table of what was told against what the ledger holds.",
         causes="A failure after the commit is answered as a refusal; a declined application is"
         " paid out by a later step; an error handler undoes the answer, but not the loan.",
         next_step=f"Look one key up: {_KEYS}. If the outcome was unknown to the service, it has to"
@@ -52,9 +56,12 @@ INVARIANTS = (
     ),
     _invariant(
         "corrupt",
-        decided="A loan in the ledger has another amount, account or status than was asked for and"
-        " answered.",
-        causes="Rounding, units (yuan for fen), or two requests that share a variable.",
+        decided="A loan in the ledger has another amount, account, loan id or status than was asked"
+        " for and answered (told 201: disbursed and paid out once; told 202: under_review); or one"
+        " loan id stands under two keys, or a number of payouts is negative. docs/money.md has the"
+        " whole table.",
+        causes="Rounding, units (yuan for fen), two requests that share a variable; a later step"
+        " that cancels what was promised, or decides a review, without telling the borrower.",
         next_step=f"Compare one loan with its request: {_KEYS}.",
     ),
     _invariant(
@@ -67,15 +74,17 @@ INVARIANTS = (
     ),
     _invariant(
         "unbalanced",
-        decided="The ledger's balance of a loan that was never repaid differs from its principal.",
+        decided="The ledger's balance of a loan that was paid out differs from its principal, or a"
+        " loan that was not paid out has one. No run repays a loan.",
         causes="A payout is booked on one side only, or in two transactions of which one failed.",
         next_step=f"Add up the entries of one loan: {_KEYS}. A constraint that a booking sums to"
         " zero stops this in the database.",
     ),
     _invariant(
         "invariant_violated",
-        decided="The target's own audit names a violation; or a borrower who must be declined was"
-        " lent to; or a borrower got more than their credit limit, by our own sum of what was"
+        decided="The target's own audit names a violation; or a loan for a borrower who must be"
+        " declined was paid out, reserved or promised, whatever the borrower was told in the end;"
+        " or a borrower got more than their credit limit, by our own sum of what was"
         " acknowledged and what stands in the ledger.",
         causes="Risk data that could not be read counts as nothing against the borrower (fail"
         " open); the limit is checked on a read that holds no lock, so that two loans at once"
@@ -104,7 +113,8 @@ INVARIANTS = (
     ),
     _invariant(
         "replay_unstable",
-        decided="A borrow that was repeated under its key was granted as another loan than before.",
+        decided="A borrow that was repeated under its key was granted as another loan than before,"
+        " or got another decision (201, 202, a decline).",
         causes="The answer is made anew instead of being read back; the key is scoped to a replica"
         " or a session.",
         next_step=f"Look one key up: {_KEYS}. If the ledger has both loans, `duplicated` is told,"

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     evidence.lock_held,
     evidence.ledger_unread,
     evidence.ledger_incomplete,
+    evidence.ledger_sampled,
     patterns.borrowers_shut_out,
     patterns.grey_failure,
     patterns.herd,

@@ -3,10 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from harness.events import Outcome, Step
+from harness.events import Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.evidence import sent_late
-from harness.judge.limits import over_limit, refused_for_nothing
+from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
+from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, Weight
 
 CONTRADICTION = "; the target says that all its invariants hold, its own listing shows otherwise"
@@ -19,7 +20,7 @@ OF_LATENCY = ("latency_ms_p99_max", "latency_recovery_seconds_max", "slow_episod
 _MONEY = {
     "lost": "acknowledged to the borrower, absent from the ledger",
     "duplicated": "asked for once, in the ledger or paid out more than once",
-    "phantom": "refused to the borrower, yet paid out",
+    "phantom": "refused to the borrower, yet paid out or reserved",
     "corrupt": "in the ledger otherwise than asked for and answered",
     "orphan": "on our borrowers' accounts, asked for by nobody",
     "unbalanced": "with a ledger balance that differs from the principal",
@@ -40,18 +41,19 @@ def money(case: Case) -> Iterator[Finding]:
                 acknowledged=result.acknowledged,
                 examples=result.examples.get(name, [])[:EXAMPLES_MAX],
                 target_says_ok=case.facts.ledger.says_ok,
+                watched_s=result.watched_s,
             )
 
 
 def invariant_violated(case: Case) -> Iterator[Finding]:
     """The target's own rules, and that nobody is lent to who must be declined."""
     violations = list(case.facts.ledger.violations)
-    wrongly = [o for o in case.facts.operations if o.wrongly_approved]
+    wrongly = must_be_declined(case)
     reasons = []
     if violations:
         reasons.append(f"the target names {plural(len(violations), 'violation')}: {violations[0]}")
     if wrongly:
-        classes = ", ".join(sorted({o.account_class for o in wrongly}))
+        classes = ", ".join(sorted(set(wrongly.values())))
         reasons.append(
             f"{plural(len(wrongly), 'loan')} went to borrowers who must be declined ({classes})"
         )
@@ -71,9 +73,10 @@ def invariant_violated(case: Case) -> Iterator[Finding]:
             violations=violations[:20],
             wrongly_approved=len(wrongly),
             over_limit=len(beyond),
-            examples=[o.key for o in wrongly[:EXAMPLES_MAX]]
+            examples=list(wrongly)[:EXAMPLES_MAX]
             + [key for one in beyond for key in one.keys][:EXAMPLES_MAX],
             target_says_ok=case.facts.ledger.says_ok,
+            watched_s=case.facts.ledger.watched_s,
         )
 
 
@@ -117,18 +120,28 @@ def invalid_answer(case: Case) -> Iterator[Finding]:
 
 
 def replay_unstable(case: Case) -> Iterator[Finding]:
-    """Repeating a borrow under its key must name the same loan again."""
+    """Repeating a borrow under its key must bring the same decision, and name the same loan."""
+    decisions: dict[str, set[Told]] = defaultdict(set)
     loans: dict[str, set[str]] = defaultdict(set)
     for attempt in case.facts.attempts:
-        granted = attempt.outcome in (Outcome.APPROVED, Outcome.REFERRED)
-        if attempt.step is Step.BORROW and granted and attempt.key and attempt.loan_id:
+        if attempt.step is not Step.BORROW or not attempt.key:
+            continue
+        told = told_by(attempt)
+        if told in DECISIONS:
+            decisions[attempt.key].add(told)
+        if told in GRANTED and attempt.loan_id:
             loans[attempt.key].add(attempt.loan_id)
-    unstable = [key for key, found in loans.items() if len(found) > 1]
+    other_decision = [key for key, found in decisions.items() if len(found) > 1]
+    other_loan = [key for key, found in loans.items() if len(found) > 1]
+    unstable = list(dict.fromkeys(other_loan + other_decision))
     if unstable:
         yield fail(
             "replay_unstable",
-            f"{plural(len(unstable), 'request')} got another loan when repeated under its key",
+            f"{plural(len(unstable), 'request')} got another loan or another decision when"
+            " repeated under its key",
             count=len(unstable),
+            other_loan=len(other_loan),
+            other_decision=len(other_decision),
             examples=unstable[:EXAMPLES_MAX],
         )
 

@@ -1,14 +1,16 @@
-"""What was lent to each borrower against the limit they were given: our own sum.
+"""What was lent to each borrower against what may be lent to them: our own sum.
 
 It needs no word of the target on its invariants, and no answer that came in time.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.events import Operation, Outcome
 from harness.judge.case import Case
-from harness.reconcile import ACKNOWLEDGED, is_lent
+from harness.loans import Loan
+from harness.told import GRANTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,21 @@ class OverLimit:
     keys: tuple[str, ...]
 
 
+def must_be_declined(case: Case) -> dict[str, str]:
+    """Keys of loans for borrowers who must be declined, with the class of the borrower.
+
+    A loan counts that was paid out or reserved, whatever the borrower was told, and one that the
+    borrower was told of, whatever became of it.
+    """
+    granted = [(r.borrower, r.key) for r in case.reconciled.requests if r.told in GRANTED]
+    found = {}
+    for borrower, key in (*granted, *((borrower, loan.key) for borrower, loan in _lent(case))):
+        account_class = case.plan.borrowers[borrower].account_class
+        if account_class.expected_decline is not None:
+            found[key] = str(account_class)
+    return found
+
+
 def over_limit(case: Case) -> list[OverLimit]:
     """Every borrower of the run to whom more was lent than their limit allows.
 
@@ -32,26 +49,35 @@ def over_limit(case: Case) -> list[OverLimit]:
     outcome counts only if the ledger has it.
     """
     lent: dict[int, dict[str, int]] = defaultdict(dict)
-    for operation in case.facts.operations:
-        if operation.outcome in ACKNOWLEDGED:
-            lent[operation.borrower][operation.key] = operation.amount_fen
-    borrower_of = {account: index for index, account in case.facts.account_of.items()}
-    listed: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
-    for entry in case.facts.ledger.entries:
-        borrower = borrower_of.get(entry.account_id)
-        if borrower is not None and is_lent(entry):
-            listed[borrower, entry.idempotency_key][entry.loan_id] = entry.principal_fen
-    listed_fen: dict[int, int] = defaultdict(int)
-    for (borrower, key), loans in listed.items():
-        lent[borrower][key] = sum(loans.values())
-        listed_fen[borrower] += lent[borrower][key]
+    for request in case.reconciled.requests:
+        if request.told in GRANTED:
+            lent[request.borrower][request.key] = request.amount_fen
+    listed: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for borrower, loan in _lent(case):
+        listed[borrower][loan.key] += loan.principal_fen
+    for borrower, loans in listed.items():
+        lent[borrower] |= loans
     found = []
     for borrower, by_key in sorted(lent.items()):
         limit_fen = case.plan.borrowers[borrower].account_class.limit_fen
         if (lent_fen := sum(by_key.values())) > limit_fen:
-            keys = tuple(by_key)
-            found.append(OverLimit(borrower, lent_fen, listed_fen[borrower], limit_fen, keys))
+            listed_fen, keys = sum(listed[borrower].values()), tuple(by_key)
+            found.append(OverLimit(borrower, lent_fen, listed_fen, limit_fen, keys))
     return found
+
+
+def _lent(case: Case) -> Iterator[tuple[int, Loan]]:
+    """Every loan that was paid out or reserved, with the borrower who owes it.
+
+    That is whose account it is on; without a known account, who asked for it.
+    """
+    of_account = {account: index for index, account in case.facts.account_of.items()}
+    of_key = {request.key: request.borrower for request in case.reconciled.requests}
+    for loan in case.reconciled.loans:
+        account = loan.account_ids[-1] if loan.account_ids else ""
+        borrower = of_account.get(account, of_key.get(loan.key))
+        if borrower is not None and loan.row.committed:
+            yield borrower, loan
 
 
 def refused_for_nothing(case: Case) -> list[Operation]:

@@ -156,8 +156,8 @@ def _money(result: Reconciliation) -> str:
     first = f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else "no loan was lost"
     text = f"{first}, {f'{twice:,} lent twice' if twice else 'none lent twice'}"
     others = {
-        "paid out though refused": result.phantom,
-        "not as asked for": result.corrupt,
+        "lent or reserved though refused": result.phantom,
+        "not as asked for and told": result.corrupt,
         "asked for by nobody": result.orphan,
         "with a wrong balance": result.unbalanced,
     }

@@ -23,7 +23,7 @@ from harness.measure.episodes import (
 )
 from harness.measure.health import failing_stretches, health_known_s, health_of
 from harness.measure.impact import Impact, Run, impacts_of
-from harness.measure.intervals import Share, differ, events_to_bound
+from harness.measure.intervals import Share, differ, events_to_bound, upper_bound
 from harness.measure.recoveries import (
     GroupRecovery,
     judged_of,
@@ -66,6 +66,7 @@ __all__ = [
     "measure",
     "open_ended",
     "overlaps",
+    "upper_bound",
 ]
 
 

@@ -17,8 +17,8 @@ _WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 _CLASSES = (
     ("lost", "told to the borrower, absent from the ledger"),
     ("duplicated", "one request, more than one payment"),
-    ("phantom", "refused or declined to the borrower, yet paid"),
-    ("corrupt", "in the ledger with another amount than was asked for"),
+    ("phantom", "refused or declined to the borrower, yet paid or reserved"),
+    ("corrupt", "in the ledger otherwise than asked for and told"),
     ("orphan", "a loan of our borrowers that no request asked for"),
     ("unbalanced", "the balance of a loan differs from its principal"),
 )
@@ -213,6 +213,8 @@ def reconciliation(verdict: Verdict) -> Table:
         f" {words.count(ledger.in_ledger)} in the ledger for them."
         f" Money at risk: {words.yuan(ledger.principal_at_risk_fen)}."
     )
+    if ledger.watched_s is not None:
+        lead += f" Watched for {words.seconds(ledger.watched_s)} after it had come to rest."
     if not ledger.ledger_read:
         lead = f"The ledger was not read: {why(verdict, 'ledger_unread', 'ledger_incomplete')}"
     return Table(

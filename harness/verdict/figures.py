@@ -367,6 +367,8 @@ class Reconciliation:
     not_committed_unknown: int | None = None
     examples: dict[str, list[str]] = field(default_factory=dict)
     principal_at_risk_fen: int | None = None
+    watched_s: float | None = None
+    """After it had come to rest; what is booked later is not in these counts."""
 
 
 @dataclass(frozen=True, slots=True)

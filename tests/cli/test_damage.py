@@ -210,7 +210,7 @@ def test_a_broken_invariant_stays_broken(tmp_path: Path, lendchaos: Callable[...
     plan = plan_of(CUT, rate=20)
     ops = operations(plan)
     gone = ops[40]
-    reading = ledger(tuple(o for o in ops if o is not gone), found_by_key={gone.key: False})
+    reading = ledger(tuple(o for o in ops if o is not gone), by_key={gone.key: ()})
     run = store(tmp_path, plan, facts(plan, ops, ledger=reading)).path
     path = run / "events-load-0.jsonl"
     path.write_bytes(path.read_bytes()[:-40_001])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Facts, Outcome, Proof
+from harness.events import Decline, Facts, Outcome, Proof
 from harness.fault_specs import Kill
 from harness.judge import CHECKS, judge
 from harness.judge.case import Case
@@ -120,7 +120,7 @@ def test_an_interrupted_run_with_a_broken_invariant_fails() -> None:
     known = interrupted(plan, 10.0)
     key = known.operations[100].key
     rows = tuple(row for row in known.ledger.entries if row.idempotency_key != key)
-    reading = replace(known.ledger, entries=rows, found_by_key={key: False})
+    reading = replace(known.ledger, entries=rows, by_key=known.ledger.by_key | {key: ()})
     verdict = judge(plan, replace(known, ledger=reading))
 
     assert (verdict.verdict, verdict.exit_code) == (Judgement.FAIL, 130)
@@ -194,7 +194,7 @@ def test_a_run_interrupted_before_its_load_is_judged() -> None:
 def test_fail_beats_inconclusive() -> None:
     """A broken invariant is not excused by poor evidence."""
     plan = plan_of()
-    known = one_changed(plan, wrongly_approved=True)
+    known = one_changed(plan, outcome=Outcome.FAILED, decline=Decline.CREDIT, false_declined=True)
     verdict = judge(plan, replace(known, damage=("a line",)))
 
     assert set(codes(verdict).values()) == {"fail", "inconclusive"}

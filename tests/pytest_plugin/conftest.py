@@ -30,8 +30,10 @@ def untrusted(known: Facts) -> Facts:
 
 def lost(known: Facts) -> Facts:
     """The same, but ten loans are missing from the ledger, and the target knows none of them."""
-    gone = {row.idempotency_key: False for row in known.ledger.entries[:10]}
-    reading = replace(known.ledger, entries=known.ledger.entries[10:], found_by_key=gone)
+    gone = {row.idempotency_key: () for row in known.ledger.entries[:10]}
+    reading = replace(
+        known.ledger, entries=known.ledger.entries[10:], by_key=known.ledger.by_key | gone
+    )
     return replace(known, ledger=reading)
 
 

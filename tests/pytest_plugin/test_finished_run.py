@@ -153,8 +153,8 @@ def test_a_failure_says_why(tmp_path: Path) -> None:
     plan = plan_of(CUT, rate=20, objectives=Objectives(recovery_seconds_max=2))
     ops = operations(plan, during(8, 15.5))
     ledger = facts(plan, ops).ledger
-    gone = {row.idempotency_key: False for row in ledger.entries[:3]}
-    reading = replace(ledger, entries=ledger.entries[3:], found_by_key=gone)
+    gone = {row.idempotency_key: () for row in ledger.entries[:3]}
+    reading = replace(ledger, entries=ledger.entries[3:], by_key=ledger.by_key | gone)
     run = FinishedRun.read(store(tmp_path, plan, facts(plan, ops, ledger=reading)).path)
 
     with pytest.raises(AssertionError) as raised:

@@ -9,7 +9,7 @@ from harness.events import LedgerEntry
 from harness.safety.detectors import BLIP_FAILURES_LEAST, FailureCusum, Payouts
 
 HOUR_AT_50 = 180_000
-PAID = LedgerEntry(1, "loan-1", "ours", "key-1", 10_000, "disbursed", 1, 10_000, "2026-01-01")
+PAID = LedgerEntry(1, "loan-1", "ours", "key-1", 10_000, 1, 10_000, "2026-01-01", "disbursed")
 
 
 def requests_to_alarm(share: float, rate: float, most: int, chance: random.Random) -> int | None:

@@ -1,0 +1,132 @@
+"""Keys that the listing lacks, by what the target says when asked for them alone."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.events import KeyedLoan, Operation, Outcome
+from harness.plan import Plan
+from harness.reconcile import Sample, reconcile
+from tests import builders
+from tests.builders import facts, ledger, operations, plan_of
+from tests.reconciling import INDEX, settled, subject, wrong
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """A short run of good borrowers."""
+    return plan_of(rate=10)
+
+
+def test_acknowledged_and_absent_is_lost(plan: Plan) -> None:
+    """A loan the borrower was told of, that the target does not know by key either."""
+    key = subject(plan).key
+    found = settled(plan, rows=(), by_key={key: ()})
+
+    assert wrong(found) == {"lost": 1}
+    assert found.result.examples == {"lost": [key]}
+    assert found.result.principal_at_risk_fen == subject(plan).amount_fen
+
+
+def known_by_key(op: Operation, **changes: Any) -> dict[str, tuple[KeyedLoan, ...]]:
+    """What the target shows of the loan when its key alone is asked for."""
+    loan = KeyedLoan(f"loan-{op.arrival}", "disbursed", op.amount_fen)
+    return {op.key: (replace(loan, **changes),)}
+
+
+def test_unlisted_but_known_by_key_is_not_lost(plan: Plan) -> None:
+    """The listing is incomplete, the loan is not lost."""
+    op = subject(plan)
+    found = settled(plan, rows=(), by_key=known_by_key(op))
+
+    assert wrong(found) == {}
+    assert found.unlisted == (op.key,)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changes", "classes"),
+    [
+        (Outcome.APPROVED, {"status": "cancelled"}, {"corrupt": 1}),
+        (Outcome.APPROVED, {"principal_fen": 1}, {"corrupt": 1}),
+        (Outcome.APPROVED, {"status": "repaid"}, {"corrupt": 1}),
+        (Outcome.REFERRED, {"status": "under_review"}, {}),
+        (Outcome.REFERRED, {}, {"corrupt": 1}),
+        (Outcome.FAILED, {}, {"phantom": 1}),
+        (Outcome.FAILED, {"status": "repaid"}, {"phantom": 1}),
+        (Outcome.FAILED, {"status": "under_review"}, {"phantom": 1}),
+        (Outcome.DECLINED, {"status": "approved"}, {"phantom": 1}),
+        (Outcome.DECLINED, {"status": "declined"}, {}),
+        (Outcome.INDETERMINATE, {}, {}),
+        (Outcome.INDETERMINATE, {"status": "written_off"}, {"corrupt": 1}),
+    ],
+)
+def test_a_loan_found_only_by_key_is_judged_by_its_status(
+    plan: Plan, outcome: Outcome, changes: dict[str, Any], classes: dict[str, int]
+) -> None:
+    """The same table as for a row of the listing, and the listing lacks it."""
+    op = subject(plan)
+    found = settled(plan, outcome, rows=(), by_key=known_by_key(op, **changes))
+
+    assert wrong(found) == classes
+    assert found.unlisted == (op.key,)
+    assert found.result.committed_unknown == (outcome is Outcome.INDETERMINATE and not changes)
+
+
+def test_a_loan_found_by_key_under_another_id_than_told_is_corrupt(plan: Plan) -> None:
+    """Told loan A; the key alone shows loan B."""
+    ops = builders.changed(operations(plan), INDEX, loan_id="loan-told")
+    rows = tuple(e for e in ledger(ops).entries if e.idempotency_key != ops[INDEX].key)
+    reading = ledger(ops, entries=rows, by_key=known_by_key(ops[INDEX]))
+
+    assert wrong(reconcile(plan, facts(plan, ops, ledger=reading))) == {"corrupt": 1}
+
+
+def test_two_loans_found_by_key_are_duplicated(plan: Plan) -> None:
+    """One request, two loans, whichever way they show."""
+    op = subject(plan)
+    (loan,) = known_by_key(op)[op.key]
+    two = {op.key: (loan, replace(loan, loan_id="another"))}
+
+    assert wrong(settled(plan, rows=(), by_key=two)) == {"duplicated": 1}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.APPROVED, Outcome.REFERRED])
+@pytest.mark.parametrize("answer", [None, "never asked", "no status"])
+def test_no_clear_answer_is_neither_lost_nor_fine(
+    plan: Plan, outcome: Outcome, answer: str | None
+) -> None:
+    """Without a clear answer about a missing key nobody knows."""
+    op = subject(plan)
+    shown = {None: {op.key: None}, "never asked": {}}.get(answer, known_by_key(op, status=""))
+    found = settled(plan, outcome, rows=(), by_key=shown)
+
+    assert wrong(found) == {}
+    assert found.unclear == (op.key,)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.DECLINED, Outcome.INDETERMINATE])
+def test_no_clear_answer_about_a_key_without_a_loan_is_unclear(
+    plan: Plan, outcome: Outcome
+) -> None:
+    """What was refused, or nobody knows of, may be hidden as well; nothing settles it."""
+    key = subject(plan).key
+    found = settled(plan, outcome, rows=(), by_key={key: None})
+
+    assert found.unclear == (key,)
+    assert found.result.committed_unknown == 0
+    open_ = None if outcome is Outcome.INDETERMINATE else 0
+    assert found.result.not_committed_unknown == open_
+
+
+def test_a_sample_of_keys_is_counted(plan: Plan) -> None:
+    """Asked, hidden and left out, of those who were not told of a loan."""
+    ops = tuple(
+        replace(op, outcome=Outcome.FAILED) if op.arrival < 20 else op for op in operations(plan)
+    )
+    answers: dict[str, tuple[KeyedLoan, ...] | None] = {op.key: () for op in ops[:9]}
+    answers |= {**known_by_key(ops[9]), ops[10].key: None}
+    found = reconcile(plan, facts(plan, ops, ledger=ledger(ops, by_key=answers)))
+
+    assert found.sample == Sample(asked=10, hidden=1, unasked=9)
+    assert (found.unclear, wrong(found)) == ((ops[10].key,), {"phantom": 1})
