@@ -42,9 +42,7 @@ def read_ledger(
     listed = {entry.idempotency_key for entry in reading.entries}
     asked = chosen((key for key in sent if key.key not in listed), plan.settings.seed)
     by_key = KeyQuestions(source.ledger.service_url, *hooks).ask(asked)
-    missing = ours.acknowledged - listed
-    found = {key: None if (loans := by_key.get(key)) is None else bool(loans) for key in missing}
-    return replace(reading, by_key=by_key, found_by_key=found)
+    return replace(reading, by_key=by_key)
 
 
 def _sent(facts: Facts, borrowers: list[SeededBorrower]) -> Iterator[SentKey]:
