@@ -55,6 +55,17 @@ def test_reads_only_what_is_behind_the_cursor(target: Ledger) -> None:
     assert [entry.cursor for entry in read(target, 2).entries] == [3]
 
 
+def test_a_ledger_without_statuses_is_read(audit: Audit, target: Ledger) -> None:
+    """Its payouts are judged; a status that is null is none that was agreed."""
+    for row in audit.loans:
+        del row["status"]
+    reading = read(target)
+
+    assert (reading.read, {entry.status for entry in reading.entries}) == (True, {""})
+    audit.loans[0]["status"] = None
+    assert not read(target).read
+
+
 def test_an_audit_that_answers_500_is_unread(audit: Audit, target: Ledger) -> None:
     """A failing audit is said to be unread, with the status; never an empty ledger."""
     audit.listing = lambda *_: (500, b"")

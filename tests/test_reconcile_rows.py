@@ -40,6 +40,27 @@ def test_a_second_loan_of_one_key_does_not_make_the_first_corrupt(plan: Plan) ->
     assert found("a third") == {"duplicated": 1, "corrupt": 1}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "other", "worst"),
+    [
+        (Outcome.APPROVED, "written_off", {"corrupt": 1}),
+        (Outcome.FAILED, "declined", {"phantom": 1}),
+        (Outcome.FAILED, "failed", {"phantom": 1}),
+        (Outcome.INDETERMINATE, "failed", {"corrupt": 1}),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_loans_the_worse_one_decides(
+    plan: Plan, outcome: Outcome, other: str, worst: dict[str, int], first: bool
+) -> None:
+    """Every row is judged; one that is right does not excuse the other."""
+    op = subject(plan)
+    kept = entry(op, loan_id="another", status=other, disbursements=0, ledger_balance_fen=0)
+    rows = (entry(op), kept) if first else (kept, entry(op))
+
+    assert wrong(settled(plan, outcome, rows=rows)) == {"duplicated": 1, **worst}
+
+
 def test_two_disbursements_are_duplicated(plan: Plan) -> None:
     """One loan, paid out twice."""
     found = settled(plan, rows=(entry(subject(plan), disbursements=2),))

@@ -149,8 +149,10 @@ def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Til
     if number is None:
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
-    among = f"of {words.plural(verdict.reconciliation.acknowledged, 'acknowledged loan')}"
-    notes = [meaning, among]
+    ledger = verdict.reconciliation
+    notes = [meaning, f"of {words.plural(ledger.acknowledged, 'acknowledged loan')}"]
+    if ledger.watched_s is not None:
+        notes.append(f"the ledger was watched for {words.seconds(ledger.watched_s)} at rest")
     tone = "fail" if number else "pass"
     if any(finding.code == "ledger_incomplete" for finding in verdict.findings):
         notes.append("the ledger's listing is not complete")

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import html, people, signals, terminal, words, worst
+from harness.report import html, people, sections, signals, terminal, words, worst
+from harness.report.tiles import tiles
 from harness.verdict import Affected, ClosedLoop, Verdict
 from tests.report import rich, sample
 from tests.report.test_html import changed, page
@@ -138,6 +139,18 @@ def test_health_that_was_right_says_so() -> None:
 
     assert lead(0.0).startswith("The target never called itself healthy")
     assert "was not measured" in lead(None)
+
+
+def test_the_report_says_how_long_the_ledger_was_watched() -> None:
+    """On the first screen and beside the counts; an old run does not say."""
+    plan, _, verdict = sample.passed()
+    watched = replace(verdict, reconciliation=replace(verdict.reconciliation, watched_s=12.5))
+    said = "Watched for 12.5 s after it had come to rest."
+
+    assert said in sections.reconciliation(watched).lead
+    assert said not in sections.reconciliation(verdict).lead
+    notes = [note for tile in tiles(plan, watched) for note in tile.notes]
+    assert notes.count("the ledger was watched for 12.5 s at rest") == 2
 
 
 def test_retries_and_the_herd() -> None:
