@@ -18,8 +18,11 @@ NEWEST_AUDIT_NO = """
     SELECT greatest(last_value, (SELECT coalesce(max(audit_no), 0) FROM loan))
     FROM loan_audit_no_seq
 """
-NEXT_TRANSACTION = "SELECT pg_current_xact_id()::text"
-ALL_OLDER_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %(transaction)s::xid8"
+WRITERS = """
+    SELECT virtualtransaction FROM pg_locks
+    WHERE relation = 'loan'::regclass AND mode = 'RowExclusiveLock' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 # What the ledger says is owed on each loan: its payout and its repayments.
 BALANCES = """
@@ -144,23 +147,28 @@ async def settled_audit_no(transaction: Transaction, seconds: float) -> int:
 
     Numbers are handed out in order, but transactions commit in any order: a listing that went
     up to the newest visible number could skip a loan for good. So the newest number handed out
-    is read first; then a transaction id is taken, and every transaction that already holds such
-    a number has an older one; when all older ones have ended, the listing is complete.
+    is read first, and then who writes loans: every transaction that already holds such a number
+    is among them. When all of those have ended, the listing is complete. Whatever else is under
+    way in the database adds no loan.
 
     Raises:
-        ProblemError: ``audit_not_settled`` when older transactions still run after ``seconds``.
+        ProblemError: ``audit_not_settled`` when some of those still run after ``seconds``.
     """
     newest = await sole_row(await transaction.execute(NEWEST_AUDIT_NO))
-    ours = await sole_row(await transaction.execute(NEXT_TRANSACTION))
+    older = await _writers(transaction)
     ends_at = time.monotonic() + seconds
-    while True:
-        params = {"transaction": ours[0]}
-        ended = await sole_row(await transaction.execute(ALL_OLDER_ENDED, params))
-        if ended[0]:
-            return int(newest[0])
+    while older:
         if time.monotonic() > ends_at:
             raise ProblemError(problems.AUDIT_NOT_SETTLED)
         await asyncio.sleep(SETTLE_POLL_SECONDS)
+        older &= await _writers(transaction)
+    return int(newest[0])
+
+
+async def _writers(transaction: Transaction) -> set[str]:
+    """Transactions that have written, or are about to write, loans."""
+    cursor = await transaction.execute(WRITERS)
+    return {str(row[0]) for row in await cursor.fetchall()}
 
 
 async def list_loans(

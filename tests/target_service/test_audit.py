@@ -111,14 +111,24 @@ def test_a_slow_commit_is_never_skipped(service, borrower, migrated_url) -> None
 
 
 def test_a_listing_that_cannot_be_complete_is_refused(service, borrower, migrated_url) -> None:
-    """503 audit_not_settled while a transaction stays open."""
+    """503 audit_not_settled while a transaction that writes loans stays open."""
+    borrower.borrow(10_000)
     with psycopg.connect(migrated_url) as slow:
-        slow.execute(
-            "UPDATE account SET kyc_status = 'verified' WHERE id = %s", [borrower.account_id]
-        )
+        slow.execute("UPDATE loan SET status = status WHERE account_id = %s", [borrower.account_id])
         answer = service.admin("GET", "/v1/admin/audit/loans")
         slow.rollback()
     assert (answer.status_code, answer.json()["code"]) == (503, "audit_not_settled")
+
+
+def test_what_others_write_does_not_hold_a_listing_up(service, borrower, migrated_url) -> None:
+    """A forgotten transaction that adds no loan: an update of an account, an id of its own."""
+    start = newest_cursor(service)
+    with psycopg.connect(migrated_url) as slow:
+        slow.execute("UPDATE account SET region = region WHERE id <> %s", [borrower.account_id])
+        assert borrower.borrow(10_000).status_code == 201
+        loans = whole_listing(service, start)
+        slow.rollback()
+    assert len(loans) == 1
 
 
 def test_clean_books_hold_every_rule(service, borrower) -> None:
