@@ -22,6 +22,8 @@ CONNECT_SECONDS_MAX = 10.0
 """Of connecting, and of the wait for the next byte."""
 CALL_SECONDS_MAX = 30.0
 CHUNK_BYTES = 65_536
+BODY_BYTES_MAX = 64 * 2**20
+"""Unpacked: two hundred times a page of a listing."""
 INTERIM_ANSWERS_MAX = 100
 PUT_OFF = (429, 503)
 """Too many requests, and busy: the target may say in ``Retry-After`` when to ask again."""
@@ -41,7 +43,10 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON; ValueError when it is none."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
 
     @property
     def text(self) -> str:
@@ -142,7 +147,8 @@ class Http:
         ``seconds`` bounds each try (`CALL_SECONDS_MAX` for None), ``patience`` the waits.
 
         Raises:
-            HarnessError: no answer, or one that drips in for longer than ``seconds``.
+            HarnessError: no answer, or one that is too large or drips in for longer than
+                ``seconds``.
         """
         where = f"{method} {url}"
         seconds = CALL_SECONDS_MAX if seconds is None else seconds
@@ -154,6 +160,8 @@ class Http:
                 reply = self._once(method, url, headers, content, seconds)
             except urllib3.exceptions.HTTPError as error:
                 raise HarnessError(f"{where}: {error}") from error
+            except ValueError:  # its text would repeat a token
+                raise HarnessError(f"{where}: a header cannot be sent") from None
             if reply.status not in PUT_OFF or is_final(reply):
                 return reply
             wait_s = _pause_s(reply, tries)
@@ -190,6 +198,8 @@ def _body(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     # What has come in so far, however little: a body that drips would hold up a plain read.
     while chunk := answer.read1(CHUNK_BYTES, decode_content=True):
         body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise urllib3.exceptions.HTTPError("the answer is too large")
         if time.monotonic() > deadline:
             raise urllib3.exceptions.TimeoutError("the answer took too long")
     return bytes(body)

@@ -1,5 +1,7 @@
 """Calls outside the load: what a target asks for by 429 and 503 is done, within a bound."""
 
+import contextlib
+import gzip
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ class Target:
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     interim: bytes = b""
     seen: list[dict[str, str]] = field(default_factory=list)
+    body: bytes = b"{}"
     url: str = ""
 
     def next(self) -> tuple[int, dict[str, str]]:
@@ -39,10 +42,11 @@ def target() -> Iterator[Target]:
             self.wfile.write(target.interim)
             status, headers = target.next()
             self.send_response_only(status)
-            for name, value in {"Content-Length": "2", **headers}.items():
+            for name, value in {"Content-Length": str(len(target.body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"{}")
+            with contextlib.suppress(OSError):  # whoever asked may have given up
+                self.wfile.write(target.body)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -184,3 +188,29 @@ def test_no_answer_is_one_line() -> None:
     """It says who was asked."""
     with pytest.raises(HarnessError, match=r"GET http://127\.0\.0\.1:9: "):
         Http().call("GET", "http://127.0.0.1:9", headers={})
+
+
+def test_a_token_that_cannot_be_sent_is_not_told(target: Target) -> None:
+    """A target may make up any token; none ends in a traceback or in a message."""
+    for token in ("a\nb", "\u2028"):
+        with pytest.raises(HarnessError, match="a header cannot be sent") as caught:
+            Http().call("GET", target.url, headers={"Authorization": f"Bearer {token}"})
+        assert "Bearer" not in str(caught.value)
+
+
+def test_an_answer_that_is_too_large_is_given_up(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packed, a few bytes become many."""
+    monkeypatch.setattr(http_calls, "BODY_BYTES_MAX", 100_000)
+    target.body = gzip.compress(bytes(10_000_000))
+    target.answers = [(200, {"Content-Encoding": "gzip"})]
+
+    with pytest.raises(HarnessError, match="too large"):
+        get(target, Patience(0.0))
+
+
+def test_json_that_is_nested_too_deeply_is_none() -> None:
+    """It is bad input like any other."""
+    with pytest.raises(ValueError, match="deeply"):
+        Reply(200, b"[" * 100_000).json()
