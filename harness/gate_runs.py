@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
+from harness.forwarding import is_interrupted
 from harness.gates import GateCheck, Kind, checks_of, names_of
 from harness.headless import (
     ASKS_ONLY,
@@ -223,7 +224,7 @@ class Bench:
             end = run_scenario(path, options, self.show, self.tell, output=output.fileno())
             output.seek(max(0, output.seek(0, os.SEEK_END) - LAST_BYTES))
             said = last_words(output.read().decode("utf-8", errors="replace"))
-        if end.exit_code == ExitCode.INTERRUPTED:
+        if end.exit_code == ExitCode.INTERRUPTED or is_interrupted():
             raise KeyboardInterrupt
         if end.exit_code == ExitCode.SAFETY_STOP:
             self._ended_by = f"nothing more is run: {path.stem} was stopped for safety"

@@ -8,8 +8,6 @@ import argparse
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,10 +19,11 @@ from typing import Any, TextIO
 import harness
 from harness import series
 from harness.errors import UsageError
-from harness.hang_up import let_go_of_terminal
+from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.record import RunDirectory
 from harness.series import Series, SeriesRun
 from harness.stack import StackSettings, default_state_dir, down, load_state, up
+from harness.stack.processes import identify
 from harness.verdict import ExitCode, Verdict
 
 ASKS_ONLY = frozenset(("--help", "-h", "--version", "-V", "--list", "-l", "--dry-run"))
@@ -126,13 +125,16 @@ def first_seed(options: list[str]) -> int:
 
 @contextmanager
 def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
-    """One local stack for several runs, unless they go to another target or one is up already."""
+    """One local stack for several runs, unless they go to another target or one is up already.
+
+    It goes with us, even when we are killed.
+    """
     known = given(options)
     if known.host or load_state(known.state_dir) is not None:
         yield
         return
     settings = StackSettings.asked(known.service, defect=known.defect, namespaces=known.namespaces)
-    up(settings, known.state_dir, tell)
+    up(settings, known.state_dir, tell, owner=identify(os.getpid()))
     try:
         yield
     finally:
@@ -140,31 +142,6 @@ def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
 
 
 # --- one run -------------------------------------------------------------------------------------
-
-_under_way: list["subprocess.Popen[bytes]"] = []
-"""Locust, while it runs."""
-
-
-def pass_on_hang_up() -> bool:
-    """The terminal was closed: a run under way is told, ends in order and is waited for.
-
-    For a signal handler. False when none is under way.
-    """
-    let_go_of_terminal()
-    for process in _under_way:  # it may not have been told; told twice does no harm
-        process.send_signal(signal.SIGHUP)
-    return bool(_under_way)
-
-
-def interrupt_under_way() -> bool:
-    """End in order what runs in a session of its own, as a Ctrl-C would; to be called once.
-
-    From any thread. False when nothing is under way.
-    """
-    found = [process for process in _under_way if process.poll() is None]
-    for process in found:
-        process.send_signal(signal.SIGINT)
-    return bool(found)
 
 
 def run_scenario(
@@ -174,7 +151,6 @@ def run_scenario(
     tell: Tell,
     *,
     output: int | None = None,
-    own_session: bool = False,
     web_port: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Ended:
@@ -182,40 +158,28 @@ def run_scenario(
 
     Locust's periodic tables are left out, its warnings are not; what it writes goes to ``output``
     (a file descriptor) or, if None, to where our own output goes. ``show`` is given what the run
-    says of itself, ``tell`` what we say. With ``own_session`` a Ctrl-C reaches only us, and is
-    passed on. An exception other than it ends the run in order before it is raised again.
+    says of itself, ``tell`` what we say. A signal that ends us ends the run in order, which then
+    was interrupted; after one, no other run is begun. The run ends itself when we are killed: it
+    sees that nobody reads any more what it says.
     """
-    read_end, write_end = os.pipe()
-    variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
-    process = subprocess.Popen(
-        _command(path, options, web_port),
-        env=variables,
-        pass_fds=[write_end],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=own_session,
-    )
-    os.close(write_end)
-    _under_way[:] = [process]
-    last: dict[str, Any] = {}
-    with os.fdopen(read_end, encoding="utf-8") as messages:
-        while True:
+    with listening():
+        if is_interrupted():
+            return Ended(ExitCode.INTERRUPTED)
+        read_end, write_end = os.pipe()
+        variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
+        with os.fdopen(read_end, encoding="utf-8") as messages, forwarded() as run:
             try:
-                last = _follow(messages, show) or last
-                return Ended(_honest(process.wait(), last, options), last)
-            except KeyboardInterrupt:
-                # Ctrl-C reached Locust too: it heals, drains and judges; we wait for it.
-                if own_session:
-                    process.send_signal(signal.SIGINT)
-                tell("interrupted: healing, draining and judging")
-            except BaseException:
-                process.terminate()  # Locust heals and judges on SIGTERM
-                process.wait()
-                raise
+                process = run.start(
+                    _command(path, options, web_port),
+                    env=variables,
+                    pass_fds=[write_end],
+                    stdout=output,
+                    stderr=output,
+                )
             finally:
-                if process.returncode is not None:
-                    _under_way.clear()
+                os.close(write_end)
+            last = _follow(messages, show, tell, run)
+            return Ended(_honest(process.wait(), last, options, run), last)
 
 
 def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
@@ -228,21 +192,28 @@ def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
     return [*command, *options]
 
 
-def _follow(messages: TextIO, show: Show) -> dict[str, Any]:
+def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[str, Any]:
     """Show what a run says until it says no more; its last words."""
     message: dict[str, Any] = {}
+    told = False
     for line in messages:
+        if run.signals and not told:  # not by the handler: it may have come in mid-line
+            tell("interrupted: healing, draining and judging")
+            told = True
         message = json.loads(line)
         names = ("text", "phase", "at_s", "until_s")
         show(Update(*(message.get(name) for name in names)))  # type: ignore[arg-type]
     return message
 
 
-def _honest(code: int, last: dict[str, Any], options: list[str]) -> int:
+def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:
     """The exit code of a run; 0 only where there is a verdict that says pass.
 
-    A locustfile without a borrower of ours, and a Locust that was killed, give none.
+    A locustfile without a borrower of ours, and a Locust that was killed, give none. One that was
+    told to end before it was there to hear it died of the signal, with nothing touched.
     """
+    if run.signals and not last.get("verdict"):
+        return ExitCode.INTERRUPTED
     asks_only = ASKS_ONLY & set(options)
     if code < 0 or (code == ExitCode.PASS and not asks_only and last.get("verdict") != "pass"):
         return ExitCode.INTERNAL

@@ -9,9 +9,8 @@ it does nothing and imports nothing but pytest; everything else is imported wher
 import os
 import shlex
 import signal
-import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -37,8 +36,8 @@ class Gate:
     asked: dict[Path, "Asked"] = field(default_factory=dict)
     collected: set[Path] = field(default_factory=set)
     bench: "Bench | None" = None
-    signals: list[int] = field(default_factory=list)
-    """Those that are handled here as long as the session lasts."""
+    listens: ExitStack = field(default_factory=ExitStack)
+    """Signals are handled here as long as the session lasts."""
 
 
 GATE = pytest.StashKey[Gate]()
@@ -215,6 +214,7 @@ def _bench(config: pytest.Config) -> "Bench":
     """Where the runs of this session happen; made when the first asks for it."""
     gate = config.stash[GATE]
     if gate.bench is None:
+        from harness.forwarding import listening
         from harness.gate_runs import Bench, require_runnable
 
         try:
@@ -227,7 +227,7 @@ def _bench(config: pytest.Config) -> "Bench":
             options += ["--objectives", objectives]
         runs_dir = Path(config.getoption("chaos_runs_dir"))
         gate.bench = Bench(options, _state_dir(config), runs_dir, *_tellers(config))
-        gate.signals = _end_in_order()
+        gate.listens.enter_context(listening(_end))
     return gate.bench
 
 
@@ -265,21 +265,14 @@ def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["U
     return tell, show
 
 
-def _end_in_order() -> list[int]:
-    """End pytest, and heal, when it is told to end or its terminal is closed; which signals now do.
+def _end(number: signal.Signals) -> NoReturn:
+    """End pytest, and what it started, when it is told to end while no run is under way.
 
-    Somebody else's handler stays.
+    A run under way is ended in order, and is then a Ctrl-C to pytest, whichever signal it was.
     """
-
-    def end(number: int, _: object) -> NoReturn:
-        pytest.exit(f"ended by {signal.Signals(number).name}", returncode=128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        return []
-    free = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-    for number in free:
-        signal.signal(number, end)
-    return list(free)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    pytest.exit(f"ended by {number.name}", returncode=128 + number)
 
 
 @pytest.hookimpl(trylast=True)
@@ -293,8 +286,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Handle no signal any more; this is reached, too, where the session never began."""
     gate = config.stash.get(GATE, None)
-    for number in gate.signals if gate is not None else ():
-        signal.signal(number, signal.SIG_DFL)
+    if gate is not None:
+        gate.listens.close()
 
 
 # --- fixtures ------------------------------------------------------------------------------------

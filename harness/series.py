@@ -164,7 +164,7 @@ def series_of(
 
 def _exit_code(verdict: Judgement, runs: tuple[SeriesRun, ...]) -> int:
     codes = [run.exit_code for run in runs]
-    for first in (ExitCode.SAFETY_STOP, ExitCode.FAIL, ExitCode.USAGE):
+    for first in (ExitCode.SAFETY_STOP, ExitCode.INTERRUPTED, ExitCode.FAIL, ExitCode.USAGE):
         if first in codes:
             return int(first)
     floor = ExitCode.PASS if verdict is Judgement.PASS else ExitCode.INCONCLUSIVE

@@ -69,7 +69,7 @@ ALLOWED = {
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         "stop_conditions",
     },
-    "stack": {"errors", "plan"},
+    "stack": {"errors", "plan", "run_lock"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
         "stack",
@@ -91,6 +91,7 @@ ALLOWED = {
             "record",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
+        "forwarding",
     },
     "channel": set(),
     "orders": set(),
@@ -107,7 +108,8 @@ ALLOWED = {
         *("judge", "report", "stack", "faults", "channel", "health", "guarding", "journal_row"),
         *("connections", "orders"),
     },
-    "headless": {"errors", "hang_up", "record", "series", "stack", "verdict"},
+    "forwarding": {"hang_up"},
+    "headless": {"errors", "forwarding", "record", "series", "stack", "verdict"},
     "finished_run": {
         *("errors", "events", "headless", "plan", "record", "report", "resilience", "verdict"),
     },
@@ -118,16 +120,27 @@ ALLOWED = {
     # JSON is YAML, too: what finds line and column in resilience.yaml finds them in a verdict.
     "history": {"errors", "record", "resilience", "rows", "text_file", "verdict"},
     "compare": {"errors", "history", "measure", "report", "series", "verdict"},
-    "gate_runs": {"errors", "gates", "headless", "report", "stack", "verdict"},
+    "gate_runs": {"errors", "forwarding", "gates", "headless", "report", "stack", "verdict"},
     "pytest_items": {"gate_runs", "report", "verdict"},
     "pytest_workers": set(),
     "pytest_plugin": {
-        *("errors", "finished_run", "gate_runs", "headless", "objectives", "pytest_items"),
+        *("errors", "finished_run", "forwarding", "gate_runs", "headless", "objectives"),
+        "pytest_items",
         *("pytest_workers", "resilience", "stack"),
     },
     "gameday": {
         "text_file",
-        *("errors", "explain", "gates", "headless", "journal_row", "judge", "objectives", "plan"),
+        *(
+            "errors",
+            "explain",
+            "forwarding",
+            "gates",
+            "headless",
+            "journal_row",
+            "judge",
+            "objectives",
+            "plan",
+        ),
         *("record", "report", "resilience", "rows", "run_lock", "seals", "series", "stack"),
         *("conductor", "events", "hang_up", "stop_conditions", "verdict"),
     },
@@ -135,7 +148,7 @@ ALLOWED = {
         *("compare", "explain", "gameday", "gates", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
-        *("headless", "journal_row", "rows", "run_lock"),
+        *("forwarding", "headless", "journal_row", "rows", "run_lock"),
     },
 }
 

@@ -1,7 +1,6 @@
 """`lendchaos gate-selftest`: one clean run that must pass, and one that must fail."""
 
 import itertools
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +8,9 @@ import typer
 
 from harness.cli.app import Json, app, console, exit_codes, keep_for_json, say, show, show_json
 from harness.cli.ci_outputs import shown
-from harness.cli.run import _run_locust, _terminated
+from harness.cli.run import _run_locust
 from harness.errors import UsageError
+from harness.forwarding import listening
 from harness.headless import find_scenario, given
 from harness.stack import default_state_dir, load_state
 
@@ -39,10 +39,9 @@ def gate_selftest(
     SCENARIO is `baseline` unless another is named. Both runs are on stacks of their own, which are
     gone afterwards. All other options are those of `locust -f SCENARIO`.
     """
-    with exit_codes():
+    with exit_codes(), listening():
         from harness.gates import selftest  # noqa: PLC0415  # brings much, and help needs none
 
-        signal.signal(signal.SIGTERM, _terminated)
         if json:
             keep_for_json()
         words = [word for word in (scenario, *context.args) if word is not None]

@@ -1,7 +1,6 @@
 """`lendchaos run`: scenarios headless, one after the other, each once or as a series of runs."""
 
 import itertools
-import signal
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from harness.cli.results import locust_output, show_runs, show_shrunk
 from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
 from harness.errors import UsageError
 from harness.fault_text import parse_fault
+from harness.forwarding import listening
 from harness.headless import (
     ALONE_SCENARIO,
     ASKS_ONLY,
@@ -40,7 +40,6 @@ from harness.headless import (
     find_scenario,
     first_seed,
     given,
-    pass_on_hang_up,
     run_scenario,
     run_series,
     shared_stack,
@@ -78,23 +77,6 @@ ShrinkRunsMax = Annotated[
 ]
 
 
-def _terminated(*_: object) -> None:
-    """End in order on SIGTERM: what was started here is taken down on the way out."""
-    raise typer.Exit(ExitCode.INTERRUPTED)
-
-
-def _hung_up(*_: object) -> None:
-    """The terminal was closed: a run under way ends in order and is waited for."""
-    if not pass_on_hang_up():
-        raise typer.Exit(ExitCode.INTERRUPTED)
-
-
-def _hear_signals() -> None:
-    signal.signal(signal.SIGTERM, _terminated)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
-        signal.signal(signal.SIGHUP, _hung_up)
-
-
 @app.command(
     cls=RunCommand,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
@@ -121,8 +103,7 @@ def run(
     Several run one after the other. All other options are those of `locust -f SCENARIO`: --rate,
     --baseline, --fault, --host, …
     """
-    with exit_codes():
-        _hear_signals()
+    with exit_codes(), listening():
         words = [*(scenario or []), *context.args]
         names = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
         options = _options(words[len(names) :], objectives, inject or [])
@@ -141,7 +122,7 @@ def run(
             shared_stack(options, say) if shared else nullcontext(),
         ):
             ends = _run_all(jobs, options, outputs)
-        exit_code = worst([end.exit_code for end in ends])
+        exit_code = _exit_code(ends)
         if json:
             show_runs(exit_code, paths, ends)
         elif len(jobs) > 1 and not asks_only:
@@ -221,6 +202,12 @@ def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[E
         if ends[-1].exit_code in _ENDS_ALL:
             break
     return ends
+
+
+def _exit_code(ends: list[Ended]) -> int:
+    """The worst; what was interrupted says so, whatever came before it."""
+    last = ends[-1].exit_code
+    return last if last in _ENDS_ALL else worst(end.exit_code for end in ends)
 
 
 def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
+from harness.forwarding import interrupt_under_way
 from harness.gameday.foresee import seed_of
 from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.running import LeftRun
@@ -19,7 +20,6 @@ from harness.headless import (
     Tell,
     find_scenario,
     given,
-    interrupt_under_way,
     run_scenario,
 )
 from harness.record import RunDirectory
@@ -199,7 +199,6 @@ class LocustRun:
                     self._post,
                     tell,
                     output=log.fileno(),
-                    own_session=True,
                     web_port=self._web_port,
                     environment=self._environment,
                 )

@@ -7,6 +7,7 @@ listener here is wrapped, and what goes wrong ends in one clear line and one of 
 import functools
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from locust.runners import STATE_STOPPED, WorkerRunner
 
 from harness import resilience
 from harness.errors import HarnessError, UsageError
+from harness.forwarding import AGAIN_SECONDS
 from harness.load import messages, process_control, web
 from harness.load.crew import Crew
 from harness.load.fault_options import composed
@@ -59,6 +61,7 @@ class Leader:
         self._run_time_s: float | None = None
         self._class_host: str | None = None
         self._ending = False
+        self._told_to_end_at: float | None = None
         self._crew = Crew(environment)
 
     # --- once --------------------------------------------------------------------------------
@@ -86,6 +89,8 @@ class Leader:
         self._listen()
         process_control.on_stop_signal(self._on_stop_signal)
         process_control.on_hang_up(self._on_hang_up)
+        if self.progress.fd is not None:
+            process_control.on_reader_gone(self.progress.fd, self._on_hang_up)
         if self.web_ui is not None:
             web.extend(self.web_ui, self)
 
@@ -270,19 +275,20 @@ class Leader:
 
     def _on_stop_signal(self) -> None:
         """Ctrl-C or SIGTERM: the first ends run and process in order, the second at once."""
+        now = time.monotonic()
         if self.run is None or self.run.over.is_set():
             self._end_process()
         elif not self._ending:
-            self._ending = True
+            self._ending, self._told_to_end_at = True, now
             self.run.interrupt()
             if not self.run.interrupted:
                 self.progress.say("the run is ending; Ctrl-C once more quits at once")
-        else:
+        elif self._told_to_end_at is None or now - self._told_to_end_at >= AGAIN_SECONDS:
             process_control.end_forked_workers(wait_s=0.0)
             sys.exit(int(ExitCode.INTERRUPTED))
 
     def _on_hang_up(self) -> None:
-        """The terminal was closed: end in order; a shell may well say so several times."""
+        """Terminal closed, or our starter dead: end in order, however often that is said."""
         if not self._ending:
             self._on_stop_signal()
 

@@ -13,11 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import gevent
+from gevent.monkey import get_original
 
-from harness.hang_up import let_go_of_terminal
+from harness.hang_up import let_go_of_dead_pipes, let_go_of_terminal
 
 _PR_SET_PDEATHSIG = 1
 WORKER_END_SECONDS_MAX = 3.0
+READER_CHECK_SECONDS = 0.2
 
 
 def on_stop_signal(handler: Callable[[], None]) -> None:
@@ -42,6 +44,23 @@ def on_hang_up(handler: Callable[[], None]) -> None:
         handler()
 
     gevent.signal_handler(signal.SIGHUP, hung_up)
+
+
+def on_reader_gone(pipe: int, handler: Callable[[], None]) -> None:
+    """Call ``handler`` once nobody reads a pipe that we write to: whoever started us died.
+
+    The kernel closes the far end however that was. What we say is heard by nobody then, either.
+    """
+    poller = get_original("select", "poll")()
+    poller.register(pipe, 0)  # that the far end is closed is told unasked
+
+    def watch() -> None:
+        while not poller.poll(0):
+            gevent.sleep(READER_CHECK_SECONDS)
+        let_go_of_dead_pipes()
+        handler()
+
+    gevent.spawn(watch)
 
 
 def in_main_greenlet() -> bool:

@@ -46,7 +46,8 @@ class Progress:
     sentence: str | None = None
     report: Path | None = None
     scenario: str = ""
-    _fd: int | None = field(default_factory=_progress_fd)
+    fd: int | None = field(default_factory=_progress_fd)
+    """The pipe to whoever started us; None where it was a person."""
 
     def begin(self, scenario: str) -> None:
         """Forget the run before this one."""
@@ -61,7 +62,7 @@ class Progress:
 
     def tell_once(self, text: str) -> None:
         """Tell one line, and keep it nowhere: neither on a page nor in a log."""
-        if self._fd is None:
+        if self.fd is None:
             _write_line(text)
             return
         fields = ("text", "phase", "at_s", "until_s", "verdict", "sentence")
@@ -70,7 +71,7 @@ class Progress:
         line = json.dumps({**found, "text": text, "report": report}) + "\n"
         # Whoever reads it may be gone or slow; neither may hold a run up.
         with suppress(OSError):
-            os.write(self._fd, line.encode())
+            os.write(self.fd, line.encode())
 
     def enter(self, state: str, phase: str, at_s: float | None, until_s: float | None) -> None:
         """Tell that a phase begins."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from harness.stack.postgres import ClusterSpec
+from harness.stack.processes import ProcessRef
 from harness.stack.state import Stack
 
 
@@ -13,7 +14,8 @@ from harness.stack.state import Stack
 class LaunchSpec:
     """A stack to be started: what it is, and the programs it is made of.
 
-    ``cluster`` and ``service_port`` are None for an attached target, which is not ours to run.
+    ``cluster`` and ``service_port`` are None for an attached target, which is not ours to run. When
+    ``owner`` dies, the stack goes, too; None for one that stays up until it is taken down.
     """
 
     stack: Stack
@@ -21,6 +23,7 @@ class LaunchSpec:
     api_port: int
     cluster: ClusterSpec | None = None
     service_port: int | None = None
+    owner: ProcessRef | None = None
 
 
 LAUNCH_SPEC = TypeAdapter(LaunchSpec)

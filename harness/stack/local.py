@@ -25,7 +25,7 @@ from harness.stack.launch_spec import LaunchSpec
 from harness.stack.namespaces import Wire
 from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
 from harness.stack.postgres_binaries import reachable_by_others, unprivileged
-from harness.stack.processes import RunAs
+from harness.stack.processes import ProcessRef, RunAs
 from harness.stack.provision import Programs, provision_all
 from harness.stack.state import (
     BUREAU,
@@ -49,6 +49,7 @@ def up(
     state_dir: Path | None = None,
     progress: Progress = silent,
     allow_targets: Collection[str] = (),
+    owner: ProcessRef | None = None,
 ) -> Stack:
     """Brings the local stack up and returns it; the same stack if it is up already.
 
@@ -57,6 +58,7 @@ def up(
         state_dir: Where its state is kept; `default_state_dir` if None.
         progress: Told in one line what takes time.
         allow_targets: Hosts beside loopback that extra links may lead to.
+        owner: Whose death takes a stack down that is brought up now; None: nobody's.
 
     Raises:
         HarnessError: A program is missing, a port is taken, something did not come up, another
@@ -73,7 +75,7 @@ def up(
         if settings.namespaces and (refusal := namespaces.why_not()) is not None:
             raise HarnessError(f"no stack in network namespaces here: {refusal}")
         programs = provision_all(progress)
-        return launch(_specify(settings, state_dir, programs), progress)
+        return launch(replace(_specify(settings, state_dir, programs), owner=owner), progress)
 
 
 def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:

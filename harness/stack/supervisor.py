@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.run_lock import is_held
 from harness.stack import namespaces, postgres, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
@@ -28,7 +29,7 @@ from harness.stack.http_probe import get
 from harness.stack.last_resort import stand_by
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.postgres import ClusterSpec
-from harness.stack.processes import clean_environment, identify
+from harness.stack.processes import ProcessRef, clean_environment, identify, is_alive
 from harness.stack.state import (
     BUREAU,
     DATABASE,
@@ -262,6 +263,16 @@ class Supervisor:
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
         self.stopping.set()
 
+    async def stop_when_orphaned(self, owner: ProcessRef) -> None:
+        """Ends the stack when the process died that would have, once no run uses it.
+
+        Such a run ends by itself, as it lost whoever started it, and its ledger is still read.
+        """
+        while is_alive(owner) or is_held(self.stack.state_dir):  # noqa: ASYNC110 - nor has a death
+            await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
+        self.record("orphaned", "stack")
+        self.stopping.set()
+
     async def hurry_database(self) -> None:
         """Ends a database that somebody asked to stop, and that waits for its clients to leave.
 
@@ -321,11 +332,14 @@ async def supervise(spec: LaunchSpec) -> None:
             starting.result()
             _report(ready=True)
             _let_go_of_terminal()
-            watching = (
-                asyncio.create_task(supervisor.stop_when_forgotten()),
-                asyncio.create_task(supervisor.hurry_database()),
-                asyncio.create_task(stand_by(supervisor.stack, supervisor.record)),
-            )
+            duties = [
+                supervisor.stop_when_forgotten(),
+                supervisor.hurry_database(),
+                stand_by(supervisor.stack, supervisor.record),
+            ]
+            if spec.owner is not None:
+                duties.append(supervisor.stop_when_orphaned(spec.owner))
+            watching = [asyncio.create_task(duty) for duty in duties]
             await stopped
             for task in watching:
                 task.cancel()

@@ -18,6 +18,7 @@ from harness.gameday.plan import GameDayPlan
 from harness.gameday.runner import GAME_DAY_VARIABLE, STACK, LocustRunner
 from harness.gameday.session import Event, SessionLog, What
 from harness.gameday.view import Finished, Message
+from harness.forwarding import interrupt_under_way
 from harness.headless import Ended, Update
 from harness.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of
@@ -135,7 +136,7 @@ def test_a_step_is_run_with_its_options_its_seed_and_a_log(
     assert path.name == "server_failure.py"
     assert options[:2] == ["--seed", "8"]
     assert options[options.index("--runs-dir") + 1] == str(session.path / "runs")
-    assert (more["web_port"], more["own_session"]) == (8089, True)
+    assert more["web_port"] == 8089
     told = json.loads(more["environment"][GAME_DAY_VARIABLE])
     assert told == {"title": "Before the release", "step": "killed", "abort_word": "halt"}
     assert (session.path / "logs" / "step-2-attempt-2.log").is_file()
@@ -231,4 +232,4 @@ def test_a_run_has_a_page_only_where_one_is_asked_for() -> None:
 
 def test_without_a_run_nothing_is_interrupted() -> None:
     """And that is told."""
-    assert headless_module.interrupt_under_way() is False
+    assert interrupt_under_way() is False
