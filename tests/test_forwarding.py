@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 30.0
-LOCUST = '''
+LOCUST = """
 import os, signal, sys, time
 from pathlib import Path
 
@@ -32,8 +32,8 @@ while not told:
     time.sleep(0.02)
 time.sleep(0.5)  # whatever else comes is heard, too
 sys.exit(130)
-'''
-STARTER = '''
+"""
+STARTER = """
 import sys
 from pathlib import Path
 
@@ -48,8 +48,16 @@ with headless.listening():
     ]
 Path("said").write_text("\\n".join(lines))
 print(*(end.exit_code for end in ends))
-'''
+"""
 Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(autouse=True)
+def hang_up_is_heard() -> Iterator[None]:
+    """Whoever runs the tests may ignore SIGHUP, and what they start would inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
