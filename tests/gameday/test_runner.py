@@ -13,12 +13,12 @@ import pytest
 
 from harness import headless as headless_module
 from harness.errors import UsageError
+from harness.forwarding import interrupt_under_way
 from harness.gameday import runner as runner_module
 from harness.gameday.plan import GameDayPlan
 from harness.gameday.runner import GAME_DAY_VARIABLE, STACK, LocustRunner
 from harness.gameday.session import Event, SessionLog, What
 from harness.gameday.view import Finished, Message
-from harness.forwarding import interrupt_under_way
 from harness.headless import Ended, Update
 from harness.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of
