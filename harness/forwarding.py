@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from harness.hang_up import let_go_of_terminal
 
@@ -70,13 +70,9 @@ def interrupt_under_way() -> bool:
     return any(run.send(signal.SIGINT) for run in started)
 
 
-def _interrupt(_number: signal.Signals) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 @contextmanager
-def listening(idle: Callable[[signal.Signals], NoReturn] = _interrupt) -> Iterator[None]:
-    """Pass SIGINT, SIGTERM and SIGHUP on to the run under way; ``idle`` is called without one.
+def listening() -> Iterator[None]:
+    """Pass SIGINT, SIGTERM and SIGHUP on to the run under way; without one, each is a Ctrl-C to us.
 
     Of several, the outermost counts, and in the main thread only. A handler of somebody else stays,
     and an ignored SIGHUP, as under `nohup`. An ignored SIGINT does not: so do shells start what
@@ -95,7 +91,7 @@ def listening(idle: Callable[[signal.Signals], NoReturn] = _interrupt) -> Iterat
         for run in _under_way:
             run.send(signal.Signals(number))
         if not _under_way and not again:
-            idle(signal.Signals(number))
+            raise KeyboardInterrupt
 
     _heard_at.clear()
     _listeners.append(hear)

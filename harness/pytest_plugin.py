@@ -10,10 +10,10 @@ import os
 import shlex
 import signal
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,8 +36,10 @@ class Gate:
     asked: dict[Path, "Asked"] = field(default_factory=dict)
     collected: set[Path] = field(default_factory=set)
     bench: "Bench | None" = None
+    workers: list[int] = field(default_factory=list)
+    """Processes of pytest-xdist on this machine."""
     listens: ExitStack = field(default_factory=ExitStack)
-    """Signals are handled here as long as the session lasts."""
+    """To signals, from the first run on; each interrupts pytest, as a Ctrl-C does."""
 
 
 GATE = pytest.StashKey[Gate]()
@@ -161,8 +163,11 @@ def _usage_errors() -> Iterator[None]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist what is known already."""
-    asked = node.config.stash[GATE].asked.values()
-    node.workerinput[WORKER_INPUT] = [(str(a.path), a.runs, list(a.objectives)) for a in asked]
+    gate = node.config.stash[GATE]
+    asked = [(str(a.path), a.runs, list(a.objectives)) for a in gate.asked.values()]
+    node.workerinput[WORKER_INPUT] = asked
+    if asked and node.gateway.spec.popen:
+        gate.workers.append(node.gateway._rinfo().pid)  # noqa: SLF001  # nothing else tells it
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -227,7 +232,7 @@ def _bench(config: pytest.Config) -> "Bench":
             options += ["--objectives", objectives]
         runs_dir = Path(config.getoption("chaos_runs_dir"))
         gate.bench = Bench(options, _state_dir(config), runs_dir, *_tellers(config))
-        gate.listens.enter_context(listening(_end))
+        gate.listens.enter_context(listening())
     return gate.bench
 
 
@@ -265,22 +270,24 @@ def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["U
     return tell, show
 
 
-def _end(number: signal.Signals) -> NoReturn:
-    """End pytest, and what it started, when it is told to end while no run is under way.
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(
+    session: pytest.Session, exitstatus: int
+) -> Generator[None, object, object]:
+    """Take down the stack that was started for this session.
 
-    A run under way is ended in order, and is then a Ctrl-C to pytest, whichever signal it was.
+    Interrupted, workers are told at once: pytest-xdist would wait before it tells them.
     """
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    pytest.exit(f"ended by {number.name}", returncode=128 + number)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take down the stack that was started for this session."""
     gate = session.config.stash.get(GATE, None)
-    if gate is not None and gate.bench is not None:
-        gate.bench.close()
+    if gate is not None and exitstatus == pytest.ExitCode.INTERRUPTED:
+        for worker in gate.workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGINT)
+    try:
+        return (yield)
+    finally:
+        if gate is not None and gate.bench is not None:
+            gate.bench.close()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

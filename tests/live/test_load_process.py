@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.forwarding import AGAIN_SECONDS
 from harness.load.schedule import intended_ns
 from harness.record import RunDirectory
 from tests.live.load_process import PHASES, RATE, SCENARIO, LoadProcesses
@@ -207,12 +208,44 @@ def test_a_second_ctrl_c_quits_at_once(load: LoadProcesses) -> None:
         wait_for("latest/received.jsonl", "begin", load)
         os.killpg(process.pid, signal.SIGINT)
         wait_for("latest/received.jsonl", "drained", load)
+        time.sleep(AGAIN_SECONDS)
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=10)
 
         assert process.returncode == 130, output
         assert alive(process.pid) == []
     wait_for("latest/received.jsonl", "end_of_file", load)
+
+
+def test_a_time_limit_tells_twice_and_means_once(load: LoadProcesses) -> None:
+    """`timeout` tells the process, and at once its group: that is no second Ctrl-C."""
+    with load.started("--headless", *LONG) as process:
+        wait_for("latest/events-*.jsonl", '"operation"', load)
+        os.kill(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 130, output
+    assert [message["type"] for message in load.received()] == ["begin", "interrupt", "drained"]
+
+
+@pytest.mark.parametrize("behaviour", ["normal", "long"])
+def test_whoever_started_it_dies(load: LoadProcesses, behaviour: str) -> None:
+    """Nobody reads any more what it says: it ends the run in order, as if told to."""
+    read_end, write_end = os.pipe()
+    environment = {"PROTOCOL_BEHAVIOUR": behaviour, "LENDCHAOS_PROGRESS_FD": str(write_end)}
+    with load.started("--headless", *LONG, **environment) as process:
+        os.close(write_end)
+        if behaviour == "normal":
+            wait_for("latest/events-*.jsonl", '"operation"', load)
+        else:
+            wait_for("latest/arguments.json", "[", load)
+        os.close(read_end)
+        output, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 130, output
+    told = [message["type"] for message in load.received()]
+    assert told == (["begin", "interrupt", "drained"] if behaviour == "normal" else ["interrupt"])
 
 
 def test_workers_do_not_outlive_a_killed_master(load: LoadProcesses) -> None:

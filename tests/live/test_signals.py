@@ -67,13 +67,17 @@ WAYS: dict[str, tuple[str, ...]] = {
         *(sys.executable, "-m", "pytest", *PLUGIN, "--scenario=network_partition"),
         f"--chaos-options={' '.join(OPTIONS)}",
     ),
+    "pytest, 2 workers": (
+        *(sys.executable, "-m", "pytest", *PLUGIN, "--scenario=network_partition", "-n2"),
+        f"--chaos-options={' '.join(OPTIONS)}",
+    ),
     "selftest": (*LENDCHAOS, "gate-selftest", "network_partition", *OPTIONS),
     "gameday": (*LENDCHAOS, "gameday", "day.yaml", "--unattended", "--session=day"),
     "locust": (sys.executable, *LOCUST),
     "locust, 2 workers": (sys.executable, *LOCUST, "--processes=2"),
 }
-BROUGHT_UP = ("selftest",)
-"""On a stack of its own, whatever else is up."""
+BROUGHT_UP = ("selftest", "pytest, 2 workers")
+"""On a stack of its own, whatever else is up; a worker's folder has its name added."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TOLD = {"one": os.kill, "group": os.killpg}
 EVERY = list(itertools.product(WAYS, SIGNALS, TOLD))
@@ -138,7 +142,7 @@ def begun(way: str, folder: Path, state_dir: Path) -> Iterator[Begun]:
     shutil.copytree(ROOT / "scenarios", folder / "scenarios")
     (folder / "day.yaml").write_text(DAY)
     mark = uuid.uuid4().hex
-    option = "--chaos-state-dir" if way == "pytest" else "--state-dir"
+    option = "--chaos-state-dir" if way.startswith("pytest") else "--state-dir"
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(
             [*WAYS[way], option, str(state_dir)],
@@ -186,14 +190,14 @@ def check(way: str, number: signal.Signals, whom: str, stack: Stack, folder: Pat
     """One way in, told to end."""
     state_dir = folder / "own" if way in BROUGHT_UP else stack.state_dir
     with begun(way, folder, state_dir) as it:
-        own = load_state(state_dir) if way in BROUGHT_UP else None
+        own = load_state(next(folder.glob("own*"))) if way in BROUGHT_UP else None
         told_ns = time.monotonic_ns()
         TOLD[whom](it.process.pid, number)
         code = it.process.wait(PATIENCE_SECONDS)
         it.assert_nothing_is_left(own)
         output = (folder / "output.txt").read_text()
 
-    assert code == (2 if way == "pytest" else 130), output
+    assert code == (2 if way.startswith("pytest") else 130), output
     assert "Traceback" not in output
     assert_healed_and_judged(it.run(), told_ns)
     assert load_state(stack.state_dir) is not None

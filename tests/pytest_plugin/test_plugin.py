@@ -227,7 +227,7 @@ def test_a_pytest_that_is_told_to_end_takes_its_stack_down(
         while runs_of(pytester) == 0 and time.monotonic() < deadline:
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(30) == pytest.ExitCode.INTERRUPTED
     finally:
         process.kill()
         process.wait()
