@@ -137,7 +137,7 @@ class GameDay:
                 self._note_outcome(step, event.directory)
 
     def _wait_for_left_run(self) -> None:
-        """A run goes on by itself when the process that began it is killed."""
+        """A run heals and ends by itself when the process that began it is killed."""
         while (whose := self._runner.still_running()) is not None:
             self._enter(Stage.OPENING, f"still under way, waiting for its end: {whose}")
             order = self._obey(self._next())

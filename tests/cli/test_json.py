@@ -194,7 +194,7 @@ def test_a_series_for_programs(
     monkeypatch: pytest.MonkeyPatch, lendchaos: Callable[..., Ended]
 ) -> None:
     """Its runs are in the document; what people read of it goes beside."""
-    monkeypatch.setattr("harness.headless.up", lambda *_: None)
+    monkeypatch.setattr("harness.headless.up", lambda *_, **_more: None)
     monkeypatch.setattr("harness.headless.down", lambda *_: None)
     done = lendchaos("run", "baseline", "--runs", "2", "--json")
 
