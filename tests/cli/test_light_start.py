@@ -18,11 +18,11 @@ from harness.cli import app
 code = app({words!r}, prog_name="lendchaos", standalone_mode=False)
 """
 AS_LOCUST_STARTS = """
-import harness.headless
+import harness.forwarding
 def started(*_, **__):
     print("|" + " ".join(sys.modules))
     raise SystemExit(0)
-harness.headless.subprocess.Popen = started
+harness.forwarding.subprocess.Popen = started
 """
 
 
