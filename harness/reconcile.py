@@ -196,17 +196,18 @@ class _Reconciliation:
     def _by_key(self, request: Request) -> list[Loan] | None:
         """The loans of a key that the listing lacks; None where nobody knows."""
         granted, answers = request.told in GRANTED, self._facts.ledger.by_key
+        sampled = not granted and request.told is not Told.NEVER_SENT
+        answer = answers.get(request.key)
+        if answer is None and request.told is Told.NEVER_SENT:
+            return []  # the target can't know a key that never left
         if request.key not in answers:
-            if not granted and request.told is not Told.NEVER_SENT:
-                self._sample["unasked"] += 1
+            self._sample["unasked"] += sampled
             return None if granted else []
-        answer = answers[request.key]
         # What has no status may be paid out or not.
         if answer is None or not all(loan.status for loan in answer):
             return None
-        if not granted:
-            self._sample["asked"] += 1
-            self._sample["hidden"] += bool(answer)
+        self._sample["asked"] += sampled
+        self._sample["hidden"] += sampled and bool(answer)
         loans = [found_alone(request.key, loan) for loan in answer]
         if loans:
             self._found.add("unlisted", request.key)

@@ -119,6 +119,21 @@ def test_no_clear_answer_about_a_key_without_a_loan_is_unclear(
     assert found.result.not_committed_unknown == open_
 
 
+@pytest.mark.parametrize("shown", [None, (), "a loan"])
+def test_a_key_that_never_left_is_no_part_of_the_sample(plan: Plan, shown: Any) -> None:
+    """Every connection was refused: no answer is needed, and a loan that shows is a phantom."""
+    ops = builders.changed(operations(plan), INDEX, outcome=Outcome.FAILED)
+    op = ops[INDEX]
+    known = facts(plan, ops)
+    tried = tuple(replace(a, sent=False) if a.arrival == INDEX else a for a in known.attempts)
+    answers = known_by_key(op) if shown == "a loan" else {op.key: shown}
+    reading = replace(known.ledger, by_key=answers)
+    found = reconcile(plan, replace(known, attempts=tried, ledger=reading))
+
+    assert (found.sample, found.unclear) == (Sample(), ())
+    assert wrong(found) == ({"phantom": 1} if shown == "a loan" else {})
+
+
 def test_a_sample_of_keys_is_counted(plan: Plan) -> None:
     """Asked, hidden and left out, of those who were not told of a loan."""
     ops = tuple(
