@@ -71,7 +71,7 @@ class Judged:
 def judge_log_in(answer: Answer) -> Judged:
     """A borrower with valid credentials must get a session."""
     token = answer.payload.get("token")
-    if answer.status == 201 and isinstance(token, str) and token:  # noqa: PLR2004  # HTTP's words
+    if answer.status == 201 and isinstance(token, str) and _fits_header(token):  # noqa: PLR2004
         lives_s = lifetime_s(answer.payload.get("expires_at"), answer.headers)
         return Judged(Outcome.OK, token=token, lifetime_s=lives_s)
     return _failed_step(answer, denials=(401, 404))
@@ -171,6 +171,11 @@ def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> 
         loan_id=loan_id,
         may_retry=True,
     )
+
+
+def _fits_header(token: str) -> bool:
+    """A line break in a token would begin another header."""
+    return bool(token) and token.isascii() and token.isprintable()
 
 
 def _is_integer(value: Any) -> bool:

@@ -171,6 +171,15 @@ def test_a_borrow_fails(
     assert judged.may_retry is may_retry
 
 
+@pytest.mark.parametrize("token", ["a\r\nX-Other: b", "\u501f", "\x00", "", 7])
+def test_a_token_that_no_header_can_carry(token: Any) -> None:
+    """The log-in opened no session that could be used."""
+    judged = judge_log_in(answer(201, {"token": token}))
+
+    assert (judged.outcome, judged.code) == (Outcome.FAILED, "invalid_answer")
+    assert judged.token is None
+
+
 def test_a_body_that_is_nested_without_end_is_no_object() -> None:
     """It ends the attempt, never the journey."""
     assert judge_log_in(Answer(status=201, body=b"[" * 100_000)).code == "invalid_answer"
