@@ -356,7 +356,7 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
     # The load process died. What it had not begun by now was never due.
     scene.timeline.heal_now()
     now_ns = time.monotonic_ns()
-    trouble = "the load process died before the run was over"
+    trouble: Any = {"text": "the load process died before the run was over", "begin_ns": now_ns}
     return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from harness.fault_facts import EndedBy, LockHolder
 from harness.journal_row import JournalRow
+from harness.run_facts import BlastRadius, Trouble, troubles_of
 
 
 class Step(StrEnum):
@@ -326,16 +327,6 @@ class SafetyStop:
 
 
 @dataclass(frozen=True, slots=True)
-class BlastRadius:
-    """What a run may touch, in words: ``touched`` by each fault, by its name, and what nothing
-    touches.
-    """
-
-    touched: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    untouched: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RunStatus:
     """How the run as a whole went, apart from the requests themselves.
 
@@ -354,7 +345,7 @@ class RunStatus:
     account_classes: tuple[str, ...] = ()
     """Classes of borrower that the target confirmed before the load."""
     notes: tuple[str, ...] = ()
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
     seals: dict[str, Seal] = field(default_factory=dict)
     safety_stop: SafetyStop | None = None
     blast_radius: BlastRadius | None = None
@@ -365,6 +356,10 @@ class RunStatus:
     late by more than 0.3 s, and caught up on the rest at one and a half times the planned rate.
     """
     known: bool = True
+
+    def __post_init__(self) -> None:
+        """Take a trouble that is told by its words alone, as older runs store it."""
+        object.__setattr__(self, "troubles", troubles_of(self.troubles))
 
     @property
     def cut_short(self) -> bool:

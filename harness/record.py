@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from harness.completion import complete_operations
 from harness.errors import HarnessError, UsageError
@@ -313,8 +313,8 @@ class RunDirectory:
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status; an interrupted one of an unknown target where it cannot be read."""
         try:
-            return _STATUS.validate_json((self.path / STATUS_FILE).read_bytes())
-        except (OSError, ValidationError) as error:
+            return _status((self.path / STATUS_FILE).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
             damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
             return RunStatus(target="unknown", interrupted=True, known=False)
 
@@ -356,6 +356,15 @@ class RunDirectory:
         except (OSError, ValueError, AttributeError, RecursionError) as error:
             damage.append(f"accounts.json is not readable: {reason_of(error)}")
             return {}
+
+
+def _status(body: bytes) -> RunStatus:
+    """The status; in older ones a trouble is its words alone."""
+    read = json.loads(body)
+    if isinstance(read, dict) and isinstance(read.get("troubles"), list):
+        told = read["troubles"]
+        read["troubles"] = [{"text": one} if isinstance(one, str) else one for one in told]
+    return _STATUS.validate_python(read)
 
 
 def _plan(text: bytes) -> Plan:

@@ -21,6 +21,7 @@ from harness.faults.second_way import SECOND_WAY
 from harness.journal_row import JournalRow
 from harness.plan import Plan, PlannedFault
 from harness.record import RunDirectory
+from harness.run_facts import Trouble
 from harness.run_lock import LOCK_FILE
 from harness.stack import Stack, down, load_state
 from harness.stack.processes import ProcessRef, is_alive
@@ -145,14 +146,14 @@ def complete_record(
         ended_ns = status.load_ended_ns
         if ended_ns is None and status.clock is not None:
             ended_ns = min(death.at_ns, status.clock.zero_ns + round(plan.load_end_s * 1e9))
-        trouble = f"the conductor died before the run was over; the {death.by} ended it"
+        text = f"the conductor died before the run was over; the {death.by} ended it"
         directory.write_status(
             replace(
                 status,
                 interrupted=True,
                 load_ended_ns=ended_ns,
                 drained_ns=status.drained_ns or ended_ns,
-                troubles=(*status.troubles, trouble),
+                troubles=(*status.troubles, Trouble(text, death.at_ns)),
                 audit=status.audit or death.audit,
             )
         )

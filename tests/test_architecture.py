@@ -26,7 +26,8 @@ ALLOWED = {
     "text_file": {"errors"},
     "journal_row": set(),
     "fault_facts": set(),
-    "events": {"fault_facts", "journal_row"},
+    "run_facts": set(),
+    "events": {"fault_facts", "journal_row", "run_facts"},
     "verdict": set(),
     "fault_specs": set(),
     "fault_text": {"errors", "fault_specs"},
@@ -67,17 +68,17 @@ ALLOWED = {
     "shrink": {"verdict"},
     "report": {
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
-        "stop_conditions",
+        *("run_facts", "stop_conditions"),
     },
     "stack": {"errors", "plan", "run_lock"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
-        "stack",
+        *("run_facts", "stack"),
     },
     "operation_lines": set(),
     "safety": {
         *("errors", "events", "fault_specs", "faults", "ledger", "plan", "record", "stack"),
-        *("operation_lines", "stop_conditions"),
+        *("operation_lines", "run_facts", "stop_conditions"),
     },
     "load": {
         *(
@@ -89,6 +90,7 @@ ALLOWED = {
             "placement",
             "plan",
             "record",
+            "run_facts",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
         "forwarding",
@@ -98,7 +100,7 @@ ALLOWED = {
     "run_lock": {"errors"},
     "rescue": {
         *("errors", "events", "faults", "journal_row", "plan", "record", "run_lock", "stack"),
-        "fault_facts",
+        *("fault_facts", "run_facts"),
     },
     "guardian": {"connections", "errors", "stack", "faults", "rescue"},
     "guarding": {"errors", "stack", "faults"},

@@ -11,6 +11,7 @@ from harness.events import Attempt, Decline, Ending, Operation, Outcome, Sent, S
 from harness.judge import judge
 from harness.plan import Plan
 from harness.record import EventWriter, RunDirectory, complete_operations
+from harness.run_facts import Trouble
 from harness.verdict import to_json
 from tests import builders
 from tests.builders import CUT, at_ns, attempt, facts, operation, operations, plan_of
@@ -74,6 +75,20 @@ def test_the_last_line_of_a_fault_is_the_truth(run: RunDirectory, plan: Plan) ->
     (fault,) = run.read_facts(plan).faults
 
     assert len(fault.proofs) == 3
+
+
+def test_a_trouble_is_read_with_its_instants_or_as_older_runs_store_it(
+    run: RunDirectory, plan: Plan
+) -> None:
+    """These had its words alone: then nobody knows when it was."""
+    known = Trouble("Toxiproxy ended", at_ns(4.0), at_ns(5.0))
+    run.write_status(builders.status(plan, troubles=(known,)))
+    path = run.path / "status.json"
+
+    assert run.read_status([]).troubles == (known,)
+    older = json.loads(path.read_bytes()) | {"troubles": ["Toxiproxy ended"]}
+    path.write_text(json.dumps(older))
+    assert run.read_status([]).troubles == (Trouble("Toxiproxy ended"),)
 
 
 def test_a_stored_run_can_be_judged_again(run: RunDirectory) -> None:

@@ -14,8 +14,8 @@ def _finding(
 
 
 _SPOILT = (
-    " Where something of ours failed (the run was cut short, a load process or Toxiproxy died, a"
-    " fault outlasted its plan) it leaves the run open."
+    " Where something of ours failed (the run was cut short, a load process was paused or died, a"
+    " fault outlasted its plan) it leaves the run open, unless it would be so without that, too."
 )
 _EPISODE = (
     "A note where a fault of ours may account for it (it began between the injection and the end of"

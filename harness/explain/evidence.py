@@ -46,9 +46,10 @@ EVIDENCE = (
     _finding(
         "load_unfaithful",
         decided="Planned arrivals were never started, one in a hundred was sent more than 100 ms"
-        " late (less, where a limit on latency is tight), or a load process says that it failed.",
-        causes="The machine is too slow for target, database and load together; something else runs"
-        " beside; the rate is too high for one process.",
+        " late (less, where a limit on latency is tight), a load process did not run for a while,"
+        " or it says that it failed. What is missed without all that fails the run nevertheless.",
+        causes="The machine was paused, or is too slow for target, database and load together;"
+        " something else runs beside; the rate is too high for one process.",
         next_step="Lower --rate, spread the load with --processes, or free the machine.",
     ),
     _finding(

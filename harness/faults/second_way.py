@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
 from harness.journal_row import JournalRow
+from harness.run_facts import Trouble
 from harness.stack import http_probe
 from harness.stack.client import StackClient
 from harness.stack.processes import ProcessRef, is_alive
@@ -104,7 +105,7 @@ class Ended:
     """That Toxiproxy ended, in words; ``troubles`` say so when it was not replaced to heal."""
 
     text: str
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
 
 
 class ProxyWatch:
@@ -114,11 +115,13 @@ class ProxyWatch:
         self._state_dir = stack.state_dir
         self._process = self._current()
         self._replaced = 0
+        self._seen_ns = time.monotonic_ns()
 
     def ended(self, rows: Callable[[], list[JournalRow]]) -> Ended | None:
         """That it has ended since the last call; ``rows`` of the journal say whether it had to."""
         if self._process is None:
             self._process = self._current()
+        seen_ns, self._seen_ns = self._seen_ns, time.monotonic_ns()
         if self._process is None or is_alive(self._process):
             return None
         self._process = None
@@ -128,7 +131,8 @@ class ProxyWatch:
         replacing = announced[self._replaced :]
         self._replaced = len(announced)
         if not replacing:
-            return Ended(text, (f"{text}: what borrowers saw then was not the target's doing",))
+            trouble = f"{text}: what borrowers saw then was not the target's doing"
+            return Ended(text, (Trouble(trouble, seen_ns),))
         return Ended(f"{text}: it was replaced to heal {replacing[-1].fault}")
 
     def _current(self) -> ProcessRef | None:

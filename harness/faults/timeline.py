@@ -23,6 +23,7 @@ from harness.faults.second_way import ProxyWatch
 from harness.faults.walk import OneFault, Surroundings
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
+from harness.run_facts import Trouble
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 10.0
@@ -64,7 +65,7 @@ class FaultTimeline:
         self._seen = 0
         self._proxy = ProxyWatch(stack)
         self._proxy_lock = threading.RLock()
-        self.troubles: list[str] = []
+        self.troubles: list[Trouble] = []
         """That Toxiproxy ended unbidden, so that what borrowers saw is not the target's doing."""
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)

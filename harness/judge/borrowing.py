@@ -1,11 +1,10 @@
 """Checks of what borrowers met: money, answers, impairments, objectives."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harness.events import Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
-from harness.judge.evidence import sent_late
 from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
 from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, Weight
@@ -13,9 +12,6 @@ from harness.verdict import Finding, Judgement, Weight
 CONTRADICTION = "; the target says that all its invariants hold, its own listing shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
 """What a target sees in its own ledger, without knowing what borrowers were told."""
-
-OF_LATENCY = ("latency_ms_p99_max", "latency_recovery_seconds_max", "slow_episodes_max")
-"""Objectives whose figures a late load makes worse: waits count from planned starts."""
 
 _MONEY = {
     "lost": "acknowledged to the borrower, absent from the ledger",
@@ -152,18 +148,17 @@ def objectives(case: Case) -> Iterator[Finding]:
         if result.verdict is Judgement.PASS:
             continue
         missed = result.verdict is Judgement.FAIL
-        spoilt = case.spoilt or (sent_late(case) if result.id in OF_LATENCY else "")
-        decided = missed and not spoilt
+        spoilt = case.excuse(_misses(result.id)) if missed else ""
         observed = "nothing" if result.observed is None else f"{result.observed:.4g}"
         ends = ["open" if end is None else f"{end:.4g}" for end in (result.low, result.high)]
         interval = f", 95 % interval {ends[0]} to {ends[1]}" if ends != ["open", "open"] else ""
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
-            Weight.FAIL if decided else Weight.INCONCLUSIVE,
+            Weight.FAIL if missed and not spoilt else Weight.INCONCLUSIVE,
             f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed}"
             f"{interval}, limit {result.limit:g}"
             + (f"; {result.reason}" if result.reason else "")
-            + (f"; but {spoilt}" if missed and spoilt else ""),
+            + (f"; but {spoilt}" if spoilt else ""),
             {
                 "id": result.id,
                 "observed": result.observed,
@@ -173,6 +168,15 @@ def objectives(case: Case) -> Iterator[Finding]:
                 "source": result.source,
             },
         )
+
+
+def _misses(objective: str) -> Callable[[Case], bool]:
+    """Whether a run misses this objective."""
+
+    def fails(case: Case) -> bool:
+        return any(r.id == objective and r.verdict is Judgement.FAIL for r in case.objectives)
+
+    return fails
 
 
 def remarks(case: Case) -> Iterator[Finding]:

@@ -8,17 +8,16 @@ from dataclasses import asdict
 
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
-from harness.measure import upper_bound
+from harness.judge.spoilt import stalls_told
+from harness.measure import impaired, upper_bound
 from harness.stop_conditions import STOPS_FOR_FAILURES
-from harness.verdict import Finding
+from harness.verdict import Finding, Judgement
 
-SEND_LAG_MS_MAX = 100.0
-"""Onset and recovery are dated by planned starts, so a late start moves them by at most its lag.
-A tenth of a second is one bin of the search for episodes, and small against recovery limits of
-seconds and their intervals of some tenths. A machine that runs target, database and load together
-on two cores stays below it; a stricter limit would call most such runs unfaithful for nothing."""
-LATENCY_DISTORTION_MAX = 0.2
-"""With an objective on latency, to which every lag adds: the part of its limit that may be lag."""
+STOP_REACH_SECONDS = 10.0
+"""A stop condition looks back no further for failures that come close together."""
+STALL_SECONDS_MAX = 1.0
+"""A load process that did not run for so long has measured nothing meanwhile, whatever came of what
+it caught up on. A shorter pause that lost no arrival is told only where it excuses something."""
 
 
 def interrupted(case: Case) -> Iterator[Finding]:
@@ -42,8 +41,10 @@ def safety_stop(case: Case) -> Iterator[Finding]:
         return
     # Without its watch a run ends as well, and that says nothing about the target; nor does what
     # failed when something of ours did.
-    not_its_doing = stop.condition == "watch_failed" or bool(
-        status.troubles and stop.condition in STOPS_FOR_FAILURES
+    at_s = 0.0 if status.clock is None else status.clock.seconds(stop.at_ns)
+    ours = any(stretch.touches(at_s - STOP_REACH_SECONDS, at_s) for stretch in case.stretches)
+    not_its_doing = stop.condition == "watch_failed" or (
+        ours and stop.condition in STOPS_FOR_FAILURES
     )
     weigh = inconclusive if not_its_doing else fail
     heals = [fact.heal_returned_ns for fact in case.facts.faults if fact.inject_called_ns]
@@ -63,40 +64,37 @@ def safety_stop(case: Case) -> Iterator[Finding]:
     )
 
 
-def sent_late(case: Case) -> str:
-    """That arrivals were sent late, in words; empty where they were not."""
-    lag_ms, limit_ms = case.measured.load.send_lag_ms_p99, _lag_ms_max(case)
-    if lag_ms is None or lag_ms <= limit_ms:
-        return ""
-    return (
-        f"one in a hundred arrivals was sent more than {lag_ms:.0f} ms late (limit {limit_ms:g} ms)"
-    )
-
-
-def _lag_ms_max(case: Case) -> float:
-    limit_ms = case.plan.objectives.latency_ms_p99_max
-    if limit_ms is None:
-        return SEND_LAG_MS_MAX
-    return min(SEND_LAG_MS_MAX, LATENCY_DISTORTION_MAX * limit_ms)
-
-
 def load_unfaithful(case: Case) -> Iterator[Finding]:
     """Arrivals were not sent, or not on time, or the load generator says so itself."""
-    load = case.measured.load
-    reasons = list(case.facts.status.troubles)
+    load, status = case.measured.load, case.facts.status
+    reasons = [trouble.text for trouble in status.troubles]
     if load.dropped and not case.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
-    if lag := sent_late(case):
-        reasons.append(lag)
+    if case.sent_late:
+        reasons.append(case.sent_late)
+    lengths_s = [(stall.end_ns - stall.begin_ns) / 1e9 for stall in status.stalls]
+    if lengths_s and (reasons or max(lengths_s) >= STALL_SECONDS_MAX or _excused(case)):
+        reasons += stalls_told(case.facts)
     if reasons:
         yield inconclusive(
             "load_unfaithful",
             "the load was not sent as planned: " + "; ".join(reasons),
             dropped=load.dropped,
             send_lag_ms_p99=load.send_lag_ms_p99,
-            send_lag_ms_limit=_lag_ms_max(case),
-            troubles=list(case.facts.status.troubles),
+            send_lag_ms_limit=case.send_lag_ms_max,
+            troubles=[trouble.text for trouble in status.troubles],
+            stalls=stalls_told(case.facts),
         )
+
+
+def _excused(case: Case) -> bool:
+    """Whether the run would look better without what was ours."""
+
+    def missed(one: Case) -> tuple[int, int]:
+        failed = sum(result.verdict is not Judgement.PASS for result in one.objectives)
+        return failed, len(impaired(one.measured.episodes))
+
+    return not case.spoilt and missed(case) != missed(case.without_ours)
 
 
 def evidence_damaged(case: Case) -> Iterator[Finding]:
@@ -135,8 +133,13 @@ def baseline_not_steady(case: Case) -> Iterator[Finding]:
 
 
 def fault_did_not_bite(case: Case) -> Iterator[Finding]:
-    """A fault without proof of its effect, for as long as it was to last, has tested nothing."""
-    for impact in case.measured.impacts:
+    """A fault without proof of its effect, for as long as it was to last, has tested nothing.
+
+    What only a failing of ours shows is no proof that a fault of ours took effect.
+    """
+    fair = case if case.spoilt else case.without_ours
+    both = zip(case.measured.impacts, fair.measured.impacts, strict=True)
+    for impact in [one if one.missing else other for one, other in both]:
         lacking = bool(impact.missing) or impact.cut_off
         if not lacking or (case.interrupted and impact.fault.bit is not False):
             continue

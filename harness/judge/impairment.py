@@ -1,29 +1,29 @@
 """Checks of when borrowing was impaired: whose doing it was, and whether it was ever over."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from harness.judge.case import Case, inconclusive, plural
-from harness.measure import THETA, impaired, last_stretch, open_ended
+from harness.measure import THETA, impaired, last_stretch, open_ended, overlaps
 from harness.verdict import Episode, Finding, Weight
 
 
 def episodes(case: Case) -> Iterator[Finding]:
     """Impairments: expected under a fault of ours, a failure anywhere else."""
-    allowed = case.plan.objectives.impaired_episodes_max or 0
-    tolerated = len(impaired(case.measured.episodes)) <= allowed
     for episode in case.measured.episodes:
-        weight = Weight.FAIL
-        if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
-            weight = Weight.NOTE
-        unaccounted = "" if weight is Weight.NOTE else ", which no fault of ours accounts for"
-        if unaccounted and case.spoilt:
-            unaccounted += f"; but {case.spoilt}"
+        weight, unaccounted = _weight(case, episode), ""
+        if weight is Weight.FAIL:
+            unaccounted = ", which no fault of ours accounts for"
+            if why := case.excuse(_fails_in(episode), _bounds(episode)):
+                weight = Weight.INCONCLUSIVE
+                unaccounted += f"; but {why}"
         until = "the end of the load"
         if episode.recovered_s is not None:
             until = f"{episode.recovered_s:.1f} s"
         yield Finding(
             episode.class_,
-            case.unless_spoilt(weight),
+            weight,
             f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
             f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
             {
@@ -32,6 +32,31 @@ def episodes(case: Case) -> Iterator[Finding]:
                 "failed": episode.failed,
             },
         )
+
+
+def _weight(case: Case, episode: Episode) -> Weight:
+    """A failure, unless a fault of ours may account for it or an objective tolerates it."""
+    allowed = case.plan.objectives.impaired_episodes_max or 0
+    tolerated = len(impaired(case.measured.episodes)) <= allowed
+    if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
+        return Weight.NOTE
+    return Weight.FAIL
+
+
+def _bounds(episode: Episode) -> tuple[float, float]:
+    return episode.onset_s, math.inf if episode.recovered_s is None else episode.recovered_s
+
+
+def _fails_in(episode: Episode) -> Callable[[Case], bool]:
+    """Whether a run has an impairment within this one that fails it."""
+
+    def fails(case: Case) -> bool:
+        return any(
+            _weight(case, other) is Weight.FAIL and overlaps(other, *_bounds(episode))
+            for other in case.measured.episodes
+        )
+
+    return fails
 
 
 _STATE = {"outage": "out", "degraded": "degraded", "slow": "slow"}
@@ -84,6 +109,18 @@ def not_recovered(case: Case) -> Iterator[Finding]:
     Whoever cures it later, and however many stretches are allowed: what surely lasts longer than a
     recovery may take has failed, and what may have been over in time decides nothing.
     """
+    for found in _without_end(case):
+        why = case.excuse(_never_ends) if found.verdict is Weight.FAIL else ""
+        message = found.message + (f"; but {why}" if why else "")
+        yield replace(found, verdict=Weight.INCONCLUSIVE, message=message) if why else found
+
+
+def _never_ends(case: Case) -> bool:
+    return any(found.verdict is Weight.FAIL for found in _without_end(case))
+
+
+def _without_end(case: Case) -> Iterator[Finding]:
+    """Whatever was ours."""
     for one in case.measured.recoveries:
         seen = one.recovery
         if one.group.has_deadline and seen.next_faults and seen.from_heal_s_low is not None:
@@ -132,7 +169,7 @@ def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
     late = lasted_s > allowed_s
     return Finding(
         "not_recovered",
-        case.unless_spoilt(Weight.FAIL if late else Weight.INCONCLUSIVE),
+        Weight.FAIL if late else Weight.INCONCLUSIVE,
         f"borrowing had not recovered for good {lasted_s:.1f} s {since}, when {when} (limit"
         f" {allowed_s:g} s)" + ("" if late else ": nobody knows whether it would have in time"),
         {"waited_s": lasted_s, "limit_s": allowed_s, "theta": THETA},

@@ -24,7 +24,9 @@ def borrowers_shut_out(case: Case) -> Iterator[Finding]:
     for verb, noun, who in steps:
         if not who.shuts_out:
             continue
-        weight = case.unless_spoilt(Weight.FAIL if who.persists else Weight.NOTE)
+        weight = Weight.FAIL if who.persists else Weight.NOTE
+        if who.persists and case.excuse(_shuts_out_for_good):
+            weight = Weight.INCONCLUSIVE
         yield Finding(
             "borrowers_shut_out",
             weight,
@@ -42,6 +44,11 @@ def borrowers_shut_out(case: Case) -> Iterator[Finding]:
                 "examples": list(who.examples[:EXAMPLES_MAX]),
             },
         )
+
+
+def _shuts_out_for_good(case: Case) -> bool:
+    both = (case.measured.log_in_who, case.measured.borrow_who)
+    return any(who.shuts_out and who.persists for who in both)
 
 
 def _shut_out(who: Who, verb: str, noun: str, came: int) -> str:

@@ -7,7 +7,7 @@ conductor says, its end, an interruption. Every wait is bounded.
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from harness.load.live import Live
 from harness.load.progress import Progress
 from harness.plan import Plan
 from harness.record import RunDirectory
+from harness.run_facts import Trouble
 from harness.verdict import ExitCode
 
 LEAD_SECONDS = 0.7
@@ -74,7 +75,7 @@ class Run:
         self._interrupted_ns: int | None = None
         self._safety_stopped = False
         self._began = False
-        self._troubles: list[str] = []
+        self._troubles: list[Trouble] = []
         self._stopping_users: gevent.Greenlet | None = None
         self.live = Live(order.plan)
         self.spawned = Event()
@@ -145,10 +146,13 @@ class Run:
         return None
 
     def note_trouble(self, text: str) -> None:
-        """Remember a reason not to trust the evidence; each once."""
-        if text not in self._troubles:
-            self._troubles.append(text)
-            self._progress.say(text)
+        """Remember a reason not to trust the evidence from now on; each once."""
+        self._note(Trouble(text, time.monotonic_ns()))
+
+    def _note(self, trouble: Trouble) -> None:
+        if trouble.text not in [known.text for known in self._troubles]:
+            self._troubles.append(trouble)
+            self._progress.say(trouble.text)
 
     # --- the story ---------------------------------------------------------------------------
 
@@ -267,8 +271,8 @@ class Run:
         settings = self._plan.settings
         end_s = (ended_ns - zero_ns) / 1e9
         self._progress.enter("draining", "drain", end_s, end_s + settings.drain_s)
-        for trouble in self._crew.wait_drained(settings.drain_s):
-            self.note_trouble(trouble)
+        for text in self._crew.wait_drained(settings.drain_s):
+            self._note(Trouble(text))  # since when is not known
         self._stopping_users = gevent.spawn(self._stop_users)
 
     def _tell_drained(self, link: ConductorLink, ended_ns: int) -> None:
@@ -277,7 +281,7 @@ class Run:
             load_ended_ns=ended_ns,
             drained_ns=time.monotonic_ns(),
             interrupted=self.interrupted and not self._safety_stopped,
-            troubles=self._troubles,
+            troubles=[asdict(trouble) for trouble in self._troubles],
             stalls=self._crew.stalls if self._began else [],
             workers=self._crew.names if self._began else [],
         )

@@ -66,7 +66,8 @@ def _instant(at_s: float) -> str:
 def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
     """What must be known to trust, or doubt, the figures."""
     load, settings = verdict.load, plan.settings
-    trouble = [words.clean(t) for t in (*facts.status.troubles, *facts.damage)]
+    troubles = [trouble.text for trouble in facts.status.troubles]
+    trouble = [words.clean(t) for t in (*troubles, *facts.damage)]
     notes = tuple(words.clean(n) for n in facts.status.notes)
     start_s, end_s = verdict.borrow.window.start_s, verdict.borrow.window.end_s
     rows = [

@@ -1,9 +1,10 @@
 """What a run was allowed to touch, and what would have ended it at once. Pure."""
 
-from harness.events import BlastRadius, Facts
+from harness.events import Facts
 from harness.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
+from harness.run_facts import BlastRadius
 from harness.stop_conditions import OFF, STOP_KINDS
 
 

@@ -7,9 +7,9 @@ addresses are those of the stack, where there is one.
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from harness.events import BlastRadius
 from harness.fault_specs import AnyFault
 from harness.plan import Plan
+from harness.run_facts import BlastRadius
 from harness.stack import Stack, StackSettings
 from harness.stack.state import DATABASE, EDGE
 

@@ -60,7 +60,7 @@ def test_an_end_that_nobody_planned_is_a_reason_to_doubt(
 
     assert before is None
     assert ended is not None
-    assert "not the target's doing" in ended.troubles[0]
+    assert "not the target's doing" in ended.troubles[0].text
     assert watch.ended(journal.rows) is None
 
 

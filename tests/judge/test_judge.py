@@ -145,13 +145,15 @@ def test_an_outage_in_a_run_with_troubles_of_its_own_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lasts_s", "weight"), [(5.9, "fail"), (9.0, "inconclusive")], ids=["a delay", "a failed heal"]
+    ("lasts_s", "limit", "weight"),
+    [(5.9, 0.1, "fail"), (9.0, 0.35, "inconclusive"), (9.0, 0.1, "fail")],
+    ids=["a delay", "a failed heal", "too much anyway"],
 )
 def test_a_fault_that_outlasts_its_plan_is_not_held_against_the_target(
-    lasts_s: float, weight: str
+    lasts_s: float, limit: float, weight: str
 ) -> None:
     """What five seconds of a cut may do was promised, not what nine may."""
-    plan = plan_of(CUT, objectives=Objectives(failed_share_max=0.1))
+    plan = plan_of(CUT, objectives=Objectives(failed_share_max=limit))
     heal_ns = at_ns(8 + lasts_s)
     fault = builders.fault_fact(
         plan.faults[0], heal_called_ns=heal_ns, heal_returned_ns=heal_ns, healed_ns=heal_ns
