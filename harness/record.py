@@ -43,7 +43,7 @@ from harness.events import (
 from harness.journal_row import JournalRow
 from harness.plan import Arrival, Plan
 from harness.rows import no_number, plain, reason_of, replace_file
-from harness.seals import STATUS_FILE, broken_seals, seals_of
+from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of
 
 if TYPE_CHECKING:
     from harness.verdict import Verdict
@@ -298,7 +298,7 @@ class RunDirectory:
             faults=tuple(faults.values()),
             ledger=ledger,
             account_ids=frozenset(account_of.values()),
-            damage=tuple(damage),
+            damage=(*damage, *missing_seals(status)),
             account_of=account_of,
             health=polls,
             health_address=address,

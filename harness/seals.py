@@ -7,7 +7,7 @@ middle, cannot. So a run that comes to its end notes size and digest of everythi
 import hashlib
 from pathlib import Path
 
-from harness.events import Seal
+from harness.events import RunStatus, Seal
 
 STATUS_FILE = "status.json"
 """Holds the seals, so it can have none; it is written whole, and unreadable when cut."""
@@ -41,6 +41,15 @@ def broken_seals(folder: Path, seals: dict[str, Seal]) -> list[str]:
             found.append(f"{name} was changed after the run")
     added = [p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in seals]
     return found + [f"{name} was added after the run" for name in added]
+
+
+def missing_seals(status: RunStatus) -> list[str]:
+    """That a run which came to its end has no seals, in words; one that did not needs none."""
+    if status.seals or status.interrupted:
+        return []
+    return [
+        f"{STATUS_FILE} has no checksums: nothing shows that the files are as the run left them"
+    ]
 
 
 def _is_evidence(path: Path) -> bool:

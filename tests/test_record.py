@@ -15,6 +15,7 @@ from harness.run_facts import Trouble
 from harness.verdict import to_json
 from tests import builders
 from tests.builders import CUT, at_ns, attempt, facts, operation, operations, plan_of
+from tests.stored import store
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def plan() -> Plan:
 
 @pytest.fixture
 def run(tmp_path: Path, plan: Plan) -> RunDirectory:
-    """A run directory in which everything was written down."""
+    """A run directory in which everything was written down but its checksums."""
     run = RunDirectory.create(tmp_path / "runs", plan)
     known = facts(plan)
     writer = EventWriter(run, "load-0")
@@ -66,8 +67,38 @@ def completed(
 
 def test_everything_is_read_back(run: RunDirectory, plan: Plan) -> None:
     """Plan and facts survive the directory."""
+    run.seal()
+    found = run.read_facts(plan)
+
     assert run.read_plan() == plan
-    assert run.read_facts(plan) == facts(plan)
+    assert found == facts(plan, status=found.status)
+    assert found.status == builders.status(plan, seals=found.status.seals)
+
+
+@pytest.mark.parametrize("seals", [{"seals": {}}, {}], ids=["empty", "absent"])
+def test_a_finished_run_without_its_checksums_decides_nothing(
+    tmp_path: Path, seals: dict[str, object]
+) -> None:
+    """Whoever takes them away could have changed anything; only a broken invariant still fails."""
+    plan = plan_of()
+    run = store(tmp_path, plan, facts(plan))
+    status = run.path / "status.json"
+    body = json.loads(status.read_bytes())
+    assert run.read_verdict().verdict == "pass"
+    del body["seals"]
+    status.write_text(json.dumps(body | seals))
+    verdict = judge(plan, run.read_facts(plan))
+
+    assert verdict.verdict == "inconclusive"
+    assert [f.code for f in verdict.findings] == ["evidence_damaged"]
+    assert "has no checksums" in verdict.findings[0].message
+
+
+def test_an_interrupted_run_needs_no_checksums(run: RunDirectory, plan: Plan) -> None:
+    """It may have ended before it could note any."""
+    run.write_status(builders.status(plan, interrupted=True))
+
+    assert run.read_facts(plan).damage == ()
 
 
 def test_the_last_line_of_a_fault_is_the_truth(run: RunDirectory, plan: Plan) -> None:
@@ -136,7 +167,7 @@ def test_a_truncated_event_file_is_read_as_far_as_it_is_whole(
     found = run.read_facts(plan)
 
     assert len(found.operations) == len(plan.arrivals)
-    assert len(found.damage) == 1
+    assert len(found.damage) == 2
     assert "events-load-0.jsonl, line" in found.damage[0]
     assert found.operations[:-1] == operations(plan)[:-1]
 
@@ -149,7 +180,7 @@ def test_garbage_in_the_middle_is_noted(run: RunDirectory, plan: Plan) -> None:
     found = run.read_facts(plan)
 
     assert found.operations == operations(plan)
-    assert len(found.damage) == 2
+    assert len(found.damage) == 3
 
 
 def test_a_run_without_its_files_is_no_pass(run: RunDirectory, plan: Plan) -> None:
@@ -187,7 +218,7 @@ def test_damaged_accounts_are_noted(run: RunDirectory, plan: Plan) -> None:
     (run.path / "accounts.json").write_text('{"0": ')
     found = run.read_facts(plan)
 
-    assert (found.account_ids, len(found.damage)) == (frozenset(), 1)
+    assert (found.account_ids, len(found.damage)) == (frozenset(), 2)
 
 
 def test_every_file_names_its_schema(run: RunDirectory) -> None:

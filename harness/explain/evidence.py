@@ -55,7 +55,7 @@ EVIDENCE = (
     _finding(
         "evidence_damaged",
         decided="A file of the run directory is cut, missing, changed or added since the run ended"
-        " (sizes and SHA-256 were noted then), or cannot be read.",
+        " (sizes and SHA-256 were noted then), or cannot be read; or those notes are missing.",
         causes="A full disk, an interrupted copy, an editor.",
         next_step="The message names the file. Take the directory from where it is whole; a run"
         " without it never passes.",

@@ -1,8 +1,9 @@
 """What lies in the folder of a session: its hashes, and its runs judged again. Only reads."""
 
+import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import report
@@ -41,8 +42,13 @@ class Judged:
 
     @property
     def as_kept(self) -> bool:
-        """Whether judging it again gives what it kept, byte for byte."""
-        return self.kept == self.figures.encode()
+        """Whether judging it again gives what it kept, byte for byte but for who judged."""
+        try:
+            kept_by = str(json.loads(self.kept or b"{}")["judged_by"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return False
+        same_judge = replace(self.verdict, judged_by=kept_by)
+        return self.kept == report.figures(same_judge).encode()
 
 
 @dataclass(frozen=True, slots=True)

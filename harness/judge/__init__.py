@@ -1,6 +1,8 @@
 """Opinion: a list of small checks, each on its own, merged into one verdict. Pure."""
 
 from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
 
 from harness.events import Clock, Facts
 from harness.judge import borrowing, evidence, impairment, patterns
@@ -87,9 +89,19 @@ def judge(plan: Plan, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Verdi
         decisions=measured.decisions,
         health=measured.health,
         closed_loop=measured.closed_loop,
+        judged_by=_version(),
     )
     same_everywhere: Verdict = rounded(verdict)
     return same_everywhere
+
+
+@cache
+def _version() -> str:
+    """Of this package; empty where it is not installed."""
+    try:
+        return metadata.version("lendchaos")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _run(check: Check, case: Case) -> list[Finding]:

@@ -46,7 +46,8 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
     def read_credit_line(self, journey: Journey) -> Judged:
         """Read the limit, as an app does before it offers a loan."""
         headers = {"Authorization": f"Bearer {journey.token}"}
-        return outcomes.judge_credit_line(journey.send("GET", "/v1/credit-line", headers=headers))
+        answer = journey.send("GET", "/v1/credit-line", headers=headers)
+        return outcomes.judge_credit_line(answer, journey.least_credit_fen)
 
     def borrow(self, journey: Journey) -> Judged:
         """Ask for a loan; a retry sends the same key."""

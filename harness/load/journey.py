@@ -16,7 +16,7 @@ from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_d
 from harness.load.outcomes import Answer, Judged
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
-from harness.plan import Arrival, Plan
+from harness.plan import Arrival, Borrower, Plan
 from harness.record import EventWriter
 
 UNAUTHORIZED = 401
@@ -66,6 +66,8 @@ class Journey:
     code: str | None = None
     possible_decline: Any = None
     """A cause for which the borrower may be declined or be served, both rightly."""
+    least_credit_fen: int = 0
+    """What their credit line must show at least; 0 for those who must be declined."""
 
     def block(self, step: Step, judged: Judged) -> None:
         """No borrow will be sent; the first cause of it counts."""
@@ -137,6 +139,9 @@ class Journeys:
         self._events = events
         self._worker = worker
         self._tell_locust = tell_locust
+        self._asked_fen: Counter[int] = Counter()
+        for arrival in plan.arrivals:
+            self._asked_fen[arrival.borrower] += arrival.amount_fen
         self.bug: str | None = None
         """The first exception that came out of a step: a bug in a scenario, or in here."""
 
@@ -153,6 +158,7 @@ class Journeys:
             transport=self._transport,
             timeout_s=self._plan.settings.request_timeout_s,
             further_tries=FurtherTries(self._plan.settings, arrival),
+            least_credit_fen=self._least_credit_fen(borrower),
         )
         ending = Ending.UNFINISHED
         try:
@@ -163,6 +169,12 @@ class Journeys:
         except Exception as error:  # noqa: BLE001  # told as a trouble of the run
             self.bug = self.bug or f"{type(error).__name__} in step {journey.step}: {error}"
         self._finish(journey, ending)
+
+    def _least_credit_fen(self, borrower: Borrower) -> int:
+        """The limit they are registered with, less everything that this run asks for."""
+        if borrower.account_class.expected_decline is not None:
+            return 0  # whoever must be declined may be told so by their credit line
+        return max(0, borrower.account_class.limit_fen - self._asked_fen[borrower.index])
 
     def drop(self, arrival: Arrival, intended_ns: int, reason: str) -> None:
         """Write down an arrival that is not started at all."""

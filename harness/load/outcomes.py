@@ -18,6 +18,7 @@ _DECLINE_OF_CATEGORY = {
     "behaviour_decline": Decline.BEHAVIOUR,
 }
 INVALID_ANSWER = "invalid_answer"
+CREDIT_LINE_TOO_LOW = "credit_line_too_low"
 REDIRECT = "redirect"
 """The code of a 3xx: it is never followed, since that would be another request, maybe elsewhere."""
 _CONFLICTS = (408, 409, 425)
@@ -77,12 +78,18 @@ def judge_log_in(answer: Answer) -> Judged:
     return _failed_step(answer, denials=(401, 404))
 
 
-def judge_credit_line(answer: Answer) -> Judged:
-    """A logged-in borrower must get their limit, as three integers."""
+def judge_credit_line(answer: Answer, least_fen: int = 0) -> Judged:
+    """A logged-in borrower must get their limit, as three integers.
+
+    ``least_fen`` is what must be left of it whatever became of this run's requests: to be shown
+    less is to be refused, as no borrower asks for more than they are shown.
+    """
     payload = answer.payload
-    fields = (payload.get(name) for name in ("limit_fen", "used_fen", "available_fen"))
-    if answer.status == 200 and all(_is_integer(value) for value in fields):  # noqa: PLR2004
-        return Judged(Outcome.OK)
+    fields = {name: payload.get(name) for name in ("limit_fen", "used_fen", "available_fen")}
+    if answer.status == 200 and all(_is_integer(value) for value in fields.values()):  # noqa: PLR2004
+        if min(payload["limit_fen"], payload["available_fen"]) >= least_fen:
+            return Judged(Outcome.OK)
+        return Judged(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
     return _failed_step(answer, denials=(401, 403, 404))
 
 

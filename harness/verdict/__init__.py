@@ -108,6 +108,8 @@ class Verdict:
     decisions: list[DecisionShare] = field(default_factory=list)
     health: Health | None = None
     closed_loop: list[ClosedLoop] = field(default_factory=list)
+    judged_by: str = ""
+    """Version of lendchaos that judged; the version that ran it is another matter."""
     schema: str = SCHEMA
 
 

@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The credit line."""
         self._body()
         assert self.headers["Authorization"].startswith("Bearer token-")
-        line = {"limit_fen": 100, "used_fen": 0, "available_fen": 100, "tier": "A"}
+        line = {"limit_fen": 10**11, "used_fen": 0, "available_fen": 10**11, "tier": "A"}
         self._answer(200, line)
 
     def do_POST(self) -> None:

@@ -31,6 +31,7 @@ class Script:
         self.keys: list[str] = []
         self.tokens: list[str] = []
         self.during_borrow: Callable[[], None] = lambda: None
+        self.see: Callable[[Journey], None] = lambda _: None
 
     def log_in(self, journey: Journey) -> Judged:
         """As told."""
@@ -39,6 +40,7 @@ class Script:
     def read_credit_line(self, journey: Journey) -> Judged:
         """As told."""
         self.tokens.append(journey.token)
+        self.see(journey)
         return self._answer(journey, self._line)
 
     def borrow(self, journey: Journey) -> Judged:
@@ -116,6 +118,24 @@ def test_a_whole_journey(make_load: Callable[..., Load]) -> None:
     assert (operation.outcome, operation.ending) == ("approved", "finished")
     assert (operation.attempts, operation.loan_id) == (1, "loan-1")
     assert [told["exception"] for told in load.told] == [None] * 3
+
+
+def test_what_a_credit_line_must_show_is_the_limit_less_what_the_run_asks_for(
+    make_load: Callable[..., Load],
+) -> None:
+    """Whoever must be declined may be shown nothing at all."""
+    script = Script(*[APPROVED] * 99)
+    load = make_load(script, population="mixed")
+    least: dict[int, int] = {}
+    script.see = lambda journey: least.update({journey.arrival.borrower: journey.least_credit_fen})
+    for arrival in load.plan.arrivals:
+        load.perform(arrival.index)
+
+    for borrower in (load.plan.borrowers[index] for index in least):
+        asked = sum(a.amount_fen for a in load.plan.arrivals if a.borrower == borrower.index)
+        limit_fen = borrower.account_class.limit_fen
+        must_decline = borrower.account_class.expected_decline is not None
+        assert least[borrower.index] == (0 if must_decline else max(0, limit_fen - asked))
 
 
 def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load]) -> None:

@@ -210,3 +210,24 @@ def test_near_the_limit_a_loan_and_a_decline_are_right(category: str, outcome: O
 
     assert (declined.outcome, declined.false_declined) == (outcome, outcome is Outcome.FAILED)
     assert granted.outcome is Outcome.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("shown", "refused"),
+    [
+        ({"limit_fen": 1000, "available_fen": 400}, False),
+        ({"limit_fen": 1000, "available_fen": 399}, True),
+        ({"limit_fen": 1000, "available_fen": 0}, True),
+        ({"limit_fen": 0, "available_fen": 1000}, True),
+        ({"limit_fen": 1000, "available_fen": -1}, True),
+    ],
+)
+def test_a_credit_line_below_what_must_be_left_is_a_false_decline(
+    shown: dict[str, int], refused: bool
+) -> None:
+    """A limit of 1,000, and 600 asked for in this run: no fact of life takes more."""
+    judged = judge_credit_line(answer(200, {"used_fen": 0, **shown}), least_fen=400)
+
+    assert judged.false_declined is refused
+    assert judged.outcome is (Outcome.FAILED if refused else Outcome.OK)
+    assert judged.code == ("credit_line_too_low" if refused else None)
