@@ -15,6 +15,7 @@ from harness.errors import HarnessError, UsageError
 from harness.gameday.diary import Diary
 from harness.gameday.foresee import Foreseen
 from harness.gameday.plan import GameDayPlan, GameDayStep
+from harness.gameday.plug import said_pulled, unseen
 from harness.gameday.running import Runner
 from harness.gameday.session import (
     RUNS_FOLDER,
@@ -35,10 +36,11 @@ from harness.gameday.view import (
     UnderWay,
     View,
     outcome_of,
+    too_soon,
 )
 from harness.headless import Update, worst
 from harness.record import RunDirectory
-from harness.verdict import ExitCode
+from harness.verdict import ExitCode, Judgement
 
 TICK_SECONDS = 0.25
 SAID_LINES = 40
@@ -114,6 +116,8 @@ class GameDay:
                 continue
             code = runs[-1].exit_code
             code = int(ExitCode.INCONCLUSIVE) if code is None else code
+            if code == ExitCode.PASS and self._unseen(step, runs[-1].directory):
+                code = int(ExitCode.INCONCLUSIVE)
             # A run that nobody watched to its end is no pass, whatever it came to.
             unwatched = state is StepState.ABORTED and code == ExitCode.PASS
             codes.append(int(ExitCode.INTERRUPTED) if unwatched else code)
@@ -242,6 +246,17 @@ class GameDay:
             self._enter(Stage.ENDING, f"aborted from outside ({how}): healing")
         self._show()
 
+    def _unseen(self, step: GameDayStep, directory: str | None) -> str:
+        """Why the last run of a step shows nothing of its plug; empty where nobody pulled it."""
+        events = self._diary.read().last_try_of(step.name)
+        if directory is None or not said_pulled(events):
+            return ""
+        try:
+            verdict = RunDirectory(self._diary.path / RUNS_FOLDER / directory).read_verdict()
+        except (HarnessError, UsageError):
+            return "the plug was said to be pulled, and there is no verdict to see it by"
+        return unseen(events, verdict)
+
     def _note_outcome(self, step: GameDayStep, directory: str | None) -> None:
         if directory is None:
             return
@@ -249,6 +264,9 @@ class GameDay:
             found = outcome_of(self._diary.path / RUNS_FOLDER / directory)
         except (HarnessError, UsageError):
             return  # that there is no verdict is told already
+        if found.verdict == Judgement.PASS and (why := self._unseen(step, directory)):
+            said = f"{found.sentence} But {why}."
+            found = replace(found, verdict=str(Judgement.INCONCLUSIVE), sentence=said)
         self._outcomes[step.name] = found
         self._view = replace(self._view, outcomes=dict(self._outcomes))
 
@@ -295,6 +313,8 @@ class GameDay:
                 self._write(What.ACTION, step, message.text, by=message.by)
             case Order.NOTE | Order.ACTION:
                 self._tell("notes are kept from the first go on")
+            case Order.PULLED if step is not None and (said := too_soon(self._view, self._clock())):
+                self._tell(said)
             case Order.PULLED | Order.RESTORED if step is not None and step.hand_pulled:
                 what = What.PULLED if message.order is Order.PULLED else What.RESTORED
                 self._write(what, step, message.text, by=message.by)

@@ -67,6 +67,11 @@ class Foreseen:
         return self.phases[-1].end_s - self.phases[0].start_s
 
 
+def baseline_end_s(seen: Foreseen) -> float:
+    """When a run's baseline is over, in seconds after zero."""
+    return max((s.end_s for s in seen.phases if s.name == "baseline"), default=0.0)
+
+
 def seed_of(plan: GameDayPlan, step: GameDayStep, seed: int) -> list[str]:
     """The seed of a step as words; none where its options name one already.
 
@@ -116,6 +121,13 @@ def _objections(step: GameDayStep, seen: Foreseen) -> Iterable[Problem]:
         said = (
             f"{step.name}: the plug is to be pulled by hand, but {step.scenario} breaks something"
             f" itself ({names}): choose one without a fault, like baseline"
+        )
+        yield Problem(*step.place, said)
+    warm_up_s = -seen.phases[0].start_s
+    if step.pull_after_s is not None and step.pull_after_s < warm_up_s + baseline_end_s(seen):
+        said = (
+            f"{step.name}: pull_after is {step.pull_after_s:g}s after the load begins, and warm-up"
+            f" and baseline take {warm_up_s + baseline_end_s(seen):g}s: pull the plug later"
         )
         yield Problem(*step.place, said)
     if step.length_s is not None and seen.load_s > step.length_s:

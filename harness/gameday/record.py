@@ -109,11 +109,21 @@ class Try:
     said_verdict: str | None
     said_exit_code: int | None
     plugs: tuple[Plug, ...]
+    unseen: str = ""
+    """Why it shows nothing of a plug that was said to be pulled."""
 
     @property
     def verdict(self) -> Verdict | None:
         """Of its run, if that could be judged."""
         return None if self.run is None else self.run.verdict
+
+    @property
+    def outcome(self) -> Judgement | None:
+        """What it came to; nothing passes whose plug left no trace."""
+        if self.verdict is None:
+            return None
+        passed = self.verdict.verdict is Judgement.PASS
+        return Judgement.INCONCLUSIVE if passed and self.unseen else self.verdict.verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from harness.events import Seal
 from harness.gameday import chronicle, instants
 from harness.gameday.plan import GameDayPlan, GameDayStep
+from harness.gameday.plug import said_pulled, shown, unseen
 from harness.gameday.record import (
     Action,
     Note,
@@ -21,7 +22,7 @@ from harness.gameday.record import (
 from harness.gameday.session import RUNS_FOLDER, Event, Session, StepState, What
 from harness.gameday.stored import VERDICT_FILE, Judged, NotJudged, Runs
 from harness.report import words
-from harness.verdict import Episode, Judgement
+from harness.verdict import Episode, Judgement, Verdict
 
 _IMPAIRED = ("outage", "degraded")
 
@@ -89,8 +90,7 @@ def _try(events: list[Event], runs: Runs) -> Try:
     ran = next((e for e in reversed(events) if e.what is What.RUN_ENDED), None)
     ended = next((e for e in reversed(events) if e.what is What.STEP_ENDED), None)
     run = None if ran is None or ran.directory is None else _run(ran.directory, runs)
-    episodes = [] if run is None or run.verdict is None else run.verdict.episodes
-    zero_utc = None if run is None or run.verdict is None else run.verdict.zero_utc
+    verdict = None if run is None else run.verdict
     return Try(
         started_utc=events[0].at_utc,
         ended_utc=None if ended is None else ended.at_utc,
@@ -100,9 +100,8 @@ def _try(events: list[Event], runs: Runs) -> Try:
         said="" if ran is None else ran.text,
         said_verdict=None if ran is None else ran.verdict,
         said_exit_code=None if ran is None else ran.exit_code,
-        plugs=tuple(
-            _plug(e, zero_utc, episodes) for e in events if e.what in (What.PULLED, What.RESTORED)
-        ),
+        plugs=tuple(_plugs(events, verdict)),
+        unseen="" if verdict is None else unseen(events, verdict),
     )
 
 
@@ -115,11 +114,24 @@ def _run(directory: str, runs: Runs) -> RecordedRun:
     return RecordedRun(directory, stored.verdict)
 
 
+def _plugs(events: list[Event], verdict: Verdict | None) -> Iterable[Plug]:
+    """Each with what the answers show of it; of slow ones only where nothing failed."""
+    if verdict is None:
+        yield from (_plug(e, None, []) for e in events if e.what in (What.PULLED, What.RESTORED))
+        return
+    near, after = verdict.episodes, {id(pulled): later for pulled, later in said_pulled(events)}
+    for event in events:
+        if event.what is What.PULLED:
+            near = shown(event, after[id(event)], verdict)
+            near = [e for e in near if e.class_ in _IMPAIRED] or near
+        if event.what in (What.PULLED, What.RESTORED):
+            yield _plug(event, verdict.zero_utc, near)
+
+
 def _plug(event: Event, zero_utc: str | None, episodes: Iterable[Episode]) -> Plug:
     """What was said beside what the answers show nearest to it."""
     restored = event.what is What.RESTORED
-    impaired = (e for e in episodes if e.class_ in _IMPAIRED)
-    edges_s = (e.recovered_s if restored else e.onset_s for e in impaired)
+    edges_s = (e.recovered_s if restored else e.onset_s for e in episodes)
     nearest: tuple[float, str] | None = None
     for edge_s in edges_s:
         seen_utc = instants.after(zero_utc, edge_s)
@@ -145,13 +157,12 @@ def _outcome_of(tries: tuple[Try, ...], state: StepState) -> Judgement | None:
     """Nothing is repeated until it is green: a failure in any try is one of the step."""
     if not tries:
         return None
-    verdicts = [one.verdict.verdict for one in tries if one.verdict is not None]
-    if Judgement.FAIL in verdicts:
+    if Judgement.FAIL in [one.outcome for one in tries]:
         return Judgement.FAIL
-    last = tries[-1].verdict
+    last = tries[-1].outcome
     if state is not StepState.DONE or last is None:
         return Judgement.INCONCLUSIVE
-    return last.verdict
+    return last
 
 
 def _observed(own: list[Event], tries: tuple[Try, ...], state: StepState) -> str:
@@ -162,7 +173,7 @@ def _observed(own: list[Event], tries: tuple[Try, ...], state: StepState) -> str
         return "never begun"
     last = tries[-1]
     if last.verdict is not None:
-        return last.verdict.sentence
+        return last.verdict.sentence + (f" But {last.unseen}." if last.unseen else "")
     if last.run is not None:
         return f"its run cannot be judged: {last.run.trouble}"
     return f"no run was recorded{_because(last)}"
@@ -226,6 +237,8 @@ def _doubts(step: RecordedStep, one: Try) -> Iterable[str]:
     if one.run is None:
         begun = instants.clock(one.started_utc)
         yield f"{step.name}, begun {begun}: no run was recorded{_because(one)}"
+    elif one.unseen:
+        yield f"{step.name}: {one.unseen}: it decides nothing"
     elif one.run.verdict is None:
         yield f"{RUNS_FOLDER}/{one.run.directory} cannot be judged: {one.run.trouble}"
     elif one.said_verdict not in (None, one.run.verdict.verdict.value):

@@ -106,6 +106,12 @@ class Session:
         """Every run of a step that ended, in order, aborted ones included."""
         return tuple(e for e in self.events if e.what is What.RUN_ENDED and e.step == step)
 
+    def last_try_of(self, step: str) -> tuple[Event, ...]:
+        """What happened in a step since it was last begun."""
+        own = [event for event in self.events if event.step == step]
+        starts = [place for place, event in enumerate(own) if event.what is What.STEP_STARTED]
+        return tuple(own[starts[-1] :]) if starts else ()
+
     @property
     def closed(self) -> bool:
         """Whether nothing more is to be done in it."""

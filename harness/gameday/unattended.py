@@ -13,7 +13,7 @@ from collections.abc import Callable
 from harness.gameday import words
 from harness.gameday.plan import GameDayStep
 from harness.gameday.session import What
-from harness.gameday.view import Command, Message, Order, Stage, View
+from harness.gameday.view import Command, Message, Order, Stage, View, too_soon
 from harness.report.words import clean
 from harness.verdict import ExitCode
 
@@ -85,6 +85,8 @@ class Unattended:
         """Pull the plug, and put it back, when it is time to."""
         seen = view.under_way
         if seen is None or seen.zero_s is None or view.stage is not Stage.GOING:
+            return
+        if too_soon(view, self._clock()):
             return
         began_s = seen.zero_s + view.foreseen[seen.step.name].phases[0].start_s
         for order, command, after_s in (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from harness.gameday.foresee import Foreseen
+from harness.gameday.foresee import Foreseen, baseline_end_s
 from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.session import Session
 from harness.headless import Ended, Update
@@ -126,3 +126,17 @@ def outcome_of(folder: Path) -> Outcome:
     directory = RunDirectory(folder)
     verdict = directory.read_verdict()
     return Outcome(str(verdict.verdict), verdict.sentence, tuple(tiles(None, verdict)))
+
+
+def too_soon(view: View, now_s: float) -> str:
+    """Why the plug of the step under way may not be pulled yet; empty where it may, or has none.
+
+    Without a whole baseline there is nothing to compare with.
+    """
+    seen = view.under_way
+    if seen is None or not seen.step.hand_pulled:
+        return ""
+    if seen.zero_s is None:
+        return "the plug may not be pulled yet: the load has not begun"
+    left_s = seen.zero_s + baseline_end_s(view.foreseen[seen.step.name]) - now_s
+    return "" if left_s <= 0 else f"the plug may not be pulled yet: {left_s:.0f} s of baseline left"

@@ -318,7 +318,10 @@ def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> N
         Command(Order.RESTORED),
         ABORT,
     ]
-    runner = FakeRunner(waits_for_abort)
+    later = Update("observation", "observation", 4.5, 8.0)
+    runner = FakeRunner(
+        lambda step, n: [later, *waits_for_abort(step, n)[1:]] if n == 1 else passes(step, n)
+    )
 
     conduct(
         diary,
@@ -334,6 +337,21 @@ def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> N
     assert What.PULLED not in whats(session, "cut")
     actions = [e for e in session.events if e.what is What.ACTION]
     assert [(e.by, e.text) for e in actions] == [("bob", "raise the timeout")] * 2
+
+
+def test_a_plug_is_not_pulled_before_the_baseline_is_over(diary: DiskDiary) -> None:
+    """It is refused and said why, and nothing is kept of it."""
+    pulls = [Command(Order.PULLED), ABORT]
+
+    _, people = conduct(
+        diary,
+        FakeRunner(waits_for_abort),
+        {"asking cut": [NO_GO], "asking killed": [NO_GO], "going by hand": list(pulls)},
+    )
+
+    assert What.PULLED not in whats(read_session(diary.path), "by hand")
+    assert any("may not be pulled yet" in view.said for view in people.views)
+    assert any("s of baseline left" in view.said for view in people.views)
 
 
 def test_one_process_at_a_time_conducts_a_session(diary: DiskDiary) -> None:

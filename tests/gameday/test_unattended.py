@@ -35,7 +35,7 @@ def with_pull(pull: tuple[str, ...], restore: tuple[str, ...] = ("true",)) -> Ga
 
 def slowly(*_: object) -> list[Message | str]:
     """A run that lasts long enough for two commands."""
-    return [Update("warm-up", "warm-up", -2.0, 0.0), MOMENT, MOMENT, MOMENT, MOMENT]
+    return [Update("recovery", "recovery", 6.0, 8.0), MOMENT, MOMENT, MOMENT, MOMENT]
 
 
 def test_every_go_is_given_but_to_a_plug_that_nobody_pulls() -> None:
@@ -52,7 +52,7 @@ def test_every_go_is_given_but_to_a_plug_that_nobody_pulls() -> None:
 
 
 def test_the_plan_may_name_commands_that_pull_the_plug(tmp_path: Path) -> None:
-    """They are called once each, and it is kept when."""
+    """They are called once each, and it is kept when. Without a verdict nobody saw it."""
     mark = tmp_path / "pulled"
     plan = with_pull(("touch", str(mark)))
     runner = FakeRunner(
@@ -64,7 +64,7 @@ def test_the_plan_may_name_commands_that_pull_the_plug(tmp_path: Path) -> None:
     code, diary, _ = conducted(runner, plan)
 
     events = [e for e in diary.read().events if e.what in (What.PULLED, What.RESTORED)]
-    assert (code, mark.exists()) == (0, True)
+    assert (code, mark.exists()) == (3, True)
     assert [(e.what, e.text) for e in events] == [
         (What.PULLED, f"by command: touch {mark}"),
         (What.RESTORED, "by command: true"),
@@ -105,6 +105,17 @@ def test_after_a_stop_nothing_more_is_broken(code: int, verdict: str | None) -> 
     assert runner.done.count("start cut") == 1
     killed = diary.read().state_of("killed")
     assert killed is (StepState.DONE if verdict is None else StepState.LEFT_OUT)
+
+
+def test_no_command_pulls_a_plug_before_the_baseline_is_over(tmp_path: Path) -> None:
+    """Whatever the plan says: there would be nothing to compare with."""
+    mark = tmp_path / "pulled"
+    begun: list[Message | str] = [Update("baseline", "baseline", 0.0, 4.0), MOMENT, MOMENT]
+    runner = FakeRunner(lambda *_: [*begun, Finished(ended())])
+
+    conducted(runner, with_pull(("touch", str(mark))))
+
+    assert not mark.exists()
 
 
 def test_the_clock_of_a_plug_begins_with_the_load() -> None:
