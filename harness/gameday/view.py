@@ -113,6 +113,9 @@ class View:
     rehearsal: bool = False
 
 
+_BEFORE = ("warm-up", "baseline")
+"""Phases in which everything is to be as on any other day."""
+
 Show = Callable[[View], None]
 
 
@@ -138,5 +141,7 @@ def too_soon(view: View, now_s: float) -> str:
         return ""
     if seen.zero_s is None:
         return "the plug may not be pulled yet: the load has not begun"
+    if seen.phase not in _BEFORE:
+        return ""
     left_s = seen.zero_s + baseline_end_s(view.foreseen[seen.step.name]) - now_s
     return "" if left_s <= 0 else f"the plug may not be pulled yet: {left_s:.0f} s of baseline left"
