@@ -159,7 +159,7 @@ def test_money_is_judged_under_a_pause_as_ever() -> None:
     plan, known = paused((12.0, 15.0))
     rows = tuple(known.ledger.entries[1:])
     key = known.ledger.entries[0].idempotency_key
-    reading = replace(known.ledger, entries=rows, found_by_key={key: False})
+    reading = replace(known.ledger, entries=rows, by_key={key: ()})
 
     assert failing(judge(plan, replace(known, ledger=reading))) == {"lost"}
 
