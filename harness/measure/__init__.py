@@ -33,6 +33,7 @@ from harness.measure.recoveries import (
 )
 from harness.measure.retries import Herd, herd_of, retries_of
 from harness.measure.samples import Samples, Timeline, samples_of, timeline_of
+from harness.measure.together import spans_of
 from harness.measure.windows import worst_windows
 from harness.plan import Plan
 from harness.verdict import (
@@ -77,10 +78,10 @@ class Measured:
     ``recoveries`` are those that are judged, in the order of their heals; ``recovery`` is the one
     of them that decides. ``failed_outside`` and ``waits_outside_ms`` leave out each fault, what was
     under way when it came and the time allowed after its heal; ``unknown_inside`` are operations of
-    unknown outcome planned between first injection and last heal (in the whole window, without a
-    fault). ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is
-    the total length of outage and degraded episodes, ``health_known_s`` that of their parts in
-    which the health address had answered.
+    unknown outcome planned while a fault was at work (in the whole window, without one).
+    ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
+    total length of outage and degraded episodes, ``health_known_s`` that of their parts in which
+    the health address had answered.
     """
 
     load: Load
@@ -144,7 +145,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         recoveries=judged_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),
         failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
-        unknown_inside=_unknown_inside(plan, samples, timeline),
+        unknown_inside=_unknown_inside(run),
         unknown_window=_unknown_window(plan, samples, timeline),
         waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,
         log_in_who=log_in_who,
@@ -177,14 +178,15 @@ def _who(
     )
 
 
-def _unknown_inside(plan: Plan, samples: Samples, timeline: Timeline) -> Share:
-    bounds = window_bounds(plan, timeline)
-    if bounds is None:
-        return Share(0, 0)
-    start_s, end_s = bounds
-    if timeline.injected_s is not None and timeline.healed_s is not None:
-        end_s = timeline.healed_s
-    inside = (samples.times_s >= start_s) & (samples.times_s <= end_s)
+def _unknown_inside(run: Run) -> Share:
+    """Of what was planned while a fault was at work; without one, of the whole window."""
+    samples, spans = run.samples, spans_of(run.plan, run.facts)
+    bounds = [(span.start_s, span.until_s) for span in spans]
+    if not spans and (window := window_bounds(run.plan, run.timeline)) is not None:
+        bounds = [window]
+    inside = np.zeros(len(samples.times_s), dtype=bool)
+    for start_s, end_s in bounds:
+        inside |= (samples.times_s >= start_s) & (samples.times_s <= end_s)
     return Share(int(samples.indeterminate[inside].sum()), int(inside.sum()))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.events import Outcome
 from harness.fault_specs import AnyFault, Partition, Restart
 from harness.judge import judge
 from harness.plan import Objectives
@@ -86,6 +87,23 @@ def test_two_per_cent_failing_between_two_faults_are_outside() -> None:
 
     assert outside.verdict is Judgement.FAIL
     assert verdict.verdict is Judgement.FAIL
+
+
+def test_the_calm_between_two_faults_dilutes_no_unknown_outcomes() -> None:
+    """Every tenth request under a fault is of unknown outcome: 10 %, whatever lies between."""
+    limits = Objectives(indeterminate_share_max=0.05)
+    second = Partition("database", during=(0.9, 1.0))
+    plan = plan_of(FIRST, second, fault_s=60.0, objectives=limits)
+    ops = tuple(
+        failed(plan, a.index, outcome=Outcome.INDETERMINATE)
+        if (8 <= a.at_s < 14 or 62 <= a.at_s < 68) and a.index % 10 == 0
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    (unknown,) = judge(plan, facts(plan, ops)).objectives
+
+    assert unknown.observed == pytest.approx(0.1, abs=0.01)
+    assert unknown.verdict is Judgement.FAIL
 
 
 def test_what_a_tolerated_fault_leaves_behind_is_outside() -> None:
