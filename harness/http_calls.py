@@ -4,7 +4,6 @@ No proxy from the environment comes between, no cookie is kept, and no redirect 
 would carry our token elsewhere.
 """
 
-import http.client
 import json
 import threading
 import time
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from harness.errors import HarnessError
+from harness.final_response import FinalResponse
 from harness.http_times import retry_after_s
 
 CONNECT_SECONDS_MAX = 10.0
@@ -24,7 +24,6 @@ CALL_SECONDS_MAX = 30.0
 CHUNK_BYTES = 65_536
 BODY_BYTES_MAX = 64 * 2**20
 """Unpacked: two hundred times a page of a listing."""
-INTERIM_ANSWERS_MAX = 100
 PUT_OFF = (429, 503)
 """Too many requests, and busy: the target may say in ``Retry-After`` when to ask again."""
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -95,20 +94,8 @@ class Patience:
 NO_PATIENCE = Patience(0.0)
 
 
-class _FinalResponse(http.client.HTTPResponse):
-    """The answer that counts: http.client skips 100 alone, this skips all interim answers (1xx)."""
-
-    def begin(self) -> None:
-        super().begin()
-        skipped = 0
-        while 100 <= self.status < 200 and skipped < INTERIM_ANSWERS_MAX:  # noqa: PLR2004
-            skipped += 1
-            self.headers = None  # type: ignore[assignment]  # the stdlib's own sign of "not begun"
-            super().begin()
-
-
 class _Connection(urllib3.connection.HTTPConnection):
-    response_class = _FinalResponse
+    response_class = FinalResponse
 
 
 class _Pool(urllib3.HTTPConnectionPool):

@@ -22,6 +22,7 @@ LINE_LENGTH_MAX = 100
 ALLOWED = {
     "__init__": {"objectives", "plan", "load", "stop_conditions"},
     "errors": set(),
+    "final_response": set(),
     "connections": set(),
     "text_file": {"errors"},
     "journal_row": set(),
@@ -51,7 +52,7 @@ ALLOWED = {
     "record": {
         *("completion", "errors", "events", "journal_row", "plan", "rows", "seals", "verdict"),
     },
-    "http_calls": {"errors", "http_times"},
+    "http_calls": {"errors", "final_response", "http_times"},
     "ledger": {"connections", "errors", "events", "http_calls"},
     "ledger_watch": {"errors", "events", "http_calls", "ledger"},
     "by_key": {"errors", "events", "http_calls", "seeding"},
@@ -70,7 +71,7 @@ ALLOWED = {
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         *("run_facts", "stop_conditions"),
     },
-    "stack": {"errors", "plan", "run_lock"},
+    "stack": {"errors", "final_response", "plan", "run_lock"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
         *("run_facts", "stack"),

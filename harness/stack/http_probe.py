@@ -6,6 +6,8 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+from harness.final_response import FinalResponse
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -32,6 +34,7 @@ def get(url: str, timeout_seconds: float = 1.0) -> Answer | None:
     connection = http.client.HTTPConnection(
         parts.hostname or "", parts.port or 80, timeout=timeout_seconds
     )
+    connection.response_class = FinalResponse
     try:
         connection.request("GET", parts.path or "/", headers={"Connection": "close"})
         response = connection.getresponse()
