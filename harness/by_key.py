@@ -83,7 +83,8 @@ class KeyQuestions:
     def ask(self, asked: Collection[SentKey]) -> dict[str, Loans | None]:
         """The loans under each key; an empty tuple for none, None where the answer is not clear.
 
-        A key that there was no time for is not in it.
+        What is not clear is asked once more when all others are answered. A key that there was no
+        time for is not in it.
         """
         if not asked:
             return {}
@@ -97,7 +98,15 @@ class KeyQuestions:
             closing(self._http),
             ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="by-key") as pool,
         ):
-            answers = list(pool.map(self._in_turn, range(len(asked)), asked))
+            found = self._round(pool, asked)
+            unclear = [sent for sent in asked if found.get(sent.key, ()) is None]
+            return found | self._round(pool, unclear, len(asked))
+
+    def _round(
+        self, pool: ThreadPoolExecutor, asked: Collection[SentKey], first: int = 0
+    ) -> dict[str, Loans | None]:
+        turns = range(first, first + len(asked))
+        answers = pool.map(self._in_turn, turns, asked)
         return {key: loans for found in answers for key, loans in found.items()}
 
     def _in_turn(self, number: int, sent: SentKey) -> dict[str, Loans | None]:

@@ -79,6 +79,13 @@ def test_a_refusal_is_not_clear(audit: Audit, questions: KeyQuestions, status: i
     assert questions.ask([sent(1)]) == {"key-1": None}
 
 
+def test_what_is_not_clear_is_asked_once_more(audit: Audit, questions: KeyQuestions) -> None:
+    """One stray failure leaves no doubt about a loan."""
+    audit.put_off = [("/v1/loans?idempotency_key=key-1", 500, {})]
+
+    assert questions.ask([sent(1), sent(2)]) == {"key-1": THERE, "key-2": ()}
+
+
 def test_a_target_that_asks_for_patience_is_given_it(audit: Audit, questions: KeyQuestions) -> None:
     """429 with Retry-After, at the question and at the log-in."""
     audit.tokens = {"none"}
