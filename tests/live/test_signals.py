@@ -42,7 +42,7 @@ pytestmark = pytest.mark.live
 MARK = "LENDCHAOS_TEST_SIGNALS"
 OPTIONS = (
     *("--rate=10", "--warm-up=500ms", "--baseline=1s", "--fault=40s", "--recovery=4s"),
-    "--seed=7",
+    *("--ledger-settle=1s", "--seed=7"),
 )
 DAY = """\
 version: 1
@@ -50,7 +50,8 @@ title: Two steps
 hypothesis: Borrowing comes back by itself.
 abort_word: halt
 roles: {lead: Lin}
-options: {rate: 10, warm_up: 500ms, baseline: 1s, fault: 40s, recovery: 4s, seed: 7}
+options:
+  {rate: 10, warm_up: 500ms, baseline: 1s, fault: 40s, recovery: 4s, ledger_settle: 1s, seed: 7}
 steps:
   - {name: cut, scenario: network_partition, expect: back within 5 s}
   - {name: again, scenario: network_partition, expect: as before}
