@@ -23,6 +23,7 @@ from harness.errors import HarnessError, UsageError
 from harness.events import Clock, RunStatus, SafetyStop, Stall
 from harness.faults.healing import heal_left_over
 from harness.faults.journal import Journal
+from harness.faults.strangers import remove_strangers
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import unplanned_ends
 from harness.guarding import Guardian
@@ -230,6 +231,9 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
         channel.check_interrupt()
         channel.send("progress", text=text)
 
+    notes = tuple(f"removed before the load, not ours: {it}" for it in remove_strangers(stack))
+    for text in notes:
+        progress(text)
     timeline = _timeline(run, plan, stack, channel)
     timeline.check()
     seeder = Seeder(
@@ -238,11 +242,11 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
     )
     progress("trying one borrower of each class")
     offered, unlike = seeder.confirm_classes(plan)
-    notes = tuple(f"the target does not know borrowers of class {name}" for name in unlike)
     if stack.kind == "local":
         # Our own service knows every class: one treated wrongly is a defect of it, and is measured.
-        notes = tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
+        notes += tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
     else:
+        notes += tuple(f"the target does not know borrowers of class {name}" for name in unlike)
         plan = offered
         run.rewrite_plan(plan)
     progress(f"registering {len(plan.borrowers)} borrowers")
@@ -293,7 +297,8 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
             scene.health.stop()
             scene.safety.stop()
     run.write_journal(scene.timeline.journal_rows())
-    status = replace(status, audit=scene.timeline.audit(status.load_ended_ns))
+    foreign, audit = scene.timeline.foreign, scene.timeline.audit(status.load_ended_ns)
+    status = replace(status, foreign=foreign, audit=audit)
     notes = (*status.notes, *scene.safety.notes, *guardian.notes)
     if status.clock is not None:
         specs = [planned.spec for planned in scene.plan.faults]

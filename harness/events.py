@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.fault_facts import EndedBy, LockHolder
+from harness.fault_facts import EndedBy, ForeignChange, LockHolder
 from harness.journal_row import JournalRow
 from harness.run_facts import BlastRadius, Trouble, troubles_of
 
@@ -351,6 +351,8 @@ class RunStatus:
     blast_radius: BlastRadius | None = None
     audit: tuple[Proof, ...] = ()
     """What was found in the target's database once everything was healed; empty: not asked."""
+    foreign: tuple[ForeignChange, ...] = ()
+    """What others changed on the stack's own Toxiproxy while the run went on."""
     stalls: tuple[Stall, ...] = ()
     """When load processes did not run. Of what was due meanwhile they dropped what would have been
     late by more than 0.3 s, and caught up on the rest at one and a half times the planned rate.

@@ -40,3 +40,16 @@ class LockHolder:
         return (
             f"session {self.pid} ({self.application or 'unnamed'}, {self.state}) since {self.since}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignChange:
+    """What somebody else had changed on the stack's own Toxiproxy, in words, and for how long.
+
+    ``begin_ns`` is the last look that did not see it, in monotonic time; ``end_ns`` the first that
+    did not see it any more, None if it was there to the end of the run.
+    """
+
+    text: str
+    begin_ns: int
+    end_ns: int | None = None

@@ -99,6 +99,7 @@ class Scenario:
     ``near_limit_share`` of the arrivals of a mixed population come in pairs: a borrower whose limit
     covers one loan asks for two at the same moment, which no check outside a lock survives.
     ``stop`` says what ends a run at once; what it leaves open, the file and the defaults decide.
+    A scenario that ``watches`` breaks nothing: somebody else is about to.
     """
 
     faults: list[AnyFault] = field(default_factory=list)
@@ -106,6 +107,7 @@ class Scenario:
     stop: StopConditions | None = None
     credit_line_share: float = 1.0
     near_limit_share: float = 0.02
+    watches: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,7 @@ class Plan:
     on_inconclusive: OnInconclusive = "inconclusive"
     stop: StopConditions = field(default_factory=StopConditions)
     stop_sources: dict[str, str] = field(default_factory=dict)
+    watches: bool = False
     schema: str = "lendchaos.plan/1"
 
     @property
@@ -302,6 +305,7 @@ def expand(
         faults=faults,
         borrowers=borrowers,
         arrivals=_arrivals(scenario, settings, borrowers, chance, run),
+        watches=scenario.watches,
     )
     own = {"scenario file": scenario.stop, "command line": stop}
     conditions, sources = effective_stop(plan, file, own, attached=attached)

@@ -11,4 +11,7 @@ class Watch(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     # An outage that goes over into a brownout before it ends counts as two stretches.
-    scenario = Scenario(objectives=Objectives(impaired_episodes_max=2, lost_service_seconds_max=60))
+    scenario = Scenario(
+        watches=True,
+        objectives=Objectives(impaired_episodes_max=2, lost_service_seconds_max=60),
+    )

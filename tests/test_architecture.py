@@ -62,7 +62,7 @@ ALLOWED = {
     "reconcile": {"events", "loans", "money_table", "plan", "told", "verdict"},
     "measure": {"events", "fault_facts", "plan", "verdict"},
     "judge": {
-        *("events", "objectives", "plan", "stop_conditions"),
+        *("events", "fault_facts", "objectives", "plan", "stop_conditions"),
         *("verdict", "reconcile", "measure", "loans", "told"),
     },
     "series": {"objectives", "verdict"},

@@ -10,12 +10,14 @@ import typer
 
 from harness.cli.app import Json, Patience, StateDir, app, exit_codes, show, show_json
 from harness.cli.stack import stack_name
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ProxyApiHangs
 
 # What heals is loaded before anything is looked at: healing never waits for an import.
 from harness.faults.healing import HealResult, heal_open
 from harness.faults.journal import HEAL_COMMAND, Journal
 from harness.faults.probes import link_canaries
+from harness.faults.second_way import restart_proxy
+from harness.faults.strangers import remove_strangers
 from harness.journal_row import JournalRow
 from harness.stack.processes import ProcessRef, is_alive
 from harness.stack.state import ATTACHED, Stack, default_state_dir, load_state
@@ -38,12 +40,16 @@ class _Healing:
     latest: list[HealResult] = field(default_factory=list)
     """Of the last look only: what an earlier one could not heal, the run may have healed since."""
     links: dict[str, bool] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """Why what others changed at Toxiproxy is still there."""
 
     @property
     def troubles(self) -> list[str]:
         """What is still wrong."""
         broken = [f"link {name} does not answer" for name, well in self.links.items() if not well]
-        return [*(str(result) for result in self.latest if not result.gone), *broken]
+        left = [str(result) for result in self.latest if not result.gone]
+        return [*left, *self.failed, *broken]
 
     def body(self) -> dict[str, Any]:
         """For a program."""
@@ -56,6 +62,7 @@ class _Healing:
                 | {"text": str(result)}
                 for result in self.faults
             ],
+            "removed": self.removed,
             "links": [{"name": name, "answers": well} for name, well in self.links.items()],
         }
 
@@ -104,10 +111,29 @@ def _heal(stack: Stack, tell: Callable[[str], None]) -> _Healing:
     if run is not None and _stopping(stack, run):
         # What it injected between our first look and its hearing of us.
         _heal_open(healing, run)
+    _remove_strangers(healing)
     if not healing.troubles:
         tell("  nothing is left broken")
     _try_links(healing)
     return healing
+
+
+def _remove_strangers(healing: _Healing) -> None:
+    """What others changed at Toxiproxy: it breaks links as a fault of ours does."""
+    stack = healing.stack
+    try:
+        try:
+            healing.removed = remove_strangers(stack)
+        except ProxyApiHangs as error:
+            journal = Journal(stack.state_dir, stack.stack_id, by=HEAL_COMMAND)
+            way = restart_proxy(stack, journal, HEAL_COMMAND, "", str(error))
+            healing.tell(f"  {way}")
+            healing.removed = remove_strangers(stack)
+    except HarnessError as error:
+        healing.failed.append(f"what others changed at Toxiproxy is not removed: {error}")
+        healing.tell(f"  {healing.failed[-1]}")
+    for text in healing.removed:
+        healing.tell(f"  put right, and not ours: {text}")
 
 
 def _live_run(stack: Stack) -> JournalRow | None:

@@ -110,6 +110,15 @@ EVIDENCE = (
         docs="docs/healing.md",
     ),
     _finding(
+        "foreign_change",
+        decided="During the run the stack's own Toxiproxy had a toxic, a proxy or a switched-off"
+        " link that is not of this run. What borrowers saw then was not the target's doing.",
+        causes="A toxic set by hand, or by another tool, on the same control interface.",
+        next_step="`lendchaos heal` removes it, and so does the set-up of the next run. To measure"
+        " what you break by hand, run the scenario named watch.",
+        docs="docs/faults.md",
+    ),
+    _finding(
         "ended_early",
         weight="A note: it changes nothing by itself.",
         decided="A fault ended more than half a second and more than a tenth of its length before"

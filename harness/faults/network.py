@@ -26,6 +26,11 @@ _RATE_EXCESS_MAX = 1.25
 _RATE_FREE_MIN = 2.0
 
 
+def toxic_names(fault: str, streams: tuple[str, ...] = STREAMS["both"]) -> list[str]:
+    """The names that the toxics of a fault have, so that whoever heals it finds them."""
+    return [f"lendchaos-{fault}-{stream}" for stream in streams]
+
+
 class LinkInjector:
     """What faults have in common that are toxics on one link.
 
@@ -43,7 +48,7 @@ class LinkInjector:
         **attributes: int,
     ) -> None:
         self._link = stack.links[spec.link]
-        self._toxics = {stream: f"lendchaos-{name}-{stream}" for stream in streams}
+        self._toxics = dict(zip(streams, toxic_names(name, streams), strict=True))
         self._attributes = attributes
         self._control = ProxyControl(stack.toxiproxy_api)
         self._probe = LinkProbe(self._link, stack)

@@ -21,6 +21,7 @@ from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from harness.connections import http_session
 from harness.errors import HarnessError, ProxyApiHangs
 from harness.fault_specs import Direction
+from harness.stack.state import Link
 
 CALL_TIMEOUT_SECONDS = 1.5
 """A call takes a few milliseconds on loopback; the rest is for a machine that is busy."""
@@ -121,6 +122,27 @@ class ProxyControl:
         if self.proxy(name).upstream != upstream:
             self._call("post", f"/proxies/{name}", json={"upstream": upstream})
             self._confirm(name, f"upstream={upstream}", lambda proxy: proxy.upstream == upstream)
+
+    def lay(self, link: Link) -> None:
+        """The proxy of a link as the link says, and enabled; made if there is none."""
+        wanted = {"listen": link.listen, "upstream": link.upstream, "enabled": True}
+        if link.name in self.proxies():
+            self._call("post", f"/proxies/{link.name}", json=wanted)
+        else:
+            self._call("post", "/proxies", json={"name": link.name, **wanted})
+
+        def laid(found: Proxy) -> bool:
+            where = (found.listen, found.upstream, found.enabled)
+            return where == (link.listen, link.upstream, True)
+
+        self._confirm(link.name, f"{wanted}", laid)
+
+    def remove_proxy(self, name: str) -> None:
+        """Remove a proxy, which ends its connections; fine when it is not there."""
+        if name in self.proxies():
+            self._call("delete", f"/proxies/{name}")
+        if name in self.proxies():
+            raise HarnessError(f"{self._where}: proxy {name} is still there after its removal")
 
     def add_toxic(self, proxy: str, name: str, kind: str, stream: str, **attributes: int) -> None:
         """Add one toxic, with toxicity 1: chance belongs into the plan, where a seed rules it.

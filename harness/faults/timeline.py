@@ -14,12 +14,13 @@ from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
-from harness.fault_facts import EndedBy
+from harness.fault_facts import EndedBy, ForeignChange
 from harness.faults.audit import audit, leftovers
 from harness.faults.base import Gone
 from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.overlap import AtWork
 from harness.faults.second_way import ProxyWatch
+from harness.faults.strangers import Ours, StrangerWatch, ours_of
 from harness.faults.walk import OneFault, Surroundings
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
@@ -69,6 +70,7 @@ class FaultTimeline:
         """That Toxiproxy ended unbidden, so that what borrowers saw is not the target's doing."""
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
+        self._strangers = StrangerWatch(stack, self._ours)
 
     def check(self) -> None:
         """Make sure that every fault can be had, and that its canary is well.
@@ -89,6 +91,7 @@ class FaultTimeline:
     def start(self, zero_ns: int) -> None:
         """Begin to walk; ``zero_ns`` is the instant that the plan's times count from."""
         self._follow_journal()
+        self._strangers.start()
         for fault in self._one_fault.values():
             thread = threading.Thread(target=fault.walk, args=(zero_ns,), name=fault.planned.name)
             self._threads.append(thread)
@@ -166,6 +169,17 @@ class FaultTimeline:
                 if fault.planned.spec.requires.startswith("link:"):
                     fault.end_early(Gone(EndedBy.NOBODY, ended.text))
 
+    def _ours(self) -> Ours:
+        """What of Toxiproxy's state our own faults may have made."""
+        at_work = {name for name, fault in self._one_fault.items() if fault.at_work}
+        planned = tuple(fault.planned for fault in self._one_fault.values())
+        return ours_of(planned, frozenset(at_work))
+
+    @property
+    def foreign(self) -> tuple[ForeignChange, ...]:
+        """What others changed on Toxiproxy since the start; whole after `finish`."""
+        return self._strangers.found
+
     def facts(self) -> list[FaultFact]:
         """What is known of every fault by now."""
         return [fault.fact for fault in self._one_fault.values()]
@@ -180,6 +194,7 @@ class FaultTimeline:
         for thread in self._threads:
             thread.join()
         self._over.set()
+        self._strangers.stop()
         if self._watcher.ident is not None:
             self._watcher.join()
             self._look_at_proxy()  # it may have ended since the last look

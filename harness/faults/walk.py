@@ -62,6 +62,11 @@ class OneFault:
         self._seen_ns = 0
         self._gone: Gone | None = None
 
+    @property
+    def at_work(self) -> bool:
+        """Whether its injection was begun and its heal is not done."""
+        return self.fact.inject_called_ns is not None and self.fact.heal_returned_ns is None
+
     # --- commands ----------------------------------------------------------------------------
 
     def ask_heal(self) -> None:

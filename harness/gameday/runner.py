@@ -89,6 +89,7 @@ class LocustRunner:
         log = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
         log.parent.mkdir(exist_ok=True)
         told = {"title": self._plan.title, "step": step.name, "abort_word": self._plan.abort_word}
+        told |= {"watches": "yes"} if step.hand_pulled else {}
         self._run = LocustRun(
             find_scenario(step.scenario),
             options,

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import metadata
 
 from harness.events import Clock, Facts
-from harness.judge import borrowing, evidence, impairment, patterns
+from harness.judge import borrowing, evidence, impairment, patterns, strangers
 from harness.judge.case import Case, Check, inconclusive
 from harness.judge.objectives import judge_objectives
 from harness.judge.sentence import sentence
@@ -33,11 +33,12 @@ CHECKS: tuple[Check, ...] = (
     evidence.evidence_damaged,
     evidence.baseline_not_steady,
     evidence.fault_did_not_bite,
+    strangers.foreign_change,
     evidence.not_healed,
     evidence.unclean_recovery,
     evidence.healed_otherwise,
-    evidence.ended_early,
-    evidence.lock_held,
+    strangers.ended_early,
+    strangers.lock_held,
     evidence.ledger_unread,
     evidence.ledger_incomplete,
     evidence.ledger_sampled,

@@ -4,7 +4,6 @@ for a stop condition that tripped.
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
@@ -162,33 +161,6 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
             early_s=impact.early_s,
             ended_by=impact.fault.ended_by,
         )
-
-
-def ended_early(case: Case) -> Iterator[Finding]:
-    """A fault whose own work was done, or that the target itself ended, before its plan."""
-    for impact in case.measured.impacts:
-        if impact.early_s and impact.how and not impact.cut_off:
-            yield note(
-                "ended_early",
-                f"fault {impact.fault.name} ended {impact.early_s:.1f} s before its plan, at"
-                f" {impact.fault.healed_s:.1f} s ({impact.how})",
-                fault=impact.fault.name,
-                early_s=impact.early_s,
-                ended_by=impact.fault.ended_by,
-            )
-
-
-def lock_held(case: Case) -> Iterator[Finding]:
-    """A session of somebody else kept a fault from ending in order; it ended all the same."""
-    for fact in case.facts.faults:
-        if fact.held_up_by:
-            yield note(
-                "lock_held",
-                f"when fault {fact.name} was healed, what it had to do could not be done and was"
-                f" cancelled: {'; '.join(map(str, fact.held_up_by))} held the lock",
-                fault=fact.name,
-                sessions=[asdict(session) for session in fact.held_up_by],
-            )
 
 
 def not_healed(case: Case) -> Iterator[Finding]:

@@ -51,7 +51,10 @@ def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stret
     What was under way at its begin was met by it, and one request timeout after its end is its too.
     """
     reach_s = plan.settings.request_timeout_s
-    found = (_troubles(facts), _stalls(facts), _dropped(facts), _faults(plan, facts, measured))
+    found = (
+        *(_troubles(facts), _stalls(facts), _dropped(facts), _faults(plan, facts, measured)),
+        () if plan.watches else _foreign(facts, measured),
+    )
     return [replace(one, end_s=one.end_s + reach_s) for one in itertools.chain(*found)]
 
 
@@ -64,6 +67,16 @@ def _troubles(facts: Facts) -> Iterator[Stretch]:
         if clock is not None and trouble.end_ns is not None:
             end_s = clock.seconds(trouble.end_ns)
         yield Stretch(trouble.text, begin_s, end_s)
+
+
+def _foreign(facts: Facts, measured: Measured) -> Iterator[Stretch]:
+    """What somebody else changed on the way to the target, with the time to recover from it."""
+    clock = facts.status.clock
+    for change in facts.status.foreign if clock is not None else ():
+        begin_s, end_s = clock.seconds(change.begin_ns), np.inf
+        if change.end_ns is not None:
+            end_s = clock.seconds(change.end_ns) + measured.timeline.allowed_s
+        yield Stretch(f"somebody else changed Toxiproxy: {change.text}", begin_s, end_s)
 
 
 def _stalls(facts: Facts) -> Iterator[Stretch]:

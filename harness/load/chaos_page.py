@@ -180,6 +180,14 @@ def _game_day() -> dict[str, str] | None:
         return None  # somebody else's variable
 
 
+def pulled_by_hand() -> bool:
+    """Whether this run is a step of a game day in which somebody breaks something by hand."""
+    try:
+        return bool(json.loads(os.environ.get(GAME_DAY_VARIABLE, "null"))["watches"])
+    except (ValueError, LookupError, TypeError):
+        return False  # no step, or somebody else's variable
+
+
 def _file(name: str) -> Any:
     kind = PAGE_FILES.get(name)
     if kind is None:

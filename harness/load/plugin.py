@@ -22,6 +22,7 @@ from harness import resilience
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import AGAIN_SECONDS
 from harness.load import messages, process_control, web
+from harness.load.chaos_page import pulled_by_hand
 from harness.load.crew import Crew
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
@@ -179,6 +180,7 @@ class Leader:
             stop=stop_from(options),
             attached=host is not None,
         )
+        plan = replace(plan, watches=plan.watches or pulled_by_hand())
         self._tell_objectives(plan, scenario, file)
         self._tell_faults(plan)
         return plan

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
-from harness.fault_facts import EndedBy
 from harness.fault_specs import Partition
 from harness.faults import timeline as timeline_module
 from harness.faults import walk as walk_module
@@ -19,6 +19,7 @@ from harness.faults.journal import Journal
 from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
+from harness.stack.state import Link
 
 PLANNED = PlannedFault("1-partition", Partition("edge"), 0.0, 0.2)
 
@@ -93,6 +94,9 @@ class Place:
 
     stack_id = "stack-1"
     database_url = None
+    toxiproxy_api = "http://127.0.0.1:9"
+    """Nobody is there."""
+    links: ClassVar[dict[str, Link]] = {}
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
@@ -163,58 +167,6 @@ def test_a_failed_injection_is_healed_too(tmp_path: Path, monkeypatch: pytest.Mo
     assert injector.heals == 1
     assert fact is not None
     assert fact.error == "injection: cannot"
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks often whether a fault is still there."""
-    monkeypatch.setattr(walk_module, "STILL_THERE_SECONDS", 0.02)
-
-
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("by", [EndedBy.NOBODY, EndedBy.WORK, EndedBy.TARGET])
-def test_a_fault_that_ends_by_itself_is_over_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: EndedBy
-) -> None:
-    """Healed at once; it ended when the last look saw it, or when it says itself."""
-    known_ns = None if by is EndedBy.NOBODY else time.monotonic_ns() + 50_000_000
-    injector = Breakable(gone_after=4, gone=Gone(by, "no longer there", known_ns))
-    fact = walk(injector, tmp_path, monkeypatch)
-
-    assert fact is not None
-    told = [(proof.holds, proof.text) for proof in fact.proofs if proof.kind == "ended"]
-    assert told == [(by.due, "ended early: no longer there")]
-    assert (fact.ended_by, fact.healed_by, injector.heals) == (by, "", 1)
-    assert fact.due_ns is not None
-    assert fact.healed_ns is not None
-    assert fact.heal_returned_ns is not None
-    assert fact.heal_returned_ns < fact.due_ns
-    *_, before_ns, last_ns, _gone_ns = injector.looked_ns[:5]
-    assert fact.healed_ns == known_ns or before_ns < fact.healed_ns <= last_ns
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_look_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither there nor gone: the fault lasts as planned."""
-    fact = walk(Breakable(gone_after=2, gone=None), tmp_path, monkeypatch)
-
-    assert fact is not None
-    assert fact.ended_by is EndedBy.PLAN
-    assert [proof.kind for proof in fact.proofs] == ["control_plane", "canary", "healed"]
-
-
-@pytest.mark.usefixtures("impatient")
-def test_what_somebody_else_is_just_healing_has_not_ended_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is announced in the journal before it is done, and the journal says who did it."""
-    injector = Breakable(gone_after=0, gone=Gone(EndedBy.NOBODY, "no longer there"))
-    other = Journal(tmp_path, "stack-1", "", "heal command")
-    monkeypatch.setattr(injector, "inject", lambda: other.write("healing", fault="1-partition"))
-    fact = walk(injector, tmp_path, monkeypatch)
-
-    assert fact is not None
-    assert fact.ended_by is EndedBy.PLAN
 
 
 def test_what_is_called_off_while_it_gets_ready_is_not_injected(

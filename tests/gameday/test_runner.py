@@ -142,6 +142,17 @@ def test_a_step_is_run_with_its_options_its_seed_and_a_log(
     assert (session.path / "logs" / "step-2-attempt-2.log").is_file()
 
 
+def test_a_step_with_a_plug_to_pull_watches(machine: Machine, session: SessionLog) -> None:
+    """What somebody else changes is what it waits for, whatever its scenario."""
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    runner_of(session).start(PLAN.steps[2], 1, inbox.put)
+    while not isinstance(inbox.get(timeout=10), Finished):
+        pass
+
+    ((_path, _options, more),) = machine.calls
+    assert json.loads(more["environment"][GAME_DAY_VARIABLE])["watches"] == "yes"
+
+
 def test_a_run_that_breaks_off_is_finished_all_the_same(
     machine: Machine, session: SessionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.events import Proof
-from harness.fault_facts import EndedBy, LockHolder
+from harness.fault_facts import EndedBy, ForeignChange, LockHolder
 from harness.judge import judge
 from harness.plan import Objectives
 from harness.verdict import Finding, Judgement, Verdict
@@ -310,3 +310,39 @@ def test_a_session_that_held_the_lock_is_named() -> None:
 
     assert verdict.verdict is Judgement.PASS
     assert "session 4711 (psql, idle in transaction) since 2026-01-01T00:00" in finding.message
+
+
+SLOW = ForeignChange("toxic slow is on link edge", at_ns(2.0), at_ns(4.5))
+
+
+def test_what_somebody_else_changed_decides_nothing() -> None:
+    """A pass is inconclusive and names it; so is a missed objective."""
+    plan, known = cut_run()
+    good = judge(plan, replace(known, status=builders.status(plan, foreign=(SLOW,))))
+    (finding,) = found(good, "foreign_change")
+    slow = facts(plan, operations(plan, during(8.0, 27.0)))
+    bad = judge(plan, replace(slow, status=builders.status(plan, foreign=(SLOW,))))
+
+    assert good.verdict is Judgement.INCONCLUSIVE
+    assert "toxic slow is on link edge from 2.0 s to 4.5 s" in finding.message
+    assert bad.verdict is Judgement.INCONCLUSIVE
+    assert "somebody else changed Toxiproxy" in bad.findings[0].message
+
+
+def test_money_is_judged_whatever_somebody_else_changed() -> None:
+    """A broken rule of the target's own fails the run."""
+    plan, known = cut_run()
+    ledger = replace(known.ledger, violations=("paid twice",))
+    status = builders.status(plan, foreign=(SLOW,))
+
+    assert judge(plan, replace(known, ledger=ledger, status=status)).verdict is Judgement.FAIL
+
+
+def test_where_the_run_waits_for_somebody_else_it_is_the_cause() -> None:
+    """In `watch` and in steps with a plug to pull: named, and nothing is excused by it."""
+    plan = replace(plan_of(), watches=True)
+    known = facts(plan, operations(plan, during(12.0, 14.0)))
+    verdict = judge(plan, replace(known, status=builders.status(plan, foreign=(SLOW,))))
+
+    assert codes(verdict)["foreign_change"] == "note"
+    assert codes(verdict)["outage"] == "fail"

@@ -107,6 +107,9 @@ def test_a_run_survives_a_hung_api_and_tells_of_it(own_stack: Stack, tmp_path: P
     """Hung while the fault is in: healed the second way, and the report says what happened."""
 
     def hang_in_mid_fault(runner: Runner, process: subprocess.Popen[str]) -> None:
+        # Before its load a run removes what is not its own.
+        while process.poll() is None and not list(runner.runs_dir.glob("*-*/events-*.jsonl")):
+            time.sleep(0.05)
         add_toxic(own_stack)
         with stalled_reader(own_stack):
             wait_for_fault(runner, process)

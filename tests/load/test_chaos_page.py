@@ -240,3 +240,18 @@ def test_the_game_day_of_a_run_is_told(
     answer = ask(Door().client(), "GET", "/lendchaos/live")
 
     assert answer.get_json()["game_day"] == shown
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(None, False), ('{"title": "t"}', False), ("[", False), ('{"watches": "yes"}', True)],
+)
+def test_whether_somebody_pulls_a_plug_is_told(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, expected: bool
+) -> None:
+    """By the game day, in the environment of its step; another's variable says nothing."""
+    monkeypatch.delenv("LENDCHAOS_GAMEDAY", raising=False)
+    if told is not None:
+        monkeypatch.setenv("LENDCHAOS_GAMEDAY", told)
+
+    assert chaos_page.pulled_by_hand() is expected

@@ -1,0 +1,162 @@
+"""What somebody else changed on the stack's own Toxiproxy: toxics, proxies, links that are off.
+
+Whoever is on the machine can reach its control interface. What they leave there is met by every
+borrower, and looks like the target's doing.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from harness.errors import HarnessError
+from harness.fault_facts import ForeignChange
+from harness.fault_specs import CommitLost, Refuse
+from harness.faults.network import toxic_names
+from harness.faults.proxy_control import Proxy, ProxyControl, Toxic
+from harness.plan import PlannedFault
+from harness.stack.state import Link, Stack
+
+LOOK_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """One thing that is not as the stack has it: a toxic on a link, a proxy, or the link itself."""
+
+    proxy: str
+    toxic: Toxic | None = None
+    link: Link | None = None
+    """The link that has to be as it was; None with neither: a proxy that is not the stack's."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What the faults of a run may have changed: names of toxics, and links that are switched."""
+
+    toxics: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Ours") -> "Ours":
+        """What either may have."""
+        return Ours(self.toxics | other.toxics, self.links | other.links)
+
+
+def ours_of(plan: tuple[PlannedFault, ...], at_work: frozenset[str]) -> Ours:
+    """What faults of a plan may have changed, of which those named are at work."""
+    names = {name for planned in plan for name in toxic_names(planned.name)}
+    switches = (Refuse, CommitLost)
+    specs = [planned.spec for planned in plan if planned.name in at_work]
+    return Ours(frozenset(names), frozenset(s.link for s in specs if isinstance(s, switches)))
+
+
+def strangers(stack: Stack, ours: Callable[[], Ours] = Ours) -> tuple[Stranger, ...]:
+    """What is neither the stack's nor a fault's.
+
+    Raises:
+        HarnessError: Toxiproxy does not say.
+    """
+    before = ours()
+    found = ProxyControl(stack.toxiproxy_api).proxies()
+    known = before | ours()  # what was ours before or after may have been so when it was read
+    seen = [stranger for proxy in found.values() for stranger in _on(proxy, stack, known)]
+    missing = stack.links.keys() - found.keys()
+    seen += [Stranger(name, None, stack.links[name], f"link {name} is gone") for name in missing]
+    return tuple(seen)
+
+
+def _on(proxy: Proxy, stack: Stack, known: Ours) -> list[Stranger]:
+    link = stack.links.get(proxy.name)
+    if link is None:
+        where = f"from {proxy.listen} to {proxy.upstream}"
+        return [Stranger(proxy.name, text=f"a proxy {proxy.name} leads {where}")]
+    seen = [
+        Stranger(proxy.name, toxic, text=f"{_told(toxic)} is on link {proxy.name}")
+        for toxic in proxy.toxics
+        if toxic.name not in known.toxics
+    ]
+    if proxy.name in known.links:
+        return seen
+    if (proxy.listen, proxy.upstream) != (link.listen, link.upstream):
+        where = f"from {proxy.listen} to {proxy.upstream}"
+        seen.append(Stranger(proxy.name, None, link, f"link {proxy.name} leads {where}"))
+    elif not proxy.enabled:
+        seen.append(Stranger(proxy.name, None, link, f"link {proxy.name} is disabled"))
+    return seen
+
+
+def _told(toxic: Toxic) -> str:
+    values = "".join(f", {name} {value}" for name, value in sorted(toxic.attributes.items()))
+    share = "" if toxic.toxicity == 1 else f", toxicity {toxic.toxicity:g}"
+    return f"toxic {toxic.name} ({toxic.kind} {toxic.stream}{values}{share})"
+
+
+def remove_strangers(stack: Stack) -> list[str]:
+    """Make the stack's Toxiproxy as the stack has it, while no fault is at work; what was not so.
+
+    Raises:
+        HarnessError: something could not be removed.
+    """
+    control = ProxyControl(stack.toxiproxy_api)
+    found = strangers(stack)
+    for stranger in found:
+        if stranger.toxic is not None:
+            control.remove_toxic(stranger.proxy, stranger.toxic.name)
+        elif stranger.link is not None:
+            control.lay(stranger.link)
+        else:
+            control.remove_proxy(stranger.proxy)
+    return [stranger.text for stranger in found]
+
+
+class StrangerWatch:
+    """Notes what others change while a run goes on, and for how long; changes nothing itself."""
+
+    def __init__(self, stack: Stack, ours: Callable[[], Ours]) -> None:
+        self._stack = stack
+        self._ours = ours
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="strangers", daemon=True)
+        self._looked_ns = 0
+        self._open: dict[str, ForeignChange] = {}
+        self._closed: list[ForeignChange] = []
+
+    @property
+    def found(self) -> tuple[ForeignChange, ...]:
+        """What was seen by now, in the order in which it began."""
+        return tuple(sorted([*self._closed, *self._open.values()], key=lambda one: one.begin_ns))
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._looked_ns = time.monotonic_ns()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look a last time; nothing if it never began."""
+        self._over.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        last = False
+        while not last:
+            last = self._over.wait(LOOK_SECONDS)
+            try:
+                self._look()
+            except HarnessError as error:  # not seen: the next look may be lucky
+                _log.warning("looking for what others changed: %s", error)
+            except Exception:  # noqa: BLE001  # our bug must not end the watch
+                _log.exception("looking for what others changed")
+
+    def _look(self) -> None:
+        looked_ns = time.monotonic_ns()
+        seen = {stranger.text for stranger in strangers(self._stack, self._ours)}
+        for text in self._open.keys() - seen:
+            self._closed.append(replace(self._open.pop(text), end_ns=looked_ns))
+        for text in seen - self._open.keys():
+            self._open[text] = ForeignChange(text, self._looked_ns)
+        self._looked_ns = looked_ns

@@ -1,0 +1,144 @@
+"""What others change on the stack's own Toxiproxy: found, told apart from ours, removed, dated."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from harness.errors import HarnessError
+from harness.fault_specs import CommitLost, Latency, Refuse
+from harness.faults import strangers as strangers_module
+from harness.faults.injectors import injector_for
+from harness.faults.strangers import (
+    Ours,
+    StrangerWatch,
+    ours_of,
+    remove_strangers,
+    strangers,
+)
+from harness.plan import PlannedFault
+from harness.stack.ports import LOOPBACK, choose_ports
+from tests.faults.toxiproxy import Rig
+
+SLOW = {"name": "slow", "type": "latency", "stream": "downstream", "toxicity": 0.5}
+
+
+def change(rig: Rig, method: str, path: str, body: dict[str, object] | None = None) -> None:
+    """Ask Toxiproxy itself, as somebody else would."""
+    answer = requests.request(method, f"{rig.stack.toxiproxy_api}{path}", json=body, timeout=3)
+    assert answer.ok, answer.text
+
+
+def add_slow(rig: Rig) -> None:
+    """The toxic of the issue: every second answer takes 400 ms longer."""
+    change(rig, "post", "/proxies/edge/toxics", {**SLOW, "attributes": {"latency": 400}})
+
+
+@pytest.fixture
+def clean(rig: Rig) -> Iterator[Rig]:
+    """A Toxiproxy of its own kind again after the test."""
+    yield rig
+    remove_strangers(rig.stack)
+
+
+@pytest.mark.parametrize("what", ["toxic", "disabled", "elsewhere", "gone", "proxy"])
+def test_what_is_not_ours_is_named_and_removed(clean: Rig, what: str) -> None:
+    """A toxic, a link that is off, leads elsewhere or is gone, and a proxy of somebody's own."""
+    (port,) = choose_ports(1)
+    other = {"name": "theirs", "listen": f"{LOOPBACK}:{port}", "upstream": "127.0.0.1:1"}
+    told = {
+        "toxic": "toxic slow (latency downstream, jitter 0, latency 400, toxicity 0.5) is on link",
+        "disabled": "link edge is disabled",
+        "elsewhere": "link edge leads from",
+        "gone": "link edge is gone",
+        "proxy": f"a proxy theirs leads from {LOOPBACK}:{port} to 127.0.0.1:1",
+    }
+    match what:
+        case "toxic":
+            add_slow(clean)
+        case "disabled":
+            change(clean, "post", "/proxies/edge", {"enabled": False})
+        case "elsewhere":
+            change(clean, "post", "/proxies/edge", {"upstream": "127.0.0.1:1"})
+        case "gone":
+            change(clean, "delete", "/proxies/edge")
+        case _:
+            change(clean, "post", "/proxies", other)
+    (text,) = remove_strangers(clean.stack)
+
+    assert text.startswith(told[what])
+    assert strangers(clean.stack) == ()
+    assert clean.control.proxy("edge").enabled
+
+
+def test_nothing_is_found_where_nothing_was_changed(rig: Rig) -> None:
+    """And nothing is changed."""
+    assert remove_strangers(rig.stack) == []
+
+
+def test_what_a_fault_of_the_run_does_is_ours_while_it_is_at_work(clean: Rig) -> None:
+    """Its toxics by their name; its link's switch for as long as it lasts."""
+    latency = PlannedFault("1-latency", Latency("edge", 5), 0.0, 60.0)
+    refuse = PlannedFault("2-refuse", Refuse("edge"), 0.0, 60.0)
+    plan = (latency, refuse)
+    for planned in plan:
+        injector_for(planned, clean.stack).inject()
+    at_work = strangers(clean.stack, lambda: ours_of(plan, frozenset({"1-latency", "2-refuse"})))
+    one_healed = strangers(clean.stack, lambda: ours_of(plan, frozenset({"1-latency"})))
+    of_nobody = strangers(clean.stack)
+
+    assert at_work == ()
+    assert [stranger.text for stranger in one_healed] == ["link edge is disabled"]
+    assert len(of_nobody) == 2
+
+
+def test_a_link_that_leads_to_a_relay_of_ours_is_ours() -> None:
+    """For as long as its fault is at work."""
+    lost = PlannedFault("1-commit_lost", CommitLost(), 0.0, 60.0)
+
+    assert ours_of((lost,), frozenset({"1-commit_lost"})).links == {"database"}
+    assert ours_of((lost,), frozenset()).links == frozenset()
+
+
+def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the last look without it and the first without it again; what stays has no end."""
+    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.05)
+    watch = StrangerWatch(clean.stack, Ours)
+    started_ns = time.monotonic_ns()
+    watch.start()
+    time.sleep(0.3)
+    add_slow(clean)
+    added_ns = time.monotonic_ns()
+    time.sleep(0.3)
+    change(clean, "delete", "/proxies/edge/toxics/slow")
+    removed_ns = time.monotonic_ns()
+    time.sleep(0.3)
+    change(clean, "post", "/proxies/edge", {"enabled": False})
+    watch.stop()
+    slow, disabled = watch.found
+
+    assert "toxicity 0.5" in slow.text
+    assert started_ns < slow.begin_ns < added_ns
+    assert slow.end_ns is not None
+    assert removed_ns < slow.end_ns < disabled.begin_ns
+    assert (disabled.text, disabled.end_ns) == ("link edge is disabled", None)
+
+
+def test_a_removal_that_does_not_happen_is_no_success(
+    clean: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Toxiproxy says after a change is what counts."""
+    (port,) = choose_ports(1)
+    body = {"name": "theirs", "listen": f"{LOOPBACK}:{port}", "upstream": "127.0.0.1:1"}
+    change(clean, "post", "/proxies", body)
+    real = strangers_module.ProxyControl._call
+
+    def ignores_deletes(self: Any, method: str, path: str, **more: Any) -> Any:
+        return None if method == "delete" else real(self, method, path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(strangers_module.ProxyControl, "_call", ignores_deletes)
+        with pytest.raises(HarnessError, match="still there"):
+            remove_strangers(clean.stack)

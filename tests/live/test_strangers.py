@@ -1,0 +1,83 @@
+"""Toxics that are not ours: removed before a run, found during it, healed from a terminal."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from harness.stack import Stack, StackSettings, down, up
+from tests.live.conftest import SHORT, Runner, judged
+from tests.live.test_how_a_harness_lies import wait_for_fault
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that somebody else meddles with."""
+    folder = tmp_path_factory.mktemp("strangers")
+    yield up(StackSettings(), folder)
+    down(folder)
+
+
+def ask(stack: Stack, method: str, path: str, body: dict[str, object] | None = None) -> None:
+    """Change Toxiproxy as somebody else would."""
+    answer = requests.request(method, f"{stack.toxiproxy_api}/proxies{path}", json=body, timeout=3)
+    assert answer.ok, answer.text
+
+
+def slow(stack: Stack, link: str, name: str) -> None:
+    """Every second answer of a link takes 400 ms longer."""
+    body: dict[str, object] = {"name": name, "type": "latency", "toxicity": 0.5}
+    ask(stack, "post", f"/{link}/toxics", {**body, "attributes": {"latency": 400}})
+
+
+def test_what_others_change_before_and_during_a_run_is_told(
+    own_stack: Stack, tmp_path: Path
+) -> None:
+    """Before: removed, with a remark. During: inconclusive. Ours taken away: unproven."""
+    slow(own_stack, "edge", "before")
+
+    def meddle(runner: Runner, process: subprocess.Popen[str]) -> None:
+        wait_for_fault(runner, process)
+        time.sleep(0.5)
+        slow(own_stack, "bureau", "during")
+        ask(own_stack, "delete", "/database/toxics/lendchaos-1-partition-upstream")
+
+    runner = Runner(tmp_path / "runs", own_stack.state_dir)
+    run = judged(runner("network_partition", *SHORT, meanwhile=meddle))
+    messages = {f["code"]: f["message"] for f in run.verdict["findings"]}
+
+    assert run.exit_code == 3, run.output
+    assert "not ours: toxic before (latency" in messages["remark"]
+    assert run.findings["foreign_change"] == "inconclusive"
+    assert "toxic during (latency" in messages["foreign_change"]
+    assert "toxic before" not in messages["foreign_change"]
+    assert run.findings["fault_did_not_bite"] == "inconclusive"
+    assert "by nobody's order" in messages["fault_did_not_bite"]
+    (fault,) = run.verdict["faults"]
+    assert (fault["ended_by"], fault["bit"]) == ("nobody", False)
+    assert fault["healed_s"] - fault["injected_s"] < 2.0
+
+
+def test_a_heal_by_hand_heals_what_others_broke(own_stack: Stack) -> None:
+    """A link that is off, a toxic, a proxy: as they were, and told."""
+    ask(own_stack, "post", "/database", {"enabled": False})
+    ask(own_stack, "post", "", {"name": "theirs", "listen": "127.0.0.1:0", "upstream": "x:1"})
+    slow(own_stack, "edge", "cut")
+    healed = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "heal", "--state-dir", str(own_stack.state_dir)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert healed.returncode == 0, healed.stdout + healed.stderr
+    for told in ("link database is disabled", "a proxy theirs leads", "toxic cut (latency"):
+        assert f"put right, and not ours: {told}" in healed.stdout
+    assert "nothing is left broken" in healed.stdout
