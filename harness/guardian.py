@@ -17,14 +17,16 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.connections import forget_libpq_variables
 from harness.errors import HarnessError
 from harness.faults.healing import heal_all
-from harness.faults.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal
+from harness.faults.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
 from harness.rescue import DeadRun, heal_run, process, rescue, stack_in
 from harness.stack import load_state
 from harness.stack.processes import is_alive
@@ -37,6 +39,37 @@ AGAIN_SECONDS = 2.0
 _log = logging.getLogger("lendchaos.guardian")
 
 
+class LateHeals:
+    """Heals whose deadline passed, each in a thread: none waits until another is shown to help."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[tuple[str, str], threading.Thread] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether one of them is under way."""
+        return any(thread.is_alive() for thread in self._under_way.values())
+
+    def begin(self, stack: Stack, late: Iterable[OpenFault]) -> None:
+        """Begin to heal what is not being healed; what could not be is begun again a while later.
+
+        The conductor may only be stopped: what waits for the end of the load is left to it.
+        """
+        for fault in late:
+            key, args = (fault.intent.run, fault.name), (stack, fault)
+            if key not in self._under_way or not self._under_way[key].is_alive():
+                thread = threading.Thread(target=_heal_late, args=args, daemon=True)
+                self._under_way[key] = thread
+                thread.start()
+
+
+def _heal_late(stack: Stack, fault: OpenFault) -> None:
+    for result in heal_all(stack, DEADLINE, [fault], clean_up=False):
+        _log.warning("its deadline passed: %s", result)
+        if result.healed_ns is None:
+            time.sleep(AGAIN_SECONDS)
+
+
 @dataclass(slots=True)
 class Watch:
     """What the guardian watches: one run, and the stack that it uses once it has one."""
@@ -44,7 +77,7 @@ class Watch:
     run: DeadRun
     in_order: bool = False
     _size: int = field(default=0, init=False)
-    _not_before: float = field(default=0.0, init=False)
+    _heals: LateHeals = field(default_factory=LateHeals, init=False)
     _deadlines: bool = field(default=False, init=False)
 
     def hear(self, line: bytes) -> None:
@@ -65,7 +98,7 @@ class Watch:
     def heal_overdue(self) -> None:
         """Heal what should have been healed by now."""
         run = self.run
-        if run.state_dir is None or not run.stack_id or time.monotonic() < self._not_before:
+        if run.state_dir is None or not run.stack_id:
             return
         journal = Journal(run.state_dir, run.stack_id)
         if journal.size() == self._size and not self._deadlines:
@@ -75,12 +108,8 @@ class Watch:
         self._deadlines = bool(found)
         late = [fault for fault in found if fault.overdue()]
         stack = stack_in(run) if late else None
-        if stack is None:
-            return
-        # The conductor may only be stopped: what waits for the end of the load is left to it.
-        for result in heal_all(stack, DEADLINE, late, clean_up=False):
-            _log.warning("its deadline passed: %s", result)
-        self._not_before = time.monotonic() + AGAIN_SECONDS
+        if stack is not None:
+            self._heals.begin(stack, late)
 
 
 def main() -> int:
@@ -143,19 +172,26 @@ def look_once(state_dir: Path) -> bool:
             load=process(row.load),
         )
         return rescue(dead, SUPERVISOR)
-    return _heal_late(stack)
+    return heal_what_is_late(stack)
 
 
 def _anyone_alive(*references: tuple[int, int] | None) -> bool:
     return any(is_alive(process(reference)) for reference in references)
 
 
-def _heal_late(stack: Stack) -> bool:
-    faults = Journal(stack.state_dir, stack.stack_id).open_faults()
-    results = heal_all(stack, DEADLINE, [f for f in faults if f.overdue()], clean_up=False)
-    for result in results:
-        _log.warning("its deadline passed: %s", result)
-    return all(result.healed_ns is not None for result in results)
+def heal_what_is_late(stack: Stack) -> bool:
+    """Heal once what is overdue, and what gets so meanwhile; whether all of it is healed."""
+    journal, heals = Journal(stack.state_dir, stack.stack_id), LateHeals()
+    tried: set[tuple[str, str]] = set()
+    while True:
+        busy = heals.busy  # asked first: what ends meanwhile is written down by then
+        late = {(f.intent.run, f.name): f for f in journal.open_faults() if f.overdue()}
+        new = [fault for key, fault in late.items() if key not in tried]
+        if not busy and not new:
+            return not late
+        heals.begin(stack, new)
+        tried |= late.keys()
+        time.sleep(TICK_SECONDS)
 
 
 if __name__ == "__main__":

@@ -82,8 +82,11 @@ class BlockingMigrationInjector:
             raise HarnessError(f"{self._table_name} cannot be read: {error}") from error
         self._alter = threading.Thread(target=self._run_alter, name="alter", daemon=True)
         self._alter.start()
+        # Everybody waits from now on, and a heal that is asked for waits for us.
         deadline = time.monotonic() + QUEUED_SECONDS_MAX
-        while not self._waiting() and time.monotonic() < deadline:
+        while self._ended_ns is None and time.monotonic() < deadline:
+            if self._waits(self._aside):
+                return
             time.sleep(0.01)
 
     def _run_alter(self) -> None:
@@ -102,12 +105,15 @@ class BlockingMigrationInjector:
     def _waiting(self) -> bool:
         """Whether the ALTER is waiting for its ACCESS EXCLUSIVE lock."""
         with self._connect() as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-                " WHERE application_name = %s AND relation = %s::regclass"
-                " AND mode = 'AccessExclusiveLock' AND NOT granted",
-                (self._application, self._table_name),
-            ).fetchone()
+            return self._waits(connection)
+
+    def _waits(self, connection: psycopg.Connection) -> bool:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE application_name = %s AND relation = %s::regclass"
+            " AND mode = 'AccessExclusiveLock' AND NOT granted",
+            (self._application, self._table_name),
+        ).fetchone()
         return row is not None and row[0] > 0
 
     def read_back(self) -> Proof:
