@@ -256,5 +256,7 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
     thread.join(seconds)
     if thread.is_alive():
         raise HarnessError(f"the database does not answer within {seconds:g} s")
-    if failure:
+    if failure and isinstance(failure[0], psycopg.Error):
         raise HarnessError(f"the database refused: {failure[0]}") from failure[0]
+    if failure:
+        raise failure[0]

@@ -1,0 +1,106 @@
+"""Faults that end before their plan, each for real: by the target, by its own work, by nobody."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness.events import FaultFact
+from harness.fault_facts import EndedBy
+from harness.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Refuse
+from harness.faults.proxy_control import ProxyControl
+from harness.faults.timeline import FaultTimeline
+from harness.plan import PlannedFault
+from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.live.conftest import query
+
+pytestmark = pytest.mark.live
+PLANNED_SECONDS = 30.0
+PATIENCE_SECONDS = 10.0
+OURS = "lendchaos-1-blocking_migration"
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack to break without a run around it."""
+    folder = tmp_path_factory.mktemp("ends-early")
+    yield up(StackSettings(), folder)
+    down(folder)
+
+
+def start_again(stack: Stack) -> None:
+    """As a supervisor does that lets nothing stay down."""
+    StackClient(stack).restart("replica-1")
+
+
+def wake(stack: Stack) -> None:
+    """SIGCONT, by whomever."""
+    (pid,) = (p.pid for p in StackClient(stack).status() if p.name == "replica-1")
+    assert pid is not None
+    os.kill(pid, signal.SIGCONT)
+
+
+def enable(stack: Stack) -> None:
+    """Let the link go on."""
+    ProxyControl(stack.toxiproxy_api).set_enabled("database", enabled=True)
+
+
+def end_the_holder(stack: Stack) -> None:
+    """As `idle_in_transaction_session_timeout` does."""
+    sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    state = "idle in transaction"
+    query(stack, f"{sessions} WHERE state = %s AND application_name = %s", state, OURS)
+
+
+def cancel_the_alter(stack: Stack) -> None:
+    """As `lock_timeout` does."""
+    sessions = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+    query(stack, f"{sessions} WHERE wait_event_type = %s AND application_name = %s", "Lock", OURS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "meddle", "by"),
+    [
+        (Kill("replica-1"), start_again, EndedBy.TARGET),
+        (Freeze("replica-1"), wake, EndedBy.NOBODY),
+        (Refuse("database"), enable, EndedBy.NOBODY),
+        (BlockingMigration(), end_the_holder, EndedBy.WORK),
+        (BlockingMigration(), cancel_the_alter, EndedBy.NOBODY),
+    ],
+    ids=["restarted", "woken", "enabled", "done", "cancelled"],
+)
+def test_an_early_end_is_dated_and_told(
+    own_stack: Stack, spec: AnyFault, meddle: Callable[[Stack], None], by: EndedBy
+) -> None:
+    """Within about a look of when it was, by whom, and why; what is left is healed at once."""
+    facts: dict[str, FaultFact] = {}
+    name = f"1-{spec.kind}"
+    timeline = FaultTimeline(
+        own_stack,
+        (PlannedFault(name, spec, 0.0, PLANNED_SECONDS),),
+        lambda fact: facts.__setitem__(fact.name, fact),
+        lambda *_: None,
+    )
+    timeline.check()
+    timeline.start(time.monotonic_ns())
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while len(facts.get(name, FaultFact("", "", "", expects_impact=True)).proofs) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        meddled_ns = time.monotonic_ns()
+        meddle(own_stack)
+        while facts[name].healed_ns is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        timeline.finish()
+    fact = facts[name]
+
+    assert fact.ended_by is by
+    assert fact.healed_ns is not None
+    assert abs(fact.healed_ns - meddled_ns) / 1e9 < 0.8
+    assert [proof.holds for proof in fact.proofs if proof.kind == "ended"] == [by.due]
+    assert fact.proofs[-1].holds, fact.proofs[-1]
+    assert fact.error is None
