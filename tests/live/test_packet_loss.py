@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from harness.fault_facts import EndedBy
 from harness.fault_specs import AnyFault, PacketDrop, Partition
 from harness.faults.base import Injector
 from harness.faults.injectors import injector_for
@@ -252,13 +253,17 @@ def test_what_does_not_bite_is_not_proven(
     """No rule, or one that lets everything through: neither read-back nor canary holds."""
     injector = inject(PacketDrop("database"))
     assert not injector.ready().holds
+    assert injector.gone() is None
     wire, table = stack.wires["database"], "inet lendchaos_1_packet_drop"
     rules = namespaces.nft(wire.middle, "list", "table", *table.split())
     namespaces.nft(wire.middle, "flush", "table", *table.split())
     flushed = injector.read_back(), injector.canary()
+    gone = injector.gone()
     namespaces.nft(wire.middle, "delete", "table", *table.split())
     namespaces.nft(wire.middle, "-f", "-", script=rules.replace("drop\n", "accept\n"))
     passing = injector.read_back(), injector.canary()
+    assert gone is not None
+    assert gone.by is EndedBy.NOBODY
     assert not injector.healed().holds
     injector.heal()
     injector.heal()
