@@ -23,12 +23,10 @@ from harness.errors import HarnessError, UsageError
 from harness.events import Clock, RunStatus, SafetyStop, Stall
 from harness.faults.healing import heal_left_over
 from harness.faults.journal import Journal
-from harness.faults.strangers import remove_strangers
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import unplanned_ends
 from harness.guarding import Guardian
 from harness.health import HealthPoller
-from harness.journal_row import JournalRow
 from harness.ledger import Ledger
 from harness.orders import obey
 from harness.plan import Plan
@@ -210,9 +208,6 @@ def _timeline(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> 
     def tell(name: str, state: str) -> None:
         channel.send("fault", name=name, state=state, at_ns=time.monotonic_ns())
 
-    def aborted(row: JournalRow) -> None:
-        channel.interrupt(f"the {row.by}, from another process")
-
     return FaultTimeline(
         stack,
         plan.faults,
@@ -220,7 +215,7 @@ def _timeline(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> 
         tell,
         run_id=plan.run_id,
         run_dir=run.path,
-        aborted=aborted,
+        aborted=lambda row: channel.interrupt(f"the {row.by}, from another process"),
     )
 
 
@@ -231,10 +226,8 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
         channel.check_interrupt()
         channel.send("progress", text=text)
 
-    notes = tuple(f"removed before the load, not ours: {it}" for it in remove_strangers(stack))
-    for text in notes:
-        progress(text)
     timeline = _timeline(run, plan, stack, channel)
+    notes = timeline.put_right(progress)
     timeline.check()
     seeder = Seeder(
         *(stack.service_url, stack.edge_url, stack.admin_token),
@@ -297,8 +290,8 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
             scene.health.stop()
             scene.safety.stop()
     run.write_journal(scene.timeline.journal_rows())
-    foreign, audit = scene.timeline.foreign, scene.timeline.audit(status.load_ended_ns)
-    status = replace(status, foreign=foreign, audit=audit)
+    status = replace(status, foreign=scene.timeline.foreign)
+    status = replace(status, audit=scene.timeline.audit(status.load_ended_ns))
     notes = (*status.notes, *scene.safety.notes, *guardian.notes)
     if status.clock is not None:
         specs = [planned.spec for planned in scene.plan.faults]

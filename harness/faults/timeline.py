@@ -20,7 +20,7 @@ from harness.faults.base import Gone
 from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.overlap import AtWork
 from harness.faults.second_way import ProxyWatch
-from harness.faults.strangers import Ours, StrangerWatch, ours_of
+from harness.faults.strangers import Ours, StrangerWatch, ours_of, remove_strangers
 from harness.faults.walk import OneFault, Surroundings
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
@@ -71,6 +71,18 @@ class FaultTimeline:
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
         self._strangers = StrangerWatch(stack, self._ours)
+
+    def put_right(self, progress: Callable[[str], None]) -> tuple[str, ...]:
+        """Before anything else: take away what others left at Toxiproxy; a remark for each.
+
+        Raises:
+            HarnessError: it can't be taken away.
+        """
+        found = remove_strangers(self._run.stack)
+        remarks = [f"put right before the load, not ours: {text}" for text in found]
+        for remark in remarks:
+            progress(remark)
+        return tuple(remarks)
 
     def check(self) -> None:
         """Make sure that every fault can be had, and that its canary is well.
