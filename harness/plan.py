@@ -98,8 +98,8 @@ class Scenario:
 
     ``near_limit_share`` of the arrivals of a mixed population come in pairs: a borrower whose limit
     covers one loan asks for two at the same moment, which no check outside a lock survives.
-    ``stop`` says what ends a run at once; what it leaves open, the file and the defaults decide.
-    A scenario that ``watches`` breaks nothing: somebody else is about to.
+    ``stop`` ends a run at once; the file and the defaults decide the rest. With ``watches``,
+    somebody else is about to break something.
     """
 
     faults: list[AnyFault] = field(default_factory=list)
@@ -195,9 +195,7 @@ class Plan:
 
 
 def check(scenario: Scenario, settings: Settings, file: Resilience | None = None) -> list[str]:
-    """Every reason why this scenario cannot be run with these settings, each saying what would
-    be.
-    """
+    """Every reason why this scenario cannot be run so, each saying what would be valid."""
     found = [*_check_load(settings), *_check_phases(scenario, settings)]
     found += wrong_choice(scenario.faults, settings.choice)
     found += conflicts(_faults(scenario, settings))
@@ -305,7 +303,6 @@ def expand(
         faults=faults,
         borrowers=borrowers,
         arrivals=_arrivals(scenario, settings, borrowers, chance, run),
-        watches=scenario.watches,
     )
     own = {"scenario file": scenario.stop, "command line": stop}
     conditions, sources = effective_stop(plan, file, own, attached=attached)
@@ -336,9 +333,7 @@ def _faults(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...]:
 def _borrowers(
     scenario: Scenario, settings: Settings, chance: random.Random, run: uuid.UUID
 ) -> tuple[Borrower, ...]:
-    """As many as the rate needs: nobody arrives again while their last journey may be under way,
-    but for those near their limit.
-    """
+    """As many as the rate needs: nobody comes again while their last journey may be under way."""
     count = max(50, round(settings.rate * (settings.drain_s + 1.0)))
     pairs = 0
     if settings.population == "mixed":

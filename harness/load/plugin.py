@@ -180,7 +180,7 @@ class Leader:
             stop=stop_from(options),
             attached=host is not None,
         )
-        plan = replace(plan, watches=plan.watches or pulled_by_hand())
+        plan = replace(plan, watches=scenario.watches or pulled_by_hand())
         self._tell_objectives(plan, scenario, file)
         self._tell_faults(plan)
         return plan
