@@ -92,6 +92,7 @@ def a_stack(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr("harness.stack.local.up", lambda *_: stack)
     monkeypatch.setattr("harness.stack.launch.down", lambda *_: True)
     monkeypatch.setattr("harness.cli.heal.link_canaries", lambda _: [("edge", True)])
+    monkeypatch.setattr("harness.cli.heal.remove_strangers", lambda _: ["link edge is disabled"])
     return stack
 
 
