@@ -72,7 +72,9 @@ def _troubles(facts: Facts) -> Iterator[Stretch]:
 def _foreign(facts: Facts, measured: Measured) -> Iterator[Stretch]:
     """What somebody else changed on the way to the target, with the time to recover from it."""
     clock = facts.status.clock
-    for change in facts.status.foreign if clock is not None else ():
+    if clock is None:
+        return
+    for change in facts.status.foreign:
         begin_s, end_s = clock.seconds(change.begin_ns), np.inf
         if change.end_ns is not None:
             end_s = clock.seconds(change.end_ns) + measured.timeline.allowed_s

@@ -321,12 +321,15 @@ def test_what_somebody_else_changed_decides_nothing() -> None:
     good = judge(plan, replace(known, status=builders.status(plan, foreign=(SLOW,))))
     (finding,) = found(good, "foreign_change")
     slow = facts(plan, operations(plan, during(8.0, 27.0)))
-    bad = judge(plan, replace(slow, status=builders.status(plan, foreign=(SLOW,))))
+    stays = replace(SLOW, begin_ns=at_ns(7.0), end_ns=None)
+    bad = judge(plan, replace(slow, status=builders.status(plan, foreign=(stays,))))
+    long_after = judge(plan, replace(slow, status=builders.status(plan, foreign=(SLOW,))))
 
     assert good.verdict is Judgement.INCONCLUSIVE
     assert "toxic slow is on link edge from 2.0 s to 4.5 s" in finding.message
     assert bad.verdict is Judgement.INCONCLUSIVE
     assert "somebody else changed Toxiproxy" in bad.findings[0].message
+    assert long_after.verdict is Judgement.FAIL
 
 
 def test_money_is_judged_whatever_somebody_else_changed() -> None:
