@@ -249,7 +249,7 @@ class GameDay:
     def _unseen(self, step: GameDayStep, directory: str | None) -> str:
         """Why the last run of a step shows nothing of its plug; empty where nobody pulled it."""
         events = self._diary.read().last_try_of(step.name)
-        if directory is None or not said_pulled(events):
+        if directory is None or self._view.rehearsal or not said_pulled(events):
             return ""
         try:
             verdict = RunDirectory(self._diary.path / RUNS_FOLDER / directory).read_verdict()

@@ -1,17 +1,27 @@
 """A plug that was said to be pulled, and what the answers show of it."""
 
+import queue
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from harness.events import Clock
 from harness.gameday import recording
+from harness.gameday.conduct import GameDay
+from harness.gameday.diary import DiskDiary
+from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.record import Record
 from harness.gameday.session import Event, SessionLog, What
+from harness.gameday.view import Command, Finished, Message, Order
+from harness.headless import Ended, Update
 from harness.plan import Objectives
 from harness.verdict import Judgement
-from tests.builders import during, operations, plan_of
+from tests.builders import ZERO_NS, during, facts, operations, plan_of, status
+from tests.gameday.days import MOMENT, SEEN, FakeRunner, People
 from tests.gameday.stored_days import VERSIONS, at, ran, run_in
+from tests.stored import store
 
 PLAN = """\
 version: 1
@@ -92,3 +102,38 @@ def test_each_pull_has_to_show(tmp_path: Path) -> None:
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert "08:00:45.000" in record.steps[0].observed
+
+
+@pytest.mark.parametrize(
+    ("bad", "rehearsal", "code"),
+    [(nothing, False, 3), (during(0, 3), False, 0), (nothing, True, 0)],
+    ids=["unseen", "seen", "rehearsed"],
+)
+def test_the_exit_code_of_a_day_knows_it_too(
+    tmp_path: Path, bad: Callable[[float], bool], rehearsal: bool, code: int
+) -> None:
+    """The run itself passed; the plug was pulled a moment ago, by the wall clock."""
+    planned = plan_of(objectives=WATCHING, rate=20, recovery_s=60.0)
+    zero_ns = time.time_ns()
+    state = status(planned, clock=Clock(ZERO_NS, ZERO_NS, zero_ns))
+    known = facts(planned, operations(planned, lambda at_s: bad(at_s - 9)), status=state)
+    step = GameDayStep(name="plug", scenario="watch", hand_pulled="Zhao stops a replica.")
+    plan = GameDayPlan(
+        title="A plug", abort_word="halt", hypothesis="h", steps=(step,), source=PLAN
+    )
+
+    def ran_whole(*_: object) -> list[Message | str]:
+        run = store(tmp_path / "day" / "runs", planned, known).path
+        last = {"verdict": "pass", "sentence": "All was well.", "report": str(run / "report.html")}
+        begun = Update("observation", "observation", 9.0, 20.0)
+        return [begun, MOMENT, Finished(Ended(0, last))]
+
+    with DiskDiary.new(tmp_path / "day") as diary:
+        runner = FakeRunner(ran_whole)
+        inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        people = People(inbox, {"going plug": [Command(Order.PULLED)]})
+        game = GameDay(plan, {"plug": SEEN}, diary, runner, inbox=inbox, show=people.show,
+                       rehearsal=rehearsal)  # fmt: skip
+
+        assert game.conduct() == code
+    assert [e.what for e in diary.read().events].count(What.PULLED) == 1
