@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets lint clean
+.PHONY: help setup provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects lint clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench-packets: provision ## packet loss: the driver's defaults and tuned setting
 
 bench-heal: provision ## kill everything at every moment: is it healed? (15 min; ARGS="--trials=20 --seed=1")
 	@$(BIN)/python -m benchmarks.heal $(ARGS)
+
+bench-defects: provision ## every planted defect under every scenario that can meet it (30 min; ARGS="--only retry")
+	@$(BIN)/python -m benchmarks.defects $(ARGS)
 
 lint: setup ## style, types
 	$(BIN)/ruff check .

@@ -42,7 +42,7 @@ def _no_idempotency_check() -> None:
     async def open_borrow(*arguments: Any) -> Opening:
         opening = await original(*arguments)
         if not opening.key_is_new:
-            upon_commit("no_idempotency_check", "payout")
+            upon_commit("no_idempotency_check", "payout", if_loans=2)
         return replace(opening, key_is_new=True)
 
     replace_attribute(repository, "open_borrow", open_borrow)
@@ -72,7 +72,7 @@ def _acknowledge_before_commit() -> None:
             except psycopg.Error:
                 if key:  # it may have been committed all the same
                     take_back("acknowledge_before_commit", key)
-                    tell("acknowledge_before_commit", "answer", certain=False, key=key)
+                    tell("acknowledge_before_commit", "answer", key=key, if_loans=0)
             else:
                 if key:
                     take_back("acknowledge_before_commit", key)
@@ -184,7 +184,7 @@ def _declines_all_when_database_is_slow() -> None:
         borrows = (request.method, request.url.path) == ("POST", "/v1/loans")
         if borrows and error.problem.category is Category.AVAILABILITY:
             key = facts_of(request).idempotency_key
-            tell("declines_all_when_database_is_slow", "answer", key=key)
+            tell("declines_all_when_database_is_slow", "answer", key=key, unless_refusable=True)
             error = ProblemError(problems.SCORE_BELOW_MINIMUM)
         response: Response = await original(request, error)
         return response

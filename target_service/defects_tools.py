@@ -2,8 +2,9 @@
 
 A defect writes one line of the service's own log for each harmful act, so that the harm it did can
 be counted without asking the harness: ``{"event": "harm", "defect", "kind", ...}`` with ``kind``
-one of answer, row, payout, wait, green. ``certain`` is false where the act may have been rolled
-back. A line ``harm_averted`` takes back what the same defect told of the same key before.
+one of answer, row, payout, wait, green. Where the act may have been rolled back, ``if_loans`` says
+how many loans of its key make it harm: so many or more, and 0 none at all. A line ``harm_averted``
+takes back what the same defect told of the same key before.
 """
 
 from collections.abc import Callable
@@ -59,8 +60,18 @@ def reword(owner: Any, name: str, old: str, new: str) -> None:
 # --- acts ----------------------------------------------------------------------------------------
 
 _logger: structlog.typing.FilteringBoundLogger | None = None
-# What a borrow will have done once it is committed, each with whether only a loan makes it harm.
-_due: ContextVar[list[tuple[dict[str, Any], bool]] | None] = ContextVar("due", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What a borrow will have done once it is committed."""
+
+    what: dict[str, Any]
+    if_lent: bool
+    if_loans: int
+
+
+_due: ContextVar[list[_Due] | None] = ContextVar("due", default=None)
 
 
 def tell_to(settings: Settings) -> None:
@@ -69,10 +80,10 @@ def tell_to(settings: Settings) -> None:
     _logger = make_logger(open_log(settings.log), settings.instance)
 
 
-def tell(defect: str, kind: str, *, certain: bool = True, **what: Any) -> None:
+def tell(defect: str, kind: str, **what: Any) -> None:
     """One harmful act that has been done."""
     if _logger is not None:
-        _logger.warning("harm", defect=defect, kind=kind, certain=certain, **what)
+        _logger.warning("harm", defect=defect, kind=kind, **what)
 
 
 def take_back(defect: str, key: str) -> None:
@@ -81,34 +92,37 @@ def take_back(defect: str, key: str) -> None:
         _logger.info("harm_averted", defect=defect, key=key)
 
 
-def upon_commit(defect: str, kind: str, *, if_lent: bool = False, **what: Any) -> None:
+def upon_commit(
+    defect: str, kind: str, *, if_lent: bool = False, if_loans: int = 1, **what: Any
+) -> None:
     """An act of the borrow under way: told once it is committed.
 
-    ``if_lent`` acts are harmful only if the borrow becomes a loan or a review.
+    ``if_lent`` acts are harmful only if the borrow becomes a loan or a review; ``if_loans`` is told
+    where nobody knows whether it was committed.
     """
     due = _due.get()
     if due is not None:
-        due.append(({"defect": defect, "kind": kind, **what}, if_lent))
+        due.append(_Due({"defect": defect, "kind": kind, **what}, if_lent, if_loans))
 
 
 def watch_commits() -> None:
     """Has every borrow tell what was done with it; goes around whatever else is planted."""
 
     async def borrow(transaction: Transaction, caller: Caller, *arguments: Any) -> Answer:
-        due: list[tuple[dict[str, Any], bool]] = []
+        due: list[_Due] = []
         token = _due.set(due)
         try:
             answer: Answer = await original(transaction, caller, *arguments)
         except BaseException:
             if transaction.commit_sent:
-                for act, _ in due:
-                    tell(**act, certain=False, key=caller.key)
+                for act in due:
+                    tell(**act.what, key=caller.key, if_loans=act.if_loans)
             raise
         finally:
             _due.reset(token)
-        for act, if_lent in due:
-            if answer.status in LENT or not if_lent:
-                tell(**act, key=caller.key, account_id=answer.account_id)
+        for act in due:
+            if answer.status in LENT or not act.if_lent:
+                tell(**act.what, key=caller.key, account_id=answer.account_id)
         return answer
 
     original = replace_attribute(borrowing, "borrow", borrow)
