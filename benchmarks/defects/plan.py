@@ -206,7 +206,9 @@ RISK_DATA_LOCKED_UNSEEN = Trial(
     "risk data locked, answers lost",
     'BlockingMigration("risk_flag"), Partition("edge", direction="downstream")',
     {"recovery_seconds_max": 2.5},
+    "credit_line_share=0",
     fault_s=5.0,
+    options=("--log-in-share=0",),
 )
 PAYOUTS_LOCKED = Trial(
     "payouts locked", 'BlockingMigration("disbursement")', {"recovery_seconds_max": 2.5}
@@ -225,7 +227,9 @@ BUREAU_CUT_UNSEEN = Trial(
     "bureau cut off, answers lost",
     'Partition("bureau", expects_impact=False), Partition("edge", direction="downstream")',
     {"recovery_seconds_max": 2.5},
+    "credit_line_share=0",
     fault_s=5.0,
+    options=("--log-in-share=0",),
 )
 CURED_BY_THE_NEXT = Trial(
     "cut off, restarted much later",
@@ -249,7 +253,7 @@ _MET: dict[Trial, str] = {
     """,
     COMMITS_LOST: "no_idempotency_check one_sided_ledger shared_loan_id cancelled_after_approval",
     REPLICAS_KILLED: "acknowledge_before_commit restart_loses_sessions",
-    REPLICA_KILLED: "acknowledge_before_commit restart_loses_sessions",
+    REPLICA_KILLED: "acknowledge_before_commit",
     REPLICAS_RESTARTED: "restart_loses_sessions",
     POSTGRES_KILLED: """
         acknowledge_before_commit declines_all_when_database_is_slow pool_never_recovers
@@ -264,7 +268,7 @@ _MET: dict[Trial, str] = {
     DATABASE_REFUSED: """
         declines_all_when_database_is_slow pool_never_recovers health_green_while_dead
     """,
-    DATABASE_FLAPS: "pool_never_recovers success_status_with_error_body",
+    DATABASE_FLAPS: "pool_never_recovers",
     LOANS_LOCKED: """
         declines_all_when_database_is_slow slow_forever_after_a_fault retry_storm
         success_status_with_error_body refused_and_hidden
