@@ -61,7 +61,7 @@ bench-packets: provision ## packet loss: the driver's defaults and tuned setting
 bench-heal: provision ## kill everything at every moment: is it healed? (15 min; ARGS="--trials=20 --seed=1")
 	@$(BIN)/python -m benchmarks.heal $(ARGS)
 
-bench-defects: provision ## every planted defect under every scenario that can meet it (30 min; ARGS="--only retry")
+bench-defects: provision ## every planted defect under every scenario that can meet it (20 min; ARGS="--only retry")
 	@$(BIN)/python -m benchmarks.defects $(ARGS)
 
 lint: setup ## style, types
