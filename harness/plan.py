@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.fault_specs import AnyFault
 from harness.http_times import RETRY_AFTER_SECONDS_MAX
 from harness.objectives import (
     DEFAULT_OBJECTIVES_WITH_FAULT,
@@ -41,6 +40,7 @@ from harness.population import (
     pair_starts,
     turns_of,
 )
+from harness.scenario import Scenario, wrong_types
 from harness.stop_conditions import StopConditions, effective_stop, wrong_conditions
 
 __all__ = [
@@ -86,28 +86,6 @@ class Arrival:
     amount_fen: int
     key: str
     reads_credit_line: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """A hypothesis, the faults that test it and the objectives that must hold.
-
-    ``credit_line_share`` of the borrowers who hold a live session read their credit line before
-    they borrow; the others have it on their screen already and press "borrow" at once, so that
-    the borrow itself is the first request to meet a fault.
-
-    ``near_limit_share`` of the arrivals of a mixed population come in pairs: a borrower whose limit
-    covers one loan asks for two at the same moment, which no check outside a lock survives.
-    ``stop`` ends a run at once; the file and the defaults decide the rest. With ``watches``,
-    somebody else is about to break something.
-    """
-
-    faults: list[AnyFault] = field(default_factory=list)
-    objectives: Objectives | None = None
-    stop: StopConditions | None = None
-    credit_line_share: float = 1.0
-    near_limit_share: float = 0.02
-    watches: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +174,8 @@ class Plan:
 
 def check(scenario: Scenario, settings: Settings, file: Resilience | None = None) -> list[str]:
     """Every reason why this scenario cannot be run so, each saying what would be valid."""
+    if wrong := wrong_types(scenario):
+        return wrong  # nothing else could be told from it
     found = [*_check_load(settings), *_check_phases(scenario, settings)]
     found += wrong_choice(scenario.faults, settings.choice)
     found += conflicts(_faults(scenario, settings))

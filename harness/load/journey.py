@@ -14,6 +14,7 @@ import gevent
 
 from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_decision, settle
 from harness.load.outcomes import Answer, Judged
+from harness.load.raised import message_of, place_of
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
 from harness.plan import Arrival, Borrower, Plan
@@ -167,7 +168,8 @@ class Journeys:
         except gevent.GreenletExit:
             pass  # the drain is over
         except Exception as error:  # noqa: BLE001  # told as a trouble of the run
-            self.bug = self.bug or f"{type(error).__name__} in step {journey.step}: {error}"
+            raised = f"in {place_of(error)}, {message_of(error)}"
+            self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)
 
     def _least_credit_fen(self, borrower: Borrower) -> int:

@@ -64,6 +64,10 @@ class LoadProcess:
         runner.register_message(messages.STOP, self._on_stop)
         environment.events.report_to_master.add_listener(self._on_report)
 
+    def note_trouble(self, text: str) -> None:
+        """Something raised in the user's code, for the leading process to hear of."""
+        self._environment.runner.send_message(messages.TROUBLE, {"text": text})
+
     def _on_prepare(self, msg: Any, **_: Any) -> None:
         order = msg.data
         reply = {"name": order["name"], "boot_id": boot_id(), "pid": os.getpid()}

@@ -1,13 +1,14 @@
 """What the locustfile at hand says: its one borrower, its scenario, name and hypothesis."""
 
-import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from harness.errors import UsageError
 from harness.plan import Scenario
+from harness.scenario import wrong_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,35 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         raise UsageError(
             f"{borrower.__name__} has no scenario: set `scenario = Scenario(faults=[...])` in it"
         )
-    module = sys.modules[borrower.__module__]
+    if wrong := wrong_types(scenario):
+        raise UsageError("; ".join(wrong))
+    named = _named_file(environment, borrower)
     return Locustfile(
         borrower=borrower,
         scenario=scenario,
-        name=Path(inspect.getfile(borrower)).stem,
-        hypothesis=hypothesis_of(module.__doc__),
+        name=Path(str(named.__file__)).stem,
+        hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
         host=borrower.host,
     )
+
+
+def _named_file(environment: Any, borrower: type) -> ModuleType:
+    """The file that was given to Locust, which may have its borrower from another one."""
+    for path in getattr(environment, "parsed_locustfiles", None) or ():
+        stem = Path(path).stem
+        # Locust loads a file under its name, but for one that would hide Locust itself.
+        module = sys.modules.get("locustfile" if stem == "locust" else stem)
+        if module is not None and any(value is borrower for value in vars(module).values()):
+            return module
+    return sys.modules[borrower.__module__]
+
+
+def _inherited(borrower: type, borrower_class: type) -> str | None:
+    """The docstring of the file that the borrower comes from, where the named one has none."""
+    for ancestor in borrower.__mro__[: borrower.__mro__.index(borrower_class)]:
+        if docstring := sys.modules[ancestor.__module__].__doc__:
+            return docstring
+    return None
 
 
 def hypothesis_of(docstring: str | None) -> str:

@@ -37,6 +37,7 @@ from harness.load.options import (
 )
 from harness.load.progress import Progress
 from harness.load.run import Order, Run
+from harness.load.user_code import Exits, UserCode
 from harness.objectives import Resilience, overridden
 from harness.placement import Choice, timeline_text
 from harness.plan import Plan, Scenario, expand
@@ -56,6 +57,8 @@ class Leader:
         self.environment = environment
         self.web_ui = web_ui
         self.progress = Progress()
+        self.exits = Exits(environment, self.progress.tell_once)
+        self.exits.set(ExitCode.INCONCLUSIVE)  # until there is a verdict
         self.run: Run | None = None
         self.form_run_time_s: float | None = None
         self._borrower_class = borrower_class
@@ -64,6 +67,7 @@ class Leader:
         self._ending = False
         self._told_to_end_at: float | None = None
         self._crew = Crew(environment)
+        self._early: list[str] = []
 
     # --- once --------------------------------------------------------------------------------
 
@@ -114,6 +118,9 @@ class Leader:
             messages.PREPARED, lambda msg, **_: self._crew.on_prepared(msg.data)
         )
         runner.register_message(messages.DRAINED, lambda msg, **_: self._crew.on_drained(msg.data))
+        runner.register_message(
+            messages.TROUBLE, lambda msg, **_: self.note_user_code(msg.data["text"])
+        )
         hooks.worker_report.add_listener(
             lambda client_id, data, **_: self._crew.on_report(client_id, data)
         )
@@ -136,6 +143,9 @@ class Leader:
         """Set the run up; returns when Locust may spawn its users."""
         if self.run is None or self.run.over.is_set():
             self.run = self._new_run()
+            early, self._early, self.exits.late = self._early, [], False
+            for text in early:
+                self.run.note_user_code(text)
             self.run.start()
             gevent.spawn(self._after, self.run)
         elif self.run.ready.is_set():
@@ -219,6 +229,13 @@ class Leader:
         self.progress.say(f"target: {text}")
         return host
 
+    def note_user_code(self, text: str) -> None:
+        """The user's code raised: a trouble of the run, or of the next one if there is none."""
+        if self.run is None or not self.run.note_user_code(text):
+            self.progress.tell_once(text)
+            self._early.append(text)
+            self.exits.late = self.run is not None
+
     def _on_test_stopping(self, **_: Any) -> None:
         """Stop in the web UI, or the last worker went missing."""
         if self.run is not None and self.run.is_loading:
@@ -240,14 +257,14 @@ class Leader:
         if self.run is not None and not self.run.over.is_set():
             self.run.interrupt()
             self.run.over.wait(END_SECONDS_MAX)
-            self.environment.process_exit_code = self.run.exit_code
+            self.exits.set(self.run.exit_code)
 
     # --- the end -----------------------------------------------------------------------------
 
     def _after(self, run: Run) -> None:
         """When a run is over: users gone, exit code set, and a headless process ends."""
         run.over.wait()
-        self.environment.process_exit_code = run.exit_code
+        self.exits.set(run.exit_code)
         options = self.environment.parsed_options
         runner = self.environment.runner
         if options.headless:
@@ -267,7 +284,7 @@ class Leader:
         """A listener raised: say so, and see that no load runs on."""
         code = _exit_code(error)
         self.progress.fail(_line(error), code)
-        self.environment.process_exit_code = code
+        self.exits.set(code)
         if self.run is not None and not self.run.over.is_set():
             self.run.interrupt()
         elif self.environment.parsed_options.headless:
@@ -311,19 +328,29 @@ def install(borrower_class: type) -> None:
     """Listen to Locust's events; once, when the borrower is imported."""
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init_command_line_parser.add_listener(lambda parser, **_: settle_processes(parser))
-    events.init.add_listener(functools.partial(_on_init, borrower_class))
+    user_code = UserCode()
+    user_code.watch(events)
+    events.init.add_listener(functools.partial(_on_init, borrower_class, user_code))
 
 
-def _on_init(borrower_class: type, environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+def _on_init(
+    borrower_class: type,
+    user_code: UserCode,
+    environment: Any,
+    runner: Any,
+    web_ui: Any,
+    **_: Any,
+) -> None:
     if isinstance(runner, WorkerRunner):
-        LoadProcess(environment)
+        user_code.begin(environment, LoadProcess(environment).note_trouble)
         if environment.parsed_options.processes:
             process_control.follow_parent()
             environment.events.quitting.add_listener(_only_in_order)
         return
-    environment.process_exit_code = int(ExitCode.INCONCLUSIVE)  # until there is a verdict
     try:
         leader = Leader(environment, web_ui, borrower_class)
+        user_code.begin(environment, leader.note_user_code)
+        user_code.exits = leader.exits
         leader.begin()
         if not hasattr(runner, "clients"):
             LoadProcess(environment)

@@ -76,7 +76,7 @@ class Run:
         self._safety_stopped = False
         self._began = False
         self._troubles: list[Trouble] = []
-        self._stopping_users: gevent.Greenlet | None = None
+        self._reported = False
         self.live = Live(order.plan)
         self.spawned = Event()
         """Set from outside when Locust has all its users."""
@@ -145,14 +145,24 @@ class Run:
         self._link.send("command", do=do, fault=fault)
         return None
 
-    def note_trouble(self, text: str) -> None:
-        """Remember a reason not to trust the evidence from now on; each once."""
-        self._note(Trouble(text, time.monotonic_ns()))
+    def note_trouble(self, text: str) -> bool:
+        """Remember a reason not to trust the evidence from now on; each once.
 
-    def _note(self, trouble: Trouble) -> None:
+        False when it comes too late for the verdict.
+        """
+        return self._note(Trouble(text, time.monotonic_ns()))
+
+    def note_user_code(self, text: str) -> bool:
+        """The same of the user's code; what else it did wrong, and since when, nobody knows."""
+        return self._note(Trouble(text))
+
+    def _note(self, trouble: Trouble) -> bool:
+        if self._reported or self.over.is_set():
+            return False
         if trouble.text not in [known.text for known in self._troubles]:
             self._troubles.append(trouble)
             self._progress.say(trouble.text)
+        return True
 
     # --- the story ---------------------------------------------------------------------------
 
@@ -212,7 +222,7 @@ class Run:
         if not self.interrupted:
             self._crew.prepare(directory.path, ready["edge_url"], ready["borrowers"])
         if self.interrupted:
-            self._tell_drained(link, self._interrupted_ns or time.monotonic_ns())
+            self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
             return
         zero_ns = self._begin(link)
         self.live.begin(self._plan, directory.path, zero_ns)
@@ -225,7 +235,10 @@ class Run:
             ended_ns = min(self._interrupted_ns or time.monotonic_ns(), load_ends_ns)
             self.live.end(ended_ns)
             self._drain(ended_ns, zero_ns)
-        self._tell_drained(link, ended_ns)
+        drained_ns = time.monotonic_ns()
+        # What the user's code does wrong at its end belongs to the run, too.
+        gevent.spawn(self._stop_users).join(STOP_USERS_SECONDS_MAX)
+        self._tell_drained(link, ended_ns, drained_ns)
 
     def _await_users(self, link: ConductorLink) -> None:
         """Locust spawns its users; they send nothing, but the page shows them."""
@@ -273,13 +286,13 @@ class Run:
         self._progress.enter("draining", "drain", end_s, end_s + settings.drain_s)
         for text in self._crew.wait_drained(settings.drain_s):
             self._note(Trouble(text))  # since when is not known
-        self._stopping_users = gevent.spawn(self._stop_users)
 
-    def _tell_drained(self, link: ConductorLink, ended_ns: int) -> None:
+    def _tell_drained(self, link: ConductorLink, ended_ns: int, drained_ns: int | None) -> None:
+        self._reported = True
         link.send(
             "drained",
             load_ended_ns=ended_ns,
-            drained_ns=time.monotonic_ns(),
+            drained_ns=drained_ns or time.monotonic_ns(),
             interrupted=self.interrupted and not self._safety_stopped,
             troubles=[asdict(trouble) for trouble in self._troubles],
             stalls=self._crew.stalls if self._began else [],
@@ -297,8 +310,6 @@ class Run:
 
     def _finish(self, message: dict[str, Any]) -> None:
         self._crew.wait_reported()
-        if self._stopping_users is not None:
-            self._stopping_users.join(STOP_USERS_SECONDS_MAX)
         if self._link is not None:
             self._link.close()  # first, so that whoever sees "done" can start the next run
         self.exit_code = int(message["exit_code"])

@@ -8,7 +8,7 @@ import pytest
 from harness.stack import load_state
 from harness.stack.toxiproxy_binary import cache_dir
 from tests.hostile import hostile_environment
-from tests.live.conftest import BRIEF
+from tests.live.conftest import BRIEF, ROOT
 from tests.live.test_commands import lendchaos
 
 pytestmark = pytest.mark.live
@@ -21,10 +21,11 @@ def test_the_environment_of_the_user_changes_nothing(tmp_path: Path) -> None:
     state = f"--state-dir={tmp_path / 'state'}"
     runs = f"--runs-dir={tmp_path / 'runs'}"
 
-    up = lendchaos("up", state, **environment)
-    run = lendchaos("run", "database_migration", state, runs, *BRIEF, "--fault=3s", **environment)
-    heal = lendchaos("heal", state, **environment)
-    down = lendchaos("down", state, **environment)
+    up = lendchaos("up", state, cwd=ROOT, **environment)
+    words = ("run", "database_migration", state, runs, *BRIEF, "--fault=3s")
+    run = lendchaos(*words, cwd=ROOT, **environment)
+    heal = lendchaos("heal", state, cwd=ROOT, **environment)
+    down = lendchaos("down", state, cwd=ROOT, **environment)
 
     assert [up.returncode, heal.returncode, down.returncode] == [0, 0, 0], up.stderr + heal.stderr
     assert run.returncode in (0, 1), run.stdout + run.stderr

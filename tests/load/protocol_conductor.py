@@ -2,8 +2,8 @@
 
 Run as ``python -m tests.load.protocol_conductor``. ``PROTOCOL_EDGE`` is the address of the test's
 own target; ``PROTOCOL_BEHAVIOUR`` says what to do: ``normal``, ``die`` a second after the load
-began, ``fail`` while setting up, take ``long`` to set up and end when interrupted, or get ``stuck``
-before its verdict. Orders from the page are obeyed in words only.
+began, ``fail`` while setting up, take ``long`` to set up and end when interrupted, get ``stuck``
+before its verdict, or have a ``bad`` verdict. Orders from the page are obeyed in words only.
 """
 
 import argparse
@@ -47,6 +47,8 @@ def give_verdict(*, interrupted: bool) -> None:
     report = options.run / "report.html"
     report.write_text("<p>the report of this run</p>")
     verdict, code = ("inconclusive", 130) if interrupted else ("pass", 0)
+    if behaviour == "bad":
+        verdict, code = "fail", 1
     send(
         "verdict",
         verdict=verdict,

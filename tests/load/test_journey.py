@@ -244,7 +244,9 @@ def test_a_bug_in_a_step_is_told(make_load: Callable[..., Load]) -> None:
 
     assert operation.ending == Ending.UNFINISHED
     assert load.journeys.bug is not None
-    assert "IndexError in step borrow" in load.journeys.bug
+    told = load.journeys.bug
+    assert told.startswith("step borrow raised, in tests/load/test_journey.py:")
+    assert "IndexError: pop from empty list" in told
 
 
 def test_a_dropped_arrival_is_written_down(make_load: Callable[..., Load]) -> None:

@@ -1,6 +1,9 @@
 """What is read from a scenario file."""
 
-from types import SimpleNamespace
+import ast
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from harness.errors import UsageError
 from harness.load.locustfile import hypothesis_of, read_locustfile
 from harness.plan import Scenario
+
+WRONG: dict[str, Any] = {"faults": [5], "objectives": {}, "stop": 5, "near_limit_share": "x"}
 
 
 class Base:
@@ -32,6 +37,12 @@ class Bare(Base):
     """Without a scenario."""
 
 
+class Wrong(Base):
+    """With a scenario of the wrong types."""
+
+    scenario = Scenario(**WRONG)
+
+
 class Stranger:
     """A user of another kind."""
 
@@ -51,6 +62,37 @@ def test_name_and_hypothesis_come_from_the_file() -> None:
     assert found.scenario is First.scenario
 
 
+def loaded(path: Path, text: str, parent: type = First) -> tuple[type, Any]:
+    """A file as Locust loads it, whose borrower is another file's: its class, and what is read."""
+    path.write_text(text)
+    module = ModuleType(path.stem, doc=ast.get_docstring(ast.parse(text), clean=False))
+    module.__file__ = str(path)
+    sys.modules[path.stem] = module
+    exec(compile(text, path, "exec"), {**vars(module), "First": parent}, vars(module))  # noqa: S102
+    (borrower,) = (value for value in vars(module).values() if isinstance(value, type))
+    environment = SimpleNamespace(
+        user_classes=[borrower], shape_class=None, parsed_locustfiles=[str(path)]
+    )
+    return borrower, read_locustfile(environment, Base)
+
+
+@pytest.mark.parametrize("borrower", ["Mine = First", "class Mine(First): pass"])
+@pytest.mark.parametrize(
+    ("docstring", "hypothesis"),
+    [('"""Hypothesis: mine."""', "mine."), ("", "What is read from a scenario file.")],
+)
+def test_what_was_named_counts_and_not_where_the_class_comes_from(
+    borrower: str, docstring: str, hypothesis: str, tmp_path: Path
+) -> None:
+    """Name and docstring are the named file's, so that its limits are found; without a docstring
+    it says what the file that it takes the scenario from says.
+    """
+    _, found = loaded(tmp_path / "ours_at_night.py", f"{docstring}\n{borrower}\n")
+
+    assert found.name == "ours_at_night"
+    assert found.hypothesis == hypothesis
+
+
 def test_no_borrower_is_no_business_of_ours() -> None:
     """A locustfile that only shares the command line with us."""
     assert read(Stranger) is None
@@ -62,6 +104,7 @@ def test_no_borrower_is_no_business_of_ours() -> None:
         ((First, Second), None, "First, Second"),
         ((First, Stranger), None, "First, Stranger"),
         ((Bare,), None, "Bare has no scenario"),
+        ((Wrong,), None, "objectives .* stop 5 .* near_limit_share 'x' .* faults: 5 is no fault"),
         ((First,), object(), "load shape object"),
     ],
 )

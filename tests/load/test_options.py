@@ -149,7 +149,7 @@ def test_added_faults_follow_those_of_the_scenario() -> None:
     given = SimpleNamespace(inject=["Kill()", 'Partition("edge")'])
     found = composed(BROKEN, given)  # type: ignore[arg-type]
 
-    assert found.faults == [Partition("database"), Kill(), Partition("edge")]
+    assert found.faults == (Partition("database"), Kill(), Partition("edge"))
     wrong = SimpleNamespace(inject=["Kil()", "Partition(1)"])
     with pytest.raises(UsageError) as caught:
         composed(BROKEN, wrong)  # type: ignore[arg-type]

@@ -1,0 +1,154 @@
+"""A scenario file as people who know Locust write it: nothing in it turns a verdict into a pass."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.live.load_process import PHASES, RATE, LoadProcesses
+from tests.load.target import running_target
+
+pytestmark = pytest.mark.live
+
+HEAD = '''"""Hypothesis: all is well."""
+
+import sys
+
+import gevent
+from locust import TaskSet, events, task
+from locust.exception import StopUser
+
+from harness import Borrower, Scenario
+
+
+'''
+RAISING = """
+@events.test_start.add_listener
+def start(**_):
+    raise RuntimeError("test_start")
+
+
+@events.test_stop.add_listener
+def stop(**_):
+    raise RuntimeError("test_stop")
+
+
+@events.request.add_listener
+def request(**_):
+    raise RuntimeError("request")
+
+
+def greenlet():
+    raise RuntimeError("greenlet")
+
+
+class Raises(Borrower):
+    scenario = Scenario()
+
+    def on_start(self):
+        gevent.spawn(greenlet)
+
+    def on_stop(self):
+        raise RuntimeError("on_stop")
+
+    @task
+    class Mine(TaskSet):
+        wait_time = lambda _: 0.1
+
+        def on_stop(self):
+            raise RuntimeError("on_stop of tasks")
+
+        @task
+        def fail(self):
+            raise RuntimeError("task")
+
+        @task
+        def leave(self):
+            self.interrupt()
+
+    def read_credit_line(self, journey):
+        raise RuntimeError("step")
+"""
+CALM = """
+
+
+class Calm(Borrower):
+    scenario = Scenario()
+
+    @task
+    def leave(self):
+        raise StopUser
+"""
+RAISED = [line.split('"')[1] for line in RAISING.splitlines() if "raise" in line]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[LoadProcesses]:
+    """Load processes, and a target that lives as long as they do."""
+    with running_target() as target:
+        yield LoadProcesses(tmp_path, target)
+
+
+def run(load: LoadProcesses, scenario: str, *options: str, **environment: str) -> tuple[int, str]:
+    """One short run of this scenario file."""
+    options = (*PHASES, f"--rate={RATE}", "--baseline=500ms", *options)
+    return load.run(*options, scenario=scenario, **environment)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param((), marks=pytest.mark.long, id="one"), pytest.param(["--processes=2"], id="two")],
+)
+def test_what_the_users_code_raises_is_a_trouble_of_the_run(
+    options: Sequence[str], load: LoadProcesses
+) -> None:
+    """Listeners, users, tasks, greenlets and steps: each is told with its type, file and line."""
+    _, output = run(load, HEAD + RAISING, *options)
+
+    troubles = load.received()[-1]["troubles"]
+    told = "\n".join(trouble["text"] for trouble in troubles)
+    assert {trouble["begin_ns"] for trouble in troubles} == {None}  # the whole run
+    lines = (HEAD + RAISING).splitlines()
+    numbers = {w: n for w in RAISED for n, line in enumerate(lines, 1) if f'("{w}")' in line}
+    missing = [w for w, n in numbers.items() if f"calm.py:{n}, RuntimeError: {w}" not in told]
+    assert missing == [], output
+    assert len(numbers) == len(RAISED) > 6
+    assert told.splitlines()[0] in output
+
+
+QUITTING = "@events.quitting.add_listener\ndef end(environment, **_):\n    "
+QUIT = "@events.quit.add_listener\ndef end(**_):\n    "
+ENDS = {
+    "quitting sets 0": (QUITTING + "environment.process_exit_code = 0", "bad", 1, "verdict's 1"),
+    "quitting exits": (QUITTING + "sys.exit(0)", "bad", 1, "the verdict's 1 stands"),
+    "quit exits": (QUIT + "sys.exit(0)", "bad", 1, ""),
+    "quitting sets 5": (QUITTING + "environment.process_exit_code = 5", "normal", 5, "code 5"),
+    "quitting raises": (QUITTING + "raise OSError('late')", "normal", 3, "OSError: late"),
+    "quit raises": (QUIT + "raise OSError('late')", "normal", 3, "OSError: late"),
+    "a greenlet exits": (
+        QUIT.replace("quit", "test_start") + "gevent.spawn_later(2, sys.exit, 0)",
+        *("normal", 3, ""),
+    ),
+    "init raises": (QUIT.replace("quit", "init") + "raise OSError('early')", "normal", 2, "early"),
+    "a user stops": ("", "normal", 0, "summary: pass"),
+}
+
+
+IN_SHORT = ("quitting sets 0", "quitting raises", "a user stops")
+
+
+@pytest.mark.parametrize(
+    ("listener", "behaviour", "code", "told"),
+    [
+        pytest.param(*values, id=name, marks=[] if name in IN_SHORT else pytest.mark.long)
+        for name, values in ENDS.items()
+    ],
+)
+def test_no_listener_makes_a_pass(
+    listener: str, behaviour: str, code: int, told: str, load: LoadProcesses
+) -> None:
+    """An exit code of theirs replaces only our 0; what goes wrong after the verdict is no pass."""
+    found, output = run(load, HEAD + listener + CALM, PROTOCOL_BEHAVIOUR=behaviour)
+
+    assert found == code, output
+    assert told in output
