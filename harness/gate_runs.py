@@ -8,7 +8,6 @@ over all its runs.
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from harness.headless import (
     Show,
     Tell,
     given,
+    locust_command,
     run_scenario,
     run_series,
     shared_stack,
@@ -118,7 +118,7 @@ def ask(path: Path, options: list[str], runs: int) -> Asked:
     Raises:
         UsageError: it can't be run with these options; the message is the dry run's.
     """
-    command = [sys.executable, "-m", "locust", "-f", str(path), "--dry-run", "--json", *options]
+    command = [*locust_command(path), "--dry-run", "--json", *options]
     try:
         done = subprocess.run(
             command,

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,11 +125,15 @@ def first_seed(options: list[str]) -> int:
 
 
 @contextmanager
-def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
+def shared_stack(options: list[str], tell: Tell, scenarios: Iterable[Path] = ()) -> Iterator[None]:
     """One local stack for several runs, unless they go to another target or one is up already.
 
     It goes with us, even when we are killed.
+
+    Raises:
+        UsageError: one of the ``scenarios`` cannot be run with these options.
     """
+    _refuse_unrunnable(scenarios, options)
     known = given(options)
     if known.host or load_state(known.state_dir) is not None:
         yield
@@ -182,9 +187,41 @@ def run_scenario(
             return Ended(_honest(process.wait(), last, options, run), last)
 
 
+def locust_command(path: Path) -> list[str]:
+    """Locust on a scenario file, which ends with 2 and one line where that cannot be loaded."""
+    return [sys.executable, "-m", "harness.load", "-f", str(path)]
+
+
+def _refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
+    """Try each in a dry run, before anything is brought up for it.
+
+    Raises:
+        UsageError: one cannot be run with these options; the message is the dry run's.
+    """
+    for path in dict.fromkeys(paths):
+        done = subprocess.run(
+            [*locust_command(path), "--dry-run", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if done.returncode != ExitCode.PASS:
+            raise UsageError(last_line(done.stderr))
+
+
+def last_line(said: str) -> str:
+    """The last thing that a failed process said, without who said it."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    last = lines[-1] if lines else "it cannot be run, and does not say why"
+    return last.removeprefix("lendchaos: ").removeprefix("error: ")
+
+
 def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
     """What runs a scenario once and then ends."""
-    command = [sys.executable, "-m", "locust", "-f", str(path), "--only-summary"]
+    command = [*locust_command(path), "--only-summary"]
     page = ["--autostart", "--autoquit=0", f"--web-port={web_port}"]
     command += ["--headless"] if web_port is None else page
     if not any(option.startswith(("-L", "--loglevel")) for option in options):
@@ -209,15 +246,17 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
 def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:
     """The exit code of a run; 0 only where there is a verdict that says pass.
 
-    A locustfile without a borrower of ours, and a Locust that was killed, give none. One that was
-    told to end before it was there to hear it died of the signal, with nothing touched.
+    A Locust that was killed gives none. One that was told to end before it was there to hear it
+    died of the signal, with nothing touched. Where the scenario's own code ended the process with 0
+    in spite of its verdict, that counts.
     """
     if run.signals and not last.get("verdict"):
         return ExitCode.INTERRUPTED
-    asks_only = ASKS_ONLY & set(options)
-    if code < 0 or (code == ExitCode.PASS and not asks_only and last.get("verdict") != "pass"):
+    if code < 0:
         return ExitCode.INTERNAL
-    return code
+    if code != ExitCode.PASS or ASKS_ONLY & set(options) or last.get("verdict") == "pass":
+        return code
+    return int(last.get("exit_code") or ExitCode.INTERNAL)
 
 
 # --- a series ------------------------------------------------------------------------------------

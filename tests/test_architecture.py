@@ -95,7 +95,7 @@ ALLOWED = {
             "run_facts",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
-        *("forwarding", "scenario"),
+        *("faults", "forwarding", "scenario"),
     },
     "channel": set(),
     "orders": set(),

@@ -119,7 +119,7 @@ def run(
         shared = sum(job.runs for job in jobs) > 1 and not asks_only
         with (
             outputs.published((job.path, job.runs) for job in jobs),
-            shared_stack(options, say) if shared else nullcontext(),
+            shared_stack(options, say, paths) if shared else nullcontext(),
         ):
             ends = _run_all(jobs, options, outputs)
         exit_code = _exit_code(ends)

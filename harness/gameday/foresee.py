@@ -7,7 +7,6 @@ options, same seed.
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Literal
 
 from harness.errors import UsageError
 from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.headless import Tell, find_scenario, given
+from harness.headless import Tell, find_scenario, given, last_line, locust_command
 from harness.report.words import plural
 from harness.resilience.nodes import Problem, refuse
 from harness.verdict import ExitCode
@@ -140,7 +139,7 @@ def _objections(step: GameDayStep, seen: Foreseen) -> Iterable[Problem]:
 
 def _ask(scenario: Path, options: list[str]) -> Foreseen:
     """One dry run in a process of its own: Locust patches what it is imported into."""
-    command = [sys.executable, "-m", "locust", "-f", str(scenario), *options, "--dry-run"]
+    command = [*locust_command(scenario), *options, "--dry-run"]
     try:
         done = subprocess.run(
             command,
@@ -155,15 +154,8 @@ def _ask(scenario: Path, options: list[str]) -> Foreseen:
         said = f"{scenario} does not come to say what it would do in {ASK_SECONDS_MAX:g}s"
         raise UsageError(said) from error
     if done.returncode != ExitCode.PASS:
-        raise UsageError(_reason(done.stderr))
+        raise UsageError(last_line(done.stderr))
     return understood(done.stdout)
-
-
-def _reason(said: str) -> str:
-    """The last thing that a failed process said, without who said it."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it cannot be run, and does not say why"
-    return last.removeprefix("lendchaos: ").removeprefix("error: ")
 
 
 def understood(text: str) -> Foreseen:

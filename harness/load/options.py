@@ -117,6 +117,7 @@ def settle_processes(parser: Any) -> None:
 
     def parse_args(*args: Any, **kwargs: Any) -> Any:
         options = parse(*args, **kwargs)
+        options.set_elsewhere = _set_elsewhere(parser)
         if getattr(options, "dry_run", False):
             options.processes = options.csv_prefix = options.html_file = options.logfile = None
             options.master = options.worker = options.autostart = options.headful = False
@@ -128,6 +129,18 @@ def settle_processes(parser: Any) -> None:
         return options
 
     parser.parse_args = parse_args
+
+
+def _set_elsewhere(parser: Any) -> list[str]:
+    """Options that neither the command line nor a default sets, one line each: they count, too."""
+    lines = []
+    for source, settings in parser.get_source_to_settings_dict().items():
+        kind, _, path = source.partition("|")
+        place = {"environment_variables": "the environment", "config_file": path}.get(kind)
+        for name, (action, value) in settings.items() if place else ():
+            shown = "(secret)" if getattr(action, "is_secret", False) else value
+            lines.append(f"{name} from {place}: {shown}")
+    return lines
 
 
 def _free_port() -> int:

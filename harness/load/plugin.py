@@ -78,6 +78,8 @@ class Leader:
             UsageError: this locustfile with these options can never be run.
         """
         options = self.environment.parsed_options
+        for line in getattr(options, "set_elsewhere", ()):
+            self.progress.say(line)
         locustfile = self._locustfile()
         rate = rate_from(options)
         # Locust's own timer would end the load without draining it; ours drains.

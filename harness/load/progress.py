@@ -65,7 +65,7 @@ class Progress:
         if self.fd is None:
             _write_line(text)
             return
-        fields = ("text", "phase", "at_s", "until_s", "verdict", "sentence")
+        fields = ("text", "phase", "at_s", "until_s", "verdict", "exit_code", "sentence")
         found = {name: getattr(self, name) for name in fields}
         report = None if self.report is None else str(self.report)
         line = json.dumps({**found, "text": text, "report": report}) + "\n"

@@ -169,7 +169,7 @@ def test_doctor_lists_what_is_found() -> None:
 def test_a_locustfile_without_a_borrower_of_ours_is_no_pass(
     manner: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Plain Locust would end with 0; without a verdict there is no pass, and it is told."""
+    """Plain Locust would end with 0; without a scenario there is no pass, and it is told."""
     path = tmp_path / "plain.py"
     path.write_text(
         "from locust import User, constant, task\n\n\n"
@@ -181,5 +181,5 @@ def test_a_locustfile_without_a_borrower_of_ours_is_no_pass(
     )
     done = lendchaos(*manner, "run", str(path), "-t", "1s")
 
-    assert done.returncode == 70
-    assert "without a verdict" in done.stderr
+    assert done.returncode == 2
+    assert "no scenario in it" in done.stderr

@@ -1,11 +1,14 @@
 """A scenario file as people who know Locust write it: nothing in it turns a verdict into a pass."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.live.load_process import PHASES, RATE, LoadProcesses
+from tests.live.load_process import PHASES, RATE, ROOT, LoadProcesses
 from tests.load.target import running_target
 
 pytestmark = pytest.mark.live
@@ -152,3 +155,28 @@ def test_no_listener_makes_a_pass(
 
     assert found == code, output
     assert told in output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("when", "code"), [("quitting", 1), ("test_stop", 70)])
+def test_an_end_by_force_is_no_pass(when: str, code: int, load: LoadProcesses) -> None:
+    """`lendchaos run` knows the verdict from the run itself, and that there is none."""
+    listener = QUIT.replace("quit", when) + "__import__('os')._exit(0)"
+    (load.folder / "calm.py").write_text(HEAD + listener + CALM)
+    options = [*PHASES, f"--rate={RATE}", "--conductor-module=tests.load.protocol_conductor"]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "run", "calm.py", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=load.folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "LENDCHAOS_STATE": str(load.folder / "state"),
+            "PROTOCOL_EDGE": load.target.url,
+            "PROTOCOL_BEHAVIOUR": "bad",
+        },
+    )
+
+    assert done.returncode == code, done.stdout + done.stderr

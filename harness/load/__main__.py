@@ -1,0 +1,66 @@
+"""Locust for a scenario file: `python -m harness.load -f FILE …`, as `lendchaos run` starts it.
+
+Bare Locust ends a file that cannot be loaded with a traceback and exit code 1, which is our word
+for a failed verdict. Here it is one line that names the place, and exit code 2.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from locust import main as locust_main
+
+import harness
+from harness import faults
+from harness.load.borrower import Borrower
+from harness.load.raised import concerns_user, message_of, place_of
+from harness.verdict import ExitCode
+
+_UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
+_load_all = locust_main.merge_locustfiles_content
+
+
+def main() -> None:
+    """Locust's own command line, with scenario files that are loaded with care."""
+    sys.argv[0] = "lendchaos run"
+    locust_main.merge_locustfiles_content = _loaded
+    locust_main.main()
+
+
+def _loaded(paths: Sequence[str]) -> Any:
+    """What Locust makes of its files; ends the process where that is no scenario."""
+    try:
+        found = _load_all(paths)
+    except SystemExit as error:
+        if concerns_user(error):
+            _refuse(f"{place_of(error)}: it calls sys.exit({error.code}) while it is loaded")
+        sys.exit(int(ExitCode.USAGE))  # Locust has said why
+    except Exception as error:  # noqa: BLE001  # whatever a user's file raises
+        _refuse(f"{place_of(error)}: {message_of(error)}{_valid_words(str(error))}")
+    classes = found[0].values()
+    if not any(issubclass(each, Borrower) for each in classes):
+        _refuse(
+            f"{', '.join(paths)}: no scenario in it; it needs a class like"
+            " `class Mine(Borrower): scenario = Scenario(faults=[...])`"
+        )
+    return found
+
+
+def _valid_words(message: str) -> str:
+    """What a specification takes, where a word was misspelt."""
+    found = _UNKNOWN_WORD.match(message)
+    spec = found and (getattr(faults, found[1], None) or getattr(harness, found[1], None))
+    if not isinstance(spec, type) or not hasattr(spec, "__dataclass_fields__"):
+        return ""
+    return f"; it takes {', '.join(each.name for each in fields(spec) if each.name != 'kind')}"
+
+
+def _refuse(text: str) -> None:
+    sys.stderr.write(f"lendchaos: {text}\n")
+    sys.exit(int(ExitCode.USAGE))
+
+
+if __name__ == "__main__":
+    main()
