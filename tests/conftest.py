@@ -10,11 +10,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import sync_playwright
 
+from harness.connections import forget_libpq_variables
 from tests.browser import provide
 from tests.browser.chromium import Chromium, Site, or_skip, serving
 from tests.ports import stack_ports
 
 os.environ["LENDCHAOS_PORTS"] = stack_ports()
+forget_libpq_variables()  # tests connect by the driver's own means, too
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
