@@ -114,7 +114,7 @@ def test_lendchaos_starts_locust_and_nothing_else(witnessed: Witnessed) -> None:
     assert code == 0, output
     assert output.count("nothing was touched") == 2
     assert [line.split()[0] for line in seen] == ["subprocess.Popen"] * 2
-    assert all("'locust'" in line for line in seen)
+    assert all("'harness.load'" in line for line in seen)
 
 
 def test_the_witness_sees(witnessed: Witnessed) -> None:
