@@ -5,6 +5,7 @@ running, in which no other test of the same process could run its own.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -46,3 +47,11 @@ def site() -> Iterator[Site]:
     """A server on this machine alone."""
     with serving() as served:
         yield served
+
+
+@pytest.fixture
+def hang_up_is_heard() -> Iterator[None]:
+    """Whoever runs the tests may ignore SIGHUP, and what they start would inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

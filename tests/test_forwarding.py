@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("hang_up_is_heard")
+
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 30.0
 LOCUST = """
@@ -50,14 +52,6 @@ Path("said").write_text("\\n".join(lines))
 print(*(end.exit_code for end in ends))
 """
 Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture(autouse=True)
-def hang_up_is_heard() -> Iterator[None]:
-    """Whoever runs the tests may ignore SIGHUP, and what they start would inherit that."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Locust's web UI with our part in it: runs, verdicts, and who may give orders."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -138,6 +139,40 @@ def test_the_form_lengthens_the_run_and_stop_ends_it(open_page: Callable[..., Pa
     # Whoever was due in the very moment of Stop may not have started any more.
     assert endings["dropped"] <= 3
     assert endings.keys() <= {"finished", "dropped"}
+
+
+@pytest.mark.usefixtures("hang_up_is_heard")
+@pytest.mark.parametrize(
+    ("state", "number", "tell"),
+    [
+        ("load", signal.SIGINT, os.kill),
+        ("done", signal.SIGHUP, os.kill),
+        *(
+            pytest.param(state, number, tell, marks=pytest.mark.long)
+            for state in ("load", "done")
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            for tell in (os.kill, os.killpg)
+            if (state, number, tell)
+            not in (("load", signal.SIGINT, os.kill), ("done", signal.SIGHUP, os.kill))
+        ),
+    ],
+)
+def test_a_page_that_is_told_to_end(
+    open_page: Callable[..., Page],
+    state: str,
+    number: signal.Signals,
+    tell: Callable[[int, int], None],
+) -> None:
+    """In a run that is interrupted first; afterwards it closes with the last verdict's code."""
+    page = open_page()
+    page.start()
+    page.wait_for(state)
+    tell(page.process.pid, number)
+    output, _ = page.process.communicate(timeout=20)
+
+    assert page.process.returncode == (130 if state == "load" else 0), output
+    told = [message["type"] for message in page.load.received()]
+    assert told == (["begin", "interrupt", "drained"] if state == "load" else ["begin", "drained"])
 
 
 def test_a_run_that_cannot_be_is_told_on_the_page(open_page: Callable[..., Page]) -> None:

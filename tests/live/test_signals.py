@@ -12,14 +12,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-import requests
 
 from harness.gameday.session import What, read_session
 from harness.stack import Stack, load_state
@@ -33,11 +32,9 @@ from tests.live.test_guardian import (
     nobody_left,
     wait_until,
 )
-from tests.live.test_load_web import FORM
-from tests.ports import free_port
 from tests.pytest_plugin.stand_in import PLUGIN
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("hang_up_is_heard")]
 
 MARK = "LENDCHAOS_TEST_SIGNALS"
 OPTIONS = (
@@ -92,14 +89,6 @@ BRIEFLY = [
     ("gameday", signal.SIGINT, "group"),
     ("locust", signal.SIGHUP, "one"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def hang_up_is_heard() -> Iterator[None]:
-    """Whoever runs the tests may ignore SIGHUP, and what they start would inherit that."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 @dataclass
@@ -259,39 +248,3 @@ def test_a_killed_game_day_ends_its_run_and_keeps_its_stack(stack: Stack, tmp_pa
 
     assert_healed_and_judged(it.run(), killed_ns)
     assert database_answers(stack)
-
-
-def press_start(url: str) -> Callable[[], bool]:
-    """Whether the page is there, and takes the order."""
-
-    def pressed() -> bool:
-        try:
-            return requests.post(f"{url}/swarm", data=FORM, timeout=10).ok
-        except requests.ConnectionError:
-            return False
-
-    return pressed
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_waiting_page_closes_with_the_last_verdict(
-    number: signal.Signals, stack: Stack, tmp_path: Path
-) -> None:
-    """Nothing is under way any more: there is nothing to interrupt."""
-    port = free_port()
-    options = ("--fault=0", f"--state-dir={stack.state_dir}", f"--web-port={port}")
-    command = [*LOCUST[:4], *OPTIONS, *options, f"--runs-dir={tmp_path / 'runs'}"]
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, start_new_session=True)
-    try:
-        wait_until(press_start(f"http://127.0.0.1:{port}"), "the page")
-        wait_until(lambda: list(tmp_path.rglob("report.html")) != [], "a verdict")
-        time.sleep(2.0)
-        process.send_signal(number)
-        code = process.wait(PATIENCE_SECONDS)
-    finally:
-        process.kill()
-        process.wait()
-    (path,) = (tmp_path / "runs").glob("*-*")
-    assert code == Run(code, "", path).verdict["exit_code"]
-    assert code in (0, 3)
