@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import psycopg
-
 from benchmarks.defects.acts import Act, Circumstances, read_acts
 from benchmarks.defects.plan import RATE, Pair
 from benchmarks.real_runs import ROOT, BenchmarkError
+from harness.connections import connect
 from harness.events import Clock, Facts, FaultFact
 from harness.gates.selftest import FOUND_BY
 from harness.plan import Plan
@@ -140,7 +139,7 @@ def _logs(stack: Stack) -> list[str]:
 
 def _loans_of(stack: Stack) -> dict[str, int]:
     """How many loans there are of each key, asked around everything of the harness."""
-    with psycopg.connect(stack.database_url or "", connect_timeout=5) as connection:
+    with connect(stack.database_url or "", connect_timeout=5) as connection:
         rows = connection.execute("SELECT idem_key, count(*) FROM loan GROUP BY idem_key")
         return dict(rows.fetchall())
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.events import Facts, Operation, Outcome, Stall
+from harness.fault_facts import ForeignChange
 from harness.judge import judge
 from harness.plan import Objectives, Plan
 from harness.run_facts import Trouble
@@ -224,6 +225,21 @@ def test_what_only_a_pause_of_ours_shows_is_no_proof_of_a_fault() -> None:
 
     assert codes(verdict)["fault_did_not_bite"] == "inconclusive"
     assert failing(verdict) == set()
+
+
+def test_what_was_there_before_the_fault_does_not_hide_its_effect() -> None:
+    """A toxic of somebody else from the baseline on: the cut is what made the difference."""
+    plan = plan_of(CUT)
+
+    def bite(begin_s: float) -> str:
+        foreign = (ForeignChange("a toxic", at_ns(begin_s), at_ns(15.0)),)
+        status = builders.status(plan, foreign=foreign)
+        verdict = judge(plan, facts(plan, operations(plan, during(8, 13)), status=status))
+        assert codes(verdict)["foreign_change"] == "inconclusive"
+        return codes(verdict).get("fault_did_not_bite", "")
+
+    assert bite(-1.0) == ""
+    assert bite(7.9) == "inconclusive"
 
 
 OUTAGES: dict[str, Callable[[float], bool]] = {

@@ -134,7 +134,7 @@ def test_the_form_lengthens_the_run_and_stop_ends_it(open_page: Callable[..., Pa
     assert page.load.planned() == 20 * 20
     drained = page.load.received()[-1]
     assert drained["interrupted"] is True
-    assert "the user count was changed during the run, to 25" in drained["troubles"][0]
+    assert "the user count was changed during the run, to 25" in drained["troubles"][0]["text"]
     endings = Counter(o["ending"] for o in page.load.rows("operation"))
     # Whoever was due in the very moment of Stop may not have started any more.
     assert endings["dropped"] <= 3
