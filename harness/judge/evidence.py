@@ -137,8 +137,8 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
     What only a failing of ours shows is no proof that a fault of ours took effect. What was there
     in all of the baseline, too, makes no difference between it and the fault.
     """
-    always = bool(case.stretches) and all(stretch.begin_s <= 0 for stretch in case.stretches)
-    fair = case if case.spoilt or always else case.without_ours
+    since = [stretch for stretch in case.stretches if stretch.begin_s > 0]
+    fair = case if case.spoilt else case.without(since)
     both = zip(case.measured.impacts, fair.measured.impacts, strict=True)
     for impact in [one if one.missing else other for one, other in both]:
         lacking = bool(impact.missing) or impact.cut_off
