@@ -14,6 +14,7 @@ stands in front of the button.
 """
 _DATE_ROUNDING_SECONDS = 1.0
 """A ``Date`` is cut to the whole second, so that what is counted from it may be less by as much."""
+_LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
@@ -26,7 +27,8 @@ def lifetime_s(expires_at: Any, headers: Mapping[str, str]) -> float | None:
     if not isinstance(expires_at, str):
         return None
     try:
-        ends = datetime.fromisoformat(expires_at)
+        # RFC 3339 allows small letters, and a leap second, which Python's clock does not have.
+        ends = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", expires_at.upper()))
         ends = ends if ends.tzinfo else ends.replace(tzinfo=UTC)
         return max(0.0, ends.timestamp() - _now_s(headers) - _DATE_ROUNDING_SECONDS)
     except (ValueError, OverflowError):

@@ -158,16 +158,17 @@ class LedgerWatch:
     def _judged(self) -> list[LedgerEntry]:
         """All versions that count.
 
-        A loan that is gone from the last listing counts only for a borrower who was not told of it,
-        and if it was paid out: money that left does not come back with its row. One that a
-        borrower was told of is as good as lost, whatever was listed before.
+        A loan that is gone from the last listing counts if it was paid out: money that left does
+        not come back with its row. But where a borrower was told of a loan and none of its key is
+        left, it is as good as lost, whatever was listed before.
         """
         there = {entry.loan_id for entry in self._last}
+        lost = self._ours.acknowledged - {entry.idempotency_key for entry in self._last}
         return [
             entry
             for entry in self._versions
             if entry.loan_id in there
-            or (entry.disbursements > 0 and entry.idempotency_key not in self._ours.acknowledged)
+            or (entry.disbursements > 0 and entry.idempotency_key not in lost)
         ]
 
     def _completed(self, reading: LedgerReading) -> LedgerReading:

@@ -205,6 +205,15 @@ def test_a_row_that_is_gone_again_counts_if_it_was_paid_to_one_who_was_not_told(
     )
 
 
+def test_a_second_payout_that_is_gone_again_counts(audit: Audit, clock: Clock) -> None:
+    """The first one is still there: nothing is lost, and money left twice."""
+    audit.loans = [loan(1), loan(5, idempotency_key="key-1")]
+    later(audit, clock, (3, audit.loans.pop))
+    reading = watched(audit, 5.0)
+
+    assert {entry.loan_id for entry in reading.entries} == {"loan-1", "loan-5"}
+
+
 def test_a_watch_that_nobody_waits_for_ends_at_once(audit: Audit) -> None:
     """What was read so far stands, and how long it was watched."""
     reading = watched(audit, 60.0, is_cut_short=lambda: True)

@@ -6,6 +6,7 @@ request has one deadline for connecting, sending and reading together, so that a
 trickles in byte by byte does not outlive it. Under gevent the sockets are cooperative.
 """
 
+import json
 import socket
 import time
 from dataclasses import dataclass
@@ -233,7 +234,19 @@ def _read_body(reader: _Reader, status: int, headers: dict[str, str]) -> tuple[b
         return True, _read_chunks(reader)
     if "content-length" in headers:
         return True, reader.exactly(int(headers["content-length"]))
-    return False, reader.rest()
+    body = reader.rest()
+    # The end of the connection ends the body or breaks it off: only a whole one can be read.
+    if 200 <= status < 300 and "content-encoding" not in headers and not _is_json(body):  # noqa: PLR2004  # HTTP's words
+        raise _BrokenOffError("end_of_file")
+    return False, body
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _read_chunks(reader: _Reader) -> bytes:

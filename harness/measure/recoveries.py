@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.measure.baseline import Baseline
+from harness.measure.episodes import impaired
 from harness.measure.evidence import Evidence
 from harness.measure.impact import Impact, Run
 from harness.measure.recovery import recovery_of
@@ -42,7 +43,7 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
         own, seen, own_episodes = _own(run.timeline, group), run.samples, episodes
         if after is not None:
             own, seen = _until(own, after.injected_s), _planned_before(seen, after.injected_s)
-            own_episodes = list(_cut(episodes, after, reach_s))
+            own_episodes = list(_cut(episodes, group, after, reach_s))
         recovery = recovery_of(seen, own, baseline, own_episodes)
         if after is not None and recovery.censored:
             recovery = replace(recovery, next_faults=list(after.names))
@@ -50,17 +51,35 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
     return found
 
 
-def _cut(episodes: list[Episode], after: Group, reach_s: float) -> Iterator[Episode]:
+def _cut(episodes: list[Episode], group: Group, after: Group, reach_s: float) -> Iterator[Episode]:
     """Episodes as they were known when the next group began; what that one caused is left out.
 
-    A request that meets it may have been planned ``reach_s`` before its injection.
+    A request that meets it may have been planned ``reach_s`` before its injection, but what was
+    impaired at the heal before it, and without a break since, is not its doing. Where an outage
+    and a brownout go over into each other nothing is over: how bad it was has changed.
     """
+    injected_s = after.injected_s
+    since_s = injected_s - reach_s
+    if group.healed_s is not None:
+        since_s = max(since_s, group.healed_s)
+    alive_s = {
+        episode.onset_s
+        for episode in impaired(episodes)
+        if episode.recovered_s is None or episode.recovered_s > injected_s
+    }
+    began_s: dict[float, float] = {}  # of the whole stretch, by where its next part would begin
     for episode in episodes:
-        if episode.recovered_s is not None and episode.recovered_s <= after.injected_s:
+        is_impaired, end_s, onset_s = episode.class_ != "slow", episode.recovered_s, episode.onset_s
+        if is_impaired:
+            onset_s = began_s.get(onset_s, onset_s)
+            if end_s is not None:
+                began_s[end_s] = onset_s
+        goes_over = is_impaired and end_s in alive_s
+        if end_s is not None and end_s <= injected_s and not goes_over:
             yield episode
-        elif episode.onset_s < after.injected_s - reach_s:
+        elif onset_s < since_s and episode.onset_s <= injected_s:
             low_s = episode.recovered_s_low
-            low_s = after.injected_s if low_s is None else min(low_s, after.injected_s)
+            low_s = injected_s if low_s is None else min(low_s, injected_s)
             open_ended = replace(episode, recovered_s=None, recovered_s_low=low_s)
             yield replace(open_ended, recovered_s_high=None, confirmed=False)
 

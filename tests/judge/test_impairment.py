@@ -73,6 +73,37 @@ def test_recovered_before_the_next_fault_passes() -> None:
     assert (verdict.verdict, failing(verdict)) == (Judgement.PASS, set())
 
 
+@pytest.mark.parametrize("one_in", [2, 5])
+@pytest.mark.parametrize("request_timeout_s", [2.0, 5.0])
+def test_a_brownout_between_two_faults_is_no_recovery(
+    one_in: int, request_timeout_s: float
+) -> None:
+    """A part of the requests fails from one fault to the next, 3 s later: that a new fault makes it
+    worse ends nothing, however long a request may take.
+    """
+
+    def run(seed: int) -> Verdict:
+        plan = plan_of(
+            Partition("database", during=(0.0, 0.2)),
+            Partition("database", during=(0.45, 0.65)),
+            fault_s=12.0,
+            recovery_s=12.0,
+            request_timeout_s=request_timeout_s,
+            seed=seed,
+        )
+        first, second = plan.faults
+        cut = [(first.inject_s, first.heal_s), (second.inject_s, second.heal_s)]
+        counts = iter(range(len(plan.arrivals)))
+
+        def bad(at_s: float) -> bool:
+            between = first.heal_s <= at_s < second.inject_s and next(counts) % one_in == 0
+            return between or any(start_s <= at_s < end_s for start_s, end_s in cut)
+
+        return judge(plan, facts(plan, operations(plan, bad)))
+
+    assert {run(seed).verdict for seed in range(5)} <= {Judgement.INCONCLUSIVE, Judgement.FAIL}
+
+
 def test_two_per_cent_failing_between_two_faults_are_outside() -> None:
     """From 24 s to 62 s nothing of ours is at work: 2 % are over a limit of 0.5 %."""
     plan = plan_of(FIRST, Restart("replicas", during=(0.9, 1.0)), fault_s=60.0)

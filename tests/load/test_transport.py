@@ -244,11 +244,11 @@ def test_an_answer_that_ends_with_its_connection() -> None:
     """Without a length, the end of the file is the end of the body."""
 
     def answer_and_hang_up(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nall of it")
+        connection.sendall(b'HTTP/1.0 200 OK\r\n\r\n{"all": "of it"}')
         hang_up(connection)
 
     with serving(answer_and_hang_up) as (_, transport):
-        assert ask(transport).body == b"all of it"
+        assert ask(transport).body == b'{"all": "of it"}'
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,7 @@ def test_an_answer_that_ends_with_its_connection() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "end_of_file"),
+        (b'HTTP/1.0 201 Created\r\n\r\n{"loan_id": "lo', "end_of_file"),
     ],
 )
 def test_answers_that_are_none(raw: bytes, error: str) -> None:

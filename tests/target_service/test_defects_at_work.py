@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -46,13 +46,20 @@ def borrow_often(borrower: Borrower, times: int = LOANS) -> dict[str, dict[str, 
 @pytest.fixture
 def borrower_of(
     start_service: StartService, open_borrower: Callable[..., Borrower]
-) -> Callable[..., Borrower]:
-    """A borrower of a replica with these defects."""
+) -> Iterator[Callable[..., Borrower]]:
+    """A borrower of a replica with these defects, which ends with the test: the database bears
+    the connections of a few replicas.
+    """
+    started: list[Service] = []
 
     def of(defect: str, **changes: Any) -> Borrower:
-        return open_borrower(start_service(LENDING_DEFECT=defect), **changes)
+        started.append(start_service(LENDING_DEFECT=defect))
+        return open_borrower(started[-1], **changes)
 
-    return of
+    yield of
+    for service in started:
+        service.process.terminate()
+        service.process.wait(10)
 
 
 @pytest.mark.parametrize(
