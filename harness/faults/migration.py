@@ -29,6 +29,8 @@ it up longer is a session of somebody else, and everybody waits behind the ALTER
 ANSWER_SECONDS_MAX = 3.0
 """For the server to end our sessions; a frozen one never answers."""
 QUEUED_SECONDS_MAX = 2.0
+TIMED_OUT = frozenset({"25P03", "25P04"})
+"""SQLSTATE: `idle_in_transaction_session_timeout` or `transaction_timeout` ended the session."""
 READ_MS_MAX = 2000
 HELD_SECONDS_MIN = 0.3
 """How long a transaction of somebody else has held the table to be named as what held it up."""
@@ -135,13 +137,27 @@ class BlockingMigrationInjector:
     def gone(self) -> Gone | None:
         """Whether the ALTER ended although our transaction stood in its way.
 
-        That needs somebody to end our transaction, as a time-out of the database's own does.
+        Done is its work only if the database's own time-out took our transaction out of the way.
         """
         if self._ended_ns is None:
             return None
-        if self._failure is None:
-            return Gone(EndedBy.WORK, "the ALTER got its lock and is done", self._ended_ns)
-        return Gone(EndedBy.NOBODY, f"the ALTER failed: {self._failure.strip()}", self._ended_ns)
+        if self._failure is not None:
+            failed = f"the ALTER failed: {self._failure.strip()}"
+            return Gone(EndedBy.NOBODY, failed, self._ended_ns)
+        by, how = self._how_the_holder_ended()
+        text = f"the ALTER got its lock and is done; the transaction it waited for: {how}"
+        return Gone(by, text, self._ended_ns)
+
+    def _how_the_holder_ended(self) -> tuple[EndedBy, str]:
+        """By what, and what its connection was told last; for once the ALTER has got its lock."""
+        if self._holder is None:
+            raise AssertionError("the ALTER begins after it")
+        try:
+            self._holder.execute("SELECT 1")
+        except psycopg.Error as error:
+            by = EndedBy.WORK if error.sqlstate in TIMED_OUT else EndedBy.NOBODY
+            return by, (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return EndedBy.NOBODY, "still open"
 
     def heal(self) -> int:
         """End the long transaction, and the ALTER if it does not end at once; the instant it ended.
