@@ -8,6 +8,7 @@ Several processes write at the same time, one of which may be stopped for good a
 is no lock, every row is one write to the end of the file, and half a row announced nothing.
 """
 
+import errno
 import json
 import os
 import time
@@ -208,7 +209,7 @@ def _append(path: Path, line: str) -> None:
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
         data = (("\n" if torn else "") + line + "\n").encode()
         if os.write(handle, data) != len(data):
-            raise OSError(f"{path.name} could not be written whole")
+            raise OSError(errno.ENOSPC, "no room for a whole row", str(path))
         os.fsync(handle)
     finally:
         os.close(handle)
