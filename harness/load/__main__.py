@@ -37,7 +37,9 @@ def _loaded(paths: Sequence[str]) -> Any:
         if concerns_user(error):
             _refuse(f"{place_of(error)}: it calls sys.exit({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
-    except Exception as error:  # noqa: BLE001  # whatever a user's file raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
         _refuse(f"{place_of(error)}: {message_of(error)}{_valid_words(str(error))}")
     classes = found[0].values()
     if not any(issubclass(each, Borrower) for each in classes):

@@ -14,7 +14,7 @@ import gevent
 
 from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_decision, settle
 from harness.load.outcomes import Answer, Judged
-from harness.load.raised import message_of, place_of
+from harness.load.raised import ENDS, message_of, place_of
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
 from harness.plan import Arrival, Borrower, Plan
@@ -167,7 +167,9 @@ class Journeys:
             ending = Ending.FINISHED
         except gevent.GreenletExit:
             pass  # the drain is over
-        except Exception as error:  # noqa: BLE001  # told as a trouble of the run
+        except ENDS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # told as a trouble of the run
             raised = f"in {place_of(error)}, {message_of(error)}"
             self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)

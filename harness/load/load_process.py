@@ -11,6 +11,7 @@ import gevent
 from harness.load import messages
 from harness.load.journey import Account, Journeys, Steps
 from harness.load.open_loop import OpenLoop
+from harness.load.raised import ENDS
 from harness.load.schedule import own_arrivals
 from harness.load.stalls import Ticker
 from harness.load.transport import Transport
@@ -77,7 +78,9 @@ class LoadProcess:
                 steps = user_class(self._environment)
                 tell = self._environment.events.request.fire
                 self._part = _Part(order, steps, tell)
-            except Exception as error:  # noqa: BLE001  # the leading process tells it
+            except ENDS:
+                raise
+            except BaseException as error:  # noqa: BLE001  # the leading process tells it
                 reply["error"] = f"{type(error).__name__}: {error}"
         self._environment.runner.send_message(messages.PREPARED, reply)
 

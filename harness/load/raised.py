@@ -2,7 +2,14 @@
 
 import sysconfig
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from gevent import GreenletExit
+
+ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
+"""What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
 
 _NOT_THEIRS = tuple(
     f"{Path(folder).resolve()}/"
@@ -16,8 +23,10 @@ _NOT_THEIRS = tuple(
 
 def is_theirs(file_name: str) -> bool:
     """Whether a file is the user's own code, rather than a library's or ours."""
-    path = str(Path(file_name).resolve())
-    return not file_name.startswith("<") and not path.startswith(_NOT_THEIRS)
+    path = Path(file_name)
+    if not path.is_absolute() and not path.is_file():
+        return False  # compiled: the place where the library was built
+    return not str(path.resolve()).startswith(_NOT_THEIRS)
 
 
 def concerns_user(error: BaseException) -> bool:
@@ -25,16 +34,29 @@ def concerns_user(error: BaseException) -> bool:
     return any(is_theirs(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
 
 
-def place_of(error: BaseException) -> str:
-    """``file:line`` where it arose: the last place in the user's own code, where there is one."""
+def place_of(error: BaseException, greenlet: Any = None) -> str:
+    """``file:line`` where it arose: the last place in the user's own code, where there is one.
+
+    That may be where they spawned the ``greenlet`` that it ended.
+    """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_short(error.filename)}:{error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if is_theirs(frame.filename)]
-    if not frames:
+    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    theirs = [place for place in (*_spawned_at(greenlet), *frames) if is_theirs(place[0])]
+    if not theirs and not frames:
         return "an unknown place"
-    frame = (theirs or frames)[-1]
-    return f"{_short(frame.filename)}:{frame.lineno}"
+    file_name, line = (theirs or frames)[-1]
+    return f"{_short(file_name)}:{line}"
+
+
+def _spawned_at(greenlet: Any) -> Iterator[tuple[str, int]]:
+    """The calls that led to a greenlet, the innermost last."""
+    calls: list[tuple[str, int]] = []
+    frame = getattr(greenlet, "spawning_stack", None)
+    while frame is not None:
+        calls.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return reversed(calls)
 
 
 def message_of(error: BaseException) -> str:
@@ -44,7 +66,8 @@ def message_of(error: BaseException) -> str:
 
 
 def _short(file_name: str) -> str:
-    """As seen from the current folder; elsewhere its name is enough."""
-    path = Path(file_name).resolve()
-    folder = Path.cwd()
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name
+    """As seen from the current folder; elsewhere, and without one, its name is enough."""
+    try:
+        return str(Path(file_name).resolve().relative_to(Path.cwd()))
+    except (OSError, ValueError):
+        return Path(file_name).name

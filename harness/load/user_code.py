@@ -7,7 +7,9 @@ trouble of the run, and the second replaces no verdict but a pass.
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import gevent
@@ -21,15 +23,17 @@ from locust.exception import (
 )
 
 from harness.load import process_control
-from harness.load.raised import concerns_user, message_of, place_of
+from harness.load.raised import ENDS, concerns_user, message_of, place_of
 from harness.verdict import ExitCode
 
 _STEERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 """Locust's own way to say what comes next: nothing is wrong."""
-_ENDS = ("quitting", "quit")
+_LAST = ("quitting", "quit")
 """Events of the end, in which no listener may end the process by itself."""
 _SWALLOWED = "Uncaught exception in"
 """How Locust's log begins where it swallows an exception and fires no event."""
+_SWALLOWING = ("locust.event", "locust.runners", "locust.user.task")
+"""Locust's modules that do so."""
 
 
 class _Ours(int):
@@ -99,23 +103,30 @@ class UserCode:
         """From now on ``tell`` is told, also of what was raised before."""
         self._tell = tell
         environment.events.user_error.add_listener(
-            lambda exception, **_: self.note("a user", exception)
+            lambda exception, **_: self.note("a user of the scenario", exception)
         )
         # In the next run it may be raised again, and is told again.
         environment.events.test_stop.add_listener(lambda **_: self._known.clear())
-        logging.getLogger().addHandler(_Swallowed(self))
+        for module in map(import_module, _SWALLOWING):
+            module.__dict__["logging"] = _Log(self)
         self._watch_greenlets()
+        self._watch_threads()
         for text in self._untold:
             tell(text)
         self._untold.clear()
 
-    def note(self, what: str, error: BaseException) -> None:
-        """Something of theirs raised this; the same from the same place is told once."""
-        place = place_of(error)
-        if isinstance(error, _STEERS) or (key := (type(error).__name__, place)) in self._known:
+    def note(self, what: str, error: BaseException, greenlet: Any = None) -> None:
+        """Something raised this, in a greenlet; the same from the same place is told once."""
+        if not isinstance(error, (*_STEERS, *ENDS)):
+            self.tell(what, error, greenlet)
+
+    def tell(self, what: str, error: BaseException, greenlet: Any = None) -> None:
+        """The same, where even what steers Locust is wrong."""
+        place = place_of(error, greenlet)
+        if (key := (type(error).__name__, place)) in self._known:
             return
         self._known.add(key)
-        text = f"{what} of the scenario raised, in {place}, {message_of(error)}"
+        text = f"{what} raised, in {place}, {message_of(error)}"
         if self._tell is None:
             self._untold.append(text)
         else:
@@ -127,11 +138,10 @@ class UserCode:
         handle_error, handle_exit = hub.handle_error, hub.handle_system_error
 
         def on_error(context: Any, kind: Any, value: Any, tb: Any) -> None:
-            passing = (*hub.NOT_ERROR, *hub.SYSTEM_ERROR)
-            if isinstance(value, Exception) and not isinstance(value, passing):
+            if isinstance(value, BaseException):
                 error = value if value.__traceback__ else value.with_traceback(tb)
-                if concerns_user(error):
-                    self.note("a greenlet", error)
+                if isinstance(context, gevent.Greenlet) or concerns_user(error):
+                    self.note("a greenlet of the scenario", error, context)
             handle_error(context, kind, value, tb)
 
         def on_exit(kind: Any, value: Any, tb: Any = None) -> None:
@@ -142,6 +152,17 @@ class UserCode:
             handle_exit(kind, value, tb)
 
         hub.handle_error, hub.handle_system_error = on_error, on_exit
+
+    def _watch_threads(self) -> None:
+        """What ends a thread of theirs, which is a greenlet in here."""
+        show = threading.excepthook
+
+        def on_error(args: Any) -> None:
+            if args.exc_value is not None:
+                self.note("a thread of the scenario", args.exc_value, gevent.getcurrent())
+            show(args)
+
+        threading.excepthook = on_error
 
 
 class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
@@ -161,7 +182,7 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
             process_control.end_forked_workers(wait_s=0.0)
             sys.exit(int(ExitCode.USAGE))  # Locust would say 1, which is a failed verdict
         exits = self.code.exits
-        if exits is None or self.name not in _ENDS:
+        if exits is None or self.name not in _LAST:
             return
         code = exits.settle()
         if self.name == "quit" and code != fields.get("exit_code"):
@@ -171,27 +192,35 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
         def hear(**fields: Any) -> None:
             try:
                 listener(**fields)
-            except Exception as error:
-                self.failed = True
-                self.code.note(f"a {self.name} listener", error)
-                raise
             except SystemExit as error:
-                if self.name not in _ENDS or self.code.exits is None:
+                if self.name not in _LAST or self.code.exits is None:
                     raise
                 self.code.exits.ask(error.code)
+            except ENDS:
+                raise
+            except BaseException as error:  # whatever it is, the other listeners have their turn
+                self.failed = True
+                is_init = self.name == "init"  # in which there is nothing to steer yet
+                tell = self.code.tell if is_init else self.code.note
+                tell(f"a {self.name} listener of the scenario", error)
+                if isinstance(error, Exception) and not (is_init and isinstance(error, _STEERS)):
+                    raise  # Locust logs it, or is steered by it
 
         return hear
 
 
-class _Swallowed(logging.Handler):
-    """Hears of what Locust only logs, like an exception in `on_stop` of a set of tasks."""
+class _Log:
+    """`logging` for a module of Locust's; hears what is swallowed there, at any level of logs."""
 
     def __init__(self, code: UserCode) -> None:
-        super().__init__(logging.ERROR)
         self._code = code
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(logging, name)
+
+    def error(self, text: str, *values: Any, **fields: Any) -> None:
         """Called where the exception is being handled."""
         error = sys.exc_info()[1]
-        if isinstance(error, Exception) and str(record.msg).startswith(_SWALLOWED):
-            self._code.note("a method", error)
+        if error is not None and text.startswith(_SWALLOWED):
+            self._code.note("a method of the scenario", error)
+        logging.error(text, *values, **fields)  # noqa: LOG015  # as Locust does

@@ -20,6 +20,7 @@ BROKEN = {
     "typo of a fault": (MINE.format("faults=[Partition(on='x')]"), "; it takes during, expects"),
     "generator": (MINE.format("faults=(1 / n for n in [0])"), "mine.py:4: ZeroDivisionError"),
     "exit": ("import sys\nsys.exit(0)\n", "mine.py:2: it calls sys.exit(0)"),
+    "a limit": ("import gevent\nraise gevent.Timeout(1)\n", "mine.py:2: Timeout: 1 second"),
     "no class": (HEAD, "mine.py: no scenario in it; it needs a class like"),
     "a plain user": ("from locust import HttpUser\nclass Plain(HttpUser): pass\n", "no scenario"),
     "types": (

@@ -133,6 +133,10 @@ ENDS = {
         *("normal", 3, ""),
     ),
     "init raises": (QUIT.replace("quit", "init") + "raise OSError('early')", "normal", 2, "early"),
+    "test_start limit": (
+        QUIT.replace("quit", "test_start") + "raise gevent.Timeout(5)",
+        *("normal", 3, "Timeout: 5 seconds"),
+    ),
     "a user stops": ("", "normal", 0, "summary: pass"),
 }
 

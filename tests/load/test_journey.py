@@ -249,6 +249,25 @@ def test_a_bug_in_a_step_is_told(make_load: Callable[..., Load]) -> None:
     assert "IndexError: pop from empty list" in told
 
 
+def test_a_limit_of_their_own_in_a_step_is_told(make_load: Callable[..., Load]) -> None:
+    """It is no `Exception`, and the operation is written all the same."""
+    script = Script(APPROVED)
+
+    def bounded() -> None:
+        with gevent.Timeout(0.01):
+            gevent.sleep(5)
+
+    script.during_borrow = bounded
+    load = make_load(script)
+
+    operation = load.perform()
+
+    assert (operation.outcome, operation.ending) == ("indeterminate", Ending.UNFINISHED)
+    told = str(load.journeys.bug)
+    assert told.startswith("step borrow raised, in tests/load/test_journey.py:")
+    assert told.endswith("Timeout: 0.01 seconds")
+
+
 def test_a_dropped_arrival_is_written_down(make_load: Callable[..., Load]) -> None:
     """Never started, and no failure of the target: its ending says so."""
     load = make_load(Script())

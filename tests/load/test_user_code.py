@@ -1,0 +1,88 @@
+"""What the code of the user raises is told, however it is raised and whatever is logged."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("user_code_under_gevent.py")
+ROOT = SCRIPT.parent.parent.parent
+MINE = r"of the scenario raised, in tests/load/user_code_under_gevent\.py:\d+, "
+TOLD = {
+    "greenlet": f"a greenlet {MINE}Timeout: 0.01 seconds",
+    "library": f"a greenlet {MINE}JSONDecodeError: .*",
+    "task": f"a greenlet {MINE}Timeout: 0.01 seconds",
+    "on_stop": f"a method {MINE}RuntimeError: mine",
+    "thread": f"a thread {MINE}RuntimeError: mine",
+    "own event": f"a method {MINE}RuntimeError: mine",
+}
+LISTENERS = {
+    "test_start Timeout": (["second"], f"a test_start listener {MINE}Timeout: 5 seconds"),
+    "test_start GreenletExit": (["GreenletExit"], ""),
+    "test_start KeyboardInterrupt": (["KeyboardInterrupt"], ""),
+    "request StopTest": (["StopTest"], ""),
+    "init Timeout": (["second", "exit 2"], f"an? init listener {MINE}Timeout: 5 seconds"),
+    "init StopTest": (["second", "exit 2"], f"an? init listener {MINE}StopTest"),
+    "init OSError": (["second", "exit 2"], f"an? init listener {MINE}OSError: mine"),
+}
+
+
+@pytest.fixture(scope="module")
+def found() -> Any:
+    """By case: who else was called, and what was told."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.load.user_code_under_gevent"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("case", "pattern"), TOLD.items(), ids=TOLD)
+def test_what_ends_their_code_is_told_with_its_place(case: str, pattern: str, found: Any) -> None:
+    """Also what is no `Exception`, what a library raises for them, and what no log shows."""
+    (text,) = found[case][1]
+    assert re.fullmatch(pattern, text)
+
+
+def test_who_is_ended_from_outside_raised_nothing(found: Any) -> None:
+    """Locust and the drain end greenlets so."""
+    assert found["killed"] == [[], []]
+
+
+@pytest.mark.parametrize(("case", "called", "pattern"), [(c, *v) for c, v in LISTENERS.items()])
+def test_a_listener_that_raises_holds_no_other_up(
+    case: str, called: list[str], pattern: str, found: Any
+) -> None:
+    """Unless it ends the greenlet, or steers Locust; in `init` neither is for Locust to judge."""
+    assert found[case][0] == called
+    assert re.fullmatch(pattern, "".join(found[case][1]))
+
+
+def test_a_deleted_folder_hides_no_place() -> None:
+    """The place is told without the folder."""
+    script = (
+        "import os, tempfile; from harness.load.raised import place_of\n"
+        "os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())\n"
+        "for name in ('/a/mine.py', 'src/gevent/theirs.py'):\n"
+        "    try: exec(compile('1 / 0', name, 'exec'))\n"
+        "    except ZeroDivisionError as error: print(place_of(error))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=30,
+    )
+
+    assert done.stdout.split() == ["mine.py:1", "theirs.py:1"], done.stderr

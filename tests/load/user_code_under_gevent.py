@@ -1,0 +1,114 @@
+"""Code of a user that raises, in a process like a load process; prints what was told of it."""
+
+import json
+import logging
+import sys
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+from locust import TaskSet, User, task
+from locust.event import EventHook, Events
+from locust.exception import StopTest
+
+from harness.load.user_code import UserCode
+
+logging.disable(logging.CRITICAL)
+events = Events()
+code = UserCode()
+code.watch(events)
+told: list[str] = []
+code.begin(SimpleNamespace(events=events), told.append)
+found: dict[str, Any] = {}
+
+
+def bounded(_: Any = None) -> None:
+    """As people who know gevent bound what they do."""
+    with gevent.Timeout(0.01):
+        gevent.sleep(5)
+
+
+def fail(**_: Any) -> None:
+    """What anybody's code may do."""
+    raise RuntimeError("mine")
+
+
+class Bounded(User):  # type: ignore[misc]  # Locust ships no types
+    """Whose task runs into a limit of its own."""
+
+    tasks = (bounded,)
+
+
+class FailsAtTheEnd(User):  # type: ignore[misc]
+    """Whose set of tasks raises when it ends."""
+
+    @task
+    class Mine(TaskSet):  # type: ignore[misc]
+        """Ends at once."""
+
+        def on_stop(self) -> None:
+            """Raise what Locust only logs."""
+            fail()
+
+        @task  # type: ignore[untyped-decorator]
+        def end(self) -> None:
+            """No further task."""
+            raise StopTest
+
+
+def listener_of(event: str, error: BaseException) -> list[str]:
+    """Who was called when the first listener raises this, and with what exit code."""
+    called = []
+
+    def first(**_: Any) -> None:
+        raise error
+
+    hook = getattr(events, event)
+    hook.add_listener(first)
+    hook.add_listener(lambda **_: called.append("second"))
+    try:
+        hook.fire()
+    except SystemExit as end:
+        called.append(f"exit {int(str(end.code))}")
+    except BaseException as passed:  # noqa: BLE001  # whatever it lets pass
+        called.append(type(passed).__name__)
+    hook._handlers.clear()
+    return called
+
+
+def own_event() -> None:
+    """An event that the user made."""
+    hook = EventHook()
+    hook.add_listener(fail)
+    hook.fire()
+
+
+def thread() -> None:
+    """A thread of theirs."""
+    threading.Thread(target=fail).start()
+    gevent.sleep(0.01)
+
+
+CASES: dict[str, Any] = {
+    "greenlet": lambda: gevent.spawn(bounded).join(),
+    "library": lambda: gevent.spawn(json.loads, "{").join(),
+    "task": lambda: gevent.spawn(Bounded(SimpleNamespace(events=events)).run).join(),
+    "on_stop": lambda: gevent.spawn(FailsAtTheEnd(SimpleNamespace(events=events)).run).join(),
+    "thread": thread,
+    "own event": own_event,
+    "killed": lambda: gevent.spawn(gevent.sleep, 5).kill(),
+    "test_start Timeout": lambda: listener_of("test_start", gevent.Timeout(5)),
+    "test_start GreenletExit": lambda: listener_of("test_start", gevent.GreenletExit()),
+    "test_start KeyboardInterrupt": lambda: listener_of("test_start", KeyboardInterrupt()),
+    "request StopTest": lambda: listener_of("request", StopTest()),
+    "init Timeout": lambda: listener_of("init", gevent.Timeout(5)),
+    "init StopTest": lambda: listener_of("init", StopTest()),
+    "init OSError": lambda: listener_of("init", OSError("mine")),
+}
+for name, case in CASES.items():
+    told.clear()
+    code._known.clear()
+    result = case()
+    found[name] = [result or [], list(told)]
+json.dump(found, sys.stdout)
