@@ -28,8 +28,12 @@ from harness.verdict import ExitCode
 
 _STEERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 """Locust's own way to say what comes next: nothing is wrong."""
+_OF_USERS = ("request", "user_error")
+"""Events in which a single user can be steered."""
 _LAST = ("quitting", "quit")
 """Events of the end, in which no listener may end the process by itself."""
+_UNSTOPPABLE = ("init", "test_stopping", "test_stop", *_LAST)
+"""Events in which there is no test to stop, not yet or no more."""
 _SWALLOWED = "Uncaught exception in"
 """How Locust's log begins where it swallows an exception and fires no event."""
 _SWALLOWING = ("locust.event", "locust.runners", "locust.user.task")
@@ -199,14 +203,20 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
             except ENDS:
                 raise
             except BaseException as error:  # whatever it is, the other listeners have their turn
+                if self._steers(error):
+                    raise
                 self.failed = True
-                is_init = self.name == "init"  # in which there is nothing to steer yet
-                tell = self.code.tell if is_init else self.code.note
-                tell(f"a {self.name} listener of the scenario", error)
-                if isinstance(error, Exception) and not (is_init and isinstance(error, _STEERS)):
-                    raise  # Locust logs it, or is steered by it
+                self.code.tell(f"a {self.name} listener of the scenario", error)
+                if isinstance(error, Exception) and not isinstance(error, _STEERS):
+                    raise  # Locust logs it
 
         return hear
+
+    def _steers(self, error: BaseException) -> bool:
+        """Whether Locust knows what to do with it here."""
+        if isinstance(error, StopTest):
+            return self.name not in _UNSTOPPABLE
+        return isinstance(error, _STEERS) and self.name in _OF_USERS
 
 
 class _Log:

@@ -24,10 +24,14 @@ LISTENERS = {
     "test_start Timeout": (["second"], f"a test_start listener {MINE}Timeout: 5 seconds"),
     "test_start GreenletExit": (["GreenletExit"], ""),
     "test_start KeyboardInterrupt": (["KeyboardInterrupt"], ""),
+    "test_start StopTest": (["StopTest"], ""),
+    "test_start StopUser": (["second"], f"a test_start listener {MINE}StopUser"),
+    "test_stop StopTest": (["second"], f"a test_stop listener {MINE}StopTest"),
+    "request StopUser": (["StopUser"], ""),
     "request StopTest": (["StopTest"], ""),
-    "init Timeout": (["second", "exit 2"], f"an? init listener {MINE}Timeout: 5 seconds"),
-    "init StopTest": (["second", "exit 2"], f"an? init listener {MINE}StopTest"),
-    "init OSError": (["second", "exit 2"], f"an? init listener {MINE}OSError: mine"),
+    "init Timeout": (["second", "exit 2"], f"a init listener {MINE}Timeout: 5 seconds"),
+    "init StopTest": (["second", "exit 2"], f"a init listener {MINE}StopTest"),
+    "init OSError": (["second", "exit 2"], f"a init listener {MINE}OSError: mine"),
 }
 
 
@@ -62,7 +66,7 @@ def test_who_is_ended_from_outside_raised_nothing(found: Any) -> None:
 def test_a_listener_that_raises_holds_no_other_up(
     case: str, called: list[str], pattern: str, found: Any
 ) -> None:
-    """Unless it ends the greenlet, or steers Locust; in `init` neither is for Locust to judge."""
+    """Unless it ends the greenlet, or steers Locust where there is something to steer."""
     assert found[case][0] == called
     assert re.fullmatch(pattern, "".join(found[case][1]))
 

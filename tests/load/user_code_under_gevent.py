@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from locust import TaskSet, User, task
 from locust.event import EventHook, Events
-from locust.exception import StopTest
+from locust.exception import StopTest, StopUser
 
 from harness.load.user_code import UserCode
 
@@ -101,6 +101,10 @@ CASES: dict[str, Any] = {
     "test_start Timeout": lambda: listener_of("test_start", gevent.Timeout(5)),
     "test_start GreenletExit": lambda: listener_of("test_start", gevent.GreenletExit()),
     "test_start KeyboardInterrupt": lambda: listener_of("test_start", KeyboardInterrupt()),
+    "test_start StopTest": lambda: listener_of("test_start", StopTest()),
+    "test_start StopUser": lambda: listener_of("test_start", StopUser()),
+    "test_stop StopTest": lambda: listener_of("test_stop", StopTest()),
+    "request StopUser": lambda: listener_of("request", StopUser()),
     "request StopTest": lambda: listener_of("request", StopTest()),
     "init Timeout": lambda: listener_of("init", gevent.Timeout(5)),
     "init StopTest": lambda: listener_of("init", StopTest()),
