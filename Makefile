@@ -45,7 +45,7 @@ terminal: ## find tmux for the test of a game day, or install it
 test: provision browser namespaces terminal ## run the tests, live ones included
 	@# Real runs beside other tests may lack the processor that they need to be on time: whatever
 	@# failed is run once more, alone, and what fails alone fails the build.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 	  || { test $$? -eq 1 && echo "once more, alone: what failed beside other tests" \
 	  && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 

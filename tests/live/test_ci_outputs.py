@@ -187,6 +187,7 @@ def starve(sample: Sample, shell: int) -> None:
     load.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_a_starved_load_generator_is_inconclusive(sample: Sample) -> None:
     """It says nothing of the service: exit code 3, an error and no failure, told to GitHub."""
     done = sample.run(

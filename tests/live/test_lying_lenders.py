@@ -50,7 +50,7 @@ FOUND_BY = {
 UNCLEAR = {"row_for_each_payout": "ledger_incomplete"}
 TRUE = ("honest", "late_batches", "busy")
 AFTER_THE_LOAD = ("late_batches", "relisted_late", "late_double", "notapplied_paidlater")
-IN_SHORT = ("honest", "hidden_phantom", "relisted_late")
+IN_SHORT = ("honest", "hidden_phantom")
 
 RunOn = Callable[[str], Run]
 
