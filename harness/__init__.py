@@ -5,6 +5,7 @@ Exports are lazy: `Borrower` brings Locust, which patches the standard library a
 not come along when only a stored run is judged.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,17 @@ _HOMES = {
     "Scenario": "harness.plan",
     "StopConditions": "harness.stop_conditions",
 }
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was deleted
+        return Path()
+
+
+STARTED_IN = _current_folder()
+"""What the user names is relative to it, wherever a scenario file goes while it is loaded."""
 
 
 def __getattr__(name: str) -> Any:

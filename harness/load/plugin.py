@@ -18,7 +18,7 @@ import gevent
 from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
-from harness import resilience
+from harness import STARTED_IN, resilience
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import AGAIN_SECONDS
 from harness.load import messages, process_control, web
@@ -107,7 +107,7 @@ class Leader:
             raise UsageError("--dry-run needs a scenario: no user class here is a Borrower")
         options, host = self.environment.parsed_options, self._target()
         plan = self._plan(locustfile, rate, host)
-        state_dir = Path(options.state_dir).absolute()
+        state_dir = STARTED_IN / options.state_dir
         tell = preview_json if options.json else preview
         sys.stdout.write(tell(plan, state_dir, host, options.allow_target))
         sys.stdout.flush()
@@ -169,8 +169,8 @@ class Leader:
         self._crew = Crew(self.environment)
         order = Order(
             plan=plan,
-            runs_dir=Path(options.runs_dir),
-            state_dir=Path(options.state_dir).absolute(),
+            runs_dir=STARTED_IN / options.runs_dir,
+            state_dir=STARTED_IN / options.state_dir,
             host=host,
             allow_targets=list(options.allow_target),
             conductor_module=options.conductor_module,
@@ -199,7 +199,7 @@ class Leader:
 
     def _resilience(self, locustfile: Locustfile) -> Resilience | None:
         """What ``resilience.yaml`` asks for, read anew for every run; None without one."""
-        path = resilience.find(self.environment.parsed_options.objectives)
+        path = resilience.find(self.environment.parsed_options.objectives, STARTED_IN)
         return resilience.read(path, [locustfile.name]) if path else None
 
     def _tell_objectives(self, plan: Plan, scenario: Scenario, file: Resilience | None) -> None:

@@ -31,11 +31,14 @@ FILE_NAME = "resilience.yaml"
 SCENARIOS = "scenarios"
 
 
-def find(given: str | Path | None) -> Path | None:
-    """The file to read: the one that was named, else ``./resilience.yaml`` where there is one."""
+def find(given: str | Path | None, folder: Path = Path()) -> Path | None:
+    """The file to read: the one that was named, else ``resilience.yaml`` where there is one.
+
+    Both are looked for in ``folder``: the current one, unless it may have changed since.
+    """
     if given:
-        return Path(given)
-    path = Path(FILE_NAME)
+        return folder / given
+    path = folder / FILE_NAME
     return path if path.exists() or path.is_symlink() else None
 
 

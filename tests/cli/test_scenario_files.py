@@ -84,3 +84,63 @@ def test_bare_locust_stays_itself(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+CHDIR_IMPORT = "import os\nos.chdir('elsewhere')\n" + MINE.format("")
+CHDIR_INIT = (
+    "import os\nfrom locust import events\n@events.init.add_listener\n"
+    "def go(**_): os.chdir('elsewhere')\n" + MINE.format("")
+)
+
+
+@pytest.mark.parametrize("text", [CHDIR_IMPORT, CHDIR_INIT], ids=["import", "init"])
+def test_a_file_that_goes_elsewhere_is_held_to_the_same_objectives(
+    text: str, tmp_path: Path
+) -> None:
+    """What is named relative to the folder of the start is looked for there."""
+    (tmp_path / "mine.py").write_text(text)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "resilience.yaml").write_text(
+        "version: 1\nobjectives:\n  recovery_seconds_max: 1250ms\n"
+    )
+
+    done = lendchaos("run", "mine.py", "--dry-run", cwd=tmp_path)
+    named = lendchaos("run", "mine.py", "--dry-run", "--objectives=resilience.yaml", cwd=tmp_path)
+
+    assert (done.returncode, named.returncode) == (0, 0), done.stderr + named.stderr
+    assert "mine: objectives: resilience.yaml" in done.stderr
+    assert "mine: objectives: resilience.yaml" in named.stderr
+
+
+def locust_says(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`lendchaos`, as it is installed: its own folder is not looked through first."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "harness.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+        env=environment(LENDCHAOS_STATE=str(tmp_path / "state")),
+    )
+
+
+@pytest.mark.parametrize("name", ["queue", "email", "signal", "selectors"])
+def test_a_file_of_the_user_is_not_taken_for_one_of_pythons(name: str, tmp_path: Path) -> None:
+    """It lies in the current folder, as user code does."""
+    (tmp_path / "mine.py").write_text(MINE.format(""))
+    (tmp_path / f"{name}.py").write_text("raise SystemExit(1)\n")
+
+    done = locust_says(tmp_path, "run", "mine.py", "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_class_that_is_not_there_is_a_mistake_and_no_verdict(tmp_path: Path) -> None:
+    """Locust would say 1, which is our word for a missed objective."""
+    (tmp_path / "mine.py").write_text(MINE.format(""))
+    (tmp_path / "a,b.py").write_text(MINE.format(""))
+
+    assert locust_says(tmp_path, "run", "mine.py", "Nobody").returncode == 2
+    assert locust_says(tmp_path, "run", "mine.py", "--headless", "Nobody").returncode == 2
+    assert locust_says(tmp_path, "run", "a,b.py").returncode == 2
