@@ -21,6 +21,8 @@ LINE_LENGTH_MAX = 100
 # What each part of the harness may import from the harness, beside itself.
 ALLOWED = {
     "__init__": {"objectives", "plan", "load", "stop_conditions"},
+    "own_python": set(),
+    "standard_streams": set(),
     "errors": set(),
     "final_response": set(),
     "connections": set(),
@@ -95,7 +97,7 @@ ALLOWED = {
             "run_facts",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
-        *("faults", "forwarding", "scenario"),
+        *("faults", "forwarding", "own_python", "scenario", "standard_streams"),
     },
     "channel": set(),
     "orders": set(),
@@ -105,7 +107,7 @@ ALLOWED = {
         *("fault_facts", "run_facts"),
     },
     "guardian": {"connections", "errors", "stack", "faults", "rescue"},
-    "guarding": {"errors", "stack", "faults"},
+    "guarding": {"errors", "own_python", "stack", "faults"},
     "conductor": {
         *("run_lock", "safety"),
         *("errors", "events", "plan", "record", "verdict", "ledger", "read_ledger", "seeding"),
@@ -113,7 +115,9 @@ ALLOWED = {
         *("connections", "orders"),
     },
     "forwarding": {"hang_up"},
-    "headless": {"errors", "forwarding", "record", "series", "stack", "verdict"},
+    "headless": {
+        *("errors", "forwarding", "own_python", "record", "series", "stack", "verdict"),
+    },
     "finished_run": {
         *("errors", "events", "headless", "plan", "record", "report", "resilience", "verdict"),
     },
@@ -146,13 +150,13 @@ ALLOWED = {
             "plan",
         ),
         *("record", "report", "resilience", "rows", "run_lock", "seals", "series", "stack"),
-        *("conductor", "events", "hang_up", "stop_conditions", "verdict"),
+        *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
     },
     "cli": {
         *("compare", "explain", "gameday", "gates", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
-        *("forwarding", "headless", "journal_row", "rows", "run_lock"),
+        *("forwarding", "headless", "journal_row", "rows", "run_lock", "standard_streams"),
     },
 }
 

@@ -4,7 +4,6 @@ It lives in a greenlet of its own and takes everything that happens from one que
 conductor says, its end, an interruption. Every wait is bounded.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from harness.load.progress import Progress
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.run_facts import Trouble
+from harness.standard_streams import write_out
 from harness.verdict import ExitCode
 
 LEAD_SECONDS = 0.7
@@ -313,9 +313,8 @@ class Run:
         if self._link is not None:
             self._link.close()  # first, so that whoever sees "done" can start the next run
         self.exit_code = int(message["exit_code"])
-        sys.stdout.write(message["summary"].rstrip("\n") + "\n")
-        sys.stdout.flush()
         self._progress.finish(message)
+        write_out(message["summary"].rstrip("\n") + "\n")
 
     # --- the queue ---------------------------------------------------------------------------
 

@@ -1,0 +1,68 @@
+"""Closed, full and narrow standard streams: what is run is run, and ends with its own code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CLI = f"exec {sys.executable} -m harness.cli"
+
+
+def shell(line: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """A line of a shell, in the folder of the code."""
+    return subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=60,
+        env={**os.environ, **more},
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_closed_stream_changes_no_exit_code(closed: str) -> None:
+    """Neither that of a success nor that of a mistake."""
+    good, bad = shell(f"{CLI} explain lost_loans_max {closed}"), shell(f"{CLI} explain xx {closed}")
+
+    assert "Traceback" not in good.stderr + bad.stderr
+    assert (good.returncode, bad.returncode) == (
+        shell(f"{CLI} explain lost_loans_max").returncode,
+        2,
+    )
+
+
+@pytest.mark.parametrize("package", ["harness.cli", "harness.load"])
+def test_no_file_takes_the_place_of_a_closed_stream(package: str) -> None:
+    """Here or in a program that is started from here."""
+    code = (
+        f"import {package}, os, subprocess;"
+        " print(os.readlink('/proc/self/fd/2'), open('/etc/passwd').fileno() > 2, flush=True);"
+        " subprocess.run(['readlink', '/proc/self/fd/2'])"
+    )
+
+    done = shell(f'exec {sys.executable} -c "{code}" 2>&-')
+
+    assert done.stdout.split() == ["/dev/null", "True", "/dev/null"]
+
+
+def test_what_the_encoding_lacks_is_written_nonetheless() -> None:
+    """In letters that it has."""
+    code = "import harness.cli; print('größe 龙')"
+
+    done = shell(f'exec {sys.executable} -c "{code}"', PYTHONIOENCODING="ascii")
+
+    assert (done.returncode, done.stdout) == (0, "gr\\xf6\\xdfe \\u9f99\n"), done.stderr
+
+
+def test_a_full_disk_changes_no_exit_code() -> None:
+    """Not even at the very end, where Python writes what is left."""
+    code = "from harness.standard_streams import write_out as w; w('a'); w('b')"
+
+    done = shell(f'exec {sys.executable} -c "{code}" >/dev/full')
+
+    assert (done.returncode, done.stderr) == (0, "")
