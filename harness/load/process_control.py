@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import gevent
 from gevent.monkey import get_original
@@ -20,15 +21,32 @@ from harness.hang_up import let_go_of_dead_pipes, let_go_of_terminal
 _PR_SET_PDEATHSIG = 1
 WORKER_END_SECONDS_MAX = 3.0
 READER_CHECK_SECONDS = 0.2
+HANDLER_CHECK_SECONDS = 0.1
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def on_stop_signal(handler: Callable[[], None]) -> None:
     """Call ``handler`` in a greenlet of its own for SIGINT and SIGTERM.
 
-    A KeyboardInterrupt would land in whatever greenlet happens to run.
+    A KeyboardInterrupt would land in whatever greenlet happens to run. Where the user's code sets a
+    handler of its own afterwards, ours is put back: a run that hears nothing could not be ended.
     """
-    gevent.signal_handler(signal.SIGINT, handler)
-    gevent.signal_handler(signal.SIGTERM, handler)
+
+    def hear(_number: int, _frame: Any) -> None:
+        gevent.spawn(handler)
+
+    def keep() -> None:
+        while True:
+            for number in _STOP_SIGNALS:
+                if signal.getsignal(number) is not hear:
+                    signal.signal(number, hear)
+            gevent.sleep(HANDLER_CHECK_SECONDS)
+
+    for number in _STOP_SIGNALS:
+        # Python's shows later whether somebody set another; gevent's is the one that is called.
+        signal.signal(number, hear)
+        gevent.signal_handler(number, handler)
+    gevent.spawn(keep)
 
 
 def on_hang_up(handler: Callable[[], None]) -> None:
