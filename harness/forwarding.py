@@ -26,6 +26,8 @@ class Forwarded:
 
     process: "subprocess.Popen[bytes] | None" = None
     signals: list[signal.Signals] = field(default_factory=list)
+    in_load: bool = False
+    """Whether the first of them came before the load had ended."""
 
     def start(self, command: list[str], **how: Any) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own; a signal that came meanwhile is for it, too."""

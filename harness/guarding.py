@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import Any, Self
 
 from harness.errors import HarnessError
 from harness.faults.journal import CONDUCTOR, Journal
+from harness.own_python import module_command
 from harness.stack import Stack
 from harness.stack.processes import ProcessRef, identify
 
@@ -84,7 +84,7 @@ class Guardian:
     def _start(self) -> None:
         with (self._run_dir / "guardian.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.guardian", str(self._run_dir)],
+                [*module_command("harness.guardian"), str(self._run_dir)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import harness
 from harness import series
 from harness.errors import UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
+from harness.own_python import module_command
 from harness.record import RunDirectory
 from harness.series import Series, SeriesRun
 from harness.stack import StackSettings, default_state_dir, down, load_state, up
@@ -31,6 +31,8 @@ ASKS_ONLY = frozenset(("--help", "-h", "--version", "-V", "--list", "-l", "--dry
 """With these nothing is run, and no verdict is missed."""
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""
+_AFTER_LOAD = ("drain", "verdict")
+"""Phases in which a signal no longer interrupts a run."""
 
 Tell = Callable[[str], None]
 
@@ -189,7 +191,7 @@ def run_scenario(
 
 def locust_command(path: Path) -> list[str]:
     """Locust on a scenario file, which ends with 2 and one line where that cannot be loaded."""
-    return [sys.executable, "-m", "harness.load", "-f", str(path)]
+    return [*module_command("harness.load"), "-f", str(path)]
 
 
 def _refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
@@ -236,7 +238,7 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
     for line in messages:
         if run.signals and not told:  # not by the handler: it may have come in mid-line
             tell("interrupted: healing, draining and judging")
-            told = True
+            told, run.in_load = True, message.get("phase") not in _AFTER_LOAD
         message = json.loads(line)
         names = ("text", "phase", "at_s", "until_s")
         show(Update(*(message.get(name) for name in names)))  # type: ignore[arg-type]
@@ -244,16 +246,21 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
 
 
 def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:
-    """The exit code of a run; 0 only where there is a verdict that says pass.
+    """The exit code of a run; 0 only where there is a verdict that says pass, 1 only with one.
 
     A Locust that was killed gives none. One that was told to end before it was there to hear it
     died of the signal, with nothing touched. Where the scenario's own code ended the process with 0
-    in spite of its verdict, that counts.
+    in spite of its verdict, that counts. What Locust or Python ends with says that nothing could be
+    run, or that a run came to no verdict. A run that did not heed a signal is no pass.
     """
     if run.signals and not last.get("verdict"):
         return ExitCode.INTERRUPTED
     if code < 0:
         return ExitCode.INTERNAL
+    if not last.get("verdict") and (code == ExitCode.FAIL or code not in set(ExitCode)):
+        return ExitCode.INCONCLUSIVE if last.get("phase") else ExitCode.USAGE
+    if code == ExitCode.PASS and run.in_load:
+        return ExitCode.INTERRUPTED
     if code != ExitCode.PASS or ASKS_ONLY & set(options) or last.get("verdict") == "pass":
         return code
     return int(last.get("exit_code") or ExitCode.INTERNAL)

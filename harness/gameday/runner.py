@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from harness.headless import (
     given,
     run_scenario,
 )
+from harness.own_python import module_command
 from harness.record import RunDirectory
 from harness.run_lock import Owner, holder
 from harness.stack import StackSettings, down, load_state, up
@@ -110,7 +110,7 @@ class LocustRunner:
 
     def end_it(self) -> None:
         """Order from outside that everything is healed, upon which the run ends."""
-        command = [sys.executable, "-m", "harness.cli", "heal", "--state-dir", str(self._state_dir)]
+        command = [*module_command("harness.cli"), "heal", "--state-dir", str(self._state_dir)]
         subprocess.run(
             command,
             stdin=subprocess.DEVNULL,

@@ -3,13 +3,14 @@
 import json
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
 import gevent
 from gevent.queue import Empty, Queue
+
+from harness.own_python import module_command
 
 EXIT_SECONDS_MAX = 30.0
 """For a conductor that has said its last word: it still has a stack to take down."""
@@ -34,7 +35,7 @@ class ConductorLink:
     ) -> None:
         self.run_dir = run_dir
         self._log = run_dir / "conductor.log"
-        command = [sys.executable, "-m", module, str(run_dir), "--state-dir", str(state_dir)]
+        command = [*module_command(module), str(run_dir), "--state-dir", str(state_dir)]
         if host is not None:
             command += ["--host", host]
         for target in allow_targets:

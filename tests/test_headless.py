@@ -1,0 +1,61 @@
+"""How a run ended: no exit code of others is taken for one of ours."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from harness import headless
+from harness.forwarding import Forwarded
+from harness.headless import Update
+
+VERDICT = {"verdict": "pass", "phase": None}
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "meant"),
+    [
+        (1, {}, 2),
+        (255, {}, 2),
+        (1, {"text": "target: the local stack", "phase": None}, 2),
+        (1, {"phase": "baseline"}, 3),
+        (120, {"phase": "drain"}, 3),
+        (2, {}, 2),
+        (3, {}, 3),
+        (70, {"phase": "baseline"}, 70),
+        (-9, {"phase": "baseline"}, 70),
+        (0, {}, 70),
+        (1, {"verdict": "fail"}, 1),
+        (7, VERDICT, 7),
+        (0, VERDICT, 0),
+    ],
+)
+def test_only_a_verdict_says_that_an_objective_was_missed(
+    code: int, last: dict[str, Any], meant: int
+) -> None:
+    """What Locust or Python ends with says that nothing was run, or that nothing is known."""
+    assert headless._honest(code, last, [], Forwarded()) == meant
+
+
+def test_a_dry_run_that_locust_refuses_is_a_mistake() -> None:
+    """Also where nothing was to be run."""
+    assert headless._honest(1, {}, ["--dry-run"], Forwarded()) == 2
+    assert headless._honest(0, {}, ["--dry-run"], Forwarded()) == 0
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"), [("fault", 130), (None, 130), ("drain", 0), ("verdict", 0)]
+)
+def test_a_signal_that_the_run_did_not_heed_is_no_pass(phase: str | None, code: int) -> None:
+    """One that comes after the load changes nothing; one before its end does."""
+    run = Forwarded()
+    shown: list[Update] = []
+
+    def lines() -> Any:
+        yield f'{{"text": "on", "phase": {"null" if phase is None else chr(34) + phase + chr(34)}}}'
+        run.signals.append(signal.SIGINT)
+        yield '{"text": "verdict: pass", "phase": null, "verdict": "pass", "exit_code": 0}'
+
+    last = headless._follow(lines(), shown.append, lambda _: None, run)
+
+    assert headless._honest(0, last, [], run) == code
