@@ -19,6 +19,12 @@ from harness.hang_up import let_go_of_terminal
 AGAIN_SECONDS = 1.0
 """What comes sooner after a signal belongs to it: `timeout` tells a process, then its group."""
 
+DEMANDS_MAX = 3
+"""The first ends a run in order, the second at once; one more is for us, who may be stuck, as in a
+write to a full pipe that nobody reads.
+"""
+_INTERRUPTED = 130
+
 
 @dataclass(slots=True)
 class Forwarded:
@@ -28,6 +34,8 @@ class Forwarded:
     signals: list[signal.Signals] = field(default_factory=list)
     in_load: bool = False
     """Whether the first of them came before the load had ended."""
+    demands: int = 0
+    """How often we were told to end; signals at once count as one."""
 
     def start(self, command: list[str], **how: Any) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own; a signal that came meanwhile is for it, too."""
@@ -45,6 +53,11 @@ class Forwarded:
         self.signals.append(number)
         self._kill(number)
         return True
+
+    def kill(self) -> None:
+        """End it at once; its conductor and guardian see that, and heal."""
+        if self.process is not None and self.process.poll() is None:
+            self._kill(signal.SIGKILL)
 
     def _kill(self, number: signal.Signals) -> None:
         if self.process is not None:
@@ -92,6 +105,10 @@ def listening() -> Iterator[None]:
         _heard_at.append(now)
         for run in _under_way:
             run.send(signal.Signals(number))
+            run.demands += not again
+            if run.demands >= DEMANDS_MAX:
+                run.kill()
+                os._exit(_INTERRUPTED)
         if not _under_way and not again:
             raise KeyboardInterrupt
 

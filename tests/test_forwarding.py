@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.forwarding import AGAIN_SECONDS
+
 pytestmark = pytest.mark.usefixtures("hang_up_is_heard")
 
 ROOT = Path(__file__).parent.parent
@@ -60,9 +62,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     (tmp_path / "locust.py").write_text(LOCUST)
     begun: list[subprocess.Popen[str]] = []
 
-    def begin(*before: str) -> subprocess.Popen[str]:
+    def begin(*before: str, starter: str = STARTER) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*before, sys.executable, "-c", STARTER],
+            [*before, sys.executable, "-c", starter],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,6 +84,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in begun:
         process.kill()
         process.communicate()
+
+
+STUCK = STARTER.replace(
+    "lines = []",
+    """
+import os
+class Lines(list):
+    def append(self, text):  # to a full pipe that nobody reads
+        full = os.pipe()[1]
+        while True:
+            os.write(full, bytes(65536))
+lines = Lines()
+""",
+)
 
 
 def heard(folder: Path) -> list[str]:
@@ -130,3 +146,14 @@ def test_a_time_limit_tells_twice_and_means_once(tmp_path: Path, start: Start) -
 
     assert output.split() == ["130", "130"], errors
     assert set(heard(tmp_path)) == {"SIGINT"}
+
+
+def test_who_is_stuck_is_ended_by_the_third_signal(start: Start) -> None:
+    """With the run: what is broken is healed by others, and need not wait for us."""
+    process = start(starter=STUCK)
+    for _ in range(3):
+        assert process.poll() is None
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(AGAIN_SECONDS + 0.2)
+
+    assert process.poll() == 130
