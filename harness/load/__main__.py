@@ -25,6 +25,8 @@ _load_all = locust_main.merge_locustfiles_content
 def main() -> None:
     """Locust's own command line, with scenario files that are loaded with care."""
     sys.argv[0] = "lendchaos run"
+    if not harness.STARTED_IN.is_absolute():
+        _refuse("the current folder was deleted: change to one that is there")
     locust_main.merge_locustfiles_content = _loaded
     locust_main.main()
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from gevent import GreenletExit
 
+from harness import STARTED_IN
+
 ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 """What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
 
@@ -66,8 +68,6 @@ def message_of(error: BaseException) -> str:
 
 
 def _short(file_name: str) -> str:
-    """As seen from the current folder; elsewhere, and without one, its name is enough."""
-    try:
-        return str(Path(file_name).resolve().relative_to(Path.cwd()))
-    except (OSError, ValueError):
-        return Path(file_name).name
+    """As seen from the folder of the start; elsewhere its name is enough."""
+    path = (STARTED_IN / file_name).resolve()
+    return str(path.relative_to(STARTED_IN)) if path.is_relative_to(STARTED_IN) else path.name

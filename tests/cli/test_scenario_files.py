@@ -144,3 +144,24 @@ def test_a_class_that_is_not_there_is_a_mistake_and_no_verdict(tmp_path: Path) -
     assert locust_says(tmp_path, "run", "mine.py", "Nobody").returncode == 2
     assert locust_says(tmp_path, "run", "mine.py", "--headless", "Nobody").returncode == 2
     assert locust_says(tmp_path, "run", "a,b.py").returncode == 2
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    """Python cannot even say where it is."""
+    (tmp_path / "mine.py").write_text(MINE.format(""))
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir ../gone; exec {sys.executable} -P -m harness.cli -q run"
+
+    done = subprocess.run(
+        ["bash", "-c", f"{command} {tmp_path}/mine.py --dry-run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path / "gone",
+        timeout=60,
+        env=environment(),
+    )
+
+    assert done.returncode == 2
+    assert "the current folder" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
