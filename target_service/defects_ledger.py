@@ -60,16 +60,7 @@ def _cancelled_after_approval() -> None:
             return
         await transaction.execute(
             as_cancelled,
-            {
-                "loan_id": loan.loan_id,
-                "account_id": loan.account_id,
-                "key": loan.key,
-                "principal_fen": loan.principal_fen,
-                "term_days": loan.term_days,
-                "rate_ppm_day": loan.rate_ppm_day,
-                "method": loan.method,
-                "disburse": True,
-            },
+            loan.columns,
         )
         given_back = {"account_id": loan.account_id, "amount_fen": loan.principal_fen}
         await transaction.execute(repository.RELEASE_CREDIT, given_back)

@@ -136,16 +136,7 @@ async def reserve(transaction: Transaction, decided: Decided, loan: NewLoan) -> 
     as_approved = changed(repository.INSERT_LOAN, "'under_review'", "'approved'")
     await transaction.execute(
         as_approved,
-        {
-            "loan_id": loan.loan_id,
-            "account_id": loan.account_id,
-            "key": loan.key,
-            "principal_fen": loan.principal_fen,
-            "term_days": loan.term_days,
-            "rate_ppm_day": loan.rate_ppm_day,
-            "method": loan.method,
-            "disburse": False,
-        },
+        {**loan.columns, "disburse": False},
     )
     await transaction.execute(
         repository.INSERT_DECISION,

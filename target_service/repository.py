@@ -51,6 +51,20 @@ class NewLoan:
     disburse: bool
     queue: str = "large_amount"
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What `INSERT_LOAN` takes."""
+        return {
+            "loan_id": self.loan_id,
+            "account_id": self.account_id,
+            "key": self.key,
+            "principal_fen": self.principal_fen,
+            "term_days": self.term_days,
+            "rate_ppm_day": self.rate_ppm_day,
+            "method": self.method,
+            "disburse": self.disburse,
+        }
+
 
 CLAIM_KEY = """
     INSERT INTO idempotency_key (account_id, key, request_fp, state)
@@ -267,16 +281,7 @@ async def store_decision(transaction: Transaction, decided: Decided, loan: NewLo
 async def _insert_loan(transaction: Transaction, loan: NewLoan) -> None:
     await transaction.execute(
         INSERT_LOAN,
-        {
-            "loan_id": loan.loan_id,
-            "account_id": loan.account_id,
-            "key": loan.key,
-            "principal_fen": loan.principal_fen,
-            "term_days": loan.term_days,
-            "rate_ppm_day": loan.rate_ppm_day,
-            "method": loan.method,
-            "disburse": loan.disburse,
-        },
+        loan.columns,
     )
     if not loan.disburse:
         await transaction.execute(INSERT_REVIEW, {"loan_id": loan.loan_id, "queue": loan.queue})
