@@ -127,7 +127,7 @@ class FreezeInjector(_ProcessFault):
     """`Freeze`: SIGSTOP of a process and all its descendants."""
 
     def inject(self) -> None:
-        """Stop them; returns when all have been told."""
+        """Stop them; returns when all stand still."""
         self._pids = self._client.freeze(self._target, self._lasts_s)
 
     def read_back(self) -> Proof:

@@ -20,6 +20,9 @@ _GONE_SECONDS_MAX = 5.0
 _ORDERLY_SECONDS_MAX = 5.0
 """How long a process may take over what is in flight, when asked to stop for a restart."""
 _FREEZE_ROUNDS_MAX = 10
+_STOP_SECONDS_MAX = 0.5
+"""For one round of a freeze: a process in an uninterruptible wait stops only after it."""
+_STOP_POLL_SECONDS = 0.001
 
 Record = Callable[..., None]
 
@@ -150,20 +153,20 @@ class Child:
         """SIGSTOP of the process and its descendants; it goes on after the given time at the
         latest.
 
-        Returns the monotonic instant at which all of them had been told.
+        Returns the monotonic instant at which all of them stood still.
         """
         async with self._starting:
             if self.process is None:
                 raise ProcessLookupError(f"{self.spec.name} is down and cannot be frozen")
-            self._stop_family(self.process.pid)
-            frozen_ns = time.monotonic_ns()
             loop = asyncio.get_running_loop()
             self._cancel_thaw()
             self._thaw_due = loop.call_later(thaw_after_seconds, self.thaw)
+            await self._stop_family(self.process.pid)
+            frozen_ns = time.monotonic_ns()
         self._record("frozen", self.spec.name, thaw_after_seconds=thaw_after_seconds)
         return frozen_ns
 
-    def _stop_family(self, pid: int) -> None:
+    async def _stop_family(self, pid: int) -> None:
         told: set[int] = set()
         # The parent first, so that it makes no more; a child it had just made is found next round.
         for _ in range(_FREEZE_ROUNDS_MAX):
@@ -176,6 +179,15 @@ class Child:
                 if reference is not None:
                     self._stopped.append(reference)
             told.update(new)
+            await self._until_stopped()
+
+    async def _until_stopped(self) -> None:
+        """A process stops when it is scheduled next, and makes children until then."""
+        deadline = time.monotonic() + _STOP_SECONDS_MAX
+        while any(is_alive(each) and not is_stopped(each.pid) for each in self._stopped):
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(_STOP_POLL_SECONDS)
 
     def thaw(self) -> int:
         """SIGCONT to the process and its descendants, if it is frozen.
@@ -183,7 +195,8 @@ class Child:
         Returns the monotonic instant of the last time it was thawed.
         """
         self._cancel_thaw()
-        if self.process is not None and self.frozen:
+        # What was told to stop may not have got to it yet.
+        if self.process is not None and (self._stopped or self.frozen):
             self.thawed_ns = time.monotonic_ns()
             # The children first: the parent finds them at work.
             for member in reversed(family(self.process.pid)):

@@ -156,6 +156,23 @@ def test_what_a_killed_frozen_child_leaves_goes_on(tmp_path: Path) -> None:
     play(tmp_path, story, script)
 
 
+def test_a_thaw_meets_a_child_that_has_not_stopped_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a signal arrives later than it is sent; nobody else would end the stop."""
+
+    async def story(child: Child) -> None:
+        monkeypatch.setattr("harness.stack.child.is_stopped", lambda _pid: False)
+        monkeypatch.setattr("harness.stack.child._STOP_SECONDS_MAX", 0.0, raising=False)
+        await child.freeze(60)
+        child.thaw()
+        assert child.reference
+        await asyncio.sleep(0.05)
+        assert not is_stopped(child.reference.pid)
+
+    assert "thawed" in play(tmp_path, story)
+
+
 _PARENT = """
 import signal, subprocess, sys
 from harness.stack.processes import bound_to_parent
