@@ -158,12 +158,30 @@ class _RepaidAll(Honest):
         self.book({**row, "status": "repaid", "ledger_balance_fen": 0} if paid else row)
 
 
-class _ReferredDeclined(Honest):
-    """Told that a person looks at it, and declined in the ledger."""
+class _ReferredOtherwise(Honest):
+    """Told that a person looks at it, and decided in the ledger."""
+
+    def decided(self, row: Row) -> Row:
+        """What the ledger has of it."""
+        return {**row, "status": "declined"}
 
     def lent(self, row: Row) -> None:
-        waits = row["status"] == "under_review"
-        self.book({**row, "status": "declined"} if waits else row)
+        self.book(self.decided(row) if row["status"] == "under_review" else row)
+
+
+class _ReferredPaid(_ReferredOtherwise):
+    """Told that a person looks at it, and paid out."""
+
+    def decided(self, row: Row) -> Row:
+        paid = {"disbursements": 1, "ledger_balance_fen": row["principal_fen"]}
+        return {**row, "status": "disbursed", **paid}
+
+
+class _ReferredRepaid(_ReferredOtherwise):
+    """Told that a person looks at it, and repaid, although nobody repays."""
+
+    def decided(self, row: Row) -> Row:
+        return {**row, "status": "repaid", "disbursements": 1, "ledger_balance_fen": 0}
 
 
 # --- refused, and there --------------------------------------------------------------------------
@@ -327,7 +345,9 @@ LENDERS: dict[str, type[Honest]] = {
     "declined_some": _DeclinedSome,
     "written_off_some": _WrittenOffSome,
     "repaid_all": _RepaidAll,
-    "referred_declined": _ReferredDeclined,
+    "referred_declined": _ReferredOtherwise,
+    "referred_paid": _ReferredPaid,
+    "referred_repaid": _ReferredRepaid,
     "notapplied_reserved": _NotAppliedReserved,
     "notapplied_under_review": _NotAppliedUnderReview,
     "declined_reserved": _DeclinedReserved,

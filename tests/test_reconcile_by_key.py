@@ -82,6 +82,14 @@ def test_a_loan_found_by_key_under_another_id_than_told_is_corrupt(plan: Plan) -
     assert wrong(reconcile(plan, facts(plan, ops, ledger=reading))) == {"corrupt": 1}
 
 
+def test_a_loan_id_that_the_key_shows_and_another_key_has_is_corrupt(plan: Plan) -> None:
+    """Two borrowers share one loan, and the listing shows it to one of them alone."""
+    shown = known_by_key(subject(plan), loan_id=f"loan-{INDEX + 1}")
+    found = settled(plan, Outcome.INDETERMINATE, rows=(), by_key=shown)
+
+    assert wrong(found) == {"corrupt": 2}
+
+
 def test_two_loans_found_by_key_are_duplicated(plan: Plan) -> None:
     """One request, two loans, whichever way they show."""
     op = subject(plan)

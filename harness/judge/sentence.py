@@ -1,8 +1,9 @@
 """The verdict in one plain sentence with its numbers."""
 
 from harness.judge.case import Case, plural
+from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
-from harness.verdict import Episode, Finding, Reconciliation, Weight
+from harness.verdict import Episode, Finding, Weight
 
 _WHAT = {
     "partition": "bytes vanished on the {target} link",
@@ -22,7 +23,7 @@ _WHAT = {
 
 def sentence(case: Case, findings: list[Finding]) -> str:
     """What was broken, what borrowers lost, how fast it was over, and what became of the money."""
-    parts = [_stopped(case), _borrowing(case), _recovery(case), _money(case.reconciled.result)]
+    parts = [_stopped(case), _borrowing(case), _recovery(case), _money(case)]
     text = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     open_points = [f.code for f in findings if f.verdict is Weight.INCONCLUSIVE]
     if open_points and not any(f.verdict is Weight.FAIL for f in findings):
@@ -149,7 +150,8 @@ def _sides(low: float | None, high: float | None) -> str:
     return " to ".join(ends)
 
 
-def _money(result: Reconciliation) -> str:
+def _money(case: Case) -> str:
+    result = case.reconciled.result
     if not result.ledger_read:
         return "the ledger could not be read, so nothing is known about lost loans"
     lost, twice = result.lost or 0, result.duplicated or 0
@@ -160,11 +162,14 @@ def _money(result: Reconciliation) -> str:
         "not as asked for and told": result.corrupt,
         "asked for by nobody": result.orphan,
         "with a wrong balance": result.unbalanced,
+        "granted to borrowers who must be declined": len(must_be_declined(case)),
     }
-    for meaning, count in others.items():
-        if count:
-            text += f", {count:,} {meaning}"
-    return text
+    told = [f"{count:,} {meaning}" for meaning, count in others.items() if count]
+    if beyond := len(over_limit(case)):
+        told.append(f"{plural(beyond, 'borrower')} over their credit limit")
+    if violations := len(case.facts.ledger.violations):
+        told.append(f"{plural(violations, 'violation')} named by the target")
+    return ", ".join((text, *told))
 
 
 def _were(count: int) -> str:

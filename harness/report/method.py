@@ -91,6 +91,7 @@ def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
         row("Seed", Cell(str(verdict.seed), note="the same seed gives the same arrivals")),
         row("Run", words.clean(verdict.run_id)),
         row("Exit code", str(verdict.exit_code)),
+        row("Judged by", f"lendchaos {words.clean(verdict.judged_by) or 'of unknown version'}"),
         row("Made with", _versions()),
     ]
     if notes:
@@ -120,8 +121,9 @@ _FAILED = (
     " step. Rightful declines and referrals are not failures."
 )
 _INDETERMINATE = (
-    "A timeout, or a connection lost after the request was sent, or a server error"
-    " that does not say “not applied”. They are part of the failed ones."
+    "The request was sent, and there was no answer in time, half an answer, a success that breaks"
+    " the contract, a 3xx, 408, 409, 425, 504, or another server error that does not say “not"
+    " applied”. They are part of the failed ones."
 )
 _INTERVALS = (
     "95 %. Shares: exact binomial (Clopper-Pearson). Edges of episodes: likelihood of"
@@ -129,9 +131,9 @@ _INTERVALS = (
     " run; another run will differ by more."
 )
 _RECOVERY = (
-    "Counted from the heal of the last fault to the moment from which the share of"
-    " failures stays below the threshold, by the planned start of the requests. Judged by the"
-    " upper end of its interval."
+    "Counted from the heal of a fault (the last heal of faults that overlap) to the moment from"
+    " which the share of failures stays below the threshold, by when requests met the service. Each"
+    " heal is judged, by the interval; of several the one that decides is shown."
 )
 
 

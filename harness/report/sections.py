@@ -197,8 +197,8 @@ def log_in(verdict: Verdict) -> Table:
         ),
         lead="A borrow request behind a failed log-in counts as failed, too (blocked)."
         + (
-            f" {words.plural(seen.renewed, 'session')} ended by the lifetime told at log-in and"
-            " was opened anew: no refusal."
+            f" {words.plural(seen.renewed, 'session')} ended by the lifetime told at log-in, and"
+            " the borrower logged in again: no refusal."
             if seen.renewed
             else ""
         ),

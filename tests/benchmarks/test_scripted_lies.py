@@ -100,6 +100,8 @@ LIES: dict[str, Callable[[Told], bool]] = {
     "written_off_some": lambda told: "written_off" in {row["status"] for row in told.of(201)},
     "repaid_all": lambda told: {row["status"] for row in told.of(201)} == {"repaid"},
     "referred_declined": lambda told: {row["status"] for row in told.of(202)} == {"declined"},
+    "referred_paid": lambda told: {row["status"] for row in told.of(202)} == {"disbursed"},
+    "referred_repaid": lambda told: {row["status"] for row in told.of(202)} == {"repaid"},
     "notapplied_reserved": lambda told: {row["status"] for row in told.of(503)} == {"approved"},
     "notapplied_under_review": lambda told: (
         {row["status"] for row in told.of(503)} == {"under_review"}

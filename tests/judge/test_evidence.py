@@ -237,9 +237,9 @@ def found(verdict: Verdict, code: str) -> list[Finding]:
     return [finding for finding in verdict.findings if finding.code == code]
 
 
-def ended_at(end_s: float, by: EndedBy | None) -> Verdict:
-    """A run whose fault of 5 s, due at 13 s, ended at ``end_s``; borrowing failed to 13.3 s."""
-    plan, known = cut_run()
+def ended_at(end_s: float, by: EndedBy | None, lasts_s: float = 5.0) -> Verdict:
+    """A run whose fault, due from 8 s to 13 s, ended at ``end_s``; borrowing failed to 13.3 s."""
+    plan, known = cut_run(plan_of(CUT, fault_s=lasts_s), end_s=8.3 + lasts_s)
     (fact,) = known.faults
     told = Proof("ended", by is not EndedBy.NOBODY, "ended early: the toxic is missing")
     changes = {"healed_ns": at_ns(end_s), "ended_by": by, "proofs": (*fact.proofs, told)}
@@ -267,6 +267,20 @@ def test_a_fault_that_ended_a_little_early_counts(end_s: float) -> None:
 
     assert verdict.verdict is Judgement.PASS
     assert "fault_did_not_bite" not in codes(verdict)
+
+
+@pytest.mark.parametrize(
+    ("lasts_s", "early_s", "counts"),
+    [(2.0, 0.4, True), (2.0, 0.6, False), (20.0, 1.9, True), (20.0, 2.1, False)],
+)
+def test_half_a_second_or_a_tenth_counts_whichever_is_longer(
+    lasts_s: float, early_s: float, counts: bool
+) -> None:
+    """A short fault may end half a second early, a long one a tenth of its length."""
+    verdict = ended_at(8.0 + lasts_s - early_s, EndedBy.NOBODY, lasts_s)
+
+    assert verdict.faults[0].bit is counts
+    assert ("fault_did_not_bite" not in codes(verdict)) is counts
 
 
 @pytest.mark.parametrize("by", [EndedBy.WORK, EndedBy.TARGET])

@@ -152,6 +152,21 @@ def test_what_a_tolerated_fault_leaves_behind_is_outside() -> None:
     assert (outside.observed or 0) > 0.005
 
 
+def test_a_fault_that_nobody_is_to_notice_has_no_deadline_of_its_own() -> None:
+    """What begins between it and the next fault is the next one's to recover from, or a stretch."""
+    tolerated = Partition("bureau", during=(0.0, 0.1), expects_impact=False)
+    plan = plan_of(
+        tolerated,
+        Partition("database", during=(0.2, 0.3)),
+        fault_s=60.0,
+        objectives=Objectives(recovery_seconds_max=10, impaired_episodes_max=3),
+    )
+    verdict = judge(plan, facts(plan, operations(plan, during(17, 27))))
+
+    assert verdict.recovery.faults == ["2-partition"]
+    assert (verdict.verdict, codes(verdict)) == (Judgement.PASS, {"outage": "note"})
+
+
 @pytest.mark.parametrize(
     ("dies_at", "expected"), [(9.0, Judgement.FAIL), (21.0, Judgement.INCONCLUSIVE)]
 )

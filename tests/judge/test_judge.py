@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import metadata
 
 import pytest
 
@@ -24,6 +25,13 @@ def test_a_perfect_short_run_passes() -> None:
     assert (verdict.verdict, verdict.exit_code, verdict.findings) == (Judgement.PASS, 0, [])
     assert [result.verdict for result in verdict.objectives] == [Judgement.PASS] * 2
     assert "no loan was lost, none lent twice" in verdict.sentence
+
+
+def test_the_verdict_names_the_version_that_judged() -> None:
+    """Of the package, as it is installed."""
+    plan = plan_of()
+
+    assert judge(plan, facts(plan)).judged_by == metadata.version("lendchaos") != ""
 
 
 def test_one_stray_failure_in_a_thousand_passes() -> None:

@@ -52,5 +52,7 @@ def test_the_targets_own_violations_fail() -> None:
     """What the target says of its own invariants counts."""
     plan = plan_of()
     reading = builders.ledger(operations(plan), violations=("I1: two loans",))
+    verdict = judge(plan, facts(plan, ledger=reading))
 
-    assert codes(judge(plan, facts(plan, ledger=reading))) == {"invariant_violated": "fail"}
+    assert codes(verdict) == {"invariant_violated": "fail"}
+    assert "none lent twice, 1 violation named by the target" in verdict.sentence

@@ -260,6 +260,7 @@ def test_lending_to_whoever_must_be_declined_fails_whatever_was_told(
     assert finding.evidence["wrongly_approved"] == 1
     assert finding.evidence["examples"] == [op.key]
     assert f"1 loan went to borrowers who must be declined ({name})" in finding.message
+    assert "none lent twice, 1 granted to borrowers who must be declined" in verdict.sentence
 
 
 def test_a_hidden_loan_for_whoever_must_be_declined_fails(mixed: Plan) -> None:

@@ -36,6 +36,8 @@ FOUND_BY = {
     "written_off_some": "corrupt",
     "repaid_all": "corrupt",
     "referred_declined": "corrupt",
+    "referred_paid": "corrupt",
+    "referred_repaid": "corrupt",
     "notapplied_reserved": "phantom",
     "notapplied_under_review": "phantom",
     "declined_reserved": "phantom",

@@ -250,6 +250,36 @@ def test_how_it_was_measured_is_complete() -> None:
         assert said in text
 
 
+def test_what_counts_as_unknown_is_told_whole() -> None:
+    """Every kind of answer that leaves a borrower in the dark, as docs/money.md has it."""
+    text = text_of(rich.rich())
+
+    for said in ("no answer in time", "half an answer", "3xx, 408, 409, 425, 504", "not applied"):
+        assert said in text
+
+
+def test_whose_recovery_counts_is_told() -> None:
+    """Each heal has its own deadline; what overlaps recovers as one."""
+    assert "of several the one that decides" in text_of(rich.rich())
+
+
+def test_sessions_that_were_opened_anew_are_told() -> None:
+    """Counted, and said to be no refusal; nothing is said where there was none."""
+    plan, facts, verdict = rich.rich()
+    renewed = replace(verdict, log_in=replace(verdict.log_in, renewed=3))
+
+    said = "3 sessions ended by the lifetime told at log-in, and the borrower logged in again"
+    assert said in text_of((plan, facts, renewed))
+    assert "lifetime told at log-in" not in text_of((plan, facts, verdict))
+
+
+def test_the_version_that_judged_is_told() -> None:
+    """The page may have been made by a later one."""
+    plan, facts, verdict = rich.rich()
+
+    assert "Judged by lendchaos 9.8" in text_of((plan, facts, replace(verdict, judged_by="9.8")))
+
+
 def test_endless_texts_are_cut_everywhere() -> None:
     """Ten thousand letters without a space leave room for the figures; nothing is lost silently."""
     rendered = html.render(*rich.endless())
