@@ -155,8 +155,9 @@ class StrangerWatch:
     def _look(self) -> None:
         looked_ns = time.monotonic_ns()
         seen = {stranger.text for stranger in strangers(self._stack, self._ours)}
+        seen_ns = time.monotonic_ns()  # it may have gone since the look began
         for text in self._open.keys() - seen:
-            self._closed.append(replace(self._open.pop(text), end_ns=looked_ns))
+            self._closed.append(replace(self._open.pop(text), end_ns=seen_ns))
         for text in seen - self._open.keys():
             self._open[text] = ForeignChange(text, self._looked_ns)
         self._looked_ns = looked_ns

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -13,12 +13,15 @@ from harness.faults import strangers as strangers_module
 from harness.faults.injectors import injector_for
 from harness.faults.strangers import (
     Ours,
+    Stranger,
     StrangerWatch,
     ours_of,
     remove_strangers,
     strangers,
 )
+from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
+from harness.stack import Stack
 from harness.stack.ports import LOOPBACK, choose_ports
 from tests.faults.toxiproxy import Rig
 
@@ -73,6 +76,18 @@ def test_what_is_not_ours_is_named_and_removed(clean: Rig, what: str) -> None:
     assert clean.control.proxy("edge").enabled
 
 
+def test_what_is_put_right_before_the_load_is_told(clean: Rig) -> None:
+    """As a remark of the run, and at once."""
+    add_slow(clean)
+    timeline = FaultTimeline(clean.stack, (), lambda _: None, lambda *_: None)
+    said: list[str] = []
+    (remark,) = timeline.put_right(said.append)
+
+    assert said == [remark]
+    assert remark.startswith("put right before the load, not ours: toxic slow (latency")
+    assert strangers(clean.stack) == ()
+
+
 def test_nothing_is_found_where_nothing_was_changed(rig: Rig) -> None:
     """And nothing is changed."""
     assert remove_strangers(rig.stack) == []
@@ -112,8 +127,8 @@ def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatc
     add_slow(clean)
     added_ns = time.monotonic_ns()
     time.sleep(0.3)
-    change(clean, "delete", "/proxies/edge/toxics/slow")
     removed_ns = time.monotonic_ns()
+    change(clean, "delete", "/proxies/edge/toxics/slow")
     time.sleep(0.3)
     change(clean, "post", "/proxies/edge", {"enabled": False})
     watch.stop()
@@ -122,8 +137,34 @@ def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatc
     assert "toxicity 0.5" in slow.text
     assert started_ns < slow.begin_ns < added_ns
     assert slow.end_ns is not None
-    assert removed_ns < slow.end_ns < disabled.begin_ns
+    assert removed_ns < slow.end_ns
+    assert slow.begin_ns < disabled.begin_ns
     assert (disabled.text, disabled.end_ns) == ("link edge is disabled", None)
+
+
+def test_what_went_while_we_looked_ends_after_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine looks for long: what was under way then still met it."""
+    looks = iter([(), (Stranger("edge", text="it"),)])
+    gone_ns: list[int] = []
+
+    def look(*_: object) -> tuple[Stranger, ...]:
+        if (seen := next(looks, None)) is not None:
+            return seen
+        time.sleep(0.05)
+        gone_ns.append(time.monotonic_ns())
+        return ()
+
+    monkeypatch.setattr(strangers_module, "strangers", look)
+    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.01)
+    watch = StrangerWatch(cast("Stack", None), Ours)
+    watch.start()
+    while not gone_ns:
+        time.sleep(0.01)
+    watch.stop()
+    (found,) = watch.found
+
+    assert found.end_ns is not None
+    assert found.end_ns >= gone_ns[0]
 
 
 def test_a_removal_that_does_not_happen_is_no_success(

@@ -51,19 +51,26 @@ def test_steps_count_up_from_the_seed_of_the_day() -> None:
 def test_what_cannot_be_run_is_told_before_anything_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Options that make no sense, a plug that pulls itself, too little time: all with a place."""
+    """Options that make no sense, a plug that pulls itself or too soon, too little time: all with
+    a place.
+    """
     monkeypatch.chdir(ROOT)
     plan = day(
         GameDayStep(name="a", scenario="baseline", options=("--rate=x",), place=(3, 5)),
         GameDayStep(name="b", scenario="network_partition", hand_pulled="Zhao", place=(7, 5)),
         GameDayStep(name="c", scenario="baseline", at_s=0.0, length_s=20.0, place=(9, 5)),
+        GameDayStep(
+            name="d", scenario="baseline", hand_pulled="Zhao", pull_after_s=9.9, place=(11, 5)
+        ),
     )
 
     with pytest.raises(UsageError) as error:
         foresee(plan, tmp_path / "plan.yaml", 7, tmp_path / "state", lambda _: None)
 
-    first, second, third = str(error.value).splitlines()[1:]
+    first, second, third, fourth = str(error.value).splitlines()[1:]
     assert "line 3, column 5: a: --rate x must be a whole number" in first
     assert "line 7, column 5: b: the plug is to be pulled by hand, but" in second
     assert "line 9, column 5: c: its load alone takes 30s, and `for` leaves it 20s" in third
+    too_soon = "line 11, column 5: d: pull_after is 9.9s after the load begins, and warm-up and"
+    assert f"{too_soon} baseline take 10s: pull the plug later" in fourth
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.gameday.screen import Looking, Screen
 from harness.gameday.session import Event, Session, What
 from harness.gameday.terminal import WORD_SECONDS_MAX, Keyboard
-from harness.gameday.view import Command, Message, Order, Outcome, Stage, UnderWay, View
+from harness.gameday.view import Command, Message, Order, Outcome, Stage, UnderWay, View, too_soon
 from harness.report.tables import Tile
 from tests.gameday.days import ABORT, FORESEEN, GO, NO_GO, PAUSE, PLAN
 
@@ -127,6 +127,14 @@ def test_a_plug_is_pulled_by_hand_only_where_one_is() -> None:
     assert "x plug pulled" in drawn(by_hand)[-1]
     assert "x plug pulled" not in drawn(GOING)[-1]
     assert "by hand: Zhao pulls a plug" in everything(by_hand)
+
+
+def test_no_plug_is_pulled_before_the_load() -> None:
+    """Nor before its baseline is over; other steps have none."""
+    by_hand = replace(GOING, step=BY_HAND, under_way=UnderWay(BY_HAND, 1, 90.0))
+
+    assert too_soon(by_hand, 100.0) == "the plug may not be pulled yet: the load has not begun"
+    assert too_soon(GOING, 100.0) == ""
 
 
 # --- keys ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from harness.events import Proof
 from harness.fault_facts import EndedBy, ForeignChange, LockHolder
 from harness.judge import judge
 from harness.plan import Objectives
-from harness.verdict import Finding, Judgement, Verdict
+from harness.verdict import Finding, Judgement, Verdict, Weight
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes
@@ -339,7 +339,7 @@ def test_what_somebody_else_changed_decides_nothing() -> None:
     bad = judge(plan, replace(slow, status=builders.status(plan, foreign=(stays,))))
     long_after = judge(plan, replace(slow, status=builders.status(plan, foreign=(SLOW,))))
 
-    assert good.verdict is Judgement.INCONCLUSIVE
+    assert (good.verdict, finding.verdict) == (Judgement.INCONCLUSIVE, Weight.INCONCLUSIVE)
     assert "toxic slow is on link edge from 2.0 s to 4.5 s" in finding.message
     assert bad.verdict is Judgement.INCONCLUSIVE
     assert "somebody else changed Toxiproxy" in bad.findings[0].message
