@@ -1,0 +1,51 @@
+"""The steps of a borrower on one answer each; prints what they came to, and what was sent."""
+
+import json
+import sys
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any, cast
+
+from harness import Borrower
+from harness.events import Decline
+from harness.load.outcomes import Answer
+
+LIMIT = {"limit_fen": 500, "used_fen": 200, "available_fen": 300}
+DECLINE = {"code": "limit", "category": "risk_decline"}
+
+
+class Scripted(Borrower):
+    """Without a scenario: nothing is run."""
+
+    abstract = True
+
+
+def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[str, Any]:
+    """One step of a borrower of whom this is known."""
+    sent: list[Any] = []
+
+    def send(method: str, path: str, body_sent: Any = None, headers: Any = None) -> Answer:
+        sent.append([method, path, body_sent, headers])
+        return Answer(status=status, body=json.dumps(body).encode())
+
+    account = SimpleNamespace(phone="138", password="secret")
+    arrival = SimpleNamespace(amount_fen=100, key="k")
+    defaults = {"expected_decline": None, "possible_decline": None, "least_credit_fen": 0}
+    journey = SimpleNamespace(
+        account=account, arrival=arrival, token="t", send=send, **{**defaults, **known}
+    )
+    judged = getattr(Scripted, step)(cast("Any", Scripted), journey)
+    return {**asdict(judged), "sent": sent}
+
+
+json.dump(
+    {
+        "logs in": came_to("log_in", 201, {"token": "new"}),
+        "limit as asked for": came_to("read_credit_line", 200, LIMIT, least_credit_fen=300),
+        "limit too low": came_to("read_credit_line", 200, LIMIT, least_credit_fen=301),
+        "declined wrongly": came_to("borrow", 422, DECLINE),
+        "declined rightly": came_to("borrow", 422, DECLINE, expected_decline=Decline.CREDIT),
+        "declined maybe": came_to("borrow", 422, DECLINE, possible_decline=Decline.CREDIT),
+    },
+    sys.stdout,
+)
