@@ -34,6 +34,17 @@ LISTENERS = {
     "init OSError": (["second", "exit 2"], f"a init listener {MINE}OSError: mine"),
 }
 
+_SETS = "the scenario's code sets the exit code"
+EXITS: dict[str, list[int | str]] = {
+    "exit 1, set 0": [1, f"{_SETS} 0: the verdict's 1 stands"],
+    "exit 0, set 5": [5, f"{_SETS} 5: it replaces our 0"],
+    "exit 1, set 5": [1, f"{_SETS} 5: the verdict's 1 stands"],
+    "exit 0, set 0": [0],
+    "exit 0": [0],
+    "exit 0, late": [3],
+    "exit 0, late, set 0": [3],
+}
+
 
 @pytest.fixture(scope="module")
 def found() -> Any:
@@ -90,3 +101,9 @@ def test_a_deleted_folder_hides_no_place() -> None:
     )
 
     assert done.stdout.split() == ["mine.py:1", "src/gevent/theirs.py:1"], done.stderr
+
+
+@pytest.mark.parametrize("case", EXITS)
+def test_an_exit_code_of_theirs_replaces_only_our_0(found: Any, case: str) -> None:
+    """And is told; what was raised after the verdict is no pass."""
+    assert found[case][0] == EXITS[case]

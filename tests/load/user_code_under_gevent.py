@@ -12,7 +12,7 @@ from locust import TaskSet, User, task
 from locust.event import EventHook, Events
 from locust.exception import StopTest, StopUser
 
-from harness.load.user_code import UserCode
+from harness.load.user_code import Exits, UserCode
 
 logging.disable(logging.CRITICAL)
 events = Events()
@@ -84,6 +84,18 @@ def own_event() -> None:
     hook.fire()
 
 
+def exit_of(ours: int, theirs: int | None, *, late: bool = False) -> list[Any]:
+    """What we exit with, and what is said of it, where a listener has set ``theirs``."""
+    said: list[Any] = []
+    environment = SimpleNamespace(process_exit_code=None)
+    exits = Exits(environment, said.append)
+    exits.set(ours)
+    exits.late = late
+    if theirs is not None:
+        environment.process_exit_code = theirs
+    return [exits.settle(), *said]
+
+
 def thread() -> None:
     """A thread of theirs."""
     threading.Thread(target=fail).start()
@@ -109,6 +121,13 @@ CASES: dict[str, Any] = {
     "init Timeout": lambda: listener_of("init", gevent.Timeout(5)),
     "init StopTest": lambda: listener_of("init", StopTest()),
     "init OSError": lambda: listener_of("init", OSError("mine")),
+    "exit 1, set 0": lambda: exit_of(1, 0),
+    "exit 0, set 5": lambda: exit_of(0, 5),
+    "exit 1, set 5": lambda: exit_of(1, 5),
+    "exit 0, set 0": lambda: exit_of(0, 0),
+    "exit 0": lambda: exit_of(0, None),
+    "exit 0, late": lambda: exit_of(0, None, late=True),
+    "exit 0, late, set 0": lambda: exit_of(0, 0, late=True),
 }
 for name, case in CASES.items():
     told.clear()
