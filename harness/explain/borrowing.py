@@ -60,7 +60,8 @@ BORROWING = (
         " (10 s where no limit is set), after its heal or, without a fault, after its onset; leaves"
         " it open when that is not known." + _SPOILT,
         decided="Borrowing was still impaired when the load ended or the next fault came, or came"
-        " back too late to show that it lasts. No number of allowed stretches tolerates it.",
+        " back too late to show that it lasts; or the very last requests failed, which chance"
+        " hardly explains. No number of allowed stretches tolerates it.",
         causes="Connections of a pool that died with the fault are never replaced; a breaker that"
         " does not close; clients that all retry at once. Open: `--recovery` is too short, or two"
         " faults follow each other too soon.",

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from harness.judge.case import Case, inconclusive, plural
-from harness.measure import THETA, impaired, last_stretch, open_ended, overlaps
+from harness.measure import THETA, Tail, impaired, last_stretch, open_ended, overlaps
 from harness.verdict import Episode, Finding, Weight
 
 
@@ -137,6 +137,19 @@ def _without_end(case: Case) -> Iterator[Finding]:
             f" {THETA:.0%} of requests fail for good",
             recovered_s=stretches[-1].recovered_s,
         )
+    elif (tail := case.measured.tail) is not None and not case.spoilt:
+        yield inconclusive("not_recovered", _cut_off(tail), **asdict(tail))
+
+
+def _cut_off(tail: Tail) -> str:
+    """Requests that failed at the very end, too few to be an impairment."""
+    every = tail.failed == tail.requests
+    which = "" if every else f"{tail.failed} of "
+    return (
+        f"{which}the last {tail.requests} requests failed, and then the load ended: a service that"
+        f" is well ends so in fewer than 1 of {math.floor(1 / tail.chance):,} runs by chance;"
+        " nobody knows whether it would have come back"
+    )
 
 
 def _open_end(case: Case, stretch: list[Episode]) -> Finding:
@@ -154,7 +167,7 @@ def _open_end(case: Case, stretch: list[Episode]) -> Finding:
         return inconclusive(
             "not_recovered", "borrowing was impaired to the end, and the fault was never healed"
         )
-    if healed_s is None or own_s > last_s - healed_s:
+    if healed_s is None or own_s > max(0.0, last_s - healed_s):
         return _too_long(case, own_s, "after its onset", f"fault {met[0].names[0]} came")
     if onset_s > healed_s + timeline.allowed_s:
         return _too_long(case, last_s - onset_s, "after its onset", "the load ended")
@@ -165,7 +178,7 @@ def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
     """An impairment that was not over after ``lasted_s`` seconds, when its end could no longer be
     seen.
     """
-    allowed_s = case.measured.timeline.allowed_s
+    allowed_s, lasted_s = case.measured.timeline.allowed_s, max(0.0, lasted_s)
     late = lasted_s > allowed_s
     return Finding(
         "not_recovered",

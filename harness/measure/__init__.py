@@ -33,6 +33,7 @@ from harness.measure.recoveries import (
 )
 from harness.measure.retries import Herd, herd_of, retries_of
 from harness.measure.samples import Samples, Timeline, samples_of, timeline_of
+from harness.measure.tail import Tail, tail_of
 from harness.measure.together import spans_of
 from harness.measure.windows import worst_windows
 from harness.plan import Plan
@@ -58,6 +59,7 @@ __all__ = [
     "Impact",
     "Measured",
     "Share",
+    "Tail",
     "Timeline",
     "Who",
     "differ",
@@ -93,6 +95,7 @@ class Measured:
     impacts: list[Impact]
     episodes: list[Episode]
     flaps: int
+    tail: Tail | None
     recovery: Recovery
     recoveries: list[GroupRecovery]
     failed_window: Share
@@ -123,11 +126,8 @@ def measure(plan: Plan, facts: Facts) -> Measured:
     log_in = replace(log_in_of(plan, facts, samples), affected=log_in_who.affected)
     borrow = borrow_of(plan, facts, samples, timeline, phases)
     low, high = by_worker(plan, samples, timeline)
-    by_workers: dict[str, Any] = {
-        "failed_share_low_by_worker": low,
-        "failed_share_high_by_worker": high,
-    }
-    borrow = replace(borrow, affected=borrow_who.affected, **by_workers)
+    ends: dict[str, Any] = {"failed_share_low_by_worker": low, "failed_share_high_by_worker": high}
+    borrow = replace(borrow, affected=borrow_who.affected, **ends)
     herd = herd_of(plan, facts, samples, timeline)
     run = Run(plan, facts, samples, timeline)
     recoveries = recoveries_of(run, baseline, episodes)
@@ -141,6 +141,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
+        tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
         recoveries=judged_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),

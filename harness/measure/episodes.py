@@ -116,7 +116,11 @@ def _slow(requests: Requests, end_s: float) -> list[Trouble]:
     stretches = segments(times_s, bad, end_s, SLOW_HEALTHY_SHARE, IMPAIRED_SHARE)
     # From late answer to late answer: in an outage beside it nothing was answered at all.
     late_s = [times_s[bad & (times_s >= low) & (times_s < high)] for low, high in stretches]
-    groups = [[Part(float(at[0]), float(at[-1]), out=False)] for at in late_s if len(at)]
+    groups = [
+        [Part(float(at[0]), float(at[-1]), out=False, median_s=float(np.median(at)))]
+        for at in late_s
+        if len(at)
+    ]
     return [
         replace(trouble, class_="slow")
         for group, around in zip(groups, _around(groups, end_s), strict=True)

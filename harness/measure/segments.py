@@ -31,11 +31,13 @@ class Part:
     start_s: float
     stop_s: float
     out: bool
+    median_s: float
+    """When half of its failures had come: a stray one long after them moves it little."""
 
     @property
     def middle_s(self) -> float:
         """The instant that is surely inside."""
-        return (self.start_s + self.stop_s) / 2
+        return min(self.median_s, (self.start_s + self.stop_s) / 2)
 
 
 def segments(
@@ -91,7 +93,8 @@ def split(
             groups.append([])
             continue
         at_s = local_s[first:last]
-        groups[-1].append(Part(float(at_s[0]), float(at_s[-1]), bool(state[first])))
+        median_s = float(np.median(at_s[local_bad[first:last]]))
+        groups[-1].append(Part(float(at_s[0]), float(at_s[-1]), bool(state[first]), median_s))
     return [group for group in groups if group]
 
 

@@ -7,7 +7,7 @@ import pytest
 from harness.events import Outcome
 from harness.fault_specs import AnyFault, Partition, Restart
 from harness.judge import judge
-from harness.plan import Objectives
+from harness.plan import Objectives, Plan
 from harness.verdict import Judgement, Verdict
 from tests.builders import CUT, cut_run, during, facts, failed, operation, operations, plan_of
 from tests.judge.helpers import codes
@@ -208,6 +208,66 @@ def test_a_tolerated_share_of_failures_to_the_end_is_an_open_end_too() -> None:
     )
 
     assert failing(judge(plan, facts(plan, ops))) == {"not_recovered"}
+
+
+def ends(plan: Plan, last: int) -> Verdict:
+    """A run whose fault, if any, is over 0.1 s after its heal, and whose last requests fail."""
+    dies = len(plan.arrivals) - last
+    ops = tuple(
+        failed(plan, a.index)
+        if a.index >= dies or any(f.inject_s <= a.at_s < f.heal_s + 0.1 for f in plan.faults)
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    return judge(plan, facts(plan, ops))
+
+
+@pytest.mark.parametrize(("rate", "last"), [(1, 2), (20, 2), (20, 3), (50, 3), (400, 3)])
+@pytest.mark.parametrize("faults", [(), (CUT,)], ids=["no fault", "a fault"])
+def test_a_service_that_dies_at_the_very_end_is_undecided(
+    rate: int, last: int, faults: tuple[AnyFault, ...]
+) -> None:
+    """The last 2 or 3 requests fail: too few to be an impairment, and hardly chance."""
+    lasts = {"baseline_s": max(8, 160 / rate), "recovery_s": 70.0 if rate <= 20 else 12.0}
+    verdict = ends(plan_of(*faults, rate=rate, **lasts), last)
+    told = [f.message for f in verdict.findings if f.code == "not_recovered"]
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert len(told) == 1
+    if rate > 1:
+        assert f"the last {last} requests failed, and then the load ended" in told[0]
+
+
+@pytest.mark.parametrize("rate", [1, 50])
+def test_no_objective_tolerates_that(rate: int) -> None:
+    """Two stretches and a minute of lost service are allowed."""
+    plan = plan_of(objectives=WATCHING, rate=rate, baseline_s=160 / rate)
+
+    assert codes(ends(plan, 2)) == {"not_recovered": "inconclusive"}
+
+
+@pytest.mark.parametrize("strays", [1, 2])
+def test_stray_failures_long_after_a_heal_are_no_late_recovery(strays: int) -> None:
+    """With one request a second 70 good ones are not enough to tell two troubles apart; what the
+    cut alone shows is that it was over at its heal.
+    """
+    plan = plan_of(CUT, rate=1, baseline_s=160.0, recovery_s=75.0)
+    late = len(plan.arrivals) - 5
+    ops = tuple(
+        failed(plan, a.index)
+        if late <= a.index < late + strays or 160 <= a.at_s < 165.1
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    verdict = judge(plan, facts(plan, ops))
+
+    assert failing(verdict) == set()
+    assert verdict.recovery.from_heal_s == pytest.approx(0, abs=1)
+
+
+def test_one_stray_failure_at_the_very_end_passes() -> None:
+    """As one anywhere else does."""
+    assert ends(plan_of(), 1).verdict is Judgement.PASS
 
 
 def test_a_target_that_died_long_before_our_fault_fails() -> None:
