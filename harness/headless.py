@@ -27,7 +27,12 @@ from harness.stack import StackSettings, default_state_dir, down, load_state, up
 from harness.stack.processes import identify
 from harness.verdict import ExitCode, Verdict
 
-ASKS_ONLY = frozenset(("--help", "-h", "--version", "-V", "--list", "-l", "--dry-run"))
+ASKS_ONLY = frozenset(
+    {
+        *("--help", "-h", "--version", "-V", "--list", "-l", "--dry-run"),
+        *("--show-task-ratio", "--show-task-ratio-json"),
+    }
+)
 """With these nothing is run, and no verdict is missed."""
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""

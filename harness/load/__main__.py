@@ -15,6 +15,7 @@ from locust import main as locust_main
 import harness
 from harness import faults
 from harness.load.borrower import Borrower
+from harness.load.locust_options import RUN_COMMAND
 from harness.load.raised import concerns_user, message_of, place_of
 from harness.verdict import ExitCode
 
@@ -24,7 +25,7 @@ _load_all = locust_main.merge_locustfiles_content
 
 def main() -> None:
     """Locust's own command line, with scenario files that are loaded with care."""
-    sys.argv[0] = "lendchaos run"
+    sys.argv[0] = RUN_COMMAND
     if not harness.STARTED_IN.is_absolute():
         _refuse("the current folder was deleted: change to one that is there")
     locust_main.merge_locustfiles_content = _loaded

@@ -9,6 +9,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.plan import Scenario
 from harness.scenario import wrong_types
+from harness.verdict import ExitCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
             f"the load shape {type(environment.shape_class).__name__} cannot be used: arrivals are"
             " planned before the run, so use --rate and the lengths of the phases"
         )
+    options = environment.parsed_options
+    if options.tags or options.exclude_tags:
+        raise UsageError("--tags chooses among tasks, and a scenario's load has none")
     (borrower,) = borrowers
     scenario = getattr(borrower, "scenario", None)
     if not isinstance(scenario, Scenario):
@@ -60,6 +64,16 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
         host=borrower.host,
     )
+
+
+def refuse_single_user(borrower_class: type, environment: Any, **_: Any) -> None:
+    """At its start: `run_single_user` has neither a target nor borrowers to send anything for."""
+    if any(issubclass(each, borrower_class) for each in environment.user_classes):
+        sys.stderr.write(
+            "lendchaos: run_single_user cannot run a scenario, whose load is planned as a whole:"
+            " use `lendchaos run FILE --rate 1`, or debug `python -m locust -f FILE --headless`\n"
+        )
+        sys.exit(int(ExitCode.USAGE))
 
 
 def _named_file(environment: Any, borrower: type) -> ModuleType:

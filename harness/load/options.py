@@ -8,9 +8,7 @@ import argparse
 import os
 import random
 import re
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +23,6 @@ from harness.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, StopConditio
 RATE_DEFAULT = 50
 SPAWN_RATE_MAX = 100
 """Locust warns above it; its users are only the rate's face."""
-LOCUST_PORT = 5557
-"""Where Locust's workers find their master unless told otherwise."""
 CONDUCTOR_MODULE = "harness.conductor"
 STATE_DIR_VARIABLE = "LENDCHAOS_STATE"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?")
@@ -105,54 +101,6 @@ def add_options(parser: Any) -> None:
     )
     # Locust's own defaults listen on every interface, its workers' socket without any password.
     parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
-
-
-def settle_processes(parser: Any) -> None:
-    """What Locust would do with its processes before any listener of ours is called.
-
-    A dry run forks no worker, listens to none, serves no page and writes no file. Elsewhere the
-    workers that are forked here get a port of their own, so that two runs at once don't meet.
-    """
-    parse = parser.parse_args
-
-    def parse_args(*args: Any, **kwargs: Any) -> Any:
-        options = parse(*args, **kwargs)
-        options.set_elsewhere = _set_elsewhere(parser)
-        if getattr(options, "dry_run", False):
-            options.processes = options.csv_prefix = options.html_file = options.logfile = None
-            options.master = options.worker = options.autostart = options.headful = False
-            options.autoquit = -1
-            options.headless = True
-        ports = (getattr(options, "master_port", None), getattr(options, "master_bind_port", None))
-        if getattr(options, "processes", None) and ports == (LOCUST_PORT, LOCUST_PORT):
-            options.master_port = options.master_bind_port = _free_port()
-        return options
-
-    parser.parse_args = parse_args
-
-
-def _set_elsewhere(parser: Any) -> list[str]:
-    """Options that neither the command line nor a default sets, one line each: they count, too."""
-    lines = []
-    for source, settings in parser.get_source_to_settings_dict().items():
-        kind, _, path = source.partition("|")
-        place = {"environment_variables": "the environment", "config_file": path}.get(kind)
-        for name, (action, value) in settings.items() if place else ():
-            shown = "(secret)" if getattr(action, "is_secret", False) else value
-            lines.append(f"{name} from {place}: {shown}")
-    return lines
-
-
-def _free_port() -> int:
-    """A port that nobody listens on, below those of the stacks."""
-    ports = list(range(10_000, 12_000))
-    # Not seeded: two runs with one seed must not meet either.
-    random.SystemRandom().shuffle(ports)
-    for port in ports:
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    return LOCUST_PORT
 
 
 def rate_from(options: Any) -> int:

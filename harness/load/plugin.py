@@ -8,10 +8,8 @@ import functools
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -19,23 +17,24 @@ from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
 from harness import STARTED_IN, resilience
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.forwarding import AGAIN_SECONDS
 from harness.load import messages, process_control, web
 from harness.load.chaos_page import pulled_by_hand
 from harness.load.crew import Crew
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
-from harness.load.locustfile import Locustfile, read_locustfile
+from harness.load.locust_options import settle_options
+from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user
 from harness.load.options import (
     SPAWN_RATE_MAX,
     add_options,
     rate_from,
     settings_from,
-    settle_processes,
     stop_from,
 )
 from harness.load.progress import Progress
+from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run
 from harness.load.user_code import Exits, UserCode
 from harness.objectives import Resilience, overridden
@@ -284,8 +283,8 @@ class Leader:
 
     def fail(self, error: Exception) -> None:
         """A listener raised: say so, and see that no load runs on."""
-        code = _exit_code(error)
-        self.progress.fail(_line(error), code)
+        code = exit_code_of(error)
+        self.progress.fail(line_of(error), code)
         self.exits.set(code)
         if self.run is not None and not self.run.over.is_set():
             self.run.interrupt()
@@ -329,7 +328,7 @@ class Leader:
 def install(borrower_class: type) -> None:
     """Listen to Locust's events; once, when the borrower is imported."""
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
-    events.init_command_line_parser.add_listener(lambda parser, **_: settle_processes(parser))
+    events.init_command_line_parser.add_listener(lambda parser, **_: settle_options(parser))
     user_code = UserCode()
     user_code.watch(events)
     events.init.add_listener(functools.partial(_on_init, borrower_class, user_code))
@@ -343,6 +342,10 @@ def _on_init(
     web_ui: Any,
     **_: Any,
 ) -> None:
+    if runner is None:
+        refuse = functools.partial(refuse_single_user, borrower_class)
+        environment.events.test_start.add_listener(refuse)
+        return
     if isinstance(runner, WorkerRunner):
         user_code.begin(environment, LoadProcess(environment).note_trouble)
         if environment.parsed_options.processes:
@@ -357,9 +360,9 @@ def _on_init(
         if not hasattr(runner, "clients"):
             LoadProcess(environment)
     except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
-        sys.stderr.write(f"lendchaos: {_line(error)}\n")
+        sys.stderr.write(f"lendchaos: {line_of(error)}\n")
         process_control.end_forked_workers(wait_s=0.0)
-        sys.exit(_exit_code(error))
+        sys.exit(exit_code_of(error))
 
 
 def _only_in_order(**_: Any) -> None:
@@ -382,17 +385,3 @@ def _guarded(listener: Callable[..., None], leader: Leader) -> Callable[..., Non
             raise gevent.GreenletExit from error
 
     return wrapped
-
-
-def _exit_code(error: Exception) -> int:
-    if isinstance(error, UsageError | HarnessError):
-        return error.exit_code
-    return int(ExitCode.INTERNAL)
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, UsageError | HarnessError):
-        return str(error)
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(where.filename).name}:{where.lineno}"
-    return f"our bug, {type(error).__name__} in {place}: {error}"

@@ -1,4 +1,4 @@
-"""What an exception of a user's own code is told as: its type, and where in their code it arose."""
+"""What an exception is told as: one of a user's own code with type and place, and one of ours."""
 
 import sysconfig
 import traceback
@@ -9,6 +9,8 @@ from typing import Any
 from gevent import GreenletExit
 
 from harness import STARTED_IN
+from harness.errors import HarnessError, UsageError
+from harness.verdict import ExitCode
 
 ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 """What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
@@ -71,3 +73,19 @@ def _short(file_name: str) -> str:
     """As seen from the folder of the start; elsewhere its name is enough."""
     path = (STARTED_IN / file_name).resolve()
     return str(path.relative_to(STARTED_IN)) if path.is_relative_to(STARTED_IN) else path.name
+
+
+def exit_code_of(error: Exception) -> int:
+    """What a process of ours ends with that this ended."""
+    if isinstance(error, UsageError | HarnessError):
+        return error.exit_code
+    return int(ExitCode.INTERNAL)
+
+
+def line_of(error: Exception) -> str:
+    """What it says then."""
+    if isinstance(error, UsageError | HarnessError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return f"our bug, {type(error).__name__} in {place}: {error}"

@@ -165,3 +165,45 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "the current folder" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_locusts_questions_are_answered(tmp_path: Path) -> None:
+    """Nothing is run, and no verdict is missed."""
+    (tmp_path / "mine.py").write_text(MINE.format(""))
+
+    asked = lendchaos("run", "mine.py", "--show-task-ratio", cwd=tmp_path)
+
+    assert asked.returncode == 0, asked.stderr
+    assert "Mine" in asked.stdout
+
+
+@pytest.mark.parametrize(
+    ("base", "code", "told"),
+    [("Borrower", 2, "run_single_user cannot run a scenario"), ("User", 0, "")],
+)
+def test_a_single_user_is_no_run(base: str, code: int, told: str, tmp_path: Path) -> None:
+    """Locust's way to debug: one line says how a scenario is debugged; other users stay theirs."""
+    (tmp_path / "single.py").write_text(
+        "from harness import Borrower, Scenario\n"
+        "from locust import User, run_single_user, task\n"
+        "from locust.exception import StopUser\n"
+        f"class Mine({base}):\n"
+        "    scenario = Scenario()\n"
+        "    @task\n"
+        "    def end(self): raise StopUser\n"
+        "run_single_user(Mine)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "single.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+        env=environment(),
+    )
+
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == (code != 0)

@@ -47,10 +47,16 @@ class Stranger:
     """A user of another kind."""
 
 
-def read(*classes: type, shape: Any = None) -> Any:
+def environment_of(*classes: type, shape: Any = None, tags: Any = None, **more: Any) -> Any:
+    """As Locust makes it of these classes."""
+    options = SimpleNamespace(tags=None, exclude_tags=tags)
+    fields = {"user_classes": list(classes), "shape_class": shape, "parsed_options": options}
+    return SimpleNamespace(**fields, **more)
+
+
+def read(*classes: type, shape: Any = None, tags: Any = None) -> Any:
     """As Locust would have loaded these classes."""
-    environment = SimpleNamespace(user_classes=list(classes), shape_class=shape)
-    return read_locustfile(environment, Base)
+    return read_locustfile(environment_of(*classes, shape=shape, tags=tags), Base)
 
 
 def test_name_and_hypothesis_come_from_the_file() -> None:
@@ -70,9 +76,7 @@ def loaded(path: Path, text: str, parent: type = First) -> tuple[type, Any]:
     sys.modules[path.stem] = module
     exec(compile(text, path, "exec"), {**vars(module), "First": parent}, vars(module))  # noqa: S102
     (borrower,) = (value for value in vars(module).values() if isinstance(value, type))
-    environment = SimpleNamespace(
-        user_classes=[borrower], shape_class=None, parsed_locustfiles=[str(path)]
-    )
+    environment = environment_of(borrower, parsed_locustfiles=[str(path)])
     return borrower, read_locustfile(environment, Base)
 
 
@@ -91,6 +95,12 @@ def test_what_was_named_counts_and_not_where_the_class_comes_from(
 
     assert found.name == "ours_at_night"
     assert found.hypothesis == hypothesis
+
+
+def test_tags_choose_nothing() -> None:
+    """The load is planned, whatever tasks there are."""
+    with pytest.raises(UsageError, match="--tags"):
+        read(First, tags=["slow"])
 
 
 def test_no_borrower_is_no_business_of_ours() -> None:

@@ -1,0 +1,171 @@
+"""Locust's own options: which of them cannot go with a run, and where their files land.
+
+What would turn a run into something else, or be dropped without a word, is an error with exit
+code 2.
+"""
+
+import os
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harness import STARTED_IN
+
+LOCUST_PORT = 5557
+"""Where Locust's workers find their master unless told otherwise."""
+RUN_COMMAND = "lendchaos run"
+"""What Locust is called where we start it: headless, on one file, and for a verdict."""
+_ASKING = {
+    "dry_run": "--dry-run",
+    "list_commands": "--list",
+    "show_task_ratio": "--show-task-ratio",
+    "show_task_ratio_json": "--show-task-ratio-json",
+}
+"""With these nothing is run."""
+_FILES = {
+    "csv_prefix": ("--csv", "_stats.csv"),
+    "html_file": ("--html", ""),
+    "json_file": ("--json-file", ""),
+    "logfile": ("--logfile", ""),
+}
+_NO_VARIABLES = ("--help", "--version", "--config")
+"""What is set in many an environment under such a name is not meant for an option."""
+
+
+def settle_options(parser: Any) -> None:
+    """Check Locust's options when they are read, and set what must be set before any listener.
+
+    A dry run forks no worker, listens to none, serves no page and writes no file. Elsewhere the
+    workers that are forked here get a port of their own, so that two runs at once don't meet.
+    """
+    parse = parser.parse_args
+    # `--dry` would be a dry run, and `--runs 3` a folder.
+    parser.allow_abbrev = False
+
+    def parse_args(*args: Any, **kwargs: Any) -> Any:
+        with _at_the_start():
+            options = parse(*args, **kwargs)
+        elsewhere = _set_elsewhere(parser)
+        options.set_elsewhere = [line for _, line in elsewhere]
+        wrong = [*_unread(parser), *_contradictions(options), *_unwritable(options)]
+        if parser.prog == RUN_COMMAND:
+            wrong += _not_in_a_run(options, {name for name, _ in elsewhere})
+        if wrong:
+            parser.error("; ".join(wrong))
+        if getattr(options, "dry_run", False):
+            options.processes = options.csv_prefix = options.html_file = options.logfile = None
+            options.master = options.worker = options.autostart = options.headful = False
+            options.stats_history_enabled = False
+            options.autoquit = -1
+            options.headless = True
+        ports = (getattr(options, "master_port", None), getattr(options, "master_bind_port", None))
+        if getattr(options, "processes", None) and ports == (LOCUST_PORT, LOCUST_PORT):
+            options.master_port = options.master_bind_port = _free_port()
+        return options
+
+    parser.parse_args = parse_args
+
+
+@contextmanager
+def _at_the_start() -> Iterator[None]:
+    """In the folder of the start, where configuration files are read; a scenario may be gone."""
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)  # it may have been deleted
+    os.chdir(STARTED_IN)
+    try:
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+def _set_elsewhere(parser: Any) -> list[tuple[str, str]]:
+    """Options that neither the command line nor a default sets: they count, too.
+
+    The field of each, and a line that names it.
+    """
+    found = []
+    for source, settings in parser.get_source_to_settings_dict().items():
+        kind, _, path = source.partition("|")
+        place = {"environment_variables": "the environment", "config_file": path}.get(kind)
+        for name, (action, value) in settings.items() if place else ():
+            shown = "(secret)" if getattr(action, "is_secret", False) else value
+            found.append((getattr(action, "dest", name), f"{name} from {place}: {shown}"))
+    return found
+
+
+def _unread(parser: Any) -> Iterator[str]:
+    """Variables that look like an option of the command line and that nobody reads."""
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        name = next((text for text in action.option_strings if text.startswith("--")), "--help")
+        variable = f"LOCUST_{name[2:].upper().replace('-', '_')}"
+        unread = not getattr(action, "env_var", None) and name not in _NO_VARIABLES
+        if unread and variable in os.environ:
+            yield f"the environment variable {variable} is read by nobody: give {name}"
+
+
+def _contradictions(options: Any) -> Iterator[str]:
+    """What Locust itself refuses, but with exit code 1 or 255, or not in a dry run."""
+    if options.autoquit != -1 and not options.autostart:
+        yield "--autoquit goes with --autostart only"
+    if options.processes is not None and options.processes < -1:
+        yield f"--processes {options.processes} must be a number of processes, or -1"
+    if options.master and options.worker:
+        yield "--master and --worker exclude each other"
+    if options.master and options.processes:
+        yield "--processes makes a master by itself: leave --master out"
+    if options.stats_history_enabled and options.csv_prefix is None:
+        yield "--csv-full-history goes with --csv only"
+
+
+def _unwritable(options: Any) -> Iterator[str]:
+    """Files of Locust's own that cannot be written; all lie where the user stood at the start."""
+    for name, (option, suffix) in _FILES.items():
+        if given := getattr(options, name, None):
+            path = os.path.join(STARTED_IN, given)  # noqa: PTH118  # keeps a slash at the end
+            setattr(options, name, path)
+            if objection := _objection(Path(path + suffix)):
+                yield f"{option} {given} cannot be written: {objection}"
+
+
+def _objection(path: Path) -> str:
+    """Why no file can be written there, or nothing; touches nothing."""
+    try:
+        if path.is_dir():
+            return "it is a folder"
+        there = path
+        while not there.exists():
+            there = there.parent
+    except OSError as error:
+        return str(error.strerror)
+    if there != path and not there.is_dir():
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK) else f"{there} is not writable"
+
+
+def _not_in_a_run(options: Any, elsewhere: set[str]) -> Iterator[str]:
+    """What would make something else of `lendchaos run`."""
+    for name, option in _ASKING.items():
+        if name in elsewhere:
+            yield f"{option} runs nothing: give it on the command line, or use `locust -f`"
+    if options.worker:
+        yield "--worker is led by another run: use `locust -f FILE --worker`"
+    if options.headful:
+        yield "--headful serves a page: use `locust -f FILE`"
+    if options.locustfile != sys.argv[2]:
+        yield f"-f {options.locustfile} is another scenario: name it after `{RUN_COMMAND}`"
+
+
+def _free_port() -> int:
+    """A port that nobody listens on, below those of the stacks."""
+    ports = list(range(10_000, 12_000))
+    # Not seeded: two runs with one seed must not meet either.
+    random.SystemRandom().shuffle(ports)
+    for port in ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    return LOCUST_PORT

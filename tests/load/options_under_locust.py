@@ -1,0 +1,40 @@
+"""Reads command lines as Locust does, once a scenario file was loaded; prints what came of each."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from locust.argument_parser import get_parser
+
+from harness.load import borrower  # noqa: F401  # adds our options
+from harness.load.locust_options import RUN_COMMAND
+
+
+def read(words: list[str], variables: dict[str, str], *, bare: bool) -> dict[str, Any]:
+    """What Locust's parser makes of one command line, or the exit code and what it says."""
+    sys.argv = ["locust" if bare else RUN_COMMAND, "-f", "mine.py", *words]
+    os.environ.update(variables)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            found = vars(get_parser().parse_args())
+    except SystemExit as end:
+        return {"code": end.code, "said": said.getvalue()}
+    finally:
+        for name in variables:
+            del os.environ[name]
+    kept = ("csv_prefix", "html_file", "json_file", "logfile", "dry_run", "rate", "headless")
+    return {"code": None, **{name: found[name] for name in kept}}
+
+
+cases = json.load(sys.stdin)
+with tempfile.TemporaryDirectory() as elsewhere:
+    os.chdir(elsewhere)  # as a scenario file may do while it is loaded
+    results = [read(*case[:2], bare=case[2]) for case in cases]
+    assert Path.cwd().samefile(elsewhere)
+json.dump(results, sys.stdout)

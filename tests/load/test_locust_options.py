@@ -1,0 +1,89 @@
+"""Locust's own options with a scenario: each works as its users expect, or is one error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = ["--csv=out/run", "--html=run.html", "--json-file=run", "--logfile=run.log"]
+BARE = "bare"
+REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
+    "abbreviation": (["--dry"], {}, "", "unrecognized arguments: --dry\nDid you mean '--dry-run'"),
+    "another's abbreviation": (["--runs", "3"], {}, BARE, "unrecognized arguments: --runs"),
+    "variable of ours": ([], {"LOCUST_DRY_RUN": "1"}, BARE, "LOCUST_DRY_RUN is read by nobody"),
+    "variable of Locust's": ([], {"LOCUST_LIST": "1"}, "", "LOCUST_LIST is read by nobody"),
+    "list in a file": (["--config=list.conf"], {}, "", "--list runs nothing: give it on the"),
+    "dry run in a file": (["--config=dry.conf"], {}, "", "--dry-run runs nothing: give it"),
+    "worker": (["--worker"], {}, "", "use `locust -f FILE --worker`"),
+    "worker by variable": ([], {"LOCUST_MODE_WORKER": "1"}, "", "use `locust -f FILE --worker`"),
+    "a page": (["--headful"], {}, "", "--headful serves a page: use `locust -f FILE`"),
+    "another file": (["-f", "other.py"], {}, "", "-f other.py is another scenario"),
+    "master and worker": (["--master", "--worker"], {}, BARE, "exclude each other"),
+    "no workers": (["--expect-workers=0"], {}, BARE, "must be a positive number"),
+    "processes": (["--processes=-5", "--dry-run"], {}, BARE, "--processes -5 must be"),
+    "autoquit": (["--autoquit=3", "--dry-run"], {}, BARE, "--autoquit goes with --autostart only"),
+    "history": (["--csv-full-history", "--dry-run"], {}, BARE, "goes with --csv only"),
+    "folder": (["--html=.", "--dry-run"], {}, BARE, "--html . cannot be written: it is a folder"),
+    "no folder": (["--csv=a.conf/b"], {}, BARE, "--csv a.conf/b cannot be written: "),
+    "long name": ([f"--logfile={'x' * 300}"], {}, BARE, "cannot be written: File name too long"),
+}
+TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
+    "list": (["--list"], {}, "", {}),
+    "version of an image": ([], {"LOCUST_VERSION": "2"}, "", {}),
+    "dry": (["--dry-run", "--csv=x", "--csv-full-history"], {}, "", {"csv_prefix": None}),
+    "dry run of Locust": (["--config=dry.conf"], {}, BARE, {"dry_run": True, "headless": True}),
+    "configuration at the start": ([], {}, "", {"rate": "7"}),
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """By case: what became of it, and the folder of the start."""
+    folder = tmp_path_factory.mktemp("start")
+    for name, text in {"list": "list", "dry": "dry-run", "a": "autostart"}.items():
+        (folder / f"{name}.conf").write_text(f"{text} = true\n")
+    (folder / "locust.conf").write_text("rate = 7\n")
+    cases = {**REFUSED, **TAKEN, "files": (FILES, {}, "", {})}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.load.options_under_locust"],
+        input=json.dumps([(words, env, mode == BARE) for words, env, mode, _ in cases.values()]),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder)},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return {**dict(zip(cases, json.loads(done.stdout), strict=True)), "start": folder}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_makes_something_else_of_a_run_is_one_error(case: str, found: Any) -> None:
+    """With exit code 2, also where Locust would say 1, or nothing."""
+    assert found[case]["code"] == 2
+    assert REFUSED[case][3] in found[case]["said"]
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_locust_users_expect_works(case: str, found: Any) -> None:
+    """Read from where the user stood at the start."""
+    assert found[case]["code"] is None, found[case]
+    assert TAKEN[case][3].items() <= found[case].items()
+
+
+def test_files_lie_where_the_user_stood_at_the_start(found: Any) -> None:
+    """Wherever the scenario file goes."""
+    start = found["start"]
+    names = {"csv_prefix": "out/run", "html_file": "run.html", "json_file": "run"}
+    expected = {**names, "logfile": "run.log"}
+
+    assert {n: found["files"][n] for n in expected} == {
+        name: str(start / path) for name, path in expected.items()
+    }
+    assert not (start / "out").exists()
