@@ -19,6 +19,7 @@ from harness.http_calls import Http, Patience, Reply
 from harness.http_times import lifetime_s
 from harness.plan import Plan
 from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower
+from harness.refusals import decline_of, is_false_decline
 
 REGISTER_BATCH = 50
 """A target that hashes passwords strongly takes a tenth of a second for each."""
@@ -32,13 +33,7 @@ TRIALS_OF_A_CLASS = 3
 """A target on which some borrowers cannot log in still shows how it treats the others."""
 REFUSED_SHARE_MAX = 0.5
 """Beyond it the target does not know our borrowers at all, and there is nothing to measure."""
-LOG_IN_REFUSED = (401, 403, 404)
 
-_DECLINE_OF_CATEGORY = {
-    "risk_decline": Decline.CREDIT,
-    "regulatory_decline": Decline.POLICY,
-    "behaviour_decline": Decline.BEHAVIOUR,
-}
 _SHAPES: dict[AccountClass, dict[str, Any]] = {
     AccountClass.GOOD: {},
     AccountClass.LOW_SCORE: {"score": 300},
@@ -201,7 +196,7 @@ class Seeder:
         answer = self._call(f"{self._edge_url}/v1/sessions", body, {})
         came_ns = time.monotonic_ns()
         account_id = accounts[borrower.phone]
-        if answer.status in LOG_IN_REFUSED:
+        if _refuses(answer):
             # Some users who cannot log in are a finding of the run, not the end of it.
             return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, "")
         try:
@@ -236,9 +231,21 @@ class Seeder:
         )
 
 
+def _refuses(answer: Reply) -> bool:
+    """Whether somebody who is registered was refused in person."""
+    return answer.status >= HTTPStatus.BAD_REQUEST and is_false_decline(
+        answer.status, _payload(answer)
+    )
+
+
 def _decline(answer: Reply) -> Decline | None:
-    """What an answer says of the borrower, whatever its status; None if it is no decline."""
+    """What an answer says of the borrower; None if it is no decline."""
+    return decline_of(answer.status, _payload(answer))
+
+
+def _payload(answer: Reply) -> dict[str, Any]:
     try:
-        return _DECLINE_OF_CATEGORY.get(answer.json()["category"])
-    except (ValueError, KeyError, TypeError):
-        return None
+        payload = answer.json()
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}

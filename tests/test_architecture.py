@@ -39,6 +39,7 @@ ALLOWED = {
     "objectives": {"stop_conditions"},
     "resilience": {"errors", "objectives", "stop_conditions", "text_file"},
     "population": {"events"},
+    "refusals": {"events"},
     "http_times": set(),
     "scenario": {"fault_specs", "objectives", "stop_conditions"},
     "plan": {
@@ -61,7 +62,9 @@ ALLOWED = {
     "by_key": {"errors", "events", "http_calls", "seeding"},
     "read_ledger": {"by_key", "events", "ledger", "ledger_watch", "plan", "seeding"},
     "health": {"events", "record"},
-    "seeding": {"errors", "events", "http_calls", "http_times", "plan", "population"},
+    "seeding": {
+        *("errors", "events", "http_calls", "http_times", "plan", "population", "refusals"),
+    },
     "reconcile": {"events", "loans", "money_table", "plan", "told", "verdict"},
     "measure": {"events", "fault_facts", "plan", "verdict"},
     "judge": {
@@ -94,6 +97,7 @@ ALLOWED = {
             "placement",
             "plan",
             "record",
+            "refusals",
             "run_facts",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),

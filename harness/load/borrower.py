@@ -41,13 +41,16 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
         """Open a session with phone and password."""
         account = journey.account
         body = {"phone": account.phone, "password": account.password}
-        return outcomes.judge_log_in(journey.send("POST", "/v1/sessions", body))
+        answer = journey.send("POST", "/v1/sessions", body)
+        return outcomes.judge_log_in(answer, journey.expected_decline)
 
     def read_credit_line(self, journey: Journey) -> Judged:
         """Read the limit, as an app does before it offers a loan."""
         headers = {"Authorization": f"Bearer {journey.token}"}
         answer = journey.send("GET", "/v1/credit-line", headers=headers)
-        return outcomes.judge_credit_line(answer, journey.least_credit_fen)
+        return outcomes.judge_credit_line(
+            answer, journey.least_credit_fen, journey.expected_decline
+        )
 
     def borrow(self, journey: Journey) -> Judged:
         """Ask for a loan; a retry sends the same key."""

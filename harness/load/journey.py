@@ -15,6 +15,7 @@ import gevent
 from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_decision, settle
 from harness.load.outcomes import Answer, Judged
 from harness.load.raised import ENDS, message_of, place_of
+from harness.load.sessions import Account
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
 from harness.plan import Arrival, Borrower, Plan
@@ -23,17 +24,6 @@ from harness.record import EventWriter
 UNAUTHORIZED = 401
 NETWORK_MARGIN_MS = 300
 """How much earlier than ourselves the service has to give up, so that its answer still arrives."""
-
-
-@dataclass(slots=True)
-class Account:
-    """A borrower as the target knows them, with the session they hold."""
-
-    phone: str
-    password: str = field(repr=False)
-    token: str = field(repr=False)
-    expires_ns: int | None = None
-    """When the session ends by the lifetime told at log-in (monotonic); None if none was told."""
 
 
 @dataclass(slots=True)
@@ -54,7 +44,7 @@ class Journey:
     further_tries: FurtherTries
     tries: Counter[Step] = field(default_factory=Counter)
     session_over: bool = False
-    """Whether the last answer was a 401 to a session whose lifetime had passed."""
+    """Whether the last answer was a 401 to a session that may have ended rightly."""
     renewed: bool = False
     step: Step | None = None
     deadline_ns: int = 0
@@ -78,7 +68,7 @@ class Journey:
     @property
     def token(self) -> str:
         """The session to send as bearer."""
-        return self.account.token
+        return self.account.session.token
 
     def send(
         self,
@@ -209,48 +199,58 @@ class Journeys:
                 return
         self._persist(journey, Step.BORROW, self._steps.borrow)
 
-    def _log_in(self, journey: Journey) -> bool:
+    def _log_in(self, journey: Journey, waited_s: float = 0.0) -> bool:
         """Open a session; False where that failed, which ends the journey."""
-        judged = self._persist(journey, Step.LOG_IN, self._steps.log_in)
+        judged = self._persist(journey, Step.LOG_IN, self._open_session, waited_s)
         if judged.outcome is not Outcome.OK:
             journey.block(Step.LOG_IN, judged)
             return False
-        if judged.token is not None and journey.ended_ns is not None:
-            lifetime_s = judged.lifetime_s
-            ends_ns = None if lifetime_s is None else journey.ended_ns + round(lifetime_s * 1e9)
-            journey.account.token, journey.account.expires_ns = judged.token, ends_ns
         return True
 
-    def _persist(self, journey: Journey, step: Step, act: Callable[[Journey], Judged]) -> Judged:
+    def _open_session(self, journey: Journey) -> Judged:
+        with journey.account.logging_in() as log_in:
+            judged = self._steps.log_in(journey)
+        journey.account.take(log_in, judged, journey.answer)
+        return judged
+
+    def _persist(
+        self,
+        journey: Journey,
+        step: Step,
+        act: Callable[[Journey], Judged],
+        waited_s: float = 0.0,
+    ) -> Judged:
         """One step, tried again as its answers ask for and as the settings allow."""
         while True:
-            judged = self._in_session(journey, step, act)
+            judged = self._in_session(journey, step, act, waited_s)
             wait_s = journey.further_tries.wait_s(journey.answer) if judged.may_retry else None
             if wait_s is None:
                 return judged
             gevent.sleep(wait_s)
 
-    def _in_session(self, journey: Journey, step: Step, act: Callable[[Journey], Judged]) -> Judged:
+    def _in_session(
+        self, journey: Journey, step: Step, act: Callable[[Journey], Judged], waited_s: float
+    ) -> Judged:
         """One try; where the session was over, a log-in as an app does it and then one more.
 
-        Once in a journey, and both tries share one deadline, so that the drain can allow for it.
+        Once in a journey, and both tries share one deadline, so that the drain can allow for it;
+        so do the wait for a log-in of the borrower's other journey and the log-in.
         """
-        held, began_ns = journey.token, time.monotonic_ns()
-        judged = self._attempt(journey, step, act, journey.timeout_s)
+        held, began_s = journey.account.session, time.monotonic()
+        judged = self._attempt(journey, step, act, journey.timeout_s - waited_s)
         if not journey.session_over or journey.renewed:
             return judged
         journey.renewed = True
-        left_s = journey.timeout_s - (time.monotonic_ns() - began_ns) / 1e9
-        # The borrower's other journey may have logged in meanwhile.
-        if journey.token == held and not self._log_in(journey):
+        tried_s = time.monotonic() - began_s
+        waited_s = journey.account.wait_for_log_ins(journey.timeout_s)
+        if journey.account.session is held and not self._log_in(journey, waited_s):
             return judged
-        return self._attempt(journey, step, act, left_s)
+        return self._attempt(journey, step, act, journey.timeout_s - tried_s)
 
     def _attempt(
         self, journey: Journey, step: Step, act: Callable[[Journey], Judged], timeout_s: float
     ) -> Judged:
-        arrival = journey.arrival
-        is_borrow = step is Step.BORROW
+        arrival, is_borrow = journey.arrival, step is Step.BORROW
         started_ns = time.monotonic_ns()
         journey.started_ns = journey.started_ns or started_ns
         journey.step, journey.answer = step, None
@@ -258,13 +258,13 @@ class Journeys:
         journey.tries[step] += 1
         if is_borrow:
             self._write_sent(journey, started_ns)
-        expires_ns = journey.account.expires_ns
+        held = journey.account.session
         judged = act(journey)
         ended_ns = time.monotonic_ns()
         answer = journey.answer or Answer(error="other", sent=False)
-        has_ended = expires_ns is not None and ended_ns >= expires_ns
         denied = answer.status == UNAUTHORIZED and judged.false_declined and not judged.decline
-        journey.session_over = denied and has_ended and step is not Step.LOG_IN
+        in_session = denied and step is not Step.LOG_IN
+        journey.session_over = in_session and journey.account.may_have_ended(held)
         if journey.session_over:
             judged = replace(judged, false_declined=False)
         attempt = Attempt(

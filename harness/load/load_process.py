@@ -9,10 +9,11 @@ from typing import Any
 import gevent
 
 from harness.load import messages
-from harness.load.journey import Account, Journeys, Steps
+from harness.load.journey import Journeys, Steps
 from harness.load.open_loop import OpenLoop
 from harness.load.raised import ENDS
 from harness.load.schedule import own_arrivals
+from harness.load.sessions import Account, Session
 from harness.load.stalls import Ticker
 from harness.load.transport import Transport
 from harness.plan import Arrival, Plan
@@ -35,7 +36,10 @@ class _Part:
         self.plan: Plan = run.read_plan()
         self.transport = Transport(order["edge_url"])
         self.events = EventWriter(run, self.name)
-        accounts = {index: Account(*rest) for index, *rest in order["accounts"]}
+        accounts = {
+            index: Account(phone, password, Session(*session))
+            for index, phone, password, *session in order["accounts"]
+        }
         self.journeys = Journeys(
             plan=self.plan,
             steps=steps,

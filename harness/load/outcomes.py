@@ -11,18 +11,19 @@ from typing import Any
 
 from harness.events import Decline, Outcome
 from harness.http_times import lifetime_s, retry_after_s
+from harness.refusals import (
+    WORTH_ANOTHER_TRY,
+    Refusal,
+    decline_of,
+    is_false_decline,
+    is_surely_not_applied,
+    refusal_of,
+)
 
-_DECLINE_OF_CATEGORY = {
-    "risk_decline": Decline.CREDIT,
-    "regulatory_decline": Decline.POLICY,
-    "behaviour_decline": Decline.BEHAVIOUR,
-}
 INVALID_ANSWER = "invalid_answer"
 CREDIT_LINE_TOO_LOW = "credit_line_too_low"
 REDIRECT = "redirect"
 """The code of a 3xx: it is never followed, since that would be another request, maybe elsewhere."""
-_CONFLICTS = (408, 409, 425)
-"""The request may be under way: a gateway that repeats it by itself makes the second one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,21 @@ class Judged:
     may_retry: bool = False
 
 
-def judge_log_in(answer: Answer) -> Judged:
-    """A borrower with valid credentials must get a session."""
+def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Judged:
+    """A borrower with valid credentials must get a session.
+
+    ``expected_decline`` is the cause for which they must be declined; None for none.
+    """
     token = answer.payload.get("token")
     if answer.status == 201 and isinstance(token, str) and _fits_header(token):  # noqa: PLR2004
         lives_s = lifetime_s(answer.payload.get("expires_at"), answer.headers)
         return Judged(Outcome.OK, token=token, lifetime_s=lives_s)
-    return _failed_step(answer, denials=(401, 404))
+    return _failed_step(answer, expected_decline)
 
 
-def judge_credit_line(answer: Answer, least_fen: int = 0) -> Judged:
+def judge_credit_line(
+    answer: Answer, least_fen: int = 0, expected_decline: Decline | None = None
+) -> Judged:
     """A logged-in borrower must get their limit, as three integers.
 
     ``least_fen`` is what must be left of it whatever became of this run's requests: to be shown
@@ -90,24 +96,32 @@ def judge_credit_line(answer: Answer, least_fen: int = 0) -> Judged:
         if min(payload["limit_fen"], payload["available_fen"]) >= least_fen:
             return Judged(Outcome.OK)
         return Judged(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
-    return _failed_step(answer, denials=(401, 403, 404))
+    return _failed_step(answer, expected_decline)
 
 
-def _failed_step(answer: Answer, denials: tuple[int, ...]) -> Judged:
+def _failed_step(answer: Answer, expected_decline: Decline | None) -> Judged:
     """A step before the borrow moves no money, so nothing about it is indeterminate."""
-    if answer.status is None:
+    status, payload = answer.status, answer.payload
+    if status is None:
         return Judged(Outcome.FAILED, code=answer.error)
-    if 300 <= answer.status < 400:  # noqa: PLR2004  # HTTP's words
+    if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
         return Judged(Outcome.FAILED, code=REDIRECT)
-    if answer.status < 400:  # noqa: PLR2004  # HTTP's words
+    if status < 400:  # noqa: PLR2004  # HTTP's words
         return Judged(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
-    asked = answer.status in (429, 503) and retry_after_s(answer.headers) is not None
+    put_off = status in (429, 503) and refusal_of(status, payload) is not Refusal.DECLINE
     return Judged(
         Outcome.FAILED,
-        code=_code(answer.payload),
-        false_declined=answer.status in denials,
-        may_retry=asked,
+        code=_code(payload),
+        false_declined=is_false_decline(status, payload, expected_decline),
+        may_retry=put_off and retry_after_s(answer.headers) is not None,
     )
+
+
+def may_have_worked(answer: Answer) -> bool:
+    """Whether a request that failed so may have changed something all the same."""
+    if answer.status is None:
+        return answer.sent
+    return answer.status < 400 or not is_surely_not_applied(answer.status, answer.payload)  # noqa: PLR2004
 
 
 def judge_borrow(
@@ -129,35 +143,20 @@ def judge_borrow(
         return Judged(Outcome.INDETERMINATE, code=REDIRECT, may_retry=True)
     if status < 400:  # noqa: PLR2004  # HTTP's words
         return _judge_acceptance(status, payload, amount_fen)
-    decline = _decline(status, payload)
-    if decline is None:
-        return _judge_failure(status, payload)
-    if decline in (expected_decline, possible_decline):
-        return Judged(Outcome.DECLINED, code=_code(payload), decline=decline)
-    return Judged(Outcome.FAILED, code=_code(payload), decline=decline, false_declined=True)
-
-
-def _judge_failure(status: int, payload: dict[str, Any]) -> Judged:
-    """A 4xx or 5xx that is no decline: surely not applied, or nobody knows."""
-    if status < 500 and status not in _CONFLICTS:  # noqa: PLR2004  # HTTP's words
-        return Judged(
-            Outcome.FAILED,
-            code=_code(payload),
-            false_declined=status in (401, 404),
-            may_retry=status == 429 or payload.get("category") == "availability",  # noqa: PLR2004
-        )
-    # A 504 comes from a gateway, which cannot know what its server did.
-    surely_not = status not in (*_CONFLICTS, 504) and payload.get("outcome") == "not_applied"
-    outcome = Outcome.FAILED if surely_not else Outcome.INDETERMINATE
-    return Judged(outcome, code=_code(payload), may_retry=True)
-
-
-def _decline(status: int, payload: dict[str, Any]) -> Decline | None:
-    """The cause of a business decline; a server's error and a request time-out are none."""
-    category = payload.get("category")
-    if status >= 500 or status == 408 or not isinstance(category, str):  # noqa: PLR2004
-        return None
-    return _DECLINE_OF_CATEGORY.get(category)
+    rightly = expected_decline, possible_decline
+    decline = decline_of(status, payload)
+    false_declined = is_false_decline(status, payload, *rightly)
+    if decline is not None:
+        outcome = Outcome.FAILED if false_declined else Outcome.DECLINED
+        return Judged(outcome, _code(payload), decline, false_declined)
+    refused = refusal_of(status, payload)
+    applied = not is_surely_not_applied(status, payload)
+    return Judged(
+        Outcome.INDETERMINATE if applied else Outcome.FAILED,
+        code=_code(payload),
+        false_declined=false_declined,
+        may_retry=refused in WORTH_ANOTHER_TRY or payload.get("category") == "availability",
+    )
 
 
 def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> Judged:

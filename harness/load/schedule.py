@@ -6,8 +6,12 @@ from harness.plan import Arrival
 
 
 def own_arrivals(arrivals: Sequence[Arrival], index: int, count: int) -> list[Arrival]:
-    """The arrivals of load process ``index`` of ``count``, in order of their planned start."""
-    mine = [arrival for arrival in arrivals if arrival.index % count == index]
+    """The arrivals of load process ``index`` of ``count``, in order of their planned start.
+
+    All those of one borrower go to one process, so that they share one session, as those of one
+    app do. Shares are even all the same: borrowers take turns, in blocks of neighbours.
+    """
+    mine = [arrival for arrival in arrivals if arrival.borrower % count == index]
     return sorted(mine, key=lambda arrival: arrival.at_s)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from http import HTTPStatus
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,13 +148,12 @@ def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, NDA
 def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
     """Log-ins after the warm-up; one that left no answer behind has failed."""
     tries: dict[int, list[Attempt]] = defaultdict(list)
-    other_steps: dict[int, int] = {}
+    over: Counter[int] = Counter()
     for attempt in facts.attempts:
         if attempt.step is Step.LOG_IN:
             tries[attempt.arrival].append(attempt)
-        else:
-            earlier_ns = other_steps.get(attempt.arrival, attempt.started_ns)
-            other_steps[attempt.arrival] = min(earlier_ns, attempt.started_ns)
+        elif attempt.status == HTTPStatus.UNAUTHORIZED and not attempt.false_declined:
+            over[attempt.arrival] += attempt.decline is None
     logs_in = {arrival.index for arrival in plan.arrivals if arrival.logs_in}
     counted = [o for o in samples.operations if o.arrival in logs_in or o.arrival in tries]
     failed = [
@@ -164,9 +164,5 @@ def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
         failed=len(failed),
         false_declined=sum(any(a.false_declined for a in tries[o.arrival]) for o in failed),
         affected_borrowers=len({o.borrower for o in failed}),
-        renewed=sum(
-            a.outcome is Outcome.OK and a.started_ns > other_steps.get(o.arrival, a.started_ns)
-            for o in counted
-            for a in tries[o.arrival]
-        ),
+        renewed=sum(over[o.arrival] for o in samples.operations),
     )

@@ -197,8 +197,9 @@ def log_in(verdict: Verdict) -> Table:
         ),
         lead="A borrow request behind a failed log-in counts as failed, too (blocked)."
         + (
-            f" {words.plural(seen.renewed, 'session')} ended by the lifetime told at log-in, and"
-            " the borrower logged in again: no refusal."
+            f" {words.plural(seen.renewed, 'request')} met a session that was over, by the lifetime"
+            " told at log-in or by a later log-in of the same borrower: no refusal, and asked again"
+            " in a new one."
             if seen.renewed
             else ""
         ),

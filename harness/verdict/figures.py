@@ -127,7 +127,8 @@ class LogIn:
     affected_borrowers: int
     affected: Affected | None = None
     renewed: int = 0
-    """Log-ins in the middle of a journey, whose session was over by the lifetime told before."""
+    """Requests that met a session which was over, by the lifetime told or by a later log-in of the
+    same borrower: no refusal, and asked again in a new session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ import gevent
 import pytest
 
 from harness.events import Ending, Operation, Outcome, Step
-from harness.load.journey import Account, Journey, Journeys
+from harness.load.journey import Journey, Journeys
 from harness.load.outcomes import Answer, Judged
+from harness.load.sessions import Account, Session
 from harness.load.transport import Transport
 from harness.plan import Plan, Scenario, Settings, expand
 from harness.record import EventWriter, RunDirectory
@@ -67,7 +68,7 @@ class Load:
         self.journeys = Journeys(
             plan=self.plan,
             steps=script,
-            accounts={b.index: Account(b.phone, "p", "held") for b in self.plan.borrowers},
+            accounts={b.index: Account(b.phone, "p", Session("held")) for b in self.plan.borrowers},
             transport=Transport("http://127.0.0.1:1"),
             events=self.events,
             worker="load-0",
@@ -153,7 +154,7 @@ def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load])
 def test_whoever_holds_no_session_logs_in_first(make_load: Callable[..., Load]) -> None:
     """A borrower who was refused before the load tries again at every arrival."""
     load = make_load(Script(log_in=REFUSED), log_in_share=0.0)
-    load.journeys._accounts[load.plan.arrivals[0].borrower].token = ""
+    load.journeys._accounts[load.plan.arrivals[0].borrower].session = Session("")
 
     operation = load.perform()
 

@@ -148,7 +148,7 @@ def test_a_decline_is_right_for_its_own_cause_only(category: str, decline: Decli
         (problem(429, "availability"), Outcome.FAILED, False, True),
         (answer(429), Outcome.FAILED, False, True),
         (answer(400), Outcome.FAILED, False, False),
-        (answer(403), Outcome.FAILED, False, False),
+        (answer(403), Outcome.FAILED, True, False),
         (problem(422, "client_error"), Outcome.FAILED, False, False),
         (answer(401), Outcome.FAILED, True, False),
         (answer(404), Outcome.FAILED, True, False),

@@ -17,6 +17,21 @@ def test_every_arrival_has_exactly_one_load_process(count: int) -> None:
     assert sorted(indices) == [arrival.index for arrival in PLAN.arrivals]
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_borrowers_arrivals_are_one_process_s(count: int) -> None:
+    """They share a session as those of one app do; pairs near a limit among them."""
+    plan = expand("a", "", Scenario(near_limit_share=0.2), Settings(rate=50, log_in_share=1.0))
+    shares = [own_arrivals(plan.arrivals, index, count) for index in range(count)]
+
+    borrowers = [{arrival.borrower for arrival in share} for share in shares]
+    assert sum(map(len, borrowers)) == len(set.union(*borrowers))
+    ends = [round(share[-1].at_s) for share in shares]
+    assert max(ends) - min(ends) <= 1
+    for second in range(int(plan.load_end_s)):
+        sent = [sum(second <= a.at_s < second + 1 for a in share) for share in shares]
+        assert max(sent) - min(sent) <= 0.3 * sum(sent)
+
+
 def test_in_order_of_their_start() -> None:
     """Each process starts its arrivals one after the other."""
     share = own_arrivals(tuple(reversed(PLAN.arrivals)), 1, 2)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Attempt, Decline, Ending, Operation, Outcome, Proof, Step
+from harness.events import Decline, Ending, Outcome, Proof, Step
 from harness.fault_specs import Kill
 from harness.measure import measure
 from tests import builders
@@ -377,18 +377,19 @@ def test_twenty_thousand_operations_are_measured_in_seconds() -> None:
     assert time.process_time() - before < 3
 
 
-def test_sessions_that_were_renewed() -> None:
-    """A log-in after another step of its journey; one before it opens the session."""
+def test_sessions_that_were_over() -> None:
+    """A 401 that was no refusal, in any step but the log-in, after the warm-up."""
     plan = plan_of(log_in_share=0.5)
     ops = operations(plan)
-    borrows = [builders.attempt(o) for o in ops]
-    counted = [o.arrival for o in ops if o.intended_ns >= builders.ZERO_NS]
-    renewed = set(counted[:7])
+    counted = [o for o in ops if o.intended_ns >= builders.ZERO_NS]
+    over = [builders.attempt(o, Step.CREDIT_LINE, status=401) for o in counted[:7]]
+    others = [
+        builders.attempt(ops[0], status=401),  # warm-up
+        builders.attempt(counted[8], status=401, false_declined=True),
+        builders.attempt(counted[9], status=401, decline=Decline.CREDIT),
+        builders.attempt(counted[10], Step.LOG_IN, status=401),
+        builders.attempt(counted[11], status=403),
+    ]
 
-    def log_in(o: Operation) -> Attempt:
-        later_ns = 5_000_000 if o.arrival in renewed else -1
-        return builders.attempt(o, Step.LOG_IN, started_ns=(o.started_ns or 0) + later_ns)
-
-    log_ins = [log_in(o) for o in ops if o.arrival in renewed or plan.arrivals[o.arrival].logs_in]
-
-    assert measure(plan, facts(plan, ops, attempts=(*log_ins, *borrows))).log_in.renewed == 7
+    assert ops[0] not in counted
+    assert measure(plan, facts(plan, ops, attempts=(*over, *others))).log_in.renewed == 7

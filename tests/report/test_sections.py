@@ -268,7 +268,7 @@ def test_sessions_that_were_opened_anew_are_told() -> None:
     plan, facts, verdict = rich.rich()
     renewed = replace(verdict, log_in=replace(verdict.log_in, renewed=3))
 
-    said = "3 sessions ended by the lifetime told at log-in, and the borrower logged in again"
+    said = "3 requests met a session that was over, by the lifetime told at log-in or by a later"
     assert said in text_of((plan, facts, renewed))
     assert "lifetime told at log-in" not in text_of((plan, facts, verdict))
 
