@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from harness.events import (
+    GRANTED,
     Attempt,
     Ending,
     Operation,
@@ -74,7 +75,6 @@ def _unended(
         outcome = Outcome.INDETERMINATE
     decided = last if last is not None and outcome is last.outcome else None
     account_class = plan.borrowers[arrival.borrower].account_class
-    granted = outcome in (Outcome.APPROVED, Outcome.REFERRED)
     return Operation(
         arrival=arrival.index,
         borrower=arrival.borrower,
@@ -89,7 +89,7 @@ def _unended(
         blocked_by=blocked_by,
         decline=decided.decline if decided else None,
         false_declined=bool(decided and decided.false_declined),
-        wrongly_approved=granted and account_class.expected_decline is not None,
+        wrongly_approved=outcome in GRANTED and account_class.expected_decline is not None,
         code=decided.code if decided else None,
         loan_id=decided.loan_id if decided else None,
         worker=(tried[0].worker if tried else sent[0].worker if sent else None),

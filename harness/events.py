@@ -38,6 +38,11 @@ class Outcome(StrEnum):
     """Failed for the borrower, and may or may not have been applied; the ledger settles it."""
 
 
+GRANTED = (Outcome.APPROVED, Outcome.REFERRED)
+ANSWERED = (*GRANTED, Outcome.DECLINED)
+"""What a borrower may be entitled to."""
+
+
 class Decline(StrEnum):
     """The three business causes of "cannot borrow"; none of them is an availability failure."""
 
@@ -136,8 +141,7 @@ class Operation:
 
 def is_decision(attempt: Attempt) -> bool:
     """Whether a borrow was answered by a loan, a review or a decline, right or wrong."""
-    decisions = (Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
-    return attempt.outcome in decisions or attempt.decline is not None
+    return attempt.outcome in ANSWERED or attempt.decline is not None
 
 
 def settle(attempts: Iterable[Attempt]) -> Attempt | None:

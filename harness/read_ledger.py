@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from harness.by_key import KeyQuestions, SentKey, chosen
-from harness.events import Facts, LedgerReading, Outcome, Step
+from harness.events import GRANTED, Facts, LedgerReading, Step
 from harness.ledger import Ledger
 from harness.ledger_watch import LedgerWatch, Ours
 from harness.plan import Plan
 from harness.seeding import SeededBorrower
-
-GRANTED = (Outcome.APPROVED, Outcome.REFERRED)
 
 
 @dataclass(frozen=True, slots=True)

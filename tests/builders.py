@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.events import (
+    GRANTED,
     Attempt,
     Clock,
     Ending,
@@ -142,9 +143,8 @@ def entry(op: Operation, **changes: Any) -> LedgerEntry:
 def ledger(ops: Iterable[Operation], **changes: Any) -> LedgerReading:
     """A ledger that holds what was granted, and says by key that there is nothing else."""
     ops = tuple(ops)
-    granted = (Outcome.APPROVED, Outcome.REFERRED)
-    rows = tuple(entry(op) for op in ops if op.outcome in granted)
-    others = {op.key: () for op in ops if op.outcome not in granted and op.attempts}
+    rows = tuple(entry(op) for op in ops if op.outcome in GRANTED)
+    others = {op.key: () for op in ops if op.outcome not in GRANTED and op.attempts}
     reading = LedgerReading(
         read=True, complete=True, source="audit", entries=rows, by_key=dict(others), watched_s=10.0
     )

@@ -22,6 +22,7 @@ class Target:
     """A lender in memory; ``refuses`` are the ends of phones whose log-in is broken."""
 
     refuses: tuple[str, ...] = ()
+    refusal: tuple[int, dict[str, Any]] = (401, {"code": "invalid_credentials"})
     enforces_limits: bool = True
     knows_scores: bool = True
     busy_answers: int = 0
@@ -52,7 +53,7 @@ class Target:
         if path == "/v1/sessions":
             phone = body["phone"]
             if phone.endswith(self.refuses):
-                return 401, {"code": "invalid_credentials"}
+                return self.refusal
             told = {} if self.expires_at is None else {"expires_at": self.expires_at}
             return 201, {"token": phone, **told}
         return self.lend(self.accounts[token], body["amount_fen"])
@@ -219,6 +220,29 @@ def test_borrowers_who_cannot_log_in_take_part(seeder: Seeder, target: Target, p
     assert {b.index for b in seeded if not b.token} == {
         b.index for b in plan.borrowers if b.phone.endswith(target.refuses)
     }
+
+
+@pytest.mark.parametrize(
+    "refusal", [(410, {}), (423, {}), (451, {}), (422, {"category": "risk_decline"})]
+)
+def test_whoever_is_refused_in_person_takes_part(
+    seeder: Seeder, target: Target, plan: Plan, refusal: tuple[int, dict[str, Any]]
+) -> None:
+    """By the same rule as in the run, where it is a false decline."""
+    target.refuses, target.refusal = ("0",), refusal
+
+    assert any(not borrower.token for borrower in seeder.seed(plan))
+
+
+@pytest.mark.parametrize("status", [400, 409, 422, 500])
+def test_a_target_that_answers_something_else_ends_the_run(
+    seeder: Seeder, target: Target, plan: Plan, status: int
+) -> None:
+    """It says nothing of the borrower."""
+    target.refuses, target.refusal = ("0",), (status, {})
+
+    with pytest.raises(HarnessError, match=f"answered {status}"):
+        seeder.seed(plan)
 
 
 def test_a_target_that_refuses_most_borrowers_is_refused(

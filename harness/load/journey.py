@@ -12,7 +12,17 @@ from typing import Any, Protocol
 
 import gevent
 
-from harness.events import Attempt, Ending, Operation, Outcome, Sent, Step, is_decision, settle
+from harness.events import (
+    GRANTED,
+    Attempt,
+    Ending,
+    Operation,
+    Outcome,
+    Sent,
+    Step,
+    is_decision,
+    settle,
+)
 from harness.load.outcomes import Answer, Judged
 from harness.load.raised import ENDS, message_of, place_of
 from harness.load.sessions import Account
@@ -324,7 +334,6 @@ class Journeys:
         sent_count = journey.tries[Step.BORROW]
         if sent_count:
             blocked_by = None  # a log-in in between failed
-        accepted = outcome in (Outcome.APPROVED, Outcome.REFERRED)
         self._events.operation(
             Operation(
                 arrival=arrival.index,
@@ -341,7 +350,7 @@ class Journeys:
                 blocked_by=blocked_by,
                 decline=last.decline if last else None,
                 false_declined=bool(last and last.false_declined),
-                wrongly_approved=accepted and journey.expected_decline is not None,
+                wrongly_approved=outcome in GRANTED and journey.expected_decline is not None,
                 code=last.code if last else journey.code,
                 loan_id=last.loan_id if last else None,
                 worker=self._worker,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from harness.events import Decline, Operation, Outcome
+from harness.events import GRANTED, Decline, Operation, Outcome
 from harness.measure.baseline import baseline_mask
 from harness.measure.counts import window_bounds
 from harness.measure.intervals import CONFIDENCE, Share, differ
@@ -50,7 +50,7 @@ def _counted(samples: Samples, inside: NDArray[np.bool_]) -> Counter[str]:
 
 def _kind(operation: Operation) -> str | None:
     """What was decided; None when nothing was."""
-    if operation.outcome in (Outcome.APPROVED, Outcome.REFERRED):
+    if operation.outcome in GRANTED:
         return str(operation.outcome)
     if operation.outcome is Outcome.DECLINED and operation.decline is not None:
         return f"declined_{operation.decline}"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Attempt, Clock, Operation, Outcome, Step
+from harness.events import ANSWERED, Attempt, Clock, Operation, Outcome, Step
 
 STEPS = tuple(Step)
-GOOD = (Outcome.OK, Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
+GOOD = (Outcome.OK, *ANSWERED)
 TRAVEL_SECONDS_MAX = 0.05
 """However slow a target is, a request is taken to have reached it after no more than this."""
 STEP_SHARE_MIN = 0.1

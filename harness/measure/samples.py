@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Clock, Ending, Facts, FaultFact, Operation, Outcome
+from harness.events import ANSWERED, Clock, Ending, Facts, FaultFact, Operation, Outcome
 from harness.measure.evidence import Evidence, evidence_of
 from harness.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 
 Floats = NDArray[np.float64]
-ANSWERED = (Outcome.APPROVED, Outcome.REFERRED, Outcome.DECLINED)
 
 
 @dataclass(frozen=True, slots=True)
