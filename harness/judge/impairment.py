@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 
 from harness.judge.case import Case, inconclusive, plural
-from harness.measure import THETA, Tail, impaired, last_stretch, open_ended, overlaps
+from harness.measure import THETA, GroupRecovery, Tail, impaired, last_stretch, open_ended, overlaps
 from harness.verdict import Episode, Finding, Weight
 
 
@@ -122,11 +122,8 @@ def _never_ends(case: Case) -> bool:
 def _without_end(case: Case) -> Iterator[Finding]:
     """Whatever was ours."""
     for one in case.measured.recoveries:
-        seen = one.recovery
-        if one.group.has_deadline and seen.next_faults and seen.from_heal_s_low is not None:
-            names, later = " and ".join(one.group.names), " and ".join(seen.next_faults)
-            since = f"after the heal of {names}"
-            yield _too_long(case, seen.from_heal_s_low, since, f"fault {later} came")
+        if one.ended_by and one.group.has_deadline:
+            yield from _cut_short(case, one)
     stretches = impaired(case.measured.episodes)
     if stretches and open_ended(stretches[-1]):
         yield _open_end(case, last_stretch(stretches))
@@ -139,6 +136,22 @@ def _without_end(case: Case) -> Iterator[Finding]:
         )
     elif (tail := case.measured.tail) is not None and not case.spoilt:
         yield inconclusive("not_recovered", _cut_off(tail), **asdict(tail))
+
+
+def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
+    """The next fault came before it was seen that borrowing had recovered from these."""
+    seen, heal = one.recovery, f"the heal of {' and '.join(one.group.names)}"
+    when = f"fault {' and '.join(one.ended_by)} came"
+    unbounded = seen.censored or (seen.from_heal_s is not None and seen.from_heal_s_high is None)
+    if unbounded and seen.from_heal_s_low is not None:
+        yield _too_long(case, seen.from_heal_s_low, f"after {heal}", when)
+    elif seen.from_heal_s is not None and not seen.confirmed:
+        yield inconclusive(
+            "not_recovered",
+            f"borrowing came back after {heal}, but {when} too soon after it to show that fewer"
+            f" than {THETA:.0%} of requests fail for good",
+            recovered_s=seen.from_heal_s,
+        )
 
 
 def _cut_off(tail: Tail) -> str:

@@ -39,49 +39,41 @@ def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[Objec
 
 def _recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """Each heal on its own: one that is missed decides, then one that is open."""
-    results = [_one_recovery(limit, measured, one) for one in measured.recoveries]
+    results = [_one_recovery(limit, one) for one in measured.recoveries]
     return _worst(results) or limit.unknown("there was no fault to recover from")
 
 
-def _one_recovery(limit: Limit, measured: Measured, one: GroupRecovery) -> ObjectiveResult:
+def _one_recovery(limit: Limit, one: GroupRecovery) -> ObjectiveResult:
     seen = one.recovery
     if seen.from_heal_s is not None:
-        unsure = "" if seen.confirmed or not _must_last(measured, one) else NOT_CONFIRMED
+        unsure = "" if seen.confirmed else NOT_CONFIRMED
         ends = seen.from_heal_s_low, seen.from_heal_s_high
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
     if seen.censored and seen.from_heal_s_low is not None:
         return _still_under_way(limit, seen.from_heal_s_low, one)
     if one.group.healed_s is None:
         return limit.unknown("the fault was never healed")
-    if not seen.confirmed and _must_last(measured, one):
+    if not seen.confirmed:
         return limit.unknown("too few requests after the heal to show that nothing was impaired")
     return limit.met(None)  # nothing was impaired, so there was nothing to recover from
 
 
-def _must_last(measured: Measured, one: GroupRecovery) -> bool:
-    """Whether what came after it has to show that it lasts.
-
-    Between two faults there may be too few requests for that; those before the next one were well.
-    """
-    return one.is_last or list(one.group.names) == measured.recovery.faults
-
-
 def _latency_recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    results = [_one_latency(limit, measured, one) for one in measured.recoveries]
+    results = [_one_latency(limit, one) for one in measured.recoveries]
     return _worst(results) or limit.unknown("there was no heal to recover from")
 
 
-def _one_latency(limit: Limit, measured: Measured, one: GroupRecovery) -> ObjectiveResult:
+def _one_latency(limit: Limit, one: GroupRecovery) -> ObjectiveResult:
     seen = one.recovery.latency
     if seen is None:
         return limit.unknown("there was no heal, or no baseline to tell slow answers by")
     if seen.from_heal_s is not None:
-        unsure = "" if seen.confirmed or not _must_last(measured, one) else NOT_CONFIRMED
+        unsure = "" if seen.confirmed else NOT_CONFIRMED
         ends = seen.from_heal_s_low, seen.from_heal_s_high
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
     if seen.censored and seen.from_heal_s_low is not None:
         return _still_under_way(limit, seen.from_heal_s_low, one)
-    if not seen.confirmed and _must_last(measured, one):
+    if not seen.confirmed:
         return limit.unknown("too few answers after the heal to show that none were slow")
     return limit.met(None)  # answers were never slow
 

@@ -1,13 +1,12 @@
 """The recovery of each group of overlapping faults, and of the run as a whole."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.measure.baseline import Baseline
-from harness.measure.episodes import impaired
+from harness.measure.episodes import episodes_of, slow_limit_ms
 from harness.measure.evidence import Evidence
 from harness.measure.impact import Impact, Run
 from harness.measure.recovery import recovery_of
@@ -18,70 +17,37 @@ from harness.verdict import Episode, LatencyRecovery, Recovery
 
 @dataclass(frozen=True, slots=True)
 class GroupRecovery:
-    """Faults that recover as one, and their recovery.
-
-    ``until_s`` is how long it was watched: until the next fault, or to the end of the load.
-    ``is_last`` says that no other fault came.
+    """Faults that recover as one, and their recovery; ``ended_by`` names the next ones, which ended
+    the time in which it could be watched (none: the load did).
     """
 
     group: Group
     recovery: Recovery
-    until_s: float | None
-    is_last: bool
+    ended_by: tuple[str, ...]
 
 
 def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list[GroupRecovery]:
     """Each group of overlapping faults from its own last heal, up to the next group's injection.
 
     What was still impaired when the next group began has not recovered: the next heal may be what
-    cured it.
+    cured it. Nothing that came later is looked at, so that it makes no heal before it look better.
     """
-    reach_s = run.plan.settings.request_timeout_s
     groups = groups_of(spans_of(run.plan, run.facts))
+    limit_ms = slow_limit_ms(baseline)
+    late_s = run.plan.settings.request_timeout_s if limit_ms is None else limit_ms / 1e3
     found = []
     for group, after in itertools.zip_longest(groups, groups[1:]):
         own, seen, own_episodes = _own(run.timeline, group), run.samples, episodes
         if after is not None:
-            own, seen = _until(own, after.injected_s), _planned_before(seen, after.injected_s)
-            own_episodes = list(_cut(episodes, group, after, reach_s))
+            own = _until(own, after.injected_s)
+            seen = _seen_before(seen, after.injected_s, late_s)
+            own_episodes = episodes_of(seen, own, baseline)
         recovery = recovery_of(seen, own, baseline, own_episodes)
-        if after is not None and recovery.censored:
-            recovery = replace(recovery, next_faults=list(after.names))
-        found.append(GroupRecovery(group, recovery, own.load_end_s, after is None))
+        ended_by = () if after is None else after.names
+        if recovery.censored:
+            recovery = replace(recovery, next_faults=list(ended_by))
+        found.append(GroupRecovery(group, recovery, ended_by))
     return found
-
-
-def _cut(episodes: list[Episode], group: Group, after: Group, reach_s: float) -> Iterator[Episode]:
-    """Episodes as they were known when the next group began; what that one caused is left out.
-
-    A request that meets it may have been planned ``reach_s`` before its injection, but what was
-    impaired at the heal before it, and without a break since, is not its doing. Where an outage
-    and a brownout go over into each other nothing is over: how bad it was has changed.
-    """
-    injected_s = after.injected_s
-    since_s = injected_s - reach_s
-    if group.healed_s is not None:
-        since_s = max(since_s, group.healed_s)
-    alive_s = {
-        episode.onset_s
-        for episode in impaired(episodes)
-        if episode.recovered_s is None or episode.recovered_s > injected_s
-    }
-    began_s: dict[float, float] = {}  # of the whole stretch, by where its next part would begin
-    for episode in episodes:
-        is_impaired, end_s, onset_s = episode.class_ != "slow", episode.recovered_s, episode.onset_s
-        if is_impaired:
-            onset_s = began_s.get(onset_s, onset_s)
-            if end_s is not None:
-                began_s[end_s] = onset_s
-        goes_over = is_impaired and end_s in alive_s
-        if end_s is not None and end_s <= injected_s and not goes_over:
-            yield episode
-        elif onset_s < since_s and episode.onset_s <= injected_s:
-            low_s = episode.recovered_s_low
-            low_s = injected_s if low_s is None else min(low_s, injected_s)
-            open_ended = replace(episode, recovered_s=None, recovered_s_low=low_s)
-            yield replace(open_ended, recovered_s_high=None, confirmed=False)
 
 
 def judged_of(found: list[GroupRecovery]) -> list[GroupRecovery]:
@@ -140,8 +106,14 @@ def _until(timeline: Timeline, end_s: float) -> Timeline:
     return replace(timeline, load_end_s=end_s, allowed_s=allowed_s)
 
 
-def _planned_before(samples: Samples, end_s: float) -> Samples:
-    before = samples.times_s < end_s
+def _seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
+    """What had been seen of borrowing when a fault was injected at ``end_s``.
+
+    What was under way then met that fault, unless it was overdue already: an answer that takes
+    longer than ``late_s`` is late.
+    """
+    over = samples.ended_s < end_s  # never of one without an end
+    before = (samples.times_s < end_s) & (over | (samples.times_s < end_s - late_s))
     seen = samples.evidence
     return Samples(
         operations=tuple(o for o, kept in zip(samples.operations, before, strict=True) if kept),
@@ -152,8 +124,8 @@ def _planned_before(samples: Samples, end_s: float) -> Samples:
         indeterminate=samples.indeterminate[before],
         evidence=Evidence(
             seen.up_s[before],
-            seen.down_first_s[before],
-            seen.down_last_s[before],
+            np.minimum(seen.down_first_s[before], end_s),
+            np.minimum(seen.down_last_s[before], end_s),
             seen.down_step[before],
         ),
     )

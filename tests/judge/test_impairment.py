@@ -73,6 +73,22 @@ def test_recovered_before_the_next_fault_passes() -> None:
     assert (verdict.verdict, failing(verdict)) == (Judgement.PASS, set())
 
 
+@pytest.mark.parametrize("limits", [None, Objectives(failed_share_max=1.0)], ids=["set", "unset"])
+@pytest.mark.parametrize("second_s", [0.0, 3.0])
+def test_every_heal_must_show_that_it_lasts(second_s: float, limits: Objectives | None) -> None:
+    """Back 0.2 s after the first heal, and 0.4 s later the next fault comes: twenty requests. That
+    the second recovery takes longer than the first makes those no more.
+    """
+
+    def bad(at_s: float) -> bool:
+        return 8 <= at_s < 14.2 or 14.6 <= at_s < 68 + second_s
+
+    verdict = two_faults(bad, next_at=0.11, second=Partition, objectives=limits)
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert codes(verdict)["not_recovered"] == "inconclusive"
+
+
 @pytest.mark.parametrize("one_in", [2, 5])
 @pytest.mark.parametrize("request_timeout_s", [2.0, 5.0])
 def test_a_brownout_between_two_faults_is_no_recovery(

@@ -202,14 +202,24 @@ def test_what_the_next_fault_met_still_impaired_has_not_recovered() -> None:
     assert [i.fault.recovered_s for i in found.impacts] == [None, second.recovery.from_heal_s]
 
 
-def test_what_the_next_fault_itself_did_is_not_held_against_the_one_before() -> None:
-    """Requests that meet a fault were planned up to a whole timeout before it came."""
-    one = Partition("database", during=(0.0, 0.2))
-    two = Kill("replicas", during=(0.8, 1.0))
-    first, _ = measure(*run_of(one, two, bad=any_of((8, 9.5), (11.5, 13.4)))).recoveries
+@pytest.mark.parametrize(("fails_from_s", "recovered_s"), [(11.92, 0.5), (11.0, None)])
+def test_what_the_next_fault_itself_did_is_not_held_against_the_one_before(
+    fails_from_s: float, recovered_s: float | None
+) -> None:
+    """What is under way when it comes, at 12 s, meets it; what is overdue by then met something
+    else.
+    """
+    plan = plan_of(Partition("database", during=(0.0, 0.2)), Kill("replicas", during=(0.8, 1.0)))
+    ops = tuple(
+        failed(plan, a.index, ended_ns=at_ns(a.at_s + 2))
+        if 8 <= a.at_s < 9.5 or fails_from_s <= a.at_s < 13.4
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    first, _ = measure(plan, facts(plan, ops)).recoveries
 
-    assert first.recovery.from_heal_s == pytest.approx(0.5, abs=0.1)
-    assert first.recovery.next_faults == []
+    assert first.recovery.from_heal_s == (recovered_s and pytest.approx(recovered_s, abs=0.1))
+    assert first.recovery.next_faults == ([] if recovered_s else ["2-kill"])
 
 
 def test_unknown_outcomes_that_a_retry_settled_are_noticed() -> None:
