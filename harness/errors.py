@@ -9,6 +9,14 @@ class HarnessError(Exception):
     exit_code: ClassVar[int] = 3
 
 
+class PutOffError(HarnessError):
+    """The target answered that it is to be asked again after ``wait_s`` seconds."""
+
+    def __init__(self, text: str, wait_s: float) -> None:
+        super().__init__(text)
+        self.wait_s = wait_s
+
+
 class ProxyApiHangs(HarnessError):  # noqa: N818 - says what happens, not only that it is an error
     """Toxiproxy's control API did not answer in time, so what it did is not known; or nobody is
     there to answer.

@@ -14,9 +14,10 @@ import psycopg
 from pydantic import TypeAdapter, ValidationError
 
 from harness.connections import connect
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PutOffError
 from harness.events import LedgerEntry
-from harness.http_calls import NO_PATIENCE, Http, Patience, Reply
+from harness.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience, Reply
+from harness.http_times import retry_after_s
 
 PAGE_ENTRIES = 1000
 PAGES_MAX = 2000
@@ -158,5 +159,7 @@ class Ledger:
                 patience=patience,
             )
         if reply.status != HTTPStatus.OK:
-            raise HarnessError(f"GET {path} answered {reply.status}, 200 was expected")
+            text = f"GET {path} answered {reply.status}, 200 was expected"
+            wait_s = retry_after_s(reply.headers) if reply.status in PUT_OFF else None
+            raise HarnessError(text) if wait_s is None else PutOffError(text, wait_s)
         return reply

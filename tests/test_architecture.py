@@ -57,7 +57,7 @@ ALLOWED = {
         *("completion", "errors", "events", "journal_row", "plan", "rows", "seals", "verdict"),
     },
     "http_calls": {"errors", "final_response", "http_times"},
-    "ledger": {"connections", "errors", "events", "http_calls"},
+    "ledger": {"connections", "errors", "events", "http_calls", "http_times"},
     "ledger_watch": {"errors", "events", "http_calls", "ledger"},
     "by_key": {"errors", "events", "http_calls", "seeding"},
     "read_ledger": {"by_key", "events", "ledger", "ledger_watch", "plan", "seeding"},

@@ -243,3 +243,18 @@ def test_no_cursor_without_an_audit(audit: Audit, target: Ledger) -> None:
 
     with pytest.raises(HarnessError, match="404"):
         target.cursor()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait_s"),
+    [(503, {"Retry-After": "7"}, 7.0), (429, {"Retry-After": "0"}, 0.0), (503, {}, None)],
+)
+def test_a_page_that_is_put_off_says_for_how_long(
+    audit: Audit, target: Ledger, status: int, headers: dict[str, str], wait_s: float | None
+) -> None:
+    """For whoever has no time to wait for it here."""
+    audit.put_off = [("/v1/admin/audit/loans", status, headers)]
+
+    with pytest.raises(HarnessError, match=f"answered {status}") as caught:
+        target.page(0)
+    assert getattr(caught.value, "wait_s", None) == wait_s

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PutOffError
 from harness.events import Clock, FaultFact, LedgerEntry, SafetyStop
-from harness.ledger import PAGE_ENTRIES, Ledger
+from harness.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.safety.detectors import FailureCusum, Payouts
@@ -152,6 +152,8 @@ class SafetyWatch:
             except HarnessError as error:
                 _log.info("the ledger does not answer the safety watch: %s", error)
                 pause_s = min(2 * pause_s, ASK_PAUSE_SECONDS_MAX)
+                if isinstance(error, PutOffError):
+                    pause_s = max(pause_s, min(error.wait_s, PUT_OFF_SECONDS_MAX))
                 continue
             pause_s = ASK_EVERY_SECONDS
             self._look_at(payouts, payouts.feed(entries))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PutOffError
 from harness.events import FaultFact, LedgerEntry, Operation, Outcome, SafetyStop
 from harness.ledger import PAGE_ENTRIES
 from harness.plan import Plan
@@ -35,11 +35,14 @@ class FakeLedger:
     entries: list[LedgerEntry] = field(default_factory=list)
     asked: list[int | str] = field(default_factory=list)
     broken: bool = False
+    puts_off_s: float | None = None
 
     def page(self, after: int | str, seconds: float) -> list[LedgerEntry]:
         """What is behind the cursor."""
         assert seconds < 5
         self.asked.append(after)
+        if self.puts_off_s is not None:
+            raise PutOffError("busy", self.puts_off_s)
         if self.broken:
             raise HarnessError("no answer")
         return [e for e in self.entries if int(e.cursor) > int(after)][:PAGE_ENTRIES]
@@ -217,6 +220,19 @@ def test_a_ledger_that_does_not_answer_is_asked_ever_more_seldom(begin: Any) -> 
     assert len(watched.ledger.asked) <= 5
     assert "payments were not watched" in watched.watch.notes[0]
     assert watched.stops == []
+
+
+@pytest.mark.parametrize(("bound_s", "least", "most"), [(60.0, 1, 2), (0.0, 3, 6)])
+def test_a_ledger_that_puts_the_watch_off_is_left_alone(
+    begin: Any, monkeypatch: pytest.MonkeyPatch, bound_s: float, least: int, most: int
+) -> None:
+    """For as long as it asks for, within a bound: beyond it, ever more seldom."""
+    monkeypatch.setattr(watch_module, "PUT_OFF_SECONDS_MAX", bound_s, raising=False)
+    watched = begin(plan_with(StopConditions(double_disbursement=True)))
+    watched.ledger.puts_off_s = 30.0
+    time.sleep(1.0)
+
+    assert least <= len(watched.ledger.asked) <= most
 
 
 def test_nothing_is_asked_of_the_target_where_its_ledger_is_not_needed(begin: Any) -> None:
