@@ -8,6 +8,7 @@ that the heal has failed.
 """
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
@@ -33,6 +34,8 @@ from harness.faults.base import Injector
 from harness.plan import PlannedFault
 
 TURN_SECONDS = 0.05
+ENDING_SECONDS = 1.0
+"""How long after its end another fault may be what ended one: looks at that one are rarer."""
 _BEHIND = {"edge": "replicas", "database": "postgres"}
 """The process that answers at the far side of a link; of other links it has the link's name."""
 
@@ -80,9 +83,22 @@ def can_silence(other: AnyFault, spec: AnyFault) -> bool:
 
 
 def can_end(other: AnyFault, spec: AnyFault) -> bool:
-    """Whether one fault ends another: a migration runs in PostgreSQL, and ends with it."""
-    stops = isinstance(other, Kill | Restart) and other.target == _BEHIND["database"]
-    return stops and isinstance(spec, BlockingMigration)
+    """Whether one fault or its heal ends another, in part at least.
+
+    A migration runs in PostgreSQL, and ends with it. A process that two faults have down or stopped
+    comes back with the first heal, one that is killed is no longer stopped, and a link that two
+    faults switch is switched back by the first heal.
+    """
+    match other, spec:
+        case Kill() | Restart(), BlockingMigration():
+            return other.target == _BEHIND["database"]
+        case (Kill() | Restart(), Kill() | Restart() | Freeze()) | (Freeze(), Freeze()):
+            return other.target == spec.target or (
+                "replicas" in (other.target, spec.target) and takes_away(other) == takes_away(spec)
+            )
+        case (Refuse(), Refuse()) | (CommitLost(), CommitLost()):
+            return other.target == spec.target
+    return False
 
 
 class AtWork:
@@ -107,6 +123,7 @@ class AtWork:
         self._whose_turn = ""
         self._injected: dict[str, AnyFault] = {}
         self._healing: dict[str, AnyFault] = {}
+        self._over: dict[str, tuple[AnyFault, float]] = {}
 
     def take_turn(self, fault: PlannedFault, stop: threading.Event) -> bool:
         """Wait until no other injection is being proven that this one could be mistaken for.
@@ -141,8 +158,9 @@ class AtWork:
         """Nothing of it is left, or nobody waits for that any longer."""
         self.end_turn(fault)
         with self._lock:
-            self._injected.pop(fault.name, None)
-            self._healing.pop(fault.name, None)
+            begun = self._injected.pop(fault.name, None) or self._healing.pop(fault.name, None)
+            if begun is not None:
+                self._over[fault.name] = (begun, time.monotonic() + ENDING_SECONDS)
 
     def disturbing(self, fault: PlannedFault) -> tuple[str, ...]:
         """Names of the others that may silence this one's canary right now.
@@ -157,7 +175,10 @@ class AtWork:
     def ending(self, fault: PlannedFault) -> tuple[str, ...]:
         """Names of the others that may just have ended this one."""
         with self._lock:
-            others = self._injected | self._healing
+            now = time.monotonic()
+            over = {name: spec for name, (spec, until) in self._over.items() if now < until}
+            others = self._injected | self._healing | over
+            others.pop(fault.name, None)
             return tuple(name for name, spec in others.items() if can_end(spec, fault.spec))
 
     def excuses(self, fault: PlannedFault) -> bool:

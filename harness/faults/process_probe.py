@@ -21,17 +21,17 @@ class ReplicaProbe:
         self._url = f"{stack.service_url}/healthz"
         self._names = names
 
-    def silent(self) -> tuple[bool, str]:
+    def silent(self, probes: int = PROBES) -> tuple[bool, str]:
         """Whether none of the replicas answers, and how that was seen."""
         # At once: one after another, the silent ones alone could outlast the fault.
-        with ThreadPoolExecutor(PROBES, thread_name_prefix="probe") as pool:
-            names = list(pool.map(lambda _: self._who_answers(), range(PROBES)))
+        with ThreadPoolExecutor(probes, thread_name_prefix="probe") as pool:
+            names = list(pool.map(lambda _: self._who_answers(), range(probes)))
         reached = sorted({name for name in names if name in self._names})
         if reached:
             return False, f"{', '.join(reached)} still answers"
         found = names.count(None)
         others = f", {len(names) - found} by another replica" if len(names) > found else ""
-        return True, f"of {PROBES} fresh connections {found} were not answered{others}"
+        return True, f"of {probes} fresh connections {found} were not answered{others}"
 
     def _who_answers(self) -> str | None:
         answer = http_probe.get(self._url, PROBE_TIMEOUT_SECONDS)
@@ -46,8 +46,8 @@ class PortProbe:
         self._address = address
         self._question = question
 
-    def silent(self) -> tuple[bool, str]:
-        """Whether it does not answer, and how that was seen."""
+    def silent(self, _probes: int = 1) -> tuple[bool, str]:
+        """Whether it does not answer, and how that was seen; one connection tells."""
         try:
             with socket.create_connection(self._address, PROBE_TIMEOUT_SECONDS) as connection:
                 connection.settimeout(PROBE_TIMEOUT_SECONDS)

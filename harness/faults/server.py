@@ -10,13 +10,15 @@ from harness.errors import HarnessError
 from harness.events import Proof
 from harness.fault_facts import EndedBy
 from harness.fault_specs import Freeze, Kill, Restart
-from harness.faults.base import Gone, unless_in_place
+from harness.faults.base import Gone
 from harness.faults.process_probe import probe_for
 from harness.plan import PlannedFault
 from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 15.0
+LOOK_PROBES = 2
+"""Connections of one look whether what is down answers all the same; the next look has as many."""
 
 
 class _ProcessFault:
@@ -29,6 +31,11 @@ class _ProcessFault:
         self._client = StackClient(stack)
         self._probe = probe_for(stack, spec.target, self._names)
         self._pids: dict[str, int] = {}
+        self._due_ns = 0
+
+    def _begin(self) -> None:
+        """Note when it is due to end; the supervisor's own timers, set later, are not earlier."""
+        self._due_ns = time.monotonic_ns() + round(self._lasts_s * 1e9)
 
     def _states(self) -> dict[str, ProcessStatus]:
         """What the supervisor sees of the processes that are meant."""
@@ -79,7 +86,7 @@ class _ProcessFault:
 
 
 def _at_work(process: ProcessStatus) -> bool:
-    return process.alive and not process.frozen
+    return process.alive and not process.stopped
 
 
 def _dead(process: ProcessStatus) -> bool:
@@ -91,6 +98,7 @@ class KillInjector(_ProcessFault):
 
     def inject(self) -> None:
         """SIGKILL; returns when the processes are gone."""
+        self._begin()
         self._pids = self._client.kill(self._target, self._lasts_s).pids
 
     def read_back(self) -> Proof:
@@ -98,13 +106,30 @@ class KillInjector(_ProcessFault):
         return self._gone("killed")
 
     def gone(self) -> Gone | None:
-        """Whether all of them run again: it is the target's own means that start them."""
-        states = self._states().values()
-        if len(states) < len(self._names) or any(_dead(state) for state in states):
+        """Whether one of them runs again before its time, and who started it.
+
+        It is the target's own doing only if the supervisor started it by itself. A heal writes into
+        the journal before it asks for a start; another request, or another time that was set for
+        it, is somebody's who has no part in the run.
+        """
+        back = [state for state in self._states().values() if state.alive]
+        early = [state for state in back if state.ordered_ns < self._due_ns]
+        if not early:
+            return None if back else self._answers_all_the_same()
+        first = min(early, key=lambda state: state.ordered_ns)
+        told = ", ".join(f"{state.name} (pid {state.pid})" for state in early)
+        if all(state.started_by == "supervisor" for state in early):
+            text = f"the supervisor started {told} again"
+            return Gone(EndedBy.TARGET, text, first.ordered_ns)
+        text = f"somebody had the supervisor start {told} again, by a {first.started_by}"
+        return Gone(EndedBy.NOBODY, text, first.ordered_ns)
+
+    def _answers_all_the_same(self) -> Gone | None:
+        """Whether what is down by the supervisor's word was started by somebody else."""
+        silent, how = self._probe.silent(LOOK_PROBES)
+        if silent:
             return None
-        told = ", ".join(f"{state.name} (pid {state.pid})" for state in states)
-        ordered_ns = max(state.ordered_ns for state in states)
-        return Gone(EndedBy.TARGET, f"the supervisor started {told} again", ordered_ns)
+        return Gone(EndedBy.NOBODY, f"{how}, and the supervisor did not start it")
 
     def heal(self) -> int:
         """Order the restart, now if it was not ordered yet; the instant of the order."""
@@ -116,6 +141,7 @@ class RestartInjector(KillInjector):
 
     def inject(self) -> None:
         """Ask to stop; returns when the processes are gone."""
+        self._begin()
         self._pids = self._client.shut_down(self._target, self._lasts_s).pids
 
     def read_back(self) -> Proof:
@@ -128,6 +154,7 @@ class FreezeInjector(_ProcessFault):
 
     def inject(self) -> None:
         """Stop them; returns when all stand still."""
+        self._begin()
         self._pids = self._client.freeze(self._target, self._lasts_s)
 
     def read_back(self) -> Proof:
@@ -138,8 +165,16 @@ class FreezeInjector(_ProcessFault):
         return Proof("control_plane", len(frozen) == len(self._names), text)
 
     def gone(self) -> Gone | None:
-        """Whether one of them is no longer stopped, or is another process."""
-        return unless_in_place(self.read_back())
+        """Whether one of them goes on before its time, in part at least, or is another process."""
+        states = self._states().values()
+        going = [s for s in states if not (s.frozen and s.pid == self._pids.get(s.name))]
+        early = [state for state in going if state.thawed_ns < self._due_ns]
+        if not early:
+            return None
+        told = ", ".join(f"{state.name} (pid {state.pid})" for state in early)
+        asked_ns = min(state.thawed_ns for state in early) or None
+        by = ", as somebody asked the supervisor to" if asked_ns else ""
+        return Gone(EndedBy.NOBODY, f"no longer stopped: {told}{by}", asked_ns)
 
     def heal(self) -> int:
         """Let them go on, now if they were not let yet; the instant of that."""

@@ -49,7 +49,10 @@ class Child:
     """Keeps one process running. Everything happens in one event loop and its one thread.
 
     ``ordered_ns`` is the monotonic instant of the last order to start; ``last_exit`` is the code of
-    the last end, negative for a signal; ``restarts`` counts starts after the first.
+    the last end, negative for a signal; ``restarts`` counts starts after the first. ``started_by``
+    says what started it first after it was taken down (``request``: a call of `order_restart`,
+    ``timer``: the time set by the one who took it down, ``supervisor``: nobody but us), and is
+    empty while it is down.
     """
 
     def __init__(self, spec: ChildSpec, record: Record, on_start: Callable[[], None]) -> None:
@@ -58,6 +61,7 @@ class Child:
         self.reference: ProcessRef | None = None
         self.ordered_ns = 0
         self.thawed_ns = 0
+        self.started_by = ""
         self.restarts = 0
         self.exits = 0
         self.last_exit: int | None = None
@@ -67,6 +71,7 @@ class Child:
         self._starting = asyncio.Lock()
         self._gone = asyncio.Event()
         self._due: float | None = None
+        self._timed = False
         self._ordered = False
         self._task: asyncio.Task[None] | None = None
         self._thaw_due: asyncio.TimerHandle | None = None
@@ -79,8 +84,18 @@ class Child:
 
     @property
     def frozen(self) -> bool:
-        """Whether the process is stopped by a signal."""
-        return self.process is not None and is_stopped(self.process.pid)
+        """Whether the process is stopped by a signal, and all that was stopped with it still is."""
+        return self.process is not None and all(map(is_stopped, self._stoppable()))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether any of it is stopped by a signal."""
+        return self.process is not None and any(map(is_stopped, self._stoppable()))
+
+    def _stoppable(self) -> list[int]:
+        """The process and what was stopped with it and lives."""
+        pids = [member.pid for member in self._stopped if is_alive(member)]
+        return pids if self.process is None else [self.process.pid, *pids]
 
     def status(self) -> dict[str, Any]:
         """The facts the supervisor tells its clients."""
@@ -89,6 +104,9 @@ class Child:
             "pid": self.reference.pid if self.reference else None,
             "alive": self.alive,
             "frozen": self.frozen,
+            "stopped": self.stopped,
+            "thawed_ns": self.thawed_ns,
+            "started_by": self.started_by,
             "restarts": self.restarts,
             "last_exit": self.last_exit,
             "ordered_ns": self.ordered_ns,
@@ -134,7 +152,7 @@ class Child:
         async with self._starting:  # a process that is just being started is met too
             sent_ns = time.monotonic_ns()
             self._due = time.monotonic() + restart_after_seconds
-            self._ordered = False
+            self._timed, self._ordered, self.started_by = True, False, ""
             self._wake.set()
             self.thaw()  # what is stopped hears no request, nor its children that it ended
             if self.process is not None:
@@ -161,6 +179,7 @@ class Child:
             loop = asyncio.get_running_loop()
             self._cancel_thaw()
             self._thaw_due = loop.call_later(thaw_after_seconds, self.thaw)
+            self.thawed_ns = 0
             await self._stop_family(self.process.pid)
             frozen_ns = time.monotonic_ns()
         self._record("frozen", self.spec.name, thaw_after_seconds=thaw_after_seconds)
@@ -190,14 +209,15 @@ class Child:
             await asyncio.sleep(_STOP_POLL_SECONDS)
 
     def thaw(self) -> int:
-        """SIGCONT to the process and its descendants, if it is frozen.
+        """SIGCONT to the process and its descendants, if any of them is stopped.
 
-        Returns the monotonic instant of the last time it was thawed.
+        Returns the monotonic instant at which that was done since it was frozen; 0 if it was not.
         """
         self._cancel_thaw()
         # What was told to stop may not have got to it yet.
         if self.process is not None and (self._stopped or self.frozen):
-            self.thawed_ns = time.monotonic_ns()
+            if self.stopped:
+                self.thawed_ns = time.monotonic_ns()
             # The children first: the parent finds them at work.
             for member in reversed(family(self.process.pid)):
                 with contextlib.suppress(ProcessLookupError):
@@ -267,8 +287,10 @@ class Child:
             )
         self.process = process
         self._gone.clear()
-        self._due = None
-        self._ordered = False
+        if not self.started_by:
+            timed = "timer" if self._timed else "supervisor"
+            self.started_by = "request" if self._ordered else timed
+        self._due, self._timed, self._ordered = None, False, False
         self.reference = identify(process.pid)
         self._record("started", self.spec.name, pid=process.pid)
         self._on_start()
@@ -294,7 +316,7 @@ class Child:
                 async with self._starting:
                     await self._spawn()
             except OSError as error:
-                self._due = None
+                self._due, self._timed, self._ordered = None, False, False
                 self._record("not_started", self.spec.name, error=str(error))
 
     async def _wait_until_due(self) -> None:
@@ -308,4 +330,3 @@ class Child:
         if not self._ordered:
             self.ordered_ns = time.monotonic_ns()
             self._record("restart_ordered", self.spec.name)
-        self._ordered = False

@@ -17,7 +17,10 @@ class ProcessStatus:
     """One process of the stack.
 
     ``last_exit`` is the code of its last end, negative for a signal; ``ordered_ns`` is the
-    monotonic instant of the last order to start it.
+    monotonic instant of the last order to start it, and ``started_by`` what gave the first one
+    since it was taken down: ``request``, ``timer`` or ``supervisor`` (see `harness.stack.child`).
+    ``frozen`` means all of its processes, ``stopped`` any of them; ``thawed_ns`` is when the
+    supervisor let it go on since it was frozen, else 0.
     """
 
     name: str
@@ -27,6 +30,9 @@ class ProcessStatus:
     restarts: int
     last_exit: int | None
     ordered_ns: int
+    stopped: bool = False
+    thawed_ns: int = 0
+    started_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,10 @@ class StackClient:
         return {str(name): int(pid) for name, pid in answer["pids"].items()}
 
     def thaw(self, target: str) -> int:
-        """Lets what is frozen go on; the monotonic instant of the last time it was let."""
+        """Lets what is frozen go on; the monotonic instant of the last time the supervisor did.
+
+        0 if it never had to since the freeze.
+        """
         return int(self._ask({"command": "thaw", "target": target})["thawed_ns"])
 
     def restart(self, target: str) -> int:

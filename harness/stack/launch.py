@@ -184,7 +184,7 @@ def revive(stack: Stack, progress: Progress = silent) -> None:
     client = StackClient(stack)
     try:
         for process in client.status():
-            if process.frozen:
+            if process.stopped:
                 progress(f"letting {process.name} go on")
                 client.thaw(process.name)
             if not process.alive:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from harness.events import FaultFact, Proof
-from harness.fault_specs import AnyFault, BlockingMigration, Kill, Latency, Partition
+from harness.fault_specs import (
+    AnyFault,
+    BlockingMigration,
+    Freeze,
+    Kill,
+    Latency,
+    Partition,
+    Refuse,
+    Restart,
+)
 from harness.faults import healing
 from harness.faults import walk as walk_module
 from harness.faults.overlap import AtWork, can_silence
@@ -50,6 +59,35 @@ def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None
 
     assert at_work.ending(migration) == ("2-kill",)
     assert at_work.ending(partition) == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "spec", "expected"),
+    [
+        (Kill("replica-1"), Kill("replicas"), True),
+        (Restart("replicas"), Freeze("replica-2"), True),
+        (Freeze("replica-1"), Freeze("replica-1"), True),
+        (Refuse("edge"), Refuse("edge"), True),
+        (Kill("replica-1"), Kill("replica-2"), False),
+        (Kill("postgres"), Kill("replicas"), False),
+        (Freeze("replicas"), Kill("replicas"), False),
+        (Refuse("edge"), Refuse("database"), False),
+        (Partition("edge"), Partition("edge"), False),
+    ],
+)
+def test_which_fault_or_its_heal_ends_another(
+    other: AnyFault, spec: AnyFault, *, expected: bool
+) -> None:
+    """The first of two that is healed brings back what both have down; for a second after it."""
+    first, second = PlannedFault("1-x", other, 0.0, 2.0), PlannedFault("2-x", spec, 0.0, 5.0)
+    at_work = AtWork((first, second))
+    for fault in (first, second):
+        at_work.begin(fault)
+    both_at_work = at_work.ending(second)
+    at_work.heal_done(first)
+    at_work.end(first)
+
+    assert both_at_work == at_work.ending(second) == (("1-x",) if expected else ())
 
 
 @dataclass

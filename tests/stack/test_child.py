@@ -213,3 +213,46 @@ def test_a_childs_environment_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     environment = clean_environment(LENDING_PORT="1")
     assert environment.keys() <= {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LENDING_PORT"}
+
+
+def test_it_is_known_what_started_a_child_again(tmp_path: Path) -> None:
+    """By itself, at the time that was set, or on request: the first since it was taken down."""
+    told: list[str] = []
+
+    async def story(child: Child) -> None:
+        told.append(child.started_by)
+        await child.kill(0.05)
+        told.append(child.started_by)
+        await until(lambda: child.alive)
+        told.append(child.started_by)
+        await child.kill(60)
+        child.order_restart()
+        await until(lambda: child.alive)
+        told.append(child.started_by)
+        assert child.reference
+        os.kill(child.reference.pid, signal.SIGKILL)
+        await until(lambda: child.restarts == 3 and child.alive)
+        told.append(child.started_by)
+
+    play(tmp_path, story)
+    assert told == ["supervisor", "", "timer", "request", "request"]
+
+
+def test_a_child_that_goes_on_in_part_is_no_longer_frozen(tmp_path: Path) -> None:
+    """But not at work either; letting it go on lets all of it."""
+    script = "sleep 60 & echo $! > grandchild; wait"
+    grandchild = tmp_path / "grandchild"
+
+    async def story(child: Child) -> None:
+        await until(lambda: grandchild.exists() and bool(grandchild.read_text().strip()))
+        await child.freeze(60)
+        assert (child.frozen, child.stopped, child.thawed_ns) == (True, True, 0)
+        os.kill(int(grandchild.read_text()), signal.SIGCONT)
+        await until(lambda: not child.frozen)
+        assert child.stopped
+        assert child.thaw() > 0
+        await until(lambda: not child.stopped)
+        await child.freeze(60)
+        assert child.thawed_ns == 0
+
+    play(tmp_path, story, script)
