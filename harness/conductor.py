@@ -246,7 +246,7 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
         channel.send("progress", text=text)
 
     timeline = _timeline(run, plan, stack, channel)
-    notes = timeline.put_right(progress)
+    notes = timeline.put_right("before the load", progress)
     timeline.check()
     seeder = Seeder(
         *(stack.service_url, stack.edge_url, stack.admin_token),
@@ -317,11 +317,16 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
         notes += unplanned_ends(scene.stack, specs, status.clock.anchor_monotonic_ns)
     troubles = (*status.troubles, *scene.timeline.troubles)
     stopped = scene.safety.tripped
-    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
 
     def progress(text: str) -> None:
         channel.send("progress", text=text)
 
+    if not scene.plan.watches:  # what is broken by hand is theirs to mend
+        try:
+            notes += scene.timeline.put_right("after the run", progress)
+        except HarnessError as error:
+            notes += (f"what others changed at Toxiproxy is still there: {error}",)
+    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
     source = Source(scene.ledger, scene.cursor, progress, channel.is_closed)
     run.write_ledger(read_ledger(source, scene.plan, run.read_facts(scene.plan), scene.borrowers))
 

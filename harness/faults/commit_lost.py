@@ -27,7 +27,7 @@ from harness.fault_specs import CommitLost
 from harness.faults.base import Gone, unless_in_place
 from harness.faults.commit_relay import Task
 from harness.faults.probes import LinkProbe, leads_to_database
-from harness.faults.proxy_control import ProxyControl
+from harness.faults.proxy_control import NotThereError, ProxyControl
 from harness.plan import PlannedFault
 from harness.stack.ports import LOOPBACK, choose_ports
 from harness.stack.processes import clean_environment
@@ -105,7 +105,9 @@ class CommitLostInjector:
 
     def read_back(self) -> Proof:
         """The enabled proxy leads to the relay, and the relay runs."""
-        proxy = self._control.proxy(self._link.name)
+        proxy = self._control.find(self._link.name)
+        if proxy is None:
+            return Proof("control_plane", holds=False, text=f"there is no proxy {self._link.name}")
         leads = proxy.enabled and proxy.upstream == self.address
         runs = self._relay is not None and self._relay.poll() is None
         relay = "runs" if runs else "does not run"
@@ -162,7 +164,10 @@ class CommitLostInjector:
         if self._relay is not None and self._relay.stdin is not None:
             with contextlib.suppress(OSError):
                 self._relay.stdin.close()
-        self._control.set_upstream(self._link.name, self._link.upstream)
+        try:
+            self._control.set_upstream(self._link.name, self._link.upstream)
+        except NotThereError:  # somebody removed the proxy
+            self._control.lay_if_gone(self._link)
         return time.monotonic_ns()
 
     def _end_relay(self) -> None:

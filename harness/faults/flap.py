@@ -47,6 +47,8 @@ class FlapInjector(PartitionInjector):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure: HarnessError | None = None
+        self._in_cut = False
+        """From after its toxics are there until before they are removed."""
         self.cuts: list[Cut] = []
         """What the thread did, in order."""
 
@@ -62,9 +64,11 @@ class FlapInjector(PartitionInjector):
     def _cut(self) -> None:
         super().inject()
         self.cuts.append(Cut(time.monotonic_ns()))
+        self._in_cut = True
 
-    def _end_cut(self) -> None:
-        super().heal()
+    def _take_back(self) -> None:
+        self._in_cut = False
+        super()._take_back()
         if self.cuts and self.cuts[-1].end_ns is None:
             self.cuts[-1] = Cut(self.cuts[-1].start_ns, time.monotonic_ns())
 
@@ -75,7 +79,7 @@ class FlapInjector(PartitionInjector):
             while True:
                 if self._stopped(start, turn * self._spec.period + cut_s):
                     return
-                self._end_cut()
+                self._take_back()
                 turn += 1
                 if self._stopped(start, turn * self._spec.period):
                     return
@@ -103,7 +107,10 @@ class FlapInjector(PartitionInjector):
 
     def read_back(self) -> Proof:
         """The proxy is enabled, the first cut was made and the beat goes on."""
-        enabled = self._control.proxy(self._link.name).enabled
+        proxy = self._control.find(self._link.name)
+        if proxy is None:
+            return self._removed()
+        enabled = proxy.enabled
         text = f"proxy {self._link.name} is {'enabled' if enabled else 'disabled'}; {self._told()}"
         return Proof("control_plane", enabled and self._beats() and bool(self.cuts), text)
 
@@ -111,11 +118,19 @@ class FlapInjector(PartitionInjector):
         return self._thread is not None and self._thread.is_alive()
 
     def gone(self) -> Gone | None:
-        """Whether the beat failed, or the proxy that it beats on is disabled."""
+        """Whether the beat failed, the proxy is disabled or removed, or a cut ended unbidden."""
         if self._failure is not None:
             return Gone(EndedBy.NOBODY, f"the beat failed: {self._failure}")
-        if not self._control.proxy(self._link.name).enabled:
-            return Gone(EndedBy.NOBODY, f"proxy {self._link.name} is disabled")
+        before = (self._in_cut, len(self.cuts))
+        proxy = self._control.find(self._link.name)
+        if proxy is None or not proxy.enabled:
+            state = "gone" if proxy is None else "disabled"
+            return Gone(EndedBy.NOBODY, f"proxy {self._link.name} is {state}")
+        missing = self._names - {toxic.name for toxic in proxy.toxics}
+        # In the same cut of its beat before and after that look, it did not end the cut itself.
+        same_cut = self._beats() and self._in_cut and before == (True, len(self.cuts))
+        if missing and same_cut:
+            return Gone(EndedBy.NOBODY, f"in a cut, toxics missing: {', '.join(sorted(missing))}")
         return None
 
     def canary(self) -> Proof:
@@ -137,12 +152,12 @@ class FlapInjector(PartitionInjector):
         Raises as long as the beat cannot be ended. Who uses the link does not wait for that.
         """
         self._stop.set()
-        self._end_cut()
+        super().heal()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(_JOIN_SECONDS_MAX)
             if self._thread.is_alive():
                 raise ProxyApiHangs(f"a cut of {self._link.name} is still being made or ended")
-            self._end_cut()
+            super().heal()
         return time.monotonic_ns()
 
     def healed(self) -> Proof:

@@ -14,7 +14,7 @@ from harness.events import Proof
 from harness.fault_specs import Flap, Latency, LinkFault, Partition, Refuse, Throttle
 from harness.faults.base import Gone, unless_in_place
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, HEALED_TIMEOUT_SECONDS, LinkProbe
-from harness.faults.proxy_control import STREAMS, ProxyControl, Toxic
+from harness.faults.proxy_control import STREAMS, NotThereError, ProxyControl, Toxic
 from harness.stack.state import Stack
 
 _ROUND_TRIPS = 5
@@ -65,19 +65,26 @@ class LinkInjector:
 
     def read_back(self) -> Proof:
         """The proxy is enabled (a disabled one takes toxics and does nothing) and holds ours."""
-        proxy = self._control.proxy(self._link.name)
+        proxy = self._control.find(self._link.name)
+        if proxy is None:
+            return self._removed()
         missing = [t.name for t in self._wanted() if proxy.toxic(t.name) is None]
         changed = [
             str(t) for t in proxy.toxics if t.name in self._names and t not in self._wanted()
         ]
         state = "enabled" if proxy.enabled else "disabled, so its toxics do nothing"
+        here = proxy.listen == self._link.listen
+        state += "" if here else f", but on {proxy.listen}, where nobody looks for it"
         streams = "missing: " + ", ".join(missing) if missing else "in place"
         streams += f", changed to {'; '.join(changed)}" if changed else ""
         return Proof(
             "control_plane",
-            proxy.enabled and not missing and not changed,
+            proxy.enabled and here and not missing and not changed,
             f"proxy {self._link.name} is {state}; toxics ({', '.join(self._toxics)}) {streams}",
         )
+
+    def _removed(self) -> Proof:
+        return Proof("control_plane", holds=False, text=f"there is no proxy {self._link.name}")
 
     def _wanted(self) -> list[Toxic]:
         return [
@@ -94,7 +101,18 @@ class LinkInjector:
         return unless_in_place(self.read_back())
 
     def heal(self) -> int:
-        """Remove our toxics, all of them even if one is refused; the instant of the last."""
+        """Take back what we did, if it is still there; the instant at which that was done.
+
+        A proxy that somebody removed meanwhile is made again: the link is to be as it was.
+        """
+        try:
+            self._take_back()
+        except NotThereError:
+            self._control.lay_if_gone(self._link)
+        return time.monotonic_ns()
+
+    def _take_back(self) -> None:
+        """Remove our toxics, all of them even if one is refused."""
         failure: HarnessError | None = None
         for toxic in self._toxics.values():
             try:
@@ -105,7 +123,6 @@ class LinkInjector:
                 failure = failure or error
         if failure is not None:
             raise failure
-        return time.monotonic_ns()
 
     def healed(self) -> Proof:
         """No toxic of ours is left and the far side answers."""
@@ -150,9 +167,11 @@ class RefuseInjector(LinkInjector):
 
     def read_back(self) -> Proof:
         """The proxy is disabled."""
-        enabled = self._control.proxy(self._link.name).enabled
-        state = "enabled" if enabled else "disabled"
-        return Proof("control_plane", not enabled, f"proxy {self._link.name} is {state}")
+        proxy = self._control.find(self._link.name)
+        if proxy is None:
+            return self._removed()
+        state = "enabled" if proxy.enabled else "disabled"
+        return Proof("control_plane", not proxy.enabled, f"proxy {self._link.name} is {state}")
 
     def canary(self) -> Proof:
         """A new connection is refused."""
@@ -160,10 +179,9 @@ class RefuseInjector(LinkInjector):
         verb = "is refused" if refuses else "is accepted"
         return Proof("canary", refuses, f"during: a new connection on {self._link.name} {verb}")
 
-    def heal(self) -> int:
+    def _take_back(self) -> None:
         """Let the proxy listen again."""
         self._control.set_enabled(self._link.name, enabled=True)
-        return time.monotonic_ns()
 
     def healed(self) -> Proof:
         """The proxy is enabled and the far side answers."""

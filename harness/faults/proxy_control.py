@@ -60,6 +60,10 @@ class Proxy:
         return next((toxic for toxic in self.toxics if toxic.name == name), None)
 
 
+class NotThereError(HarnessError):
+    """Toxiproxy answered, and does not know the proxy or toxic that was named."""
+
+
 class ProxyControl:
     """The proxies of one Toxiproxy server.
 
@@ -90,7 +94,9 @@ class ProxyControl:
             raise ProxyApiHangs(f"{what}: no answer within {self._timeout_seconds:g} s") from error
         except requests.ConnectionError as error:
             raise ProxyApiHangs(f"{what}: nobody answers") from error
-        except (InvalidToxic, NotFound, ProxyExists) as error:
+        except NotFound as error:
+            raise NotThereError(f"{what}: {_words(error)}") from error
+        except (InvalidToxic, ProxyExists) as error:
             raise HarnessError(f"{what}: {_words(error)}") from error
         except requests.RequestException as error:
             raise HarnessError(f"{what}: {error}") from error
@@ -103,8 +109,15 @@ class ProxyControl:
         found = self._call("get", "/proxies") or {}
         return {name: _proxy(body) for name, body in found.items()}
 
+    def find(self, name: str) -> Proxy | None:
+        """One proxy; None if there is none of that name."""
+        try:
+            return self.proxy(name)
+        except NotThereError:
+            return None
+
     def proxy(self, name: str) -> Proxy:
-        """One proxy."""
+        """One proxy; `NotThereError` if there is none of that name."""
         body = self._call("get", f"/proxies/{name}")
         try:
             return _proxy(body)
@@ -122,6 +135,11 @@ class ProxyControl:
         if self.proxy(name).upstream != upstream:
             self._call("post", f"/proxies/{name}", json={"upstream": upstream})
             self._confirm(name, f"upstream={upstream}", lambda proxy: proxy.upstream == upstream)
+
+    def lay_if_gone(self, link: Link) -> None:
+        """Make the proxy of a link if there is none, as somebody may have removed it."""
+        if self.find(link.name) is None:
+            self.lay(link)
 
     def lay(self, link: Link) -> None:
         """The proxy of a link as the link says, and enabled; made if there is none."""

@@ -114,7 +114,10 @@ def remove_strangers(stack: Stack) -> list[str]:
 
 
 class StrangerWatch:
-    """Notes what others change while a run goes on, and for how long; changes nothing itself."""
+    """Notes what others change while a run goes on, and for how long.
+
+    It changes nothing by itself; `put_right` is for a fault that ends on a link.
+    """
 
     def __init__(self, stack: Stack, ours: Callable[[], Ours]) -> None:
         self._stack = stack
@@ -122,13 +125,27 @@ class StrangerWatch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="strangers", daemon=True)
         self._looked_ns = 0
+        self._lock = threading.Lock()
         self._open: dict[str, ForeignChange] = {}
         self._closed: list[ForeignChange] = []
 
     @property
     def found(self) -> tuple[ForeignChange, ...]:
         """What was seen by now, in the order in which it began."""
-        return tuple(sorted([*self._closed, *self._open.values()], key=lambda one: one.begin_ns))
+        with self._lock:
+            seen = [*self._closed, *self._open.values()]
+        return tuple(sorted(seen, key=lambda one: one.begin_ns))
+
+    def put_right(self, name: str) -> None:
+        """Lay a link as the stack has it, where others removed, switched or led it elsewhere.
+
+        Raises:
+            HarnessError: it can't be laid.
+        """
+        seen = [s for s in strangers(self._stack, self._ours) if s.proxy == name and s.link]
+        for stranger in seen:
+            self._note({stranger.text, *self._open}, time.monotonic_ns())
+            ProxyControl(self._stack.toxiproxy_api).lay(self._stack.links[name])
 
     def start(self) -> None:
         """Look from now on."""
@@ -154,10 +171,12 @@ class StrangerWatch:
 
     def _look(self) -> None:
         looked_ns = time.monotonic_ns()
-        seen = {stranger.text for stranger in strangers(self._stack, self._ours)}
-        seen_ns = time.monotonic_ns()  # it may have gone since the look began
-        for text in self._open.keys() - seen:
-            self._closed.append(replace(self._open.pop(text), end_ns=seen_ns))
-        for text in seen - self._open.keys():
-            self._open[text] = ForeignChange(text, self._looked_ns)
+        self._note({s.text for s in strangers(self._stack, self._ours)}, looked_ns)
         self._looked_ns = looked_ns
+
+    def _note(self, seen: set[str], looked_ns: int) -> None:
+        with self._lock:
+            for text in self._open.keys() - seen:
+                self._closed.append(replace(self._open.pop(text), end_ns=looked_ns))
+            for text in seen - self._open.keys():
+                self._open[text] = ForeignChange(text, self._looked_ns)

@@ -56,8 +56,16 @@ class FaultTimeline:
     ) -> None:
         folder = "" if run_dir is None else str(run_dir)
         self._journal = Journal(stack.state_dir, stack.stack_id, run_id, CONDUCTOR, folder)
+        self._strangers = StrangerWatch(stack, self._ours)
         self._run = Surroundings(
-            stack, run_id, self._journal, record, tell, AtWork(faults), self._look_at_proxy
+            stack,
+            run_id,
+            self._journal,
+            record,
+            tell,
+            AtWork(faults),
+            self._look_at_proxy,
+            self._strangers.put_right,
         )
         self._one_fault = {p.name: OneFault(self._run, p) for p in faults}
         self._threads: list[threading.Thread] = []
@@ -70,16 +78,17 @@ class FaultTimeline:
         """That Toxiproxy ended unbidden, so that what borrowers saw is not the target's doing."""
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
-        self._strangers = StrangerWatch(stack, self._ours)
 
-    def put_right(self, progress: Callable[[str], None]) -> tuple[str, ...]:
-        """Before anything else: take away what others left at Toxiproxy; a remark for each.
+    def put_right(self, when: str, progress: Callable[[str], None]) -> tuple[str, ...]:
+        """While no fault is at work: take away what others left at Toxiproxy; a remark for each.
+
+        ``when`` is ``before the load`` or ``after the run``.
 
         Raises:
             HarnessError: it can't be taken away.
         """
         found = remove_strangers(self._run.stack)
-        remarks = [f"put right before the load, not ours: {text}" for text in found]
+        remarks = [f"put right {when}, not ours: {text}" for text in found]
         for remark in remarks:
             progress(remark)
         return tuple(remarks)

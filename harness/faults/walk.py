@@ -29,7 +29,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the faults of one run share; ``look_at_proxy`` ends those that ended with Toxiproxy."""
+    """What the faults of one run share.
+
+    ``look_at_proxy`` ends those that ended with Toxiproxy; ``put_right`` makes a link, by its name,
+    as the stack has it, where somebody else changed it.
+    """
 
     stack: Stack
     run_id: str
@@ -38,6 +42,7 @@ class Surroundings:
     tell: Callable[[str, str], None]
     at_work: AtWork
     look_at_proxy: Callable[[], None]
+    put_right: Callable[[str], None]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -222,6 +227,7 @@ class OneFault:
             self._run.tell(self.planned.name, "not healed")
             return
         self._note(heal_tries=tries, **changes)
+        self._put_link_right()
         self._run.at_work.heal_done(self.planned)
         self._state = "healed"
         self._run.tell(self.planned.name, "healed")
@@ -229,6 +235,14 @@ class OneFault:
             proving.join()
         journal, excused = self._run.journal, partial(self._run.at_work.excuses, self.planned)
         self._note(prove_healed(self.injector, self.planned, journal, CONDUCTOR, excused))
+
+    def _put_link_right(self) -> None:
+        """Our part is undone; if others changed the link as well, no heal would ever show."""
+        if self.planned.spec.requires.startswith("link:"):
+            try:
+                self._run.put_right(self.planned.spec.target)
+            except Exception:  # noqa: BLE001  # the proof that follows tells whether it is healed
+                _log.exception("putting the link of %s right", self.planned.name)
 
     def _how_it_ended(self, result: HealResult, others: JournalRow | None) -> dict[str, Any]:
         """Who or what ended it and when, as fields of `FaultFact`."""

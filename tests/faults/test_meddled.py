@@ -1,0 +1,138 @@
+"""Somebody removes, switches or leads elsewhere a link that a fault of ours is at work on."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from harness.events import FaultFact
+from harness.fault_facts import EndedBy
+from harness.fault_specs import AnyFault, Flap, Partition, Refuse
+from harness.faults.injectors import injector_for
+from harness.faults.strangers import remove_strangers, strangers
+from harness.faults.timeline import FaultTimeline
+from harness.plan import PlannedFault
+from harness.stack.ports import LOOPBACK, choose_ports
+from tests.faults.test_network import FAULTS, until
+from tests.faults.toxiproxy import Rig
+
+EDGE = "/proxies/edge"
+
+
+def ask(rig: Rig, method: str, path: str, body: dict[str, object] | None = None) -> None:
+    """Ask Toxiproxy itself, as somebody else would."""
+    answer = requests.request(method, f"{rig.stack.toxiproxy_api}{path}", json=body, timeout=3)
+    assert answer.ok, answer.text
+
+
+@pytest.fixture
+def mended(rig: Rig) -> Iterator[Rig]:
+    """A link as it was, whatever a test found."""
+    yield rig
+    remove_strangers(rig.stack)
+
+
+@pytest.mark.parametrize("spec", FAULTS, ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}")
+def test_a_proxy_that_was_removed_ends_a_fault_and_is_made_again(
+    mended: Rig, spec: AnyFault
+) -> None:
+    """By the heal, which leaves the link as the stack has it."""
+    fault = injector_for(PlannedFault("1-x", spec, 0.0, 60.0), mended.stack)
+    fault.inject()
+    ask(mended, "delete", EDGE)
+    gone, proof = fault.gone(), fault.read_back()
+    fault.heal()
+
+    assert gone is not None
+    assert gone.by is EndedBy.NOBODY
+    assert not proof.holds
+    assert until(lambda: fault.healed().holds)
+    assert strangers(mended.stack) == ()
+
+
+def test_whoever_heals_for_a_dead_run_makes_the_proxy_again(mended: Rig) -> None:
+    """An injector that never injected knows the link from the stack."""
+    planned = PlannedFault("1-partition", Partition("edge"), 0.0, 60.0)
+    injector_for(planned, mended.stack).inject()
+    ask(mended, "delete", EDGE)
+    injector_for(planned, mended.stack).heal()
+
+    assert strangers(mended.stack) == ()
+
+
+LONG_CUT = Flap("edge", period=60.0, duty=0.9)
+
+
+@pytest.mark.parametrize(
+    "spec", [*FAULTS[:-1], LONG_CUT], ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}"
+)
+def test_a_reset_by_hand_ends_every_fault(mended: Rig, spec: AnyFault) -> None:
+    """`POST /reset` enables all proxies and removes all toxics."""
+    fault = injector_for(PlannedFault("1-x", spec, 0.0, 60.0), mended.stack)
+    fault.inject()
+    before = fault.gone()
+    ask(mended, "post", "/reset")
+    gone = fault.gone()
+    fault.heal()
+
+    assert before is None
+    assert gone is not None
+    assert gone.by is EndedBy.NOBODY
+
+
+def test_a_flap_in_its_beat_is_never_taken_for_gone(mended: Rig) -> None:
+    """Looks that fall between two changes of its own say nothing."""
+    spec = Flap("edge", period=0.1, duty=0.5)
+    fault = injector_for(PlannedFault("1-flap", spec, 0.0, 60.0), mended.stack)
+    fault.inject()
+    looks = []
+    ends = time.monotonic() + 1.5
+    while time.monotonic() < ends:
+        looks.append(fault.gone())
+    fault.heal()
+
+    assert len(looks) > 100
+    assert set(looks) == {None}
+
+
+@pytest.mark.parametrize("what", ["removed", "disabled", "elsewhere", "listens_elsewhere"])
+@pytest.mark.parametrize("spec", [Partition("edge"), Refuse("edge")], ids=lambda s: s.kind)
+def test_a_link_is_put_right_when_its_fault_ends_and_what_was_done_to_it_is_told(
+    mended: Rig, tmp_path: Path, spec: AnyFault, what: str
+) -> None:
+    """It works at once after the heal; either the fault or the watch names the change."""
+    (port,) = choose_ports(1)
+    planned = PlannedFault(f"1-{spec.kind}", spec, 0.0, 2.0)
+    facts: dict[str, FaultFact] = {}
+    timeline = FaultTimeline(
+        mended.stack,
+        (planned,),
+        lambda fact: facts.__setitem__(fact.name, fact),
+        lambda *_: None,
+        run_dir=tmp_path,
+    )
+    timeline.check()
+    timeline.start(time.monotonic_ns())
+    assert until(lambda: planned.name in facts and len(facts[planned.name].proofs) >= 2)
+    match what:
+        case "removed":
+            ask(mended, "delete", EDGE)
+        case "disabled":
+            ask(mended, "post", EDGE, {"enabled": False})
+        case "elsewhere":
+            ask(mended, "post", EDGE, {"upstream": f"{LOOPBACK}:{port}"})
+        case _:
+            ask(mended, "post", EDGE, {"listen": f"{LOOPBACK}:{port}"})
+    assert until(lambda: facts[planned.name].heal_returned_ns is not None)
+    timeline.finish()
+    fact = facts[planned.name]
+
+    assert fact.proofs[-1].kind == "healed"
+    assert fact.proofs[-1].holds, fact.proofs
+    assert fact.error is None
+    assert strangers(mended.stack) == ()
+    unharmed = what == "disabled" and isinstance(spec, Refuse)
+    told = fact.ended_by is EndedBy.NOBODY or bool(timeline.foreign)
+    assert told is not unharmed
