@@ -100,6 +100,16 @@ def _one_at_a_time(state_dir: Path) -> Iterator[None]:
         yield
 
 
+def running_proxy(state_dir: Path) -> ProcessRef | None:
+    """Toxiproxy's process by the state file, which may have been replaced; None where none runs."""
+    try:
+        stack = read_state(state_dir)
+    except HarnessError:
+        return None
+    found = None if stack is None else stack.processes.get(TOXIPROXY)
+    return found if is_alive(found) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """That Toxiproxy ended, in words; ``troubles`` say so when it was not replaced to heal."""
@@ -136,9 +146,4 @@ class ProxyWatch:
         return Ended(f"{text}: it was replaced to heal {replacing[-1].fault}")
 
     def _current(self) -> ProcessRef | None:
-        try:
-            stack = read_state(self._state_dir)
-        except HarnessError:
-            return None
-        found = None if stack is None else stack.processes.get(TOXIPROXY)
-        return found if is_alive(found) else None
+        return running_proxy(self._state_dir)

@@ -15,10 +15,13 @@ from harness.fault_facts import ForeignChange
 from harness.fault_specs import CommitLost, Refuse
 from harness.faults.network import toxic_names
 from harness.faults.proxy_control import Proxy, ProxyControl, Toxic
+from harness.faults.second_way import running_proxy
 from harness.plan import PlannedFault
+from harness.stack.processes import ProcessRef, is_alive, is_stopped
 from harness.stack.state import Link, Stack
 
 LOOK_SECONDS = 0.5
+STOPPED = "Toxiproxy was stopped by a signal"
 
 _log = logging.getLogger(__name__)
 
@@ -123,6 +126,7 @@ class StrangerWatch:
         self._stack = stack
         self._ours = ours
         self._over = threading.Event()
+        self._process: ProcessRef | None = None
         self._thread = threading.Thread(target=self._watch, name="strangers", daemon=True)
         self._looked_ns = 0
         self._lock = threading.Lock()
@@ -171,8 +175,16 @@ class StrangerWatch:
 
     def _look(self) -> None:
         looked_ns = time.monotonic_ns()
-        self._note({s.text for s in strangers(self._stack, self._ours)}, looked_ns)
+        if self._is_stopped():  # it would not answer, and nothing passes through its links
+            self._note({STOPPED, *self._open}, looked_ns)
+        else:
+            self._note({s.text for s in strangers(self._stack, self._ours)}, looked_ns)
         self._looked_ns = looked_ns
+
+    def _is_stopped(self) -> bool:
+        if not is_alive(self._process):
+            self._process = running_proxy(self._stack.state_dir)
+        return self._process is not None and is_stopped(self._process.pid)
 
     def _note(self, seen: set[str], looked_ns: int) -> None:
         with self._lock:

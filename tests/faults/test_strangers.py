@@ -1,7 +1,9 @@
 """What others change on the stack's own Toxiproxy: found, told apart from ours, removed, dated."""
 
+import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -23,6 +25,8 @@ from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
 from harness.stack import Stack
 from harness.stack.ports import LOOPBACK, choose_ports
+from harness.stack.processes import identify
+from harness.stack.state import save_state
 from tests.faults.toxiproxy import Rig
 
 SLOW = {"name": "slow", "type": "latency", "stream": "downstream", "toxicity": 0.5}
@@ -165,6 +169,34 @@ def test_what_went_while_we_looked_ends_after_that(monkeypatch: pytest.MonkeyPat
 
     assert found.end_ns is not None
     assert found.end_ns >= gone_ns[0]
+
+
+def test_a_toxiproxy_that_somebody_stopped_is_told(
+    clean: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing passes through its links meanwhile, and no service can help that."""
+    reference = identify(clean.process.pid)
+    assert reference is not None
+    save_state(replace(clean.stack, processes={"toxiproxy": reference}))
+    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.05)
+    watch = StrangerWatch(clean.stack, Ours)
+    watch.start()
+    time.sleep(0.3)
+    stopped_ns = time.monotonic_ns()
+    clean.process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(1.0)
+    finally:
+        clean.process.send_signal(signal.SIGCONT)
+        continued_ns = time.monotonic_ns()
+    time.sleep(0.3)
+    watch.stop()
+    (change,) = watch.found
+
+    assert change.text == "Toxiproxy was stopped by a signal"
+    assert change.begin_ns < stopped_ns + 0.1e9
+    assert change.end_ns is not None
+    assert change.end_ns > continued_ns - 0.1e9
 
 
 def test_a_removal_that_does_not_happen_is_no_success(
