@@ -9,6 +9,7 @@ silent until its next retransmission is due, which is up to as long again as the
 import json
 import re
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import HarnessError
@@ -27,6 +28,18 @@ _MATCHES = {
     "downstream": ("saddr",),
 }
 """By direction, which address of a dropped packet is the far end's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of our table: packets whose ``field`` is ``host``, and how many of them it counted.
+
+    ``field`` is empty where it does anything else than count and drop them all.
+    """
+
+    field: str
+    host: str
+    packets: int
 
 
 class PacketDropInjector:
@@ -63,13 +76,16 @@ class PacketDropInjector:
         )
 
     def read_back(self) -> Proof:
-        """The kernel has a rule that drops for each direction."""
-        dropped = self._dropped()
-        missing = [match for match in self._matches if match not in (dropped or {})]
-        rules = "missing: " + ", ".join(missing) if missing else self._count_text(dropped or {})
-        return Proof(
-            "control_plane", not missing, f"nftables between the namespaces, {self._table}: {rules}"
-        )
+        """The kernel has exactly our rules, one that drops for each direction."""
+        rules = self._rules() or ()
+        wanted = [(match, self._wire.far_host) for match in self._matches]
+        in_place = [(rule.field, rule.host) for rule in rules] == wanted
+        dropped = {rule.field: rule.packets for rule in rules if rule.field}
+        missing = [match for match in self._matches if match not in dropped]
+        told = self._count_text(dropped) if in_place else "changed"
+        told = f"missing: {', '.join(missing)}" if missing else told
+        where = f"nftables between the namespaces, {self._table}"
+        return Proof("control_plane", in_place, f"{where}: {told}")
 
     def canary(self) -> Proof:
         """Nothing answers over the wire, and the counters say that this was our doing."""
@@ -112,11 +128,19 @@ class PacketDropInjector:
 
     def _dropped(self) -> dict[str, int] | None:
         """Packets dropped so far, by the address that matched; None without our table."""
+        rules = self._rules()
+        return None if rules is None else {r.field: r.packets for r in rules if r.field}
+
+    def _rules(self) -> list[Rule] | None:
+        """The rules of our table, none of a dormant one; None without our table."""
         told: list[dict[str, Any]] = json.loads(self._nft("-j", "list", "ruleset"))["nftables"]
-        if not any(entry.get("table", {}).get("name") == self._table for entry in told):
+        tables = [entry["table"] for entry in told if "table" in entry]
+        ours = [table for table in tables if table["name"] == self._table]
+        if not ours:
             return None
-        rules = [entry["rule"]["expr"] for entry in told if _is_in(entry, self._table)]
-        return {field: packets for field, packets in map(_match_and_count, rules) if field}
+        if "flags" in ours[0]:  # there is one flag only: its rules do nothing
+            return []
+        return [_rule(entry["rule"]["expr"]) for entry in told if _is_in(entry, self._table)]
 
     @staticmethod
     def _total(dropped: dict[str, int] | None) -> int:
@@ -140,17 +164,16 @@ def _is_in(entry: dict[str, Any], table: str) -> bool:
     return bool(entry.get("rule", {}).get("table") == table)
 
 
-def _match_and_count(expressions: list[dict[str, Any]]) -> tuple[str, int]:
-    """Which address a rule of ours looks at and how many packets it dropped; "" if it drops none.
+def _rule(expressions: list[dict[str, Any]]) -> Rule:
+    """A rule as nftables prints it.
 
     Source: `libnftables-json(5)`.
     """
-    field, packets, drops = "", 0, False
-    for expression in expressions:
-        if "match" in expression:
-            field = expression["match"]["left"]["payload"]["field"]
-        elif "counter" in expression:
-            packets = expression["counter"]["packets"]
-        elif "drop" in expression:
-            drops = True
-    return (field if drops else ""), packets
+    match expressions:
+        case [
+            {"match": {"op": "==", "left": {"payload": {"field": field}}, "right": str(host)}},
+            {"counter": {"packets": packets}},
+            {"drop": _},
+        ]:
+            return Rule(field, host, packets)
+    return Rule("", "", 0)

@@ -1,5 +1,6 @@
 """Packet loss where there is nothing to lose packets on: refused, with what would do."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,6 @@ import pytest
 from harness.errors import HarnessError, UsageError
 from harness.fault_specs import AnyFault, PacketDrop, Partition
 from harness.faults.injectors import injector_for
-from harness.faults.packets import _match_and_count
 from harness.plan import PlannedFault
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
@@ -76,10 +76,46 @@ def test_a_dead_stacks_namespaces_are_not_entered() -> None:
         injector.heal()
 
 
-def test_a_rule_counts_only_when_it_drops() -> None:
-    """As nftables prints it: which address, how many packets, and what becomes of them."""
-    match = {"match": {"left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "x"}}
+def a_rule(field: str, *more: dict[str, object], op: str = "==") -> dict[str, object]:
+    """As nftables prints it: which address, what else, how many packets; then they are dropped."""
+    left = {"payload": {"protocol": "ip", "field": field}}
+    match = {"match": {"op": op, "left": left, "right": WIRE.far_host}}
     count = {"counter": {"packets": 7, "bytes": 420}}
+    last = [] if any("accept" in each for each in more) else [{"drop": None}]
+    rule = {"table": "lendchaos_1_packet_drop", "expr": [match, count, *more, *last]}
+    return {"rule": rule}
 
-    assert _match_and_count([match, count, {"drop": None}]) == ("daddr", 7)
-    assert _match_and_count([match, count, {"accept": None}]) == ("", 7)
+
+UP, BACK = a_rule("daddr"), a_rule("saddr")
+LIMIT: dict[str, object] = {"limit": {"rate": 5, "per": "second"}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "flags", "told"),
+    [
+        ([UP, BACK], {}, "packets dropped: 7 up, 7 back"),
+        ([UP], {}, "missing: saddr"),
+        ([], {}, "missing: daddr, saddr"),
+        ([UP, a_rule("saddr", LIMIT)], {}, "missing: saddr"),
+        ([UP, a_rule("saddr", {"accept": None})], {}, "missing: saddr"),
+        ([UP, a_rule("saddr", op="!=")], {}, "missing: saddr"),
+        ([a_rule("daddr", {"accept": None}), UP, BACK], {}, "changed"),
+        ([UP, BACK], {"flags": "dormant"}, "missing: daddr, saddr"),
+    ],
+    ids=["whole", "one", "none", "limit", "accepts", "others", "before", "dormant"],
+)
+def test_a_drop_is_there_only_with_all_of_its_rules_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+    rules: list[dict[str, object]],
+    flags: dict[str, str],
+    told: str,
+) -> None:
+    """One of two directions that somebody takes back, in part at least, ends the whole fault."""
+    table = {"table": {"name": "lendchaos_1_packet_drop", **flags}}
+    printed = json.dumps({"nftables": [{"metainfo": {}}, table, *rules]})
+    injector = injector_for(planned(PacketDrop("database")), a_stack(namespaces=True))
+    monkeypatch.setattr(injector, "_nft", lambda *_: printed)
+    proof, gone = injector.read_back(), injector.gone()
+
+    assert proof.text.endswith(f": {told}")
+    assert proof.holds is (gone is None) is told.startswith("packets")
