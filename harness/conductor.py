@@ -247,7 +247,7 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
 
     timeline = _timeline(run, plan, stack, channel)
     notes = timeline.put_right("before the load", progress)
-    timeline.check()
+    notes += timeline.check(progress)
     seeder = Seeder(
         *(stack.service_url, stack.edge_url, stack.admin_token),
         *(progress, channel.check_interrupt),

@@ -66,8 +66,9 @@ QUESTIONS = (
         "idle_in_transaction",
         "no transaction is left open",
         "transactions left open by idle sessions",
-        """SELECT format('session %s (%s), begun before the load ended', pid,
-                  coalesce(nullif(application_name, ''), 'unnamed'))
+        """SELECT format('session %s (%s), since %s', pid,
+                  coalesce(nullif(application_name, ''), 'unnamed'),
+                  to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
            FROM pg_stat_activity
            WHERE state LIKE 'idle in transaction%'
              AND xact_start < now() - {open_for} * interval '1 second'""",
@@ -132,6 +133,11 @@ def leftovers(stack: Stack, open_for_s: float = WAITING_SECONDS_MIN) -> dict[str
             }
     except psycopg.Error as error:
         raise HarnessError(f"the database could not be audited: {error}") from error
+
+
+def told(found: dict[str, list[str]]) -> tuple[str, ...]:
+    """What was found, in words, one for each kind of question that found anything."""
+    return tuple(f"{q.some}: {', '.join(found[q.kind])}" for q in QUESTIONS if found.get(q.kind))
 
 
 def audit(

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
 from harness.fault_facts import EndedBy, ForeignChange
-from harness.faults.audit import audit, leftovers
+from harness.faults.audit import audit, leftovers, told
 from harness.faults.base import Gone
 from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.overlap import AtWork
@@ -93,8 +93,11 @@ class FaultTimeline:
             progress(remark)
         return tuple(remarks)
 
-    def check(self) -> None:
+    def check(self, progress: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
         """Make sure that every fault can be had, and that its canary is well.
+
+        Returns a remark for everything in the database that may stand in the way of what follows:
+        a session that somebody left in a transaction holds its locks.
 
         Raises:
             UsageError: the stack lacks what a fault needs.
@@ -102,12 +105,16 @@ class FaultTimeline:
         """
         self._follow_journal()
         self._before = leftovers(self._run.stack)
+        remarks = tuple(f"in the database before the load: {text}" for text in told(self._before))
+        for remark in remarks:
+            progress(remark)
         deadline = time.monotonic() + READY_SECONDS_MAX
         for fault in self._one_fault.values():
             while not (proof := fault.injector.ready()).holds and time.monotonic() < deadline:
                 time.sleep(0.1)
             if not proof.holds:
                 raise HarnessError(f"{fault.planned.name} cannot be proven, {proof.text}")
+        return remarks
 
     def start(self, zero_ns: int) -> None:
         """Begin to walk; ``zero_ns`` is the instant that the plan's times count from."""

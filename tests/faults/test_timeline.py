@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -347,3 +347,20 @@ def test_an_abort_in_the_journal_ends_the_run(several: Several) -> None:
     wait_until(lambda: any(row.event == "stopping" for row in several.journal.rows()))
 
     assert several.aborts == ["heal command"]
+
+
+def test_what_is_open_in_the_database_before_a_run_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that somebody left in a transaction: set-up or ledger may have to wait for it."""
+    open_one = "session 7 (psql), since 2026-01-01T00:00:00.000Z"
+    found = {"idle_in_transaction": [open_one], "locks": []}
+    monkeypatch.setattr(timeline_module, "leftovers", lambda _: found)
+    told: list[str] = []
+    place: Any = Place(tmp_path)
+    remarks = FaultTimeline(place, (), lambda _: None, lambda *_: None).check(told.append)
+
+    assert list(remarks) == told
+    (remark,) = remarks
+    assert remark.startswith("in the database before the load: ")
+    assert remark.endswith(f"transactions left open by idle sessions: {open_one}")
