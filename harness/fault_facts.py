@@ -44,7 +44,9 @@ class LockHolder:
 
 @dataclass(frozen=True, slots=True)
 class ForeignChange:
-    """What somebody else had changed on the stack's own Toxiproxy, in words, and for how long.
+    """What somebody else had changed on the stack's own Toxiproxy, or locked in its database.
+
+    In words, and for how long:
 
     ``begin_ns`` is the last look that did not see it, in monotonic time; ``end_ns`` the first that
     did not see it any more, None if it was there to the end of the run.

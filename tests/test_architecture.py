@@ -171,7 +171,14 @@ HOMES = {
     "flask": {"load"},
     "toxiproxy": {"faults/proxy_control"},
     "psycopg": {
-        *("ledger", "faults/audit", "faults/migration", "faults/probes", "faults/commit_lost"),
+        *(
+            "ledger",
+            "faults/audit",
+            "faults/lock_holders",
+            "faults/migration",
+            "faults/probes",
+            "faults/commit_lost",
+        ),
         "connections",
     },
     "requests": {"faults/proxy_control", "connections"},

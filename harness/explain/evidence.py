@@ -112,8 +112,11 @@ EVIDENCE = (
     _finding(
         "foreign_change",
         decided="During the run the stack's own Toxiproxy had a toxic, a proxy or a switched-off"
-        " link that is not of this run. What borrowers saw then was not the target's doing.",
-        causes="A toxic set by hand, or by another tool, on the same control interface.",
+        " link that is not of this run, or was stopped, or somebody else's session held a lock in"
+        " the stack's own database that the service waited for. What borrowers saw then was not"
+        " the target's doing.",
+        causes="A toxic set by hand, or by another tool, on the same control interface; a psql left"
+        " open in a transaction, or a dump.",
         next_step="`lendchaos heal` removes it, and so does the set-up of the next run. To measure"
         " what you break by hand, run the scenario named watch.",
         docs="docs/faults.md",

@@ -4,15 +4,11 @@ Whoever is on the machine can reach its control interface. What they leave there
 borrower, and looks like the target's doing.
 """
 
-import logging
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.errors import HarnessError
-from harness.fault_facts import ForeignChange
 from harness.fault_specs import CommitLost, Refuse
+from harness.faults.change_watch import ChangeWatch
 from harness.faults.network import toxic_names
 from harness.faults.proxy_control import Proxy, ProxyControl, Toxic
 from harness.faults.second_way import running_proxy
@@ -20,10 +16,7 @@ from harness.plan import PlannedFault
 from harness.stack.processes import ProcessRef, is_alive, is_stopped
 from harness.stack.state import Link, Stack
 
-LOOK_SECONDS = 0.5
 STOPPED = "Toxiproxy was stopped by a signal"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +109,14 @@ def remove_strangers(stack: Stack) -> list[str]:
     return [stranger.text for stranger in found]
 
 
-class StrangerWatch:
-    """Notes what others change while a run goes on, and for how long.
-
-    It changes nothing by itself; `put_right` is for a fault that ends on a link.
-    """
+class StrangerWatch(ChangeWatch):
+    """Notes what others change at Toxiproxy; `put_right` is for a fault that ends on a link."""
 
     def __init__(self, stack: Stack, ours: Callable[[], Ours]) -> None:
+        super().__init__("strangers", self._seen)
         self._stack = stack
         self._ours = ours
-        self._over = threading.Event()
         self._process: ProcessRef | None = None
-        self._thread = threading.Thread(target=self._watch, name="strangers", daemon=True)
-        self._looked_ns = 0
-        self._lock = threading.Lock()
-        self._open: dict[str, ForeignChange] = {}
-        self._closed: list[ForeignChange] = []
-
-    @property
-    def found(self) -> tuple[ForeignChange, ...]:
-        """What was seen by now, in the order in which it began."""
-        with self._lock:
-            seen = [*self._closed, *self._open.values()]
-        return tuple(sorted(seen, key=lambda one: one.begin_ns))
 
     def put_right(self, name: str) -> None:
         """Lay a link as the stack has it, where others removed, switched or led it elsewhere.
@@ -148,47 +126,15 @@ class StrangerWatch:
         """
         seen = [s for s in strangers(self._stack, self._ours) if s.proxy == name and s.link]
         for stranger in seen:
-            self._note({stranger.text, *self._open}, time.monotonic_ns())
+            self.saw(stranger.text)
             ProxyControl(self._stack.toxiproxy_api).lay(self._stack.links[name])
 
-    def start(self) -> None:
-        """Look from now on."""
-        self._looked_ns = time.monotonic_ns()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look a last time; nothing if it never began."""
-        self._over.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _watch(self) -> None:
-        last = False
-        while not last:
-            last = self._over.wait(LOOK_SECONDS)
-            try:
-                self._look()
-            except HarnessError as error:  # not seen: the next look may be lucky
-                _log.warning("looking for what others changed: %s", error)
-            except Exception:  # noqa: BLE001  # our bug must not end the watch
-                _log.exception("looking for what others changed")
-
-    def _look(self) -> None:
-        looked_ns = time.monotonic_ns()
+    def _seen(self) -> set[str]:
         if self._is_stopped():  # it would not answer, and nothing passes through its links
-            self._note({STOPPED, *self._open}, looked_ns)
-        else:
-            self._note({s.text for s in strangers(self._stack, self._ours)}, looked_ns)
-        self._looked_ns = looked_ns
+            return {STOPPED, *(change.text for change in self.found if change.end_ns is None)}
+        return {stranger.text for stranger in strangers(self._stack, self._ours)}
 
     def _is_stopped(self) -> bool:
         if not is_alive(self._process):
             self._process = running_proxy(self._stack.state_dir)
         return self._process is not None and is_stopped(self._process.pid)
-
-    def _note(self, seen: set[str], looked_ns: int) -> None:
-        with self._lock:
-            for text in self._open.keys() - seen:
-                self._closed.append(replace(self._open.pop(text), end_ns=looked_ns))
-            for text in seen - self._open.keys():
-                self._open[text] = ForeignChange(text, self._looked_ns)

@@ -17,7 +17,9 @@ from harness.events import FaultFact, Proof
 from harness.fault_facts import EndedBy, ForeignChange
 from harness.faults.audit import audit, leftovers, told
 from harness.faults.base import Gone
+from harness.faults.change_watch import ChangeWatch
 from harness.faults.journal import CONDUCTOR, Journal
+from harness.faults.lock_holders import LockHolders
 from harness.faults.overlap import AtWork
 from harness.faults.second_way import ProxyWatch
 from harness.faults.strangers import Ours, StrangerWatch, ours_of, remove_strangers
@@ -57,6 +59,8 @@ class FaultTimeline:
         folder = "" if run_dir is None else str(run_dir)
         self._journal = Journal(stack.state_dir, stack.stack_id, run_id, CONDUCTOR, folder)
         self._strangers = StrangerWatch(stack, self._ours)
+        self._lock_holders = LockHolders(stack)
+        self._locks = ChangeWatch("locks", self._lock_holders.look)
         self._run = Surroundings(
             stack,
             run_id,
@@ -120,6 +124,7 @@ class FaultTimeline:
         """Begin to walk; ``zero_ns`` is the instant that the plan's times count from."""
         self._follow_journal()
         self._strangers.start()
+        self._locks.start()
         for fault in self._one_fault.values():
             thread = threading.Thread(target=fault.walk, args=(zero_ns,), name=fault.planned.name)
             self._threads.append(thread)
@@ -205,8 +210,8 @@ class FaultTimeline:
 
     @property
     def foreign(self) -> tuple[ForeignChange, ...]:
-        """What others changed on Toxiproxy since the start; whole after `finish`."""
-        return self._strangers.found
+        """What others changed at Toxiproxy, or locked, since the start; whole after `finish`."""
+        return (*self._strangers.found, *self._locks.found)
 
     def facts(self) -> list[FaultFact]:
         """What is known of every fault by now."""
@@ -223,6 +228,8 @@ class FaultTimeline:
             thread.join()
         self._over.set()
         self._strangers.stop()
+        self._locks.stop()
+        self._lock_holders.close()
         if self._watcher.ident is not None:
             self._watcher.join()
             self._look_at_proxy()  # it may have ended since the last look

@@ -70,7 +70,7 @@ def _troubles(facts: Facts) -> Iterator[Stretch]:
 
 
 def _foreign(facts: Facts, measured: Measured) -> Iterator[Stretch]:
-    """What somebody else changed on the way to the target, with the time to recover from it."""
+    """What somebody else did to the stack, with the time to recover from it."""
     clock = facts.status.clock
     if clock is None:
         return
@@ -78,7 +78,7 @@ def _foreign(facts: Facts, measured: Measured) -> Iterator[Stretch]:
         begin_s, end_s = clock.seconds(change.begin_ns), np.inf
         if change.end_ns is not None:
             end_s = clock.seconds(change.end_ns) + measured.timeline.allowed_s
-        yield Stretch(f"somebody else changed Toxiproxy: {change.text}", begin_s, end_s)
+        yield Stretch(f"somebody else had a hand in it: {change.text}", begin_s, end_s)
 
 
 def _stalls(facts: Facts) -> Iterator[Stretch]:

@@ -10,7 +10,10 @@ from harness.verdict import Finding
 
 
 def foreign_change(case: Case) -> Iterator[Finding]:
-    """Somebody else changed the way to the target; where the run waits for that, it is a note."""
+    """Somebody else changed the way to the target, or held a lock that it waited for.
+
+    Where the run waits for such a thing, it is a note.
+    """
     status = case.facts.status
     if not status.foreign or status.clock is None:
         return
@@ -21,10 +24,10 @@ def foreign_change(case: Case) -> Iterator[Finding]:
         for change in changes
     )
     if case.plan.watches:
-        message = f"what somebody else broke at Toxiproxy: {told}"
+        message = f"what somebody else broke: {told}"
         yield note("foreign_change", message, changes=changes)
     else:
-        message = f"somebody else changed the stack's own Toxiproxy during the run: {told}"
+        message = f"somebody else had a hand in the stack during the run: {told}"
         yield inconclusive("foreign_change", message, changes=changes)
 
 

@@ -11,6 +11,7 @@ import requests
 
 from harness.errors import HarnessError
 from harness.fault_specs import CommitLost, Latency, Refuse
+from harness.faults import change_watch as change_watch_module
 from harness.faults import strangers as strangers_module
 from harness.faults.injectors import injector_for
 from harness.faults.strangers import (
@@ -123,7 +124,7 @@ def test_a_link_that_leads_to_a_relay_of_ours_is_ours() -> None:
 
 def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the last look without it and the first without it again; what stays has no end."""
-    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.05)
     watch = StrangerWatch(clean.stack, Ours)
     started_ns = time.monotonic_ns()
     watch.start()
@@ -178,7 +179,7 @@ def test_a_toxiproxy_that_somebody_stopped_is_told(
     reference = identify(clean.process.pid)
     assert reference is not None
     save_state(replace(clean.stack, processes={"toxiproxy": reference}))
-    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.05)
     watch = StrangerWatch(clean.stack, Ours)
     watch.start()
     time.sleep(0.3)

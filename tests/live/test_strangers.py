@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 
+from harness.faults.proxy_control import ProxyControl
 from harness.stack import Stack, StackSettings, down, up
 from tests.live.conftest import SHORT, Runner, judged
 from tests.live.test_how_a_harness_lies import wait_for_fault
@@ -39,7 +41,11 @@ def slow(stack: Stack, link: str, name: str) -> None:
 def test_what_others_change_before_and_during_a_run_is_told(
     own_stack: Stack, tmp_path: Path
 ) -> None:
-    """Before: removed, with a remark. During: inconclusive. Ours taken away: unproven."""
+    """Before: removed, with a remark. During: inconclusive. Ours taken away: unproven.
+
+    A lock that a session of somebody else holds is told as a toxic is, and a link that is removed
+    is there again for the next run.
+    """
     slow(own_stack, "edge", "before")
 
     def meddle(runner: Runner, process: subprocess.Popen[str]) -> None:
@@ -47,6 +53,12 @@ def test_what_others_change_before_and_during_a_run_is_told(
         time.sleep(0.5)
         slow(own_stack, "bureau", "during")
         ask(own_stack, "delete", "/database/toxics/lendchaos-1-partition-upstream")
+        time.sleep(1.0)
+        assert own_stack.database_url is not None
+        with psycopg.connect(own_stack.database_url, application_name="psql") as left_open:
+            left_open.execute("LOCK TABLE loan IN ACCESS EXCLUSIVE MODE")
+            time.sleep(1.5)
+        ask(own_stack, "delete", "/bureau")
 
     runner = Runner(tmp_path / "runs", own_stack.state_dir)
     run = judged(runner("network_partition", *SHORT, meanwhile=meddle))
@@ -56,6 +68,9 @@ def test_what_others_change_before_and_during_a_run_is_told(
     assert "not ours: toxic before (latency" in messages["remark"]
     assert run.findings["foreign_change"] == "inconclusive"
     assert "toxic during (latency" in messages["foreign_change"]
+    assert "(psql, idle in transaction) since" in messages["foreign_change"]
+    assert "link bureau is gone" in messages["foreign_change"]
+    assert "bureau" in ProxyControl(own_stack.toxiproxy_api).proxies()
     assert "toxic before" not in messages["foreign_change"]
     assert run.findings["fault_did_not_bite"] == "inconclusive"
     assert "by nobody's order" in messages["fault_did_not_bite"]
