@@ -25,7 +25,7 @@ from harness.events import Clock, RunStatus, SafetyStop, Stall
 from harness.faults.healing import heal_left_over
 from harness.faults.journal import Journal
 from harness.faults.timeline import FaultTimeline
-from harness.faults.unplanned import unplanned_ends
+from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.guarding import Guardian
 from harness.health import HealthPoller
 from harness.ledger import Ledger
@@ -309,12 +309,16 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
             scene.health.stop()
             scene.safety.stop()
     run.write_journal(scene.timeline.journal_rows())
-    status = replace(status, foreign=scene.timeline.foreign)
     status = replace(status, audit=scene.timeline.audit(status.load_ended_ns))
     notes = (*status.notes, *scene.safety.notes, *guardian.notes)
+    foreign = scene.timeline.foreign
     if status.clock is not None:
         specs = [planned.spec for planned in scene.plan.faults]
-        notes += unplanned_ends(scene.stack, specs, status.clock.anchor_monotonic_ns)
+        since_ns = status.clock.anchor_monotonic_ns
+        ordered = foreign_orders(scene.stack, scene.timeline.facts(), since_ns)
+        notes += unplanned_ends(scene.stack, specs, since_ns, ordered)
+        foreign += ordered
+    status = replace(status, foreign=foreign)
     troubles = (*status.troubles, *scene.timeline.troubles)
     stopped = scene.safety.tripped
 

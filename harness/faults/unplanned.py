@@ -1,40 +1,108 @@
-"""Processes of the stack that ended during a run although no fault of ours touched them."""
+"""Processes of the stack that ended or stopped during a run although no fault of ours did that."""
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
+from harness.events import FaultFact
+from harness.fault_facts import ForeignChange
 from harness.fault_specs import AnyFault
 from harness.faults.second_way import TOXIPROXY
 from harness.stack.state import Stack
 from harness.stack.supervisor import EVENT_LOG
 
+ORDERS = {"killed": "started", "shut_down": "started", "frozen": "thawed"}
+"""What the supervisor does on request only, and what undoes it: events of its log."""
+REQUEST_NS = 1_000_000_000
+"""Between an order as its log has it and the answer that who asked waits for, at most."""
 
-def unplanned_ends(stack: Stack, faults: Iterable[AnyFault], since_ns: int) -> tuple[str, ...]:
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """One line of the supervisor's log."""
+
+    at_ns: int
+    what: str
+    name: str
+    exit_code: int | None = None
+
+
+def unplanned_ends(
+    stack: Stack, faults: Iterable[AnyFault], since_ns: int, ordered: Iterable[ForeignChange] = ()
+) -> tuple[str, ...]:
     """Remarks for the report, one for each such end; ``since_ns`` is monotonic.
 
-    Toxiproxy's is not among them: it is ours, and a reason to doubt the whole run.
+    Toxiproxy's is not among them: it is ours, and a reason to doubt the whole run. Nor is one that
+    somebody ``ordered``, as `foreign_orders` tells.
     """
-    touched = {spec.target for spec in faults}
-    if "replicas" in touched:
-        touched |= set(stack.replicas)
+    touched = {TOXIPROXY, *(name for spec in faults for name in _names(spec.target, stack))}
+    ordered = tuple(ordered)
+    return tuple(
+        f"{event.name} ended during the run ({_how(event.exit_code)}) and was started again; no"
+        " fault of this run did that, so what borrowers saw of it counts as the target's"
+        for event in _events(stack, since_ns)
+        if event.what == "exited"
+        and event.name not in touched
+        and not any(_covers(change, event) for change in ordered)
+    )
+
+
+def foreign_orders(
+    stack: Stack, facts: Iterable[FaultFact], since_ns: int
+) -> tuple[ForeignChange, ...]:
+    """What somebody had the supervisor take down or freeze that is no fault's doing, and how long.
+
+    Through its socket only: who kills a process by a signal cannot be told from its own end.
+    """
+    facts, events = tuple(facts), _events(stack, since_ns)
+    found = []
+    for number, event in enumerate(events):
+        undone = ORDERS.get(event.what)
+        if undone is None or event.name == TOXIPROXY or _is_ours(event, facts, stack):
+            continue
+        later = (e.at_ns for e in events[number:] if (e.what, e.name) == (undone, event.name))
+        text = f"{event.name} was {event.what.replace('_', ' ')} by the supervisor, by request"
+        found.append(ForeignChange(text, event.at_ns - REQUEST_NS, next(later, None)))
+    return tuple(found)
+
+
+def _is_ours(event: _Event, facts: tuple[FaultFact, ...], stack: Stack) -> bool:
+    return any(
+        event.name in _names(fact.link_or_target, stack)
+        and fact.inject_called_ns is not None
+        and fact.inject_called_ns <= event.at_ns
+        and event.at_ns <= (fact.inject_returned_ns or fact.heal_called_ns or event.at_ns)
+        for fact in facts
+    )
+
+
+def _covers(change: ForeignChange, event: _Event) -> bool:
+    return change.text.startswith(f"{event.name} was") and (
+        change.begin_ns <= event.at_ns <= (change.end_ns or event.at_ns)
+    )
+
+
+def _names(target: str, stack: Stack) -> tuple[str, ...]:
+    return stack.replicas if target == "replicas" else (target,)
+
+
+def _events(stack: Stack, since_ns: int) -> list[_Event]:
+    """Every line of the supervisor's log since an instant that can be read."""
     try:
         lines = (stack.log_dir / EVENT_LOG).read_bytes().splitlines()
     except OSError:
-        return ()
+        return []
     found = []
     for line in lines:
         try:
-            row = json.loads(line)
-            name, code = row["name"], row.get("exit")
-            ended = row["event"] == "exited" and row["at_ns"] >= since_ns
+            row: dict[str, Any] = json.loads(line)
+            event = _Event(row["at_ns"], row["event"], row["name"], row.get("exit"))
+            if event.at_ns >= since_ns:
+                found.append(event)
         except (ValueError, KeyError, TypeError):
             continue
-        if ended and name not in (*touched, TOXIPROXY):
-            found.append(
-                f"{name} ended during the run ({_how(code)}) and was started again; no fault of"
-                " this run did that, so what borrowers saw of it counts as the target's"
-            )
-    return tuple(found)
+    return found
 
 
 def _how(code: int | None) -> str:

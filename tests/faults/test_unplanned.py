@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from harness.events import FaultFact
 from harness.fault_specs import Kill
-from harness.faults.unplanned import unplanned_ends
+from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.stack.supervisor import EVENT_LOG
 from tests.stack.test_state import a_stack
 
@@ -32,6 +33,42 @@ def test_only_what_nobody_planned_is_told(tmp_path: Path) -> None:
         "replica-2 ended during the run (signal 15) and was started again",
     ]
     assert none == ()
+
+
+def test_what_somebody_had_the_supervisor_do_is_not_the_targets(tmp_path: Path) -> None:
+    """Named with its time; what a fault asked for is ours, and one part of it later is not."""
+    stack = a_stack(tmp_path)
+    stack.log_dir.mkdir()
+    second = 1_000_000_000
+    rows = [
+        {"at_ns": 10 * second, "event": "exited", "name": "replica-1", "exit": -9},
+        {"at_ns": 10 * second, "event": "killed", "name": "replica-1"},
+        {"at_ns": 15 * second, "event": "started", "name": "replica-1", "pid": 3},
+        {"at_ns": 20 * second, "event": "exited", "name": "postgres", "exit": 0},
+        {"at_ns": 20 * second, "event": "shut_down", "name": "postgres"},
+        {"at_ns": 22 * second, "event": "started", "name": "postgres", "pid": 4},
+        {"at_ns": 25 * second, "event": "frozen", "name": "replica-1"},
+        {"at_ns": 30 * second, "event": "killed", "name": "toxiproxy"},
+    ]
+    (stack.log_dir / EVENT_LOG).write_text("\n".join(json.dumps(row) for row in rows))
+    fact = FaultFact(
+        name="1-kill",
+        kind="kill",
+        link_or_target="replicas",
+        expects_impact=True,
+        inject_called_ns=10 * second - 5,
+        inject_returned_ns=10 * second + 5,
+    )
+    stopped, frozen = found = foreign_orders(stack, [fact], 5 * second)
+
+    assert stopped.text == "postgres was shut down by the supervisor, by request"
+    assert 18 * second < stopped.begin_ns < 20 * second
+    assert stopped.end_ns == 22 * second
+    assert (frozen.text, frozen.end_ns) == (
+        "replica-1 was frozen by the supervisor, by request",
+        None,
+    )
+    assert unplanned_ends(stack, [Kill("replicas")], 5 * second, found) == ()
 
 
 def test_a_stack_without_a_log_has_nothing_to_tell(tmp_path: Path) -> None:
