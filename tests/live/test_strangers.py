@@ -62,7 +62,10 @@ def test_what_others_change_before_and_during_a_run_is_told(
 
     runner = Runner(tmp_path / "runs", own_stack.state_dir)
     run = judged(runner("network_partition", *SHORT, meanwhile=meddle))
-    messages = {f["code"]: f["message"] for f in run.verdict["findings"]}
+    messages: dict[str, str] = {}
+    for finding in run.verdict["findings"]:
+        told = messages.get(finding["code"], "")
+        messages[finding["code"]] = f"{told}\n{finding['message']}"
 
     assert run.exit_code == 3, run.output
     assert "not ours: toxic before (latency" in messages["remark"]
@@ -70,6 +73,7 @@ def test_what_others_change_before_and_during_a_run_is_told(
     assert "toxic during (latency" in messages["foreign_change"]
     assert "(psql, idle in transaction) since" in messages["foreign_change"]
     assert "link bureau is gone" in messages["foreign_change"]
+    assert "put right after the run, not ours: link bureau is gone" in messages["remark"]
     assert "bureau" in ProxyControl(own_stack.toxiproxy_api).proxies()
     assert "toxic before" not in messages["foreign_change"]
     assert run.findings["fault_did_not_bite"] == "inconclusive"
