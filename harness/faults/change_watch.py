@@ -58,18 +58,19 @@ class ChangeWatch:
         last = False
         while not last:
             last = self._over.wait(LOOK_SECONDS)
-            looked_ns = time.monotonic_ns()
+            begun_ns = time.monotonic_ns()
             try:
-                self._note(self._look(), looked_ns)
+                self._note(self._look(), begun_ns)
             except HarnessError as error:  # not seen: the next look may be lucky
                 _log.warning("looking for what others changed: %s", error)
             except Exception:  # noqa: BLE001  # our bug must not end the watch
                 _log.exception("looking for what others changed")
 
-    def _note(self, seen: set[str], looked_ns: int) -> None:
+    def _note(self, seen: set[str], begun_ns: int) -> None:
+        seen_ns = time.monotonic_ns()  # it may have gone since the look began
         with self._lock:
             for text in self._open.keys() - seen:
-                self._closed.append(replace(self._open.pop(text), end_ns=looked_ns))
+                self._closed.append(replace(self._open.pop(text), end_ns=seen_ns))
             for text in seen - self._open.keys():
                 self._open[text] = ForeignChange(text, self._looked_ns)
-            self._looked_ns = looked_ns
+            self._looked_ns = begun_ns

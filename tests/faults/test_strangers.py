@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import requests
@@ -16,7 +16,6 @@ from harness.faults import strangers as strangers_module
 from harness.faults.injectors import injector_for
 from harness.faults.strangers import (
     Ours,
-    Stranger,
     StrangerWatch,
     ours_of,
     remove_strangers,
@@ -24,7 +23,6 @@ from harness.faults.strangers import (
 )
 from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
-from harness.stack import Stack
 from harness.stack.ports import LOOPBACK, choose_ports
 from harness.stack.processes import identify
 from harness.stack.state import save_state
@@ -86,7 +84,7 @@ def test_what_is_put_right_before_the_load_is_told(clean: Rig) -> None:
     add_slow(clean)
     timeline = FaultTimeline(clean.stack, (), lambda _: None, lambda *_: None)
     said: list[str] = []
-    (remark,) = timeline.put_right(said.append)
+    (remark,) = timeline.put_right("before the load", said.append)
 
     assert said == [remark]
     assert remark.startswith("put right before the load, not ours: toxic slow (latency")
@@ -149,19 +147,18 @@ def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatc
 
 def test_what_went_while_we_looked_ends_after_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine looks for long: what was under way then still met it."""
-    looks = iter([(), (Stranger("edge", text="it"),)])
+    looks = iter([set(), {"it"}])
     gone_ns: list[int] = []
 
-    def look(*_: object) -> tuple[Stranger, ...]:
+    def look() -> set[str]:
         if (seen := next(looks, None)) is not None:
             return seen
         time.sleep(0.05)
         gone_ns.append(time.monotonic_ns())
-        return ()
+        return set()
 
-    monkeypatch.setattr(strangers_module, "strangers", look)
-    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.01)
-    watch = StrangerWatch(cast("Stack", None), Ours)
+    monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.01)
+    watch = change_watch_module.ChangeWatch("test", look)
     watch.start()
     while not gone_ns:
         time.sleep(0.01)
