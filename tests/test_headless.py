@@ -1,13 +1,14 @@
 """How a run ended: no exit code of others is taken for one of ours."""
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import headless
 from harness.forwarding import Forwarded
-from harness.headless import Update
+from harness.headless import Ended, Update
 
 VERDICT = {"verdict": "pass", "phase": None}
 
@@ -59,3 +60,14 @@ def test_a_signal_that_the_run_did_not_heed_is_no_pass(phase: str | None, code: 
     last = headless._follow(lines(), shown.append, lambda _: None, run)
 
     assert headless._honest(0, last, [], run) == code
+
+
+def test_after_a_signal_no_other_run_is_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever was told to end has ended: the next scenario is not even looked for."""
+    monkeypatch.setattr(headless, "is_interrupted", lambda: True)
+    told: list[Any] = []
+    ended = headless.run_scenario(tmp_path / "none.py", [], told.append, told.append)
+
+    assert (ended, told) == (Ended(130), [])
