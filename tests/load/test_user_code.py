@@ -73,6 +73,12 @@ def test_who_is_ended_from_outside_raised_nothing(found: Any) -> None:
     assert found["killed"] == [[], []]
 
 
+@pytest.mark.parametrize("how", ["StopUser", "RescheduleTask", "InterruptTaskSet"])
+def test_what_steers_locust_is_no_trouble(found: Any, how: str) -> None:
+    """Locust's own way to say what comes next."""
+    assert found[f"greenlet {how}"] == [[], []]
+
+
 @pytest.mark.parametrize(("case", "called", "pattern"), [(c, *v) for c, v in LISTENERS.items()])
 def test_a_listener_that_raises_holds_no_other_up(
     case: str, called: list[str], pattern: str, found: Any

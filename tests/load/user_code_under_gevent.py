@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from locust import TaskSet, User, task
 from locust.event import EventHook, Events
-from locust.exception import StopTest, StopUser
+from locust.exception import InterruptTaskSet, RescheduleTask, StopTest, StopUser
 
 from harness.load.user_code import Exits, UserCode
 
@@ -84,6 +84,15 @@ def own_event() -> None:
     hook.fire()
 
 
+def greenlet_of(error: BaseException) -> None:
+    """A greenlet of theirs that ends so."""
+
+    def end() -> None:
+        raise error
+
+    gevent.spawn(end).join()
+
+
 def exit_of(ours: int, theirs: int | None, *, late: bool = False) -> list[Any]:
     """What we exit with, and what is said of it, where a listener has set ``theirs``."""
     said: list[Any] = []
@@ -109,6 +118,9 @@ CASES: dict[str, Any] = {
     "on_stop": lambda: gevent.spawn(FailsAtTheEnd(SimpleNamespace(events=events)).run).join(),
     "thread": thread,
     "own event": own_event,
+    "greenlet StopUser": lambda: greenlet_of(StopUser()),
+    "greenlet RescheduleTask": lambda: greenlet_of(RescheduleTask()),
+    "greenlet InterruptTaskSet": lambda: greenlet_of(InterruptTaskSet()),
     "killed": lambda: gevent.spawn(gevent.sleep, 5).kill(),
     "test_start Timeout": lambda: listener_of("test_start", gevent.Timeout(5)),
     "test_start GreenletExit": lambda: listener_of("test_start", gevent.GreenletExit()),
