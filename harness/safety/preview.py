@@ -66,6 +66,7 @@ def preview_json(
         },
         "phases": [asdict(phase) for phase in plan.phases],
         "faults": [_fault(fault) for fault in plan.faults],
+        "watches": plan.watches,
         "objectives": _set(plan.objectives),
         "objective_sources": plan.objective_sources,
         "steady_state": asdict(plan.steady_state),

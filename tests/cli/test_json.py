@@ -1,6 +1,7 @@
 """`--json`: one document of the published shape on standard output, and nothing else there."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -233,6 +234,28 @@ def test_the_document_of_a_dry_run_is_the_plan(tmp_path: Path) -> None:
     assert (body["schema"], body["scenario"]) == ("lendchaos.preview/1", "network_partition")
     assert (two.returncode, two.stdout) == (2, "")
     assert "is for one scenario" in two.stderr
+
+
+@pytest.mark.parametrize(
+    ("scenario", "step", "watches"),
+    [("watch", None, True), ("baseline", None, False), ("baseline", '{"watches": "yes"}', True)],
+)
+def test_the_plan_says_whether_it_waits_for_somebody_else(
+    tmp_path: Path, scenario: str, step: str | None, watches: bool
+) -> None:
+    """The scenario watch, and a step of a game day with a plug to pull."""
+    words = ["run", scenario, "--dry-run", "--json", f"--state-dir={tmp_path}"]
+    told = {} if step is None else {"LENDCHAOS_GAMEDAY": step}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **told},
+    )
+
+    assert json.loads(done.stdout)["watches"] is watches, done.stderr
 
 
 @pytest.mark.usefixtures("no_stack")
