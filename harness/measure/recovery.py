@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from harness.measure import edges
 from harness.measure.baseline import THETA, Baseline
 from harness.measure.episodes import (
+    Requests,
     answering_again_s,
     impaired,
     last_stretch,
@@ -26,8 +27,8 @@ def recovery_of(
 ) -> Recovery:
     """From the last heal and the first injection to borrowing as before.
 
-    Without an impairment under the fault there is nothing to recover from: then the numbers are
-    None, and ``confirmed`` says whether enough went well after the heal to be sure of that.
+    Without an impairment under the fault there is nothing to recover from, and the numbers are
+    None. ``confirmed`` says whether enough went well after heal and recovery to be sure of that.
     """
     injected_s, healed_s = timeline.injected_s, timeline.healed_s
     shadow_end_s, load_end_s = timeline.shadow_end_s, timeline.load_end_s
@@ -43,7 +44,8 @@ def recovery_of(
     last = ours[-1] if ours else None
     recovered_s = None if last is None else last.recovered_s
     impact = samples.failed & _within(samples, ours)
-    after_heal = samples.failed[samples.times_s > healed_s]
+    failing = Requests(samples.times_s, samples.failed, samples.evidence)
+    lasts = _lasts(failing, impaired(episodes), healed_s, recovered_s)
     return Recovery(
         from_heal_s=_minus(recovered_s, healed_s),
         from_heal_s_low=_minus(last.recovered_s_low, healed_s) if last else None,
@@ -51,7 +53,7 @@ def recovery_of(
         from_injection_s=_minus(recovered_s, injected_s),
         first_failure_s=first_failure_s,
         first_success_s=_first(samples.times_s[granted & lent], healed_s),
-        confirmed=last.confirmed if last else edges.confirmed(after_heal, THETA),
+        confirmed=lasts and (last is None or last.confirmed),
         crossings=_crossings(samples, baseline, ours, healed_s) if ours else [],
         censored=last is not None and recovered_s is None,
         observed_s=load_end_s - healed_s,
@@ -60,6 +62,18 @@ def recovery_of(
         last_impact_end_s=_last(samples.ended_s[impact], healed_s),
         latency=_latency(samples, timeline, baseline, episodes),
     )
+
+
+def _lasts(
+    requests: Requests, episodes: list[Episode], healed_s: float, recovered_s: float | None
+) -> bool:
+    """Whether so much went well after both heal and recovery, up to the next of these episodes,
+    that it lasts. What went well while a fault was at work says nothing about its heal.
+    """
+    since_s = healed_s if recovered_s is None else max(healed_s, recovered_s)
+    until_s = min((e.onset_s for e in episodes if e.onset_s > since_s), default=np.inf)
+    after = (requests.times_s > since_s) & (requests.times_s < until_s)
+    return edges.confirmed(requests.bad[after], THETA)
 
 
 def _within(samples: Samples, episodes: list[Episode]) -> NDArray[np.bool_]:
@@ -117,18 +131,18 @@ def _latency(
     shadow_end_s, limit_ms = timeline.shadow_end_s, slow_limit_ms(baseline)
     if injected_s is None or healed_s is None or shadow_end_s is None or limit_ms is None:
         return None
-    slow = [e for e in episodes if e.class_ == "slow" and overlaps(e, injected_s, shadow_end_s)]
-    if not slow:
-        late = late_answers(samples, limit_ms)
-        well = edges.confirmed(late.bad[late.times_s > healed_s], THETA)
-        return LatencyRecovery(limit_ms=limit_ms, confirmed=well)
-    last = slow[-1]
+    all_slow = [e for e in episodes if e.class_ == "slow"]
+    slow = [e for e in all_slow if overlaps(e, injected_s, shadow_end_s)]
+    last, late = slow[-1] if slow else None, late_answers(samples, limit_ms)
+    lasts = _lasts(late, all_slow, healed_s, last.recovered_s if last else None)
+    if last is None:
+        return LatencyRecovery(limit_ms=limit_ms, confirmed=lasts)
     return LatencyRecovery(
         limit_ms=limit_ms,
         from_heal_s=_minus(last.recovered_s, healed_s),
         from_heal_s_low=_minus(last.recovered_s_low, healed_s),
         from_heal_s_high=_minus(last.recovered_s_high, healed_s),
-        confirmed=last.confirmed,
+        confirmed=lasts and last.confirmed,
         censored=last.recovered_s is None,
     )
 

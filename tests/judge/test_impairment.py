@@ -1,6 +1,7 @@
 """How long an impairment may last: each heal has its own deadline, an open end is no recovery."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,22 @@ def test_every_heal_must_show_that_it_lasts(second_s: float, limits: Objectives 
 
     assert verdict.verdict is Judgement.INCONCLUSIVE
     assert codes(verdict)["not_recovered"] == "inconclusive"
+
+
+@pytest.mark.parametrize("bad", [during(0, 0), during(9, 11)], ids=["well", "impaired"])
+def test_what_went_well_under_a_fault_does_not_confirm_its_heal(
+    bad: Callable[[float], bool],
+) -> None:
+    """Twenty requests came after it, whether or not a brownout was over long before it."""
+    limits = Objectives(recovery_seconds_max=1, impaired_episodes_max=1)
+    tolerated = replace(CUT, expects_impact=False)
+    plan = plan_of(
+        tolerated, rate=5, baseline_s=34.0, fault_s=30.0, recovery_s=4.0, objectives=limits
+    )
+    verdict = judge(plan, facts(plan, operations(plan, lambda at_s: bad(at_s - 34))))
+
+    assert codes(verdict)["objective_undecided"] == "inconclusive"
+    assert failing(verdict) == set()
 
 
 @pytest.mark.parametrize("one_in", [2, 5])
