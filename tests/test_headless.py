@@ -57,9 +57,11 @@ def test_a_signal_that_the_run_did_not_heed_is_no_pass(phase: str | None, code: 
         run.signals.append(signal.SIGINT)
         yield '{"text": "verdict: pass", "phase": null, "verdict": "pass", "exit_code": 0}'
 
-    last = headless._follow(lines(), shown.append, lambda _: None, run)
+    said: list[str] = []
+    last = headless._follow(lines(), shown.append, said.append, run)
 
     assert headless._honest(0, last, [], run) == code
+    assert said == ["interrupted: healing, draining and judging"]
 
 
 def test_after_a_signal_no_other_run_is_begun(

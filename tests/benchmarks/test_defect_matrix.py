@@ -25,7 +25,7 @@ from benchmarks.defects.acts import (
 )
 from benchmarks.defects.plan import PAIRS, PAIRS_MAX, Pair, Trial
 from benchmarks.defects.trial import Result, Ruling, ruling_of
-from benchmarks.real_runs import BenchmarkError
+from benchmarks.real_runs import ROOT, BenchmarkError
 from harness.fault_specs import Partition
 from harness.gates.selftest import FOUND_BY
 from harness.verdict import Judgement
@@ -344,3 +344,14 @@ def test_circumstances_are_those_of_the_run() -> None:
     assert 0 < start_s < end_s < around.load_end_s
     assert around.refusable_keys == {op.key for op in facts.operations if op.borrower in refusable}
     assert len(around.refusable) == len(refusable) > 0
+
+
+def test_the_page_has_every_pair_of_the_list() -> None:
+    """Its table was made with the list as it is, and no pass in it stands beside harm."""
+    page = (ROOT / "docs" / "defects.md").read_text(encoding="utf-8")
+    table = page.partition(matrix.BEGIN)[2].partition(matrix.END)[0]
+    lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line] for line in lines if len(line) == 6][1:]
+
+    assert [(row[0], row[1]) for row in rows] == [(p.trial.name, f"`{p.defect}`") for p in PAIRS]
+    assert [row for row in rows if row[4].startswith("pass") and row[3] != "0"] == []

@@ -1,5 +1,7 @@
 """What a load process answers the leading process."""
 
+from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +9,12 @@ import gevent
 import pytest
 
 from harness.load import messages
+from harness.load.crew import Crew
 from harness.load.load_process import LoadProcess, boot_id
+from harness.load.sessions import Session
+from harness.record import RunDirectory
+from harness.seeding import SeededBorrower
+from tests.builders import plan_of
 
 
 @pytest.mark.parametrize(
@@ -37,3 +44,29 @@ def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> 
 
     ((kind, reply),) = sent
     assert (kind, reply["error"]) == (messages.PREPARED, told)
+
+
+def test_a_session_of_set_up_comes_with_its_end(tmp_path: Path) -> None:
+    """Most borrowers hold one: what comes after its end is no false decline."""
+    handlers: dict[str, Any] = {}
+    runner = SimpleNamespace(client_id="me", register_message=handlers.__setitem__)
+    report = SimpleNamespace(add_listener=lambda _: None, fire=None)
+    events = SimpleNamespace(report_to_master=report, request=report)
+    environment = SimpleNamespace(runner=runner, events=events, user_classes=[lambda _: None])
+    process, crew = LoadProcess(environment), Crew(environment)
+
+    def send(kind: str, data: dict[str, Any], *_: str) -> None:
+        if kind == messages.PREPARED:
+            crew.on_prepared(data)
+        else:
+            handlers[kind](SimpleNamespace(data=data))
+
+    runner.send_message = send
+    plan = plan_of(rate=1)
+    seeded = SeededBorrower(0, "account", "138", "secret", "token", expires_ns=99)
+    crew.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", [asdict(seeded)])
+
+    part = process._part
+    assert part is not None
+    part.events.close()
+    assert part.journeys._accounts[0].session == Session("token", 99)
