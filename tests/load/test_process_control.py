@@ -35,3 +35,55 @@ def test_a_handler_of_the_users_code_replaces_none_of_ours(number: str, theirs: 
     )
 
     assert (done.returncode, done.stdout) == (0, "ours\n"), done.stderr
+
+
+HUNG_UP = """
+import os, signal, sys
+import gevent
+from harness.load import process_control
+
+heard = []
+process_control.on_hang_up(lambda: heard.append("ours"))
+os.kill(os.getpid(), signal.SIGHUP)
+gevent.sleep(0.2)
+print(*heard)
+"""
+
+
+@pytest.mark.parametrize(("under", "heard"), [([], "ours\n"), (["nohup"], "\n")])
+def test_a_hang_up_is_heard_but_under_nohup(under: list[str], heard: str) -> None:
+    """There it was asked to go on, by `locust -f` as well."""
+    done = subprocess.run(
+        ["env", "--default-signal=HUP", *under, sys.executable, "-c", HUNG_UP],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout) == (0, heard), done.stderr
+
+
+STARTER_DIED = """
+import os
+import gevent
+from harness.load import process_control
+
+heard = []
+reader, writer = os.pipe()
+process_control.on_reader_gone(writer, lambda: heard.append("ours"))
+gevent.sleep(0.5)
+before = list(heard)
+os.close(reader)
+gevent.sleep(0.5)
+print(before, heard)
+"""
+
+
+def test_the_death_of_the_starter_is_noticed() -> None:
+    """The kernel closes the pipe that it read, whatever killed it."""
+    done = subprocess.run(
+        [sys.executable, "-c", STARTER_DIED], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "[] ['ours']\n"
