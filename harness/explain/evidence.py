@@ -117,8 +117,8 @@ EVIDENCE = (
         " the target's doing.",
         causes="A toxic set by hand, or by another tool, on the same control interface; a psql left"
         " open in a transaction, or a dump.",
-        next_step="A change at Toxiproxy was put right at the end of the run, with a remark; end the"
-        " session by its process id. To measure what you break by hand, run the scenario named"
+        next_step="A change at Toxiproxy was put right at the end of the run, with a remark; end"
+        " the session by its process id. To measure what you break by hand, run the scenario named"
         " watch.",
         docs="docs/faults.md",
     ),
