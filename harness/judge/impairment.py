@@ -89,8 +89,8 @@ def _is_expected(case: Case, episode: Episode) -> bool:
     timeline = case.measured.timeline
     earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
     latest_s = episode.onset_s if episode.onset_s_high is None else episode.onset_s_high
-    # What was under way when the fault came met it too: as long as a request may take.
-    reach_s = case.plan.settings.request_timeout_s
+    # What was under way when the fault came met it too, unless it was overdue by then.
+    reach_s = case.measured.overdue_s
     for impact in case.measured.impacts:
         fault = impact.fault
         if fault.injected_s is None or not fault.expects_impact:

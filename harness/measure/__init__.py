@@ -19,6 +19,7 @@ from harness.measure.episodes import (
     impaired,
     last_stretch,
     open_ended,
+    overdue_s,
     overlaps,
 )
 from harness.measure.health import failing_stretches, health_known_s, health_of
@@ -81,6 +82,7 @@ class Measured:
     of them that decides. ``failed_outside`` and ``waits_outside_ms`` leave out each fault, what was
     under way when it came and the time allowed after its heal; ``unknown_inside`` are operations of
     unknown outcome planned while a fault was at work (in the whole window, without one).
+    ``overdue_s`` is how long a request may be under way and meet a fault that comes then.
     ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
     total length of outage and degraded episodes, ``health_known_s`` that of their parts in which
     the health address had answered.
@@ -95,6 +97,7 @@ class Measured:
     impacts: list[Impact]
     episodes: list[Episode]
     flaps: int
+    overdue_s: float
     tail: Tail | None
     recovery: Recovery
     recoveries: list[GroupRecovery]
@@ -121,7 +124,8 @@ def measure(plan: Plan, facts: Facts) -> Measured:
     phases = phases_of(plan, timeline)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
-    outside = timeline.outside(samples.times_s, samples.ended_s)
+    late_s = overdue_s(plan, baseline)
+    outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
     log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
     log_in = replace(log_in_of(plan, facts, samples), affected=log_in_who.affected)
     borrow = borrow_of(plan, facts, samples, timeline, phases)
@@ -141,6 +145,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
+        overdue_s=late_s,
         tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
         recoveries=judged_of(recoveries),

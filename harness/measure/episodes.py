@@ -12,6 +12,7 @@ from harness.measure.evidence import Evidence, met
 from harness.measure.intervals import Share
 from harness.measure.samples import Samples, Timeline
 from harness.measure.segments import Part, segments, split
+from harness.plan import Plan
 from harness.verdict import Episode
 
 HEALTHY_SHARE = 0.002
@@ -61,6 +62,15 @@ def slow_limit_ms(baseline: Baseline) -> float | None:
     if baseline.wait_ms_p95 is None:
         return None
     return max(SLOW_FACTOR * baseline.wait_ms_p95, SLOW_MS_MIN)
+
+
+def overdue_s(plan: Plan, baseline: Baseline) -> float:
+    """A request under way for so long, in s, is in trouble already: no fault that comes then made
+    it so. Without a baseline to tell by, that is as long as a request may take.
+    """
+    limit_ms = slow_limit_ms(baseline)
+    longest_s = plan.settings.request_timeout_s
+    return longest_s if limit_ms is None else min(limit_ms / 1e3, longest_s)
 
 
 def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> list[Episode]:

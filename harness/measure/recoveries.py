@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of, slow_limit_ms
+from harness.measure.episodes import episodes_of, overdue_s
 from harness.measure.evidence import Evidence
 from harness.measure.impact import Impact, Run
 from harness.measure.recovery import recovery_of
@@ -33,8 +33,7 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
     cured it. Nothing that came later is looked at, so that it makes no heal before it look better.
     """
     groups = groups_of(spans_of(run.plan, run.facts))
-    limit_ms = slow_limit_ms(baseline)
-    late_s = run.plan.settings.request_timeout_s if limit_ms is None else limit_ms / 1e3
+    late_s = overdue_s(run.plan, baseline)
     found = []
     for group, after in itertools.zip_longest(groups, groups[1:]):
         own, seen, own_episodes = _own(run.timeline, group), run.samples, episodes

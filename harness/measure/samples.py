@@ -59,15 +59,18 @@ class Timeline:
             return self.load_end_s
         return self.healed_s + self.allowed_s
 
-    def outside(self, times_s: Floats, ended_s: Floats) -> NDArray[np.bool_]:
+    def outside(
+        self, times_s: Floats, ended_s: Floats, overdue_s: float = np.inf
+    ) -> NDArray[np.bool_]:
         """Which requests, by planned start and end (NaN: none), no fault can have touched.
 
-        What was under way when a fault came met it. Shape (n,) each.
+        What was under way when a fault came met it, unless it had been so for ``overdue_s``
+        seconds: then something else held it up. Shape (n,) each.
         """
         outside = np.ones(len(times_s), dtype=bool)
         for start_s, end_s in self.shadows:
-            over_before = (times_s < start_s) & (ended_s < start_s)
-            outside &= over_before | (times_s > end_s)
+            before = (times_s < start_s) & (ended_s < start_s)
+            outside &= before | (times_s < start_s - overdue_s) | (times_s > end_s)
         return outside
 
 

@@ -10,7 +10,17 @@ from harness.fault_specs import AnyFault, Partition, Restart
 from harness.judge import judge
 from harness.plan import Objectives, Plan
 from harness.verdict import Judgement, Verdict
-from tests.builders import CUT, cut_run, during, facts, failed, operation, operations, plan_of
+from tests.builders import (
+    CUT,
+    at_ns,
+    cut_run,
+    during,
+    facts,
+    failed,
+    operation,
+    operations,
+    plan_of,
+)
 from tests.judge.helpers import codes
 
 # The fault phase lasts from 8 s to 68 s: the link is cut until 14 s.
@@ -104,6 +114,24 @@ def test_what_went_well_under_a_fault_does_not_confirm_its_heal(
 
     assert codes(verdict)["objective_undecided"] == "inconclusive"
     assert failing(verdict) == set()
+
+
+@pytest.mark.parametrize("hangs_s", [0.02, 5.0])
+def test_what_hung_long_before_a_fault_is_not_its_doing(hangs_s: float) -> None:
+    """Answers take 20 ms; 3 s before the next fault 30 requests fail, at once or by a timeout."""
+    plan = plan_of(
+        FIRST, Restart("replicas", during=(0.9, 1.0)), fault_s=60.0, request_timeout_s=5.0
+    )
+    ops = tuple(
+        failed(plan, a.index, ended_ns=at_ns(a.at_s + (hangs_s if 59 <= a.at_s < 60 else 0.02)))
+        if 8 <= a.at_s < 14.2 or 59 <= a.at_s < 59.6 or 62 <= a.at_s < 68.5
+        else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+
+    failing = {f.code for f in judge(plan, facts(plan, ops)).findings if f.verdict == "fail"}
+
+    assert failing == {"outage", "objective_missed"}
 
 
 @pytest.mark.parametrize("one_in", [2, 5])
