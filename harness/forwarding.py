@@ -20,9 +20,11 @@ AGAIN_SECONDS = 1.0
 """What comes sooner after a signal belongs to it: `timeout` tells a process, then its group."""
 
 DEMANDS_MAX = 3
-"""The first ends a run in order, the second at once; one more is for us, who may be stuck, as in a
-write to a full pipe that nobody reads.
+"""The first ends a run in order, the second once all is healed; one more is for us, who may be
+stuck, as in a write to a full pipe that nobody reads.
 """
+HEAL_SECONDS_MAX = 10.0
+"""For who is told to end at once: what is broken is healed by then, or others heal it."""
 _INTERRUPTED = 130
 
 
@@ -55,9 +57,12 @@ class Forwarded:
         return True
 
     def kill(self) -> None:
-        """End it at once; its conductor and guardian see that, and heal."""
-        if self.process is not None and self.process.poll() is None:
-            self._kill(signal.SIGKILL)
+        """End it, once it had its time to heal; its conductor and guardian see that, and heal."""
+        deadline = time.monotonic() + HEAL_SECONDS_MAX
+        while self.process is not None and self.process.poll() is None:
+            if time.monotonic() > deadline:
+                self._kill(signal.SIGKILL)
+            time.sleep(0.05)
 
     def _kill(self, number: signal.Signals) -> None:
         if self.process is not None:

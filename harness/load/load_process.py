@@ -73,6 +73,11 @@ class LoadProcess:
         """Something raised in the user's code, for the leading process to hear of."""
         self._environment.runner.send_message(messages.TROUBLE, {"text": text})
 
+    def ask_to_end(self) -> bool:
+        """The user's code wants the process to end: the leading one ends the run in order."""
+        self._environment.runner.send_message(messages.END)
+        return True
+
     def _on_prepare(self, msg: Any, **_: Any) -> None:
         order = msg.data
         reply = {"name": order["name"], "boot_id": boot_id(), "pid": os.getpid()}

@@ -64,7 +64,7 @@ class Leader:
         self._run_time_s: float | None = None
         self._class_host: str | None = None
         self._ending = False
-        self._told_to_end_at: float | None = None
+        self._told_to_end_at = 0.0
         self._crew = Crew(environment)
         self._early: list[str] = []
 
@@ -122,6 +122,7 @@ class Leader:
         runner.register_message(
             messages.TROUBLE, lambda msg, **_: self.note_user_code(msg.data["text"])
         )
+        runner.register_message(messages.END, lambda **_: self.end_run())
         hooks.worker_report.add_listener(
             lambda client_id, data, **_: self._crew.on_report(client_id, data)
         )
@@ -294,23 +295,32 @@ class Leader:
             self.environment.runner.update_state(STATE_STOPPED)
 
     def _on_stop_signal(self) -> None:
-        """Ctrl-C or SIGTERM: the first ends run and process in order, the second at once."""
-        now = time.monotonic()
+        """Ctrl-C or SIGTERM: the first ends run and process in order, the second at once.
+
+        A key that is held down is one Ctrl-C.
+        """
+        before_s, self._told_to_end_at = self._told_to_end_at, time.monotonic()
         if self.run is None or self.run.over.is_set():
             self._end_process()
         elif not self._ending:
-            self._ending, self._told_to_end_at = True, now
+            self._ending = True
             self.run.interrupt()
             if not self.run.interrupted:
                 self.progress.say("the run is ending; Ctrl-C once more quits at once")
-        elif self._told_to_end_at is None or now - self._told_to_end_at >= AGAIN_SECONDS:
-            process_control.end_forked_workers(wait_s=0.0)
-            sys.exit(int(ExitCode.INTERRUPTED))
+        elif self._told_to_end_at - before_s >= AGAIN_SECONDS:
+            process_control.quit_once_healed(self.run.live.board)
 
     def _on_hang_up(self) -> None:
         """Terminal closed, or our starter dead: end in order, however often that is said."""
         if not self._ending:
             self._on_stop_signal()
+
+    def end_run(self) -> bool:
+        """The user's code wants the process to end: so does the run, in order; False without it."""
+        under_way = self.run is not None and not self.run.over.is_set()
+        if under_way:
+            self._on_hang_up()
+        return under_way
 
     def _end_process(self) -> None:
         if self.web_ui is not None:
@@ -347,14 +357,15 @@ def _on_init(
         environment.events.test_start.add_listener(refuse)
         return
     if isinstance(runner, WorkerRunner):
-        user_code.begin(environment, LoadProcess(environment).note_trouble)
+        process = LoadProcess(environment)
+        user_code.begin(environment, process.note_trouble, process.ask_to_end)
         if environment.parsed_options.processes:
             process_control.follow_parent()
             environment.events.quitting.add_listener(_only_in_order)
         return
     try:
         leader = Leader(environment, web_ui, borrower_class)
-        user_code.begin(environment, leader.note_user_code)
+        user_code.begin(environment, leader.note_user_code, leader.end_run)
         user_code.exits = leader.exits
         leader.begin()
         if not hasattr(runner, "clients"):

@@ -7,16 +7,20 @@ workers wait for its word.
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 from gevent.monkey import get_original
 
+from harness.forwarding import HEAL_SECONDS_MAX
 from harness.hang_up import let_go_of_dead_pipes, let_go_of_terminal
+from harness.load.fault_board import FaultBoard
+from harness.verdict import ExitCode
 
 _PR_SET_PDEATHSIG = 1
 WORKER_END_SECONDS_MAX = 3.0
@@ -93,6 +97,15 @@ def follow_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:  # it died before we could ask to be told
         os._exit(1)
+
+
+def quit_once_healed(board: FaultBoard) -> NoReturn:
+    """End this process with neither drain nor verdict; what is broken is healed first, in time."""
+    deadline = time.monotonic() + HEAL_SECONDS_MAX
+    while board.active and time.monotonic() < deadline:
+        gevent.sleep(0.05)
+    end_forked_workers(wait_s=0.0)
+    sys.exit(int(ExitCode.INTERRUPTED))
 
 
 def end_forked_workers(wait_s: float = WORKER_END_SECONDS_MAX) -> None:

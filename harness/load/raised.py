@@ -1,11 +1,14 @@
 """What an exception is told as: one of a user's own code with type and place, and one of ours."""
 
+import signal
 import sysconfig
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
+import locust
 from gevent import GreenletExit
 
 from harness import STARTED_IN
@@ -15,6 +18,8 @@ from harness.verdict import ExitCode
 ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 """What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
 
+_OURS = (f"{Path(__file__).resolve().parent.parent}/", f"{Path(locust.__file__).parent}/")
+_GEVENT = (f"{Path(gevent.__file__).parent}/", "src/gevent/")
 _NOT_THEIRS = tuple(
     f"{Path(folder).resolve()}/"
     for folder in {
@@ -36,6 +41,22 @@ def is_theirs(file_name: str) -> bool:
 def concerns_user(error: BaseException) -> bool:
     """Whether an exception came through the user's own code."""
     return any(is_theirs(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+
+
+def is_thrown_in(error: BaseException) -> bool:
+    """Whether this ends what it ends by an order from outside, or of ours or Locust's."""
+    if not isinstance(error, ENDS):
+        return False
+    if isinstance(error, KeyboardInterrupt) and _is_ctrl_c_of_python():
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    others = (*_OURS, *_GEVENT) if isinstance(error, GreenletExit) else _OURS
+    return bool(frames) and frames[-1].filename.startswith(others)
+
+
+def _is_ctrl_c_of_python() -> bool:
+    """In a worker that somebody started by hand it may land in any greenlet."""
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def place_of(error: BaseException, greenlet: Any = None) -> str:

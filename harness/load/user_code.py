@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 import gevent
+from flask import got_request_exception
 from locust.event import EventHook
 from locust.exception import (
     InterruptTaskSet,
@@ -23,17 +24,19 @@ from locust.exception import (
 )
 
 from harness.load import process_control
-from harness.load.raised import ENDS, concerns_user, message_of, place_of
+from harness.load.raised import ENDS, concerns_user, is_thrown_in, message_of, place_of
 from harness.verdict import ExitCode
 
 _STEERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 """Locust's own way to say what comes next: nothing is wrong."""
 _OF_USERS = ("request", "user_error")
 """Events in which a single user can be steered."""
+_ENDS_PROCESS = (SystemExit, KeyboardInterrupt)
 _LAST = ("quitting", "quit")
 """Events of the end, in which no listener may end the process by itself."""
 _UNSTOPPABLE = ("init", "test_stopping", "test_stop", *_LAST)
 """Events in which there is no test to stop, not yet or no more."""
+_OUR_MESSAGES = "lendchaos_"
 _SWALLOWED = "Uncaught exception in"
 """How Locust's log begins where it swallows an exception and fires no event."""
 _SWALLOWING = ("locust.event", "locust.runners", "locust.user.task")
@@ -94,6 +97,7 @@ class UserCode:
     def __init__(self) -> None:
         self.exits: Exits | None = None
         self._tell: Callable[[str], None] | None = None
+        self._end: Callable[[], bool] = lambda: False
         self._untold: list[str] = []
         self._known: set[tuple[str, str]] = set()
 
@@ -102,19 +106,24 @@ class UserCode:
         for name, hook in vars(events).items():
             if type(hook) is EventHook:
                 hook.__class__, hook.code, hook.name = _Watched, self, name
+        for module in map(import_module, _SWALLOWING):
+            module.__dict__["logging"] = _Log(self)
+        got_request_exception.connect(self._on_page, weak=False)
+        self._watch_greenlets()
+        self._watch_threads()
 
-    def begin(self, environment: Any, tell: Callable[[str], None]) -> None:
-        """From now on ``tell`` is told, also of what was raised before."""
-        self._tell = tell
+    def begin(self, environment: Any, tell: Callable[[str], None], end: Callable[[], bool]) -> None:
+        """From now on ``tell`` is told, also of what was raised before.
+
+        ``end`` ends the run under way in order; False without one.
+        """
+        self._tell, self._end = tell, end
         environment.events.user_error.add_listener(
             lambda exception, **_: self.note("a user of the scenario", exception)
         )
         # In the next run it may be raised again, and is told again.
         environment.events.test_stop.add_listener(lambda **_: self._known.clear())
-        for module in map(import_module, _SWALLOWING):
-            module.__dict__["logging"] = _Log(self)
-        self._watch_greenlets()
-        self._watch_threads()
+        self._watch_messages(environment.runner)
         for text in self._untold:
             tell(text)
         self._untold.clear()
@@ -123,6 +132,18 @@ class UserCode:
         """Something raised this, in a greenlet; the same from the same place is told once."""
         if not isinstance(error, (*_STEERS, *ENDS)):
             self.tell(what, error, greenlet)
+
+    def hear(self, what: str, error: BaseException, greenlet: Any = None) -> bool:
+        """Something that Locust calls raised this; whether it goes on from there.
+
+        Who wants to end the process ends the run, in order.
+        """
+        if is_thrown_in(error):
+            return True
+        self.tell(what, error, greenlet)
+        if isinstance(error, _ENDS_PROCESS):
+            return not self._end()
+        return isinstance(error, Exception) and not isinstance(error, _STEERS)
 
     def tell(self, what: str, error: BaseException, greenlet: Any = None) -> None:
         """The same, where even what steers Locust is wrong."""
@@ -139,23 +160,48 @@ class UserCode:
     def _watch_greenlets(self) -> None:
         """What ends a greenlet of theirs; and a `sys.exit` in one, which ends the process."""
         hub = gevent.get_hub()
-        handle_error, handle_exit = hub.handle_error, hub.handle_system_error
+        handle_error = hub.handle_error
 
         def on_error(context: Any, kind: Any, value: Any, tb: Any) -> None:
             if isinstance(value, BaseException):
                 error = value if value.__traceback__ else value.with_traceback(tb)
-                if isinstance(context, gevent.Greenlet) or concerns_user(error):
+                is_greenlet = isinstance(context, gevent.Greenlet)
+                if isinstance(error, _ENDS_PROCESS) and not is_thrown_in(error):
+                    if not self.hear("a greenlet of the scenario", error, context):
+                        return
+                    if self.exits is not None:
+                        self.exits.ask(getattr(error, "code", ExitCode.INTERRUPTED))
+                        kind, value = SystemExit, SystemExit(self.exits.settle())
+                elif is_greenlet or concerns_user(error):
                     self.note("a greenlet of the scenario", error, context)
             handle_error(context, kind, value, tb)
 
-        def on_exit(kind: Any, value: Any, tb: Any = None) -> None:
-            code = getattr(value, "code", value)
-            if kind is SystemExit and not code and self.exits is not None:
-                # In the middle of a run this is no pass, whatever the user's code says.
-                value = SystemExit(self.exits.settle())
-            handle_exit(kind, value, tb)
+        hub.handle_error = on_error
 
-        hub.handle_error, hub.handle_system_error = on_error, on_exit
+    def _watch_messages(self, runner: Any) -> None:
+        """What their handlers of messages between processes raise."""
+        register = runner.register_message
+
+        def registered(kind: str, listener: Any, *args: Any, **fields: Any) -> None:
+            register(kind, self._hearing(kind, listener), *args, **fields)
+
+        for kind, (listener, concurrent) in runner.custom_messages.items():
+            runner.custom_messages[kind] = (self._hearing(kind, listener), concurrent)
+        runner.register_message = registered
+
+    def _hearing(self, kind: str, listener: Callable[..., None]) -> Callable[..., None]:
+        def hear(*args: Any, **fields: Any) -> None:
+            try:
+                listener(*args, **fields)
+            except BaseException as error:  # whatever it is, Locust goes on listening
+                if self.hear(f"the handler of {kind} messages of the scenario", error):
+                    raise
+
+        return listener if kind.startswith(_OUR_MESSAGES) else hear
+
+    def _on_page(self, _app: Any, exception: BaseException, **_: Any) -> None:
+        if concerns_user(exception):
+            self.note("a page of the scenario", exception)
 
     def _watch_threads(self) -> None:
         """What ends a thread of theirs, which is a greenlet in here."""
@@ -196,19 +242,18 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
         def hear(**fields: Any) -> None:
             try:
                 listener(**fields)
-            except SystemExit as error:
-                if self.name not in _LAST or self.code.exits is None:
-                    raise
-                self.code.exits.ask(error.code)
-            except ENDS:
-                raise
             except BaseException as error:  # whatever it is, the other listeners have their turn
-                if self._steers(error):
+                if self._steers(error) or is_thrown_in(error):
                     raise
+                exits = self.code.exits
+                if isinstance(error, SystemExit) and self.name in _LAST and exits is not None:
+                    exits.ask(error.code)
+                    return
                 self.failed = True
-                self.code.tell(f"a {self.name} listener of the scenario", error)
-                if isinstance(error, Exception) and not isinstance(error, _STEERS):
-                    raise  # Locust logs it
+                if self.code.hear(f"a {self.name} listener of the scenario", error):
+                    if self.name == "init" and isinstance(error, _ENDS_PROCESS):
+                        return  # it ends there with a code of ours
+                    raise  # Locust logs it, or the process ends
 
         return hear
 

@@ -36,8 +36,18 @@ class LimitError(BaseException):
     pass
 
 
+def message(**_):
+    raise LimitError("message")
+
+
+@events.init.add_listener
+def init(environment, **_):
+    environment.runner.register_message("mine", message)
+
+
 @events.test_start.add_listener
-def start(**_):
+def start(environment, **_):
+    gevent.spawn_later(1, environment.runner.send_message, "mine")
     raise LimitError("test_start")
 
 
@@ -146,7 +156,7 @@ ENDS = {
     "quit raises": (QUIT + "raise OSError('late')", "normal", 3, "OSError: late"),
     "a greenlet exits": (
         QUIT.replace("quit", "test_start") + "gevent.spawn_later(2, sys.exit, 0)",
-        *("normal", 3, ""),
+        *("normal", 130, "a greenlet of the scenario raised, in calm.py:16, SystemExit: 0"),
     ),
     "init raises": (QUIT.replace("quit", "init") + "raise OSError('early')", "normal", 2, "early"),
     "a user stops": ("", "normal", 0, "summary: pass"),

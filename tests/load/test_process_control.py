@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -87,3 +88,48 @@ def test_the_death_of_the_starter_is_noticed() -> None:
     )
 
     assert done.stdout == "[] ['ours']\n"
+
+
+TOLD_AGAIN = """
+import sys, time
+from types import SimpleNamespace
+import gevent
+from gevent.event import Event
+from harness.load.borrower import Borrower
+from harness.load.plugin import Leader
+
+leader = Leader(SimpleNamespace(process_exit_code=None), None, Borrower)
+board = SimpleNamespace(active=["1-partition"])
+times = []
+leader.run = SimpleNamespace(
+    over=Event(), interrupted=True, interrupt=lambda: times.append("interrupted"),
+    live=SimpleNamespace(board=board),
+)
+for _ in range(14):  # a key that is held down
+    gevent.spawn(leader._on_stop_signal)
+    gevent.sleep(0.1)
+gevent.sleep(1.1)
+print(*times)
+gevent.spawn(leader._on_stop_signal)
+gevent.sleep(1.1)
+gevent.spawn(leader._on_stop_signal)
+gevent.sleep(0.5)
+print("still healing", flush=True)
+board.active.clear()
+gevent.sleep(5)
+"""
+
+
+def test_nothing_ends_hard_before_it_is_healed() -> None:
+    """A key held down is one Ctrl-C; the second quits once nothing is broken, as does the third."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD_AGAIN],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout) == (130, "interrupted\nstill healing\n"), done.stderr
+    assert time.monotonic() - began < 30

@@ -18,12 +18,15 @@ TOLD = {
     "task": f"a greenlet {MINE}Timeout: 0.01 seconds",
     "on_stop": f"a method {MINE}RuntimeError: mine",
     "thread": f"a thread {MINE}RuntimeError: mine",
+    "before it began": f"a greenlet {MINE}JSONDecodeError: .*",
+    "page": f"a page {MINE}RuntimeError: mine",
     "own event": f"a method {MINE}RuntimeError: mine",
 }
 LISTENERS = {
     "test_start Timeout": (["second"], f"a test_start listener {MINE}Timeout: 5 seconds"),
-    "test_start GreenletExit": (["GreenletExit"], ""),
-    "test_start KeyboardInterrupt": (["KeyboardInterrupt"], ""),
+    "test_start GreenletExit": (["second"], f"a test_start listener {MINE}GreenletExit"),
+    "test_start KeyboardInterrupt": (["second"], f"a test_start listener {MINE}KeyboardInterrupt"),
+    "test_start SystemExit": (["second"], f"a test_start listener {MINE}SystemExit: 0"),
     "test_start StopTest": (["StopTest"], ""),
     "test_start StopUser": (["second"], f"a test_start listener {MINE}StopUser"),
     "test_stop StopTest": (["second"], f"a test_stop listener {MINE}StopTest"),
@@ -31,6 +34,7 @@ LISTENERS = {
     "request StopTest": (["StopTest"], ""),
     "init Timeout": (["second", "exit 2"], f"a init listener {MINE}Timeout: 5 seconds"),
     "init StopTest": (["second", "exit 2"], f"a init listener {MINE}StopTest"),
+    "init SystemExit": (["second", "exit 2"], f"a init listener {MINE}SystemExit: 0"),
     "init OSError": (["second", "exit 2"], f"a init listener {MINE}OSError: mine"),
 }
 
@@ -43,6 +47,18 @@ EXITS: dict[str, list[int | str]] = {
     "exit 0": [0],
     "exit 0, late": [3],
     "exit 0, late, set 0": [3],
+}
+HANDLER = f"the handler of mine messages {MINE}"
+ENDED = ["asked to end"]
+MESSAGES = {
+    "message": (["RuntimeError"], f"{HANDLER}RuntimeError: mine"),
+    "message Timeout": ([], f"{HANDLER}Timeout: 5 seconds"),
+    "message GreenletExit": ([], f"{HANDLER}GreenletExit"),
+    "message SystemExit": (ENDED, f"{HANDLER}SystemExit: 0"),
+    "message KeyboardInterrupt": (ENDED, f"{HANDLER}KeyboardInterrupt"),
+    "early message": (["RuntimeError"], f"the handler of early messages {MINE}RuntimeError: mine"),
+    "exit": (ENDED, f"a greenlet {MINE}SystemExit: 0"),
+    "exit itself": (ENDED, f"a greenlet {MINE}SystemExit: 1"),
 }
 
 
@@ -85,6 +101,15 @@ def test_a_listener_that_raises_holds_no_other_up(
 ) -> None:
     """Unless it ends the greenlet, or steers Locust where there is something to steer."""
     assert found[case][0] == called
+    assert re.fullmatch(pattern, "".join(found[case][1]))
+
+
+@pytest.mark.parametrize(("case", "passed", "pattern"), [(c, *v) for c, v in MESSAGES.items()])
+def test_a_handler_or_an_exit_ends_neither_listening_nor_process(
+    case: str, passed: list[str], pattern: str, found: Any
+) -> None:
+    """Only an `Exception` goes on, for Locust to log; who exits has the run ended in order."""
+    assert found[case][0] == passed
     assert re.fullmatch(pattern, "".join(found[case][1]))
 
 

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import signal
 import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
+from flask import Flask
 from locust import TaskSet, User, task
 from locust.event import EventHook, Events
 from locust.exception import InterruptTaskSet, RescheduleTask, StopTest, StopUser
@@ -19,8 +21,32 @@ events = Events()
 code = UserCode()
 code.watch(events)
 told: list[str] = []
-code.begin(SimpleNamespace(events=events), told.append)
-found: dict[str, Any] = {}
+asked: list[str] = []
+
+
+class Runner:
+    """Takes handlers of messages as Locust's runners do."""
+
+    def __init__(self) -> None:
+        self.custom_messages: dict[str, tuple[Any, bool]] = {}
+
+    def register_message(self, kind: str, listener: Any, concurrent: bool = False) -> None:
+        """Keep it."""
+        self.custom_messages[kind] = (listener, concurrent)
+
+
+def end() -> bool:
+    """As there is a run under way."""
+    asked.append("asked to end")
+    return True
+
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as load processes have it, or a handler
+runner = Runner()
+runner.register_message("early", lambda **_: fail())
+gevent.spawn(json.loads, "[").join()
+code.begin(SimpleNamespace(events=events, runner=runner), told.append, end)
+found: dict[str, Any] = {"before it began": [[], list(told)]}
 
 
 def bounded(_: Any = None) -> None:
@@ -77,6 +103,37 @@ def listener_of(event: str, error: BaseException) -> list[str]:
     return called
 
 
+def handler_of(error: BaseException | None = None) -> list[str]:
+    """Whether the handler of a message lets this pass; without an error, the early one."""
+
+    def handle(environment: Any, msg: Any) -> None:
+        assert (environment, msg) == (1, 2)
+        if error is not None:
+            raise error
+
+    runner.custom_messages.pop("mine", None)
+    runner.register_message("mine", handle)
+    try:
+        runner.custom_messages["mine" if error else "early"][0](environment=1, msg=2)
+    except BaseException as passed:  # noqa: BLE001  # whatever it lets pass
+        return [type(passed).__name__]
+    return list(asked)
+
+
+def page() -> list[str]:
+    """A page of theirs."""
+    app = Flask(__name__)
+    app.add_url_rule("/mine", view_func=fail)
+    return [str(app.test_client().get("/mine").status_code)]
+
+
+def exits(function: Any, *arguments: Any) -> list[str]:
+    """A greenlet that ends the process."""
+    gevent.spawn(function, *arguments).join()
+    gevent.sleep(0.01)
+    return list(asked)
+
+
 def own_event() -> None:
     """An event that the user made."""
     hook = EventHook()
@@ -121,10 +178,20 @@ CASES: dict[str, Any] = {
     "greenlet StopUser": lambda: greenlet_of(StopUser()),
     "greenlet RescheduleTask": lambda: greenlet_of(RescheduleTask()),
     "greenlet InterruptTaskSet": lambda: greenlet_of(InterruptTaskSet()),
+    "message": lambda: handler_of(RuntimeError("mine")),
+    "message Timeout": lambda: handler_of(gevent.Timeout(5)),
+    "message GreenletExit": lambda: handler_of(gevent.GreenletExit()),
+    "message SystemExit": lambda: handler_of(SystemExit(0)),
+    "message KeyboardInterrupt": lambda: handler_of(KeyboardInterrupt()),
+    "early message": handler_of,
+    "page": page,
+    "exit": lambda: exits(lambda: sys.exit(0)),
+    "exit itself": lambda: exits(sys.exit, 1),
     "killed": lambda: gevent.spawn(gevent.sleep, 5).kill(),
     "test_start Timeout": lambda: listener_of("test_start", gevent.Timeout(5)),
     "test_start GreenletExit": lambda: listener_of("test_start", gevent.GreenletExit()),
     "test_start KeyboardInterrupt": lambda: listener_of("test_start", KeyboardInterrupt()),
+    "test_start SystemExit": lambda: listener_of("test_start", SystemExit(0)),
     "test_start StopTest": lambda: listener_of("test_start", StopTest()),
     "test_start StopUser": lambda: listener_of("test_start", StopUser()),
     "test_stop StopTest": lambda: listener_of("test_stop", StopTest()),
@@ -132,6 +199,7 @@ CASES: dict[str, Any] = {
     "request StopTest": lambda: listener_of("request", StopTest()),
     "init Timeout": lambda: listener_of("init", gevent.Timeout(5)),
     "init StopTest": lambda: listener_of("init", StopTest()),
+    "init SystemExit": lambda: listener_of("init", SystemExit(0)),
     "init OSError": lambda: listener_of("init", OSError("mine")),
     "exit 1, set 0": lambda: exit_of(1, 0),
     "exit 0, set 5": lambda: exit_of(0, 5),
@@ -143,6 +211,7 @@ CASES: dict[str, Any] = {
 }
 for name, case in CASES.items():
     told.clear()
+    asked.clear()
     code._known.clear()
     result = case()
     found[name] = [result or [], list(told)]
