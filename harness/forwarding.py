@@ -34,8 +34,6 @@ class Forwarded:
 
     process: "subprocess.Popen[bytes] | None" = None
     signals: list[signal.Signals] = field(default_factory=list)
-    in_load: bool = False
-    """Whether the first of them came before the load had ended."""
     demands: int = 0
     """How often we were told to end; signals at once count as one."""
 

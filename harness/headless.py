@@ -36,8 +36,6 @@ ASKS_ONLY = frozenset(
 """With these nothing is run, and no verdict is missed."""
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""
-_AFTER_LOAD = ("drain", "verdict")
-"""Phases in which a signal no longer interrupts a run."""
 
 Tell = Callable[[str], None]
 
@@ -243,7 +241,7 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
     for line in messages:
         if run.signals and not told:  # not by the handler: it may have come in mid-line
             tell("interrupted: healing, draining and judging")
-            told, run.in_load = True, message.get("phase") not in _AFTER_LOAD
+            told = True
         message = json.loads(line)
         names = ("text", "phase", "at_s", "until_s")
         show(Update(*(message.get(name) for name in names)))  # type: ignore[arg-type]
@@ -256,7 +254,8 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
     A Locust that was killed gives none. One that was told to end before it was there to hear it
     died of the signal, with nothing touched. Where the scenario's own code ended the process with 0
     in spite of its verdict, that counts. What Locust or Python ends with says that nothing could be
-    run, or that a run came to no verdict. A run that did not heed a signal is no pass.
+    run, or that a run came to no verdict. Told to end, in whatever phase, a run is no pass: what waits
+    for it must not go on.
     """
     if run.signals and not last.get("verdict"):
         return ExitCode.INTERRUPTED
@@ -264,7 +263,7 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
         return ExitCode.INTERNAL
     if not last.get("verdict") and (code == ExitCode.FAIL or code not in set(ExitCode)):
         return ExitCode.INCONCLUSIVE if last.get("phase") else ExitCode.USAGE
-    if code == ExitCode.PASS and run.in_load:
+    if code == ExitCode.PASS and run.signals:
         return ExitCode.INTERRUPTED
     if code != ExitCode.PASS or ASKS_ONLY & set(options) or last.get("verdict") == "pass":
         return code

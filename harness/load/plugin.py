@@ -45,6 +45,7 @@ from harness.verdict import ExitCode
 
 CSV_SECONDS = 1.2
 """Locust writes its CSV files every second, but not once more at its end."""
+JUDGED = (ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
 END_SECONDS_MAX = 600.0
 """For a run that somebody else ends: to drain, to heal and to judge."""
 
@@ -266,7 +267,8 @@ class Leader:
     def _after(self, run: Run) -> None:
         """When a run is over: users gone, exit code set, and a headless process ends."""
         run.over.wait()
-        self.exits.set(run.exit_code)
+        told = self._ending and run.exit_code in JUDGED  # after the load: its verdict stands
+        self.exits.set(ExitCode.INTERRUPTED if told else run.exit_code)
         options = self.environment.parsed_options
         runner = self.environment.runner
         if options.headless:
