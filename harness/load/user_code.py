@@ -161,6 +161,7 @@ class UserCode:
         """What ends a greenlet of theirs; and a `sys.exit` in one, which ends the process."""
         hub = gevent.get_hub()
         handle_error = hub.handle_error
+        hub.SYSTEM_ERROR = _ENDS_PROCESS  # a SystemError ends its greenlet, and no process
 
         def on_error(context: Any, kind: Any, value: Any, tb: Any) -> None:
             if isinstance(value, BaseException):

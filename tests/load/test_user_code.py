@@ -14,6 +14,7 @@ ROOT = SCRIPT.parent.parent.parent
 MINE = r"of the scenario raised, in tests/load/user_code_under_gevent\.py:\d+, "
 TOLD = {
     "greenlet": f"a greenlet {MINE}Timeout: 0.01 seconds",
+    "SystemError": f"a greenlet {MINE}SystemError: mine",
     "library": f"a greenlet {MINE}JSONDecodeError: .*",
     "task": f"a greenlet {MINE}Timeout: 0.01 seconds",
     "on_stop": f"a method {MINE}RuntimeError: mine",

@@ -55,9 +55,9 @@ def bounded(_: Any = None) -> None:
         gevent.sleep(5)
 
 
-def fail(**_: Any) -> None:
+def fail(kind: type[Exception] = RuntimeError, **_: Any) -> None:
     """What anybody's code may do."""
-    raise RuntimeError("mine")
+    raise kind("mine")
 
 
 class Bounded(User):  # type: ignore[misc]  # Locust ships no types
@@ -170,6 +170,7 @@ def thread() -> None:
 
 CASES: dict[str, Any] = {
     "greenlet": lambda: gevent.spawn(bounded).join(),
+    "SystemError": lambda: gevent.spawn(fail, kind=SystemError).join(),
     "library": lambda: gevent.spawn(json.loads, "{").join(),
     "task": lambda: gevent.spawn(Bounded(SimpleNamespace(events=events)).run).join(),
     "on_stop": lambda: gevent.spawn(FailsAtTheEnd(SimpleNamespace(events=events)).run).join(),
