@@ -161,7 +161,9 @@ def _paths(names: list[str], inject: list[str]) -> list[Path]:
     for text in inject:
         parse_fault(text)
     if not names and not inject:
-        raise UsageError("which scenario? Name one, or give a fault with --inject")
+        raise UsageError(
+            "which scenario? Name one, before all options of a run, or give a fault with --inject"
+        )
     return [find_scenario(name) for name in names] or [ALONE_SCENARIO]
 
 

@@ -5,19 +5,23 @@ for a failed verdict. Here it is one line that names the place, and exit code 2.
 """
 
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from locust import main as locust_main
+# Until a run listens, Ctrl-C ends this process without a word: whoever started it says what is.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import harness
-from harness import faults
-from harness.load.borrower import Borrower
-from harness.load.locust_options import RUN_COMMAND
-from harness.load.raised import concerns_user, message_of, place_of
-from harness.verdict import ExitCode
+from locust import main as locust_main  # noqa: E402
+
+import harness  # noqa: E402
+from harness import faults  # noqa: E402
+from harness.load.borrower import Borrower  # noqa: E402
+from harness.load.locust_options import RUN_COMMAND  # noqa: E402
+from harness.load.raised import concerns_user, message_of, place_of  # noqa: E402
+from harness.verdict import ExitCode  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _load_all = locust_main.merge_locustfiles_content
