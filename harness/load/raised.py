@@ -4,11 +4,11 @@ import signal
 import sysconfig
 import traceback
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gevent
-import locust
 from gevent import GreenletExit
 
 from harness import STARTED_IN
@@ -18,7 +18,11 @@ from harness.verdict import ExitCode
 ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 """What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
 
-_OURS = (f"{Path(__file__).resolve().parent.parent}/", f"{Path(locust.__file__).parent}/")
+_LOCUST = find_spec("locust")  # to import it would patch the standard library
+_OURS = (
+    f"{Path(__file__).resolve().parent.parent}/",
+    *(f"{folder}/" for folder in (_LOCUST and _LOCUST.submodule_search_locations) or ()),
+)
 _GEVENT = (f"{Path(gevent.__file__).parent}/", "src/gevent/")
 _NOT_THEIRS = tuple(
     f"{Path(folder).resolve()}/"
