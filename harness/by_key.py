@@ -70,12 +70,14 @@ class KeyQuestions:
         service_url: str,
         progress: Callable[[str], object] = lambda _: None,
         is_cut_short: Callable[[], bool] = lambda: False,
+        *,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._service_url = service_url
         self._progress = progress
         self._is_cut_short = is_cut_short
         self._http = Http(ASKED_AT_ONCE)
-        self._patience = Patience(PUT_OFF_SECONDS_MAX, progress)
+        self._patience = Patience(PUT_OFF_SECONDS_MAX, progress, check)
         self._tokens: dict[int, str] = {}
         self._locks: dict[int, threading.Lock] = {}
         self._begun_s = 0.0

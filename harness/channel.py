@@ -55,6 +55,10 @@ class Channel:
                 self._out.write(json.dumps(message) + "\n")
                 self._out.flush()
 
+    def progress(self, text: str) -> None:
+        """Say what is being done."""
+        self.send("progress", text=text)
+
     def send(self, kind: str, **fields: Any) -> None:
         """Queue one message; never waits."""
         self._outgoing.put({"type": kind, **fields})

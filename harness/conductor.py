@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from harness.errors import HarnessError, UsageError
 from harness.events import Clock, RunStatus, SafetyStop, Stall
 from harness.faults.healing import heal_left_over
 from harness.faults.journal import Journal
+from harness.faults.lock_holders import LockGuard
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.guarding import Guardian
@@ -133,13 +135,14 @@ def conduct(request: Request, channel: Channel) -> None:
         guardian = clean_up.enter_context(Guardian(run.path, plan.run_id, channel.interrupt))
         try:
             stack = _bring_up(request, plan, channel, clean_up, guardian)
-            scene = _prepare(run, plan, stack, channel)
+            with LockGuard(stack, channel.check_interrupt) as check:
+                scene = _prepare(run, plan, stack, channel, check)
             guardian.await_ready()
         except Interrupted:
             _log.info("interrupted before the load")
         else:
             _perform(run, scene, channel, guardian)
-        channel.send("progress", text="writing the report")
+        channel.progress("writing the report")
         run.seal()
         # Judged from what is stored, as anyone can again later.
         plan = run.read_plan()
@@ -179,10 +182,7 @@ def _bring_up(
     request: Request, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
 ) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
-
-    def progress(text: str) -> None:
-        channel.send("progress", text=text)
-
+    progress = channel.progress
     if request.host is not None:
         if plan.settings.defect:
             raise UsageError("--defect is for the local stack's service, not for one that runs")
@@ -238,19 +238,21 @@ def _timeline(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> 
     )
 
 
-def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> Scene:
+def _prepare(
+    run: RunDirectory, plan: Plan, stack: Stack, channel: Channel, check: Callable[[], None]
+) -> Scene:
     """Everything that has to stand before the load, with a look for an interrupt in between."""
 
     def progress(text: str) -> None:
-        channel.check_interrupt()
-        channel.send("progress", text=text)
+        check()
+        channel.progress(text)
 
     timeline = _timeline(run, plan, stack, channel)
     notes = timeline.put_right("before the load", progress)
     notes += timeline.check(progress)
     seeder = Seeder(
         *(stack.service_url, stack.edge_url, stack.admin_token),
-        *(progress, channel.check_interrupt),
+        *(progress, check),
     )
     progress("trying one borrower of each class")
     offered, unlike = seeder.confirm_classes(plan)
@@ -266,8 +268,8 @@ def _prepare(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> S
     run.write_accounts({b.index: b.account_id for b in borrowers})
     ledger = Ledger(stack.service_url, stack.admin_token, stack.database_url)
     progress("reading where the ledger stands")
-    cursor = ledger.cursor()
-    channel.check_interrupt()
+    cursor = ledger.cursor(check)
+    check()
     if stack.settings is not None and stack.settings.defect:
         notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
     classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
@@ -321,18 +323,13 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
     status = replace(status, foreign=foreign)
     troubles = (*status.troubles, *scene.timeline.troubles)
     stopped = scene.safety.tripped
-
-    def progress(text: str) -> None:
-        channel.send("progress", text=text)
-
     if not scene.plan.watches:  # what is broken by hand is theirs to mend
-        try:
-            notes += scene.timeline.put_right("after the run", progress)
-        except HarnessError as error:
-            notes += (f"what others changed at Toxiproxy is still there: {error}",)
+        notes += scene.timeline.put_right_after(channel.progress)
     run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
-    source = Source(scene.ledger, scene.cursor, progress, channel.is_closed)
-    run.write_ledger(read_ledger(source, scene.plan, run.read_facts(scene.plan), scene.borrowers))
+    facts = run.read_facts(scene.plan)
+    with LockGuard(scene.stack) as check:
+        source = Source(scene.ledger, scene.cursor, channel.progress, channel.is_closed, check)
+        run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
 
 
 def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus:

@@ -85,9 +85,14 @@ class Patience:
         if not told:
             self._tell(f"{why}: waiting for {seconds:g} s")
         until_s = now_s + seconds
-        while (left_s := until_s - time.monotonic()) > 0:
-            self._check()
-            time.sleep(min(left_s, CHECK_SECONDS))
+        left_s = seconds
+        try:
+            while (left_s := until_s - time.monotonic()) > 0:
+                self._check()
+                time.sleep(min(left_s, CHECK_SECONDS))
+        finally:
+            with self._lock:
+                self.spent_s -= max(0.0, left_s)  # of a wait that was ended
         return True
 
 

@@ -5,6 +5,7 @@ taken for a clean ledger.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -38,13 +39,15 @@ class Ledger:
     admin_token: str
     database_url: str | None = None
 
-    def cursor(self) -> int | str:
+    def cursor(self, check: Callable[[], object] = lambda: None) -> int | str:
         """The cursor behind the newest loan, taken before the load; 0 for an empty ledger.
+
+        ``check`` is called every second of a long wait, and may raise to end it.
 
         Raises:
             HarnessError: the listing cannot be read, so that no run could be reconciled.
         """
-        return self.listing(0, Patience(PUT_OFF_SECONDS_MAX))[1]
+        return self.listing(0, Patience(PUT_OFF_SECONDS_MAX, check=check))[1]
 
     def listing(self, after: int | str, patience: Patience) -> tuple[list[LedgerEntry], int | str]:
         """Every loan behind a cursor, page by page until the empty one, and the last cursor.

@@ -63,13 +63,15 @@ class LedgerWatch:
         ours: Ours,
         progress: Callable[[str], object] = lambda _: None,
         is_cut_short: Callable[[], bool] = lambda: False,
+        *,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._after = after
         self._ours = ours
         self._progress = progress
         self._is_cut_short = is_cut_short
-        self._patience = Patience(PUT_OFF_SECONDS_MAX, progress)
+        self._patience = Patience(PUT_OFF_SECONDS_MAX, progress, check)
         self._last: list[LedgerEntry] = []
         self._tables: list[LedgerEntry] | None = None
         self._versions: list[LedgerEntry] = []

@@ -13,12 +13,16 @@ from harness.seeding import SeededBorrower
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where to read, from which cursor on. ``is_cut_short`` ends what is not needed any more."""
+    """Where to read, from which cursor on. ``is_cut_short`` ends what is not needed any more.
+
+    ``check`` is called every second of a long wait, and may raise `HarnessError` to end it.
+    """
 
     ledger: Ledger
     cursor: int | str
     progress: Callable[[str], object] = lambda _: None
     is_cut_short: Callable[[], bool] = lambda: False
+    check: Callable[[], object] = lambda: None
 
 
 def read_ledger(
@@ -33,13 +37,13 @@ def read_ledger(
         acknowledged=frozenset(key.key for key in sent if key.acknowledged),
     )
     hooks = source.progress, source.is_cut_short
-    watch = LedgerWatch(source.ledger, source.cursor, ours, *hooks)
+    watch = LedgerWatch(source.ledger, source.cursor, ours, *hooks, check=source.check)
     reading = watch.read(plan.settings.ledger_settle_s)
     if not reading.read:
         return reading
     listed = {entry.idempotency_key for entry in reading.entries}
     asked = chosen((key for key in sent if key.key not in listed), plan.settings.seed)
-    by_key = KeyQuestions(source.ledger.service_url, *hooks).ask(asked)
+    by_key = KeyQuestions(source.ledger.service_url, *hooks, check=source.check).ask(asked)
     return replace(reading, by_key=by_key)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from harness import ledger_watch
+from harness.errors import HarnessError
 from harness.events import LedgerEntry, LedgerReading
 from harness.ledger import Ledger
 from harness.ledger_watch import LedgerWatch, Ours
@@ -255,6 +256,21 @@ def test_an_audit_that_asks_for_patience_is_given_it(audit: Audit) -> None:
 
     assert (reading.read, reading.complete) == (True, True)
     assert time.monotonic() - began_s > 1.9
+
+
+def test_a_wait_that_would_be_in_vain_is_ended_from_outside(audit: Audit) -> None:
+    """By whoever knows why it would be, who is asked before each wait; the reason is told."""
+    audit.put_off = [("/v1/admin/audit/loans", 503, {"Retry-After": "1"})] * 100
+
+    def check() -> bool:
+        raise HarnessError("session 7 (psql) holds a lock")
+
+    began_s = time.monotonic()
+    reading = watched(audit, 0.0, check=check)
+
+    assert not reading.read
+    assert "session 7 (psql) holds a lock" in (reading.error or "")
+    assert time.monotonic() - began_s < 1.0
 
 
 def test_interim_answers_of_the_audit_are_skipped(audit: Audit) -> None:

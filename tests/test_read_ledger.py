@@ -1,7 +1,10 @@
 """Which keys of a run are asked for by key, and by whom."""
 
+from collections.abc import Callable
+
 import pytest
 
+from harness.errors import HarnessError
 from harness.events import Facts, LedgerReading, Outcome
 from harness.ledger import Ledger
 from harness.plan import Plan
@@ -16,14 +19,17 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
 
 
-def read(plan: Plan, facts: Facts, audit: Audit) -> LedgerReading:
+def read(
+    plan: Plan, facts: Facts, audit: Audit, check: Callable[[], object] = lambda: None
+) -> LedgerReading:
     """What a run reads of this audit, each borrower with a session of their own."""
     borrowers = [
         SeededBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
         for index, account in facts.account_of.items()
     ]
     with serving(audit) as url:
-        return read_ledger(Source(Ledger(url, "secret"), 0), plan, facts, borrowers)
+        source = Source(Ledger(url, "secret"), 0, check=check)
+        return read_ledger(source, plan, facts, borrowers)
 
 
 @pytest.fixture
@@ -52,6 +58,23 @@ def test_every_key_that_was_sent_and_is_not_listed_is_asked_for(plan: Plan) -> N
     }
     assert [loans for loans in reading.by_key.values() if loans] == [reading.by_key[ops[1].key]]
     assert reading.by_key.keys() == {op.key for op in ops[:4]}
+
+
+def test_questions_that_would_be_asked_in_vain_are_not_repeated(plan: Plan) -> None:
+    """A key that is put off is left unclear once it is known that no wait would help."""
+    ops = tuple(builders.failed(plan, number) for number in range(4))
+    audit = Audit()
+    audit.loans = []
+    audit.by_key = (503, b"{}")
+
+    def check() -> None:
+        raise HarnessError("session 7 (psql) holds a lock")
+
+    reading = read(plan, builders.facts(plan, ops), audit, check)
+
+    assert set(reading.by_key.values()) == {None}
+    asked = [path for path in audit.asked if path.startswith("/v1/loans")]
+    assert len(asked) == 2 * len(ops)  # once, and once more at the end
 
 
 def test_each_borrower_asks_for_their_own(plan: Plan) -> None:

@@ -5,17 +5,25 @@ lock is on the machine, as a `psql` that was left open or a dump: no service can
 """
 
 import contextlib
+import time
+from collections.abc import Callable
+from types import TracebackType
 
 import psycopg
 
 from harness.connections import connect
 from harness.errors import HarnessError
 from harness.fault_facts import LockHolder
+from harness.faults.change_watch import ChangeWatch
 from harness.stack.postgres import SERVICE_USER
 from harness.stack.state import Stack
 
 CONNECT_TIMEOUT_SECONDS = 3
 STATEMENT_TIMEOUT_MS = 2000
+HELD_SECONDS_MAX = 10.0
+"""How long a wait of ours may last while the same session of somebody else is in the way."""
+SEEN_SECONDS_MAX = 3.0
+"""The service does not wait all the time: it gives a try up, and makes the next one later."""
 _QUERY = """
 SELECT DISTINCT holder.pid, holder.application_name, coalesce(holder.state, holder.backend_type),
        to_char(holder.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
@@ -67,3 +75,48 @@ class LockHolders:
         if connection is not None:
             with contextlib.suppress(psycopg.Error):
                 connection.close()
+
+
+class LockGuard:
+    """Watches who stands in the service's way while we wait for it.
+
+    A context that gives `check`, which calls ``also`` first: for whoever waits, every second.
+    Set-up and reconciliation obey a service that puts them off. For a lock of somebody else that
+    would be in vain.
+    """
+
+    def __init__(self, stack: Stack, also: Callable[[], object] = lambda: None) -> None:
+        self._also = also
+        self._holders = LockHolders(stack)
+        self._watch = ChangeWatch("lock-guard", self._holders.look)
+
+    def __enter__(self) -> Callable[[], None]:
+        """Begin to look."""
+        self._watch.start()
+        return self.check
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Leave no session behind."""
+        self._watch.stop()
+        self._holders.close()
+
+    def check(self) -> None:
+        """End a wait.
+
+        Raises:
+            HarnessError: one session has been in the way for too long, and still is; it says which.
+        """
+        self._also()
+        now_ns = time.monotonic_ns()
+        first_ns: dict[str, int] = {}
+        for change in self._watch.found:
+            begin_ns = first_ns.setdefault(change.text, change.begin_ns)
+            last_ns = now_ns if change.end_ns is None else change.end_ns
+            still = now_ns - last_ns <= SEEN_SECONDS_MAX * 1e9
+            if still and now_ns - begin_ns >= HELD_SECONDS_MAX * 1e9:
+                raise HarnessError(change.text)

@@ -83,6 +83,13 @@ class FaultTimeline:
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
 
+    def put_right_after(self, progress: Callable[[str], None]) -> tuple[str, ...]:
+        """At the end of a run; what cannot be put right is a remark, too."""
+        try:
+            return self.put_right("after the run", progress)
+        except HarnessError as error:
+            return (f"what others changed at Toxiproxy is still there: {error}",)
+
     def put_right(self, when: str, progress: Callable[[str], None]) -> tuple[str, ...]:
         """While no fault is at work: take away what others left at Toxiproxy; a remark for each.
 
