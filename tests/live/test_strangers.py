@@ -100,3 +100,35 @@ def test_a_heal_by_hand_heals_what_others_broke(own_stack: Stack) -> None:
     for told in ("link database is disabled", "a proxy theirs leads", "toxic cut (latency"):
         assert f"put right, and not ours: {told}" in healed.stdout
     assert "nothing is left broken" in healed.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_a_lock_that_stays_holds_up_neither_set_up_nor_reconciliation(
+    own_stack: Stack, tmp_path: Path, when: str
+) -> None:
+    """A `psql` left open on a table that both need: given up soon, and the session is named."""
+    assert own_stack.database_url is not None
+    runner = Runner(tmp_path / "runs", own_stack.state_dir)
+    lock = "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE"
+    with psycopg.connect(own_stack.database_url, application_name="psql") as left_open:
+
+        def meddle(runner: Runner, process: subprocess.Popen[str]) -> None:
+            wait_for_fault(runner, process)
+            left_open.execute(lock.format("loan"))
+
+        if when == "before":
+            left_open.execute(lock.format("account"))
+        began_s = time.monotonic()
+        run = runner("network_partition", *SHORT, meanwhile=meddle if when == "during" else None)
+        took_s = time.monotonic() - began_s
+
+    assert run.exit_code == 3, run.output
+    if when == "before":
+        assert "(psql, idle in transaction)" in run.output
+        assert took_s < 40
+    else:
+        messages = {f["code"]: f["message"] for f in run.verdict["findings"]}
+        assert "(psql, idle in transaction)" in messages["foreign_change"]
+        assert "(psql, idle in transaction)" in messages["ledger_unread"]
+        assert took_s < 80
