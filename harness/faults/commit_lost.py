@@ -30,7 +30,7 @@ from harness.faults.probes import LinkProbe, leads_to_database
 from harness.faults.proxy_control import NotThereError, ProxyControl
 from harness.plan import PlannedFault
 from harness.stack.ports import LOOPBACK, choose_ports
-from harness.stack.processes import clean_environment
+from harness.stack.processes import clean_environment, is_stopped
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 
@@ -109,11 +109,12 @@ class CommitLostInjector:
         if proxy is None:
             return Proof("control_plane", holds=False, text=f"there is no proxy {self._link.name}")
         leads = proxy.enabled and proxy.upstream == self.address
-        runs = self._relay is not None and self._relay.poll() is None
-        relay = "runs" if runs else "does not run"
+        relay = self._relay
+        runs = relay is not None and relay.poll() is None and not is_stopped(relay.pid)
         state = "enabled" if proxy.enabled else "disabled"
         text = (
-            f"proxy {self._link.name} is {state} and leads to {proxy.upstream}; the relay {relay}"
+            f"proxy {self._link.name} is {state} and leads to {proxy.upstream};"
+            f" the relay {'runs' if runs else 'does not run'}"
         )
         return Proof("control_plane", leads and runs, text)
 

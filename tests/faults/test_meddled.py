@@ -1,7 +1,10 @@
 """Somebody removes, switches or leads elsewhere a link that a fault of ours is at work on."""
 
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +12,19 @@ import requests
 
 from harness.events import FaultFact
 from harness.fault_facts import EndedBy
-from harness.fault_specs import AnyFault, Flap, Partition, Refuse
+from harness.fault_specs import AnyFault, CommitLost, Flap, Partition, Refuse
+from harness.faults.commit_lost import CommitLostInjector
 from harness.faults.injectors import injector_for
+from harness.faults.proxy_control import Proxy
 from harness.faults.strangers import remove_strangers, strangers
 from harness.faults.timeline import FaultTimeline
 from harness.plan import PlannedFault
 from harness.stack.ports import LOOPBACK, choose_ports
+from harness.stack.processes import is_stopped
+from harness.stack.state import Link
 from tests.faults.test_network import FAULTS, until
 from tests.faults.toxiproxy import Rig
+from tests.stack.test_state import a_stack
 
 EDGE = "/proxies/edge"
 
@@ -136,3 +144,31 @@ def test_a_link_is_put_right_when_its_fault_ends_and_what_was_done_to_it_is_told
     unharmed = what == "disabled" and isinstance(spec, Refuse)
     told = fact.ended_by is EndedBy.NOBODY or bool(timeline.foreign)
     assert told is not unharmed
+
+
+def test_a_relay_that_somebody_stopped_withholds_nothing_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes nothing on either, which is another fault than the one that was planned."""
+    database = Link("database", f"{LOOPBACK}:1", f"{LOOPBACK}:2")
+    url = f"postgresql://u:p@{database.upstream}/lending"
+    stack = replace(a_stack(tmp_path), links={"database": database}, database_url=url)
+    planned = PlannedFault("1-commit_lost", CommitLost(), 0.0, 60.0)
+    fault = CommitLostInjector(planned, CommitLost(), stack)
+    proxy = Proxy("database", database.listen, fault.address, enabled=True)
+    monkeypatch.setattr(fault._control, "find", lambda _: proxy)
+    with subprocess.Popen(["sleep", "60"]) as relay:
+        monkeypatch.setattr(fault, "_relay", relay)
+        before = fault.gone()
+        relay.send_signal(signal.SIGSTOP)
+        stopped = until(lambda: is_stopped(relay.pid))
+        after = fault.gone()
+        relay.kill()
+
+    assert stopped
+    assert before is None
+    assert after is not None
+    assert (after.by, after.text.rpartition("; ")[2]) == (
+        EndedBy.NOBODY,
+        "the relay does not run",
+    )
