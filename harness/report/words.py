@@ -65,7 +65,7 @@ _FINDINGS = {
     "fault_did_not_bite": "Nothing shows that the fault took effect",
     "not_healed": "A fault could not be undone",
     "unclean_recovery": "Something was left behind after the fault",
-    "foreign_change": "Somebody else changed the way to the target",
+    "foreign_change": "Somebody else had a hand in the stack",
     "ended_early": "A fault was over before its plan, as it may be",
     "lock_held": "A session of somebody else held a lock during a heal",
     "healed_otherwise": "A fault was healed by somebody else, or not at the first try",
