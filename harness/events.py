@@ -200,6 +200,8 @@ class FaultFact:
     """How often the one who healed it had to try."""
     due_ns: int | None = None
     """When it was to end."""
+    late_s: float = 0.0
+    """How long after its time it was injected, though no other fault was waited for."""
     ended_by: EndedBy | None = None
     """Who or what ended it; an end that nobody saw is dated by the last look that still saw it."""
     held_up_by: tuple[LockHolder, ...] = ()

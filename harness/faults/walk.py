@@ -143,6 +143,8 @@ class OneFault:
         """Wait, inject, prove, wait, heal, verify."""
         self._state = "waiting"
         _wait(self._go, zero_ns + round(self.planned.inject_s * 1e9))
+        # Before it waits for another's proof, which is as planned.
+        late_s = (time.monotonic_ns() - zero_ns) / 1e9 - self.planned.inject_s
         mine = self._run.at_work.take_turn(self.planned, self._heal_asked)
         if self._heal_asked.is_set() or not mine:
             self._run.at_work.end(self.planned)
@@ -151,7 +153,7 @@ class OneFault:
         lasts_s = self.planned.heal_s - self.planned.inject_s
         heal_ns = zero_ns + round(self.planned.heal_s * 1e9)
         if self._go.is_set():  # before its time
-            heal_ns = time.monotonic_ns() + round(lasts_s * 1e9)
+            late_s, heal_ns = 0.0, time.monotonic_ns() + round(lasts_s * 1e9)
         # Beside the walk: no canary, however long it waits for an answer, delays a heal.
         own = OwnProof(self.planned, self.injector, self._run.at_work)
         name = f"{self.planned.name}-proof"
@@ -161,7 +163,7 @@ class OneFault:
         )
         try:
             own.look_before()
-            self._inject(heal_ns)
+            self._inject(max(0.0, late_s), heal_ns)
             proving.start()
             looking.start()
             _wait(self._heal_asked, heal_ns)
@@ -174,7 +176,7 @@ class OneFault:
             self._heal(proving)
         self._run.at_work.end(self.planned)
 
-    def _inject(self, heal_ns: int) -> None:
+    def _inject(self, late_s: float, heal_ns: int) -> None:
         if any(row.event == "abort" for row in self._run.journal.rows(self._run.run_id)):
             raise HarnessError("the run was ended before it")
         self._run.journal.intend(self.planned, heal_ns)
@@ -185,7 +187,7 @@ class OneFault:
             raise HarnessError("it was called off before it began")
         self._state = "being injected"
         self._run.at_work.begin(self.planned)
-        self._note(inject_called_ns=time.monotonic_ns(), due_ns=heal_ns)
+        self._note(inject_called_ns=time.monotonic_ns(), due_ns=heal_ns, late_s=late_s)
         self.injector.inject()
         self._seen_ns = time.monotonic_ns()
         self._note(inject_returned_ns=self._seen_ns)

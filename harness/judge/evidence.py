@@ -141,7 +141,7 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
     fair = case if case.spoilt else case.without(since)
     both = zip(case.measured.impacts, fair.measured.impacts, strict=True)
     for impact in [one if one.missing else other for one, other in both]:
-        lacking = bool(impact.missing) or impact.cut_off
+        lacking = bool(impact.missing) or impact.cut_off or bool(impact.late_s)
         if not lacking or (case.interrupted and impact.fault.bit is not False):
             continue
         name, reasons = impact.fault.name, []
@@ -154,6 +154,8 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
                 f"fault {name} ended {impact.early_s:.1f} s before its plan, by nobody's order"
                 f" ({impact.how})"
             )
+        if impact.late_s:
+            reasons.append(f"fault {name} began {impact.late_s:.1f} s after its plan: too late")
         yield inconclusive(
             "fault_did_not_bite",
             "; ".join(reasons),
@@ -161,6 +163,7 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
             missing=list(impact.missing),
             error=impact.error,
             early_s=impact.early_s,
+            late_s=impact.late_s,
             ended_by=impact.fault.ended_by,
         )
 

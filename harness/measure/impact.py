@@ -23,6 +23,8 @@ ENOUGH = 20
 """So many requests of one fault alone show by themselves whether borrowers notice it."""
 EARLY_SECONDS_MAX, EARLY_SHARE_MAX = 0.5, 0.1
 """How much before its plan a fault may end, whichever is longer, and still count as planned."""
+LATE_SECONDS_MAX, LATE_SHARE_MAX = 1.0, 0.25
+"""How much after its plan a fault may begin, whichever is longer: a busy machine's delay."""
 ROOM_MAX = 0.5
 """Where the other faults alone fail more than this share, one more can hardly be seen on top."""
 
@@ -33,6 +35,7 @@ class Impact:
 
     ``early_s`` is how long before its plan it ended, if that is more than may be; ``cut_off`` says
     that this was by nobody's order and not due, ``how`` in words how it was seen to end.
+    ``late_s`` is how long after its plan it began, if that is more than may be.
     """
 
     fault: Fault
@@ -44,6 +47,7 @@ class Impact:
     early_s: float = 0.0
     cut_off: bool = False
     how: str = ""
+    late_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,9 @@ def _impact(
     seen = view.of(span, others)
     if planned.spec.expects_impact and not seen.noticed:
         missing.append(f"the clients' view: a borrower who noticed ({seen.text})")
-    early_s = _early_s(planned, fact)
+    early_s, late_s = _early_s(planned, fact), _late_s(planned, fact)
     cut_off = bool(early_s) and fact.ended_by is EndedBy.NOBODY
-    bit: bool | None = not missing and not cut_off
+    bit: bool | None = not missing and not cut_off and not late_s
     if not bit and view.run.facts.status.cut_short:
         bit = None  # cut short: what is missing may only have had no time to show
     return Impact(
@@ -112,6 +116,7 @@ def _impact(
         early_s=early_s,
         cut_off=cut_off,
         how=proofs["ended"].text if "ended" in proofs else "",
+        late_s=late_s,
     )
 
 
@@ -123,6 +128,15 @@ def _early_s(planned: PlannedFault, fact: FaultFact) -> float:
     early_s = (fact.due_ns - ended_ns) / 1e9
     least_s = max(EARLY_SECONDS_MAX, EARLY_SHARE_MAX * (planned.heal_s - planned.inject_s))
     return early_s if early_s > least_s else 0.0
+
+
+def _late_s(planned: PlannedFault, fact: FaultFact) -> float:
+    """How many seconds after its plan a fault began; 0 where that is too little to matter.
+
+    It ends at its time all the same, so that it was less of a fault than was planned.
+    """
+    most_s = max(LATE_SECONDS_MAX, LATE_SHARE_MAX * (planned.heal_s - planned.inject_s))
+    return fact.late_s if fact.late_s > most_s else 0.0
 
 
 _WANTED = {

@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -347,6 +347,24 @@ def test_an_abort_in_the_journal_ends_the_run(several: Several) -> None:
     wait_until(lambda: any(row.event == "stopping" for row in several.journal.rows()))
 
     assert several.aborts == ["heal command"]
+
+
+def test_a_fault_that_begins_late_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when its process was stopped at the time: what is left of it is less than planned."""
+    monkeypatch.setattr(walk_module, "injector_for", lambda *_: Breakable())
+    place: Any = Place(tmp_path)
+    facts = []
+    for late_ns in (0, 1_500_000_000):
+        planned = replace(PLANNED, heal_s=2.0)
+        walked = FaultTimeline(place, (planned,), lambda _: None, lambda *_: None)
+        walked.start(time.monotonic_ns() - late_ns)
+        time.sleep(0.1)
+        walked.finish()
+        facts += walked.facts()
+    on_time, late = facts
+
+    assert on_time.late_s < 0.5
+    assert 1.5 <= late.late_s < 2.0
 
 
 def test_what_is_open_in_the_database_before_a_run_is_told(

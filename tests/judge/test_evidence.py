@@ -283,6 +283,23 @@ def test_half_a_second_or_a_tenth_counts_whichever_is_longer(
     assert ("fault_did_not_bite" not in codes(verdict)) is counts
 
 
+@pytest.mark.parametrize(
+    ("late_s", "counts"), [(0.0, True), (0.9, True), (1.2, True), (1.3, False), (4.0, False)]
+)
+def test_a_fault_that_began_too_late_is_not_proven(late_s: float, counts: bool) -> None:
+    """It ended at its time: of the five seconds that were planned, a quarter may be missing."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    verdict = judge(plan, replace(known, faults=(replace(fact, late_s=late_s),)))
+
+    assert verdict.faults[0].bit is counts
+    assert ("fault_did_not_bite" not in codes(verdict)) is counts
+    assert (verdict.verdict is Judgement.PASS) is counts
+    if not counts:
+        (finding,) = found(verdict, "fault_did_not_bite")
+        assert finding.message == f"fault 1-partition began {late_s:.1f} s after its plan: too late"
+
+
 @pytest.mark.parametrize("by", [EndedBy.WORK, EndedBy.TARGET])
 def test_an_early_end_that_was_due_is_told_with_its_time(by: EndedBy) -> None:
     """A note, and the proof stands."""
