@@ -17,6 +17,8 @@ TOLD = {
     "SystemError": f"a greenlet {MINE}SystemError: mine",
     "library": f"a greenlet {MINE}JSONDecodeError: .*",
     "task": f"a greenlet {MINE}Timeout: 0.01 seconds",
+    "wait_time": f"a user {MINE}RuntimeError: mine",
+    "on_start": f"a greenlet {MINE}Timeout: 0.01 seconds",
     "on_stop": f"a method {MINE}RuntimeError: mine",
     "thread": f"a thread {MINE}RuntimeError: mine",
     "before it began": f"a greenlet {MINE}JSONDecodeError: .*",

@@ -66,6 +66,27 @@ class Bounded(User):  # type: ignore[misc]  # Locust ships no types
     tasks = (bounded,)
 
 
+class FailsToWait(User):  # type: ignore[misc]
+    """Whose wait between tasks raises."""
+
+    tasks = (lambda _: None,)
+
+    def wait_time(self) -> float:
+        """As a formula may divide by zero."""
+        fail()
+        return 0.0
+
+
+class FailsAtTheStart(User):  # type: ignore[misc]
+    """Who raises no `Exception` before its first task."""
+
+    tasks = (bounded,)
+
+    def on_start(self) -> None:
+        """A limit of its own."""
+        bounded()
+
+
 class FailsAtTheEnd(User):  # type: ignore[misc]
     """Whose set of tasks raises when it ends."""
 
@@ -81,6 +102,11 @@ class FailsAtTheEnd(User):  # type: ignore[misc]
         def end(self) -> None:
             """No further task."""
             raise StopTest
+
+
+def run_of(user_class: Any) -> None:
+    """A user to its end."""
+    gevent.spawn(user_class(SimpleNamespace(events=events, catch_exceptions=True)).run).join()
 
 
 def listener_of(event: str, error: BaseException) -> list[str]:
@@ -172,8 +198,10 @@ CASES: dict[str, Any] = {
     "greenlet": lambda: gevent.spawn(bounded).join(),
     "SystemError": lambda: gevent.spawn(fail, kind=SystemError).join(),
     "library": lambda: gevent.spawn(json.loads, "{").join(),
-    "task": lambda: gevent.spawn(Bounded(SimpleNamespace(events=events)).run).join(),
-    "on_stop": lambda: gevent.spawn(FailsAtTheEnd(SimpleNamespace(events=events)).run).join(),
+    "task": lambda: run_of(Bounded),
+    "wait_time": lambda: run_of(FailsToWait),
+    "on_start": lambda: run_of(FailsAtTheStart),
+    "on_stop": lambda: run_of(FailsAtTheEnd),
     "thread": thread,
     "own event": own_event,
     "greenlet StopUser": lambda: greenlet_of(StopUser()),
