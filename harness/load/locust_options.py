@@ -98,13 +98,13 @@ def _set_elsewhere(parser: Any) -> list[tuple[str, str]]:
 
 
 def _unread(parser: Any) -> Iterator[str]:
-    """Variables that look like an option of the command line and that nobody reads."""
+    """Variables that are named like an option of the command line, without any effect."""
     for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         name = next((text for text in action.option_strings if text.startswith("--")), "--help")
         variable = f"LOCUST_{name[2:].upper().replace('-', '_')}"
         unread = not getattr(action, "env_var", None) and name not in _NO_VARIABLES
         if unread and variable in os.environ:
-            yield f"the environment variable {variable} is read by nobody: give {name}"
+            yield f"the environment variable {variable} has no effect: use {name}"
 
 
 def _contradictions(options: Any) -> Iterator[str]:

@@ -15,8 +15,8 @@ BARE = "bare"
 REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     "abbreviation": (["--dry"], {}, "", "unrecognized arguments: --dry\nDid you mean '--dry-run'"),
     "another's abbreviation": (["--runs", "3"], {}, BARE, "unrecognized arguments: --runs"),
-    "variable of ours": ([], {"LOCUST_DRY_RUN": "1"}, BARE, "LOCUST_DRY_RUN is read by nobody"),
-    "variable of Locust's": ([], {"LOCUST_LIST": "1"}, "", "LOCUST_LIST is read by nobody"),
+    "variable of ours": ([], {"LOCUST_DRY_RUN": "1"}, BARE, "LOCUST_DRY_RUN has no effect"),
+    "variable of Locust's": ([], {"LOCUST_LIST": "1"}, "", "LOCUST_LIST has no effect"),
     "list in a file": (["--config=list.conf"], {}, "", "--list runs nothing: give it on the"),
     "dry run in a file": (["--config=dry.conf"], {}, "", "--dry-run runs nothing: give it"),
     "worker": (["--worker"], {}, "", "use `locust -f FILE --worker`"),
