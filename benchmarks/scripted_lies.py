@@ -120,6 +120,17 @@ def _is_chosen(row: Row) -> bool:
     return row["status"] == "disbursed" and not zlib.crc32(row["loan_id"].encode()) % ONE_IN
 
 
+class _OneSession(Honest):
+    """Tells the truth, and keeps one session for each borrower: a log-in ends those before it."""
+
+    def log_in(self, account: Account | None, password: Any) -> Answer:
+        status, body = super().log_in(account, password)
+        if token := body.get("token"):
+            kept = {t: holder for t, holder in self.sessions.items() if holder is not account}
+            self.sessions = {**kept, token: self.sessions[token]}
+        return status, body
+
+
 # --- another status than told --------------------------------------------------------------------
 
 
@@ -341,6 +352,7 @@ LENDERS: dict[str, type[Honest]] = {
     "honest": Honest,
     "late_batches": _LateBatches,
     "busy": _Busy,
+    "one_session": _OneSession,
     "cancelled_some": _CancelledSome,
     "declined_some": _DeclinedSome,
     "written_off_some": _WrittenOffSome,
@@ -360,4 +372,4 @@ LENDERS: dict[str, type[Honest]] = {
     "late_double": _LateDouble,
     "notapplied_paidlater": _NotAppliedPaidLater,
 }
-"""The first three tell the truth."""
+"""The first four tell the truth."""

@@ -12,6 +12,8 @@ RETRY_AFTER_SECONDS_MAX = 5.0
 """All waits of one borrower's journey together that ``Retry-After`` may ask for: longer, nobody
 stands in front of the button.
 """
+LIFETIME_SECONDS_MAX = 366 * 86_400.0
+"""Of a session, longer than any run: "never" is told as a year that nanoseconds do not reach."""
 _DATE_ROUNDING_SECONDS = 1.0
 """A ``Date`` is cut to the whole second, so that what is counted from it may be less by as much."""
 _LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
@@ -30,7 +32,8 @@ def lifetime_s(expires_at: Any, headers: Mapping[str, str]) -> float | None:
         # RFC 3339 allows small letters, and a leap second, which Python's clock does not have.
         ends = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", expires_at.upper()))
         ends = ends if ends.tzinfo else ends.replace(tzinfo=UTC)
-        return max(0.0, ends.timestamp() - _now_s(headers) - _DATE_ROUNDING_SECONDS)
+        lives_s = ends.timestamp() - _now_s(headers) - _DATE_ROUNDING_SECONDS
+        return min(max(0.0, lives_s), LIFETIME_SECONDS_MAX)
     except (ValueError, OverflowError):
         return None
 

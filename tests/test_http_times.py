@@ -37,6 +37,15 @@ def test_a_lifetime(expires_at: Any, seconds: float | None) -> None:
     assert found == (None if seconds is None else pytest.approx(seconds, abs=1e-5))
 
 
+@pytest.mark.parametrize("year", [2999, 9999])
+def test_a_session_that_never_ends(year: int) -> None:
+    """Its end, in nanoseconds, still fits what load processes are told it with: 64 bits."""
+    found = lifetime_s(f"{year}-12-31T23:59:59Z", DATE)
+
+    assert found == 366 * 86_400
+    assert time.monotonic_ns() + round(found * 1e9) < 2**63
+
+
 @pytest.mark.parametrize("headers", [{}, {"date": "today"}])
 def test_without_a_date_our_own_clock_is_taken(headers: dict[str, str]) -> None:
     """There is no other."""

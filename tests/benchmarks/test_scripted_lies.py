@@ -57,7 +57,7 @@ def told_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Told]:
     return run
 
 
-@pytest.mark.parametrize("name", ["honest", "late_batches", "busy"])
+@pytest.mark.parametrize("name", ["honest", "late_batches", "busy", "one_session"])
 def test_the_honest_list_what_they_told(told_by: Callable[[str], Told], name: str) -> None:
     """Every loan once, nothing refused, whatever else is there; and there was a bad moment."""
     told = told_by(name)
@@ -125,6 +125,21 @@ def test_each_lies_in_its_own_way(told_by: Callable[[str], Told], name: str) -> 
     assert not LIES[name](told_by("honest"))
 
 
+def test_one_keeps_one_session_for_each_borrower() -> None:
+    """A log-in ends those before it, of nobody else."""
+    lender = LENDERS["one_session"]()
+    rows = [
+        {"phone": phone, "password": "p", "limit_fen": 1, "score": 1, "flags": [], "region": "open"}
+        for phone in ("1", "2")
+    ]
+    lender.register(rows)
+    first, second = (lender.accounts[phone] for phone in ("1", "2"))
+    tokens = [lender.log_in(who, "p")[1]["token"] for who in (first, second, first)]
+    lender.log_in(first, "wrong")
+
+    assert [token in lender.sessions for token in tokens] == [False, True, True]
+
+
 def test_every_lender_is_looked_at() -> None:
     """None whose lie nobody has seen."""
-    assert {"honest", "late_batches", "busy", *LIES} == set(LENDERS)
+    assert {"honest", "late_batches", "busy", "one_session", *LIES} == set(LENDERS)

@@ -50,7 +50,8 @@ FOUND_BY = {
     "notapplied_paidlater": "phantom",
 }
 UNCLEAR = {"row_for_each_payout": "ledger_incomplete"}
-TRUE = ("honest", "late_batches", "busy")
+TRUE = ("honest", "late_batches", "busy", "one_session")
+MORE = {"one_session": ("--processes=2", "--log-in-share=0.5")}
 AFTER_THE_LOAD = ("late_batches", "relisted_late", "late_double", "notapplied_paidlater")
 IN_SHORT = ("honest", "hidden_phantom")
 
@@ -68,7 +69,8 @@ def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunOn:
         settle = "6s" if lender in AFTER_THE_LOAD else "1s"
         with scripted_target(tmp_path / "target.jsonl", TOKEN, lender) as address:
             runner = Runner(tmp_path / "runs", tmp_path / "state")
-            return runner(scenario, *LOAD, f"--host={address}", f"--ledger-settle={settle}")
+            more = (f"--host={address}", f"--ledger-settle={settle}", *MORE.get(lender, ()))
+            return runner(scenario, *LOAD, *more)
 
     return run
 
