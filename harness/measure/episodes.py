@@ -18,6 +18,8 @@ from harness.verdict import Episode
 HEALTHY_SHARE = 0.002
 IMPAIRED_SHARE = 0.10
 """With these two, a stretch counts as impaired from 2.6 % of failures on."""
+UNSTEADY_SHARE_MAX = 0.01
+"""No larger share is taken for normal where the baseline is not steady."""
 SLOW_HEALTHY_SHARE = 0.02
 """With `IMPAIRED_SHARE`, a stretch counts as slow from 5 % of slow answers on."""
 OUTAGE_SHARE_MIN = 0.95
@@ -73,6 +75,17 @@ def overdue_s(plan: Plan, baseline: Baseline) -> float:
     return longest_s if limit_ms is None else min(limit_ms / 1e3, longest_s)
 
 
+def healthy_share(baseline: Baseline) -> float:
+    """The share of failures that is taken for normal.
+
+    A hundred good requests do not show that none in a hundred fails, so the estimate is Jeffreys':
+    half a failure more among one request more. A bad baseline must not hide an outage.
+    """
+    failed = baseline.failed
+    share = (failed.part + 0.5) / (failed.whole + 1)
+    return max(HEALTHY_SHARE, min(share, UNSTEADY_SHARE_MAX) if baseline.reasons else share)
+
+
 def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> list[Episode]:
     """Outage, degraded and slow episodes in order of their onset.
 
@@ -82,12 +95,9 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     end_s = timeline.load_end_s
     if end_s is None or end_s <= 0 or not len(samples.times_s):
         return []
-    # A steady baseline may have a little noise of its own; a bad one must not hide an outage.
-    noise = 0.0 if baseline.reasons else baseline.failed.observed or 0.0
     failing = Requests(samples.times_s, samples.failed, samples.evidence)
     found = [
-        _episode(trouble, samples)
-        for trouble in _impaired(failing, end_s, max(HEALTHY_SHARE, noise))
+        _episode(trouble, samples) for trouble in _impaired(failing, end_s, healthy_share(baseline))
     ]
     limit_ms = slow_limit_ms(baseline)
     if limit_ms is not None:
