@@ -26,14 +26,19 @@ _PR_SET_PDEATHSIG = 1
 WORKER_END_SECONDS_MAX = 3.0
 READER_CHECK_SECONDS = 0.2
 HANDLER_CHECK_SECONDS = 0.1
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def on_stop_signal(handler: Callable[[], None]) -> None:
     """Call ``handler`` in a greenlet of its own for SIGINT and SIGTERM.
 
-    A KeyboardInterrupt would land in whatever greenlet happens to run. Where the user's code sets a
-    handler of its own afterwards, ours is put back: a run that hears nothing could not be ended.
+    A KeyboardInterrupt would land in whatever greenlet happens to run.
+    """
+    _hear((signal.SIGINT, signal.SIGTERM), handler)
+
+
+def _hear(numbers: tuple[signal.Signals, ...], handler: Callable[[], None]) -> None:
+    """Where the user's code sets a handler of its own afterwards, ours is put back: a run that
+    hears nothing could not be ended.
     """
 
     def hear(_number: int, _frame: Any) -> None:
@@ -41,12 +46,12 @@ def on_stop_signal(handler: Callable[[], None]) -> None:
 
     def keep() -> None:
         while True:
-            for number in _STOP_SIGNALS:
+            for number in numbers:
                 if signal.getsignal(number) is not hear:
                     signal.signal(number, hear)
             gevent.sleep(HANDLER_CHECK_SECONDS)
 
-    for number in _STOP_SIGNALS:
+    for number in numbers:
         # Python's shows later whether somebody set another; gevent's is the one that is called.
         signal.signal(number, hear)
         gevent.signal_handler(number, handler)
@@ -65,7 +70,7 @@ def on_hang_up(handler: Callable[[], None]) -> None:
         let_go_of_terminal()
         handler()
 
-    gevent.signal_handler(signal.SIGHUP, hung_up)
+    _hear((signal.SIGHUP,), hung_up)
 
 
 def on_reader_gone(pipe: int, handler: Callable[[], None]) -> None:

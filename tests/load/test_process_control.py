@@ -14,6 +14,7 @@ from harness.load import process_control
 heard = []
 number = signal.Signals[sys.argv[1]]
 process_control.on_stop_signal(lambda: heard.append("ours"))
+process_control.on_hang_up(lambda: heard.append("ours"))
 gevent.signal_handler(signal.SIGTERM, lambda: None)  # as Locust does after its init
 signal.signal(number, {theirs})
 gevent.sleep(0.5)
@@ -24,11 +25,11 @@ print(*heard)
 
 
 @pytest.mark.parametrize("theirs", ["lambda *_: None", "signal.SIG_IGN", "signal.SIG_DFL"])
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_handler_of_the_users_code_replaces_none_of_ours(number: str, theirs: str) -> None:
     """A run that is told to end ends, in order."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(theirs=theirs), number],
+        ["env", "--default-signal", sys.executable, "-c", PROGRAM.format(theirs=theirs), number],
         capture_output=True,
         text=True,
         check=False,
