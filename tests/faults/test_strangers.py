@@ -91,6 +91,17 @@ def test_what_is_put_right_before_the_load_is_told(clean: Rig) -> None:
     assert strangers(clean.stack) == ()
 
 
+def test_what_comes_during_a_run_is_seen(clean: Rig) -> None:
+    """From its start to its end, whatever its faults do."""
+    timeline = FaultTimeline(clean.stack, (), lambda _: None, lambda *_: None)
+    timeline.start(time.monotonic_ns())
+    add_slow(clean)
+    timeline.finish()
+    (change_,) = timeline.foreign
+
+    assert "toxic slow (latency" in change_.text
+
+
 def test_nothing_is_found_where_nothing_was_changed(rig: Rig) -> None:
     """And nothing is changed."""
     assert remove_strangers(rig.stack) == []

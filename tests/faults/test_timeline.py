@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import HarnessError, UsageError
 from harness.events import FaultFact, Proof
+from harness.fault_facts import EndedBy
 from harness.fault_specs import Partition
 from harness.faults import timeline as timeline_module
 from harness.faults import walk as walk_module
@@ -309,6 +310,7 @@ def test_one_is_healed_and_the_other_goes_on(several: Several) -> None:
     wait_until(lambda: several.facts["2-partition"].healed_by == "conductor")
 
     assert several.slow["1-partition"].healed_at == []
+    assert several.facts["2-partition"].ended_by is EndedBy.ORDER
     with pytest.raises(UsageError, match="there are: 1-partition, 2-partition"):
         several.timeline.heal("3-partition")
     with pytest.raises(UsageError, match="it is injected"):
