@@ -153,7 +153,8 @@ def test_dropped_arrivals_are_inconclusive() -> None:
     verdict = judge(plan, facts(plan, (*ops[:-1], builders.dropped(plan, ops[-1].arrival))))
 
     assert codes(verdict) == {"load_unfaithful": "inconclusive"}
-    assert verdict.borrow.failed == 0
+    assert "1 planned arrival never started" in verdict.findings[0].message
+    assert (verdict.load.dropped, verdict.borrow.failed) == (1, 0)
 
 
 @pytest.mark.parametrize(("lag_ms", "expected"), [(90, {}), (150, {"load_unfaithful"})])

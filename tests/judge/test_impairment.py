@@ -75,6 +75,11 @@ def test_impaired_when_the_next_fault_comes_in_time_is_undecided() -> None:
     assert verdict.verdict is Judgement.INCONCLUSIVE
     assert codes(verdict)["not_recovered"] == "inconclusive"
     assert codes(verdict)["objective_undecided"] == "inconclusive"
+    (finding,) = [f for f in verdict.findings if f.code == "not_recovered"]
+    assert finding.message == (
+        "borrowing had not recovered for good 6.0 s after the heal of 1-partition, when fault"
+        " 2-restart came (limit 10 s): nobody knows whether it would have in time"
+    )
 
 
 def test_recovered_before_the_next_fault_passes() -> None:

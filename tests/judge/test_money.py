@@ -61,6 +61,8 @@ def test_a_loan_reserved_for_whoever_was_refused_is_phantom(
 
     assert (codes(verdict), verdict.exit_code) == ({"phantom": "fail"}, 1)
     assert "1 lent or reserved though refused" in verdict.sentence
+    (finding,) = verdict.findings
+    assert finding.message == "1 loan refused to the borrower, yet paid out or reserved"
 
 
 @pytest.mark.parametrize("status", ["cancelled", "declined", "written_off", "failed", "approved"])
@@ -70,8 +72,11 @@ def test_told_201_and_not_disbursed_fails(plan: Plan, status: str, payouts: int)
     op = subject(plan)
     balance_fen = payouts * op.amount_fen
     row = entry(op, status=status, disbursements=payouts, ledger_balance_fen=balance_fen)
+    verdict = judged(plan, row)
+    (finding,) = verdict.findings
 
-    assert codes(judged(plan, row)) == {"corrupt": "fail"}
+    assert codes(verdict) == {"corrupt": "fail"}
+    assert finding.message == "1 loan in the ledger otherwise than asked for and answered"
 
 
 @pytest.mark.parametrize(
