@@ -276,6 +276,9 @@ def test_a_hidden_loan_for_whoever_must_be_declined_fails(mixed: Plan) -> None:
     verdict = judge(mixed, facts(mixed, ops, ledger=ledger(ops, by_key=shown)))
 
     assert codes(verdict) == {"invariant_violated": "fail", **INCONCLUSIVE}
+    told = {finding.code: finding.message for finding in verdict.findings}
+    said = "it lacks the loans of 1 request that the target knows by key"
+    assert said in told["ledger_incomplete"]
 
 
 def test_a_loan_on_the_account_of_whoever_must_be_declined_fails(mixed: Plan) -> None:
