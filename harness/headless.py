@@ -257,14 +257,14 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
     run, or that a run came to no verdict. Told to end, in whatever phase, a run is no pass: what
     waits for it must not go on.
     """
-    if run.signals and not last.get("verdict"):
+    if run.signals and (code == ExitCode.PASS or not last.get("verdict")):
         return ExitCode.INTERRUPTED
     if code < 0:
         return ExitCode.INTERNAL
     if not last.get("verdict") and (code == ExitCode.FAIL or code not in set(ExitCode)):
         return ExitCode.INCONCLUSIVE if last.get("phase") else ExitCode.USAGE
-    if code == ExitCode.PASS and run.signals:
-        return ExitCode.INTERRUPTED
+    if code == ExitCode.FAIL and last["verdict"] != "fail" and last.get("exit_code") != code:
+        return ExitCode.INCONCLUSIVE  # Locust's own report could not be written, say
     if code != ExitCode.PASS or ASKS_ONLY & set(options) or last.get("verdict") == "pass":
         return code
     return int(last.get("exit_code") or ExitCode.INTERNAL)

@@ -28,6 +28,9 @@ VERDICT = {"verdict": "pass", "phase": None}
         (0, {}, 70),
         (1, {"verdict": "fail"}, 1),
         (7, VERDICT, 7),
+        (1, VERDICT, 3),
+        (1, {**VERDICT, "exit_code": 0}, 3),
+        (1, {**VERDICT, "exit_code": 1}, 1),
         (0, VERDICT, 0),
     ],
 )

@@ -26,6 +26,7 @@ _ASKING = {
     "show_task_ratio_json": "--show-task-ratio-json",
 }
 """With these nothing is run."""
+_ASKING_LOCUST = [name for name in _ASKING if name != "dry_run"]
 _FILES = {
     "csv_prefix": ("--csv", "_stats.csv"),
     "html_file": ("--html", ""),
@@ -122,13 +123,18 @@ def _contradictions(options: Any) -> Iterator[str]:
 
 
 def _unwritable(options: Any) -> Iterator[str]:
-    """Files of Locust's own that cannot be written; all lie where the user stood at the start."""
+    """Files that cannot be written; Locust's own lie where the user stood at the start, too."""
     for name, (option, suffix) in _FILES.items():
         if given := getattr(options, name, None):
             path = os.path.join(STARTED_IN, given)  # noqa: PTH118  # keeps a slash at the end
             setattr(options, name, path)
             if objection := _objection(Path(path + suffix)):
                 yield f"{option} {given} cannot be written: {objection}"
+
+    runs_dir = options.runs_dir
+    runs_nothing = options.worker or any(getattr(options, n, False) for n in _ASKING_LOCUST)
+    if not runs_nothing and (objection := _objection(STARTED_IN / runs_dir / "run")):
+        yield f"--runs-dir {runs_dir} cannot be written: {objection}"
 
 
 def _objection(path: Path) -> str:

@@ -57,7 +57,7 @@ class Leader:
         self.environment = environment
         self.web_ui = web_ui
         self.progress = Progress()
-        self.exits = Exits(environment, self.progress.tell_once)
+        self.exits = Exits(environment, self.progress.tell_code)
         self.exits.set(ExitCode.INCONCLUSIVE)  # until there is a verdict
         self.run: Run | None = None
         self.form_run_time_s: float | None = None

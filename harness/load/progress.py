@@ -73,6 +73,11 @@ class Progress:
         with suppress(OSError):
             os.write(self.fd, line.encode())
 
+    def tell_code(self, text: str, exit_code: int) -> None:
+        """Tell one line, and that the process ends with another exit code than the verdict's."""
+        self.exit_code = exit_code
+        self.tell_once(text)
+
     def enter(self, state: str, phase: str, at_s: float | None, until_s: float | None) -> None:
         """Tell that a phase begins."""
         self.state, self.phase, self.at_s, self.until_s = state, phase, at_s, until_s

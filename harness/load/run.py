@@ -184,7 +184,11 @@ class Run:
 
     def _conduct(self) -> None:
         order = self._order
-        directory = RunDirectory.create(order.runs_dir, self._plan)
+        try:
+            directory = RunDirectory.create(order.runs_dir, self._plan)
+        except OSError as error:
+            where = error.filename or order.runs_dir
+            raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
         self._progress.say(f"run {directory.path}, seed {self._plan.settings.seed}")
         self._link = ConductorLink(
             order.conductor_module,

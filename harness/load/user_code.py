@@ -52,7 +52,7 @@ class Exits:
     another.
     """
 
-    def __init__(self, environment: Any, say: Callable[[str], None]) -> None:
+    def __init__(self, environment: Any, say: Callable[[str, int], None]) -> None:
         self._environment = environment
         self._say = say
         self._ours = 0
@@ -78,7 +78,7 @@ class Exits:
         if self._theirs not in (None, self._ours) and not self._told:
             self._told = True
             stands = f"the verdict's {self._ours} stands" if self._ours else "it replaces our 0"
-            self._say(f"the scenario's code sets the exit code {self._theirs}: {stands}")
+            self._say(f"the scenario's code sets the exit code {self._theirs}: {stands}", code)
         self._environment.process_exit_code = _Ours(code)
         return code
 

@@ -30,10 +30,12 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     "history": (["--csv-full-history", "--dry-run"], {}, BARE, "goes with --csv only"),
     "folder": (["--html=.", "--dry-run"], {}, BARE, "--html . cannot be written: it is a folder"),
     "no folder": (["--csv=a.conf/b"], {}, BARE, "--csv a.conf/b cannot be written: "),
+    "runs": (["--runs-dir=a.conf", "--dry-run"], {}, BARE, "--runs-dir a.conf cannot be written: "),
     "long name": ([f"--logfile={'x' * 300}"], {}, BARE, "cannot be written: File name too long"),
 }
 TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
     "list": (["--list"], {}, "", {}),
+    "list without a place for runs": (["--list", "--runs-dir=a.conf"], {}, "", {}),
     "version of an image": ([], {"LOCUST_VERSION": "2"}, "", {}),
     "dry": (["--dry-run", "--csv=x", "--csv-full-history"], {}, "", {"csv_prefix": None}),
     "dry run of Locust": (["--config=dry.conf"], {}, BARE, {"dry_run": True, "headless": True}),

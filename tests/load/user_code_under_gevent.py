@@ -180,7 +180,7 @@ def exit_of(ours: int, theirs: int | None, *, late: bool = False) -> list[Any]:
     """What we exit with, and what is said of it, where a listener has set ``theirs``."""
     said: list[Any] = []
     environment = SimpleNamespace(process_exit_code=None)
-    exits = Exits(environment, said.append)
+    exits = Exits(environment, lambda text, _: said.append(text))
     exits.set(ours)
     exits.late = late
     if theirs is not None:
