@@ -145,3 +145,22 @@ def _scan(
 def confirmed(bad: NDArray[np.bool_], theta: float) -> bool:
     """Whether the operations after a recovery are enough to bound their failures by ``theta``."""
     return upper_bound(int(bad.sum()), len(bad)) <= theta
+
+
+def lasts(
+    times_s: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    since_s: float,
+    latest_s: float | None,
+    theta: float,
+) -> bool:
+    """Whether what came after a recovery bounds the share of failures by ``theta``.
+
+    It was over at ``since_s``, or by ``latest_s`` (None: not known). A failure in between may still
+    be part of the impairment, so it is enough if those after the last such failure do.
+    """
+    starts_s = [since_s]
+    if latest_s is not None:
+        between_s = times_s[bad & (times_s > since_s) & (times_s <= latest_s)]
+        starts_s += between_s[-1:].tolist()
+    return any(confirmed(bad[times_s > start_s], theta) for start_s in starts_s)

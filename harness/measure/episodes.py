@@ -179,7 +179,8 @@ def _troubles(requests: Requests, group: list[Part], around: tuple[float, float]
     over = edges.recovery(end_s[tail], end_bad[tail], theta)
     confirmed = False
     if over.at_s is not None:
-        confirmed = edges.confirmed(bad[(times_s > over.at_s) & (times_s < around[1])], THETA)
+        alone = times_s < around[1]
+        confirmed = edges.lasts(times_s[alone], bad[alone], over.at_s, over.high_s, THETA)
     elif (failures_s := end_s[tail & end_bad]).size:
         over = edges.Instant(None, float(failures_s[-1]), None)  # it lasted until then, at least
     starts, stops = [onset, *inner], [*inner, over]

@@ -45,7 +45,7 @@ def recovery_of(
     recovered_s = None if last is None else last.recovered_s
     impact = samples.failed & _within(samples, ours)
     failing = Requests(samples.times_s, samples.failed, samples.evidence)
-    lasts = _lasts(failing, impaired(episodes), healed_s, recovered_s)
+    lasts = _lasts(failing, impaired(episodes), healed_s, last)
     return Recovery(
         from_heal_s=_minus(recovered_s, healed_s),
         from_heal_s_low=_minus(last.recovered_s_low, healed_s) if last else None,
@@ -65,15 +65,18 @@ def recovery_of(
 
 
 def _lasts(
-    requests: Requests, episodes: list[Episode], healed_s: float, recovered_s: float | None
+    requests: Requests, episodes: list[Episode], healed_s: float, last: Episode | None
 ) -> bool:
     """Whether so much went well after both heal and recovery, up to the next of these episodes,
     that it lasts. What went well while a fault was at work says nothing about its heal.
     """
-    since_s = healed_s if recovered_s is None else max(healed_s, recovered_s)
+    since_s = latest_s = healed_s
+    if last is not None and last.recovered_s is not None:
+        since_s = max(healed_s, last.recovered_s)
+        latest_s = max(since_s, last.recovered_s_high or since_s)
     until_s = min((e.onset_s for e in episodes if e.onset_s > since_s), default=np.inf)
-    after = (requests.times_s > since_s) & (requests.times_s < until_s)
-    return edges.confirmed(requests.bad[after], THETA)
+    alone = requests.times_s < until_s
+    return edges.lasts(requests.times_s[alone], requests.bad[alone], since_s, latest_s, THETA)
 
 
 def _within(samples: Samples, episodes: list[Episode]) -> NDArray[np.bool_]:
@@ -134,7 +137,7 @@ def _latency(
     all_slow = [e for e in episodes if e.class_ == "slow"]
     slow = [e for e in all_slow if overlaps(e, injected_s, shadow_end_s)]
     last, late = slow[-1] if slow else None, late_answers(samples, limit_ms)
-    lasts = _lasts(late, all_slow, healed_s, last.recovered_s if last else None)
+    lasts = _lasts(late, all_slow, healed_s, last)
     if last is None:
         return LatencyRecovery(limit_ms=limit_ms, confirmed=lasts)
     return LatencyRecovery(

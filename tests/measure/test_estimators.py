@@ -141,3 +141,13 @@ def test_monotone_fit_agrees_with_scipy() -> None:
     fitted = np.repeat([share for _, share in blocks], lengths)
 
     assert fitted == pytest.approx(isotonic_regression(bad.astype(float), increasing=False).x)
+
+
+def test_a_failure_that_may_still_be_of_the_impairment_does_not_count_against_its_end() -> None:
+    """Sixty good ones after it are enough, as after an outage that ended there."""
+    times_s = np.arange(100) * 0.1
+    bad = times_s == times_s[39]
+
+    assert edges.lasts(times_s, bad, 2.0, 4.5, 0.05)
+    assert not edges.lasts(times_s, bad, 2.0, 3.0, 0.05)
+    assert not edges.lasts(times_s, bad, 2.0, None, 0.05)
