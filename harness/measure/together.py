@@ -36,8 +36,9 @@ class Span:
 class Group:
     """Faults of which each was injected before the one before it was healed; they recover as one.
 
-    ``healed_s`` is the last heal, None if one of them was never healed. Where nobody is to notice
-    any of them there is nothing to recover from, and ``has_deadline`` is False.
+    ``healed_s`` is the last heal, None if one of them was never healed. One that nobody is to
+    notice puts off no recovery from the others. Where nobody is to notice any of them there is
+    nothing to recover from, and ``has_deadline`` is False.
     """
 
     names: tuple[str, ...]
@@ -81,7 +82,8 @@ def groups_of(spans: list[Span]) -> list[Group]:
 
 
 def _joined(first: Group, second: Group) -> Group:
-    ends_s = (first.healed_s, second.healed_s)
+    noticed = [one for one in (first, second) if one.has_deadline] or [first, second]
+    ends_s = [one.healed_s for one in noticed]
     known_s = [end_s for end_s in ends_s if end_s is not None]
     healed_s = max(known_s) if len(known_s) == len(ends_s) else None
     has_deadline = first.has_deadline or second.has_deadline

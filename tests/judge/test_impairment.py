@@ -139,6 +139,18 @@ def test_what_hung_long_before_a_fault_is_not_its_doing(hangs_s: float) -> None:
     assert failing == {"outage", "objective_missed"}
 
 
+def test_a_fault_that_nobody_is_to_notice_puts_off_no_recovery() -> None:
+    """Out for 19 s after the heal of the cut, while a tolerated fault is still at work."""
+    tolerated = Partition("bureau", during=(0.02, 1.0), expects_impact=False)
+    plan = plan_of(Partition("database", during=(0.0, 0.05)), tolerated, fault_s=60.0)
+
+    def run(until_s: float) -> Verdict:
+        return judge(plan, facts(plan, operations(plan, during(8, until_s))))
+
+    assert run(12).verdict is Judgement.PASS
+    assert "objective_missed" in failing(run(30))
+
+
 @pytest.mark.parametrize("one_in", [2, 5])
 @pytest.mark.parametrize("request_timeout_s", [2.0, 5.0])
 def test_a_brownout_between_two_faults_is_no_recovery(
