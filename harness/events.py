@@ -79,8 +79,8 @@ class Attempt:
 
     ``intended_ns`` is the arrival's planned start for every step of its journey; ``sent`` says
     whether any byte of the request may have left; ``error`` names a transport failure
-    (``refused``, ``reset``, ``end_of_file``, ``timeout``, ``malformed``, ``other``); ``code`` is
-    the problem body's code.
+    (``refused``, ``reset``, ``end_of_file``, ``timeout``, ``malformed``, ``other``, or a code of
+    `harness.shortage`); ``code`` is the problem body's code.
     """
 
     arrival: int

@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from harness.events import HealthAddress, HealthPoll
 from harness.record import RunDirectory
+from harness.shortage import shortage_of
 
 ASKED_PER_SECOND = 5.0
 """Dates a change to a fifth of a second. A readiness check may ask the database, so this is load
@@ -112,8 +113,9 @@ async def ask(
         error = "end_of_file"
     except ValueError:
         error = "malformed"
-    except OSError:
-        error = "other"
+    except OSError as failure:
+        shortage = shortage_of(failure)
+        error = "other" if shortage is None else shortage.code
     ok = status is not None and 200 <= status < 300  # noqa: PLR2004  # what a checker takes for good
     return HealthPoll(at_ns, time.monotonic_ns(), ok, status, error)
 

@@ -17,6 +17,7 @@ import urllib3
 from harness.errors import HarnessError
 from harness.final_response import FinalResponse
 from harness.http_times import retry_after_s
+from harness.shortage import shortage_of
 
 CONNECT_SECONDS_MAX = 10.0
 """Of connecting, and of the wait for the next byte."""
@@ -151,7 +152,9 @@ class Http:
             try:
                 reply = self._once(method, url, headers, content, seconds)
             except urllib3.exceptions.HTTPError as error:
-                raise HarnessError(f"{where}: {error}") from error
+                shortage = shortage_of(error.__cause__)
+                text = error if shortage is None else f"our own machine: {shortage.text}"
+                raise HarnessError(f"{where}: {text}") from error
             except ValueError:  # its text would repeat a token
                 raise HarnessError(f"{where}: a header cannot be sent") from None
             if reply.status not in PUT_OFF or is_final(reply):

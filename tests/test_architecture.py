@@ -30,6 +30,7 @@ ALLOWED = {
     "journal_row": set(),
     "fault_facts": set(),
     "run_facts": set(),
+    "shortage": set(),
     "events": {"fault_facts", "journal_row", "run_facts"},
     "verdict": set(),
     "fault_specs": set(),
@@ -56,12 +57,12 @@ ALLOWED = {
     "record": {
         *("completion", "errors", "events", "journal_row", "plan", "rows", "seals", "verdict"),
     },
-    "http_calls": {"errors", "final_response", "http_times"},
+    "http_calls": {"errors", "final_response", "http_times", "shortage"},
     "ledger": {"connections", "errors", "events", "http_calls", "http_times"},
     "ledger_watch": {"errors", "events", "http_calls", "ledger"},
     "by_key": {"errors", "events", "http_calls", "seeding"},
     "read_ledger": {"by_key", "events", "ledger", "ledger_watch", "plan", "seeding"},
-    "health": {"events", "record"},
+    "health": {"events", "record", "shortage"},
     "seeding": {
         *("errors", "events", "http_calls", "http_times", "plan", "population", "refusals"),
     },
@@ -69,7 +70,7 @@ ALLOWED = {
     "measure": {"events", "fault_facts", "plan", "verdict"},
     "judge": {
         *("events", "fault_facts", "objectives", "plan", "stop_conditions"),
-        *("verdict", "reconcile", "measure", "loans", "told"),
+        *("verdict", "reconcile", "measure", "loans", "told", "run_facts", "shortage"),
     },
     "series": {"objectives", "verdict"},
     "shrink": {"verdict"},
@@ -80,12 +81,12 @@ ALLOWED = {
     "stack": {"errors", "final_response", "plan", "run_lock"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
-        *("run_facts", "stack"),
+        *("run_facts", "shortage", "stack"),
     },
     "operation_lines": set(),
     "safety": {
         *("errors", "events", "fault_specs", "faults", "ledger", "plan", "record", "stack"),
-        *("operation_lines", "run_facts", "stop_conditions"),
+        *("operation_lines", "run_facts", "shortage", "stop_conditions"),
     },
     "load": {
         *(
@@ -99,6 +100,7 @@ ALLOWED = {
             "record",
             "refusals",
             "run_facts",
+            "shortage",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
         *("faults", "forwarding", "own_python", "scenario", "standard_streams"),

@@ -21,6 +21,7 @@ from harness.faults.change_watch import ChangeWatch
 from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.lock_holders import LockHolders
 from harness.faults.overlap import AtWork
+from harness.faults.proxy_log import ProxyLog
 from harness.faults.second_way import ProxyWatch
 from harness.faults.strangers import Ours, StrangerWatch, ours_of, remove_strangers
 from harness.faults.walk import OneFault, Surroundings
@@ -77,9 +78,13 @@ class FaultTimeline:
         self._over = threading.Event()
         self._seen = 0
         self._proxy = ProxyWatch(stack)
+        self._proxy_log = ProxyLog(stack.log_dir)
+        self._zero_ns: int | None = None
         self._proxy_lock = threading.RLock()
         self.troubles: list[Trouble] = []
-        """That Toxiproxy ended unbidden, so that what borrowers saw is not the target's doing."""
+        """That Toxiproxy ended unbidden, or lacked something of this machine: what borrowers saw of
+        that is not the target's doing. Whole after `finish`.
+        """
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
 
@@ -129,6 +134,7 @@ class FaultTimeline:
 
     def start(self, zero_ns: int) -> None:
         """Begin to walk; ``zero_ns`` is the instant that the plan's times count from."""
+        self._zero_ns = zero_ns
         self._follow_journal()
         self._strangers.start()
         self._locks.start()
@@ -240,6 +246,8 @@ class FaultTimeline:
         if self._watcher.ident is not None:
             self._watcher.join()
             self._look_at_proxy()  # it may have ended since the last look
+        if self._zero_ns is not None:
+            self.troubles += self._proxy_log.troubles(self._zero_ns)
         for fault in self._one_fault.values():
             fault.clean_up()
 

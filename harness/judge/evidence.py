@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
-from harness.judge.spoilt import stalls_told
+from harness.judge.spoilt import own_troubles, stalls_told
 from harness.measure import impaired, upper_bound
 from harness.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict import Finding, Judgement
@@ -66,7 +66,8 @@ def safety_stop(case: Case) -> Iterator[Finding]:
 def load_unfaithful(case: Case) -> Iterator[Finding]:
     """Arrivals were not sent, or not on time, or the load generator says so itself."""
     load, status = case.measured.load, case.facts.status
-    reasons = [trouble.text for trouble in status.troubles]
+    troubles = [trouble.text for trouble in own_troubles(case.facts)]
+    reasons = list(troubles)
     if load.dropped and not case.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
     if case.sent_late:
@@ -81,7 +82,7 @@ def load_unfaithful(case: Case) -> Iterator[Finding]:
             dropped=load.dropped,
             send_lag_ms_p99=load.send_lag_ms_p99,
             send_lag_ms_limit=case.send_lag_ms_max,
-            troubles=[trouble.text for trouble in status.troubles],
+            troubles=troubles,
             stalls=stalls_told(case.facts),
         )
 

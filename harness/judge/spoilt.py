@@ -14,6 +14,8 @@ import numpy as np
 from harness.events import Attempt, Ending, Facts, Operation, Outcome, Step
 from harness.measure import Measured
 from harness.plan import REVIEW_AMOUNT_FEN, Plan
+from harness.run_facts import Trouble
+from harness.shortage import Shortage, in_words, shortage_by_code, stretches
 
 _SECOND = 1e9
 
@@ -60,13 +62,30 @@ def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stret
 
 def _troubles(facts: Facts) -> Iterator[Stretch]:
     clock = facts.status.clock
-    for trouble in facts.status.troubles:
+    for trouble in own_troubles(facts):
         begin_s, end_s = -np.inf, np.inf
         if clock is not None and trouble.begin_ns is not None:
             begin_s = clock.seconds(trouble.begin_ns)
         if clock is not None and trouble.end_ns is not None:
             end_s = clock.seconds(trouble.end_ns)
         yield Stretch(trouble.text, begin_s, end_s)
+
+
+def own_troubles(facts: Facts) -> list[Trouble]:
+    """What was told to have gone wrong, and what the load lacked for its connections."""
+    troubles, clock = list(facts.status.troubles), facts.status.clock
+    if clock is None:
+        return troubles
+    lacked: dict[Shortage, list[float]] = defaultdict(list)
+    for attempt in facts.attempts:
+        if (shortage := shortage_by_code(attempt.error)) is not None:
+            lacked[shortage].append(clock.seconds(attempt.ended_ns))
+    for shortage, instants_s in lacked.items():
+        for begin_s, end_s, count in stretches(instants_s):
+            begin_ns, end_ns = (clock.zero_ns + round(at_s * _SECOND) for at_s in (begin_s, end_s))
+            text = in_words("the load", shortage, begin_s, end_s, count)
+            troubles.append(Trouble(text, begin_ns, end_ns))
+    return troubles
 
 
 def _foreign(facts: Facts, measured: Measured) -> Iterator[Stretch]:

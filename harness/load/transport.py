@@ -17,6 +17,7 @@ from gevent.monkey import get_original
 from harness.errors import UsageError
 from harness.load.encodings import decode
 from harness.load.outcomes import Answer
+from harness.shortage import shortage_of
 
 IDLE_SECONDS_MAX = 20.0
 """Older idle connections are not used again: a server's own idle limit may be about to end them."""
@@ -139,7 +140,8 @@ def _name(error: Exception) -> str:
             return "refused"
         case ConnectionResetError() | BrokenPipeError():
             return "reset"
-    return "other"
+    shortage = shortage_of(error)
+    return "other" if shortage is None else shortage.code
 
 
 # --- reading an answer ---------------------------------------------------------------------------

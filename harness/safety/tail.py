@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.operation_lines import OperationLines
+from harness.shortage import shortage_by_code
 
 READ_BYTES_MAX = 4_000_000
 """In one go: a second of the largest load is an eighth of it."""
@@ -15,7 +16,8 @@ READ_BYTES_MAX = 4_000_000
 class EndedOperation:
     """What the stop conditions need of one operation; ``ended_ns`` is None for an unfinished one.
 
-    ``failed`` is never true of an arrival that the load process itself did not start.
+    ``failed`` is never true of an arrival that the load process itself did not start, or for which
+    our machine lacked something.
     """
 
     key: str
@@ -43,6 +45,8 @@ def _operation(line: bytes) -> EndedOperation:
         key=row["key"],
         intended_ns=row["intended_ns"],
         ended_ns=row["ended_ns"],
-        failed=row["outcome"] in ("failed", "indeterminate") and row["ending"] != "dropped",
+        failed=row["outcome"] in ("failed", "indeterminate")
+        and row["ending"] != "dropped"
+        and shortage_by_code(row.get("code")) is None,
         acknowledged=row["outcome"] in ("approved", "referred"),
     )

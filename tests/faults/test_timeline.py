@@ -100,7 +100,7 @@ class Place:
     links: ClassVar[dict[str, Link]] = {}
 
     def __init__(self, state_dir: Path) -> None:
-        self.state_dir = state_dir
+        self.state_dir = self.log_dir = state_dir
 
 
 def walk(
