@@ -240,6 +240,11 @@ class Bench:
             self._outcomes[asked.path] = self._made(asked)
         return self._outcomes[asked.path]
 
+    def not_passed(self) -> list[str]:
+        """One line for each scenario that was run for its items and did not pass."""
+        said = {path: not_passed(outcome) for path, outcome in self._outcomes.items()}
+        return [f"{path.stem} did not pass: {text}" for path, text in said.items() if text]
+
     def _made(self, asked: Asked) -> Outcome:
         runs: list[JudgedRun] = []
 
@@ -298,6 +303,22 @@ def result_of(outcome: Outcome, name: str) -> Result:
     meaning = GateCheck(name, Kind.EVIDENCE, verdict, "").meaning
     properties = _properties(outcome, seen, verdict, name)
     return Result(verdict, "; ".join(said), meaning, properties, reports)
+
+
+def not_passed(outcome: Outcome, but: Collection[str] = (), known: str = "") -> str:
+    """Every check that failed or is open in one line, without those named ``but``; else "".
+
+    What ``known`` says is not said again, nor anything twice. Pure.
+    """
+    found: dict[str, list[str]] = {}
+    for name in outcome.asked.names:
+        result = result_of(outcome, name)
+        if name not in but and result.verdict is not Judgement.PASS and result.message != known:
+            found.setdefault(f"{_WORD[result.verdict]}: {result.message}", []).append(name)
+    return "; ".join(f"{', '.join(names)} {said}" for said, names in found.items())
+
+
+_WORD = {Judgement.FAIL: "failed", Judgement.INCONCLUSIVE: "not decided"}
 
 
 def _check(run: JudgedRun, asked: Asked, name: str) -> GateCheck:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.gate_runs import Asked, Bench, Result, result_of
+from harness.gate_runs import Asked, Bench, Outcome, Result, not_passed, result_of
 from harness.verdict import Judgement
 
 _Told: Any = pytest.fail.Exception
@@ -25,7 +25,11 @@ class NotDecided(_Told):  # type: ignore[misc]  # as above
     """The evidence does not decide it."""
 
 
-for _kind in (Missed, NotDecided):
+class NotSelected(_Told):  # type: ignore[misc]  # as above
+    """It held, but the run did not pass: what failed or is open has no item in this session."""
+
+
+for _kind in (Missed, NotDecided, NotSelected):
     _kind.__module__ = "builtins"  # so that the red line begins with the bare word
 
 
@@ -39,6 +43,8 @@ class ScenarioFile(pytest.File):
 
     asked: Asked
     bench: Bench
+    teller = ""
+    """Name of the item that tells what was not selected: the first that is set up."""
 
     @classmethod
     def of(cls, parent: pytest.Collector, path: Path, asked: Asked, bench: Bench) -> "ScenarioFile":
@@ -64,20 +70,49 @@ class ScenarioItem(pytest.Item):
     scenario: ScenarioFile
     _result: Result
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # What hooks of a conftest read of every item; items of doctest have the same.
+        self.obj = None
+        self.fixturenames: list[str] = []
+        self.funcargs: dict[str, object] = {}
+
     def setup(self) -> None:
         """Have the scenario run, unless it has been; what decides nothing is an error here."""
         scenario = self.scenario
-        self._result = result_of(scenario.bench.outcome(scenario.asked), self.name)
+        outcome = scenario.bench.outcome(scenario.asked)
+        self._result = result_of(outcome, self.name)
         self.user_properties += self._result.properties
+        self._not_selected = self._of_others(outcome)
         if self._result.verdict is Judgement.INCONCLUSIVE:
             self._tell_reports("setup")
-            raise NotDecided(self._result.message, pytrace=False)
+            raise NotDecided(self._message, pytrace=False)
+        if self._result.verdict is Judgement.PASS and self._not_selected:
+            self._tell_reports("setup")
+            raise NotSelected(self._not_selected, pytrace=False)
+
+    def _of_others(self, outcome: Outcome) -> str:
+        """What did not pass and has no item in this session, told by one item.
+
+        Items of one run are often chosen (--lf, -k, an id, a split over several machines), yet the
+        run is a new one, and may fail in what was not chosen.
+        """
+        scenario = self.scenario
+        scenario.teller = scenario.teller or self.name
+        if self.name != scenario.teller:
+            return ""
+        selected = {item.name for item in self.session.items if item.parent is scenario}
+        return not_passed(outcome, selected, self._result.message)
+
+    @property
+    def _message(self) -> str:
+        return "; ".join(filter(None, (self._result.message, self._not_selected)))
 
     def runtest(self) -> None:
         """Fail if it did not hold."""
         if self._result.verdict is Judgement.FAIL:
             self._tell_reports("call")
-            raise Missed(self._result.message, pytrace=False)
+            raise Missed(self._message, pytrace=False)
 
     def _tell_reports(self, when: str) -> None:
         """Where to read on, below the line that says what is wrong."""
@@ -85,6 +120,6 @@ class ScenarioItem(pytest.Item):
         lines = [f"must hold: {self._result.meaning}", *(f"report: {path}" for path in reports)]
         self.add_report_section(when, "lendchaos", "\n".join(lines))
 
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """What the headline of a failure says."""
-        return self.path, None, f"{self.path.stem}: {self.name}"
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """What the headline of a failure says, and the line that pytest wants of what it skips."""
+        return self.path, 0, f"{self.path.stem}: {self.name}"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.stack import Stack
 
 WORKER_INPUT = "lendchaos_asked"
+WORKER_OUTPUT = "lendchaos_not_passed"
 WHOLE_FILES = ("loadfile", "loadscope")
 """The ways of pytest-xdist that leave the items of one file together by themselves."""
 
@@ -38,6 +39,10 @@ class Gate:
     bench: "Bench | None" = None
     workers: list[int] = field(default_factory=list)
     """Processes of pytest-xdist on this machine."""
+    not_passed: list[str] = field(default_factory=list)
+    """One line for each scenario that did not pass, of workers as well."""
+    told: list[str] = field(default_factory=list)
+    """Those lines, where nothing else makes the exit code 1."""
     listens: ExitStack = field(default_factory=ExitStack)
     """To signals, from the first run on; each interrupts pytest, as a Ctrl-C does."""
 
@@ -274,11 +279,13 @@ def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["U
 def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int
 ) -> Generator[None, object, object]:
-    """Take down the stack that was started for this session.
+    """Take down the stack that was started for this session; fail it if a run did not pass.
 
     Interrupted, workers are told at once: pytest-xdist would wait before it tells them.
     """
     gate = session.config.stash.get(GATE, None)
+    if gate is not None:
+        _require_passed(session, gate, exitstatus)
     if gate is not None and exitstatus == pytest.ExitCode.INTERRUPTED:
         for worker in gate.workers:
             with suppress(ProcessLookupError):
@@ -288,6 +295,34 @@ def pytest_sessionfinish(
     finally:
         if gate is not None and gate.bench is not None:
             gate.bench.close()
+
+
+def _require_passed(session: pytest.Session, gate: Gate, exitstatus: int) -> None:
+    """No exit code 0 for a run that did not pass, whatever a mark (skip, xfail) made of its items.
+
+    A worker of pytest-xdist tells its parent, whose exit code counts.
+    """
+    config = session.config
+    if gate.bench is not None:
+        gate.not_passed += gate.bench.not_passed()
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[WORKER_OUTPUT] = gate.not_passed
+    elif gate.not_passed and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        gate.told = [f"lendchaos: exit code 1: {line}" for line in gate.not_passed]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say why pytest ends with 1 although no item failed."""
+    for line in config.stash[GATE].told:
+        terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker of pytest-xdist what did not pass; one that died told nothing."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[GATE].not_passed += output.get(WORKER_OUTPUT, [])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

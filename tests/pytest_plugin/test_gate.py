@@ -182,17 +182,6 @@ def test_the_first_failure_can_be_the_last(gate: Gate, stored: Stored) -> None:
     gate("-x", cut=[stored["late"]]).assert_outcomes(failed=1)
 
 
-def test_the_last_failures_are_run_again(
-    gate: Gate, stored: Stored, pytester: pytest.Pytester
-) -> None:
-    """With --lf: a new run, judged by that item alone."""
-    gate(cut=[stored["late"], stored["passed"]]).assert_outcomes(failed=1, passed=len(NAMES) - 1)
-    again = gate("--lf")
-
-    again.assert_outcomes(passed=1, deselected=len(NAMES) - 1)
-    assert runs_of(pytester) == 2
-
-
 def test_other_tests_are_run_if_they_are_named(
     gate: Gate, stored: Stored, pytester: pytest.Pytester
 ) -> None:

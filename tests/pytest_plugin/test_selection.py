@@ -1,0 +1,142 @@
+"""Items that are chosen, skipped or marked: no run that did not pass ends with exit code 0."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pytest_plugin.stand_in import (
+    CONFTEST,
+    NAMES,
+    PLUGIN,
+    Gate,
+    Stored,
+    runs_of,
+    write_script,
+)
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_last_failures_are_run_again(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """With --lf: a new run, which passes only if all of it passes."""
+    gate(cut=[stored["late"], stored["passed"]]).assert_outcomes(failed=1, passed=len(NAMES) - 1)
+    again = gate("--lf")
+
+    again.assert_outcomes(passed=1, deselected=len(NAMES) - 1)
+    assert again.ret == 0
+    assert runs_of(pytester) == 2
+
+
+def test_a_new_run_that_fails_elsewhere_is_no_pass(gate: Gate, stored: Stored) -> None:
+    """With --lf, after another item had failed; then once more, until a whole run passes."""
+    gate(cut=[stored["late"], stored["lost"], stored["open"], stored["passed"]])
+    again = gate("--lf")
+
+    assert again.ret == 1
+    again.assert_outcomes(errors=1, deselected=len(NAMES) - 1)
+    again.stdout.fnmatch_lines(
+        ["ERROR scenarios/cut.py::recovery_seconds_max - NotSelected: lost failed: lost: 10 *"]
+    )
+    third = gate("--lf")
+    assert third.ret == 1
+    third.stdout.fnmatch_lines(["ERROR *recovery_seconds_max - NotSelected: evidence not decided*"])
+    assert gate("--lf").ret == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-k", "orphan or phantom"),
+        ("scenarios/cut.py::orphan", "scenarios/cut.py::phantom"),
+        *[(f"--deselect=scenarios/cut.py::{n}",) for n in ("lost", "orphan")],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("run", ["lost", "open"])
+def test_what_was_not_selected_counts(
+    words: tuple[str, ...], run: str, gate: Gate, stored: Stored
+) -> None:
+    """One of the selected items tells it; those that held stay green."""
+    done = gate(*words, cut=[stored[run]])
+
+    assert done.ret == 1
+    told = {"lost": "lost failed: lost: 10 *", "open": "evidence not decided: *went missing*"}[run]
+    hidden = "deselect" not in words[0] or ("lost" in words[0] and run == "lost")
+    if hidden:
+        done.stdout.fnmatch_lines([f"ERROR scenarios/cut.py::* - NotSelected: {told}"])
+    assert done.parseoutcomes().get("errors", 0) == int(hidden or run == "open")
+
+
+def test_a_red_item_tells_what_else_went_wrong(gate: Gate) -> None:
+    """Once, even where nothing came of the whole run."""
+    done = gate("-k", "lost", cut=[(None, 70)])
+
+    done.assert_outcomes(errors=1, deselected=len(NAMES) - 1)
+    line = next(line for line in done.outlines if line.startswith("ERROR scenarios"))
+    assert line.count("without a verdict") == 1
+
+
+MARKS = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        assert item.fixturenames == [] and item.funcargs == {} and item.obj is None
+        if item.name == "lost":
+            item.add_marker(pytest.mark.%s(reason="known"))
+"""
+
+
+@pytest.mark.parametrize(("mark", "outcome"), [("skip", "skipped"), ("xfail", "xfailed")])
+def test_a_mark_makes_no_pass_of_a_run(
+    mark: str, outcome: str, gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """An item that fails is skipped, or expected to fail: pytest is content, the gate is not."""
+    pytester.makeconftest(MARKS % mark)
+    done = gate(cut=[stored["lost"]])
+
+    counts: dict[str, Any] = {outcome: 1}
+    done.assert_outcomes(passed=len(NAMES) - 1, **counts)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["lendchaos: exit code 1: cut did not pass: lost failed: lost: 10 *"])
+
+
+def test_a_mark_does_no_harm_to_a_run_that_passes(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """Its item is skipped, and that is all."""
+    pytester.makeconftest(MARKS % "skip")
+    done = gate(cut=[stored["passed"]])
+
+    done.assert_outcomes(passed=len(NAMES) - 1, skipped=1)
+    assert done.ret == 0
+
+
+@pytest.mark.parametrize("words", [("--dist=load",), ("--dist=loadfile",)], ids=" ".join)
+def test_workers_tell_what_did_not_pass(
+    words: tuple[str, ...],
+    stored: Stored,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The exit code is that of the process which started them."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    pytester.makeconftest(CONFTEST + MARKS % "skip")
+    write_script(pytester.path, cut=[stored["lost"]])
+    named = ("--scenario=scenarios/cut.py", "-n1", *words)
+    done = pytester.runpytest_subprocess(*PLUGIN, *named)
+
+    done.assert_outcomes(passed=len(NAMES) - 1, skipped=1)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["lendchaos: exit code 1: cut did not pass: lost failed: *"])
+
+
+def test_a_run_that_is_only_set_up_is_no_pass(gate: Gate, stored: Stored) -> None:
+    """With --setup-only pytest asks no item whether it held."""
+    assert gate("--setup-only", cut=[stored["lost"]]).ret == 1
