@@ -16,8 +16,8 @@ from http import HTTPStatus
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
-from harness.events import KeyedLoan
 from harness.http_calls import Http, Patience, Reply
+from harness.ledger_facts import KeyedLoan
 from harness.seeding import SeededBorrower
 
 ASKED_AT_ONCE = 4

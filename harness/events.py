@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harness.fault_facts import EndedBy, ForeignChange, LockHolder
+from harness.ids import comparable
 from harness.journal_row import JournalRow
+from harness.ledger_facts import LedgerReading
 from harness.run_facts import BlastRadius, Trouble, troubles_of
 
 
@@ -103,6 +105,11 @@ class Attempt:
     key: str | None = None
     amount_fen: int | None = None
     loan_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Write the loan's identifier as it is compared."""
+        if self.loan_id is not None:
+            object.__setattr__(self, "loan_id", comparable(self.loan_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,54 +213,6 @@ class FaultFact:
     """Who or what ended it; an end that nobody saw is dated by the last look that still saw it."""
     held_up_by: tuple[LockHolder, ...] = ()
     """Sessions of others that kept it from being healed in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One row of the target's ledger; ``status`` is empty where the ledger has none."""
-
-    cursor: int | str
-    loan_id: str
-    account_id: str
-    idempotency_key: str
-    principal_fen: int
-    disbursements: int
-    ledger_balance_fen: int
-    created_at: str
-    status: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyedLoan:
-    """One loan as the target shows it to its borrower, who asked for it by idempotency key."""
-
-    loan_id: str
-    status: str
-    principal_fen: int
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerReading:
-    """The ledger as read once it was quiet.
-
-    ``violations`` are what the target says of its own invariants, and ``says_ok`` whether it says
-    that all hold (None: not known).
-    ``sql_disagrees`` lists keys on which a second source differs. ``by_key`` holds, for keys that
-    were sent and that the listing lacks, the loans shown to whoever asks for the key alone (none:
-    an empty tuple; None: no clear answer); a key that is not in it was not asked for.
-    ``watched_s`` is how long the ledger was watched after it had come to rest.
-    """
-
-    read: bool
-    complete: bool
-    source: str
-    entries: tuple[LedgerEntry, ...] = ()
-    error: str | None = None
-    violations: tuple[str, ...] = ()
-    says_ok: bool | None = None
-    sql_disagrees: tuple[str, ...] = ()
-    by_key: dict[str, tuple[KeyedLoan, ...] | None] = field(default_factory=dict)
-    watched_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

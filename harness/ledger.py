@@ -16,9 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.connections import connect
 from harness.errors import HarnessError, PutOffError
-from harness.events import LedgerEntry
 from harness.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience, Reply
 from harness.http_times import retry_after_s
+from harness.ledger_facts import LedgerEntry
 
 PAGE_ENTRIES = 1000
 PAGES_MAX = 2000

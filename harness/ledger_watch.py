@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from harness.errors import HarnessError
-from harness.events import LedgerEntry, LedgerReading
 from harness.http_calls import Patience
 from harness.ledger import PUT_OFF_SECONDS_MAX, Ledger
+from harness.ledger_facts import LedgerEntry, LedgerReading
 
 BETWEEN_READINGS_SECONDS = 1.0
 QUIET_SECONDS_MAX = 20.0

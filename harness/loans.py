@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.events import KeyedLoan, LedgerEntry
+from harness.ledger_facts import KeyedLoan, LedgerEntry
 from harness.money_table import Row
 
 BOOKED_STATUSES = ("disbursed", "repaid")

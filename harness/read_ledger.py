@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from harness.by_key import KeyQuestions, SentKey, chosen
-from harness.events import GRANTED, Facts, LedgerReading, Step
+from harness.events import GRANTED, Facts, Step
 from harness.ledger import Ledger
+from harness.ledger_facts import LedgerReading
 from harness.ledger_watch import LedgerWatch, Ours
 from harness.plan import Plan
 from harness.seeding import SeededBorrower

@@ -9,7 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.events import Attempt, Facts, LedgerReading, Operation, Step, settle
+from harness.events import Attempt, Facts, Operation, Step, settle
+from harness.ids import comparable
+from harness.ledger_facts import LedgerReading
 from harness.loans import Loan, found_alone, loans_by_key
 from harness.money_table import Money, judged
 from harness.plan import Plan
@@ -108,7 +110,7 @@ def _asked(operation: Operation, borrows: list[Attempt]) -> Request:
     told, deciding = told_of(operation, borrows), settle(borrows)
     loan_id = None
     if told in GRANTED:
-        loan_id = (deciding.loan_id if deciding else None) or operation.loan_id
+        loan_id = comparable((deciding and deciding.loan_id) or operation.loan_id or "") or None
     return Request(operation.key, operation.borrower, operation.amount_fen, told, loan_id)
 
 

@@ -34,13 +34,12 @@ from harness.events import (
     FaultFact,
     HealthAddress,
     HealthPoll,
-    LedgerEntry,
-    LedgerReading,
     Operation,
     RunStatus,
     Sent,
 )
 from harness.journal_row import JournalRow
+from harness.ledger_facts import LedgerEntry, LedgerReading
 from harness.plan import Arrival, Plan
 from harness.rows import no_number, plain, reason_of, replace_file
 from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of

@@ -4,6 +4,7 @@ Admin calls go to the service itself, never through the edge link. The password 
 run and lives in memory only.
 """
 
+import json
 import secrets
 import time
 import uuid
@@ -17,6 +18,7 @@ from harness.errors import HarnessError
 from harness.events import Decline
 from harness.http_calls import Http, Patience, Reply
 from harness.http_times import lifetime_s
+from harness.ids import comparable
 from harness.plan import Plan
 from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower
 from harness.refusals import decline_of, is_false_decline
@@ -130,6 +132,7 @@ class Seeder:
             },
         )
         if answer.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
+            _identifier("/v1/loans", "loan_id", _payload(answer).get("loan_id", ""))
             return None
         return _decline(answer) or f"status {answer.status}"
 
@@ -178,12 +181,15 @@ class Seeder:
                 f" {self._without_secrets(answer.text)[:200]}"
             )
         try:
-            found = {str(r["phone"]): str(r["account_id"]) for r in answer.json()["accounts"]}
+            shown = {str(r["phone"]): r["account_id"] for r in answer.json()["accounts"]}
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(f"POST /v1/admin/accounts is not as agreed: {error!r}") from error
-        if missing := {row["phone"] for row in rows} - set(found):
+        if missing := {row["phone"] for row in rows} - set(shown):
             raise HarnessError(f"the target did not register {len(missing)} borrowers")
-        return found
+        return {
+            phone: _identifier("/v1/admin/accounts", "account_id", given)
+            for phone, given in shown.items()
+        }
 
     def _without_secrets(self, text: str) -> str:
         """A target's own words, in which it may repeat what it was sent."""
@@ -229,6 +235,20 @@ class Seeder:
             patience=self._patience,
             is_final=lambda reply: _decline(reply) is not None,
         )
+
+
+def _identifier(path: str, name: str, given: Any) -> str:
+    """An identifier as it is compared.
+
+    Raises:
+        HarnessError: it is no string.
+    """
+    if not isinstance(given, str):
+        raise HarnessError(
+            f'POST {path}: {name} is {json.dumps(given)}, a string was expected, as "1001":'
+            " identifiers are strings in every call"
+        )
+    return comparable(given)
 
 
 def _refuses(answer: Reply) -> bool:

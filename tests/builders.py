@@ -12,8 +12,6 @@ from harness.events import (
     Facts,
     FaultFact,
     HealthPoll,
-    LedgerEntry,
-    LedgerReading,
     Operation,
     Outcome,
     Proof,
@@ -22,6 +20,7 @@ from harness.events import (
 )
 from harness.fault_facts import EndedBy
 from harness.fault_specs import AnyFault, Partition
+from harness.ledger_facts import LedgerEntry, LedgerReading
 from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
 from harness.plan import expand as expand_plan
 

@@ -1,6 +1,7 @@
 """Runs in which one request and its rows differ, reconciled."""
 
-from harness.events import LedgerEntry, Operation, Outcome
+from harness.events import Operation, Outcome
+from harness.ledger_facts import LedgerEntry
 from harness.plan import Plan
 from harness.reconcile import Reconciled, reconcile
 from tests import builders

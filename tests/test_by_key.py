@@ -7,7 +7,7 @@ import pytest
 
 from harness import by_key as by_key_module
 from harness.by_key import KeyQuestions, SentKey, chosen
-from harness.events import KeyedLoan
+from harness.ledger_facts import KeyedLoan
 from harness.seeding import SeededBorrower
 from tests.audit import Audit, hurry, loan, serving
 

@@ -8,8 +8,8 @@ import pytest
 from harness import http_calls
 from harness import ledger as ledger_module
 from harness.errors import HarnessError
-from harness.events import LedgerReading
 from harness.ledger import Ledger
+from harness.ledger_facts import LedgerReading
 from harness.ledger_watch import LedgerWatch, Ours
 from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving
 

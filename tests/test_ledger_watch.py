@@ -9,8 +9,8 @@ import pytest
 
 from harness import ledger_watch
 from harness.errors import HarnessError
-from harness.events import LedgerEntry, LedgerReading
 from harness.ledger import Ledger
+from harness.ledger_facts import LedgerEntry, LedgerReading
 from harness.ledger_watch import LedgerWatch, Ours
 from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving
 

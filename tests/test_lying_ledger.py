@@ -60,6 +60,15 @@ def test_an_honest_audit_passes(target: Target) -> None:
     assert verdict.reconciliation.lost == 0
 
 
+def test_an_audit_that_shows_keys_in_capitals_passes(target: Target) -> None:
+    """A UUID is the same in any case."""
+    for loan in target.audit.loans:
+        loan["idempotency_key"] = loan["idempotency_key"].upper()
+    verdict = target.verdict()
+
+    assert (verdict.verdict, verdict.exit_code) == (Judgement.PASS, 0), verdict.findings
+
+
 def test_an_audit_that_answers_500_is_unread(target: Target) -> None:
     """Nothing is known, so nothing is zero."""
     target.audit.listing = lambda *_: (500, b"")

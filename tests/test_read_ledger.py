@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from harness.errors import HarnessError
-from harness.events import Facts, LedgerReading, Outcome
+from harness.events import Facts, Outcome
 from harness.ledger import Ledger
+from harness.ledger_facts import LedgerReading
 from harness.plan import Plan
 from harness.read_ledger import Source, read_ledger
 from harness.seeding import SeededBorrower

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Facts, LedgerEntry, Outcome
+from harness.events import Decline, Facts, Outcome
+from harness.ledger_facts import LedgerEntry
 from harness.plan import Plan
 from harness.reconcile import Reconciled, Sample, reconcile
 from tests import builders

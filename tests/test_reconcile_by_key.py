@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.events import KeyedLoan, Operation, Outcome
+from harness.events import Operation, Outcome
+from harness.ledger_facts import KeyedLoan
 from harness.plan import Plan
 from harness.reconcile import Sample, reconcile
 from tests import builders

@@ -1,11 +1,13 @@
 """What is wrong whatever was told, and how the rows of one loan are merged."""
 
+import uuid
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from harness.events import LedgerEntry, Outcome
+from harness.events import Outcome
+from harness.ledger_facts import LedgerEntry
 from harness.plan import Plan
 from harness.reconcile import reconcile
 from tests import builders
@@ -195,3 +197,41 @@ def test_the_balance_of_a_duplicated_loan_is_not_judged(plan: Plan) -> None:
     row = entry(subject(plan), disbursements=2, ledger_balance_fen=1)
 
     assert wrong(settled(plan, rows=(row,))) == {"duplicated": 1}
+
+
+def test_a_uuid_is_the_same_in_any_case() -> None:
+    """Key, loan and account, as some databases show them; what is no UUID is taken as it is."""
+    plan = plan_of(rate=10)
+    loan, account = str(uuid.uuid4()), str(uuid.uuid4())
+    ops = builders.changed(operations(plan), INDEX, loan_id=loan)
+    mine = builders.account_of(ops[INDEX].borrower)
+    known = facts(plan, ops)
+    known = replace(known, account_of=known.account_of | {ops[INDEX].borrower: account})
+    known = replace(known, account_ids=frozenset(known.account_of.values()))
+
+    def shown(row: LedgerEntry, key: str) -> LedgerEntry:
+        if row.account_id == mine:
+            row = replace(row, account_id=account.upper())
+        if row.idempotency_key == ops[INDEX].key:
+            row = replace(row, idempotency_key=key, loan_id=loan.upper())
+        return row
+
+    def found(key: str) -> dict[str, int | None]:
+        rows = tuple(shown(row, key) for row in ledger(ops).entries)
+        return wrong(reconcile(plan, replace(known, ledger=ledger(ops, entries=rows))))
+
+    assert found(ops[INDEX].key.upper()) == {}
+    assert found(ops[INDEX].key.upper() + "A") == {"orphan": 1}
+
+
+def test_a_loan_id_is_told_in_any_case() -> None:
+    """The answer in capitals, the row in small letters."""
+    plan = plan_of(rate=10)
+    loan = str(uuid.uuid4())
+    ops = builders.changed(operations(plan), INDEX, loan_id=loan.upper())
+    rows = tuple(
+        replace(row, loan_id=loan) if row.idempotency_key == ops[INDEX].key else row
+        for row in ledger(ops).entries
+    )
+
+    assert wrong(reconcile(plan, facts(plan, ops, ledger=ledger(ops, entries=rows)))) == {}

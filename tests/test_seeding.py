@@ -32,6 +32,8 @@ class Target:
     interim: bytes = b""
     repeats: bool = False
     redirects_to: str = ""
+    numbers: str = ""
+    """The identifier that is shown as a number."""
     expires_at: str | None = None
     asked: int = 0
     url: str = ""
@@ -49,6 +51,8 @@ class Target:
         if path == "/v1/admin/accounts":
             self.accounts |= {account["phone"]: account for account in body["accounts"]}
             rows = [{"phone": a["phone"], "account_id": a["phone"]} for a in body["accounts"]]
+            if self.numbers == "account_id":
+                rows = [{**row, "account_id": 1000 + at} for at, row in enumerate(rows)]
             return 201, {"accounts": rows}
         if path == "/v1/sessions":
             phone = body["phone"]
@@ -71,7 +75,7 @@ class Target:
         if self.enforces_limits and used_fen > account["limit_fen"]:
             return 422, {"category": "risk_decline"}
         self.used_fen[account["phone"]] = used_fen
-        return 201, {"loan_id": "loan"}
+        return 201, {"loan_id": 1000 if self.numbers == "loan_id" else "loan"}
 
 
 @pytest.fixture
@@ -267,6 +271,16 @@ def test_a_target_that_repeats_what_it_was_sent_tells_no_secret(
     assert "answered 422" in line
     assert "(secret)" in line
     assert seeder._password not in line
+
+
+@pytest.mark.parametrize("name", ["account_id", "loan_id"])
+def test_an_identifier_that_is_a_number_ends_the_run_at_once(
+    seeder: Seeder, target: Target, plan: Plan, name: str
+) -> None:
+    """One rule for every call, told before the load and not by every row of the audit."""
+    target.numbers = name
+    with pytest.raises(HarnessError, match=f'{name} is 10[0-9]+, a string was expected, as "1001"'):
+        seeder.confirm_classes(plan)
 
 
 def test_a_redirect_is_not_followed(seeder: Seeder, target: Target, plan: Plan) -> None:

@@ -27,19 +27,24 @@ class OverLimit:
     keys: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """One loan and who owes it: ``listed`` in the ledger, or only told of."""
+
+    borrower: int
+    key: str
+    fen: int
+    listed: bool
+
+
 def must_be_declined(case: Case) -> dict[str, str]:
     """Keys of loans for borrowers who must be declined, with the class of the borrower.
 
     A loan counts that was paid out or reserved, whatever the borrower was told, and one that the
     borrower was told of, whatever became of it.
     """
-    granted = [(r.borrower, r.key) for r in case.reconciled.requests if r.told in GRANTED]
-    found = {}
-    for borrower, key in (*granted, *((borrower, loan.key) for borrower, loan in _lent(case))):
-        account_class = case.plan.borrowers[borrower].account_class
-        if account_class.expected_decline is not None:
-            found[key] = str(account_class)
-    return found
+    classes = {one.key: case.plan.borrowers[one.borrower].account_class for one in _lent(case)}
+    return {key: str(known) for key, known in classes.items() if known.expected_decline is not None}
 
 
 def over_limit(case: Case) -> list[OverLimit]:
@@ -48,25 +53,45 @@ def over_limit(case: Case) -> list[OverLimit]:
     What stands in the ledger and what the borrower was told both count; an operation of unknown
     outcome counts only if the ledger has it.
     """
-    lent: dict[int, dict[str, int]] = defaultdict(dict)
-    for request in case.reconciled.requests:
-        if request.told in GRANTED:
-            lent[request.borrower][request.key] = request.amount_fen
-    listed: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for borrower, loan in _lent(case):
-        listed[borrower][loan.key] += loan.principal_fen
-    for borrower, loans in listed.items():
-        lent[borrower] |= loans
+    by_borrower: dict[int, list[_Lent]] = defaultdict(list)
+    for one in _lent(case):
+        by_borrower[one.borrower].append(one)
     found = []
-    for borrower, by_key in sorted(lent.items()):
+    for borrower, loans in sorted(by_borrower.items()):
         limit_fen = case.plan.borrowers[borrower].account_class.limit_fen
-        if (lent_fen := sum(by_key.values())) > limit_fen:
-            listed_fen, keys = sum(listed[borrower].values()), tuple(by_key)
+        if (lent_fen := sum(loan.fen for loan in loans)) > limit_fen:
+            listed_fen = sum(loan.fen for loan in loans if loan.listed)
+            keys = tuple(dict.fromkeys(loan.key for loan in loans))
             found.append(OverLimit(borrower, lent_fen, listed_fen, limit_fen, keys))
     return found
 
 
-def _lent(case: Case) -> Iterator[tuple[int, Loan]]:
+def _lent(case: Case) -> list[_Lent]:
+    """Every loan once: what was paid out or reserved, and what else borrowers were told of.
+
+    One loan id of one borrower is one loan, under however many keys it stands.
+    """
+    listed: dict[tuple[int, str], Loan] = {}
+    for borrower, loan in _listed(case):
+        known = listed.get((borrower, loan.loan_id))
+        if known is None or known.principal_fen < loan.principal_fen:
+            listed[borrower, loan.loan_id] = loan
+    found = [
+        _Lent(borrower, loan.key, loan.principal_fen, listed=True)
+        for (borrower, _), loan in listed.items()
+    ]
+    keys = {(one.borrower, one.key) for one in found}
+    told = [
+        _Lent(request.borrower, request.key, request.amount_fen, listed=False)
+        for request in case.reconciled.requests
+        if request.told in GRANTED
+        and (request.borrower, request.key) not in keys
+        and (request.borrower, request.loan_id) not in listed
+    ]
+    return found + told
+
+
+def _listed(case: Case) -> Iterator[tuple[int, Loan]]:
     """Every loan that was paid out or reserved, with the borrower who owes it.
 
     That is whose account it is on; without a known account, who asked for it.

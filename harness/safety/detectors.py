@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.events import LedgerEntry
+from harness.ledger_facts import LedgerEntry
 
 HEALTHY_SHARE = 0.005
 """Of failures that are no reason to stop: the default objective, one request in two hundred."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from harness.errors import HarnessError, PutOffError
-from harness.events import Clock, FaultFact, LedgerEntry, SafetyStop
+from harness.events import Clock, FaultFact, SafetyStop
 from harness.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
+from harness.ledger_facts import LedgerEntry
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.safety.detectors import FailureCusum, Payouts

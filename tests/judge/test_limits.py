@@ -89,6 +89,28 @@ def test_a_loan_of_unknown_outcome_counts_if_the_ledger_has_it(plan: Plan) -> No
     assert codes(verdict_of(plan, ops, entries=rows)) == {"invariant_violated": "fail"}
 
 
+def test_a_loan_that_is_listed_under_another_key_counts_once(plan: Plan) -> None:
+    """What the borrower was told of, and the row on their account, are one loan."""
+    ops = with_pair(plan, GRANTED | {"loan_id": "loan-told"}, DECLINED)
+    rows = list(builders.ledger(ops).entries)
+    (at,) = (i for i, row in enumerate(rows) if row.idempotency_key == ops[pair(plan)[0]].key)
+    rows[at] = replace(rows[at], loan_id="loan-told", idempotency_key="nobody's")
+    verdict = verdict_of(plan, ops, entries=tuple(rows))
+
+    assert "invariant_violated" not in codes(verdict)
+
+
+def test_a_loan_that_stands_under_two_keys_counts_once(plan: Plan) -> None:
+    """The same loan id: a wrong row, and no second loan."""
+    ops = with_pair(plan, GRANTED, DECLINED)
+    rows = builders.ledger(ops).entries
+    (row,) = (row for row in rows if row.idempotency_key == ops[pair(plan)[0]].key)
+    again = replace(row, idempotency_key="nobody's")
+    verdict = verdict_of(plan, ops, entries=(*rows, again))
+
+    assert codes(verdict) == {"corrupt": "fail", "orphan": "fail"}
+
+
 @pytest.mark.parametrize("first", [UNKNOWN, FAILED])
 def test_a_decline_beside_an_unsettled_loan_is_right(plan: Plan, first: dict[str, Any]) -> None:
     """The other request may have held the limit for a while: no false alarm."""

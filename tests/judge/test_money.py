@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Facts, KeyedLoan, LedgerEntry, Operation, Outcome
+from harness.events import Decline, Facts, Operation, Outcome
 from harness.judge import judge
+from harness.ledger_facts import KeyedLoan, LedgerEntry
 from harness.plan import Plan
 from harness.verdict import Verdict
 from tests import builders

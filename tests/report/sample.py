@@ -12,7 +12,6 @@ from harness.events import (
     Ending,
     Facts,
     FaultFact,
-    LedgerReading,
     Operation,
     Outcome,
     Proof,
@@ -20,6 +19,7 @@ from harness.events import (
     Step,
 )
 from harness.fault_specs import Partition
+from harness.ledger_facts import LedgerReading
 from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
 from harness.verdict import (
     Borrow,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import LedgerEntry
+from harness.ledger_facts import LedgerEntry
 from harness.safety.detectors import BLIP_FAILURES_LEAST, FailureCusum, Payouts
 
 HOUR_AT_50 = 180_000

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError, PutOffError
-from harness.events import FaultFact, LedgerEntry, Operation, Outcome, SafetyStop
+from harness.events import FaultFact, Operation, Outcome, SafetyStop
 from harness.ledger import PAGE_ENTRIES
+from harness.ledger_facts import LedgerEntry
 from harness.plan import Plan
 from harness.record import EventWriter, RunDirectory
 from harness.safety import watch as watch_module
