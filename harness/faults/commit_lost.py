@@ -179,10 +179,11 @@ class CommitLostInjector:
     def healed(self) -> Proof:
         """The proxy leads to the database, and a COMMIT through the link is answered."""
         self._end_relay()
-        upstream = self._control.proxy(self._link.name).upstream
-        leads = upstream == self._link.upstream
+        proxy = self._control.proxy(self._link.name)
+        leads = proxy.enabled and proxy.upstream == self._link.upstream
         answered, text = self._try_commit()
-        text = f"after: proxy {self._link.name} leads to {upstream}; {text}"
+        state = "enabled" if proxy.enabled else "disabled"
+        text = f"after: proxy {self._link.name} is {state} and leads to {proxy.upstream}; {text}"
         if self._withheld is not None:
             text += f"; {self._withheld:,} answers to COMMITs were withheld"
         return Proof("healed", leads and answered, text)

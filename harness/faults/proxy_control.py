@@ -131,10 +131,19 @@ class ProxyControl:
             self._confirm(name, f"enabled={enabled}", lambda proxy: proxy.enabled == enabled)
 
     def set_upstream(self, name: str, upstream: str) -> None:
-        """Lead a proxy elsewhere, which ends its connections; where it leads already: no change."""
-        if self.proxy(name).upstream != upstream:
-            self._call("post", f"/proxies/{name}", json={"upstream": upstream})
-            self._confirm(name, f"upstream={upstream}", lambda proxy: proxy.upstream == upstream)
+        """Lead an enabled proxy there, which ends its connections; as it is already: no change.
+
+        Toxiproxy stops a proxy to lead it elsewhere, and takes what a call leaves out from the
+        proxy as it is: a call in that moment that does not say "enabled" would leave it stopped.
+        """
+
+        def leads(proxy: Proxy) -> bool:
+            return proxy.enabled and proxy.upstream == upstream
+
+        if not leads(self.proxy(name)):
+            wanted = {"upstream": upstream, "enabled": True}
+            self._call("post", f"/proxies/{name}", json=wanted)
+            self._confirm(name, f"{wanted}", leads)
 
     def lay_if_gone(self, link: Link) -> None:
         """Make the proxy of a link if there is none, as somebody may have removed it."""

@@ -188,11 +188,11 @@ def test_everything_can_be_changed_and_undone(rig: Rig) -> None:
     slow = control.proxy("edge").toxic("slow")
     for _ in range(2):
         control.remove_toxic("edge", "slow")
-        control.set_enabled("edge", enabled=False)
         control.set_upstream("edge", "127.0.0.1:9")
+    for _ in range(2):
+        control.set_enabled("edge", enabled=False)
     broken = control.proxies()["edge"]
     control.set_upstream("edge", rig.stack.links["edge"].upstream)
-    control.set_enabled("edge", enabled=True)
 
     assert slow is not None
     assert (slow.kind, slow.stream, slow.toxicity) == ("latency", wanted.stream, 1.0)
@@ -206,3 +206,26 @@ def test_the_servers_own_words_are_passed_on(rig: Rig) -> None:
         rig.control.proxy("edge-2")
     with pytest.raises(HarnessError, match=r"post /proxies/edge/toxics: .*invalid toxic type"):
         rig.control.add_toxic("edge", "t", "no-such-kind", "upstream")
+
+
+def test_two_lead_a_link_back_at_once(rig: Rig) -> None:
+    """As a heal and the relay that it ends do: the link is open afterwards, each time."""
+    link = rig.stack.links["edge"]
+    for trial in range(40):
+        rig.control.set_upstream("edge", "127.0.0.1:9")
+        began = threading.Barrier(2)
+
+        def lead_back(pause_s: float, began: threading.Barrier = began) -> None:
+            began.wait()
+            time.sleep(pause_s)
+            ProxyControl(rig.stack.toxiproxy_api).set_upstream("edge", link.upstream)
+
+        both = [
+            threading.Thread(target=lead_back, args=[pause_s]) for pause_s in (0, trial % 8 / 2000)
+        ]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        found = rig.control.proxy("edge")
+        assert (found.enabled, found.upstream) == (True, link.upstream), trial

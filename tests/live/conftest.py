@@ -32,7 +32,8 @@ SHORT = (
     *(f"--fault={FAULT_SECONDS}s", "--recovery=5s", "--ledger-settle=1s", "--seed=7"),
 )
 BRIEF = (*SHORT, "--fault=1s", "--recovery=3s")
-RUN_SECONDS_MAX = 120
+RUN_SECONDS_MAX = 180
+"""Where the service never comes back, its ledger is waited for for a minute and more."""
 
 
 @dataclass(frozen=True)
