@@ -1,6 +1,5 @@
 """The recovery of each group of overlapping faults, and of the run as a whole."""
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +27,7 @@ class GroupRecovery:
 
 def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list[GroupRecovery]:
     """Each group of overlapping faults from its own last heal, up to the next group's injection.
+    A fault that nobody is to notice ends nothing.
 
     What was still impaired when the next group began has not recovered: the next heal may be what
     cured it. Nothing that came later is looked at, so that it makes no heal before it look better.
@@ -35,7 +35,8 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
     groups = groups_of(spans_of(run.plan, run.facts))
     late_s = overdue_s(run.plan, baseline)
     found = []
-    for group, after in itertools.zip_longest(groups, groups[1:]):
+    for group in groups:
+        after = _next(group, groups)
         own, seen, own_episodes = _own(run.timeline, group), run.samples, episodes
         if after is not None:
             own = _until(own, after.injected_s)
@@ -47,6 +48,14 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
             recovery = replace(recovery, next_faults=list(ended_by))
         found.append(GroupRecovery(group, recovery, ended_by))
     return found
+
+
+def _next(group: Group, groups: list[Group]) -> Group | None:
+    """The first group injected after the heal of this one that may keep it from recovering."""
+    if group.healed_s is None:
+        return None
+    later = (other for other in groups if other.injected_s >= group.healed_s)
+    return next((o for o in later if o is not group and o.has_deadline >= group.has_deadline), None)
 
 
 def judged_of(found: list[GroupRecovery]) -> list[GroupRecovery]:

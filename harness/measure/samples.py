@@ -46,9 +46,9 @@ class Timeline:
     """The last heal; None when a fault that was injected was never healed."""
     allowed_s: float
     """How long after a heal borrowing may take to be as before."""
-    shadows: tuple[tuple[float, float], ...] = ()
-    """Of each fault: from its injection until borrowing must be as before, after its own heal. Of a
-    fault that nobody is to notice that is the heal itself; without a heal it is never."""
+    faults_s: tuple[tuple[float, float], ...] = ()
+    """Injection and heal (never: infinity) of each fault that borrowers may notice. One that nobody
+    is to notice accounts for nothing."""
 
     @property
     def shadow_end_s(self) -> float | None:
@@ -60,17 +60,23 @@ class Timeline:
         return self.healed_s + self.allowed_s
 
     def outside(
-        self, times_s: Floats, ended_s: Floats, overdue_s: float = np.inf
+        self,
+        times_s: Floats,
+        ended_s: Floats,
+        overdue_s: float = np.inf,
+        allowed_s: float | None = None,
     ) -> NDArray[np.bool_]:
         """Which requests, by planned start and end (NaN: none), no fault can have touched.
 
         What was under way when a fault came met it, unless it had been so for ``overdue_s``
-        seconds: then something else held it up. Shape (n,) each.
+        seconds: then something else held it up. A fault is over ``allowed_s`` seconds after its
+        heal, by default once borrowing must be as before. Shape (n,) each.
         """
+        allowed_s = self.allowed_s if allowed_s is None else allowed_s
         outside = np.ones(len(times_s), dtype=bool)
-        for start_s, end_s in self.shadows:
+        for start_s, healed_s in self.faults_s:
             before = (times_s < start_s) & (ended_s < start_s)
-            outside &= before | (times_s < start_s - overdue_s) | (times_s > end_s)
+            outside &= before | (times_s < start_s - overdue_s) | (times_s > healed_s + allowed_s)
         return outside
 
 
@@ -122,11 +128,10 @@ def timeline_of(plan: Plan, facts: Facts) -> Timeline:
     heals = [healed_ns(f) for f in injected]
     known = [clock.seconds(at_ns) for at_ns in heals if at_ns is not None]
     all_healed = bool(known) and len(known) == len(heals)
-    shadows = tuple(
-        (start_s, np.inf)
-        if at_ns is None
-        else (start_s, clock.seconds(at_ns) + (allowed_s if fault.expects_impact else 0.0))
+    faults_s = tuple(
+        (start_s, np.inf if at_ns is None else clock.seconds(at_ns))
         for fault, start_s, at_ns in zip(injected, starts, heals, strict=True)
+        if fault.expects_impact
     )
     healed_s = max(known) if all_healed else None
-    return Timeline(load_end_s, min(starts, default=None), healed_s, allowed_s, shadows)
+    return Timeline(load_end_s, min(starts, default=None), healed_s, allowed_s, faults_s)

@@ -36,9 +36,8 @@ class Span:
 class Group:
     """Faults of which each was injected before the one before it was healed; they recover as one.
 
-    ``healed_s`` is the last heal, None if one of them was never healed. One that nobody is to
-    notice puts off no recovery from the others. Where nobody is to notice any of them there is
-    nothing to recover from, and ``has_deadline`` is False.
+    ``healed_s`` is the last heal, None if one of them was never healed. Where nobody is to notice
+    them there is nothing to recover from, and ``has_deadline`` is False.
     """
 
     names: tuple[str, ...]
@@ -69,7 +68,16 @@ def overlap_s(one: Span, other: Span) -> tuple[float, float] | None:
 
 
 def groups_of(spans: list[Span]) -> list[Group]:
-    """Faults that overlap, directly or through others, in the order of their injection."""
+    """Faults that overlap, directly or through others, in the order of their injection.
+
+    Those that nobody is to notice are on their own: their heal gives nobody time to recover.
+    """
+    noticed = _groups([span for span in spans if span.expects_impact])
+    unnoticed = _groups([span for span in spans if not span.expects_impact])
+    return sorted(noticed + unnoticed, key=lambda group: (group.injected_s, group.names))
+
+
+def _groups(spans: list[Span]) -> list[Group]:
     groups: list[Group] = []
     for span in spans:
         own = Group((span.name,), span.start_s, span.end_s, span.expects_impact)
@@ -82,12 +90,10 @@ def groups_of(spans: list[Span]) -> list[Group]:
 
 
 def _joined(first: Group, second: Group) -> Group:
-    noticed = [one for one in (first, second) if one.has_deadline] or [first, second]
-    ends_s = [one.healed_s for one in noticed]
+    ends_s = (first.healed_s, second.healed_s)
     known_s = [end_s for end_s in ends_s if end_s is not None]
     healed_s = max(known_s) if len(known_s) == len(ends_s) else None
-    has_deadline = first.has_deadline or second.has_deadline
-    return Group((*first.names, *second.names), first.injected_s, healed_s, has_deadline)
+    return Group((*first.names, *second.names), first.injected_s, healed_s, first.has_deadline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """Overlapping faults in the words of the verdict."""
 
-from harness.fault_specs import BlockingMigration, Kill, Partition
+import itertools
+
+import pytest
+
+from harness.fault_specs import BlockingMigration, Kill, Latency, Partition
 from harness.judge import judge
 from harness.plan import Objectives
 from harness.verdict import Judgement
@@ -52,4 +56,28 @@ def test_a_slow_recovery_fails_though_a_later_fault_was_healed_after_it() -> Non
 
     assert (slow.verdict, quick.verdict) == (Judgement.FAIL, Judgement.PASS)
     failing = {f.code for f in slow.findings if f.verdict == "fail"}
-    assert failing == {"objective_missed", "not_recovered"}
+    assert failing == {"objective_missed"}
+
+
+@pytest.mark.parametrize(("dead_s", "expected"), [(8, "pass"), (35, "fail"), (64, "fail")])
+def test_a_fault_that_nobody_is_to_notice_excuses_nothing(dead_s: int, expected: str) -> None:
+    """A cut of 5 s, and from its fourth second on, for 56 s, a bureau that is a little slow."""
+    quiet = Latency("bureau", milliseconds=20, during=(4 / 60, 1.0), expects_impact=False)
+    cut = Partition("database", during=(0.0, 5 / 60))
+    plan = plan_of(cut, quiet, baseline_s=30.0, fault_s=60.0, recovery_s=30.0)
+    verdict = judge(plan, facts(plan, operations(plan, during(30, 30 + dead_s))))
+
+    assert verdict.verdict == expected
+    assert [fault.recovers_with for fault in verdict.faults] == [["1-partition"], ["2-latency"]]
+
+
+def test_what_fails_under_a_fault_that_nobody_is_to_notice_is_outside() -> None:
+    """3 % fail under it, for 60 s: no second of it is taken out of the figure."""
+    quiet = Latency("bureau", milliseconds=20, expects_impact=False)
+    plan = plan_of(quiet, baseline_s=20.0, fault_s=60.0)
+    count = itertools.count(1)
+    ops = operations(plan, lambda at_s: 20 <= at_s < 80 and next(count) % 33 == 0)
+    verdict = judge(plan, facts(plan, ops))
+    (outside,) = [o for o in verdict.objectives if o.id == "failed_outside_fault_share_max"]
+
+    assert outside.verdict is Judgement.FAIL

@@ -59,7 +59,7 @@ def simulated(
     return who_of(tries, timeline, list(episodes), came_and_failed(tries.borrower, tries.failed))
 
 
-FAULT = Timeline(28.0, 8.0, 13.0, 5.0, shadows=((8.0, 18.0),))
+FAULT = Timeline(28.0, 8.0, 13.0, 5.0, faults_s=((8.0, 13.0),))
 OUTAGE = Episode("outage", 8.3, 8.3, 8.3, 13.4, 13.4, 13.4, confirmed=True, failed=255)
 
 
@@ -140,7 +140,7 @@ def test_an_outage_beside_it_hides_nobody() -> None:
 def test_what_a_fault_did_and_undid_does_not_persist() -> None:
     """Shut out only while the fault was at work: significant, and over."""
     chance = np.random.default_rng(31)
-    fault = Timeline(60.0, 8.0, 28.0, 10.0, shadows=((8.0, 38.0),))
+    fault = Timeline(60.0, 8.0, 28.0, 10.0, faults_s=((8.0, 28.0),))
     for _ in range(30):
         who = simulated(
             *(chance, steady(0.002)),
