@@ -65,8 +65,12 @@ def _unended(
 ) -> Operation:
     borrows = [a for a in tried if a.step is Step.BORROW]
     unanswered = len(sent) > len(borrows)
-    last = settle(borrows)
-    blocked_by = None if sent or borrows or not tried else _blocking_step(arrival, tried)
+    before = [a for a in tried if a.step is not Step.BORROW and not sent]
+    declined = next((a for a in before if a.outcome is Outcome.DECLINED), None)
+    last = settle(borrows, declined)
+    blocked_by = (
+        None if sent or borrows or declined or not tried else _blocking_step(arrival, tried)
+    )
     started = bool(tried or sent)
     outcome = Outcome.FAILED
     if last is not None and (is_decision(last) or not unanswered):

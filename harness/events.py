@@ -43,6 +43,7 @@ class Outcome(StrEnum):
 GRANTED = (Outcome.APPROVED, Outcome.REFERRED)
 ANSWERED = (*GRANTED, Outcome.DECLINED)
 """What a borrower may be entitled to."""
+RIGHT_BEFORE_BORROW = (Outcome.OK, Outcome.DECLINED)
 
 
 class Decline(StrEnum):
@@ -151,11 +152,12 @@ def is_decision(attempt: Attempt) -> bool:
     return attempt.outcome in ANSWERED or attempt.decline is not None
 
 
-def settle(attempts: Iterable[Attempt]) -> Attempt | None:
+def settle(attempts: Iterable[Attempt], declined: Attempt | None = None) -> Attempt | None:
     """Fold the borrow attempts of one operation into the one that says what the borrower was told.
 
     The last loan, review or decline, right or wrong; without one, the last attempt that may have
-    been applied, for no refusal undoes it; else the last refusal. None without attempts.
+    been applied, for no refusal undoes it; else an earlier step that ``declined`` the borrower
+    rightly; else the last refusal. None without attempts.
     """
     decision = unknown = last = None
     for attempt in attempts:
@@ -164,7 +166,7 @@ def settle(attempts: Iterable[Attempt]) -> Attempt | None:
             decision = attempt
         elif attempt.outcome is Outcome.INDETERMINATE:
             unknown = attempt
-    return decision or unknown or last
+    return decision or unknown or declined or last
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ _SHAPES: dict[AccountClass, dict[str, Any]] = {
 class SeededBorrower:
     """A borrower that the target knows and that holds a live session.
 
-    ``token`` is empty for one who was refused at log-in, rightly registered as they are.
+    ``token`` is empty for one who was refused at log-in, registered as they are; ``declined`` tells
+    that they must be, for the cause that was told.
     """
 
     index: int
@@ -60,6 +61,7 @@ class SeededBorrower:
     token: str = field(repr=False)
     expires_ns: int | None = None
     """When the session ends by the lifetime told (monotonic); None if none was told."""
+    declined: bool = False
 
 
 class Seeder:
@@ -95,11 +97,9 @@ class Seeder:
         classes = [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)]
         trials = [Borrower(i, f"{phone}{99_900 + i}", c) for i, c in enumerate(classes)]
         accounts = self._register(trials)
-        unlike = [
-            account_class
-            for account_class in wanted
-            if not self._behaves([b for b in trials if b.account_class is account_class], accounts)
-        ]
+        reads = any(arrival.reads_credit_line for arrival in plan.arrivals)
+        by_class = {c: [b for b in trials if b.account_class is c] for c in wanted}
+        unlike = [c for c in wanted if not self._behaves(by_class[c], accounts, reads=reads)]
         if AccountClass.GOOD in unlike:
             raise HarnessError("the target does not lend to a good borrower; nothing to measure")
         borrowers = tuple(
@@ -108,28 +108,35 @@ class Seeder:
         )
         return replace(plan, borrowers=borrowers), [str(c) for c in unlike]
 
-    def _behaves(self, trials: list[Borrower], accounts: dict[str, str]) -> bool:
-        """Whether the first of these borrowers of one class who can log in is treated rightly."""
+    def _behaves(self, trials: list[Borrower], accounts: dict[str, str], *, reads: bool) -> bool:
+        """Whether the first of these borrowers of one class who can log in, or must be declined and
+        are so at log-in, is treated rightly.
+        """
         sessions = (self._open_session(borrower, accounts) for borrower in trials)
-        session = next((session for session in sessions if session.token), None)
-        if session is None:
-            return False
+        session = next((s for s in sessions if s.token or s.declined), None)
+        if session is None or session.declined:
+            return session is not None
         account_class = trials[0].account_class
+        if reads and (declined := self._declined_by_credit_line(session)) is not None:
+            return declined is account_class.expected_decline
         if account_class is AccountClass.NEAR_LIMIT:
             amount_fen = max(NEAR_LIMIT_AMOUNTS_FEN)
             first = self._decision(session, amount_fen)
             return (first, self._decision(session, amount_fen)) == (None, Decline.CREDIT)
         return self._decision(session, TRIAL_AMOUNT_FEN) is account_class.expected_decline
 
+    def _declined_by_credit_line(self, session: SeededBorrower) -> Decline | None:
+        """Whatever else it answers is measured in the run."""
+        return _decline(
+            self._call(f"{self._edge_url}/v1/credit-line", None, _bearer(session), "GET")
+        )
+
     def _decision(self, session: SeededBorrower, amount_fen: int) -> Decline | str | None:
         """What a borrow came to: None for a loan, a decline, or another answer in words."""
         answer = self._call(
             f"{self._edge_url}/v1/loans",
             {"amount_fen": amount_fen, "term_days": TERM_DAYS, "method": "daily"},
-            {
-                "Authorization": f"Bearer {session.token}",
-                "Idempotency-Key": str(uuid.uuid4()),
-            },
+            {**_bearer(session), "Idempotency-Key": str(uuid.uuid4())},
         )
         if answer.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             _identifier("/v1/loans", "loan_id", _payload(answer).get("loan_id", ""))
@@ -149,7 +156,7 @@ class Seeder:
         self._progress("opening their sessions")
         with ThreadPoolExecutor(LOG_INS_AT_ONCE, thread_name_prefix="log-in") as pool:
             seeded = list(pool.map(lambda b: self._open_session(b, accounts), plan.borrowers))
-        refused = sum(not borrower.token for borrower in seeded)
+        refused = sum(not (borrower.token or borrower.declined) for borrower in seeded)
         if refused > REFUSED_SHARE_MAX * len(seeded):
             raise HarnessError(
                 f"POST /v1/sessions refused {refused} of {len(seeded)} registered borrowers;"
@@ -201,10 +208,18 @@ class Seeder:
         body = {"phone": borrower.phone, "password": self._password}
         answer = self._call(f"{self._edge_url}/v1/sessions", body, {})
         came_ns = time.monotonic_ns()
-        account_id = accounts[borrower.phone]
+        declined = _decline(answer)
+        seeded = SeededBorrower(
+            index=borrower.index,
+            account_id=accounts[borrower.phone],
+            phone=borrower.phone,
+            password=self._password,
+            token="",
+            declined=declined is not None and declined is borrower.account_class.expected_decline,
+        )
         if _refuses(answer):
             # Some users who cannot log in are a finding of the run, not the end of it.
-            return SeededBorrower(borrower.index, account_id, borrower.phone, self._password, "")
+            return seeded
         try:
             session = answer.json()
             token = str(session["token"])
@@ -214,21 +229,17 @@ class Seeder:
                 f"POST /v1/sessions answered {answer.status} to a registered borrower,"
                 " 201 with a token was expected"
             ) from error
-        return SeededBorrower(
-            index=borrower.index,
-            account_id=account_id,
-            phone=borrower.phone,
-            password=self._password,
-            token=token,
-            expires_ns=None if lives_s is None else came_ns + round(lives_s * 1e9),
-        )
+        expires_ns = None if lives_s is None else came_ns + round(lives_s * 1e9)
+        return replace(seeded, token=token, expires_ns=expires_ns)
 
-    def _call(self, url: str, content: Any, headers: Mapping[str, str]) -> Reply:
-        """One POST, made again while the target puts it off: nothing is measured yet. A borrow
+    def _call(
+        self, url: str, content: Any, headers: Mapping[str, str], method: str = "POST"
+    ) -> Reply:
+        """One call, made again while the target puts it off: nothing is measured yet. A borrow
         keeps its key, so that it can't become two.
         """
         return self._http.call(
-            "POST",
+            method,
             url,
             headers=headers,
             content=content,
@@ -249,6 +260,10 @@ def _identifier(path: str, name: str, given: Any) -> str:
             " identifiers are strings in every call"
         )
     return comparable(given)
+
+
+def _bearer(session: SeededBorrower) -> dict[str, str]:
+    return {"Authorization": f"Bearer {session.token}"}
 
 
 def _refuses(answer: Reply) -> bool:

@@ -40,8 +40,8 @@ def told_of(operation: Operation, attempts: Iterable[Attempt]) -> Told:
     """
     said = [told_by(attempt) for attempt in attempts]
     own = _in_words(operation.outcome, declined=operation.decline is not None)
-    if own is Told.REFUSED and operation.attempts <= len(said):
-        own = Told.NEVER_SENT  # it adds nothing to what its attempts say
+    if own in (Told.REFUSED, Told.DECLINED) and operation.attempts <= len(said):
+        own = Told.NEVER_SENT  # it adds nothing to what its attempts say, maybe of an earlier step
     return max(reversed([own, *said]), key=_weight)
 
 

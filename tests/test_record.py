@@ -275,6 +275,18 @@ def test_an_answered_decline_keeps_its_cause(plan: Plan) -> None:
     assert (found.decline, found.code) == (Decline.POLICY, "region_closed")
 
 
+def test_a_decline_before_the_borrow_is_kept(plan: Plan) -> None:
+    """It was the borrower's answer, unless a borrow was sent that it says nothing of."""
+    op = operation(plan, 20)
+    declined = attempt(op, Step.LOG_IN, outcome=Outcome.DECLINED, decline=Decline.POLICY)
+    found = completed(plan, (declined,))[20]
+    in_doubt = completed(plan, (declined,), (sent(op),))[20]
+
+    assert (found.outcome, found.decline) == (Outcome.DECLINED, Decline.POLICY)
+    assert (found.attempts, found.blocked_by) == (0, None)
+    assert in_doubt.outcome is Outcome.INDETERMINATE
+
+
 @pytest.mark.parametrize(
     ("steps", "blocked_by"),
     [((Step.LOG_IN,), Step.CREDIT_LINE), ((Step.LOG_IN, Step.CREDIT_LINE), None)],

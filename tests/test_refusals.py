@@ -52,7 +52,9 @@ def _is_false(status: int, cause: Decline | None, rightly: set[Decline | None]) 
 def test_the_steps_before_the_borrow(status: int) -> None:
     """Both judge alike, by what must be true of the borrower."""
     for (given, cause, _), must_be in product(_answers(status), MUST_BE):
-        expected = Judged(Outcome.FAILED, "c", false_declined=_is_false(status, cause, {must_be}))
+        false = _is_false(status, cause, {must_be})
+        outcome = Outcome.FAILED if cause is None or false else Outcome.DECLINED
+        expected = Judged(outcome, "c", cause, false)
 
         assert judge_log_in(given, must_be) == expected
         assert judge_credit_line(given, 0, must_be) == expected

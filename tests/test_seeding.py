@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,6 +29,9 @@ class Target:
     put_off: list[tuple[str, int, dict[str, str]]] = field(default_factory=list)
     """Paths, each put off once, with this status and these headers."""
     declines_with_429: bool = False
+    declines_at: str = "/v1/loans"
+    """The step at which whoever must be declined is so."""
+    credit_line_status: int = 200
     interim: bytes = b""
     repeats: bool = False
     redirects_to: str = ""
@@ -54,16 +57,27 @@ class Target:
             if self.numbers == "account_id":
                 rows = [{**row, "account_id": 1000 + at} for at, row in enumerate(rows)]
             return 201, {"accounts": rows}
-        if path == "/v1/sessions":
-            phone = body["phone"]
-            if phone.endswith(self.refuses):
-                return self.refusal
-            told = {} if self.expires_at is None else {"expires_at": self.expires_at}
-            return 201, {"token": phone, **told}
-        return self.lend(self.accounts[token], body["amount_fen"])
+        phone = body.get("phone", token)
+        if path == "/v1/sessions" and phone.endswith(self.refuses):
+            return self.refusal
+        return self.serve(path, body, self.accounts[phone])
 
-    def lend(self, account: dict[str, Any], amount_fen: int) -> tuple[int, dict[str, Any]]:
-        """Decide on one loan."""
+    def serve(
+        self, path: str, body: dict[str, Any], account: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        """One step of a borrower."""
+        declined = self.decline(account)
+        if declined is not None and path in (self.declines_at, "/v1/loans"):
+            return declined
+        if path == "/v1/sessions":
+            told = {} if self.expires_at is None else {"expires_at": self.expires_at}
+            return 201, {"token": account["phone"], **told}
+        if path == "/v1/credit-line":
+            return self.credit_line_status, {}
+        return self.lend(account, body["amount_fen"])
+
+    def decline(self, account: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        """Why this borrower gets no loan at all."""
         if account["region"] == "closed":
             return 451, {"category": "regulatory_decline"}
         if account["flags"]:
@@ -71,6 +85,10 @@ class Target:
             return status, {"category": "behaviour_decline"}
         if self.knows_scores and account["score"] < 550:
             return 403, {"category": "risk_decline"}
+        return None
+
+    def lend(self, account: dict[str, Any], amount_fen: int) -> tuple[int, dict[str, Any]]:
+        """Decide on one loan."""
         used_fen = self.used_fen.get(account["phone"], 0) + amount_fen
         if self.enforces_limits and used_fen > account["limit_fen"]:
             return 422, {"category": "risk_decline"}
@@ -85,7 +103,7 @@ def target() -> Iterator[Target]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
             token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
             self.wfile.write(lender.interim)
             put_off = next((row for row in lender.put_off if row[0] == self.path), None)
@@ -103,6 +121,8 @@ def target() -> Iterator[Target]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_POST  # noqa: N815  # the name that the standard library asks for
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -236,6 +256,41 @@ def test_whoever_is_refused_in_person_takes_part(
     target.refuses, target.refusal = ("0",), refusal
 
     assert any(not borrower.token for borrower in seeder.seed(plan))
+
+
+@pytest.mark.parametrize("step", ["/v1/sessions", "/v1/credit-line"])
+def test_whoever_must_be_declined_may_be_so_before_the_borrow(
+    seeder: Seeder, target: Target, plan: Plan, step: str
+) -> None:
+    """Their class is confirmed, and however many they are, they do not count as refused."""
+    target.declines_at = step
+    everybody = [replace(b, account_class=AccountClass.OVERDUE) for b in plan.borrowers[:-1]]
+    overdue = replace(plan, borrowers=(*everybody, plan.borrowers[-1]))
+
+    assert seeder.confirm_classes(plan) == (plan, [])
+    assert sum(b.declined for b in seeder.seed(overdue)) == (
+        len(everybody) if step == "/v1/sessions" else 0
+    )
+
+
+@pytest.mark.parametrize("step", ["/v1/sessions", "/v1/credit-line"])
+def test_a_decline_before_the_borrow_must_name_the_right_cause(
+    seeder: Seeder, target: Target, plan: Plan, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who is overdue is declined for their region: the target does not know the class."""
+    target.declines_at = step
+    decline = target.decline
+    wrong = (451, {"category": "regulatory_decline"})
+    monkeypatch.setattr(target, "decline", lambda a: wrong if a["flags"] else decline(a))
+
+    assert seeder.confirm_classes(plan)[1] == ["isolated", "overdue"]
+
+
+def test_a_credit_line_that_fails_ends_no_trial(seeder: Seeder, target: Target, plan: Plan) -> None:
+    """It says nothing of the borrower, and is measured in the run."""
+    target.credit_line_status = 500
+
+    assert seeder.confirm_classes(plan) == (plan, [])
 
 
 @pytest.mark.parametrize("status", [400, 409, 422, 500])

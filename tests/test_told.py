@@ -89,6 +89,9 @@ def test_the_last_decision_counts_else_any_doubt(
         ({"outcome": A, "attempts": 2}, (U,), Told.APPROVED),
         ({"outcome": U, "attempts": 2}, (U, WRONGLY), Told.DECLINED),
         ({"outcome": U, "attempts": 0}, (), Told.UNKNOWN),
+        ({"outcome": D, "attempts": 0}, (), Told.NEVER_SENT),
+        ({"outcome": D, "attempts": 1}, (F,), Told.REFUSED),
+        ({"outcome": D, "attempts": 1}, (), Told.DECLINED),
     ],
     ids=str,
 )
@@ -97,6 +100,7 @@ def test_the_operation_counts_where_its_attempts_say_less(
 ) -> None:
     """Blocked or dropped is never sent; sent without an end is unknown; a lost line is no refusal.
 
-    Where the attempts hold a decision, it counts.
+    A decline at log-in, or by the credit line, tells nothing of a borrow. Where the
+    attempts hold a decision, it counts.
     """
     assert told_of(replace(OP, decline=None, **changes), attempts(*kinds)) is told

@@ -63,6 +63,8 @@ class Journey:
     started_ns: int | None = None
     ended_ns: int | None = None
     borrows: list[Attempt] = field(default_factory=list)
+    declined: Attempt | None = None
+    """A step before the borrow that declined the borrower, rightly."""
     blocked_by: Step | None = None
     code: str | None = None
     possible_decline: Any = None
@@ -71,8 +73,8 @@ class Journey:
     """What their credit line must show at least; 0 for those who must be declined."""
 
     def block(self, step: Step, judged: Judged) -> None:
-        """No borrow will be sent; the first cause of it counts."""
-        if self.blocked_by is None:
+        """No borrow will be sent; the first cause of it counts, but for a decline."""
+        if self.blocked_by is None and judged.outcome is not Outcome.DECLINED:
             self.blocked_by, self.code = step, judged.code
 
     @property
@@ -270,7 +272,7 @@ class Journeys:
             self._write_sent(journey, started_ns)
         held = journey.account.session
         judged = act(journey)
-        ended_ns = time.monotonic_ns()
+        journey.ended_ns = time.monotonic_ns()
         answer = journey.answer or Answer(error="other", sent=False)
         denied = answer.status == UNAUTHORIZED and judged.false_declined and not judged.decline
         in_session = denied and step is not Step.LOG_IN
@@ -283,7 +285,7 @@ class Journeys:
             attempt=journey.tries[step],
             intended_ns=journey.intended_ns,
             started_ns=started_ns,
-            ended_ns=ended_ns,
+            ended_ns=journey.ended_ns,
             outcome=judged.outcome,
             worker=self._worker,
             status=answer.status,
@@ -302,8 +304,9 @@ class Journeys:
         self._events.attempt(attempt)
         if is_borrow:
             journey.borrows.append(attempt)
+        elif attempt.outcome is Outcome.DECLINED:
+            journey.declined = attempt
         journey.step = None
-        journey.ended_ns = attempt.ended_ns
         self._tell(journey.request, journey.intended_ns, len(answer.body), _complaint(attempt))
         return judged
 
@@ -323,7 +326,7 @@ class Journeys:
     def _finish(self, journey: Journey, ending: Ending) -> None:
         """The one row of this arrival's operation."""
         arrival = journey.arrival
-        last = settle(journey.borrows)
+        last = settle(journey.borrows, journey.declined)
         outcome = last.outcome if last is not None else Outcome.FAILED
         decided = last is not None and is_decision(last)
         if journey.step is Step.BORROW and not decided:

@@ -13,7 +13,6 @@ from harness.events import Decline, Outcome
 from harness.http_times import lifetime_s, retry_after_s
 from harness.refusals import (
     WORTH_ANOTHER_TRY,
-    Refusal,
     decline_of,
     is_false_decline,
     is_surely_not_applied,
@@ -71,7 +70,7 @@ class Judged:
 
 
 def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Judged:
-    """A borrower with valid credentials must get a session.
+    """A borrower with valid credentials must get a session, or may be declined already.
 
     ``expected_decline`` is the cause for which they must be declined; None for none.
     """
@@ -85,7 +84,7 @@ def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Jud
 def judge_credit_line(
     answer: Answer, least_fen: int = 0, expected_decline: Decline | None = None
 ) -> Judged:
-    """A logged-in borrower must get their limit, as three integers.
+    """A logged-in borrower must get their limit, as three integers, or may be declined already.
 
     ``least_fen`` is what must be left of it whatever became of this run's requests: to be shown
     less is to be refused, as no borrower asks for more than they are shown.
@@ -108,11 +107,14 @@ def _failed_step(answer: Answer, expected_decline: Decline | None) -> Judged:
         return Judged(Outcome.FAILED, code=REDIRECT)
     if status < 400:  # noqa: PLR2004  # HTTP's words
         return Judged(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
-    put_off = status in (429, 503) and refusal_of(status, payload) is not Refusal.DECLINE
+    decline = decline_of(status, payload)
+    false_declined = is_false_decline(status, payload, expected_decline)
+    put_off = status in (429, 503) and decline is None
     return Judged(
-        Outcome.FAILED,
+        Outcome.FAILED if decline is None or false_declined else Outcome.DECLINED,
         code=_code(payload),
-        false_declined=is_false_decline(status, payload, expected_decline),
+        decline=decline,
+        false_declined=false_declined,
         may_retry=put_off and retry_after_s(answer.headers) is not None,
     )
 

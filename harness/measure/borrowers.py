@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Attempt, Facts, Outcome, Step
+from harness.events import RIGHT_BEFORE_BORROW, Attempt, Facts, Step
 from harness.measure.episodes import impaired
 from harness.measure.intervals import Share
 from harness.measure.samples import Samples, Timeline
@@ -84,7 +84,7 @@ def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> Tries:
     good = {
         arrival
         for arrival, made in tries.items()
-        if any(attempt.outcome is Outcome.OK for attempt in made)
+        if any(attempt.outcome in RIGHT_BEFORE_BORROW for attempt in made)
     }
     kept = [o.arrival in logs_in or o.arrival in tries for o in samples.operations]
     failed = [o.arrival not in good for o in samples.operations]

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Attempt, Decline, Ending, Facts, Outcome, Step
+from harness.events import RIGHT_BEFORE_BORROW, Attempt, Decline, Ending, Facts, Outcome, Step
 from harness.measure.intervals import Share
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
@@ -146,7 +146,7 @@ def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, NDA
 
 
 def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
-    """Log-ins after the warm-up; one that left no answer behind has failed."""
+    """Log-ins after the warm-up; one that left no good answer behind has failed."""
     tries: dict[int, list[Attempt]] = defaultdict(list)
     over: Counter[int] = Counter()
     for attempt in facts.attempts:
@@ -157,7 +157,9 @@ def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
     logs_in = {arrival.index for arrival in plan.arrivals if arrival.logs_in}
     counted = [o for o in samples.operations if o.arrival in logs_in or o.arrival in tries]
     failed = [
-        o for o in counted if not any(a.outcome is Outcome.OK for a in tries.get(o.arrival, []))
+        o
+        for o in counted
+        if not any(a.outcome in RIGHT_BEFORE_BORROW for a in tries.get(o.arrival, []))
     ]
     return LogIn(
         operations=len(counted),

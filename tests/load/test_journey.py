@@ -8,7 +8,7 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.events import Ending, Operation, Outcome, Step
+from harness.events import Decline, Ending, Operation, Outcome, Step
 from harness.load.journey import Journey, Journeys
 from harness.load.outcomes import Answer, Judged
 from harness.load.sessions import Account, Session
@@ -182,6 +182,22 @@ def test_a_failed_step_takes_its_borrow_with_it(make_load: Callable[..., Load], 
 
     assert (operation.outcome, operation.attempts) == ("failed", 0)
     assert (operation.blocked_by, operation.code) == (step, "timeout")
+    assert script.keys == []
+
+
+@pytest.mark.parametrize("step", [Step.LOG_IN, Step.CREDIT_LINE])
+def test_a_decline_before_the_borrow_is_the_decision(
+    make_load: Callable[..., Load], step: Step
+) -> None:
+    """Nothing failed, nothing is blocked, and no borrow is sent."""
+    no = Judged(Outcome.DECLINED, "overdue", decline=Decline.BEHAVIOUR)
+    script = Script(log_in=no) if step is Step.LOG_IN else Script(line=no)
+    load = make_load(script, log_in_share=1.0)
+
+    operation = load.perform()
+
+    assert (operation.outcome, operation.decline) == ("declined", "behaviour")
+    assert (operation.attempts, operation.blocked_by, operation.code) == (0, None, "overdue")
     assert script.keys == []
 
 

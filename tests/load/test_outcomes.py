@@ -51,6 +51,25 @@ def test_log_in(given: Answer, expected: Judged) -> None:
 
 
 @pytest.mark.parametrize(
+    ("category", "decline"),
+    [
+        ("risk_decline", Decline.CREDIT),
+        ("regulatory_decline", Decline.POLICY),
+        ("behaviour_decline", Decline.BEHAVIOUR),
+    ],
+)
+def test_a_decline_before_the_borrow(category: str, decline: Decline) -> None:
+    """As right as in the borrow, for whoever must be declined for this cause; else a false one."""
+    for status, expected in product((403, 429, 451), (None, *Decline)):
+        given = problem(status, category)
+        for judged in (judge_log_in(given, expected), judge_credit_line(given, 0, expected)):
+            right = expected is decline
+            assert judged.outcome is (Outcome.DECLINED if right else Outcome.FAILED)
+            assert (judged.decline, judged.false_declined) == (decline, not right)
+            assert judged.may_retry is False
+
+
+@pytest.mark.parametrize(
     ("given", "outcome", "false_declined"),
     [
         (answer(200, LINE), Outcome.OK, False),
