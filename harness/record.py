@@ -39,10 +39,11 @@ from harness.events import (
     Sent,
 )
 from harness.journal_row import JournalRow
-from harness.ledger_facts import LedgerEntry, LedgerReading
-from harness.plan import Arrival, Plan
-from harness.rows import no_number, plain, reason_of, replace_file
+from harness.ledger_facts import LedgerReading
+from harness.plan import Plan
+from harness.rows import plain, reason_of, replace_file
 from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of
+from harness.stored_rows import EVENTS_SCHEMA, read_accounts, read_events, read_rows
 
 if TYPE_CHECKING:
     from harness.verdict import Verdict
@@ -51,7 +52,7 @@ __all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory", "complete_opera
 
 PLAN_SCHEMA = "lendchaos.plan/1"
 
-EVENTS_SCHEMA = "lendchaos.events/1"
+ACCOUNTS_FILE = "accounts.json"
 ARRIVALS_SCHEMA = "lendchaos.arrivals/1"
 FAULTS_SCHEMA = "lendchaos.faults/1"
 HEALTH_SCHEMA = "lendchaos.health/1"
@@ -65,16 +66,6 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STATUS: TypeAdapter[RunStatus] = TypeAdapter(RunStatus)
 _ADDRESS: TypeAdapter[HealthAddress] = TypeAdapter(HealthAddress)
 _READING: TypeAdapter[LedgerReading] = TypeAdapter(LedgerReading)
-_ROWS: dict[str, TypeAdapter[Any]] = {
-    "arrival": TypeAdapter(Arrival),
-    "sent": TypeAdapter(Sent),
-    "attempt": TypeAdapter(Attempt),
-    "operation": TypeAdapter(Operation),
-    "fault": TypeAdapter(FaultFact),
-    "journal": TypeAdapter(JournalRow),
-    "poll": TypeAdapter(HealthPoll),
-    "loan": TypeAdapter(LedgerEntry),
-}
 UNREAD = LedgerReading(read=False, complete=False, source="none", error="the run ended before it")
 
 
@@ -104,7 +95,8 @@ class EventWriter(RowWriter):
 
     def __init__(self, run: "RunDirectory", worker: str) -> None:
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in worker)
-        super().__init__(run.path / f"events-{safe}.jsonl", EVENTS_SCHEMA, worker=worker)
+        path = run.path / f"events-{safe}.jsonl"
+        super().__init__(path, EVENTS_SCHEMA, worker=worker, run_id=run.run_id)
 
     def sent(self, fact: Sent) -> None:
         """Write down a borrow and flush, before it leaves."""
@@ -138,6 +130,19 @@ class RunDirectory:
             link.symlink_to(path.name)
             link.replace(root / "latest")
         return run
+
+    @property
+    def run_id(self) -> str:
+        """As the plan has it; "" where it cannot be read."""
+        return self._of_plan().get("run_id", "")
+
+    def _of_plan(self) -> dict[str, str]:
+        """What the plan names the run and its scenario; without what cannot be read."""
+        try:
+            body = json.loads((self.path / "plan.json").read_bytes())
+            return {name: str(body[name]) for name in ("run_id", "scenario") if name in body}
+        except (OSError, ValueError, TypeError, RecursionError):
+            return {}
 
     def _write_plan(self, plan: Plan) -> None:
         body = _PLAN.dump_python(dataclasses.replace(plan, arrivals=()), mode="json")
@@ -199,7 +204,7 @@ class RunDirectory:
 
     def write_accounts(self, accounts: dict[int, str]) -> None:
         """Write which account each borrower of the plan was given."""
-        replace_file(self.path / "accounts.json", json.dumps(accounts))
+        replace_file(self.path / ACCOUNTS_FILE, json.dumps({"run_id": self.run_id, **accounts}))
 
     def write_ledger(self, reading: LedgerReading) -> None:
         """Write the ledger reading: a header with all but the entries, then one loan a line."""
@@ -212,18 +217,27 @@ class RunDirectory:
         """The stored verdict.
 
         Raises:
-            UsageError: there is none that can be read; judging the run makes one.
+            UsageError: there is none that can be read, or it is of another run; judging the run
+                makes one.
         """
         # Its many types are of no use to those who only write, and who heal.
         from harness.verdict import from_json  # noqa: PLC0415
 
         try:
-            return from_json((self.path / "verdict.json").read_bytes())
+            verdict = from_json((self.path / "verdict.json").read_bytes())
+            for name, planned in self._of_plan().items():
+                if getattr(verdict, name) != planned:
+                    raise ValueError(  # noqa: TRY301  # told with the others
+                        f"it is of another run: its {name} is {getattr(verdict, name)}, the"
+                        f" plan's {planned}"
+                    )
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"{self.path} has no readable verdict.json ({reason_of(error)}):"
                 " `lendchaos judge` makes one"
             ) from error
+        else:
+            return verdict
 
     def write_text(self, name: str, text: str) -> Path:
         """Write one result file (verdict.json, report.html) whole and return its path."""
@@ -244,21 +258,7 @@ class RunDirectory:
     def _rows(
         self, name: str, schema: str, kinds: tuple[str, ...], damage: list[str]
     ) -> Iterator[tuple[str, Any]]:
-        """Facts of one file in order; a line that cannot be read is noted, not fatal."""
-        try:
-            with (self.path / name).open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    try:
-                        found = _fact(line, schema, kinds)
-                    except (ValueError, RecursionError) as error:
-                        damage.append(f"{name}, line {number} is not readable: {reason_of(error)}")
-                    else:
-                        if found is not None:
-                            yield found
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            damage.append(f"{name} cannot be read: {reason_of(error)}")
+        return read_rows(self.path / name, schema, kinds, damage)
 
     def read_facts(self, plan: Plan) -> Facts:
         """Everything that was written down, folded so that each planned arrival has one
@@ -270,23 +270,27 @@ class RunDirectory:
         operations: dict[int, Operation] = {}
         for _ in self._rows(ARRIVALS_FILE, ARRIVALS_SCHEMA, ("arrival",), damage):
             pass  # `read_plan` has them; here it is told what of them is damaged
+        status = self.read_status(damage)
+        broken = broken_seals(self.path, status.seals)
         for path in sorted(self.path.glob("events-*.jsonl")):
-            kinds = ("sent", "attempt", "operation")
-            for kind, fact in self._rows(path.name, EVENTS_SCHEMA, kinds, damage):
+            if status.seals and path.name not in status.seals:
+                continue  # it is not of this run, as `broken` says
+            for kind, fact in read_events(path, plan, damage):
                 if kind == "sent":
                     sent.setdefault(fact.arrival, []).append(fact)
                 elif kind == "attempt":
                     attempts.append(fact)
                 elif kind == "operation":
                     operations[fact.arrival] = fact
-        status = self.read_status(damage)
         faults = self.read_faults(damage)
         journal = self._rows(JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
         announced = tuple(row for _, row in journal)
-        account_of = self._read_accounts(damage)
+        account_of = {}
+        if ACCOUNTS_FILE not in broken:  # else loans would seem to go to others
+            account_of = read_accounts(self.path / ACCOUNTS_FILE, plan.run_id, damage)
         address, polls = self._health(damage)
         ledger = self.read_ledger(damage)
-        damage += broken_seals(self.path, status.seals)
+        damage += broken.values()
         completed = complete_operations(
             plan, status, operations, attempts, sent, damaged=bool(damage)
         )
@@ -346,16 +350,6 @@ class RunDirectory:
             damage.append(f"{HEALTH_FILE} has no readable header: {reason_of(error)}")
         return None, ()
 
-    def _read_accounts(self, damage: list[str]) -> dict[int, str]:
-        path = self.path / "accounts.json"
-        if not path.exists():
-            return {}
-        try:
-            return {int(b): str(a) for b, a in json.loads(path.read_bytes()).items()}
-        except (OSError, ValueError, AttributeError, RecursionError) as error:
-            damage.append(f"accounts.json is not readable: {reason_of(error)}")
-            return {}
-
 
 def _status(body: bytes) -> RunStatus:
     """The status; in older ones a trouble is its words alone."""
@@ -371,22 +365,3 @@ def _plan(text: bytes) -> Plan:
     if plan.schema != PLAN_SCHEMA:
         raise ValueError(f"schema {plan.schema!r} is not {PLAN_SCHEMA!r}")
     return plan
-
-
-def _fact(line: bytes, schema: str, kinds: tuple[str, ...]) -> tuple[str, Any] | None:
-    """The fact of one line; None for a header.
-
-    Raises:
-        ValueError: it is none, or not one of these kinds.
-    """
-    row = json.loads(line, parse_constant=no_number)
-    if not isinstance(row, dict):
-        raise ValueError("it is no object")  # noqa: TRY004  # a line is read or it is not
-    if "schema" in row:
-        if row["schema"] != schema:
-            raise ValueError(f"schema {row['schema']!r} is not {schema!r}")
-        return None
-    kind = next(iter(row), "")
-    if len(row) != 1 or kind not in kinds:
-        raise ValueError(f"it is none of {', '.join(kinds)}")
-    return kind, _ROWS[kind].validate_python(row[kind])

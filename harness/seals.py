@@ -20,27 +20,27 @@ def seals_of(folder: Path) -> dict[str, Seal]:
     return {path.name: seal_of(path) for path in sorted(folder.iterdir()) if _is_evidence(path)}
 
 
-def broken_seals(folder: Path, seals: dict[str, Seal]) -> list[str]:
-    """What is not as it was sealed, in words that hold wherever the directory lies."""
+def broken_seals(folder: Path, seals: dict[str, Seal]) -> dict[str, str]:
+    """What is not as it was sealed, by name, in words that hold wherever the directory lies."""
     if not seals:
-        return []
-    found = []
+        return {}
+    found = {}
     for name, seal in seals.items():
         path = folder / name
         try:
             now = seal_of(path)
         except FileNotFoundError:
-            found.append(f"{name} is missing")
+            found[name] = f"{name} is missing"
             continue
         except OSError as error:
-            found.append(f"{name} cannot be read: {error.strerror}")
+            found[name] = f"{name} cannot be read: {error.strerror}"
             continue
         if now.size != seal.size:
-            found.append(f"{name} has {now.size:,} bytes, and had {seal.size:,} after the run")
+            found[name] = f"{name} has {now.size:,} bytes, and had {seal.size:,} after the run"
         elif now != seal:
-            found.append(f"{name} was changed after the run")
+            found[name] = f"{name} was changed after the run"
     added = [p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in seals]
-    return found + [f"{name} was added after the run" for name in added]
+    return found | {name: f"{name} was added after the run" for name in added}
 
 
 def missing_seals(status: RunStatus) -> list[str]:

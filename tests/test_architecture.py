@@ -56,9 +56,10 @@ ALLOWED = {
     "seals": {"events"},
     "rows": set(),
     "hang_up": set(),
+    "stored_rows": {"events", "journal_row", "ledger_facts", "plan", "rows"},
     "record": {
         *("completion", "errors", "events", "journal_row", "ledger_facts", "plan", "rows"),
-        *("seals", "verdict"),
+        *("seals", "stored_rows", "verdict"),
     },
     "http_calls": {"errors", "final_response", "http_times", "shortage"},
     "ledger": {"connections", "errors", "http_calls", "http_times", "ledger_facts"},
