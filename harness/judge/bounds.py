@@ -5,7 +5,9 @@ lower end breaks it. A *share* passes when the observed share meets its limit, o
 it fails only when the lower end breaks the limit; else it is not decided. (To ask the upper end of
 a share, too, would leave a run of 500 requests without a single failure undecided at 0.5 %: the
 bound is 0.74 %. The price is that a pass says "no evidence of more than the limit", not "surely
-less".) A *count* of what happened in this run has no interval and is compared as it is.
+less".) Each stretch outside the faults is held against such a limit by itself, too
+(`harness.judge.calms`). A *count* of what happened in this run has no interval and is compared as
+it is.
 """
 
 from dataclasses import dataclass

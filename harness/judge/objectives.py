@@ -8,16 +8,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.events import Facts
 from harness.judge.bounds import Limit, by_bound, by_count, by_share
-from harness.measure import GroupRecovery, Measured, Share, impaired, open_ended
+from harness.judge.calms import failed_results, slow_results
+from harness.measure import Calm, GroupRecovery, Measured, Share, impaired, open_ended
 from harness.objectives import Objectives, set_fields
 from harness.plan import Plan
 from harness.verdict import DecisionShare, Judgement, ObjectiveResult
 
 LATENCY_ANSWERS_MIN = 100
 """The 99th percentile of fewer answers would be their slowest one."""
+SLOWER_SHARE_MAX = 0.01
+"""Of the answers, beyond the 99th percentile."""
 HEALTH_KNOWN_MIN = 0.7
 """Of an outage, the share in which the health address must have answered, red or green."""
 NOT_CONFIRMED = "too few requests after it to show that it lasts"
@@ -111,7 +115,9 @@ def _failed(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
 
 
 def _failed_outside(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    return by_share(limit, measured.failed_outside)
+    """All of it as one, and each stretch before, between and after the faults."""
+    whole = by_share(limit, measured.failed_outside)
+    return _worst([whole, *failed_results(limit, measured.calms)]) or whole
 
 
 def _unknown(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
@@ -171,8 +177,20 @@ def _attempts(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
 
 
 def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    """The share rule, for the share of answers slower than the limit: at most 1 %."""
-    waits_ms = np.sort(measured.waits_outside_ms)
+    """All answers outside the faults as one, and each stretch before, between and after them."""
+    whole = _latency_of(limit, np.sort(measured.waits_outside_ms))
+    calms = slow_results(limit, measured.calms, SLOWER_SHARE_MAX, _percentile)
+    return _worst([whole, *calms]) or whole
+
+
+def _percentile(calm: Calm) -> tuple[float, float, float | None]:
+    waits_ms = np.sort(calm.waits_ms)
+    observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
+    return (observed, *_order_interval(waits_ms))
+
+
+def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
+    """The share rule, for the share of answers (sorted) slower than the limit."""
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
         return limit.unknown(
             f"{len(waits_ms)} answers outside the fault are too few, {LATENCY_ANSWERS_MIN} would do"
@@ -181,7 +199,7 @@ def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     ends = _order_interval(waits_ms)
     slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     assert slower.low is not None  # noqa: S101  # for the type checker; there are answers
-    if slower.low > 0.01:  # noqa: PLR2004  # one per cent, the share beyond the 99th percentile
+    if slower.low > SLOWER_SHARE_MAX:
         reason = f"{slower.part} of {slower.whole} answers took longer than the limit"
         return limit.missed(observed, *ends, reason)
     if observed > limit.value:
@@ -190,7 +208,7 @@ def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     return limit.met(observed, *ends)
 
 
-def _order_interval(waits_ms: "np.typing.NDArray[np.float64]") -> tuple[float, float | None]:
+def _order_interval(waits_ms: NDArray[np.float64]) -> tuple[float, float | None]:
     """95 % interval of the 99th percentile, from the normal law of how many lie below it."""
     count = len(waits_ms)
     spread = 1.96 * (count * 0.99 * 0.01) ** 0.5

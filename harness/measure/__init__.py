@@ -24,7 +24,15 @@ from harness.measure.episodes import (
 )
 from harness.measure.health import failing_stretches, health_known_s, health_of
 from harness.measure.impact import Impact, Run, impacts_of
-from harness.measure.intervals import Share, differ, events_to_bound, upper_bound
+from harness.measure.intervals import (
+    Share,
+    clopper_pearson,
+    differ,
+    events_to_bound,
+    more_in_first,
+    upper_bound,
+)
+from harness.measure.outside import Calm, calms_of
 from harness.measure.recoveries import (
     GroupRecovery,
     judged_of,
@@ -55,6 +63,7 @@ from harness.verdict import (
 __all__ = [
     "THETA",
     "Baseline",
+    "Calm",
     "GroupRecovery",
     "Herd",
     "Impact",
@@ -63,11 +72,13 @@ __all__ = [
     "Tail",
     "Timeline",
     "Who",
+    "clopper_pearson",
     "differ",
     "events_to_bound",
     "impaired",
     "last_stretch",
     "measure",
+    "more_in_first",
     "open_ended",
     "overlaps",
     "upper_bound",
@@ -80,7 +91,8 @@ class Measured:
 
     ``recoveries`` are those that are judged, in the order of their heals; ``recovery`` is the one
     of them that decides. ``failed_outside`` and ``waits_outside_ms`` leave out each fault, what was
-    under way when it came and the time allowed after its heal; ``unknown_inside`` are operations of
+    under way when it came and the time allowed after its heal; ``calms`` are the stretches that
+    this leaves, each by itself; ``unknown_inside`` are operations of
     unknown outcome planned while a fault was at work (in the whole window, without one).
     ``overdue_s`` is how long a request may be under way and meet a fault that comes then.
     ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
@@ -103,6 +115,7 @@ class Measured:
     recoveries: list[GroupRecovery]
     failed_window: Share
     failed_outside: Share
+    calms: list[Calm]
     unknown_inside: Share
     unknown_window: int
     waits_outside_ms: NDArray[np.float64]
@@ -124,6 +137,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
     phases = phases_of(plan, timeline)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
+    failing = failing_stretches(episodes, timeline.load_end_s or 0.0)
     late_s = overdue_s(plan, baseline)
     outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
     log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
@@ -151,6 +165,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         recoveries=judged_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),
         failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
+        calms=calms_of(run, judged_of(recoveries), late_s),
         unknown_inside=_unknown_inside(run),
         unknown_window=_unknown_window(plan, samples, timeline),
         waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,
@@ -163,10 +178,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         health=health_of(facts, timeline, episodes),
         health_known_s=health_known_s(facts, timeline, episodes),
         closed_loop=closed_loops(plan, samples, timeline),
-        failing_s=sum(
-            end_s - begin_s
-            for begin_s, end_s in failing_stretches(episodes, timeline.load_end_s or 0.0)
-        ),
+        failing_s=sum(end_s - begin_s for begin_s, end_s in failing),
     )
 
 

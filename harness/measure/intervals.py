@@ -37,9 +37,9 @@ class Share:
         return clopper_pearson(self.part, self.whole)[1] if self.whole else None
 
 
-def clopper_pearson(part: int, whole: int) -> tuple[float, float]:
-    """Two-sided 95 % interval of a share; (0, 1) of nothing."""
-    tail = (1 - CONFIDENCE) / 2
+def clopper_pearson(part: int, whole: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Two-sided interval of a share; (0, 1) of nothing."""
+    tail = (1 - confidence) / 2
     low = 0.0 if part == 0 else float(betaincinv(part, whole - part + 1, tail))
     high = 1.0 if part == whole else float(betaincinv(part + 1, whole - part, 1 - tail))
     return low, high
