@@ -1,7 +1,8 @@
-"""Asks the target, key by key, for borrows that were sent and that its listing lacks.
+"""Asks the target, key by key, for borrows that were sent.
 
-A listing can leave out what a borrower sees when asking for it alone. Every borrower asks with the
-session of set-up, and logs in again where that has ended.
+A listing can leave out what a borrower sees when asking for it alone, be it the only loan of a key
+or a second one. Every borrower asks with the session of set-up, and logs in again where that has
+ended.
 """
 
 import random
@@ -32,6 +33,9 @@ PUT_OFF_SECONDS_MAX = 120.0
 OTHERS_MAX = 2000
 """Keys asked for that were not acknowledged; if none of so many is hidden, fewer than 1 in 600 are
 (95 %)."""
+LISTED_MAX = 200
+"""Keys asked for that the listing has; if none of so many has a further loan, fewer than 1 in 67
+do (95 %)."""
 
 Loans = tuple[KeyedLoan, ...]
 
@@ -60,6 +64,13 @@ def chosen(missing: Iterable[SentKey], seed: int) -> list[SentKey]:
     others = [sent for sent in missing if not sent.acknowledged]
     chance = random.Random(seed)  # noqa: S311  # reproducible on purpose
     return first + chance.sample(others, min(len(others), OTHERS_MAX))
+
+
+def sample_of(listed: Iterable[SentKey], seed: int) -> list[SentKey]:
+    """At most `LISTED_MAX` keys that the listing has, in random order."""
+    listed = list(listed)
+    chance = random.Random(seed)  # noqa: S311  # reproducible on purpose
+    return chance.sample(listed, min(len(listed), LISTED_MAX))
 
 
 class KeyQuestions:
@@ -92,7 +103,7 @@ class KeyQuestions:
             return {}
         told = sum(sent.acknowledged for sent in asked)
         self._progress(
-            f"asking for {len(asked):,} keys that the listing lacks, {told:,} of them acknowledged"
+            f"asking for {len(asked):,} requests by their keys, {told:,} of them acknowledged"
         )
         self._locks = {sent.borrower.index: threading.Lock() for sent in asked}
         self._begun_s = time.monotonic()

@@ -48,8 +48,9 @@ class LedgerReading:
     ``violations`` are what the target says of its own invariants, and ``says_ok`` whether it says
     that all hold (None: not known).
     ``sql_disagrees`` lists keys on which a second source differs. ``by_key`` holds, for keys that
-    were sent and that the listing lacks, the loans shown to whoever asks for the key alone (none:
-    an empty tuple; None: no clear answer); a key that is not in it was not asked for.
+    were sent (all that the listing lacks, of the others a sample), the loans shown to whoever asks
+    for the key alone (none: an empty tuple; None: no clear answer); a key that is not in it was not
+    asked for. ``unsent`` are the loans shown under a key that nobody sent: there must be none.
     ``watched_s`` is how long the ledger was watched after it had come to rest.
     """
 
@@ -62,4 +63,5 @@ class LedgerReading:
     says_ok: bool | None = None
     sql_disagrees: tuple[str, ...] = ()
     by_key: dict[str, tuple[KeyedLoan, ...] | None] = field(default_factory=dict)
+    unsent: tuple[KeyedLoan, ...] | None = None
     watched_s: float | None = None

@@ -1,9 +1,10 @@
-"""What a run left in its target's ledger: the listing, watched, and what it lacks, asked by key."""
+"""What a run left in its target's ledger: the listing, watched, and what is asked for by key."""
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from harness.by_key import KeyQuestions, SentKey, chosen
+from harness.by_key import KeyQuestions, SentKey, chosen, sample_of
 from harness.events import GRANTED, Facts, Step
 from harness.ledger import Ledger
 from harness.ledger_facts import LedgerReading
@@ -43,9 +44,16 @@ def read_ledger(
     if not reading.read:
         return reading
     listed = {entry.idempotency_key for entry in reading.entries}
-    asked = chosen((key for key in sent if key.key not in listed), plan.settings.seed)
-    by_key = KeyQuestions(source.ledger.service_url, *hooks, check=source.check).ask(asked)
-    return replace(reading, by_key=by_key)
+    seed = plan.settings.seed
+    sample = sample_of((key for key in sent if key.key in listed), seed)
+    asked = sample[:1] + chosen((key for key in sent if key.key not in listed), seed)
+    if not asked:
+        return reading
+    # Whoever has a loan asks first, for a key of nobody: is the key looked at, at all?
+    unsent = replace(asked[0], key=str(uuid.uuid4()), acknowledged=False)
+    questions = KeyQuestions(source.ledger.service_url, *hooks, check=source.check)
+    by_key = questions.ask([unsent, *asked, *sample[1:]])
+    return replace(reading, unsent=by_key.pop(unsent.key, None), by_key=by_key)
 
 
 def _sent(facts: Facts, borrowers: list[SeededBorrower]) -> Iterator[SentKey]:

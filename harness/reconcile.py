@@ -7,11 +7,12 @@ the borrower was told is found here.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from harness.events import Attempt, Facts, Operation, Step, settle
 from harness.ids import comparable
-from harness.ledger_facts import LedgerReading
+from harness.ledger_facts import KeyedLoan, LedgerReading
 from harness.loans import Loan, found_alone, loans_by_key
 from harness.money_table import Money, judged
 from harness.plan import Plan
@@ -22,13 +23,15 @@ EXAMPLES_MAX = 20
 AT_RISK = ("lost", "duplicated", "phantom", "corrupt", "unbalanced")
 WORST_LAST = (Money.RIGHT, Money.CORRUPT, Money.LOST, Money.PHANTOM)
 
+_Answer = tuple[KeyedLoan, ...] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Keys that were sent, not acknowledged, and are not in the listing.
+    """Keys that were sent, of which the target said clearly, by key, which loans there are.
 
-    Of ``asked`` the target said clearly, by key, whether there is a loan; ``hidden`` of them have
-    one. ``unasked`` were left out.
+    It did so of ``asked``; ``hidden`` of them have one that the listing lacks. ``unasked`` were
+    left out.
     """
 
     asked: int = 0
@@ -52,9 +55,12 @@ class Reconciled:
     """The reconciliation, what it was made of, and what makes it doubtful.
 
     ``requests`` are all keys of the run, those too that were never due. ``loans`` are all that
-    belong to the run, merged, under whatever key. ``unlisted`` keys have a loan when asked for
-    alone, of ``unclear`` ones the target gave no clear answer, and the rows of ``repeated`` ones
-    are listed again as they were.
+    belong to the run, merged, under whatever key. ``unlisted`` keys have a loan that shows only
+    when asked for alone, of ``unclear`` ones the target gave no clear answer, and the rows of
+    ``repeated`` ones are listed again as they were. Asked for a key of ``unfiltered`` the target
+    showed loans of other keys. Of keys that are listed, ``mute`` ones have no clear answer, and
+    ``unlike`` ones another than their rows. ``sample`` is of keys that are neither acknowledged nor
+    listed, ``further`` of those that are listed.
     """
 
     result: Reconciliation
@@ -63,7 +69,11 @@ class Reconciled:
     unlisted: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
+    unfiltered: tuple[str, ...] = ()
+    mute: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     sample: Sample = field(default_factory=Sample)
+    further: Sample = field(default_factory=Sample)
 
 
 @dataclass(slots=True)
@@ -121,8 +131,12 @@ class _Reconciliation:
         self._facts = facts
         self._requests = requests
         self._found = _Classes()
-        self._listed, self._shared = _of_the_run(facts, {request.key for request in requests})
+        self._listed = _of_the_run(facts, {request.key for request in requests})
+        self._answers, unfiltered = _key_answers(facts, requests, self._listed)
+        self._found.keys["unfiltered"] = unfiltered
+        self._shared = frozenset(_shared_ids(facts.ledger, self._answers))
         self._sample: Counter[str] = Counter()
+        self._further: Counter[str] = Counter()
         self._loans: list[Loan] = [loan for loans in self._listed.values() for loan in loans]
 
     def done(self, acknowledged: list[str]) -> Reconciled:
@@ -166,15 +180,21 @@ class _Reconciliation:
             unlisted=tuple(found.keys["unlisted"]),
             unclear=tuple(found.keys["unclear"]),
             repeated=tuple(found.keys["repeated"]),
+            unfiltered=tuple(found.keys["unfiltered"]),
+            mute=tuple(found.keys["mute"]),
+            unlike=tuple(found.keys["unlike"]),
             sample=Sample(**self._sample),
+            further=Sample(**self._further),
         )
 
     def _settle(self, request: Request) -> None:
         """Put one request into every class it belongs to."""
         key, found = request.key, self._found
-        loans = self._listed.get(key) or self._by_key(request)
+        listed = self._listed.get(key)
+        loans = self._in_both_views(request, listed) if listed else self._by_key(request)
         if loans is None:
-            found.add("unclear", key)
+            if key not in found.keys["unfiltered"]:
+                found.add("unclear", key)
             if request.told is Told.UNKNOWN:
                 found.add("unclear_unknown", key)
             return
@@ -197,22 +217,44 @@ class _Reconciliation:
 
     def _by_key(self, request: Request) -> list[Loan] | None:
         """The loans of a key that the listing lacks; None where nobody knows."""
-        granted, answers = request.told in GRANTED, self._facts.ledger.by_key
+        granted, answer = request.told in GRANTED, self._answers.get(request.key)
         sampled = not granted and request.told is not Told.NEVER_SENT
-        answer = answers.get(request.key)
         if answer is None and request.told is Told.NEVER_SENT:
             return []  # the target can't know a key that never left
-        if request.key not in answers:
+        if request.key not in self._answers:
             self._sample["unasked"] += sampled
             return None if granted else []
-        # What has no status may be paid out or not.
-        if answer is None or not all(loan.status for loan in answer):
+        if not _is_clear(answer):
             return None
         self._sample["asked"] += sampled
         self._sample["hidden"] += sampled and bool(answer)
-        loans = [found_alone(request.key, loan) for loan in answer]
+        return self._found_alone(request.key, answer)
+
+    def _in_both_views(self, request: Request, listed: list[Loan]) -> list[Loan]:
+        """The loans of a key that the listing has, and what else shows when asking for it alone."""
+        key, found = request.key, self._found
+        if key not in self._answers:
+            self._further["unasked"] += request.told is not Told.NEVER_SENT
+            return listed
+        answer = self._answers[key]
+        if not _is_clear(answer):
+            self._further["unasked"] += 1
+            if key not in found.keys["unfiltered"]:
+                found.add("mute", key)
+            return listed
+        shown = {loan.loan_id: found_alone(key, loan) for loan in answer}
+        ids = {loan.loan_id for loan in listed}
+        further = self._found_alone(key, [one for one in answer if one.loan_id not in ids])
+        self._further["asked"] += 1
+        self._further["hidden"] += bool(further)
+        if any(_denied(loan, shown.get(loan.loan_id)) for loan in listed):
+            found.add("unlike", key)
+        return [_seen_twice(loan, shown.get(loan.loan_id)) for loan in listed] + further
+
+    def _found_alone(self, key: str, answer: Iterable[KeyedLoan]) -> list[Loan]:
+        loans = [found_alone(key, loan) for loan in answer]
         if loans:
-            self._found.add("unlisted", request.key)
+            self._found.add("unlisted", key)
             self._loans += loans
         return loans
 
@@ -239,8 +281,8 @@ class _Reconciliation:
         return bool(self._facts.account_ids) and account not in self._facts.account_ids
 
 
-def _of_the_run(facts: Facts, keys: set[str]) -> tuple[dict[str, list[Loan]], frozenset[str]]:
-    """The run's loans by key, and every loan id that stands under more than one key."""
+def _of_the_run(facts: Facts, keys: set[str]) -> dict[str, list[Loan]]:
+    """The run's loans by key, as listed."""
     ledger = facts.ledger
     ours = (
         entry
@@ -249,22 +291,62 @@ def _of_the_run(facts: Facts, keys: set[str]) -> tuple[dict[str, list[Loan]], fr
     )
     # One row without a status is a wrong one; where no row has any, the ledger knows of none.
     has_status = any(entry.status for entry in ledger.entries)
-    return loans_by_key(ours, has_status=has_status), frozenset(_shared_ids(ledger))
+    return loans_by_key(ours, has_status=has_status)
 
 
-def _shared_ids(ledger: LedgerReading) -> Iterator[str]:
+def _key_answers(
+    facts: Facts, requests: Iterable[Request], listed: dict[str, list[Loan]]
+) -> tuple[dict[str, _Answer], list[str]]:
+    """What the target shows by key, and for which keys it showed loans of other ones, too.
+
+    Such an answer shows nothing (None). An empty one does: a borrower without any loan has none
+    under this key.
+    """
+    account_of = {r.key: facts.account_of.get(r.borrower) for r in requests}
+    places: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
+    for loans in listed.values():
+        for loan in loans:
+            places[loan.loan_id] |= {(loan.key, account) for account in loan.account_ids}
+
+    def is_anothers(key: str, loan: KeyedLoan) -> bool:
+        """Whether it is this borrower's loan, by another key and not by this one."""
+        keys = {listed_key for listed_key, _ in places[loan.loan_id]}
+        accounts = {account for _, account in places[loan.loan_id]}
+        return bool(keys) and key not in keys and account_of.get(key) in (None, *accounts)
+
+    answers: dict[str, _Answer] = dict(facts.ledger.by_key)
+    unfiltered = [
+        key
+        for key, loans in answers.items()
+        if loans and (facts.ledger.unsent or any(is_anothers(key, loan) for loan in loans))
+    ]
+    return answers | dict.fromkeys(unfiltered), unfiltered
+
+
+def _is_clear(answer: _Answer) -> TypeGuard[tuple[KeyedLoan, ...]]:
+    """What has no status may be paid out or not."""
+    return answer is not None and all(loan.status for loan in answer)
+
+
+def _denied(listed: Loan, shown: Loan | None) -> bool:
+    """Whether the borrower sees no loan where one is listed, or the reverse."""
+    return listed.row.committed != (shown is not None and shown.row.committed)
+
+
+def _seen_twice(listed: Loan, shown: Loan | None) -> Loan:
+    """The listed loan, with every principal that is shown of it; the listed one counts."""
+    if shown is None:
+        return listed
+    return replace(listed, principals_fen=(*shown.principals_fen, *listed.principals_fen))
+
+
+def _shared_ids(ledger: LedgerReading, answers: dict[str, _Answer]) -> Iterator[str]:
+    """Every loan id that stands under more than one key."""
+    by_key = ((loan.loan_id, key) for key, loans in answers.items() for loan in loans or ())
     keys: dict[str, str] = {}
-    for loan_id, key in _ids(ledger):
+    for loan_id, key in (*((e.loan_id, e.idempotency_key) for e in ledger.entries), *by_key):
         if keys.setdefault(loan_id, key) != key:
             yield loan_id
-
-
-def _ids(ledger: LedgerReading) -> Iterable[tuple[str, str]]:
-    for entry in ledger.entries:
-        yield entry.loan_id, entry.idempotency_key
-    for key, loans in ledger.by_key.items():
-        for loan in loans or ():
-            yield loan.loan_id, key
 
 
 def _is_unbalanced(loan: Loan) -> bool:

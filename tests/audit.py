@@ -60,6 +60,8 @@ class Audit:
         self.logged_in: list[str] = []
         self.by_key: Answer | None = None
         """When set, what every question by key is answered with."""
+        self.filters_by_key = True
+        """Whether a question by key is answered for this key alone, not for all of a borrower's."""
         self.asked: list[str] = []
         self.put_off: list[tuple[str, int, dict[str, str]]] = []
         """Beginnings of paths, each put off once, with this status and these headers."""
@@ -87,7 +89,9 @@ class Audit:
         if self.tokens and token not in self.tokens:
             return 401, b"{}"
         key = query["idempotency_key"]
-        found = [row for row in self.loans + self.hidden if row["idempotency_key"] == key]
+        account = f"account-{token.rpartition('-')[2]}"
+        name, value = ("idempotency_key", key) if self.filters_by_key else ("account_id", account)
+        found = [row for row in self.loans + self.hidden if row[name].lower() == value]
         return 200, json.dumps({"loans": found}).encode()
 
     def log_in(self, phone: str) -> Answer:

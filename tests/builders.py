@@ -143,7 +143,9 @@ def ledger(ops: Iterable[Operation], **changes: Any) -> LedgerReading:
     """A ledger that holds what was granted, and says by key that there is nothing else."""
     ops = tuple(ops)
     rows = tuple(entry(op) for op in ops if op.outcome in GRANTED)
-    others = {op.key: () for op in ops if op.outcome not in GRANTED and op.attempts}
+    listed = {row.idempotency_key for row in changes.get("entries", rows)}
+    silent = (op for op in ops if op.outcome not in GRANTED and op.attempts)
+    others = {op.key: () for op in silent if op.key not in listed}
     reading = LedgerReading(
         read=True, complete=True, source="audit", entries=rows, by_key=dict(others), watched_s=10.0
     )

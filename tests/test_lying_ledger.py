@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 import pytest
 
-from harness import judge
+from harness import by_key, judge
 from harness.events import Operation, Outcome
 from harness.ledger import Ledger
 from harness.plan import Plan
@@ -28,7 +28,7 @@ class Target:
         """Read this audit as a run would, and judge."""
         facts = builders.facts(self.plan, self.operations)
         borrowers = [
-            SeededBorrower(index, account, f"phone-{index}", "password", "token")
+            SeededBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
             for index, account in facts.account_of.items()
         ]
         with serving(self.audit) as url:
@@ -150,3 +150,40 @@ def test_an_audit_that_hides_a_loan_behind_the_sessions_is_incomplete(target: Ta
 
     assert "ledger_incomplete" in codes(verdict)
     assert (verdict.reconciliation.lost, verdict.exit_code) == (0, 3)
+
+
+def test_a_target_that_ignores_the_key_it_is_asked_for_is_inconclusive(target: Target) -> None:
+    """Every question brings all loans of the borrower; the money is right."""
+    target.operations = tuple(
+        builders.failed(target.plan, o.arrival) if o.arrival % 50 == 0 else o
+        for o in target.operations
+    )
+    target.audit.loans = [asdict(row) for row in builders.ledger(target.operations).entries]
+    target.audit.filters_by_key = False
+    verdict = target.verdict()
+    (finding,) = [f for f in verdict.findings if f.code == "ledger_incomplete"]
+
+    assert not {"phantom", "corrupt", "duplicated", "lost", "invariant_violated"} & codes(verdict)
+    assert "ignores the filter" in finding.message
+
+
+def test_a_second_loan_that_only_its_borrower_sees_is_duplicated(target: Target) -> None:
+    """The listing skips one of two loans that were booked at the same instant."""
+    target.audit.hidden = [
+        loan | {"loan_id": f"{loan['loan_id']}-2"} for loan in target.audit.loans
+    ]
+    verdict = target.verdict()
+
+    assert {"duplicated", "ledger_incomplete"} <= codes(verdict)
+    assert verdict.reconciliation.duplicated == by_key.LISTED_MAX
+
+
+def test_the_bound_on_what_was_not_asked_for_is_told(target: Target) -> None:
+    """A random sample of what is listed was asked for by key."""
+    (finding,) = [f for f in target.verdict().findings if f.code == "ledger_sampled"]
+    listed = len(target.audit.loans)
+
+    assert finding.verdict == "note"
+    assert finding.evidence["listed_asked"] == by_key.LISTED_MAX
+    assert finding.evidence["listed_unasked"] == listed - by_key.LISTED_MAX
+    assert "at most 1.5 %" in finding.message

@@ -1,9 +1,11 @@
 """Which keys of a run are asked for by key, and by whom."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
+from harness import by_key
 from harness.errors import HarnessError
 from harness.events import Facts, Outcome
 from harness.ledger import Ledger
@@ -39,8 +41,10 @@ def plan() -> Plan:
     return builders.plan_of(rate=2, ledger_settle_s=0.2)
 
 
-def test_every_key_that_was_sent_and_is_not_listed_is_asked_for(plan: Plan) -> None:
-    """Refused, declined, unknown and acknowledged ones; not those that were never sent."""
+def test_every_key_that_was_sent_is_asked_for(plan: Plan) -> None:
+    """Refused, declined, unknown and acknowledged ones, listed or not; not those that were never
+    sent. The first question is for a key that nobody sent.
+    """
     ops = (
         builders.operation(plan, 0),
         builders.failed(plan, 1),
@@ -54,11 +58,27 @@ def test_every_key_that_was_sent_and_is_not_listed_is_asked_for(plan: Plan) -> N
     audit.hidden = [loan(2, idempotency_key=ops[1].key)]
     reading = read(plan, builders.facts(plan, ops), audit)
 
-    assert {key for key, loans in reading.by_key.items() if not loans} == {
-        ops[number].key for number in (0, 2, 3)
-    }
-    assert [loans for loans in reading.by_key.values() if loans] == [reading.by_key[ops[1].key]]
-    assert reading.by_key.keys() == {op.key for op in ops[:4]}
+    none = {key for key, loans in reading.by_key.items() if not loans}
+    assert none == {ops[number].key for number in (0, 2, 3)}
+    assert reading.by_key.keys() - none == {ops[1].key, ops[5].key}
+    assert reading.unsent == ()
+    first = next(path for path in audit.asked if path.startswith("/v1/loans"))
+    assert not any(op.key in first for op in ops)
+
+
+def test_of_the_listed_keys_a_sample_is_asked_for(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as stated, the same again with one seed; whoever asks first has a loan."""
+    monkeypatch.setattr(by_key, "LISTED_MAX", 3)
+    ops = tuple(builders.operation(plan, number) for number in range(9))
+    audit = Audit()
+    audit.loans = [asdict(row) for row in builders.ledger(ops).entries]
+    reading = read(plan, builders.facts(plan, ops), audit)
+
+    assert len(reading.by_key) == 3
+    assert all(reading.by_key.values())
+    assert read(plan, builders.facts(plan, ops), audit).by_key == reading.by_key
 
 
 def test_questions_that_would_be_asked_in_vain_are_not_repeated(plan: Plan) -> None:
@@ -75,7 +95,7 @@ def test_questions_that_would_be_asked_in_vain_are_not_repeated(plan: Plan) -> N
 
     assert set(reading.by_key.values()) == {None}
     asked = [path for path in audit.asked if path.startswith("/v1/loans")]
-    assert len(asked) == 2 * len(ops)  # once, and once more at the end
+    assert len(asked) == 2 * (1 + len(ops))  # once, and once more at the end
 
 
 def test_each_borrower_asks_for_their_own(plan: Plan) -> None:

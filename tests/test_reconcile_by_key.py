@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.events import Operation, Outcome
+from harness.events import Facts, Operation, Outcome
 from harness.ledger_facts import KeyedLoan
 from harness.plan import Plan
 from harness.reconcile import Sample, reconcile
@@ -154,3 +154,88 @@ def test_a_sample_of_keys_is_counted(plan: Plan) -> None:
 
     assert found.sample == Sample(asked=10, hidden=1, unasked=9)
     assert (found.unclear, wrong(found)) == ((ops[10].key,), {"phantom": 1})
+
+
+def test_a_second_loan_that_only_the_key_shows_is_duplicated(plan: Plan) -> None:
+    """The listing shows one loan of the request, the borrower has two."""
+    op = subject(plan)
+    (loan,) = known_by_key(op)[op.key]
+    found = settled(plan, by_key={op.key: (loan, replace(loan, loan_id="another"))})
+
+    assert wrong(found) == {"duplicated": 1}
+    assert (found.unlisted, found.unlike) == ((op.key,), ())
+    assert {loan.loan_id for loan in found.loans} >= {f"loan-{INDEX}", "another"}
+
+
+def test_both_views_of_a_loan_are_one_loan(plan: Plan) -> None:
+    """As listed: nothing is wrong. Another principal is another one than asked for."""
+    op = subject(plan)
+
+    assert wrong(settled(plan, by_key=known_by_key(op))) == {}
+    assert wrong(settled(plan, by_key=known_by_key(op, principal_fen=1))) == {"corrupt": 1}
+
+
+@pytest.mark.parametrize("changes", [None, {"status": "cancelled"}, {"loan_id": "another"}])
+def test_a_listed_loan_that_its_key_denies_is_told(
+    plan: Plan, changes: dict[str, Any] | None
+) -> None:
+    """Two views of one ledger disagree, and nobody knows which is right."""
+    op = subject(plan)
+    shown = {op.key: ()} if changes is None else known_by_key(op, **changes)
+
+    assert settled(plan, by_key=shown).unlike == (op.key,)
+
+
+def test_a_sample_of_listed_keys_is_counted(plan: Plan) -> None:
+    """Of a key without a clear answer nothing is known."""
+    ops = operations(plan)
+    (loan,) = known_by_key(ops[1])[ops[1].key]
+    answers = {
+        **known_by_key(ops[0]),
+        ops[1].key: (loan, replace(loan, loan_id="another")),
+        ops[2].key: None,
+    }
+    found = reconcile(plan, facts(plan, ops, ledger=ledger(ops, by_key=answers)))
+
+    assert found.further == Sample(asked=2, hidden=1, unasked=len(ops) - 2)
+    assert (found.unclear, found.mute) == ((), (ops[2].key,))
+
+
+def all_loans_by_key(plan: Plan) -> Facts:
+    """A target that ignores for which key it is asked: each borrower sees all of their loans."""
+    ops = tuple(
+        replace(o, outcome=Outcome.FAILED) if o.arrival % 9 else o for o in operations(plan)
+    )
+    rows = ledger(ops).entries
+    shown = {
+        op.key: tuple(
+            KeyedLoan(row.loan_id, row.status, row.principal_fen)
+            for row in rows
+            if row.account_id == builders.account_of(op.borrower)
+        )
+        for op in ops
+    }
+    return facts(plan, ops, ledger=ledger(ops, by_key=shown))
+
+
+def test_an_answer_with_the_loans_of_other_keys_shows_nothing(plan: Plan) -> None:
+    """The filter is ignored, and no money is wrong."""
+    known = all_loans_by_key(plan)
+    found = reconcile(plan, known)
+
+    assert wrong(found) == {}
+    assert found.unlisted == ()
+    assert {key for key, loans in known.ledger.by_key.items() if len(loans or ()) > 1} <= set(
+        found.unfiltered
+    )
+
+
+def test_a_key_that_nobody_sent_shows_that_the_filter_is_ignored(plan: Plan) -> None:
+    """Then a loan that no listing has is nobody's, either; that there is none is still clear."""
+    op = subject(plan)
+    unsent = (KeyedLoan("any", "disbursed", 1),)
+    found = settled(plan, Outcome.FAILED, rows=(), by_key=known_by_key(op), unsent=unsent)
+    gone = settled(plan, rows=(), by_key={op.key: ()}, unsent=unsent)
+
+    assert (wrong(found), found.unfiltered, found.unclear) == ({}, (op.key,), ())
+    assert wrong(gone) == {"lost": 1}

@@ -155,11 +155,13 @@ EVIDENCE = (
     _finding(
         "ledger_incomplete",
         decided="The listing ended early; or lacks loans that the target knows by key; or the"
-        " target gave no clear answer about a key that is not in it; or it has rows that are alike,"
-        " so that one row for each payment can't be told from a listing that repeats itself; or the"
-        " tables say otherwise.",
-        causes="Paging that skips rows while others are written; a read replica that is behind; a"
-        " listing that joins payments.",
+        " target gave no clear answer about a key that is not in it, or about any that is; or,"
+        " asked for one key, it shows loans of others, or otherwise than listed; or the listing"
+        " has rows that are alike, so that one row for each payment can't be told from a listing"
+        " that repeats itself; or the tables say otherwise.",
+        causes="Paging that skips rows while others are written, or of the same instant; a read"
+        " replica that is behind; a listing that joins payments; a service that ignores the filter"
+        " idempotency_key.",
         next_step="Compare keys in the finding's evidence with the audit call, and with GET"
         " /v1/loans?idempotency_key=...",
         docs="docs/money.md",
@@ -167,12 +169,14 @@ EVIDENCE = (
     _finding(
         "ledger_sampled",
         weight="A note: it changes nothing by itself.",
-        decided="So many requests without a granted loan are not in the listing that only a random"
-        " sample of them was asked for by key. The message says how many of the others may have a"
-        " loan that nobody showed.",
-        causes="Many requests failed or were declined, as under a long outage.",
-        next_step="Nothing, if the bound is low enough for you. Else a shorter outage or a lower"
-        " --rate leaves fewer keys to ask for.",
+        decided="Only a random sample of requests was asked for by key: of those that are listed"
+        " (up to 200, for a second loan that the listing lacks), or of those without a granted loan"
+        " that are not (up to 2,000). The message says how many of the others may have a loan that"
+        " nobody showed.",
+        causes="More requests than are asked for: nearly every run. Many that failed or were"
+        " declined, as under a long outage.",
+        next_step="Nothing, if the bound is low enough for you. Else a lower --rate leaves fewer"
+        " keys to ask for.",
         docs="docs/money.md",
     ),
     _finding(

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import metadata
 
 from harness.events import Clock, Facts
-from harness.judge import borrowing, evidence, impairment, patterns, strangers
+from harness.judge import borrowing, evidence, impairment, ledger, patterns, strangers
 from harness.judge.case import Case, Check, inconclusive
 from harness.judge.objectives import judge_objectives
 from harness.judge.sentence import sentence
@@ -39,9 +39,9 @@ CHECKS: tuple[Check, ...] = (
     evidence.healed_otherwise,
     strangers.ended_early,
     strangers.lock_held,
-    evidence.ledger_unread,
-    evidence.ledger_incomplete,
-    evidence.ledger_sampled,
+    ledger.ledger_unread,
+    ledger.ledger_incomplete,
+    ledger.ledger_sampled,
     patterns.borrowers_shut_out,
     patterns.grey_failure,
     patterns.herd,

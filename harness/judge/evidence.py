@@ -2,13 +2,12 @@
 for a stop condition that tripped.
 """
 
-import math
 from collections.abc import Iterator
 
 from harness.events import CLEAN_UP_FAILED
-from harness.judge.case import EXAMPLES_MAX, Case, fail, inconclusive, note, plural
+from harness.judge.case import Case, fail, inconclusive, note, plural
 from harness.judge.spoilt import own_troubles, stalls_told
-from harness.measure import impaired, upper_bound
+from harness.measure import impaired
 from harness.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict import Finding, Judgement
 
@@ -216,76 +215,3 @@ def healed_otherwise(case: Case) -> Iterator[Finding]:
             healed_by=who,
             tries=fact.heal_tries,
         )
-
-
-def ledger_unread(case: Case) -> Iterator[Finding]:
-    """Without the ledger nobody knows whether a loan was lost."""
-    ledger = case.facts.ledger
-    if not ledger.read:
-        yield inconclusive(
-            "ledger_unread",
-            "the ledger could not be read, so nothing is known about lost loans"
-            + (f": {ledger.error}" if ledger.error else ""),
-            source=ledger.source,
-            error=ledger.error,
-        )
-
-
-def ledger_incomplete(case: Case) -> Iterator[Finding]:
-    """The listing was read, but does not hold everything, or two sources disagree."""
-    ledger, reconciled = case.facts.ledger, case.reconciled
-    sample = reconciled.sample
-    if not ledger.read:
-        return
-    reasons = []
-    if not ledger.complete:
-        reasons.append(f"it ended early ({ledger.error})" if ledger.error else "it ended early")
-    if reconciled.unlisted:
-        count = plural(len(reconciled.unlisted), "request")
-        reasons.append(f"it lacks the loans of {count} that the target knows by key")
-    if reconciled.unclear:
-        count = plural(len(reconciled.unclear), "request")
-        reasons.append(f"it lacks {count}, and the target gave no clear answer about their keys")
-    if sample.unasked and not sample.asked:
-        count = plural(sample.unasked, "request")
-        reasons.append(f"it lacks {count} without a granted loan, and nobody asked for their keys")
-    if reconciled.repeated:
-        count = plural(len(reconciled.repeated), "loan")
-        reasons.append(
-            f"it has {count} more than once, in rows that are alike: one row for each payment"
-            " can't be told from a listing that repeats itself"
-        )
-    if ledger.sql_disagrees:
-        count = plural(len(ledger.sql_disagrees), "key")
-        reasons.append(f"the tables say otherwise about {count}")
-    if not case.facts.account_ids and case.facts.operations:
-        reasons.append("which accounts are ours is not known")
-    if reasons:
-        yield inconclusive(
-            "ledger_incomplete",
-            "the ledger's listing is not complete: " + "; ".join(reasons),
-            unlisted=list(reconciled.unlisted[:EXAMPLES_MAX]),
-            unclear=list(reconciled.unclear[:EXAMPLES_MAX]),
-            repeated=list(reconciled.repeated[:EXAMPLES_MAX]),
-            sql_disagrees=list(ledger.sql_disagrees[:EXAMPLES_MAX]),
-        )
-
-
-def ledger_sampled(case: Case) -> Iterator[Finding]:
-    """Of the requests that the listing lacks only a random sample was asked for by key."""
-    sample = case.reconciled.sample
-    if not sample.unasked or not sample.asked:
-        return
-    share = upper_bound(sample.hidden, sample.asked)
-    at_most = math.ceil(share * sample.unasked)
-    yield note(
-        "ledger_sampled",
-        f"of {sample.asked + sample.unasked:,} requests without a granted loan that the ledger's"
-        f" listing lacks, {sample.asked:,} were asked for by key, {sample.hidden:,} of them have a"
-        f" loan: of the others at most {100 * share:.2g} % ({at_most:,}) do, with 95 % confidence",
-        asked=sample.asked,
-        hidden=sample.hidden,
-        unasked=sample.unasked,
-        share_max=share,
-        loans_max=at_most,
-    )

@@ -73,7 +73,7 @@ _FINDINGS = {
     "load_unfaithful": "The load was not sent as planned",
     "ledger_unread": "The ledger could not be read",
     "ledger_incomplete": "The ledger listing is not complete",
-    "ledger_sampled": "Not every key that the ledger listing lacks was asked for",
+    "ledger_sampled": "Not every request was asked for by key",
     "objective_missed": "An objective was missed",
     "objective_undecided": "There is too little evidence to decide an objective",
     "safety_stop": "The run was stopped by its safety condition",

@@ -46,7 +46,7 @@ FAILED = {"outcome": Outcome.FAILED, "decline": None}
 def verdict_of(plan: Plan, ops: tuple[Operation, ...], **ledger: Any) -> Verdict:
     """The verdict on these operations, with a ledger that holds what was granted."""
     known: Facts = facts(plan, ops)
-    return judge(plan, replace(known, ledger=replace(known.ledger, **ledger)))
+    return judge(plan, replace(known, ledger=builders.ledger(ops, **ledger)))
 
 
 @pytest.mark.parametrize(("first", "second"), [(GRANTED, DECLINED), (DECLINED, GRANTED)])

@@ -33,10 +33,9 @@ def judged(
 ) -> Verdict:
     """The verdict where one request was told otherwise, and the ledger has these rows for it."""
     ops = changed(operations(plan), INDEX, **told)
-    full = ledger(ops)
-    others = tuple(row for row in full.entries if row.idempotency_key != ops[INDEX].key)
-    known = {**full.by_key, **(by_key or {})}
-    reading = replace(full, entries=(*others, *rows), by_key=known)
+    others = tuple(row for row in ledger(ops).entries if row.idempotency_key != ops[INDEX].key)
+    full = ledger(ops, entries=(*others, *rows))
+    reading = replace(full, by_key={**full.by_key, **(by_key or {})})
     return judge(plan, facts(plan, ops, ledger=reading))
 
 
@@ -278,7 +277,7 @@ def test_a_hidden_loan_for_whoever_must_be_declined_fails(mixed: Plan) -> None:
 
     assert codes(verdict) == {"invariant_violated": "fail", **INCONCLUSIVE}
     told = {finding.code: finding.message for finding in verdict.findings}
-    said = "it lacks the loans of 1 request that the target knows by key"
+    said = "it lacks loans of 1 request that the target knows by key"
     assert said in told["ledger_incomplete"]
 
 
@@ -304,9 +303,9 @@ def test_telling_whoever_must_be_declined_of_a_loan_fails(mixed: Plan, outcome: 
 def test_a_declined_row_of_whoever_must_be_declined_is_right(mixed: Plan) -> None:
     """The target keeps what it declined: nothing was lent."""
     op = must_decline(mixed, "overdue")
-    full = ledger(operations(mixed))
-    kept = entry(op, status="declined", **RESERVED)
-    verdict = judge(mixed, facts(mixed, ledger=replace(full, entries=(*full.entries, kept))))
+    ops = operations(mixed)
+    rows = (*ledger(ops).entries, entry(op, status="declined", **RESERVED))
+    verdict = judge(mixed, facts(mixed, ops, ledger=ledger(ops, entries=rows)))
 
     assert codes(verdict) == {}
 
