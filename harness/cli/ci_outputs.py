@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlsplit
 
 import typer
@@ -29,13 +29,53 @@ if TYPE_CHECKING:
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 ACTIONS_VARIABLE = "GITHUB_ACTIONS"
 
+_OURS = (
+    b'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="lendchaos"',
+    *(f"### {mark} ".encode() for mark in "🟢🟡🔴"),
+    b"| Verdict | Scenario | Runs |",
+)
+"""How the files begin that are written here."""
+
+
+def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Any:
+    """Remove what an earlier command wrote there, before anything else is looked at.
+
+    A request that is refused, or a run that is killed, would leave it, and CI would read a pass in
+    it. A file of somebody else stays until it is replaced.
+    """
+    if path is None or context.resilient_parsing or not path.is_file():
+        return path
+    try:
+        with path.open("rb") as file:
+            ours = file.read(200).startswith(_OURS)
+        if ours:
+            path.unlink()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{option.opts[0]} {path}: the older file cannot be removed: {reason_of(error)}"
+        ) from error
+    return path
+
+
 JUnitFile = Annotated[
     Path | None,
-    typer.Option("--junitxml", metavar="FILE", help="A suite a scenario, a case a check."),
+    typer.Option(
+        "--junitxml",
+        metavar="FILE",
+        help="A suite a scenario, a case a check.",
+        is_eager=True,  # before the mistakes of other options are told
+        callback=_without_old,
+    ),
 ]
 SummaryFile = Annotated[
     Path | None,
-    typer.Option("--summary", metavar="FILE", help="The first screen of the report as Markdown."),
+    typer.Option(
+        "--summary",
+        metavar="FILE",
+        help="The first screen of the report as Markdown.",
+        is_eager=True,
+        callback=_without_old,
+    ),
 ]
 SummaryPicture = Annotated[
     str | None,

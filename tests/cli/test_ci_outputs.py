@@ -244,6 +244,52 @@ def test_bad_input_starts_nothing(
     assert sorted(Path().rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "cut", "--runs=0"),
+        ("run", "cut", "--runs=many"),
+        ("run", "none"),
+        ("run", "cut", "--objectives=none.yaml"),
+        ("run", "cut", "kill", "--summary-picture=x"),
+        ("report", "none"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("names", [("cut",), ("cut", "kill")], ids=len)
+def test_a_refused_request_leaves_no_old_pass(
+    words: tuple[str, ...],
+    names: tuple[str, ...],
+    run: Path,
+    ends: list[Ending],
+    lendchaos: Callable[..., Ended],
+) -> None:
+    """What an earlier command wrote would be read as what came of this one."""
+    ends[:] = [passed(run)] * len(names)
+    assert lendchaos("run", *names, *FILES).exit_code == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["gate.md", "gate.xml"]
+
+    assert lendchaos(*words, *FILES).exit_code == 2
+    assert list(Path("out").iterdir()) == []
+
+
+def test_a_refused_request_leaves_files_of_others(
+    ends: list[Ending], lendchaos: Callable[..., Ended]
+) -> None:
+    """They are not ours to remove."""
+    ends[:] = [RunEnded(0)]
+    for name, text in (
+        ("a.xml", '<?xml version="1.0"?><testsuites name="pytest"/>'),
+        ("a.md", "#"),
+    ):
+        Path(name).write_text(text)
+    before = [path.read_text() for path in sorted(Path().glob("a.*"))]
+    done = lendchaos("run", "cut", "--runs=0", "--junitxml", "a.xml", "--summary", "a.md")
+
+    assert done.exit_code == 2
+    assert [path.read_text() for path in sorted(Path().glob("a.*"))] == before
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_place_that_is_forbidden_is_refused(
     ends: list[Ending], lendchaos: Callable[..., Ended]
