@@ -274,6 +274,7 @@ def _prepare(
         notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
     classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
     target = stack.service_url if stack.kind == "attached" else f"local stack {stack.stack_id}"
+    notes += run.not_latest()
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
     run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))
     paid = LedgerTail(ledger, cursor, frozenset(b.account_id for b in borrowers))

@@ -53,6 +53,8 @@ __all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory", "complete_opera
 PLAN_SCHEMA = "lendchaos.plan/1"
 
 ACCOUNTS_FILE = "accounts.json"
+LATEST = "latest"
+"""The link to the newest run, beside it."""
 ARRIVALS_SCHEMA = "lendchaos.arrivals/1"
 FAULTS_SCHEMA = "lendchaos.faults/1"
 HEALTH_SCHEMA = "lendchaos.health/1"
@@ -125,11 +127,30 @@ class RunDirectory:
         path.mkdir(parents=True)
         run = cls(path.resolve())
         run._write_plan(plan)
-        with contextlib.suppress(OSError):  # a convenience: not worth failing a run for
-            link = root / f".latest-{plan.run_id}"
-            link.symlink_to(path.name)
-            link.replace(root / "latest")
+        run._point_latest()
         return run
+
+    def _point_latest(self) -> None:
+        """Only a link, or an empty folder, is replaced: anything else may be of worth to others."""
+        latest = self.path.parent / LATEST
+        link = latest.with_name(f".{LATEST}-{self.run_id}")
+        with contextlib.suppress(OSError):  # a convenience: not worth failing a run for
+            if latest.is_dir() and not latest.is_symlink():
+                latest.rmdir()
+            if latest.is_symlink() or not latest.exists():
+                link.symlink_to(self.path.name)
+                link.replace(latest)
+        with contextlib.suppress(OSError):
+            link.unlink(missing_ok=True)
+
+    def not_latest(self) -> tuple[str, ...]:
+        """That ``latest`` beside it is no link and shows something else, in one line; else none."""
+        latest = self.path.parent / LATEST
+        if latest.is_symlink() or not latest.exists():
+            return ()
+        kind = "folder" if latest.is_dir() else "file"
+        where = f"{latest.parent.name}/{latest.name}"
+        return (f"{where} is a {kind} and no link, so it does not show this run: move it away",)
 
     @property
     def run_id(self) -> str:

@@ -139,6 +139,33 @@ def test_latest_points_at_the_newest_run(tmp_path: Path, plan: Plan) -> None:
     assert (tmp_path / "latest").resolve() == newest.path
 
 
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_in_the_place_of_latest_stays_and_is_told(
+    kind: str, tmp_path: Path, plan: Plan
+) -> None:
+    """A copy makes a folder of the link; nothing of it is lost, and nothing is left beside it."""
+    kept = tmp_path / "latest"
+    if kind == "folder":
+        kept.mkdir()
+        kept /= "verdict.json"
+    kept.write_text("{}")
+    run = RunDirectory.create(tmp_path, plan)
+
+    (told,) = run.not_latest()
+    assert told.startswith(f"{tmp_path.name}/latest is a {kind} and no link")
+    assert kept.read_text() == "{}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", run.path.name]
+
+
+def test_an_empty_folder_makes_way_for_latest(tmp_path: Path, plan: Plan) -> None:
+    """Nothing is lost."""
+    (tmp_path / "latest").mkdir()
+    run = RunDirectory.create(tmp_path, plan)
+
+    assert (tmp_path / "latest").resolve() == run.path
+    assert run.not_latest() == ()
+
+
 def test_the_plan_can_be_replaced_before_the_load(run: RunDirectory, plan: Plan) -> None:
     """A plan without a class that the target does not know takes the place of the first."""
     changed = replace(plan, hypothesis="Another.")

@@ -190,6 +190,8 @@ class Run:
             where = error.filename or order.runs_dir
             raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
         self._progress.say(f"run {directory.path}, seed {self._plan.settings.seed}")
+        for text in directory.not_latest():
+            self._progress.tell_once(text)
         self._link = ConductorLink(
             order.conductor_module,
             directory.path,
