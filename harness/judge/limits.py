@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.events import Operation, Outcome
+from harness.events import Operation, Outcome, Step
 from harness.judge.case import Case
 from harness.loans import Loan
-from harness.told import GRANTED
+from harness.reconcile import Request
+from harness.told import GRANTED, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +107,53 @@ def _listed(case: Case) -> Iterator[tuple[int, Loan]]:
 
 
 def refused_for_nothing(case: Case) -> list[Operation]:
-    """Declines of borrowers near their limit whose every borrow was declined.
+    """For each borrower near their limit, the first decline for a limit that nothing was taken of.
 
-    A limit that covers each of their loans can only be exceeded by another loan of theirs.
+    The limit covers each of their loans, so that only another request of theirs can excuse a
+    decline: one that was granted, may have been, or was under way and may have held the limit.
     """
-    by_borrower: dict[int, list[Operation]] = defaultdict(list)
+    lent = {one.borrower for one in _lent(case)}
+    spans, requests = _spans(case), defaultdict(list)
+    for request in case.reconciled.requests:
+        requests[request.borrower].append(request)
+    found: dict[int, Operation] = {}
     for operation in case.facts.operations:
-        if case.plan.borrowers[operation.borrower].account_class.possible_decline is not None:
-            by_borrower[operation.borrower].append(operation)
-    return [
-        operations[0]
-        for operations in by_borrower.values()
-        if all(operation.outcome is Outcome.DECLINED for operation in operations)
-        and len(operations) > 1
-    ]
+        borrower = operation.borrower
+        cause = case.plan.borrowers[borrower].account_class.possible_decline
+        declined = operation.outcome is Outcome.DECLINED and operation.decline is cause
+        if not declined or cause is None or borrower in lent or borrower in found:
+            continue
+        others = [request for request in requests[borrower] if request.key != operation.key]
+        span = spans.get(operation.key)
+        if not any(_excuses(case, other, span, spans.get(other.key)) for other in others):
+            found[borrower] = operation
+    return list(found.values())
+
+
+_Span = tuple[int, int]
+
+
+def _spans(case: Case) -> dict[str, _Span]:
+    """From when to when each request was under way (monotonic, ns), all its attempts together."""
+    keys = {operation.arrival: operation.key for operation in case.facts.operations}
+    spans: dict[str, _Span] = {}
+    for attempt in case.facts.attempts:
+        key = keys.get(attempt.arrival)
+        if attempt.step is Step.BORROW and key is not None:
+            begin, end = spans.get(key, (attempt.started_ns, attempt.ended_ns))
+            spans[key] = min(begin, attempt.started_ns), max(end, attempt.ended_ns)
+    return spans
+
+
+def _excuses(case: Case, other: Request, declined: _Span | None, span: _Span | None) -> bool:
+    """Whether another request of a borrower may have held the limit when one was declined."""
+    if other.told in (Told.DECLINED, Told.NEVER_SENT):
+        return False
+    apart = declined and span and (span[1] < declined[0] or declined[1] < span[0])
+    if other.told is not Told.REFUSED or not apart:
+        return True
+    # What was refused holds nothing any more, unless it stands in the ledger all the same.
+    ledger = case.facts.ledger
+    listed = any(entry.idempotency_key == other.key for entry in ledger.entries)
+    absent = ledger.read and ledger.complete and (listed or ledger.by_key.get(other.key) == ())
+    return not absent

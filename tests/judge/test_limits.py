@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Facts, Operation, Outcome
+from harness.events import Decline, Ending, Facts, Operation, Outcome
 from harness.judge import judge
 from harness.plan import Plan
 from harness.verdict import Judgement, Verdict
@@ -111,10 +111,85 @@ def test_a_loan_that_stands_under_two_keys_counts_once(plan: Plan) -> None:
     assert codes(verdict) == {"corrupt": "fail", "orphan": "fail"}
 
 
-@pytest.mark.parametrize("first", [UNKNOWN, FAILED])
-def test_a_decline_beside_an_unsettled_loan_is_right(plan: Plan, first: dict[str, Any]) -> None:
+def judged_pair(
+    plan: Plan,
+    first: dict[str, Any],
+    second: dict[str, Any] | None = None,
+    *,
+    apart: bool = True,
+    sent: bool = True,
+    **ledger: Any,
+) -> dict[str, str]:
+    """What is found where the second of a pair is declined, and the first came to ``first``.
+
+    It is sent after the first was answered (``apart``), or while the first is under way.
+    """
+    ops = with_pair(plan, first, second or DECLINED)
+    begins = {True: 0.05, False: 0.01}[apart]
+    attempts = []
+    for op in (op for op in ops if op.attempts):
+        made = builders.attempt(op, sent=sent or op.arrival != pair(plan)[0])
+        if op.arrival == pair(plan)[1]:
+            began_ns = ops[op.arrival - 1].intended_ns + round(begins * 1e9)
+            made = replace(made, started_ns=began_ns, ended_ns=began_ns + 10**7)
+        attempts.append(made)
+    known = facts(plan, ops, attempts=tuple(attempts), ledger=builders.ledger(ops, **ledger))
+    found = codes(judge(plan, known))
+    return {code: found[code] for code in found if code not in ("load_unfaithful", "outage")}
+
+
+NEVER_BEGUN = FAILED | {"ending": Ending.DROPPED, "attempts": 0}
+FALSE_DECLINE = {"false_decline": "fail"}
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_decline_beside_an_unsettled_loan_is_right(plan: Plan, apart: bool) -> None:
     """The other request may have held the limit for a while: no false alarm."""
-    assert codes(verdict_of(plan, with_pair(plan, first, DECLINED))) == {}
+    assert judged_pair(plan, UNKNOWN, apart=apart) == {}
+
+
+def test_a_decline_beside_a_refusal_under_way_is_right(plan: Plan) -> None:
+    """Both at once: the first may have held the limit until it was refused."""
+    assert judged_pair(plan, FAILED, apart=False) == {}
+
+
+def test_a_decline_after_a_refusal_is_wrong(plan: Plan) -> None:
+    """The borrower was told that nothing was applied; what it held is held still."""
+    assert judged_pair(plan, FAILED) == FALSE_DECLINE
+
+
+@pytest.mark.parametrize(
+    ("first", "sent"), [(FAILED, False), (NEVER_BEGUN, True)], ids=["refused", "dropped"]
+)
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_decline_beside_what_was_never_sent_is_wrong(
+    plan: Plan, first: dict[str, Any], sent: bool, apart: bool
+) -> None:
+    """Nothing can be held for a request of which no byte left, at whatever moment."""
+    assert judged_pair(plan, first, sent=sent, apart=apart) == FALSE_DECLINE
+
+
+def test_a_decline_beside_a_loan_that_stands_is_right(plan: Plan) -> None:
+    """Refused, and lent all the same: that is wrong, and takes the limit."""
+    row = builders.entry(builders.operation(plan, pair(plan)[0]))
+    rows = (*builders.ledger(with_pair(plan, FAILED, DECLINED)).entries, row)
+
+    assert judged_pair(plan, FAILED, entries=rows) == {"phantom": "fail"}
+
+
+@pytest.mark.parametrize("changes", [{"read": False, "entries": ()}, {"complete": False}])
+def test_what_a_ledger_does_not_show_excuses_a_decline(plan: Plan, changes: dict[str, Any]) -> None:
+    """The refused loan may stand where nobody could look."""
+    assert "false_decline" not in judged_pair(plan, FAILED, **changes)
+
+
+def test_an_answer_by_key_that_is_not_clear_excuses_a_decline(plan: Plan) -> None:
+    """Nobody knows whether the refused loan stands."""
+    ops = with_pair(plan, FAILED, DECLINED)
+    key = ops[pair(plan)[0]].key
+    answers = builders.ledger(ops).by_key | {key: None}
+
+    assert "false_decline" not in judged_pair(plan, FAILED, by_key=answers)
 
 
 def test_two_declines_are_one_too_many(plan: Plan) -> None:
