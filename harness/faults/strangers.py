@@ -91,14 +91,14 @@ def _told(toxic: Toxic) -> str:
     return f"toxic {toxic.name} ({toxic.kind} {toxic.stream}{values}{share})"
 
 
-def remove_strangers(stack: Stack) -> list[str]:
-    """Make the stack's Toxiproxy as the stack has it, while no fault is at work; what was not so.
+def remove_strangers(stack: Stack, ours: Callable[[], Ours] = Ours) -> list[str]:
+    """Make the stack's Toxiproxy as the stack has it, but for what is ours; what was not so.
 
     Raises:
         HarnessError: something could not be removed.
     """
     control = ProxyControl(stack.toxiproxy_api)
-    found = strangers(stack)
+    found = strangers(stack, ours)
     for stranger in found:
         if stranger.toxic is not None:
             control.remove_toxic(stranger.proxy, stranger.toxic.name)

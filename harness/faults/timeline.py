@@ -96,14 +96,16 @@ class FaultTimeline:
             return (f"what others changed at Toxiproxy is still there: {error}",)
 
     def put_right(self, when: str, progress: Callable[[str], None]) -> tuple[str, ...]:
-        """While no fault is at work: take away what others left at Toxiproxy; a remark for each.
+        """While no fault is to be at work: take away what others left at Toxiproxy; a remark for
+        each.
 
-        ``when`` is ``before the load`` or ``after the run``.
+        ``when`` is ``before the load`` or ``after the run``. A fault of this run that could not be
+        healed is not theirs: it stays in the undo file, and a finding names it.
 
         Raises:
             HarnessError: it can't be taken away.
         """
-        found = remove_strangers(self._run.stack)
+        found = remove_strangers(self._run.stack, self._at_work)
         remarks = [f"put right {when}, not ours: {text}" for text in found]
         for remark in remarks:
             progress(remark)
@@ -220,6 +222,11 @@ class FaultTimeline:
         at_work = {name for name, fault in self._one_fault.items() if fault.at_work}
         planned = tuple(fault.planned for fault in self._one_fault.values())
         return ours_of(planned, frozenset(at_work))
+
+    def _at_work(self) -> Ours:
+        """What faults that are not healed have made there."""
+        planned = tuple(fault.planned for fault in self._one_fault.values() if fault.at_work)
+        return ours_of(planned, frozenset(p.name for p in planned))
 
     @property
     def foreign(self) -> tuple[ForeignChange, ...]:

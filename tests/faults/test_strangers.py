@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 from harness.fault_specs import CommitLost, Latency, Refuse
 from harness.faults import change_watch as change_watch_module
 from harness.faults import strangers as strangers_module
+from harness.faults import walk as walk_module
+from harness.faults.healing import HealResult
 from harness.faults.injectors import injector_for
 from harness.faults.strangers import (
     Ours,
@@ -89,6 +91,31 @@ def test_what_is_put_right_before_the_load_is_told(clean: Rig) -> None:
     assert said == [remark]
     assert remark.startswith("put right before the load, not ours: toxic slow (latency")
     assert strangers(clean.stack) == ()
+
+
+def test_a_fault_that_could_not_be_healed_is_not_theirs(
+    clean: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the run it is left to the undo file, and only what others left is told and removed."""
+    monkeypatch.setattr(
+        walk_module, "heal_fault", lambda *_, **__: HealResult("x", "conductor", 3, 1)
+    )
+    planned = (
+        PlannedFault("1-latency", Latency("edge", 5), 0.0, 0.1),
+        PlannedFault("2-refuse", Refuse("edge"), 0.0, 0.1),
+    )
+    timeline = FaultTimeline(clean.stack, planned, lambda _: None, lambda *_: None)
+    timeline.start(time.monotonic_ns())
+    deadline = time.monotonic() + 20
+    while any(fact.inject_returned_ns is None for fact in timeline.facts()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    timeline.finish()
+    add_slow(clean)
+    (remark,) = timeline.put_right_after(lambda _: None)
+
+    assert remark.startswith("put right after the run, not ours: toxic slow (latency")
+    assert len(strangers(clean.stack)) == 2
 
 
 def test_what_comes_during_a_run_is_seen(clean: Rig) -> None:
