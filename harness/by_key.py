@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from harness.errors import HarnessError
 from harness.http_calls import Http, Patience, Reply
@@ -139,8 +139,8 @@ class KeyQuestions:
                 reply = self._get(sent.key, self._log_in_again(borrower))
             if reply.status != HTTPStatus.OK:
                 return None
-            return _LISTED.validate_json(reply.body).loans
-        except (HarnessError, ValidationError):
+            return _LISTED.validate_json(reply.json_bytes).loans
+        except (HarnessError, ValueError):
             return None
 
     def _get(self, key: str, token: str) -> Reply:

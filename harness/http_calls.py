@@ -49,6 +49,11 @@ class Reply:
             raise ValueError("it is nested too deeply") from error
 
     @property
+    def json_bytes(self) -> bytes:
+        """The body in UTF-8, in whichever encoding of JSON it came; ValueError when in none."""
+        return self.body.decode(json.detect_encoding(self.body)).encode()
+
+    @property
     def text(self) -> str:
         """The body as text, whatever it is."""
         return self.body.decode(errors="replace")

@@ -10,7 +10,10 @@ from harness.ids import comparable
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One row of the target's ledger; ``status`` is empty where the ledger has none."""
+    """One row of the target's ledger.
+
+    ``status`` is empty where the ledger has none, ``idempotency_key`` where the loan has none.
+    """
 
     cursor: int | str
     loan_id: str

@@ -148,7 +148,7 @@ class _Reconciliation:
         for key, loans in self._listed.items():
             for loan in loans:
                 if key not in ours:
-                    found.add("orphan", key)
+                    found.add("orphan", key or loan.loan_id)
                 if loan.repeated:
                     found.add("repeated", key)
         at_risk = {key for name in AT_RISK for key in found.keys[name]}

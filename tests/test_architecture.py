@@ -62,7 +62,7 @@ ALLOWED = {
         *("seals", "stored_rows", "verdict"),
     },
     "http_calls": {"errors", "final_response", "http_times", "shortage"},
-    "ledger": {"connections", "errors", "http_calls", "http_times", "ledger_facts"},
+    "ledger": {"connections", "errors", "http_calls", "http_times", "ledger_facts", "rows"},
     "ledger_watch": {"errors", "http_calls", "ledger", "ledger_facts"},
     "by_key": {"errors", "http_calls", "ledger_facts", "seeding"},
     "read_ledger": {

@@ -71,6 +71,16 @@ def test_an_answer_that_is_none_is_not_clear(
     assert questions.ask([sent(1)]) == {"key-1": None}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_the_load_can_read_is_clear(
+    audit: Audit, questions: KeyQuestions, encoding: str
+) -> None:
+    """Bytes before the text that name its encoding: the load reads such answers, too."""
+    audit.by_key = (200, '{"loans": []}'.encode(encoding))
+
+    assert questions.ask([sent(1)]) == {"key-1": ()}
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 503])
 def test_a_refusal_is_not_clear(audit: Audit, questions: KeyQuestions, status: int) -> None:
     """It says nothing of the loan."""

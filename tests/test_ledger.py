@@ -258,3 +258,31 @@ def test_a_page_that_is_put_off_says_for_how_long(
     with pytest.raises(HarnessError, match=f"answered {status}") as caught:
         target.page(0)
     assert getattr(caught.value, "wait_s", None) == wait_s
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_the_load_can_read_is_read(audit: Audit, target: Ledger, encoding: str) -> None:
+    """Bytes before the text that name its encoding: the load reads such answers, too."""
+    audit.listing = lambda after, limit: (
+        200,
+        audit.honest_listing(after, limit)[1].decode().encode(encoding),
+    )
+
+    assert [entry.cursor for entry in read(target).entries] == [1, 2, 3]
+
+
+def test_a_loan_without_a_key_is_read(audit: Audit, target: Ledger) -> None:
+    """Somebody lends in another way than by the API; whose loan it is says whether it is ours."""
+    audit.loans[0] |= {"idempotency_key": None, "account_id": "a stranger's"}
+    audit.loans[1] |= {"idempotency_key": None}
+    reading = read(target)
+
+    assert (reading.read, reading.complete) == (True, True)
+    assert [(e.cursor, e.idempotency_key) for e in reading.entries] == [(2, ""), (3, "key-3")]
+
+
+def test_a_row_that_names_no_key_at_all_is_none(audit: Audit, target: Ledger) -> None:
+    """A listing without keys is not as agreed."""
+    del audit.loans[0]["idempotency_key"]
+
+    assert not read(target).read

@@ -235,3 +235,13 @@ def test_a_loan_id_is_told_in_any_case() -> None:
     )
 
     assert wrong(reconcile(plan, facts(plan, ops, ledger=ledger(ops, entries=rows)))) == {}
+
+
+def test_loans_without_a_key_on_an_account_of_the_run_are_orphans(plan: Plan) -> None:
+    """Nobody of the run asked for them; they are named by their own ids."""
+    op = subject(plan)
+    rows = tuple(entry(op, loan_id=name, idempotency_key="") for name in ("one", "two"))
+    found = settled(plan, rows=(entry(op), *rows))
+
+    assert wrong(found) == {"orphan": 2}
+    assert found.result.examples["orphan"] == ["one", "two"]
