@@ -5,24 +5,25 @@ would carry our token elsewhere.
 """
 
 import json
+import select
+import socket
 import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
-
-import urllib3
+from urllib.parse import urlencode, urlsplit
 
 from harness.errors import HarnessError
-from harness.final_response import FinalResponse
+from harness.http_messages import BrokenOffError, Connection, Reader, remaining_s, request
 from harness.http_times import retry_after_s
 from harness.shortage import shortage_of
 
 CONNECT_SECONDS_MAX = 10.0
 """Of connecting, and of the wait for the next byte."""
 CALL_SECONDS_MAX = 30.0
-CHUNK_BYTES = 65_536
 BODY_BYTES_MAX = 64 * 2**20
 """Unpacked: two hundred times a page of a listing."""
 PUT_OFF = (429, 503)
@@ -105,27 +106,23 @@ class Patience:
 NO_PATIENCE = Patience(0.0)
 
 
-class _Connection(urllib3.connection.HTTPConnection):
-    response_class = FinalResponse
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
+class _ClosedError(ConnectionError):
+    """The other side closed a connection before any byte of an answer."""
 
 
 class Http:
-    """Calls over connections that are kept, for at most ``at_once`` threads."""
+    """Calls over connections that are kept, for several threads, each of them ``at_once``."""
 
     def __init__(self, at_once: int = 1) -> None:
-        self._pools = urllib3.PoolManager(maxsize=at_once, retries=False)
-        self._pools.pool_classes_by_scheme = {
-            **self._pools.pool_classes_by_scheme,
-            "http": _Pool,
-        }
+        self._idle: dict[tuple[str, int], deque[Connection]] = defaultdict(
+            lambda: deque(maxlen=at_once)
+        )
 
     def close(self) -> None:
         """Close what is kept."""
-        self._pools.clear()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().socket.close()
 
     def call(
         self,
@@ -156,8 +153,8 @@ class Http:
         while True:
             try:
                 reply = self._once(method, url, headers, content, seconds)
-            except urllib3.exceptions.HTTPError as error:
-                shortage = shortage_of(error.__cause__)
+            except (OSError, BrokenOffError) as error:
+                shortage = shortage_of(error)
                 text = error if shortage is None else f"our own machine: {shortage.text}"
                 raise HarnessError(f"{where}: {text}") from error
             except ValueError:  # its text would repeat a token
@@ -173,36 +170,64 @@ class Http:
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], content: Any, seconds: float
     ) -> Reply:
+        """One try. A connection that was kept may be closed by the other side just when it is used
+        again: where no byte of an answer came, the request is sent once more on a new one.
+        """
         deadline = time.monotonic() + seconds
-        wait_s = min(CONNECT_SECONDS_MAX, seconds)
-        answer = self._pools.request(
-            method,
-            url,
-            json=content,
-            headers=headers,
-            redirect=False,
-            preload_content=False,
-            timeout=urllib3.Timeout(connect=wait_s, read=wait_s),
-        )
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        body = b""
+        if content is not None:
+            body = json.dumps(content).encode()
+            headers = {"Content-Type": "application/json", **headers}
+        message = request(method, target, parts.netloc, dict(headers), body)
+        address = (parts.hostname or "", parts.port or 80)
+        connection = self._take(address)
+        if connection is not None:
+            with suppress(_ClosedError):
+                return self._exchange(address, connection, message, deadline)
+        connect_s = min(CONNECT_SECONDS_MAX, remaining_s(deadline))
+        fresh = Connection(socket.create_connection(address, connect_s))
+        fresh.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._exchange(address, fresh, message, deadline)
+
+    def _exchange(
+        self, address: tuple[str, int], connection: Connection, message: bytes, deadline: float
+    ) -> Reply:
+        """Send once and read the whole answer.
+
+        Raises:
+            OSError: the connection broke, or the answer took too long.
+            BrokenOffError: the answer is none.
+        """
+        reader = Reader(connection.socket, deadline, BODY_BYTES_MAX, CONNECT_SECONDS_MAX)
         try:
-            body = _body(answer, deadline)
-        except BaseException:
-            answer.close()  # half read: it can carry no other answer
+            connection.socket.settimeout(remaining_s(deadline))
+            connection.socket.sendall(message)
+            answer = reader.read()
+        except BaseException as error:
+            connection.socket.close()  # half read: it can carry no other answer
+            closed = isinstance(error, ConnectionError | BrokenOffError)
+            if closed and reader.untouched:
+                raise _ClosedError(*error.args) from error
             raise
-        answer.release_conn()
-        return Reply(answer.status, body, answer.headers)
+        idle = self._idle[address]
+        if answer.reusable and len(idle) < (idle.maxlen or 0):
+            connection.idle_since = time.monotonic()
+            idle.append(connection)
+        else:
+            connection.socket.close()
+        return Reply(answer.status, answer.body, answer.headers)
 
-
-def _body(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    body = bytearray()
-    # What has come in so far, however little: a body that drips would hold up a plain read.
-    while chunk := answer.read1(CHUNK_BYTES, decode_content=True):
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise urllib3.exceptions.HTTPError("the answer is too large")
-        if time.monotonic() > deadline:
-            raise urllib3.exceptions.TimeoutError("the answer took too long")
-    return bytes(body)
+    def _take(self, address: tuple[str, int]) -> Connection | None:
+        idle = self._idle[address]
+        with suppress(IndexError):  # another thread may take the last one
+            while True:
+                connection = idle.pop()
+                if connection.is_alive(select.poll()):
+                    return connection
+                connection.socket.close()
+        return None
 
 
 def _pause_s(reply: Reply, tries: int) -> float | None:

@@ -63,7 +63,7 @@ def _expanded(body: bytes, window_bits: int, size_max: int) -> tuple[bytes, byte
     stream = zlib.decompressobj(window_bits)
     found = stream.decompress(body, size_max + 1)  # 0 would mean without a bound
     if len(found) > size_max:
-        raise ValueError(f"more than {size_max} bytes")
+        raise ValueError(f"it is too large, more than {size_max} bytes")
     if not stream.eof:
         raise ValueError("the stream ends early")
     return found, stream.unused_data
