@@ -106,10 +106,11 @@ INVARIANTS = (
     _invariant(
         "invalid_answer",
         decided="A successful answer (2xx) lacks a field of the contract or has one of the wrong"
-        " kind.",
+        " kind; or a credit line shows more than the borrower was registered with, or a limit or a"
+        " use of it below 0 (credit_line_impossible).",
         causes="An error page or problem body with status 200; a proxy or cache that answers in the"
-        " service's place; half an answer.",
-        next_step="evidence.kinds names step and status; the contract is docs/contract.md.",
+        " service's place; half an answer; the credit line of another borrower.",
+        next_step="evidence.kinds names step, status and code; the contract is docs/contract.md.",
     ),
     _invariant(
         "replay_unstable",

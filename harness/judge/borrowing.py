@@ -104,11 +104,10 @@ def invalid_answer(case: Case) -> Iterator[Finding]:
     """A success that breaks the contract."""
     broken = [a for a in case.facts.attempts if a.invalid_answer]
     if broken:
-        kinds = Counter(f"{a.step} {a.status}" for a in broken)
+        kinds = Counter(f"{a.step} {a.status} {a.code}" for a in broken)
         yield fail(
             "invalid_answer",
-            f"{plural(len(broken), 'successful answer')} broke the agreed format"
-            f" ({', '.join(kinds)})",
+            f"{plural(len(broken), 'successful answer')} broke the contract ({', '.join(kinds)})",
             count=len(broken),
             kinds=dict(kinds),
             examples=[a.key for a in broken if a.key][:EXAMPLES_MAX],

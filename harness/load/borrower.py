@@ -48,9 +48,8 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
         """Read the limit, as an app does before it offers a loan."""
         headers = {"Authorization": f"Bearer {journey.token}"}
         answer = journey.send("GET", "/v1/credit-line", headers=headers)
-        return outcomes.judge_credit_line(
-            answer, journey.least_credit_fen, journey.expected_decline
-        )
+        least_fen, most_fen = journey.least_credit_fen, journey.most_credit_fen
+        return outcomes.judge_credit_line(answer, least_fen, journey.expected_decline, most_fen)
 
     def borrow(self, journey: Journey) -> Judged:
         """Ask for a loan; a retry sends the same key."""

@@ -71,6 +71,7 @@ class Journey:
     """A cause for which the borrower may be declined or be served, both rightly."""
     least_credit_fen: int = 0
     """What their credit line must show at least; 0 for those who must be declined."""
+    most_credit_fen: int | None = None
 
     def block(self, step: Step, judged: Judged) -> None:
         """No borrow will be sent; the first cause of it counts, but for a decline."""
@@ -162,6 +163,7 @@ class Journeys:
             timeout_s=self._plan.settings.request_timeout_s,
             further_tries=FurtherTries(self._plan.settings, arrival),
             least_credit_fen=self._least_credit_fen(borrower),
+            most_credit_fen=borrower.account_class.limit_fen,
         )
         ending = Ending.UNFINISHED
         try:

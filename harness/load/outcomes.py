@@ -21,6 +21,8 @@ from harness.refusals import (
 
 INVALID_ANSWER = "invalid_answer"
 CREDIT_LINE_TOO_LOW = "credit_line_too_low"
+CREDIT_LINE_IMPOSSIBLE = "credit_line_impossible"
+"""Shown more than the borrower was registered with, or less than nothing."""
 REDIRECT = "redirect"
 """The code of a 3xx: it is never followed, since that would be another request, maybe elsewhere."""
 
@@ -82,17 +84,25 @@ def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Jud
 
 
 def judge_credit_line(
-    answer: Answer, least_fen: int = 0, expected_decline: Decline | None = None
+    answer: Answer,
+    least_fen: int = 0,
+    expected_decline: Decline | None = None,
+    most_fen: int | None = None,
 ) -> Judged:
     """A logged-in borrower must get their limit, as three integers, or may be declined already.
 
     ``least_fen`` is what must be left of it whatever became of this run's requests: to be shown
-    less is to be refused, as no borrower asks for more than they are shown.
+    less is to be refused, as no borrower asks for more than they are shown. ``most_fen`` is what
+    they were registered with (None: not known): more is not theirs.
     """
     payload = answer.payload
     fields = {name: payload.get(name) for name in ("limit_fen", "used_fen", "available_fen")}
     if answer.status == 200 and all(_is_integer(value) for value in fields.values()):  # noqa: PLR2004
-        if min(payload["limit_fen"], payload["available_fen"]) >= least_fen:
+        credit_fen = payload["limit_fen"], payload["available_fen"]
+        too_high = most_fen is not None and max(credit_fen) > most_fen
+        if too_high or min(payload["limit_fen"], payload["used_fen"]) < 0:
+            return Judged(Outcome.FAILED, code=CREDIT_LINE_IMPOSSIBLE, invalid_answer=True)
+        if min(credit_fen) >= least_fen:
             return Judged(Outcome.OK)
         return Judged(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
     return _failed_step(answer, expected_decline)

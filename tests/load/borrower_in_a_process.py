@@ -30,9 +30,10 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
 
     account = SimpleNamespace(phone="138", password="secret")
     arrival = SimpleNamespace(amount_fen=100, key="k")
-    defaults = {"expected_decline": None, "possible_decline": None, "least_credit_fen": 0}
+    defaults = {"expected_decline": None, "possible_decline": None}
+    credit = {"least_credit_fen": 0, "most_credit_fen": None}
     journey = SimpleNamespace(
-        account=account, arrival=arrival, token="t", send=send, **{**defaults, **known}
+        account=account, arrival=arrival, token="t", send=send, **{**defaults, **credit, **known}
     )
     judged = getattr(Scripted, step)(cast("Any", Scripted), journey)
     return {**asdict(judged), "sent": sent}
@@ -43,6 +44,7 @@ json.dump(
         "logs in": came_to("log_in", 201, {"token": "new"}),
         "limit as asked for": came_to("read_credit_line", 200, LIMIT, least_credit_fen=300),
         "limit too low": came_to("read_credit_line", 200, LIMIT, least_credit_fen=301),
+        "limit too high": came_to("read_credit_line", 200, LIMIT, most_credit_fen=299),
         "declined wrongly": came_to("borrow", 422, DECLINE),
         "declined rightly": came_to("borrow", 422, DECLINE, expected_decline=Decline.CREDIT),
         "declined maybe": came_to("borrow", 422, DECLINE, possible_decline=Decline.CREDIT),

@@ -26,6 +26,7 @@ def found() -> Found:
 def test_a_credit_line_is_judged_by_what_must_be_left_of_it(found: Found) -> None:
     """A borrower who is shown less is refused, whatever the status."""
     assert found["limit as asked for"]["false_declined"] is False
+    assert found["limit too high"]["code"] == "credit_line_impossible"
     assert found["limit too low"]["code"] == "credit_line_too_low"
     assert found["limit too low"]["false_declined"] is True
 

@@ -128,7 +128,13 @@ def test_what_a_credit_line_must_show_is_the_limit_less_what_the_run_asks_for(
     script = Script(*[APPROVED] * 99)
     load = make_load(script, population="mixed")
     least: dict[int, int] = {}
-    script.see = lambda journey: least.update({journey.arrival.borrower: journey.least_credit_fen})
+    most: dict[int, int | None] = {}
+
+    def see(journey: Journey) -> None:
+        least[journey.arrival.borrower] = journey.least_credit_fen
+        most[journey.arrival.borrower] = journey.most_credit_fen
+
+    script.see = see
     for arrival in load.plan.arrivals:
         load.perform(arrival.index)
 
@@ -137,6 +143,7 @@ def test_what_a_credit_line_must_show_is_the_limit_less_what_the_run_asks_for(
         limit_fen = borrower.account_class.limit_fen
         must_decline = borrower.account_class.expected_decline is not None
         assert least[borrower.index] == (0 if must_decline else max(0, limit_fen - asked))
+        assert most[borrower.index] == limit_fen
 
 
 def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load]) -> None:

@@ -250,3 +250,30 @@ def test_a_credit_line_below_what_must_be_left_is_a_false_decline(
     assert judged.false_declined is refused
     assert judged.outcome is (Outcome.FAILED if refused else Outcome.OK)
     assert judged.code == ("credit_line_too_low" if refused else None)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"limit_fen": 1001},
+        {"limit_fen": 10_000},
+        {"available_fen": 1001},
+        {"used_fen": -1},
+        {"limit_fen": -1000, "available_fen": 0},
+    ],
+)
+def test_a_credit_line_that_cannot_be_is_an_invalid_answer(shown: dict[str, int]) -> None:
+    """More than the borrower was registered with, maybe somebody else's; or less than nothing."""
+    line = {"limit_fen": 1000, "used_fen": 0, "available_fen": 1000, **shown}
+    judged = judge_credit_line(answer(200, line), most_fen=1000)
+
+    assert (judged.outcome, judged.invalid_answer) == (Outcome.FAILED, True)
+    assert judged.code == "credit_line_impossible"
+
+
+def test_what_a_borrower_was_registered_with_is_no_more_than_that() -> None:
+    """All of the limit may be left; where it is not known, no limit is too high."""
+    line = {"limit_fen": 1000, "used_fen": 0, "available_fen": 1000}
+
+    assert judge_credit_line(answer(200, line), most_fen=1000).outcome is Outcome.OK
+    assert judge_credit_line(answer(200, line)).outcome is Outcome.OK
