@@ -5,7 +5,7 @@ Pure. All money is integer fen.
 
 import random
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,9 @@ LIMIT_FEN = 100_000_000_000
 NEAR_LIMIT_FEN = 600_000
 """Credit limit of borrowers near their limit: it covers any of their loans, and no two of them."""
 NEAR_LIMIT_AMOUNTS_FEN = (310_000, 500_000)
+PHONE_DIGITS, PHONE_INDEX_DIGITS_MIN = 15, 5
+BORROWERS, TRIALS = "19", "18"
+"""What phones begin with: of those who borrow in the load, and of those tried out before it."""
 
 
 class AccountClass(StrEnum):
@@ -85,9 +88,20 @@ def borrowers_of(
         classes += [account_class] * max(1, round(share * count))
     chance.shuffle(classes)
     classes += [AccountClass.NEAR_LIMIT] * near_limit
-    # 15 digits, the longest number there is: eight of the run's own, five of the borrower's.
-    prefix = f"19{run.int % 10**8:08d}"
-    return tuple(Borrower(i, f"{prefix}{i:05d}", c) for i, c in enumerate(classes))
+    # 15 digits, the longest number there is: as a rule eight of the run's own, five of the
+    # borrower's.
+    width = max(PHONE_INDEX_DIGITS_MIN, len(str(len(classes) - 1)))
+    own = PHONE_DIGITS - len(BORROWERS) - width
+    prefix = f"{BORROWERS}{run.int % 10**own:0{own}d}"
+    return tuple(Borrower(i, f"{prefix}{i:0{width}d}", c) for i, c in enumerate(classes))
+
+
+def trials_of(borrowers: Sequence[Borrower], classes: Iterable[AccountClass]) -> list[Borrower]:
+    """Throw-away borrowers of these classes, whose phones no borrower of any run has."""
+    prefix = TRIALS + borrowers[0].phone[len(BORROWERS) : -PHONE_INDEX_DIGITS_MIN]
+    return [
+        Borrower(i, f"{prefix}{i:0{PHONE_INDEX_DIGITS_MIN}d}", c) for i, c in enumerate(classes)
+    ]
 
 
 def pair_starts(arrivals: int, pairs: int, chance: random.Random) -> list[int]:

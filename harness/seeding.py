@@ -20,7 +20,7 @@ from harness.http_calls import Http, Patience, Reply
 from harness.http_times import lifetime_s
 from harness.ids import comparable
 from harness.plan import Plan
-from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower
+from harness.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower, trials_of
 from harness.refusals import decline_of, is_false_decline
 
 REGISTER_BATCH = 50
@@ -93,9 +93,7 @@ class Seeder:
             HarnessError: a good borrower is declined too, so nothing could be measured.
         """
         wanted = sorted({borrower.account_class for borrower in plan.borrowers})
-        phone = plan.borrowers[0].phone[:-5]
-        classes = [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)]
-        trials = [Borrower(i, f"{phone}{99_900 + i}", c) for i, c in enumerate(classes)]
+        trials = trials_of(plan.borrowers, [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)])
         accounts = self._register(trials)
         reads = any(arrival.reads_credit_line for arrival in plan.arrivals)
         by_class = {c: [b for b in trials if b.account_class is c] for c in wanted}
