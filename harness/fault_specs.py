@@ -40,6 +40,12 @@ class FaultSpec:
     expects_impact: bool = True
 
     @property
+    def shares(self) -> tuple[float, float]:
+        """``during`` without what adding up in a loop leaves behind: 1.0000000000000002 is 1."""
+        start, end = self.during
+        return round(start, 9), round(end, 9)
+
+    @property
     def problems(self) -> list[str]:
         """Every value that cannot be, each with what would be valid; none for a sound fault."""
         return []

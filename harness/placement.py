@@ -100,7 +100,7 @@ def placed(
     """
     if explore_seed is None:
         return tuple(
-            PlannedFault(name, spec, *(baseline_s + share * fault_s for share in spec.during))
+            PlannedFault(name, spec, *(baseline_s + share * fault_s for share in spec.shares))
             for name, spec in faults.items()
         )
     for draw in range(DRAWS_MAX):

@@ -195,7 +195,7 @@ def check(scenario: Scenario, settings: Settings, file: Resilience | None = None
         )
     for fault in scenario.faults:
         found += [f"{type(fault).__name__}: {problem}" for problem in fault.problems]
-        start, end = fault.during
+        start, end = fault.shares
         if not 0 <= start < end <= 1:
             found.append(
                 f"{type(fault).__name__}: during={fault.during} must be two rising shares in 0..1"

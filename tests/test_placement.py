@@ -1,6 +1,7 @@
 """Which faults a run has, and where on its timeline they stand."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -176,6 +177,21 @@ def test_no_two_faults_use_one_switch_at_once(one: AnyFault, two: AnyFault, *, c
             plan(0.4)
     else:
         assert len(plan(0.4).faults) == 2
+
+
+@pytest.mark.parametrize("count", [3, 7, 10, 13, 20])
+def test_faults_whose_places_were_added_up_follow_each_other(count: int) -> None:
+    """One begins where the last one ends, but for 1e-16; the last ends at 1.0000000000000002."""
+    step, places = 1 / count, [0.0]
+    for _ in range(count):
+        places.append(places[-1] + step)
+    begun_anew = [(i * step, i * step + step) for i in range(count)]
+    for during in (begun_anew, list(pairwise(places))):
+        faults = [Restart("replicas", during=pair) for pair in during]
+        plan = expand("mess", "It holds.", Scenario(faults=faults), Settings())
+
+        assert len(plan.faults) == count
+        assert plan.faults[-1].heal_s <= plan.settings.baseline_s + plan.settings.fault_s
 
 
 def test_exploring_keeps_apart_what_cannot_be_at_work_together() -> None:
