@@ -66,3 +66,18 @@ def test_a_full_disk_changes_no_exit_code() -> None:
     done = shell(f'exec {sys.executable} -c "{code}" >/dev/full')
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("package", ["harness.cli", "harness.load"])
+def test_lines_between_our_programs_stay_readable(package: str) -> None:
+    """In an encoding that writes ASCII in another way, here and in what is started from here."""
+    inner = "import sys; print('inner', sys.stdin.encoding)"
+    code = (
+        f"import {package}, subprocess, sys;"
+        f" print(sys.stdin.readline().strip(), '龙', flush=True);"
+        f" subprocess.run([sys.executable, '-c', \\\"{inner}\\\"])"
+    )
+
+    done = shell(f'echo told | {sys.executable} -c "{code}"', PYTHONIOENCODING="utf-16:strict")
+
+    assert done.stdout.splitlines() == ["told 龙", "inner utf-8"], done.stderr
