@@ -204,7 +204,7 @@ class Http:
         try:
             connection.socket.settimeout(remaining_s(deadline))
             connection.socket.sendall(message)
-            answer = reader.read()
+            answer = reader.read(bool)  # nothing at all may be the end of a listing, or half of it
         except BaseException as error:
             connection.socket.close()  # half read: it can carry no other answer
             closed = isinstance(error, ConnectionError | BrokenOffError)

@@ -115,12 +115,13 @@ class Reader:
         """
         try:
             status, minor, headers = self._final_head()
-            framed, body = self._body(status, headers)
-            body = decode(body, headers.get("content-encoding", ""), self.body_max)
+            framed, packed = self._body(status, headers)
+            body = decode(packed, headers.get("content-encoding", ""), self.body_max)
         except ValueError as error:
             raise BrokenOffError("malformed", f"the answer cannot be read: {error}") from error
-        packed = "content-encoding" in headers
-        if not framed and 200 <= status < 300 and not packed and not is_whole(body):  # noqa: PLR2004
+        # A packed body says by itself where it ends, if there is any of it.
+        ends = framed or (packed and "content-encoding" in headers)
+        if not ends and 200 <= status < 300 and not is_whole(body):  # noqa: PLR2004
             raise BrokenOffError("end_of_file", "the connection ended in mid-answer")
         closing = headers.get("connection", "keep-alive" if minor else "close").lower()
         return Message(

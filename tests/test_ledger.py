@@ -1,5 +1,8 @@
 """The ledger is read sceptically: against audits that fail, end early, lag or lie."""
 
+import gzip
+import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -258,6 +261,38 @@ def test_a_page_that_is_put_off_says_for_how_long(
     with pytest.raises(HarnessError, match=f"answered {status}") as caught:
         target.page(0)
     assert getattr(caught.value, "wait_s", None) == wait_s
+
+
+LINES = page(loan(1), loan(2))
+PACKED = gzip.compress(LINES)
+NO_LENGTH = b"Connection: close\r\n\r\n"
+CUT_OFF = {
+    "a length, nothing": b"Content-Length: %d\r\n\r\n" % len(LINES),
+    "a length, one line": b"Content-Length: %d\r\n\r\n%s" % (len(LINES), page(loan(1))),
+    "chunked, nothing": b"Transfer-Encoding: chunked\r\n\r\n",
+    "packed, a length": b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + PACKED[:12],
+    "packed, no length": b"Content-Encoding: gzip\r\n" + NO_LENGTH + PACKED[:40],
+    "packed, no length, nothing": b"Content-Encoding: gzip\r\n" + NO_LENGTH,
+    "no length, nothing": NO_LENGTH,
+    "no length, half a line": NO_LENGTH + LINES[:30],
+}
+
+
+@pytest.mark.parametrize("answer", CUT_OFF.values(), ids=CUT_OFF)
+def test_a_page_that_is_cut_off_does_not_end_the_listing(answer: bytes) -> None:
+    """Only an empty page that says that it is empty does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + answer)
+                connection.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=serve).start()
+        ledger = Ledger(f"http://127.0.0.1:{server.getsockname()[1]}", "secret")
+        with pytest.raises(HarnessError, match=r"connection ended|cannot be read|breaks off"):
+            ledger.page(0)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
