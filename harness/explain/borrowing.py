@@ -61,7 +61,8 @@ BORROWING = (
         " it open when that is not known." + _SPOILT,
         decided="Borrowing was still impaired when the load ended or the next fault came, or came"
         " back too late to show that it lasts; or the very last requests failed, which chance"
-        " hardly explains. No number of allowed stretches tolerates it.",
+        " hardly explains; or a step before it (log-in, credit line) fails where it did not"
+        " before. No number of allowed stretches tolerates it.",
         causes="Connections of a pool that died with the fault are never replaced; a breaker that"
         " does not close; clients that all retry at once. Open: `--recovery` is too short, or two"
         " faults follow each other too soon.",

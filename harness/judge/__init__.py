@@ -5,7 +5,7 @@ from functools import cache
 from importlib import metadata
 
 from harness.events import Clock, Facts
-from harness.judge import borrowing, evidence, impairment, ledger, patterns, strangers
+from harness.judge import borrowing, evidence, impairment, ledger, patterns, steps, strangers
 from harness.judge.case import Case, Check, inconclusive
 from harness.judge.objectives import judge_objectives
 from harness.judge.sentence import sentence
@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     borrowing.objectives,
     impairment.not_recovered,
     impairment.episodes,
+    steps.step_impaired,
     evidence.safety_stop,
     evidence.interrupted,
     evidence.no_evidence,

@@ -80,4 +80,6 @@ def slow_results(
 
 
 def _of(share: Share) -> str:
-    return f"{100 * (share.observed or 0.0):.2g} % of {share.whole:,}"
+    percent = 100 * (share.observed or 0.0)
+    digits = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"  # noqa: PLR2004  # two digits
+    return f"{digits} % of {share.whole:,}"

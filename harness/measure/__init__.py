@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Facts
+from harness.events import Facts, Step
 from harness.measure.baseline import THETA, Baseline, baseline_of
 from harness.measure.borrowers import Who, borrow_tries, came_and_failed, log_in_tries, who_of
 from harness.measure.closed_loop import closed_loops
@@ -32,7 +32,7 @@ from harness.measure.intervals import (
     more_in_first,
     upper_bound,
 )
-from harness.measure.outside import Calm, calms_of
+from harness.measure.outside import Calm, calms_of, step_calms_of
 from harness.measure.recoveries import (
     GroupRecovery,
     judged_of,
@@ -92,8 +92,9 @@ class Measured:
     ``recoveries`` are those that are judged, in the order of their heals; ``recovery`` is the one
     of them that decides. ``failed_outside`` and ``waits_outside_ms`` leave out each fault, what was
     under way when it came and the time allowed after its heal; ``calms`` are the stretches that
-    this leaves, each by itself; ``unknown_inside`` are operations of
-    unknown outcome planned while a fault was at work (in the whole window, without one).
+    this leaves, each by itself, ``step_calms`` those of the steps before the borrow;
+    ``unknown_inside`` are operations of unknown outcome planned while a fault was at work (in the
+    whole window, without one).
     ``overdue_s`` is how long a request may be under way and meet a fault that comes then.
     ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
     total length of outage and degraded episodes, ``health_known_s`` that of their parts in which
@@ -116,6 +117,7 @@ class Measured:
     failed_window: Share
     failed_outside: Share
     calms: list[Calm]
+    step_calms: dict[Step, list[Calm]]
     unknown_inside: Share
     unknown_window: int
     waits_outside_ms: NDArray[np.float64]
@@ -165,7 +167,8 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         recoveries=judged_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),
         failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
-        calms=calms_of(run, judged_of(recoveries), late_s),
+        calms=calms_of(run, recoveries, late_s),
+        step_calms=step_calms_of(run, recoveries, late_s),
         unknown_inside=_unknown_inside(run),
         unknown_window=_unknown_window(plan, samples, timeline),
         waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,

@@ -76,11 +76,20 @@ class Who:
 
 def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> Tries:
     """The log-ins after the warm-up; one that left no good answer behind has failed."""
+    return _tries(samples, *tries_at(Step.LOG_IN, plan, facts, samples))
+
+
+def tries_at(
+    step: Step, plan: Plan, facts: Facts, samples: Samples
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of all operations, which tried a step before the borrow, and which got no good answer to it;
+    shape (n,) each.
+    """
     tries: dict[int, list[Attempt]] = defaultdict(list)
     for attempt in facts.attempts:
-        if attempt.step is Step.LOG_IN:
+        if attempt.step is step:
             tries[attempt.arrival].append(attempt)
-    logs_in = {arrival.index for arrival in plan.arrivals if arrival.logs_in}
+    logs_in = {a.index for a in plan.arrivals if a.logs_in and step is Step.LOG_IN}
     good = {
         arrival
         for arrival, made in tries.items()
@@ -88,7 +97,7 @@ def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> Tries:
     }
     kept = [o.arrival in logs_in or o.arrival in tries for o in samples.operations]
     failed = [o.arrival not in good for o in samples.operations]
-    return _tries(samples, np.array(kept, dtype=bool), np.array(failed, dtype=bool))
+    return np.array(kept, dtype=bool), np.array(failed, dtype=bool)
 
 
 def borrow_tries(samples: Samples) -> Tries:

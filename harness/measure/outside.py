@@ -6,12 +6,14 @@ wrong after a heal is seen only against what was there before.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.events import Step
 from harness.measure.baseline import THETA
+from harness.measure.borrowers import tries_at
 from harness.measure.impact import Run
 from harness.measure.intervals import Share, events_to_bound
 from harness.measure.recoveries import GroupRecovery
@@ -19,20 +21,37 @@ from harness.measure.together import Group, Mask, Span, spans_of
 
 REQUESTS_MIN = events_to_bound(THETA)
 """Fewer show nothing of a stretch."""
+STEP_TRIES_MIN = 3
+"""The same of a step that few take: so many that fail, one after the other, are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calm:
     """Requests of one stretch without a fault: how many failed, and the waits for an answer in ms.
 
-    ``where`` says in words which stretch. ``early`` holds where so few were planned once the time
-    to recover was over that the last ones within it were taken instead: they prove no failure.
+    ``where`` says in words which stretch, ``healed_s`` after which heal. ``early`` holds where so
+    few were planned once the time to recover was over that the last ones within it were taken
+    instead: they prove no failure.
     """
 
     where: str
     failed: Share
     waits_ms: NDArray[np.float64]
+    healed_s: float | None = None
     early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """Which operations count, which of those failed, shape (n,) each, and how many show anything.
+
+    Where ``once`` holds, only the last one of every borrower counts in a stretch.
+    """
+
+    tried: Mask
+    failed: Mask
+    least: int
+    once: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,26 @@ def calms_of(run: Run, recoveries: list[GroupRecovery], late_s: float) -> list[C
     They are cut where a fault began or ended that nobody is to notice, and hold what
     `Timeline.outside` tells; one without a request is left out. ``late_s``: see there.
     """
+    failed = run.samples.failed
+    tries = _Tries(np.ones(len(failed), dtype=bool), failed, REQUESTS_MIN, once=False)
+    return _calms(run, recoveries, late_s, tries)
+
+
+def step_calms_of(
+    run: Run, recoveries: list[GroupRecovery], late_s: float
+) -> dict[Step, list[Calm]]:
+    """The same of the borrowers who tried a step before the borrow; who tried it again and again
+    in one stretch counts once.
+    """
+    found = {}
+    for step in (Step.LOG_IN, Step.CREDIT_LINE):
+        tried, failed = tries_at(step, run.plan, run.facts, run.samples)
+        tries = _Tries(tried, failed, STEP_TRIES_MIN, once=True)
+        found[step] = _calms(run, recoveries, late_s, tries)
+    return found
+
+
+def _calms(run: Run, recoveries: list[GroupRecovery], late_s: float, tries: _Tries) -> list[Calm]:
     samples, timeline = run.samples, run.timeline
     outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
     without = timeline.outside(samples.times_s, samples.ended_s, late_s, allowed_s=0.0)
@@ -59,12 +98,12 @@ def calms_of(run: Run, recoveries: list[GroupRecovery], late_s: float) -> list[C
     for gap in _gaps([one for one in recoveries if one.group.has_deadline]):
         inside = (samples.times_s >= gap.begin_s) & (samples.times_s < gap.end_s)
         since_s = _settled_s(gap, timeline.load_end_s)
-        if since_s is not None and (outside & inside).sum() < REQUESTS_MIN:
-            late = without & inside & (samples.times_s > since_s)
-            found.append(_calm(run, gap.where, late, early=True))
-        else:
-            parts = _parts(gap, unnoticed, samples.times_s)
-            found += [_calm(run, where, outside & inside & part) for where, part in parts]
+        if since_s is not None and (outside & inside & tries.tried).sum() < tries.least:
+            late = _calm(run, gap, without & inside & (samples.times_s > since_s), tries)
+            found.append(replace(late, early=True))
+            continue
+        for where, part in _parts(gap, unnoticed, samples.times_s):
+            found.append(replace(_calm(run, gap, outside & inside & part, tries), where=where))
     return [calm for calm in found if calm.failed.whole]
 
 
@@ -110,7 +149,12 @@ def _parts(
         yield where, (times_s >= begin_s) & (times_s < end_s)
 
 
-def _calm(run: Run, where: str, kept: Mask, *, early: bool = False) -> Calm:
-    samples = run.samples
-    failed = Share(int(samples.failed[kept].sum()), int(kept.sum()))
-    return Calm(where, failed, samples.wait_s[kept & samples.answered] * 1e3, early)
+def _calm(run: Run, gap: _Gap, kept: Mask, tries: _Tries) -> Calm:
+    samples, healed_s = run.samples, None if gap.after is None else gap.begin_s
+    waits_ms = samples.wait_s[kept & samples.answered] * 1e3
+    chosen = np.flatnonzero(kept & tries.tried)
+    if tries.once:
+        borrower = np.array([samples.operations[index].borrower for index in chosen[::-1]])
+        chosen = chosen[::-1][np.unique(borrower, return_index=True)[1]]
+    failed = Share(int(tries.failed[chosen].sum()), len(chosen))
+    return Calm(gap.where, failed, waits_ms, healed_s)
