@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.errors import HarnessError
 from harness.events import Facts, HealthPoll
+from harness.faults.probes import LinkProbe
 from harness.faults.proxy_log import ProxyLog
 from harness.health import ask
 from harness.http_calls import Http
@@ -25,6 +27,7 @@ from harness.plan import Plan
 from harness.record import EventWriter, RunDirectory
 from harness.safety.tail import EventTail
 from harness.shortage import shortage_of, stretches
+from harness.stack.state import Link
 from tests.builders import attempt, facts, failed, operation, plan_of
 from tests.judge.helpers import codes
 
@@ -63,6 +66,16 @@ def test_a_call_of_ours_says_what_to_do(lacking: str) -> None:
     with pytest.raises(HarnessError, match="our own machine") as caught:
         Http().call("GET", "http://127.0.0.1:9/x", headers={})
 
+    assert WHAT_TO_DO.get(lacking, "") in str(caught.value)
+
+
+def test_a_question_that_could_not_be_asked_proves_no_fault(lacking: str, tmp_path: Path) -> None:
+    """No answer came, and it is not the link that kept it back."""
+    stack: Any = SimpleNamespace(database_url=None, wires={}, state_dir=tmp_path)
+    probe = LinkProbe(Link("edge", "127.0.0.1:9", "127.0.0.1:9"), stack)
+
+    with pytest.raises(HarnessError, match="our own machine") as caught:
+        probe.is_cut()
     assert WHAT_TO_DO.get(lacking, "") in str(caught.value)
 
 

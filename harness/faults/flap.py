@@ -140,7 +140,7 @@ class FlapInjector(PartitionInjector):
         deadline = time.monotonic() + min(period, _WATCH_SECONDS_MAX)
         answers: list[bool] = []
         while not answers or (time.monotonic() < deadline and len(set(answers)) == 1):
-            answers.append(self._probe.answers(seconds))
+            answers.append(not self._probe.is_cut(seconds))
             self._stop.wait(0.02)
         lost = answers.count(False)
         text = f"during: {lost} of {len(answers)} questions through {self._link.name} unanswered"

@@ -151,7 +151,7 @@ class PartitionInjector(LinkInjector):
 
     def canary(self) -> Proof:
         """Nothing answers through the link."""
-        answers = self._probe.answers()
+        answers = not self._probe.is_cut()
         return Proof("canary", not answers, f"during: {self._answer_text(answers=answers)}")
 
 

@@ -90,7 +90,7 @@ class PacketDropInjector:
     def canary(self) -> Proof:
         """Nothing answers over the wire, and the counters say that this was our doing."""
         before = self._total(self._dropped())
-        answers = self._answers()
+        answers = not self._probe.is_cut()
         dropped = self._dropped() or {}
         grown = self._total(dropped) > before
         text = f"{self._answer_text(answers=answers)}; {self._count_text(dropped)}"

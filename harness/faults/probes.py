@@ -16,7 +16,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from harness.connections import connect
+from harness.errors import HarnessError
 from harness.fault_specs import Direction
+from harness.shortage import Shortage, shortage_of
 from harness.stack.state import DATABASE, EDGE, Link, Stack
 
 CANARY_TIMEOUT_SECONDS = 0.5
@@ -61,6 +63,7 @@ class LinkProbe:
         self.address = (host, int(port))
         self._link = link
         self._database_url = stack.database_url if leads_to_database(link, stack) else None
+        self._lacked: Shortage | None = None
         self._questions = [POSTGRES_SSL_REQUEST, http_question(link)]
         if self._database_url is not None:
             del self._questions[1]
@@ -70,6 +73,18 @@ class LinkProbe:
     def answers(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
         """Whether the far side answers a first question in time."""
         return self.round_trip_seconds(seconds) is not None
+
+    def is_cut(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
+        """Whether the far side was asked and did not answer in time.
+
+        Raises:
+            HarnessError: our own machine lacked what it takes to ask.
+        """
+        self._lacked = None
+        cut = not self.answers(seconds)
+        if cut and self._lacked is not None:
+            raise HarnessError(f"our own machine: {self._lacked.text}")
+        return cut
 
     def round_trip_seconds(self, seconds_max: float = CANARY_TIMEOUT_SECONDS) -> float | None:
         """How long a fresh connection's first answer takes; None when there is none in time."""
@@ -84,7 +99,8 @@ class LinkProbe:
             with self.connect(seconds_max) as connection:
                 connection.sendall(question)
                 answered = bool(connection.recv(1))
-        except OSError:
+        except OSError as error:
+            self._lacked = shortage_of(error)
             return None
         return time.monotonic() - start if answered else None
 
