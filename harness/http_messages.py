@@ -22,9 +22,9 @@ INTERIM_ANSWERS_MAX = 100
 _POLL_INPUT_OR_HANG_UP = 0x001 | 0x2000  # POLLIN | POLLRDHUP
 _LISTS = ("connection", "content-encoding", "content-length", "transfer-encoding")
 """Headers that may come in several lines, which are one list."""
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_END_OF_LINE = re.compile(rb"\r?\n")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: .*)?")
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+_END_OF_LINE = re.compile(rb"\n")
+_STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: .*)?")
 _TOO_LONG = "the answer took too long"
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_LENGTH = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?")
@@ -150,17 +150,18 @@ class Reader:
         Raises:
             ValueError: this is no head.
         """
-        first, *lines = _END_OF_LINE.split(self._until(_END_OF_HEAD))
+        head = self._until(_END_OF_HEAD).decode("latin-1")
+        first, *lines = head.replace("\r\n", "\n").split("\n")
         found = _STATUS_LINE.fullmatch(first)
         if found is None:
             raise ValueError("it does not begin with a status of HTTP/1")
         headers: dict[str, str] = {}
         last = ""
         for line in lines:
-            if line[:1] in (b" ", b"\t") and last:  # folded: RFC 9112 5.2 asks to take it as spaces
-                headers[last] = f"{headers[last]} {line.decode('latin-1').strip()}".strip()
+            if line[:1] in (" ", "\t") and last:  # folded: RFC 9112 5.2 asks to take it as spaces
+                headers[last] = f"{headers[last]} {line.strip()}".strip()
                 continue
-            name, colon, value = line.decode("latin-1").partition(":")
+            name, colon, value = line.partition(":")
             last, value = name.strip().lower(), value.strip()
             if not colon or not last or name[:1].isspace():
                 raise ValueError("a header has no name")
@@ -220,7 +221,7 @@ class Reader:
         return bool(received)
 
     def _until(self, mark: re.Pattern[bytes]) -> bytes:
-        """What comes before ``mark``, which is dropped."""
+        """What comes before ``mark``, which is dropped, with the CR that may precede its LF."""
         while (found := mark.search(self._buffer)) is None:
             if len(self._buffer) > HEAD_BYTES_MAX:
                 raise ValueError("a line has no end")
@@ -229,7 +230,7 @@ class Reader:
         end = found.end()
         del found  # it holds the buffer
         del self._buffer[:end]
-        return before
+        return before.removesuffix(b"\r")
 
     def _exactly(self, length: int) -> bytes:
         """The next ``length`` bytes."""
