@@ -22,7 +22,7 @@ from harness.measure.episodes import (
     overdue_s,
     overlaps,
 )
-from harness.measure.health import failing_stretches, health_known_s, health_of
+from harness.measure.health import health_known_s, health_of, telling_stretches
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.intervals import (
     Share,
@@ -97,7 +97,8 @@ class Measured:
     whole window, without one).
     ``overdue_s`` is how long a request may be under way and meet a fault that comes then.
     ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
-    total length of outage and degraded episodes, ``health_known_s`` that of their parts in which
+    total length of outage and degraded episodes without faults on the edge, which health is asked
+    around, ``health_known_s`` that of their parts in which
     the health address had answered.
     """
 
@@ -139,7 +140,7 @@ def measure(plan: Plan, facts: Facts) -> Measured:
     phases = phases_of(plan, timeline)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
-    failing = failing_stretches(episodes, timeline.load_end_s or 0.0)
+    failing = telling_stretches(facts, timeline, episodes)
     late_s = overdue_s(plan, baseline)
     outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
     log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)

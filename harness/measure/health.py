@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from harness.events import Clock, Facts
 from harness.measure.episodes import impaired
-from harness.measure.samples import Timeline
+from harness.measure.samples import Timeline, healed_ns
 from harness.verdict import Episode, Health
 
+EDGE_LINK = "edge"
+"""The way from the load to the target, as a fault names it."""
 STALE_SECONDS = 2.0
 """An answer says nothing any more when no newer one has come for so long."""
 
@@ -26,7 +28,8 @@ class States:
 
 
 def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Health | None:
-    """Seconds of green while borrowing failed and of red while it did not, and when red was seen.
+    """Seconds of green while borrowing failed (behind the edge) and of red while it did not, and
+    when red was seen.
 
     Only what lies between zero and the end of the load counts; ``asked`` and ``green`` count every
     poll, the warm-up's too. None when the health was not polled or the load never began. That one
@@ -38,6 +41,7 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
     polls, states = facts.health, _states(facts, clock)
     end_s = timeline.load_end_s or 0.0
     failing = failing_stretches(episodes, end_s)
+    telling = telling_stretches(facts, timeline, episodes)
     total_red = _common_s(states, green=False, stretches=[(0.0, end_s)])
     seen = (states.begins_s >= 0) & ~states.green
     red_s = states.begins_s[seen]
@@ -46,7 +50,7 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
         asked_per_s=address.asked_per_s,
         asked=len(polls),
         green=sum(poll.ok for poll in polls),
-        green_while_failing_s=_common_s(states, green=True, stretches=failing),
+        green_while_failing_s=_common_s(states, green=True, stretches=telling),
         red_while_fine_s=total_red - _common_s(states, green=False, stretches=failing),
         first_red_s=float(red_s[0]) if len(red_s) else None,
         last_red_s=float(red_s[-1]) if len(red_s) else None,
@@ -54,12 +58,12 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
 
 
 def health_known_s(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> float:
-    """Seconds of the failing stretches in which an onlooker had an answer, of either kind."""
+    """Seconds of the telling stretches in which an onlooker had an answer, of either kind."""
     clock = facts.status.clock
     if clock is None or not facts.health:
         return 0.0
-    states, failing = _states(facts, clock), failing_stretches(episodes, timeline.load_end_s or 0.0)
-    return sum(_common_s(states, green=green, stretches=failing) for green in (True, False))
+    states, telling = _states(facts, clock), telling_stretches(facts, timeline, episodes)
+    return sum(_common_s(states, green=green, stretches=telling) for green in (True, False))
 
 
 def _states(facts: Facts, clock: Clock) -> States:
@@ -100,6 +104,29 @@ def failing_stretches(episodes: list[Episode], end_s: float) -> list[tuple[float
             begin_s, stop_s = found[-1][0], max(found.pop()[1], stop_s)
         if stop_s > begin_s:
             found.append((begin_s, stop_s))
+    return found
+
+
+def telling_stretches(
+    facts: Facts, timeline: Timeline, episodes: list[Episode]
+) -> list[tuple[float, float]]:
+    """The failing stretches in which a target that is honest of its health says red.
+
+    Health is asked around the edge, so a fault there is none of the target's: its time, and that
+    allowed to recover from it, are left out.
+    """
+    clock, found = facts.status.clock, failing_stretches(episodes, timeline.load_end_s or 0.0)
+    for fault in facts.faults:
+        if clock is None or fault.link_or_target != EDGE_LINK or fault.inject_called_ns is None:
+            continue
+        begin_s, heal_ns = clock.seconds(fault.inject_called_ns), healed_ns(fault)
+        end_s = np.inf if heal_ns is None else clock.seconds(heal_ns) + timeline.allowed_s
+        parts = [
+            part
+            for start_s, stop_s in found
+            for part in ((start_s, min(stop_s, begin_s)), (max(start_s, end_s), stop_s))
+        ]
+        found = [(start_s, stop_s) for start_s, stop_s in parts if start_s < stop_s]
     return found
 
 

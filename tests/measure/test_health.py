@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from harness.events import Facts, HealthAddress, HealthPoll
+from harness.fault_specs import Partition
 from harness.measure import measure
 from harness.measure.health import failing_stretches, states_of
+from harness.stack.state import EDGE
 from harness.verdict import Episode, Health
-from tests.builders import at_ns, cut_run, during, polls
+from tests.builders import at_ns, cut_run, during, plan_of, polls
 
 READY = HealthAddress("/readyz", 5.0)
 
@@ -31,6 +33,26 @@ def test_green_all_along_is_green_through_the_whole_outage() -> None:
     assert (found.red_while_fine_s, found.first_red_s, found.last_red_s) == (0, None, None)
     assert (found.path, found.asked_per_s) == ("/readyz", 5.0)
     assert found.asked == found.green == len(polls(plan))
+
+
+@pytest.mark.parametrize(("until_s", "grey_s"), [(13.3, 0.0), (23.0, 0.0), (27.0, 4.0)])
+def test_a_fault_on_the_edge_makes_no_health_grey(until_s: float, grey_s: float) -> None:
+    """Health is asked around it; what is out once the time to recover is over counts again."""
+    plan, known = cut_run(plan_of(Partition(EDGE)), end_s=until_s)
+    found = measure(plan, replace(known, health=polls(plan), health_address=READY))
+    assert found.health is not None
+
+    assert found.health.green_while_failing_s == pytest.approx(grey_s, abs=0.1)
+    assert found.failing_s == pytest.approx(grey_s, abs=0.1)
+    assert found.health_known_s == pytest.approx(grey_s, abs=0.25)
+
+
+def test_the_other_end_of_a_cut_edge_counts() -> None:
+    """The database is cut from 8 s to 11 s, the edge from 11 s to 13 s: only the first is grey."""
+    cuts = (Partition("database", during=(0, 0.6)), Partition(EDGE, during=(0.6, 1)))
+    plan, known = cut_run(plan_of(*cuts))
+
+    assert seen(known, polls(plan)).green_while_failing_s == pytest.approx(3.0, abs=0.1)
 
 
 def test_what_nobody_asked_is_not_known() -> None:
