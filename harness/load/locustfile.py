@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import UsageError
+from harness.load.raised import message_of, place_of
 from harness.plan import Scenario
 from harness.scenario import wrong_types
 from harness.verdict import ExitCode
@@ -64,6 +65,24 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
         host=borrower.host,
     )
+
+
+def require_user(found: Locustfile | None, environment: Any) -> Locustfile:
+    """The locustfile, if a user of it can be made, for Locust would wait for them in vain.
+
+    Raises:
+        UsageError: there is none, or its constructor raises: what, and where.
+    """
+    if found is None:
+        raise UsageError("choose the scenario's user class: no other user takes part in a run")
+    try:
+        found.borrower(environment)
+    except (Exception, SystemExit) as error:
+        name, place = found.borrower.__name__, place_of(error)
+        raise UsageError(
+            f"{name} cannot be made: its constructor raised, in {place}, {message_of(error)}"
+        ) from error
+    return found
 
 
 def refuse_single_user(borrower_class: type, environment: Any, **_: Any) -> None:

@@ -25,7 +25,12 @@ from harness.load.crew import Crew
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.locust_options import settle_options
-from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user
+from harness.load.locustfile import (
+    Locustfile,
+    read_locustfile,
+    refuse_single_user,
+    require_user,
+)
 from harness.load.options import (
     SPAWN_RATE_MAX,
     add_options,
@@ -46,8 +51,6 @@ from harness.verdict import ExitCode
 CSV_SECONDS = 1.2
 """Locust writes its CSV files every second, but not once more at its end."""
 JUDGED = (ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
-END_SECONDS_MAX = 600.0
-"""For a run that somebody else ends: to drain, to heal and to judge."""
 
 
 class Leader:
@@ -160,9 +163,7 @@ class Leader:
 
     def _new_run(self) -> Run:
         options = self.environment.parsed_options
-        locustfile = self._locustfile()
-        if locustfile is None:
-            raise UsageError("choose the scenario's user class: no other user takes part in a run")
+        locustfile = require_user(self._locustfile(), self.environment)
         rate = self.environment.runner.target_user_count
         self.progress.begin(locustfile.name)
         host = self._target()
@@ -256,10 +257,10 @@ class Leader:
 
     def _on_quitting(self, **_: Any) -> None:
         """Locust is about to read the exit code: nothing may be under way any more."""
-        _only_in_order()
+        process_control.only_in_order()
         if self.run is not None and not self.run.over.is_set():
             self.run.interrupt()
-            self.run.over.wait(END_SECONDS_MAX)
+            self.run.over.wait(process_control.END_SECONDS_MAX)
             self.exits.set(self.run.exit_code)
 
     # --- the end -----------------------------------------------------------------------------
@@ -363,7 +364,7 @@ def _on_init(
         user_code.begin(environment, process.note_trouble, process.ask_to_end)
         if environment.parsed_options.processes:
             process_control.follow_parent()
-            environment.events.quitting.add_listener(_only_in_order)
+            environment.events.quitting.add_listener(process_control.only_in_order)
         return
     try:
         leader = Leader(environment, web_ui, borrower_class)
@@ -376,16 +377,6 @@ def _on_init(
         sys.stderr.write(f"lendchaos: {line_of(error)}\n")
         process_control.end_forked_workers(wait_s=0.0)
         sys.exit(exit_code_of(error))
-
-
-def _only_in_order(**_: Any) -> None:
-    """Hold Locust's own handler of SIGTERM, which would end a run without its verdict.
-
-    The leading process hears the same signal in a handler of ours and ends the run in order; the
-    workers hear of it from there. Either way the main greenlet ends the process.
-    """
-    if not process_control.in_main_greenlet():
-        gevent.sleep(END_SECONDS_MAX)
 
 
 def _guarded(listener: Callable[..., None], leader: Leader) -> Callable[..., None]:

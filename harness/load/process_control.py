@@ -23,6 +23,8 @@ from harness.load.fault_board import FaultBoard
 from harness.verdict import ExitCode
 
 _PR_SET_PDEATHSIG = 1
+END_SECONDS_MAX = 600.0
+"""For a run that somebody else ends: to drain, to heal and to judge."""
 WORKER_END_SECONDS_MAX = 3.0
 READER_CHECK_SECONDS = 0.2
 HANDLER_CHECK_SECONDS = 0.1
@@ -93,6 +95,16 @@ def on_reader_gone(pipe: int, handler: Callable[[], None]) -> None:
 def in_main_greenlet() -> bool:
     """True in the greenlet that the process began with."""
     return gevent.getcurrent().parent is None
+
+
+def only_in_order(**_: Any) -> None:
+    """Hold Locust's own handler of SIGTERM, which would end a run without its verdict.
+
+    The leading process hears the same signal in a handler of ours and ends the run in order; the
+    workers hear of it from there. Either way the main greenlet ends the process.
+    """
+    if not in_main_greenlet():
+        gevent.sleep(END_SECONDS_MAX)
 
 
 def follow_parent() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.load.locustfile import hypothesis_of, read_locustfile
+from harness.load.locustfile import hypothesis_of, read_locustfile, require_user
 from harness.plan import Scenario
 
 WRONG: dict[str, Any] = {"faults": [5], "objectives": {}, "stop": 5, "near_limit_share": "x"}
@@ -19,6 +19,10 @@ class Base:
     """Stands for the borrower that scenarios subclass."""
 
     host = None
+
+
+class StopTest(Exception):  # noqa: N818  # as Locust calls its own
+    """Stands for Locust's."""
 
 
 class First(Base):
@@ -122,6 +126,36 @@ def test_what_cannot_be_run(classes: tuple[type, ...], shape: Any, says: str) ->
     """Each is named in the message."""
     with pytest.raises(UsageError, match=says):
         read(*classes, shape=shape)
+
+
+class Fussy(First):
+    """With a constructor that raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ValueError("no token"), "ValueError: no token"),
+        (StopTest("You must specify the base host."), "StopTest: You must specify the base host"),
+        (SystemExit(0), "SystemExit: 0"),
+    ],
+)
+def test_a_user_that_cannot_be_made_is_told_before_anything_is_started(
+    error: BaseException, says: str
+) -> None:
+    """Locust would log it and go on, and the run would wait for its users, or be interrupted."""
+    told = rf"Fussy cannot be made: .* raised, in tests/load/test_locustfile.py:\d+, {says}"
+    with pytest.raises(UsageError, match=told):
+        require_user(read(Fussy), error)
+
+
+def test_a_run_needs_a_borrower() -> None:
+    """None was chosen in the form."""
+    with pytest.raises(UsageError, match="choose the scenario's user class"):
+        require_user(None, None)
 
 
 @pytest.mark.parametrize(
