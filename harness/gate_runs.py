@@ -18,10 +18,10 @@ from harness.errors import HarnessError, UsageError
 from harness.forwarding import is_interrupted
 from harness.gates import GateCheck, Kind, checks_of, names_of
 from harness.headless import (
-    ASKS_ONLY,
     Ended,
     Show,
     Tell,
+    asks_only,
     given,
     locust_command,
     run_scenario,
@@ -108,7 +108,7 @@ def require_runnable(options: Collection[str]) -> None:
             raise UsageError(
                 f"{name} is no option of the run: give {SET_ELSEWHERE[name]} to pytest"
             )
-        if name in ASKS_ONLY:
+        if asks_only([name]):
             raise UsageError(f"with {name} nothing would be run: leave it out")
 
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,10 +35,20 @@ ASKS_ONLY = frozenset(
     }
 )
 """With these nothing is run, and no verdict is missed."""
+_CLUSTER = re.compile("-([hVl]+)")
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""
 
 Tell = Callable[[str], None]
+
+
+def asks_only(options: Iterable[str]) -> set[str]:
+    """Those of the options with which nothing is run; ``-lV`` is two of them."""
+    found: set[str] = set()
+    for option in options:
+        cluster = _CLUSTER.match(option)
+        found |= {f"-{letter}" for letter in cluster[1]} if cluster else {option}
+    return found & ASKS_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +276,7 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
         return ExitCode.INCONCLUSIVE if last.get("phase") else ExitCode.USAGE
     if code == ExitCode.FAIL and last["verdict"] != "fail" and last.get("exit_code") != code:
         return ExitCode.INCONCLUSIVE  # Locust's own report could not be written, say
-    if code != ExitCode.PASS or ASKS_ONLY & set(options) or last.get("verdict") == "pass":
+    if code != ExitCode.PASS or asks_only(options) or last.get("verdict") == "pass":
         return code
     return int(last.get("exit_code") or ExitCode.INTERNAL)
 

@@ -10,7 +10,7 @@ from typing import IO, Any, Self
 from harness import series
 from harness.cli.app import has_colours, is_quiet, show_json, wants_json, width
 from harness.errors import UsageError
-from harness.headless import ASKS_ONLY, Ended
+from harness.headless import Ended, asks_only
 
 RUN_SCHEMA = "lendchaos.run/1"
 _STDERR = 2
@@ -55,7 +55,7 @@ def locust_output(options: list[str]) -> LocustOutput:
     Raises:
         UsageError: a document was asked for of what has no result.
     """
-    if asked := ASKS_ONLY & set(options):
+    if asked := asks_only(options):
         if wants_json():
             raise UsageError(f"--json tells how runs ended, and {min(asked)} runs nothing")
         return LocustOutput()

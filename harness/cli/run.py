@@ -33,10 +33,10 @@ from harness.fault_text import parse_fault
 from harness.forwarding import listening
 from harness.headless import (
     ALONE_SCENARIO,
-    ASKS_ONLY,
     Ended,
     RunOne,
     Update,
+    asks_only,
     find_scenario,
     first_seed,
     given,
@@ -109,14 +109,14 @@ def run(
         options = _options(words[len(names) :], objectives, inject or [])
         paths = _paths(names, inject or [])
         json, options = _json_of(json, options, paths)
-        asks_only = ASKS_ONLY & set(options)
-        outputs = CiOutputs() if asks_only else ci_outputs(junitxml, summary, summary_picture)
-        if shrink and not asks_only:
+        runs_nothing = bool(asks_only(options))
+        outputs = CiOutputs() if runs_nothing else ci_outputs(junitxml, summary, summary_picture)
+        if shrink and not runs_nothing:
             if len(paths) > 1 or runs is not None or junitxml or summary:
                 raise UsageError(_SHRINKS_ALONE)
             raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
         jobs = _jobs(paths, options, runs, objectives)
-        shared = sum(job.runs for job in jobs) > 1 and not asks_only
+        shared = sum(job.runs for job in jobs) > 1 and not runs_nothing
         with (
             outputs.published((job.path, job.runs) for job in jobs),
             shared_stack(options, say, paths) if shared else nullcontext(),
@@ -125,7 +125,7 @@ def run(
         exit_code = _exit_code(ends)
         if json:
             show_runs(exit_code, paths, ends)
-        elif len(jobs) > 1 and not asks_only:
+        elif len(jobs) > 1 and not runs_nothing:
             _print_ends(jobs, ends)
         raise typer.Exit(exit_code)
 
@@ -187,7 +187,7 @@ def _jobs(
         raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
     found = resilience.find(objectives)
     file = resilience.read(found, [path.stem for path in paths]) if found else None
-    if ASKS_ONLY & set(options):
+    if asks_only(options):
         return [_Job(path, 1) for path in paths]
     return [_Job(p, runs or (file.runs_for(p.stem) if file else 1)) for p in paths]
 

@@ -24,6 +24,7 @@ from harness.load.chaos_page import pulled_by_hand
 from harness.load.crew import Crew
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
+from harness.load.loading import refuse_early_end
 from harness.load.locust_options import settle_options
 from harness.load.locustfile import (
     Locustfile,
@@ -340,6 +341,7 @@ class Leader:
 
 def install(borrower_class: type) -> None:
     """Listen to Locust's events; once, when the borrower is imported."""
+    refuse_early_end(events)
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init_command_line_parser.add_listener(lambda parser, **_: settle_options(parser))
     user_code = UserCode()

@@ -87,6 +87,50 @@ def test_bare_locust_stays_itself(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr
 
 
+def test_a_file_that_ends_bare_locust_while_it_is_loaded_is_no_pass(tmp_path: Path) -> None:
+    """Nothing was run, and Locust would end with the 0 of the file."""
+    (tmp_path / "mine.py").write_text(HEAD + "import sys\nsys.exit(0)\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "mine.py", "--headless"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "lendchaos: the locustfile ends the process while it is loaded, so nothing was run"
+    ]
+
+
+UNMADE = MINE.format("") + "    def __init__(self, environment): raise ValueError('no token')\n"
+HTTP = "from locust import HttpUser\n" + MINE.format("").replace(
+    "(Borrower)", "(Borrower, HttpUser)"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (UNMADE, "Mine cannot be made: its constructor raised, in mine.py:5, ValueError: no token"),
+        (HTTP, "StopTest: You must specify the base host."),
+    ],
+    ids=["its own", "Locust's"],
+)
+def test_a_user_that_cannot_be_made_starts_nothing(text: str, told: str, tmp_path: Path) -> None:
+    """It is told at once, with what Locust, or the constructor, says."""
+    (tmp_path / "mine.py").write_text(text)
+
+    done = lendchaos("run", "mine.py", cwd=tmp_path)
+
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 CHDIR_IMPORT = "import os\nos.chdir('elsewhere')\n" + MINE.format("")
 CHDIR_INIT = (
     "import os\nfrom locust import events\n@events.init.add_listener\n"
@@ -173,9 +217,12 @@ def test_locusts_questions_are_answered(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE.format(""))
 
     asked = lendchaos("run", "mine.py", "--show-task-ratio", cwd=tmp_path)
+    version = lendchaos("run", "mine.py", "-lV", cwd=tmp_path)
 
     assert asked.returncode == 0, asked.stderr
     assert "Mine" in asked.stdout
+    assert version.returncode == 0, version.stderr
+    assert "locust 2" in version.stdout
 
 
 @pytest.mark.parametrize(

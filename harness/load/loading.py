@@ -1,0 +1,42 @@
+"""Bare Locust, and a file of the user that ends the process while it is loaded.
+
+Locust would end with the code of their `sys.exit`: with 0, a pass without a run. Where we start
+Locust, `harness.load.__main__` tells it with the line.
+"""
+
+import atexit
+import os
+import sys
+from typing import Any
+
+from harness.load.locust_options import RUN_COMMAND
+from harness.verdict import ExitCode
+
+_LOADER = "locust.util.load_locustfile"
+
+
+def refuse_early_end(events: Any) -> None:
+    """To be called while a locustfile is loaded; elsewhere it does nothing."""
+    if sys.argv[0] == RUN_COMMAND or not _is_loading():
+        return
+    loaded: list[bool] = []
+    events.init_command_line_parser.add_listener(lambda **_: loaded.append(True))
+    atexit.register(_at_exit, loaded)
+
+
+def _is_loading() -> bool:
+    frame = sys._getframe()  # noqa: SLF001  # nothing else tells who imports us
+    while frame.f_back is not None and frame.f_globals.get("__name__") != _LOADER:
+        frame = frame.f_back
+    return frame.f_globals.get("__name__") == _LOADER
+
+
+def _at_exit(loaded: list[bool]) -> None:
+    if loaded or hasattr(sys, "last_value"):  # an exception has its traceback and Locust's code
+        return
+    sys.stderr.write(
+        "lendchaos: the locustfile ends the process while it is loaded, so nothing was run\n"
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(ExitCode.USAGE))
