@@ -16,6 +16,11 @@ MILLISECONDS_MAX = 60_000
 KILOBYTES_PER_SECOND_MAX = 1_000_000
 PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX = 0.1, 60.0
 
+NEEDED_LINKS = frozenset({"edge", "database"})
+NEEDED_PROCESSES = frozenset({"replicas", "postgres"})
+NEEDED_TABLES = frozenset({"table account", "table idempotency_key", "table loan"})
+"""What every single borrow needs, as `target` names it."""
+
 
 def _is_whole(value: float, least: int, most: int) -> bool:
     return isinstance(value, int) and least <= value <= most
@@ -38,6 +43,10 @@ class FaultSpec:
 
     during: tuple[float, float] = (0.0, 1.0)
     expects_impact: bool = True
+
+    stops_lending_on = frozenset[str]()
+    """The targets on which this fault leaves nobody served as long as it is in place, whatever the
+    state of the service. None where it only may: then the run has to show what it did."""
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -77,6 +86,7 @@ class Partition(LinkFault):
 
     direction: Direction = "both"
     kind: Literal["partition"] = "partition"
+    stops_lending_on = NEEDED_LINKS
 
     @property
     def problems(self) -> list[str]:
@@ -95,6 +105,7 @@ class Refuse(LinkFault):
     """A link is down: established connections are cut, new ones refused."""
 
     kind: Literal["refuse"] = "refuse"
+    stops_lending_on = NEEDED_LINKS
 
     @property
     def description(self) -> str:
@@ -107,6 +118,7 @@ class Reset(LinkFault):
     """Every connection of a link is reset (TCP RST), pooled ones too, and so is every new one."""
 
     kind: Literal["reset"] = "reset"
+    stops_lending_on = NEEDED_LINKS
 
     @property
     def description(self) -> str:
@@ -238,6 +250,7 @@ class PacketDrop(FaultSpec):
     link: str
     direction: Direction = "both"
     kind: Literal["packet_drop"] = "packet_drop"
+    stops_lending_on = NEEDED_LINKS
 
     @property
     def requires(self) -> str:
@@ -265,6 +278,7 @@ class Kill(FaultSpec):
 
     target: str = "replicas"
     kind: Literal["kill"] = "kill"
+    stops_lending_on = NEEDED_PROCESSES
 
     @property
     def requires(self) -> str:
@@ -286,6 +300,7 @@ class Freeze(FaultSpec):
 
     target: str = "replicas"
     kind: Literal["freeze"] = "freeze"
+    stops_lending_on = NEEDED_PROCESSES
 
     @property
     def requires(self) -> str:
@@ -304,6 +319,7 @@ class Restart(FaultSpec):
 
     target: str = "replicas"
     kind: Literal["restart"] = "restart"
+    stops_lending_on = NEEDED_PROCESSES
 
     @property
     def requires(self) -> str:
@@ -324,6 +340,7 @@ class BlockingMigration(FaultSpec):
 
     table: str = "loan"
     kind: Literal["blocking_migration"] = "blocking_migration"
+    stops_lending_on = NEEDED_TABLES
 
     @property
     def requires(self) -> str:

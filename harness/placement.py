@@ -37,6 +37,11 @@ class PlannedFault:
     inject_s: float
     heal_s: float
 
+    @property
+    def stops_all_lending(self) -> bool:
+        """Whether by its nature it leaves nobody served while it is in place."""
+        return self.spec.target in self.spec.stops_lending_on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:

@@ -62,13 +62,25 @@ BORROWING = (
         decided="Borrowing was still impaired when the load ended or the next fault came, or came"
         " back too late to show that it lasts; or the very last requests failed, which chance"
         " hardly explains; or a step before it (log-in, credit line) fails where it did not"
-        " before. No number of allowed stretches tolerates it.",
+        " before. No number of allowed stretches tolerates it. It is open, too, when it stayed"
+        " impaired for too long after a heal with other faults in place, and nothing shows that one"
+        " of them is the cause.",
         causes="Connections of a pool that died with the fault are never replaced; a breaker that"
         " does not close; clients that all retry at once. Open: `--recovery` is too short, or two"
         " faults follow each other too soon.",
         next_step="Run it with a longer --recovery to see whether it ever recovers; then look at"
         " pools, breakers and back-off of the service.",
         docs="docs/measurement.md",
+    ),
+    _finding(
+        "attributed_to_fault",
+        weight=_NOTE,
+        decided="Borrowing stayed impaired after a heal for longer than recovery may take, while"
+        " another fault was in place that explains it: by its nature it leaves nobody served, or"
+        " alone it made about as many requests fail, or the heal visibly changed how many did.",
+        causes="Faults that overlap.",
+        next_step="Run the faults one after the other to see the recovery from each.",
+        docs="docs/faults.md",
     ),
     _finding(
         "objective_missed",

@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     borrowing.replay_unstable,
     borrowing.objectives,
     impairment.not_recovered,
+    impairment.attributed_to_fault,
     impairment.episodes,
     steps.step_impaired,
     evidence.safety_stop,

@@ -4,9 +4,18 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 
-from harness.judge.case import Case, inconclusive, plural
-from harness.measure import THETA, GroupRecovery, Tail, impaired, last_stretch, open_ended, overlaps
-from harness.verdict import Episode, Finding, Weight
+from harness.judge.case import Case, inconclusive, note, plural
+from harness.measure import (
+    THETA,
+    GroupRecovery,
+    InnerHeal,
+    Tail,
+    impaired,
+    last_stretch,
+    open_ended,
+    overlaps,
+)
+from harness.verdict import Episode, Finding, Recovery, Weight
 
 
 def episodes(case: Case) -> Iterator[Finding]:
@@ -124,6 +133,7 @@ def _without_end(case: Case) -> Iterator[Finding]:
     for one in case.measured.recoveries:
         if one.ended_by and one.group.has_deadline:
             yield from _cut_short(case, one)
+        yield from _beside_others(case, one)
     stretches = impaired(case.measured.episodes)
     if stretches and open_ended(stretches[-1]):
         yield _open_end(case, last_stretch(stretches))
@@ -152,6 +162,57 @@ def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
             f" than {THETA:.0%} of requests fail for good",
             recovered_s=seen.from_heal_s,
         )
+
+
+def _beside_others(case: Case, one: GroupRecovery) -> Iterator[Finding]:
+    """A heal after which borrowing stayed impaired for too long, with other faults in place."""
+    allowed_s = case.measured.timeline.allowed_s
+    for heal in one.inner:
+        if not heal.undecided(allowed_s):
+            continue
+        seen = heal.recovery
+        yield inconclusive(
+            "not_recovered",
+            f"borrowing {_stayed(seen)} the heal of {heal.fault} (limit {allowed_s:g} s):"
+            f" {_unexplained(heal)}",
+            fault=heal.fault,
+            from_heal_s=seen.from_heal_s,
+            from_heal_s_low=seen.from_heal_s_low,
+            from_heal_s_high=seen.from_heal_s_high,
+            limit_s=allowed_s,
+        )
+
+
+def _unexplained(heal: InnerHeal) -> str:
+    came = heal.recovery.next_faults
+    others = [name for name in heal.others if name not in came]
+    told = [f"fault {name} came then" for name in came]
+    if others:
+        were = "was" if len(others) == 1 else "were"
+        cause = "it is" if len(others) == 1 else "one of them is"
+        shows = f"and nothing shows that {cause} the cause"
+        told.insert(0, f"{' and '.join(others)} {were} at work, {shows}")
+    return "; ".join(told)
+
+
+def attributed_to_fault(case: Case) -> Iterator[Finding]:
+    """A heal after which borrowing was impaired for too long, and the fault that explains it."""
+    allowed_s = case.measured.timeline.allowed_s
+    for heal in (heal for one in case.measured.recoveries for heal in one.inner):
+        seen = heal.recovery
+        if heal.cause and (seen.censored or (seen.from_heal_s or 0.0) > allowed_s):
+            yield note(
+                "attributed_to_fault",
+                f"borrowing {_stayed(seen)} the heal of {heal.fault} (limit {allowed_s:g} s); that"
+                f" is put down to {heal.cause}, {heal.why}",
+                fault=heal.fault,
+                cause=heal.cause,
+            )
+
+
+def _stayed(seen: Recovery) -> str:
+    lasted_s = seen.from_heal_s_low if seen.from_heal_s is None else seen.from_heal_s
+    return f"stayed impaired for {max(0.0, lasted_s or 0.0):.1f} s after"
 
 
 def _cut_off(tail: Tail) -> str:

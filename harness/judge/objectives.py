@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.events import Facts
 from harness.judge.bounds import Limit, by_bound, by_count, by_share
 from harness.judge.calms import failed_results, slow_results
-from harness.measure import Calm, GroupRecovery, Measured, Share, impaired, open_ended
+from harness.measure import Calm, GroupRecovery, InnerHeal, Measured, Share, impaired, open_ended
 from harness.objectives import Objectives, set_fields
 from harness.plan import Plan
 from harness.verdict import DecisionShare, Judgement, ObjectiveResult
@@ -44,6 +44,8 @@ def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[Objec
 def _recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """Each heal on its own: one that is missed decides, then one that is open."""
     results = [_one_recovery(limit, one) for one in measured.recoveries]
+    heals = [heal for one in measured.recoveries for heal in one.inner]
+    results += [_beside_others(limit, heal) for heal in heals if heal.undecided(limit.value)]
     return _worst(results) or limit.unknown("there was no fault to recover from")
 
 
@@ -60,6 +62,13 @@ def _one_recovery(limit: Limit, one: GroupRecovery) -> ObjectiveResult:
     if not seen.confirmed:
         return limit.unknown("too few requests after the heal to show that nothing was impaired")
     return limit.met(None)  # nothing was impaired, so there was nothing to recover from
+
+
+def _beside_others(limit: Limit, heal: InnerHeal) -> ObjectiveResult:
+    """From nothing, if others were the cause, up to all of it."""
+    seen = heal.recovery
+    reason = f"after the heal of {heal.fault} nothing shows whether it was over in time"
+    return limit.open(None, 0.0, None if seen.next_faults else seen.from_heal_s_high, reason)
 
 
 def _latency_recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:

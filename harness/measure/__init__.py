@@ -24,6 +24,7 @@ from harness.measure.episodes import (
 )
 from harness.measure.health import health_known_s, health_of, telling_stretches
 from harness.measure.impact import Impact, Run, impacts_of
+from harness.measure.inner_heals import InnerHeal
 from harness.measure.intervals import (
     Share,
     clopper_pearson,
@@ -67,6 +68,7 @@ __all__ = [
     "GroupRecovery",
     "Herd",
     "Impact",
+    "InnerHeal",
     "Measured",
     "Share",
     "Tail",

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.measure.baseline import Baseline
+from harness.measure.cut import seen_before, until
 from harness.measure.episodes import episodes_of, overdue_s
-from harness.measure.evidence import Evidence
 from harness.measure.impact import Impact, Run
+from harness.measure.inner_heals import InnerHeal, Watch, inner_heals_of
 from harness.measure.recovery import recovery_of
-from harness.measure.samples import Samples, Timeline
+from harness.measure.samples import Timeline
 from harness.measure.together import Group, groups_of, spans_of
 from harness.verdict import Episode, LatencyRecovery, Recovery
 
@@ -17,12 +18,14 @@ from harness.verdict import Episode, LatencyRecovery, Recovery
 @dataclass(frozen=True, slots=True)
 class GroupRecovery:
     """Faults that recover as one, and their recovery; ``ended_by`` names the next ones, which ended
-    the time in which it could be watched (none: the load did).
+    the time in which it could be watched (none: the load did). ``inner`` are the heals before the
+    last one.
     """
 
     group: Group
     recovery: Recovery
     ended_by: tuple[str, ...]
+    inner: tuple[InnerHeal, ...] = ()
 
 
 def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list[GroupRecovery]:
@@ -39,14 +42,15 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
         after = _next(group, groups)
         own, seen, own_episodes = _own(run.timeline, group), run.samples, episodes
         if after is not None:
-            own = _until(own, after.injected_s)
-            seen = _seen_before(seen, after.injected_s, late_s)
+            own = until(own, after.injected_s)
+            seen = seen_before(seen, after.injected_s, late_s)
             own_episodes = episodes_of(seen, own, baseline)
         recovery = recovery_of(seen, own, baseline, own_episodes)
         ended_by = () if after is None else after.names
         if recovery.censored:
             recovery = replace(recovery, next_faults=list(ended_by))
-        found.append(GroupRecovery(group, recovery, ended_by))
+        inner = inner_heals_of(group, Watch(run, seen, own, baseline, own_episodes))
+        found.append(GroupRecovery(group, recovery, ended_by, tuple(inner)))
     return found
 
 
@@ -103,37 +107,3 @@ def with_recovery(impact: Impact, recoveries: list[GroupRecovery]) -> Impact:
 
 def _own(timeline: Timeline, group: Group) -> Timeline:
     return replace(timeline, injected_s=group.injected_s, healed_s=group.healed_s)
-
-
-def _until(timeline: Timeline, end_s: float) -> Timeline:
-    """The same, as if the load had ended then."""
-    healed_s = timeline.healed_s
-    allowed_s = (
-        timeline.allowed_s if healed_s is None else min(timeline.allowed_s, end_s - healed_s)
-    )
-    return replace(timeline, load_end_s=end_s, allowed_s=allowed_s)
-
-
-def _seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
-    """What had been seen of borrowing when a fault was injected at ``end_s``.
-
-    What was under way then met that fault, unless it was overdue already: an answer that takes
-    longer than ``late_s`` is late.
-    """
-    over = samples.ended_s < end_s  # never of one without an end
-    before = (samples.times_s < end_s) & (over | (samples.times_s < end_s - late_s))
-    seen = samples.evidence
-    return Samples(
-        operations=tuple(o for o, kept in zip(samples.operations, before, strict=True) if kept),
-        times_s=samples.times_s[before],
-        ended_s=samples.ended_s[before],
-        wait_s=samples.wait_s[before],
-        failed=samples.failed[before],
-        indeterminate=samples.indeterminate[before],
-        evidence=Evidence(
-            seen.up_s[before],
-            np.minimum(seen.down_first_s[before], end_s),
-            np.minimum(seen.down_last_s[before], end_s),
-            seen.down_step[before],
-        ),
-    )

@@ -19,12 +19,17 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When one fault was at work, seconds after zero; ``end_s`` None if it was never healed."""
+    """When one fault was at work, seconds after zero; ``end_s`` None if it was never healed.
+
+    ``stops_lending`` says that nobody can be served while it is.
+    """
 
     name: str
     start_s: float
     end_s: float | None
     expects_impact: bool = True
+    target: str = ""
+    stops_lending: bool = False
 
     @property
     def until_s(self) -> float:
@@ -34,30 +39,55 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Faults of which each was injected before the one before it was healed; they recover as one.
+    """One or more faults of which each was injected before the one before it was healed.
 
-    ``healed_s`` is the last heal, None if one of them was never healed. Where nobody is to notice
-    them there is nothing to recover from, and ``has_deadline`` is False.
+    One that nobody is to notice is in no group with others, and puts off no recovery from them.
     """
 
-    names: tuple[str, ...]
-    injected_s: float
-    healed_s: float | None
-    has_deadline: bool = True
+    spans: tuple[Span, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its faults in the order of their injections."""
+        return tuple(span.name for span in self.spans)
+
+    @property
+    def injected_s(self) -> float:
+        """The first injection."""
+        return self.spans[0].start_s
+
+    @property
+    def healed_s(self) -> float | None:
+        """The last heal, None if one of them was never healed."""
+        ends_s = [span.end_s for span in self.spans]
+        known_s = [end_s for end_s in ends_s if end_s is not None]
+        return max(known_s) if len(known_s) == len(ends_s) else None
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether there is anything to recover from: not where nobody is to notice them."""
+        return self.spans[0].expects_impact
 
 
 def spans_of(plan: Plan, facts: Facts) -> list[Span]:
     """When each planned fault that was injected was at work, in the order of the injections."""
     clock = facts.status.clock
-    planned = {fault.name for fault in plan.faults}
+    planned = {fault.name: fault for fault in plan.faults}
     spans = []
     for fact in facts.faults:
         if clock is None or fact.inject_called_ns is None or fact.name not in planned:
             continue
-        heal_ns = healed_ns(fact)
-        end_s = None if heal_ns is None else clock.seconds(heal_ns)
-        start_s = clock.seconds(fact.inject_called_ns)
-        spans.append(Span(fact.name, start_s, end_s, fact.expects_impact))
+        own, heal_ns = planned[fact.name], healed_ns(fact)
+        spans.append(
+            Span(
+                fact.name,
+                start_s=clock.seconds(fact.inject_called_ns),
+                end_s=None if heal_ns is None else clock.seconds(heal_ns),
+                expects_impact=fact.expects_impact,
+                target=own.spec.target,
+                stops_lending=own.stops_all_lending,
+            )
+        )
     return sorted(spans, key=lambda span: (span.start_s, span.name))
 
 
@@ -72,28 +102,19 @@ def groups_of(spans: list[Span]) -> list[Group]:
 
     Those that nobody is to notice are on their own: their heal gives nobody time to recover.
     """
-    noticed = _groups([span for span in spans if span.expects_impact])
-    unnoticed = _groups([span for span in spans if not span.expects_impact])
+    noticed = _chained([span for span in spans if span.expects_impact])
+    unnoticed = _chained([span for span in spans if not span.expects_impact])
     return sorted(noticed + unnoticed, key=lambda group: (group.injected_s, group.names))
 
 
-def _groups(spans: list[Span]) -> list[Group]:
+def _chained(spans: list[Span]) -> list[Group]:
     groups: list[Group] = []
     for span in spans:
-        own = Group((span.name,), span.start_s, span.end_s, span.expects_impact)
-        last = groups[-1] if groups else None
-        if last is not None and (last.healed_s is None or span.start_s < last.healed_s):
-            groups[-1] = _joined(last, own)
+        if groups and span.start_s < max(before.until_s for before in groups[-1].spans):
+            groups[-1] = Group((*groups[-1].spans, span))
         else:
-            groups.append(own)
+            groups.append(Group((span,)))
     return groups
-
-
-def _joined(first: Group, second: Group) -> Group:
-    ends_s = (first.healed_s, second.healed_s)
-    known_s = [end_s for end_s in ends_s if end_s is not None]
-    healed_s = max(known_s) if len(known_s) == len(ends_s) else None
-    return Group((*first.names, *second.names), first.injected_s, healed_s, first.has_deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +142,13 @@ def parts_of(samples: Samples, span: Span, others: list[Span], reach_s: float) -
     touched, near, with_others = (_none(samples) for _ in range(3))
     for other in others:
         touched |= _may_have_met(samples, other, reach_s)
-        near |= _planned_near(samples, other, reach_s)
+        near |= planned_near(samples, other, reach_s)
         if overlap_s(span, other) is not None:
             with_others |= _planned_in(samples, other)
-    theirs = with_others & ~_planned_near(samples, span, reach_s)
+    theirs = with_others & ~planned_near(samples, span, reach_s)
     for other in others:
         if overlap_s(span, other) is None:
-            theirs &= ~_planned_near(samples, other, reach_s)
+            theirs &= ~planned_near(samples, other, reach_s)
     under = _planned_in(samples, span)
     alone = under & ~touched
     return Parts(alone, alone & ~near, under & with_others, theirs)
@@ -137,7 +158,7 @@ def _none(samples: Samples) -> Mask:
     return np.zeros(len(samples.times_s), dtype=bool)
 
 
-def _planned_near(samples: Samples, span: Span, reach_s: float) -> Mask:
+def planned_near(samples: Samples, span: Span, reach_s: float) -> Mask:
     """Planned under a fault, or so close to it that an answer may have come under it."""
     near: Mask = (samples.times_s >= span.start_s - reach_s) & (
         samples.times_s <= span.until_s + reach_s

@@ -44,6 +44,7 @@ _FINDINGS = {
     "degraded": "Some borrowers could not borrow",
     "slow": "Answers came late",
     "not_recovered": "Borrowing had not recovered when the run ended",
+    "attributed_to_fault": "A late recovery is put down to another fault that was in place",
     "lost": "Loans that borrowers were told they had are missing from the ledger",
     "duplicated": "A borrower asked once and was lent money more than once",
     "phantom": "Money was lent or reserved although the borrower was refused",
