@@ -9,7 +9,7 @@ import select
 import socket
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -114,9 +114,8 @@ class Http:
     """Calls over connections that are kept, for several threads, each of them ``at_once``."""
 
     def __init__(self, at_once: int = 1) -> None:
-        self._idle: dict[tuple[str, int], deque[Connection]] = defaultdict(
-            lambda: deque(maxlen=at_once)
-        )
+        self._at_once = at_once
+        self._idle: dict[tuple[str, int], deque[Connection]] = {}
 
     def close(self) -> None:
         """Close what is kept."""
@@ -211,8 +210,8 @@ class Http:
             if closed and reader.untouched:
                 raise _ClosedError(*error.args) from error
             raise
-        idle = self._idle[address]
-        if answer.reusable and len(idle) < (idle.maxlen or 0):
+        idle = self._idle.setdefault(address, deque())
+        if answer.reusable and len(idle) < self._at_once:
             connection.idle_since = time.monotonic()
             idle.append(connection)
         else:
@@ -220,7 +219,7 @@ class Http:
         return Reply(answer.status, answer.body, answer.headers)
 
     def _take(self, address: tuple[str, int]) -> Connection | None:
-        idle = self._idle[address]
+        idle = self._idle.get(address, deque())
         with suppress(IndexError):  # another thread may take the last one
             while True:
                 connection = idle.pop()
