@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -112,6 +113,8 @@ def _broken_off(folder: Path, *_: object) -> None:
     """Leave no stack behind, however far the pairs are."""
     for state_dir in folder.glob("pair-*/state"):
         down(state_dir)
+    with suppress(OSError):
+        folder.rmdir()
     os._exit(int(ExitCode.INTERRUPTED))
 
 
@@ -133,6 +136,8 @@ def main() -> int:
         signal.signal(number, functools.partial(_broken_off, folder))
     began = time.monotonic()
     results = run_all(chosen, options.stacks, folder, options.seed)
+    with suppress(OSError):
+        folder.rmdir()  # goes only where no pair left anything
     text = render(results, options.seed)
     print(f"\n{text}\n{(time.monotonic() - began) / 60:.1f} min; runs in {folder}")
     if len(chosen) == len(PAIRS):

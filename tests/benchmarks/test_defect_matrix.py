@@ -216,6 +216,18 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[
 FOUND = dict.fromkeys(PAIRS, (2, "fail"))
 
 
+def test_no_empty_folder_is_left(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of pairs that wrote nothing down."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    run(FOUND)
+
+    assert list(folder.iterdir()) == []
+
+
 def test_all_found_is_well_and_stands_on_the_page(run: Callable[..., tuple[int, str]]) -> None:
     """Every pair has its row, between the marks."""
     code, page = run(FOUND)
