@@ -131,7 +131,7 @@ def test_a_ledger_that_calls_itself_sound_is_contradicted(target: Target) -> Non
 
     assert verdict.exit_code == 1
     assert finding.evidence["target_says_ok"] is True
-    assert "its own listing shows otherwise" in finding.message
+    assert "its own ledger shows otherwise" in finding.message
 
 
 def test_a_loan_listed_under_another_account_is_corrupt(target: Target) -> None:

@@ -96,10 +96,11 @@ INVARIANTS = (
         "false_decline",
         decided="A borrower who is entitled to a loan, or to log in, by the known truth of that"
         " borrower, was declined, or answered 401 or 404. A 401 to a session whose lifetime, told"
-        " at log-in, was over is none: the borrower logs in again.",
+        " at log-in, was over is none: the borrower logs in again. A decline near the limit is one"
+        " where no other request of the borrower can have taken it.",
         causes="A technical failure is told as a business decision (an unavailable database as a"
         " low score); sessions are lost with a replica; a migration left some users without a"
-        " login.",
+        " login; a refused request still holds a part of the limit.",
         next_step="evidence.kinds counts step, status and code; evidence.classes says which"
         " borrowers. A failure has to be answered as one: 503, never a decline.",
     ),

@@ -9,7 +9,7 @@ from harness.judge.limits import must_be_declined, over_limit, refused_for_nothi
 from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, Weight
 
-CONTRADICTION = "; the target says that all its invariants hold, its own listing shows otherwise"
+CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
 """What a target sees in its own ledger, without knowing what borrowers were told."""
 

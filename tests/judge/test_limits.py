@@ -13,7 +13,7 @@ from tests import builders
 from tests.builders import facts, operations, plan_of
 from tests.judge.helpers import codes
 
-SAYS_OTHERWISE = "its own listing shows otherwise"
+SAYS_OTHERWISE = "its own ledger shows otherwise"
 
 
 @pytest.fixture
