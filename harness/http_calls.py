@@ -111,7 +111,7 @@ class _ClosedError(ConnectionError):
 
 
 class Http:
-    """Calls over connections that are kept, for several threads, each of them ``at_once``."""
+    """Calls over connections, ``at_once`` of them kept for each address; threads may share it."""
 
     def __init__(self, at_once: int = 1) -> None:
         self._at_once = at_once
