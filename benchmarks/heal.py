@@ -114,6 +114,8 @@ def main() -> int:
     chosen = [t for t in plan.trials(options.seed, options.trials) if options.only in str(t)]
     folder = Path(tempfile.mkdtemp(prefix="lendchaos-heal-"))
     signal.signal(signal.SIGTERM, functools.partial(_broken_off, folder))
+    # Under `nohup` what is started here would not hear what it is struck with.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     began = time.monotonic()
     results = run_all(chosen, options.stacks, folder)
     bad = [result for result in results if not result.ok]
