@@ -55,8 +55,9 @@ EVIDENCE = (
     _finding(
         "evidence_damaged",
         decided="A file of the run directory is cut, missing, changed or added since the run ended"
-        " (sizes and SHA-256 were noted then), or cannot be read; or those notes are missing.",
-        causes="A full disk, an interrupted copy, an editor.",
+        " (sizes and SHA-256 were noted then), is of another run, or cannot be read; or those notes"
+        " are missing.",
+        causes="A full disk, an interrupted copy, an editor, two runs copied into one folder.",
         next_step="The message names the file. Take the directory from where it is whole; a run"
         " without it never passes.",
         docs="docs/objectives.md",

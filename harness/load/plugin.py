@@ -326,14 +326,21 @@ class Leader:
             self._on_hang_up()
         return under_way
 
-    def _end_process(self) -> None:
+    def quit_early(self, place: str) -> None:
+        """The user's code ended Locust as it began the first run, in a file at a line."""
+        if self.run is None and self.environment.parsed_options.headless:
+            text = f"{place}: the scenario's code ends Locust before the run: nothing was run"
+            self.progress.fail(text, ExitCode.USAGE)
+            gevent.spawn(self._end_process, ExitCode.USAGE)
+
+    def _end_process(self, code: int = ExitCode.INTERRUPTED) -> None:
         if self.web_ui is not None:
             self.environment.runner.quit()
             self.web_ui.stop()
         elif self.run is None:
             # Locust may be waiting for workers, which a quit would not end.
             process_control.end_forked_workers(wait_s=0.0)
-            sys.exit(int(ExitCode.INTERRUPTED))
+            sys.exit(int(code))
 
 
 # --- installing ----------------------------------------------------------------------------------
@@ -371,7 +378,7 @@ def _on_init(
     try:
         leader = Leader(environment, web_ui, borrower_class)
         user_code.begin(environment, leader.note_user_code, leader.end_run)
-        user_code.exits = leader.exits
+        user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
         leader.begin()
         if not hasattr(runner, "clients"):
             LoadProcess(environment)

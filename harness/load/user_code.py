@@ -96,6 +96,7 @@ class UserCode:
 
     def __init__(self) -> None:
         self.exits: Exits | None = None
+        self.quit_early: Callable[[str], None] = lambda _: None
         self._tell: Callable[[str], None] | None = None
         self._end: Callable[[], bool] = lambda: False
         self._untold: list[str] = []
@@ -127,6 +128,11 @@ class UserCode:
         for text in self._untold:
             tell(text)
         self._untold.clear()
+
+    def hear_quit(self, error: BaseException) -> None:
+        """A listener of theirs called `runner.quit` before the run: Locust would wait for ever."""
+        if concerns_user(error):
+            self.quit_early(place_of(error))
 
     def note(self, what: str, error: BaseException, greenlet: Any = None) -> None:
         """Something raised this, in a greenlet; the same from the same place is told once."""
@@ -245,6 +251,8 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
                 listener(**fields)
             except BaseException as error:  # whatever it is, the other listeners have their turn
                 if self._steers(error) or is_thrown_in(error):
+                    if self.name == "test_start" and type(error) is gevent.GreenletExit:
+                        self.code.hear_quit(error)
                     raise
                 exits = self.code.exits
                 if isinstance(error, SystemExit) and self.name in _LAST and exits is not None:

@@ -131,6 +131,23 @@ def test_a_user_that_cannot_be_made_starts_nothing(text: str, told: str, tmp_pat
     assert not (tmp_path / "runs").exists()
 
 
+QUITS = (
+    "from locust import events\n@events.test_start.add_listener\n"
+    "def go(environment, **_): environment.runner.quit()\n" + MINE.format("")
+)
+
+
+def test_a_file_that_ends_locust_before_the_run_is_told(tmp_path: Path) -> None:
+    """Locust would wait for ever for a start that it has ended itself."""
+    (tmp_path / "mine.py").write_text(QUITS)
+
+    done = lendchaos("run", "mine.py", cwd=tmp_path)
+
+    assert done.returncode == 2, done.stderr
+    assert "mine.py:3: the scenario's code ends Locust before the run" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 CHDIR_IMPORT = "import os\nos.chdir('elsewhere')\n" + MINE.format("")
 CHDIR_INIT = (
     "import os\nfrom locust import events\n@events.init.add_listener\n"
