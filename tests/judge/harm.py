@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.events import Operation, Outcome
-from harness.fault_specs import AnyFault, Partition, Refuse, Restart
+from harness.fault_specs import AnyFault, Kill, Latency, Partition, Refuse, Restart
 from harness.judge import judge
-from harness.plan import Objectives, Plan
+from harness.plan import Objectives, Plan, PlannedFault
 from harness.verdict import Verdict
 from tests.builders import WAIT_S, at_ns, facts, failed, operation, plan_of
 
@@ -18,6 +18,12 @@ FAULTS: tuple[Callable[..., AnyFault], ...] = (
     lambda **when: Refuse("edge", **when),
     lambda **when: Restart("replicas", **when),
 )
+COMPANIONS: tuple[Callable[..., AnyFault], ...] = (
+    lambda **when: Latency("bureau", milliseconds=50, **when),
+    lambda **when: Kill("replica-1", **when),
+    lambda **when: Partition("bureau", **when),
+)
+"""Faults that may leave everybody served, or nobody: only the run shows it."""
 SPANS: dict[int, list[tuple[tuple[float, float], ...]]] = {
     0: [()],
     1: [((0, 1),)],
@@ -100,6 +106,11 @@ def plan_at(chance: Chance) -> Plan:
         kind(during=span, expects_impact=chance.random() < 0.75)
         for kind, span in zip(FAULTS, spans, strict=False)
     ]
+    if spans and chance.random() < 0.4:
+        with_others = chance.choice([(0, 1), (0.05, 0.95), (0.1, 0.7), (0.15, 0.45)])
+        # Another process than that which is restarted, so that the two may overlap.
+        companions = [COMPANIONS[0], COMPANIONS[2]] if len(faults) > 2 else COMPANIONS
+        faults.append(chance.choice(companions)(during=with_others))
     set_: dict[str, Any] = {n: chance.choice(v) for n, v in LIMITS.items() if chance.random() < 0.3}
     if not faults:
         set_ = {name: value for name, value in set_.items() if name not in NEED_A_FAULT}
@@ -125,10 +136,16 @@ def harm_at(chance: Chance, plan: Plan) -> Harm:
             over_s = fault.heal_s + chance.choice([-2, -1, 0.1, 0.1, 0.2, 0.3, 0.5, 1, 1, 4, 9])
             share = chance.choice([1, 1, 1, 0.5, 0.1])
             over_s = max(fault.inject_s + 0.2, over_s)
-            stretches.append(Stretch(fault.inject_s, over_s, share, chance.random() < 0.4))
+            slower_s = 0.05 if _is_companion(fault) and chance.random() < 0.6 else 0.0
+            hangs = chance.random() < 0.4 and not slower_s
+            stretches.append(Stretch(fault.inject_s, over_s, share, hangs, slower_s))
     if chance.random() < 0.3:
         stretches.append(a_stretch(chance, plan))
     return Harm(tuple(stretches), strays(chance, plan, chance.choice([0, 0, 1, 3])))
+
+
+def _is_companion(fault: PlannedFault) -> bool:
+    return fault.spec.target in ("bureau", "replica-1")
 
 
 def a_stretch(chance: Chance, plan: Plan, **fixed: Any) -> Stretch:

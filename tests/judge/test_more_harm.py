@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from harness.verdict import Judgement
+from harness.verdict import Finding, Judgement
 from tests.judge.harm import harm_at, plan_at, worse
 
 BETTER = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
@@ -16,7 +16,9 @@ SEEDS = int(os.environ.get("LENDCHAOS_HARM_SEEDS", "25"))
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_more_harm_is_never_judged_better(seed: int) -> None:
-    """But for a fault that nobody noticed: there more failures are what was missing."""
+    """But for a fault that nobody noticed, or of which nothing showed what it does alone: there
+    more failures are what was missing.
+    """
     chance = Random(seed)
     plan = plan_at(chance)
     harm = harm_at(chance, plan)
@@ -26,5 +28,13 @@ def test_more_harm_is_never_judged_better(seed: int) -> None:
         return
     for way, more in worse(chance, plan, harm):
         found = more.judged(plan)
+        if any(_is_shown_by_run(finding) for finding in found.findings):
+            continue
         rank = BETTER.index(verdict.verdict)
         assert BETTER.index(found.verdict) <= rank, (way, harm, more, found.sentence)
+
+
+def _is_shown_by_run(finding: Finding) -> bool:
+    """Whether failures of the run show that an overlapping fault explains others."""
+    by_nature = "leaves nobody served" in finding.message
+    return finding.code == "attributed_to_fault" and not by_nature
