@@ -8,9 +8,15 @@ from dataclasses import dataclass, replace
 
 from harness.measure.baseline import THETA, Baseline
 from harness.measure.cut import seen_before, until
-from harness.measure.episodes import episodes_of, overdue_s
+from harness.measure.episodes import (
+    episodes_of,
+    impaired,
+    last_stretch,
+    overdue_s,
+    overlaps,
+)
 from harness.measure.impact import ENOUGH, FAILED_P_MAX, Run
-from harness.measure.intervals import Share, differ, more_in_first
+from harness.measure.intervals import Share, differ, more_in_first, upper_bound
 from harness.measure.recovery import recovery_of
 from harness.measure.samples import Samples, Timeline
 from harness.measure.together import Group, Mask, Span, planned_near, spans_of
@@ -23,6 +29,8 @@ ABOUT_AS_MUCH_BY_CHANCE = 0.5
 CHANGED_BY = 0.2
 """By so much at least the share of failures falls where a heal visibly changed it."""
 CHANGED_P_MAX = 0.001
+BEGAN_WITHIN_SECONDS = 1.0
+"""After its injection; what begins later may have been this fault's, after all."""
 STEADY_WITHIN = 0.1
 """So much may the share of failures differ between two parts of a steady time."""
 
@@ -102,7 +110,7 @@ class _InnerHeal:
             if other.start_s >= self.end_s:
                 break
             seen = self._recovery(other)
-            if other.stops_lending or (seen.confirmed and seen.from_heal_s is not None):
+            if other.stops_lending or (seen.confirmed and not seen.censored):
                 return seen
         return self._recovery()
 
@@ -126,7 +134,29 @@ class _InnerHeal:
         """Why what borrowers had after this heal was the other's doing; empty where none shows."""
         if other.stops_lending:
             return "which leaves nobody served while it is in place"
-        return self._as_much_alone(other) or self._changed_level(other)
+        return self._began_with(other) or self._as_much_alone(other) or self._changed_level(other)
+
+    def _began_with(self, other: Span) -> str:
+        """Under this fault borrowing was well, up to the other's injection and no longer."""
+        well = self._between(self.own.start_s, other.start_s - self.late_s)
+        if upper_bound(well.part, well.whole) > THETA:
+            return ""
+        met = [e for e in impaired(self.watch.episodes) if overlaps(e, self.at_s, self.at_s)]
+        if not met:
+            return ""
+        at_most_s = other.start_s + BEGAN_WITHIN_SECONDS
+        at_least_s = other.start_s - self.late_s
+        thirds = [at for t in self._thirds(other) for at in (t.start_s, t.until_s)]
+        if any(at_least_s <= at_s <= at_most_s for at_s in thirds):
+            return ""
+        if not at_least_s <= self._onset_s(met[0]) <= at_most_s:
+            return ""
+        return f"with which it began: {well.part} of {well.whole} requests had failed before"
+
+    def _onset_s(self, episode: Episode) -> float:
+        """Of the whole stretch, in which one episode goes over into the next."""
+        before = [e for e in impaired(self.watch.episodes) if e.onset_s <= episode.onset_s]
+        return last_stretch(before)[0].onset_s
 
     def _as_much_alone(self, other: Span) -> str:
         """It alone made about as many requests fail, before this fault came.

@@ -7,6 +7,7 @@ import pytest
 from harness.fault_specs import (
     AnyFault,
     BlockingMigration,
+    CommitLost,
     Flap,
     Freeze,
     Kill,
@@ -183,6 +184,26 @@ def test_a_level_that_changed_is_no_evidence_where_another_fault_may_have_cured_
     levels = ((8, 14.5, 1.0), (14, 59, 0.5), (59, 62.2, 1.0))
 
     assert run(slow, CUT, RESTART, levels=levels).verdict is Judgement.INCONCLUSIVE
+
+
+def test_what_began_with_another_fault_is_not_of_the_one_before_it() -> None:
+    """Under a slow edge all was well for 6 s, then COMMITs were lost, up to long after its heal."""
+    slow = Latency("edge", milliseconds=20, during=(0.0, 0.2))  # 8 s to 20 s
+    lost = CommitLost(during=(0.1, 0.7))  # 14 s to 50 s
+    sound = run(slow, lost, levels=((14, 50.3, 1.0),))
+    later = run(slow, lost, levels=((16, 50.3, 1.0),))
+
+    assert sound.verdict is Judgement.PASS
+    assert "with which it began" in told(sound, "attributed_to_fault")
+    assert later.verdict is Judgement.INCONCLUSIVE
+
+
+def test_what_comes_after_a_recovery_is_not_of_the_fault_before_it() -> None:
+    """A slow database impairs nothing; 6 s after its heal COMMITs are lost."""
+    first = Latency("database", milliseconds=20, during=(0.0, 0.2))  # 8 s to 20 s
+    beside = Latency("edge", milliseconds=20, during=(0.1, 0.8))
+    lost = CommitLost(during=(0.3, 0.5))  # 26 s to 38 s
+    assert run(first, beside, lost, levels=((26, 38.3, 1.0),)).verdict is Judgement.PASS
 
 
 def test_a_flapping_link_explains_what_it_goes_on_with() -> None:
