@@ -134,7 +134,12 @@ class _InnerHeal:
         """Why what borrowers had after this heal was the other's doing; empty where none shows."""
         if other.stops_lending:
             return "which leaves nobody served while it is in place"
-        return self._began_with(other) or self._as_much_alone(other) or self._changed_level(other)
+        if began := self._began_with(other):
+            return began
+        alone = self._alone(other)
+        if alone.whole >= ENOUGH:  # it shows by itself what the other does
+            return self._as_much_alone(other, alone)
+        return self._changed_level(other)
 
     def _began_with(self, other: Span) -> str:
         """Under this fault borrowing was well, up to the other's injection and no longer."""
@@ -158,8 +163,8 @@ class _InnerHeal:
         before = [e for e in impaired(self.watch.episodes) if e.onset_s <= episode.onset_s]
         return last_stretch(before)[0].onset_s
 
-    def _as_much_alone(self, other: Span) -> str:
-        """It alone made about as many requests fail, before this fault came.
+    def _alone(self, other: Span) -> Share:
+        """What failed under the other alone, before this fault came.
 
         The later half of that time counts: what breaks at an injection is soon over. What was
         overdue when this fault came had met the other.
@@ -169,14 +174,17 @@ class _InnerHeal:
         for third in self._thirds(other):
             before &= ~planned_near(self.watch.samples, third, self.reach_s)
         if not before.any():
-            return ""
+            return Share(0, 0)
         first_s, last_s = times_s[before][[0, -1]]
-        alone = self._share(before & (times_s >= (first_s + last_s) / 2))
+        return self._share(before & (times_s >= (first_s + last_s) / 2))
+
+    def _as_much_alone(self, other: Span, alone: Share) -> str:
+        """It alone made about as many requests fail."""
         stop_s = min([other.until_s, self.end_s, *self._changes_s(other)])
         skipped_s = min(self.watch.timeline.allowed_s, (stop_s - self.at_s) / 2)
         after = self._between(self.at_s + skipped_s, stop_s)
         had, has = alone.observed or 0.0, after.observed or 0.0
-        if min(alone.whole, after.whole) < ENOUGH or has < THETA:
+        if after.whole < ENOUGH or has < THETA:
             return ""
         by_chance = more_in_first(after, alone) >= FAILED_P_MAX
         if had < (ABOUT_AS_MUCH_BY_CHANCE if by_chance else ABOUT_AS_MUCH) * has:

@@ -186,6 +186,15 @@ def test_a_level_that_changed_is_no_evidence_where_another_fault_may_have_cured_
     assert run(slow, CUT, RESTART, levels=levels).verdict is Judgement.INCONCLUSIVE
 
 
+def test_a_level_that_changed_is_no_evidence_for_a_fault_that_was_seen_to_do_nothing() -> None:
+    """Half of the service stays dead up to the heal of a fault under which all was well before."""
+    slow = Latency("edge", milliseconds=20, during=(0.0, 0.9))
+    cut = Partition("database", during=(0.2, 0.3))  # 20 s to 26 s
+    levels = ((20, 26.5, 1.0), (26, 62.2, 0.5))
+
+    assert run(slow, cut, levels=levels).verdict is Judgement.INCONCLUSIVE
+
+
 def test_what_began_with_another_fault_is_not_of_the_one_before_it() -> None:
     """Under a slow edge all was well for 6 s, then COMMITs were lost, up to long after its heal."""
     slow = Latency("edge", milliseconds=20, during=(0.0, 0.2))  # 8 s to 20 s
