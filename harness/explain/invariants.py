@@ -95,9 +95,10 @@ INVARIANTS = (
     _invariant(
         "false_decline",
         decided="A borrower who is entitled to a loan, or to log in, by the known truth of that"
-        " borrower, was declined, or answered 401 or 404. A 401 to a session whose lifetime, told"
-        " at log-in, was over is none: the borrower logs in again. A decline near the limit is one"
-        " where no other request of the borrower can have taken it.",
+        " borrower, was declined, or answered 401, 403, 404, 410, 423 or 451. A 401 to a session"
+        " that had ended rightly, by its lifetime or by a log-in of ours, is none: the borrower"
+        " logs in again. A decline near the limit is one where no other request of the borrower can"
+        " have taken it.",
         causes="A technical failure is told as a business decision (an unavailable database as a"
         " low score); sessions are lost with a replica; a migration left some users without a"
         " login; a refused request still holds a part of the limit.",

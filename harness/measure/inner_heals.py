@@ -85,6 +85,7 @@ class _InnerHeal:
     def __init__(self, own: Span, others: list[Span], watch: Watch) -> None:
         self.own, self.others, self.watch = own, others, watch
         self.at_s = own.until_s
+        self.spans = spans_of(watch.run.plan, watch.run.facts)
         self.end_s = watch.timeline.load_end_s or self.at_s
         self.late_s = overdue_s(watch.run.plan, watch.baseline)
         self.reach_s = watch.run.plan.settings.request_timeout_s
@@ -220,8 +221,7 @@ class _InnerHeal:
 
     def _thirds(self, other: Span) -> list[Span]:
         """All the faults of the run but these two, tolerated ones too."""
-        spans = spans_of(self.watch.run.plan, self.watch.run.facts)
-        return [span for span in spans if span.name not in (self.own.name, other.name)]
+        return [span for span in self.spans if span.name not in (self.own.name, other.name)]
 
     def _changes_s(self, other: Span) -> list[float]:
         """When any third fault came or went after this heal, while the other was in place."""

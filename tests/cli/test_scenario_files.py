@@ -70,18 +70,23 @@ def test_options_from_the_environment_and_from_files_are_named(tmp_path: Path) -
     assert "7 arrivals a second" in done.stdout
 
 
-def test_bare_locust_stays_itself(tmp_path: Path) -> None:
-    """What it cannot load is its own to tell, in its own way."""
-    (tmp_path / "mine.py").write_text("import no_such_thing\n")
-
-    done = subprocess.run(
+def bare_locust(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Locust as it is, with ``mine.py`` of the folder."""
+    return subprocess.run(
         [sys.executable, "-m", "locust", "-f", "mine.py", "--headless"],
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        cwd=folder,
         env=environment(),
     )
+
+
+def test_bare_locust_stays_itself(tmp_path: Path) -> None:
+    """What it cannot load is its own to tell, in its own way."""
+    (tmp_path / "mine.py").write_text("import no_such_thing\n")
+
+    done = bare_locust(tmp_path)
 
     assert done.returncode == 1
     assert "Traceback" in done.stderr
@@ -91,14 +96,7 @@ def test_a_file_that_ends_bare_locust_while_it_is_loaded_is_no_pass(tmp_path: Pa
     """Nothing was run, and Locust would end with the 0 of the file."""
     (tmp_path / "mine.py").write_text(HEAD + "import sys\nsys.exit(0)\n")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", "mine.py", "--headless"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment(),
-    )
+    done = bare_locust(tmp_path)
 
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
