@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Facts, Step
-from harness.measure.baseline import THETA, Baseline, baseline_of
+from harness.measure.baseline import THETA, Baseline, baseline_of, overdue_s
 from harness.measure.borrowers import Who, borrow_tries, came_and_failed, log_in_tries, who_of
 from harness.measure.closed_loop import closed_loops
 from harness.measure.clusters import by_worker
@@ -19,7 +19,6 @@ from harness.measure.episodes import (
     impaired,
     last_stretch,
     open_ended,
-    overdue_s,
     overlaps,
 )
 from harness.measure.health import health_known_s, health_of, telling_stretches

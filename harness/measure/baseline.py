@@ -13,6 +13,13 @@ from harness.plan import Plan
 THETA = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
 HALVES_P_MIN = 0.01
+HEALTHY_SHARE = 0.002
+"""The least share of failures that is taken for normal."""
+UNSTEADY_SHARE_MAX = 0.01
+"""No larger share is taken for normal where the baseline is not steady."""
+SLOW_FACTOR = 1.5
+SLOW_MS_MIN = 100.0
+"""Nobody feels a wait below a tenth of a second, however fast the baseline was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +101,30 @@ def _started(plan: Plan, facts: Facts) -> Share:
         return Share(0, 0)
     due = [o for o in facts.operations if 0 <= clock.seconds(o.intended_ns) < phase.end_s]
     return Share(sum(o.ending is not Ending.DROPPED for o in due), len(due))
+
+
+def slow_limit_ms(baseline: Baseline) -> float | None:
+    """Answers that took longer are slow; None when too few were answered before to say."""
+    if baseline.wait_ms_p95 is None:
+        return None
+    return max(SLOW_FACTOR * baseline.wait_ms_p95, SLOW_MS_MIN)
+
+
+def overdue_s(plan: Plan, baseline: Baseline) -> float:
+    """A request under way for so long, in s, is in trouble already: no fault that comes then made
+    it so. Without a baseline to tell by, that is as long as a request may take.
+    """
+    limit_ms = slow_limit_ms(baseline)
+    longest_s = plan.settings.request_timeout_s
+    return longest_s if limit_ms is None else min(limit_ms / 1e3, longest_s)
+
+
+def healthy_share(baseline: Baseline) -> float:
+    """The share of failures that is taken for normal.
+
+    A hundred good requests do not show that none in a hundred fails, so the estimate is Jeffreys':
+    half a failure more among one request more. A bad baseline must not hide an outage.
+    """
+    failed = baseline.failed
+    share = (failed.part + 0.5) / (failed.whole + 1)
+    return max(HEALTHY_SHARE, min(share, UNSTEADY_SHARE_MAX) if baseline.reasons else share)

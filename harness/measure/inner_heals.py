@@ -6,15 +6,9 @@ what borrowers suffer from: by its nature, or by what the run shows of it.
 
 from dataclasses import dataclass, replace
 
-from harness.measure.baseline import THETA, Baseline
+from harness.measure.baseline import THETA, Baseline, overdue_s
 from harness.measure.cut import seen_before, until
-from harness.measure.episodes import (
-    episodes_of,
-    impaired,
-    last_stretch,
-    overdue_s,
-    overlaps,
-)
+from harness.measure.episodes import episodes_of, impaired, last_stretch, overlaps
 from harness.measure.impact import ENOUGH, FAILED_P_MAX, Run
 from harness.measure.intervals import Share, differ, more_in_first, upper_bound
 from harness.measure.recovery import recovery_of

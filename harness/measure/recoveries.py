@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.measure.baseline import Baseline
+from harness.measure.baseline import Baseline, overdue_s
 from harness.measure.cut import seen_before, until
-from harness.measure.episodes import episodes_of, overdue_s
+from harness.measure.episodes import episodes_of
 from harness.measure.impact import Impact, Run
 from harness.measure.inner_heals import InnerHeal, Watch, inner_heals_of
 from harness.measure.recovery import recovery_of

@@ -4,18 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure import edges
-from harness.measure.baseline import THETA, Baseline
-from harness.measure.episodes import (
-    Requests,
-    answering_again_s,
-    impaired,
-    last_stretch,
-    late_answers,
-    overlaps,
-    slow_limit_ms,
-)
+from harness.measure.baseline import THETA, Baseline, slow_limit_ms
+from harness.measure.episodes import answering_again_s, impaired, last_stretch, overlaps
 from harness.measure.evidence import met
 from harness.measure.samples import Samples, Timeline
+from harness.measure.search import Requests
+from harness.measure.slow import late_answers
 from harness.verdict import Crossing, Episode, LatencyRecovery, Recovery
 
 THETAS = (0.5, THETA, 0.01)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import IMPAIRED_SHARE, healthy_share
+from harness.measure.baseline import Baseline, healthy_share
 from harness.measure.intervals import Share
+from harness.measure.search import IMPAIRED_SHARE
 from harness.measure.segments import segments
 
 
