@@ -1,9 +1,11 @@
 """How well the harness measures, against truth that it does not control: `make bench-measure`.
 
-    python -m benchmarks.measure [--quick] [--repeats N] [--only simulated|real|quiet] …
+    python -m benchmarks.measure [--quick] [--repeats N] [--only PART] [--row TEXT] [--rows] …
 
-Prints the calibration and, unless it is a quick or partial one, writes it into docs/measurement.md.
-The exit code is 0 when every aim is met and 1 when one is not.
+Parts are ``simulated`` and ``real`` shapes of trouble, ``quiet`` real runs, and each section of
+`all_sections`; how a section is made tells `sections`. Prints the calibration and, unless it is a
+quick or partial one, writes it into docs/measurement.md. The exit code is 0 when every aim is met
+and 1 when one is not.
 """
 
 import argparse
@@ -17,14 +19,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.all_sections import SECTIONS
 from benchmarks.calibration import Aim, Collection, Key, coverage_aim, hard_aims, none_of
 from benchmarks.limits import SPACINGS, Spacing
 from benchmarks.real_runs import OWN_SCENARIOS, ROOT, Watched, local_stack, quiet_run, watch
+from benchmarks.section_tables import aims_of, section_tables
+from benchmarks.sections import Section, chosen, repeat_rows
 from benchmarks.simulate import Job, Outcomes, jobs_for, perform_all
 from benchmarks.tables import Report, put_into, render
 from benchmarks.truth import SHAPES, hard_outages, one_of_each
 
 RATES = (50, 200)
+SHAPES_PARTS = ("simulated", "real", "quiet")
+PARTS = (*SHAPES_PARTS, *(section.name for section in SECTIONS))
 PAGE = ROOT / "docs" / "measurement.md"
 REAL_SPACING: Spacing = "jittered"
 """How the harness itself spaces its arrivals."""
@@ -45,10 +52,13 @@ class Amount:
     hard_runs: int
     mixed_runs: int
     quiet_runs: int
+    is_quick: bool = False
 
 
 FULL = Amount(repeats=1000, clean=2000, outages=20, hard_runs=3, mixed_runs=1, quiet_runs=30)
-QUICK = Amount(repeats=40, clean=200, outages=5, hard_runs=1, mixed_runs=0, quiet_runs=2)
+QUICK = Amount(
+    repeats=40, clean=200, outages=5, hard_runs=1, mixed_runs=0, quiet_runs=2, is_quick=True
+)
 
 
 class Calibration:
@@ -159,6 +169,19 @@ class Calibration:
                 if slow:
                     _say(f"  {slow} slow stretches in runs of {name}: notes, no alarms")
 
+    # --- sections ----------------------------------------------------------------------------
+
+    def sections(self, sections: list[Section], text: str) -> None:
+        """The rows of these sections, as many as there are with this text in their names."""
+        rows = chosen(sections, quick=self._amount.is_quick, text=text)
+        for share in repeat_rows(rows, self._amount.repeats, self._seed):
+            _say(f"sections: {share:.1%} done", again=share < 1)
+        for section in sections:
+            spent_s = sum(row.seconds for row in rows if row.section is section)
+            _say(f"  {section.name}: {spent_s:,.0f} s of processor time")
+        self.report.aims += aims_of(rows, quick=self._amount.is_quick)
+        self.report.sections += section_tables(rows, quick=self._amount.is_quick)
+
     # --- together ----------------------------------------------------------------------------
 
     def conclude(self) -> None:
@@ -207,9 +230,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--hard-runs", type=int, help="real runs with hard outages, at each rate")
     parser.add_argument("--mixed-runs", type=int, help="real runs with one of each, at each rate")
     parser.add_argument("--quiet-runs", type=int, help="real clean runs, and as many tolerated")
-    parser.add_argument(
-        "--only", action="append", choices=("simulated", "real", "quiet"), help="repeatable"
-    )
+    parser.add_argument("--only", action="append", choices=PARTS, help="repeatable")
+    parser.add_argument("--row", default="", help="rows of sections whose names hold this text")
+    parser.add_argument("--rows", action="store_true", help="list the rows of sections, and end")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="where the real runs are kept")
     parser.add_argument("--page", type=Path, help="write a quick or partial one, too, into this")
@@ -223,14 +246,19 @@ def _amount(options: argparse.Namespace) -> Amount:
         given = getattr(options, name, None)
         return int(getattr(base, name) if given is None else given)
 
-    return Amount(**{name: of(name) for name in Amount.__slots__})
+    names = [name for name in Amount.__slots__ if name != "is_quick"]
+    return Amount(**{name: of(name) for name in names}, is_quick=base.is_quick)
 
 
 def main() -> int:
     """Calibrate, print, write the page."""
     options = _options()
     amount = _amount(options)
-    parts = options.only or ["simulated", "real", "quiet"]
+    parts = options.only or list(PARTS)
+    sections = [section for section in SECTIONS if section.name in parts]
+    if options.rows:
+        print(*(row.name for row in chosen(sections, quick=options.quick)), sep="\n")
+        return 0
     how = (
         f"Simulated: {amount.repeats:,} runs of each shape and condition, {amount.clean:,} clean"
         f" ones. Real: {amount.hard_runs} runs of {amount.outages} hard outages and"
@@ -246,7 +274,10 @@ def main() -> int:
             "quiet": lambda: calibration.quiet(folder),
         }
         for part in parts:
-            acts[part]()
+            if part in acts:
+                acts[part]()
+    if sections:
+        calibration.sections(sections, options.row)
     calibration.conclude()
     text = render(calibration.report)
     print(text)

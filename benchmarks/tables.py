@@ -24,6 +24,8 @@ class Report:
     crossings: list[Crossing] = field(default_factory=list)
     counts: list[tuple[str, int, Count]] = field(default_factory=list)
     """What was run, at which rate, and its failures."""
+    sections: list[str] = field(default_factory=list)
+    """Titles, texts and tables, as they are to be printed."""
 
 
 def render(report: Report) -> str:
@@ -35,6 +37,7 @@ def render(report: Report) -> str:
         "### Aims",
         _aims(report.aims),
     ]
+    parts += report.sections
     for source in ("simulated", "real"):
         cells = [cell for cell in report.cells if cell.key.source == source]
         if cells:

@@ -1,0 +1,5 @@
+"""Every simulated section of the calibration: one line here for each module with a table."""
+
+from benchmarks.sections import Section
+
+SECTIONS: tuple[Section, ...] = ()
