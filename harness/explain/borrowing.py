@@ -26,8 +26,9 @@ BORROWING = (
     _finding(
         "outage",
         weight=_EPISODE,
-        decided="A stretch in which at least 95 % of the borrow requests failed, found from the"
-        " answers alone, whoever caused it.",
+        decided="A stretch in which at least 95 % of the borrow requests failed and surely more"
+        " than 78 %, or all of them, five or more. Found from the answers alone, whoever caused it;"
+        " what counts is when a request met the service, not when it was due.",
         causes="What the run broke; without that, a deployment, a restart, a lock, an overloaded"
         " machine, an expired certificate.",
         next_step="Compare onset and end in the report with the faults and with the target's own"

@@ -8,17 +8,12 @@ import numpy as np
 from harness.measure import edges
 from harness.measure.baseline import THETA
 from harness.measure.evidence import met
-from harness.measure.intervals import Share
+from harness.measure.naming import Class, class_of
 from harness.measure.search import Found, Requests
 
-OUTAGE_SHARE_MIN = 0.95
-OUTAGE_LOW_MIN = 0.78
-"""An outage is observed to fail nearly all, and surely fails most: a second at 50/s can show it."""
 RECOVERED_PART = 0.5
 """A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 ONSET_REACH_SECONDS = 10.0
-
-Class = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +57,10 @@ def troubles_of(requests: Requests, found: Found) -> list[Trouble]:
         over = edges.Instant(None, float(failures_s[-1]), None)  # it lasted until then, at least
     starts, stops = [onset, *inner], [*inner, over]
     parts = [
-        Trouble(_class(requests, start, stop), start, stop, confirmed)
+        Trouble(class_of(seen, bad, start, stop), start, stop, confirmed)
         for start, stop in zip(starts, stops, strict=True)
     ]
     return _merged(parts)
-
-
-def _class(requests: Requests, onset: edges.Instant, recovery: edges.Instant) -> Class:
-    """``outage`` if nearly all failed, in the part that surely lies inside; else ``degraded``."""
-    inside = requests.times_s >= (onset.high_s or 0.0)
-    if recovery.low_s is not None:
-        inside &= requests.times_s <= recovery.low_s
-    share = Share(int(requests.bad[inside].sum()), int(inside.sum()))
-    nearly_all = (share.observed or 0.0) >= OUTAGE_SHARE_MIN
-    return "outage" if nearly_all and (share.low or 0.0) > OUTAGE_LOW_MIN else "degraded"
 
 
 def _merged(troubles: list[Trouble]) -> list[Trouble]:
