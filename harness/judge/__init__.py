@@ -92,6 +92,7 @@ def judge(plan: Plan, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Verdi
         decisions=measured.decisions,
         health=measured.health,
         closed_loop=measured.closed_loop,
+        visible=measured.visible,
         judged_by=_version(),
     )
     same_everywhere: Verdict = rounded(verdict)

@@ -13,6 +13,7 @@ from harness.measure.closed_loop import closed_loops
 from harness.measure.clusters import by_worker
 from harness.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
 from harness.measure.decisions import decisions_of
+from harness.measure.elsewhere import elsewhere_of
 from harness.measure.episodes import (
     episodes_of,
     flaps_of,
@@ -44,6 +45,7 @@ from harness.measure.retries import Herd, herd_of, retries_of
 from harness.measure.samples import Samples, Timeline, samples_of, timeline_of
 from harness.measure.tail import Tail, tail_of
 from harness.measure.together import spans_of
+from harness.measure.visibility import foreseen, visible_in
 from harness.measure.windows import worst_windows
 from harness.plan import Plan
 from harness.verdict import (
@@ -57,6 +59,7 @@ from harness.verdict import (
     Phase,
     Recovery,
     Retries,
+    Visible,
     WorstWindow,
 )
 
@@ -76,6 +79,7 @@ __all__ = [
     "clopper_pearson",
     "differ",
     "events_to_bound",
+    "foreseen",
     "impaired",
     "last_stretch",
     "measure",
@@ -100,7 +104,8 @@ class Measured:
     ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
     total length of outage and degraded episodes without faults on the edge, which health is asked
     around, ``health_known_s`` that of their parts in which
-    the health address had answered.
+    the health address had answered. ``failed_elsewhere`` are operations that lie outside every
+    outage and degraded episode, ``visible`` is the least impairment that such a run shows.
     """
 
     load: Load
@@ -112,6 +117,8 @@ class Measured:
     impacts: list[Impact]
     episodes: list[Episode]
     flaps: int
+    failed_elsewhere: Share
+    visible: Visible | None
     overdue_s: float
     tail: Tail | None
     recovery: Recovery
@@ -138,31 +145,30 @@ class Measured:
 def measure(plan: Plan, facts: Facts) -> Measured:
     """Measure one run. Deterministic; asks no clock and uses no chance."""
     samples, timeline = samples_of(facts), timeline_of(plan, facts)
-    phases = phases_of(plan, timeline)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
+    elsewhere = elsewhere_of(samples, impaired(episodes))
     failing = telling_stretches(facts, timeline, episodes)
     late_s = overdue_s(plan, baseline)
     outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
     log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
-    log_in = replace(log_in_of(plan, facts, samples), affected=log_in_who.affected)
+    phases = phases_of(plan, timeline)
     borrow = borrow_of(plan, facts, samples, timeline, phases)
-    low, high = by_worker(plan, samples, timeline)
-    ends: dict[str, Any] = {"failed_share_low_by_worker": low, "failed_share_high_by_worker": high}
-    borrow = replace(borrow, affected=borrow_who.affected, **ends)
-    herd = herd_of(plan, facts, samples, timeline)
-    run = Run(plan, facts, samples, timeline)
+    borrow = replace(borrow, affected=borrow_who.affected, **_by_worker(plan, samples, timeline))
+    herd, run = herd_of(plan, facts, samples, timeline), Run(plan, facts, samples, timeline)
     recoveries = recoveries_of(run, baseline, episodes)
     return Measured(
         load=load_of(plan, facts),
         borrow=borrow,
-        log_in=log_in,
+        log_in=replace(log_in_of(plan, facts, samples), affected=log_in_who.affected),
         phases=phases,
         baseline=baseline,
         timeline=timeline,
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
+        failed_elsewhere=elsewhere,
+        visible=visible_in(plan.settings.rate, len(samples.times_s), elsewhere),
         overdue_s=late_s,
         tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
@@ -185,6 +191,11 @@ def measure(plan: Plan, facts: Facts) -> Measured:
         closed_loop=closed_loops(plan, samples, timeline),
         failing_s=sum(end_s - begin_s for begin_s, end_s in failing),
     )
+
+
+def _by_worker(plan: Plan, samples: Samples, timeline: Timeline) -> dict[str, Any]:
+    low, high = by_worker(plan, samples, timeline)
+    return {"failed_share_low_by_worker": low, "failed_share_high_by_worker": high}
 
 
 def _who(

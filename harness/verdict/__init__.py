@@ -37,6 +37,7 @@ from harness.verdict.figures import (
     Window,
     WorstWindow,
 )
+from harness.verdict.visible import Visible
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -66,6 +67,7 @@ __all__ = [
     "Requests",
     "Retries",
     "Verdict",
+    "Visible",
     "Weight",
     "Window",
     "WorstWindow",
@@ -108,6 +110,8 @@ class Verdict:
     decisions: list[DecisionShare] = field(default_factory=list)
     health: Health | None = None
     closed_loop: list[ClosedLoop] = field(default_factory=list)
+    visible: Visible | None = None
+    """None where nothing was measured."""
     judged_by: str = ""
     """Version of lendchaos that judged; the version that ran it is another matter."""
     schema: str = SCHEMA
