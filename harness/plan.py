@@ -65,6 +65,7 @@ __all__ = [
 
 RATE_MAX = 2000
 """Arrivals a second: what one load process was measured to send on time; plan for half of it."""
+PHASE_SECONDS_MIN = 0.5
 RECOVERY_MARGIN_SECONDS = 1.0
 """Beyond one request timeout, the least time after the heal in which recovery can show itself."""
 BETWEEN_PAIRED_SECONDS = 1e-4
@@ -227,7 +228,7 @@ def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
     faults = chosen(scenario.faults, settings.choice)
     for name in ("warm_up", "baseline", "fault", "recovery"):
         length = getattr(settings, f"{name}_s")
-        least = 0.0 if name == "warm_up" or (name == "fault" and not faults) else 0.5
+        least = 0.0 if name == "warm_up" or (name == "fault" and not faults) else PHASE_SECONDS_MIN
         if not least <= length <= 24 * 3600:
             found.append(f"{name.replace('_', '-')} {length:g}s must be from {least:g}s to 24h")
     least = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS

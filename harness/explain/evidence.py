@@ -64,10 +64,10 @@ EVIDENCE = (
     ),
     _finding(
         "baseline_not_steady",
-        decided="Before anything was broken, too many requests failed, too few were over, the two"
-        " halves disagree, or not all of the load was started.",
+        decided="In the baseline too many requests failed, too few were over, the two halves"
+        " disagree, or not all of the load was started.",
         causes="The target was still warming up or is not well; the baseline is too short for the"
-        " rate (146 requests without a failure bound the share by 2.5 %).",
+        " rate (it takes 221 requests where 0.1 % fail, and 348 where 0.5 % do).",
         next_step="A longer --warm-up or --baseline, or a higher --rate; `baseline` alone shows"
         " whether the target is well.",
         docs="docs/measurement.md",

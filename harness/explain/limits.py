@@ -32,10 +32,7 @@ _CAUSES: dict[str, tuple[str, str, str]] = {
     ),
     "failed_outside_fault_share_max": (
         _SHARE,
-        (
-            "Failures before the fault, or after the time allowed to recover: another trouble, or"
-            " an aftermath."
-        ),
+        "Failures at a time for which no fault accounts: another trouble, or an aftermath.",
         "See the episodes in the report; what began outside a fault has its own finding.",
     ),
     "indeterminate_share_max": (
@@ -131,7 +128,7 @@ _STOP_CAUSES: dict[str, tuple[str, str, str]] = {
             "A CUSUM on each answer outside the faults and their time to recover: 10 % of failures"
             " are found in some 3 s, a total outage in 0.3 s. On where a foreign target is broken."
         ),
-        "Borrowing failed before the fault, or long after it.",
+        "Borrowing failed where no fault accounts for it.",
         "Find out what else happened; the target may need help now.",
     ),
     "double_disbursement": (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.judge.bounds import Limit
-from harness.measure import Calm, Share, clopper_pearson, more_in_first
+from harness.measure import Calm, Share, clopper_pearson, more_in_first, no_help
 from harness.verdict import ObjectiveResult
 
 STANDS_OUT_P_MAX = 0.01
@@ -48,7 +48,8 @@ def outliers(
         low, _ = clopper_pearson(share.part, share.whole, 1 - (1 - SURELY_CONFIDENCE) / count)
         surely = low > allowed and not calm.early
         within = ", within the time to recover," if calm.early else ""
-        why = "" if surely or calm.early else "; so few may be over the limit by chance"
+        chance = f"; so few may be over the limit by chance: {no_help()} to meet it"
+        why = "" if surely or calm.early else chance
         reason = f"{calm.where}{within} {_of(share)} {did}, at other times {_of(others)}{why}"
         yield Outlier(calm, surely, reason)
 

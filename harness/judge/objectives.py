@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from harness.events import Facts
 from harness.judge.bounds import Limit, by_bound, by_count, by_share
 from harness.judge.calms import failed_results, slow_results
-from harness.measure import Calm, GroupRecovery, InnerHeal, Measured, Share, impaired, open_ended
+from harness.measure import (
+    Calm,
+    GroupRecovery,
+    InnerHeal,
+    Measured,
+    Share,
+    advice,
+    impaired,
+    no_help,
+    open_ended,
+)
 from harness.objectives import Objectives, set_fields
 from harness.plan import Plan
 from harness.verdict import DecisionShare, Judgement, ObjectiveResult
@@ -200,21 +210,27 @@ def _percentile(calm: Calm) -> tuple[float, float, float | None]:
 
 def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
     """The share rule, for the share of answers (sorted) slower than the limit."""
+    slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
-        return limit.unknown(
-            f"{len(waits_ms)} answers outside the fault are too few, {LATENCY_ANSWERS_MIN} would do"
-        )
+        enough = advice(slower, SLOWER_SHARE_MAX, _percentile_met, "answers", did="are slower")
+        return limit.unknown(f"{len(waits_ms)} answers are too few: {enough}")
     observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
     ends = _order_interval(waits_ms)
-    slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     assert slower.low is not None  # noqa: S101  # for the type checker; there are answers
     if slower.low > SLOWER_SHARE_MAX:
         reason = f"{slower.part} of {slower.whole} answers took longer than the limit"
         return limit.missed(observed, *ends, reason)
     if observed > limit.value:
-        reason = "it is over the limit, but so few slow answers are within chance"
+        help_text = f"{no_help('answers')} to meet it"
+        reason = f"it is over the limit, but so few slow answers are within chance: {help_text}"
         return limit.open(observed, *ends, reason)
     return limit.met(observed, *ends)
+
+
+def _percentile_met(answers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of so many answers may be slower than a limit that their 99th percentile meets."""
+    slower = answers - np.ceil(0.99 * answers - 1e-9).astype(np.int64)
+    return np.where(answers >= LATENCY_ANSWERS_MIN, slower, -1)
 
 
 def _order_interval(waits_ms: NDArray[np.float64]) -> tuple[float, float | None]:

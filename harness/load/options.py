@@ -5,6 +5,7 @@ command line are read alike, and everything that is wrong is told at once.
 """
 
 import argparse
+import math
 import os
 import random
 import re
@@ -16,7 +17,7 @@ from harness.errors import UsageError
 from harness.load.fault_options import add_fault_options, fault_settings
 from harness.objectives import Resilience
 from harness.placement import chosen
-from harness.plan import RECOVERY_MARGIN_SECONDS, Scenario, Settings, check
+from harness.plan import PHASE_SECONDS_MIN, RECOVERY_MARGIN_SECONDS, Scenario, Settings, check
 from harness.resilience import FILE_NAME
 from harness.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, StopConditions, most
 
@@ -158,7 +159,7 @@ def settings_from(
     # What could not be read is told already; its default keeps the other checks meaningful.
     settings = Settings(**{name: value for name, value in values.items() if value is not None})
     if run_time_s is not None:
-        settings = _stretch(settings, run_time_s, scenario, wrong)
+        settings = _stretch(settings, run_time_s, scenario, wrong, file)
     wrong += check(scenario, settings, file)
     if wrong:
         raise UsageError("; ".join(wrong))
@@ -194,19 +195,38 @@ def stop_from(options: Mapping[str, Any]) -> StopConditions:
 
 
 def _stretch(
-    settings: Settings, run_time_s: float, scenario: Scenario, wrong: list[str]
+    settings: Settings,
+    run_time_s: float,
+    scenario: Scenario,
+    wrong: list[str],
+    file: Resilience | None,
 ) -> Settings:
     """The same settings with a recovery that makes the whole load last ``run_time_s``."""
     before_s = settings.load_s - settings.recovery_s
     has_faults = bool(chosen(scenario.faults, settings.choice))
-    least_s = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if has_faults else 0.5
+    least_s = (
+        settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if has_faults else PHASE_SECONDS_MIN
+    )
     if run_time_s < before_s + least_s:
         wrong.append(
             f"-t {run_time_s:g}s is too short: warm-up, baseline and fault take {before_s:g}s and"
             f" recovery needs {least_s:g}s, so it must be at least {before_s + least_s:g}s"
+            + ("" if has_faults else _shorter(settings, run_time_s, file))
         )
         return settings
     return replace(settings, recovery_s=run_time_s - before_s)
+
+
+def _shorter(settings: Settings, run_time_s: float, file: Resilience | None) -> str:
+    """Which shorter phases would do where nothing is broken: no time for a fault is needed."""
+    least_s = max(PHASE_SECONDS_MIN, file.steady_state.min_baseline_s if file else 0.0)
+    baseline_s, spare_s = settings.baseline_s, run_time_s - settings.warm_up_s
+    text = "; as nothing is broken, --fault 0s would do"
+    if baseline_s + PHASE_SECONDS_MIN > spare_s:
+        # Three quarters for what is normal, and the rest to look.
+        baseline_s = max(least_s, math.floor(7.5 * spare_s) / 10)
+        text += f" with --baseline {baseline_s:g}s"
+    return text if spare_s - baseline_s >= PHASE_SECONDS_MIN else ""
 
 
 def _read(name: str, text: Any, parse: Any, valid: str, wrong: list[str]) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Ending, Facts
+from harness.measure.advice import advice, bounded
 from harness.measure.intervals import Share, differ, events_to_bound
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
@@ -50,16 +51,17 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     failed = _share(samples, inside)
     reasons = _too_short(plan, timeline)
     limit = plan.steady_state.failed_share_max
-    needed = events_to_bound(limit, 0.975)
-    if failed.whole < needed:
+    suffices = advice(failed, limit, bounded(limit), rate=plan.settings.rate)
+    if failed.whole < events_to_bound(limit, 0.975):
+        seen = f", and {failed.part} of them failed" if failed.part else ""
         reasons.append(
-            f"only {failed.whole} borrow requests were over before the fault: to bound failures by"
-            f" {limit:.1%} it needs {needed} without one"
+            f"only {failed.whole} borrow requests were over in the baseline{seen}: to bound"
+            f" failures by {limit:.1%}, {suffices}"
         )
     elif (failed.high or 0.0) >= limit:
         reasons.append(
-            f"{failed.part} of {failed.whole} borrow requests failed before anything was broken,"
-            f" so the share may be up to {failed.high:.1%} (limit {limit:.1%})"
+            f"{failed.part} of {failed.whole} borrow requests failed in the baseline, so the share"
+            f" may be up to {failed.high:.1%} (limit {limit:.1%}): {suffices}"
         )
     if failed.whole:
         middle_s = float(np.median(samples.times_s[inside]))

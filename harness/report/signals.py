@@ -90,7 +90,7 @@ def decisions(verdict: Verdict) -> Table:
     return Table(
         headers=("Decision", "Before", "After", "Shift", "95 % interval", "By chance?"),
         rows=tuple(_decision(kind) for kind in verdict.decisions),
-        empty="Not measured: too few answers on either side of the fault.",
+        empty="Not measured: too few answers in the baseline or after it.",
         lead="Shares of all answered borrow requests, before the first injection (or in the"
         " baseline) and from then on. A fallback that declines everybody looks healthy and shows"
         " only here. pp: percentage points.",

@@ -70,7 +70,7 @@ _FINDINGS = {
     "ended_early": "A fault was over before its plan, as it may be",
     "lock_held": "A session of somebody else held a lock during a heal",
     "healed_otherwise": "A fault was healed by somebody else, or not at the first try",
-    "baseline_not_steady": "Borrowing was not normal before the fault",
+    "baseline_not_steady": "Borrowing was not normal in the baseline",
     "load_unfaithful": "The load was not sent as planned",
     "ledger_unread": "The ledger could not be read",
     "ledger_incomplete": "The ledger listing is not complete",

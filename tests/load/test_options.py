@@ -1,5 +1,6 @@
 """From the command line to settings, and every mistake in one line."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -110,6 +111,25 @@ def test_run_time_too_short_to_recover() -> None:
     """It says what the least is."""
     with pytest.raises(UsageError, match=r"-t 17s is too short.*at least 18s"):
         settings_from(options(), 50, 17.0, BROKEN)
+
+
+@pytest.mark.parametrize("asked", [{}, {"baseline": "4s"}, {"baseline": "9s"}, {"rate": "5"}])
+def test_run_time_too_short_for_a_fault_that_does_not_come(asked: dict[str, str]) -> None:
+    """Where nothing is broken it names shorter phases, and those do."""
+    with pytest.raises(UsageError, match=r"-t 10s is too short.*--fault 0s") as caught:
+        settings_from(options(**asked), 50, 10.0, CALM)
+
+    named = re.findall(r"--(\w+) ([\d.]+s)", str(caught.value))
+    found = settings_from(options(**{**asked, **dict(named)}), 50, 10.0, CALM)
+    assert (found.load_s, found.fault_s) == (10.0, 0.0)
+
+
+def test_run_time_too_short_for_anything() -> None:
+    """Not even the warm-up fits, or there is a fault: no shorter fault would do."""
+    for run_time_s, scenario in ((2.5, CALM), (10.0, BROKEN)):
+        with pytest.raises(UsageError) as caught:
+            settings_from(options(), 50, run_time_s, scenario)
+        assert "--fault 0s" not in str(caught.value)
 
 
 def test_a_defect_is_planted_only_when_named() -> None:

@@ -1,0 +1,65 @@
+"""How many requests suffice: exact, and true when the advice is followed."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.measure.advice import CHANCE_MIN, Most, advice, bounded, requests_enough, within
+from harness.measure.intervals import Share, clopper_pearson
+
+LIMIT = 0.025
+
+
+@pytest.mark.parametrize(
+    ("seen", "enough"),
+    [(Share(0, 40), 221), (Share(0, 0), 221), (Share(1, 200), 348), (Share(1, 100), 783)],
+)
+def test_requests_that_bound_a_share(seen: Share, enough: int) -> None:
+    """At the share seen; where none was seen, at 0.1 %."""
+    assert requests_enough(seen, LIMIT, bounded(LIMIT)) == enough
+
+
+@pytest.mark.parametrize("seen", [Share(1, 40), Share(2, 40)])
+def test_no_number_helps_at_the_limit_or_above(seen: Share) -> None:
+    """A share of 2.5 % or more is never bounded by 2.5 %."""
+    assert requests_enough(seen, LIMIT, bounded(LIMIT)) is None
+    assert advice(seen, LIMIT, bounded(LIMIT)) == "more requests will not help"
+
+
+@pytest.mark.parametrize("limit", [0.001, 0.025, 0.3])
+def test_bounded_is_the_exact_interval(limit: float) -> None:
+    """With one failure more, the upper end of the interval reaches the limit."""
+    requests = np.arange(1, 700, 7)
+
+    for whole, part in zip(requests.tolist(), bounded(limit)(requests).tolist(), strict=True):
+        assert part < 0 or clopper_pearson(part, whole)[1] < limit
+        assert part == whole or clopper_pearson(part + 1, whole)[1] >= limit
+
+
+@pytest.mark.parametrize(
+    ("seen", "limit", "most"),
+    [
+        (Share(0, 10), LIMIT, bounded(LIMIT)),
+        (Share(1, 200), LIMIT, bounded(LIMIT)),
+        (Share(0, 10), 0.05, bounded(0.05, 0.05)),
+        (Share(0, 10), 0.005, within(0.005, 59)),
+        (Share(1, 50), 0.03, within(0.03, 59)),
+    ],
+)
+def test_the_least_number_that_passes_in_nine_of_ten(seen: Share, limit: float, most: Most) -> None:
+    """So many do, one request less does not."""
+    share = seen.part / seen.whole if seen.part else 0.001
+    enough = requests_enough(seen, limit, most)
+    assert enough is not None
+
+    requests = np.array([enough - 1, enough])
+    passes = stats.binom.cdf(most(requests), requests, share)
+
+    assert passes[1] >= CHANCE_MIN
+    assert passes[0] < CHANCE_MIN or enough == seen.whole + 1
+
+
+def test_a_limit_below_what_is_assumed_asks_for_none_at_all() -> None:
+    """Where none failed and 0.1 % would be too many, it is for a service without failures."""
+    assert requests_enough(Share(0, 5), 0.0, within(0.0, 59)) == 59
+    assert "if 0 % fail" in advice(Share(0, 5), 0.0005, within(0.0005, 59))
