@@ -12,7 +12,7 @@ it is.
 
 from dataclasses import dataclass
 
-from harness.measure import THETA, Share, advice, events_to_bound, no_help, within
+from harness.measure import THETA, Share, advise, events_to_bound, no_help, within
 from harness.verdict import Judgement, ObjectiveResult
 
 OPERATIONS_MIN = events_to_bound(THETA)
@@ -79,7 +79,7 @@ def by_share(limit: Limit, share: Share, of: str = "operations") -> ObjectiveRes
         reason = f"it is over the limit, but so few are within chance: {no_help(of)} to meet it"
         return limit.open(observed, low, high, reason)
     if share.whole < OPERATIONS_MIN and high > limit.value:
-        enough = advice(share, limit.value, within(limit.value, OPERATIONS_MIN), of)
+        enough = advise(share, limit.value, within(limit.value, OPERATIONS_MIN), of)
         return limit.open(observed, low, high, f"{share.whole} {of} are too few: {enough}")
     return limit.met(observed, low, high)
 

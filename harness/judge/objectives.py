@@ -19,7 +19,7 @@ from harness.measure import (
     InnerHeal,
     Measured,
     Share,
-    advice,
+    advise,
     impaired,
     no_help,
     open_ended,
@@ -212,7 +212,7 @@ def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
     """The share rule, for the share of answers (sorted) slower than the limit."""
     slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
-        enough = advice(slower, SLOWER_SHARE_MAX, _percentile_met, "answers", did="are slower")
+        enough = advise(slower, SLOWER_SHARE_MAX, _percentile_met, "answers", did="are slower")
         return limit.unknown(f"{len(waits_ms)} answers are too few: {enough}")
     observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
     ends = _order_interval(waits_ms)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Facts, Step
-from harness.measure.advice import advice, bounded, no_help, within
+from harness.measure.advice import advise, bounded, no_help, within
 from harness.measure.baseline import THETA, Baseline, baseline_of, overdue_s
 from harness.measure.borrowers import Who, borrow_tries, came_and_failed, log_in_tries, who_of
 from harness.measure.closed_loop import closed_loops
@@ -77,7 +77,7 @@ __all__ = [
     "Tail",
     "Timeline",
     "Who",
-    "advice",
+    "advise",
     "bounded",
     "clopper_pearson",
     "differ",

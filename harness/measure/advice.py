@@ -32,12 +32,11 @@ def bounded(limit: float, tail: float = (1 - CONFIDENCE) / 2) -> Most:
     """
 
     def most(requests: NDArray[np.int64]) -> NDArray[np.int64]:
-        part = np.floor(bdtrik(tail, requests, limit))
+        part: NDArray[np.float64] = np.floor(bdtrik(tail, requests, limit))
         part = np.where(np.isnan(part), -1.0, part) + 1
         for _ in range(2):  # the inverse is rounded, and may be one too high
             part = np.where((part >= 0) & (bdtr(part, requests, limit) >= tail), part - 1, part)
-        most_failed: NDArray[np.int64] = part.astype(np.int64)
-        return most_failed
+        return part.astype(np.int64)
 
     return most
 
@@ -46,7 +45,7 @@ def within(limit: float, least: int) -> Most:
     """The observed share meets the limit on at least ``least`` requests, or is bounded by it."""
 
     def most(requests: NDArray[np.int64]) -> NDArray[np.int64]:
-        part = np.floor(limit * requests + 1e-9).astype(np.int64)
+        part: NDArray[np.int64] = np.floor(limit * requests + 1e-9).astype(np.int64)
         few = requests < least
         part[few] = np.minimum(part[few], bounded(limit)(requests[few]))
         return part
@@ -83,7 +82,7 @@ def assumed_share(seen: Share, limit: float) -> float:
     return UNSEEN_SHARE if limit > UNSEEN_SHARE else 0.0
 
 
-def advice(
+def advise(
     seen: Share,
     limit: float,
     most: Most,

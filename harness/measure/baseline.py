@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Ending, Facts
-from harness.measure.advice import advice, bounded
+from harness.measure.advice import advise, bounded
 from harness.measure.intervals import Share, differ, events_to_bound
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
@@ -51,7 +51,7 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     failed = _share(samples, inside)
     reasons = _too_short(plan, timeline)
     limit = plan.steady_state.failed_share_max
-    suffices = advice(failed, limit, bounded(limit), rate=plan.settings.rate)
+    suffices = advise(failed, limit, bounded(limit), rate=plan.settings.rate)
     if failed.whole < events_to_bound(limit, 0.975):
         seen = f", and {failed.part} of them failed" if failed.part else ""
         reasons.append(

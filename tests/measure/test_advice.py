@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.measure.advice import CHANCE_MIN, Most, advice, bounded, requests_enough, within
+from harness.measure.advice import CHANCE_MIN, Most, advise, bounded, requests_enough, within
 from harness.measure.intervals import Share, clopper_pearson
 
 LIMIT = 0.025
@@ -23,7 +23,7 @@ def test_requests_that_bound_a_share(seen: Share, enough: int) -> None:
 def test_no_number_helps_at_the_limit_or_above(seen: Share) -> None:
     """A share of 2.5 % or more is never bounded by 2.5 %."""
     assert requests_enough(seen, LIMIT, bounded(LIMIT)) is None
-    assert advice(seen, LIMIT, bounded(LIMIT)) == "more requests will not help"
+    assert advise(seen, LIMIT, bounded(LIMIT)) == "more requests will not help"
 
 
 @pytest.mark.parametrize("limit", [0.001, 0.025, 0.3])
@@ -62,4 +62,4 @@ def test_the_least_number_that_passes_in_nine_of_ten(seen: Share, limit: float, 
 def test_a_limit_below_what_is_assumed_asks_for_none_at_all() -> None:
     """Where none failed and 0.1 % would be too many, it is for a service without failures."""
     assert requests_enough(Share(0, 5), 0.0, within(0.0, 59)) == 59
-    assert "if 0 % fail" in advice(Share(0, 5), 0.0005, within(0.0005, 59))
+    assert "if 0 % fail" in advise(Share(0, 5), 0.0005, within(0.0005, 59))
