@@ -1,14 +1,15 @@
 """What a scripted target does wrong, and when: a known script, so that it can serve as truth.
 
 A script is a list of stretches, in seconds after one instant T0. The fate of a request is a
-function of the instant at which it was received, so an edge takes effect at exactly the scripted
+function of one instant: that at which it was received or, for a service that decides at the end of
+its work, of the instant a step's latency after it. So an edge takes effect at exactly the scripted
 nanosecond: no timer is in between. Nothing here has an effect, and nothing knows the harness.
 """
 
 import hashlib
 import random
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +36,15 @@ class Kind(StrEnum):
     """Answers are right, but ``delay_s`` late."""
     FORGET = "forget"
     """A share of the loans is granted and acknowledged, and not kept."""
+
+
+class Decides(StrEnum):
+    """When a service that takes its time meets the trouble that a script has for it."""
+
+    ARRIVAL = "arrival"
+    """As a request comes: what fails does so at once."""
+    END = "end"
+    """When the work is done: what fails has taken as long as what succeeds."""
 
 
 class Fate(StrEnum):
@@ -94,17 +104,49 @@ class Decision:
 SERVED = Decision(Fate.SERVE)
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long the work of each step takes, in seconds (none named: no time), and when it is
+    decided.
+    """
+
+    latency_s: dict[str, float] = field(default_factory=dict)
+    decides: Decides = Decides.ARRIVAL
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ValueError: saying what.
+        """
+        if unknown := set(self.latency_s) - set(STEPS):
+            raise ValueError(f"unknown steps {sorted(unknown)}; there are {', '.join(STEPS)}")
+        if any(latency_s < 0 for latency_s in self.latency_s.values()):
+            raise ValueError(f"a latency in {self.latency_s} is below 0")
+
+    def latency_ns(self, step: str) -> int:
+        """How long the work of a step takes, in nanoseconds."""
+        return round(self.latency_s.get(step, 0.0) * SECOND_NS)
+
+    def decided_ns(self, received_ns: int, step: str) -> int:
+        """The instant that decides the fate of a request received at ``received_ns``."""
+        return received_ns + (self.latency_ns(step) if self.decides is Decides.END else 0)
+
+
 class Script:
     """Stretches tied to one instant; asked once for every request."""
 
-    def __init__(self, stretches: Iterable[Stretch], t0_ns: int, seed: int) -> None:
+    def __init__(
+        self, stretches: Iterable[Stretch], t0_ns: int, seed: int, pace: Pace | None = None
+    ) -> None:
         self.stretches = tuple(sorted(stretches, key=lambda stretch: stretch.start_s))
         self.t0_ns = t0_ns
+        self.pace = pace or Pace()
         self._seed = seed
         self._chance = random.Random(seed)
 
     def decide(self, at_ns: int, step: str, account: str) -> Decision:
-        """The fate of a request of ``account`` that was received at ``at_ns`` (monotonic)."""
+        """The fate of a request of ``account`` that is decided at ``at_ns`` (monotonic)."""
         for stretch in self.stretches:
             start_ns, end_ns = self._at_ns(stretch.start_s), self._at_ns(stretch.end_s)
             if start_ns <= at_ns < end_ns and step in stretch.steps:
@@ -122,8 +164,9 @@ class Script:
         return sorted(found)
 
     def as_json(self) -> dict[str, Any]:
-        """What `stretches_of` reads."""
-        return {"seed": self._seed, "stretches": [asdict(stretch) for stretch in self.stretches]}
+        """What `script_of` reads."""
+        stretches = [asdict(stretch) for stretch in self.stretches]
+        return {"seed": self._seed, "pace": asdict(self.pace), "stretches": stretches}
 
     def _at_ns(self, at_s: float) -> int:
         return self.t0_ns + round(at_s * SECOND_NS)
@@ -162,8 +205,8 @@ def _decision(stretch: Stretch, at_ns: int, end_ns: int) -> Decision:
     return Decision(Fate.REFUSE, stretch.label)
 
 
-def stretches_of(script: dict[str, Any]) -> tuple[tuple[Stretch, ...], int]:
-    """Stretches and seed of a parsed script file, ``{"seed": 1, "stretches": [{...}]}``.
+def script_of(script: dict[str, Any], t0_ns: int) -> Script:
+    """A parsed script file, ``{"seed": 1, "pace": {...}, "stretches": [{...}]}``, tied to T0.
 
     Raises:
         ValueError, TypeError, KeyError: it is not a script.
@@ -173,4 +216,7 @@ def stretches_of(script: dict[str, Any]) -> tuple[tuple[Stretch, ...], int]:
         row["kind"] = Kind(row["kind"])
         row["steps"] = tuple(row.get("steps", STEPS))
         row["accounts"] = tuple(row.get("accounts", ()))
-    return tuple(Stretch(**row) for row in rows), int(script.get("seed", 1))
+    pace = dict(script.get("pace", {}))
+    pace["decides"] = Decides(pace.get("decides", Decides.ARRIVAL))
+    stretches = tuple(Stretch(**row) for row in rows)
+    return Script(stretches, t0_ns, int(script.get("seed", 1)), Pace(**pace))

@@ -7,8 +7,9 @@ The admin token is taken from LENDING_ADMIN_TOKEN. Without a script it serves ev
 ``POST /v1/script/start`` (admin) brings ``{"t0_ns": N, "script": {...}}``, T0 being an instant on
 this host's monotonic clock. Its log is the truth of a benchmark, one JSON object a line: ``script``
 with all that was asked for, ``edge`` with the nanosecond at which it takes effect, ``request`` with
-the nanoseconds of receipt and decision, and ``answered`` for requests that were held. It knows
-nothing of the harness. Its lender is without a bug, or one of those that lie (`scripted_lies`).
+the nanosecond of receipt and that which decided its fate, and ``answered`` for requests that were
+held. It knows nothing of the harness. Its lender is without a bug, or one of those that lie
+(`scripted_lies`).
 """
 
 import argparse
@@ -28,7 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 import httptools
 import uvloop
 
-from benchmarks.outage_script import Decision, Fate, Script, stretches_of
+from benchmarks.outage_script import SERVED, Decides, Decision, Fate, Pace, Script, script_of
 from benchmarks.scripted_ledger import UNAUTHORISED, UNAVAILABLE, Account, Answer, Lender, problem
 from benchmarks.scripted_lies import LENDERS
 
@@ -173,8 +174,7 @@ class Target:
         Raises:
             ValueError, TypeError, KeyError: it is no script, or its first edge has passed.
         """
-        stretches, seed = stretches_of(script)
-        found = Script(stretches, t0_ns, seed)
+        found = script_of(script, t0_ns)
         edges = found.edges()
         if edges and edges[0][0] <= time.monotonic_ns():
             raise ValueError("the first edge lies in the past")
@@ -195,52 +195,40 @@ class Target:
         step, act = known
         account = self._account(step, request)
         account_id = account.account_id if account else ""
-        decision = Decision(Fate.SERVE)
-        if self.script is not None:
-            decision = self.script.decide(received_ns, step, account_id)
+        script, decided_ns, decision = self.script, received_ns, SERVED
+        if script is not None:
+            decided_ns = script.pace.decided_ns(received_ns, step)
+            decision = script.decide(decided_ns, step, account_id)
         fields = {"step": step, "key": request.headers.get("idempotency-key")}
         self.write(
             "request",
             received_ns=received_ns,
-            decided_ns=time.monotonic_ns(),
+            decided_ns=decided_ns,
             **fields,
             account=account_id,
             fate=str(decision.fate),
             label=decision.label,
         )
-        match decision.fate:
-            case Fate.SERVE:
-                act(request, account, connection)
-            case Fate.REFUSE:
-                _send(connection, UNAVAILABLE)
-            case Fate.RESET:
-                connection.reset()
-            case Fate.FORGET:
-                self._borrow(request, account, connection, keep=False)
-            case Fate.HOLD:
-                self._hold(decision, act, (request, account, connection), fields)
-
-    def _hold(
-        self,
-        decision: Decision,
-        act: Callable[..., Any],
-        what: tuple[Request, Account | None, Connection],
-        fields: dict[str, Any],
-    ) -> None:
-        """Answer at the decision's instant; nothing is applied for a client that has gone."""
 
         def serve() -> None:
-            request, account, connection = what
             gone = connection.is_gone
-            account_id = account.account_id if account else ""
-            self.write(
-                "answered", at_ns=time.monotonic_ns(), **fields, account=account_id, gone=gone
-            )
+            if decision.fate is Fate.HOLD:
+                at_ns = time.monotonic_ns()
+                self.write("answered", at_ns=at_ns, **fields, account=account_id, gone=gone)
+            # Nothing is applied for a client that has gone.
             if not gone:
                 act(request, account, connection)
 
-        left_s = (decision.until_ns - time.monotonic_ns()) / 1e9
-        asyncio.get_running_loop().call_later(max(0.0, left_s), serve)
+        doing: dict[Fate, Callable[[], None]] = {
+            Fate.SERVE: serve,
+            Fate.HOLD: serve,
+            Fate.REFUSE: lambda: _send(connection, UNAVAILABLE),
+            Fate.RESET: connection.reset,
+            Fate.FORGET: lambda: self._borrow(request, account, connection, keep=False),
+            Fate.NEVER: lambda: None,
+        }
+        pace = Pace() if script is None else script.pace
+        _at(_answer_ns(decision, pace, received_ns, step), doing[decision.fate])
 
     def _account(self, step: str, request: Request) -> Account | None:
         if step == "log_in":
@@ -311,6 +299,22 @@ class Target:
                     return problem(400, f"bad_script: {error!r}", "client_error")
                 return 201, {"now_ns": time.monotonic_ns()}
         return _NOT_FOUND
+
+
+def _answer_ns(decision: Decision, pace: Pace, received_ns: int, step: str) -> int:
+    """When a request gets what was decided: after its work, or at once if it fails on arrival."""
+    at_once = pace.decides is Decides.ARRIVAL and decision.fate in (Fate.REFUSE, Fate.RESET)
+    done_ns = received_ns + (0 if at_once else pace.latency_ns(step))
+    return max(done_ns, decision.until_ns)
+
+
+def _at(at_ns: int, act: Callable[[], None]) -> None:
+    """Do something at an instant, or now if that has passed."""
+    left_s = (at_ns - time.monotonic_ns()) / 1e9
+    if left_s <= 0:
+        act()
+    else:
+        asyncio.get_running_loop().call_later(left_s, act)
 
 
 def _send(connection: Connection, answer: Answer, extra: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.outage_script import Fate, Stretch, stretches_of
+from benchmarks.outage_script import Fate, Stretch, script_of
 from benchmarks.truth import TIMEOUT_SECONDS
 from harness.events import Clock, Facts, Operation, Step
 
@@ -67,7 +67,7 @@ def read_log(path: Path) -> TargetLog:
     if not started:
         raise ValueError(f"{path} holds no script")
     return TargetLog(
-        stretches=stretches_of(started[-1]["script"])[0],
+        stretches=script_of(started[-1]["script"], int(started[-1]["t0_ns"])).stretches,
         t0_ns=int(started[-1]["t0_ns"]),
         requests=tuple(row for row in rows if row["kind"] == "request"),
         answered=tuple(row for row in rows if row["kind"] == "answered"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.outage_script import Kind, Script, Stretch, is_chosen
+from benchmarks.outage_script import Decides, Kind, Pace, Script, Stretch, is_chosen
 from benchmarks.real_runs import scripted_target
 from benchmarks.target_log import read_log
 
@@ -74,10 +74,10 @@ class Client:
         self.account = body["accounts"][0]["account_id"]
         self.token = self.log_in(phone)[1]["token"]
 
-    def start(self, *stretches: Stretch, in_s: float = 0.05) -> float:
+    def start(self, *stretches: Stretch, in_s: float = 0.05, pace: Pace | None = None) -> float:
         """Start a script a moment from now; its T0 in seconds on the monotonic clock."""
         t0_ns = time.monotonic_ns() + round(in_s * 1e9)
-        body = {"t0_ns": t0_ns, "script": Script(stretches, t0_ns, 1).as_json()}
+        body = {"t0_ns": t0_ns, "script": Script(stretches, t0_ns, 1, pace).as_json()}
         assert self.call("POST", "/v1/script/start", body, ADMIN)[0] == 201
         time.sleep(max(0.0, t0_ns / 1e9 - time.monotonic()) + 0.01)
         return t0_ns / 1e9
@@ -217,6 +217,58 @@ def test_the_log_is_the_truth(client: Client) -> None:
     )
     assert {row["fate"] for row in rows} == {"refuse", "serve"}
     assert truth.failures().total() == sum(row["fate"] == "refuse" for row in rows)
+
+
+@pytest.mark.parametrize("decides", list(Decides))
+def test_a_service_that_takes_its_time(client: Client, decides: Decides) -> None:
+    """Answers take a step's latency; a fate is that of receipt, or of the latency after it.
+
+    A request under way as the outage begins fails only where it is decided at the end, and one
+    under way as it ends only where it is decided on arrival. What fails on arrival fails at once.
+    """
+    pace = Pace({"borrow": 0.3, "log_in": 0.1}, decides)
+    t0_s = client.start(Stretch(Kind.REFUSE, 0.4, 1.0), in_s=0.3, pace=pace)
+    seen = []
+    for at_s in (0.2, 0.8):
+        time.sleep(max(0.0, t0_s + at_s - time.monotonic()))
+        before_s = time.monotonic()
+        status = client.borrow()[0]
+        seen.append((status, round(time.monotonic() - before_s, 1)))
+    time.sleep(max(0.0, t0_s + 1.05 - time.monotonic()))
+    before_s = time.monotonic()
+    assert client.log_in("1")[0] == 201
+    logged_in_s = time.monotonic() - before_s
+    time.sleep(0.7)  # the log is flushed twice a second
+    borrows = [row for row in read_log(client.log).requests if row["step"] == "borrow"]
+    shift_ns = 300_000_000 if decides is Decides.END else 0
+
+    assert seen == ([(201, 0.3), (503, 0.0)] if not shift_ns else [(503, 0.3), (201, 0.3)])
+    assert 0.1 <= logged_in_s < 0.25
+    assert {row["decided_ns"] - row["received_ns"] for row in borrows} == {shift_ns}
+
+
+@pytest.mark.parametrize("kind", [Kind.RESET, Kind.BLACK_HOLE])
+def test_cut_and_hung_at_the_end_of_its_work(client: Client, kind: Kind) -> None:
+    """A connection is cut when the work is done, and one that hangs stays silent after it."""
+    client.start(Stretch(kind, 0.2, 5), pace=Pace({"borrow": 0.3}, Decides.END))
+    before_s = time.monotonic()
+    with pytest.raises((ConnectionResetError, RemoteDisconnected, TimeoutError)):
+        client.borrow(timeout_s=0.6)
+
+    assert time.monotonic() - before_s == pytest.approx(
+        0.3 if kind is Kind.RESET else 0.6, abs=0.15
+    )
+
+
+@pytest.mark.parametrize(
+    "pace", [{"latency_s": {"pay": 1}}, {"latency_s": {"borrow": -1}}, {"decides": "later"}]
+)
+def test_a_pace_that_cannot_be_meant_is_refused(client: Client, pace: dict[str, Any]) -> None:
+    """Unknown steps, latencies below 0, no such rule: 400."""
+    script = {"stretches": [], "pace": pace}
+    body = {"t0_ns": time.monotonic_ns() + 10**10, "script": script}
+
+    assert client.call("POST", "/v1/script/start", body, ADMIN)[0] == 400
 
 
 def test_a_script_that_cannot_be_meant_is_refused(client: Client) -> None:
