@@ -2,8 +2,9 @@
 
     python -m benchmarks.measure [--quick] [--repeats N] [--only PART] [--row TEXT] [--rows] …
 
-Parts are ``simulated`` and ``real`` shapes of trouble, ``quiet`` real runs, and each section of
-`all_sections`; how a section is made tells `sections`. Prints the calibration and, unless it is a
+Parts are ``simulated`` and ``real`` shapes of trouble, ``quiet`` real runs, ``paced`` ones against
+a service that takes its time, and each section of `all_sections`; how a section is made tells
+`sections`. Prints the calibration and, unless it is a
 quick or partial one, writes it into docs/measurement.md. The exit code is 0 when every aim is met
 and 1 when one is not.
 """
@@ -16,22 +17,23 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.all_sections import SECTIONS
 from benchmarks.calibration import Aim, Collection, Key, coverage_aim, hard_aims, none_of
 from benchmarks.limits import SPACINGS, Spacing
+from benchmarks.paced_runs import SECTION as PACED
+from benchmarks.paced_runs import watched as paced_runs
 from benchmarks.real_runs import OWN_SCENARIOS, ROOT, Watched, local_stack, quiet_run, watch
 from benchmarks.section_tables import aims_of, section_tables
-from benchmarks.sections import Section, chosen, repeat_rows
+from benchmarks.sections import Section, Tally, chosen, repeat_rows
 from benchmarks.simulate import Job, Outcomes, jobs_for, perform_all
 from benchmarks.tables import Report, put_into, render
 from benchmarks.truth import SHAPES, hard_outages, one_of_each
 
 RATES = (50, 200)
-SHAPES_PARTS = ("simulated", "real", "quiet")
-PARTS = (*SHAPES_PARTS, *(section.name for section in SECTIONS))
+PARTS = ("simulated", "real", "quiet", PACED.name, *(section.name for section in SECTIONS))
 PAGE = ROOT / "docs" / "measurement.md"
 REAL_SPACING: Spacing = "jittered"
 """How the harness itself spaces its arrivals."""
@@ -52,12 +54,20 @@ class Amount:
     hard_runs: int
     mixed_runs: int
     quiet_runs: int
+    hard_rates: tuple[int, ...] = RATES
     is_quick: bool = False
 
 
 FULL = Amount(repeats=1000, clean=2000, outages=20, hard_runs=3, mixed_runs=1, quiet_runs=30)
 QUICK = Amount(
-    repeats=40, clean=200, outages=5, hard_runs=1, mixed_runs=0, quiet_runs=2, is_quick=True
+    repeats=40,
+    clean=200,
+    outages=5,
+    hard_runs=1,
+    mixed_runs=0,
+    quiet_runs=1,
+    hard_rates=(200,),
+    is_quick=True,
 )
 
 
@@ -70,6 +80,7 @@ class Calibration:
         self.report = report
         self._collection = Collection()
         self._travel_s: dict[int, list[float]] = {}
+        self._alarms_beside = 0
 
     # --- simulated ---------------------------------------------------------------------------
 
@@ -108,41 +119,40 @@ class Calibration:
         """Scripted outages behind real Toxiproxy, under real Locust."""
         chance = random.Random(self._seed)
         names = [name for name in SHAPES if name not in TOO_LONG]
-        alarms = runs = 0
-        for rate in RATES:
+        for rate in self._amount.hard_rates:
             for number in range(self._amount.hard_runs):
                 _say(f"real: hard outages at {rate}/s, run {number + 1}")
                 stretches = hard_outages(self._amount.outages, chance)
                 place = folder / f"hard-{rate}-{number}"
-                alarms += self._watched(
-                    "hard outages",
-                    rate,
-                    watch(stretches, rate, place, self._seed + number, plain=True),
-                )
-                runs += 1
+                seed = self._seed + number
+                found = watch(stretches, rate, place, seed, plain=True)
+                self._watched("hard outages", rate, found)
             for number in range(self._amount.mixed_runs):
                 _say(f"real: one of each at {rate}/s, run {number + 1}")
                 stretches = one_of_each(names, GAP_SECONDS[rate], chance)
                 place = folder / f"mixed-{rate}-{number}"
-                alarms += self._watched(
-                    "one of each",
-                    rate,
-                    watch(stretches, rate, place, self._seed + number, plain=False),
-                )
-                runs += 1
-        why = "see the runs' reports: what was reported beside the script"
-        what = "impairments reported in real runs beside the scripted ones"
-        self.report.aims.append(none_of(what, alarms, runs, why))
-        wrong = sum(not count.exact for _, _, count in self.report.counts)
-        why = "the table of counts shows on which side requests are missing"
-        what = "real runs whose failed requests differ from the target's log"
-        self.report.aims.append(none_of(what, wrong, len(self.report.counts), why))
+                seed = self._seed + number
+                found = watch(stretches, rate, place, seed, plain=False)
+                self._watched("one of each", rate, found)
 
-    def _watched(self, name: str, rate: int, watched: Watched) -> int:
+    def _watched(self, name: str, rate: int, watched: Watched) -> None:
         self._collection.add("real", rate, REAL_SPACING, watched.scores)
-        self.report.counts.append((name, rate, watched.count))
         self._travel_s.setdefault(rate, []).append(watched.travel_s[0])
-        return watched.false_alarms
+        self._counted(name, rate, watched)
+
+    def _counted(self, name: str, rate: int, watched: Watched) -> None:
+        self.report.counts.append((name, rate, watched.count))
+        self._alarms_beside += watched.false_alarms
+
+    def paced(self, folder: Path, text: str) -> None:
+        """Scripted outages of a service that takes its time."""
+        rows = chosen([PACED], quick=self._amount.is_quick, text=text)
+        runs = paced_runs(rows, folder, self._seed, quick=self._amount.is_quick)
+        for tally in rows:
+            _say(f"real: {tally.name}")
+            what = f"{tally.row.cells[1]}, decided {tally.row.cells[2]}"
+            self._counted(what, tally.row.arguments[0], next(runs))
+        self._section(rows)
 
     def quiet(self, folder: Path) -> None:
         """Runs on the harness's own stack in which nothing should be found."""
@@ -179,6 +189,9 @@ class Calibration:
         for section in sections:
             spent_s = sum(row.seconds for row in rows if row.section is section)
             _say(f"  {section.name}: {spent_s:,.0f} s of processor time")
+        self._section(rows)
+
+    def _section(self, rows: list[Tally]) -> None:
         self.report.aims += aims_of(rows, quick=self._amount.is_quick)
         self.report.sections += section_tables(rows, quick=self._amount.is_quick)
 
@@ -189,11 +202,21 @@ class Calibration:
         self.report.cells = self._collection.cells()
         own: list[Aim] = []
         if self.report.cells:
-            own += hard_aims(self.report.cells, self._floor_s)
+            quick = self._amount.is_quick
+            own += hard_aims(self.report.cells, self._floor_s, quick=quick)
             for source in ("simulated", "real"):
                 cells = [cell for cell in self.report.cells if cell.key.source == source]
-                own += [coverage_aim(cells)] if cells else []
+                own += [coverage_aim(cells, quick=quick)] if cells else []
         self.report.aims[:0] = own
+        counts = self.report.counts
+        if counts:
+            why = "see the runs' reports: what was reported beside the script"
+            what = "impairments reported in real runs beside the scripted ones"
+            self.report.aims.append(none_of(what, self._alarms_beside, len(counts), why))
+            wrong = sum(not count.exact for _, _, count in counts)
+            why = "the table of counts shows on which side requests are missing"
+            what = "real runs whose failed requests differ from the target's log"
+            self.report.aims.append(none_of(what, wrong, len(counts), why))
 
     def _floor_s(self, key: Key) -> float | None:
         known = self._travel_s.get(key.rate, [])
@@ -246,8 +269,8 @@ def _amount(options: argparse.Namespace) -> Amount:
         given = getattr(options, name, None)
         return int(getattr(base, name) if given is None else given)
 
-    names = [name for name in Amount.__slots__ if name != "is_quick"]
-    return Amount(**{name: of(name) for name in names}, is_quick=base.is_quick)
+    names = ("repeats", "clean", "hard_runs", "mixed_runs", "quiet_runs")
+    return replace(base, **{name: of(name) for name in names})
 
 
 def main() -> int:
@@ -257,7 +280,8 @@ def main() -> int:
     parts = options.only or list(PARTS)
     sections = [section for section in SECTIONS if section.name in parts]
     if options.rows:
-        print(*(row.name for row in chosen(sections, quick=options.quick)), sep="\n")
+        every = [PACED] * (PACED.name in parts) + sections
+        print(*(row.name for row in chosen(every, quick=options.quick)), sep="\n")
         return 0
     how = (
         f"Simulated: {amount.repeats:,} runs of each shape and condition, {amount.clean:,} clean"
@@ -272,6 +296,7 @@ def main() -> int:
             "simulated": calibration.simulate,
             "real": lambda: calibration.watch(folder),
             "quiet": lambda: calibration.quiet(folder),
+            PACED.name: lambda: calibration.paced(folder, options.row),
         }
         for part in parts:
             if part in acts:

@@ -22,7 +22,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.outage_script import Script, Stretch
+from benchmarks.outage_script import Pace, Script, Stretch
 from benchmarks.scoring import Answers, Score, extra, score, spans_of
 from benchmarks.target_log import Count, count_failures, on_clock, read_log, travel_s
 from benchmarks.truth import LOG_IN_SHARE, SHAPES, TIMEOUT_SECONDS, truths_of
@@ -97,11 +97,18 @@ def scripted_target(log: Path, token: str, lender: str = "") -> Iterator[str]:
 
 
 def watch(
-    stretches: Sequence[Stretch], rate: int, folder: Path, seed: int, *, plain: bool
+    stretches: Sequence[Stretch],
+    rate: int,
+    folder: Path,
+    seed: int,
+    *,
+    plain: bool,
+    pace: Pace | None = None,
 ) -> Watched:
     """Let a script of outages run under load and compare what was measured with it.
 
-    ``plain`` loads have one request an arrival; others log in now and then, and are declined.
+    ``plain`` loads have one request an arrival; others log in now and then, and are declined. The
+    target's work takes no time but that of its ``pace``.
 
     Raises:
         BenchmarkError: the run ended without a verdict.
@@ -126,7 +133,7 @@ def watch(
         process = _start(OWN_SCENARIOS / "watched.py", options, folder, folder / "state", token)
         with _ended(process):
             t0_ns = _zero_ns(folder, process) + round(BASELINE_SECONDS * 1e9)
-            _start_script(address, token, Script(stretches, t0_ns, seed))
+            _start_script(address, token, Script(stretches, t0_ns, seed, pace))
             _wait(process, BASELINE_SECONDS + observed_s + OVERHEAD_SECONDS_MAX)
     return _compare(folder, log)
 

@@ -35,7 +35,8 @@ class Score:
     """How one trouble was measured; errors are measured minus true, in seconds.
 
     ``found`` says that exactly one impairment was reported for it, and that one for nothing else;
-    without it there are no errors. ``held`` says whether an interval holds the truth.
+    without it there are no errors. ``held`` says whether an interval holds the truth, a width is
+    that of the interval (None: it has an open end).
     """
 
     shape: str
@@ -45,6 +46,8 @@ class Score:
     recovery_error_s: float | None = None
     recovery_held: bool | None = None
     length_error_s: float | None = None
+    onset_width_s: float | None = None
+    recovery_width_s: float | None = None
     naive: dict[str, Edges] = field(default_factory=dict)
     """By rule: errors of onset and recovery."""
 
@@ -101,6 +104,8 @@ def score(truths: Sequence[Truth], spans: Sequence[Span], answers: Answers | Non
                 recovery_error_s=recovered_s - truth.recovered_s,
                 recovery_held=holds(span.recovered, truth.recovered_s),
                 length_error_s=recovered_s - span.onset_s - truth.length_s,
+                onset_width_s=width_s(span.onset),
+                recovery_width_s=width_s(span.recovered),
                 naive=naive,
             )
         )
@@ -116,6 +121,12 @@ def holds(interval: tuple[float | None, float | None], true_s: float) -> bool:
     """Whether an interval holds the truth; an end that is None is open."""
     low, high = interval
     return (low is None or low <= true_s) and (high is None or true_s <= high)
+
+
+def width_s(interval: tuple[float | None, float | None]) -> float | None:
+    """How long an interval is; None with an open end."""
+    low, high = interval
+    return None if low is None or high is None else high - low
 
 
 def _touch(truth: Truth, span: Span) -> bool:

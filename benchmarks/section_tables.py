@@ -19,7 +19,7 @@ def aims_of(tallies: Sequence[Tally], *, quick: bool) -> list[Aim]:
         rows = [tally for tally in tallies if tally.section is section]
         found += [_together(want, rows, quick=quick) for want in section.together]
         kinds = {(want.what, want.rule): None for row in rows for want in row.row.wants}
-        found += [_apart(what, rule, rows, quick=quick) for what, rule in kinds]
+        found += [_apart(what, rule, rows, quick=quick or section.few) for what, rule in kinds]
     return found
 
 
@@ -32,7 +32,7 @@ def section_tables(tallies: Sequence[Tally], *, quick: bool) -> list[str]:
         parts += [
             f"### {section.title}",
             section.text,
-            table(head, [_line(section, row, quick=quick) for row in rows]),
+            table(head, [_line(section, row, quick=quick or section.few) for row in rows]),
         ]
     return parts
 

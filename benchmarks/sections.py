@@ -137,11 +137,12 @@ class Column:
 class Row:
     """One condition; see the module. ``most`` repeats are made at most, however many are asked for.
 
-    ``quick`` rows are those of the quick calibration, too.
+    ``quick`` rows are those of the quick calibration, too. Without ``repeat`` the row is none that
+    can be made up: its section's real runs fill it.
     """
 
     cells: tuple[str, ...]
-    repeat: Callable[..., Figures]
+    repeat: Callable[..., Figures] | None = None
     arguments: tuple[Any, ...] = ()
     wants: tuple[Want, ...] = ()
     quick: bool = False
@@ -150,7 +151,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table: see the module. ``name`` selects it (``--only``), ``text`` stands before it."""
+    """One table: see the module. ``name`` selects it (``--only``), ``text`` stands before it.
+
+    Rows of ``few`` values are compared with their limits beyond chance only, even in a whole
+    calibration; what is wanted of all rows together is not.
+    """
 
     name: str
     title: str
@@ -159,6 +164,7 @@ class Section:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     together: tuple[Want, ...] = ()
+    few: bool = False
 
     def __post_init__(self) -> None:
         """Refuse rows that do not fit.
@@ -232,9 +238,10 @@ class _Job:
 
 def _perform(job: _Job) -> tuple[int, list[Figures], float]:
     began_s = time.process_time()
-    row = job.row
+    row, repeat = job.row, job.row.repeat
+    assert repeat is not None  # noqa: S101  # for the type checker; no job is made of such a row
     every = [
-        row.repeat(chance_of(job.seed, job.section, row.cells, number), *row.arguments)
+        repeat(chance_of(job.seed, job.section, row.cells, number), *row.arguments)
         for number in job.numbers
     ]
     return job.place, every, time.process_time() - began_s
@@ -249,6 +256,8 @@ def repeat_rows(
     """
     jobs = []
     for place, tally in enumerate(rows):
+        if tally.row.repeat is None:
+            continue
         count = min(repeats, tally.row.most or repeats)
         for first in range(0, count, CHUNK):
             numbers = range(first, min(first + CHUNK, count))

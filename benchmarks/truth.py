@@ -4,7 +4,7 @@ Simulation and scripted target take the same `Stretch`es; the truth is computed 
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.outage_script import Kind, Stretch
@@ -112,13 +112,15 @@ SHAPES = {
 }
 
 
-def hard_outages(count: int, chance: random.Random) -> list[Stretch]:
-    """A series of hard outages from T0 on, by turns refused and reset, at irregular times."""
+def hard_outages(
+    count: int, chance: random.Random, kinds: Sequence[Kind] = (Kind.REFUSE, Kind.RESET)
+) -> list[Stretch]:
+    """A series of hard outages from T0 on, of these kinds by turns, at irregular times."""
     stretches, at_s = [], 0.0
     for number in range(count):
         at_s += chance.uniform(1.4, 2.0)
         end_s = at_s + chance.uniform(0.9, 1.4)
-        kind = (Kind.REFUSE, Kind.RESET)[number % 2]
+        kind = kinds[number % len(kinds)]
         label = f"{HARD[0]}/{number}"
         stretches.append(Stretch(kind, at_s, end_s, label=label))
         at_s = end_s
