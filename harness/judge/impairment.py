@@ -96,6 +96,7 @@ def _at_work(case: Case, episode: Episode) -> str:
 def _is_expected(case: Case, episode: Episode) -> bool:
     """Whether it began in the shadow of a fault that borrowers may notice."""
     timeline = case.measured.timeline
+    # One that may have been there all along was there at the first request, before any fault.
     earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
     latest_s = episode.onset_s if episode.onset_s_high is None else episode.onset_s_high
     # What was under way when the fault came met it too, unless it was overdue by then.

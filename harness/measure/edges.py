@@ -34,10 +34,28 @@ class Instant:
 
 
 def onset(
-    times_s: NDArray[np.float64], bad: NDArray[np.bool_], low_s: float, high_s: float
+    times_s: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    low_s: float,
+    high_s: float,
+    *,
+    first: bool = False,
 ) -> Instant:
-    """When the one change from good to bad between ``low_s`` and ``high_s`` happened."""
-    return _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR)
+    """When the one change from good to bad between ``low_s`` and ``high_s`` happened.
+
+    ``first`` says that nothing is known of the time before the first of ``times_s``. The trouble
+    may have been there all along then, beforehand as likely as not. Where the data allows that,
+    ``low_s`` is None; where it is the likelier, ``at_s`` is the first of ``times_s``.
+    """
+    seen = _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR)
+    if not first or not len(times_s):
+        return seen
+    first_s = float(times_s[0])
+    any_time = _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR, unseen_s=high_s - low_s)
+    if any_time.low_s is None or any_time.low_s >= first_s:
+        return seen
+    # The upper end is the one of a trouble that began later: such a trouble is held as well.
+    return Instant(max(any_time.at_s or 0.0, first_s), None, max(seen.high_s or 0.0, first_s))
 
 
 def change(
@@ -52,8 +70,12 @@ def _change(
     bad: NDArray[np.bool_],
     between: tuple[float, float],
     prior: tuple[float, float],
+    unseen_s: float = 0.0,
 ) -> Instant:
-    """Posterior of the one change time, ``prior`` being that of the share before it."""
+    """Posterior of the one change time, ``prior`` being that of the share before it.
+
+    It may also have happened in ``unseen_s`` seconds before, in which nothing was seen.
+    """
     low_s, high_s = between
     inside = (times_s > low_s) & (times_s < high_s)
     times = times_s[inside]
@@ -62,7 +84,7 @@ def _change(
     log_likelihood = betaln(prior[0] + failed, prior[1] + answered) + betaln(
         _ANY_PRIOR[0] + failed[-1] - failed, _ANY_PRIOR[1] + answered[-1] - answered
     )
-    edges = np.concatenate(([low_s], times, [high_s]))
+    edges = np.concatenate(([low_s - unseen_s], times, [high_s]))
     gaps = np.maximum(np.diff(edges), 1e-12)  # every instant is as likely as any other beforehand
     log_weight = log_likelihood + np.log(gaps)
     weight = np.exp(log_weight - log_weight.max())
@@ -79,8 +101,8 @@ def _change(
 def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float) -> Instant:
     """When the share of failures fell below ``theta`` for good.
 
-    ``times_s`` and ``bad`` run from inside the impairment to the end of the data. All None when the
-    share never fell; ``high_s`` is None when the data ends too early to bound it.
+    ``times_s`` and ``bad`` run from inside the impairment to the end of the data. ``at_s`` is None
+    when the share never fell; ``high_s`` is None when the data ends too early to bound it.
     """
     count = len(times_s)
     if count == 0:
@@ -89,13 +111,13 @@ def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float)
     right, _, _ = _scan(bad[::-1], theta, keep_above=False)
     ratio = 2 * (free - left - right[::-1])
     accepted = np.flatnonzero(ratio <= LIKELIHOOD_RATIO_MAX)
-    below = next((start for start, share in starts if share < theta), None)
-    if below is None:
-        return Instant(None, None, None)
-    # The share crossed somewhere between the last operation before and the first one after.
-    at_s = float(times_s[below] if below == 0 else (times_s[below - 1] + times_s[below]) / 2)
+    below = next((start for start, share in starts if share < theta), count)
     first, last = (int(accepted[0]), int(accepted[-1])) if len(accepted) else (below, below)
     low_s = float(times_s[max(first - 1, 0)])
+    if below == count:
+        return Instant(None, low_s, None)
+    # The share crossed somewhere between the last operation before and the first one after.
+    at_s = float(times_s[below] if below == 0 else (times_s[below - 1] + times_s[below]) / 2)
     high_s = float(times_s[last]) if last < count else None
     return Instant(at_s, min(low_s, at_s), high_s if high_s is None else max(high_s, at_s))
 
@@ -145,6 +167,17 @@ def _scan(
 def confirmed(bad: NDArray[np.bool_], theta: float) -> bool:
     """Whether the operations after a recovery are enough to bound their failures by ``theta``."""
     return upper_bound(int(bad.sum()), len(bad)) <= theta
+
+
+def to_the_end(over: Instant, *, confirmed: bool) -> Instant:
+    """A recovery that the end of the data leaves open: how long it surely was not, and no more.
+
+    A share of failures of 10 % ends in good answers nine times of ten. So a recovery counts as seen
+    only if its interval has an upper end, or if enough went well after it.
+    """
+    if over.high_s is not None or confirmed:
+        return over
+    return Instant(None, over.low_s, None)
 
 
 def lasts(

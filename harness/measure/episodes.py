@@ -26,7 +26,7 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     troubles = [
         trouble
         for found in impaired_stretches(failing, end_s, healthy_share(baseline))
-        for trouble in troubles_of(failing, found)
+        for trouble in troubles_of(failing, found, end_s)
     ]
     limit_ms = slow_limit_ms(baseline)
     if limit_ms is not None:
@@ -34,7 +34,7 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
         troubles += [
             replace(trouble, class_="slow")
             for found in slow_stretches(late, end_s)
-            for trouble in troubles_of(late, found)
+            for trouble in troubles_of(late, found, end_s)
         ]
     return sorted((_episode(one, samples) for one in troubles), key=lambda e: e.onset_s)
 
@@ -122,7 +122,7 @@ def flaps_of(episodes: list[Episode]) -> int:
 
 def overlaps(episode: Episode, start_s: float, end_s: float) -> bool:
     """Whether an episode may have begun before ``end_s`` and ended after ``start_s``."""
-    begins_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
+    begins_s = -np.inf if episode.onset_s_low is None else episode.onset_s_low
     ends_s = episode.recovered_s
     if ends_s is not None and episode.recovered_s_high is not None:
         ends_s = episode.recovered_s_high

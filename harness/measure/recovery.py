@@ -106,13 +106,15 @@ def _crossings(
     for theta in THETAS:
         at = edges.recovery(times_s, failed, theta)
         after = failed[times_s > at.at_s] if at.at_s is not None else failed[:0]
+        lasts = edges.confirmed(after, theta)
+        at = edges.to_the_end(at, confirmed=lasts)
         found.append(
             Crossing(
                 failed_share=theta,
                 from_heal_s=_minus(at.at_s, healed_s),
                 from_heal_s_low=_minus(at.low_s, healed_s),
                 from_heal_s_high=_minus(at.high_s, healed_s),
-                confirmed=edges.confirmed(after, theta),
+                confirmed=lasts,
                 # As for the baseline as a whole: its own share must be surely below half of it.
                 resolvable=normal_high < theta / 2,
             )

@@ -26,8 +26,8 @@ class Trouble:
     confirmed: bool
 
 
-def troubles_of(requests: Requests, found: Found) -> list[Trouble]:
-    """The adjoining troubles of one stretch."""
+def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Trouble]:
+    """The adjoining troubles of one stretch; ``load_end_s`` is when the load ended."""
     group, around = found.parts, found.around
     times_s, bad = requests.times_s, requests.bad
     core = (times_s >= group[0].start_s) & (times_s <= group[-1].stop_s)
@@ -37,7 +37,9 @@ def troubles_of(requests: Requests, found: Found) -> list[Trouble]:
     end_s, end_bad = seen.end_s[ends], bad[ends]
 
     reach_s = max(around[0], group[0].start_s - ONSET_REACH_SECONDS, 0.0)
-    onset = edges.onset(begin_s, begin_bad, reach_s, group[0].middle_s)
+    onset = edges.onset(begin_s, begin_bad, reach_s, group[0].middle_s, first=reach_s <= 0)
+    if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
+        onset = replace(onset, at_s=float(times_s[0]))
     inner = [
         edges.change(*((begin_s, begin_bad) if after.out else (end_s, end_bad)), *between)
         for before, after in itertools.pairwise(group)
@@ -53,8 +55,8 @@ def troubles_of(requests: Requests, found: Found) -> list[Trouble]:
     if over.at_s is not None:
         alone = times_s < around[1]
         confirmed = edges.lasts(times_s[alone], bad[alone], over.at_s, over.high_s, THETA)
-    elif (failures_s := end_s[tail & end_bad]).size:
-        over = edges.Instant(None, float(failures_s[-1]), None)  # it lasted until then, at least
+    if around[1] >= load_end_s:  # else it was over before the next one, however short that was
+        over = edges.to_the_end(over, confirmed=confirmed)
     starts, stops = [onset, *inner], [*inner, over]
     parts = [
         Trouble(class_of(seen, bad, start, stop), start, stop, confirmed)
