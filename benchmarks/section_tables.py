@@ -1,6 +1,7 @@
 """Sections of the calibration as aims and as Markdown. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,8 +19,16 @@ def aims_of(tallies: Sequence[Tally], *, quick: bool) -> list[Aim]:
     for section in _sections(tallies):
         rows = [tally for tally in tallies if tally.section is section]
         found += [_together(want, rows, quick=quick) for want in section.together]
-        kinds = {(want.what, want.rule): None for row in rows for want in row.row.wants}
-        found += [_apart(what, rule, rows, quick=quick or section.few) for what, rule in kinds]
+        single = [
+            _Asked(_cells(row), row.values(want.figure), want)
+            for row in rows
+            for want in row.row.wants
+        ]
+        for kind, asked in (("each row", single), ("rows taken together", _joint(section, rows))):
+            for what, rule in {(one.want.what, one.want.rule): None for one in asked}:
+                same = [a for a in asked if (a.want.what, a.want.rule) == (what, rule)]
+                name = f"{section.name}, {kind}: {what}"
+                found.append(_apart(name, same, quick=quick or section.few))
     return found
 
 
@@ -80,47 +89,59 @@ def _together(want: Want, rows: Sequence[Tally], *, quick: bool) -> Aim:
     return Aim(what, _wanted([want], quick=quick), got, met=met, why="" if met else want.why)
 
 
-def _apart(what: str, rule: Rule, rows: Sequence[Tally], *, quick: bool) -> Aim:
-    both = [
-        (row, want)
-        for row in rows
-        for want in row.row.wants
-        if (want.what, want.rule) == (what, rule)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A limit and the values that it is for, those of a row or of several."""
+
+    name: str
+    values: Values
+    want: Want
+
+    @property
+    def badness(self) -> float:
+        """How near to its limit, or how far beyond it, this is: more is worse."""
+        found, want = self.want.measured(self.values), self.want
+        if found is None:
+            return np.inf
+        if want.rule in SHARES:
+            return want.limit - found if want.rule is Rule.SHARE_MIN else found - want.limit
+        return found / want.limit if want.limit else found
+
+
+def _joint(section: Section, rows: Sequence[Tally]) -> list[_Asked]:
+    known = {tally.row.cells: tally for tally in rows}
+    return [
+        _Asked(
+            " + ".join(", ".join(cells) for cells in joint.rows),
+            np.concatenate([known[cells].values(joint.want.figure) for cells in joint.rows]),
+            joint.want,
+        )
+        for joint in section.joint
+        if all(cells in known for cells in joint.rows)
     ]
-    missed = [
-        (row, want) for row, want in both if not want.met(row.values(want.figure), quick=quick)
-    ]
-    worst, its = max(both, key=lambda one: _badness(*one))
-    found = _number(rule, its.measured(worst.values(its.figure)))
-    of = "" if _same_limit([want for _, want in both]) else f" of {_number(rule, its.limit)}"
-    got = f"worst of {len(both)}: {found}{of} ({_cells(worst)})"
+
+
+def _apart(name: str, every: Sequence[_Asked], *, quick: bool) -> Aim:
+    missed = [one for one in every if not one.want.met(one.values, quick=quick)]
+    worst = max(every, key=lambda one: one.badness)
+    rule, wants = worst.want.rule, [one.want for one in every]
+    found = _number(rule, worst.want.measured(worst.values))
+    of = "" if _same_limit(wants) else f" of {_number(rule, worst.want.limit)}"
+    got = f"worst of {len(every)}: {found}{of} ({worst.name})"
     if missed:
-        got += f"; {len(missed)} of {len(both)} rows miss"
-    wanted = _wanted([want for _, want in both], quick=quick)
-    name = f"{rows[0].section.name}, each row: {what}"
-    return Aim(name, wanted, got, met=not missed, why=_why(missed))
+        got += f"; {len(missed)} of {len(every)} miss"
+    return Aim(name, _wanted(wants, quick=quick), got, met=not missed, why=_why(missed))
 
 
 def _cells(tally: Tally) -> str:
     return ", ".join(tally.row.cells)
 
 
-def _why(missed: Sequence[tuple[Tally, Want]]) -> str:
-    """The reasons, and the rows that miss."""
-    reasons = list(dict.fromkeys(want.why for _, want in missed if want.why))
-    rows = [_cells(row) for row, _ in missed]
-    more = [f"and {len(rows) - MISSES_SHOWN} more"] if len(rows) > MISSES_SHOWN else []
-    return "; ".join([*reasons, *rows[:MISSES_SHOWN], *more])
-
-
-def _badness(tally: Tally, want: Want) -> float:
-    """How near to its limit, or how far beyond it, a row is: more is worse."""
-    found = want.measured(tally.values(want.figure))
-    if found is None:
-        return np.inf
-    if want.rule in SHARES:
-        return want.limit - found if want.rule is Rule.SHARE_MIN else found - want.limit
-    return found / want.limit if want.limit else found
+def _why(missed: Sequence[_Asked]) -> str:
+    """The reasons, and what misses."""
+    reasons = list(dict.fromkeys(one.want.why for one in missed if one.want.why))
+    more = [f"and {len(missed) - MISSES_SHOWN} more"] if len(missed) > MISSES_SHOWN else []
+    return "; ".join([*reasons, *(one.name for one in missed[:MISSES_SHOWN]), *more])
 
 
 def _same_limit(wants: Sequence[Want]) -> bool:

@@ -13,10 +13,11 @@ run says nothing about. The function and its arguments must be picklable: rows a
 processes. Every repeat has chance of its own, from the seed, the row's name and its number alone,
 so that one row by itself, a quick calibration and a whole one see the same runs.
 
-A `Want` is a limit for one figure of one row (``Row.wants``) or for all rows together
-(``Section.together``). A whole calibration compares what it measured with the limit. A quick one
-has too few repeats for that: it says no only where chance alone explains the miss in less than one
-of 1,000 calibrations. A figure without a single value has missed its limit either way.
+A `Want` is a limit for one figure of one row (``Row.wants``), of some rows taken together (`Joint`,
+``Section.joint``) or of all of them (``Section.together``). A whole calibration compares what it
+measured with the limit. A quick one has too few repeats for that: it says no only where chance
+alone explains the miss in less than one of 1,000 calibrations. A figure without a single value has
+missed its limit either way.
 """
 
 import time
@@ -150,6 +151,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Joint:
+    """What is wanted of the values of several rows, named by their cells, taken together.
+
+    Where only some of them are measured, nothing is said.
+    """
+
+    want: Want
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One table: see the module. ``name`` selects it (``--only``), ``text`` stands before it.
 
@@ -164,18 +176,23 @@ class Section:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     together: tuple[Want, ...] = ()
+    joint: tuple[Joint, ...] = ()
     few: bool = False
 
     def __post_init__(self) -> None:
         """Refuse rows that do not fit.
 
         Raises:
-            ValueError: a row has not a cell for each heading, or two rows the same.
+            ValueError: a row has not a cell for each heading, two rows have the same, or one that
+                is named is none.
         """
         if any(len(row.cells) != len(self.head) for row in self.rows):
             raise ValueError(f"a row of {self.name} has not one cell under each of {self.head}")
-        if len({row.cells for row in self.rows}) != len(self.rows):
+        known = {row.cells for row in self.rows}
+        if len(known) != len(self.rows):
             raise ValueError(f"two rows of {self.name} have the same cells")
+        if not known.issuperset(cells for joint in self.joint for cells in joint.rows):
+            raise ValueError(f"a joint limit of {self.name} names a row that is none")
 
 
 @dataclass(slots=True)

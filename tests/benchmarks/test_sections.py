@@ -1,5 +1,7 @@
 """The frame of the calibration's tables: rows, repeats, limits, and that a row can miss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from benchmarks.sections import (
     Column,
     Figures,
     Form,
+    Joint,
     Row,
     Rule,
     Section,
@@ -106,11 +109,33 @@ def test_rows_become_aims_and_a_table() -> None:
 
     assert [aim.met for aim in aims] == [False, False, True]
     assert "together" in aims[0].what
-    assert "1 of 2 rows miss" in aims[1].got
+    assert "1 of 2 miss" in aims[1].got
     assert aims[1].why == "too narrow; 60%"
     assert "| 99%   | 200 |" in text
     assert "**no**: holds the edge" in text
     assert all(aim.met for aim in aims_of(measured(section(0.99), 40), quick=True))
+
+
+def test_rows_taken_together_have_limits_of_their_own() -> None:
+    """The mean of two rows is near nothing though neither row's is; one row alone says nothing."""
+
+    def off(_: np.random.Generator, by: float) -> Figures:
+        return {"error": by}
+
+    rows = tuple(Row((str(by),), off, (by,)) for by in (0.1, -0.1, 0.4))
+    want = Want("on average", "error", Rule.MEAN_MAX, 0.01)
+    joints = tuple(
+        Joint(replace(want, limit=limit), (("0.1",), (other,)))
+        for limit, other in ((0.01, "-0.1"), (0.2, "0.4"))
+    )
+    made = Section("s", "S", "", ("by",), (), rows, joint=joints)
+    (aim,) = aims_of(measured(made, 3), quick=False)
+
+    assert not aim.met
+    assert aim.got == "worst of 2: 250 ms of 200 ms (0.1 + 0.4); 1 of 2 miss"
+    assert aims_of(measured(made, 3, text="0.4"), quick=False) == []
+    with pytest.raises(ValueError, match="names a row that is none"):
+        replace(made, rows=rows[:1])
 
 
 def test_a_figure_that_no_run_has_is_a_mistake() -> None:
