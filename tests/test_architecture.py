@@ -98,6 +98,7 @@ ALLOWED = {
     "safety": {
         *("errors", "events", "fault_specs", "faults", "ledger", "ledger_facts", "plan"),
         *("operation_lines", "record", "run_facts", "shortage", "stack", "stop_conditions"),
+        *("measure", "verdict"),
     },
     "load": {
         *(

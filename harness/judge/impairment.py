@@ -16,6 +16,7 @@ from harness.measure import (
     overlaps,
 )
 from harness.verdict import Episode, Finding, Recovery, Weight
+from harness.verdict.spans import span
 
 
 def episodes(case: Case) -> Iterator[Finding]:
@@ -27,13 +28,10 @@ def episodes(case: Case) -> Iterator[Finding]:
             if why := case.excuse(_fails_in(episode), _bounds(episode)):
                 weight = Weight.INCONCLUSIVE
                 unaccounted += f"; but {why}"
-        until = "the end of the load"
-        if episode.recovered_s is not None:
-            until = f"{episode.recovered_s:.1f} s"
         yield Finding(
             episode.class_,
             weight,
-            f"borrowing was {_STATE[episode.class_]} from {episode.onset_s:.1f} s to {until}"
+            f"borrowing was {_STATE[episode.class_]} {span(episode)}"
             f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
             {
                 "onset_s": episode.onset_s,

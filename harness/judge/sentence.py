@@ -3,7 +3,13 @@
 from harness.judge.case import Case, plural
 from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
-from harness.verdict import Episode, Finding, Weight
+from harness.verdict import Episode, Finding, Recovery, Weight
+from harness.verdict.spans import span
+from harness.verdict.visible import never_longer
+
+_SPANS_MAX = 3
+TO_THE_END = 0.5
+"""Seconds. What was seen to fail so late in the load had surely not recovered when it ended."""
 
 _WHAT = {
     "partition": "bytes vanished on the {target} link",
@@ -23,7 +29,14 @@ _WHAT = {
 
 def sentence(case: Case, findings: list[Finding]) -> str:
     """What was broken, what borrowers lost, how fast it was over, and what became of the money."""
-    parts = [_stopped(case), _borrowing(case), _recovery(case), _money(case)]
+    parts = [
+        _stopped(case),
+        _borrowing(case),
+        _recovery(case),
+        _elsewhere(case),
+        _slow(case),
+        _money(case),
+    ]
     text = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     open_points = [f.code for f in findings if f.verdict is Weight.INCONCLUSIVE]
     if open_points and not any(f.verdict is Weight.FAIL for f in findings):
@@ -38,6 +51,8 @@ def _cause(case: Case) -> str:
     if not case.plan.faults:
         if impaired(case.measured.episodes):
             return "nothing was broken by us, yet borrowing was impaired"
+        if case.measured.episodes:
+            return "nothing was broken by us, yet answers were slow"
         return "nothing was broken"
     impacts = case.measured.impacts
     impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
@@ -90,7 +105,7 @@ def _borrowing(case: Case) -> str:
 def _recovery(case: Case) -> str:
     measured = case.measured
     if measured.timeline.injected_s is None:
-        return _stretches(impaired(measured.episodes))
+        return _stretches(case)
     seen, limit_s = measured.recovery, case.plan.objectives.recovery_seconds_max
     limit = "" if limit_s is None else f", limit {limit_s:g} s"
     if seen.from_heal_s is not None:
@@ -102,14 +117,22 @@ def _recovery(case: Case) -> str:
         which = _which_heal(case)
         return f"borrowing recovered {seen.from_heal_s:.1f} s after {which} ({interval})"
     if seen.censored:
-        names = " and ".join(seen.next_faults)
-        when = f"fault {names} came" if names else "the load ended"
-        waited = f"{seen.observed_s or 0.0:.1f} s after {_which_heal(case)}"
-        return f"borrowing had not recovered when {when} {waited}{limit}"
+        return f"{_not_seen_to_recover(case, seen)}{limit}"
     stretches = impaired(measured.episodes)
     if stretches and stretches[-1].recovered_s is None:
         return f"borrowing had not recovered when the load ended{limit}"
-    return _stretches(stretches)
+    return _stretches(case)
+
+
+def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
+    """What the end of the load leaves open may have been over before, if it did not fail then."""
+    names, watched_s = " and ".join(seen.next_faults), seen.observed_s or 0.0
+    when = f"fault {names} came" if names else "the load ended"
+    waited, surely_s = f"{when} {watched_s:.1f} s after {_which_heal(case)}", seen.from_heal_s_low
+    if surely_s is None or surely_s > min(case.measured.timeline.allowed_s, watched_s - TO_THE_END):
+        return f"borrowing had not recovered when {waited}"
+    still = f"still impaired {surely_s:.1f} s after it" if surely_s > 0 else "impaired until it"
+    return f"borrowing was not seen to recover for good before {waited} (surely {still})"
 
 
 def _which_heal(case: Case) -> str:
@@ -122,18 +145,36 @@ def _which_heal(case: Case) -> str:
     return f"the last heal of {', '.join(counted[:-1])} and {counted[-1]}"
 
 
-def _stretches(stretches: list[Episode]) -> str:
+def _stretches(case: Case) -> str:
     """Impairments that no fault of ours is the measure of."""
+    stretches = impaired(case.measured.episodes)
     if not stretches:
-        return "borrowing was never impaired"
-    spans = [
-        f"from {e.onset_s:.1f} s "
-        + ("to the end" if e.recovered_s is None else f"to {e.recovered_s:.1f} s")
-        for e in stretches[:3]
-    ]
-    more = ", ..." if len(stretches) > len(spans) else ""
+        failed = case.measured.failed_elsewhere.part
+        few = f", beside {plural(failed, 'failure')} too few or too scattered for one"
+        return never_longer(case.measured.visible) + (few if failed else "")
     count = plural(len(stretches), "impaired stretch", "impaired stretches")
-    return f"{count}, {', '.join(spans)}{more}"
+    return f"{count}, {_spans(stretches)}"
+
+
+def _spans(episodes: list[Episode]) -> str:
+    """The first of them."""
+    more = ", ..." if len(episodes) > _SPANS_MAX else ""
+    return ", ".join(map(span, episodes[:_SPANS_MAX])) + more
+
+
+def _elsewhere(case: Case) -> str:
+    """Failures that are of no stretch, however few."""
+    failed = case.measured.failed_elsewhere.part
+    if not failed or not impaired(case.measured.episodes):
+        return ""  # without a stretch they are told with that
+    lie = "lies" if failed == 1 else "lie"
+    return f"{plural(failed, 'failure')} {lie} outside every impaired stretch"
+
+
+def _slow(case: Case) -> str:
+    """Answers that came late: nobody failed for that, and so it is no impairment."""
+    slow = [episode for episode in case.measured.episodes if episode.class_ == "slow"]
+    return f"answers were slow {_spans(slow)}" if slow else ""
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -7,6 +7,7 @@ from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, heal_interval
 from harness.verdict import Crossing, Episode, Recovery, Verdict
+from harness.verdict.visible import never_longer
 
 _ANSWERS_MAX = 12
 _UNCONFIRMED = "no: too little evidence after it"
@@ -19,7 +20,7 @@ def episodes(verdict: Verdict) -> Table:
     return Table(
         headers=("Kind", "Began", "Recovered", "Length", "Failed", "Confirmed"),
         rows=tuple(_episode(e) for e in verdict.episodes),
-        empty="None: borrowing was never impaired.",
+        empty=f"None: {never_longer(verdict.visible)}.",
         lead=f"Found from the borrowers' answers alone. Times count from {words.START}, by the"
         " planned start of the requests; under each is its 95 % interval. A request waits for its"
         f" answer for up to {timeout} (the request timeout).",

@@ -10,6 +10,7 @@ from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import window_name
 from harness.verdict import Load, Verdict
+from harness.verdict.visible import least_seen
 
 FILES = (
     ("verdict.json", "all figures of this page, for programs"),
@@ -85,7 +86,9 @@ def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
         row("Left out", Cell(_left_out(load), note=_LEFT_OUT)),
         row("Intervals", Cell(_INTERVALS)),
         row("Thresholds", Cell(_thresholds(plan, verdict))),
+        row("Edges", Cell(_EDGES)),
         row("Recovery", Cell(_RECOVERY)),
+        row("What it can see", Cell(least_seen(verdict.visible), note=_SEEN)),
         row("Health", _health(verdict)),
         row("Ledger read from", words.clean(facts.ledger.source)),
         row("Seed", Cell(str(verdict.seed), note="the same seed gives the same arrivals")),
@@ -137,6 +140,15 @@ _RECOVERY = (
 )
 
 
+_EDGES = (
+    "The moment at which a request met the service lies between sending and answering, and only the"
+    " service knows where. So the interval of an edge is at least about as wide as a request takes,"
+    " and the instant that is told lies midway."
+)
+_SEEN = (
+    "The least that nine of ten runs of this rate and length show, with so many failures outside"
+    " every impaired stretch. What is smaller may have been there."
+)
 _LEFT_OUT = "They are in the raw files, and no figure of borrowing counts them."
 
 

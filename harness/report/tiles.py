@@ -7,6 +7,7 @@ from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
 from harness.verdict import Recovery, Verdict, Weight
+from harness.verdict.visible import never_longer
 
 _IMPAIRED = ("outage", "degraded")
 _REASON_MAX = 110  # letters; the findings have it all
@@ -82,7 +83,7 @@ def _recovery(verdict: Verdict) -> Tile:
     notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
     if recovery.from_heal_s is None:
         if not impaired and verdict.borrow.operations:
-            return Tile(name, "not needed", ("borrowing was never impaired", *notes))
+            return Tile(name, "not needed", (never_longer(verdict.visible), *notes))
         if recovery.censored or (impaired and impaired[-1].recovered_s is None):
             when = "the next fault came" if recovery.next_faults else "the run ended"
             waiting = f"borrowing was still impaired when {when}"

@@ -1,5 +1,6 @@
 """What a run could show at all, as a type of ``verdict.json``."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -15,3 +16,27 @@ class Visible:
     outage_s: float | None
     brownout_share: float | None
     brownout_s: float
+
+
+def never_longer(visible: Visible | None) -> str:
+    """That no impairment was seen, and how long one may have been all the same."""
+    if visible is None or visible.outage_s is None:
+        return "no impairment was seen, in a run too short to show one"
+    return f"no impairment longer than {_rounded_up(visible.outage_s)} s was seen"
+
+
+def least_seen(visible: Visible | None) -> str:
+    """What nine of ten such runs show, in words."""
+    if visible is None or visible.outage_s is None:
+        return "no impairment at all: they are too short for their rate"
+    text = f"an outage of {_rounded_up(visible.outage_s)} s"
+    if visible.brownout_share is None:
+        return f"{text}, and no brownout of {visible.brownout_s:g} s"
+    share = _rounded_up(100 * visible.brownout_share)
+    return f"{text}, and a brownout of {visible.brownout_s:g} s in which {share} % fail"
+
+
+def _rounded_up(number: float) -> str:
+    """To two digits, never to less than it is."""
+    digits = max(0, 1 - math.floor(math.log10(number)))
+    return f"{math.ceil(round(number * 10**digits, 6)) / 10**digits:.{digits}f}"

@@ -200,7 +200,7 @@ def test_without_impairment_there_is_nothing_to_recover() -> None:
     """Which is not the same as not measured."""
     text = page(sample.passed()).text
 
-    assert "Time to recover not needed borrowing was never impaired" in text
+    assert "Time to recover not needed no impairment longer than 0.11 s was seen" in text
 
 
 def test_a_run_that_never_began_claims_nothing() -> None:
@@ -210,7 +210,7 @@ def test_a_run_that_never_began_claims_nothing() -> None:
     assert "measuring never started" in text
     assert "The load never began" in text
     assert "Lost service not measured Interrupted during set-up." in text
-    assert "None" not in text.replace("None: borrowing was never impaired.", "")
+    assert "None" not in text.replace("None: no impairment was seen", "")
 
 
 def test_troubles_and_damage_are_shown() -> None:

@@ -86,6 +86,7 @@ def test_locust_touches_nothing(options: tuple[str, ...], witnessed: Witnessed) 
     else:
         assert code == 0, output
         assert "fault 1-partition: bytes vanish" in output
+        assert "nine of ten such runs show an outage of 0.11 s, and a brownout of 10 s" in output
 
 
 def test_the_plan_is_told_to_programs(witnessed: Witnessed) -> None:
@@ -98,6 +99,7 @@ def test_the_plan_is_told_to_programs(witnessed: Witnessed) -> None:
     assert body["hypothesis"].startswith("borrowers are told so within their deadline")
     assert body["objectives"]["recovery_seconds_max"] == 5
     assert set(body["objective_sources"].values()) == {"scenario file"}
+    assert body["visible"]["outage_s"] == pytest.approx(0.104)
     assert body["load"]["arrivals"] == 50 * (2 + 8 + 5 + 15)
     (fault,) = body["faults"]
     assert (fault["name"], fault["inject_s"], fault["heal_s"]) == ("1-partition", 8, 13)

@@ -1,0 +1,103 @@
+"""What the one sentence says of stretches: no more than was seen, and all that was."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import pytest
+
+from harness.events import Operation
+from harness.faults import Kill
+from harness.judge import judge
+from harness.plan import Plan
+from harness.report.html import render
+from harness.verdict import Visible
+from harness.verdict.spans import span
+from harness.verdict.visible import least_seen, never_longer
+from tests.builders import CUT, cut_run, during, facts, operations, plan_of
+
+
+def strays(plan: Plan, *instants_s: float) -> Callable[[float], bool]:
+    """The first request after each of these instants."""
+    after = (next(a.at_s for a in plan.arrivals if a.at_s >= at_s) for at_s in instants_s)
+    return set(after).__contains__
+
+
+def slow(plan: Plan, start_s: float, end_s: float) -> tuple[Operation, ...]:
+    """Every answer to a request of this time takes half a second."""
+    return tuple(
+        replace(op, ended_ns=op.intended_ns + 500_000_000)
+        if start_s <= plan.arrivals[op.arrival].at_s < end_s
+        else op
+        for op in operations(plan)
+    )
+
+
+def test_without_an_impairment_the_sentence_says_what_could_be_seen() -> None:
+    """Five failures in a row are the least that is called one: 0.11 s at 50/s."""
+    plan = plan_of()
+
+    assert "; no impairment longer than 0.11 s was seen;" in judge(plan, facts(plan)).sentence
+
+
+def test_failures_of_no_stretch_are_told_with_their_number() -> None:
+    """Scattered ones, with and without an impaired stretch beside them."""
+    calm, broken, down = plan_of(), plan_of(CUT), during(8.0, 13.3)
+    alone = judge(calm, facts(calm, operations(calm, strays(calm, 11.0, 20.0))))
+    late = strays(broken, 22.0)
+    beside = judge(broken, facts(broken, operations(broken, lambda t: down(t) or late(t))))
+
+    assert "was seen, beside 2 failures too few or too scattered for one;" in alone.sentence
+    assert "1 failure lies outside every impaired stretch" in beside.sentence
+
+
+def test_an_impaired_run_without_strays_tells_of_none() -> None:
+    """Every failure is of the outage."""
+    assert "outside every" not in judge(*cut_run()).sentence
+
+
+@pytest.mark.parametrize("faults", [(), (Kill("replica-1", expects_impact=False),)])
+def test_slow_answers_are_in_the_headline(faults: tuple[Kill, ...]) -> None:
+    """Nobody failed, and still it was not as if nothing had been."""
+    plan = plan_of(*faults)
+    verdict = judge(plan, facts(plan, slow(plan, 10.0, 15.0)))
+
+    assert any(episode.class_ == "slow" for episode in verdict.episodes)
+    assert "answers were slow from 10.0 s to 15.0 s" in verdict.sentence
+    if not faults:
+        assert verdict.sentence.startswith("Nothing was broken by us, yet answers were slow: ")
+
+
+def test_a_run_without_a_fault_says_nothing_of_one() -> None:
+    """Neither in a finding, nor in the sentence, nor on the page."""
+    plan = plan_of(baseline_s=2.0)
+    known = facts(plan, operations(plan, strays(plan, 0.5)))
+    verdict = judge(plan, known)
+
+    assert "in the baseline" in str(asdict(verdict))
+    assert "before the fault" not in str(asdict(verdict))
+    assert "before the fault" not in render(plan, known, verdict)
+
+
+def test_open_ends_are_in_words() -> None:
+    """From the start; to the end; an instant where it is known."""
+    (known,) = judge(*cut_run()).episodes
+    endless = replace(known, recovered_s=None, recovered_s_high=None)
+    first = replace(known, onset_s=0.02, onset_s_low=None)
+    early = replace(known, onset_s=2.3, onset_s_low=None)
+
+    assert span(known) == "from 8.0 s to 13.3 s"
+    assert span(endless) == "from 8.0 s to the end"
+    assert span(first) == "from the start to 13.3 s"
+    assert span(early) == "from 2.3 s or earlier to 13.3 s"
+    assert span(replace(known, recovered_s=8.214)).endswith("s to 8.21 s")
+
+
+def test_a_run_that_cannot_show_anything_says_so() -> None:
+    """None in place of a length or of a share."""
+    short, no_brownout = Visible(None, None, 10.0), Visible(0.104, None, 10.0)
+
+    assert never_longer(short) == "no impairment was seen, in a run too short to show one"
+    assert "no impairment at all" in least_seen(short)
+    assert least_seen(no_brownout) == "an outage of 0.11 s, and no brownout of 10 s"
+    assert "in which 6.3 % fail" in least_seen(Visible(0.104, 0.0621, 10.0))
+    assert never_longer(Visible(5.2, 0.1, 10.0)) == "no impairment longer than 5.2 s was seen"
