@@ -52,7 +52,7 @@ test: provision browser namespaces terminal ## run the tests, live ones included
 test-long: provision browser namespaces terminal ## the others: at more length, one at a time (30 min)
 	$(BIN)/python -m pytest -m long
 
-bench-measure: provision ## how well it measures, against known truth (35 min; ARGS=--quick: 3 min)
+bench-measure: provision ## how well it measures, against known truth (55 min; ARGS=--quick: 3 min)
 	@$(BIN)/python -m benchmarks.measure $(ARGS)
 
 bench-packets: provision ## packet loss: the driver's defaults and tuned settings (ARGS=--runs 5)
