@@ -16,7 +16,7 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -273,6 +273,22 @@ def _amount(options: argparse.Namespace) -> Amount:
     return replace(base, **{name: of(name) for name in names})
 
 
+def _how(amount: Amount, parts: Sequence[str], seed: int) -> str:
+    """How much of everything was done, in words."""
+    repeats = f"{amount.repeats:,}"
+    real = f"{amount.hard_runs} runs of {amount.outages} hard outages and {amount.mixed_runs} of"
+    done = {
+        "simulated": f"Simulated: {repeats} runs of each shape, {amount.clean:,} clean ones.",
+        "real": f"Real: {real} one of each shape at each rate.",
+        "quiet": f"Real: {amount.quiet_runs} clean runs, as many with a tolerated fault.",
+        PACED.name: "Real: a run of each rate, latency and rule.",
+    }
+    words = [text for part, text in done.items() if part in parts]
+    if not set(parts) <= set(done):
+        words.append(f"Other tables: {repeats} repeats a row, where they do not say otherwise.")
+    return " ".join([*words, f"Seed {seed}."])
+
+
 def main() -> int:
     """Calibrate, print, write the page."""
     options = _options()
@@ -283,13 +299,9 @@ def main() -> int:
         every = [PACED] * (PACED.name in parts) + sections
         print(*(row.name for row in chosen(every, quick=options.quick)), sep="\n")
         return 0
-    how = (
-        f"Simulated: {amount.repeats:,} runs of each shape and condition, {amount.clean:,} clean"
-        f" ones. Real: {amount.hard_runs} runs of {amount.outages} hard outages and"
-        f" {amount.mixed_runs} of one of each shape at each rate; {amount.quiet_runs} clean runs"
-        f" and {amount.quiet_runs} with a tolerated fault. Seed {options.seed}."
+    calibration = Calibration(
+        amount, options.seed, Report(machine(), _how(amount, parts, options.seed))
     )
-    calibration = Calibration(amount, options.seed, Report(machine(), how))
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         acts: dict[str, Callable[[], None]] = {

@@ -65,17 +65,18 @@ def _met(tally: Tally, *, quick: bool) -> str:
 def _shown(column: Column, values: Values) -> str:
     if not len(values):
         return "-"
-    match column.form:
-        case Form.SHARE:
-            return f"{np.mean(values):.1%}"
-        case Form.MEDIAN:
-            return ms(float(np.median(values)))
-        case Form.MEAN:
-            return ms(float(np.mean(values)))
-        case Form.NUMBER:
-            return f"{np.median(values):,.4g}"
-    sizes = np.abs(values)
-    return f"{ms(float(np.median(sizes)))} / {ms(float(np.quantile(sizes, 0.95)))}"
+    if column.form is Form.ERROR:
+        sizes = np.abs(values)
+        return f"{_time(np.median(sizes))} / {_time(np.quantile(sizes, 0.95))}"
+    if column.form is Form.SHARE:
+        return f"{np.mean(values):.1%}"
+    if column.form is Form.NUMBER:
+        return f"{np.median(values):,.4g}"
+    return _time(np.mean(values) if column.form is Form.MEAN else np.median(values))
+
+
+def _time(seconds: np.floating) -> str:
+    return "open" if np.isinf(seconds) else ms(float(seconds))
 
 
 # --- aims ----------------------------------------------------------------------------------------
