@@ -58,7 +58,7 @@ class Amount:
     is_quick: bool = False
 
 
-FULL = Amount(repeats=1000, clean=2000, outages=20, hard_runs=3, mixed_runs=1, quiet_runs=30)
+FULL = Amount(repeats=400, clean=2000, outages=20, hard_runs=3, mixed_runs=1, quiet_runs=30)
 QUICK = Amount(
     repeats=40,
     clean=200,
