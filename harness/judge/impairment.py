@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 
 from harness.judge.case import Case, inconclusive, note, plural
+from harness.judge.longer import longer
 from harness.measure import (
     THETA,
     GroupRecovery,
@@ -140,11 +141,17 @@ def _without_end(case: Case) -> Iterator[Finding]:
         yield inconclusive(
             "not_recovered",
             "borrowing came back, but the load ended too soon after it to show that fewer than"
-            f" {THETA:.0%} of requests fail for good",
+            f" {THETA:.0%} of requests fail for good: {_longer(case, stretches[-1])}",
             recovered_s=stretches[-1].recovered_s,
         )
     elif (tail := case.measured.tail) is not None and not case.spoilt:
         yield inconclusive("not_recovered", _cut_off(tail), **asdict(tail))
+
+
+def _longer(case: Case, last: Episode) -> str:
+    """From when it was surely over, if that is known."""
+    since_s = last.recovered_s if last.recovered_s_high is None else last.recovered_s_high
+    return longer(case.facts, case.plan.settings.rate, since_s or 0.0)
 
 
 def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ What was not measured is never met: it is not decided, and the reason says why.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from harness.events import Facts
 from harness.judge.bounds import Limit, by_bound, by_count, by_share
 from harness.judge.calms import failed_results, slow_results
+from harness.judge.longer import longer
 from harness.measure import (
     Calm,
     GroupRecovery,
@@ -51,26 +53,34 @@ def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[Objec
 # --- recovery ------------------------------------------------------------------------------------
 
 
-def _recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
+def _recovery(limit: Limit, measured: Measured, facts: Facts) -> ObjectiveResult:
     """Each heal on its own: one that is missed decides, then one that is open."""
-    results = [_one_recovery(limit, one) for one in measured.recoveries]
+    enough = partial(longer, facts, measured.load.rate_asked)
+    results = [_one_recovery(limit, one, enough) for one in measured.recoveries]
     heals = [heal for one in measured.recoveries for heal in one.inner]
     results += [_beside_others(limit, heal) for heal in heals if heal.undecided(limit.value)]
     return _worst(results) or limit.unknown("there was no fault to recover from")
 
 
-def _one_recovery(limit: Limit, one: GroupRecovery) -> ObjectiveResult:
-    seen = one.recovery
+def _one_recovery(
+    limit: Limit, one: GroupRecovery, enough: Callable[[float], str]
+) -> ObjectiveResult:
+    """``enough`` says how many requests after an instant would show that it lasts."""
+    seen, healed_s = one.recovery, one.group.healed_s
     if seen.from_heal_s is not None:
-        unsure = "" if seen.confirmed else NOT_CONFIRMED
         ends = seen.from_heal_s_low, seen.from_heal_s_high
+        unsure = ""
+        if not seen.confirmed:
+            over_s = seen.from_heal_s if ends[1] is None else ends[1]
+            unsure = f"{NOT_CONFIRMED}: {enough((healed_s or 0.0) + max(over_s, 0.0))}"
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
     if seen.censored and seen.from_heal_s_low is not None:
         return _still_under_way(limit, seen.from_heal_s_low, one)
-    if one.group.healed_s is None:
+    if healed_s is None:
         return limit.unknown("the fault was never healed")
     if not seen.confirmed:
-        return limit.unknown("too few requests after the heal to show that nothing was impaired")
+        few = "too few requests after the heal to show that nothing was impaired"
+        return limit.unknown(f"{few}: {enough(healed_s)}")
     return limit.met(None)  # nothing was impaired, so there was nothing to recover from
 
 

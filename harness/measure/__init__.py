@@ -27,6 +27,7 @@ from harness.measure.health import health_known_s, health_of, telling_stretches
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.inner_heals import InnerHeal
 from harness.measure.intervals import (
+    CONFIDENCE,
     Share,
     clopper_pearson,
     differ,
@@ -65,6 +66,7 @@ from harness.verdict import (
 )
 
 __all__ = [
+    "CONFIDENCE",
     "THETA",
     "Baseline",
     "Calm",

@@ -57,6 +57,17 @@ def test_a_recovery_at_the_very_end_is_unconfirmed() -> None:
     assert not verdict.recovery.confirmed
 
 
+def test_what_ended_too_soon_says_how_much_longer() -> None:
+    """The finding and the objective name the requests that suffice after it, and their time."""
+    plan = plan_of(CUT, rate=10, baseline_s=25.0, recovery_s=5.0)
+    verdict = judge(*cut_run(plan, start_s=25.0, end_s=30.3))
+
+    enough = "59 requests after it (5.9 s at 10/s) suffice in 9 of 10 runs, if 0.1 % fail"
+    (finding,) = [f for f in verdict.findings if f.code == "not_recovered"]
+    assert finding.message.endswith(enough)
+    assert verdict.objectives[0].reason.endswith(f"show that it lasts: {enough}")
+
+
 def test_a_recovery_before_the_heal_is_told_in_words() -> None:
     """No negative time is printed."""
     verdict = judge(*cut_run(end_s=11.5))

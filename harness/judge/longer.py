@@ -1,0 +1,23 @@
+"""How much longer a run would have to last to show that borrowing is as before."""
+
+from harness.events import Ending, Facts
+from harness.measure import CONFIDENCE, THETA, Share, advise, bounded
+
+
+def longer(facts: Facts, rate: float, since_s: float) -> str:
+    """How many requests after ``since_s`` suffice in nine of ten runs, at ``rate`` a second."""
+    enough = bounded(THETA, 1 - CONFIDENCE)
+    return advise(_after(facts, since_s), THETA, enough, "requests after it", rate=rate)
+
+
+def _after(facts: Facts, since_s: float) -> Share:
+    """How many of those planned after ``since_s`` failed."""
+    clock = facts.status.clock
+    after = [
+        operation.failed
+        for operation in facts.operations
+        if clock is not None
+        and operation.ending is not Ending.DROPPED
+        and clock.seconds(operation.intended_ns) > since_s
+    ]
+    return Share(sum(after), len(after))
