@@ -37,7 +37,7 @@ from harness.read_ledger import Source, read_ledger
 from harness.record import RunDirectory
 from harness.report import terminal, write
 from harness.run_lock import held_alone
-from harness.safety.preview import shown_in_words
+from harness.safety.preview import told_before
 from harness.safety.radius import radius_of
 from harness.safety.reach import require_reach
 from harness.safety.watch import LedgerTail, SafetyWatch
@@ -248,7 +248,7 @@ def _prepare(
         check()
         channel.progress(text)
 
-    progress(shown_in_words(plan))
+    progress("; ".join(told_before(plan)))
     timeline = _timeline(run, plan, stack, channel)
     notes = timeline.put_right("before the load", progress)
     notes += timeline.check(progress)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.events import Facts, Step
 from harness.measure.advice import advise, bounded, no_help, within
-from harness.measure.baseline import THETA, Baseline, baseline_of, overdue_s
+from harness.measure.baseline import THETA, Baseline, baseline_of, overdue_s, too_short_a_baseline
 from harness.measure.borrowers import Who, borrow_tries, came_and_failed, log_in_tries, who_of
 from harness.measure.closed_loop import closed_loops
 from harness.measure.clusters import by_worker
@@ -92,6 +92,7 @@ __all__ = [
     "no_help",
     "open_ended",
     "overlaps",
+    "too_short_a_baseline",
     "upper_bound",
     "within",
 ]

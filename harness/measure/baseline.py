@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Ending, Facts
-from harness.measure.advice import advise, bounded
+from harness.measure.advice import advise, bounded, requests_enough
 from harness.measure.intervals import Share, differ, events_to_bound
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
@@ -79,6 +79,17 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
     p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
     return Baseline(failed, p95, tuple(reasons))
+
+
+def too_short_a_baseline(plan: Plan) -> str:
+    """Before a run: that its baseline will hardly do, and how long it must be; empty if it will."""
+    phase, limit = plan.phase("baseline"), plan.steady_state.failed_share_max
+    requests = sum(0 <= arrival.at_s < (phase.end_s if phase else 0.0) for arrival in plan.arrivals)
+    enough = requests_enough(Share(0, 0), limit, bounded(limit))
+    if enough is not None and requests >= enough:
+        return ""
+    suffices = advise(Share(0, 0), limit, bounded(limit), rate=plan.settings.rate)
+    return f"{requests} requests of the baseline are too few: {suffices}"
 
 
 def _too_short(plan: Plan, timeline: Timeline) -> list[str]:

@@ -35,7 +35,7 @@ def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collec
     stack = _checked(plan, state_dir, host, allow_targets)
     where = _target(stack, host)
     lines = [f"dry run of {plan.scenario}, seed {plan.settings.seed}", f"target   {where}"]
-    lines += ["", "load", *_load(plan), f"  {shown_in_words(plan)}"]
+    lines += ["", "load", *_load(plan), *(f"  {text}" for text in told_before(plan))]
     lines += ["", "timeline, seconds after the warm-up", *_timeline(plan)]
     lines += ["", "blast radius", *_radius(plan, stack, host)]
     lines += ["", "the run ends at once, healed, with exit code 4, if", *_stops(plan)]
@@ -138,9 +138,12 @@ def shown(plan: Plan) -> Visible:
     return foreseen(plan)
 
 
-def shown_in_words(plan: Plan) -> str:
-    """The same as a line, for before a run."""
-    return f"nine of ten such runs show {least_seen(shown(plan))}"
+def told_before(plan: Plan) -> list[str]:
+    """What such a run shows, in words, and whether its baseline will hardly do."""
+    from harness.measure import too_short_a_baseline  # noqa: PLC0415  # see above
+
+    told = [f"nine of ten such runs show {least_seen(shown(plan))}", too_short_a_baseline(plan)]
+    return [text for text in told if text]
 
 
 def _timeline(plan: Plan) -> list[str]:

@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 
 from harness.measure.advice import CHANCE_MIN, Most, advise, bounded, requests_enough, within
+from harness.measure.baseline import too_short_a_baseline
 from harness.measure.intervals import Share, clopper_pearson
+from tests.builders import plan_of
 
 LIMIT = 0.025
 
@@ -57,6 +59,14 @@ def test_the_least_number_that_passes_in_nine_of_ten(seen: Share, limit: float, 
 
     assert passes[1] >= CHANCE_MIN
     assert passes[0] < CHANCE_MIN or enough == seen.whole + 1
+
+
+def test_a_baseline_that_will_not_do_is_told_before_the_run() -> None:
+    """With 100 requests; not with 400."""
+    told = "100 requests of the baseline are too few: 221 requests (4.5 s at 50/s) suffice"
+
+    assert too_short_a_baseline(plan_of(baseline_s=2.0)).startswith(told)
+    assert not too_short_a_baseline(plan_of())
 
 
 def test_a_limit_below_what_is_assumed_asks_for_none_at_all() -> None:
