@@ -147,14 +147,14 @@ def _operation(outcome: Outcome) -> Operation:
     )
 
 
-_GOOD, _BAD = _operation(Outcome.APPROVED), _operation(Outcome.FAILED)
+GOOD, BAD = _operation(Outcome.APPROVED), _operation(Outcome.FAILED)
 
 
 def samples_from(run: Simulated) -> tuple[Samples, Baseline]:
     """A made-up run as the harness's own arrays, and its baseline."""
     waited_s = np.where(run.failed, np.nan, run.ended_s - run.times_s)
     samples = Samples(
-        operations=tuple(_BAD if failed else _GOOD for failed in run.failed.tolist()),
+        operations=tuple(BAD if failed else GOOD for failed in run.failed.tolist()),
         times_s=run.times_s,
         ended_s=run.ended_s,
         wait_s=waited_s,

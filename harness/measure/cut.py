@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.measure.evidence import Evidence
 from harness.measure.samples import Samples, Timeline
 
 
@@ -25,7 +24,7 @@ def seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
     """
     over = samples.ended_s < end_s  # never of one without an end
     before = (samples.times_s < end_s) & (over | (samples.times_s < end_s - late_s))
-    seen = samples.evidence
+    seen = samples.evidence.kept(before)
     return Samples(
         operations=tuple(o for o, kept in zip(samples.operations, before, strict=True) if kept),
         times_s=samples.times_s[before],
@@ -33,10 +32,9 @@ def seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
         wait_s=samples.wait_s[before],
         failed=samples.failed[before],
         indeterminate=samples.indeterminate[before],
-        evidence=Evidence(
-            seen.up_s[before],
-            np.minimum(seen.down_first_s[before], end_s),
-            np.minimum(seen.down_last_s[before], end_s),
-            seen.down_step[before],
+        evidence=replace(
+            seen,
+            down_first_s=np.minimum(seen.down_first_s, end_s),
+            down_last_s=np.minimum(seen.down_last_s, end_s),
         ),
     )

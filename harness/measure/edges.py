@@ -6,8 +6,10 @@ is only assumed never to rise again, and its crossing of a threshold is brackete
 likelihood-ratio test for a monotone function (Banerjee and Wellner 2001).
 """
 
+import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +22,49 @@ LIKELIHOOD_RATIO_MAX = 3.0
 few hundred failures of a short run that covers 90 to 93 % of gradual recoveries; 3.0 was found in
 simulation (``benchmarks/``) to cover 94.6 % or more of every shape and rate tried."""
 
+UNLIKELIER_MAX = 5.0
+"""A reading of when requests met the service is given up when the data is so much unlikelier under
+it than under the best one, as a difference of log-likelihoods. Half of that is enough for a test at
+5 %; the rest allows for services that follow no one rule."""
+
 _GOOD_PRIOR = (0.5, 50.0)
 _ANY_PRIOR = (1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A time in seconds with its 95 % interval; an end that the data does not bound is None."""
+    """A time in seconds with its 95 % interval; an end that the data does not bound is None.
+
+    ``fit`` is how likely it makes the data, as a logarithm: to be compared between readings of when
+    the same requests met the service.
+    """
 
     at_s: float | None
     low_s: float | None
     high_s: float | None
+    fit: float = field(default=0.0, compare=False)
+
+
+def together(readings: Sequence[Instant], fits: Sequence[float]) -> Instant:
+    """One edge, dated under several readings of when the requests met the service.
+
+    The interval holds those of all readings that the data does not contradict, and the point lies
+    midway between the first and the last of theirs. ``fits`` are those of all the edges of the
+    trouble under each reading: a service most often keeps to one rule.
+    """
+    best, best_fit = max(one.fit for one in readings), max(fits)
+    likely = [one.fit >= best - UNLIKELIER_MAX for one in readings]
+    both = [a and b >= best_fit - UNLIKELIER_MAX for a, b in zip(likely, fits, strict=True)]
+    kept = list(itertools.compress(readings, both if any(both) else likely))
+    points = [one.at_s for one in kept if one.at_s is not None]
+    lows = [one.low_s for one in kept if one.low_s is not None]
+    highs = [one.high_s for one in kept if one.high_s is not None]
+    return Instant(
+        (min(points) + max(points)) / 2 if len(points) == len(kept) else None,
+        min(lows) if len(lows) == len(kept) else None,
+        max(highs) if len(highs) == len(kept) else None,
+        best,
+    )
 
 
 def onset(
@@ -55,7 +89,8 @@ def onset(
     if any_time.low_s is None or any_time.low_s >= first_s:
         return seen
     # The upper end is the one of a trouble that began later: such a trouble is held as well.
-    return Instant(max(any_time.at_s or 0.0, first_s), None, max(seen.high_s or 0.0, first_s))
+    at_s, high_s = max(any_time.at_s or 0.0, first_s), max(seen.high_s or 0.0, first_s)
+    return Instant(at_s, None, high_s, seen.fit)
 
 
 def change(
@@ -88,6 +123,8 @@ def _change(
     gaps = np.maximum(np.diff(edges), 1e-12)  # every instant is as likely as any other beforehand
     log_weight = log_likelihood + np.log(gaps)
     weight = np.exp(log_weight - log_weight.max())
+    found = int(log_weight.argmax())
+    fit = float(log_likelihood[found]) - _emptiness(gaps[found], len(times), high_s - low_s)
     mass = np.concatenate(([0.0], np.cumsum(weight / weight.sum())))
 
     def quantile(level: float) -> float:
@@ -95,7 +132,15 @@ def _change(
         inside_gap = (level - mass[index]) / max(mass[index + 1] - mass[index], 1e-300)
         return float(edges[index] + gaps[index] * min(1.0, inside_gap))
 
-    return Instant(quantile(0.5), quantile(0.025), quantile(0.975))
+    return Instant(quantile(0.5), quantile(0.025), quantile(0.975), fit)
+
+
+def _emptiness(gap_s: float, count: int, span_s: float) -> float:
+    """How unlikely it is, as a logarithm, that none of ``count`` requests met the service in a gap.
+
+    A service that decides later than was assumed seems to meet nobody for a while.
+    """
+    return gap_s * count / max(span_s, 1e-9)
 
 
 def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float) -> Instant:
@@ -115,11 +160,13 @@ def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float)
     first, last = (int(accepted[0]), int(accepted[-1])) if len(accepted) else (below, below)
     low_s = float(times_s[max(first - 1, 0)])
     if below == count:
-        return Instant(None, low_s, None)
+        return Instant(None, low_s, None, free)
     # The share crossed somewhere between the last operation before and the first one after.
-    at_s = float(times_s[below] if below == 0 else (times_s[below - 1] + times_s[below]) / 2)
+    gap_s = 0.0 if below == 0 else float(times_s[below] - times_s[below - 1])
+    at_s = float(times_s[below]) - gap_s / 2
+    fit = free - _emptiness(gap_s, count, float(times_s[-1] - times_s[0]))
     high_s = float(times_s[last]) if last < count else None
-    return Instant(at_s, min(low_s, at_s), high_s if high_s is None else max(high_s, at_s))
+    return Instant(at_s, min(low_s, at_s), high_s if high_s is None else max(high_s, at_s), fit)
 
 
 def _log_likelihood(bad: float, count: float, share: float) -> float:

@@ -43,10 +43,9 @@ def _episode(trouble: Trouble, samples: Samples) -> Episode:
     onset, recovery = trouble.onset, trouble.recovery
     assert onset.at_s is not None  # noqa: S101  # for the type checker; an onset is always found
     stop_s = np.inf if recovery.at_s is None else recovery.at_s
-    times_s, down_s = samples.times_s, samples.evidence.down_last_s
+    times_s = samples.times_s
     # A journey that was under way at the onset, and failed then, is a failure of this episode.
-    failed_s = np.where(np.isnan(down_s), times_s, down_s)
-    failed = samples.failed & (failed_s >= onset.at_s) & (failed_s <= stop_s)
+    failed = samples.failed & samples.evidence.failed_within(times_s, onset.at_s, stop_s)
     inside = (times_s >= onset.at_s) & (times_s <= stop_s)
     kept = samples.operations
     return Episode(

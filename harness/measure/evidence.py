@@ -2,13 +2,18 @@
 
 Shares and counts refer to planned starts, for that is when a borrower came. An edge is another
 matter: a journey of three steps meets an outage at whichever step the outage falls on, a few
-milliseconds or a whole retry after its planned start. So an edge is dated by attempts: a good
-attempt shows the service up at about the time it reached it, a failed one shows it down at the time
-it reached it, and never at the time its client gave up.
+milliseconds or a whole retry after its planned start. So an edge is dated by attempts.
+
+An attempt takes time, and the moment at which the service decided what becomes of it lies between
+its start and its end: early where a service decides at arrival, late where it does at commit. So
+every attempt has an early and a late reading, and what lies between them is told by how much of
+the way it was. An attempt without an answer has a third one: answers do not all take the same time,
+and nobody knows how long that one would have taken.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,34 +22,112 @@ from harness.events import ANSWERED, Attempt, Clock, Operation, Outcome, Step
 
 STEPS = tuple(Step)
 GOOD = (Outcome.OK, *ANSWERED)
-TRAVEL_SECONDS_MAX = 0.05
-"""However slow a target is, a request is taken to have reached it after no more than this."""
+BROKEN = ("reset", "end_of_file")
 STEP_SHARE_MIN = 0.1
 """A step at which fewer of an impairment's failures happened says little about its edges."""
+USUAL = (0.1, 0.5, 0.9, 0.95)
+"""Quantiles of the good answers of a step: an answer that never came would have come after the
+second, most likely between the first and the third. A failure that took longer than the last was
+held up on its way."""
+ARRIVAL, END, LOOSE = 0.0, 1.0, 2.0
+"""Where on the way of a request the service decides: at its arrival, at its end, or at an end that
+nobody knows where no answer came."""
 _SECOND = 1e9
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Fate(IntEnum):
+    """How an attempt ended, as far as that says when it met the service."""
+
+    GOOD = 0
+    ANSWERED = 1
+    """By a failure: the service decided at some time in between."""
+    CUT = 2
+    """The connection broke, at the end of the attempt."""
+    HUNG = 3
+    """Its client gave up, which says nothing: an answer was due when one usually comes."""
+    REFUSED = 4
+    """The connection was refused, at the start of the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The attempts of a run as arrays of one length, by their start, in seconds after zero.
+
+    ``place`` is the index of the operation, ``step`` that of the step in `STEPS`.
+    """
+
+    place: Ints
+    step: Ints
+    began_s: Floats
+    ended_s: Floats
+    fate: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """For n operations, seconds after zero at which attempts reached the service; NaN for none.
+    """For n operations, seconds after zero at which attempts met the service; NaN for none.
 
-    ``up_s`` has shape (n, 3), by `STEPS`: the good attempt of each step, unless a later attempt of
-    the operation failed. ``down_first_s`` and ``down_last_s`` are its first and last failed
-    attempt, ``down_step`` is the index of the step of the last one, -1 for none.
+    The last axis has the readings: early and late, and of an attempt that was never answered the
+    soonest and the latest of its end. ``up_s`` has shape (n, 3, 4), by `STEPS`:
+    the good attempt of each step, unless a later attempt of the operation failed; ``was_up_s``
+    likewise the good ones before its first failure. ``down_first_s`` and ``down_last_s``, shape
+    (n, 4), are its first and last failed attempt, ``down_step`` is the index of the step of the
+    last one, -1 for none.
     """
 
-    up_s: NDArray[np.float64]
-    down_first_s: NDArray[np.float64]
-    down_last_s: NDArray[np.float64]
-    down_step: NDArray[np.int64]
+    up_s: Floats
+    was_up_s: Floats
+    down_first_s: Floats
+    down_last_s: Floats
+    down_step: Ints
 
     @classmethod
-    def at(cls, times_s: NDArray[np.float64]) -> "Evidence":
+    def none(cls, count: int) -> "Evidence":
+        """No attempt is known of any of ``count`` operations."""
+        up_s = np.full((count, len(STEPS), 4), np.nan)
+        down_s = np.full((count, 4), np.nan)
+        steps = np.full(count, -1, dtype=np.int64)
+        return cls(up_s, up_s.copy(), down_s, down_s.copy(), steps)
+
+    @classmethod
+    def at(cls, times_s: Floats) -> "Evidence":
         """Every operation met the service at one instant: for requests of a single step."""
-        up_s = np.full((len(times_s), len(STEPS)), np.nan)
-        up_s[:, STEPS.index(Step.BORROW)] = times_s
-        steps = np.full(len(times_s), STEPS.index(Step.BORROW), dtype=np.int64)
-        return cls(up_s, times_s.copy(), times_s.copy(), steps)
+        found = cls.none(len(times_s))
+        borrow = STEPS.index(Step.BORROW)
+        found.up_s[:, borrow] = found.down_first_s[:] = found.down_last_s[:] = times_s[:, None]
+        found.down_step[:] = borrow
+        return found
+
+    @property
+    def spread(self) -> tuple[bool, bool]:
+        """Whether the late readings differ from the early ones, and the latest from the soonest."""
+        all_s = (self.up_s, self.was_up_s, self.down_first_s, self.down_last_s)
+        return (
+            any(bool((one_s[..., 1] > one_s[..., 0]).any()) for one_s in all_s),
+            any(bool((one_s[..., 3] > one_s[..., 2]).any()) for one_s in all_s),
+        )
+
+    def failed_within(self, times_s: Floats, start_s: float, stop_s: float) -> Bools:
+        """Which operations, if they failed, may have done so between: shape (n,).
+
+        ``times_s`` are the planned starts, for those of which no attempt is known.
+        """
+        early_s, late_s = (_or_else(self.down_last_s[:, column], times_s) for column in (0, 1))
+        return (late_s >= start_s) & (early_s <= stop_s)
+
+    def kept(self, these: Bools) -> "Evidence":
+        """That of these operations alone."""
+        return Evidence(
+            self.up_s[these],
+            self.was_up_s[these],
+            self.down_first_s[these],
+            self.down_last_s[these],
+            self.down_step[these],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,85 +135,112 @@ class Met:
     """Instants of n operations as evidence for the begin and for the end of one impairment.
 
     Around its begin a good operation counts at its latest sign of a service that was up, and a
-    failed one at its first sign that it was down; around its end the other way round.
+    failed one at its first sign that it was down; around its end the other way round. ``well_s``
+    are instants, of failed operations, at which an earlier attempt was still answered well.
     """
 
-    begin_s: NDArray[np.float64]
-    end_s: NDArray[np.float64]
+    begin_s: Floats
+    end_s: Floats
+    well_s: Floats
 
 
 def evidence_of(
     operations: tuple[Operation, ...], attempts: Iterable[Attempt], clock: Clock
 ) -> Evidence:
-    """The evidence of these operations, in their order.
-
-    A request is taken to reach the service after half the time that a quick one of its step takes
-    altogether (the lower quartile of the good ones).
-    """
+    """The evidence of these operations, in their order."""
     place = {operation.arrival: index for index, operation in enumerate(operations)}
-    rows = [(place[a.arrival], a) for a in attempts if a.arrival in place]
-    travel_s = _travel_s([attempt for _, attempt in rows])
-    count = len(operations)
-    found = Evidence(
-        np.full((count, len(STEPS)), np.nan),
-        np.full(count, np.nan),
-        np.full(count, np.nan),
-        np.full(count, -1, dtype=np.int64),
-    )
-    rows.sort(key=lambda row: row[1].started_ns)
-    for index, attempt in rows:
-        step = STEPS.index(attempt.step)
-        at_s = clock.seconds(attempt.started_ns) + travel_s[step]
-        if attempt.outcome in GOOD:
-            found.up_s[index, step] = at_s
-            continue
-        found.up_s[index] = np.nan
-        if np.isnan(found.down_first_s[index]):
-            found.down_first_s[index] = at_s
-        found.down_last_s[index] = at_s
-        found.down_step[index] = step
+    rows = [
+        (place[a.arrival], STEPS.index(a.step), a.started_ns, a.ended_ns, _fate(a))
+        for a in attempts
+        if a.arrival in place
+    ]
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    began_s, ended_s = ((columns[:, at] - clock.zero_ns) / _SECOND for at in (2, 3))
+    tries = Tries(columns[:, 0], columns[:, 1], began_s, ended_s, columns[:, 4])
+    return evidence_from(len(operations), tries)
+
+
+def _fate(attempt: Attempt) -> Fate:
+    if attempt.outcome in GOOD:
+        return Fate.GOOD
+    if attempt.error == "timeout":
+        return Fate.HUNG
+    if attempt.error == "refused":
+        return Fate.REFUSED
+    return Fate.CUT if attempt.error in BROKEN else Fate.ANSWERED
+
+
+def evidence_from(count: int, tries: Tries) -> Evidence:
+    """The evidence of ``count`` operations from all their attempts."""
+    order = np.argsort(tries.began_s, kind="stable")
+    place, step, fate = tries.place[order], tries.step[order], tries.fate[order]
+    at_s = _between_s(step, tries.began_s[order], tries.ended_s[order], fate)
+    found = Evidence.none(count)
+    bad = np.flatnonzero(fate != Fate.GOOD)
+    # Of several attempts of one operation the last one is kept, from either side.
+    found.down_last_s[place[bad]], found.down_step[place[bad]] = at_s[bad], step[bad]
+    found.down_first_s[place[bad[::-1]]] = at_s[bad[::-1]]
+    first, last = np.full(count, len(order)), np.full(count, -1)
+    first[place[bad[::-1]]], last[place[bad]] = bad[::-1], bad
+    good = np.flatnonzero(fate == Fate.GOOD)
+    after, before = good[good > last[place[good]]], good[good < first[place[good]]]
+    before = before[last[place[before]] >= 0]
+    found.up_s[place[after], step[after]] = at_s[after]
+    found.was_up_s[place[before], step[before]] = at_s[before]
     return found
 
 
-def _travel_s(attempts: list[Attempt]) -> list[float]:
-    """One way from here to the service, by step; 0 where no request was answered well."""
-    travel = []
-    for step in STEPS:
-        took_s = [
-            (a.ended_ns - a.started_ns) / _SECOND
-            for a in attempts
-            if a.step is step and a.outcome in GOOD
-        ]
-        quick_s = float(np.quantile(took_s, 0.25)) if took_s else 0.0
-        travel.append(min(quick_s / 2, TRAVEL_SECONDS_MAX))
-    return travel
+def _between_s(step: Ints, began_s: Floats, ended_s: Floats, fate: Ints) -> Floats:
+    """The readings of each attempt, shape (n, 4)."""
+    early_s = np.where(fate == Fate.CUT, ended_s, began_s)
+    late_s = np.where(fate == Fate.REFUSED, began_s, ended_s)
+    hung = fate == Fate.HUNG
+    found_s = np.stack([early_s, late_s, late_s, late_s], axis=1)
+    for index in range(len(STEPS)):
+        own = step == index
+        took_s = (ended_s - began_s)[own & (fate == Fate.GOOD)]
+        quick_s, usual_s, slow_s, longest_s = (
+            np.quantile(took_s, USUAL) if took_s.size else [0.0] * 4
+        )
+        for column, most_s in ((1, usual_s), (2, quick_s), (3, slow_s)):
+            found_s[own & hung, column] = began_s[own & hung] + most_s
+        held_up = own & (fate == Fate.ANSWERED)
+        found_s[held_up, 1:] = np.minimum(late_s, began_s + longest_s)[held_up, None]
+    capped_s: Floats = np.minimum(found_s, ended_s[:, None])
+    return capped_s
 
 
 def met(
-    evidence: Evidence,
-    times_s: NDArray[np.float64],
-    failed: NDArray[np.bool_],
-    core: NDArray[np.bool_],
+    evidence: Evidence, times_s: Floats, failed: Bools, core: Bools, part: float = END / 2
 ) -> Met:
     """When the operations met the service, as far as the impairment with this ``core`` shows.
 
     ``core`` says which operations lie surely inside it. A step at which they did not fail is no
     evidence: it was up all along. Operations without a fitting attempt count at their planned
-    start, ``times_s``.
+    start, ``times_s``. ``part`` says where on the way of a request the service decides: between
+    `ARRIVAL` and `END`, or `LOOSE`.
     """
     steps = evidence.down_step[core & failed]
     counts = np.bincount(steps[steps >= 0], minlength=len(STEPS))
     hit = counts >= max(1.0, STEP_SHARE_MIN * counts.sum())
     if not hit.any():
         hit[:] = True
-    up_s = evidence.up_s[:, hit]
+
+    def at(all_s: Floats, loose: int) -> Floats:
+        if part == LOOSE:
+            return all_s[..., loose]
+        return all_s[..., 0] + part * (all_s[..., 1] - all_s[..., 0])
+
+    up_s, was_up_s = at(evidence.up_s[:, hit], 1), at(evidence.was_up_s[failed][:, hit], 1)
     last_up_s = np.where(np.isnan(up_s), -np.inf, up_s).max(axis=1)
     first_up_s = np.where(np.isnan(up_s), np.inf, up_s).min(axis=1)
+    # That an unanswered request was due late, or soon, is what contradicts an edge least.
     return Met(
-        _or_else(np.where(failed, evidence.down_first_s, last_up_s), times_s),
-        _or_else(np.where(failed, evidence.down_last_s, first_up_s), times_s),
+        _or_else(np.where(failed, at(evidence.down_first_s, 3), last_up_s), times_s),
+        _or_else(np.where(failed, at(evidence.down_last_s, 2), first_up_s), times_s),
+        was_up_s[~np.isnan(was_up_s)],
     )
 
 
-def _or_else(found_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def _or_else(found_s: Floats, times_s: Floats) -> Floats:
     return np.where(np.isfinite(found_s), found_s, times_s)

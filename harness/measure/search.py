@@ -29,10 +29,14 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One impaired stretch: its adjoining parts, and the seconds around it until the next ones."""
+    """One impaired stretch: its adjoining parts, and the seconds around it until the next ones.
+
+    ``healthy`` is the share of bad ones that was taken for normal.
+    """
 
     parts: list[Part]
     around: tuple[float, float]
+    healthy: float
 
 
 def impaired_stretches(requests: Requests, end_s: float, healthy: float) -> list[Found]:
@@ -43,14 +47,14 @@ def impaired_stretches(requests: Requests, end_s: float, healthy: float) -> list
         for stretch in segments(times_s, bad, end_s, healthy, IMPAIRED_SHARE)
         for group in split(times_s, bad, stretch, healthy, IMPAIRED_SHARE)
     ]
-    return apart(groups, end_s)
+    return apart(groups, end_s, healthy)
 
 
-def apart(groups: list[list[Part]], end_s: float) -> list[Found]:
+def apart(groups: list[list[Part]], end_s: float, healthy: float) -> list[Found]:
     """Each group with the seconds from the end of the one before it to the begin of the next."""
     stops_s = [0.0, *(group[-1].stop_s for group in groups)]
     starts_s = [*(group[0].start_s for group in groups), end_s]
     return [
-        Found(group, (stop_s, start_s))
+        Found(group, (stop_s, start_s), healthy)
         for group, stop_s, start_s in zip(groups, stops_s[:-1], starts_s[1:], strict=True)
     ]

@@ -11,6 +11,7 @@ two outages with a breath between them. The same path, walked once more inside t
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,22 +81,51 @@ def split(
         return []
     # From failure to failure: the good answers at either end belong to what is around it.
     within = slice(int(failures[0]), int(failures[-1]) + 1)
-    local_s, local_bad = times_s[within], bad[within]
-    if_bad, if_good = _ratio(1, 1, PART_SHARE, OUT_SHARE), _ratio(0, 1, PART_SHARE, OUT_SHARE)
     penalty = math.log(len(times_s) / ALPHA)
-    state = _path(np.where(local_bad, if_bad, if_good).tolist(), penalty, first=0.0)
-    changes = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
     groups: list[list[Part]] = [[]]
-    for first, last in itertools.pairwise(changes):
-        count = int(local_bad[first:last].sum())
+    for part, count, whole in _pieces(times_s[within], bad[within], penalty):
         # In part only, and no more than the stray failures of a healthy time would make of it.
-        if not state[first] and _ratio(count, last - first, healthy, impaired) <= penalty:
+        if not part.out and _ratio(count, whole, healthy, impaired) <= penalty:
             groups.append([])
             continue
-        at_s = local_s[first:last]
-        median_s = float(np.median(at_s[local_bad[first:last]]))
-        groups[-1].append(Part(float(at_s[0]), float(at_s[-1]), bool(state[first]), median_s))
+        groups[-1].append(part)
     return [group for group in groups if group]
+
+
+def parts_of(
+    met_s: NDArray[np.float64], bad: NDArray[np.bool_], whole: int, healthy: float, impaired: float
+) -> list[Part]:
+    """The parts of one trouble, from its first failure to its last one.
+
+    ``met_s`` rises; ``bad``, one or more, are the failures of this trouble alone. ``whole`` is the
+    number of requests of the run, ``healthy`` and ``impaired`` are as for `segments`. What is no
+    more than stray failures at either end is left out, unless that is all there is.
+    """
+    failures = np.flatnonzero(bad)
+    within = slice(int(failures[0]), int(failures[-1]) + 1)
+    penalty = math.log(whole / ALPHA)
+    pieces = list(_pieces(met_s[within], bad[within], penalty))
+    clear = [
+        index
+        for index, (part, failed, count) in enumerate(pieces)
+        if part.out or _ratio(failed, count, healthy, impaired) > penalty
+    ]
+    kept = pieces[clear[0] : clear[-1] + 1] if clear else pieces
+    return [part for part, failed, _ in kept if failed]
+
+
+def _pieces(
+    local_s: NDArray[np.float64], local_bad: NDArray[np.bool_], penalty: float
+) -> Iterator[tuple[Part, int, int]]:
+    """The pieces that differ in their share of failures: how many failed, of how many."""
+    if_bad, if_good = _ratio(1, 1, PART_SHARE, OUT_SHARE), _ratio(0, 1, PART_SHARE, OUT_SHARE)
+    state = _path(np.where(local_bad, if_bad, if_good).tolist(), penalty, first=0.0)
+    changes = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
+    for first, last in itertools.pairwise(changes):
+        at_s, failed = local_s[first:last], local_bad[first:last]
+        median_s = float(np.median(at_s[failed])) if failed.any() else math.inf
+        part = Part(float(at_s[0]), float(at_s[-1]), bool(state[first]), median_s)
+        yield part, int(failed.sum()), last - first
 
 
 def _evidence(

@@ -33,4 +33,4 @@ def slow_stretches(requests: Requests, end_s: float) -> list[Found]:
         for at in late_s
         if len(at)
     ]
-    return apart(groups, end_s)
+    return apart(groups, end_s, SLOW_HEALTHY_SHARE)

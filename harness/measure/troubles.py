@@ -7,13 +7,16 @@ import numpy as np
 
 from harness.measure import edges
 from harness.measure.baseline import THETA
-from harness.measure.evidence import met
+from harness.measure.evidence import ARRIVAL, END, LOOSE, Evidence, met
 from harness.measure.naming import Class, class_of
-from harness.measure.search import Found, Requests
+from harness.measure.search import IMPAIRED_SHARE, Bools, Floats, Found, Requests
+from harness.measure.segments import Part, parts_of
 
 RECOVERED_PART = 0.5
 """A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 ONSET_REACH_SECONDS = 10.0
+PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END, LOOSE)
+"""A service may decide at the arrival of a request, at its end, or anywhere in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,43 +29,103 @@ class Trouble:
     confirmed: bool
 
 
+class _Reading:
+    """The edges of one stretch, if the service decides at this part of the way of a request.
+
+    All its instants are of the time in which requests met the service.
+    """
+
+    def __init__(self, requests: Requests, found: Found, part: float) -> None:
+        times_s, self._bad = requests.times_s, requests.bad
+        self._first_s = float(times_s[0])
+        core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
+        self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
+        begin_s = np.concatenate([seen.begin_s, seen.well_s])
+        begin_bad = np.concatenate([self._bad, np.zeros(len(seen.well_s), dtype=bool)])
+        self._begins, self._ends = _ordered(begin_s, begin_bad), _ordered(seen.end_s, self._bad)
+        self._parts = found.parts
+        if any(requests.evidence.spread):  # else they are in the right time already
+            own = core | ~self._bad
+            early = seen.begin_s < np.median(seen.begin_s[core & self._bad])
+            own_s = np.where(early, seen.begin_s, seen.end_s)[own]
+            own_s, own_bad = _ordered(own_s, self._bad[own])
+            self._parts = parts_of(own_s, own_bad, len(times_s), found.healthy, IMPAIRED_SHARE)
+        self._around = [
+            float(met_s[at]) if self._bad[at] else planned_s
+            for planned_s, met_s in zip(found.around, (seen.end_s, seen.begin_s), strict=True)
+            for at in [min(int(np.searchsorted(times_s, planned_s)), len(times_s) - 1)]
+        ]
+        self.onset = self._onset()
+        self.inner = [self._change(*pair) for pair in itertools.pairwise(self._parts)]
+        self.over = self._over()
+        self.edges = [self.onset, *self.inner, self.over]
+
+    def _onset(self) -> edges.Instant:
+        first = self._parts[0]
+        reach_s = max(self._around[0], first.start_s - ONSET_REACH_SECONDS, 0.0)
+        begin_s, begin_bad = self._begins
+        low_s = min(reach_s, first.middle_s)
+        onset = edges.onset(begin_s, begin_bad, low_s, first.middle_s, first=reach_s <= 0)
+        if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
+            return replace(onset, at_s=self._first_s)
+        return onset
+
+    def _change(self, before: Part, after: Part) -> edges.Instant:
+        events = self._begins if after.out else self._ends
+        return edges.change(*events, before.middle_s, after.middle_s)
+
+    def _over(self) -> edges.Instant:
+        # The share of failures falls from where it was worst, so that is where its fall is watched.
+        worst = max(self._parts, key=lambda part: (part.out, part.start_s))
+        end_s, end_bad = self._ends
+        tail = (end_s >= worst.middle_s) & (end_s < self._around[1])
+        at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
+        theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
+        return edges.recovery(end_s[tail], end_bad[tail], theta)
+
+    def lasts(self, over: edges.Instant) -> bool:
+        """Whether what came after this recovery shows that it is for good."""
+        if over.at_s is None:
+            return False
+        end_s, end_bad = self._ends
+        alone = end_s < self._around[1]
+        return edges.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, THETA)
+
+    def classes(self) -> list[Class]:
+        """What each part is called."""
+        return [class_of(self._seen, self._bad, *two) for two in itertools.pairwise(self.edges)]
+
+
+def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
+    order = np.argsort(at_s, kind="stable")
+    return at_s[order], bad[order]
+
+
+def _parts_of_the_way(evidence: Evidence) -> list[float]:
+    late, loose = evidence.spread
+    return [part for part in PARTS_OF_THE_WAY if part == ARRIVAL or (late and part <= END) or loose]
+
+
 def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Trouble]:
     """The adjoining troubles of one stretch; ``load_end_s`` is when the load ended."""
-    group, around = found.parts, found.around
-    times_s, bad = requests.times_s, requests.bad
-    core = (times_s >= group[0].start_s) & (times_s <= group[-1].stop_s)
-    seen = met(requests.evidence, times_s, bad, core)
-    begins, ends = np.argsort(seen.begin_s, kind="stable"), np.argsort(seen.end_s, kind="stable")
-    begin_s, begin_bad = seen.begin_s[begins], bad[begins]
-    end_s, end_bad = seen.end_s[ends], bad[ends]
-
-    reach_s = max(around[0], group[0].start_s - ONSET_REACH_SECONDS, 0.0)
-    onset = edges.onset(begin_s, begin_bad, reach_s, group[0].middle_s, first=reach_s <= 0)
-    if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
-        onset = replace(onset, at_s=float(times_s[0]))
-    inner = [
-        edges.change(*((begin_s, begin_bad) if after.out else (end_s, end_bad)), *between)
-        for before, after in itertools.pairwise(group)
-        for between in [(before.middle_s, after.middle_s)]
+    readings = [_Reading(requests, found, part) for part in _parts_of_the_way(requests.evidence)]
+    # A wrong reading makes up parts in which some failed and some did not.
+    fewest = min(len(reading.edges) for reading in readings)
+    readings = [reading for reading in readings if len(reading.edges) == fewest]
+    fits = [sum(edge.fit for edge in reading.edges) for reading in readings]
+    best = readings[int(np.argmax(fits))]
+    dated = [
+        edges.together(same, fits) for same in zip(*(one.edges for one in readings), strict=True)
     ]
-    # The share of failures falls from where it was worst, so that is where its fall is watched.
-    worst = max(group, key=lambda part: (part.out, part.start_s))
-    tail = (end_s >= worst.middle_s) & (end_s < around[1])
-    at_worst = bad[(times_s >= worst.start_s) & (times_s <= worst.stop_s)]
-    theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
-    over = edges.recovery(end_s[tail], end_bad[tail], theta)
-    confirmed = False
-    if over.at_s is not None:
-        alone = times_s < around[1]
-        confirmed = edges.lasts(times_s[alone], bad[alone], over.at_s, over.high_s, THETA)
-    if around[1] >= load_end_s:  # else it was over before the next one, however short that was
-        over = edges.to_the_end(over, confirmed=confirmed)
-    starts, stops = [onset, *inner], [*inner, over]
-    parts = [
-        Trouble(class_of(seen, bad, start, stop), start, stop, confirmed)
-        for start, stop in zip(starts, stops, strict=True)
-    ]
-    return _merged(parts)
+    confirmed = best.lasts(dated[-1])
+    if found.around[1] >= load_end_s:  # else it was over before the next one, however short that was
+        dated[-1] = edges.to_the_end(dated[-1], confirmed=confirmed)
+    return _merged(
+        [
+            Trouble(class_, start, stop, confirmed)
+            for class_, (start, stop) in zip(best.classes(), itertools.pairwise(dated), strict=True)
+        ]
+    )
 
 
 def _merged(troubles: list[Trouble]) -> list[Trouble]:

@@ -5,7 +5,7 @@ import pytest
 
 from harness.events import Attempt, Facts, Outcome, Step
 from harness.measure import measure
-from harness.measure.evidence import STEPS, TRAVEL_SECONDS_MAX, evidence_of, met
+from harness.measure.evidence import STEPS, evidence_of, met
 from tests.builders import at_ns, attempt, facts, failed, operation, operations, plan_of, status
 
 PLAN = plan_of()
