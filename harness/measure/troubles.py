@@ -50,8 +50,9 @@ class _Reading:
             own_s = np.where(early, seen.begin_s, seen.end_s)[own]
             own_s, own_bad = _ordered(own_s, self._bad[own])
             self._parts = parts_of(own_s, own_bad, len(times_s), found.healthy, IMPAIRED_SHARE)
+        # A neighbour ends or begins with a failure, which met the service later than planned.
         self._around = [
-            float(met_s[at]) if self._bad[at] else planned_s
+            float(met_s[at]) if times_s[at] == planned_s else planned_s
             for planned_s, met_s in zip(found.around, (seen.end_s, seen.begin_s), strict=True)
             for at in [min(int(np.searchsorted(times_s, planned_s)), len(times_s) - 1)]
         ]
@@ -118,7 +119,9 @@ def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Tro
         edges.together(same, fits) for same in zip(*(one.edges for one in readings), strict=True)
     ]
     confirmed = best.lasts(dated[-1])
-    if found.around[1] >= load_end_s:  # else it was over before the next one, however short that was
+    if (
+        found.around[1] >= load_end_s
+    ):  # else it was over before the next one, however short that was
         dated[-1] = edges.to_the_end(dated[-1], confirmed=confirmed)
     return _merged(
         [
