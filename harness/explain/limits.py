@@ -54,7 +54,10 @@ _CAUSES: dict[str, tuple[str, str, str]] = {
             " percentile is within the limit, on 100 answers or more."
         ),
         "Queues, cold caches, garbage collection; on a small machine the load itself.",
-        "Look at the timeline of waits; a late start of ours adds to it (send_lag_ms_p99).",
+        (
+            "Look at the timeline of waits; a late start of ours adds to it (send_lag_ms_p99). What"
+            " is missed by that alone is left open."
+        ),
     ),
     "latency_recovery_seconds_max": (
         _BOUND,

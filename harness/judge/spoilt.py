@@ -178,10 +178,8 @@ def _faults(plan: Plan, facts: Facts, measured: Measured) -> Iterator[Stretch]:
 
 
 def counted_as_served(plan: Plan, facts: Facts, stretches: list[Stretch]) -> Facts:
-    """The same facts with everything served, and in time, that may have been our doing.
-
-    That is what a stretch touched and what was never started; of the rest, waits count from when a
-    request was sent.
+    """The same facts with everything served, and in time, that a stretch touched or that was never
+    started.
     """
     clock = facts.status.clock
     if clock is None:
@@ -193,9 +191,6 @@ def counted_as_served(plan: Plan, facts: Facts, stretches: list[Stretch]) -> Fac
         now = operation
         if _is_ours(operation, stretches, clock.zero_ns):
             now = served[operation.arrival] = _served(plan, operation, quick_ns)
-        elif operation.started_ns is not None and operation.ended_ns is not None:
-            lag_ns = max(0, operation.started_ns - operation.intended_ns)
-            now = replace(operation, ended_ns=operation.ended_ns - lag_ns) if lag_ns else operation
         operations.append(now)
     attempts = [a for a in facts.attempts if a.arrival not in served]
     for operation in served.values():

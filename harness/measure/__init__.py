@@ -92,6 +92,7 @@ __all__ = [
     "no_help",
     "open_ended",
     "overlaps",
+    "samples_of",
     "too_short_a_baseline",
     "upper_bound",
     "within",
@@ -150,9 +151,9 @@ class Measured:
     closed_loop: list[ClosedLoop]
 
 
-def measure(plan: Plan, facts: Facts) -> Measured:
-    """Measure one run. Deterministic; asks no clock and uses no chance."""
-    samples, timeline = samples_of(facts), timeline_of(plan, facts)
+def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
+    """Measure one run, without chance and without a clock; ``own_s_max`` is for `samples_of`."""
+    samples, timeline = samples_of(facts, own_s_max), timeline_of(plan, facts)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
     elsewhere = elsewhere_of(samples, impaired(episodes))

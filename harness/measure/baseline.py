@@ -75,7 +75,7 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     started = _started(plan, facts)
     if started.whole and (started.observed or 0.0) < plan.steady_state.started_share_min:
         reasons.append(f"only {started.part} of its {started.whole} planned arrivals were started")
-    waits_ms = samples.wait_s[inside & samples.answered] * 1e3
+    waits_ms = samples.served_s[inside & samples.answered] * 1e3
     enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
     p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
     return Baseline(failed, p95, tuple(reasons))

@@ -37,4 +37,5 @@ def seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
             down_first_s=np.minimum(seen.down_first_s, end_s),
             down_last_s=np.minimum(seen.down_last_s, end_s),
         ),
+        own_s=np.broadcast_to(samples.own_s, before.shape)[before],
     )

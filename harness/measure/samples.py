@@ -1,12 +1,13 @@
 """The operations of a run as arrays, and the instants that everything else refers to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import ANSWERED, Clock, Ending, Facts, FaultFact, Operation, Outcome
 from harness.measure.evidence import Evidence, evidence_of
+from harness.measure.own_delay import own_delays_s
 from harness.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,15 @@ class Samples:
     indeterminate: NDArray[np.bool_]
     evidence: Evidence
     """When each of them met the service."""
+    own_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    """How much of ``wait_s`` was the load generator's own doing; of shape (1,) if it is the same
+    for all.
+    """
+
+    @property
+    def served_s(self) -> NDArray[np.float64]:
+        """The wait that was the target's doing."""
+        return self.wait_s - self.own_s
 
     @property
     def answered(self) -> NDArray[np.bool_]:
@@ -80,8 +90,11 @@ class Timeline:
         return outside
 
 
-def samples_of(facts: Facts) -> Samples:
-    """Operations after the warm-up as arrays."""
+def samples_of(facts: Facts, own_s_max: float = np.inf) -> Samples:
+    """Operations after the warm-up as arrays.
+
+    Where more than ``own_s_max`` of a wait was the load generator's doing, that is taken off it.
+    """
     clock = facts.status.clock
     clock = clock or Clock(0, 0, 0)
     zero_ns = clock.zero_ns
@@ -96,14 +109,17 @@ def samples_of(facts: Facts) -> Samples:
         dtype=float,
     )
     answered = np.array([o.outcome in ANSWERED for o in kept], dtype=bool)
+    own_s = own_delays_s(tuple(kept), facts.attempts)
+    off_s = np.where(own_s > own_s_max, own_s, 0.0)
     return Samples(
         operations=tuple(kept),
         times_s=times,
         ended_s=ended,
-        wait_s=np.where(answered, ended - times, np.nan),
+        wait_s=np.where(answered, ended - times - off_s, np.nan),
         failed=np.array([o.failed for o in kept], dtype=bool),
         indeterminate=np.array([o.outcome is Outcome.INDETERMINATE for o in kept], dtype=bool),
         evidence=evidence_of(tuple(kept), facts.attempts, clock),
+        own_s=own_s - off_s,
     )
 
 
