@@ -49,6 +49,9 @@ class Amount:
     """How much of everything is done."""
 
     repeats: int
+    """Of each row of a section."""
+    shapes: int
+    """Simulated runs of each shape and condition."""
     clean: int
     outages: int
     hard_runs: int
@@ -58,9 +61,18 @@ class Amount:
     is_quick: bool = False
 
 
-FULL = Amount(repeats=400, clean=2000, outages=20, hard_runs=3, mixed_runs=1, quiet_runs=30)
+FULL = Amount(
+    repeats=400,
+    shapes=1000,
+    clean=2000,
+    outages=20,
+    hard_runs=3,
+    mixed_runs=1,
+    quiet_runs=30,
+)
 QUICK = Amount(
     repeats=40,
+    shapes=40,
     clean=200,
     outages=5,
     hard_runs=1,
@@ -92,7 +104,7 @@ class Calibration:
         for rate, spacing in cells:
             jobs += jobs_for(None, rate, spacing, clean, self._seed)
             for shape in SHAPES:
-                jobs += jobs_for(shape, rate, spacing, self._amount.repeats, self._seed)
+                jobs += jobs_for(shape, rate, spacing, self._amount.shapes, self._seed)
         alarms = beside = runs = 0
         for number, outcomes in enumerate(perform_all(jobs), start=1):
             _say(f"simulated: {number} of {len(jobs)} jobs", again=number < len(jobs))
@@ -248,7 +260,8 @@ def _say(text: str, *, again: bool = False) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.measure", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few of everything: three minutes")
-    parser.add_argument("--repeats", type=int, help="simulated runs of each shape and condition")
+    parser.add_argument("--repeats", type=int, help="of each row of a section")
+    parser.add_argument("--shapes", type=int, help="simulated runs of each shape and condition")
     parser.add_argument("--clean", type=int, help="simulated clean runs together")
     parser.add_argument("--hard-runs", type=int, help="real runs with hard outages, at each rate")
     parser.add_argument("--mixed-runs", type=int, help="real runs with one of each, at each rate")
@@ -269,7 +282,7 @@ def _amount(options: argparse.Namespace) -> Amount:
         given = getattr(options, name, None)
         return int(getattr(base, name) if given is None else given)
 
-    names = ("repeats", "clean", "hard_runs", "mixed_runs", "quiet_runs")
+    names = ("repeats", "shapes", "clean", "hard_runs", "mixed_runs", "quiet_runs")
     return replace(base, **{name: of(name) for name in names})
 
 
@@ -278,7 +291,7 @@ def _how(amount: Amount, parts: Sequence[str], seed: int) -> str:
     repeats = f"{amount.repeats:,}"
     real = f"{amount.hard_runs} runs of {amount.outages} hard outages and {amount.mixed_runs} of"
     done = {
-        "simulated": f"Simulated: {repeats} runs of each shape, {amount.clean:,} clean ones.",
+        "simulated": f"Simulated: {amount.shapes:,} runs of each shape, {amount.clean:,} clean.",
         "real": f"Real: {real} one of each shape at each rate.",
         "quiet": f"Real: {amount.quiet_runs} clean runs, as many with a tolerated fault.",
         PACED.name: "Real: a run of each rate, latency and rule.",
