@@ -1,6 +1,6 @@
 """Every simulated section of the calibration: one line here for each module with a table."""
 
-from benchmarks import advice
+from benchmarks import advice, in_flight, whole
 from benchmarks.sections import Section
 
-SECTIONS: tuple[Section, ...] = (advice.SECTION,)
+SECTIONS: tuple[Section, ...] = (in_flight.SECTION, whole.SECTION, advice.SECTION)
