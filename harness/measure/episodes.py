@@ -1,14 +1,14 @@
 """Stretches of impaired borrowing, found from the answers alone."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 
-from harness.measure.baseline import SLOW_MS_MIN, Baseline, healthy_share, slow_limit_ms
+from harness.measure.baseline import Baseline, healthy_share, slow_limit_ms
+from harness.measure.queues import queued
 from harness.measure.samples import Samples, Timeline
 from harness.measure.search import Requests, impaired_stretches
-from harness.measure.slow import late_answers, slow_stretches
+from harness.measure.slow import slow_troubles
 from harness.measure.troubles import Trouble, troubles_of
 from harness.verdict import Episode
 
@@ -28,15 +28,25 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
         for found in impaired_stretches(failing, end_s, healthy_share(baseline))
         for trouble in troubles_of(failing, found, end_s)
     ]
-    limit_ms = slow_limit_ms(baseline)
-    if limit_ms is not None:
-        late = late_answers(samples, limit_ms)
-        troubles += [
-            replace(trouble, class_="slow")
-            for found in slow_stretches(late, end_s)
-            for trouble in troubles_of(late, found, end_s)
-        ]
-    return sorted((_episode(one, samples) for one in troubles), key=lambda e: e.onset_s)
+    episodes = [_episode(one, samples) for one in troubles]
+    episodes += slow_episodes_of(samples, timeline, baseline, episodes)
+    return sorted(episodes, key=lambda e: e.onset_s)
+
+
+def slow_episodes_of(
+    samples: Samples, timeline: Timeline, baseline: Baseline, others: list[Episode]
+) -> list[Episode]:
+    """Slow episodes in order of their onset, but for what the outages among ``others`` held up."""
+    end_s, limit_ms = timeline.load_end_s, slow_limit_ms(baseline)
+    if end_s is None or end_s <= 0 or limit_ms is None:
+        return []
+    outages = [
+        (other.onset_s, last_s)
+        for other in others
+        for last_s in [other.recovered_s_low if other.recovered_s is None else other.recovered_s]
+        if other.class_ == "outage" and last_s is not None
+    ]
+    return [_episode(one, samples) for one in slow_troubles(samples, end_s, limit_ms, outages)]
 
 
 def _episode(trouble: Trouble, samples: Samples) -> Episode:
@@ -63,27 +73,8 @@ def _episode(trouble: Trouble, samples: Samples) -> Episode:
             {kept[at].borrower for at in np.flatnonzero(failed)} if kept else ()
         ),
         in_flight=int(((times_s < onset.at_s) & (samples.ended_s > onset.at_s)).sum()),
-        queued=_queued(samples, onset.at_s, stop_s) if trouble.class_ == "outage" else 0,
+        queued=int(queued(samples, onset.at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
     )
-
-
-def answering_again_s(samples: Samples, stop_s: float) -> float | None:
-    """End of the first good answer to an operation planned from ``stop_s`` on; None for none."""
-    ends_s = samples.ended_s[samples.answered & (samples.times_s >= stop_s)]
-    return float(ends_s.min()) if len(ends_s) else None
-
-
-def _queued(samples: Samples, onset_s: float, stop_s: float) -> int:
-    """Operations planned while nothing was answered yet that were answered well, if late.
-
-    They waited in a queue, and make new requests succeed before the service answers again.
-    """
-    answering_s = answering_again_s(samples, stop_s)
-    if answering_s is None:
-        return 0
-    late = answering_s - samples.times_s > SLOW_MS_MIN / 1e3
-    waited = (samples.times_s >= onset_s) & late & (samples.ended_s >= answering_s)
-    return int((samples.answered & waited).sum())
 
 
 def impaired(episodes: list[Episode]) -> list[Episode]:

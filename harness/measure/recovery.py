@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from harness.measure import edges
 from harness.measure.baseline import THETA, Baseline, slow_limit_ms
-from harness.measure.episodes import answering_again_s, impaired, last_stretch, overlaps
+from harness.measure.episodes import impaired, last_stretch, overlaps, slow_episodes_of
 from harness.measure.evidence import met
+from harness.measure.queues import answering_again_s
 from harness.measure.samples import Samples, Timeline
 from harness.measure.search import Requests
 from harness.measure.slow import late_answers
@@ -54,7 +55,7 @@ def recovery_of(
         answering_again_s=_answering(samples, ours, healed_s),
         last_failure_start_s=_last(samples.times_s[impact], healed_s),
         last_impact_end_s=_last(samples.ended_s[impact], healed_s),
-        latency=_latency(samples, timeline, baseline, episodes),
+        latency=_latency(samples, timeline, baseline),
     )
 
 
@@ -122,15 +123,16 @@ def _crossings(
     return found
 
 
-def _latency(
-    samples: Samples, timeline: Timeline, baseline: Baseline, episodes: list[Episode]
-) -> LatencyRecovery | None:
-    """From the last heal to answers as quick as before, of those that are answered at all."""
+def _latency(samples: Samples, timeline: Timeline, baseline: Baseline) -> LatencyRecovery | None:
+    """From the last heal to answers as quick as before, of those that are answered at all.
+
+    What waited in the queue of an outage counts: answers are as quick as before once it is gone.
+    """
     injected_s, healed_s = timeline.injected_s, timeline.healed_s
     shadow_end_s, limit_ms = timeline.shadow_end_s, slow_limit_ms(baseline)
     if injected_s is None or healed_s is None or shadow_end_s is None or limit_ms is None:
         return None
-    all_slow = [e for e in episodes if e.class_ == "slow"]
+    all_slow = slow_episodes_of(samples, timeline, baseline, [])
     slow = [e for e in all_slow if overlaps(e, injected_s, shadow_end_s)]
     last, late = slow[-1] if slow else None, late_answers(samples, limit_ms)
     lasts = _lasts(late, all_slow, healed_s, last)

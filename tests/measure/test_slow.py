@@ -1,10 +1,14 @@
 """What is called slow, and what is not."""
 
+from dataclasses import replace
+
 import pytest
 
-from harness.measure import measure
+from harness.events import Facts, Outcome
+from harness.measure import Measured, measure
+from harness.plan import Plan
 from harness.verdict import Episode
-from tests.builders import plan_of
+from tests.builders import at_ns, attempt, facts, failed, operation, plan_of
 from tests.measure.stuttering import Pauses, every_second, stuttering
 
 
@@ -37,3 +41,78 @@ def test_a_slow_target_is_found_all_the_same(pauses: Pauses, rate: int) -> None:
 
     assert slow.onset_s == pytest.approx(14.0, abs=0.3 + 1 / rate)
     assert slow.recovered_s == pytest.approx(18.0, abs=0.3 + 1 / rate)
+
+
+def stalled(
+    plan: Plan, stall: tuple[float, float], usual_s: float, *, at_end: bool, slower_s: float = 0.0
+) -> Facts:
+    """Whoever is to be served in the stall waits for its end, or for the timeout.
+
+    A request is served at its arrival, or ``at_end`` of its usual time. For three seconds after the
+    stall everything takes ``slower_s`` longer.
+    """
+    ops = []
+    for arrival in plan.arrivals:
+        served_s = arrival.at_s + usual_s * at_end
+        wait_s = usual_s
+        if stall[0] <= served_s < stall[1]:
+            wait_s += stall[1] - served_s
+        elif stall[1] <= served_s < stall[1] + 3:
+            wait_s += slower_s
+        longest_s = plan.settings.request_timeout_s
+        make = operation if wait_s < longest_s else failed
+        stamps = {"started_ns": at_ns(arrival.at_s)}
+        stamps["ended_ns"] = at_ns(arrival.at_s + min(wait_s, longest_s))
+        op = make(plan, arrival.index, **stamps)
+        ops.append(op if make is operation else replace(op, outcome=Outcome.INDETERMINATE))
+    return facts(plan, tuple(ops), attempts=tuple(attempt(op) for op in ops))
+
+
+def slow_in(measured: Measured) -> list[Episode]:
+    """The slow stretches."""
+    return [episode for episode in measured.episodes if episode.class_ == "slow"]
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("usual_s", [0.005, 0.06, 0.3])
+def test_a_stall_is_not_slow_for_what_its_outage_has(usual_s: float, *, at_end: bool) -> None:
+    """The last timeout's worth of requests is answered at its end: they waited for the outage."""
+    for rate in (10, 50, 200):
+        plan = plan_of(rate=rate, baseline_s=max(8, 160 / rate))
+        begin_s = plan.phases[1].end_s + 2
+        measured = measure(plan, stalled(plan, (begin_s, begin_s + 5), usual_s, at_end=at_end))
+
+        assert [episode.class_ for episode in measured.episodes] == ["outage"]
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("usual_s", [0.005, 0.06, 0.3])
+def test_what_is_slow_beyond_the_outage_is_told(usual_s: float, *, at_end: bool) -> None:
+    """It began when the service answered again, three seconds before it was over."""
+    plan = plan_of()
+    known = stalled(plan, (12.0, 17.0), usual_s, at_end=at_end, slower_s=0.5)
+    outage, slow = measure(plan, known).episodes
+
+    assert (outage.class_, slow.class_) == ("outage", "slow")
+    assert slow.onset_s_low is not None
+    assert slow.onset_s_high is not None
+    assert slow.onset_s_low <= 17.0 <= slow.onset_s_high
+    assert slow.recovered_s == pytest.approx(20.0, abs=usual_s + 0.1)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("usual_s", [0.005, 0.06, 0.3])
+def test_a_freeze_without_failures_is_slow_from_its_beginning_on(
+    usual_s: float, *, at_end: bool
+) -> None:
+    """Or from that of the first request that it held."""
+    for rate in (10, 50, 200):
+        plan = plan_of(rate=rate, baseline_s=max(8, 160 / rate), request_timeout_s=8.0)
+        begin_s = plan.phases[1].end_s + 2.2
+        known = stalled(plan, (begin_s, begin_s + 5), usual_s, at_end=at_end)
+        (slow,) = slow_in(measure(plan, known))
+
+        assert slow.onset_s_low is not None
+        assert slow.onset_s_high is not None
+        begins_s = (begin_s - usual_s * at_end, begin_s)
+        assert any(slow.onset_s_low <= at_s <= slow.onset_s_high for at_s in begins_s)
