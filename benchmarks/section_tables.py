@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.calibration import Aim, ms
-from benchmarks.sections import CHANCE, Column, Form, Rule, Section, Tally, Values, Want
+from benchmarks.sections import BEYOND_CHANCE, Column, Form, Rule, Section, Tally, Values, Want
 from benchmarks.tables import table
 
 SHARES = (Rule.SHARE_MIN, Rule.SHARE_MAX)
@@ -154,7 +154,7 @@ def _wanted(wants: Sequence[Want], *, quick: bool) -> str:
     sign = "≥" if want.rule is Rule.SHARE_MIN else "≤"
     limit = _number(want.rule, want.limit) if _same_limit(wants) else "the row's limit"
     kind = "" if want.rule in SHARES else f"{want.rule.split(' at most')[0]} "
-    return f"{kind}{sign} {limit}" + (f", beyond chance ({CHANCE:.1%})" if quick else "")
+    return f"{kind}{sign} {limit}" + (BEYOND_CHANCE if quick else "")
 
 
 def _number(rule: Rule, value: float | None) -> str:

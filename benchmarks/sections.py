@@ -39,6 +39,8 @@ CHUNK = 10
 """Repeats that a process makes at a time."""
 CHANCE = 0.001
 """How seldom a quick calibration says no to an estimator that just reaches a limit, a limit."""
+BEYOND_CHANCE = f", beyond chance ({CHANCE:.1%})"
+"""Behind a limit that is compared so."""
 
 Figures = Mapping[str, float | bool | None]
 Values = NDArray[np.float64]
