@@ -23,8 +23,8 @@ PERCENTILE = 0.90
 class SeriesRun:
     """One run of a series. ``verdict`` is None when it ended without one.
 
-    ``recovery_s`` is None when it was not measured; with ``censored`` the run had not recovered
-    ``recovery_low_s`` seconds after the heal, when its load ended.
+    ``recovery_s`` is None when it was not measured; with ``censored`` no recovery was seen before
+    the load ended, and it surely took more than ``recovery_low_s`` seconds from the heal.
     """
 
     number: int
@@ -77,7 +77,8 @@ def run_of(number: int, seed: int, exit_code: int, directory: str, verdict: Verd
     late = seen.from_heal_s is None and _not_recovered(verdict)
     recovery_s, low_s = seen.from_heal_s, seen.from_heal_s_low
     if late:
-        low_s = seen.observed_s
+        # How long it surely was not: the last requests may have gone well, with too few to tell.
+        low_s = seen.observed_s if low_s is None else max(low_s, 0.0)
     elif recovery_s is None and seen.confirmed:
         recovery_s = low_s = 0.0  # nothing was impaired
     borrow = verdict.borrow
@@ -176,7 +177,7 @@ def _size(run: SeriesRun) -> float | None:
 
 
 def _spread(values: list[float | None]) -> Spread | None:
-    """Median and largest of what is known; a run that never recovered is larger than any."""
+    """Median and largest of what is known; a recovery that was not seen is larger than any."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -203,7 +204,7 @@ def _statement(bounded: dict[str, int], recovery: Spread | None, *, complete: bo
     if not complete:
         return "The series is not complete: it says nothing beyond the runs it shows."
     never = recovery is not None and recovery.largest is None
-    said = ["A run never recovered, so the largest recovery has no bound."] if never else []
+    said = ["A run was not seen to recover, so the largest recovery has no bound."] if never else []
     for count in sorted(set(bounded.values())):
         names = " and ".join(name for name, runs in bounded.items() if runs == count)
         said.append(
@@ -262,12 +263,13 @@ def render(series: Series) -> str:
 
 def _recovered(run: SeriesRun) -> str:
     if run.censored:
-        return "never" if run.recovery_low_s is None else f"more than {run.recovery_low_s:.1f} s"
+        low_s = run.recovery_low_s
+        return "not seen" if low_s is None else f"more than {low_s:.1f} s"
     return "-" if run.recovery_s is None else f"{run.recovery_s:.2f} s"
 
 
 def _ending(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"
+    return "not seen" if value is None else f"{value:.2f} s"
 
 
 def _percent(share: float | None) -> str:

@@ -89,7 +89,7 @@ def test_a_run_that_never_recovered_is_larger_than_any() -> None:
     assert found.recovery_s is not None
     assert (found.recovery_s.median, found.recovery_s.largest) == (3.0, None)
     assert "recovery" not in found.median_confidence
-    assert "never recovered" in found.statement
+    assert "not seen to recover" in found.statement
     assert "more than 15.0 s" in render(found)
 
 

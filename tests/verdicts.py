@@ -44,7 +44,13 @@ def verdict_of(
     )
     recovery = replace(base.recovery, from_heal_s=recovery_s, confirmed=recovery_s is not None)
     if recovery_s is None:
-        recovery = replace(recovery, censored=True, observed_s=15.0)
+        recovery = replace(
+            recovery,
+            from_heal_s_low=14.5,
+            from_heal_s_high=None,
+            censored=True,
+            observed_s=15.0,
+        )
     else:
         recovery = replace(
             recovery, from_heal_s_low=recovery_s - 0.05, from_heal_s_high=recovery_s + 0.1

@@ -14,8 +14,8 @@ from harness.verdict import Verdict
 class Value:
     """One figure of one run with its 95 % interval; ends are None where there is no interval.
 
-    ``size`` is infinite for a recovery that outlasted its run; ``low`` then is how long it was
-    watched.
+    ``size`` is infinite for a recovery that outlasted its run; ``low`` then is how long it surely
+    took.
     """
 
     size: float

@@ -15,7 +15,7 @@ from harness.report import words
 from harness.series import median_confidence
 
 _WIDTH = 98
-_NEVER = "never"
+_UNSEEN = "not seen"
 _UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|s|ms|pp)\b|%)")
 """Between a number and its unit."""
 
@@ -138,7 +138,7 @@ def _list(figure: Figure, name: str, values: Sequence[Value]) -> list[str]:
     if not values:
         return [f"  {name}: {words.NOT_MEASURED}"]
     median, largest = (
-        _NEVER if math.isinf(size) else figure.write(size)
+        _UNSEEN if math.isinf(size) else figure.write(size)
         for size in (middle_of(values), max(value.size for value in values))
     )
     texts = [value_text(figure, value) for value in values]
@@ -149,7 +149,7 @@ def _list(figure: Figure, name: str, values: Sequence[Value]) -> list[str]:
 def value_text(figure: Figure, value: Value) -> str:
     """One value with its interval."""
     if value.censored:
-        return "never" if value.low is None else f"more than {figure.write(value.low)}"
+        return _UNSEEN if value.low is None else f"more than {figure.write(value.low)}"
     if value.low is None and value.high is None:
         return figure.write(value.size)
     between = words.interval(value.low, value.high, figure.write)

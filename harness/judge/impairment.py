@@ -113,7 +113,7 @@ def _is_expected(case: Case, episode: Episode) -> bool:
 
 
 def not_recovered(case: Case) -> Iterator[Finding]:
-    """Borrowing was still impaired when the next fault came, or when the load ended.
+    """Nothing shows that borrowing had recovered when the next fault came, or the load ended.
 
     Whoever cures it later, and however many stretches are allowed: what surely lasts longer than a
     recovery may take has failed, and what may have been over in time decides nothing.
@@ -255,15 +255,14 @@ def _open_end(case: Case, stretch: list[Episode]) -> Finding:
 
 
 def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
-    """An impairment that was not over after ``lasted_s`` seconds, when its end could no longer be
-    seen.
-    """
+    """An impairment that surely lasted ``lasted_s`` seconds, and whose end was not seen."""
     allowed_s, lasted_s = case.measured.timeline.allowed_s, max(0.0, lasted_s)
     late = lasted_s > allowed_s
     return Finding(
         "not_recovered",
         Weight.FAIL if late else Weight.INCONCLUSIVE,
-        f"borrowing had not recovered for good {lasted_s:.1f} s {since}, when {when} (limit"
-        f" {allowed_s:g} s)" + ("" if late else ": nobody knows whether it would have in time"),
+        f"borrowing surely had not recovered {lasted_s:.1f} s {since}, and nothing shows that it"
+        f" had when {when} (limit {allowed_s:g} s)"
+        + ("" if late else ": whether it did, or would have, in time is not known"),
         {"waited_s": lasted_s, "limit_s": allowed_s, "theta": THETA},
     )

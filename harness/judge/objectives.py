@@ -123,17 +123,16 @@ def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
 
 
 def _still_under_way(limit: Limit, low_s: float, one: GroupRecovery) -> ObjectiveResult:
-    """It had not recovered when the load ended or the next fault came: it takes longer than that.
+    """Nobody saw it recover before the load ended or the next fault came.
 
     ``low_s`` is until when it surely had not.
     """
     names = " and ".join(one.recovery.next_faults)
     when = f"fault {names} came" if names else "the load ended"
     if low_s > limit.value:
-        return limit.missed(None, low_s, None, f"it had not recovered when {when}")
-    return limit.unknown(
-        f"it had not recovered when {when}, before the time allowed was over", low_s
-    )
+        reason = f"it took longer, and nothing shows that it had recovered when {when}"
+        return limit.missed(None, low_s, None, reason)
+    return limit.unknown(f"nothing shows that it had recovered when {when}", low_s)
 
 
 # --- shares and counts ---------------------------------------------------------------------------
@@ -266,7 +265,10 @@ def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult
     if observed == 0:
         return limit.met(observed, 0.0, 0.0)
     step_s = 1 / seen.asked_per_s if seen.asked_per_s > 0 else float(seen.asked)
-    return by_bound(limit, observed, max(0.0, observed - step_s), observed + step_s)
+    stretches = impaired(measured.episodes)
+    to_the_end = bool(stretches) and stretches[-1].recovered_s is None
+    high_s = None if to_the_end else observed + step_s
+    return by_bound(limit, observed, max(0.0, observed - step_s), high_s)
 
 
 def _decision_shift(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:

@@ -40,7 +40,7 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
         return None
     polls, states = facts.health, _states(facts, clock)
     end_s = timeline.load_end_s or 0.0
-    failing = failing_stretches(episodes, end_s)
+    failing = failing_stretches(episodes, end_s, surely=False)
     telling = telling_stretches(facts, timeline, episodes)
     total_red = _common_s(states, green=False, stretches=[(0.0, end_s)])
     seen = (states.begins_s >= 0) & ~states.green
@@ -92,14 +92,20 @@ def states_of(
     return States(begins_s, ends_s, green)
 
 
-def failing_stretches(episodes: list[Episode], end_s: float) -> list[tuple[float, float]]:
-    """Disjoint stretches, (begin, end) in s, in which borrowing was out or degraded, to the end of
-    the load if it never recovered.
+def failing_stretches(
+    episodes: list[Episode], end_s: float, *, surely: bool
+) -> list[tuple[float, float]]:
+    """Disjoint stretches, (begin, end) in s, in which borrowing was out or degraded.
+
+    One of which no recovery was seen is taken to last to the end of the load; with ``surely`` only
+    as long as it surely did.
     """
     found: list[tuple[float, float]] = []
     for episode in sorted(impaired(episodes), key=lambda episode: episode.onset_s):
         begin_s = max(episode.onset_s, 0.0)
         stop_s = end_s if episode.recovered_s is None else min(episode.recovered_s, end_s)
+        if surely and episode.recovered_s is None and episode.recovered_s_low is not None:
+            stop_s = min(episode.recovered_s_low, end_s)
         if found and begin_s <= found[-1][1]:
             begin_s, stop_s = found[-1][0], max(found.pop()[1], stop_s)
         if stop_s > begin_s:
@@ -110,12 +116,13 @@ def failing_stretches(episodes: list[Episode], end_s: float) -> list[tuple[float
 def telling_stretches(
     facts: Facts, timeline: Timeline, episodes: list[Episode]
 ) -> list[tuple[float, float]]:
-    """The failing stretches in which a target that is honest of its health says red.
+    """The failing stretches in which a target that is honest of its health surely says red.
 
     Health is asked around the edge, so a fault there is none of the target's: its time, and that
     allowed to recover from it, are left out.
     """
-    clock, found = facts.status.clock, failing_stretches(episodes, timeline.load_end_s or 0.0)
+    clock = facts.status.clock
+    found = failing_stretches(episodes, timeline.load_end_s or 0.0, surely=True)
     for fault in facts.faults:
         if clock is None or fault.link_or_target != EDGE_LINK or fault.inject_called_ns is None:
             continue

@@ -9,6 +9,7 @@ from harness.report.axis import COLOURS, Axis, Strip
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
 from harness.verdict import Episode, Fault, Verdict
+from harness.verdict.spans import starts_open
 
 _TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _ROWS_MAX = 6
@@ -97,8 +98,9 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
     for place, episode in enumerate(found):
         end_s = axis.end_s if episode.recovered_s is None else episode.recovered_s
         left, right = axis.x(episode.onset_s), axis.x(end_s)
-        until = "not over" if episode.recovered_s is None else f"to {words.seconds(end_s)}"
-        said = f"{words.cut(episode.class_, 80)} from {words.seconds(episode.onset_s)} {until}"
+        since = "the start" if starts_open(episode) else words.seconds(episode.onset_s)
+        until = "the end" if episode.recovered_s is None else words.seconds(end_s)
+        said = f"{words.cut(episode.class_, 80)} from {since} to {until}"
         colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
         bar = box(left, y + 3, max(right - left, 2), _ROW - 9, fill=colour)
         edges = (
@@ -107,9 +109,9 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
         )
         parts.append(tag("g", tag("title", said), bar, *edges))
         shown = episode.class_ if layout.narrow else said
-        if episode.onset_s_low is not None:
-            left = min(left, axis.x(episode.onset_s_low))
-        reach = max(right, axis.x(episode.recovered_s_high or end_s))
+        low_s, high_s = episode.onset_s_low, episode.recovered_s_high
+        left = min(left, axis.x(axis.start_s if low_s is None else low_s))
+        reach = max(right, axis.x(axis.end_s if high_s is None else high_s))
         if len(found) == 1:
             parts.append(_beside(axis, left, reach, y, shown))
         elif place == len(found) - 1:
@@ -132,11 +134,13 @@ def _beside(axis: Axis, left: float, right: float, y: float, said: str) -> Marku
 
 
 def _whisker(axis: Axis, y: float, low_s: float | None, high_s: float | None) -> Markup:
-    """The interval of an edge."""
-    if low_s is None or high_s is None:
+    """The interval of an edge; an open end goes to the end of the axis, without a stop there."""
+    if low_s is None and high_s is None:
         return Markup("")
-    left, right = axis.x(low_s), axis.x(high_s)
-    path = f"M{number(left)} {number(y)}v12M{number(right)} {number(y)}v12"
+    left = axis.x(axis.start_s if low_s is None else low_s)
+    right = axis.x(axis.end_s if high_s is None else high_s)
+    stops = [x for x, end_s in ((left, low_s), (right, high_s)) if end_s is not None]
+    path = "".join(f"M{number(x)} {number(y)}v12" for x in stops)
     path += f"M{number(left)} {number(y + 6)}H{number(right)}"
     return tag("path", d=path, stroke=INK, stroke_width=1.5, fill="none", class_="stroke-ink")
 

@@ -7,11 +7,12 @@ from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, heal_interval
 from harness.verdict import Crossing, Episode, Recovery, Verdict
+from harness.verdict.spans import starts_open
 from harness.verdict.visible import never_longer
 
 _ANSWERS_MAX = 12
 _UNCONFIRMED = "no: too little evidence after it"
-_CUT = "the load ended, or the next fault came, before it did: it takes longer"
+_CUT = "the load ended, or the next fault came, before it could be seen"
 
 
 def episodes(verdict: Verdict) -> Table:
@@ -32,18 +33,29 @@ def _episode(episode: Episode) -> tuple[Cell, ...]:
     return row(
         Cell(words.EPISODE.get(episode.class_, words.spaced(episode.class_))),
         Cell(
-            words.seconds(episode.onset_s),
+            "from the start" if starts_open(episode) else words.seconds(episode.onset_s),
             note=words.interval(episode.onset_s_low, episode.onset_s_high, words.seconds),
         ),
         Cell(
-            "not in this run" if ended is None else words.seconds(ended),
+            "to the end of the run" if ended is None else words.seconds(ended),
             note=words.interval(episode.recovered_s_low, episode.recovered_s_high, words.seconds),
             tone="fail" if ended is None else "",
         ),
-        "still going on" if ended is None else words.seconds(ended - episode.onset_s),
+        _length(episode),
         Cell(words.count(episode.failed), note=_within(episode)),
         "yes" if episode.confirmed else _UNCONFIRMED,
     )
+
+
+def _length(episode: Episode) -> str:
+    """How long it lasted, or surely did where one of its ends is open."""
+    ends_s = (episode.recovered_s, episode.recovered_s_low)
+    last_s = next((end_s for end_s in ends_s if end_s is not None), None)
+    if last_s is None:
+        return words.NOT_MEASURED
+    length = words.seconds(max(0.0, last_s - episode.onset_s))
+    open_ended = episode.recovered_s is None or starts_open(episode)
+    return f"{length} or more" if open_ended else length
 
 
 def _within(episode: Episode) -> str:
@@ -107,8 +119,8 @@ def _crossing(crossing: Crossing) -> tuple[Cell, ...]:
 def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
     name = Cell("normal again: time to recover", note="what the objective is about")
     if seen.censored:
-        never = Cell(f"not within {words.seconds(seen.observed_s)}", note=_CUT, tone="fail")
-        return [row(name, never, "", "")]
+        between = heal_interval(seen.from_heal_s_low, None)
+        return [row(name, Cell("not seen", note=_CUT, tone="fail"), between, _UNCONFIRMED)]
     rows = []
     if seen.from_heal_s is not None:
         between = heal_interval(seen.from_heal_s_low, seen.from_heal_s_high)
@@ -129,8 +141,8 @@ def _answers_quick(seen: Recovery) -> list[tuple[Cell, ...]]:
     name = Cell("answers as quick as before", note=note)
     confirmed = "yes" if latency.confirmed else _UNCONFIRMED
     if latency.censored:
-        never = Cell(f"not within {words.seconds(seen.observed_s)}", note=_CUT, tone="fail")
-        return [row(name, never, "", "")]
+        between = heal_interval(latency.from_heal_s_low, None)
+        return [row(name, Cell("not seen", note=_CUT, tone="fail"), between, _UNCONFIRMED)]
     if latency.from_heal_s is None:
         return [row(name, "they never were slow", "", confirmed)]
     between = heal_interval(latency.from_heal_s_low, latency.from_heal_s_high)

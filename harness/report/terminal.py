@@ -92,7 +92,9 @@ def _remarks(verdict: Verdict) -> list[Text]:
     said = []
     latency, health = verdict.recovery.latency, verdict.health
     if latency is not None and latency.censored:
-        said.append(("slow", "answers were still slower than before when the run ended"))
+        said.append(
+            ("slow", "nothing shows that answers were as quick as before when the run ended")
+        )
     elif latency is not None and latency.from_heal_s is not None:
         said.append(("slow", f"answers as quick as before {after_heal(latency.from_heal_s)}"))
     if health is not None and health.green_while_failing_s:

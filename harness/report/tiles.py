@@ -86,10 +86,13 @@ def _recovery(verdict: Verdict) -> Tile:
             return Tile(name, "not needed", (never_longer(verdict.visible), *notes))
         if recovery.censored or (impaired and impaired[-1].recovered_s is None):
             when = "the next fault came" if recovery.next_faults else "the run ended"
-            waiting = f"borrowing was still impaired when {when}"
+            waiting = f"nothing shows that borrowing had recovered when {when}"
             if recovery.observed_s is not None:
                 waiting += f", {words.seconds(recovery.observed_s)} after the heal"
-            return Tile(name, "not recovered", (waiting, *notes), "fail")
+            surely_s = recovery.from_heal_s_low or 0.0
+            surely = [f"it took more than {words.seconds(surely_s)}"] if surely_s > 0 else []
+            tone = "fail" if limit is None else limit.verdict.value
+            return Tile(name, "to the end", (waiting, *surely, *notes), tone)
         reason = why(verdict, "not_recovered", "fault_did_not_bite", "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
     tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
@@ -112,6 +115,8 @@ def after_heal(instant_s: float | None) -> str:
 
 def heal_interval(low: float | None, high: float | None) -> str:
     """An interval relative to the last heal; what lies before it is said in words."""
+    if low is not None and low < 0 and high is None:
+        return f"{words.seconds(-low)} before the heal, or later"
     if low is None or high is None or low >= 0:
         return words.interval(low, high, words.seconds)
     if high > 0:

@@ -12,6 +12,7 @@ from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout
 from harness.report.marks import PAPER, box, number, tag
 from harness.report.series import KINDS, Series
 from harness.verdict import Verdict
+from harness.verdict.spans import starts_open
 
 __all__ = ["NARROW", "WIDE", "describe", "svg"]
 
@@ -82,10 +83,11 @@ def describe(data: Series, verdict: Verdict) -> str:
     ]
     for episode in verdict.episodes:
         ended = (
-            "not over when the run ended"
+            "to the end of the run"
             if episode.recovered_s is None
             else f"recovered {words.at(episode.recovered_s)}"
         )
         kind = words.cut(episode.class_, 80).capitalize()
-        said.append(f"{kind} from {words.at(episode.onset_s)}, {ended}.")
+        since = "the start" if starts_open(episode) else words.at(episode.onset_s)
+        said.append(f"{kind} from {since}, {ended}.")
     return " ".join(said)

@@ -184,14 +184,15 @@ class Fault:
     """``plan``, ``order``, ``work``, ``target`` or ``nobody``; None where it is not known."""
     recovered_s: float | None = None
     """End of the last impairment of its group, seconds after the group's last heal (may be <= 0);
-    None when nothing was impaired, or it was not over when the load ended."""
+    None when nothing was impaired, or no recovery was seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
     """A maximal stretch of impaired borrowing.
 
-    One that outlasted the run has no ``recovered_s``; ``recovered_s_low`` is then its last failure.
+    Without ``onset_s_low`` it may have been there before the first request. Without ``recovered_s``
+    no recovery was seen; until ``recovered_s_low`` it surely lasted.
     """
 
     class_: str
@@ -244,11 +245,10 @@ class Recovery:
     crossings: list[Crossing] = field(default_factory=list)
     """The same at several shares of failures: half of the service back, recovered, strictly so."""
     censored: bool = False
-    """Still impaired when the load ended, or when the next fault came: it takes longer than
-    ``from_heal_s_low``, and how long it would have taken is not known."""
+    """None was seen before the load ended, or the next fault came; it surely took longer than
+    ``from_heal_s_low``."""
     observed_s: float | None = None
-    """From the last heal to the end of the load, or to the next fault: as long as a recovery could
-    be watched."""
+    """From the last heal to the end of the load or the next fault: as long as it was watched."""
     answering_again_s: float | None = None
     """First good answer after the outage, seconds after the heal; before ``from_heal_s`` when
     requests had queued and were served late, as the queue's head is answered first."""
@@ -260,7 +260,7 @@ class Recovery:
     faults: list[str] = field(default_factory=list)
     """The faults after whose last heal it counts: of several groups, the one that decides."""
     next_faults: list[str] = field(default_factory=list)
-    """The faults that came while borrowing was still impaired; what cured it is not known."""
+    """The faults that came before a recovery was seen; what cured it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ class LatencyRecovery:
     """From the last heal to fewer than 5 % of answers slower than ``limit_ms``.
 
     The limit is 1.5 times the baseline's 95th percentile, 100 ms at least. All None when answers
-    were never slow; ``censored`` when they still were at the end.
+    were never slow; ``censored`` when no recovery was seen before the end.
     """
 
     limit_ms: float | None = None

@@ -56,7 +56,7 @@ def test_what_only_the_next_fault_cures_has_not_recovered() -> None:
     assert failing(cured) == {"not_recovered", "objective_missed"}
     assert cured.recovery.faults == ["1-partition"]
     assert cured.recovery.next_faults == ["2-restart"]
-    told = "borrowing had not recovered when fault 2-restart came 48.0 s after the heal of"
+    told = "borrowing had recovered when fault 2-restart came 48.0 s after the heal of"
     assert told in cured.sentence
     (missed,) = [o for o in cured.objectives if o.id == "recovery_seconds_max"]
     assert missed.low == pytest.approx(48.0, abs=0.1)
@@ -77,8 +77,9 @@ def test_impaired_when_the_next_fault_comes_in_time_is_undecided() -> None:
     assert codes(verdict)["objective_undecided"] == "inconclusive"
     (finding,) = [f for f in verdict.findings if f.code == "not_recovered"]
     assert finding.message == (
-        "borrowing had not recovered for good 6.0 s after the heal of 1-partition, when fault"
-        " 2-restart came (limit 10 s): nobody knows whether it would have in time"
+        "borrowing surely had not recovered 6.0 s after the heal of 1-partition, and nothing shows"
+        " that it had when fault 2-restart came (limit 10 s): whether it did, or would have, in"
+        " time is not known"
     )
 
 

@@ -125,17 +125,15 @@ def test_stretches_of_failing_are_disjoint() -> None:
 
     def episode(class_: str, onset_s: float, recovered_s: float | None) -> Episode:
         return Episode(
-            *(class_, onset_s, None, None, recovered_s, None, None), confirmed=True, failed=1
+            *(class_, onset_s, None, None, recovered_s, 28.0, None), confirmed=True, failed=1
         )
 
-    found = failing_stretches(
-        [
-            episode("degraded", 4.0, 6.0),
-            episode("outage", 2.0, 5.0),
-            episode("slow", 8.0, 9.0),
-            episode("outage", 20.0, None),
-        ],
-        30.0,
-    )
+    found = [
+        episode("degraded", 4.0, 6.0),
+        episode("outage", 2.0, 5.0),
+        episode("slow", 8.0, 9.0),
+        episode("outage", 20.0, None),
+    ]
 
-    assert found == [(2.0, 6.0), (20.0, 30.0)]
+    assert failing_stretches(found, 30.0, surely=False) == [(2.0, 6.0), (20.0, 30.0)]
+    assert failing_stretches(found, 30.0, surely=True) == [(2.0, 6.0), (20.0, 28.0)]

@@ -102,8 +102,9 @@ def rich() -> sample.Run:
 def censored() -> sample.Run:
     """Borrowing, and the speed of answers, had not come back when the load ended."""
     plan, facts, verdict = rich()
-    never = Recovery(censored=True, observed_s=14.99, latency=LatencyRecovery(100.0, censored=True))
-    endless = Episode("degraded", 8.0, 7.9, 8.1, None, None, None, False, 250)
+    slow = LatencyRecovery(100.0, from_heal_s_low=14.5, censored=True)
+    never = Recovery(censored=True, from_heal_s_low=14.5, observed_s=14.99, latency=slow)
+    endless = Episode("degraded", 8.0, 7.9, 8.1, None, 27.5, None, False, 250)
     return plan, facts, replace(verdict, recovery=never, episodes=[endless])
 
 

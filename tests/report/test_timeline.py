@@ -129,7 +129,7 @@ def test_an_episode_that_outlasts_the_run_says_so() -> None:
 
     shown = texts(parsed((plan, facts, replace(verdict, episodes=[endless]))))
 
-    assert "outage from 8.0 s not over" in shown
+    assert "outage from 8.0 s to the end" in shown
 
 
 def test_many_faults_are_cut_to_a_few_rows() -> None:
