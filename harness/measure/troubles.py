@@ -38,6 +38,7 @@ class _Reading:
     def __init__(self, requests: Requests, found: Found, part: float) -> None:
         times_s, self._bad = requests.times_s, requests.bad
         self._first_s = float(times_s[0])
+        self._is_first = found.around[0] <= 0
         core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
         self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
         begin_s = np.concatenate([seen.begin_s, seen.well_s])
@@ -63,7 +64,8 @@ class _Reading:
 
     def _onset(self) -> edges.Instant:
         first = self._parts[0]
-        reach_s = max(self._around[0], first.start_s - ONSET_REACH_SECONDS, 0.0)
+        before_s = 0.0 if self._is_first else self._around[0]
+        reach_s = max(before_s, first.start_s - ONSET_REACH_SECONDS, 0.0)
         begin_s, begin_bad = self._begins
         low_s = min(reach_s, first.middle_s)
         onset = edges.onset(begin_s, begin_bad, low_s, first.middle_s, first=reach_s <= 0)
@@ -119,9 +121,8 @@ def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Tro
         edges.together(same, fits) for same in zip(*(one.edges for one in readings), strict=True)
     ]
     confirmed = best.lasts(dated[-1])
-    if (
-        found.around[1] >= load_end_s
-    ):  # else it was over before the next one, however short that was
+    # Else it was over before the next one, however short that was.
+    if found.around[1] >= load_end_s:
         dated[-1] = edges.to_the_end(dated[-1], confirmed=confirmed)
     return _merged(
         [

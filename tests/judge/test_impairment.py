@@ -56,7 +56,7 @@ def test_what_only_the_next_fault_cures_has_not_recovered() -> None:
     assert failing(cured) == {"not_recovered", "objective_missed"}
     assert cured.recovery.faults == ["1-partition"]
     assert cured.recovery.next_faults == ["2-restart"]
-    told = "borrowing had recovered when fault 2-restart came 48.0 s after the heal of"
+    told = "borrowing had not recovered when fault 2-restart came 48.0 s after the heal of"
     assert told in cured.sentence
     (missed,) = [o for o in cured.objectives if o.id == "recovery_seconds_max"]
     assert missed.low == pytest.approx(48.0, abs=0.1)

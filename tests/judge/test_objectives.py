@@ -36,8 +36,7 @@ def test_no_recovery_beyond_the_limit_fails() -> None:
     verdict = judge(*cut_run(end_s=100.0))
 
     assert codes(verdict)["not_recovered"] == "fail"
-    told = "nothing shows that borrowing had recovered when the load ended 15.0 s after the heal"
-    assert f"{told} (it took more than 15.0 s)" in verdict.sentence
+    assert "had not recovered when the load ended 15.0 s after the heal" in verdict.sentence
 
 
 def test_no_recovery_within_the_limit_is_inconclusive() -> None:
