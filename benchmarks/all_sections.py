@@ -1,6 +1,13 @@
 """Every simulated section of the calibration: one line here for each module with a table."""
 
-from benchmarks import advice, in_flight, whole
+from benchmarks import advice, endless, in_flight, whole
 from benchmarks.sections import Section
 
-SECTIONS: tuple[Section, ...] = (in_flight.SECTION, whole.SECTION, advice.SECTION)
+SECTIONS: tuple[Section, ...] = (
+    in_flight.SECTION,
+    whole.SECTION,
+    advice.SECTION,
+    endless.ENDLESS,
+    endless.ENDED,
+    endless.INITIAL,
+)

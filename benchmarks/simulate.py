@@ -164,7 +164,7 @@ def samples_from(run: Simulated) -> tuple[Samples, Baseline]:
     )
     before = run.times_s < BASELINE_SECONDS
     waits_ms = waited_s[before & ~run.failed] * 1e3
-    p95 = float(np.percentile(waits_ms, 95, method="higher"))
+    p95 = float(np.percentile(waits_ms, 95, method="higher")) if len(waits_ms) else None
     return samples, Baseline(Share(int(run.failed[before].sum()), int(before.sum())), p95, ())
 
 
