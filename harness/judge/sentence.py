@@ -111,7 +111,6 @@ def _recovery(case: Case) -> str:
     if seen.from_heal_s is not None:
         interval = f"95 % interval {_interval(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
         if seen.from_heal_s <= 0:
-            interval = f"95 % interval {_sides(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
             ahead = f"{-seen.from_heal_s:.1f} s"
             return f"borrowing had recovered {ahead} before the heal was confirmed ({interval})"
         which = _which_heal(case)
@@ -178,7 +177,9 @@ def _slow(case: Case) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    start = "open" if low is None else f"{low:.1f}"
+    if low is not None and round(low, 1) < 0:
+        return _sides(low, high)
+    start = "open" if low is None else f"{max(low, 0.0):.1f}"
     return f"{start} to {'open' if high is None else f'{high:.1f} s'}"
 
 

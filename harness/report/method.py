@@ -26,14 +26,9 @@ FILES = (
 
 
 def timeline(facts: Facts, verdict: Verdict) -> Table:
-    """Everything that happened, in order."""
+    """Everything that happened, in order; what the answers show to no more than its interval."""
+    known = [(p.start_s, f"phase {words.spaced(p.name)} begins") for p in verdict.phases]
     clock = facts.status.clock
-    happened = [(p.start_s, f"phase {words.spaced(p.name)} begins") for p in verdict.phases]
-    for episode in verdict.episodes:
-        kind = words.EPISODE.get(episode.class_, words.spaced(episode.class_)).split(":")[0]
-        happened.append((episode.onset_s, f"{kind}: begins, as the answers show"))
-        if episode.recovered_s is not None:
-            happened.append((episode.recovered_s, f"{kind}: recovered, as the answers show"))
     if clock is not None:
         for fault in facts.faults:
             instants = (
@@ -43,25 +38,36 @@ def timeline(facts: Facts, verdict: Verdict) -> Table:
                 (fault.healed_ns, "healed"),
                 (fault.heal_returned_ns, "heal read back"),
             )
-            happened += [
+            known += [
                 (clock.seconds(at_ns), f"fault {words.clean(fault.name)}: {what}")
                 for at_ns, what in instants
                 if at_ns is not None
             ]
         ends = ((facts.status.load_ended_ns, "last arrival"), (facts.status.drained_ns, "drained"))
-        happened += [(clock.seconds(at), what) for at, what in ends if at is not None]
+        known += [(clock.seconds(at), what) for at, what in ends if at is not None]
+    happened = [(at_s, f"{at_s:.3f} s", what) for at_s, what in known] + _seen(verdict)
     return Table(
         headers=("Time", "What happened"),
-        rows=tuple(
-            row(_instant(at_s), what) for at_s, what in sorted(happened, key=lambda pair: pair[0])
-        ),
+        rows=tuple(row(at, what) for _, at, what in sorted(happened, key=lambda one: one[0])),
         empty="Nothing: the load never began.",
         lead=f"Seconds after {words.START}, which was {words.date(verdict.zero_utc)}.",
     )
 
 
-def _instant(at_s: float) -> str:
-    return f"{at_s:.3f} s"
+def _seen(verdict: Verdict) -> list[tuple[float, str, str]]:
+    """Where episodes begin and end: instant, the same in words, and what it is."""
+    found = []
+    for one in verdict.episodes:
+        kind = words.EPISODE.get(one.class_, words.spaced(one.class_)).split(":")[0]
+        edges = (
+            ("begins", one.onset_s, one.onset_s_low, one.onset_s_high),
+            ("recovered", one.recovered_s, one.recovered_s_low, one.recovered_s_high),
+        )
+        for what, at_s, *ends in edges:
+            if at_s is not None:
+                within = f"{kind}: {what}, as the answers show, {words.between(*ends)}"
+                found.append((at_s, words.seconds_within(at_s, *ends), within))
+    return found
 
 
 def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:

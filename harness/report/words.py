@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from harness.verdict import Judgement, Weight
+from harness.verdict.spans import decimals
 
 NOT_MEASURED = "not measured"
 START = "the start of measuring"
@@ -188,6 +189,22 @@ def seconds(duration: float | None) -> str:
     if abs(duration) < 0.005:  # noqa: PLR2004  # would read "0.00 s" or "-0.00 s"
         return "0.0 s"
     return f"{duration:.2f} s" if abs(duration) < 1 else f"{duration:,.1f} s"
+
+
+def seconds_within(duration: float | None, low: float | None, high: float | None) -> str:
+    """A duration with as many decimals as its interval is worth: none of them is chance alone."""
+    if duration is None:
+        return NOT_MEASURED
+    written = f"{duration:,.{decimals(low, high)}f}"
+    return f"{0.0 if float(written.replace(',', '')) == 0 else written} s"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Both ends of the interval of an instant, in words; an end that is not known is said so."""
+    if low is None or high is None:
+        return interval(low, high, seconds).replace("more", "later").replace("less", "earlier")
+    ends = (seconds_within(end, low, high) for end in (low, high))
+    return "between {} and {}".format(*ends)
 
 
 def milliseconds(duration: float | None) -> str:

@@ -13,7 +13,7 @@ from harness.report.html import render
 from harness.verdict import Visible
 from harness.verdict.spans import span
 from harness.verdict.visible import least_seen, never_longer
-from tests.builders import CUT, cut_run, during, facts, operations, plan_of
+from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 
 
 def strays(plan: Plan, *instants_s: float) -> Callable[[float], bool]:
@@ -90,6 +90,25 @@ def test_open_ends_are_in_words() -> None:
     assert span(first) == "from the start to 13.3 s"
     assert span(early) == "from 2.3 s or earlier to 13.3 s"
     assert span(replace(known, recovered_s=8.214)).endswith("s to 8.21 s")
+
+
+@pytest.mark.parametrize(
+    ("heal_s", "told"),
+    [
+        (13.3, "0.0 s after the heal (95 % interval 0.0 to 0."),
+        (13.2, "0.1 s after the heal (95 % interval 0.1 to 0."),
+        (12.6, "0.7 s after the heal (95 % interval 0.7 to 1."),
+    ],
+)
+def test_no_instant_after_the_heal_has_a_sign(heal_s: float, told: str) -> None:
+    """An interval that begins at the heal, or before it, is told without a minus."""
+    plan, known = cut_run()
+    (fact,) = known.faults
+    healed = replace(fact, healed_ns=at_ns(heal_s))
+    sentence = judge(plan, replace(known, faults=(healed,))).sentence
+
+    assert told in sentence
+    assert "-0" not in sentence
 
 
 def test_a_run_that_cannot_show_anything_says_so() -> None:
