@@ -7,7 +7,8 @@ from harness.events import Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
 from harness.told import DECISIONS, GRANTED, Told, told_by
-from harness.verdict import Finding, Judgement, Weight
+from harness.verdict import Finding, Judgement, ObjectiveResult, Weight
+from harness.verdict.spans import decimals
 
 CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
@@ -148,8 +149,10 @@ def objectives(case: Case) -> Iterator[Finding]:
             continue
         missed = result.verdict is Judgement.FAIL
         spoilt = case.excuse(_misses(result.id)) if missed else ""
-        observed = "nothing" if result.observed is None else f"{result.observed:.4g}"
-        ends = ["open" if end is None else f"{end:.4g}" for end in (result.low, result.high)]
+        observed = "nothing" if result.observed is None else _written(result, result.observed)
+        ends = [
+            "open" if end is None else _written(result, end) for end in (result.low, result.high)
+        ]
         interval = f", 95 % interval {ends[0]} to {ends[1]}" if ends != ["open", "open"] else ""
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
@@ -167,6 +170,13 @@ def objectives(case: Case) -> Iterator[Finding]:
                 "source": result.source,
             },
         )
+
+
+def _written(result: ObjectiveResult, value: float) -> str:
+    """Seconds to no more decimals than their interval is worth."""
+    if "seconds" in result.id:
+        return f"{value:.{decimals(result.low, result.high)}f}"
+    return f"{value:.4g}"
 
 
 def _misses(objective: str) -> Callable[[Case], bool]:

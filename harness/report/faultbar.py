@@ -5,11 +5,11 @@ from markupsafe import Markup
 
 from harness.plan import Plan
 from harness.report import words
-from harness.report.axis import COLOURS, Axis, Strip
+from harness.report.axis import COLOURS, Axis, Layout, Strip
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
 from harness.verdict import Episode, Fault, Verdict
-from harness.verdict.spans import starts_open
+from harness.verdict.spans import span, starts_open
 
 _TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _ROWS_MAX = 6
@@ -95,32 +95,57 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
     """All in one row; the first is named to its left, the last to its right."""
     layout = axis.layout
     parts = [label(0, y + 10, name, size=layout.font, bold=True)]
-    for place, episode in enumerate(found):
-        end_s = axis.end_s if episode.recovered_s is None else episode.recovered_s
-        left, right = axis.x(episode.onset_s), axis.x(end_s)
-        since = "the start" if starts_open(episode) else words.seconds(episode.onset_s)
-        until = "the end" if episode.recovered_s is None else words.seconds(end_s)
-        said = f"{words.cut(episode.class_, 80)} from {since} to {until}"
-        colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
-        bar = box(left, y + 3, max(right - left, 2), _ROW - 9, fill=colour)
-        edges = (
-            _whisker(axis, y, episode.onset_s_low, episode.onset_s_high),
-            _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
-        )
-        parts.append(tag("g", tag("title", said), bar, *edges))
-        shown = episode.class_ if layout.narrow else said
-        low_s, high_s = episode.onset_s_low, episode.recovered_s_high
-        left = min(left, axis.x(axis.start_s if low_s is None else low_s))
-        reach = max(right, axis.x(axis.end_s if high_s is None else high_s))
-        if len(found) == 1:
-            parts.append(_beside(axis, left, reach, y, shown))
-        elif place == len(found) - 1:
-            text = shorten(shown, layout.font, axis.end - reach - 14)
-            parts.append(label(reach + 12, y + 10, text, size=layout.font))
-        elif place == 0:
-            text = shorten(shown, layout.font, left - layout.left - 20)
-            parts.append(label(left - 14, y + 10, text, size=layout.font, anchor="end"))
+    parts += [_episode(episode, axis, y) for episode in found]
+    left, right = _reach(found[0], axis)[0], _reach(found[-1], axis)[1]
+    first, last = _shown(found[0], layout), _shown(found[-1], layout)
+    if len(found) == 1:
+        parts.append(_beside(axis, left, right, y, first))
+        return Markup("").join(parts)
+    room = axis.end - right - 14
+    if width_of(last, layout.font) > room and not layout.narrow:
+        first, last = f"{first}; {last}", ""  # one that lasts to the end leaves no room there
+    parts += [
+        label(right + 12, y + 10, shorten(last, layout.font, room), size=layout.font),
+        label(
+            left - 14,
+            y + 10,
+            shorten(first, layout.font, left - layout.left - 20),
+            size=layout.font,
+            anchor="end",
+        ),
+    ]
     return Markup("").join(parts)
+
+
+def _shown(episode: Episode, layout: Layout) -> str:
+    kind = words.cut(episode.class_, 80)
+    return kind if layout.narrow else f"{kind} {span(episode)}"
+
+
+def _reach(episode: Episode, axis: Axis) -> tuple[float, float]:
+    """How far to the left and right an episode may reach; an open end to that of the chart."""
+    low_s, high_s = episode.onset_s_low, episode.recovered_s_high
+    over_s = episode.recovered_s if high_s is None else high_s
+    begin_s = axis.start_s if starts_open(episode) else episode.onset_s if low_s is None else low_s
+    return axis.x(begin_s), axis.x(axis.end_s if over_s is None else over_s)
+
+
+def _episode(episode: Episode, axis: Axis, y: float) -> Markup:
+    """Full where it surely was, light where it may have been, the intervals of its edges on it."""
+    sure_s = episode.recovered_s
+    if sure_s is None:  # not seen to be over: it may have been since then
+        sure_s = axis.end_s if episode.recovered_s_low is None else episode.recovered_s_low
+    colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
+    left, right = axis.x(episode.onset_s), axis.x(sure_s)
+    first, last = _reach(episode, axis)
+    return tag(
+        "g",
+        tag("title", f"{words.cut(episode.class_, 80)} {span(episode)}"),
+        box(first, y + 3, last - first, _ROW - 9, fill=colour, fill_opacity="0.35"),
+        box(left, y + 3, max(right - left, 2), _ROW - 9, fill=colour),
+        _whisker(axis, y, episode.onset_s_low, episode.onset_s_high),
+        _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
+    )
 
 
 def _beside(axis: Axis, left: float, right: float, y: float, said: str) -> Markup:

@@ -7,7 +7,7 @@ from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, heal_interval
 from harness.verdict import Crossing, Episode, Recovery, Verdict
-from harness.verdict.spans import starts_open
+from harness.verdict.spans import began, starts_open
 from harness.verdict.visible import never_longer
 
 _ANSWERS_MAX = 12
@@ -22,23 +22,28 @@ def episodes(verdict: Verdict) -> Table:
         headers=("Kind", "Began", "Recovered", "Length", "Failed", "Confirmed"),
         rows=tuple(_episode(e) for e in verdict.episodes),
         empty=f"None: {never_longer(verdict.visible)}.",
-        lead=f"Found from the borrowers' answers alone. Times count from {words.START}, by the"
-        " planned start of the requests; under each is its 95 % interval. A request waits for its"
+        lead=f"Found from the borrowers' answers alone. Times count from {words.START} to the"
+        " moment at which a request met the service, which lies between its sending and its answer:"
+        " so it is known to within an interval (95 %). A request waits for its"
         f" answer for up to {timeout} (the request timeout).",
     )
 
 
 def _episode(episode: Episode) -> tuple[Cell, ...]:
     ended = episode.recovered_s
+    onset = episode.onset_s_low, episode.onset_s_high
+    recovered = episode.recovered_s_low, episode.recovered_s_high
     return row(
         Cell(words.EPISODE.get(episode.class_, words.spaced(episode.class_))),
         Cell(
-            "from the start" if starts_open(episode) else words.seconds(episode.onset_s),
-            note=words.interval(episode.onset_s_low, episode.onset_s_high, words.seconds),
+            began(episode)
+            if starts_open(episode)
+            else words.seconds_within(episode.onset_s, *onset),
+            note=words.between(*onset),
         ),
         Cell(
-            "to the end of the run" if ended is None else words.seconds(ended),
-            note=words.interval(episode.recovered_s_low, episode.recovered_s_high, words.seconds),
+            "to the end of the run" if ended is None else words.seconds_within(ended, *recovered),
+            note=words.between(*recovered),
             tone="fail" if ended is None else "",
         ),
         _length(episode),
@@ -53,9 +58,18 @@ def _length(episode: Episode) -> str:
     last_s = next((end_s for end_s in ends_s if end_s is not None), None)
     if last_s is None:
         return words.NOT_MEASURED
-    length = words.seconds(max(0.0, last_s - episode.onset_s))
+    length = words.seconds_within(max(0.0, last_s - episode.onset_s), *_lengths(episode))
     open_ended = episode.recovered_s is None or starts_open(episode)
     return f"{length} or more" if open_ended else length
+
+
+def _lengths(episode: Episode) -> tuple[float | None, float | None]:
+    """How long it may have lasted, by the intervals of both edges."""
+    ends = (episode.onset_s_low, episode.onset_s_high)
+    stops = (episode.recovered_s_low, episode.recovered_s_high)
+    if None in (*ends, *stops):
+        return None, None
+    return (stops[0] or 0.0) - (ends[1] or 0.0), (stops[1] or 0.0) - (ends[0] or 0.0)
 
 
 def _within(episode: Episode) -> str:
@@ -108,12 +122,12 @@ def _edges(verdict: Verdict) -> list[tuple[Cell, ...]]:
 
 
 def _crossing(crossing: Crossing) -> tuple[Cell, ...]:
-    between = heal_interval(crossing.from_heal_s_low, crossing.from_heal_s_high)
+    ends = crossing.from_heal_s_low, crossing.from_heal_s_high
     confirmed = "yes" if crossing.confirmed else _UNCONFIRMED
     if not crossing.resolvable:
         confirmed = "cannot be told at this rate and length of run"
     name = f"new requests succeed: fewer than {words.share(crossing.failed_share)} fail, for good"
-    return row(name, after_heal(crossing.from_heal_s), between, confirmed)
+    return row(name, after_heal(crossing.from_heal_s, *ends), heal_interval(*ends), confirmed)
 
 
 def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
@@ -123,9 +137,9 @@ def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
         return [row(name, Cell("not seen", note=_CUT, tone="fail"), between, _UNCONFIRMED)]
     rows = []
     if seen.from_heal_s is not None:
-        between = heal_interval(seen.from_heal_s_low, seen.from_heal_s_high)
+        ends = seen.from_heal_s_low, seen.from_heal_s_high
         confirmed = "yes" if seen.confirmed else _UNCONFIRMED
-        rows.append(row(name, after_heal(seen.from_heal_s), between, confirmed))
+        rows.append(row(name, after_heal(seen.from_heal_s, *ends), heal_interval(*ends), confirmed))
     if seen.from_injection_s is not None:
         after = f"{words.seconds(seen.from_injection_s)} after the injection"
         rows.append(row("normal again, from the injection", after, "", ""))
@@ -145,8 +159,8 @@ def _answers_quick(seen: Recovery) -> list[tuple[Cell, ...]]:
         return [row(name, Cell("not seen", note=_CUT, tone="fail"), between, _UNCONFIRMED)]
     if latency.from_heal_s is None:
         return [row(name, "they never were slow", "", confirmed)]
-    between = heal_interval(latency.from_heal_s_low, latency.from_heal_s_high)
-    return [row(name, after_heal(latency.from_heal_s), between, confirmed)]
+    ends = latency.from_heal_s_low, latency.from_heal_s_high
+    return [row(name, after_heal(latency.from_heal_s, *ends), heal_interval(*ends), confirmed)]
 
 
 def phases_failed(verdict: Verdict) -> Table:

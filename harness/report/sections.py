@@ -38,10 +38,10 @@ def objectives(verdict: Verdict) -> Table:
 
 def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     write = words.unit_of(result.id)
-    observed = Cell(write(result.observed))
+    observed = Cell(words.observed_unit(result)(result.observed))
     if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
         observed = Cell(f"{words.seconds(-(result.observed or 0))} before the heal")
-    between = words.interval(result.low, result.high, write)
+    between = words.interval(result.low, result.high, words.observed_unit(result))
     if result.id == "recovery_seconds_max":
         between = heal_interval(result.low, result.high)
     if result.observed is None and result.verdict.value == "pass":

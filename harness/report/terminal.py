@@ -66,13 +66,13 @@ def _reasons(verdict: Verdict) -> list[Text]:
     for result in verdict.objectives:
         if result.verdict is Judgement.PASS:
             continue
-        write = words.unit_of(result.id)
+        write, limit = words.observed_unit(result), words.unit_of(result.id)(result.limit)
         between = words.interval(result.low, result.high, write)
         said.append(
             Text.assemble(
                 (f"{words.OBJECTIVE_VERDICT[result.verdict]:<12} ", _TONE[result.verdict.value]),
                 f"{words.cut(words.clean(result.id), 80)}: {write(result.observed)}"
-                f" (interval {between}), at most {write(result.limit)}",
+                f" (interval {between}), at most {limit}",
             )
         )
     for weight in (Weight.FAIL, Weight.INCONCLUSIVE):

@@ -101,36 +101,45 @@ def _recovery(verdict: Verdict) -> Tile:
 
 def _recovery_figure(recovery: Recovery) -> str:
     assert recovery.from_heal_s is not None  # noqa: S101  # for the type checker; the caller asked
-    return words.seconds(recovery.from_heal_s) if recovery.from_heal_s > 0 else "before the heal"
+    if recovery.from_heal_s <= 0:
+        return "before the heal"
+    ends = recovery.from_heal_s_low, recovery.from_heal_s_high
+    return words.seconds_within(recovery.from_heal_s, *ends)
 
 
-def after_heal(instant_s: float | None) -> str:
-    """An instant relative to the last heal; one before it is said in words, not by a sign."""
+def after_heal(instant_s: float | None, low: float | None = None, high: float | None = None) -> str:
+    """An instant relative to the last heal, to no more than its interval is worth; one before it is
+    said in words, not by a sign.
+    """
     if instant_s is None:
         return words.NOT_MEASURED
-    if instant_s > 0:
-        return f"{words.seconds(instant_s)} after the last heal"
-    return f"{words.seconds(-instant_s)} before the heal was confirmed"
+    size = words.seconds_within(abs(instant_s), low, high)
+    return (
+        f"{size} after the last heal" if instant_s > 0 else f"{size} before the heal was confirmed"
+    )
 
 
 def heal_interval(low: float | None, high: float | None) -> str:
     """An interval relative to the last heal; what lies before it is said in words."""
     if low is not None and low < 0 and high is None:
         return f"{words.seconds(-low)} before the heal, or later"
-    if low is None or high is None or low >= 0:
+    if low is None or high is None:
         return words.interval(low, high, words.seconds)
+    first, last = (words.seconds_within(abs(end), low, high) for end in (low, high))
+    if low >= 0:
+        return f"{first} to {last}"
     if high > 0:
-        return f"{words.seconds(-low)} before to {words.seconds(high)} after"
-    return f"{words.seconds(-low)} to {words.seconds(-high)} before"
+        return f"{first} before to {last} after"
+    return f"{first} to {last} before"
 
 
 def _recovery_notes(recovery: Recovery) -> list[str]:
+    ends = recovery.from_heal_s_low, recovery.from_heal_s_high
     if recovery.from_heal_s is not None and recovery.from_heal_s > 0:
         said = "from heal to normal borrowing"
     else:
-        said = f"borrowing had recovered {after_heal(recovery.from_heal_s)}"
-    between = heal_interval(recovery.from_heal_s_low, recovery.from_heal_s_high)
-    notes = [said, f"95 % interval {between}"]
+        said = f"borrowing had recovered {after_heal(recovery.from_heal_s, *ends)}"
+    notes = [said, f"95 % interval {heal_interval(*ends)}"]
     if not recovery.confirmed:
         notes.append("not confirmed: too little evidence after it")
     return notes

@@ -12,7 +12,7 @@ from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout
 from harness.report.marks import PAPER, box, number, tag
 from harness.report.series import KINDS, Series
 from harness.verdict import Verdict
-from harness.verdict.spans import starts_open
+from harness.verdict.spans import began, starts_open
 
 __all__ = ["NARROW", "WIDE", "describe", "svg"]
 
@@ -88,6 +88,7 @@ def describe(data: Series, verdict: Verdict) -> str:
             else f"recovered {words.at(episode.recovered_s)}"
         )
         kind = words.cut(episode.class_, 80).capitalize()
-        since = "the start" if starts_open(episode) else words.at(episode.onset_s)
-        said.append(f"{kind} from {since}, {ended}.")
+        since = "from " + words.at(episode.onset_s)
+        since = began(episode) if starts_open(episode) else since
+        said.append(f"{kind} {since}, {ended}.")
     return " ".join(said)

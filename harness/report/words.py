@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 
-from harness.verdict import Judgement, Weight
+from harness.verdict import Judgement, ObjectiveResult, Weight
 from harness.verdict.spans import decimals
 
 NOT_MEASURED = "not measured"
@@ -192,19 +192,18 @@ def seconds(duration: float | None) -> str:
 
 
 def seconds_within(duration: float | None, low: float | None, high: float | None) -> str:
-    """A duration with as many decimals as its interval is worth: none of them is chance alone."""
-    if duration is None:
-        return NOT_MEASURED
+    """A duration with no more decimals than its interval is worth."""
+    if duration is None or low is None or high is None:
+        return seconds(duration)
     written = f"{duration:,.{decimals(low, high)}f}"
-    return f"{0.0 if float(written.replace(',', '')) == 0 else written} s"
+    return "0.0 s" if not float(written.replace(",", "")) else f"{written} s"
 
 
 def between(low: float | None, high: float | None) -> str:
     """Both ends of the interval of an instant, in words; an end that is not known is said so."""
-    if low is None or high is None:
-        return interval(low, high, seconds).replace("more", "later").replace("less", "earlier")
-    ends = (seconds_within(end, low, high) for end in (low, high))
-    return "between {} and {}".format(*ends)
+    if low is not None and high is not None:
+        return f"between {seconds_within(low, low, high)} and {seconds_within(high, low, high)}"
+    return interval(low, high, seconds).replace("more", "later").replace("less", "earlier")
 
 
 def milliseconds(duration: float | None) -> str:
@@ -241,6 +240,13 @@ def interval(low: float | None, high: float | None, write: Callable[[float], str
     assert low is not None  # noqa: S101  # for the type checker; both are known here
     assert high is not None  # noqa: S101
     return f"{write(low)} to {write(high)}"
+
+
+def observed_unit(result: ObjectiveResult) -> Callable[[float | None], str]:
+    """How what was observed of an objective is written: no finer than its interval."""
+    if "seconds" not in result.id:
+        return unit_of(result.id)
+    return lambda value: seconds_within(value, result.low, result.high)
 
 
 def unit_of(identifier: str) -> Callable[[float | None], str]:

@@ -3,6 +3,8 @@
 Pure. All instants are seconds after zero.
 """
 
+import math
+
 from harness.verdict.figures import Episode
 
 FROM_THE_START_SECONDS = 1.0
@@ -12,12 +14,11 @@ _FINE_SECONDS = 1.0
 
 
 def decimals(low_s: float | None, high_s: float | None) -> int:
-    """How many decimals an instant deserves whose interval is this wide: one that may be off by
-    tenths of a second is not told in thousandths.
+    """How many decimals an instant deserves whose interval is this wide: of what may be off by
+    tenths of a second, hundredths say nothing.
     """
-    if low_s is None or high_s is None or high_s - low_s >= 0.1:  # noqa: PLR2004  # a tenth
-        return 1
-    return 2 if high_s - low_s >= 0.01 else 3  # noqa: PLR2004  # a hundredth
+    width_s = math.inf if low_s is None or high_s is None else high_s - low_s
+    return next((places for places, least_s in ((1, 0.3), (2, 0.03)) if width_s >= least_s), 3)
 
 
 def began(episode: Episode) -> str:

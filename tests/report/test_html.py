@@ -182,8 +182,8 @@ def test_a_recovery_before_the_heal_is_said_in_words() -> None:
     text = page(sample.inconclusive()).text
 
     assert "Time to recover before the heal" in text
-    assert "borrowing had recovered 0.42 s before the heal was confirmed" in text
-    assert "-0.42" not in text
+    assert "borrowing had recovered 0.4 s before the heal was confirmed" in text
+    assert "-0.4" not in text
 
 
 def test_no_recovery_is_not_a_pass() -> None:

@@ -48,8 +48,8 @@ def test_open_intervals_say_which_end_is_open(
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(0.5, 1.5, "0.50 s to 1.5 s"), (-0.5, 1.5, "0.50 s before to 1.5 s after"),
-     (-0.6, -0.2, "0.60 s to 0.20 s before")],
+    [(0.5, 1.5, "0.5 s to 1.5 s"), (-0.5, 1.5, "0.5 s before to 1.5 s after"),
+     (-0.6, -0.2, "0.6 s to 0.2 s before")],
 )  # fmt: skip
 def test_intervals_around_the_heal_have_no_signs(low: float, high: float, text: str) -> None:
     """Before and after, in words."""
