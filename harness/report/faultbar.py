@@ -9,7 +9,7 @@ from harness.report.axis import COLOURS, Axis, Layout, Strip
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
 from harness.verdict import Episode, Fault, Verdict
-from harness.verdict.spans import span, starts_open
+from harness.verdict.spans import began, ended, span, starts_open
 
 _TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _ROWS_MAX = 6
@@ -103,7 +103,9 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
         return Markup("").join(parts)
     room = axis.end - right - 14
     if width_of(last, layout.font) > room and not layout.narrow:
-        first, last = f"{first}; {last}", ""  # one that lasts to the end leaves no room there
+        # What lasts to the end leaves no room there.
+        kinds = [words.cut(episode.class_, 80) for episode in (found[0], found[-1])]
+        first, last = f"{kinds[0]} {began(found[0])}, {kinds[1]} {ended(found[-1])}", ""
     parts += [
         label(right + 12, y + 10, shorten(last, layout.font, room), size=layout.font),
         label(

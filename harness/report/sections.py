@@ -40,14 +40,16 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     write = words.unit_of(result.id)
     observed = Cell(words.observed_unit(result)(result.observed))
     if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
-        observed = Cell(f"{words.seconds(-(result.observed or 0))} before the heal")
+        before = words.observed_unit(result)(-(result.observed or 0))
+        observed = Cell(f"{before} before the heal")
     between = words.interval(result.low, result.high, words.observed_unit(result))
     if result.id == "recovery_seconds_max":
         between = heal_interval(result.low, result.high)
     if result.observed is None and result.verdict.value == "pass":
         observed = Cell("nothing to measure")
     elif result.observed is None:
-        observed = Cell(words.NOT_MEASURED, note=_why_not(result, verdict))
+        known = "not seen" if result.low is not None else words.NOT_MEASURED
+        observed = Cell(known, note=_why_not(result, verdict))
     if result.low is None and result.high is None and result.observed is not None:
         between = "exact count" if write is words.count else "none"
     return row(
@@ -71,7 +73,7 @@ def _name_and_source(result: ObjectiveResult) -> str:
 def _why_not(result: ObjectiveResult, verdict: Verdict) -> str:
     own = (f for f in verdict.findings if f.evidence.get("id") == result.id)
     found = next(own, None)
-    if found is None and result.reason:
+    if result.reason and (found is None or result.low is not None):
         return words.clean(result.reason)
     return why(verdict) if found is None else words.clean(found.message)
 

@@ -112,7 +112,7 @@ def after_heal(instant_s: float | None, low: float | None = None, high: float | 
     said in words, not by a sign.
     """
     if instant_s is None:
-        return words.NOT_MEASURED
+        return words.NOT_MEASURED if low is None else "not seen"
     size = words.seconds_within(abs(instant_s), low, high)
     return (
         f"{size} after the last heal" if instant_s > 0 else f"{size} before the heal was confirmed"
@@ -126,7 +126,7 @@ def heal_interval(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return words.interval(low, high, words.seconds)
     first, last = (words.seconds_within(abs(end), low, high) for end in (low, high))
-    if low >= 0:
+    if low >= 0 or (high > 0 and not float(first.split()[0])):
         return f"{first} to {last}"
     if high > 0:
         return f"{first} before to {last} after"

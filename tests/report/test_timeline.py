@@ -132,6 +132,43 @@ def test_an_episode_that_outlasts_the_run_says_so() -> None:
     assert "outage from 8.0 s to the end" in shown
 
 
+def bars(svg: ET.Element, colour: str) -> list[tuple[float, float]]:
+    """Where the bars of this colour that may not be all there begin and end."""
+    found = [e for e in svg.iter("rect") if e.get("fill") == colour and e.get("fill-opacity")]
+    return [(float(e.get("x", 0)), float(e.get("x", 0)) + float(e.get("width", 0))) for e in found]
+
+
+@pytest.mark.parametrize("layout", [WIDE, NARROW], ids=lambda layout: layout.name)
+def test_an_interval_is_a_band_as_wide_as_itself(layout: Layout) -> None:
+    """From the earliest begin to the latest end; an open end reaches the edge of the chart."""
+    plan, facts, verdict = sample.failed()
+    begin_s, end_s = -2.0, 28.0
+    known = replace(verdict.episodes[0], onset_s_low=7.0, onset_s_high=9.0, recovered_s_high=16.0)
+    opened = replace(known, onset_s_low=None, recovered_s=None, recovered_s_high=None)
+
+    def drawn(episode: Episode) -> tuple[float, float]:
+        svg = parsed((plan, facts, replace(verdict, episodes=[episode])), layout)
+        (band,) = bars(svg, "#D55E00")
+        return band
+
+    left, right = layout.left, layout.width - layout.right
+    a_second = (right - left) / (end_s - begin_s)
+    place = [left + (at_s - begin_s) * a_second for at_s in (7.0, 16.0)]
+    assert drawn(known) == pytest.approx(place, abs=3)
+    assert drawn(opened) == pytest.approx((left, right), abs=0.1)
+
+
+def test_what_lasts_to_the_end_is_told_where_there_is_room() -> None:
+    """To its right there is none, so it stands with the first to the left of that."""
+    plan, facts, verdict = sample.failed()
+    outage, degraded = verdict.episodes
+    endless = replace(degraded, recovered_s=None, recovered_s_high=None)
+
+    shown = texts(parsed((plan, facts, replace(verdict, episodes=[outage, endless]))))
+
+    assert "outage from 8.0 s, degraded to the end" in shown
+
+
 def test_many_faults_are_cut_to_a_few_rows() -> None:
     """The chart stays on the first screen; the rest is counted and left to the table."""
     plan, facts, verdict = sample.failed()

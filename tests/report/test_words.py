@@ -56,6 +56,24 @@ def test_intervals_around_the_heal_have_no_signs(low: float, high: float, text: 
     assert heal_interval(low, high) == text
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "point", "text"),
+    [
+        (7.251, 7.554, "7.4 s", "between 7.3 s and 7.6 s"),
+        (7.381, 7.423, "7.40 s", "between 7.38 s and 7.42 s"),
+        (7.3991, 7.4052, "7.402 s", "between 7.399 s and 7.405 s"),
+        (7.251, None, "7.4 s", "7.3 s or later"),
+        (None, 7.554, "7.4 s", "7.6 s or earlier"),
+    ],
+)
+def test_an_instant_is_told_no_finer_than_its_interval(
+    low: float | None, high: float | None, point: str, text: str
+) -> None:
+    """What may be off by tenths of a second has no thousandths."""
+    assert words.seconds_within(7.402, low, high) == point
+    assert words.between(low, high) == text
+
+
 def test_instants_before_zero_are_before_the_start() -> None:
     """The warm-up lies before the start of measuring."""
     assert words.at(-1.5) == "1.5 s before the start of measuring"
