@@ -32,7 +32,7 @@ def episodes(case: Case) -> Iterator[Finding]:
         yield Finding(
             episode.class_,
             weight,
-            f"borrowing was {_STATE[episode.class_]} {span(episode)}{_of_load(episode)}"
+            f"borrowing was {_STATE[episode.class_]} {span(episode)}"
             f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
             {
                 "onset_s": episode.onset_s,
@@ -65,10 +65,6 @@ def _fails_in(episode: Episode) -> Callable[[Case], bool]:
         )
 
     return fails
-
-
-def _of_load(episode: Episode) -> str:
-    return " of the load" if episode.recovered_s is None else ""
 
 
 _STATE = {"outage": "out", "degraded": "degraded", "slow": "slow"}

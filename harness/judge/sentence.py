@@ -8,6 +8,8 @@ from harness.verdict.spans import span
 from harness.verdict.visible import never_longer
 
 _SPANS_MAX = 3
+TO_THE_END = 0.9
+"""Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
 
 _WHAT = {
     "partition": "bytes vanished on the {target} link",
@@ -122,10 +124,13 @@ def _recovery(case: Case) -> str:
 
 
 def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
-    """The end of the load leaves it open: it may have been over before, or never."""
+    """What failed (almost) to the end had not recovered; else that is open, and told so."""
     names, surely_s = " and ".join(seen.next_faults), seen.from_heal_s_low or 0.0
+    watched_s = seen.observed_s or 0.0
     when = f"fault {names} came" if names else "the load ended"
-    waited = f"{seen.observed_s or 0.0:.1f} s after {_which_heal(case)}"
+    waited = f"{watched_s:.1f} s after {_which_heal(case)}"
+    if surely_s > TO_THE_END * watched_s:
+        return f"borrowing had not recovered when {when} {waited}"
     took = f" (it took more than {surely_s:.1f} s)" if surely_s > 0 else ""
     return f"nothing shows that borrowing had recovered when {when} {waited}{took}"
 
