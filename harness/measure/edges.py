@@ -27,6 +27,9 @@ UNLIKELIER_MAX = 5.0
 it than under the best one, as a difference of log-likelihoods. Half of that is enough for a test at
 5 %; the rest allows for services that follow no one rule."""
 
+FAILED_BEFORE = 0.002
+"""Share of requests that fail for reasons of their own before a trouble."""
+
 _GOOD_PRIOR = (0.5, 50.0)
 _ANY_PRIOR = (1.0, 1.0)
 
@@ -67,6 +70,32 @@ def together(readings: Sequence[Instant], fits: Sequence[float]) -> Instant:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Hung:
+    """Failures that were never answered, among n events: when the service decided them is unknown.
+
+    ``step`` is -1 for all others, ``sent_s`` when they were sent; both have shape (n,). ``way_s``
+    has a row for each step: rising quantiles, equally spaced up to the largest, of the time from
+    there to the decision.
+    """
+
+    step: NDArray[np.int64]
+    sent_s: NDArray[np.float64]
+    way_s: NDArray[np.float64]
+
+    def cost(self, at_s: NDArray[np.float64], these: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How unlikely it is, as a logarithm, that all of these were decided after ``at_s``."""
+        left = np.linspace(1, 0, self.way_s.shape[1] + 1)
+        more = -np.diff(np.log(np.maximum(left, FAILED_BEFORE)))
+        total = np.zeros(len(at_s))
+        for step, row in enumerate(self.way_s):
+            sent_s = np.sort(self.sent_s[these & (self.step == step)])
+            if len(sent_s):
+                for way_s, unlikelier in zip(row, more, strict=True):
+                    total += unlikelier * np.searchsorted(sent_s, at_s - way_s)
+        return total
+
+
 def onset(
     times_s: NDArray[np.float64],
     bad: NDArray[np.bool_],
@@ -74,18 +103,22 @@ def onset(
     high_s: float,
     *,
     first: bool = False,
+    hung: "Hung | None" = None,
 ) -> Instant:
     """When the one change from good to bad between ``low_s`` and ``high_s`` happened.
 
     ``first`` says that nothing is known of the time before the first of ``times_s``. The trouble
     may have been there all along then, beforehand as likely as not. Where the data allows that,
-    ``low_s`` is None; where it is the likelier, ``at_s`` is the first of ``times_s``.
+    ``low_s`` is None; where it is the likelier, ``at_s`` is the first of ``times_s``. ``hung`` are
+    those of the failures whose ``times_s`` are no more than likely.
     """
-    seen = _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR)
+    seen = _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR, hung=hung)
     if not first or not len(times_s):
         return seen
     first_s = float(times_s[0])
-    any_time = _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR, unseen_s=high_s - low_s)
+    any_time = _change(
+        times_s, bad, (low_s, high_s), _GOOD_PRIOR, hung=hung, unseen_s=high_s - low_s
+    )
     if any_time.low_s is None or any_time.low_s >= first_s:
         return seen
     # The upper end is the one of a trouble that began later: such a trouble is held as well.
@@ -105,6 +138,8 @@ def _change(
     bad: NDArray[np.bool_],
     between: tuple[float, float],
     prior: tuple[float, float],
+    *,
+    hung: "Hung | None" = None,
     unseen_s: float = 0.0,
 ) -> Instant:
     """Posterior of the one change time, ``prior`` being that of the share before it.
@@ -113,13 +148,17 @@ def _change(
     """
     low_s, high_s = between
     inside = (times_s > low_s) & (times_s < high_s)
-    times = times_s[inside]
-    failed = np.concatenate(([0.0], np.cumsum(bad[inside])))
-    answered = np.arange(len(times) + 1.0) - failed
+    times, failures = times_s[inside], bad[inside]
+    answered = np.concatenate(([0.0], np.cumsum(~failures)))
+    after = np.zeros(len(times), dtype=bool) if hung is None else hung.step[inside] >= 0
+    failed = np.concatenate(([0.0], np.cumsum(failures & ~after)))
+    total = failed[-1] + after.sum()
     log_likelihood = betaln(prior[0] + failed, prior[1] + answered) + betaln(
-        _ANY_PRIOR[0] + failed[-1] - failed, _ANY_PRIOR[1] + answered[-1] - answered
+        _ANY_PRIOR[0] + total - failed, _ANY_PRIOR[1] + answered[-1] - answered
     )
     edges = np.concatenate(([low_s - unseen_s], times, [high_s]))
+    if hung is not None:
+        log_likelihood -= hung.cost((edges[1:] + edges[:-1]) / 2, inside)
     gaps = np.maximum(np.diff(edges), 1e-12)  # every instant is as likely as any other beforehand
     log_weight = log_likelihood + np.log(gaps)
     weight = np.exp(log_weight - log_weight.max())

@@ -25,13 +25,13 @@ GOOD = (Outcome.OK, *ANSWERED)
 BROKEN = ("reset", "end_of_file")
 STEP_SHARE_MIN = 0.1
 """A step at which fewer of an impairment's failures happened says little about its edges."""
-USUAL = (0.1, 0.5, 0.9, 0.95)
-"""Quantiles of the good answers of a step: an answer that never came would have come after the
-second, most likely between the first and the third. A failure that took longer than the last was
-held up on its way."""
-ARRIVAL, END, LOOSE = 0.0, 1.0, 2.0
-"""Where on the way of a request the service decides: at its arrival, at its end, or at an end that
-nobody knows where no answer came."""
+LEVELS = np.arange(1, 21) / 20
+"""Of the quantiles that are kept of how long a good answer takes, up to the longest."""
+QUICK, USUAL, SLOW, LONGEST = 0, 9, 18, 19
+"""Of these quantiles: an answer that never came was due after the second, most likely between the
+first and the third. A failure that took longer than every good answer was held up on its way."""
+ARRIVAL, END = 0.0, 1.0
+"""Where on the way of a request the service decides: at its arrival, or at its end."""
 _SECOND = 1e9
 
 Floats = NDArray[np.float64]
@@ -71,12 +71,14 @@ class Tries:
 class Evidence:
     """For n operations, seconds after zero at which attempts met the service; NaN for none.
 
-    The last axis has the readings: early and late, and of an attempt that was never answered the
-    soonest and the latest of its end. ``up_s`` has shape (n, 3, 4), by `STEPS`:
-    the good attempt of each step, unless a later attempt of the operation failed; ``was_up_s``
-    likewise the good ones before its first failure. ``down_first_s`` and ``down_last_s``, shape
-    (n, 4), are its first and last failed attempt, ``down_step`` is the index of the step of the
-    last one, -1 for none.
+    The last axis has the readings: early, late, and the soonest at which a request that was never
+    answered can have come to its end (of others it is the late one). ``up_s`` has shape (n, 3, 3),
+    by `STEPS`: the good attempt of each step, unless a later attempt of the operation failed;
+    ``was_up_s`` likewise the good ones before its first failure. ``down_first_s`` and
+    ``down_last_s``, shape (n, 3), are its first and last failed attempt, ``down_step`` is the index
+    of the step of the last one, -1 for none. ``hung_step`` is that of the first one, if it was
+    never answered, else -1. ``takes_s``, shape (3, 20), says how long good answers take, by step:
+    the quantiles at `LEVELS`.
     """
 
     up_s: Floats
@@ -84,14 +86,17 @@ class Evidence:
     down_first_s: Floats
     down_last_s: Floats
     down_step: Ints
+    hung_step: Ints
+    takes_s: Floats
 
     @classmethod
     def none(cls, count: int) -> "Evidence":
         """No attempt is known of any of ``count`` operations."""
-        up_s = np.full((count, len(STEPS), 4), np.nan)
-        down_s = np.full((count, 4), np.nan)
+        up_s = np.full((count, len(STEPS), 3), np.nan)
+        down_s = np.full((count, 3), np.nan)
         steps = np.full(count, -1, dtype=np.int64)
-        return cls(up_s, up_s.copy(), down_s, down_s.copy(), steps)
+        takes_s = np.zeros((len(STEPS), len(LEVELS)))
+        return cls(up_s, up_s.copy(), down_s, down_s.copy(), steps, steps.copy(), takes_s)
 
     @classmethod
     def at(cls, times_s: Floats) -> "Evidence":
@@ -103,13 +108,10 @@ class Evidence:
         return found
 
     @property
-    def spread(self) -> tuple[bool, bool]:
-        """Whether the late readings differ from the early ones, and the latest from the soonest."""
+    def takes_time(self) -> bool:
+        """Whether the late readings differ from the early ones."""
         all_s = (self.up_s, self.was_up_s, self.down_first_s, self.down_last_s)
-        return (
-            any(bool((one_s[..., 1] > one_s[..., 0]).any()) for one_s in all_s),
-            any(bool((one_s[..., 3] > one_s[..., 2]).any()) for one_s in all_s),
-        )
+        return any(bool((one_s[..., 1] > one_s[..., 0]).any()) for one_s in all_s)
 
     def failed_within(self, times_s: Floats, start_s: float, stop_s: float) -> Bools:
         """Which operations, if they failed, may have done so between: shape (n,).
@@ -127,6 +129,8 @@ class Evidence:
             self.down_first_s[these],
             self.down_last_s[these],
             self.down_step[these],
+            self.hung_step[these],
+            self.takes_s,
         )
 
 
@@ -137,11 +141,24 @@ class Met:
     Around its begin a good operation counts at its latest sign of a service that was up, and a
     failed one at its first sign that it was down; around its end the other way round. ``well_s``
     are instants, of failed operations, at which an earlier attempt was still answered well.
+    ``hung_step`` is the step of a failed request that was never answered, else -1, ``sent_s`` when
+    it was sent, both of shape (n,); ``way_s``, shape (3, 20), how long requests of each step are on
+    their way until the service decides, as quantiles.
     """
 
     begin_s: Floats
     end_s: Floats
     well_s: Floats
+    hung_step: Ints
+    sent_s: Floats
+    way_s: Floats
+
+    @property
+    def latest_s(self) -> Floats:
+        """``begin_s``, but as late as it may be of a request that was never answered."""
+        return np.where(
+            self.hung_step < 0, self.begin_s, self.sent_s + self.way_s[self.hung_step, SLOW]
+        )
 
 
 def evidence_of(
@@ -174,14 +191,21 @@ def evidence_from(count: int, tries: Tries) -> Evidence:
     """The evidence of ``count`` operations from all their attempts."""
     order = np.argsort(tries.began_s, kind="stable")
     place, step, fate = tries.place[order], tries.step[order], tries.fate[order]
-    at_s = _between_s(step, tries.began_s[order], tries.ended_s[order], fate)
+    began_s, ended_s = tries.began_s[order], tries.ended_s[order]
     found = Evidence.none(count)
+    for index in range(len(STEPS)):
+        took_s = (ended_s - began_s)[(step == index) & (fate == Fate.GOOD)]
+        if took_s.size:
+            found.takes_s[index] = np.quantile(took_s, LEVELS)
+    at_s = _between_s(found.takes_s[step], began_s, ended_s, fate)
     bad = np.flatnonzero(fate != Fate.GOOD)
     # Of several attempts of one operation the last one is kept, from either side.
     found.down_last_s[place[bad]], found.down_step[place[bad]] = at_s[bad], step[bad]
-    found.down_first_s[place[bad[::-1]]] = at_s[bad[::-1]]
     first, last = np.full(count, len(order)), np.full(count, -1)
     first[place[bad[::-1]]], last[place[bad]] = bad[::-1], bad
+    down = first < len(order)
+    found.down_first_s[down] = at_s[first[down]]
+    found.hung_step[down] = np.where(fate == Fate.HUNG, step, -1)[first[down]]
     good = np.flatnonzero(fate == Fate.GOOD)
     after, before = good[good > last[place[good]]], good[good < first[place[good]]]
     before = before[last[place[before]] >= 0]
@@ -190,24 +214,16 @@ def evidence_from(count: int, tries: Tries) -> Evidence:
     return found
 
 
-def _between_s(step: Ints, began_s: Floats, ended_s: Floats, fate: Ints) -> Floats:
-    """The readings of each attempt, shape (n, 4)."""
-    early_s = np.where(fate == Fate.CUT, ended_s, began_s)
-    late_s = np.where(fate == Fate.REFUSED, began_s, ended_s)
-    hung = fate == Fate.HUNG
-    found_s = np.stack([early_s, late_s, late_s, late_s], axis=1)
-    for index in range(len(STEPS)):
-        own = step == index
-        took_s = (ended_s - began_s)[own & (fate == Fate.GOOD)]
-        quick_s, usual_s, slow_s, longest_s = (
-            np.quantile(took_s, USUAL) if took_s.size else [0.0] * 4
-        )
-        for column, most_s in ((1, usual_s), (2, quick_s), (3, slow_s)):
-            found_s[own & hung, column] = began_s[own & hung] + most_s
-        held_up = own & (fate == Fate.ANSWERED)
-        found_s[held_up, 1:] = np.minimum(late_s, began_s + longest_s)[held_up, None]
-    capped_s: Floats = np.minimum(found_s, ended_s[:, None])
-    return capped_s
+def _between_s(takes_s: Floats, began_s: Floats, ended_s: Floats, fate: Ints) -> Floats:
+    """The readings of each of n attempts, shape (n, 3); ``takes_s`` has shape (n, 20)."""
+    quick_s, usual_s, longest_s = (takes_s[:, at] for at in (QUICK, USUAL, LONGEST))
+    # What broke in less than a quick answer takes may have been decided at once.
+    cut = (fate == Fate.CUT) & (ended_s - began_s > quick_s)
+    early_s = np.where(cut, ended_s, began_s)
+    last_s = [ended_s, began_s + longest_s, ended_s, began_s + usual_s, began_s]
+    late_s = np.minimum(np.choose(fate, last_s), ended_s)
+    soonest_s = np.where(fate == Fate.HUNG, np.minimum(began_s + quick_s, ended_s), late_s)
+    return np.stack([early_s, late_s, soonest_s], axis=1)
 
 
 def met(
@@ -217,8 +233,8 @@ def met(
 
     ``core`` says which operations lie surely inside it. A step at which they did not fail is no
     evidence: it was up all along. Operations without a fitting attempt count at their planned
-    start, ``times_s``. ``part`` says where on the way of a request the service decides: between
-    `ARRIVAL` and `END`, or `LOOSE`.
+    start, ``times_s``. ``part`` says where on the way of a request the service decides: from
+    `ARRIVAL` to `END`.
     """
     steps = evidence.down_step[core & failed]
     counts = np.bincount(steps[steps >= 0], minlength=len(STEPS))
@@ -226,19 +242,19 @@ def met(
     if not hit.any():
         hit[:] = True
 
-    def at(all_s: Floats, loose: int) -> Floats:
-        if part == LOOSE:
-            return all_s[..., loose]
-        return all_s[..., 0] + part * (all_s[..., 1] - all_s[..., 0])
+    def at(all_s: Floats, late: int = 1) -> Floats:
+        return all_s[..., 0] + part * (all_s[..., late] - all_s[..., 0])
 
-    up_s, was_up_s = at(evidence.up_s[:, hit], 1), at(evidence.was_up_s[failed][:, hit], 1)
+    up_s, was_up_s = at(evidence.up_s[:, hit]), at(evidence.was_up_s[failed][:, hit])
     last_up_s = np.where(np.isnan(up_s), -np.inf, up_s).max(axis=1)
     first_up_s = np.where(np.isnan(up_s), np.inf, up_s).min(axis=1)
-    # That an unanswered request was due late, or soon, is what contradicts an edge least.
     return Met(
-        _or_else(np.where(failed, at(evidence.down_first_s, 3), last_up_s), times_s),
+        _or_else(np.where(failed, at(evidence.down_first_s), last_up_s), times_s),
         _or_else(np.where(failed, at(evidence.down_last_s, 2), first_up_s), times_s),
         was_up_s[~np.isnan(was_up_s)],
+        np.where(failed, evidence.hung_step, -1),
+        evidence.down_first_s[:, 0],
+        part * evidence.takes_s,
     )
 
 

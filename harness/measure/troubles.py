@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.measure import edges
 from harness.measure.baseline import THETA
-from harness.measure.evidence import ARRIVAL, END, LOOSE, Evidence, met
+from harness.measure.evidence import ARRIVAL, END, met
 from harness.measure.naming import Class, class_of
 from harness.measure.search import IMPAIRED_SHARE, Bools, Floats, Found, Requests
 from harness.measure.segments import Part, parts_of
@@ -15,7 +15,7 @@ from harness.measure.segments import Part, parts_of
 RECOVERED_PART = 0.5
 """A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 ONSET_REACH_SECONDS = 10.0
-PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END, LOOSE)
+PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END)
 """A service may decide at the arrival of a request, at its end, or anywhere in between."""
 
 
@@ -42,13 +42,20 @@ class _Reading:
         core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
         self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
         begin_s = np.concatenate([seen.begin_s, seen.well_s])
-        begin_bad = np.concatenate([self._bad, np.zeros(len(seen.well_s), dtype=bool)])
-        self._begins, self._ends = _ordered(begin_s, begin_bad), _ordered(seen.end_s, self._bad)
+        begins, none = np.argsort(begin_s, kind="stable"), np.full(len(seen.well_s), -1)
+        begin_bad = np.concatenate([self._bad, none > 0])[begins]
+        self._begins = begin_s[begins], begin_bad
+        self._ends = _ordered(seen.end_s, self._bad)
+        self._hung = edges.Hung(
+            np.concatenate([seen.hung_step, none])[begins],
+            np.concatenate([seen.sent_s, seen.well_s])[begins],
+            seen.way_s,
+        )
         self._parts = found.parts
-        if any(requests.evidence.spread):  # else they are in the right time already
+        if requests.evidence.takes_time:  # else they are in the right time already
             own = core | ~self._bad
             early = seen.begin_s < np.median(seen.begin_s[core & self._bad])
-            own_s = np.where(early, seen.begin_s, seen.end_s)[own]
+            own_s = np.where(early, seen.latest_s, seen.end_s)[own]
             own_s, own_bad = _ordered(own_s, self._bad[own])
             self._parts = parts_of(own_s, own_bad, len(times_s), found.healthy, IMPAIRED_SHARE)
         # A neighbour ends or begins with a failure, which met the service later than planned.
@@ -66,16 +73,17 @@ class _Reading:
         first = self._parts[0]
         before_s = 0.0 if self._is_first else self._around[0]
         reach_s = max(before_s, first.start_s - ONSET_REACH_SECONDS, 0.0)
-        begin_s, begin_bad = self._begins
         low_s = min(reach_s, first.middle_s)
-        onset = edges.onset(begin_s, begin_bad, low_s, first.middle_s, first=reach_s <= 0)
+        begin_s, begin_bad = self._begins
+        between, open_low = (low_s, first.middle_s), reach_s <= 0
+        onset = edges.onset(begin_s, begin_bad, *between, first=open_low, hung=self._hung)
         if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
             return replace(onset, at_s=self._first_s)
         return onset
 
     def _change(self, before: Part, after: Part) -> edges.Instant:
         events = self._begins if after.out else self._ends
-        return edges.change(*events, before.middle_s, after.middle_s)
+        return edges.change(events[0], events[1], before.middle_s, after.middle_s)
 
     def _over(self) -> edges.Instant:
         # The share of failures falls from where it was worst, so that is where its fall is watched.
@@ -104,14 +112,10 @@ def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
     return at_s[order], bad[order]
 
 
-def _parts_of_the_way(evidence: Evidence) -> list[float]:
-    late, loose = evidence.spread
-    return [part for part in PARTS_OF_THE_WAY if part == ARRIVAL or (late and part <= END) or loose]
-
-
 def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Trouble]:
     """The adjoining troubles of one stretch; ``load_end_s`` is when the load ended."""
-    readings = [_Reading(requests, found, part) for part in _parts_of_the_way(requests.evidence)]
+    parts = PARTS_OF_THE_WAY if requests.evidence.takes_time else (ARRIVAL,)
+    readings = [_Reading(requests, found, part) for part in parts]
     # A wrong reading makes up parts in which some failed and some did not.
     fewest = min(len(reading.edges) for reading in readings)
     readings = [reading for reading in readings if len(reading.edges) == fewest]
