@@ -27,9 +27,9 @@ STEP_SHARE_MIN = 0.1
 """A step at which fewer of an impairment's failures happened says little about its edges."""
 LEVELS = np.arange(1, 21) / 20
 """Of the quantiles that are kept of how long a good answer takes, up to the longest."""
-QUICK, USUAL, SLOW, LONGEST = 0, 9, 18, 19
-"""Of these quantiles: an answer that never came was due after the second, most likely between the
-first and the third. A failure that took longer than every good answer was held up on its way."""
+QUICK, USUAL, LONGEST = 0, 9, 19
+"""Of these quantiles: an answer that never came was due after the second, and hardly before the
+first. A failure that took longer than every good answer was held up on its way."""
 ARRIVAL, END = 0.0, 1.0
 """Where on the way of a request the service decides: at its arrival, or at its end."""
 _SECOND = 1e9
@@ -75,9 +75,9 @@ class Evidence:
     answered can have come to its end (of others it is the late one). ``up_s`` has shape (n, 3, 3),
     by `STEPS`: the good attempt of each step, unless a later attempt of the operation failed;
     ``was_up_s`` likewise the good ones before its first failure. ``down_first_s`` and
-    ``down_last_s``, shape (n, 3), are its first and last failed attempt, ``down_step`` is the index
-    of the step of the last one, -1 for none. ``hung_step`` is that of the first one, if it was
-    never answered, else -1. ``takes_s``, shape (3, 20), says how long good answers take, by step:
+    ``down_last_s``, shape (n, 3), are its first and last failed attempt, ``first_step`` and
+    ``last_step`` are the indices of their steps, -1 for none. ``hung`` says whether the first one
+    was never answered. ``takes_s``, shape (3, 20), says how long good answers take, by step:
     the quantiles at `LEVELS`.
     """
 
@@ -85,8 +85,9 @@ class Evidence:
     was_up_s: Floats
     down_first_s: Floats
     down_last_s: Floats
-    down_step: Ints
-    hung_step: Ints
+    first_step: Ints
+    last_step: Ints
+    hung: Bools
     takes_s: Floats
 
     @classmethod
@@ -96,7 +97,8 @@ class Evidence:
         down_s = np.full((count, 3), np.nan)
         steps = np.full(count, -1, dtype=np.int64)
         takes_s = np.zeros((len(STEPS), len(LEVELS)))
-        return cls(up_s, up_s.copy(), down_s, down_s.copy(), steps, steps.copy(), takes_s)
+        hung = np.zeros(count, dtype=bool)
+        return cls(up_s, up_s.copy(), down_s, down_s.copy(), steps, steps.copy(), hung, takes_s)
 
     @classmethod
     def at(cls, times_s: Floats) -> "Evidence":
@@ -104,7 +106,7 @@ class Evidence:
         found = cls.none(len(times_s))
         borrow = STEPS.index(Step.BORROW)
         found.up_s[:, borrow] = found.down_first_s[:] = found.down_last_s[:] = times_s[:, None]
-        found.down_step[:] = borrow
+        found.first_step[:] = found.last_step[:] = borrow
         return found
 
     @property
@@ -128,8 +130,9 @@ class Evidence:
             self.was_up_s[these],
             self.down_first_s[these],
             self.down_last_s[these],
-            self.down_step[these],
-            self.hung_step[these],
+            self.first_step[these],
+            self.last_step[these],
+            self.hung[these],
             self.takes_s,
         )
 
@@ -141,14 +144,16 @@ class Met:
     Around its begin a good operation counts at its latest sign of a service that was up, and a
     failed one at its first sign that it was down; around its end the other way round. ``well_s``
     are instants, of failed operations, at which an earlier attempt was still answered well.
-    ``hung_step`` is the step of a failed request that was never answered, else -1, ``sent_s`` when
-    it was sent, both of shape (n,); ``way_s``, shape (3, 20), how long requests of each step are on
-    their way until the service decides, as quantiles.
+    ``begins`` leaves out those that failed at a step where hardly any did: the good ones of that
+    step are left out, too. ``hung_step`` is the step of a failed request that was never answered,
+    else -1, ``sent_s`` when it was sent; all three have shape (n,). ``way_s``, shape (3, 20), is
+    how long requests of each step are on their way until the service decides, as quantiles.
     """
 
     begin_s: Floats
     end_s: Floats
     well_s: Floats
+    begins: Bools
     hung_step: Ints
     sent_s: Floats
     way_s: Floats
@@ -157,7 +162,7 @@ class Met:
     def latest_s(self) -> Floats:
         """``begin_s``, but as late as it may be of a request that was never answered."""
         return np.where(
-            self.hung_step < 0, self.begin_s, self.sent_s + self.way_s[self.hung_step, SLOW]
+            self.hung_step < 0, self.begin_s, self.sent_s + self.way_s[self.hung_step, LONGEST]
         )
 
 
@@ -200,12 +205,13 @@ def evidence_from(count: int, tries: Tries) -> Evidence:
     at_s = _between_s(found.takes_s[step], began_s, ended_s, fate)
     bad = np.flatnonzero(fate != Fate.GOOD)
     # Of several attempts of one operation the last one is kept, from either side.
-    found.down_last_s[place[bad]], found.down_step[place[bad]] = at_s[bad], step[bad]
+    found.down_last_s[place[bad]], found.last_step[place[bad]] = at_s[bad], step[bad]
     first, last = np.full(count, len(order)), np.full(count, -1)
     first[place[bad[::-1]]], last[place[bad]] = bad[::-1], bad
     down = first < len(order)
     found.down_first_s[down] = at_s[first[down]]
-    found.hung_step[down] = np.where(fate == Fate.HUNG, step, -1)[first[down]]
+    found.first_step[down] = step[first[down]]
+    found.hung[down] = (fate == Fate.HUNG)[first[down]]
     good = np.flatnonzero(fate == Fate.GOOD)
     after, before = good[good > last[place[good]]], good[good < first[place[good]]]
     before = before[last[place[before]] >= 0]
@@ -236,7 +242,7 @@ def met(
     start, ``times_s``. ``part`` says where on the way of a request the service decides: from
     `ARRIVAL` to `END`.
     """
-    steps = evidence.down_step[core & failed]
+    steps = evidence.last_step[core & failed]
     counts = np.bincount(steps[steps >= 0], minlength=len(STEPS))
     hit = counts >= max(1.0, STEP_SHARE_MIN * counts.sum())
     if not hit.any():
@@ -252,7 +258,8 @@ def met(
         _or_else(np.where(failed, at(evidence.down_first_s), last_up_s), times_s),
         _or_else(np.where(failed, at(evidence.down_last_s, 2), first_up_s), times_s),
         was_up_s[~np.isnan(was_up_s)],
-        np.where(failed, evidence.hung_step, -1),
+        ~failed | (evidence.first_step < 0) | hit[evidence.first_step],
+        np.where(failed & evidence.hung, evidence.first_step, -1),
         evidence.down_first_s[:, 0],
         part * evidence.takes_s,
     )

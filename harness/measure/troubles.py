@@ -41,21 +41,22 @@ class _Reading:
         self._is_first = found.around[0] <= 0
         core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
         self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
-        begin_s = np.concatenate([seen.begin_s, seen.well_s])
-        begins, none = np.argsort(begin_s, kind="stable"), np.full(len(seen.well_s), -1)
-        begin_bad = np.concatenate([self._bad, none > 0])[begins]
-        self._begins = begin_s[begins], begin_bad
+        none, these = np.full(len(seen.well_s), -1), seen.begins
+        begin_s = np.concatenate([seen.begin_s[these], seen.well_s])
+        begins = np.argsort(begin_s, kind="stable")
+        self._begins = begin_s[begins], np.concatenate([self._bad[these], none > 0])[begins]
         self._ends = _ordered(seen.end_s, self._bad)
         self._hung = edges.Hung(
-            np.concatenate([seen.hung_step, none])[begins],
-            np.concatenate([seen.sent_s, seen.well_s])[begins],
+            np.concatenate([seen.hung_step[these], none])[begins],
+            np.concatenate([seen.sent_s[these], seen.well_s])[begins],
             seen.way_s,
         )
         self._parts = found.parts
         if requests.evidence.takes_time:  # else they are in the right time already
             own = core | ~self._bad
-            early = seen.begin_s < np.median(seen.begin_s[core & self._bad])
-            own_s = np.where(early, seen.latest_s, seen.end_s)[own]
+            middle_s = np.median(seen.begin_s[core & self._bad])
+            latest_s = np.minimum(seen.latest_s, middle_s)
+            own_s = np.where(seen.begin_s < middle_s, latest_s, seen.end_s)[own]
             own_s, own_bad = _ordered(own_s, self._bad[own])
             self._parts = parts_of(own_s, own_bad, len(times_s), found.healthy, IMPAIRED_SHARE)
         # A neighbour ends or begins with a failure, which met the service later than planned.
@@ -92,7 +93,9 @@ class _Reading:
         tail = (end_s >= worst.middle_s) & (end_s < self._around[1])
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
         theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
-        return edges.recovery(end_s[tail], end_bad[tail], theta)
+        over = edges.recovery(end_s[tail], end_bad[tail], theta)
+        # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.
+        return replace(over, fit=0.0) if (self._hung.step >= 0).any() else over
 
     def lasts(self, over: edges.Instant) -> bool:
         """Whether what came after this recovery shows that it is for good."""
