@@ -149,7 +149,8 @@ def objectives(case: Case) -> Iterator[Finding]:
             continue
         missed = result.verdict is Judgement.FAIL
         spoilt = case.excuse(_misses(result.id)) if missed else ""
-        observed = "nothing" if result.observed is None else _written(result, result.observed)
+        unseen = "nothing" if result.low is None else "no end"
+        observed = unseen if result.observed is None else _written(result, result.observed)
         ends = [
             "open" if end is None else _written(result, end) for end in (result.low, result.high)
         ]

@@ -38,7 +38,7 @@ def objectives(verdict: Verdict) -> Table:
 
 def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     write = words.unit_of(result.id)
-    observed = Cell(words.observed_unit(result)(result.observed))
+    observed = Cell(words.observed(result))
     if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
         before = words.observed_unit(result)(-(result.observed or 0))
         observed = Cell(f"{before} before the heal")
@@ -48,8 +48,7 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     if result.observed is None and result.verdict.value == "pass":
         observed = Cell("nothing to measure")
     elif result.observed is None:
-        known = "not seen" if result.low is not None else words.NOT_MEASURED
-        observed = Cell(known, note=_why_not(result, verdict))
+        observed = Cell(words.observed(result), note=_why_not(result, verdict))
     if result.low is None and result.high is None and result.observed is not None:
         between = "exact count" if write is words.count else "none"
     return row(

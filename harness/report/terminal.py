@@ -71,7 +71,7 @@ def _reasons(verdict: Verdict) -> list[Text]:
         said.append(
             Text.assemble(
                 (f"{words.OBJECTIVE_VERDICT[result.verdict]:<12} ", _TONE[result.verdict.value]),
-                f"{words.cut(words.clean(result.id), 80)}: {write(result.observed)}"
+                f"{words.cut(words.clean(result.id), 80)}: {words.observed(result)}"
                 f" (interval {between}), at most {limit}",
             )
         )

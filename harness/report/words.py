@@ -242,6 +242,13 @@ def interval(low: float | None, high: float | None, write: Callable[[float], str
     return f"{write(low)} to {write(high)}"
 
 
+def observed(result: ObjectiveResult) -> str:
+    """What was observed of an objective, in words where its end was not seen."""
+    if result.observed is None and result.low is not None:
+        return "not seen"
+    return observed_unit(result)(result.observed)
+
+
 def observed_unit(result: ObjectiveResult) -> Callable[[float | None], str]:
     """How what was observed of an objective is written: no finer than its interval."""
     if "seconds" not in result.id:
