@@ -6,6 +6,7 @@ least number that passes so often if the share of failures stays the one seen.
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,14 @@ CHANCE_MIN = 0.9
 """In so many repeats the advice must suffice."""
 UNSEEN_SHARE = 0.001
 """Assumed where no failure was seen, which does not show that none fails."""
-REQUESTS_MAX = 100_000
-"""More are no advice."""
+REQUESTS_MAX = 30_000
+"""More are no advice: ten minutes at 50/s."""
 
 Most = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 """For each number of requests, shape (n,), with how many failures at most it passes (-1: never)."""
 
 
+@cache
 def bounded(limit: float, tail: float = (1 - CONFIDENCE) / 2) -> Most:
     """The upper end of the exact interval lies below ``limit``; ``tail`` is the chance beyond it.
 
@@ -41,6 +43,7 @@ def bounded(limit: float, tail: float = (1 - CONFIDENCE) / 2) -> Most:
     return most
 
 
+@cache
 def within(limit: float, least: int) -> Most:
     """The observed share meets the limit on at least ``least`` requests, or is bounded by it."""
 
@@ -53,6 +56,7 @@ def within(limit: float, least: int) -> Most:
     return most
 
 
+@cache
 def requests_enough(seen: Share, limit: float, most: Most) -> int | None:
     """The least number of requests that passes ``most`` in `CHANCE_MIN` of repeats.
 
@@ -92,10 +96,11 @@ def advise(
     rate: float | None = None,
 ) -> str:
     """In words how many of ``of`` suffice if so many ``did``; at a ``rate``, how long they take."""
-    enough = requests_enough(seen, limit, most)
-    if enough is None:
+    enough, share = requests_enough(seen, limit, most), 100 * assumed_share(seen, limit)
+    if enough is None and share >= 100 * limit:
         return no_help(of)
-    share = 100 * assumed_share(seen, limit)
+    if enough is None:
+        return f"not even {REQUESTS_MAX:,} {of} suffice in 9 of 10 runs, if {share:.2g} % {did}"
     length = f" ({math.ceil(10 * enough / rate) / 10:.1f} s at {rate:g}/s)" if rate else ""
     return f"{enough:,} {of}{length} suffice in 9 of 10 runs, if {share:.2g} % {did}"
 
