@@ -8,11 +8,13 @@ judges it again. In nine of ten repeats that must be decided.
 import numpy as np
 
 from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
+from harness.judge.bounds import OPERATIONS_MIN, Limit, by_share
 from harness.measure import advice as rules
 from harness.measure.baseline import HALVES_P_MIN, THETA
 from harness.measure.edges import confirmed
 from harness.measure.intervals import CONFIDENCE, Share, differ
 from harness.objectives import SteadyState
+from harness.verdict import Judgement
 
 LIMIT = SteadyState().failed_share_max
 DECIDED_MIN = 0.87
@@ -35,6 +37,14 @@ def baseline(chance: np.random.Generator, part: int, whole: int) -> Figures:
             "requests": float(len(bad))}  # fmt: skip
 
 
+def share(chance: np.random.Generator, part: int, whole: int) -> Figures:
+    """An objective on a share, judged on as many operations as it was told."""
+    bad = _followed(chance, Share(part, whole), LIMIT, rules.within(LIMIT, OPERATIONS_MIN))
+    judged = by_share(Limit("failed_share_max", LIMIT), Share(int(bad.sum()), len(bad)))
+    decided = judged.verdict is not Judgement.INCONCLUSIVE
+    return {"decided": decided, "requests": float(len(bad))}
+
+
 def recovery(chance: np.random.Generator, part: int, whole: int) -> Figures:
     """What comes after a recovery, as long as was told, judged as lasting."""
     most = rules.bounded(THETA, 1 - CONFIDENCE)
@@ -51,8 +61,11 @@ def _followed(
     return chance.random(enough) < rules.assumed_share(seen, limit)
 
 
-_SEEN = ((0, 60), (1, 200), (1, 100))
-_CHECKS = (("baseline", baseline), ("recovery", recovery))
+_CHECKS = (
+    ("baseline", baseline, ((0, 60), (1, 200), (1, 100))),
+    ("recovery", recovery, ((0, 20), (1, 50))),
+    ("objective on a share", share, ((0, 30), (1, 50))),
+)
 
 SECTION = Section(
     name="advice",
@@ -65,8 +78,8 @@ SECTION = Section(
     columns=(Column("requests told", "requests", Form.NUMBER), Column("decided", "decided")),
     rows=tuple(
         Row((name, f"{part} of {whole}"), check, (part, whole), (_ONE,), quick=part == 1)
-        for name, check in _CHECKS
-        for part, whole in _SEEN
+        for name, check, seen in _CHECKS
+        for part, whole in seen
     ),
     together=(_ALL,),
 )
