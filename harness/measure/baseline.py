@@ -8,16 +8,15 @@ from numpy.typing import NDArray
 from harness.events import Ending, Facts
 from harness.measure.advice import advise, bounded, requests_enough
 from harness.measure.intervals import Share, differ, events_to_bound
+from harness.measure.noise import HEALTHY_SHARE
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
 
 THETA = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
 HALVES_P_MIN = 0.01
-HEALTHY_SHARE = 0.002
-"""The least share of failures that is taken for normal."""
 UNSTEADY_SHARE_MAX = 0.01
-"""No larger share is taken for normal where the baseline is not steady."""
+"""No larger share is taken for normal for the sake of a baseline that is not steady."""
 SLOW_FACTOR = 1.5
 SLOW_MS_MIN = 100.0
 """Nobody feels a wait below a tenth of a second, however fast the baseline was."""
@@ -136,7 +135,8 @@ def healthy_share(baseline: Baseline) -> float:
     """The share of failures that is taken for normal.
 
     A hundred good requests do not show that none in a hundred fails, so the estimate is Jeffreys':
-    half a failure more among one request more. A bad baseline must not hide an outage.
+    half a failure more among one request more. A bad baseline must not hide an outage. What of it
+    is steady all through the run is found by the search, which begins with this share.
     """
     failed = baseline.failed
     share = (failed.part + 0.5) / (failed.whole + 1)

@@ -1,15 +1,21 @@
-"""Which requests of a run belong to impaired stretches: the search, before any edge is dated."""
+"""Which requests of a run belong to impaired stretches: the search, before any edge is dated.
 
+A stretch is impaired by its share of failures, or by failures in a row where it is too short for
+that. Either way it is compared with everything outside stretches, the baseline too: what a steady
+share of failures shows by chance somewhere in a run is no stretch.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure.evidence import Evidence
+from harness.measure.noise import NOISE_SHARE_MAX, impaired_share
+from harness.measure.rows import orders, rows_of
 from harness.measure.segments import Part, segments, split
-
-IMPAIRED_SHARE = 0.10
-"""With these two, a stretch counts as impaired from 2.6 % of failures on."""
+from harness.measure.standing_out import Contrast
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -40,21 +46,74 @@ class Found:
 
 
 def impaired_stretches(requests: Requests, end_s: float, healthy: float) -> list[Found]:
-    """Every stretch in which clearly more than the share ``healthy`` were bad."""
-    times_s, bad = requests.times_s, requests.bad
-    groups = [
-        group
-        for stretch in segments(times_s, bad, end_s, healthy, IMPAIRED_SHARE)
-        for group in split(times_s, bad, stretch, healthy, IMPAIRED_SHARE)
-    ]
-    return apart(groups, end_s, healthy)
+    """Every stretch in which clearly more were bad than outside of all stretches.
+
+    ``healthy`` is the share that was bad in the baseline, as far as it is to be trusted.
+    """
+    groups, noise = by_share(requests, end_s, healthy)
+    return apart(groups + _by_rows(requests, groups), end_s, noise)
 
 
 def apart(groups: list[list[Part]], end_s: float, healthy: float) -> list[Found]:
     """Each group with the seconds from the end of the one before it to the begin of the next."""
+    groups = sorted(groups, key=lambda group: group[0].start_s)
     stops_s = [0.0, *(group[-1].stop_s for group in groups)]
     starts_s = [*(group[0].start_s for group in groups), end_s]
     return [
         Found(group, (stop_s, start_s), healthy)
         for group, stop_s, start_s in zip(groups, stops_s[:-1], starts_s[1:], strict=True)
     ]
+
+
+# --- by the share of failures --------------------------------------------------------------------
+
+
+def by_share(requests: Requests, end_s: float, healthy: float) -> tuple[list[list[Part]], float]:
+    """Stretches at the least noise with which each of them stands out, and that noise.
+
+    With too little noise the search takes scattered failures, or the whole run, for a stretch.
+    """
+    times_s, bad = requests.times_s, requests.bad
+    best: tuple[list[list[Part]], float] = [], healthy
+    for noise in _noises(bad, healthy):
+        impaired = impaired_share(noise)
+        groups = [
+            group
+            for stretch in segments(times_s, bad, end_s, noise, impaired)
+            for group in split(times_s, bad, stretch, noise, impaired)
+        ]
+        kept = Contrast(times_s, bad, groups).kept()
+        if kept or not best[0]:
+            best = kept, noise
+        if kept == groups:
+            break
+    return best
+
+
+def _noises(bad: Bools, healthy: float) -> Iterator[float]:
+    """Shares of failures to take for noise: the baseline's, and up to that of the whole run."""
+    noise, most = healthy, min((bad.sum() + 0.5) / (len(bad) + 1), NOISE_SHARE_MAX)
+    yield noise
+    while noise < most:
+        noise = min(2 * noise, most)
+        yield noise
+
+
+# --- by failures in a row ------------------------------------------------------------------------
+
+
+def _by_rows(requests: Requests, groups: list[list[Part]]) -> list[list[Part]]:
+    """Failures in a row beside the stretches that are known, as stretches of their own."""
+    times_s, bad = requests.times_s, requests.bad
+    outside = np.ones(len(times_s), dtype=bool)
+    for group in groups:
+        outside &= (times_s < group[0].start_s) | (times_s > group[-1].stop_s)
+    found: list[list[Part]] = []
+    for order in orders(times_s, bad, requests.evidence):
+        for row in rows_of(order, bad, outside):
+            if row.tells:
+                outside[row.places] = False
+                at_s = times_s[row.places]
+                begin_s, end_s = float(at_s.min()), float(at_s.max())
+                found.append([Part(begin_s, end_s, out=True, median_s=float(np.median(at_s)))])
+    return found

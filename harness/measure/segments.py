@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.noise import penalty, ratio
+
 BIN_SECONDS = 0.1
-ALPHA = 0.01
-"""Chance of a false alarm in one run, by design; in simulated clean runs there were none."""
 PART_SHARE = 0.30
 OUT_SHARE = 0.99
 """With these two, borrowing counts as out from 78 % of failures on, else as impaired in part."""
@@ -55,8 +55,8 @@ def segments(
     if not bad.any():
         return []
     evidence = _evidence(times_s, bad, end_s, healthy, impaired)
-    penalty = math.log(len(times_s) / ALPHA)
-    state = _path(evidence, penalty, first=-penalty)
+    cost = penalty(len(times_s))
+    state = _path(evidence, cost, first=-cost)
     change = np.diff(np.concatenate(([0], state, [0])))
     starts = np.flatnonzero(change == 1) * BIN_SECONDS
     ends = np.minimum(np.flatnonzero(change == -1) * BIN_SECONDS, end_s)
@@ -81,11 +81,11 @@ def split(
         return []
     # From failure to failure: the good answers at either end belong to what is around it.
     within = slice(int(failures[0]), int(failures[-1]) + 1)
-    penalty = math.log(len(times_s) / ALPHA)
+    cost = penalty(len(times_s))
     groups: list[list[Part]] = [[]]
-    for part, count, whole in _pieces(times_s[within], bad[within], penalty):
+    for part, count, whole in _pieces(times_s[within], bad[within], cost):
         # In part only, and no more than the stray failures of a healthy time would make of it.
-        if not part.out and _ratio(count, whole, healthy, impaired) <= penalty:
+        if not part.out and ratio(count, whole, healthy, impaired) <= cost:
             groups.append([])
             continue
         groups[-1].append(part)
@@ -103,23 +103,23 @@ def parts_of(
     """
     failures = np.flatnonzero(bad)
     within = slice(int(failures[0]), int(failures[-1]) + 1)
-    penalty = math.log(whole / ALPHA)
-    pieces = list(_pieces(met_s[within], bad[within], penalty))
+    cost = penalty(whole)
+    pieces = list(_pieces(met_s[within], bad[within], cost))
     clear = [
         index
         for index, (part, failed, count) in enumerate(pieces)
-        if part.out or _ratio(failed, count, healthy, impaired) > penalty
+        if part.out or ratio(failed, count, healthy, impaired) > cost
     ]
     kept = pieces[clear[0] : clear[-1] + 1] if clear else pieces
     return [part for part, failed, _ in kept if failed]
 
 
 def _pieces(
-    local_s: NDArray[np.float64], local_bad: NDArray[np.bool_], penalty: float
+    local_s: NDArray[np.float64], local_bad: NDArray[np.bool_], cost: float
 ) -> Iterator[tuple[Part, int, int]]:
     """The pieces that differ in their share of failures: how many failed, of how many."""
-    if_bad, if_good = _ratio(1, 1, PART_SHARE, OUT_SHARE), _ratio(0, 1, PART_SHARE, OUT_SHARE)
-    state = _path(np.where(local_bad, if_bad, if_good).tolist(), penalty, first=0.0)
+    if_bad, if_good = ratio(1, 1, PART_SHARE, OUT_SHARE), ratio(0, 1, PART_SHARE, OUT_SHARE)
+    state = _path(np.where(local_bad, if_bad, if_good).tolist(), cost, first=0.0)
     changes = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
     for first, last in itertools.pairwise(changes):
         at_s, failed = local_s[first:last], local_bad[first:last]
@@ -141,29 +141,22 @@ def _evidence(
     count = np.bincount(place, minlength=bins)
     bad_count = np.bincount(place, weights=bad, minlength=bins)
     return [
-        _ratio(failed, whole, healthy, impaired)
+        ratio(failed, whole, healthy, impaired)
         for failed, whole in zip(bad_count.tolist(), count.tolist(), strict=True)
     ]
 
 
-def _ratio(failed: float, whole: float, healthy: float, impaired: float) -> float:
-    """Log-likelihood ratio of impaired against healthy."""
-    return failed * math.log(impaired / healthy) + (whole - failed) * math.log(
-        (1 - impaired) / (1 - healthy)
-    )
-
-
-def _path(evidence: list[float], penalty: float, first: float) -> NDArray[np.int64]:
+def _path(evidence: list[float], cost: float, first: float) -> NDArray[np.int64]:
     """The likeliest state of every bin, 1 for impaired; ``first`` is its score beforehand."""
     healthy, impaired = 0.0, first
     came: list[tuple[bool, bool]] = []  # for each bin: healthy from impaired, impaired from healthy
     for step in evidence:
-        ended = impaired - penalty > healthy
-        began = healthy - penalty > impaired
+        ended = impaired - cost > healthy
+        began = healthy - cost > impaired
         came.append((ended, began))
         healthy, impaired = (
-            impaired - penalty if ended else healthy,
-            (healthy - penalty if began else impaired) + step,
+            impaired - cost if ended else healthy,
+            (healthy - cost if began else impaired) + step,
         )
     state = np.zeros(len(evidence), dtype=np.int64)
     now = impaired > healthy

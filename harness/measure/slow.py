@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from harness.measure.edges import Instant
 from harness.measure.evidence import Evidence
+from harness.measure.noise import IMPAIRED_SHARE
 from harness.measure.queues import answering_again_s, queued
 from harness.measure.samples import Samples
-from harness.measure.search import IMPAIRED_SHARE, Found, Requests, apart
+from harness.measure.search import Found, Requests, apart
 from harness.measure.segments import Part, segments
 from harness.measure.troubles import Trouble, troubles_of
 

@@ -9,7 +9,8 @@ from harness.measure import edges
 from harness.measure.baseline import THETA
 from harness.measure.evidence import ARRIVAL, END, met
 from harness.measure.naming import Class, class_of
-from harness.measure.search import IMPAIRED_SHARE, Bools, Floats, Found, Requests
+from harness.measure.noise import impaired_share
+from harness.measure.search import Bools, Floats, Found, Requests
 from harness.measure.segments import Part, parts_of
 
 RECOVERED_PART = 0.5
@@ -58,7 +59,8 @@ class _Reading:
             latest_s = np.minimum(seen.latest_s, middle_s)
             own_s = np.where(seen.begin_s < middle_s, latest_s, seen.end_s)[own]
             own_s, own_bad = _ordered(own_s, self._bad[own])
-            self._parts = parts_of(own_s, own_bad, len(times_s), found.healthy, IMPAIRED_SHARE)
+            shares = found.healthy, impaired_share(found.healthy)
+            self._parts = parts_of(own_s, own_bad, len(times_s), *shares)
         # A neighbour ends or begins with a failure, which met the service later than planned.
         self._around = [
             float(met_s[at]) if times_s[at] == planned_s else planned_s

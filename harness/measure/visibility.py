@@ -4,16 +4,19 @@ Pure: before a run from its plan, after it from what it was. An impairment that 
 been there, and leave no more than stray failures.
 """
 
+import numpy as np
 from scipy.special import betaincinv
 
 from harness.measure.intervals import Share
 from harness.measure.noise import (
+    HEALTHY_SHARE,
     NOISE_SHARE_MAX,
+    gain,
+    gain_min,
     impaired_share,
     penalty,
     ratio,
     row_needed,
-    stands_out,
 )
 from harness.plan import Plan
 from harness.verdict import Visible
@@ -23,8 +26,6 @@ SEEN_IN = 0.9
 BROWNOUT_SECONDS = 10.0
 USUAL_SHARE = 0.001
 """Of the requests of a service that is well, those that fail for reasons of its own."""
-HEALTHY_SHARE = 0.002
-"""The least share of failures that is taken for noise."""
 _PARTIAL_SLOTS = 0.2
 """With one arrival at a random place in each slot of 1 / rate, ``n`` slots and this part of one
 hold ``n`` arrivals in 91 % of all places."""
@@ -66,6 +67,9 @@ def _brownout(inside: int, requests: int, share: float) -> float | None:
     for failed in range(1, min(inside, requests) + 1):
         if ratio(failed, inside, noise, impaired_share(noise)) < least:
             continue
-        if stands_out((failed, inside), (strays, outside), requests):
+        both = (failed + strays, inside + outside)
+        if gain((np.array([float(failed)]), np.array([float(inside)])), both)[0] >= gain_min(
+            requests
+        ):
             return float(betaincinv(failed, inside - failed + 1, SEEN_IN))
     return None

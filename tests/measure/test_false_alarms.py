@@ -1,18 +1,32 @@
-"""A service whose few failures come by chance is hardly ever found impaired."""
+"""A service whose failures come by chance is hardly ever found impaired; an impaired one is."""
 
 import numpy as np
 import pytest
 
 from harness.measure.baseline import Baseline, healthy_share
-from harness.measure.intervals import Share
-from harness.measure.search import IMPAIRED_SHARE
-from harness.measure.segments import segments
+from harness.measure.evidence import Evidence
+from harness.measure.intervals import Share, events_to_bound
+from harness.measure.search import Bools, Floats, Found, Requests, impaired_stretches
 
 
 def before(part: int, whole: int) -> Baseline:
     """A baseline in which so many failed."""
     failed = Share(part, whole)
-    return Baseline(failed, None, ("bad",) if (failed.high or 0) >= 0.025 else ())
+    unsteady = whole < events_to_bound(0.025, 0.975) or (failed.high or 0) >= 0.025
+    return Baseline(failed, None, ("bad",) if unsteady else ())
+
+
+def found_in(times_s: Floats, bad: Bools, baseline_s: float, end_s: float) -> list[Found]:
+    """The stretches of a run in which each request met the service when it was planned."""
+    inside = times_s < baseline_s
+    healthy = healthy_share(before(int(bad[inside].sum()), int(inside.sum())))
+    return impaired_stretches(Requests(times_s, bad, Evidence.at(times_s)), end_s, healthy)
+
+
+def planned(rate: float, end_s: float, chance: np.random.Generator) -> Floats:
+    """One request in each slot of 1 / rate."""
+    count = int(rate * end_s)
+    return np.asarray((np.arange(count) + chance.random(count)) / rate)
 
 
 @pytest.mark.parametrize(("rate", "baseline", "requests"), [(1, 160, 220), (5, 160, 300)])
@@ -22,12 +36,41 @@ def test_chance_makes_no_impairment(rate: int, baseline: int, requests: int, sha
     found = 0
     for seed in range(600):
         chance = np.random.default_rng(seed)
-        times_s = np.sort(chance.random(requests)) * requests / rate
+        times_s = planned(rate, requests / rate, chance)
         bad = chance.random(requests) < share
-        healthy = healthy_share(before(int(bad[:baseline].sum()), baseline))
-        found += bool(segments(times_s, bad, requests / rate, healthy, IMPAIRED_SHARE))
+        found += bool(found_in(times_s, bad, baseline / rate, requests / rate))
 
     assert found <= 1
+
+
+@pytest.mark.parametrize(("rate", "baseline_s", "end_s"), [(1, 40, 100), (5, 8, 40), (50, 8, 40)])
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.20])
+def test_a_steady_share_is_no_impairment(
+    rate: int, baseline_s: float, end_s: float, share: float
+) -> None:
+    """2 % of the runs at most are to show a stretch; 8 of 100 hardly come by chance then."""
+    found = 0
+    for seed in range(100):
+        chance = np.random.default_rng(seed)
+        times_s = planned(rate, end_s, chance)
+        found += bool(found_in(times_s, chance.random(len(times_s)) < share, baseline_s, end_s))
+
+    assert found <= 7
+
+
+def test_shuffled_failures_are_no_impairment() -> None:
+    """A brownout of 20 % and an outage make stretches; their failures in any order make none."""
+    found = shuffled = 0
+    for seed in range(60):
+        chance = np.random.default_rng(seed)
+        times_s = planned(50, 40, chance)
+        share = np.select([times_s < 10, times_s < 18, times_s < 20], [0.001, 0.2, 1.0], 0.001)
+        bad = chance.random(len(times_s)) < share
+        found += bool(found_in(times_s, bad, 8, 40))
+        shuffled += bool(found_in(times_s, chance.permutation(bad), 8, 40))
+
+    assert found == 60
+    assert shuffled <= 5
 
 
 @pytest.mark.parametrize("part", [0, 1, 4, 40, 160])
@@ -35,5 +78,49 @@ def test_an_outage_is_found_whatever_the_baseline_was(part: int) -> None:
     """Ten requests of 220 at the end, one a second."""
     bad = np.arange(220) >= 210
     times_s = np.arange(220.0)
+    requests = Requests(times_s, bad, Evidence.at(times_s))
 
-    assert segments(times_s, bad, 220.0, healthy_share(before(part, 160)), IMPAIRED_SHARE)
+    assert impaired_stretches(requests, 220.0, healthy_share(before(part, 160)))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_what_begins_and_never_ends_is_found(share: float) -> None:
+    """After a baseline of 400 requests, in each of 40 runs."""
+    for seed in range(40):
+        chance = np.random.default_rng(seed)
+        times_s = planned(50, 28, chance)
+        bad = chance.random(len(times_s)) < np.where(times_s < 9, 0.001, share)
+
+        (stretch, *_) = found_in(times_s, bad, 8, 28)
+
+        assert stretch.parts[0].start_s < 12
+
+
+def test_an_outage_amid_a_steady_share_is_found_alone() -> None:
+    """Of a service that fails one request in five the outage is a stretch, and nothing else is."""
+    others = 0
+    for seed in range(40):
+        chance = np.random.default_rng(seed)
+        times_s = planned(50, 40, chance)
+        inside = (times_s >= 20) & (times_s < 23)
+        bad = chance.random(len(times_s)) < np.where(inside, 1.0, 0.2)
+
+        found = found_in(times_s, bad, 8, 40)
+        others += len(found) - 1
+
+        assert any(
+            stretch.parts[0].start_s > 17 and stretch.parts[-1].stop_s < 26 for stretch in found
+        )
+    assert others <= 3
+
+
+def test_more_than_a_fifth_is_no_noise_however_steady() -> None:
+    """A service that fails every second request from first to last is impaired all the time."""
+    for seed in range(20):
+        chance = np.random.default_rng(seed)
+        times_s = planned(10, 40, chance)
+
+        (stretch,) = found_in(times_s, chance.random(len(times_s)) < 0.5, 8, 40)
+
+        assert stretch.parts[0].start_s < 1
+        assert stretch.parts[-1].stop_s > 39

@@ -1,0 +1,72 @@
+"""False stretches of services that fail a steady share of requests, whatever the baseline shows.
+
+Nothing changes in such a run, so that every stretch in it is false: one by its share of failures,
+or one by failures in a row.
+"""
+
+import numpy as np
+
+from benchmarks.sections import Figures
+from benchmarks.simulate import arrivals
+from harness.measure.baseline import Baseline, healthy_share
+from harness.measure.evidence import Evidence
+from harness.measure.intervals import Share, events_to_bound
+from harness.measure.search import Requests, by_share, impaired_stretches
+from harness.plan import SteadyState
+
+FALSE_MAX = 0.02
+"""Of the runs, those with a false stretch; half of it for either kind."""
+SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.10, 0.15, 0.20)
+LENGTHS = {
+    1: ((40.0, 60.0), (160.0, 220.0)),
+    2: ((20.0, 40.0), (80.0, 140.0)),
+    5: ((8.0, 28.0), (30.0, 60.0)),
+    10: ((8.0, 28.0), (60.0, 120.0)),
+    50: ((8.0, 28.0), (30.0, 60.0), (60.0, 120.0)),
+    200: ((8.0, 28.0), (30.0, 60.0)),
+}
+"""By rate: where the baseline ends, and the load, in s."""
+SHUFFLED = {"an outage of 3 s": (3.0, 1.0), "a brownout of 20 % for 10 s": (10.0, 0.2)}
+"""Runs whose failures, strays and trouble, are shuffled over all requests: seconds, share."""
+
+
+def baseline_from(part: int, whole: int) -> Baseline:
+    """What `baseline_of` makes of so many failures."""
+    failed, limit = Share(part, whole), SteadyState().failed_share_max
+    unsteady = whole < events_to_bound(limit, 0.975) or (failed.high or 0.0) >= limit
+    return Baseline(failed, None, ("not steady",) if unsteady else ())
+
+
+def steady(
+    chance: np.random.Generator, rate: int, ends_s: tuple[float, float], share: float
+) -> Figures:
+    """One run with a steady share of failures that come by chance."""
+    times_s = arrivals(rate, "jittered", ends_s[1], chance)
+    return _found(times_s, chance.random(len(times_s)) < share, ends_s)
+
+
+def shuffled(
+    chance: np.random.Generator,
+    rate: int,
+    ends_s: tuple[float, float],
+    trouble: tuple[float, float],
+) -> Figures:
+    """One run whose failures are those of a trouble and of strays, in another order."""
+    times_s = arrivals(rate, "jittered", ends_s[1], chance)
+    since_s = times_s - ends_s[0]
+    inside = (since_s >= 0) & (since_s < trouble[0])
+    bad = chance.random(len(times_s)) < np.where(inside, trouble[1], 0.001)
+    return _found(times_s, chance.permutation(bad), ends_s)
+
+
+def _found(times_s: np.ndarray, bad: np.ndarray, ends_s: tuple[float, float]) -> Figures:
+    before = bad[times_s < ends_s[0]]
+    healthy = healthy_share(baseline_from(int(before.sum()), len(before)))
+    requests = Requests(times_s, bad, Evidence.at(times_s))
+    shares, _ = by_share(requests, ends_s[1], healthy)
+    every = impaired_stretches(requests, ends_s[1], healthy)
+    return {
+        "false": bool(every),
+        "by share": bool(shares),
+        "in a row": len(every) > len(shares),
+    }
