@@ -1,6 +1,6 @@
 """Every simulated section of the calibration: one line here for each module with a table."""
 
-from benchmarks import advice, endless, in_flight, whole
+from benchmarks import advice, comparisons, endless, in_flight, whole
 from benchmarks.sections import Section
 
 SECTIONS: tuple[Section, ...] = (
@@ -10,4 +10,5 @@ SECTIONS: tuple[Section, ...] = (
     endless.ENDLESS,
     endless.ENDED,
     endless.INITIAL,
+    comparisons.SECTION,
 )
