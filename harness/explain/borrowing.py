@@ -105,6 +105,17 @@ BORROWING = (
         docs="docs/objectives.md",
     ),
     _finding(
+        "failures_in_a_row",
+        weight=_NOTE,
+        decided="Two, three or four borrow requests in a row failed, without a success between"
+        " them, which a run of this length with this share of failures hardly shows by chance. From"
+        " five on it would be an outage.",
+        causes="An outage too short for this rate to show; or two or three failures that had one"
+        " cause.",
+        next_step="A higher --rate shows shorter outages; the report says how short.",
+        docs="docs/measurement.md",
+    ),
+    _finding(
         "borrowers_shut_out",
         weight="Fails the run if it lasts beyond the faults, else a note.",
         decided="Failures come back to the same borrowers far more often than chance allows while"

@@ -44,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     ledger.ledger_unread,
     ledger.ledger_incomplete,
     ledger.ledger_sampled,
+    patterns.failures_in_a_row,
     patterns.borrowers_shut_out,
     patterns.grey_failure,
     patterns.herd,

@@ -1,5 +1,6 @@
 """Checks of what the figures show beyond how many failed: whom, unseen by whom, decided how."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -14,6 +15,24 @@ HERD_PEAK_MIN = 3.0
 """Journeys that were held up and go on all at once at a heal come to twice the usual: no herd."""
 HERD_P_MAX = 0.001
 DRIFT_P_MAX = 0.001
+
+
+def failures_in_a_row(case: Case) -> Iterator[Finding]:
+    """A few failures in a row, each of which may have been a short outage."""
+    for row in case.measured.short_rows[:EXAMPLES_MAX]:
+        yield note(
+            "failures_in_a_row",
+            f"{row.failed} of {row.failed} borrow requests failed from {row.begin_s:.1f} s to"
+            f" {row.end_s:.1f} s, too few to call it an outage: so many in a row come by chance in"
+            f" {_seldom(row.chance)} with such a share of failures",
+            **asdict(row),
+        )
+
+
+def _seldom(chance: float) -> str:
+    """How often, in words that fit any run."""
+    runs = math.floor(1 / max(chance, 1e-6))
+    return f"fewer than 1 of {runs:,} runs" if chance > 1e-6 else "hardly any run"  # noqa: PLR2004
 
 
 def borrowers_shut_out(case: Case) -> Iterator[Finding]:

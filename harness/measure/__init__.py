@@ -14,7 +14,7 @@ from harness.measure.closed_loop import closed_loops
 from harness.measure.clusters import by_worker
 from harness.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
 from harness.measure.decisions import decisions_of
-from harness.measure.elsewhere import elsewhere_of
+from harness.measure.elsewhere import ShortRow, elsewhere_of
 from harness.measure.episodes import (
     episodes_of,
     flaps_of,
@@ -76,6 +76,7 @@ __all__ = [
     "InnerHeal",
     "Measured",
     "Share",
+    "ShortRow",
     "Tail",
     "Timeline",
     "Who",
@@ -114,7 +115,8 @@ class Measured:
     total length of outage and degraded episodes without faults on the edge, which health is asked
     around, ``health_known_s`` that of their parts in which
     the health address had answered. ``failed_elsewhere`` are operations that lie outside every
-    outage and degraded episode, ``visible`` is the least impairment that such a run shows.
+    outage and degraded episode, ``short_rows`` those in a row that are too few to be one,
+    ``visible`` is the least impairment that such a run shows.
     """
 
     load: Load
@@ -127,6 +129,7 @@ class Measured:
     episodes: list[Episode]
     flaps: int
     failed_elsewhere: Share
+    short_rows: tuple[ShortRow, ...]
     visible: Visible | None
     overdue_s: float
     tail: Tail | None
@@ -156,7 +159,6 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
     samples, timeline = samples_of(facts, own_s_max), timeline_of(plan, facts)
     baseline = baseline_of(plan, facts, samples, timeline)
     episodes = episodes_of(samples, timeline, baseline)
-    elsewhere = elsewhere_of(samples, impaired(episodes))
     failing = telling_stretches(facts, timeline, episodes)
     late_s = overdue_s(plan, baseline)
     outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
@@ -176,8 +178,7 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
-        failed_elsewhere=elsewhere,
-        visible=visible_in(plan.settings.rate, len(samples.times_s), elsewhere),
+        **_elsewhere(plan, samples, episodes),
         overdue_s=late_s,
         tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
@@ -200,6 +201,15 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         closed_loop=closed_loops(plan, samples, timeline),
         failing_s=sum(end_s - begin_s for begin_s, end_s in failing),
     )
+
+
+def _elsewhere(plan: Plan, samples: Samples, episodes: list[Episode]) -> dict[str, Any]:
+    found = elsewhere_of(samples, impaired(episodes))
+    return {
+        "failed_elsewhere": found.failed,
+        "short_rows": found.short_rows,
+        "visible": visible_in(plan.settings.rate, len(samples.times_s), found.failed),
+    }
 
 
 def _by_worker(plan: Plan, samples: Samples, timeline: Timeline) -> dict[str, Any]:

@@ -55,6 +55,7 @@ _FINDINGS = {
     "invariant_violated": "The target reports that one of its own rules is broken",
     "false_decline": "Borrowers were refused although they were entitled to a loan",
     "decision_drift": "The mix of approvals and declines moved away from the baseline",
+    "failures_in_a_row": "A few requests in a row failed, too few to call it an outage",
     "borrowers_shut_out": "Some borrowers fail every time, the others hardly at all",
     "herd": "The load came back all at once after the heal",
     "no_evidence": "There is next to nothing to judge",
