@@ -54,4 +54,4 @@ def test_what_such_a_run_can_see_is_in_the_verdict() -> None:
 
     assert seen is not None
     assert seen.outage_s == pytest.approx(0.52)
-    assert seen.brownout_share == pytest.approx(0.18, abs=0.03)
+    assert seen.brownout_share == pytest.approx(0.13, abs=0.03)
