@@ -51,7 +51,8 @@ def _sections(tallies: Sequence[Tally]) -> list[Section]:
 
 
 def _line(section: Section, tally: Tally, *, quick: bool) -> list[str]:
-    shown = [_shown(column, tally.values(column.figure)) for column in section.columns]
+    known = tally.figures
+    shown = [_shown(column, np.array(known.get(column.figure, []))) for column in section.columns]
     return [*tally.row.cells, f"{tally.repeats:,}", *shown, _met(tally, quick=quick)]
 
 
