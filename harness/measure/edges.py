@@ -6,9 +6,7 @@ is only assumed never to rise again, and its crossing of a threshold is brackete
 likelihood-ratio test for a monotone function (Banerjee and Wellner 2001).
 """
 
-import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,11 +20,6 @@ LIKELIHOOD_RATIO_MAX = 3.0
 few hundred failures of a short run that covers 90 to 93 % of gradual recoveries; 3.0 was found in
 simulation (``benchmarks/``) to cover 94.6 % or more of every shape and rate tried."""
 
-UNLIKELIER_MAX = 5.0
-"""A reading of when requests met the service is given up when the data is so much unlikelier under
-it than under the best one, as a difference of log-likelihoods. Half of that is enough for a test at
-5 %; the rest allows for services that follow no one rule."""
-
 FAILED_BEFORE = 0.002
 """Share of requests that fail for reasons of their own before a trouble."""
 
@@ -39,35 +32,14 @@ class Instant:
     """A time in seconds with its 95 % interval; an end that the data does not bound is None.
 
     ``fit`` is how likely it makes the data, as a logarithm: to be compared between readings of when
-    the same requests met the service.
+    the same requests met the service. ``clean`` says whether it tells good ones from bad ones.
     """
 
     at_s: float | None
     low_s: float | None
     high_s: float | None
     fit: float = field(default=0.0, compare=False)
-
-
-def together(readings: Sequence[Instant], fits: Sequence[float]) -> Instant:
-    """One edge, dated under several readings of when the requests met the service.
-
-    The interval holds those of all readings that the data does not contradict, and the point lies
-    midway between the first and the last of theirs. ``fits`` are those of all the edges of the
-    trouble under each reading: a service most often keeps to one rule.
-    """
-    best, best_fit = max(one.fit for one in readings), max(fits)
-    likely = [one.fit >= best - UNLIKELIER_MAX for one in readings]
-    both = [a and b >= best_fit - UNLIKELIER_MAX for a, b in zip(likely, fits, strict=True)]
-    kept = list(itertools.compress(readings, both if any(both) else likely))
-    points = [one.at_s for one in kept if one.at_s is not None]
-    lows = [one.low_s for one in kept if one.low_s is not None]
-    highs = [one.high_s for one in kept if one.high_s is not None]
-    return Instant(
-        (min(points) + max(points)) / 2 if len(points) == len(kept) else None,
-        min(lows) if len(lows) == len(kept) else None,
-        max(highs) if len(highs) == len(kept) else None,
-        best,
-    )
+    clean: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ import numpy as np
 
 from harness.measure import edges
 from harness.measure.baseline import THETA
-from harness.measure.evidence import ARRIVAL, END, met
+from harness.measure.evidence import ARRIVAL, END, USUAL, met
 from harness.measure.naming import Class, class_of
 from harness.measure.noise import impaired_share
+from harness.measure.readings import MIXED_MAX, together
 from harness.measure.search import Bools, Floats, Found, Requests
 from harness.measure.segments import Part, parts_of
 
@@ -52,6 +53,7 @@ class _Reading:
             np.concatenate([seen.sent_s[these], seen.well_s])[begins],
             seen.way_s,
         )
+        self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
         self._parts = found.parts
         if requests.evidence.takes_time:  # else they are in the right time already
             own = core | ~self._bad
@@ -82,7 +84,16 @@ class _Reading:
         onset = edges.onset(begin_s, begin_bad, *between, first=open_low, hung=self._hung)
         if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
             return replace(onset, at_s=self._first_s)
-        return onset
+        sure = self._begins[1] & (self._hung.step < 0)
+        return replace(onset, clean=self._clean(begin_s, sure, ~begin_bad, onset.at_s))
+
+    def _clean(self, met_s: Floats, before: Bools, after: Bools, at_s: float | None) -> bool:
+        """Whether next to none of these requests met the service just before or after an edge."""
+        if at_s is None:
+            return False
+        since_s = met_s - at_s
+        wrong = (before & (since_s < 0)) | (after & (since_s > 0))
+        return int((wrong & (np.abs(since_s) < self._usual_s)).sum()) <= MIXED_MAX
 
     def _change(self, before: Part, after: Part) -> edges.Instant:
         events = self._begins if after.out else self._ends
@@ -96,6 +107,7 @@ class _Reading:
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
         theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
         over = edges.recovery(end_s[tail], end_bad[tail], theta)
+        over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))
         # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.
         return replace(over, fit=0.0) if (self._hung.step >= 0).any() else over
 
@@ -123,12 +135,9 @@ def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Tro
     readings = [_Reading(requests, found, part) for part in parts]
     # A wrong reading makes up parts in which some failed and some did not.
     fewest = min(len(reading.edges) for reading in readings)
-    readings = [reading for reading in readings if len(reading.edges) == fewest]
-    fits = [sum(edge.fit for edge in reading.edges) for reading in readings]
-    best = readings[int(np.argmax(fits))]
-    dated = [
-        edges.together(same, fits) for same in zip(*(one.edges for one in readings), strict=True)
-    ]
+    plain = [reading for reading in readings if len(reading.edges) == fewest]
+    best = max(plain, key=lambda one: sum(edge.fit for edge in one.edges))
+    dated = together([reading.edges for reading in readings])
     confirmed = best.lasts(dated[-1])
     # Else it was over before the next one, however short that was.
     if found.around[1] >= load_end_s:
