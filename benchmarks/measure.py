@@ -68,7 +68,7 @@ FULL = Amount(
     outages=20,
     hard_runs=3,
     mixed_runs=1,
-    quiet_runs=30,
+    quiet_runs=20,
 )
 QUICK = Amount(
     repeats=40,
