@@ -94,6 +94,15 @@ def row_chance(length: int, requests: int, share: float) -> float:
     return float(min(1.0, share**length * (1 + (requests - length) * (1 - share))))
 
 
+def row_seen(length: int, requests: int, share: float) -> float:
+    """The same chance exactly, however large it is."""
+    begins = (1 - share) * share**length  # a row that begins after a success
+    none = [1.0] * length + [1 - share**length]
+    for at in range(length + 1, requests + 1):
+        none.append(none[at - 1] - begins * none[at - length - 1])
+    return 1 - none[requests]
+
+
 def row_needed(requests: int, share: float) -> int:
     """How many failures in a row are hardly chance, at this share of failures; `ROW_MIN` at least.
 

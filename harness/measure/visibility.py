@@ -7,16 +7,17 @@ been there, and leave no more than stray failures.
 import numpy as np
 from scipy.special import betaincinv
 
+from harness.measure.baseline import UNSTEADY_SHARE_MAX
 from harness.measure.intervals import Share
 from harness.measure.noise import (
     HEALTHY_SHARE,
-    NOISE_SHARE_MAX,
     gain,
     gain_min,
     impaired_share,
     penalty,
     ratio,
     row_needed,
+    row_seen,
 )
 from harness.plan import Plan
 from harness.verdict import Visible
@@ -26,6 +27,10 @@ SEEN_IN = 0.9
 BROWNOUT_SECONDS = 10.0
 USUAL_SHARE = 0.001
 """Of the requests of a service that is well, those that fail for reasons of its own."""
+SPREAD = 2.0
+"""In standard deviations: 98 % of all runs have no more stray failures."""
+SHARE_STEP = 0.0005
+"""How finely the share of a brownout is looked for."""
 _PARTIAL_SLOTS = 0.2
 """With one arrival at a random place in each slot of 1 / rate, ``n`` slots and this part of one
 hold ``n`` arrivals in 91 % of all places."""
@@ -36,7 +41,7 @@ def visible(rate: float, requests: int, share: float = USUAL_SHARE) -> Visible:
 
     ``share`` (0..1) of them fail outside every impaired stretch.
     """
-    row = row_needed(requests, share)
+    row = _row(requests, share)
     outage_s = (row + _PARTIAL_SLOTS) / rate
     return Visible(
         outage_s=outage_s if row <= requests else None,
@@ -53,23 +58,53 @@ def visible_in(rate: float, requests: int, elsewhere: Share) -> Visible | None:
 
 
 def foreseen(plan: Plan) -> Visible:
-    """The same before the run, for a service that is well."""
+    """The same before the run, for a service that is well: a short baseline cannot show that."""
+    baseline = plan.phase("baseline")
+    end_s = baseline.end_s if baseline else 0.0
+    before = sum(0 <= arrival.at_s < end_s for arrival in plan.arrivals)
     requests = sum(arrival.at_s >= 0 for arrival in plan.arrivals)
-    return visible(plan.settings.rate, requests)
+    unknown = min(0.5 / (before + 1), UNSTEADY_SHARE_MAX)
+    return visible(plan.settings.rate, requests, max(USUAL_SHARE, unknown))
+
+
+def _row(requests: int, share: float) -> int:
+    """Failures in a row that are hardly chance in nearly all such runs: the share of stray failures
+    in a run differs from the one that is expected, and counts those of the row.
+    """
+    spread = (share * (1 - share) / requests) ** 0.5 if requests else 0.0
+    row = row_needed(requests, share)
+    return row_needed(requests, min(1.0, share + SPREAD * spread + row / max(requests, 1)))
 
 
 def _brownout(inside: int, requests: int, share: float) -> float | None:
     """The smallest share of failures of ``inside`` requests that is seen; None where none is."""
-    outside = max(requests - inside, 0)
+    if inside > requests:
+        return None
+    found = (_by_share(inside, requests, share), _by_row(inside, _row(requests, share)))
+    return min((one for one in found if one is not None), default=None)
+
+
+def _by_share(inside: int, requests: int, share: float) -> float | None:
+    outside = requests - inside
     strays = round(share * outside)
-    noise = min(max(share, HEALTHY_SHARE), NOISE_SHARE_MAX)
-    least = 2 * penalty(max(requests, 1))  # for its begin and for its end
-    for failed in range(1, min(inside, requests) + 1):
+    noise = min(max(share, HEALTHY_SHARE), UNSTEADY_SHARE_MAX)  # the search begins with it
+    least = 2 * penalty(requests)  # for its begin and for its end
+    for failed in range(1, inside + 1):
         if ratio(failed, inside, noise, impaired_share(noise)) < least:
             continue
-        both = (failed + strays, inside + outside)
-        if gain((np.array([float(failed)]), np.array([float(inside)])), both)[0] >= gain_min(
-            requests
-        ):
+        stretch = np.array([float(failed)]), np.array([float(inside)])
+        if gain(stretch, (failed + strays, requests))[0] >= gain_min(requests):
             return float(betaincinv(failed, inside - failed + 1, SEEN_IN))
     return None
+
+
+def _by_row(inside: int, needed: int) -> float | None:
+    """Where the stretch holds few requests, failures in a row are what shows it."""
+    if needed > inside:
+        return None
+    low, high = 0.0, 1.0
+    while high - low > SHARE_STEP:
+        middle = (low + high) / 2
+        seen = row_seen(needed, inside, middle) >= SEEN_IN
+        low, high = (low, middle) if seen else (middle, high)
+    return high

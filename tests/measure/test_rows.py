@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.measure.evidence import Evidence
-from harness.measure.noise import row_chance, row_needed
+from harness.measure.noise import row_chance, row_needed, row_seen
 from harness.measure.rows import orders, rows_of
 from harness.measure.search import Requests, impaired_stretches
 from harness.measure.visibility import visible
@@ -24,7 +24,11 @@ def test_chance_of_a_row_is_that_of_many_runs() -> None:
     bad = np.random.default_rng(1).random((20_000, 300)) < 0.25
     six = np.lib.stride_tricks.sliding_window_view(bad, 6, axis=1).all(axis=2)
 
-    assert row_chance(6, 300, 0.25) == pytest.approx(six.any(axis=1).mean(), rel=0.12)
+    seen = six.any(axis=1).mean()
+    assert row_chance(6, 300, 0.25) == pytest.approx(seen, rel=0.12)
+    assert row_seen(6, 300, 0.25) == pytest.approx(seen, rel=0.08)
+    assert row_seen(6, 300, 0.25) < row_chance(6, 300, 0.25)
+    assert row_seen(5, 5, 0.9) == pytest.approx(0.9**5)
 
 
 @pytest.mark.parametrize(
