@@ -89,7 +89,9 @@ def checks_of(verdict: Verdict) -> list[GateCheck]:
 def _objective(result: ObjectiveResult) -> GateCheck:
     write = words.observed_unit(result)
     between = words.interval(result.low, result.high, write)
-    message = f"observed {words.observed(result)}, limit {words.unit_of(result.id)(result.limit)}"
+    found = words.observed(result)
+    said = found if found == words.NOT_SEEN else f"observed {found}"
+    message = f"{said}, limit {words.unit_of(result.id)(result.limit)}"
     if result.low is not None or result.high is not None:
         message += f", 95 % interval {between}"
     if result.reason:

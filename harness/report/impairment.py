@@ -134,7 +134,7 @@ def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
     name = Cell("normal again: time to recover", note="what the objective is about")
     if seen.censored:
         between = heal_interval(seen.from_heal_s_low, None)
-        return [row(name, Cell("not seen", note=_CUT, tone="fail"), between, _UNCONFIRMED)]
+        return [row(name, Cell(words.NOT_SEEN, note=_CUT, tone="fail"), between, _UNCONFIRMED)]
     rows = []
     if seen.from_heal_s is not None:
         ends = seen.from_heal_s_low, seen.from_heal_s_high
@@ -156,7 +156,7 @@ def _answers_quick(seen: Recovery) -> list[tuple[Cell, ...]]:
     confirmed = "yes" if latency.confirmed else _UNCONFIRMED
     if latency.censored:
         between = heal_interval(latency.from_heal_s_low, None)
-        return [row(name, Cell("not seen", note=_CUT, tone="fail"), between, _UNCONFIRMED)]
+        return [row(name, Cell(words.NOT_SEEN, note=_CUT, tone="fail"), between, _UNCONFIRMED)]
     if latency.from_heal_s is None:
         return [row(name, "they never were slow", "", confirmed)]
     ends = latency.from_heal_s_low, latency.from_heal_s_high

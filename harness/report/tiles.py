@@ -112,7 +112,7 @@ def after_heal(instant_s: float | None, low: float | None = None, high: float | 
     said in words, not by a sign.
     """
     if instant_s is None:
-        return words.NOT_MEASURED if low is None else "not seen"
+        return words.NOT_MEASURED if low is None else words.NOT_SEEN
     size = words.seconds_within(abs(instant_s), low, high)
     return (
         f"{size} after the last heal" if instant_s > 0 else f"{size} before the heal was confirmed"

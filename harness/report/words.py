@@ -11,6 +11,8 @@ from harness.verdict import Judgement, ObjectiveResult, Weight
 from harness.verdict.spans import decimals
 
 NOT_MEASURED = "not measured"
+NOT_SEEN = "not seen"
+"""Of an end that may have come before the load ended, and was not seen to."""
 START = "the start of measuring"
 CHANCE_MAX = 0.001
 """What chance alone makes rarer than this is taken for no accident, as the checks do."""
@@ -246,7 +248,7 @@ def interval(low: float | None, high: float | None, write: Callable[[float], str
 def observed(result: ObjectiveResult) -> str:
     """What was observed of an objective, in words where its end was not seen."""
     if result.observed is None and result.low is not None:
-        return "not seen"
+        return NOT_SEEN
     return observed_unit(result)(result.observed)
 
 

@@ -27,6 +27,13 @@ def test_every_invariant_has_a_check() -> None:
     assert set(INVARIANT_NAMES) == INVARIANTS
 
 
+def test_a_recovery_that_was_not_seen_is_no_figure() -> None:
+    """How late it surely is stands in its interval."""
+    (check,) = [c for c in checks_of(verdict_of(99.0)) if c.name == "recovery_seconds_max"]
+
+    assert check.message.startswith("not seen, limit 2.0 s, 95 % interval 15.0 s or more; ")
+
+
 def test_a_missed_objective_says_by_how_much() -> None:
     """Observed value, interval and limit."""
     (check,) = [c for c in checks_of(verdict_of(19.0)) if c.name == "recovery_seconds_max"]
