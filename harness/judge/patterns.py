@@ -22,8 +22,8 @@ def failures_in_a_row(case: Case) -> Iterator[Finding]:
     for row in case.measured.short_rows[:EXAMPLES_MAX]:
         yield note(
             "failures_in_a_row",
-            f"{row.failed} of {row.failed} borrow requests failed from {row.begin_s:.1f} s to"
-            f" {row.end_s:.1f} s, too few to call it an outage: so many in a row come by chance in"
+            f"{row.failed} of {row.failed} borrow requests failed from {row.begin_s:.2f} s to"
+            f" {row.end_s:.2f} s, too few to call it an outage: so many in a row come by chance in"
             f" {_seldom(row.chance)} with such a share of failures",
             **asdict(row),
         )
