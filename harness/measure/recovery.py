@@ -1,12 +1,14 @@
 """From the last heal to borrowing as before, and to answers as quick as before."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure import edges
 from harness.measure.baseline import THETA, Baseline, slow_limit_ms
 from harness.measure.episodes import impaired, last_stretch, overlaps, slow_episodes_of
-from harness.measure.evidence import met
+from harness.measure.evidence import ARRIVAL, END, met
 from harness.measure.queues import answering_again_s
 from harness.measure.samples import Samples, Timeline
 from harness.measure.search import Requests
@@ -98,14 +100,13 @@ def _crossings(
     worst = max(last_stretch(ours), key=lambda e: (e.class_ == "outage", e.onset_s))
     end_s = worst.onset_s if worst.recovered_s is None else worst.recovered_s
     core = (samples.times_s >= worst.onset_s) & (samples.times_s <= end_s)
-    at_s = met(samples.evidence, samples.times_s, samples.failed, core).end_s
-    order = np.argsort(at_s, kind="stable")
-    tail = at_s[order] >= (worst.onset_s + end_s) / 2
-    times_s, failed = at_s[order][tail], samples.failed[order][tail]
+    parts = (END / 2, ARRIVAL, END) if samples.evidence.takes_time else (END / 2,)
+    falls = [_fall(samples, core, (worst.onset_s + end_s) / 2, part) for part in parts]
+    times_s, failed = falls[0]
     normal_high = 1.0 if baseline.failed.high is None else baseline.failed.high
     found = []
     for theta in THETAS:
-        at = edges.recovery(times_s, failed, theta)
+        at = _widest([edges.recovery(*fall, theta) for fall in falls])
         after = failed[times_s > at.at_s] if at.at_s is not None else failed[:0]
         lasts = edges.confirmed(after, theta)
         at = edges.to_the_end(at, confirmed=lasts)
@@ -121,6 +122,29 @@ def _crossings(
             )
         )
     return found
+
+
+def _fall(
+    samples: Samples, core: NDArray[np.bool_], since_s: float, part: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """When the requests from ``since_s`` on met the service, and which failed, in that order.
+
+    ``core`` and ``part`` are those of `met`. Shape (m,) each.
+    """
+    at_s = met(samples.evidence, samples.times_s, samples.failed, core, part).end_s
+    order = np.argsort(at_s, kind="stable")
+    tail = order[at_s[order] >= since_s]
+    return at_s[tail], samples.failed[tail]
+
+
+def _widest(readings: list[edges.Instant]) -> edges.Instant:
+    """The first reading, with an interval that holds those of all."""
+    lows_s, highs_s = [one.low_s for one in readings], [one.high_s for one in readings]
+    return replace(
+        readings[0],
+        low_s=None if None in lows_s else min(end for end in lows_s if end is not None),
+        high_s=None if None in highs_s else max(end for end in highs_s if end is not None),
+    )
 
 
 def _latency(samples: Samples, timeline: Timeline, baseline: Baseline) -> LatencyRecovery | None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.judge.objectives import judge_objectives
@@ -164,6 +165,21 @@ def test_affected_borrowers_of_too_few_are_not_decided() -> None:
     assert result.verdict is OPEN
     enough = "59 borrowers suffice in 9 of 10 runs, if 0.1 % fail"
     assert result.reason == f"10 borrowers are too few: {enough}"
+
+
+@pytest.mark.parametrize(
+    ("slow", "told"),
+    [
+        (0, "99 answers are too few: 100 answers suffice in 9 of 10 runs, if 0.1 % are slower"),
+        (2, "99 answers are too few: more answers will not help"),
+    ],
+)
+def test_a_percentile_of_too_few_answers_says_how_many_suffice(slow: int, told: str) -> None:
+    """The slowest of 100 may be slower; a share of 1 % or more may not."""
+    waits_ms = np.array([10.0] * (99 - slow) + [900.0] * slow)
+    result = judged("latency_ms_p99_max", 500, waits_outside_ms=waits_ms, calms=[])
+
+    assert (result.verdict, result.reason) == (OPEN, told)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, FAIL), (1, PASS)])

@@ -91,6 +91,8 @@ def test_failed_share_objective(limit: float, expected: Judgement) -> None:
 
     assert result.verdict is expected
     assert result.observed == pytest.approx(0.265, abs=0.003)
+    is_open = expected is Judgement.INCONCLUSIVE
+    assert result.reason.endswith("more operations will not help to meet it") is is_open
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,27 @@ def test_half_of_the_service_comes_back_before_all_of_it() -> None:
     assert recovery.from_heal_s == pytest.approx(most.from_heal_s)
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+def test_the_fall_to_each_share_is_as_uncertain_as_the_time_under_way(*, at_end: bool) -> None:
+    """Requests take 0.3 s: the interval of each holds the truth, whether the service decides at
+    their arrival or at their end; that of 5 % is the one of the recovery.
+    """
+    plan, took_s = plan_of(CUT, rate=20, baseline_s=8.0, recovery_s=20.0), 0.3
+    ops = []
+    for arrival in plan.arrivals:
+        met_s = arrival.at_s + (took_s if at_end else 0.0)
+        make = failed if 8 <= met_s < 14 else operation
+        ops.append(make(plan, arrival.index, ended_ns=at_ns(arrival.at_s + took_s)))
+    recovery = measure(plan, facts(plan, tuple(ops))).recovery
+    half, most, _ = recovery.crossings
+
+    for crossing in (half, most):
+        assert crossing.from_heal_s_low is not None
+        assert crossing.from_heal_s_high is not None
+        assert crossing.from_heal_s_low <= 14 - HEAL_S <= crossing.from_heal_s_high
+    assert most.from_heal_s_low == pytest.approx(recovery.from_heal_s_low, abs=0.05)
+
+
 def test_the_queue_of_an_outage_is_no_slow_stretch_and_puts_off_quick_answers() -> None:
     """Its answers were late because nothing was answered; until they are in, none is quick."""
     measured = measure(*stalled(until_s=14.0))
