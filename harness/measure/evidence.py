@@ -31,7 +31,9 @@ QUICK, USUAL, LONGEST = 0, 9, 19
 """Of these quantiles: an answer that never came was due after the second, and hardly before the
 first. A failure that took longer than every good answer was held up on its way."""
 ARRIVAL, END = 0.0, 1.0
-"""Where on the way of a request the service decides: at its arrival, or at its end."""
+"""Where on the way of a request the service decides: at its arrival, or at its end, ..."""
+PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END)
+"""... or anywhere in between."""
 _SECOND = 1e9
 
 Floats = NDArray[np.float64]
@@ -114,6 +116,11 @@ class Evidence:
         """Whether the late readings differ from the early ones."""
         all_s = (self.up_s, self.was_up_s, self.down_first_s, self.down_last_s)
         return any(bool((one_s[..., 1] > one_s[..., 0]).any()) for one_s in all_s)
+
+    @property
+    def parts_of_the_way(self) -> tuple[float, ...]:
+        """Where the service may decide, as far as that makes any difference."""
+        return PARTS_OF_THE_WAY if self.takes_time else (ARRIVAL,)
 
     def failed_within(self, times_s: Floats, start_s: float, stop_s: float) -> Bools:
         """Which operations, if they failed, may have done so between: shape (n,).

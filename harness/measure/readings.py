@@ -34,7 +34,7 @@ def together(readings: Sequence[Sequence[Instant]]) -> list[Instant]:
     likely = [not clean or fit >= max(fits) - UNLIKELIER_MAX for fit in fits]
     others = [] if clean else [reading for reading in readings if len(reading) > fewest]
     first, last = [other[0] for other in others], [other[-1] for other in others]
-    beside = [first, *([] for _ in range(fewest - 2)), last]
+    beside = [first, *([] for _ in range(fewest - 2)), last][:fewest]
     same = zip(*plain, strict=True)
     return [_edge(edges, likely, more) for edges, more in zip(same, beside, strict=True)]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.measure import edges
 from harness.measure.baseline import THETA
-from harness.measure.evidence import ARRIVAL, END, USUAL, met
+from harness.measure.evidence import USUAL, met
 from harness.measure.naming import Class, class_of
 from harness.measure.noise import impaired_share
 from harness.measure.readings import MIXED_MAX, together
@@ -17,8 +17,6 @@ from harness.measure.segments import Part, parts_of
 RECOVERED_PART = 0.5
 """A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 ONSET_REACH_SECONDS = 10.0
-PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END)
-"""A service may decide at the arrival of a request, at its end, or anywhere in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +129,7 @@ def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
 
 def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Trouble]:
     """The adjoining troubles of one stretch; ``load_end_s`` is when the load ended."""
-    parts = PARTS_OF_THE_WAY if requests.evidence.takes_time else (ARRIVAL,)
-    readings = [_Reading(requests, found, part) for part in parts]
+    readings = [_Reading(requests, found, part) for part in requests.evidence.parts_of_the_way]
     # A wrong reading makes up parts in which some failed and some did not.
     fewest = min(len(reading.edges) for reading in readings)
     plain = [reading for reading in readings if len(reading.edges) == fewest]
