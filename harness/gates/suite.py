@@ -4,6 +4,7 @@ A series is never a way to get lucky: one run that fails a check fails it, one t
 leaves it open, and a run that was asked for and is not there is a lack of evidence.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -133,7 +134,11 @@ def _case(suite: GateSuite, name: str, checks: list[tuple[int, GateCheck]]) -> G
 
 
 def _badness(check: GateCheck) -> tuple[int, float]:
-    return (_WORST_FIRST.index(check.verdict), -(check.observed or 0.0))
+    """What has a lower end and was not observed lasted longer than could be seen."""
+    size = check.observed
+    if size is None:
+        size = 0.0 if check.low is None else math.inf
+    return (_WORST_FIRST.index(check.verdict), -size)
 
 
 def _said(suite: GateSuite, checks: list[tuple[int, GateCheck]], decides: GateCheck | None) -> str:

@@ -112,12 +112,16 @@ def _one_latency(limit: Limit, one: GroupRecovery) -> ObjectiveResult:
 
 
 def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
-    """One that is missed, else one that is open, else the highest; None of none."""
+    """One that is missed, else one that is open, else the highest; None of none.
+
+    Of two, one whose end was not seen is higher than any measured one.
+    """
     order = (Judgement.PASS, Judgement.INCONCLUSIVE, Judgement.FAIL)
 
-    def badness(result: ObjectiveResult) -> tuple[int, float]:
+    def badness(result: ObjectiveResult) -> tuple[int, bool, float]:
         known = [end for end in (result.observed, result.low) if end is not None]
-        return order.index(result.verdict), known[0] if known else -np.inf
+        unseen = result.observed is None and result.high is None and bool(known)
+        return order.index(result.verdict), unseen, known[0] if known else -np.inf
 
     return max(results, key=badness, default=None)
 

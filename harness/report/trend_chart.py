@@ -135,7 +135,7 @@ def legend(trend: Trend, labels: Sequence[str], name: str) -> Markup:
     rows += [(Judgement.PASS, colour(known, labels), known) for known in shown]
     if others:
         rows.append((Judgement.PASS, _COLOURS[-1], words.plural(len(others), "other label")))
-    notes = ("arrow: not recovered while watched", "cross: no evidence, not compared")
+    notes = ("arrow: no recovery was seen", "cross: no evidence, not compared")
     height = _TOP + 18 * ((len(rows) + 1) // 2) + 17 * len(notes)
     drawn = [
         _entry(mark, paint, said, 10 + 180 * (place % 2), _TOP + 18 * (place // 2))

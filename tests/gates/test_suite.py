@@ -53,6 +53,15 @@ def test_a_case_says_which_runs_broke_it() -> None:
     assert [number for number, _ in case.checks] == [1, 2, 3]
 
 
+def test_a_recovery_that_was_not_seen_is_worse_than_any_that_was() -> None:
+    """It has no size, which is not a size of nothing."""
+    case = case_of(suite_of(*map(verdict_of, (BAD, 99.0))), "recovery_seconds_max")
+
+    assert case.decides is not None
+    assert case.decides.observed is None
+    assert case.decides.verdict is FAIL
+
+
 def test_a_case_that_holds_says_the_largest() -> None:
     """The worst of what was observed."""
     case = case_of(suite_of(*map(verdict_of, (13.1, 13.6))), "recovery_seconds_max")

@@ -109,6 +109,23 @@ def test_a_fault_that_comes_first_leaves_it_open_in_the_same_way() -> None:
     assert codes(verdict)["not_recovered"] == "fail"
 
 
+def test_of_two_heals_the_one_without_a_recovery_decides() -> None:
+    """However long the other took: 20 s, then at least 14 s to the end of the load."""
+    faults = (replace(CUT, during=(0, 0.1)), Restart("replicas", during=(0.8, 0.9)))
+    plan = plan_of(*faults, fault_s=50.0, objectives=Objectives(recovery_seconds_max=5))
+    some = brownout(53, 5)
+    verdict = judge(
+        plan, facts(plan, operations(plan, lambda s: 8 <= s < 33 or 48 <= s < 53 or some(s)))
+    )
+    (result,) = verdict.objectives
+
+    assert verdict.recovery.faults == ["2-restart"]
+    assert verdict.recovery.censored
+    assert result.verdict is Judgement.FAIL
+    assert result.observed is None
+    assert result.low == pytest.approx(verdict.recovery.from_heal_s_low)
+
+
 def test_slow_to_the_end_is_no_recovery_of_the_answers() -> None:
     """Every tenth answer takes half a second, the last ones do not."""
     plan = plan_of(CUT, objectives=Objectives(latency_recovery_seconds_max=2))
