@@ -132,7 +132,7 @@ def _row(before: Service, now: Service, counts: tuple[int, int]) -> Row:
     if now is not before and now is _NEVER:
         wants = (*wants, _FOUND)
     cells = _cells(before, now, counts)
-    quick = counts == (5, 10) and now is _NEVER
+    quick = counts == (5, 5) and now is _NEVER
     return Row(cells, compared, (before, now, counts), wants, quick=quick)
 
 
