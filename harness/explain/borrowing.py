@@ -38,8 +38,8 @@ BORROWING = (
     _finding(
         "degraded",
         weight=_EPISODE,
-        decided="A stretch in which clearly more requests failed than before (from some 3 % on),"
-        " and fewer than in an outage.",
+        decided="A stretch in which clearly more requests failed than in the baseline and outside"
+        " all stretches (from some 3 % on), and fewer than in an outage.",
         causes="One of several replicas is down or hangs; a pool that is too small; a retry that"
         " only some requests survive.",
         next_step="See in the report whether it hit everybody a little, or some again and again.",
