@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.measure.evidence import Evidence
 from harness.measure.noise import NOISE_SHARE_MAX, impaired_share
 from harness.measure.rows import orders, rows_of
-from harness.measure.segments import Part, segments, split
+from harness.measure.segments import Part, segments, split, whole
 from harness.measure.standing_out import Contrast
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,8 @@ class Requests:
     times_s: Floats
     bad: Bools
     evidence: Evidence
+    late: bool = False
+    """Whether bad is an answer that came late, and not a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def apart(groups: list[list[Part]], end_s: float, healthy: float) -> list[Found]
 def by_share(requests: Requests, end_s: float, healthy: float) -> tuple[list[list[Part]], float]:
     """Stretches at the least noise with which each of them stands out, and that noise.
 
-    With too little noise the search takes scattered failures, or the whole run, for a stretch.
+    With too little noise the search takes scattered failures, or the whole run, for a stretch. One
+    of late answers is not split: an outage inside it, in which nothing was answered, is no breath.
     """
     times_s, bad = requests.times_s, requests.bad
     best: tuple[list[list[Part]], float] = [], healthy
@@ -80,7 +83,11 @@ def by_share(requests: Requests, end_s: float, healthy: float) -> tuple[list[lis
         groups = [
             group
             for stretch in segments(times_s, bad, end_s, noise, impaired)
-            for group in split(times_s, bad, stretch, noise, impaired)
+            for group in (
+                whole(times_s, bad, stretch)
+                if requests.late
+                else split(times_s, bad, stretch, noise, impaired)
+            )
         ]
         kept = Contrast(times_s, bad, groups).kept()
         if kept or not best[0]:

@@ -63,6 +63,16 @@ def segments(
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
+def whole(
+    times_s: NDArray[np.float64], bad: NDArray[np.bool_], stretch: tuple[float, float]
+) -> list[list[Part]]:
+    """One impaired stretch as one trouble in one part, from its first bad request to its last."""
+    at_s = times_s[bad & (times_s >= stretch[0]) & (times_s < stretch[1])]
+    if not len(at_s):
+        return []
+    return [[Part(float(at_s[0]), float(at_s[-1]), out=False, median_s=float(np.median(at_s)))]]
+
+
 def split(
     times_s: NDArray[np.float64],
     bad: NDArray[np.bool_],

@@ -1,4 +1,4 @@
-"""Stretches of slow answers, dated by the wait that was felt."""
+"""Stretches of slow answers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.events import Step
 from harness.measure.edges import Instant
-from harness.measure.evidence import Evidence
-from harness.measure.noise import IMPAIRED_SHARE
+from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
 from harness.measure.queues import answering_again_s, queued
 from harness.measure.samples import Samples
-from harness.measure.search import Found, Requests, apart
-from harness.measure.segments import Part, segments
+from harness.measure.search import Requests, apart, by_share
 from harness.measure.troubles import Trouble, troubles_of
 
 SLOW_HEALTHY_SHARE = 0.02
-"""With `IMPAIRED_SHARE`, a stretch counts as slow from 5 % of slow answers on."""
+"""Of the answers, late ones that are taken for noise at least: a stretch counts as slow from 5 % of
+them on, and from more where more are late all the time."""
 Span = tuple[float, float]
 
 
@@ -28,12 +28,14 @@ def slow_troubles(
     What waited in the queue of an outage was late because of it, and is no trouble of its own.
     """
     held_up = np.zeros(len(samples.times_s), dtype=bool)
-    for outage in outages:
-        held_up |= queued(samples, *outage)
+    for begin_s, stop_s in outages:
+        held_up |= queued(samples, begin_s, stop_s)
+        held_up |= (samples.times_s >= begin_s) & (samples.times_s <= stop_s)
     late = late_answers(samples, limit_ms, ~held_up)
+    groups, noise = by_share(late, end_s, SLOW_HEALTHY_SHARE)
     return [
         replace(trouble, class_="slow", onset=_onset(trouble, samples, outages))
-        for found in slow_stretches(late, end_s)
+        for found in apart(groups, end_s, noise)
         for trouble in troubles_of(late, found, end_s)
     ]
 
@@ -56,24 +58,14 @@ def late_answers(
     """The answered operations, ``among`` these if given; bad is an answer that took the target
     longer than ``limit_ms``.
 
-    Lateness is felt from the planned start, so that is what its edges are dated by. But what a load
-    machine that stutters adds to a wait makes no target slow.
+    Lateness is felt from the planned start, so that is what edges are dated by. But what a load
+    machine that stutters adds to a wait makes no target slow. A late answer was due when one
+    usually comes, so that it is dated like one that never came.
     """
     answered = samples.answered if among is None else samples.answered & among
-    times_s = samples.times_s[answered]
-    late = samples.served_s[answered] > limit_ms / 1e3
-    return Requests(times_s, late, Evidence.at(times_s))
-
-
-def slow_stretches(requests: Requests, end_s: float) -> list[Found]:
-    """Every stretch in which clearly more answers than usual were late."""
-    times_s, bad = requests.times_s, requests.bad
-    stretches = segments(times_s, bad, end_s, SLOW_HEALTHY_SHARE, IMPAIRED_SHARE)
-    # From late answer to late answer: in an outage beside it nothing was answered at all.
-    late_s = [times_s[bad & (times_s >= low) & (times_s < high)] for low, high in stretches]
-    groups = [
-        [Part(float(at[0]), float(at[-1]), out=False, median_s=float(np.median(at)))]
-        for at in late_s
-        if len(at)
-    ]
-    return apart(groups, end_s, SLOW_HEALTHY_SHARE)
+    times_s, served_s = samples.times_s[answered], samples.served_s[answered]
+    count, late = len(times_s), served_s > limit_ms / 1e3
+    step = np.full(count, STEPS.index(Step.BORROW))
+    fate = np.where(late, Fate.HUNG, Fate.GOOD)
+    tries = Tries(np.arange(count), step, times_s, times_s + served_s, fate)
+    return Requests(times_s, late, evidence_from(count, tries), late=True)

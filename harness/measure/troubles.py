@@ -53,7 +53,8 @@ class _Reading:
         )
         self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
         self._parts = found.parts
-        if requests.evidence.takes_time:  # else they are in the right time already
+        # Else they are in the right time already, or there is but one.
+        if requests.evidence.takes_time and not requests.late:
             own = core | ~self._bad
             middle_s = np.median(seen.begin_s[core & self._bad])
             latest_s = np.minimum(seen.latest_s, middle_s)
@@ -134,7 +135,10 @@ def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Tro
     fewest = min(len(reading.edges) for reading in readings)
     plain = [reading for reading in readings if len(reading.edges) == fewest]
     best = max(plain, key=lambda one: sum(edge.fit for edge in one.edges))
-    dated = together([reading.edges for reading in readings])
+    dates = [reading.edges for reading in readings]
+    if requests.late:  # why it is late says nothing of when it was decided: no reading fits better
+        dates = [[replace(edge, fit=0.0) for edge in one] for one in dates]
+    dated = together(dates)
     confirmed = best.lasts(dated[-1])
     # Else it was over before the next one, however short that was.
     if found.around[1] >= load_end_s:
