@@ -202,7 +202,12 @@ def _outage_rows() -> list[Row]:
         for number in (5, 7, 9, 11, 15, 16, 30)
     ]
     rows += [
-        Row((f"{number - 2} of {number}", "", f"{rate}/s"), few, (rate, number, 2), (is_none,))
+        Row(
+            (f"{number - number // 5} of {number}", "", f"{rate}/s"),
+            few,
+            (rate, number, number // 5),
+            (is_none,),
+        )
         for rate in (1, 10, 50)
         for number in (11, 15, 30)
     ]
@@ -214,7 +219,7 @@ OUTAGES = Section(
     title="What is called an outage",
     text=(
         "For a second all borrows fail, or most of them, behind a credit line that takes time and"
-        " is served; and few requests in a row, of which all fail or two are served."
+        " is served; and few requests in a row, of which all fail or a fifth is served."
     ),
     head=("fail", "credit line", "rate"),
     columns=(Column("found", "found"), Column("of these called an outage", "outage")),

@@ -61,12 +61,15 @@ def _awake(at_s: Floats, pauses_s: Floats, pause_s: float) -> Floats:
 def _sent(due_s: Floats, pauses_s: Floats, pause_s: float, gap_s: float) -> Floats:
     """When each arrival is sent: after a pause one after the other, until all are caught up."""
     sent_s = _awake(due_s, pauses_s, pause_s)
-    next_s = 0.0
-    for index in np.flatnonzero(sent_s > due_s):
-        place, next_s = int(index), max(next_s, float(sent_s[index]))
-        while place < len(due_s) and due_s[place] < next_s:
-            sent_s[place] = next_s = float(_awake(np.array([next_s]), pauses_s, pause_s)[0])
-            next_s += gap_s
+    place = 0
+    while place < len(due_s):
+        if sent_s[place] > due_s[place]:
+            next_s = float(sent_s[place])
+            while place < len(due_s) and due_s[place] < next_s + LAG_SECONDS:
+                sent_s[place] = next_s = float(_awake(np.array([next_s]), pauses_s, pause_s)[0])
+                next_s += gap_s
+                place += 1
+        else:
             place += 1
     return sent_s + LAG_SECONDS
 

@@ -2,10 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.events import Facts, Outcome
 from harness.measure import Measured, measure
+from harness.measure.baseline import Baseline
+from harness.measure.episodes import episodes_of
+from harness.measure.evidence import Evidence
+from harness.measure.intervals import Share
+from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
 from harness.verdict import Episode
 from tests.builders import at_ns, attempt, facts, failed, operation, plan_of
@@ -116,3 +122,20 @@ def test_a_freeze_without_failures_is_slow_from_its_beginning_on(
         assert slow.onset_s_high is not None
         begins_s = (begin_s - usual_s * at_end, begin_s)
         assert any(slow.onset_s_low <= at_s <= slow.onset_s_high for at_s in begins_s)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1])
+def test_a_steady_share_of_slow_answers_is_no_stretch(share: float) -> None:
+    """Once in sixty runs at most, with a baseline that shows none of it."""
+    found = 0
+    for seed in range(60):
+        chance = np.random.default_rng(seed)
+        times_s = (np.arange(1500) + chance.random(1500)) / 50
+        wait_s = np.where(chance.random(1500) < share, 0.3, 0.012)
+        never = np.zeros(1500, dtype=bool)
+        evidence = Evidence.at(times_s)
+        samples = Samples((), times_s, times_s + wait_s, wait_s, never, never, evidence)
+        baseline = Baseline(Share(0, 400), 12.0, ())
+        found += bool(episodes_of(samples, Timeline(30.0, None, None, 10.0), baseline))
+
+    assert found <= 1
