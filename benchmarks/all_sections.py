@@ -1,6 +1,6 @@
 """Every simulated section of the calibration: one line here for each module with a table."""
 
-from benchmarks import advice, comparisons, endless, in_flight, seen, whole
+from benchmarks import advice, comparisons, endless, in_flight, named, seen, whole
 from benchmarks.sections import Section
 
 SECTIONS: tuple[Section, ...] = (
@@ -13,4 +13,7 @@ SECTIONS: tuple[Section, ...] = (
     endless.ENDED,
     endless.INITIAL,
     comparisons.SECTION,
+    named.OUTAGES,
+    named.STALLS,
+    named.SLOW,
 )
