@@ -239,7 +239,7 @@ def _stall_rows() -> list[Row]:
             stalled,
             (rate, latency_ms / 1e3, decides, timeout_s),
             (want,) if timeout_s < 5 else told,  # as long as the stall
-            quick=(decides, rate, latency_ms) == ("at the end", 50, 60),
+            quick=(timeout_s, decides, rate, latency_ms) == (8.0, "at the end", 50, 60),
         )
         for timeout_s in (TIMEOUT_SECONDS, 8.0)
         for decides in ("at arrival", "at the end")
