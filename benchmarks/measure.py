@@ -68,7 +68,7 @@ FULL = Amount(
     outages=20,
     hard_runs=3,
     mixed_runs=1,
-    quiet_runs=20,
+    quiet_runs=15,
 )
 QUICK = Amount(
     repeats=40,
