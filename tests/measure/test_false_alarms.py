@@ -58,6 +58,17 @@ def test_a_steady_share_is_no_impairment(
     assert found <= 7
 
 
+def test_a_long_run_is_no_excuse_for_a_stretch() -> None:
+    """In 60,000 requests there are many places where hardly any fails, and none where more do."""
+    found = 0
+    for seed in range(8):
+        chance = np.random.default_rng(seed)
+        times_s = planned(200, 300, chance)
+        found += bool(found_in(times_s, chance.random(len(times_s)) < 0.05, 60, 300))
+
+    assert found <= 1
+
+
 def test_shuffled_failures_are_no_impairment() -> None:
     """A brownout of 20 % and an outage make stretches; their failures in any order make none."""
     found = shuffled = 0
