@@ -6,12 +6,14 @@ is only assumed never to rise again, and its crossing of a threshold is brackete
 likelihood-ratio test for a monotone function (Banerjee and Wellner 2001).
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln
+from scipy.special import betaln, xlog1py, xlogy
 
 from harness.measure.intervals import upper_bound
 
@@ -163,8 +165,8 @@ def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float)
     count = len(times_s)
     if count == 0:
         return Instant(None, None, None)
-    left, free, starts = _scan(bad, theta, keep_above=True)
-    right, _, _ = _scan(bad[::-1], theta, keep_above=False)
+    left, free, starts = _scan(bad, theta)
+    right, _, _ = _scan(~bad[::-1], 1 - theta)  # the share of good ones falls towards the begin
     ratio = 2 * (free - left - right[::-1])
     accepted = np.flatnonzero(ratio <= LIKELIHOOD_RATIO_MAX)
     below = next((start for start, share in starts if share < theta), count)
@@ -180,7 +182,7 @@ def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float)
     return Instant(at_s, min(low_s, at_s), high_s if high_s is None else max(high_s, at_s), fit)
 
 
-def _log_likelihood(bad: float, count: float, share: float) -> float:
+def _log_likelihood(bad: int, count: int, share: float) -> float:
     total = 0.0
     if bad:
         total += bad * math.log(share)
@@ -189,37 +191,66 @@ def _log_likelihood(bad: float, count: float, share: float) -> float:
     return total
 
 
-def _scan(
-    bad: NDArray[np.bool_], theta: float, *, keep_above: bool
-) -> tuple[NDArray[np.float64], float, list[tuple[int, float]]]:
-    """Fit a monotone share to every prefix, by pooling adjacent violators once.
+class _Block(NamedTuple):
+    """Adjoining events of one share: where they begin, and the log-likelihood of all before."""
 
-    With ``keep_above`` the share falls and stays at ``theta`` or above; without, it rises (the data
-    comes reversed) and stays at ``theta`` or below. Returns the log-likelihood of each of the n + 1
-    prefixes under that bound, the one of the whole without bound, and the blocks of the whole fit
-    as (index of the first event, share).
+    start: int
+    bad: int
+    whole: int
+    before: float
+
+    def merges_after(self, other: "_Block") -> float:
+        """How many more failures make the share of this block that of the one before it."""
+        if other.bad == other.whole:
+            return math.inf
+        short = other.bad * self.whole - self.bad * other.whole
+        return max(1, -(-short // (other.whole - other.bad)))
+
+
+def _scan(
+    bad: NDArray[np.bool_], floor: float
+) -> tuple[NDArray[np.float64], float, list[tuple[int, float]]]:
+    """Fit a falling share to every prefix, by pooling adjacent violators; a run at a time.
+
+    Returns the log-likelihood of each of the n + 1 prefixes if the share stays at ``floor`` or
+    above, the one of the whole without bound, and the blocks of the whole fit as (index of the
+    first event, share).
     """
-    limit = max if keep_above else min
-    blocks: list[tuple[int, int, int, float]] = []  # start, bad, count, bounded log-likelihood
-    prefixes = [0.0]
-    total = 0.0
-    for index, failed in enumerate(bad.tolist()):
-        start, k, n = index, int(failed), 1
-        while blocks:
-            before, before_k, before_n, before_log = blocks[-1]
-            rises = k * before_n >= before_k * n
-            falls = k * before_n <= before_k * n
-            if not (rises if keep_above else falls):
-                break
-            blocks.pop()
-            total -= before_log
-            start, k, n = before, before_k + k, before_n + n
-        log = _log_likelihood(k, n, limit(k / n, theta))
-        blocks.append((start, k, n, log))
-        total += log
-        prefixes.append(total)
-    free = sum(_log_likelihood(k, n, k / n) for _, k, n, _ in blocks)
-    return np.array(prefixes), free, [(start, k / n) for start, k, n, _ in blocks]
+    blocks: list[_Block] = []
+    before, last_bad, last_count = [0.0], [0], [1]  # of each prefix, around its last block
+
+    def seen(block: _Block, first: int, stop: int, *, fails: bool) -> None:
+        """The prefixes that end so many events after this block, ``stop`` not included."""
+        before.extend([block.before] * (stop - first))
+        last_count.extend(range(block.whole + first, block.whole + stop))
+        bads = range(block.bad + first, block.bad + stop)
+        last_bad.extend(bads if fails else [block.bad] * (stop - first))
+
+    runs = [0, *(np.flatnonzero(np.diff(bad)) + 1).tolist(), len(bad)]
+    for start, stop in itertools.pairwise(runs):
+        more, at = stop - start, 1
+        last = blocks[-1] if blocks else None
+        if not bad[start]:
+            past = 0.0
+            if last is not None:
+                share = max(last.bad / last.whole, floor)
+                past = last.before + _log_likelihood(last.bad, last.whole, share)
+            blocks.append(_Block(start, 0, more, past))
+            seen(_Block(start, 0, 0, past), 1, more + 1, fails=False)
+            continue
+        own = blocks.pop() if last is not None else _Block(start, 0, 0, 0.0)
+        while blocks and (merges := own.merges_after(blocks[-1])) <= more:
+            seen(own, at, int(merges), fails=True)
+            at, prior = int(merges), blocks.pop()
+            own = _Block(prior.start, prior.bad + own.bad, prior.whole + own.whole, prior.before)
+        seen(own, at, more + 1, fails=True)
+        blocks.append(_Block(own.start, own.bad + more, own.whole + more, own.before))
+    k, n = np.array(last_bad, dtype=float), np.array(last_count, dtype=float)
+    share = np.maximum(k / n, floor)
+    prefixes = np.array(before) + xlogy(k, share) + xlog1py(n - k, -share)
+    prefixes[0] = 0.0
+    free = sum(_log_likelihood(one.bad, one.whole, one.bad / one.whole) for one in blocks)
+    return prefixes, free, [(one.start, one.bad / one.whole) for one in blocks]
 
 
 def confirmed(bad: NDArray[np.bool_], theta: float) -> bool:

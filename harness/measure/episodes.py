@@ -23,11 +23,8 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     if end_s is None or end_s <= 0 or not len(samples.times_s):
         return []
     failing = Requests(samples.times_s, samples.failed, samples.evidence)
-    troubles = [
-        trouble
-        for found in impaired_stretches(failing, end_s, healthy_share(baseline))
-        for trouble in troubles_of(failing, found, end_s)
-    ]
+    found = impaired_stretches(failing, end_s, healthy_share(baseline))
+    troubles = troubles_of(failing, found, end_s)
     episodes = [_episode(one, samples) for one in troubles]
     episodes += slow_episodes_of(samples, timeline, baseline, episodes)
     return sorted(episodes, key=lambda e: e.onset_s)

@@ -122,6 +122,15 @@ class Evidence:
         """Where the service may decide, as far as that makes any difference."""
         return PARTS_OF_THE_WAY if self.takes_time else (ARRIVAL,)
 
+    def reach_s(self, times_s: Floats) -> tuple[Floats, Floats]:
+        """The first and the last instant that any reading may give each operation; (n,) each."""
+        count = len(times_s)
+        told = [self.up_s, self.was_up_s, self.down_first_s, self.down_last_s]
+        all_s = np.concatenate([one_s.reshape(count, -1) for one_s in told], axis=1)
+        first_s = np.fmin.reduce(all_s, axis=1, initial=np.inf)
+        last_s = np.fmax.reduce(all_s, axis=1, initial=-np.inf)
+        return np.minimum(first_s, times_s), np.maximum(last_s, times_s)
+
     def failed_within(self, times_s: Floats, start_s: float, stop_s: float) -> Bools:
         """Which operations, if they failed, may have done so between: shape (n,).
 
@@ -130,7 +139,7 @@ class Evidence:
         early_s, late_s = (_or_else(self.down_last_s[:, column], times_s) for column in (0, 1))
         return (late_s >= start_s) & (early_s <= stop_s)
 
-    def kept(self, these: Bools) -> "Evidence":
+    def kept(self, these: "Bools | slice") -> "Evidence":
         """That of these operations alone."""
         return Evidence(
             self.up_s[these],

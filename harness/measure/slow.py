@@ -35,8 +35,7 @@ def slow_troubles(
     groups, noise = by_share(late, end_s, SLOW_HEALTHY_SHARE)
     return [
         replace(trouble, class_="slow", onset=_onset(trouble, samples, outages))
-        for found in apart(groups, end_s, noise)
-        for trouble in troubles_of(late, found, end_s)
+        for trouble in troubles_of(late, apart(groups, end_s, noise), end_s)
     ]
 
 

@@ -1,6 +1,7 @@
 """The troubles of one impaired stretch: what each is called, and when it began and was over."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,15 +30,45 @@ class Trouble:
     confirmed: bool
 
 
+class _Run:
+    """All requests of a run, and which of them date a stretch: those around it.
+
+    So the cost of many stretches is that of the run, and not of the run for each of them.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._all = requests
+        self._reach_s = first_s, last_s = requests.evidence.reach_s(requests.times_s)
+        # From each request on none comes before, and up to each none after.
+        self._from_s = np.minimum.accumulate(first_s[::-1])[::-1]
+        self._until_s = np.maximum.accumulate(last_s)
+        self.first_s, self.count = float(requests.times_s[0]), len(requests.times_s)
+        self.parts_of_the_way = requests.evidence.parts_of_the_way
+
+    def near(self, found: Found) -> Requests:
+        """What may have met the service between the neighbours of a stretch, or was of its own."""
+        times_s, evidence = self._all.times_s, self._all.evidence
+        ends_s = found.parts[0].start_s, found.parts[-1].stop_s, *found.around
+        begin, stop, *around = np.searchsorted(times_s, ends_s).clip(0, self.count - 1).tolist()
+        these = np.r_[begin : stop + 1, around]
+        margin_s = float(evidence.takes_s[:, USUAL].max())
+        low_s = min(found.around[0], float(self._reach_s[0][these].min())) - margin_s
+        high_s = max(found.around[1], float(self._reach_s[1][these].max())) + margin_s
+        first = np.searchsorted(self._until_s, low_s, side="left")
+        last = np.searchsorted(self._from_s, high_s, side="right")
+        near = slice(int(first), int(last))
+        return Requests(times_s[near], self._all.bad[near], evidence.kept(near), self._all.late)
+
+
 class _Reading:
     """The edges of one stretch, if the service decides at this part of the way of a request.
 
     All its instants are of the time in which requests met the service.
     """
 
-    def __init__(self, requests: Requests, found: Found, part: float) -> None:
+    def __init__(self, run: _Run, requests: Requests, found: Found, part: float) -> None:
         times_s, self._bad = requests.times_s, requests.bad
-        self._first_s = float(times_s[0])
+        self._first_s = run.first_s
         self._is_first = found.around[0] <= 0
         core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
         self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
@@ -54,14 +85,14 @@ class _Reading:
         self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
         self._parts = found.parts
         # Else they are in the right time already, or there is but one.
-        if requests.evidence.takes_time and not requests.late:
+        if len(run.parts_of_the_way) > 1 and not requests.late:
             own = core | ~self._bad
             middle_s = np.median(seen.begin_s[core & self._bad])
             latest_s = np.minimum(seen.latest_s, middle_s)
             own_s = np.where(seen.begin_s < middle_s, latest_s, seen.end_s)[own]
             own_s, own_bad = _ordered(own_s, self._bad[own])
             shares = found.healthy, impaired_share(found.healthy)
-            self._parts = parts_of(own_s, own_bad, len(times_s), *shares)
+            self._parts = parts_of(own_s, own_bad, run.count, *shares)
         # A neighbour ends or begins with a failure, which met the service later than planned.
         self._around = [
             float(met_s[at]) if times_s[at] == planned_s else planned_s
@@ -128,9 +159,18 @@ def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
     return at_s[order], bad[order]
 
 
-def troubles_of(requests: Requests, found: Found, load_end_s: float) -> list[Trouble]:
-    """The adjoining troubles of one stretch; ``load_end_s`` is when the load ended."""
-    readings = [_Reading(requests, found, part) for part in requests.evidence.parts_of_the_way]
+def troubles_of(requests: Requests, stretches: Sequence[Found], load_end_s: float) -> list[Trouble]:
+    """The troubles of all stretches of a run; ``load_end_s`` is when the load ended."""
+    if not stretches:
+        return []
+    run = _Run(requests)
+    return [trouble for found in stretches for trouble in _adjoining(run, found, load_end_s)]
+
+
+def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
+    """The adjoining troubles of one stretch."""
+    requests = run.near(found)
+    readings = [_Reading(run, requests, found, part) for part in run.parts_of_the_way]
     # A wrong reading makes up parts in which some failed and some did not.
     fewest = min(len(reading.edges) for reading in readings)
     plain = [reading for reading in readings if len(reading.edges) == fewest]

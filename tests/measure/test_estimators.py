@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import xlog1py, xlogy
 
 from harness.measure import edges
 from harness.measure.segments import segments
@@ -135,12 +136,17 @@ def test_monotone_fit_agrees_with_scipy() -> None:
     from scipy.optimize import isotonic_regression  # noqa: PLC0415  # slow to import, needed once
 
     bad = np.random.default_rng(1).random(200) < np.linspace(0.9, 0.1, 200)
-    _, _, blocks = edges._scan(bad, 0.05, keep_above=True)
+    prefixes, free, blocks = edges._scan(bad, 0.05)
     starts = [start for start, _ in blocks]
     lengths = np.diff([*starts, len(bad)])
     fitted = np.repeat([share for _, share in blocks], lengths)
 
     assert fitted == pytest.approx(isotonic_regression(bad.astype(float), increasing=False).x)
+    assert free == pytest.approx(xlogy(bad, fitted).sum() + xlog1py(~bad, -fitted).sum())
+    for count in (1, 7, 60, 200):
+        own = isotonic_regression(bad[:count].astype(float), increasing=False).x.clip(min=0.05)
+        likely = xlogy(bad[:count], own).sum() + xlog1py(~bad[:count], -own).sum()
+        assert prefixes[count] == pytest.approx(likely)
 
 
 def test_a_failure_that_may_still_be_of_the_impairment_does_not_count_against_its_end() -> None:
