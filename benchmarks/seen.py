@@ -9,6 +9,8 @@ from harness.measure.baseline import healthy_share
 from harness.measure.evidence import Evidence
 from harness.measure.search import Requests, impaired_stretches
 from harness.measure.visibility import SEEN_IN, visible
+from harness.plan import SteadyState
+from harness.verdict import Visible
 
 QUICK_FALSE = (50, (8.0, 28.0), 0.02)
 QUICK_SEEN = ("an outage", "10/s", "0.1%")
@@ -17,14 +19,14 @@ STRAYS = (0.001, 0.02, 0.10)
 
 def outage(chance: np.random.Generator, rate: int, strays: float) -> Figures:
     """An outage as long as the shortest that such a run is said to see."""
-    told_s = visible(rate, round(rate * _ends_s(rate)[1]), strays).outage_s
+    told_s = _told(rate, strays).outage_s
     assert told_s is not None  # noqa: S101  # for the type checker; the runs are long enough
     return {"seen": _is_seen(chance, rate, strays, told_s, 1.0)}
 
 
 def brownout(chance: np.random.Generator, rate: int, strays: float) -> Figures:
     """A brownout of the smallest share that such a run is said to see."""
-    told = visible(rate, round(rate * _ends_s(rate)[1]), strays)
+    told = _told(rate, strays)
     assert told.brownout_share is not None  # noqa: S101  # as above
     return {"seen": _is_seen(chance, rate, strays, told.brownout_s, told.brownout_share)}
 
@@ -46,6 +48,12 @@ def _is_seen(
         one.parts[0].start_s < begin_s + lasts_s and one.parts[-1].stop_s >= begin_s
         for one in found
     )
+
+
+def _told(rate: int, strays: float) -> Visible:
+    """What is said of the longest runs, with a baseline that has to be as steady as is usual."""
+    before, requests = (round(rate * end_s) for end_s in _ends_s(rate))
+    return visible(rate, requests, strays, before, SteadyState().failed_share_max)
 
 
 def _ends_s(rate: int) -> tuple[float, float]:
@@ -108,9 +116,8 @@ FALSE = Section(
 def _seen_rows() -> list[Row]:
     rows = []
     for rate in LENGTHS:
-        requests = round(rate * _ends_s(rate)[1])
         for strays in STRAYS:
-            told = visible(rate, requests, strays)
+            told = _told(rate, strays)
             for name, run, shown in (
                 ("an outage", outage, told.outage_s),
                 ("a brownout of 10 s", brownout, told.brownout_share),

@@ -178,7 +178,7 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
-        **_elsewhere(plan, samples, episodes),
+        **_elsewhere(plan, samples, baseline, episodes),
         overdue_s=late_s,
         tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
@@ -203,12 +203,14 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
     )
 
 
-def _elsewhere(plan: Plan, samples: Samples, episodes: list[Episode]) -> dict[str, Any]:
-    found = elsewhere_of(samples, impaired(episodes))
+def _elsewhere(
+    plan: Plan, samples: Samples, baseline: Baseline, episodes: list[Episode]
+) -> dict[str, Any]:
+    found, requests = elsewhere_of(samples, impaired(episodes)), len(samples.times_s)
     return {
         "failed_elsewhere": found.failed,
         "short_rows": found.short_rows,
-        "visible": visible_in(plan.settings.rate, len(samples.times_s), found.failed),
+        "visible": visible_in(plan, requests, found.failed, baseline.failed.whole),
     }
 
 

@@ -4,13 +4,20 @@ Pure: before a run from its plan, after it from what it was. An impairment that 
 been there, and leave no more than stray failures.
 """
 
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
-from scipy.special import betaincinv
+from numpy.typing import NDArray
+from scipy.stats import binom
 
 from harness.measure.baseline import UNSTEADY_SHARE_MAX
 from harness.measure.intervals import Share
 from harness.measure.noise import (
     HEALTHY_SHARE,
+    NOISE_SHARE_MAX,
     gain,
     gain_min,
     impaired_share,
@@ -27,84 +34,141 @@ SEEN_IN = 0.9
 BROWNOUT_SECONDS = 10.0
 USUAL_SHARE = 0.001
 """Of the requests of a service that is well, those that fail for reasons of its own."""
-SPREAD = 2.0
-"""In standard deviations: 98 % of all runs have no more stray failures."""
 SHARE_STEP = 0.0005
 """How finely the share of a brownout is looked for."""
+MIDDLES = (np.arange(20) + 0.5) / 20
+"""What scatters by chance is taken to be one of its quantiles, each as likely as the others."""
+_SURE = 0.99
+"""With it, a row that is long enough in so many runs is in an outage of so many slots in 90 %."""
 _PARTIAL_SLOTS = 0.2
 """With one arrival at a random place in each slot of 1 / rate, ``n`` slots and this part of one
 hold ``n`` arrivals in 91 % of all places."""
 
 
-def visible(rate: float, requests: int, share: float = USUAL_SHARE) -> Visible:
+def visible(
+    rate: float,
+    requests: int,
+    share: float = USUAL_SHARE,
+    before: int | None = None,
+    normal_max: float = NOISE_SHARE_MAX,
+) -> Visible:
     """What is seen in 90 % of such runs: ``requests`` in all at ``rate`` a second.
 
-    ``share`` (0..1) of them fail outside every impaired stretch.
+    ``share`` (0..1) of them fail outside every impaired stretch. ``before`` of them are the
+    baseline's (None: a quarter), of which no larger share than ``normal_max`` is taken for normal.
     """
     row = _row(requests, share)
-    outage_s = (row + _PARTIAL_SLOTS) / rate
     return Visible(
-        outage_s=outage_s if row <= requests else None,
-        brownout_share=_brownout(round(rate * BROWNOUT_SECONDS), requests, share),
+        outage_s=(row + _PARTIAL_SLOTS) / rate if row <= requests else None,
+        brownout_share=_brownout(
+            round(rate * BROWNOUT_SECONDS),
+            _Strays(requests, share, requests // 4 if before is None else before, normal_max),
+        ),
         brownout_s=BROWNOUT_SECONDS,
     )
 
 
-def visible_in(rate: float, requests: int, elsewhere: Share) -> Visible | None:
+def visible_in(plan: Plan, requests: int, elsewhere: Share, before: int) -> Visible | None:
     """What a run could show in which so many failed outside every stretch; None of nothing."""
     if not requests:
         return None
-    return visible(rate, requests, (elsewhere.part + 0.5) / (elsewhere.whole + 1))
+    share = (elsewhere.part + 0.5) / (elsewhere.whole + 1)
+    return visible(plan.settings.rate, requests, share, before, _normal_max(plan))
 
 
 def foreseen(plan: Plan) -> Visible:
-    """The same before the run, for a service that is well: a short baseline cannot show that."""
+    """The same before the run, for a service that is well."""
     baseline = plan.phase("baseline")
     end_s = baseline.end_s if baseline else 0.0
     before = sum(0 <= arrival.at_s < end_s for arrival in plan.arrivals)
     requests = sum(arrival.at_s >= 0 for arrival in plan.arrivals)
-    unknown = min(0.5 / (before + 1), UNSTEADY_SHARE_MAX)
-    return visible(plan.settings.rate, requests, max(USUAL_SHARE, unknown))
+    return visible(plan.settings.rate, requests, USUAL_SHARE, before, _normal_max(plan))
+
+
+def _normal_max(plan: Plan) -> float:
+    """A baseline that fails more is not steady, and is taken for `UNSTEADY_SHARE_MAX` at most."""
+    return max(UNSTEADY_SHARE_MAX, plan.steady_state.failed_share_max)
 
 
 def _row(requests: int, share: float) -> int:
-    """Failures in a row that are hardly chance in nearly all such runs: the share of stray failures
-    in a run differs from the one that is expected, and counts those of the row.
+    """Failures in a row that are hardly chance in nearly all such runs: beside the row itself there
+    are as many stray failures as only one run of a hundred exceeds.
     """
-    spread = (share * (1 - share) / requests) ** 0.5 if requests else 0.0
     row = row_needed(requests, share)
-    return row_needed(requests, min(1.0, share + SPREAD * spread + row / max(requests, 1)))
+    while row <= requests:
+        strays = float(binom.ppf(_SURE, requests - row, share))
+        needed = row_needed(requests, max(HEALTHY_SHARE, (strays + row + 0.5) / (requests + 1)))
+        if needed <= row:
+            break
+        row = min(needed, row + 1)
+    return row
 
 
-def _brownout(inside: int, requests: int, share: float) -> float | None:
-    """The smallest share of failures of ``inside`` requests that is seen; None where none is."""
-    if inside > requests:
+@dataclass(frozen=True, slots=True)
+class _Strays:
+    """How many of the ``requests`` of such runs fail by chance, ``before`` of them known before."""
+
+    requests: int
+    share: float
+    before: int
+    normal_max: float
+
+    def scattered(self, outside: int) -> Iterator[tuple[float, int]]:
+        """The share that is taken for normal, and the failures of ``outside`` requests in all."""
+        before = min(self.before, outside)
+        for known in binom.ppf(MIDDLES, before, self.share):
+            normal = min(max((known + 0.5) / (before + 1), HEALTHY_SHARE), self.normal_max)
+            for others in binom.ppf(MIDDLES, outside - before, self.share):
+                yield normal, int(known + others)
+
+
+def _brownout(slots: int, strays: _Strays) -> float | None:
+    """The smallest share of failures in so many slots that is seen; None where none surely is."""
+    inside = slots - 1  # the last of them may lie outside
+    if inside < 1 or inside >= strays.requests:
         return None
-    found = (_by_share(inside, requests, share), _by_row(inside, _row(requests, share)))
+    needed = _by_share(inside, strays)
+    row = _row(strays.requests, strays.share)
+    found = (
+        _least(lambda share: float(binom.sf(needed - 1, inside, share).mean())),
+        _least(lambda share: row_seen(row, inside, share)) if row <= inside else None,
+    )
     return min((one for one in found if one is not None), default=None)
 
 
-def _by_share(inside: int, requests: int, share: float) -> float | None:
-    outside = requests - inside
-    strays = round(share * outside)
-    noise = min(max(share, HEALTHY_SHARE), UNSTEADY_SHARE_MAX)  # the search begins with it
-    least = 2 * penalty(requests)  # for its begin and for its end
-    for failed in range(1, inside + 1):
-        if ratio(failed, inside, noise, impaired_share(noise)) < least:
-            continue
-        stretch = np.array([float(failed)]), np.array([float(inside)])
-        if gain(stretch, (failed + strays, requests))[0] >= gain_min(requests):
-            return float(betaincinv(failed, inside - failed + 1, SEEN_IN))
-    return None
+def _by_share(inside: int, strays: _Strays) -> NDArray[np.int64]:
+    """How many of the requests inside have to fail for the search to find them, in each of several
+    cases that are equally likely; more than there are where no number would do.
+    """
+    requests, counts = strays.requests, range(1, inside + 1)
+
+    @cache
+    def clear(normal: float) -> int:
+        impaired, least = impaired_share(normal), 2 * penalty(requests)  # its begin and its end
+        return 1 + bisect_left(
+            counts, least, key=lambda failed: ratio(failed, inside, normal, impaired)
+        )
+
+    @cache
+    def stands_out(others: int) -> int:
+        return 1 + bisect_left(
+            counts,
+            gain_min(requests),
+            key=lambda failed: gain(
+                (np.array([float(failed)]), np.array([float(inside)])), (failed + others, requests)
+            )[0],
+        )
+
+    cases = strays.scattered(requests - inside)
+    return np.array([max(clear(normal), stands_out(others)) for normal, others in cases])
 
 
-def _by_row(inside: int, needed: int) -> float | None:
-    """Where the stretch holds few requests, failures in a row are what shows it."""
-    if needed > inside:
-        return None
+def _least(seen: Callable[[float], float]) -> float | None:
+    """The least share that is seen often enough, by how often each one is; None where none is."""
     low, high = 0.0, 1.0
+    if seen(high) < SEEN_IN:
+        return None
     while high - low > SHARE_STEP:
         middle = (low + high) / 2
-        seen = row_seen(needed, inside, middle) >= SEEN_IN
-        low, high = (low, middle) if seen else (middle, high)
+        low, high = (low, middle) if seen(middle) >= SEEN_IN else (middle, high)
     return high

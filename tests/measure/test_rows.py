@@ -39,6 +39,7 @@ def test_a_total_outage_as_long_as_is_told_is_seen(
 ) -> None:
     """In 176 of 200 runs at least, at any place between two requests."""
     told_s = visible(rate, round(rate * end_s)).outage_s
+    assert told_s is not None
     assert told_s == pytest.approx(5.2 / rate)
     seen = 0
     for seed in range(200):
@@ -53,6 +54,39 @@ def test_a_total_outage_as_long_as_is_told_is_seen(
         )
 
     assert seen >= 176
+
+
+@pytest.mark.parametrize(
+    ("rate", "baseline_s", "end_s", "strays"),
+    [(2, 90, 200, 0.001), (5, 40, 120, 0.03), (5, 40, 120, 0.001), (10, 25, 60, 0.02)],
+)
+def test_a_brownout_as_small_as_is_told_is_seen(
+    rate: int, baseline_s: float, end_s: float, strays: float
+) -> None:
+    """In 176 of 200 runs at least: the strays of the baseline scatter, and those of the rest."""
+    told = visible(rate, rate * int(end_s), strays, rate * int(baseline_s))
+    assert told.brownout_share is not None
+    seen = 0
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        times_s = planned(rate, end_s, chance)
+        begin_s = baseline_s + chance.random() * (end_s - baseline_s - 10)
+        inside = (times_s >= begin_s) & (times_s < begin_s + 10)
+        bad = chance.random(len(times_s)) < np.where(inside, told.brownout_share, strays)
+        before = times_s < baseline_s
+        healthy = max(0.002, (bad[before].sum() + 0.5) / (before.sum() + 1))
+        requests = Requests(times_s, bad, Evidence.at(times_s))
+        seen += any(
+            stretch.parts[0].start_s <= begin_s + 10 and stretch.parts[-1].stop_s >= begin_s
+            for stretch in impaired_stretches(requests, end_s, healthy)
+        )
+
+    assert seen >= 176
+
+
+def test_where_no_brownout_is_surely_seen_none_is_told() -> None:
+    """Ten seconds hold too few requests."""
+    assert visible(0.5, 60).brownout_share is None
 
 
 @pytest.mark.parametrize("failures", [2, 4, 5, 6])
