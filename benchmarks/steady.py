@@ -11,6 +11,7 @@ from benchmarks.simulate import arrivals
 from harness.measure.baseline import Baseline, healthy_share
 from harness.measure.evidence import Evidence
 from harness.measure.intervals import Share, events_to_bound
+from harness.measure.known import windows_of, with_known
 from harness.measure.search import Requests, by_share, impaired_stretches
 from harness.plan import SteadyState
 
@@ -62,8 +63,10 @@ def shuffled(
 def _found(times_s: np.ndarray, bad: np.ndarray, ends_s: tuple[float, float]) -> Figures:
     before = bad[times_s < ends_s[0]]
     healthy = healthy_share(baseline_from(int(before.sum()), len(before)))
-    requests = Requests(times_s, bad, Evidence.at(times_s))
+    windows = windows_of(times_s, len(before), [])
+    requests = Requests(times_s, bad, Evidence.at(times_s), windows=windows)
     shares, _ = by_share(requests, ends_s[1], healthy)
+    shares = with_known(times_s, bad, windows, shares)
     every = impaired_stretches(requests, ends_s[1], healthy)
     return {
         "false": bool(every),

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from harness.measure.baseline import Baseline, healthy_share, slow_limit_ms
+from harness.measure.known import windows_of
 from harness.measure.queues import queued
 from harness.measure.samples import Samples, Timeline
 from harness.measure.search import Requests, impaired_stretches
@@ -22,7 +23,9 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     end_s = timeline.load_end_s
     if end_s is None or end_s <= 0 or not len(samples.times_s):
         return []
-    failing = Requests(samples.times_s, samples.failed, samples.evidence)
+    times_s = samples.times_s
+    windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
+    failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
     found = impaired_stretches(failing, end_s, healthy_share(baseline))
     troubles = troubles_of(failing, found, end_s)
     episodes = [_episode(one, samples) for one in troubles]

@@ -48,10 +48,10 @@ def gain_min(requests: int) -> float:
     """The least `gain` of a stretch that is not by chance.
 
     If the failures of a run are shuffled over its requests, the best of all its stretches gains as
-    much in half of `ALPHA` of all shuffles; that is what simulation shows from 60 requests on, with
-    shares of failures from 0.1 to 20 %.
+    much in a quarter of `ALPHA` of all shuffles; that is what simulation shows from 60 requests on,
+    with shares of failures from 0.1 to 20 %.
     """
-    return math.log(requests / (ALPHA / 2))
+    return math.log(requests / (ALPHA / 4))
 
 
 def endless_gain_min(requests: int) -> float:
@@ -59,7 +59,7 @@ def endless_gain_min(requests: int) -> float:
 
     The best of them grows with the logarithm of the logarithm of the requests only.
     """
-    return math.log(2 * math.log(requests + 1) / (ALPHA / 2))
+    return math.log(2 * math.log(requests + 1) / (ALPHA / 4))
 
 
 def gain(inside: tuple[Floats, Floats], both: tuple[int, int]) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure.evidence import Evidence
+from harness.measure.known import Window, outside_of, with_known
 from harness.measure.noise import NOISE_SHARE_MAX, impaired_share
 from harness.measure.rows import orders, rows_of
 from harness.measure.segments import Part, segments, split, whole
@@ -33,6 +34,8 @@ class Requests:
     evidence: Evidence
     late: bool = False
     """Whether bad is an answer that came late, and not a failure."""
+    windows: tuple[Window, ...] = ()
+    """What is known of the run beforehand: where a trouble may begin, and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def impaired_stretches(requests: Requests, end_s: float, healthy: float) -> list
     ``healthy`` is the share that was bad in the baseline, as far as it is to be trusted.
     """
     groups, noise = by_share(requests, end_s, healthy)
+    groups = with_known(requests.times_s, requests.bad, requests.windows, groups)
     return apart(groups + _by_rows(requests, groups), end_s, noise)
 
 
@@ -112,9 +116,7 @@ def _noises(bad: Bools, healthy: float) -> Iterator[float]:
 def _by_rows(requests: Requests, groups: list[list[Part]]) -> list[list[Part]]:
     """Failures in a row beside the stretches that are known, as stretches of their own."""
     times_s, bad = requests.times_s, requests.bad
-    outside = np.ones(len(times_s), dtype=bool)
-    for group in groups:
-        outside &= (times_s < group[0].start_s) | (times_s > group[-1].stop_s)
+    outside = outside_of(times_s, groups)
     found: list[list[Part]] = []
     for order in orders(times_s, bad, requests.evidence):
         for row in rows_of(order, bad, outside):

@@ -1,0 +1,112 @@
+"""Troubles that begin when something is known to have happened: a baseline ended, a fault came.
+
+A search over all stretches of a run has to pay for each of them. Of a stretch that was known before
+anybody looked, one exact test says whether more failed in it than elsewhere, so that less is enough
+to find a trouble that begins or ends there. All of them together find one that is not there in half
+of `ALPHA` of all runs.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+
+from harness.measure.noise import (
+    ALPHA,
+    HEALTHY_SHARE,
+    NOISE_SHARE_MAX,
+    ROW_MIN,
+    gain,
+    impaired_share,
+    ratio,
+)
+from harness.measure.segments import Part
+
+GAP_CHANCE_MIN = 0.05
+"""A gap without a failure as likely as this, between two stretches, is none."""
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Window = tuple[float, float]
+"""From one instant to another (infinity: to the end of the run), in seconds."""
+Groups = list[list[Part]]
+
+
+def windows_of(times_s: Floats, before: int, faults_s: Iterable[Window]) -> tuple[Window, ...]:
+    """What is known beforehand: from the end of the baseline on, and from each fault and heal on.
+
+    ``times_s`` are planned starts, rising; ``before`` of them are the baseline's. ``faults_s`` are
+    injections and heals (never: infinity).
+    """
+    begins_s = times_s[before:].tolist()[:1]
+    windows = {(at_s, np.inf) for at_s in begins_s}
+    for injected_s, healed_s in faults_s:
+        windows |= {(injected_s, healed_s), (healed_s, np.inf)}
+        # A fault that comes at the end of the baseline begins no stretch of its own.
+        if begins_s and np.searchsorted(times_s, injected_s) > before + ROW_MIN:
+            windows.add((injected_s, np.inf))
+    return tuple(sorted(window for window in windows if window[0] < np.inf))
+
+
+def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups: Groups) -> Groups:
+    """``groups``, stretches that were found, and what of the windows is impaired beside them."""
+    spans = [np.searchsorted(times_s, window).tolist() for window in windows]
+    while True:
+        left = outside_of(times_s, groups)
+        chances = [_chance(bad, left, first, stop) for first, stop in spans]
+        if min(chances, default=1.0) > ALPHA / 2 / max(len(spans), 1):
+            return groups
+        first, stop = spans[int(np.argmin(chances))]
+        if stop == len(bad):
+            first = _begin(bad, left, first)
+        beside = _beside(times_s, bad & left, groups, (first, stop))
+        if not beside:
+            return groups
+        groups = groups + beside
+
+
+def outside_of(times_s: Floats, groups: Groups) -> Bools:
+    """Which requests lie in none of these stretches."""
+    outside = np.ones(len(times_s), dtype=bool)
+    for group in groups:
+        outside &= (times_s < group[0].start_s) | (times_s > group[-1].stop_s)
+    return outside
+
+
+def _chance(bad: Bools, left: Bools, first: int, stop: int) -> float:
+    """The exact chance (Fisher, one-sided) of as many failures of a window among all that is left;
+    1 where they are too few, or nearer to what is elsewhere than to an impaired share.
+    """
+    failed, whole = int(bad[left].sum()), int(left.sum())
+    inside = left[first:stop]
+    part, count = int(bad[first:stop][inside].sum()), int(inside.sum())
+    noise = (failed - part + 0.5) / (whole - count + 1)
+    noise = min(max(noise, HEALTHY_SHARE), NOISE_SHARE_MAX)
+    if part < ROW_MIN or ratio(part, count, noise, impaired_share(noise)) <= 0:
+        return 1.0
+    return float(hypergeom.sf(part - 1, whole, failed, count))
+
+
+def _begin(bad: Bools, left: Bools, first: int) -> int:
+    """The failure from which on, to the end, the most stands out against what was before."""
+    failed, whole = np.cumsum(bad & left), np.cumsum(left)
+    places = np.flatnonzero(bad & left)
+    places = places[places >= first][: 1 - ROW_MIN]
+    inside = failed[-1] - failed[places] + 1, whole[-1] - whole[places] + 1
+    gains = gain(
+        (inside[0].astype(float), inside[1].astype(float)), (int(failed[-1]), int(whole[-1]))
+    )
+    return int(places[gains.argmax()])
+
+
+def _beside(times_s: Floats, bad: Bools, groups: Groups, span: tuple[int, int]) -> Groups:
+    """The stretches into which the groups part the failures, ``bad``, of a span of requests."""
+    places = np.flatnonzero(bad)
+    at_s = times_s[places[(places >= span[0]) & (places < span[1])]]
+    passed = np.searchsorted(sorted(group[-1].stop_s for group in groups), at_s)
+    pieces = (at_s[passed == number] for number in range(len(groups) + 1))
+    return [
+        [Part(float(piece[0]), float(piece[-1]), out=False, median_s=float(np.median(piece)))]
+        for piece in pieces
+        if len(piece) >= ROW_MIN
+    ]
