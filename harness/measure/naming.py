@@ -30,6 +30,26 @@ def class_of(seen: Met, bad: NDArray[np.bool_], onset: Instant, recovery: Instan
     return "outage" if any(_all(at_s, bad, onset, recovery) for at_s in readings) else "degraded"
 
 
+def surely(
+    seen: tuple[Met, Met], bad: NDArray[np.bool_], onset: Instant, recovery: Instant
+) -> Class | None:
+    """The class by those alone that met the service inside whatever it decides by; else None.
+
+    ``seen`` is when each request did at the earliest and at the latest. Fewer than
+    `OUTAGE_FAILED_MIN` of them tell nothing.
+    """
+    first_s = np.minimum(seen[0].begin_s, seen[0].end_s)
+    last_s = np.maximum(seen[1].begin_s, seen[1].end_s)
+    low_s = -np.inf if onset.high_s is None else onset.high_s
+    high_s = np.inf if recovery.low_s is None else recovery.low_s
+    inside = bad[(first_s >= low_s) & (last_s <= high_s)]
+    share = Share(int(inside.sum()), len(inside))
+    if share.whole < OUTAGE_FAILED_MIN:
+        return None
+    nearly = share.part >= OUTAGE_SHARE_MIN * share.whole and (share.low or 0.0) > OUTAGE_LOW_MIN
+    return "outage" if nearly or inside.all() else "degraded"
+
+
 def _nearly_all(
     at_s: NDArray[np.float64], bad: NDArray[np.bool_], onset: Instant, recovery: Instant
 ) -> bool:

@@ -13,7 +13,7 @@ from harness.measure.edges import Instant
 UNLIKELIER_MAX = 5.0
 """A reading is given up when the data is so much unlikelier under it than under the best one, as a
 difference of log-likelihoods."""
-MIXED_MAX = 1
+MIXED_MAX = 0
 """The best reading explains an edge if so many requests near it, at most, came out as they should
 on its other side: a stray failure is none of a reading's faults."""
 

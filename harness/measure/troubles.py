@@ -9,7 +9,7 @@ import numpy as np
 from harness.measure import edges
 from harness.measure.baseline import THETA
 from harness.measure.evidence import USUAL, met
-from harness.measure.naming import Class, class_of
+from harness.measure.naming import Class, class_of, surely
 from harness.measure.noise import impaired_share
 from harness.measure.readings import MIXED_MAX, together
 from harness.measure.search import Bools, Floats, Found, Requests
@@ -149,9 +149,18 @@ class _Reading:
         alone = end_s < self._around[1]
         return edges.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, THETA)
 
-    def classes(self) -> list[Class]:
-        """What each part is called."""
-        return [class_of(self._seen, self._bad, *two) for two in itertools.pairwise(self.edges)]
+    def classes(self, dated: list[edges.Instant], ends: "tuple[_Reading, _Reading]") -> list[Class]:
+        """What each part between the edges ``dated`` is called.
+
+        Where no reading explains the edges a service may follow several rules. Those count then
+        that are inside by the first and the last of the readings, ``ends``.
+        """
+        own = [class_of(self._seen, self._bad, *two) for two in itertools.pairwise(self.edges)]
+        if self.onset.clean and self.over.clean:
+            return own
+        seen = ends[0]._seen, ends[1]._seen  # noqa: SLF001  # of its own kind
+        both = zip(own, itertools.pairwise(dated), strict=True)
+        return [surely(seen, self._bad, *two) or class_ for class_, two in both]
 
 
 def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
@@ -183,10 +192,11 @@ def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
     # Else it was over before the next one, however short that was.
     if found.around[1] >= load_end_s:
         dated[-1] = edges.to_the_end(dated[-1], confirmed=confirmed)
+    classes = best.classes(dated, (readings[0], readings[-1]))
     return _merged(
         [
             Trouble(class_, start, stop, confirmed)
-            for class_, (start, stop) in zip(best.classes(), itertools.pairwise(dated), strict=True)
+            for class_, (start, stop) in zip(classes, itertools.pairwise(dated), strict=True)
         ]
     )
 
