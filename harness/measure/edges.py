@@ -8,7 +8,7 @@ likelihood-ratio test for a monotone function (Banerjee and Wellner 2001).
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -267,6 +267,13 @@ def to_the_end(over: Instant, *, confirmed: bool) -> Instant:
     if over.high_s is not None or confirmed:
         return over
     return Instant(None, over.low_s, None)
+
+
+def over_by(over: Instant, latest_s: float) -> Instant:
+    """A recovery before the next trouble, which began by ``latest_s`` and so bounds it."""
+    low_s = min(over.low_s or 0.0, latest_s)
+    at_s = (low_s + latest_s) / 2 if over.at_s is None else min(over.at_s, latest_s)
+    return replace(over, at_s=at_s, low_s=low_s, high_s=min(over.high_s or np.inf, latest_s))
 
 
 def lasts(

@@ -42,7 +42,10 @@ def together(readings: Sequence[Sequence[Instant]]) -> list[Instant]:
 def _edge(
     readings: Sequence[Instant], likely: Sequence[bool], beside: Sequence[Instant]
 ) -> Instant:
-    """The point lies midway between the first and the last of the readings that are left."""
+    """The point lies midway between the first and the last of the readings that are left.
+
+    Those of them that find none leave that end of the interval open.
+    """
     best = max(readings, key=lambda one: one.fit)
     own = [not best.clean or one.fit >= best.fit - UNLIKELIER_MAX for one in readings]
     both = [one and other for one, other in zip(own, likely, strict=True)]
@@ -53,7 +56,7 @@ def _edge(
     lows = [one.low_s for one in kept if one.low_s is not None]
     highs = [one.high_s for one in kept if one.high_s is not None]
     return Instant(
-        (min(points) + max(points)) / 2 if len(points) == len(kept) else None,
+        (min(points) + max(points)) / 2 if points else None,
         min(lows) if len(lows) == len(kept) else None,
         max(highs) if len(highs) == len(kept) else None,
     )

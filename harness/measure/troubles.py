@@ -72,11 +72,14 @@ class _Reading:
         self._is_first = found.around[0] <= 0
         core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
         self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
-        none, these = np.full(len(seen.well_s), -1), seen.begins
+        # What is before the begin, or after the end, holds no failure of a neighbour.
+        before = self._bad & (times_s <= found.around[0])
+        after = self._bad & (times_s >= found.around[1])
+        none, these = np.full(len(seen.well_s), -1), seen.begins & ~before
         begin_s = np.concatenate([seen.begin_s[these], seen.well_s])
         begins = np.argsort(begin_s, kind="stable")
         self._begins = begin_s[begins], np.concatenate([self._bad[these], none > 0])[begins]
-        self._ends = _ordered(seen.end_s, self._bad)
+        self._ends = _ordered(seen.end_s[~after], self._bad[~after])
         self._hung = edges.Hung(
             np.concatenate([seen.hung_step[these], none])[begins],
             np.concatenate([seen.sent_s[these], seen.well_s])[begins],
@@ -94,9 +97,9 @@ class _Reading:
             shares = found.healthy, impaired_share(found.healthy)
             self._parts = parts_of(own_s, own_bad, run.count, *shares)
         # A neighbour ends or begins with a failure, which met the service later than planned.
-        self._around = [
+        self.around = [
             float(met_s[at]) if times_s[at] == planned_s else planned_s
-            for planned_s, met_s in zip(found.around, (seen.end_s, seen.begin_s), strict=True)
+            for planned_s, met_s in zip(found.around, (seen.begin_s, seen.end_s), strict=True)
             for at in [min(int(np.searchsorted(times_s, planned_s)), len(times_s) - 1)]
         ]
         self.onset = self._onset()
@@ -106,7 +109,7 @@ class _Reading:
 
     def _onset(self) -> edges.Instant:
         first = self._parts[0]
-        before_s = 0.0 if self._is_first else self._around[0]
+        before_s = 0.0 if self._is_first else self.around[0]
         reach_s = max(before_s, first.start_s - ONSET_REACH_SECONDS, 0.0)
         low_s = min(reach_s, first.middle_s)
         begin_s, begin_bad = self._begins
@@ -133,7 +136,7 @@ class _Reading:
         # The share of failures falls from where it was worst, so that is where its fall is watched.
         worst = max(self._parts, key=lambda part: (part.out, part.start_s))
         end_s, end_bad = self._ends
-        tail = (end_s >= worst.middle_s) & (end_s < self._around[1])
+        tail = (end_s >= worst.middle_s) & (end_s < self.around[1])
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
         theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
         over = edges.recovery(end_s[tail], end_bad[tail], theta)
@@ -146,7 +149,7 @@ class _Reading:
         if over.at_s is None:
             return False
         end_s, end_bad = self._ends
-        alone = end_s < self._around[1]
+        alone = end_s < self.around[1]
         return edges.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, THETA)
 
     def classes(self, dated: list[edges.Instant], ends: "tuple[_Reading, _Reading]") -> list[Class]:
@@ -189,9 +192,10 @@ def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
         dates = [[replace(edge, fit=0.0) for edge in one] for one in dates]
     dated = together(dates)
     confirmed = best.lasts(dated[-1])
-    # Else it was over before the next one, however short that was.
     if found.around[1] >= load_end_s:
         dated[-1] = edges.to_the_end(dated[-1], confirmed=confirmed)
+    else:  # it was over before the next one, however short that was
+        dated[-1] = edges.over_by(dated[-1], max(reading.around[1] for reading in readings))
     classes = best.classes(dated, (readings[0], readings[-1]))
     return _merged(
         [

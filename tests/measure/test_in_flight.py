@@ -1,5 +1,6 @@
 """Edges of a service that takes time, whichever moment of a request's way it decides at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,9 +62,16 @@ MIXED = {
 
 
 def episodes(
-    kind: Kind, rate: int, latency_s: float, seed: int, share: float = 1.0
+    kind: Kind,
+    rate: int,
+    latency_s: float,
+    seed: int,
+    spans: Sequence[tuple[float, float, float]] = ((BEGIN_S, END_S, 1.0),),
 ) -> list[Episode]:
-    """Those of a run of journeys, a credit line before each borrow, of ``latency_s`` a step."""
+    """Those of a run of journeys, a credit line before each borrow, of ``latency_s`` a step.
+
+    Each of ``spans`` is a begin, an end, and the share that fails between them.
+    """
     chance = np.random.default_rng(seed)
     count = int(LOAD_S * rate)
     times_s = (np.arange(count) + chance.random(count)) / rate
@@ -73,7 +81,8 @@ def episodes(
         began_s = at_s[place]
         took_s = latency_s * np.exp(0.5 * chance.standard_normal(len(place)))
         met_s = began_s + took_s * kind.parts(chance, len(place))
-        hit = (met_s >= BEGIN_S) & (met_s < END_S) & (chance.random(len(place)) < share)
+        inside = [share * ((met_s >= begin_s) & (met_s < end_s)) for begin_s, end_s, share in spans]
+        hit = chance.random(len(place)) < np.max(inside, axis=0)
         took_s[hit] = kind.lasts(took_s[hit])
         fate = np.where(hit, kind.fate, Fate.GOOD).astype(np.int64)
         columns.append((place, np.full(len(place), step), began_s, began_s + took_s, fate))
@@ -165,7 +174,30 @@ def test_every_failure_of_an_outage_is_counted_as_its_own(rule: str) -> None:
 @pytest.mark.parametrize("rule", ["arrival", "the end"])
 def test_a_brownout_contradicts_no_reading(rule: str) -> None:
     """Half of the requests fail: good ones and bad ones are mixed whatever one assumes."""
-    found = [episodes(KINDS[f"503, decided at {rule}"], 50, 0.1, seed, 0.5) for seed in range(RUNS)]
+    half = [(BEGIN_S, END_S, 0.5)]
+    found = [
+        episodes(KINDS[f"503, decided at {rule}"], 50, 0.1, seed, half) for seed in range(RUNS)
+    ]
     onsets = [holds(run[0].onset_s_low, run[0].onset_s_high, BEGIN_S) for run in found]
 
     assert sum(onsets) >= 9
+
+
+@pytest.mark.parametrize("latency_s", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("name", [name for name in KINDS if "once" not in name])
+def test_a_trouble_before_another_one_is_over_and_keeps_its_failures(
+    name: str, latency_s: float
+) -> None:
+    """Whatever is under way between the two: a failure of the second is none of the first."""
+    again_s = 11 + max(1, 10 * latency_s)
+    spans = [(8, 11, 1.0), (again_s, again_s + 1, 1.0)]
+
+    for seed in range(4):
+        found = episodes(KINDS[name], 50, latency_s, seed, spans)
+
+        first, second = found[0], found[-1]
+        assert len(found) == 1 or first.class_ == second.class_ == "outage"
+        assert first.failed <= 150 + 3 * 50 * latency_s or len(found) == 1
+        for episode in found:
+            assert episode.recovered_s is not None
+            assert episode.recovered_s_high is not None
