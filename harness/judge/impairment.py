@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from harness.judge.case import Case, inconclusive, note, plural
 from harness.judge.longer import longer
 from harness.measure import (
-    THETA,
     GroupRecovery,
     InnerHeal,
     Tail,
@@ -141,7 +140,8 @@ def _without_end(case: Case) -> Iterator[Finding]:
         yield inconclusive(
             "not_recovered",
             "borrowing came back, but the load ended too soon after it to show that fewer than"
-            f" {THETA:.0%} of requests fail for good: {_longer(case, stretches[-1])}",
+            f" {case.measured.recovered_below:.0%} of requests fail for good:"
+            f" {_longer(case, stretches[-1])}",
             recovered_s=stretches[-1].recovered_s,
         )
     elif (tail := case.measured.tail) is not None and not case.spoilt:
@@ -151,7 +151,8 @@ def _without_end(case: Case) -> Iterator[Finding]:
 def _longer(case: Case, last: Episode) -> str:
     """From when it was surely over, if that is known."""
     since_s = last.recovered_s if last.recovered_s_high is None else last.recovered_s_high
-    return longer(case.facts, case.plan.settings.rate, since_s or 0.0)
+    measured = case.measured
+    return longer(case.facts, case.plan.settings.rate, measured.recovered_below, since_s or 0.0)
 
 
 def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
@@ -165,7 +166,7 @@ def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
         yield inconclusive(
             "not_recovered",
             f"borrowing came back after {heal}, but {when} too soon after it to show that fewer"
-            f" than {THETA:.0%} of requests fail for good",
+            f" than {case.measured.recovered_below:.0%} of requests fail for good",
             recovered_s=seen.from_heal_s,
         )
 
@@ -264,5 +265,5 @@ def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
         f"borrowing surely had not recovered {lasted_s:.1f} s {since}, and nothing shows that it"
         f" had when {when} (limit {allowed_s:g} s)"
         + ("" if late else ": whether it did, or would have, in time is not known"),
-        {"waited_s": lasted_s, "limit_s": allowed_s, "theta": THETA},
+        {"waited_s": lasted_s, "limit_s": allowed_s, "theta": case.measured.recovered_below},
     )

@@ -1,13 +1,15 @@
 """How much longer a run would have to last to show that borrowing is as before."""
 
 from harness.events import Ending, Facts
-from harness.measure import CONFIDENCE, THETA, Share, advise, bounded
+from harness.measure import CONFIDENCE, Share, advise, bounded
 
 
-def longer(facts: Facts, rate: float, since_s: float) -> str:
-    """How many requests after ``since_s`` suffice in nine of ten runs, at ``rate`` a second."""
-    enough = bounded(THETA, 1 - CONFIDENCE)
-    return advise(_after(facts, since_s), THETA, enough, "requests after it", rate=rate)
+def longer(facts: Facts, rate: float, limit: float, since_s: float) -> str:
+    """How many requests after ``since_s``, at ``rate`` a second, suffice in nine of ten runs to
+    show that a smaller share than ``limit`` fails.
+    """
+    enough = bounded(limit, 1 - CONFIDENCE)
+    return advise(_after(facts, since_s), limit, enough, "requests after it", rate=rate)
 
 
 def _after(facts: Facts, since_s: float) -> Share:

@@ -55,7 +55,7 @@ def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[Objec
 
 def _recovery(limit: Limit, measured: Measured, facts: Facts) -> ObjectiveResult:
     """Each heal on its own: one that is missed decides, then one that is open."""
-    enough = partial(longer, facts, measured.load.rate_asked)
+    enough = partial(longer, facts, measured.load.rate_asked, measured.recovered_below)
     results = [_one_recovery(limit, one, enough) for one in measured.recoveries]
     heals = [heal for one in measured.recoveries for heal in one.inner]
     results += [_beside_others(limit, heal) for heal in heals if heal.undecided(limit.value)]

@@ -14,7 +14,7 @@ from harness.measure.closed_loop import closed_loops
 from harness.measure.clusters import by_worker
 from harness.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
 from harness.measure.decisions import decisions_of
-from harness.measure.elsewhere import ShortRow, elsewhere_of
+from harness.measure.elsewhere import ShortRow, elsewhere_of, recovered_below
 from harness.measure.episodes import (
     episodes_of,
     flaps_of,
@@ -116,7 +116,8 @@ class Measured:
     around, ``health_known_s`` that of their parts in which
     the health address had answered. ``failed_elsewhere`` are operations that lie outside every
     outage and degraded episode, ``short_rows`` those in a row that are too few to be one,
-    ``visible`` is the least impairment that such a run shows.
+    ``visible`` is the least impairment that such a run shows. ``recovered_below`` is the share of
+    failures below which borrowing has recovered for good.
     """
 
     load: Load
@@ -131,6 +132,7 @@ class Measured:
     failed_elsewhere: Share
     short_rows: tuple[ShortRow, ...]
     visible: Visible | None
+    recovered_below: float
     overdue_s: float
     tail: Tail | None
     recovery: Recovery
@@ -179,6 +181,7 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         episodes=episodes,
         flaps=flaps_of(episodes),
         **_elsewhere(plan, samples, baseline, episodes),
+        recovered_below=recovered_below(samples, impaired(episodes), baseline),
         overdue_s=late_s,
         tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),

@@ -14,6 +14,11 @@ from harness.plan import Plan
 
 THETA = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
+RECOVERED_PART = 0.5
+"""A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
+RECOVERED_ODDS = 2.0
+"""Over a steady share of failures a trouble is over at odds between that and an impaired share's,
+which are `noise.ODDS_MIN` times as high."""
 HALVES_P_MIN = 0.01
 UNSTEADY_SHARE_MAX = 0.01
 """No larger share is taken for normal for the sake of a baseline that is not steady."""
@@ -141,3 +146,16 @@ def healthy_share(baseline: Baseline) -> float:
     failed = baseline.failed
     share = (failed.part + 0.5) / (failed.whole + 1)
     return max(HEALTHY_SHARE, min(share, UNSTEADY_SHARE_MAX) if baseline.reasons else share)
+
+
+def recovered_share(usual: float, worst: float = 1.0) -> float:
+    """Of a trouble that was so bad at its worst: it is over when a smaller share of requests fails.
+
+    ``usual`` is the share that fails outside of all troubles. Up to half of `THETA` it is told
+    apart from that. A larger one is what a service comes back to that always fails so often, so
+    the limit lies above it, at `RECOVERED_ODDS` times its odds.
+    """
+    if usual <= THETA / 2:
+        return min(THETA, RECOVERED_PART * worst)
+    odds = RECOVERED_ODDS * usual / (1 - usual)
+    return min(max(THETA, odds / (1 + odds)), usual + RECOVERED_PART * max(0.0, worst - usual))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.measure.baseline import Baseline, recovered_share
 from harness.measure.intervals import Share
 from harness.measure.noise import ALPHA
 from harness.measure.rows import Bools, orders, rows_of
@@ -35,21 +36,32 @@ class Elsewhere:
 
 def elsewhere_of(samples: Samples, episodes: list[Episode]) -> Elsewhere:
     """What is outside these episodes; each failure is dated as the episodes date it."""
-    times_s = samples.times_s
-    inside = np.zeros(len(times_s), dtype=bool)
+    inside = _inside(samples, episodes)
     near = inside.copy()
     for episode in episodes:
-        stop_s, latest_s = (
-            np.inf if end_s is None else end_s
-            for end_s in (episode.recovered_s, episode.recovered_s_high)
-        )
+        latest_s = np.inf if episode.recovered_s_high is None else episode.recovered_s_high
+        earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
+        near |= samples.evidence.failed_within(samples.times_s, earliest_s, latest_s)
+    failed = Share(int(samples.failed[~inside].sum()), int((~inside).sum()))
+    return Elsewhere(failed, _short_rows(samples, ~near))
+
+
+def recovered_below(samples: Samples, episodes: list[Episode], baseline: Baseline) -> float:
+    """The share of failures below which borrowing has recovered for good from these episodes."""
+    rest = samples.failed[~_inside(samples, episodes)]
+    usual = float(rest.mean()) if len(rest) else 0.0
+    return recovered_share(min(usual, baseline.failed.high or 0.0))
+
+
+def _inside(samples: Samples, episodes: list[Episode]) -> Bools:
+    times_s = samples.times_s
+    inside = np.zeros(len(times_s), dtype=bool)
+    for episode in episodes:
+        stop_s = np.inf if episode.recovered_s is None else episode.recovered_s
         planned = (times_s >= episode.onset_s) & (times_s <= stop_s)
         met = samples.evidence.failed_within(times_s, episode.onset_s, stop_s)
         inside |= np.where(samples.failed, met, planned)
-        earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
-        near |= samples.evidence.failed_within(times_s, earliest_s, latest_s)
-    failed = Share(int(samples.failed[~inside].sum()), int((~inside).sum()))
-    return Elsewhere(failed, _short_rows(samples, ~(inside | near)))
+    return inside
 
 
 def _short_rows(samples: Samples, outside: Bools) -> tuple[ShortRow, ...]:

@@ -23,10 +23,10 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     end_s = timeline.load_end_s
     if end_s is None or end_s <= 0 or not len(samples.times_s):
         return []
-    times_s = samples.times_s
+    times_s, usual_max = samples.times_s, baseline.failed.high or 0.0
     windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
     failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
-    found = impaired_stretches(failing, end_s, healthy_share(baseline))
+    found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max)
     troubles = troubles_of(failing, found, end_s)
     episodes = [_episode(one, samples) for one in troubles]
     episodes += slow_episodes_of(samples, timeline, baseline, episodes)

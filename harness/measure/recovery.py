@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from harness.measure import edges
 from harness.measure.baseline import THETA, Baseline, slow_limit_ms
+from harness.measure.elsewhere import recovered_below
 from harness.measure.episodes import impaired, last_stretch, overlaps, slow_episodes_of
 from harness.measure.evidence import ARRIVAL, END, met
 from harness.measure.queues import answering_again_s
@@ -42,7 +43,9 @@ def recovery_of(
     recovered_s = None if last is None else last.recovered_s
     impact = samples.failed & _within(samples, ours)
     failing = Requests(samples.times_s, samples.failed, samples.evidence)
-    lasts = _lasts(failing, impaired(episodes), healed_s, last)
+    # Where nothing was impaired, a share of failures below the usual limit has to show that.
+    theta = recovered_below(samples, impaired(episodes), baseline) if last else THETA
+    lasts = _lasts(failing, impaired(episodes), healed_s, last, theta)
     return Recovery(
         from_heal_s=_minus(recovered_s, healed_s),
         from_heal_s_low=_minus(last.recovered_s_low, healed_s) if last else None,
@@ -62,10 +65,15 @@ def recovery_of(
 
 
 def _lasts(
-    requests: Requests, episodes: list[Episode], healed_s: float, last: Episode | None
+    requests: Requests,
+    episodes: list[Episode],
+    healed_s: float,
+    last: Episode | None,
+    theta: float,
 ) -> bool:
     """Whether so much went well after both heal and recovery, up to the next of these episodes,
-    that it lasts. What went well while a fault was at work says nothing about its heal.
+    that surely fewer than ``theta`` fail for good. What went well while a fault was at work says
+    nothing about its heal.
     """
     since_s = latest_s = healed_s
     if last is not None and last.recovered_s is not None:
@@ -73,7 +81,7 @@ def _lasts(
         latest_s = max(since_s, last.recovered_s_high or since_s)
     until_s = min((e.onset_s for e in episodes if e.onset_s > since_s), default=np.inf)
     alone = requests.times_s < until_s
-    return edges.lasts(requests.times_s[alone], requests.bad[alone], since_s, latest_s, THETA)
+    return edges.lasts(requests.times_s[alone], requests.bad[alone], since_s, latest_s, theta)
 
 
 def _within(samples: Samples, episodes: list[Episode]) -> NDArray[np.bool_]:
@@ -159,7 +167,7 @@ def _latency(samples: Samples, timeline: Timeline, baseline: Baseline) -> Latenc
     all_slow = slow_episodes_of(samples, timeline, baseline, [])
     slow = [e for e in all_slow if overlaps(e, injected_s, shadow_end_s)]
     last, late = slow[-1] if slow else None, late_answers(samples, limit_ms)
-    lasts = _lasts(late, all_slow, healed_s, last)
+    lasts = _lasts(late, all_slow, healed_s, last, THETA)
     if last is None:
         return LatencyRecovery(limit_ms=limit_ms, confirmed=lasts)
     return LatencyRecovery(

@@ -42,31 +42,41 @@ class Requests:
 class Found:
     """One impaired stretch: its adjoining parts, and the seconds around it until the next ones.
 
-    ``healthy`` is the share of bad ones that was taken for normal.
+    ``healthy`` is the share of bad ones that was taken for normal, ``usual`` the one that was bad
+    outside of all stretches.
     """
 
     parts: list[Part]
     around: tuple[float, float]
     healthy: float
+    usual: float = 0.0
 
 
-def impaired_stretches(requests: Requests, end_s: float, healthy: float) -> list[Found]:
+def impaired_stretches(
+    requests: Requests, end_s: float, healthy: float, usual_max: float = 0.0
+) -> list[Found]:
     """Every stretch in which clearly more were bad than outside of all stretches.
 
-    ``healthy`` is the share that was bad in the baseline, as far as it is to be trusted.
+    ``healthy`` is the share that was bad in the baseline, as far as it is to be trusted, and
+    ``usual_max`` the largest that may have been bad in it.
     """
     groups, noise = by_share(requests, end_s, healthy)
     groups = with_known(requests.times_s, requests.bad, requests.windows, groups)
-    return apart(groups + _by_rows(requests, groups), end_s, noise)
+    groups += _by_rows(requests, groups)
+    rest = requests.bad[outside_of(requests.times_s, groups)]
+    usual = min(float(rest.mean()), usual_max) if len(rest) else 0.0
+    return apart(groups, end_s, noise, usual)
 
 
-def apart(groups: list[list[Part]], end_s: float, healthy: float) -> list[Found]:
+def apart(
+    groups: list[list[Part]], end_s: float, healthy: float, usual: float = 0.0
+) -> list[Found]:
     """Each group with the seconds from the end of the one before it to the begin of the next."""
     groups = sorted(groups, key=lambda group: group[0].start_s)
     stops_s = [0.0, *(group[-1].stop_s for group in groups)]
     starts_s = [*(group[0].start_s for group in groups), end_s]
     return [
-        Found(group, (stop_s, start_s), healthy)
+        Found(group, (stop_s, start_s), healthy, usual)
         for group, stop_s, start_s in zip(groups, stops_s[:-1], starts_s[1:], strict=True)
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.measure import edges
-from harness.measure.baseline import THETA
+from harness.measure.baseline import recovered_share
 from harness.measure.evidence import USUAL, met
 from harness.measure.naming import Class, class_of, surely
 from harness.measure.noise import impaired_share
@@ -15,8 +15,6 @@ from harness.measure.readings import MIXED_MAX, together
 from harness.measure.search import Bools, Floats, Found, Requests
 from harness.measure.segments import Part, parts_of
 
-RECOVERED_PART = 0.5
-"""A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 ONSET_REACH_SECONDS = 10.0
 
 
@@ -86,7 +84,7 @@ class _Reading:
             seen.way_s,
         )
         self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
-        self._parts = found.parts
+        self._parts, self._usual_share = found.parts, found.usual
         # Else they are in the right time already, or there is but one.
         if len(run.parts_of_the_way) > 1 and not requests.late:
             own = core | ~self._bad
@@ -138,7 +136,7 @@ class _Reading:
         end_s, end_bad = self._ends
         tail = (end_s >= worst.middle_s) & (end_s < self.around[1])
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
-        theta = min(THETA, RECOVERED_PART * float(at_worst.mean()))
+        theta = recovered_share(self._usual_share, float(at_worst.mean()))
         over = edges.recovery(end_s[tail], end_bad[tail], theta)
         over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))
         # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.
@@ -149,8 +147,8 @@ class _Reading:
         if over.at_s is None:
             return False
         end_s, end_bad = self._ends
-        alone = end_s < self.around[1]
-        return edges.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, THETA)
+        alone, theta = end_s < self.around[1], recovered_share(self._usual_share)
+        return edges.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, theta)
 
     def classes(self, dated: list[edges.Instant], ends: "tuple[_Reading, _Reading]") -> list[Class]:
         """What each part between the edges ``dated`` is called.

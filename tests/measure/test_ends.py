@@ -15,11 +15,11 @@ RUNS = 60
 
 
 def found(chance: np.random.Generator, rate: int, spans: list[tuple[float, float, float]],
-          end_s: float = END_S) -> tuple[list[Episode], Samples]:  # fmt: skip
-    """Impaired stretches of a run in which these (begin, end, share) fail beside one in 1,000."""
+          end_s: float = END_S, noise: float = 0.001) -> tuple[list[Episode], Samples]:  # fmt: skip
+    """Impaired stretches of a run in which these (begin, end, share) fail, and else ``noise``."""
     count = int(end_s * rate)
     times_s = (np.arange(count) + chance.random(count)) / rate
-    share = np.full(count, 0.001)
+    share = np.full(count, noise)
     for begin_s, stop_s, failing in spans:
         share[(times_s >= begin_s) & (times_s < stop_s)] = failing
     failed = chance.random(count) < share
@@ -63,6 +63,33 @@ def test_what_ended_in_time_to_see_it_keeps_its_recovery(share: float) -> None:
         ended += last.recovered_s is not None and last.recovered_s_high is not None
 
     assert ended >= 58
+
+
+@pytest.mark.parametrize(
+    ("noise", "share"), [(0.04, 1.0), (0.1, 1.0), (0.2, 1.0), (0.1, 0.6)], ids=str
+)
+def test_what_comes_back_to_its_usual_share_has_recovered(noise: float, share: float) -> None:
+    """A service that always fails so often, and worse for five seconds: that was all."""
+    chance = np.random.default_rng(15)
+    late_s, held = [], 0
+    for _ in range(RUNS // 2):
+        (trouble,), _ = found(chance, 50, [(9.0, 14.0, share)], end_s=39.0, noise=noise)
+        assert trouble.class_ == ("outage" if share == 1.0 else "degraded")
+        low_s, high_s = trouble.recovered_s_low or 0.0, trouble.recovered_s_high or np.inf
+        held += low_s <= 14.0 <= high_s
+        late_s.append(high_s - 14.0)
+
+    assert held >= 24  # of 30, at 90 % in 98 of 100 such tests
+    assert np.median(late_s) < 4.0
+
+
+def test_what_comes_back_worse_than_usual_has_not_recovered() -> None:
+    """Of 4 % before an outage 12 % are left after it."""
+    chance = np.random.default_rng(16)
+    for _ in range(RUNS // 4):
+        spans = [(12.0, 14.0, 1.0), (14.0, np.inf, 0.12)]
+        last = found(chance, 200, spans, noise=0.04)[0][-1]
+        assert (last.recovered_s_low or 0.0) > 18.0
 
 
 def test_what_ended_just_before_the_load_is_open() -> None:

@@ -1,0 +1,30 @@
+"""A share of failures that is there from first to last, and a trouble over it."""
+
+import numpy as np
+import pytest
+
+from harness.judge import judge
+from harness.plan import Objectives
+from harness.verdict import Judgement
+from tests.builders import CUT, facts, failed, operation, plan_of
+from tests.judge.helpers import codes
+
+
+def test_a_service_that_is_back_at_its_usual_share_has_recovered() -> None:
+    """One in ten fails from the first request to the last, and all do under a fault of 5 s."""
+    objectives = Objectives(recovery_seconds_max=5)
+    plan = plan_of(CUT, objectives=objectives, baseline_s=20, recovery_s=25)
+    stray = np.random.default_rng(5).random(len(plan.arrivals)) < 0.1
+    ops = tuple(
+        failed(plan, a.index) if 20 <= a.at_s < 25 or stray[a.index] else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    verdict = judge(plan, facts(plan, ops))
+    (outage,) = verdict.episodes
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert codes(verdict) == {"baseline_not_steady": "inconclusive", "outage": "note"}
+    assert (outage.class_, outage.confirmed) == ("outage", True)
+    assert outage.onset_s == pytest.approx(20, abs=0.2)
+    assert outage.recovered_s == pytest.approx(25, abs=1)
+    assert verdict.recovery.confirmed
