@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.measure.baseline import Baseline, healthy_share, slow_limit_ms
 from harness.measure.known import windows_of
@@ -28,7 +29,8 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
     found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max)
     troubles = troubles_of(failing, found, end_s)
-    episodes = [_episode(one, samples) for one in troubles]
+    own = _failures_of(troubles, samples)
+    episodes = [_episode(*one, samples) for one in zip(troubles, own, strict=True)]
     episodes += slow_episodes_of(samples, timeline, baseline, episodes)
     return sorted(episodes, key=lambda e: e.onset_s)
 
@@ -46,21 +48,40 @@ def slow_episodes_of(
         for last_s in [other.recovered_s_low if other.recovered_s is None else other.recovered_s]
         if other.class_ == "outage" and last_s is not None
     ]
-    return [_episode(one, samples) for one in slow_troubles(samples, end_s, limit_ms, outages)]
+    troubles = slow_troubles(samples, end_s, limit_ms, outages)
+    return [_episode(one, _failures_of([one], samples)[0], samples) for one in troubles]
 
 
-def _episode(trouble: Trouble, samples: Samples) -> Episode:
+def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.bool_]]:
+    """The failures of each trouble; of two that it may belong to, each is of the nearer one.
+
+    A journey that was under way at the onset of a trouble, and failed then, is a failure of it.
+    """
+    early_s, late_s = samples.evidence.failed_s(samples.times_s)
+    middle_s = (early_s + late_s) / 2
+    owner, least_s = np.full(len(middle_s), -1), np.full(len(middle_s), np.inf)
+    for number, (start_s, stop_s) in enumerate(_span(trouble) for trouble in troubles):
+        away_s = np.maximum(np.maximum(start_s - middle_s, middle_s - stop_s), 0.0)
+        own = (late_s >= start_s) & (early_s <= stop_s) & (away_s < least_s)
+        owner[own], least_s[own] = number, away_s[own]
+    return [samples.failed & (owner == number) for number in range(len(troubles))]
+
+
+def _span(trouble: Trouble) -> tuple[float, float]:
+    at_s, stop_s = trouble.onset.at_s, trouble.recovery.at_s
+    assert at_s is not None  # noqa: S101  # for the type checker; an onset is always found
+    return at_s, np.inf if stop_s is None else stop_s
+
+
+def _episode(trouble: Trouble, failed: NDArray[np.bool_], samples: Samples) -> Episode:
+    """``failed`` are the failures of the trouble, shape (n,)."""
     onset, recovery = trouble.onset, trouble.recovery
-    assert onset.at_s is not None  # noqa: S101  # for the type checker; an onset is always found
-    stop_s = np.inf if recovery.at_s is None else recovery.at_s
-    times_s = samples.times_s
-    # A journey that was under way at the onset, and failed then, is a failure of this episode.
-    failed = samples.failed & samples.evidence.failed_within(times_s, onset.at_s, stop_s)
-    inside = (times_s >= onset.at_s) & (times_s <= stop_s)
-    kept = samples.operations
+    at_s, stop_s = _span(trouble)
+    times_s, kept = samples.times_s, samples.operations
+    inside = (times_s >= at_s) & (times_s <= stop_s) & ~samples.failed
     return Episode(
         class_=trouble.class_,
-        onset_s=onset.at_s,
+        onset_s=at_s,
         onset_s_low=onset.low_s,
         onset_s_high=onset.high_s,
         recovered_s=recovery.at_s,
@@ -72,8 +93,8 @@ def _episode(trouble: Trouble, samples: Samples) -> Episode:
         affected_borrowers=len(
             {kept[at].borrower for at in np.flatnonzero(failed)} if kept else ()
         ),
-        in_flight=int(((times_s < onset.at_s) & (samples.ended_s > onset.at_s)).sum()),
-        queued=int(queued(samples, onset.at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
+        in_flight=int(((times_s < at_s) & (samples.ended_s > at_s)).sum()),
+        queued=int(queued(samples, at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
     )
 
 
@@ -97,6 +118,16 @@ def last_stretch(stretches: list[Episode]) -> list[Episode]:
             break
         last.insert(0, before)
     return last
+
+
+def followed(ours: list[Episode], episodes: list[Episode]) -> list[Episode]:
+    """These episodes, and all that the last one of them goes over into."""
+    found = list(ours)
+    for after in impaired(episodes):
+        over_s = found[-1].recovered_s if found else None
+        if over_s is not None and found[-1].onset_s < after.onset_s <= over_s:
+            found.append(after)
+    return found
 
 
 def flaps_of(episodes: list[Episode]) -> int:

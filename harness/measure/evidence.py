@@ -136,8 +136,13 @@ class Evidence:
 
         ``times_s`` are the planned starts, for those of which no attempt is known.
         """
-        early_s, late_s = (_or_else(self.down_last_s[:, column], times_s) for column in (0, 1))
+        early_s, late_s = self.failed_s(times_s)
         return (late_s >= start_s) & (early_s <= stop_s)
+
+    def failed_s(self, times_s: Floats) -> tuple[Floats, Floats]:
+        """The early and the late reading of when each operation failed, if it did: (n,) each."""
+        early_s, late_s = (_or_else(self.down_last_s[:, column], times_s) for column in (0, 1))
+        return early_s, late_s
 
     def kept(self, these: "Bools | slice") -> "Evidence":
         """That of these operations alone."""

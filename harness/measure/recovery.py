@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from harness.measure import edges
 from harness.measure.baseline import THETA, Baseline, slow_limit_ms
 from harness.measure.elsewhere import recovered_below
-from harness.measure.episodes import impaired, last_stretch, overlaps, slow_episodes_of
+from harness.measure.episodes import followed, impaired, last_stretch, overlaps, slow_episodes_of
 from harness.measure.evidence import ARRIVAL, END, met
 from harness.measure.queues import answering_again_s
 from harness.measure.samples import Samples, Timeline
@@ -37,6 +37,7 @@ def recovery_of(
     if healed_s is None:
         return Recovery(first_failure_s=first_failure_s)
     ours = [e for e in impaired(episodes) if overlaps(e, injected_s, shadow_end_s)]
+    ours = followed(ours, episodes)  # what went over into something worse has not recovered
     granted = ~samples.failed & (samples.times_s >= healed_s)
     lent = np.array([o.outcome in ("approved", "referred") for o in samples.operations], dtype=bool)
     last = ours[-1] if ours else None

@@ -136,7 +136,9 @@ class _Reading:
         end_s, end_bad = self._ends
         tail = (end_s >= worst.middle_s) & (end_s < self.around[1])
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
-        theta = recovered_share(self._usual_share, float(at_worst.mean()))
+        # By this reading nobody may have come to an end in it.
+        worst_share = float(at_worst.mean()) if len(at_worst) else 1.0
+        theta = recovered_share(self._usual_share, worst_share)
         over = edges.recovery(end_s[tail], end_bad[tail], theta)
         over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))
         # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.

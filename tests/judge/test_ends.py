@@ -173,3 +173,18 @@ def test_green_health_counts_only_while_borrowing_surely_failed() -> None:
     assert result.observed == pytest.approx(HEAL_S + low_s - 8, abs=0.1)
     assert result.high is None
     assert result.verdict is Judgement.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("stop_s", [math.inf, 50.0], ids=["to the end", "for a while"])
+def test_what_went_over_into_something_worse_has_not_recovered_then(stop_s: float) -> None:
+    """Half of the requests fail from the fault on, and all of them long after its heal."""
+    plan = plan_of(CUT, recovery_s=50.0)
+    half = brownout(8, 2)
+    bad = operations(plan, lambda at_s: at_s < stop_s and (half(at_s) or at_s >= 40))
+    verdict = judge(plan, facts(plan, bad))
+    seen = verdict.recovery
+
+    assert [one.class_ for one in verdict.episodes] == ["degraded", "outage"]
+    assert seen.from_heal_s_low == pytest.approx(min(stop_s, 63) - HEAL_S, abs=0.5)
+    assert seen.censored == (stop_s == math.inf)
+    assert (seen.from_heal_s is None) == (stop_s == math.inf)
