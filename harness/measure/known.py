@@ -39,13 +39,14 @@ def windows_of(times_s: Floats, before: int, faults_s: Iterable[Window]) -> tupl
     injections and heals (never: infinity).
     """
     begins_s = times_s[before:].tolist()[:1]
-    windows = {(at_s, np.inf) for at_s in begins_s}
+    first: list[Window] = [(at_s, np.inf) for at_s in begins_s]
+    windows: set[Window] = set()
     for injected_s, healed_s in faults_s:
         windows |= {(injected_s, healed_s), (healed_s, np.inf)}
         # A fault that comes at the end of the baseline begins no stretch of its own.
         if begins_s and np.searchsorted(times_s, injected_s) > before + ROW_MIN:
             windows.add((injected_s, np.inf))
-    return tuple(sorted(window for window in windows if window[0] < np.inf))
+    return (*first, *sorted(window for window in windows if window[0] < np.inf))
 
 
 def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups: Groups) -> Groups:
@@ -53,8 +54,11 @@ def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups:
     spans = [np.searchsorted(times_s, window).tolist() for window in windows]
     while True:
         left = outside_of(times_s, groups)
-        chances = [_chance(bad, left, first, stop) for first, stop in spans]
-        if min(chances, default=1.0) > ALPHA / 2 / max(len(spans), 1):
+        chances = [
+            _chance(bad, left, first, stop) * part
+            for (first, stop), part in zip(spans, _parts(len(spans)), strict=True)
+        ]
+        if min(chances, default=1.0) > ALPHA / 2:
             return groups
         first, stop = spans[int(np.argmin(chances))]
         if stop == len(bad):
@@ -63,6 +67,13 @@ def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups:
         if not beside:
             return groups
         groups = groups + beside
+
+
+def _parts(count: int) -> list[int]:
+    """Into how many parts what may be false is divided for each window: the first has half of it,
+    since it is compared with the baseline alone.
+    """
+    return [min(count, 2), *[2 * (count - 1)] * (count - 1)][:count]
 
 
 def outside_of(times_s: Floats, groups: Groups) -> Bools:
