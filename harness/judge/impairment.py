@@ -144,8 +144,15 @@ def _without_end(case: Case) -> Iterator[Finding]:
             f" {_longer(case, stretches[-1])}",
             recovered_s=stretches[-1].recovered_s,
         )
-    elif (tail := case.measured.tail) is not None and not case.spoilt:
+    elif (tail := cut_off(case)) is not None:
         yield inconclusive("not_recovered", _cut_off(tail), **asdict(tail))
+
+
+def cut_off(case: Case) -> Tail | None:
+    """The failures at the very end that are told of: no impairment has an end as open as that."""
+    stretches = impaired(case.measured.episodes)
+    open_end = bool(stretches) and (open_ended(stretches[-1]) or not stretches[-1].confirmed)
+    return None if open_end or case.spoilt else case.measured.tail
 
 
 def _longer(case: Case, last: Episode) -> str:

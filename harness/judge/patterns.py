@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from harness.events import Ending
 from harness.judge.case import EXAMPLES_MAX, Case, note, plural
+from harness.judge.impairment import cut_off
 from harness.measure import Share, Who
 from harness.verdict import DecisionShare, Finding, Weight
 
@@ -18,8 +20,13 @@ DRIFT_P_MAX = 0.001
 
 
 def failures_in_a_row(case: Case) -> Iterator[Finding]:
-    """A few failures in a row, each of which may have been a short outage."""
-    for row in case.measured.short_rows[:EXAMPLES_MAX]:
+    """A few failures in a row, each of which may have been a short outage.
+
+    Those with which the load ended are told with what they leave open.
+    """
+    tail, last_s = cut_off(case), _last_planned_s(case)
+    rows = [row for row in case.measured.short_rows if tail is None or row.end_s < last_s]
+    for row in rows[:EXAMPLES_MAX]:
         yield note(
             "failures_in_a_row",
             f"{row.failed} of {row.failed} borrow requests failed from {row.begin_s:.2f} s to"
@@ -27,6 +34,13 @@ def failures_in_a_row(case: Case) -> Iterator[Finding]:
             f" {_seldom(row.chance)} with such a share of failures",
             **asdict(row),
         )
+
+
+def _last_planned_s(case: Case) -> float:
+    """When the last of the requests was planned that were sent."""
+    clock = case.facts.status.clock
+    sent = [o.intended_ns for o in case.facts.operations if o.ending is not Ending.DROPPED]
+    return clock.seconds(max(sent)) if clock is not None and sent else math.inf
 
 
 def _seldom(chance: float) -> str:
