@@ -21,7 +21,7 @@ IMPAIRED_SHARE = 0.10
 ODDS_MIN = 3.0
 """An impaired share lies above the noise: its odds are so many times as high."""
 ROW_MIN = 5
-"""So many failures in a row can be a stretch."""
+"""So many failures, in a row or not, can be a stretch."""
 
 Floats = NDArray[np.float64]
 

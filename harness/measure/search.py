@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.measure.evidence import Evidence
 from harness.measure.known import Window, outside_of, with_known
-from harness.measure.noise import NOISE_SHARE_MAX, impaired_share
+from harness.measure.noise import NOISE_SHARE_MAX, ROW_MIN, impaired_share
 from harness.measure.rows import orders, rows_of
 from harness.measure.segments import Part, segments, split, whole
 from harness.measure.standing_out import Contrast
@@ -103,12 +103,19 @@ def by_share(requests: Requests, end_s: float, healthy: float) -> tuple[list[lis
                 else split(times_s, bad, stretch, noise, impaired)
             )
         ]
-        kept = Contrast(times_s, bad, groups).kept()
+        clear = Contrast(times_s, bad, groups).kept()
+        kept = [group for group in clear if requests.late or _enough(times_s[bad], group)]
         if kept or not best[0]:
             best = kept, noise
-        if kept == groups:
+        if clear == groups:
             break
     return best
+
+
+def _enough(failed_s: Floats, group: list[Part]) -> bool:
+    """Whether so many failed in a stretch that it can be called one, at the end of a run, too."""
+    first, stop = np.searchsorted(failed_s, group[0].start_s), group[-1].stop_s
+    return bool(np.searchsorted(failed_s, stop, side="right") - first >= ROW_MIN)
 
 
 def _noises(bad: Bools, healthy: float) -> Iterator[float]:

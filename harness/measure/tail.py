@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
+from harness.measure.noise import HEALTHY_SHARE, impaired_share, penalty, ratio
 from harness.plan import SteadyState
 
 WELL_SHARE_MAX = SteadyState().failed_share_max
@@ -19,7 +20,9 @@ make none at its end likelier."""
 CHANCE_MAX = 0.001
 """How often a service that is well may show any one such end by chance."""
 REQUESTS_MAX = 20
-"""Among more, so many failures are found as an impairment."""
+"""Among more, that alone tells little."""
+STRETCH_MAX = 60
+"""No longer end with fewer than `ROW_MIN` failures has a share of them that would be a stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,18 @@ def tail_of(failed: NDArray[np.bool_]) -> Tail | None:
     """The last requests that hardly fail so often by chance; None where chance may explain all.
 
     ``failed`` is in the order of the planned starts. Of several such ends the least likely counts.
+    One is, too, what the search would take for a stretch in a run in which nothing else failed, if
+    so few failures could be one.
     """
-    backwards = failed[::-1][:REQUESTS_MAX]
-    counts = np.cumsum(backwards)
-    chances = bdtrc(counts - 1.0, np.arange(1, len(counts) + 1), WELL_SHARE_MAX)
-    chances[counts == 0] = 1.0
-    if not len(chances) or chances.min() >= CHANCE_MAX:
+    backwards = failed[::-1][:STRETCH_MAX]
+    counts, sizes = np.cumsum(backwards), np.arange(1, len(backwards) + 1)
+    chances = bdtrc(counts - 1.0, sizes, WELL_SHARE_MAX)
+    noise = max(HEALTHY_SHARE, 0.5 / (len(failed) + 1))  # of a baseline without a failure
+    bad, good = (ratio(one, 1, noise, impaired_share(noise)) for one in (1, 0))
+    begins = counts * bad + (sizes - counts) * good >= penalty(len(failed) or 1)
+    tells = (chances < CHANCE_MAX) & (sizes <= REQUESTS_MAX) | begins
+    places = np.flatnonzero(tells & (counts > 0))
+    if not len(places):
         return None
-    least = int(chances.argmin())
+    least = int(places[chances[places].argmin()])
     return Tail(int(counts[least]), least + 1, float(chances[least]))

@@ -29,6 +29,30 @@ def test_fewer_than_five_in_a_row_are_told(number: int) -> None:
     assert "too few to call it an outage" in row.message
 
 
+def last(number: int) -> list[int]:
+    """The places of the last requests of such a run."""
+    return [arrival.index for arrival in plan_of(rate=10, baseline_s=20).arrivals][-number:]
+
+
+@pytest.mark.parametrize("places", [last(3), last(4), last(30)[::9]])
+def test_fewer_than_five_at_the_very_end_are_undecided(places: list[int]) -> None:
+    """No stretch, however few they are among: but nobody knows whether the service died there."""
+    verdict = judged(*places)
+
+    assert verdict.episodes == []
+    codes = {finding.code: finding.verdict for finding in verdict.findings}
+    assert codes["not_recovered"] is Weight.INCONCLUSIVE
+    assert not {"outage", "degraded"} & set(codes)
+    assert ("failures_in_a_row" in codes) is (places[1] - places[0] == 1)
+
+
+def test_five_at_the_very_end_are_an_outage() -> None:
+    """Which never ended."""
+    (episode,) = judged(*last(5)).episodes
+
+    assert (episode.class_, episode.failed, episode.recovered_s) == ("outage", 5, None)
+
+
 def test_five_in_a_row_are_an_outage() -> None:
     """Half a second of ten requests a second in which nobody was served."""
     verdict = judged(*range(250, 255))
