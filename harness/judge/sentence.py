@@ -111,8 +111,9 @@ def _recovery(case: Case) -> str:
     if seen.from_heal_s is not None:
         interval = f"95 % interval {_interval(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
         if seen.from_heal_s <= 0:
-            ahead = f"{-seen.from_heal_s:.1f} s"
-            return f"borrowing had recovered {ahead} before the heal was confirmed ({interval})"
+            tenths = f"{-seen.from_heal_s:.1f}"
+            when = "when" if tenths in {"0.0", "-0.0"} else f"{tenths} s before"
+            return f"borrowing had recovered {when} the heal was confirmed ({interval})"
         which = _which_heal(case)
         return f"borrowing recovered {seen.from_heal_s:.1f} s after {which} ({interval})"
     if seen.censored:
@@ -181,7 +182,7 @@ def _interval(low: float | None, high: float | None) -> str:
     if low is not None and round(low, 1) < 0:
         return _sides(low, high)
     start = "open" if low is None else f"{max(low, 0.0):.1f}"
-    return f"{start} to {'open' if high is None else f'{high:.1f} s'}"
+    return f"{start} to {'open' if high is None else f'{max(high, 0.0):.1f} s'}"
 
 
 def _sides(low: float | None, high: float | None) -> str:

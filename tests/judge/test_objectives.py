@@ -76,6 +76,16 @@ def test_a_recovery_before_the_heal_is_told_in_words() -> None:
     assert "borrowing had recovered 1.5 s before the heal was confirmed" in verdict.sentence
 
 
+def test_a_recovery_at_the_heal_is_told_without_a_time_of_nought() -> None:
+    """It lies less than a twentieth of a second before."""
+    verdict = judge(*cut_run(end_s=12.97))
+
+    assert -0.05 < (verdict.recovery.from_heal_s or -1.0) < 0
+    assert "borrowing had recovered when the heal was confirmed (" in verdict.sentence
+    assert "0.0 s before" not in verdict.sentence
+    assert "-0.0" not in verdict.sentence
+
+
 SHARES = [
     (0.30, Judgement.PASS),
     (0.25, Judgement.INCONCLUSIVE),
