@@ -6,7 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.calibration import Aim, ms
-from benchmarks.sections import BEYOND_CHANCE, Column, Form, Rule, Section, Tally, Values, Want
+from benchmarks.sections import (
+    BEYOND_CHANCE,
+    Column,
+    Form,
+    Rule,
+    Section,
+    Tally,
+    Values,
+    Want,
+    trimmed,
+)
 from benchmarks.tables import table
 
 SHARES = (Rule.SHARE_MIN, Rule.SHARE_MAX)
@@ -73,7 +83,7 @@ def _shown(column: Column, values: Values) -> str:
         return f"{np.mean(values):.1%}"
     if column.form is Form.NUMBER:
         return f"{np.median(values):,.4g}"
-    return _time(np.mean(values) if column.form is Form.MEAN else np.median(values))
+    return _time(np.mean(trimmed(values)) if column.form is Form.MEAN else np.median(values))
 
 
 def _time(seconds: np.floating) -> str:

@@ -39,6 +39,8 @@ CHUNK = 10
 """Repeats that a process makes at a time."""
 CHANCE = 0.001
 """How seldom a quick calibration says no to an estimator that just reaches a limit, a limit."""
+TRIM = 0.05
+"""Of the values of a mean, so many are left out at either end."""
 BEYOND_CHANCE = f", beyond chance ({CHANCE:.1%})"
 """Behind a limit that is compared so."""
 
@@ -54,6 +56,7 @@ class Rule(StrEnum):
     MEDIAN_MAX = "median at most"
     P95_MAX = "95th percentile at most"
     MEAN_MAX = "mean at most, to either side"
+    """Of all but the extremes: see `trimmed`."""
 
 
 _QUANTILE = {Rule.MEDIAN_MAX: 0.5, Rule.P95_MAX: 0.95}
@@ -80,7 +83,7 @@ class Want:
             case Rule.SHARE_MIN | Rule.SHARE_MAX:
                 return float(np.mean(values))
             case Rule.MEAN_MAX:
-                return float(abs(np.mean(values)))
+                return float(abs(np.mean(trimmed(values))))
         return float(np.quantile(np.abs(values), _QUANTILE[self.rule]))
 
     def met(self, values: Values, *, quick: bool) -> bool:
@@ -101,11 +104,22 @@ class Want:
             case Rule.MEAN_MAX:
                 if count == 1:
                     return False
-                error = float(np.std(values, ddof=1)) / count**0.5
-                reach = float(stdtrit(count - 1, 1 - CHANCE)) * error
-                return float(abs(np.mean(values))) - reach <= self.limit
+                kept = trimmed(values)
+                error = float(np.std(values.clip(kept[0], kept[-1]), ddof=1)) / count**0.5
+                reach = float(stdtrit(len(kept) - 1, 1 - CHANCE)) * error * count / len(kept)
+                return float(abs(np.mean(kept))) - reach <= self.limit
         beyond = int((np.abs(values) > self.limit).sum())
         return bounds(beyond, count)[0] <= 1 - _QUANTILE[self.rule]
+
+
+def trimmed(values: Values) -> Values:
+    """All but the `TRIM` of them that are the least and the most, in order.
+
+    A stray failure in the very second after a recovery moves that one instant by as much as a
+    second, and so the mean of a hundred of them by as much as all that the mean is to show.
+    """
+    cut = int(TRIM * len(values))
+    return np.sort(values)[cut : len(values) - cut]
 
 
 def bounds(part: int, whole: int) -> tuple[float, float]:
@@ -122,7 +136,7 @@ class Form(StrEnum):
     ERROR = "median / 95th percentile"
     """Of the absolute figure in seconds."""
     MEAN = "mean"
-    """Of the figure in seconds, with its sign."""
+    """Of the figure in seconds, with its sign; without the extremes: see `trimmed`."""
     NUMBER = "number"
     """The median of a figure that is no time."""
 

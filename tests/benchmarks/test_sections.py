@@ -138,6 +138,18 @@ def test_rows_taken_together_have_limits_of_their_own() -> None:
         replace(made, rows=rows[:1])
 
 
+def test_a_mean_leaves_out_the_extremes() -> None:
+    """One of twenty at either end; what more of them are off by counts."""
+    want = Want("", "", Rule.MEAN_MAX, 0.1)
+    values = np.zeros(40)
+    values[:2] = 60.0
+
+    assert want.met(values, quick=False)
+    values[:10] = 60.0
+    assert want.measured(values) == pytest.approx(8 * 60 / 36)
+    assert not want.met(values, quick=False)
+
+
 def test_a_figure_that_no_run_has_is_a_mistake() -> None:
     """A column or a limit that names a figure of no row is told, and not shown as a dash."""
     (row,) = measured(section(0.9), 2)
