@@ -12,7 +12,7 @@ and nobody knows how long that one would have taken.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -25,11 +25,15 @@ GOOD = (Outcome.OK, *ANSWERED)
 BROKEN = ("reset", "end_of_file")
 STEP_SHARE_MIN = 0.1
 """A step at which fewer of an impairment's failures happened says little about its edges."""
+RECENT = 25
+"""So many good answers say how long one takes just before a trouble."""
 LEVELS = np.arange(1, 21) / 20
 """Of the quantiles that are kept of how long a good answer takes, up to the longest."""
-QUICK, USUAL, LONGEST = 0, 9, 19
+QUICK, USUAL, SLOW, LONGEST = 0, 9, 16, 19
 """Of these quantiles: an answer that never came was due after the second, and hardly before the
 first. A failure that took longer than every good answer was held up on its way."""
+ARRIVED, ENDED = 0, 1
+"""Of the readings of an `Evidence`."""
 ARRIVAL, END = 0.0, 1.0
 """Where on the way of a request the service decides: at its arrival, or at its end, ..."""
 PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END)
@@ -130,6 +134,22 @@ class Evidence:
         first_s = np.fmin.reduce(all_s, axis=1, initial=np.inf)
         last_s = np.fmax.reduce(all_s, axis=1, initial=-np.inf)
         return np.minimum(first_s, times_s), np.maximum(last_s, times_s)
+
+    def slower(self, before_s: float) -> "Evidence":
+        """The same, but answers take as long as the last ones that came before this instant did.
+
+        Only at steps where those took clearly longer than in the run as a whole: where every other
+        one of them was slower than five of six are.
+        """
+        takes_s = self.takes_s.copy()
+        for step in range(len(STEPS)):
+            began_s, ended_s = self.up_s[:, step, ARRIVED], self.up_s[:, step, ENDED]
+            came = np.flatnonzero(ended_s < before_s)
+            last = came[np.argsort(ended_s[came])][-RECENT:]
+            took_s = ended_s[last] - began_s[last]
+            if len(last) == RECENT and np.median(took_s) > takes_s[step, SLOW]:
+                takes_s[step] = np.quantile(took_s, LEVELS)
+        return replace(self, takes_s=takes_s)
 
     def failed_within(self, times_s: Floats, start_s: float, stop_s: float) -> Bools:
         """Which operations, if they failed, may have done so between: shape (n,).

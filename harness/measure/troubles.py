@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.measure import edges
 from harness.measure.baseline import recovered_share
-from harness.measure.evidence import USUAL, met
+from harness.measure.evidence import ARRIVED, USUAL, met
 from harness.measure.naming import Class, class_of, surely
 from harness.measure.noise import impaired_share
 from harness.measure.readings import MIXED_MAX, together
@@ -55,7 +55,12 @@ class _Run:
         first = np.searchsorted(self._until_s, low_s, side="left")
         last = np.searchsorted(self._from_s, high_s, side="right")
         near = slice(int(first), int(last))
-        return Requests(times_s[near], self._all.bad[near], evidence.kept(near), self._all.late)
+        own, bad = evidence.kept(near), self._all.bad[near]
+        inside = slice(begin - near.start, stop + 1 - near.start)
+        hung = np.flatnonzero(bad[inside] & own.hung[inside])
+        if len(hung) and not self._all.late:
+            own = own.slower(float(np.nanmin(own.down_first_s[inside][hung, ARRIVED])))
+        return Requests(times_s[near], bad, own, self._all.late)
 
 
 class _Reading:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.events import Attempt, Facts, Outcome, Step
 from harness.measure import measure
-from harness.measure.evidence import STEPS, evidence_of, met
+from harness.measure.evidence import STEPS, USUAL, Fate, Tries, evidence_from, evidence_of, met
 from tests.builders import at_ns, attempt, facts, failed, operation, operations, plan_of, status
 
 PLAN = plan_of()
@@ -140,3 +140,20 @@ def test_a_step_that_was_never_down_is_no_evidence() -> None:
 
     good = ~bad
     assert seen.end_s[good] == pytest.approx(found.up_s[good, BORROW, 0])
+
+
+@pytest.mark.parametrize(("before_s", "usual_s"), [(80.0, 0.05), (99.0, 0.6)])
+def test_a_hang_is_due_when_the_last_answers_before_it_came(
+    before_s: float, usual_s: float
+) -> None:
+    """Ninety seconds of 50 ms, ten of 600 ms: what hangs then would have taken 600 ms, too."""
+    began_s = np.arange(0.0, 100.0, 0.1)
+    took_s = np.where(began_s < 90, 0.05, 0.6)
+    borrow, good = np.full(len(began_s), BORROW), np.full(len(began_s), Fate.GOOD)
+    tries = Tries(np.arange(len(began_s)), borrow, began_s, began_s + took_s, good)
+    evidence = evidence_from(len(began_s), tries)
+
+    assert evidence.takes_s[BORROW, USUAL] == pytest.approx(0.05)
+    slower = evidence.slower(before_s)
+    assert slower.takes_s[BORROW, USUAL] == pytest.approx(usual_s)
+    assert not slower.takes_s[LOG_IN].any()
