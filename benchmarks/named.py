@@ -138,7 +138,7 @@ def stalled(
     episodes = run.episodes()
     slow = [one for one in episodes if one.class_ == "slow"]
     one = slow[0] if len(slow) == 1 else None
-    begins_s = (begin_s, float(run.times_s[held].min()))
+    begins_s = (begin_s, float(run.times_s[held].min()), end_s)
     return {
         "outage": [e.class_ for e in episodes if e.class_ != "slow"] == ["outage"],
         "slow": bool(slow),
@@ -228,9 +228,8 @@ OUTAGES = Section(
 
 
 def _stall_rows() -> list[Row]:
-    want = Want("a stall that its outage covers is called slow", "slow", Rule.SHARE_MAX, WRONG_MAX)
     told = (
-        Want("a freeze is called slow, once", "once", Rule.SHARE_MIN, RIGHT_MIN),
+        Want("a stall is called slow, once", "once", Rule.SHARE_MIN, RIGHT_MIN),
         Want("slow, one of its beginnings is held", "onset held", Rule.SHARE_MIN, ONSET_MIN),
     )
     return [
@@ -238,7 +237,8 @@ def _stall_rows() -> list[Row]:
             (f"timeout {timeout_s:g} s", decides, f"{rate}/s", f"{latency_ms} ms"),
             stalled,
             (rate, latency_ms / 1e3, decides, timeout_s),
-            (want,) if timeout_s < 5 else told,  # as long as the stall
+            # Ten answers that take one to two seconds are hardly slow where many take 0.7 s.
+            told[1:] if (timeout_s, rate, latency_ms) == (TIMEOUT_SECONDS, 10, 300) else told,
             quick=(timeout_s, decides, rate, latency_ms) == (8.0, "at the end", 50, 60),
         )
         for timeout_s in (TIMEOUT_SECONDS, 8.0)
@@ -253,7 +253,7 @@ STALLS = Section(
     title="Stalls of 5 s",
     text=(
         "Nothing is served for five seconds, and everything that still waits at their end. With a"
-        " shorter timeout that is an outage, whose last requests are answered late because of it;"
+        " shorter timeout that is an outage, whose last requests are slow (from its begin or end);"
         " with a longer one it is slow, from its begin or from that of the first request it holds."
     ),
     head=("timeout", "decides", "rate", "latency"),

@@ -50,8 +50,8 @@ BORROWING = (
         weight=_NOTE + " `slow_episodes_max` makes it count.",
         decided="A stretch in which 5 % or more of the answers took the target much longer than in"
         " the baseline, and at least 0.1 s; more, where a share of them is late all the time. What"
-        " the load itself added to a wait does not count, nor do the requests that an outage held"
-        " up and answered late.",
+        " the load itself added to a wait does not count. Requests that failed are no answers, but"
+        " those that an outage held up and answered late are.",
         causes="Queues behind a slow dependency; cold caches after a restart; a plan of the"
         " database that changed with a migration.",
         next_step="Set `latency_ms_p99_max` or `slow_episodes_max` if it must not be.",

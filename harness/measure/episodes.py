@@ -38,18 +38,19 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
 def slow_episodes_of(
     samples: Samples, timeline: Timeline, baseline: Baseline, others: list[Episode]
 ) -> list[Episode]:
-    """Slow episodes in order of their onset, but for what the outages among ``others`` held up."""
+    """Slow episodes in order of their onset; what failed in ``others`` is theirs alone."""
     end_s, limit_ms = timeline.load_end_s, slow_limit_ms(baseline)
     if end_s is None or end_s <= 0 or limit_ms is None:
         return []
-    outages = [
-        (other.onset_s, last_s)
-        for other in others
-        for last_s in [other.recovered_s_low if other.recovered_s is None else other.recovered_s]
-        if other.class_ == "outage" and last_s is not None
+    early_s, late_s = samples.evidence.failed_s(samples.times_s)
+    theirs = np.zeros(len(early_s), dtype=bool)
+    for other in others:
+        stop_s = np.inf if other.recovered_s is None else other.recovered_s
+        theirs |= (late_s >= other.onset_s) & (early_s <= stop_s)
+    return [
+        _episode(one, _failures_of([one], samples)[0] & ~theirs, samples)
+        for one in slow_troubles(samples, end_s, limit_ms, others)
     ]
-    troubles = slow_troubles(samples, end_s, limit_ms, outages)
-    return [_episode(one, _failures_of([one], samples)[0], samples) for one in troubles]
 
 
 def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.bool_]]:

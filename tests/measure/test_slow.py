@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import Facts, Outcome
+from harness.events import Facts, Operation, Outcome
 from harness.measure import Measured, measure
 from harness.measure.baseline import Baseline
 from harness.measure.episodes import episodes_of
@@ -81,20 +81,71 @@ def slow_in(measured: Measured) -> list[Episode]:
 
 @pytest.mark.parametrize("at_end", [False, True])
 @pytest.mark.parametrize("usual_s", [0.005, 0.06, 0.3])
-def test_a_stall_is_not_slow_for_what_its_outage_has(usual_s: float, *, at_end: bool) -> None:
-    """The last timeout's worth of requests is answered at its end: they waited for the outage."""
-    for rate in (10, 50, 200):
+def test_a_stall_is_slow_for_those_it_answered_late(usual_s: float, *, at_end: bool) -> None:
+    """The last timeout's worth of requests; those that failed are the outage's alone."""
+    for rate, longer_s in ((10, 5), (50, 2.5), (50, 5), (200, 5)):
         plan = plan_of(rate=rate, baseline_s=max(8, 160 / rate))
         begin_s = plan.phases[1].end_s + 2
-        measured = measure(plan, stalled(plan, (begin_s, begin_s + 5), usual_s, at_end=at_end))
+        stall = begin_s, begin_s + longer_s
+        outage, slow = measure(plan, stalled(plan, stall, usual_s, at_end=at_end)).episodes
 
-        assert [episode.class_ for episode in measured.episodes] == ["outage"]
+        assert (outage.class_, slow.class_) == ("outage", "slow")
+        assert slow.failed == 0
+        assert slow.onset_s_low is not None
+        assert slow.onset_s_high is not None
+        assert slow.recovered_s is not None
+        begins_s = (begin_s - usual_s * at_end, begin_s, stall[1])
+        assert any(slow.onset_s_low <= at_s <= slow.onset_s_high for at_s in begins_s)
+        assert slow.onset_s_low <= slow.onset_s <= slow.onset_s_high
+        assert outage.onset_s < slow.onset_s < slow.recovered_s <= stall[1] + 0.1
+
+
+@pytest.mark.parametrize("cold_s", [0.7, 1.5, 1.9])
+def test_a_service_that_is_cold_after_an_outage_is_slow(cold_s: float) -> None:
+    """Nobody waited for the outage: it failed at once, and what came after it took long."""
+    plan = plan_of()
+    known = facts(plan, tuple(_cold(plan, index, cold_s) for index in range(len(plan.arrivals))))
+    outage, slow = measure(plan, known).episodes
+
+    assert (outage.class_, slow.class_, slow.failed) == ("outage", "slow", 0)
+    assert slow.onset_s_low is not None
+    assert slow.onset_s_high is not None
+    assert slow.onset_s_low <= 14.0 <= slow.onset_s_high
+    assert slow.onset_s == pytest.approx(14.0, abs=0.1)
+
+
+def _cold(plan: Plan, index: int, cold_s: float) -> Operation:
+    at_s = plan.arrivals[index].at_s
+    wait_s = cold_s if 14 <= at_s < 14 + cold_s else 0.005
+    make = failed if 12 <= at_s < 14 else operation
+    return make(plan, index, started_ns=at_ns(at_s), ended_ns=at_ns(at_s + wait_s))
+
+
+@pytest.mark.parametrize("over_s", [20.0, 99.0])
+def test_what_was_slow_until_an_outage_ends_with_it(over_s: float) -> None:
+    """From then on nothing was answered, slowly or not."""
+    plan = plan_of(recovery_s=15)
+    begin_s, stop_s = 15.0, over_s
+    ops = []
+    for arrival in plan.arrivals:
+        at_s = arrival.at_s
+        make = failed if begin_s <= at_s < stop_s else operation
+        ended_ns = at_ns(at_s + (0.5 if 12 <= at_s < begin_s else 0.005))
+        ops.append(make(plan, arrival.index, started_ns=at_ns(at_s), ended_ns=ended_ns))
+    slow, outage = measure(plan, facts(plan, tuple(ops))).episodes
+
+    assert (slow.class_, outage.class_, slow.failed) == ("slow", "outage", 0)
+    assert slow.recovered_s == outage.onset_s
+    assert slow.recovered_s_low is not None
+    assert slow.recovered_s_low <= slow.recovered_s
+    assert slow.recovered_s_high is not None
+    assert slow.recovered_s_high >= slow.recovered_s
 
 
 @pytest.mark.parametrize("at_end", [False, True])
 @pytest.mark.parametrize("usual_s", [0.005, 0.06, 0.3])
 def test_what_is_slow_beyond_the_outage_is_told(usual_s: float, *, at_end: bool) -> None:
-    """It began when the service answered again, three seconds before it was over."""
+    """It was over three seconds after the service answered again."""
     plan = plan_of()
     known = stalled(plan, (12.0, 17.0), usual_s, at_end=at_end, slower_s=0.5)
     outage, slow = measure(plan, known).episodes
@@ -102,7 +153,8 @@ def test_what_is_slow_beyond_the_outage_is_told(usual_s: float, *, at_end: bool)
     assert (outage.class_, slow.class_) == ("outage", "slow")
     assert slow.onset_s_low is not None
     assert slow.onset_s_high is not None
-    assert slow.onset_s_low <= 17.0 <= slow.onset_s_high
+    begins_s = (12.0 - usual_s * at_end, 12.0, 17.0)
+    assert any(slow.onset_s_low <= at_s <= slow.onset_s_high for at_s in begins_s)
     assert slow.recovered_s == pytest.approx(20.0, abs=usual_s + 0.1)
 
 
