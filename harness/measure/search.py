@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.breaths import told_apart
 from harness.measure.evidence import Evidence
 from harness.measure.known import Window, outside_of, with_known
 from harness.measure.noise import NOISE_SHARE_MAX, ROW_MIN, impaired_share
@@ -62,7 +63,10 @@ def impaired_stretches(
     """
     groups, noise = by_share(requests, end_s, healthy)
     groups = with_known(requests.times_s, requests.bad, requests.windows, groups)
-    groups += _by_rows(requests, groups)
+    ways = orders(requests.times_s, requests.bad, requests.evidence)
+    if not requests.late:
+        groups = told_apart(requests.times_s, requests.bad, groups, ways)
+    groups += _by_rows(requests, groups, ways)
     rest = requests.bad[outside_of(requests.times_s, groups)]
     usual = min(float(rest.mean()), usual_max) if len(rest) else 0.0
     return apart(groups, end_s, noise, usual)
@@ -130,12 +134,14 @@ def _noises(bad: Bools, healthy: float) -> Iterator[float]:
 # --- by failures in a row ------------------------------------------------------------------------
 
 
-def _by_rows(requests: Requests, groups: list[list[Part]]) -> list[list[Part]]:
+def _by_rows(
+    requests: Requests, groups: list[list[Part]], ways: list[NDArray[np.int64]]
+) -> list[list[Part]]:
     """Failures in a row beside the stretches that are known, as stretches of their own."""
     times_s, bad = requests.times_s, requests.bad
     outside = outside_of(times_s, groups)
     found: list[list[Part]] = []
-    for order in orders(times_s, bad, requests.evidence):
+    for order in ways:
         for row in rows_of(order, bad, outside):
             if row.tells:
                 outside[row.places] = False

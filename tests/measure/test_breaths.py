@@ -1,0 +1,76 @@
+"""Outages too short for a share of their own are told apart; one brownout stays one."""
+
+import numpy as np
+import pytest
+
+from harness.measure import measure
+from harness.measure.breaths import told_apart
+from harness.measure.evidence import Evidence
+from harness.measure.rows import orders
+from harness.measure.search import Requests, impaired_stretches
+from tests.builders import facts, operations, plan_of
+from tests.measure.test_false_alarms import found_in, planned
+
+
+@pytest.mark.parametrize(
+    ("rate", "length_s", "gap_s"), [(33, 0.2, 6.3), (33, 0.2, 3.0), (10, 0.6, 6.0), (5, 1.4, 8.0)]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_four_short_outages_are_four(rate: int, length_s: float, gap_s: float, seed: int) -> None:
+    """Each with its own edges, and hardly any of the good answers between them."""
+    plan = plan_of(
+        rate=rate, warm_up_s=2, baseline_s=8, fault_s=0, recovery_s=8 + 4 * gap_s, seed=seed
+    )
+    begins_s = [10 + number * gap_s for number in range(4)]
+    ops = operations(plan, lambda at_s: any(b <= at_s < b + length_s for b in begins_s))
+
+    episodes = measure(plan, facts(plan, ops)).episodes
+
+    assert [episode.class_ for episode in episodes] == ["outage"] * 4
+    for episode, begin_s in zip(episodes, begins_s, strict=True):
+        assert episode.failed >= episode.operations - 1
+        assert episode.onset_s == pytest.approx(begin_s, abs=1.1 / rate)
+        assert episode.recovered_s == pytest.approx(begin_s + length_s, abs=1.1 / rate)
+
+
+@pytest.mark.parametrize(("good", "stretches"), [(4, 1), (6, 2), (25, 2)])
+@pytest.mark.parametrize("length", [5, 8, 25])
+def test_outages_with_six_good_answers_between_them_are_two(
+    length: int, good: int, stretches: int
+) -> None:
+    """Fewer may be those that one outage let pass."""
+    bad = np.zeros(2000, dtype=bool)
+    bad[1000 : 1000 + 2 * length + good] = True
+    bad[1000 + length : 1000 + length + good] = False
+    times_s = np.arange(2000) / 10
+
+    requests = Requests(times_s, bad, Evidence.at(times_s))
+
+    assert len(impaired_stretches(requests, 200.0, 0.002)) == stretches
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("rate", [5, 20])
+def test_a_brownout_with_failures_in_a_row_stays_one(rate: int, share: float) -> None:
+    """Where so many fail, five do in a row by chance alone, and others fail between the rows."""
+    for seed in range(40):
+        chance = np.random.default_rng(seed)
+        times_s = planned(rate, 120, chance)
+        inside = (times_s >= 60) & (times_s < 72)
+        bad = chance.random(len(times_s)) < np.where(inside, share, 0.001)
+
+        assert len(found_in(times_s, bad, 40, 120)) == 1
+
+
+def test_an_outage_that_goes_over_into_a_ramp_stays_one_trouble() -> None:
+    """What fails beside the row is more than comes by chance."""
+    bad = np.zeros(600, dtype=bool)
+    bad[300:306] = bad[308:311] = bad[314:316] = True
+    times_s = np.arange(600) / 10
+    requests = Requests(times_s, bad, Evidence.at(times_s))
+
+    (found,) = impaired_stretches(requests, 60.0, 0.002)
+
+    ways = orders(times_s, bad, requests.evidence)
+    assert told_apart(times_s, bad, [found.parts], ways) == [found.parts]
+    assert found.parts[-1].stop_s == times_s[315]
