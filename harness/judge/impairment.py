@@ -97,8 +97,9 @@ def _is_expected(case: Case, episode: Episode) -> bool:
     # One that may have been there all along was there at the first request, before any fault.
     earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
     latest_s = episode.onset_s if episode.onset_s_high is None else episode.onset_s_high
-    # What was under way when the fault came met it too, unless it was overdue by then.
-    reach_s = case.measured.overdue_s
+    # What was under way when the fault came met it too, unless it was overdue by then. The upper
+    # end allows for that already: for a service that decides at the end of a request.
+    reach_s = max(0.0, case.measured.overdue_s - case.measured.usual_s)
     for impact in case.measured.impacts:
         fault = impact.fault
         if fault.injected_s is None or not fault.expects_impact:

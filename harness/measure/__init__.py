@@ -23,6 +23,7 @@ from harness.measure.episodes import (
     open_ended,
     overlaps,
 )
+from harness.measure.evidence import USUAL
 from harness.measure.health import health_known_s, health_of, telling_stretches
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.inner_heals import InnerHeal
@@ -110,7 +111,8 @@ class Measured:
     this leaves, each by itself, ``step_calms`` those of the steps before the borrow;
     ``unknown_inside`` are operations of unknown outcome planned while a fault was at work (in the
     whole window, without one).
-    ``overdue_s`` is how long a request may be under way and meet a fault that comes then.
+    ``overdue_s`` is how long a request may be under way and meet a fault that comes then,
+    ``usual_s`` how long one is under way as a rule.
     ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
     total length of outage and degraded episodes without faults on the edge, which health is asked
     around, ``health_known_s`` that of their parts in which
@@ -134,6 +136,7 @@ class Measured:
     visible: Visible | None
     recovered_below: float
     overdue_s: float
+    usual_s: float
     tail: Tail | None
     recovery: Recovery
     recoveries: list[GroupRecovery]
@@ -183,6 +186,7 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         **_elsewhere(plan, samples, baseline, episodes),
         recovered_below=recovered_below(samples, impaired(episodes), baseline),
         overdue_s=late_s,
+        usual_s=float(samples.evidence.takes_s[:, USUAL].max()),
         tail=tail_of(samples.failed),
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
         recoveries=judged_of(recoveries),
