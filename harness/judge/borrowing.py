@@ -14,6 +14,7 @@ CONTRADICTION = "; the target says that all its invariants hold, its own ledger 
 SELF_CHECKABLE = ("duplicated", "unbalanced")
 """What a target sees in its own ledger, without knowing what borrowers were told."""
 
+_PLACES_MAX = 3
 _MONEY = {
     "lost": "acknowledged to the borrower, absent from the ledger",
     "duplicated": "asked for once, in the ledger or paid out more than once",
@@ -149,17 +150,11 @@ def objectives(case: Case) -> Iterator[Finding]:
             continue
         missed = result.verdict is Judgement.FAIL
         spoilt = case.excuse(_misses(result.id)) if missed else ""
-        unseen = "nothing" if result.low is None else "no end"
-        observed = unseen if result.observed is None else _written(result, result.observed)
-        ends = [
-            "open" if end is None else _written(result, end) for end in (result.low, result.high)
-        ]
-        interval = f", 95 % interval {ends[0]} to {ends[1]}" if ends != ["open", "open"] else ""
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
             Weight.FAIL if missed and not spoilt else Weight.INCONCLUSIVE,
-            f"{result.id} {'is missed' if missed else 'is not decided'}: observed {observed}"
-            f"{interval}, limit {result.limit:g}"
+            f"{result.id} {'is missed' if missed else 'is not decided'}: observed"
+            f" {told_beside(result)}"
             + (f"; {result.reason}" if result.reason else "")
             + (f"; but {spoilt}" if spoilt else ""),
             {
@@ -173,11 +168,37 @@ def objectives(case: Case) -> Iterator[Finding]:
         )
 
 
-def _written(result: ObjectiveResult, value: float) -> str:
-    """Seconds to no more decimals than their interval is worth."""
-    if "seconds" in result.id:
-        return f"{value:.{decimals(result.low, result.high)}f}"
-    return f"{value:.4g}"
+def told_beside(result: ObjectiveResult) -> str:
+    """What was observed, its interval and the limit: each figure on its side of the limit."""
+    unseen = "nothing" if result.low is None else "no end"
+    places = _places(result)
+    observed, low, high = (
+        None if value is None else _written(value, places)
+        for value in (result.observed, result.low, result.high)
+    )
+    interval = f", 95 % interval {low or 'open'} to {high or 'open'}" if low or high else ""
+    return f"{observed or unseen}{interval}, limit {result.limit:g}"
+
+
+def _places(result: ObjectiveResult) -> int | None:
+    """Decimals of seconds: no more than their interval is worth, unless fewer would hide on which
+    side of the limit they are. None for anything else.
+    """
+    if "seconds" not in result.id:
+        return None
+    places, limit = decimals(result.low, result.high), result.limit
+    values = [v for v in (result.observed, result.low, result.high) if v is not None and v != limit]
+    while places < _PLACES_MAX and any(
+        (round(v, places) > limit) != (v > limit) or round(v, places) == limit for v in values
+    ):
+        places += 1
+    return places
+
+
+def _written(value: float, places: int | None) -> str:
+    if places is None:
+        return f"{value:.4g}"
+    return f"{round(value, places) + 0.0:.{places}f}"  # nought has no sign
 
 
 def _misses(objective: str) -> Callable[[Case], bool]:

@@ -9,14 +9,19 @@ from harness.judge.longer import longer
 from harness.measure import (
     GroupRecovery,
     InnerHeal,
+    Share,
     Tail,
     impaired,
     last_stretch,
+    more_in_first,
     open_ended,
     overlaps,
 )
 from harness.verdict import Episode, Finding, Recovery, Weight
 from harness.verdict.spans import span
+
+STEADY_P_MIN = 0.01
+"""An end that chance makes likelier than this, by the rest of the run, is as the rest."""
 
 
 def episodes(case: Case) -> Iterator[Finding]:
@@ -146,7 +151,7 @@ def _without_end(case: Case) -> Iterator[Finding]:
             recovered_s=stretches[-1].recovered_s,
         )
     elif (tail := cut_off(case)) is not None:
-        yield inconclusive("not_recovered", _cut_off(tail), **asdict(tail))
+        yield inconclusive("not_recovered", _cut_off(case, tail), **asdict(tail))
 
 
 def cut_off(case: Case) -> Tail | None:
@@ -230,14 +235,21 @@ def _stayed(seen: Recovery) -> str:
     return f"stayed impaired for {max(0.0, lasted_s or 0.0):.1f} s after"
 
 
-def _cut_off(tail: Tail) -> str:
-    """Requests that failed at the very end, too few to be an impairment."""
-    every = tail.failed == tail.requests
+def _cut_off(case: Case, tail: Tail) -> str:
+    """Requests that failed at the very end, too few to be an impairment; a service that failed so
+    all along had nothing to come back from.
+    """
+    calm, every = case.measured.failed_elsewhere, tail.failed == tail.requests
+    rest = Share(max(calm.part - tail.failed, 0), max(calm.whole - tail.requests, 0))
+    as_before = more_in_first(Share(tail.failed, tail.requests), rest) > STEADY_P_MIN
+    then = "nobody knows whether it would have come back"
+    if as_before:
+        then = f"at other times it was so, too ({rest.part:,} of {rest.whole:,} failed)"
     which = "" if every else f"{tail.failed} of "
     return (
         f"{which}the last {tail.requests} requests failed, and then the load ended: a service that"
         f" is well ends so in fewer than 1 of {math.floor(1 / tail.chance):,} runs by chance;"
-        " nobody knows whether it would have come back"
+        f" {then}"
     )
 
 

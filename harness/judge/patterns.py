@@ -7,7 +7,7 @@ from dataclasses import asdict
 from harness.events import Ending
 from harness.judge.case import EXAMPLES_MAX, Case, note, plural
 from harness.judge.impairment import cut_off
-from harness.measure import Share, Who
+from harness.measure import EDGE_LINK, Share, Who
 from harness.verdict import DecisionShare, Finding, Weight
 
 GREY_SECONDS_MIN = 1.5
@@ -108,12 +108,20 @@ def grey_failure(case: Case) -> Iterator[Finding]:
     yield note(
         "grey_failure",
         f"the health address {health.path} answered green for {health.green_while_failing_s:.1f} s"
-        f" of the {failing_s:.1f} s in which borrowing was out or degraded",
+        f" of the {failing_s:.1f} s in which borrowing was out or degraded" + _left_out(case),
         path=health.path,
         green_while_failing_s=health.green_while_failing_s,
         failing_s=failing_s,
         first_red_s=health.first_red_s,
     )
+
+
+def _left_out(case: Case) -> str:
+    """Health is asked around the edge, so that it can't show a fault there."""
+    faults = (impact.fault for impact in case.measured.impacts)
+    if not any(f.link_or_target == EDGE_LINK and f.injected_s is not None for f in faults):
+        return ""
+    return ", not counting faults on the edge and the time allowed to recover from them"
 
 
 def herd(case: Case) -> Iterator[Finding]:

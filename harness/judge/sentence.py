@@ -3,9 +3,10 @@
 from harness.judge.case import Case, plural
 from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
+from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery, Weight
 from harness.verdict.spans import span
-from harness.verdict.visible import never_longer
+from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
 TO_THE_END = 0.9
@@ -53,6 +54,8 @@ def _cause(case: Case) -> str:
             return "nothing was broken by us, yet borrowing was impaired"
         if case.measured.episodes:
             return "nothing was broken by us, yet answers were slow"
+        if _fails_throughout(case):
+            return "nothing was broken by us, yet borrow requests failed throughout"
         return "nothing was broken"
     impacts = case.measured.impacts
     impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
@@ -99,7 +102,7 @@ def _borrowing(case: Case) -> str:
         if unknown := case.measured.unknown_window:
             text += f", {unknown:,} of them with unknown outcome"
     earlier = borrow.failed - window.failed
-    return text + (f", and {earlier:,} planned before it" if earlier else "")
+    return text + (f", and {earlier:,} before the measured window" if earlier else "")
 
 
 def _recovery(case: Case) -> str:
@@ -149,12 +152,21 @@ def _which_heal(case: Case) -> str:
 def _stretches(case: Case) -> str:
     """Impairments that no fault of ours is the measure of."""
     stretches = impaired(case.measured.episodes)
+    if not stretches and _fails_throughout(case):
+        return none_stands_out(case.measured.visible)
     if not stretches:
         failed = case.measured.failed_elsewhere.part
         few = f", beside {plural(failed, 'failure')} too few or too scattered for one"
         return never_longer(case.measured.visible) + (few if failed else "")
     count = plural(len(stretches), "impaired stretch", "impaired stretches")
     return f"{count}, {_spans(stretches)}"
+
+
+def _fails_throughout(case: Case) -> bool:
+    """Whether surely more fail, outside every stretch, than of a service that is well."""
+    measured = case.measured
+    surely = measured.failed_elsewhere.low or 0.0
+    return surely > SteadyState().failed_share_max and not impaired(measured.episodes)
 
 
 def _spans(episodes: list[Episode]) -> str:

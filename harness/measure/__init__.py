@@ -24,7 +24,7 @@ from harness.measure.episodes import (
     overlaps,
 )
 from harness.measure.evidence import USUAL
-from harness.measure.health import health_known_s, health_of, telling_stretches
+from harness.measure.health import EDGE_LINK, health_known_s, health_of, telling_stretches
 from harness.measure.impact import Impact, Run, impacts_of
 from harness.measure.inner_heals import InnerHeal
 from harness.measure.intervals import (
@@ -68,6 +68,7 @@ from harness.verdict import (
 
 __all__ = [
     "CONFIDENCE",
+    "EDGE_LINK",
     "THETA",
     "Baseline",
     "Calm",

@@ -72,9 +72,10 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
         first = _share(samples, inside & (samples.times_s < middle_s))
         second = _share(samples, inside & (samples.times_s >= middle_s))
         if differ(first, second) <= HALVES_P_MIN:
+            less = (second.observed or 0.0) < (first.observed or 0.0)
             reasons.append(
                 f"its halves disagree: {first.part} of {first.whole} failed, then {second.part} of"
-                f" {second.whole}"
+                f" {second.whole}" + (": a longer warm-up may help" if less else "")
             )
     started = _started(plan, facts)
     if started.whole and (started.observed or 0.0) < plan.steady_state.started_share_min:

@@ -80,6 +80,8 @@ def _episode(trouble: Trouble, failed: NDArray[np.bool_], samples: Samples) -> E
     at_s, stop_s = _span(trouble)
     times_s, kept = samples.times_s, samples.operations
     inside = (times_s >= at_s) & (times_s <= stop_s) & ~samples.failed
+    last = np.flatnonzero(failed)[-1:]
+    after = inside & (times_s > times_s[last].max(initial=-np.inf))
     return Episode(
         class_=trouble.class_,
         onset_s=at_s,
@@ -96,7 +98,15 @@ def _episode(trouble: Trouble, failed: NDArray[np.bool_], samples: Samples) -> E
         ),
         in_flight=int(((times_s < at_s) & (samples.ended_s > at_s)).sum()),
         queued=int(queued(samples, at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
+        last_failure_s=_met_s(samples, last),
+        served_after=int(after.sum()) if stop_s == np.inf and len(last) else 0,
     )
+
+
+def _met_s(samples: Samples, places: NDArray[np.int64]) -> float | None:
+    """When the request at the only one of these places met the service, in s after zero."""
+    early_s, late_s = samples.evidence.failed_s(samples.times_s)
+    return float((early_s[places[0]] + late_s[places[0]]) / 2) if len(places) else None
 
 
 def impaired(episodes: list[Episode]) -> list[Episode]:

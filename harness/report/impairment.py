@@ -7,7 +7,7 @@ from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, heal_interval
 from harness.verdict import Crossing, Episode, Recovery, Verdict
-from harness.verdict.spans import began, starts_open
+from harness.verdict.spans import began, quiet_end, starts_open
 from harness.verdict.visible import never_longer
 
 _ANSWERS_MAX = 12
@@ -33,6 +33,7 @@ def _episode(episode: Episode) -> tuple[Cell, ...]:
     ended = episode.recovered_s
     onset = episode.onset_s_low, episode.onset_s_high
     recovered = episode.recovered_s_low, episode.recovered_s_high
+    open_end = words.NOT_SEEN if quiet_end(episode) else "to the end of the run"
     return row(
         Cell(words.EPISODE.get(episode.class_, words.spaced(episode.class_))),
         Cell(
@@ -42,8 +43,8 @@ def _episode(episode: Episode) -> tuple[Cell, ...]:
             note=words.between(*onset),
         ),
         Cell(
-            "to the end of the run" if ended is None else words.seconds_within(ended, *recovered),
-            note=words.between(*recovered),
+            open_end if ended is None else words.seconds_within(ended, *recovered),
+            note=quiet_end(episode) or words.between(*recovered),
             tone="fail" if ended is None else "",
         ),
         _length(episode),

@@ -2,12 +2,13 @@
 
 from textwrap import shorten
 
-from harness.plan import Plan
+from harness.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
 from harness.verdict import Recovery, Verdict, Weight
-from harness.verdict.visible import never_longer
+from harness.verdict.spans import quiet_end, span
+from harness.verdict.visible import never_longer, none_stands_out
 
 _IMPAIRED = ("outage", "degraded")
 _REASON_MAX = 110  # letters; the findings have it all
@@ -57,6 +58,8 @@ def _failed(verdict: Verdict) -> Tile:
             f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}",
             f"95 % interval {low_to_high}",
         ]
+        if earlier := borrow.failed - window.failed:
+            notes.insert(1, f"{words.count(earlier)} more before it")
     return Tile(
         "Failed borrow requests", words.count(borrow.failed), tuple(notes), _tone(borrow.failed)
     )
@@ -83,7 +86,11 @@ def _recovery(verdict: Verdict) -> Tile:
     notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
     if recovery.from_heal_s is None:
         if not impaired and verdict.borrow.operations:
-            return Tile(name, "not needed", (never_longer(verdict.visible), *notes))
+            return Tile(name, "not needed", (_never(verdict), *notes))
+        if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
+            was = "out" if impaired[-1].class_ == "outage" else "degraded"
+            reason = f"no fault of ours to recover from; borrowing was {was} {span(impaired[-1])}"
+            return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
         if recovery.censored or (impaired and impaired[-1].recovered_s is None):
             when = "the next fault came" if recovery.next_faults else "the run ended"
             waiting = f"nothing shows that borrowing had recovered when {when}"
@@ -92,11 +99,21 @@ def _recovery(verdict: Verdict) -> Tile:
             surely_s = recovery.from_heal_s_low or 0.0
             surely = [f"it took more than {words.seconds(surely_s)}"] if surely_s > 0 else []
             tone = "fail" if limit is None else limit.verdict.value
-            return Tile(name, "to the end", (waiting, *surely, *notes), tone)
-        reason = why(verdict, "not_recovered", "fault_did_not_bite", "interrupted")
+            quiet = quiet_end(impaired[-1]) if impaired else ""
+            figure = words.NOT_SEEN if quiet else "to the end"
+            told = [waiting, *([quiet] if quiet else []), *surely, *notes]
+            return Tile(name, figure, tuple(told), tone)
+        reason = why(verdict, "not_recovered", "fault_did_not_bite", "not_healed", "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
     tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
     return Tile(name, _recovery_figure(recovery), (*_recovery_notes(recovery), *notes), tone)
+
+
+def _never(verdict: Verdict) -> str:
+    """That no stretch was seen; of a service that fails all along, from what none stands out."""
+    surely = verdict.borrow.failed_share_low or 0.0
+    steady = surely > SteadyState().failed_share_max
+    return (none_stands_out if steady else never_longer)(verdict.visible)
 
 
 def _recovery_figure(recovery: Recovery) -> str:
@@ -183,8 +200,10 @@ def _unknown(verdict: Verdict) -> Tile:
     if ledger.committed_unknown is None or ledger.not_committed_unknown is None:
         settled = f"not settled: {why(verdict, *_SETTLED_BY_LEDGER)}"
     else:
+        known = ledger.committed_unknown + ledger.not_committed_unknown
+        whose = "" if known == number else f"of {words.count(known)} with the warm-up's, "
         settled = (
-            f"by the ledger: {words.count(ledger.committed_unknown)} committed,"
+            f"{whose}by the ledger: {words.count(ledger.committed_unknown)} committed,"
             f" {words.count(ledger.not_committed_unknown)} not"
         )
     return Tile("Unknown outcome", words.count(number), (meaning, settled), _tone(number))

@@ -12,7 +12,7 @@ from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout
 from harness.report.marks import PAPER, box, number, tag
 from harness.report.series import KINDS, Series
 from harness.verdict import Verdict
-from harness.verdict.spans import began, starts_open
+from harness.verdict.spans import began, quiet_end, starts_open
 
 __all__ = ["NARROW", "WIDE", "describe", "svg"]
 
@@ -83,7 +83,7 @@ def describe(data: Series, verdict: Verdict) -> str:
     ]
     for episode in verdict.episodes:
         ended = (
-            "to the end of the run"
+            quiet_end(episode) or "to the end of the run"
             if episode.recovered_s is None
             else f"recovered {words.at(episode.recovered_s)}"
         )

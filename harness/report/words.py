@@ -86,7 +86,7 @@ _FINDINGS = {
 }
 _OBJECTIVES = {
     "recovery_seconds_max": "After the heal, borrowing is back to normal in time",
-    "failed_share_max": "Few requests fail in the whole window",
+    "failed_share_max": "Few requests fail in the measured window",
     "failed_outside_fault_share_max": "Few requests fail outside the fault and its recovery",
     "indeterminate_share_max": "Under the fault, few borrowers cannot know if they have a loan",
     "impaired_episodes_max": "Few outages and degraded stretches",

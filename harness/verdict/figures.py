@@ -58,9 +58,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The one window that shares refer to: first injection, or end of the baseline, to end of
-    load.
-    """
+    """What shares refer to: from the first injection, or the baseline's end, to the load's end."""
 
     start_s: float | None
     end_s: float | None
@@ -127,8 +125,7 @@ class LogIn:
     affected_borrowers: int
     affected: Affected | None = None
     renewed: int = 0
-    """Requests that met a session which was over, by the lifetime told or by a later log-in of the
-    same borrower: no refusal, and asked again in a new session."""
+    """Requests in a session that was over, asked again in a new one: no refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +208,9 @@ class Episode:
     """Operations under way at the onset; each is counted once, by what became of it."""
     queued: int = 0
     """Operations begun while nothing was answered, and answered all the same, after a wait."""
+    last_failure_s: float | None = None
+    served_after: int = 0
+    """When its last failure met the service; of no recovery, how many were served after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ FROM_THE_START_SECONDS = 1.0
 """What may have been there all along, and was seen so early, is said to be there from the start."""
 _FINE_SECONDS = 1.0
 """Only of what is shorter than this are hundredths of a second told."""
+_CHANCE_MAX = 0.05
+"""What chance alone makes rarer than this at the end of a trouble is no part of it."""
 
 
 def decimals(low_s: float | None, high_s: float | None) -> int:
@@ -26,7 +28,7 @@ def began(episode: Episode) -> str:
     open_start = starts_open(episode)
     if open_start and episode.onset_s < FROM_THE_START_SECONDS:
         return "from the start"
-    return f"from {_instant(episode, episode.onset_s)}" + (" or earlier" if open_start else "")
+    return f"from {_onset(episode)}" + (" or earlier" if open_start else "")
 
 
 def starts_open(episode: Episode) -> bool:
@@ -35,18 +37,43 @@ def starts_open(episode: Episode) -> bool:
 
 
 def ended(episode: Episode) -> str:
-    """``to 13.3 s``; what was not seen to be over lasted to the end."""
+    """``to 13.3 s``; what was not seen to be over lasted to the end, as far as anybody knows."""
     if episode.recovered_s is None:
         return "to the end"
-    return f"to {_instant(episode, episode.recovered_s)}"
+    return f"to {_recovery(episode, episode.recovered_s)}"
+
+
+def quiet_end(episode: Episode) -> str:
+    """That its end is not confirmed, where more was served after its last failure than chance
+    leaves; else nothing.
+    """
+    last_s, served = episode.last_failure_s, episode.served_after
+    if episode.recovered_s is not None or last_s is None or not served:
+        return ""
+    share = episode.failed / max(episode.operations - served, episode.failed, 1)
+    if (1 - share) ** served >= _CHANCE_MAX:
+        return ""
+    return f"the last failure at {last_s:.1f} s, too little came after it to call it over"
 
 
 def span(episode: Episode) -> str:
-    """From when to when it lasted."""
-    return f"{began(episode)} {ended(episode)}"
+    """From when to when it lasted; ``around 13.0 s`` where both are the same, as far as known."""
+    if quiet := quiet_end(episode):
+        return f"{began(episode)}; {quiet}"
+    whole = f"{began(episode)} {ended(episode)}"
+    same = f"from {_onset(episode)} to {_onset(episode)}"
+    return f"around {_onset(episode)}" if whole == same else whole
 
 
-def _instant(episode: Episode, at_s: float) -> str:
+def _onset(episode: Episode) -> str:
+    return _instant(episode, episode.onset_s, episode.onset_s_low, episode.onset_s_high)
+
+
+def _recovery(episode: Episode, at_s: float) -> str:
+    return _instant(episode, at_s, episode.recovered_s_low, episode.recovered_s_high)
+
+
+def _instant(episode: Episode, at_s: float, low_s: float | None, high_s: float | None) -> str:
     over_s = episode.recovered_s
     short = over_s is not None and over_s - episode.onset_s < _FINE_SECONDS
-    return f"{at_s:.{2 if short else 1}f} s"
+    return f"{at_s:.{min(2 if short else 1, decimals(low_s, high_s))}f} s"

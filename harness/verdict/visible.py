@@ -25,6 +25,14 @@ def never_longer(visible: Visible | None) -> str:
     return f"no impairment longer than {_rounded_up(visible.outage_s)} s was seen"
 
 
+def none_stands_out(visible: Visible | None) -> str:
+    """The same of a run that fails all along: how long an outage stands out from that."""
+    text = "no stretch stands out from the steady share of failures"
+    if visible is None or visible.outage_s is None:
+        return f"{text}, in a run too short to show one"
+    return f"{text}, as an outage of {_rounded_up(visible.outage_s)} s would"
+
+
 def least_seen(visible: Visible | None) -> str:
     """What nine of ten such runs show, in words."""
     if visible is None or visible.outage_s is None:

@@ -89,7 +89,8 @@ def test_open_ends_are_in_words() -> None:
     assert span(endless) == "from 8.0 s to the end"
     assert span(first) == "from the start to 13.3 s"
     assert span(early) == "from 2.3 s or earlier to 13.3 s"
-    assert span(replace(known, recovered_s=8.214)).endswith("s to 8.21 s")
+    short = replace(known, recovered_s=8.214, recovered_s_low=8.2, recovered_s_high=8.24)
+    assert span(short).endswith("s to 8.21 s")
 
 
 @pytest.mark.parametrize(
