@@ -59,7 +59,7 @@ def _failed(verdict: Verdict) -> Tile:
             f"95 % interval {low_to_high}",
         ]
         if earlier := borrow.failed - window.failed:
-            notes.insert(1, f"{words.count(earlier)} more before it")
+            notes.insert(1, f"{words.count(earlier)} more before that")
     return Tile(
         "Failed borrow requests", words.count(borrow.failed), tuple(notes), _tone(borrow.failed)
     )

@@ -93,7 +93,7 @@ def test_failures_of_the_baseline_are_told_as_such() -> None:
 
     assert f", and {earlier} before the measured window;" in verdict.sentence
     assert "then 100 of 200: a longer warm-up may help" in str(verdict.findings)
-    assert f"{earlier} more before it" in tile(plan, verdict, "Failed borrow requests")
+    assert f"{earlier} more before that" in tile(plan, verdict, "Failed borrow requests")
 
 
 def test_unknown_outcomes_say_whom_they_count() -> None:
