@@ -9,7 +9,7 @@ from harness.report.axis import COLOURS, Axis, Layout, Strip
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
 from harness.verdict import Episode, Fault, Verdict
-from harness.verdict.spans import began, ended, span, starts_open
+from harness.verdict.spans import began, ended, quiet_end, span, starts_open
 
 _TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _ROWS_MAX = 6
@@ -105,7 +105,7 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
     if width_of(last, layout.font) > room and not layout.narrow:
         # What lasts to the end leaves no room there.
         kinds = [words.cut(episode.class_, 80) for episode in (found[0], found[-1])]
-        first, last = f"{kinds[0]} {began(found[0])}, {kinds[1]} {ended(found[-1])}", ""
+        first, last = f"{kinds[0]} {began(found[0])}, {kinds[1]} {_ended(found[-1])}", ""
     parts += [
         label(right + 12, y + 10, shorten(last, layout.font, room), size=layout.font),
         label(
@@ -121,7 +121,15 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
 
 def _shown(episode: Episode, layout: Layout) -> str:
     kind = words.cut(episode.class_, 80)
-    return kind if layout.narrow else f"{kind} {span(episode)}"
+    if layout.narrow:
+        return kind
+    quiet = f"{began(episode)}, {_ended(episode)}"
+    return f"{kind} {quiet if quiet_end(episode) else span(episode)}"
+
+
+def _ended(episode: Episode) -> str:
+    """In few words, as there is little room."""
+    return "end not confirmed" if quiet_end(episode) else ended(episode)
 
 
 def _reach(episode: Episode, axis: Axis) -> tuple[float, float]:

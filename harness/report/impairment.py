@@ -5,10 +5,9 @@ from collections import Counter
 from harness.events import Ending, Facts
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import after_heal, heal_interval
+from harness.report.tiles import after_heal, heal_interval, never_seen
 from harness.verdict import Crossing, Episode, Recovery, Verdict
 from harness.verdict.spans import began, quiet_end, starts_open
-from harness.verdict.visible import never_longer
 
 _ANSWERS_MAX = 12
 _UNCONFIRMED = "no: too little evidence after it"
@@ -21,7 +20,7 @@ def episodes(verdict: Verdict) -> Table:
     return Table(
         headers=("Kind", "Began", "Recovered", "Length", "Failed", "Confirmed"),
         rows=tuple(_episode(e) for e in verdict.episodes),
-        empty=f"None: {never_longer(verdict.visible)}.",
+        empty=f"None: {never_seen(verdict)}.",
         lead=f"Found from the borrowers' answers alone. Times count from {words.START} to the"
         " moment at which a request met the service, which lies between its sending and its answer:"
         " so it is known to within an interval (95 %). A request waits for its"

@@ -86,7 +86,7 @@ def _recovery(verdict: Verdict) -> Tile:
     notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
     if recovery.from_heal_s is None:
         if not impaired and verdict.borrow.operations:
-            return Tile(name, "not needed", (_never(verdict), *notes))
+            return Tile(name, "not needed", (never_seen(verdict), *notes))
         if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
             was = "out" if impaired[-1].class_ == "outage" else "degraded"
             reason = f"no fault of ours to recover from; borrowing was {was} {span(impaired[-1])}"
@@ -109,7 +109,7 @@ def _recovery(verdict: Verdict) -> Tile:
     return Tile(name, _recovery_figure(recovery), (*_recovery_notes(recovery), *notes), tone)
 
 
-def _never(verdict: Verdict) -> str:
+def never_seen(verdict: Verdict) -> str:
     """That no stretch was seen; of a service that fails all along, from what none stands out."""
     surely = verdict.borrow.failed_share_low or 0.0
     steady = surely > SteadyState().failed_share_max

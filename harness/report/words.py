@@ -46,7 +46,7 @@ _FINDINGS = {
     "outage": "Borrowing was out",
     "degraded": "Some borrowers could not borrow",
     "slow": "Answers came late",
-    "not_recovered": "Borrowing had not recovered when the run ended",
+    "not_recovered": "Nothing shows that borrowing had recovered when the run ended",
     "attributed_to_fault": "A late recovery is put down to another fault that was in place",
     "lost": "Loans that borrowers were told they had are missing from the ledger",
     "duplicated": "A borrower asked once and was lent money more than once",

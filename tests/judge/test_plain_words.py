@@ -13,7 +13,7 @@ from harness.plan import Objectives, Plan
 from harness.report.html import render
 from harness.report.tiles import tiles
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
-from harness.verdict.spans import span
+from harness.verdict.spans import began, span
 from tests.builders import cut_run, during, facts, operations, plan_of, polls
 
 
@@ -59,7 +59,9 @@ def test_an_end_that_is_not_confirmed_is_not_told_as_lasting() -> None:
     assert told in finding(verdict, "outage").message
     assert "to the end" not in verdict.sentence
     assert "to the end" not in tile(plan, verdict, "Time to recover")
-    assert "to the end of the run" not in render(plan, known, verdict)
+    page = render(plan, known, verdict)
+    assert "to the end of the run" not in page
+    assert f"outage {began(episode)}, end not confirmed</text>" in page
 
 
 def test_what_fails_to_the_last_request_lasts_to_the_end() -> None:
@@ -162,15 +164,16 @@ def test_green_health_says_what_is_left_out() -> None:
 def test_a_steady_share_of_failures_is_not_nothing() -> None:
     """It was so from first to last: that is said, and not that it might have come back."""
     plan = plan_of()
-    fails = steady(plan, 6)
-    verdict = judge(plan, facts(plan, operations(plan, fails)))
+    known = facts(plan, operations(plan, steady(plan, 6)))
+    verdict = judge(plan, known)
 
     assert not verdict.episodes
     assert verdict.sentence.startswith(
         "Nothing was broken by us, yet borrow requests failed throughout: "
     )
-    assert "no impairment" not in verdict.sentence
-    assert "no stretch stands out" in verdict.sentence
+    for told in (verdict.sentence, render(plan, known, verdict)):
+        assert "no impairment" not in told
+        assert "no stretch stands out" in told
     unending = finding(verdict, "not_recovered")
     assert unending.verdict is Weight.INCONCLUSIVE
     assert "come back" not in unending.message
