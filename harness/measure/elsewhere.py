@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.measure.baseline import Baseline, recovered_share
+from harness.measure.episodes import failing_between_s
 from harness.measure.intervals import Share
 from harness.measure.noise import ALPHA
 from harness.measure.rows import Bools, orders, rows_of
@@ -59,7 +60,7 @@ def _inside(samples: Samples, episodes: list[Episode]) -> Bools:
     for episode in episodes:
         stop_s = np.inf if episode.recovered_s is None else episode.recovered_s
         planned = (times_s >= episode.onset_s) & (times_s <= stop_s)
-        met = samples.evidence.failed_within(times_s, episode.onset_s, stop_s)
+        met = samples.evidence.failed_within(times_s, *failing_between_s(episode))
         inside |= np.where(samples.failed, met, planned)
     return inside
 

@@ -42,15 +42,23 @@ def slow_episodes_of(
     end_s, limit_ms = timeline.load_end_s, slow_limit_ms(baseline)
     if end_s is None or end_s <= 0 or limit_ms is None:
         return []
-    early_s, late_s = samples.evidence.failed_s(samples.times_s)
-    theirs = np.zeros(len(early_s), dtype=bool)
+    theirs = np.zeros(len(samples.times_s), dtype=bool)
     for other in others:
-        stop_s = np.inf if other.recovered_s is None else other.recovered_s
-        theirs |= (late_s >= other.onset_s) & (early_s <= stop_s)
-    return [
-        _episode(one, _failures_of([one], samples)[0] & ~theirs, samples)
-        for one in slow_troubles(samples, end_s, limit_ms, others)
-    ]
+        theirs |= samples.evidence.failed_within(samples.times_s, *failing_between_s(other))
+    slow = slow_troubles(samples, end_s, limit_ms, others)
+    own = _failures_of(slow, samples)
+    return [_episode(one, bad & ~theirs, samples) for one, bad in zip(slow, own, strict=True)]
+
+
+def failing_between_s(episode: Episode) -> tuple[float, float]:
+    """Between these instants a failure may be one of an episode: its edges are intervals."""
+    return _reach(episode.onset_s_low, episode.recovered_s, episode.recovered_s_high)
+
+
+def _reach(low_s: float | None, stop_s: float | None, high_s: float | None) -> tuple[float, float]:
+    """From the lower end of an onset to a recovery, and to its upper end where it has one."""
+    over_s = np.inf if stop_s is None else stop_s if high_s is None else high_s
+    return -np.inf if low_s is None else low_s, over_s
 
 
 def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.bool_]]:
@@ -61,9 +69,12 @@ def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.b
     early_s, late_s = samples.evidence.failed_s(samples.times_s)
     middle_s = (early_s + late_s) / 2
     owner, least_s = np.full(len(middle_s), -1), np.full(len(middle_s), np.inf)
-    for number, (start_s, stop_s) in enumerate(_span(trouble) for trouble in troubles):
+    for number, trouble in enumerate(troubles):
+        start_s, stop_s = _span(trouble)
+        over = trouble.recovery
+        first_s, last_s = _reach(trouble.onset.low_s, over.at_s, over.high_s)
         away_s = np.maximum(np.maximum(start_s - middle_s, middle_s - stop_s), 0.0)
-        own = (late_s >= start_s) & (early_s <= stop_s) & (away_s < least_s)
+        own = (late_s >= first_s) & (early_s <= last_s) & (away_s < least_s)
         owner[own], least_s[own] = number, away_s[own]
     return [samples.failed & (owner == number) for number in range(len(troubles))]
 

@@ -38,6 +38,8 @@ ARRIVAL, END = 0.0, 1.0
 """Where on the way of a request the service decides: at its arrival, or at its end, ..."""
 PARTS_OF_THE_WAY = (ARRIVAL, 0.25, 0.5, 0.75, END)
 """... or anywhere in between."""
+SOONER_MIN = 4.0
+"""Failures that take less time than good answers do so by more than chance: in standard errors."""
 _SECOND = 1e9
 
 Floats = NDArray[np.float64]
@@ -122,9 +124,32 @@ class Evidence:
         return any(bool((one_s[..., 1] > one_s[..., 0]).any()) for one_s in all_s)
 
     @property
-    def parts_of_the_way(self) -> tuple[float, ...]:
-        """Where the service may decide, as far as that makes any difference."""
-        return PARTS_OF_THE_WAY if self.takes_time else (ARRIVAL,)
+    def parts_of_the_way(self) -> tuple[tuple[float, float], ...]:
+        """Where the service may decide good and failed requests, if that makes any difference.
+
+        Where failures are sooner than good answers, it may tell them as soon as it knows.
+        """
+        if not self.takes_time:
+            return ((ARRIVAL, ARRIVAL),)
+        same = [(part, part) for part in PARTS_OF_THE_WAY]
+        at_once = [(part, END) for part in PARTS_OF_THE_WAY[:-1]] if self.fails_sooner else []
+        return (*same[:-1], *at_once, same[-1])
+
+    @property
+    def fails_sooner(self) -> bool:
+        """Whether failures clearly take less time than good answers of their step.
+
+        Those that took no time, or were never answered, say nothing of that.
+        """
+        took_s = self.down_first_s[:, ENDED] - self.down_first_s[:, ARRIVED]
+        told = (took_s > 0) & ~self.hung
+        rank = [
+            np.searchsorted(self.takes_s[step], took_s[told & (self.first_step == step)])
+            for step in range(len(STEPS))
+        ]
+        ranks = np.concatenate(rank) / len(LEVELS)
+        error = 1 / np.sqrt(12 * max(len(ranks), 1))  # of a mean of ranks
+        return len(ranks) > 0 and bool(ranks.mean() < 1 / 2 - SOONER_MIN * error)
 
     def reach_s(self, times_s: Floats) -> tuple[Floats, Floats]:
         """The first and the last instant that any reading may give each operation; (n,) each."""
@@ -160,9 +185,14 @@ class Evidence:
         return (late_s >= start_s) & (early_s <= stop_s)
 
     def failed_s(self, times_s: Floats) -> tuple[Floats, Floats]:
-        """The early and the late reading of when each operation failed, if it did: (n,) each."""
-        early_s, late_s = (_or_else(self.down_last_s[:, column], times_s) for column in (0, 1))
-        return early_s, late_s
+        """The first and the last instant at which each operation may have failed, if it did.
+
+        Shape (n,) each. One that was never answered may have taken as long as the longest answer.
+        """
+        early_s, late_s, soonest_s = self.down_last_s.T
+        longest_s = early_s + self.takes_s[self.last_step, LONGEST]
+        late_s = np.where(soonest_s < late_s, longest_s, late_s)
+        return _or_else(early_s, times_s), _or_else(late_s, times_s)
 
     def kept(self, these: "Bools | slice") -> "Evidence":
         """That of these operations alone."""
@@ -274,14 +304,19 @@ def _between_s(takes_s: Floats, began_s: Floats, ended_s: Floats, fate: Ints) ->
 
 
 def met(
-    evidence: Evidence, times_s: Floats, failed: Bools, core: Bools, part: float = END / 2
+    evidence: Evidence,
+    times_s: Floats,
+    failed: Bools,
+    core: Bools,
+    parts: tuple[float, float] = (END / 2, END / 2),
 ) -> Met:
     """When the operations met the service, as far as the impairment with this ``core`` shows.
 
     ``core`` says which operations lie surely inside it. A step at which they did not fail is no
     evidence: it was up all along. Operations without a fitting attempt count at their planned
-    start, ``times_s``. ``part`` says where on the way of a request the service decides: from
-    `ARRIVAL` to `END`.
+    start, ``times_s``. ``parts`` says where on the way of a good request and of a failed one the
+    service decides: from `ARRIVAL` to `END`. It would have decided one that was never answered
+    where it decides the good ones.
     """
     steps = evidence.last_step[core & failed]
     counts = np.bincount(steps[steps >= 0], minlength=len(STEPS))
@@ -289,20 +324,23 @@ def met(
     if not hit.any():
         hit[:] = True
 
-    def at(all_s: Floats, late: int = 1) -> Floats:
+    good, bad = parts
+    down = np.where(evidence.hung, good, bad)
+
+    def at(all_s: Floats, part: "float | Floats" = good, late: int = ENDED) -> Floats:
         return all_s[..., 0] + part * (all_s[..., late] - all_s[..., 0])
 
     up_s, was_up_s = at(evidence.up_s[:, hit]), at(evidence.was_up_s[failed][:, hit])
     last_up_s = np.where(np.isnan(up_s), -np.inf, up_s).max(axis=1)
     first_up_s = np.where(np.isnan(up_s), np.inf, up_s).min(axis=1)
     return Met(
-        _or_else(np.where(failed, at(evidence.down_first_s), last_up_s), times_s),
-        _or_else(np.where(failed, at(evidence.down_last_s, 2), first_up_s), times_s),
+        _or_else(np.where(failed, at(evidence.down_first_s, down), last_up_s), times_s),
+        _or_else(np.where(failed, at(evidence.down_last_s, down, 2), first_up_s), times_s),
         was_up_s[~np.isnan(was_up_s)],
         ~failed | (evidence.first_step < 0) | hit[evidence.first_step],
         np.where(failed & evidence.hung, evidence.first_step, -1),
         evidence.down_first_s[:, 0],
-        part * evidence.takes_s,
+        good * evidence.takes_s,
     )
 
 

@@ -110,7 +110,7 @@ def _crossings(
     end_s = worst.onset_s if worst.recovered_s is None else worst.recovered_s
     core = (samples.times_s >= worst.onset_s) & (samples.times_s <= end_s)
     parts = (END / 2, ARRIVAL, END) if samples.evidence.takes_time else (END / 2,)
-    falls = [_fall(samples, core, (worst.onset_s + end_s) / 2, part) for part in parts]
+    falls = [_fall(samples, core, (worst.onset_s + end_s) / 2, (part, part)) for part in parts]
     times_s, failed = falls[0]
     normal_high = 1.0 if baseline.failed.high is None else baseline.failed.high
     found = []
@@ -134,13 +134,13 @@ def _crossings(
 
 
 def _fall(
-    samples: Samples, core: NDArray[np.bool_], since_s: float, part: float
+    samples: Samples, core: NDArray[np.bool_], since_s: float, parts: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """When the requests from ``since_s`` on met the service, and which failed, in that order.
 
-    ``core`` and ``part`` are those of `met`. Shape (m,) each.
+    ``core`` and ``parts`` are those of `met`. Shape (m,) each.
     """
-    at_s = met(samples.evidence, samples.times_s, samples.failed, core, part).end_s
+    at_s = met(samples.evidence, samples.times_s, samples.failed, core, parts).end_s
     order = np.argsort(at_s, kind="stable")
     tail = order[at_s[order] >= since_s]
     return at_s[tail], samples.failed[tail]

@@ -10,7 +10,7 @@ from harness.measure import edges
 from harness.measure.baseline import recovered_share
 from harness.measure.evidence import ARRIVED, USUAL, met
 from harness.measure.naming import Class, class_of, surely
-from harness.measure.noise import impaired_share
+from harness.measure.noise import impaired_share, ratio
 from harness.measure.readings import MIXED_MAX, together
 from harness.measure.search import Bools, Floats, Found, Requests
 from harness.measure.segments import Part, parts_of
@@ -64,17 +64,20 @@ class _Run:
 
 
 class _Reading:
-    """The edges of one stretch, if the service decides at this part of the way of a request.
+    """The edges of one stretch, if the service decides at these parts of the way of a request: of
+    a good one, and of a failed one.
 
     All its instants are of the time in which requests met the service.
     """
 
-    def __init__(self, run: _Run, requests: Requests, found: Found, part: float) -> None:
+    def __init__(
+        self, run: _Run, requests: Requests, found: Found, parts: tuple[float, float]
+    ) -> None:
         times_s, self._bad = requests.times_s, requests.bad
         self._first_s = run.first_s
         self._is_first = found.around[0] <= 0
         core = (times_s >= found.parts[0].start_s) & (times_s <= found.parts[-1].stop_s)
-        self._seen = seen = met(requests.evidence, times_s, self._bad, core, part)
+        self._seen = seen = met(requests.evidence, times_s, self._bad, core, parts)
         # What is before the begin, or after the end, holds no failure of a neighbour.
         before = self._bad & (times_s <= found.around[0])
         after = self._bad & (times_s >= found.around[1])
@@ -90,6 +93,7 @@ class _Reading:
         )
         self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
         self._parts, self._usual_share = found.parts, found.usual
+        self._shares = found.healthy, impaired_share(found.healthy)
         # Else they are in the right time already, or there is but one.
         if len(run.parts_of_the_way) > 1 and not requests.late:
             own = core | ~self._bad
@@ -97,8 +101,7 @@ class _Reading:
             latest_s = np.minimum(seen.latest_s, middle_s)
             own_s = np.where(seen.begin_s < middle_s, latest_s, seen.end_s)[own]
             own_s, own_bad = _ordered(own_s, self._bad[own])
-            shares = found.healthy, impaired_share(found.healthy)
-            self._parts = parts_of(own_s, own_bad, run.count, *shares)
+            self._parts = parts_of(own_s, own_bad, run.count, *self._shares)
         # A neighbour ends or begins with a failure, which met the service later than planned.
         self.around = [
             float(met_s[at]) if times_s[at] == planned_s else planned_s
@@ -116,7 +119,11 @@ class _Reading:
         reach_s = max(before_s, first.start_s - ONSET_REACH_SECONDS, 0.0)
         low_s = min(reach_s, first.middle_s)
         begin_s, begin_bad = self._begins
-        between, open_low = (low_s, first.middle_s), reach_s <= 0
+        between = low_s, first.middle_s
+        # What was there from the first request on is likelier that than healthy, up to its middle.
+        begun = begin_bad[begin_s < first.middle_s]
+        likelier = ratio(int(begun.sum()), len(begun), *self._shares) > 0
+        open_low = reach_s <= 0 and likelier
         onset = edges.onset(begin_s, begin_bad, *between, first=open_low, hung=self._hung)
         if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
             return replace(onset, at_s=self._first_s)
@@ -187,7 +194,7 @@ def troubles_of(requests: Requests, stretches: Sequence[Found], load_end_s: floa
 def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
     """The adjoining troubles of one stretch."""
     requests = run.near(found)
-    readings = [_Reading(run, requests, found, part) for part in run.parts_of_the_way]
+    readings = [_Reading(run, requests, found, parts) for parts in run.parts_of_the_way]
     # A wrong reading makes up parts in which some failed and some did not.
     fewest = min(len(reading.edges) for reading in readings)
     plain = [reading for reading in readings if len(reading.edges) == fewest]

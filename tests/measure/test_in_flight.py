@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.measure.baseline import Baseline
+from harness.measure.elsewhere import elsewhere_of
 from harness.measure.episodes import episodes_of
 from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
 from harness.measure.intervals import Share
@@ -22,12 +23,13 @@ TIMEOUT_S = 2.0
 @dataclass(frozen=True)
 class Kind:
     """How a request fails, and at which part of its way that is decided, or at which of several by
-    chance; how long it lasts then.
+    chance; how long it lasts then, or at which part of its way it is told.
     """
 
     fate: Fate
     decides: float | tuple[float, ...]
     lasts_s: float | None = None
+    told: float = 1.0
 
     def parts(self, chance: np.random.Generator, count: int) -> NDArray[np.float64]:
         """Where on their way so many requests are decided."""
@@ -37,7 +39,7 @@ class Kind:
 
     def lasts(self, took_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """How long failures take that would have taken ``took_s``."""
-        return took_s if self.lasts_s is None else np.full(len(took_s), self.lasts_s)
+        return took_s * self.told if self.lasts_s is None else np.full(len(took_s), self.lasts_s)
 
 
 KINDS = {
@@ -61,14 +63,17 @@ MIXED = {
 }
 
 
-def episodes(
+ONE = ((BEGIN_S, END_S, 1.0),)
+
+
+def samples_of(
     kind: Kind,
     rate: int,
     latency_s: float,
     seed: int,
-    spans: Sequence[tuple[float, float, float]] = ((BEGIN_S, END_S, 1.0),),
-) -> list[Episode]:
-    """Those of a run of journeys, a credit line before each borrow, of ``latency_s`` a step.
+    spans: Sequence[tuple[float, float, float]] = ONE,
+) -> Samples:
+    """A run of journeys, a credit line before each borrow, of ``latency_s`` a step.
 
     Each of ``spans`` is a begin, an end, and the share that fails between them.
     """
@@ -88,7 +93,7 @@ def episodes(
         columns.append((place, np.full(len(place), step), began_s, began_s + took_s, fate))
         at_s[place], going[place[hit]] = began_s + took_s, False
     tries = Tries(*(np.concatenate(column) for column in zip(*columns, strict=True)))
-    samples = Samples(
+    return Samples(
         operations=(),
         times_s=times_s,
         ended_s=at_s,
@@ -97,6 +102,17 @@ def episodes(
         indeterminate=np.zeros(count, dtype=bool),
         evidence=evidence_from(count, tries),
     )
+
+
+def episodes(
+    kind: Kind,
+    rate: int,
+    latency_s: float,
+    seed: int,
+    spans: Sequence[tuple[float, float, float]] = ONE,
+) -> list[Episode]:
+    """The impaired stretches of such a run."""
+    samples = samples_of(kind, rate, latency_s, seed, spans)
     known = Timeline(LOAD_S, None, None, 10.0)
     found = episodes_of(samples, known, Baseline(Share(0, 8 * rate), 1e4, ()))
     return [episode for episode in found if episode.class_ != "slow"]
@@ -122,6 +138,21 @@ def test_the_interval_holds_the_edge_whichever_rule_the_service_follows(
     assert min(sum(onsets), sum(overs)) >= 9
     widths_s = [(run[0].onset_s_high or 0) - (run[0].onset_s_low or 0) for run in found]
     assert np.median(widths_s) <= 0.03 + 2 * latency_s
+
+
+@pytest.mark.parametrize(("rate", "latency_s"), [(10, 0.3), (50, 0.1), (100, 0.1)])
+@pytest.mark.parametrize("part", [0.25, 0.5, 0.75])
+def test_a_failure_that_is_told_at_once_dates_the_edge(
+    part: float, rate: int, latency_s: float
+) -> None:
+    """What it needs fails on its way: failures come then, good answers take their whole time."""
+    for fate in (Fate.ANSWERED, Fate.CUT):
+        kind = Kind(fate, part, told=part)
+        found = [episodes(kind, rate, latency_s, seed) for seed in range(RUNS)]
+
+        onsets = [holds(run[0].onset_s_low, run[0].onset_s_high, BEGIN_S) for run in found]
+        overs = [holds(run[-1].recovered_s_low, run[-1].recovered_s_high, END_S) for run in found]
+        assert min(sum(onsets), sum(overs)) >= 9
 
 
 @pytest.mark.parametrize("latency_s", [0.15, 0.3])
@@ -169,6 +200,26 @@ def test_every_failure_of_an_outage_is_counted_as_its_own(rule: str) -> None:
 
         assert found.failed >= 2 * 50 - 5
         assert found.operations >= found.failed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_failure_of_an_outage_lies_outside_of_it(kind: str) -> None:
+    """Nothing else fails: its first failure and its last lie within its edges, or on them."""
+    for seed in range(RUNS):
+        found = episodes(KINDS[kind], 100, 0.06, seed)
+        samples = samples_of(KINDS[kind], 100, 0.06, seed)
+
+        assert elsewhere_of(samples, found).failed.part == 0
+        assert sum(one.failed for one in found) == samples.failed.sum()
+
+
+def test_what_began_after_hundreds_of_good_requests_has_a_begin() -> None:
+    """Requests that are told midway mix good and bad ones, and some seconds back is the start."""
+    kind = Kind(Fate.ANSWERED, 0.5, told=0.5)
+    for seed in range(3 * RUNS):
+        for one in episodes(kind, 100, 0.3, seed, [(9.6, 11.6, 1.0)]):
+            assert one.onset_s_low is not None
+            assert one.onset_s_low > 5
 
 
 @pytest.mark.parametrize("rule", ["arrival", "the end"])
