@@ -147,7 +147,7 @@ class Evidence:
             np.searchsorted(self.takes_s[step], took_s[told & (self.first_step == step)])
             for step in range(len(STEPS))
         ]
-        ranks = np.concatenate(rank) / len(LEVELS)
+        ranks = (np.concatenate(rank) + 1 / 2) / len(LEVELS)  # the middle between two quantiles
         error = 1 / np.sqrt(12 * max(len(ranks), 1))  # of a mean of ranks
         return len(ranks) > 0 and bool(ranks.mean() < 1 / 2 - SOONER_MIN * error)
 
