@@ -157,11 +157,16 @@ def test_the_fall_to_each_share_is_as_uncertain_as_the_time_under_way(*, at_end:
     assert most.from_heal_s_low == pytest.approx(recovery.from_heal_s_low, abs=0.05)
 
 
-def test_the_queue_of_an_outage_is_no_slow_stretch_and_puts_off_quick_answers() -> None:
-    """Its answers were late because nothing was answered; until they are in, none is quick."""
+def test_late_answers_beside_an_outage_are_slow_and_its_failures_are_not() -> None:
+    """Whoever waited in its queue was served, and late; until they all are, nothing is quick."""
     measured = measure(*stalled(until_s=14.0))
+    outage, slow = measured.episodes
     latency = measured.recovery.latency
 
-    assert [e.class_ for e in measured.episodes] == ["outage"]
+    assert (outage.class_, slow.class_) == ("outage", "slow")
+    assert (outage.failed, slow.failed) == (200, 0)
+    assert slow.onset_s_low is not None
+    assert slow.onset_s_low <= 8.0 <= (slow.onset_s_high or 0.0)  # since the service stalled
+    assert slow.recovered_s == pytest.approx(14.0, abs=0.15)
     assert latency is not None
     assert latency.from_heal_s == pytest.approx(14.0 - HEAL_S, abs=0.15)
