@@ -1,14 +1,17 @@
 """Outages too short for a share of their own are told apart; one brownout stays one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from harness.events import Outcome
 from harness.measure import measure
 from harness.measure.breaths import told_apart
 from harness.measure.evidence import Evidence
 from harness.measure.rows import orders
 from harness.measure.search import Requests, impaired_stretches
-from tests.builders import facts, operations, plan_of
+from tests.builders import at_ns, attempt, facts, failed, operations, plan_of
 from tests.measure.test_false_alarms import found_in, planned
 
 
@@ -74,3 +77,26 @@ def test_an_outage_that_goes_over_into_a_ramp_stays_one_trouble() -> None:
     ways = orders(times_s, bad, requests.evidence)
     assert told_apart(times_s, bad, [found.parts], ways) == [found.parts]
     assert found.parts[-1].stop_s == times_s[315]
+
+
+def test_who_waited_for_the_end_of_a_stall_is_no_breath_in_it() -> None:
+    """Sent in the stall and answered after it: the last to come, who are refused, are of it too."""
+    plan = plan_of(rate=30, warm_up_s=1, baseline_s=6, fault_s=0, recovery_s=9)
+    ops = []
+    for op in operations(plan):
+        at_s = plan.arrivals[op.arrival].at_s
+        if 6.8 <= at_s < 7.9:  # their time is over before the stall is
+            lost = {"outcome": Outcome.INDETERMINATE, "ended_ns": at_ns(at_s + 2.0)}
+            ops.append(failed(plan, op.arrival, **lost))
+        elif 7.9 <= at_s < 9.6:
+            ops.append(replace(op, ended_ns=at_ns(9.9 + (at_s - 7.9) / 10)))
+        elif 9.6 <= at_s < 9.9:
+            ops.append(failed(plan, op.arrival, ended_ns=at_ns(9.9)))
+        else:
+            ops.append(op)
+    timed_out = {"error": "timeout"}
+    rows = tuple(
+        attempt(op, **(timed_out if op.outcome is Outcome.INDETERMINATE else {})) for op in ops
+    )
+
+    assert measure(plan, facts(plan, tuple(ops), attempts=rows)).flaps == 0
