@@ -23,8 +23,6 @@ from harness.measure.noise import (
 )
 from harness.measure.segments import Part
 
-GAP_CHANCE_MIN = 0.05
-"""A gap without a failure as likely as this, between two stretches, is none."""
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Window = tuple[float, float]

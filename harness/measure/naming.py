@@ -46,8 +46,7 @@ def surely(
     share = Share(int(inside.sum()), len(inside))
     if share.whole < OUTAGE_FAILED_MIN:
         return None
-    nearly = share.part >= OUTAGE_SHARE_MIN * share.whole and (share.low or 0.0) > OUTAGE_LOW_MIN
-    return "outage" if nearly or inside.all() else "degraded"
+    return "outage" if _nearly(share) or inside.all() else "degraded"
 
 
 def _nearly_all(
@@ -55,8 +54,11 @@ def _nearly_all(
 ) -> bool:
     """Whether nearly all failed in the part that surely lies inside."""
     inside = _between(at_s, onset.high_s, recovery.low_s)
-    share = Share(int(bad[inside].sum()), int(inside.sum()))
-    return (share.observed or 0.0) >= OUTAGE_SHARE_MIN and (share.low or 0.0) > OUTAGE_LOW_MIN
+    return _nearly(Share(int(bad[inside].sum()), int(inside.sum())))
+
+
+def _nearly(failed: Share) -> bool:
+    return (failed.observed or 0.0) >= OUTAGE_SHARE_MIN and (failed.low or 0.0) > OUTAGE_LOW_MIN
 
 
 def _all(
