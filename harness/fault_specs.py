@@ -217,7 +217,7 @@ class Flap(LinkFault):
     def description(self) -> str:
         """One line for the report."""
         return (
-            f"the link {self.link} is cut for {self.duty:.0%} of every {self.period:g} s;"
+            f"the link {self.link} is cut for {100 * self.duty:.0f} % of every {self.period:g} s;"
             " what was open in a cut is closed at its end"
         )
 

@@ -91,7 +91,7 @@ def _objective(result: ObjectiveResult) -> GateCheck:
     between = words.interval(result.low, result.high, write)
     found = words.observed(result)
     said = found if found == words.NOT_SEEN else f"observed {found}"
-    message = f"{said}, limit {words.unit_of(result.id)(result.limit)}"
+    message = f"{said}, limit {words.limit(result)}"
     if result.low is not None or result.high is not None:
         message += f", 95 % interval {between}"
     if result.reason:

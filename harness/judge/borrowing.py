@@ -8,13 +8,14 @@ from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
 from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, ObjectiveResult, Weight
+from harness.verdict.beside import places_beside
 from harness.verdict.spans import decimals
 
 CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
 """What a target sees in its own ledger, without knowing what borrowers were told."""
 
-_PLACES_MAX = 3
+_DIGITS = 4
 _MONEY = {
     "lost": "acknowledged to the borrower, absent from the ledger",
     "duplicated": "asked for once, in the ledger or paid out more than once",
@@ -171,34 +172,16 @@ def objectives(case: Case) -> Iterator[Finding]:
 def told_beside(result: ObjectiveResult) -> str:
     """What was observed, its interval and the limit: each figure on its side of the limit."""
     unseen = "nothing" if result.low is None else "no end"
-    places = _places(result)
-    observed, low, high = (
-        None if value is None else _written(value, places)
-        for value in (result.observed, result.low, result.high)
-    )
+    values = (result.observed, result.low, result.high)
+    if "seconds" in result.id:  # no more decimals than their interval is worth
+        places = places_beside(result.limit, values, decimals(result.low, result.high))
+        texts = [None if v is None else f"{round(v, places) + 0.0:.{places}f}" for v in values]
+    else:
+        digits = places_beside(result.limit, values, _DIGITS, lambda v, d: float(f"{v:.{d}g}"))
+        texts = [None if v is None else f"{v:.{digits}g}" for v in values]
+    observed, low, high = texts
     interval = f", 95 % interval {low or 'open'} to {high or 'open'}" if low or high else ""
     return f"{observed or unseen}{interval}, limit {result.limit:g}"
-
-
-def _places(result: ObjectiveResult) -> int | None:
-    """Decimals of seconds: no more than their interval is worth, unless fewer would hide on which
-    side of the limit they are. None for anything else.
-    """
-    if "seconds" not in result.id:
-        return None
-    places, limit = decimals(result.low, result.high), result.limit
-    values = [v for v in (result.observed, result.low, result.high) if v is not None and v != limit]
-    while places < _PLACES_MAX and any(
-        (round(v, places) > limit) != (v > limit) or round(v, places) == limit for v in values
-    ):
-        places += 1
-    return places
-
-
-def _written(value: float, places: int | None) -> str:
-    if places is None:
-        return f"{value:.4g}"
-    return f"{round(value, places) + 0.0:.{places}f}"  # nought has no sign
 
 
 def _misses(objective: str) -> Callable[[Case], bool]:

@@ -146,7 +146,7 @@ def _without_end(case: Case) -> Iterator[Finding]:
         yield inconclusive(
             "not_recovered",
             "borrowing came back, but the load ended too soon after it to show that fewer than"
-            f" {case.measured.recovered_below:.0%} of requests fail for good:"
+            f" {100 * case.measured.recovered_below:.0f} % of requests fail for good:"
             f" {_longer(case, stretches[-1])}",
             recovered_s=stretches[-1].recovered_s,
         )
@@ -179,7 +179,7 @@ def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
         yield inconclusive(
             "not_recovered",
             f"borrowing came back after {heal}, but {when} too soon after it to show that fewer"
-            f" than {case.measured.recovered_below:.0%} of requests fail for good",
+            f" than {100 * case.measured.recovered_below:.0f} % of requests fail for good",
             recovered_s=seen.from_heal_s,
         )
 

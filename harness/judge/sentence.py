@@ -5,6 +5,7 @@ from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
 from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery, Weight
+from harness.verdict.beside import places_beside
 from harness.verdict.spans import span
 from harness.verdict.visible import never_longer, none_stands_out
 
@@ -112,13 +113,15 @@ def _recovery(case: Case) -> str:
     seen, limit_s = measured.recovery, case.plan.objectives.recovery_seconds_max
     limit = "" if limit_s is None else f", limit {limit_s:g} s"
     if seen.from_heal_s is not None:
-        interval = f"95 % interval {_interval(seen.from_heal_s_low, seen.from_heal_s_high)}{limit}"
+        ends = seen.from_heal_s_low, seen.from_heal_s_high
+        places = places_beside(limit_s, (seen.from_heal_s, *ends), 1)
+        interval = f"95 % interval {_interval(*ends, places)}{limit}"
         if seen.from_heal_s <= 0:
-            tenths = f"{-seen.from_heal_s:.1f}"
-            when = "when" if tenths in {"0.0", "-0.0"} else f"{tenths} s before"
+            before = f"{abs(seen.from_heal_s):.{places}f}"
+            when = f"{before} s before" if float(before) else "when"
             return f"borrowing had recovered {when} the heal was confirmed ({interval})"
         which = _which_heal(case)
-        return f"borrowing recovered {seen.from_heal_s:.1f} s after {which} ({interval})"
+        return f"borrowing recovered {seen.from_heal_s:.{places}f} s after {which} ({interval})"
     if seen.censored:
         return f"{_not_seen_to_recover(case, seen)}{limit}"
     stretches = impaired(measured.episodes)
@@ -190,20 +193,20 @@ def _slow(case: Case) -> str:
     return f"answers were slow {_spans(slow)}" if slow else ""
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    if low is not None and round(low, 1) < 0:
-        return _sides(low, high)
-    start = "open" if low is None else f"{max(low, 0.0):.1f}"
-    return f"{start} to {'open' if high is None else f'{max(high, 0.0):.1f} s'}"
+def _interval(low: float | None, high: float | None, places: int) -> str:
+    if low is not None and round(low, places) < 0:
+        return f"{_side(low, places)} to {_side(high, places)}"
+    start = "open" if low is None else f"{max(low, 0.0):.{places}f}"
+    return f"{start} to {'open' if high is None else f'{max(high, 0.0):.{places}f} s'}"
 
 
-def _sides(low: float | None, high: float | None) -> str:
-    """An interval that begins before the heal, in words rather than signs."""
-    ends = [
-        "open" if end is None else f"{abs(end):.1f} s {'before' if end < 0 else 'after'}"
-        for end in (low, high)
-    ]
-    return " to ".join(ends)
+def _side(end: float | None, places: int) -> str:
+    """An end of an interval that begins before the heal, in words rather than signs."""
+    if end is None:
+        return "open"
+    if not round(end, places):
+        return "the heal"
+    return f"{abs(end):.{places}f} s {'before' if end < 0 else 'after'}"
 
 
 def _money(case: Case) -> str:

@@ -11,6 +11,7 @@ from harness.measure.intervals import Share, differ, events_to_bound
 from harness.measure.noise import HEALTHY_SHARE
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
+from harness.verdict.beside import places_beside
 
 THETA = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
@@ -60,12 +61,14 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
         seen = f", and {failed.part} of them failed" if failed.part else ""
         reasons.append(
             f"only {failed.whole} borrow requests were over in the baseline{seen}: to bound"
-            f" failures by {limit:.1%}, {suffices}"
+            f" failures by {100 * limit:g} %, {suffices}"
         )
     elif (failed.high or 0.0) >= limit:
+        high = 100 * (failed.high or 0.0)
+        places = places_beside(100 * limit, [high], 1)
         reasons.append(
             f"{failed.part} of {failed.whole} borrow requests failed in the baseline, so the share"
-            f" may be up to {failed.high:.1%} (limit {limit:.1%}): {suffices}"
+            f" may be up to {high:.{places}f} % (limit {100 * limit:g} %): {suffices}"
         )
     if failed.whole:
         middle_s = float(np.median(samples.times_s[inside]))

@@ -37,23 +37,22 @@ def objectives(verdict: Verdict) -> Table:
 
 
 def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
-    write = words.unit_of(result.id)
+    write = words.observed_unit(result)
     observed = Cell(words.observed(result))
     if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
-        before = words.observed_unit(result)(-(result.observed or 0))
-        observed = Cell(f"{before} before the heal")
-    between = words.interval(result.low, result.high, words.observed_unit(result))
+        observed = Cell(f"{write(-(result.observed or 0))} before the heal")
+    between = words.interval(result.low, result.high, write)
     if result.id == "recovery_seconds_max":
-        between = heal_interval(result.low, result.high)
+        between = heal_interval(result.low, result.high, write)
     if result.observed is None and result.verdict.value == "pass":
         observed = Cell("nothing to measure")
     elif result.observed is None:
         observed = Cell(words.observed(result), note=_why_not(result, verdict))
     if result.low is None and result.high is None and result.observed is not None:
-        between = "exact count" if write is words.count else "none"
+        between = "exact count" if _is_count(result) else "none"
     return row(
         Cell(words.objective(result.id), note=_name_and_source(result)),
-        f"at most {write(result.limit)}",
+        f"at most {words.limit(result)}",
         observed,
         between,
         Cell(
@@ -62,6 +61,10 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
             tone=result.verdict.value,
         ),
     )
+
+
+def _is_count(result: ObjectiveResult) -> bool:
+    return not any(unit in result.id for unit in ("share", "seconds", "_ms"))
 
 
 def _name_and_source(result: ObjectiveResult) -> str:

@@ -66,7 +66,7 @@ def _reasons(verdict: Verdict) -> list[Text]:
     for result in verdict.objectives:
         if result.verdict is Judgement.PASS:
             continue
-        write, limit = words.observed_unit(result), words.unit_of(result.id)(result.limit)
+        write, limit = words.observed_unit(result), words.limit(result)
         between = words.interval(result.low, result.high, write)
         said.append(
             Text.assemble(

@@ -1,5 +1,6 @@
 """The six key figures of the first screen, in words. Shared by the page and the terminal."""
 
+from collections.abc import Callable
 from textwrap import shorten
 
 from harness.plan import Plan, SteadyState
@@ -106,7 +107,13 @@ def _recovery(verdict: Verdict) -> Tile:
         reason = why(verdict, "not_recovered", "fault_did_not_bite", "not_healed", "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
     tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
-    return Tile(name, _recovery_figure(recovery), (*_recovery_notes(recovery), *notes), tone)
+    ends = recovery.from_heal_s_low, recovery.from_heal_s_high
+    write = words.seconds_beside(
+        None if limit is None else limit.limit, recovery.from_heal_s, *ends
+    )
+    before = recovery.from_heal_s <= 0
+    figure = "before the heal" if before else write(recovery.from_heal_s)
+    return Tile(name, figure, (*_recovery_notes(recovery, write), *notes), tone)
 
 
 def never_seen(verdict: Verdict) -> str:
@@ -116,14 +123,6 @@ def never_seen(verdict: Verdict) -> str:
     return (none_stands_out if steady else never_longer)(verdict.visible)
 
 
-def _recovery_figure(recovery: Recovery) -> str:
-    assert recovery.from_heal_s is not None  # noqa: S101  # for the type checker; the caller asked
-    if recovery.from_heal_s <= 0:
-        return "before the heal"
-    ends = recovery.from_heal_s_low, recovery.from_heal_s_high
-    return words.seconds_within(recovery.from_heal_s, *ends)
-
-
 def after_heal(instant_s: float | None, low: float | None = None, high: float | None = None) -> str:
     """An instant relative to the last heal, to no more than its interval is worth; one before it is
     said in words, not by a sign.
@@ -131,32 +130,46 @@ def after_heal(instant_s: float | None, low: float | None = None, high: float | 
     if instant_s is None:
         return words.NOT_MEASURED if low is None else words.NOT_SEEN
     size = words.seconds_within(abs(instant_s), low, high)
+    if instant_s > 0:
+        return f"{size} after the last heal"
     return (
-        f"{size} after the last heal" if instant_s > 0 else f"{size} before the heal was confirmed"
+        "when the heal was confirmed" if _nought(size) else f"{size} before the heal was confirmed"
     )
 
 
-def heal_interval(low: float | None, high: float | None) -> str:
-    """An interval relative to the last heal; what lies before it is said in words."""
+def heal_interval(
+    low: float | None, high: float | None, write: Callable[[float | None], str] | None = None
+) -> str:
+    """An interval relative to the last heal; what lies before it is said in words.
+
+    ``write`` writes both ends; without it they are as fine as their distance is worth.
+    """
+    write = write or words.seconds_beside(None, None, low, high)
     if low is not None and low < 0 and high is None:
-        return f"{words.seconds(-low)} before the heal, or later"
+        return f"{write(-low)} before the heal, or later"
     if low is None or high is None:
-        return words.interval(low, high, words.seconds)
-    first, last = (words.seconds_within(abs(end), low, high) for end in (low, high))
-    if low >= 0 or (high > 0 and not float(first.split()[0])):
+        return words.interval(low, high, write)
+    first, last = write(abs(low)), write(abs(high))
+    if low >= 0 or (high > 0 and _nought(first)):
         return f"{first} to {last}"
+    if _nought(last):
+        return f"{first} before to the heal"
     if high > 0:
         return f"{first} before to {last} after"
     return f"{first} to {last} before"
 
 
-def _recovery_notes(recovery: Recovery) -> list[str]:
+def _nought(duration: str) -> bool:
+    return not float(duration.split(maxsplit=1)[0].replace(",", ""))
+
+
+def _recovery_notes(recovery: Recovery, write: Callable[[float | None], str]) -> list[str]:
     ends = recovery.from_heal_s_low, recovery.from_heal_s_high
     if recovery.from_heal_s is not None and recovery.from_heal_s > 0:
         said = "from heal to normal borrowing"
     else:
         said = f"borrowing had recovered {after_heal(recovery.from_heal_s, *ends)}"
-    notes = [said, f"95 % interval {heal_interval(*ends)}"]
+    notes = [said, f"95 % interval {heal_interval(*ends, write)}"]
     if not recovery.confirmed:
         notes.append("not confirmed: too little evidence after it")
     return notes
@@ -164,7 +177,7 @@ def _recovery_notes(recovery: Recovery) -> list[str]:
 
 def _limit(limit_s: float, verdict: str) -> str:
     said = {"pass": "within", "fail": "over", "inconclusive": "not decided against"}[verdict]
-    return f"{said} the limit of {words.seconds(limit_s)}"
+    return f"{said} the limit of {words.limit_seconds(limit_s)}"
 
 
 def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:

@@ -6,14 +6,17 @@ Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from harness.verdict import Judgement, ObjectiveResult, Weight
+from harness.verdict.beside import places_beside
 from harness.verdict.spans import decimals
 
 NOT_MEASURED = "not measured"
 NOT_SEEN = "not seen"
 """Of an end that may have come before the load ended, and was not seen to."""
 START = "the start of measuring"
+_LIMIT_DIGITS = 10
 CHANCE_MAX = 0.001
 """What chance alone makes rarer than this is taken for no accident, as the checks do."""
 
@@ -140,11 +143,12 @@ def objective(identifier: str) -> str:
     return _OBJECTIVES.get(name, spaced(name))
 
 
-def count(number: float | None) -> str:
-    """A whole number with separators of thousands."""
+def count(number: float | None, limit: float | None = None) -> str:
+    """A whole number with separators of thousands; beside a ``limit`` on its side of it."""
     if number is None:
         return NOT_MEASURED
-    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
+    places = 0 if float(number).is_integer() else places_beside(limit, [number], 1)
+    return f"{number:,.{places}f}"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
@@ -152,14 +156,17 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
-def share(part: float | None) -> str:
-    """A share in 0..1 as per cent; more decimals where it is small."""
+def share(part: float | None, limit: float | None = None) -> str:
+    """A share in 0..1 as per cent; more decimals where it is small, or its side of a ``limit``
+    would be hidden.
+    """
     if part is None:
         return NOT_MEASURED
     if part in (0, 1):
         return f"{part:.0%}".replace("%", " %")
-    decimals = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
-    return f"{100 * part:.{decimals}f} %"
+    least = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
+    places = places_beside(None if limit is None else 100 * limit, [100 * part], least)
+    return f"{100 * part:.{places}f} %"
 
 
 def points(shift: float | None) -> str:
@@ -187,18 +194,36 @@ def length(duration: float) -> str:
 
 def seconds(duration: float | None) -> str:
     """A duration in seconds."""
-    if duration is None:
-        return NOT_MEASURED
-    if abs(duration) < 0.005:  # noqa: PLR2004  # would read "0.00 s" or "-0.00 s"
-        return "0.0 s"
-    return f"{duration:.2f} s" if abs(duration) < 1 else f"{duration:,.1f} s"
+    return _seconds_at(None, duration)
 
 
 def seconds_within(duration: float | None, low: float | None, high: float | None) -> str:
     """A duration with no more decimals than its interval is worth."""
     if duration is None or low is None or high is None:
         return seconds(duration)
-    written = f"{duration:,.{decimals(low, high)}f}"
+    return _seconds(duration, decimals(low, high))
+
+
+def seconds_beside(
+    limit: float | None, value: float | None, low: float | None, high: float | None
+) -> Callable[[float | None], str]:
+    """How a duration and its interval are written: all with so many decimals that each is on its
+    side of the ``limit``, and no more than their interval is worth otherwise.
+    """
+    if low is None or high is None:
+        return partial(_seconds_at, limit)
+    places = places_beside(limit, (value, low, high), decimals(low, high))
+    return lambda one: NOT_MEASURED if one is None else _seconds(one, places)
+
+
+def _seconds_at(limit: float | None, duration: float | None) -> str:
+    if duration is None:
+        return NOT_MEASURED
+    return _seconds(duration, places_beside(limit, [duration], 2 if abs(duration) < 1 else 1))
+
+
+def _seconds(duration: float, places: int) -> str:
+    written = f"{duration:,.{places}f}"
     return "0.0 s" if not float(written.replace(",", "")) else f"{written} s"
 
 
@@ -209,13 +234,18 @@ def between(low: float | None, high: float | None) -> str:
     return interval(low, high, seconds).replace("more", "later").replace("less", "earlier")
 
 
-def milliseconds(duration: float | None) -> str:
-    """A duration given in milliseconds, in the unit that reads best."""
+def milliseconds(duration: float | None, limit: float | None = None) -> str:
+    """A duration given in milliseconds, in the unit that reads best; beside a ``limit`` on its side
+    of it.
+    """
     if duration is None:
         return NOT_MEASURED
+    unit, least = ("ms", 1) if duration < 10 else ("ms", 0)  # noqa: PLR2004
+    size = 1.0
     if duration >= 1000:  # noqa: PLR2004  # a second
-        return f"{duration / 1000:,.2f} s"
-    return f"{duration:.1f} ms" if duration < 10 else f"{duration:.0f} ms"  # noqa: PLR2004
+        unit, least, size = "s", 2, 1000.0
+    edge = None if limit is None else limit / size
+    return f"{duration / size:,.{places_beside(edge, [duration / size], least)}f} {unit}"
 
 
 def yuan(fen: int | None) -> str:
@@ -253,21 +283,31 @@ def observed(result: ObjectiveResult) -> str:
 
 
 def observed_unit(result: ObjectiveResult) -> Callable[[float | None], str]:
-    """How what was observed of an objective is written: no finer than its interval."""
-    if "seconds" not in result.id:
-        return unit_of(result.id)
-    return lambda value: seconds_within(value, result.low, result.high)
+    """How what was observed of an objective is written: no finer than its interval, but so that it
+    lies on its side of the limit.
+    """
+    if "share" in result.id:
+        return partial(share, limit=result.limit)
+    if "seconds" in result.id:
+        return seconds_beside(result.limit, result.observed, result.low, result.high)
+    return partial(milliseconds if "_ms" in result.id else count, limit=result.limit)
 
 
-def unit_of(identifier: str) -> Callable[[float | None], str]:
-    """How the values of an objective are written, told by its name."""
-    if "share" in identifier:
-        return share
-    if "seconds" in identifier:
-        return seconds
-    if "_ms" in identifier:
-        return milliseconds
-    return count
+def limit(result: ObjectiveResult) -> str:
+    """The limit of an objective as it was set: it is not rounded."""
+    if "share" in result.id:
+        return f"{100 * result.limit:.{_LIMIT_DIGITS}g} %"
+    if "seconds" in result.id:
+        return limit_seconds(result.limit)
+    if "_ms" not in result.id:
+        return f"{result.limit:,.{_LIMIT_DIGITS}g}"
+    small = result.limit < 1000  # noqa: PLR2004  # a second
+    return f"{result.limit:.{_LIMIT_DIGITS}g} ms" if small else limit_seconds(result.limit / 1000)
+
+
+def limit_seconds(limit_s: float) -> str:
+    """A limit of time as it was set."""
+    return f"{limit_s:,.{_LIMIT_DIGITS}g} s"
 
 
 def date(zero_utc: str | None) -> str:

@@ -124,7 +124,7 @@ def test_a_failure_has_observed_interval_and_limit() -> None:
     failure = root.find(".//failure")
 
     assert failure is not None
-    said = "observed 6.0 s, limit 2.0 s, 95 % interval 6.0 s to 6.6 s"
+    said = "observed 6.0 s, limit 2 s, 95 % interval 6.0 s to 6.6 s"
     assert said in str(failure.get("message"))
     assert said in str(failure.text)
     assert str(failure.text).startswith(

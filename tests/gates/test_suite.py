@@ -45,7 +45,7 @@ def test_a_case_says_which_runs_broke_it() -> None:
     """With the figures of each, and not of those that are well."""
     case = case_of(suite_of(*map(verdict_of, (GOOD, BAD, OPEN))), "recovery_seconds_max")
 
-    assert "run 2 of 3: observed 6.0 s, limit 2.0 s, 95 % interval" in case.message
+    assert "run 2 of 3: observed 6.0 s, limit 2 s, 95 % interval" in case.message
     assert "run 3 of 3: observed" in case.message
     assert "run 1" not in case.message
     assert case.decides is not None

@@ -1,5 +1,6 @@
 """What the one sentence says of stretches: no more than was seen, and all that was."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
@@ -121,3 +122,17 @@ def test_a_run_that_cannot_show_anything_says_so() -> None:
     assert least_seen(no_brownout) == "an outage of 0.11 s, and no brownout of 10 s"
     assert "in which 6.3 % fail" in least_seen(Visible(0.104, 0.0621, 10.0))
     assert never_longer(Visible(5.2, 0.1, 10.0)) == "no impairment longer than 5.2 s was seen"
+
+
+def test_rounding_hides_no_miss_of_the_limit() -> None:
+    """With a limit just below, and just above, the recovery reads longer and shorter than it."""
+    plan, known = cut_run()
+    took_s = judge(plan, known).recovery.from_heal_s
+    assert took_s is not None
+
+    for off_s in (-0.001, 0.001):
+        limited = replace(plan.objectives, recovery_seconds_max=took_s + off_s)
+        sentence = judge(replace(plan, objectives=limited), known).sentence
+        told_s = re.search(r"recovered ([0-9.]+) s after", sentence)
+        assert told_s is not None, sentence
+        assert (float(told_s[1]) > took_s + off_s) == (off_s < 0)

@@ -56,7 +56,7 @@ def test_a_red_line_says_what_broke(gate: Gate, stored: Stored) -> None:
     done.stdout.fnmatch_lines(
         [
             "*_ cut: recovery_seconds_max _*",
-            "observed 2.5 s, limit 2.0 s, 95 % interval 2.5 s to 4.0 s*",
+            "observed 2.5 s, limit 2 s, 95 % interval 2.5 s to 4.0 s*",
             "must hold: After the heal, borrowing is back to normal in time",
             "report: *test-*report.html",
             "FAILED scenarios/cut.py::recovery_seconds_max - Missed: observed 2.5 s, limit*",
@@ -214,7 +214,7 @@ def test_junit_xml_has_the_figures(gate: Gate, stored: Stored, pytester: pytest.
     late = cases["recovery_seconds_max"]
     assert late.attrib["classname"] == "scenarios.cut"
     (failure,) = late.findall("failure")
-    assert failure.attrib["message"].startswith("Missed: run 1 of 2: observed 2.5 s, limit 2.0 s")
+    assert failure.attrib["message"].startswith("Missed: run 1 of 2: observed 2.5 s, limit 2 s")
     found = properties(late)
     assert (found["verdict"], found["limit"], found["runs"]) == ("fail", "2.0", "2 of 2")
     assert float(found["low"]) <= float(found["observed"]) <= float(found["high"])

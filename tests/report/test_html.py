@@ -101,7 +101,7 @@ def test_the_first_screen_has_the_key_figures() -> None:
         f"{borrow.window.failed} of {borrow.window.operations} requests",
         "Time to recover 1.9 s",
         "95 % interval 1.6 s to 2.2 s",
-        "within the limit of 5.0 s",
+        "within the limit of 5 s",
         f"Lost service {borrow.failed / 50:.1f} s",
         "Lost acknowledged loans 0",
         "Lent twice 1",

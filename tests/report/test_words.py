@@ -4,6 +4,7 @@ import pytest
 
 from harness.report import words
 from harness.report.tiles import after_heal, heal_interval
+from harness.verdict import Judgement, ObjectiveResult
 
 
 @pytest.mark.parametrize(
@@ -49,11 +50,18 @@ def test_open_intervals_say_which_end_is_open(
 @pytest.mark.parametrize(
     ("low", "high", "text"),
     [(0.5, 1.5, "0.5 s to 1.5 s"), (-0.5, 1.5, "0.5 s before to 1.5 s after"),
-     (-0.6, -0.2, "0.6 s to 0.2 s before")],
+     (-0.6, -0.2, "0.6 s to 0.2 s before"), (-0.84, 0.04, "0.8 s before to the heal"),
+     (-0.02, 0.46, "0.0 s to 0.5 s")],
 )  # fmt: skip
 def test_intervals_around_the_heal_have_no_signs(low: float, high: float, text: str) -> None:
     """Before and after, in words."""
     assert heal_interval(low, high) == text
+
+
+def test_what_came_with_the_heal_did_so_neither_before_nor_after_it() -> None:
+    """Nought is no time before."""
+    assert after_heal(-0.02, -0.05, 0.46) == "when the heal was confirmed"
+    assert after_heal(-0.4, -0.7, 0.1) == "0.4 s before the heal was confirmed"
 
 
 @pytest.mark.parametrize(
@@ -94,11 +102,58 @@ def test_unknown_codes_are_readable() -> None:
     assert words.objective("lost_max") == words.objective("lost")
 
 
+def result(
+    name: str,
+    limit: float,
+    observed: float | None,
+    low: float | None = None,
+    high: float | None = None,
+) -> ObjectiveResult:
+    """What came of an objective."""
+    return ObjectiveResult(name, limit, observed, low, high, Judgement.FAIL)
+
+
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [("failed_share_max", "50.0 %"), ("recovery_seconds_max", "0.50 s"),
-     ("latency_ms_p99_max", "0.5 ms"), ("impaired_episodes_max", "0.5")],
+    ("name", "text", "limit"),
+    [("failed_share_max", "50.0 %", "50 %"), ("recovery_seconds_max", "0.50 s", "0.5 s"),
+     ("latency_ms_p99_max", "0.5 ms", "0.5 ms"), ("impaired_episodes_max", "0.5", "0.5")],
 )  # fmt: skip
-def test_the_unit_follows_the_name(name: str, text: str) -> None:
+def test_the_unit_follows_the_name(name: str, text: str, limit: str) -> None:
     """Units are part of every objective's name."""
-    assert words.unit_of(name)(0.5) == text
+    assert words.observed(result(name, 0.5, 0.5)) == text
+    assert words.limit(result(name, 0.5, None)) == limit
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "observed", "text", "at_most"),
+    [
+        ("recovery_seconds_max", 10.0, 10.04, "10.04 s", "10 s"),
+        ("recovery_seconds_max", 10.0, 9.9996, "9.9996 s", "10 s"),
+        ("recovery_seconds_max", 10.0, 10.0, "10.0 s", "10 s"),
+        ("recovery_seconds_max", 1.25, 1.24, "1.2 s", "1.25 s"),
+        ("recovery_seconds_max", 0.25, 0.2549, "0.255 s", "0.25 s"),
+        ("failed_outside_fault_share_max", 0.005, 0.00504, "0.504 %", "0.5 %"),
+        ("failed_outside_fault_share_max", 0.007, 0.00702, "0.702 %", "0.7 %"),
+        ("failed_outside_fault_share_max", 0.007, 0.007, "0.70 %", "0.7 %"),
+        ("failed_share_max", 0.3, 0.2998, "29.98 %", "30 %"),
+        ("failed_share_max", 0.0, 0.00001, "0.001 %", "0 %"),
+        ("latency_ms_p99_max", 250.0, 250.3, "250.3 ms", "250 ms"),
+        ("latency_ms_p99_max", 1000.0, 1003.0, "1.003 s", "1 s"),
+        ("latency_ms_p99_max", 1000.0, 999.7, "999.7 ms", "1 s"),
+        ("attempts_per_operation_max", 1.5, 1.503, "1.503", "1.5"),
+    ],
+)
+def test_rounding_never_hides_on_which_side_of_the_limit_a_value_lies(
+    name: str, limit: float, observed: float, text: str, at_most: str
+) -> None:
+    """What is missed by a little does not read as if it were met, nor as the limit itself."""
+    seen = result(name, limit, observed)
+    assert words.observed(seen) == text
+    assert words.limit(seen) == at_most
+
+
+def test_the_ends_of_an_interval_lie_on_their_side_of_the_limit() -> None:
+    """All of an interval is written equally finely."""
+    seen = result("recovery_seconds_max", 10.0, 9.7, 9.4, 10.04)
+    assert words.interval(seen.low, seen.high, words.observed_unit(seen)) == "9.40 s to 10.04 s"
+    assert words.observed(seen) == "9.70 s"
