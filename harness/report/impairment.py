@@ -82,7 +82,7 @@ def _within(episode: Episode) -> str:
     if episode.in_flight:
         said.append(f"{words.count(episode.in_flight)} under way when it began")
     if episode.queued:
-        said.append(f"{words.count(episode.queued)} waited in it and were answered late")
+        said.append(f"{words.count(episode.queued)} waited in it for a late answer")
     return "; ".join(said)
 
 
@@ -93,7 +93,9 @@ def recovery(verdict: Verdict) -> Table:
         headers=("What", "When", "95 % interval", "Confirmed"),
         rows=(*_edges(verdict), *map(_crossing, seen.crossings), *_recovered(seen),
               *_answers_quick(seen)),
-        empty="Nothing had to recover, or no recovery was seen.",
+        empty="Nothing had to recover, or no recovery was seen."
+        if any(fault.injected_s is not None for fault in verdict.faults)
+        else "No fault of ours was healed. When borrowing was as before stands above.",
     )  # fmt: skip
 
 
@@ -126,12 +128,15 @@ def _crossing(crossing: Crossing) -> tuple[Cell, ...]:
     confirmed = "yes" if crossing.confirmed else _UNCONFIRMED
     if not crossing.resolvable:
         confirmed = "cannot be told at this rate and length of run"
-    name = f"new requests succeed: fewer than {words.share(crossing.failed_share)} fail, for good"
+    part = f"{100 * crossing.failed_share:g} %"
+    name = f"new requests succeed: fewer than {part} fail, for good"
     return row(name, after_heal(crossing.from_heal_s, *ends), heal_interval(*ends), confirmed)
 
 
 def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
-    name = Cell("normal again: time to recover", note="what the objective is about")
+    name = Cell(
+        "normal again: time to recover", note="what the objective is about; dated more finely"
+    )
     if seen.censored:
         between = heal_interval(seen.from_heal_s_low, None)
         return [row(name, Cell(words.NOT_SEEN, note=_CUT, tone="fail"), between, _UNCONFIRMED)]

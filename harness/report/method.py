@@ -148,8 +148,9 @@ _RECOVERY = (
 
 _EDGES = (
     "The moment at which a request met the service lies between sending and answering, and only the"
-    " service knows where. So the interval of an edge is at least about as wide as a request takes,"
-    " and the instant that is told lies midway."
+    " service knows where. So an edge is dated for a service that decides as a request comes, for"
+    " one that decides as it answers, and between. The interval holds all of these that fit the"
+    " answers; the instant that is told lies midway between the first and the last."
 )
 _SEEN = (
     "The least that nine of ten runs of this rate and length show, with so many failures outside"
@@ -171,9 +172,9 @@ def _thresholds(plan: Plan, verdict: Verdict) -> str:
         f"; an answer is slow from {words.milliseconds(latency.limit_ms)} on, 1.5 times the 95th"
         " percentile of the baseline and at least 100 ms"
     )  # fmt: skip
-    steady = words.share(plan.steady_state.failed_share_max)
+    steady = f"{100 * plan.steady_state.failed_share_max:g} %"
     return (
-        f"Borrowing is normal while fewer than {words.share(THETA)} of requests fail{slow}. The"
+        f"Borrowing is normal while fewer than {100 * THETA:g} % of requests fail{slow}. The"
         f" baseline counts as steady when surely fewer than {steady} of its requests failed."
     )
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from harness.report import words
 
+_BRIEF_MAX = 14
+"""Letters; so few fit into a column of any table, on any screen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -16,6 +19,16 @@ class Cell:
     note: str = ""
     tone: str = ""
     folded: tuple[str, ...] = ()
+
+    @property
+    def wrapping(self) -> str:
+        """How its text may be cut: ``brief`` not at all, ``words`` only between its words. What
+        holds a longer word, a key say, may be cut anywhere.
+        """
+        if len(self.text) <= _BRIEF_MAX:
+            return "brief"
+        longest = max(map(len, self.text.split()), default=0)
+        return "words" if longest <= _BRIEF_MAX else ""
 
 
 @dataclass(frozen=True, slots=True)

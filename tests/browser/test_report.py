@@ -96,6 +96,25 @@ def test_nothing_scrolls_sideways(
         assert screen.complaints == []
 
 
+@pytest.mark.parametrize("size", [(1200, 900), PHONE])
+@pytest.mark.parametrize("run", ["rich", "inconclusive"])
+def test_no_short_text_of_a_table_is_broken(
+    chromium: Chromium, page: Callable[..., str], run: str, size: tuple[int, int]
+) -> None:
+    """A weight, a name or a figure with its unit stands on one line."""
+    with chromium.open(page(run), size) as screen:
+        broken = screen.ask(
+            """() => [...document.querySelectorAll("td")].map(cell => {
+                 const range = document.createRange();
+                 range.selectNodeContents(cell.querySelector(":scope > strong") ?? cell.firstChild
+                   ?? cell);
+                 return [range.toString(), range.getClientRects().length];
+               }).filter(([text, lines]) => text.length <= 14 && lines > 1)"""
+        )
+
+    assert broken == []
+
+
 def test_the_check_for_width_can_fail(chromium: Chromium, site: Site) -> None:
     """A planted line that cannot break is found."""
     wide = site.put("wide.html", f"<!DOCTYPE html><title>w</title><p id=p>{'w' * 500}")
