@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.events import (
     GRANTED,
     Attempt,
@@ -21,6 +24,8 @@ from harness.events import (
 from harness.fault_facts import EndedBy
 from harness.fault_specs import AnyFault, Partition
 from harness.ledger_facts import LedgerEntry, LedgerReading
+from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.measure.samples import Samples
 from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
 from harness.plan import expand as expand_plan
 
@@ -230,3 +235,27 @@ def cut_run(
     plan = plan or plan_of(CUT)
     ops = operations(plan, during(start_s, end_s))
     return plan, facts(plan, ops, **changes)
+
+
+def borrow_samples(
+    times_s: NDArray[np.float64],
+    took_s: NDArray[np.float64],
+    failed: NDArray[np.bool_],
+    fate: Fate = Fate.ANSWERED,
+) -> Samples:
+    """Requests of one step each, shape (n,): planned at ``times_s``, over ``took_s`` later.
+
+    Those that ``failed`` met this ``fate``.
+    """
+    count, ended_s = len(times_s), times_s + took_s
+    step = np.full(count, STEPS.index("borrow"))
+    fates = np.where(failed, fate, Fate.GOOD).astype(np.int64)
+    return Samples(
+        operations=(),
+        times_s=times_s,
+        ended_s=ended_s,
+        wait_s=np.where(failed, np.nan, took_s),
+        failed=failed,
+        indeterminate=np.zeros(count, dtype=bool),
+        evidence=evidence_from(count, Tries(np.arange(count), step, times_s, ended_s, fates)),
+    )

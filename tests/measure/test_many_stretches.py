@@ -6,10 +6,11 @@ import pytest
 from harness.measure import troubles
 from harness.measure.baseline import Baseline
 from harness.measure.episodes import episodes_of
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from, met
+from harness.measure.evidence import Fate, met
 from harness.measure.intervals import Share
-from harness.measure.samples import Samples, Timeline
+from harness.measure.samples import Timeline
 from harness.verdict import Episode
+from tests.builders import borrow_samples
 
 RATE, PERIOD_S, DOWN_S = 50, 4.0, 1.0
 FAILS = {"503 at the end": Fate.ANSWERED, "hang": Fate.HUNG, "cut": Fate.CUT}
@@ -24,18 +25,7 @@ def flapping(load_s: float, latency_s: float, fate: Fate = Fate.ANSWERED) -> lis
     met_s = times_s + took_s
     failed = (met_s > 9) & (met_s % PERIOD_S < DOWN_S) | (chance.random(count) < 0.002)
     took_s[failed] = 2.0 if fate is Fate.HUNG else took_s[failed]
-    step = np.full(count, STEPS.index("borrow"))
-    fates = np.where(failed, fate, Fate.GOOD).astype(np.int64)
-    tries = Tries(np.arange(count), step, times_s, times_s + took_s, fates)
-    samples = Samples(
-        operations=(),
-        times_s=times_s,
-        ended_s=times_s + took_s,
-        wait_s=np.where(failed, np.nan, took_s),
-        failed=failed,
-        indeterminate=np.zeros(count, dtype=bool),
-        evidence=evidence_from(count, tries),
-    )
+    samples = borrow_samples(times_s, took_s, failed, fate)
     baseline = Baseline(Share(0, 8 * RATE), 1e4, ())
     return episodes_of(samples, Timeline(load_s, None, None, 10.0), baseline)
 

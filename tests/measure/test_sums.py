@@ -6,9 +6,10 @@ import pytest
 from harness.measure.baseline import Baseline
 from harness.measure.elsewhere import elsewhere_of
 from harness.measure.episodes import episodes_of, impaired
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.measure.evidence import Fate
 from harness.measure.intervals import Share
 from harness.measure.samples import Samples, Timeline
+from tests.builders import borrow_samples
 
 RATE, LOAD_S, TIMEOUT_S = 50, 40.0, 2.0
 
@@ -30,22 +31,7 @@ def run(seed: int) -> Samples:
     fate = chance.choice([Fate.ANSWERED, Fate.HUNG])
     if fate == Fate.HUNG:
         took_s[failed] = TIMEOUT_S
-    tries = Tries(
-        np.arange(count),
-        np.full(count, STEPS.index("borrow")),
-        times_s,
-        times_s + took_s,
-        np.where(failed, fate, Fate.GOOD).astype(np.int64),
-    )
-    return Samples(
-        operations=(),
-        times_s=times_s,
-        ended_s=times_s + took_s,
-        wait_s=np.where(failed, np.nan, took_s),
-        failed=failed,
-        indeterminate=np.zeros(count, dtype=bool),
-        evidence=evidence_from(count, tries),
-    )
+    return borrow_samples(times_s, took_s, failed, fate)
 
 
 @pytest.mark.parametrize("seed", range(12))
