@@ -36,6 +36,14 @@ QUICK = (
     ("refused connect", "at arrival", "10/s", "300 ms"),
 )
 EDGES = ("onset", "recovery")
+HANGS = (
+    "when a request was decided that was never answered, nothing tells: the interval holds all"
+    " that good answers take, up to the longest, which is more than twice the usual"
+)
+DATES_ITSELF = (
+    "half of those that are refused at arrival are told at once and date themselves: next to no"
+    " error of theirs is left to balance that of requests refused at their end"
+)
 
 
 def run(chance: np.random.Generator, kind: Kind, rate: int, latency_s: float) -> Figures:
@@ -85,6 +93,7 @@ def _row(kind: Kind, rate: int, latency_ms: int) -> Row:
                 f"{name} width",
                 Rule.MEDIAN_MAX,
                 usual_s + 2 * flight_s,
+                HANGS if kind.fate is Fate.HUNG else "",
             ),
             Want(
                 f"{name}, error",
@@ -118,6 +127,7 @@ def _joints() -> list[Joint]:
                             f"{edge} error",
                             Rule.MEAN_MAX,
                             limit_s,
+                            DATES_ITSELF if both[0].fate is Fate.ANSWERED else "",
                         ),
                         rows,
                     )

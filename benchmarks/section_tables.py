@@ -141,7 +141,8 @@ def _apart(name: str, every: Sequence[_Asked], *, quick: bool) -> Aim:
     of = "" if _same_limit(wants) else f" of {_number(rule, worst.want.limit)}"
     got = f"worst of {len(every)}: {found}{of} ({worst.name})"
     if missed:
-        got += f"; {len(missed)} of {len(every)} miss"
+        beyond = sum(not one.want.met(one.values, quick=True) for one in missed)
+        got += f"; {len(missed)} of {len(every)} miss ({beyond} beyond chance)"
     return Aim(name, _wanted(wants, quick=quick), got, met=not missed, why=_why(missed))
 
 

@@ -152,6 +152,17 @@ def healthy_share(baseline: Baseline) -> float:
     return max(HEALTHY_SHARE, min(share, UNSTEADY_SHARE_MAX) if baseline.reasons else share)
 
 
+def usual_max(baseline: Baseline) -> float:
+    """The largest share that may fail at any time, by what the baseline shows.
+
+    A service comes back to a share of failures only that it had before. Next to none before, in
+    however few requests, is none: what fails after a trouble may be what is left of it.
+    """
+    failed = baseline.failed
+    seldom = (failed.observed or 0.0) <= THETA / 2 or (failed.low or 0.0) <= HEALTHY_SHARE
+    return 0.0 if seldom else (failed.high or 0.0)
+
+
 def recovered_share(usual: float, worst: float = 1.0) -> float:
     """Of a trouble that was so bad at its worst: it is over when a smaller share of requests fails.
 

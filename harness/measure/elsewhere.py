@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.measure.baseline import Baseline, recovered_share
+from harness.measure.baseline import Baseline, recovered_share, usual_max
 from harness.measure.episodes import failing_between_s
 from harness.measure.intervals import Share
 from harness.measure.noise import ALPHA
@@ -51,7 +51,7 @@ def recovered_below(samples: Samples, episodes: list[Episode], baseline: Baselin
     """The share of failures below which borrowing has recovered for good from these episodes."""
     rest = samples.failed[~_inside(samples, episodes)]
     usual = float(rest.mean()) if len(rest) else 0.0
-    return recovered_share(min(usual, baseline.failed.high or 0.0))
+    return recovered_share(min(usual, usual_max(baseline)))
 
 
 def _inside(samples: Samples, episodes: list[Episode]) -> Bools:

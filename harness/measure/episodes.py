@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.baseline import Baseline, healthy_share, slow_limit_ms
+from harness.measure.baseline import Baseline, healthy_share, slow_limit_ms, usual_max
 from harness.measure.known import windows_of
 from harness.measure.queues import queued
 from harness.measure.samples import Samples, Timeline
@@ -24,10 +24,10 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     end_s = timeline.load_end_s
     if end_s is None or end_s <= 0 or not len(samples.times_s):
         return []
-    times_s, usual_max = samples.times_s, baseline.failed.high or 0.0
+    times_s = samples.times_s
     windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
     failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
-    found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max)
+    found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max(baseline))
     troubles = troubles_of(failing, found, end_s)
     own = _failures_of(troubles, samples)
     episodes = [_episode(*one, samples) for one in zip(troubles, own, strict=True)]

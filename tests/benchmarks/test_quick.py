@@ -83,7 +83,7 @@ def test_a_fast_way_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert not all(aim.met for aim in quick("whole"))
 
 
-def test_the_quick_rows_are_a_fixed_dozen() -> None:
+def test_the_quick_rows_are_few_and_fixed() -> None:
     """One or a few of every section, and no more than a quick calibration has time for."""
     rows = chosen([*SECTIONS, measure.PACED], quick=True)
 

@@ -109,7 +109,7 @@ def test_rows_become_aims_and_a_table() -> None:
 
     assert [aim.met for aim in aims] == [False, False, True]
     assert "together" in aims[0].what
-    assert "1 of 2 miss" in aims[1].got
+    assert "1 of 2 miss (1 beyond chance)" in aims[1].got
     assert aims[1].why == "too narrow; 60%"
     assert "| 99%   | 200 |" in text
     assert "**no**: holds the edge" in text
@@ -132,7 +132,7 @@ def test_rows_taken_together_have_limits_of_their_own() -> None:
     (aim,) = aims_of(measured(made, 3), quick=False)
 
     assert not aim.met
-    assert aim.got == "worst of 2: 250 ms of 200 ms (0.1 + 0.4); 1 of 2 miss"
+    assert aim.got == "worst of 2: 250 ms of 200 ms (0.1 + 0.4); 1 of 2 miss (0 beyond chance)"
     assert aims_of(measured(made, 3, text="0.4"), quick=False) == []
     with pytest.raises(ValueError, match="names a row that is none"):
         replace(made, rows=rows[:1])
