@@ -4,9 +4,20 @@ import numpy as np
 
 from benchmarks.sections import Column, Figures, Row, Rule, Section, Want
 from benchmarks.simulate import arrivals
-from benchmarks.steady import FALSE_MAX, LENGTHS, SHARES, SHUFFLED, baseline_from, shuffled, steady
+from benchmarks.steady import (
+    FALSE_MAX,
+    LENGTHS,
+    SHARES,
+    SHUFFLED,
+    WITH_FAULTS,
+    baseline_from,
+    beside_faults,
+    shuffled,
+    steady,
+)
 from harness.measure.baseline import healthy_share
 from harness.measure.evidence import Evidence
+from harness.measure.known import Window
 from harness.measure.search import Requests, impaired_stretches
 from harness.measure.visibility import SEEN_IN, visible
 from harness.plan import SteadyState
@@ -86,15 +97,28 @@ def _false_rows() -> list[Row]:
                 Row((f"{name}, shuffled", *own), shuffled, (rate, ends_s, trouble), (_FALSE,))
                 for name, trouble in SHUFFLED.items()
             ]
-    return rows
+    return rows + [_row_with_faults(*one) for one in WITH_FAULTS]
+
+
+def _row_with_faults(
+    rate: int, baseline_s: float, faults_s: tuple[Window, ...], share: float
+) -> Row:
+    lengths_s = ", ".join(f"{healed_s - injected_s:g}" for injected_s, healed_s in faults_s)
+    cells = (
+        f"{share:.1%}, steadily, faults of {lengths_s} s",
+        f"{rate}/s",
+        f"{rate * baseline_s:,.0f} of {rate * (faults_s[-1][1] + 10):,.0f}",
+    )
+    return Row(cells, beside_faults, (rate, baseline_s, faults_s, share), (_FALSE,))
 
 
 FALSE = Section(
     name="false",
     title="False stretches, simulated",
     text=(
-        "Runs without a trouble: a steady share fails, by chance; or the failures of a trouble and"
-        " of strays are shuffled over all requests. Every stretch is false. One row is compared"
+        "Runs without a trouble: a steady share fails, by chance, also with faults that nobody"
+        " notices; or the failures of a trouble and of strays are shuffled over all requests. Every"
+        " stretch is false. One row is compared"
         " with its limit beyond chance only; all together are not."
     ),
     head=("failures", "rate", "requests in the baseline"),

@@ -11,7 +11,7 @@ from benchmarks.simulate import arrivals
 from harness.measure.baseline import Baseline, healthy_share
 from harness.measure.evidence import Evidence
 from harness.measure.intervals import Share, events_to_bound
-from harness.measure.known import windows_of, with_known
+from harness.measure.known import Window, windows_of, with_known
 from harness.measure.search import Requests, by_share, impaired_stretches
 from harness.plan import SteadyState
 
@@ -29,6 +29,15 @@ LENGTHS = {
 """By rate: where the baseline ends, and the load, in s."""
 SHUFFLED = {"an outage of 3 s": (3.0, 1.0), "a brownout of 20 % for 10 s": (10.0, 0.2)}
 """Runs whose failures, strays and trouble, are shuffled over all requests: seconds, share."""
+WITH_FAULTS: tuple[tuple[int, float, tuple[Window, ...], float], ...] = (
+    (5, 20.0, ((20.0, 35.0),), 0.05),
+    (10, 16.0, ((16.0, 18.0),), 0.20),
+    (10, 16.0, ((16.0, 21.0), (25.0, 30.0), (34.0, 39.0)), 0.10),
+    (50, 8.0, ((8.0, 13.0), (17.0, 19.0), (23.0, 26.0)), 0.05),
+)
+"""Runs with faults that nobody notices: rate, end of the baseline and injections and heals in s,
+steady share of failures. The load ends 10 s after the last heal.
+"""
 
 
 def baseline_from(part: int, whole: int) -> Baseline:
@@ -46,6 +55,19 @@ def steady(
     return _found(times_s, chance.random(len(times_s)) < share, ends_s)
 
 
+def beside_faults(
+    chance: np.random.Generator,
+    rate: int,
+    baseline_s: float,
+    faults_s: tuple[Window, ...],
+    share: float,
+) -> Figures:
+    """One run with faults that change nothing, and a steady share of failures."""
+    ends_s = baseline_s, faults_s[-1][1] + 10.0
+    times_s = arrivals(rate, "jittered", ends_s[1], chance)
+    return _found(times_s, chance.random(len(times_s)) < share, ends_s, faults_s)
+
+
 def shuffled(
     chance: np.random.Generator,
     rate: int,
@@ -60,10 +82,15 @@ def shuffled(
     return _found(times_s, chance.permutation(bad), ends_s)
 
 
-def _found(times_s: np.ndarray, bad: np.ndarray, ends_s: tuple[float, float]) -> Figures:
+def _found(
+    times_s: np.ndarray,
+    bad: np.ndarray,
+    ends_s: tuple[float, float],
+    faults_s: tuple[Window, ...] = (),
+) -> Figures:
     before = bad[times_s < ends_s[0]]
     healthy = healthy_share(baseline_from(int(before.sum()), len(before)))
-    windows = windows_of(times_s, len(before), [])
+    windows = windows_of(times_s, len(before), faults_s)
     requests = Requests(times_s, bad, Evidence.at(times_s), windows=windows)
     shares, _ = by_share(requests, ends_s[1], healthy)
     shares = with_known(times_s, bad, windows, shares)
