@@ -22,7 +22,7 @@ CHANCE_MAX = 0.001
 REQUESTS_MAX = 20
 """Among more, that alone tells little."""
 STRETCH_MAX = 60
-"""No longer end with fewer than `ROW_MIN` failures has a share of them that would be a stretch."""
+"""No longer end is looked at: one with four failures stands out up to some 50 requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ def tail_of(failed: NDArray[np.bool_]) -> Tail | None:
     """The last requests that hardly fail so often by chance; None where chance may explain all.
 
     ``failed`` is in the order of the planned starts. Of several such ends the least likely counts.
-    One is, too, what the search would take for a stretch in a run in which nothing else failed, if
-    so few failures could be one.
+    One is, too, an end whose share of failures alone would make it a stretch in a run in which
+    nothing else failed. It may have `noise.ROW_MIN` failures or more: where the search finds no
+    stretch among them, one failure more must not hide what fewer have shown.
     """
     backwards = failed[::-1][:STRETCH_MAX]
     counts, sizes = np.cumsum(backwards), np.arange(1, len(backwards) + 1)

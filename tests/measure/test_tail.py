@@ -53,3 +53,13 @@ def test_more_failures_never_make_an_end_likelier() -> None:
         more = failed | (chance.random(60) < 0.1)
         if tail_of(failed) is not None:
             assert tail_of(more) is not None
+
+
+def test_five_failures_may_tell_what_the_last_four_do_not() -> None:
+    """So that a search which finds no stretch among them does not hide it."""
+    four = [int(back in (59, 55, 40, 20)) for back in range(59, 0, -1)]
+
+    assert end(*four) is None
+    found = end(1, *four)
+    assert found is not None
+    assert (found.failed, found.requests) == (5, 60)
