@@ -2,8 +2,9 @@
 
 A search over all stretches of a run has to pay for each of them. Of a stretch that was known before
 anybody looked, one exact test says whether more failed in it than elsewhere, so that less is enough
-to find a trouble that begins or ends there. All of them together find one that is not there in half
-of `ALPHA` of all runs.
+to find a trouble that begins or ends there. What begins as the baseline ends may be found by chance
+in half of `ALPHA` of all runs, and with faults in half as many more. What the search finds by
+chance is mostly the same, so that all together stay below `ALPHA`.
 """
 
 from collections.abc import Iterable
@@ -68,10 +69,10 @@ def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups:
 
 
 def _parts(count: int) -> list[int]:
-    """Into how many parts what may be false is divided for each window: the first has half of it,
-    since it is compared with the baseline alone.
+    """Into how many parts what may be false is divided for each window: the first, which is
+    compared with the baseline alone, is found as in a run without a fault; the others share one.
     """
-    return [min(count, 2), *[2 * (count - 1)] * (count - 1)][:count]
+    return [1, *[2 * (count - 1)] * (count - 1)][:count]
 
 
 def outside_of(times_s: Floats, groups: Groups) -> Bools:

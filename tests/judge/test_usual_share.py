@@ -9,6 +9,8 @@ from harness.verdict import Judgement
 from tests.builders import CUT, facts, failed, operation, plan_of
 from tests.judge.helpers import codes
 
+LENIENT = Objectives(latency_ms_p99_max=500)
+
 
 def test_a_service_that_is_back_at_its_usual_share_has_recovered() -> None:
     """One in ten fails from the first request to the last, and all do under a fault of 5 s."""
@@ -31,3 +33,16 @@ def test_a_service_that_is_back_at_its_usual_share_has_recovered() -> None:
     assert outage.onset_s == pytest.approx(20, abs=0.2)
     assert outage.recovered_s == pytest.approx(25, abs=1)
     assert verdict.recovery.confirmed
+
+
+def test_a_few_percent_from_the_fault_to_the_end_are_undecided() -> None:
+    """One in 25 fails since the fault came, none of 160 before: nothing shows that it was over."""
+    plan = plan_of(CUT, objectives=LENIENT, rate=10, baseline_s=16, fault_s=30, recovery_s=20)
+    ops = tuple(
+        failed(plan, a.index) if a.at_s > 16 and a.index % 25 == 5 else operation(plan, a.index)
+        for a in plan.arrivals
+    )
+    verdict = judge(plan, facts(plan, ops))
+
+    assert verdict.verdict is Judgement.INCONCLUSIVE
+    assert codes(verdict)["not_recovered"] == "inconclusive"

@@ -6,7 +6,7 @@ import pytest
 from harness.measure.baseline import Baseline, healthy_share
 from harness.measure.evidence import Evidence
 from harness.measure.intervals import Share, events_to_bound
-from harness.measure.known import windows_of
+from harness.measure.known import Window, windows_of
 from harness.measure.search import Bools, Floats, Found, Requests, impaired_stretches
 
 
@@ -17,11 +17,13 @@ def before(part: int, whole: int) -> Baseline:
     return Baseline(failed, None, ("bad",) if unsteady else ())
 
 
-def found_in(times_s: Floats, bad: Bools, baseline_s: float, end_s: float) -> list[Found]:
+def found_in(
+    times_s: Floats, bad: Bools, baseline_s: float, end_s: float, *faults_s: Window
+) -> list[Found]:
     """The stretches of a run in which each request met the service when it was planned."""
     inside = times_s < baseline_s
     healthy = healthy_share(before(int(bad[inside].sum()), int(inside.sum())))
-    windows = windows_of(times_s, int(inside.sum()), [])
+    windows = windows_of(times_s, int(inside.sum()), faults_s)
     requests = Requests(times_s, bad, Evidence.at(times_s), windows=windows)
     return impaired_stretches(requests, end_s, healthy)
 
@@ -59,6 +61,32 @@ def test_a_steady_share_is_no_impairment(
         found += bool(found_in(times_s, chance.random(len(times_s)) < share, baseline_s, end_s))
 
     assert found <= 7
+
+
+@pytest.mark.parametrize("faults_s", [((16, 20),), ((16, 18), (22, 24), (28, 30))])
+@pytest.mark.parametrize("share", [0.05, 0.10, 0.20])
+def test_a_fault_makes_no_impairment_of_a_steady_share(
+    faults_s: tuple[Window, ...], share: float
+) -> None:
+    """2 % of the runs at most are to show a stretch; 11 of 200 hardly come by chance then."""
+    found = 0
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        times_s = planned(10, 36, chance)
+        found += bool(found_in(times_s, chance.random(len(times_s)) < share, 16, 36, *faults_s))
+
+    assert found <= 10
+
+
+def test_a_few_percent_from_the_fault_on_are_found() -> None:
+    """4 % of 500 requests, after 160 of which none failed: by chance that is one run of 250."""
+    times_s = np.arange(660) / 10 + 0.05
+    bad = (times_s > 16) & (np.arange(660) % 25 == 5)
+
+    (one,) = found_in(times_s, bad, 16, 66, (16.0, 46.0))
+
+    assert one.parts[0].start_s < 20
+    assert one.parts[-1].stop_s > 60
 
 
 def test_a_long_run_is_no_excuse_for_a_stretch() -> None:
