@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -149,6 +150,19 @@ def test_the_smallest_chance_is_said() -> None:
 
     assert "the smallest p that they can give is 0.008 (two-sided Mann-Whitney)" in said
     assert "No claim does not mean that nothing has changed" in said
+
+
+def test_no_claim_says_how_many_runs_would_do() -> None:
+    """A shift that matters takes more runs; one that does not is not shown by any number."""
+    found = compare(alike(5, 20, recovery_s=rising(2.0, 1.0)), alike(5, recovery_s=rising(1, 1)))
+    text = plain(render(found))
+
+    assert result_of(found, "recovery_s").claim is Claim.NONE
+    assert re.search(r"[0-9]+ runs of each suffice in 9 of 10 comparisons, if the shift", text)
+    same = plain(render(compare(alike(5, 20), alike(5))))
+    assert "suffice" not in same
+    few = compare(alike(5, 20, share=rising(0.2005, 0.001)), alike(5, share=rising(0.2, 0.001)))
+    assert "; more runs will not help, if the shift is the one seen" in plain(render(few))
 
 
 def test_a_better_service_is_claimed_by_the_same_evidence() -> None:

@@ -17,6 +17,10 @@ CONFIDENCE = 0.95
 RUNS_LEAST = 5
 """In each sample: with 5 against 4 even the clearest order has p = 0.016, too much for five figures
 at once."""
+RUNS_MOST = 1_000
+"""In each sample; more are no advice."""
+_BOTH_CHANCE = 0.95
+"""Of order and of size, each: then both hold in nine of ten repeats at least."""
 _ORDERS_MAX = 20_000
 """Orders that are gone through one by one where values are tied; 8 against 8 have 12,870."""
 _COUNTED_MAX = 50
@@ -66,6 +70,29 @@ def against(first: Sequence[float], second: Sequence[float]) -> TwoSamples:
         shift_low=shift_low,
         shift_high=shift_high,
     )
+
+
+def runs_enough(seen: TwoSamples, runs: tuple[int, int], chance: float, worth: float) -> int | None:
+    """In each sample, how many runs suffice in nine of ten repeats for a p below ``chance`` and a
+    shift beyond ``worth``, if order and shift are those of ``seen``, from so many ``runs``.
+
+    None where no number does, or more than `RUNS_MOST`. Sources: Noether 1987 (JASA 82, 645) for
+    the order; the interval of the shift narrows with the root of the number.
+    """
+    beyond = abs(seen.shift) - worth
+    apart = abs(seen.larger - 0.5)
+    if beyond <= 0 or apart <= 0:
+        return None
+    both = float(ndtri(_BOTH_CHANCE))
+    order = (both - float(ndtri(chance / 2))) ** 2 / (6 * apart**2)
+    size = 0.0
+    if math.isfinite(beyond):
+        spread = (seen.shift_high - seen.shift_low) / (2 * float(ndtri((1 + CONFIDENCE) / 2)))
+        usual = 2 * runs[0] * runs[1] / (runs[0] + runs[1])  # in each, if both had as many
+        size = usual * (both * spread / beyond) ** 2
+    if max(order, size) > RUNS_MOST:
+        return None
+    return max(math.ceil(max(order, size)), RUNS_LEAST)
 
 
 def holm(chances: Sequence[float]) -> list[float]:

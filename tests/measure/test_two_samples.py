@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.measure.two_samples import _left_out, _orders_by_u, against, holm, smallest_p
+from harness.measure.two_samples import (
+    _left_out,
+    _orders_by_u,
+    against,
+    holm,
+    runs_enough,
+    smallest_p,
+)
 
 NEVER = math.inf
 
@@ -173,3 +180,33 @@ def test_the_approximate_count_joins_the_exact_one() -> None:
 def test_holm(chances: list[float], corrected: list[float]) -> None:
     """The textbook example, one alone, none, and no p above one."""
     assert holm(chances) == pytest.approx(corrected)
+
+
+# --- advice ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ratio", "worth"), [(1.5, 0.1), (1.5, 0.35), (2.5, 0.1), (0.6, 0.1)])
+def test_so_many_runs_suffice_in_nine_of_ten_repeats(ratio: float, worth: float) -> None:
+    """For the order and for the size of the shift, if both are as they were seen in many runs."""
+    chance = np.random.default_rng(7)
+
+    def draw(count: int) -> tuple[list[float], list[float]]:
+        both = np.exp(0.4 * chance.standard_normal((2, count)))
+        return list(both[0] * ratio), list(both[1])
+
+    enough = runs_enough(against(*draw(300)), (300, 300), 0.01, worth)
+    assert enough is not None
+    repeats = [against(*draw(enough)) for _ in range(150)]
+    claimed = [one.p < 0.01 and abs(one.shift) > worth for one in repeats]
+
+    assert np.mean(claimed) > 0.85
+
+
+def test_no_number_of_runs_shows_what_is_not_there() -> None:
+    """Neither a shift that does not matter, nor one that no run of a thousand would show."""
+    seen = against([1.0, 2, 3, 4, 5.2], [1.1, 2.1, 3.1, 4.1, 5.0])
+    apart = against([6.0, 7, 8, 9, 10], [1.0, 2, 3, 4, 5])
+
+    assert runs_enough(seen, (5, 5), 0.01, 0.5) is None
+    assert runs_enough(seen, (5, 5), 0.01, 0.0) is None
+    assert runs_enough(apart, (5, 5), 0.01, 0.5) == 12
