@@ -1,7 +1,7 @@
 """How much longer a run would have to last to show that borrowing is as before."""
 
 from harness.events import Ending, Facts
-from harness.measure import CONFIDENCE, Share, advise, bounded
+from harness.measure import CONFIDENCE, THETA, Share, advise, bounded, late_answers, samples_of
 
 
 def longer(facts: Facts, rate: float, limit: float, since_s: float) -> str:
@@ -10,6 +10,19 @@ def longer(facts: Facts, rate: float, limit: float, since_s: float) -> str:
     """
     enough = bounded(limit, 1 - CONFIDENCE)
     return advise(_after(facts, since_s), limit, enough, "requests after it", rate=rate)
+
+
+def quick_for_longer(facts: Facts, rate: float, limit_ms: float, since_s: float) -> str:
+    """How many answers after ``since_s`` suffice in nine of ten runs to show that few are late:
+    fewer than `THETA` take longer than ``limit_ms``.
+    """
+    late = late_answers(samples_of(facts), limit_ms)
+    after = late.times_s > since_s
+    seen, enough = (
+        Share(int(late.bad[after].sum()), int(after.sum())),
+        bounded(THETA, 1 - CONFIDENCE),
+    )
+    return advise(seen, THETA, enough, "answers after it", did="are late", rate=rate)
 
 
 def _after(facts: Facts, since_s: float) -> Share:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.events import Facts
 from harness.judge.bounds import Limit, by_bound, by_count, by_share
 from harness.judge.calms import failed_results, slow_results
-from harness.judge.longer import longer
+from harness.judge.longer import longer, quick_for_longer
 from harness.measure import (
     Calm,
     GroupRecovery,
@@ -91,23 +91,31 @@ def _beside_others(limit: Limit, heal: InnerHeal) -> ObjectiveResult:
     return limit.open(None, 0.0, None if seen.next_faults else seen.from_heal_s_high, reason)
 
 
-def _latency_recovery(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    results = [_one_latency(limit, one) for one in measured.recoveries]
+def _latency_recovery(limit: Limit, measured: Measured, facts: Facts) -> ObjectiveResult:
+    enough = partial(quick_for_longer, facts, measured.load.rate_asked)
+    results = [_one_latency(limit, one, enough) for one in measured.recoveries]
     return _worst(results) or limit.unknown("there was no heal to recover from")
 
 
-def _one_latency(limit: Limit, one: GroupRecovery) -> ObjectiveResult:
-    seen = one.recovery.latency
-    if seen is None:
+def _one_latency(
+    limit: Limit, one: GroupRecovery, enough: Callable[[float, float], str]
+) -> ObjectiveResult:
+    """``enough`` says how many answers after an instant would show that few are late."""
+    seen, healed_s = one.recovery.latency, one.group.healed_s or 0.0
+    if seen is None or seen.limit_ms is None:
         return limit.unknown("there was no heal, or no baseline to tell slow answers by")
     if seen.from_heal_s is not None:
-        unsure = "" if seen.confirmed else NOT_CONFIRMED
+        unsure = ""
+        if not seen.confirmed:
+            over_s = seen.from_heal_s if seen.from_heal_s_high is None else seen.from_heal_s_high
+            unsure = f"{NOT_CONFIRMED}: {enough(seen.limit_ms, healed_s + max(over_s, 0.0))}"
         ends = seen.from_heal_s_low, seen.from_heal_s_high
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
     if seen.censored and seen.from_heal_s_low is not None:
         return _still_under_way(limit, seen.from_heal_s_low, one)
     if not seen.confirmed:
-        return limit.unknown("too few answers after the heal to show that none were slow")
+        few = "too few answers after the heal to show that none were slow"
+        return limit.unknown(f"{few}: {enough(seen.limit_ms, healed_s)}")
     return limit.met(None)  # answers were never slow
 
 

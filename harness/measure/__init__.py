@@ -46,6 +46,7 @@ from harness.measure.recoveries import (
 )
 from harness.measure.retries import Herd, herd_of, retries_of
 from harness.measure.samples import Samples, Timeline, samples_of, timeline_of
+from harness.measure.slow import late_answers
 from harness.measure.tail import Tail, tail_of
 from harness.measure.together import spans_of
 from harness.measure.visibility import foreseen, visible_in
@@ -90,6 +91,7 @@ __all__ = [
     "foreseen",
     "impaired",
     "last_stretch",
+    "late_answers",
     "measure",
     "more_in_first",
     "no_help",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.judge import judge
 from harness.judge.objectives import judge_objectives
 from harness.measure import Measured, measure
 from harness.objectives import KINDS, Objectives
@@ -86,6 +87,27 @@ def test_latency_recovery_at_its_edges(seen: LatencyRecovery, expected: Judgemen
 
     assert result.verdict is expected
     assert bool(result.reason) is (expected is not PASS)
+
+
+@pytest.mark.parametrize(
+    ("recovery_s", "slow_s", "said"),
+    [(3.0, 0.0, "too few answers after the heal to show that none were slow: "),
+     (6.0, 1.0, "too few requests after it to show that it lasts: ")],
+)  # fmt: skip
+def test_too_few_answers_say_how_many_suffice(recovery_s: float, slow_s: float, said: str) -> None:
+    """After the heal where none was slow, else after the last slow ones."""
+    limits = Objectives(latency_recovery_seconds_max=10)
+    plan = plan_of(CUT, rate=10, baseline_s=25.0, recovery_s=recovery_s, objectives=limits)
+    ops = tuple(
+        replace(op, ended_ns=op.intended_ns + 500_000_000)
+        if 25 <= plan.arrivals[op.arrival].at_s < 30 + slow_s and slow_s
+        else op
+        for op in operations(plan)
+    )
+    (result,) = judge(plan, facts(plan, ops)).objectives
+
+    enough = "59 answers after it (5.9 s at 10/s) suffice in 9 of 10 runs, if 0.1 % are late"
+    assert (result.verdict, result.reason) == (OPEN, said + enough)
 
 
 def test_slow_to_the_end_of_a_short_load_is_not_decided() -> None:
