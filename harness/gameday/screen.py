@@ -277,7 +277,7 @@ def _settled(view: View, step: GameDayStep) -> RenderableType:
 def _observed(outcome: Outcome) -> RenderableType:
     style = _VERDICT.get(outcome.verdict, "bold")
     head = Text.assemble(
-        (f" {outcome.verdict.upper()} ", style), f"  {cut(clean(outcome.sentence), 400)}"
+        (f" {outcome.verdict.upper()} ", style), f"  {cut(clean(outcome.sentence), 800)}"
     )
     figures = [f"{tile.name.lower()} {tile.figure}" for tile in outcome.figures]
     return Group(head, Text(" · ".join(figures), style="dim"))

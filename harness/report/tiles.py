@@ -187,7 +187,10 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
         return Tile(name, words.NOT_MEASURED, (why(verdict, "interrupted"),), "inconclusive")
     rate = plan.settings.rate if plan else verdict.load.rate_asked
     sum_ = f"{words.count(window.failed)} failed ÷ {rate:g} arrivals a second"
-    return Tile(name, words.seconds(lost), (sum_, "like a full stop of that length"), _tone(lost))
+    notes = [sum_, "like a full stop of that length"]
+    if earlier := verdict.borrow.failed - window.failed:
+        notes.insert(1, f"{words.count(earlier)} before that do not count")
+    return Tile(name, words.seconds(lost), tuple(notes), _tone(lost))
 
 
 def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Tile:

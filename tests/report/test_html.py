@@ -257,3 +257,20 @@ def test_both_results_are_written(run: sample.Maker, tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     stored: Verdict = from_json((tmp_path / "verdict.json").read_bytes())
     assert stored.borrow.failed == verdict.borrow.failed
+
+
+def test_a_long_sentence_is_shown_whole() -> None:
+    """Several faults, strays and slow stretches in one run: the money comes at its end."""
+    said = f"{'the link came and went, then ' * 16}no loan was lost, none lent twice."
+    assert 400 < len(said) < 800
+    assert said in page(changed(sample.failed(), sentence=said)).text
+
+
+def test_failures_before_the_window_are_no_lost_service_and_it_says_so() -> None:
+    """All of them failed in the baseline: "0.0 s" alone would contradict the tile beside it."""
+    run = sample.failed()
+    borrow = run[2].borrow
+    before = replace(borrow, window=replace(borrow.window, failed=0), lost_service_seconds=0.0)
+    text = page(changed(run, borrow=before)).text
+
+    assert f"Lost service 0.0 s 0 failed ÷ 50 arrivals a second {borrow.failed} before that" in text
