@@ -176,6 +176,7 @@ def phases_failed(verdict: Verdict) -> Table:
         rows=tuple(
             row(name, words.seconds(length[name]) if name in length else "", words.count(number))
             for name, number in verdict.borrow.failed_by_phase.items()
+            if number or name in length
         ),
         empty="No phase was measured.",
     )

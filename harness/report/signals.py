@@ -65,12 +65,14 @@ def retries(verdict: Verdict) -> Table:
     seen = verdict.retries
     if seen is None:
         return Table(headers=(), rows=(), empty="Not measured.")
+    had = {phase.name for phase in verdict.phases}
     rows = [
         row(
             f"Attempts for each borrow, {words.spaced(phase)}",
             words.NOT_MEASURED if attempts is None else f"{attempts:.2f}",
         )
         for phase, attempts in seen.attempts_per_operation.items()
+        if attempts is not None or phase in had
     ]
     if seen.herd_peak is not None:
         at = "" if seen.herd_peak_at_s is None else words.at(seen.herd_peak_at_s)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import html, people, sections, signals, terminal, words, worst
+from harness.report import html, impairment, people, sections, signals, terminal, words, worst
 from harness.report.tiles import tiles
 from harness.verdict import Affected, ClosedLoop, Verdict
 from tests.report import rich, sample
@@ -343,3 +343,16 @@ def test_the_style_is_let_in_by_its_hash_alone() -> None:
     assert style
     assert f"style-src '{html.style_hash(style[1])}'" in rendered
     assert "unsafe" not in rendered
+
+
+def test_a_phase_that_the_run_did_not_have_has_no_row() -> None:
+    """A run without a fault has neither fault nor recovery to tell of."""
+    _, _, verdict = rich.rich()
+    phases = [replace(verdict.phases[0], name="baseline"), replace(verdict.phases[-1], name="rest")]
+    borrow = replace(verdict.borrow, failed_by_phase={"baseline": 0, "fault": 0, "rest": 3})
+    seen = replace(verdict.retries, attempts_per_operation={"baseline": 1.0, "fault": None})
+    watched = replace(verdict, phases=phases, borrow=borrow, retries=seen)
+
+    rows = impairment.phases_failed(watched).rows
+    assert [cells[0].text for cells in rows] == ["baseline", "rest"]
+    assert "fault" not in str(signals.retries(watched).rows)
