@@ -22,8 +22,17 @@ LIKELIHOOD_RATIO_MAX = 3.0
 few hundred failures of a short run that covers 90 to 93 % of gradual recoveries; 3.0 was found in
 simulation (``benchmarks/``) to cover 94.6 % or more of every shape and rate tried."""
 
+STEADY_RATIO_MAX = 5.0
+"""The same over a steady share of failures: the limit distribution knows of no single failures,
+and with a steady 10 % the first request after a recovery fails in one of ten runs. The statistic of
+such a failure is up to 5 where the share is 5 % or more."""
+
 FAILED_BEFORE = 0.002
 """Share of requests that fail for reasons of their own before a trouble."""
+
+AT_ONCE_PART = 0.05
+"""Failures so much closer to each other than the first of them to the last good answer came at
+once, as the service broke: the onset may be the very instant of the first one."""
 
 _GOOD_PRIOR = (0.5, 50.0)
 _ANY_PRIOR = (1.0, 1.0)
@@ -78,21 +87,22 @@ def onset(
     *,
     first: bool = False,
     hung: "Hung | None" = None,
+    usual: float = 0.0,
 ) -> Instant:
     """When the one change from good to bad between ``low_s`` and ``high_s`` happened.
 
     ``first`` says that nothing is known of the time before the first of ``times_s``. The trouble
     may have been there all along then, beforehand as likely as not. Where the data allows that,
     ``low_s`` is None; where it is the likelier, ``at_s`` is the first of ``times_s``. ``hung`` are
-    those of the failures whose ``times_s`` are no more than likely.
+    those of the failures whose ``times_s`` are no more than likely. ``usual`` is the share that is
+    known to fail before the trouble, 0 if hardly any do.
     """
-    seen = _change(times_s, bad, (low_s, high_s), _GOOD_PRIOR, hung=hung)
+    prior = _GOOD_PRIOR[0] + usual * _GOOD_PRIOR[1], (1 - usual) * _GOOD_PRIOR[1]
+    seen = _change(times_s, bad, (low_s, high_s), prior, hung=hung)
     if not first or not len(times_s):
         return seen
     first_s = float(times_s[0])
-    any_time = _change(
-        times_s, bad, (low_s, high_s), _GOOD_PRIOR, hung=hung, unseen_s=high_s - low_s
-    )
+    any_time = _change(times_s, bad, (low_s, high_s), prior, hung=hung, unseen_s=high_s - low_s)
     if any_time.low_s is None or any_time.low_s >= first_s:
         return seen
     # The upper end is the one of a trouble that began later: such a trouble is held as well.
@@ -145,7 +155,12 @@ def _change(
         inside_gap = (level - mass[index]) / max(mass[index + 1] - mass[index], 1e-300)
         return float(edges[index] + gaps[index] * min(1.0, inside_gap))
 
-    return Instant(quantile(0.5), quantile(0.025), quantile(0.975), fit)
+    high, sure = quantile(0.975), failures & ~after
+    last = int(np.searchsorted(edges, high)) - 1
+    at_once = sure[last : last + 2].all() and last + 1 < len(times)
+    if at_once and gaps[last + 1] < AT_ONCE_PART * gaps[last]:
+        high = float(edges[last + 1])
+    return Instant(quantile(0.5), quantile(0.025), high, fit)
 
 
 def _emptiness(gap_s: float, count: int, span_s: float) -> float:
@@ -156,11 +171,14 @@ def _emptiness(gap_s: float, count: int, span_s: float) -> float:
     return gap_s * count / max(span_s, 1e-9)
 
 
-def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float) -> Instant:
+def recovery(
+    times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float, *, steady: bool = False
+) -> Instant:
     """When the share of failures fell below ``theta`` for good.
 
     ``times_s`` and ``bad`` run from inside the impairment to the end of the data. ``at_s`` is None
     when the share never fell; ``high_s`` is None when the data ends too early to bound it.
+    ``steady`` says that many fail all the time, so that the first one after it may, too.
     """
     count = len(times_s)
     if count == 0:
@@ -168,7 +186,7 @@ def recovery(times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float)
     left, free, starts = _scan(bad, theta)
     right, _, _ = _scan(~bad[::-1], 1 - theta)  # the share of good ones falls towards the begin
     ratio = 2 * (free - left - right[::-1])
-    accepted = np.flatnonzero(ratio <= LIKELIHOOD_RATIO_MAX)
+    accepted = np.flatnonzero(ratio <= (STEADY_RATIO_MAX if steady else LIKELIHOOD_RATIO_MAX))
     below = next((start for start, share in starts if share < theta), count)
     first, last = (int(accepted[0]), int(accepted[-1])) if len(accepted) else (below, below)
     low_s = float(times_s[max(first - 1, 0)])

@@ -17,6 +17,7 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaincc
 
 from harness.events import ANSWERED, Attempt, Clock, Operation, Outcome, Step
 
@@ -25,13 +26,22 @@ GOOD = (Outcome.OK, *ANSWERED)
 BROKEN = ("reset", "end_of_file")
 STEP_SHARE_MIN = 0.1
 """A step at which fewer of an impairment's failures happened says little about its edges."""
-RECENT = 25
-"""So many good answers say how long one takes just before a trouble."""
+RECENT = 100
+"""Of the good answers before a trouble, so many of the last ones may tell that they became slow."""
+SLOWED_CHANCE_MAX, SLOWED_TIMES_MIN = 0.005, 2.0
+"""They tell it where as many as late by chance are as rare as this, and half of them took so many
+times as long as one usually does."""
+LATEST, GROWS_MIN, STILL_SLOWER = 5, 1.5, 5.0
+"""Where the last few of these took so many times as long as half of all of them, answers go on to
+become slower: one that never came was due after up to so many times what the last few took. A
+failure may be on its way so many times as long as the longest good answer."""
+SHORTEST_SECONDS = 1e-6
+"""No answer takes less."""
 LEVELS = np.arange(1, 21) / 20
 """Of the quantiles that are kept of how long a good answer takes, up to the longest."""
-QUICK, USUAL, SLOW, LONGEST = 0, 9, 16, 19
+QUICK, USUAL, LONGEST = 0, 9, 19
 """Of these quantiles: an answer that never came was due after the second, and hardly before the
-first. A failure that took longer than every good answer was held up on its way."""
+first. A failure that took many times as long as every good answer was held up on its way."""
 ARRIVED, ENDED = 0, 1
 """Of the readings of an `Evidence`."""
 ARRIVAL, END = 0.0, 1.0
@@ -87,7 +97,7 @@ class Evidence:
     ``down_last_s``, shape (n, 3), are its first and last failed attempt, ``first_step`` and
     ``last_step`` are the indices of their steps, -1 for none. ``hung`` says whether the first one
     was never answered. ``takes_s``, shape (3, 20), says how long good answers take, by step:
-    the quantiles at `LEVELS`.
+    the quantiles at `LEVELS`; ``slowed`` says that they still become slower.
     """
 
     up_s: Floats
@@ -98,6 +108,7 @@ class Evidence:
     last_step: Ints
     hung: Bools
     takes_s: Floats
+    slowed: bool = False
 
     @classmethod
     def none(cls, count: int) -> "Evidence":
@@ -162,20 +173,35 @@ class Evidence:
         return np.minimum(first_s, times_s), np.maximum(last_s, times_s)
 
     def slower(self, before_s: float) -> "Evidence":
-        """The same, but answers take as long as the last ones that came before this instant did.
+        """The same, if answers had become slow by this instant: they may take far longer then.
 
-        Only at steps where those took clearly longer than in the run as a whole: where every other
-        one of them was slower than five of six are.
+        Those last sent before it are compared with all before it, of whatever step. How many of
+        them tell is chosen; that they are so late by chance is unlikely all the same.
         """
-        takes_s = self.takes_s.copy()
-        for step in range(len(STEPS)):
-            began_s, ended_s = self.up_s[:, step, ARRIVED], self.up_s[:, step, ENDED]
-            came = np.flatnonzero(ended_s < before_s)
-            last = came[np.argsort(ended_s[came])][-RECENT:]
-            took_s = ended_s[last] - began_s[last]
-            if len(last) == RECENT and np.median(took_s) > takes_s[step, SLOW]:
-                takes_s[step] = np.quantile(took_s, LEVELS)
-        return replace(self, takes_s=takes_s)
+        both_s = np.concatenate([self.up_s, self.was_up_s])
+        sent = both_s[..., ARRIVED] < before_s
+        step = np.nonzero(sent)[1]
+        began_s, took_s = both_s[sent, ARRIVED], both_s[sent, ENDED] - both_s[sent, ARRIVED]
+        longer = np.ones(len(step))
+        for index in range(len(STEPS)):
+            own = step == index
+            all_s = np.sort(took_s[own])
+            longer[own] = 1 - np.searchsorted(all_s, took_s[own]) / max(len(all_s), 1)
+        last = np.argsort(began_s)[::-1][:RECENT]
+        numbers = np.arange(1, len(last) + 1)
+        chances = gammaincc(numbers, np.cumsum(-np.log(longer[last])))  # Fisher's: all together
+        usual_s = self.takes_s[:, [USUAL]]
+        times = took_s[last] / np.maximum(usual_s[step[last], 0], SHORTEST_SECONDS)
+        count = int(chances.argmin()) + 1 if len(last) else 0
+        if not count or chances.min() > SLOWED_CHANCE_MAX:
+            return self
+        if np.median(times[:count]) < SLOWED_TIMES_MIN:
+            return self
+        latest = times[: min(count, LATEST)]
+        if np.median(latest) < GROWS_MIN * np.median(times):  # they were as slow for a while
+            return replace(self, takes_s=usual_s * np.quantile(times[:count], LEVELS))
+        grown = STILL_SLOWER * np.quantile(latest, LEVELS)
+        return replace(self, takes_s=usual_s * grown, slowed=True)
 
     def failed_within(self, times_s: Floats, start_s: float, stop_s: float) -> Bools:
         """Which operations, if they failed, may have done so between: shape (n,).
@@ -206,6 +232,7 @@ class Evidence:
             self.last_step[these],
             self.hung[these],
             self.takes_s,
+            self.slowed,
         )
 
 
@@ -298,7 +325,7 @@ def _between_s(takes_s: Floats, began_s: Floats, ended_s: Floats, fate: Ints) ->
     # What broke in less than a quick answer takes may have been decided at once.
     cut = (fate == Fate.CUT) & (ended_s - began_s > quick_s)
     early_s = np.where(cut, ended_s, began_s)
-    last_s = [ended_s, began_s + longest_s, ended_s, began_s + usual_s, began_s]
+    last_s = [ended_s, began_s + STILL_SLOWER * longest_s, ended_s, began_s + usual_s, began_s]
     late_s = np.minimum(np.choose(fate, last_s), ended_s)
     soonest_s = np.where(fate == Fate.HUNG, np.minimum(began_s + quick_s, ended_s), late_s)
     return np.stack([early_s, late_s, soonest_s], axis=1)

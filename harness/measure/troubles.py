@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.measure import edges
-from harness.measure.baseline import recovered_share
+from harness.measure.baseline import THETA, recovered_share
 from harness.measure.evidence import ARRIVED, USUAL, met
 from harness.measure.naming import Class, class_of, surely
 from harness.measure.noise import impaired_share, ratio
@@ -92,7 +92,9 @@ class _Reading:
             seen.way_s,
         )
         self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
-        self._parts, self._usual_share = found.parts, found.usual
+        # A smaller share is as good as none: see `recovered_share`.
+        self._usual_share = found.usual if found.usual > THETA / 2 else 0.0
+        self._parts = found.parts
         self._shares = found.healthy, impaired_share(found.healthy)
         # Else they are in the right time already, or there is but one.
         if len(run.parts_of_the_way) > 1 and not requests.late:
@@ -124,7 +126,9 @@ class _Reading:
         begun = begin_bad[begin_s < first.middle_s]
         likelier = ratio(int(begun.sum()), len(begun), *self._shares) > 0
         open_low = reach_s <= 0 and likelier
-        onset = edges.onset(begin_s, begin_bad, *between, first=open_low, hung=self._hung)
+        onset = edges.onset(
+            begin_s, begin_bad, *between, first=open_low, hung=self._hung, usual=self._usual_share
+        )
         if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
             return replace(onset, at_s=self._first_s)
         sure = self._begins[1] & (self._hung.step < 0)
@@ -151,7 +155,7 @@ class _Reading:
         # By this reading nobody may have come to an end in it.
         worst_share = float(at_worst.mean()) if len(at_worst) else 1.0
         theta = recovered_share(self._usual_share, worst_share)
-        over = edges.recovery(end_s[tail], end_bad[tail], theta)
+        over = edges.recovery(end_s[tail], end_bad[tail], theta, steady=self._usual_share > THETA)
         over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))
         # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.
         return replace(over, fit=0.0) if (self._hung.step >= 0).any() else over
@@ -200,7 +204,9 @@ def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
     plain = [reading for reading in readings if len(reading.edges) == fewest]
     best = max(plain, key=lambda one: sum(edge.fit for edge in one.edges))
     dates = [reading.edges for reading in readings]
-    if requests.late:  # why it is late says nothing of when it was decided: no reading fits better
+    # How long a late answer took, or one of a service that was slow by then, says nothing of when
+    # it was decided: no reading fits better.
+    if requests.late or requests.evidence.slowed:
         dates = [[replace(edge, fit=0.0) for edge in one] for one in dates]
     dated = together(dates)
     confirmed = best.lasts(dated[-1])
