@@ -186,21 +186,28 @@ def test_what_fails_all_at_once_dates_the_onset(
     assert sum(holds(one.onset_s_low, one.onset_s_high, BEGIN_S) for one in found) >= 20
 
 
-STEADY = [(0.0, LOAD_S, 0.1)]
+def test_the_recovery_of_an_outage_over_a_steady_share_of_failures_is_held() -> None:
+    """One borrow in ten fails all the time: also the first one after it, in one run of ten."""
+    spans = [(0.0, LOAD_S, 0.05), (BEGIN_S, END_S, 1.0)]
+    found = [
+        episodes(KINDS["503 at once"], rate, 0.005, seed, spans)[-1]
+        for rate in (10, 50, 200)
+        for seed in range(80)
+    ]
+
+    overs = [holds(one.recovered_s_low, one.recovered_s_high, END_S) for one in found]
+    assert sum(overs) >= 0.94 * len(overs)  # 90 % of them, if that first one contradicts it
 
 
-@pytest.mark.parametrize(
-    ("share", "rate"), [(0.5, 50), (0.5, 200), (1.0, 10), (1.0, 50), (1.0, 200)]
-)
-def test_the_edges_over_a_steady_share_of_failures_are_held(share: float, rate: int) -> None:
-    """One request in ten fails all the time: also the first one after it, in one run of ten."""
-    kind, spans = KINDS["503 at once"], [*STEADY, (BEGIN_S, BEGIN_S + 5, share)]
-    runs = range(4 * RUNS)
-    found = [episodes(kind, rate, 0.005, seed, spans) for seed in runs]
+def test_the_onset_over_a_steady_share_leaves_the_usual_failures_outside() -> None:
+    """Half of all requests fail at either step for a while, and one in ten before and after."""
+    spans = [(0.0, LOAD_S, 0.1), (BEGIN_S, BEGIN_S + 5, 0.5)]
+    found = [episodes(KINDS["503 at once"], 10, 0.005, seed, spans) for seed in range(100)]
 
-    onsets = [holds(run[0].onset_s_low, run[0].onset_s_high, BEGIN_S) for run in found]
-    overs = [holds(run[-1].recovered_s_low, run[-1].recovered_s_high, BEGIN_S + 5) for run in found]
-    assert min(sum(onsets), sum(overs)) >= 41
+    onsets = [holds(run[0].onset_s_low, run[0].onset_s_high, BEGIN_S) for run in found if run]
+    # Some stretches begin long before, with failures in a row; 63 are held if hardly any failure
+    # is expected before an onset.
+    assert sum(onsets) >= 75
 
 
 @pytest.mark.parametrize(("rate", "latency_s"), [(10, 0.3), (50, 0.1), (100, 0.1)])
