@@ -91,6 +91,9 @@ def _episode(trouble: Trouble, failed: NDArray[np.bool_], samples: Samples) -> E
     at_s, stop_s = _span(trouble)
     times_s, kept = samples.times_s, samples.operations
     inside = (times_s >= at_s) & (times_s <= stop_s) & ~samples.failed
+    # Good answers after an outage that is not seen to be over are none of an outage's.
+    open_outage = trouble.class_ == "outage" and recovery.at_s is None
+    sure_s = recovery.low_s if open_outage and recovery.low_s is not None else stop_s
     last = np.flatnonzero(failed)[-1:]
     after = inside & (times_s > times_s[last].max(initial=-np.inf))
     return Episode(
@@ -103,7 +106,7 @@ def _episode(trouble: Trouble, failed: NDArray[np.bool_], samples: Samples) -> E
         recovered_s_high=recovery.high_s,
         confirmed=trouble.confirmed,
         failed=int(failed.sum()),
-        operations=int((inside | failed).sum()),
+        operations=int(((inside & (times_s <= sure_s)) | failed).sum()),
         affected_borrowers=len(
             {kept[at].borrower for at in np.flatnonzero(failed)} if kept else ()
         ),

@@ -202,7 +202,7 @@ class Episode:
     confirmed: bool
     failed: int
     operations: int = 0
-    """Operations of the stretch, failed or not; its end is the end of the load if it outlasted."""
+    """Failed or not, to the end of the load if it outlasted; of an outage, while it surely did."""
     affected_borrowers: int = 0
     in_flight: int = 0
     """Operations under way at the onset; each is counted once, by what became of it."""

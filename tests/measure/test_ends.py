@@ -159,3 +159,16 @@ def test_what_was_always_there_may_have_begun_before_anything() -> None:
 
     assert overlaps(first, -5.0, -4.0)
     assert not overlaps(first, 7.0, 8.0)
+
+
+def test_an_outage_without_an_end_counts_no_more_than_where_it_surely_still_was() -> None:
+    """A fifth of a second fails, 100 requests go well, and two of the last fifty do not."""
+    chance = np.random.default_rng(21)
+    spans = [(24.0, 24.16, 1.0), (25.8, 25.82, 1.0), (26.1, 26.12, 1.0)]
+    runs = [found(chance, 50, spans, end_s=26.16, noise=0.0)[0] for _ in range(40)]
+    open_ended = [run[0] for run in runs if run[0].recovered_s is None]
+
+    assert len(open_ended) >= 10
+    for episode in open_ended:
+        assert episode.class_ == "outage"
+        assert episode.failed >= 0.9 * episode.operations
