@@ -33,15 +33,14 @@ SLOWED_CHANCE_MAX, SLOWED_TIMES_MIN = 0.005, 2.0
 times as long as one usually does."""
 LATEST, GROWS_MIN, STILL_SLOWER = 5, 1.5, 5.0
 """Where the last few of these took so many times as long as half of all of them, answers go on to
-become slower: one that never came was due after up to so many times what the last few took. A
-failure may be on its way so many times as long as the longest good answer."""
+become slower: one that never came was due after up to so many times what the last few took."""
 SHORTEST_SECONDS = 1e-6
 """No answer takes less."""
 LEVELS = np.arange(1, 21) / 20
 """Of the quantiles that are kept of how long a good answer takes, up to the longest."""
 QUICK, USUAL, LONGEST = 0, 9, 19
 """Of these quantiles: an answer that never came was due after the second, and hardly before the
-first. A failure that took many times as long as every good answer was held up on its way."""
+first."""
 ARRIVED, ENDED = 0, 1
 """Of the readings of an `Evidence`."""
 ARRIVAL, END = 0.0, 1.0
@@ -67,7 +66,7 @@ class Fate(IntEnum):
     CUT = 2
     """The connection broke, at the end of the attempt."""
     HUNG = 3
-    """Its client gave up, which says nothing: an answer was due when one usually comes."""
+    """Somebody gave up, which says nothing: an answer was due when one usually comes."""
     REFUSED = 4
     """The connection was refused, at the start of the attempt."""
 
@@ -301,6 +300,11 @@ def evidence_from(count: int, tries: Tries) -> Evidence:
         took_s = (ended_s - began_s)[(step == index) & (fate == Fate.GOOD)]
         if took_s.size:
             found.takes_s[index] = np.quantile(took_s, LEVELS)
+    # A failure that took longer than every good answer was held up by somebody who waited for one,
+    # like a gateway: as of a request that was never answered, its end says nothing.
+    longest_s = found.takes_s[step, LONGEST]
+    held_up = (longest_s > 0) & (ended_s - began_s > longest_s)
+    fate = np.where((fate == Fate.ANSWERED) & held_up, Fate.HUNG, fate)
     at_s = _between_s(found.takes_s[step], began_s, ended_s, fate)
     bad = np.flatnonzero(fate != Fate.GOOD)
     # Of several attempts of one operation the last one is kept, from either side.
@@ -321,11 +325,11 @@ def evidence_from(count: int, tries: Tries) -> Evidence:
 
 def _between_s(takes_s: Floats, began_s: Floats, ended_s: Floats, fate: Ints) -> Floats:
     """The readings of each of n attempts, shape (n, 3); ``takes_s`` has shape (n, 20)."""
-    quick_s, usual_s, longest_s = (takes_s[:, at] for at in (QUICK, USUAL, LONGEST))
+    quick_s, usual_s = takes_s[:, QUICK], takes_s[:, USUAL]
     # What broke in less than a quick answer takes may have been decided at once.
     cut = (fate == Fate.CUT) & (ended_s - began_s > quick_s)
     early_s = np.where(cut, ended_s, began_s)
-    last_s = [ended_s, began_s + STILL_SLOWER * longest_s, ended_s, began_s + usual_s, began_s]
+    last_s = [ended_s, ended_s, ended_s, began_s + usual_s, began_s]
     late_s = np.minimum(np.choose(fate, last_s), ended_s)
     soonest_s = np.where(fate == Fate.HUNG, np.minimum(began_s + quick_s, ended_s), late_s)
     return np.stack([early_s, late_s, soonest_s], axis=1)

@@ -152,8 +152,8 @@ class _Reading:
         end_s, end_bad = self._ends
         tail = (end_s >= worst.middle_s) & (end_s < self.around[1])
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
-        # By this reading nobody may have come to an end in it.
-        worst_share = float(at_worst.mean()) if len(at_worst) else 1.0
+        # By this reading nobody may have come to an end in it, or none of those who failed.
+        worst_share = float(at_worst.mean()) if at_worst.any() else 1.0
         theta = recovered_share(self._usual_share, worst_share)
         over = edges.recovery(end_s[tail], end_bad[tail], theta, steady=self._usual_share > THETA)
         over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))

@@ -18,7 +18,7 @@ from harness.verdict import Episode
 BASELINE_S = 8.0
 BEGIN_S, END_S, LOAD_S = 10.0, 12.0, 22.0
 RUNS = 12
-TIMEOUT_S = 2.0
+TIMEOUT_S, GATEWAY_S = 2.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ KINDS = {
     "cut at the end": Kind(Fate.CUT, 1),
     "hang at arrival": Kind(Fate.HUNG, 0, TIMEOUT_S),
     "hang at the end": Kind(Fate.HUNG, 1, TIMEOUT_S),
+    "a gateway's time-out, decided at arrival": Kind(Fate.ANSWERED, 0, GATEWAY_S),
+    "a gateway's time-out, decided at the end": Kind(Fate.ANSWERED, 1, GATEWAY_S),
     "refused": Kind(Fate.REFUSED, 0, 0.001),
 }
 

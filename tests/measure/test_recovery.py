@@ -34,7 +34,8 @@ def stalled(until_s: float, timeout_s: float = 2.0) -> tuple[Plan, Facts]:
         elif 8 <= arrival.at_s < until_s:
             op = replace(op, ended_ns=at_ns(until_s + 0.01))
         ops.append(op)
-    rows = tuple(attempt(op) for op in ops)
+    errors = {Outcome.INDETERMINATE: "timeout"}
+    rows = tuple(attempt(op, error=errors.get(op.outcome)) for op in ops)
     return plan, facts(plan, tuple(ops), attempts=rows)
 
 
@@ -44,7 +45,12 @@ def test_queued_requests_succeed_before_the_service_answers() -> None:
     (outage,) = [e for e in measured.episodes if e.class_ == "outage"]
     recovery = measured.recovery
 
-    assert recovery.from_heal_s == pytest.approx(12.0 - HEAL_S, abs=0.05)
+    assert recovery.from_heal_s_low is not None
+    assert recovery.from_heal_s is not None
+    assert recovery.from_heal_s_high is not None
+    # What waited was decided anywhere in up to two seconds.
+    assert recovery.from_heal_s_low <= 12.0 - HEAL_S <= recovery.from_heal_s_high
+    assert recovery.from_heal_s == pytest.approx(13.0 - HEAL_S, abs=1.0)
     assert recovery.answering_again_s == pytest.approx(14.01 - HEAL_S, abs=0.005)
     assert outage.queued == pytest.approx(2.0 * 50, abs=8)
 
