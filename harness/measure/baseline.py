@@ -172,5 +172,6 @@ def recovered_share(usual: float, worst: float = 1.0) -> float:
     """
     if usual <= THETA / 2:
         return min(THETA, RECOVERED_PART * worst)
-    odds = RECOVERED_ODDS * usual / (1 - usual)
-    return min(max(THETA, odds / (1 + odds)), usual + RECOVERED_PART * max(0.0, worst - usual))
+    above = RECOVERED_ODDS * usual / (1 + (RECOVERED_ODDS - 1) * usual)
+    halfway = usual + RECOVERED_PART * max(0.0, worst - usual)
+    return min(max(THETA, above), halfway, 1 - THETA)

@@ -8,6 +8,7 @@ likelihood-ratio test for a monotone function (Banerjee and Wellner 2001).
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -292,6 +293,27 @@ def over_by(over: Instant, latest_s: float) -> Instant:
     low_s = min(over.low_s or 0.0, latest_s)
     at_s = (low_s + latest_s) / 2 if over.at_s is None else min(over.at_s, latest_s)
     return replace(over, at_s=at_s, low_s=low_s, high_s=min(over.high_s or np.inf, latest_s))
+
+
+def in_order(edges: Sequence[Instant]) -> list[Instant]:
+    """The same edges of one stretch, none of them before the one that precedes it.
+
+    Where the requests of two stretches overlap, the begin of the second one may bound the end of
+    the first one more than its own begin allows.
+    """
+    found = list(edges[:1])
+    for edge in edges[1:]:
+        before = found[-1]
+        at_s, low_s, high_s = (
+            one if one is None or least is None else max(one, least)
+            for one, least in (
+                (edge.at_s, before.at_s),
+                (edge.low_s, before.low_s),
+                (edge.high_s, before.at_s),
+            )
+        )
+        found.append(replace(edge, at_s=at_s, low_s=low_s, high_s=high_s))
+    return found
 
 
 def lasts(

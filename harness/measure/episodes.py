@@ -1,6 +1,7 @@
 """Stretches of impaired borrowing, found from the answers alone."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,7 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
     failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
     found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max(baseline))
-    troubles = troubles_of(failing, found, end_s)
-    own = _failures_of(troubles, samples)
+    troubles, own = _with_failures(troubles_of(failing, found, end_s), samples)
     episodes = [_episode(*one, samples) for one in zip(troubles, own, strict=True)]
     episodes += slow_episodes_of(samples, timeline, baseline, episodes)
     return sorted(episodes, key=lambda e: e.onset_s)
@@ -77,6 +77,28 @@ def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.b
         own = (late_s >= first_s) & (early_s <= last_s) & (away_s < least_s)
         owner[own], least_s[own] = number, away_s[own]
     return [samples.failed & (owner == number) for number in range(len(troubles))]
+
+
+def _with_failures(
+    troubles: list[Trouble], samples: Samples
+) -> tuple[list[Trouble], list[NDArray[np.bool_]]]:
+    """The troubles that have failures of their own, and these.
+
+    Where answers take long, one trouble can lie so near to another that all its failures may be the
+    other's: the two are one then, from the first begin to the last end.
+    """
+    while True:
+        own = _failures_of(troubles, samples)
+        empty = next((number for number, failed in enumerate(own) if not failed.any()), None)
+        if empty is None or len(troubles) == 1:
+            return troubles, own
+        first = max(empty - 1, 0)
+        pair = troubles[first : first + 2]
+        onset = min((one.onset for one in pair), key=lambda edge: edge.at_s or 0.0)
+        last = max(pair, key=lambda one: _span(one)[1])
+        kept = pair[1 if empty == first else 0]
+        both = replace(kept, onset=onset, recovery=last.recovery, confirmed=last.confirmed)
+        troubles = [*troubles[:first], both, *troubles[first + 2 :]]
 
 
 def _span(trouble: Trouble) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.events import Step
-from harness.measure.edges import Instant
+from harness.measure.edges import Instant, in_order
 from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
 from harness.measure.queues import answering_again_s
 from harness.measure.samples import Samples
@@ -29,8 +29,9 @@ def slow_troubles(
     return [
         replace(trouble, class_="slow", onset=onset, recovery=recovery)
         for trouble in troubles_of(late, apart(groups, end_s, noise), end_s)
-        for onset in [_onset(trouble, samples, outages)]
-        for recovery in [_recovery(trouble.onset, trouble.recovery, outages)]
+        for began in [_onset(trouble, samples, outages)]
+        for over in [_recovery(trouble.onset, trouble.recovery, outages)]
+        for onset, recovery in [in_order([began, over])]
     ]
 
 
@@ -62,9 +63,10 @@ def _recovery(onset: Instant, recovery: Instant, outages: Sequence[Episode]) -> 
     for outage in outages:
         stop_s = np.inf if outage.recovered_s is None else outage.recovered_s
         if (onset.at_s or 0.0) < outage.onset_s <= over_s <= stop_s:
-            lows_s = [at_s for at_s in (recovery.low_s, outage.onset_s_low) if at_s is not None]
+            ends_s = recovery.low_s, outage.onset_s_low, outage.onset_s
+            lows_s = [at_s for at_s in ends_s if at_s is not None]
             high_s = outage.onset_s_high if recovery.high_s is None else recovery.high_s
-            return Instant(outage.onset_s, min(lows_s, default=None), high_s)
+            return Instant(outage.onset_s, min(lows_s), high_s)
     return recovery
 
 

@@ -214,6 +214,7 @@ def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
         dated[-1] = edges.to_the_end(dated[-1], confirmed=confirmed)
     else:  # it was over before the next one, however short that was
         dated[-1] = edges.over_by(dated[-1], max(reading.around[1] for reading in readings))
+    dated = edges.in_order(dated)
     classes = best.classes(dated, (readings[0], readings[-1]))
     return _merged(
         [
