@@ -164,6 +164,15 @@ def hard_aims(
     return found
 
 
+def hard_found(cells: Iterable[Cell]) -> list[Aim]:
+    """That each hard outage of a real run is found: what was not has no error in any table."""
+    hard = [c for c in cells if c.key.source == "real" and c.key.shape in HARD]
+    troubles = sum(cell.troubles for cell in hard)
+    what, why = "real hard outages that were not found, each by itself", "see the runs' reports"
+    missed = troubles - sum(cell.found for cell in hard)
+    return [none_of(what, missed, troubles, why)] if hard else []
+
+
 def _edge_aim(
     cell: Cell,
     name: str,

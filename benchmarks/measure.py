@@ -21,7 +21,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.all_sections import SECTIONS
-from benchmarks.calibration import Aim, Collection, Key, coverage_aim, hard_aims, none_of
+from benchmarks.calibration import (
+    Aim,
+    Collection,
+    Key,
+    coverage_aim,
+    hard_aims,
+    hard_found,
+    none_of,
+)
 from benchmarks.limits import SPACINGS, Spacing
 from benchmarks.paced_runs import SECTION as PACED
 from benchmarks.paced_runs import watched as paced_runs
@@ -216,6 +224,7 @@ class Calibration:
         if self.report.cells:
             quick = self._amount.is_quick
             own += hard_aims(self.report.cells, self._floor_s, quick=quick)
+            own += hard_found(self.report.cells)
             for source in ("simulated", "real"):
                 cells = [cell for cell in self.report.cells if cell.key.source == source]
                 own += [coverage_aim(cells, quick=quick)] if cells else []

@@ -42,6 +42,8 @@ TAIL_SECONDS = 6.0
 BEGIN_SECONDS_MAX = 120.0
 OVERHEAD_SECONDS_MAX = 120.0
 END_SECONDS_MAX = 10.0
+CUT_SHORT = ("safety_stop", "interrupted")
+"""Findings of a run that ended before its script did."""
 
 
 class BenchmarkError(Exception):
@@ -111,7 +113,7 @@ def watch(
     target's work takes no time but that of its ``pace``.
 
     Raises:
-        BenchmarkError: the run ended without a verdict.
+        BenchmarkError: the run ended without a verdict, or before its script.
     """
     folder.mkdir(parents=True)
     token = secrets.token_hex(16)
@@ -147,9 +149,11 @@ def _compare(folder: Path, log: Path) -> Watched:
     clock = facts.status.clock
     if clock is None:
         raise BenchmarkError(f"the run in {run.path} never began")
+    verdict = run.read_verdict()
+    refuse_cut_short(verdict, run.path)
     truth = read_log(log)
     truths = truths_of(on_clock(truth, clock))
-    episodes = run.read_verdict().episodes
+    episodes = verdict.episodes
     samples = samples_of(facts)
     answers = Answers(
         samples.times_s,
@@ -173,6 +177,17 @@ def _compare(folder: Path, log: Path) -> Watched:
         count=count_failures(truth, facts, _locust_count(folder)),
         travel_s=travel_s(truth, facts),
     )
+
+
+def refuse_cut_short(verdict: verdicts.Verdict, path: Path) -> None:
+    """A run that ended early did not see all of its script: what is missing was not missed.
+
+    Raises:
+        BenchmarkError: it did end early.
+    """
+    for finding in verdict.findings:
+        if finding.code in CUT_SHORT:
+            raise BenchmarkError(f"the run in {path} did not see all of its script: {finding}")
 
 
 def _start_script(address: str, token: str, script: Script) -> None:

@@ -113,8 +113,8 @@ def score(truths: Sequence[Truth], spans: Sequence[Span], answers: Answers | Non
 
 
 def extra(truths: Sequence[Truth], spans: Sequence[Span]) -> int:
-    """Impairments that were reported although there was none."""
-    return sum(not any(_touch(truth, span) for truth in truths) for span in spans)
+    """Impairments that were reported although there was none, wherever in their intervals."""
+    return sum(not any(_may_touch(truth, span) for truth in truths) for span in spans)
 
 
 def holds(interval: tuple[float | None, float | None], true_s: float) -> bool:
@@ -127,6 +127,12 @@ def width_s(interval: tuple[float | None, float | None]) -> float | None:
     """How long an interval is; None with an open end."""
     low, high = interval
     return None if low is None or high is None else high - low
+
+
+def _may_touch(truth: Truth, span: Span) -> bool:
+    low_s = -math.inf if span.onset[0] is None else span.onset[0]
+    high_s = math.inf if span.recovered[1] is None else span.recovered[1]
+    return low_s < truth.recovered_s and high_s > truth.onset_s
 
 
 def _touch(truth: Truth, span: Span) -> bool:

@@ -1,12 +1,13 @@
 """The benchmark itself: its theory, its simulation, and that it can say no."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import measure, simulate, tables
-from benchmarks.calibration import Collection, coverage_aim, hard_aims, none_of
+from benchmarks.calibration import Collection, coverage_aim, hard_aims, hard_found, none_of
 from benchmarks.limits import (
     SPACINGS,
     Spacing,
@@ -16,12 +17,14 @@ from benchmarks.limits import (
     share_within,
 )
 from benchmarks.outage_script import Kind
+from benchmarks.real_runs import BenchmarkError, refuse_cut_short
 from benchmarks.scoring import Answers, Score, Span, extra, naive_errors, score, spans_of
 from benchmarks.simulate import Job, perform
 from benchmarks.target_log import Count, TargetLog, count_failures
 from benchmarks.truth import SHAPES, Truth, hard_outages, one_of_each, truths_of
 from harness.events import Outcome, Step
-from harness.verdict import Episode
+from harness.judge import judge
+from harness.verdict import Episode, Finding, Weight
 from tests import builders
 
 TRUTH = Truth("hard outage", "hard outage/1", 10.0, 13.0, Kind.REFUSE)
@@ -154,18 +157,43 @@ def test_every_shape_can_be_simulated(shape: str) -> None:
     assert outcomes.false_alarms == 0
 
 
+def test_a_real_hard_outage_that_is_not_found_is_told() -> None:
+    """It has no error in any table, so that nothing else would tell."""
+    found, lost = (Score("hard outage", found=one) for one in (True, False))
+    both, alone = Collection(), Collection()
+    both.add("real", 50, "jittered", [found, lost])
+    alone.add("real", 50, "jittered", [found])
+
+    assert [aim.met for aim in hard_found(both.cells())] == [False]
+    assert [aim.met for aim in hard_found(alone.cells())] == [True]
+    assert hard_found(scored(4).cells()) == []
+
+
+@pytest.mark.parametrize("code", ["safety_stop", "interrupted"])
+def test_a_real_run_that_ended_before_its_script_is_refused(code: str) -> None:
+    """What was scripted after its end would count as not found."""
+    plan = builders.plan_of()
+    whole = judge(plan, builders.facts(plan))
+    cut = replace(whole, findings=[Finding(code, Weight.INCONCLUSIVE, "stopped")])
+
+    refuse_cut_short(whole, Path())
+    with pytest.raises(BenchmarkError, match="did not see all of its script"):
+        refuse_cut_short(cut, Path())
+
+
 def test_what_is_reported_is_matched_with_what_is_true() -> None:
     """Two for one, one for two, none, and one beside: none of them passes for found."""
     second = replace(TRUTH, label="hard outage/2", onset_s=20.0, recovered_s=22.0)
     span = Span(10.01, (10.0, 10.02), 13.01, (12.9, 13.1))
     both = replace(span, recovered_s=21.0)
-    beside = Span(15.0, (None, None), 16.0, (None, None))
+    beside = Span(15.0, (14.9, 15.1), 16.0, (15.9, 16.1))
+    perhaps = Span(13.5, (12.0, 13.6), 14.0, (13.9, 14.1))  # it may have begun within the true one
     halves = [replace(span, recovered_s=11.0), replace(span, onset_s=12.0)]
 
     assert [s.found for s in score([TRUTH, second], [span], None)] == [True, False]
     assert [s.found for s in score([TRUTH, second], [both], None)] == [False, False]
     assert [s.found for s in score([TRUTH], halves, None)] == [False]
-    assert extra([TRUTH], [span, beside]) == 1
+    assert extra([TRUTH], [span, beside, perhaps]) == 1
     (found,) = score([TRUTH], [span], None)
     assert found.onset_error_s == pytest.approx(0.01)
     assert found.length_error_s == pytest.approx(0.0)
