@@ -10,8 +10,6 @@ from benchmarks.simulate import Crossing
 from benchmarks.target_log import Count
 from benchmarks.truth import THETA
 
-BEGIN, END = "<!-- calibration:begin -->", "<!-- calibration:end -->"
-
 
 @dataclass(slots=True)
 class Report:
@@ -159,13 +157,14 @@ def _counts(counts: Sequence[tuple[str, int, Count]]) -> str:
     )
 
 
-def put_into(page: str, text: str) -> str:
-    """The page with everything between its markers replaced.
+def put_into(page: str, half: str, text: str) -> str:
+    """The page with everything between the markers of this half replaced.
 
     Raises:
         ValueError: it has no markers, or not one of each.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise ValueError(f"the page needs one {BEGIN} and, after it, one {END}")
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}"
+    begin, end = (f"<!-- {half}:{which} -->" for which in ("begin", "end"))
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise ValueError(f"the page needs one {begin} and, after it, one {end}")
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{text}\n{end}{rest.split(end)[1]}"

@@ -261,24 +261,25 @@ def test_the_page_is_written_between_its_markers() -> None:
     report.aims = [coverage_aim(report.cells)]
     report.counts = [("hard outages", 50, Count(3, 3, 0, 0, 0, 4))]
     text = tables.render(report)
-    page = f"before\n{tables.BEGIN}\nstale figures\n{tables.END}\nafter"
-    written = tables.put_into(page, text)
+    other = "<!-- simulated:begin -->\nof the other half\n<!-- simulated:end -->"
+    page = f"before\n{other}\n<!-- real:begin -->\nstale figures\n<!-- real:end -->\nafter"
+    written = tables.put_into(page, "real", text)
 
-    assert written.startswith("before\n")
+    assert written.startswith(f"before\n{other}\n")
     assert written.endswith("\nafter")
     assert "stale figures" not in written
     assert "1 of 1 aims met" in written
     assert "| hard outage" in written
-    assert tables.put_into(written, text) == written
+    assert tables.put_into(written, "real", text) == written
     with pytest.raises(ValueError, match="needs one"):
-        tables.put_into("nothing here", text)
+        tables.put_into("nothing here", "real", text)
 
 
 def test_the_page_has_its_markers() -> None:
     """The page in this repository can be written."""
     page = measure.PAGE.read_text(encoding="utf-8")
 
-    assert tables.BEGIN in tables.put_into(page, "new")
+    assert all("new" in tables.put_into(page, half, "new") for half in measure.HALVES)
 
 
 def test_scores_without_a_find_count_as_missed() -> None:
