@@ -9,9 +9,8 @@ place, and two who write at once do no harm. Nothing is ever removed, a bad run 
 
 import dataclasses
 import json
-import os
 import re
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness import verdict as verdict_types
+from harness.core.files import read_regular, replace_file
 from harness.errors import UsageError
 from harness.record import RunDirectory
 from harness.resilience.nodes import parse
@@ -282,23 +282,12 @@ def _folders(path: Path) -> list[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write whole or not at all, under a name of its own until then: others may be writing, too.
+    """Write whole or not at all, on the disk, unless it stands there already.
 
     Raises:
         OSError: it cannot be written.
     """
-    # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
-    body = text.encode("utf-8", "replace")
-    if path.exists() and path.read_bytes() == body:
-        return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with suppress(OSError):
+        if read_regular(path) == text.encode("utf-8", "replace"):
+            return
+    replace_file(path, text, durable=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from harness.core.files import open_regular
+
 _OPERATION = b'{"operation"'
 
 
@@ -38,7 +40,7 @@ class OperationLines:
         """Whole lines only."""
         offset = self._read.get(path, 0)
         piece = b""
-        with suppress(OSError), path.open("rb") as file:
+        with suppress(OSError), open_regular(path) as file:
             file.seek(offset)
             piece = file.read(self._piece_bytes)
         end = piece.rfind(b"\n") + 1

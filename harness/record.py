@@ -18,6 +18,7 @@ here.
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pydantic import TypeAdapter
 
 from harness.completion import complete_operations
+from harness.core.files import lines_of, open_append, read_regular, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.events import (
     Attempt,
@@ -41,7 +43,7 @@ from harness.events import (
 from harness.journal_row import JournalRow
 from harness.ledger_facts import LedgerReading
 from harness.plan import Plan
-from harness.rows import plain, reason_of, replace_file
+from harness.rows import plain, reason_of
 from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of
 from harness.stored_rows import EVENTS_SCHEMA, read_accounts, read_events, read_rows
 
@@ -75,7 +77,7 @@ class RowWriter:
     """Appends rows to one file; `flush` gives them to the kernel, where they survive our death."""
 
     def __init__(self, path: Path, schema: str, **header: Any) -> None:
-        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._file: TextIO = io.TextIOWrapper(open_append(path), encoding="utf-8")
         self._file.write(json.dumps({"schema": schema, **header}) + "\n")
         self._file.flush()
 
@@ -160,7 +162,7 @@ class RunDirectory:
     def _of_plan(self) -> dict[str, str]:
         """What the plan names the run and its scenario; without what cannot be read."""
         try:
-            body = json.loads((self.path / "plan.json").read_bytes())
+            body = json.loads(read_regular(self.path / "plan.json"))
             return {name: str(body[name]) for name in ("run_id", "scenario") if name in body}
         except (OSError, ValueError, TypeError, RecursionError):
             return {}
@@ -186,7 +188,7 @@ class RunDirectory:
             HarnessError: it is one, but its plan cannot be read.
         """
         try:
-            plan = _plan((self.path / "plan.json").read_bytes())
+            plan = _plan(read_regular(self.path / "plan.json"))
         except (OSError, ValueError) as error:
             reason = reason_of(error)
             if (self.path / ARRIVALS_FILE).exists() or (self.path / STATUS_FILE).exists():
@@ -203,8 +205,8 @@ class RunDirectory:
         path = self.path / "faults.jsonl"
         schema = () if path.exists() else (json.dumps({"schema": FAULTS_SCHEMA}),)
         line = json.dumps({"fault": plain(fact)}, default=plain)
-        with path.open("a", encoding="utf-8") as file:
-            file.write("\n".join((*schema, line)) + "\n")
+        with open_append(path) as file:
+            file.write("\n".join((*schema, line, "")).encode())
             file.flush()
             os.fsync(file.fileno())
 
@@ -245,7 +247,7 @@ class RunDirectory:
         from harness.verdict import from_json  # noqa: PLC0415
 
         try:
-            verdict = from_json((self.path / "verdict.json").read_bytes())
+            verdict = from_json(read_regular(self.path / "verdict.json"))
             for name, planned in self._of_plan().items():
                 if getattr(verdict, name) != planned:
                     raise ValueError(  # noqa: TRY301  # told with the others
@@ -337,7 +339,7 @@ class RunDirectory:
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status; an interrupted one of an unknown target where it cannot be read."""
         try:
-            return _status((self.path / STATUS_FILE).read_bytes())
+            return _status(read_regular(self.path / STATUS_FILE))
         except (OSError, ValueError, RecursionError) as error:
             damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
             return RunStatus(target="unknown", interrupted=True, known=False)
@@ -348,8 +350,7 @@ class RunDirectory:
         if not path.exists():
             return UNREAD
         try:
-            with path.open(encoding="utf-8") as file:
-                reading = _READING.validate_python(json.loads(file.readline())["reading"])
+            reading = _READING.validate_python(json.loads(next(lines_of(path), b""))["reading"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             damage.append(f"ledger.jsonl has no readable header: {reason_of(error)}")
             return UNREAD
@@ -363,8 +364,8 @@ class RunDirectory:
         rows = self._rows(HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage)
         polls = tuple(fact for _, fact in rows)
         try:
-            with (self.path / HEALTH_FILE).open(encoding="utf-8") as file:
-                return _ADDRESS.validate_python(json.loads(file.readline())["address"]), polls
+            header = json.loads(next(lines_of(self.path / HEALTH_FILE), b""))
+            return _ADDRESS.validate_python(header["address"]), polls
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -1,6 +1,5 @@
 """How files of facts are written and read, line by line; the smallest parts of it."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,13 +10,6 @@ def plain(fact: Any) -> dict[str, Any]:
     much.
     """
     return {name: getattr(fact, name) for name in fact.__dataclass_fields__}
-
-
-def replace_file(path: Path, body: str | bytes) -> None:
-    """Write whole or not at all: a reader never sees half a file."""
-    temporary = path.with_suffix(path.suffix + ".part")
-    temporary.write_bytes(body.encode() if isinstance(body, str) else body)
-    temporary.replace(path)
 
 
 def no_number(text: str) -> float:

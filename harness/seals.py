@@ -7,6 +7,7 @@ middle, cannot. So a run that comes to its end notes size and digest of everythi
 import hashlib
 from pathlib import Path
 
+from harness.core.files import open_regular
 from harness.events import RunStatus, Seal
 
 STATUS_FILE = "status.json"
@@ -59,6 +60,6 @@ def _is_evidence(path: Path) -> bool:
 
 def seal_of(path: Path) -> Seal:
     """Size and digest of a file as it is."""
-    with path.open("rb") as file:
+    with open_regular(path, None) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Seal(file.tell(), digest)

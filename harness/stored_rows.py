@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from harness.core.files import lines_of, read_regular
 from harness.events import Attempt, FaultFact, HealthPoll, Operation, Sent
 from harness.journal_row import JournalRow
 from harness.ledger_facts import LedgerEntry
@@ -31,15 +32,14 @@ _ROWS: dict[str, TypeAdapter[Any]] = {
 def read_rows(path: Path, schema: str, kinds: tuple[str, ...], damage: list[str]) -> Iterator[Row]:
     """Facts of one file in order; a line that cannot be read is noted, not fatal."""
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    found = _fact(line, schema, kinds)
-                except (ValueError, RecursionError) as error:
-                    damage.append(f"{path.name}, line {number} is not readable: {reason_of(error)}")
-                else:
-                    if found is not None:
-                        yield found
+        for number, line in enumerate(lines_of(path), start=1):
+            try:
+                found = _fact(line, schema, kinds)
+            except (ValueError, RecursionError) as error:
+                damage.append(f"{path.name}, line {number} is not readable: {reason_of(error)}")
+            else:
+                if found is not None:
+                    yield found
     except FileNotFoundError:
         return
     except OSError as error:
@@ -70,8 +70,7 @@ def read_events(path: Path, plan: Plan, damage: list[str]) -> list[Row]:
 def _run_of(path: Path) -> str:
     """The run that the first line names; "" in files that are older than that."""
     try:
-        with path.open("rb") as file:
-            return str(json.loads(file.readline())["run_id"])
+        return str(json.loads(next(lines_of(path), b""))["run_id"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return ""
 
@@ -79,7 +78,7 @@ def _run_of(path: Path) -> str:
 def read_accounts(path: Path, run_id: str, damage: list[str]) -> dict[int, str]:
     """Which account each borrower had; nothing of a file that is of another run."""
     try:
-        body = json.loads(path.read_bytes())
+        body = json.loads(read_regular(path))
         of_run = body.pop("run_id", run_id)
         if of_run == run_id:
             return {int(borrower): str(account) for borrower, account in body.items()}

@@ -108,7 +108,7 @@ def test_a_writer_that_dies_leaves_no_half_verdict(
     def die(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("harness.history.os.fsync", die)
+    monkeypatch.setattr("harness.core.files.os.fsync", die)
     with pytest.raises(OSError, match="No space"):
         history.save("main", stored_of(2))
     (history.root / "main" / "cut" / ".x.json.part").write_text("{")

@@ -18,9 +18,10 @@ from urllib.parse import quote, urlsplit
 import typer
 
 from harness.cli.app import say
+from harness.core.files import replace_file
 from harness.errors import HarnessError, UsageError
 from harness.headless import Ended, RunOne
-from harness.rows import reason_of, replace_file
+from harness.rows import reason_of
 from harness.verdict import ExitCode, Verdict
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from harness.core.files import replace_file
 from harness.errors import HarnessError
-from harness.rows import replace_file
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SECONDS_MAX = 60.0

@@ -7,6 +7,7 @@ later. The same session gives the same files.
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.files import replace_file
 from harness.errors import UsageError
 from harness.gameday import page, printing
 from harness.gameday.format import read_plan
@@ -15,7 +16,6 @@ from harness.gameday.retell import retell
 from harness.gameday.session import PLAN_FILE, SESSION_FILE, read_session
 from harness.gameday.stored import Runs, Tell, hashes, runs_of
 from harness.gameday.versions import own_version
-from harness.rows import replace_file
 
 
 @dataclass(frozen=True, slots=True)

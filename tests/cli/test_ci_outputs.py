@@ -1,5 +1,6 @@
 """What `run` and `report` leave for CI, whatever becomes of the run."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 import typer
 
 from harness.cli import run as run_module
+from harness.core.files import replace_file
 from harness.errors import HarnessError
 from harness.headless import Ended as RunEnded
 from harness.record import RunDirectory
@@ -302,15 +304,24 @@ def test_a_place_that_is_forbidden_is_refused(
 
 
 def test_a_file_that_cannot_be_written_in_the_end_is_no_pass(
-    run: Path, ends: list[Ending], lendchaos: Callable[..., Ended]
+    run: Path,
+    ends: list[Ending],
+    lendchaos: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever waits for it would take none for a gate that was not run."""
     ends[:] = [passed(run)]
-    Path("out/gate.xml.part").mkdir(parents=True)
+
+    def full(path: Path, text: str) -> None:
+        if path.suffix == ".xml":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace_file(path, text)
+
+    monkeypatch.setattr("harness.cli.ci_outputs.replace_file", full)
     done = lendchaos("run", "cut", *FILES)
 
     assert done.exit_code == 3
-    assert "out/gate.xml was not written: Is a directory" in done.stderr
+    assert "out/gate.xml was not written: No space left on device" in done.stderr
     assert Path("out/gate.md").exists()
 
 

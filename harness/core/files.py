@@ -1,0 +1,136 @@
+"""Files of ours, opened so that none from elsewhere can do harm.
+
+A run directory may come from anybody: a colleague, an artefact, a checkout. A link in it may lead
+to a file of the reader's, a FIFO never ends, a device eats all memory. So a file is read only where
+it is a regular one, reached by no link (`open_regular`), and replaced only by a new one beside it
+(`replace_file`), which no link can send elsewhere. The folder itself may be a link: somebody named
+it.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+
+DOCUMENT_BYTES_MAX = 128_000_000
+"""Of one JSON document, or one line: more than a run of a million arrivals has in its plan."""
+FILE_BYTES_MAX = 4_000_000_000
+"""Of a file that is read line by line: what a million arrivals leave, four times over."""
+_PIECE_BYTES = 1 << 20
+# Neither waits for the other end of a FIFO nor becomes the terminal's.
+_FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NO_FILE = "it is no regular file"
+_A_LINK = "it is a link, and leads elsewhere"
+
+
+def open_regular(
+    path: Path, bytes_max: int | None = FILE_BYTES_MAX, *, follow: bool = False
+) -> BufferedReader:
+    """Open a file for reading; at a link's end only with ``follow``. None: of any size.
+
+    Raises:
+        OSError: it cannot be opened, is no regular file, or has more than ``bytes_max``.
+    """
+    flags = os.O_RDONLY | (0 if follow else os.O_NOFOLLOW)
+    return os.fdopen(_opened(path, flags, bytes_max), "rb")
+
+
+def open_append(path: Path) -> BufferedRandom:
+    """Open a file for writing at its end, and for reading; it is made where there is none.
+
+    Raises:
+        OSError: it cannot be opened, is a link, or no regular file.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    return os.fdopen(_opened(path, flags, None), "ab+")
+
+
+def read_regular(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX, *, follow: bool = False) -> bytes:
+    """The whole of a file.
+
+    Raises:
+        OSError: as `open_regular`.
+    """
+    with open_regular(path, bytes_max, follow=follow) as file:
+        body = file.read(bytes_max + 1)  # it may grow meanwhile
+    _require_size(path, len(body), bytes_max)
+    return body
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, one after the other. Of one that is longer than `DOCUMENT_BYTES_MAX`
+    comes one byte more than that, and the rest is passed over.
+
+    Raises:
+        OSError: as `open_regular`.
+    """
+    with open_regular(path) as file:
+        while line := file.readline(DOCUMENT_BYTES_MAX + 1):
+            piece = line
+            while len(piece) > _PIECE_BYTES and not piece.endswith(b"\n"):
+                piece = file.readline(_PIECE_BYTES + 1)
+            yield line
+
+
+def replace_file(path: Path, body: str | bytes, *, durable: bool = False) -> None:
+    """Write whole or not at all: a reader never sees half a file, and a link is replaced, not
+    followed. With ``durable`` it is on the disk afterwards.
+
+    Raises:
+        OSError: it cannot be written, or something else than a file stands there.
+    """
+    with suppress(FileNotFoundError):
+        if not path.is_symlink():
+            _require_file(path, path.lstat().st_mode)
+    # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
+    content = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    # Not `tempfile.mkstemp`, whose files nobody else may read, whatever the umask says.
+    temporary = path.parent / f".lendchaos-{secrets.token_hex(8)}.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):  # it names the file that was asked for
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _opened(path: Path, flags: int, bytes_max: int | None) -> int:
+    try:
+        handle = os.open(path, flags | _FLAGS, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink() and flags & os.O_NOFOLLOW:
+            raise OSError(errno.ELOOP, _A_LINK, str(path)) from error
+        raise
+    try:
+        found = os.fstat(handle)
+        _require_file(path, found.st_mode)
+        _require_size(path, found.st_size, bytes_max)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _require_file(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, _NO_FILE, str(path))
+
+
+def _require_size(path: Path, size: int, bytes_max: int | None) -> None:
+    if bytes_max is not None and size > bytes_max:
+        said = f"it is larger than {bytes_max:,} bytes, and no such file of a run is"
+        raise OSError(errno.EFBIG, said, str(path))
