@@ -1,17 +1,57 @@
-"""Standard input and output that can be used, however this program was started."""
+"""Standard input and output that can be used, however this program was started.
+
+What becomes of the words must not change what a program ends with: an encoding that lacks letters,
+a closed stream, a full disk, a pipe that nobody reads. So nothing that is written to standard
+output or standard error raises; `lost_output` says afterwards what was not taken.
+"""
 
 import io
 import os
+import select
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 _ENCODING = "PYTHONIOENCODING"
 _MODES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_LOSES_NOTHING = ("backslashreplace", "replace", "xmlcharrefreplace", "namereplace")
+"""How an encoding may treat letters that it lacks; all else raises."""
+
+
+class _Stream(io.FileIO):
+    """A standard stream that takes whatever is written: what cannot go anywhere is dropped."""
+
+    lost: OSError | None = None
+    """Why the first part of it was dropped; None while all of it is taken."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "w", closefd=False)
+
+    def write(self, data: Any) -> int:
+        """All of it goes out, or goes nowhere.
+
+        Python would try again at its end, and end with an exit code of its own.
+        """
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while done < len(view):
+                taken = super().write(view[done:])
+                if taken is None:  # who shares it has made it one that does not wait
+                    select.select([], [self], [])
+                done += taken or 0
+        except OSError as error:
+            self.lost = self.lost or error
+            with suppress(OSError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self.fileno())
+                os.close(nowhere)
+        return len(view)
 
 
 def make_usable() -> None:
-    """Open what is closed of the three, and write what an encoding lacks in letters it has.
+    """Open what is closed of the three, and write to the others so that nothing raises.
 
     A closed descriptor would become that of the next file that is opened, here or in a program
     that is started from here: what is said would go into it. An encoding in which ASCII is not
@@ -30,24 +70,34 @@ def make_usable() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             if not _is_ascii(stream.encoding):
                 stream.reconfigure(encoding="utf-8")
-            if mode == "w" and stream.errors == "strict":
+            if mode == "w" and stream.errors not in _LOSES_NOTHING:
                 stream.reconfigure(errors="backslashreplace")
+            if mode == "w" and stream is getattr(sys, f"__{name}__"):
+                setattr(sys, name, _never_raising(number, stream))
 
 
-def write_out(text: str) -> None:
-    """Write to standard output; where that cannot be done, write nothing any more.
-
-    A full disk or a pipe that nobody reads takes nothing from what was done. Python would try again
-    at its end, and end with an exit code of its own.
-    """
-    try:
-        sys.stdout.write(text)
+def lost_output() -> OSError | None:
+    """Why standard output was not taken whole; None if it was. Flushes it."""
+    with suppress(ValueError):  # closed by whoever imported us
         sys.stdout.flush()
-    except OSError:
-        with suppress(OSError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+    raw = getattr(sys.stdout, "buffer", None)
+    raw = getattr(raw, "raw", raw)
+    return raw.lost if isinstance(raw, _Stream) else None
+
+
+def _never_raising(number: int, stream: io.TextIOWrapper) -> TextIO:
+    """The same, over one that takes whatever is written; not twice."""
+    unbuffered = isinstance(stream.buffer, io.RawIOBase)
+    if isinstance(getattr(stream.buffer, "raw", stream.buffer), _Stream):
+        return stream
+    raw = _Stream(number)
+    return io.TextIOWrapper(
+        raw if unbuffered else io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def _is_ascii(encoding: str) -> bool:

@@ -27,11 +27,11 @@ def shell(line: str, **more: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_a_closed_stream_changes_no_exit_code(closed: str) -> None:
     """Neither that of a success nor that of a mistake."""
-    good, bad = shell(f"{CLI} explain lost_loans_max {closed}"), shell(f"{CLI} explain xx {closed}")
+    good, bad = shell(f"{CLI} explain not_recovered {closed}"), shell(f"{CLI} explain xx {closed}")
 
     assert "Traceback" not in good.stderr + bad.stderr
     assert (good.returncode, bad.returncode) == (
-        shell(f"{CLI} explain lost_loans_max").returncode,
+        shell(f"{CLI} explain not_recovered").returncode,
         2,
     )
 
@@ -59,13 +59,29 @@ def test_what_the_encoding_lacks_is_written_nonetheless() -> None:
     assert (done.returncode, done.stdout) == (0, "gr\\xf6\\xdfe \\u9f99\n"), done.stderr
 
 
-def test_a_full_disk_changes_no_exit_code() -> None:
+@pytest.mark.parametrize("package", ["harness.cli", "harness.load"])
+@pytest.mark.parametrize("unbuffered", ["", "-u"])
+def test_a_full_disk_changes_no_exit_code(package: str, unbuffered: str) -> None:
     """Not even at the very end, where Python writes what is left."""
-    code = "from harness.standard_streams import write_out as w; w('a'); w('b')"
+    code = "import {package}; print('a', flush=True); print('b')"
 
-    done = shell(f'exec {sys.executable} -c "{code}" >/dev/full')
+    done = shell(
+        f'exec {sys.executable} {unbuffered} -c "{code}" >/dev/full'.format(package=package)
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_that_does_not_wait_gets_all_of_it() -> None:
+    """Whoever shares it may have made it so; what it does not take at once is written later."""
+    code = (
+        "import os; os.set_blocking(1, False); import harness.cli;"
+        " print('x' * 3_000_000, flush=True); print('end')"
+    )
+
+    done = shell(f'{sys.executable} -c "{code}" | (sleep 0.5; cat)')
+
+    assert (len(done.stdout), done.stderr) == (3_000_005, "")
 
 
 @pytest.mark.parametrize("package", ["harness.cli", "harness.load"])

@@ -14,12 +14,12 @@ from rich.console import Console
 
 from harness.cli.commands import Commands
 from harness.errors import HarnessError, UsageError
+from harness.standard_streams import lost_output
 from harness.verdict import ExitCode
 
 PATIENCE_SECONDS = 2.0
 """What takes longer says what it is doing."""
 WIDTH_MAX = 100
-_STDOUT = 1
 
 
 def is_plain() -> bool:
@@ -27,14 +27,9 @@ def is_plain() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError  # ours to end with: Rich would exit with 1, which says "fail"
-
-
 def _console(*, stderr: bool) -> Console:
     """Without colours there is no other style either: a dumb terminal would show the codes."""
-    return _Console(stderr=stderr, color_system=None) if is_plain() else _Console(stderr=stderr)
+    return Console(stderr=stderr, color_system=None) if is_plain() else Console(stderr=stderr)
 
 
 console = _console(stderr=False)
@@ -109,9 +104,14 @@ def has_colours() -> bool:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """One clear line and the right exit code for every error a user can cause or meet."""
+    """One clear line and the right exit code for every error a user can cause or meet.
+
+    A command that raises `typer.Exit` has decided: its code stands, whatever became of its words.
+    One that returns has done nothing but say them.
+    """
     try:
         yield
+        _require_heard()
     except UsageError as error:
         tell_error(str(error))
         raise typer.Exit(ExitCode.USAGE) from error
@@ -122,13 +122,18 @@ def exit_codes() -> Iterator[None]:
         raise
     except KeyboardInterrupt as error:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
-    except BrokenPipeError as error:
-        # Whoever read our output has seen enough; Python must not complain while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
-        raise typer.Exit(ExitCode.INTERRUPTED) from error
     except Exception as error:
         tell_error(f"our bug, {type(error).__name__}: {error}")
         raise typer.Exit(ExitCode.INTERNAL) from error
+
+
+def _require_heard() -> None:
+    """Whether standard output took all that was said."""
+    lost = lost_output()
+    if isinstance(lost, BrokenPipeError):  # whoever read it has seen enough
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if lost is not None:
+        raise HarnessError(f"standard output takes no more: {lost.strerror}")
 
 
 def tell_error(text: str) -> None:

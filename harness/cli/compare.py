@@ -114,7 +114,8 @@ def compare_runs(
             for line in warnings(comparison) if json else ():
                 say(line)
         _write(order, kept, trend_page)
-        raise typer.Exit(_exit_code(order, comparison))
+        if comparison is not None and order.fail:
+            raise typer.Exit(_exit_code(comparison))
 
 
 def _check(order: _Order) -> None:
@@ -188,10 +189,8 @@ def _write(order: _Order, kept: list[Stored], trend_page: str | None) -> None:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
 
 
-def _exit_code(order: _Order, comparison: Comparison | None) -> int:
-    """0, unless a regression was to fail: nothing that could not have been seen passes then."""
-    if comparison is None or not order.fail:
-        return ExitCode.PASS
+def _exit_code(comparison: Comparison) -> int:
+    """Where a regression is to fail: nothing that could not have been seen passes then."""
     if comparison.regressions or comparison.these.money:
         return ExitCode.FAIL
     return ExitCode.PASS if comparison.decides else ExitCode.INCONCLUSIVE

@@ -43,8 +43,7 @@ def doctor(
             show_json(DOCTOR_SCHEMA, {"ok": ok, "checks": [asdict(check) for check in checks]})
         else:
             _show(checks)
-        if not ok:
-            raise typer.Exit(ExitCode.INCONCLUSIVE)
+        raise typer.Exit(ExitCode.PASS if ok else ExitCode.INCONCLUSIVE)
 
 
 def _show(checks: list[Check]) -> None:
