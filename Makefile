@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Nothing is installed whose hash is not written down, and nothing is built with anything else.
 LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
 
-.PHONY: help setup lock provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects lint clean
+.PHONY: help setup lock provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects bench-input lint clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ bench-heal: provision ## kill everything at every moment: is it healed? (15 min;
 
 bench-defects: provision ## every planted defect under every scenario that can meet it (20 min; ARGS="--only retry")
 	@$(BIN)/python -m benchmarks.defects $(ARGS)
+
+bench-input: setup ## bad input over every command and file (10 min; ARGS="--seed=1 --count=1200")
+	@$(BIN)/python -m benchmarks.bad_input $(ARGS)
 
 lint: setup ## style, types
 	$(BIN)/ruff check .
