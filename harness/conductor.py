@@ -7,7 +7,6 @@ run is judged as interrupted.
 """
 
 import argparse
-import errno
 import logging
 import signal
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 from harness import judge
 from harness.channel import Channel, Interrupted
 from harness.connections import forget_libpq_variables
+from harness.core.disk import DISK_ERRORS, refusal
 from harness.errors import HarnessError, UsageError
 from harness.events import Clock, RunStatus, SafetyStop, Stall
 from harness.faults.healing import heal_left_over
@@ -50,8 +50,6 @@ BEGIN_SECONDS_MAX = 900.0
 """For Locust to spawn its users, as slowly as it was told to."""
 LOAD_OVERRUN_SECONDS = 30.0
 """Beyond load and drain, the load process is taken for hung."""
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
-"""How a write fails for want of a disk that takes it; such an error need not name its file."""
 
 _log = logging.getLogger("lendchaos.conductor")
 
@@ -92,7 +90,7 @@ def main() -> int:
     except HarnessError as error:
         return _fail(channel, ExitCode.INCONCLUSIVE, str(error))
     except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
-        if isinstance(error, OSError) and (refused := _refused_file(error, request)):
+        if isinstance(error, OSError) and (refused := _refusal(error, request)):
             return _fail(channel, ExitCode.INCONCLUSIVE, refused)
         _log.exception("our bug")
         return _fail(channel, ExitCode.INTERNAL, f"our bug, {type(error).__name__}: {error}")
@@ -101,18 +99,13 @@ def main() -> int:
     return ExitCode.PASS
 
 
-def _refused_file(error: OSError, request: Request) -> str:
-    """In one line, what the disk did not let us write, or have; empty where it was something else.
-
-    A full disk, a limit and a folder that somebody took away are of the environment.
-    """
+def _refusal(error: OSError, request: Request) -> str:
+    """What the disk refused us, in one line; empty where it was something else."""
     folders = (request.run.path.absolute(), request.state_dir)
     path = str(error.filename or "")
-    ours = bool(path) and any(Path(path).is_relative_to(folder) for folder in folders)
-    if not ours and error.errno not in DISK_ERRORS:
-        return ""
-    where = path or f"the run directory {folders[0]} or the state folder {folders[1]}"
-    return f"{where} cannot be written: {error.strerror}"
+    if path and not any(Path(path).is_relative_to(folder) for folder in folders):
+        return refusal(error) if error.errno in DISK_ERRORS else ""
+    return refusal(error, f"the run directory {folders[0]} or the state folder {folders[1]}")
 
 
 def _fail(channel: Channel, code: ExitCode, message: str) -> int:

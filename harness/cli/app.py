@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from harness.cli.commands import Commands
+from harness.core.disk import refusal
 from harness.errors import HarnessError, UsageError
 from harness.standard_streams import lost_output
 from harness.verdict import ExitCode
@@ -123,6 +124,9 @@ def exit_codes() -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except Exception as error:
+        if isinstance(error, OSError) and (refused := refusal(error)):
+            tell_error(refused)
+            raise typer.Exit(ExitCode.INCONCLUSIVE) from error
         tell_error(f"our bug, {type(error).__name__}: {error}")
         raise typer.Exit(ExitCode.INTERNAL) from error
 

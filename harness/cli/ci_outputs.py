@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
-from harness.cli.app import say
+from harness.cli.app import tell_error
 from harness.core.files import replace_file
 from harness.errors import HarnessError, UsageError
 from harness.headless import Ended, RunOne
@@ -149,12 +149,10 @@ class CiOutputs:
     def published(self, jobs: Iterable[tuple[Path, int]]) -> Iterator[None]:
         """Write everything on the way out: of each scenario, and how often it was to be run.
 
-        A request that is refused before the first run leaves nothing.
-
-        Raises:
-            HarnessError: all passed, but something that was asked for could not be written.
+        A request that is refused before the first run leaves nothing. What cannot be written is
+        told, and the verdict's exit code stays.
         """
-        why, refused, trouble = "", False, []
+        why, refused = "", False
         try:
             yield
         except BaseException as error:
@@ -163,9 +161,8 @@ class CiOutputs:
             raise
         finally:
             if self.wanted and not refused:
-                trouble = publish(self, self._suites(_asked(jobs), why))
-        if trouble and all(run.exit_code == ExitCode.PASS for run in self._runs):
-            raise HarnessError(trouble[0])
+                for trouble in publish(self, self._suites(_asked(jobs), why)):
+                    tell_error(trouble)
 
     def _suites(self, asked: dict[Path, int], why: str) -> list["GateSuite"]:
         from harness.gates.suite import GateSuite  # noqa: PLC0415  # see the module's text
@@ -209,6 +206,8 @@ def ci_outputs(
     for option, path in (("--junitxml", junitxml), ("--summary", summary)):
         if path is not None:
             _check_place(option, path)
+    if junitxml is not None and summary is not None and _same(junitxml, summary):
+        raise UsageError(f"--junitxml and --summary are one file, {summary}: name two")
     if picture is not None:
         _check_address(picture)
     step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
@@ -222,16 +221,28 @@ def ci_outputs(
 
 
 def _check_place(option: str, path: Path) -> None:
-    """Before anything is started: a run of minutes must not end in a name that is a folder."""
+    """Before anything is started: a run of minutes must not end in a name that is a folder.
+
+    Folders are made below the working folder only: elsewhere a missing one is a slip.
+    """
     if path.is_dir():
         raise UsageError(f"{option} {path} is a folder; name a file in it, like {path}/report")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} {path} is no regular file, and only such a one is written")
+    full = Path(os.path.abspath(path))  # noqa: PTH100  # without ".."; a link leads where it does
     folder = path.parent
+    if not folder.exists() and not full.is_relative_to(Path.cwd()):
+        raise UsageError(f"{option} {path}: there is no folder {folder}")
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
         raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError(f"{option} {path} cannot be written: no permission")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_address(address: str) -> None:
@@ -273,7 +284,7 @@ def stored_run(
 
 
 def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
-    """Write what is asked for; what could not be written is told, and returned."""
+    """Write what is asked for; returns what could not be written, in words."""
     from harness.gates.annotations import annotations  # noqa: PLC0415
     from harness.gates.junit import to_xml  # noqa: PLC0415
 
@@ -285,7 +296,7 @@ def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
         if outputs.summary is not None:
             trouble += _attempt(outputs.summary, lambda path: _replace(path, text))
         if outputs.step_summary not in (None, outputs.summary):
-            _attempt(outputs.step_summary, lambda path: _append(path, text))
+            trouble += _attempt(outputs.step_summary, lambda path: _append(path, text))
     if outputs.annotate:
         # The runner reads both streams; what is piped on from the other stays as it is.
         sys.stderr.write("".join(f"{line}\n" for line in annotations(suites)))
@@ -317,9 +328,7 @@ def _attempt(path: Path | None, write: Callable[[Path], None]) -> list[str]:
     try:
         write(path)
     except OSError as error:
-        trouble = f"{path} was not written: {reason_of(error)}"
-        say(trouble)
-        return [trouble]
+        return [f"{path} was not written: {reason_of(error)}"]
     return []
 
 

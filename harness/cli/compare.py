@@ -12,7 +12,7 @@ from harness.compare import Comparison, compare
 from harness.compare.sources import Asked, Found, find_baseline, find_these
 from harness.compare.text import render, to_json, warnings
 from harness.compare.trend import page
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.history import History, Stored, check_label, open_history, write_whole
 from harness.verdict import ExitCode
 
@@ -137,6 +137,8 @@ def _check(order: _Order) -> None:
         check_label(order.save)
     if order.trend is not None and order.trend.suffix != ".html":
         raise UsageError(f"--trend {order.trend} must name a file that ends in .html")
+    if order.trend is not None and order.trend.is_dir():
+        raise UsageError(f"--trend {order.trend} is a folder; name a file in it")
     if order.trend is not None and not order.trend.absolute().parent.is_dir():
         inside = order.history is not None and order.trend.parent == order.history.root
         if not inside:
@@ -186,7 +188,7 @@ def _write(order: _Order, kept: list[Stored], trend_page: str | None) -> None:
             write_whole(order.trend, trend_page)
             say(f"trend {order.trend}")
     except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
+        raise HarnessError(f"{error.filename} cannot be written: {error.strerror}") from error
 
 
 def _exit_code(comparison: Comparison) -> int:

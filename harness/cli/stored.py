@@ -23,6 +23,7 @@ from harness.cli.app import (
     has_colours,
     show,
     show_json,
+    tell_error,
     width,
 )
 from harness.cli.ci_outputs import (
@@ -33,7 +34,8 @@ from harness.cli.ci_outputs import (
     publish_stored,
 )
 from harness.cli.completing import runs
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError
+from harness.verdict import ExitCode
 
 if TYPE_CHECKING:
     from harness.events import Facts
@@ -82,12 +84,23 @@ def judge(run: RunPath, objectives: ObjectivesFile = None, json: VerdictJson = F
             sys.stdout.write(reporting.figures(verdict))
         else:
             doing.step(f"writing the report of {run}")
-            path = _write(stored, verdict, name)
-            from harness.report import terminal  # noqa: PLC0415
-
-            text = terminal.render(verdict, str(path), width=width(), color=has_colours())
-            sys.stdout.write(text)
+            raise typer.Exit(_written(stored, verdict, name))
         raise typer.Exit(verdict.exit_code)
+
+
+def _written(stored: _Stored, verdict: "Verdict", name: str) -> int:
+    """Write and show the verdict; its exit code, but no 0 for one that is shown alone."""
+    from harness.report import terminal  # noqa: PLC0415
+
+    path, refused = "", ""
+    try:
+        path = str(_write(stored, verdict, name))
+    except HarnessError as error:
+        refused = str(error)
+    sys.stdout.write(terminal.render(verdict, path, width=width(), color=has_colours()))
+    if refused:
+        tell_error(refused)
+    return verdict.exit_code or (ExitCode.INCONCLUSIVE if refused else ExitCode.PASS)
 
 
 @app.command()
@@ -166,13 +179,18 @@ def _judge(stored: _Stored) -> "Verdict":
 
 
 def _write(stored: _Stored, verdict: "Verdict", name: str) -> Path:
+    """The path of the page.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
     from harness import report as reporting  # noqa: PLC0415
 
     directory = stored.directory
     try:
         return reporting.write(directory, stored.plan, stored.facts, verdict, name)
     except OSError as error:
-        raise UsageError(
+        raise HarnessError(
             f"nothing can be written into {directory.path}: {error.strerror}; `lendchaos judge"
             " --json` prints the verdict and writes nothing"
         ) from error

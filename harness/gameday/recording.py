@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.files import replace_file
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.gameday import page, printing
 from harness.gameday.format import read_plan
 from harness.gameday.record import PAGE_FILE, PRINT_FILE, RECORD_FILE, Record, to_json
@@ -52,8 +52,9 @@ def write(session: Path, tell: Tell, *, pdf: bool | None = None) -> Written:
     away first: none at all is better than one of an older record.
 
     Raises:
-        UsageError: it is no session, or nothing can be written there.
-        HarnessError: something of it cannot be read, or a PDF was insisted on and is not to be had.
+        UsageError: it is no session.
+        HarnessError: something of it cannot be read, nothing can be written there, or a PDF was
+            insisted on and is not to be had.
     """
     record, runs = made(session, tell)
     written = page.render(record, runs)
@@ -63,7 +64,7 @@ def write(session: Path, tell: Tell, *, pdf: bool | None = None) -> Written:
         replace_file(data, to_json(record))
         replace_file(shown, written)
     except OSError as error:
-        raise UsageError(f"nothing can be written into {session}: {error.strerror}") from error
+        raise HarnessError(f"nothing can be written into {session}: {error.strerror}") from error
     if pdf is False:
         return Written(record, data, shown, None, "it was not asked for")
     tell("printing the page")

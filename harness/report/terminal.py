@@ -19,7 +19,10 @@ _TONE = {"fail": "bold red", "inconclusive": "yellow", "impact": "bold"}
 
 
 def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = True) -> str:
-    """A summary of some twenty lines; ``color`` False leaves out every escape sequence."""
+    """A summary of some twenty lines; ``color`` False leaves out every escape sequence.
+
+    Without a ``report_path`` nothing was written that could be named.
+    """
     out = StringIO()
     console = Console(
         file=out,
@@ -38,6 +41,8 @@ def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = T
     console.print(_figures(verdict))
     for line in (*_reasons(verdict), *_remarks(verdict)):
         console.print(line)
+    if not report_path:
+        return out.getvalue()
     # Paths stay on one line each, so that they can be clicked and copied.
     console.print(Text(f"report   {words.clean(report_path)}"), soft_wrap=True)
     folder, slash, name = report_path.rpartition("/")

@@ -188,7 +188,7 @@ def test_a_report_without_a_readable_verdict(
 def test_a_place_that_cannot_be_written(
     run: Path, lendchaos: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It names the way to read the verdict all the same."""
+    """The verdict is shown all the same, and is no pass that anybody could read again."""
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -196,5 +196,8 @@ def test_a_place_that_cannot_be_written(
     monkeypatch.setattr("harness.record.replace_file", refuse)
     done = lendchaos("judge", run)
 
-    assert done.exit_code == 2
-    assert "--json" in " ".join(done.stderr.split())
+    assert done.exit_code == 3
+    assert done.stdout.startswith(" PASS ")
+    assert "report  " not in done.stdout
+    assert "--json" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,47 @@
+"""What a disk refuses: told in one line, and looked for before a run begins.
+
+A full disk, a read-only folder and one that somebody took away are of the environment, and no bug.
+"""
+
+import errno
+import os
+from pathlib import Path
+
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""How a write fails for want of a disk that takes it; such an error need not name its file."""
+PATH_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+"""How a file is refused by its path, which the error names."""
+ROOM_BYTES_MIN = 4_000_000
+"""What a short run writes, its report included."""
+
+
+def refusal(error: OSError, where: str = "the disk") -> str:
+    """In one line, what the disk did not let us write or have; empty where it was something else.
+
+    ``where`` stands for a file that the error does not name.
+    """
+    path = str(error.filename or "")
+    if error.errno not in DISK_ERRORS and not (path and error.errno in PATH_ERRORS):
+        return ""
+    return f"{path or where} cannot be written: {error.strerror}"
+
+
+def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
+    """Whether files can be made in a folder, or in the nearest one above it that is there.
+
+    Raises:
+        OSError: it may not be written, or has less room than ``bytes_min``.
+    """
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    found = os.statvfs(there)
+    if not os.access(there, os.W_OK):
+        number = errno.EROFS if found.f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number), str(there))
+    free = (found.f_bfree if os.geteuid() == 0 else found.f_bavail) * found.f_frsize
+    if found.f_blocks and free < bytes_min:  # a file system without blocks does not tell
+        said = f"{os.strerror(errno.ENOSPC)} ({free:,} bytes are free, and {bytes_min:,} needed)"
+        raise OSError(errno.ENOSPC, said, str(there))
+    if found.f_files and not found.f_ffree:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} (no inode is free)", str(there))
