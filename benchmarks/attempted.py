@@ -11,19 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulate import (
-    BAD,
     BASELINE_SECONDS,
-    GOOD,
     LATENCY_SIGMA,
     STRAY_SHARE,
     TAIL_SECONDS,
     Floats,
+    arrays,
     arrivals,
 )
 from benchmarks.truth import LOG_IN_SHARE, TIMEOUT_SECONDS
 from harness.measure.baseline import Baseline
 from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.intervals import Share
 from harness.measure.samples import Samples, Timeline
 
 LENGTHS_SECONDS = {10: (2.0, 3.0), 50: (1.0, 3.0), 200: (1.0, 3.0)}
@@ -113,18 +111,6 @@ def _lasts_s(chance: np.random.Generator, kind: Kind, took_s: Floats, *, at_once
 
 def arrays_of(run: Attempted) -> tuple[Samples, Timeline, Baseline]:
     """A made-up run as the harness's own arrays, which all estimators begin with."""
-    waited_s = np.where(run.failed, np.nan, run.ended_s - run.times_s)
-    samples = Samples(
-        operations=tuple(BAD if bad else GOOD for bad in run.failed.tolist()),
-        times_s=run.times_s,
-        ended_s=run.ended_s,
-        wait_s=waited_s,
-        failed=run.failed,
-        indeterminate=np.zeros(len(run.failed), dtype=bool),
-        evidence=evidence_from(len(run.times_s), run.tries),
-    )
-    before = run.times_s < BASELINE_SECONDS
-    waits_ms = waited_s[before & ~run.failed] * 1e3
-    p95 = float(np.percentile(waits_ms, 95, method="higher"))
-    baseline = Baseline(Share(int(run.failed[before].sum()), int(before.sum())), p95, ())
+    evidence = evidence_from(len(run.times_s), run.tries)
+    samples, baseline = arrays(run.times_s, run.ended_s, run.failed, evidence, BASELINE_SECONDS)
     return samples, Timeline(run.load_s, None, None, 10.0), baseline

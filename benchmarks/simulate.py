@@ -38,6 +38,7 @@ CROSSING_SHAPES = (HARD[0], "ramp of 0.5 s", "ramp of 2 s", "ramp of 10 s")
 """Those whose recovery is also measured at other shares of failures."""
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +153,29 @@ GOOD, BAD = _operation(Outcome.APPROVED), _operation(Outcome.FAILED)
 
 def samples_from(run: Simulated) -> tuple[Samples, Baseline]:
     """A made-up run as the harness's own arrays, and its baseline."""
-    waited_s = np.where(run.failed, np.nan, run.ended_s - run.times_s)
+    return arrays(run.times_s, run.ended_s, run.failed, Evidence.at(run.times_s), BASELINE_SECONDS)
+
+
+def arrays(
+    times_s: Floats, ended_s: Floats, failed: Bools, evidence: Evidence, baseline_s: float
+) -> tuple[Samples, Baseline]:
+    """Requests sent at ``times_s`` as the harness's own arrays; those before ``baseline_s`` are
+    the baseline.
+    """
+    wait_s = np.where(failed, np.nan, ended_s - times_s)
     samples = Samples(
-        operations=tuple(BAD if failed else GOOD for failed in run.failed.tolist()),
-        times_s=run.times_s,
-        ended_s=run.ended_s,
-        wait_s=waited_s,
-        failed=run.failed,
-        indeterminate=np.zeros(len(run.failed), dtype=bool),
-        evidence=Evidence.at(run.times_s),
+        operations=tuple(BAD if bad else GOOD for bad in failed.tolist()),
+        times_s=times_s,
+        ended_s=ended_s,
+        wait_s=wait_s,
+        failed=failed,
+        indeterminate=np.zeros(len(failed), dtype=bool),
+        evidence=evidence,
     )
-    before = run.times_s < BASELINE_SECONDS
-    waits_ms = waited_s[before & ~run.failed] * 1e3
+    before = times_s < baseline_s
+    waits_ms = wait_s[before & ~failed] * 1e3
     p95 = float(np.percentile(waits_ms, 95, method="higher")) if len(waits_ms) else None
-    return samples, Baseline(Share(int(run.failed[before].sum()), int(before.sum())), p95, ())
+    return samples, Baseline(Share(int(failed[before].sum()), int(before.sum())), p95, ())
 
 
 # --- measuring -----------------------------------------------------------------------------------

@@ -184,7 +184,10 @@ class _InnerHeal:
         by_chance = more_in_first(after, alone) >= FAILED_P_MAX
         if had < (ABOUT_AS_MUCH_BY_CHANCE if by_chance else ABOUT_AS_MUCH) * has:
             return ""
-        return f"under which alone {had:.0%} of the requests had failed, and {has:.0%} failed then"
+        return (
+            f"under which alone {100 * had:.0f} % of the requests had failed,"
+            f" and {100 * has:.0f} % failed then"
+        )
 
     def _changed_level(self, other: Span) -> str:
         """Fewer failed from this heal on, and as many all the time up to the other's heal.
@@ -210,7 +213,8 @@ class _InnerHeal:
         if not changed or not steady or min(one, two) < THETA:
             return ""
         return (
-            f"{has:.0%} of the requests failed after it instead of {had:.0%}, up to that one's heal"
+            f"{100 * has:.0f} % of the requests failed after it instead of {100 * had:.0f} %,"
+            " up to that one's heal"
         )
 
     def _thirds(self, other: Span) -> list[Span]:

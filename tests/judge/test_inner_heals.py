@@ -175,7 +175,7 @@ def test_a_heal_that_changed_the_level_is_over() -> None:
     sound = run(half, CUT, levels=((8, 14.5, 1.0), (14, 62.2, 0.4)))
 
     assert sound.verdict is Judgement.PASS
-    assert "instead of 100%" in told(sound, "attributed_to_fault")
+    assert "instead of 100 %" in told(sound, "attributed_to_fault")
 
 
 def test_a_level_that_changed_is_no_evidence_where_another_fault_may_have_cured_it() -> None:

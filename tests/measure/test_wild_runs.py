@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from benchmarks.simulate import BAD, GOOD
+from benchmarks.simulate import arrays
 from harness.measure.baseline import Baseline
 from harness.measure.elsewhere import elsewhere_of, recovered_below
 from harness.measure.episodes import episodes_of, impaired
 from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.intervals import Share
 from harness.measure.recovery import recovery_of
 from harness.measure.samples import Samples, Timeline
 from harness.verdict import Episode
@@ -47,19 +46,7 @@ def wild(chance: np.random.Generator) -> tuple[Samples, Timeline, Baseline]:
         sent_s[place] = began_s + took_s
         going[place[fate != Fate.GOOD]] = False
     tries = Tries(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-    samples = Samples(
-        operations=tuple(GOOD if well else BAD for well in going),
-        times_s=times_s,
-        ended_s=sent_s,
-        wait_s=np.where(going, sent_s - times_s, np.nan),
-        failed=~going,
-        indeterminate=np.zeros(count, dtype=bool),
-        evidence=evidence_from(count, tries),
-    )
-    first = times_s < before_s
-    waits_ms = samples.wait_s[first & going] * 1e3
-    p95 = float(np.percentile(waits_ms, 95)) if len(waits_ms) else None
-    baseline = Baseline(Share(int((first & ~going).sum()), int(first.sum())), p95, ())
+    samples, baseline = arrays(times_s, sent_s, ~going, evidence_from(count, tries), before_s)
     injected_s = spans[0][0] if spans else None
     healed_s = spans[-1][1] if spans and spans[-1][1] < load_s else None
     return samples, Timeline(load_s, injected_s, healed_s, 10.0), baseline
