@@ -20,6 +20,7 @@ from harness.stack.client import StackClient, ask
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.processes import ProcessRef, clean_environment, end_all, identify, is_alive
 from harness.stack.service import CODE_FOLDER
+from harness.stack.shared_memory import remove_database
 from harness.stack.state import (
     BUREAU,
     Stack,
@@ -234,8 +235,8 @@ def _down_without_state(state_dir: Path) -> bool:
     socket_path = socket_path_for(state_dir)
     with contextlib.suppress(HarnessError):
         ask(socket_path, {"command": "down"}, _DOWN_SECONDS_MAX)
-    for folder in (data_dir_for(state_dir), bureau_dir_for(state_dir)):
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_database(data_dir_for(state_dir))
+    shutil.rmtree(bureau_dir_for(state_dir), ignore_errors=True)
     for name in ("stack.json", "supervisor.sock"):
         (state_dir / name).unlink(missing_ok=True)
     return True

@@ -13,6 +13,7 @@ from harness.stack.cluster_template import copied, fingerprint, forget
 from harness.stack.namespaces import entering
 from harness.stack.ports import LOOPBACK
 from harness.stack.processes import RunAs, bound_to_parent, clean_environment
+from harness.stack.shared_memory import remove_database
 from harness.stack.toxiproxy_binary import cache_dir
 
 SUPERUSER = "harness"
@@ -34,6 +35,8 @@ timezone = 'UTC'
 # A killed process loses nothing that the kernel already has, only a machine that loses its power
 # would; and the waits of a shared disk would drown what a run measures.
 fsync = off
+# Files in its own folder, which goes with it: POSIX segments would outlive a power loss.
+dynamic_shared_memory_type = mmap
 # A client that is gone is noticed while its statement still waits, and its locks are freed.
 client_connection_check_interval = 1s
 # What a two-phase commit leaves behind can be planted, and has to be found.
@@ -87,7 +90,7 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
     Raises:
         HarnessError: A step failed; the message names the log.
     """
-    shutil.rmtree(spec.data_dir, ignore_errors=True)
+    remove_database(spec.data_dir)
     spec.data_dir.mkdir(mode=0o700)
     if spec.run_as.uid is not None and spec.run_as.gid is not None:
         os.chown(spec.data_dir, spec.run_as.uid, spec.run_as.gid)

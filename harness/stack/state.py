@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.errors import HarnessError, UsageError
 from harness.stack.namespaces import Wire, remove
 from harness.stack.processes import ProcessRef, end_all, is_alive
+from harness.stack.shared_memory import remove_database
 
 SCHEMA = 1
 STATE_FILE = "stack.json"
@@ -222,7 +223,7 @@ def load_state(state_dir: Path) -> Stack | None:
 def forget(stack: Stack) -> None:
     """Removes what a stack that is down leaves behind, but for its logs."""
     if stack.data_dir is not None:
-        shutil.rmtree(stack.data_dir, ignore_errors=True)
+        remove_database(stack.data_dir)
     for wire in stack.wires.values():
         remove(wire)
     stack.socket_path.unlink(missing_ok=True)

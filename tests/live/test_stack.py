@@ -46,6 +46,12 @@ def wait_until_gone(processes: list[ProcessRef]) -> None:
         time.sleep(0.01)
 
 
+def segments_made_by(pid: int) -> int:
+    """How many System V segments of shared memory a process has made that are still there."""
+    rows = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return [int(row.split()[4]) for row in rows].count(pid)
+
+
 def serves(stack: Stack) -> bool:
     """Whether the service is ready to serve, asked through the edge link."""
     answer = get(f"{stack.edge_url}/readyz", 5)
@@ -260,6 +266,23 @@ def test_a_killed_supervisor_leaves_nothing_and_up_works_again(
     fresh = up(CHEAP, state_dir)
     assert fresh.stack_id != stack.stack_id
     assert serves(fresh)
+
+
+def test_a_power_loss_leaves_no_shared_memory(stack: Stack, state_dir: Path) -> None:
+    """Everything killed at once: the kernel's segment goes with the folder that names it."""
+    assert stack.supervisor is not None
+    server = stack.processes["postgres"]
+    mapped = Path(f"/proc/{server.pid}/maps").read_text()
+    os.kill(stack.supervisor.pid, signal.SIGSTOP)
+    for process in (*stack.processes.values(), stack.supervisor):
+        os.killpg(process.pid, signal.SIGKILL)
+    wait_until_gone([stack.supervisor, *stack.processes.values()])
+
+    assert "/pg_dynshmem/" in mapped
+    assert "/dev/shm/" not in mapped  # noqa: S108  # looked for, never used
+    assert segments_made_by(server.pid) == 1
+    assert down(state_dir)
+    assert segments_made_by(server.pid) == 0
 
 
 def test_a_forgotten_stack_ends_by_itself(tmp_path: Path) -> None:
