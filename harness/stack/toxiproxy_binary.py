@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 _PROBE_SECONDS_MAX = 10.0
 _BUILD_SECONDS_MAX = 600.0
 _DOWNLOAD_SECONDS_MAX = 30.0
+_BUILDING = ".build-"
+_LEFT_AFTER_SECONDS = 3 * _BUILD_SECONDS_MAX
+"""A folder that is older belongs to nobody who still builds."""
 
 Progress = Callable[[str], None]
 
@@ -164,7 +168,11 @@ def find_go(environment: Mapping[str, str] | None = None) -> Path | None:
 @contextlib.contextmanager
 def _fresh_folder(parent: Path) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".build-") as folder:
+    for left in parent.glob(f"{_BUILDING}*"):
+        with contextlib.suppress(FileNotFoundError):  # by another one that does the same
+            if time.time() - left.stat().st_mtime > _LEFT_AFTER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=_BUILDING) as folder:
         yield Path(folder)
 
 

@@ -1,12 +1,15 @@
 """A cluster that is kept for the next stack: made once, whole or not at all."""
 
+import fcntl
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.stack import postgres
-from harness.stack.cluster_template import copied, fingerprint, forget
+from harness.stack import cluster_template, postgres
+from harness.stack.cluster_template import KEPT, KEPT_MAX, copied, fingerprint, forget
 from harness.stack.postgres import ClusterSpec
 from harness.stack.processes import RunAs
 
@@ -123,6 +126,75 @@ def test_other_programs_and_options_have_another_one(tmp_path: Path, calls: Path
     assert len({first, other_options, fingerprint(bin_dir, ("-E", "UTF8"))}) == 3
     assert fingerprint(bin_dir, ("-E", "UTF8")) == fingerprint(bin_dir, ("-E", "UTF8"))
     assert not calls.exists()
+
+
+def test_the_same_programs_elsewhere_have_the_same_one(tmp_path: Path, calls: Path) -> None:
+    """Another clone, or the same one installed anew, later."""
+    shutil.copytree(tmp_path / "bin", tmp_path / "another clone" / "bin")
+    for name in ("initdb", "postgres"):
+        os.utime(tmp_path / "another clone" / "bin" / name, (1, 1))
+    found = {fingerprint(path / "bin", ()) for path in (tmp_path, tmp_path / "another clone")}
+
+    assert len(found) == 1
+    assert not calls.exists()
+
+
+def test_only_the_last_few_that_were_used_are_kept(tmp_path: Path, make: Maker) -> None:
+    """Also those of earlier versions; and what a killed maker left half-made."""
+    cache = tmp_path / "cache"
+    for number, name in enumerate("abcd", start=1):
+        (cache / f"{KEPT}{name}" / "cluster").mkdir(parents=True)
+        os.utime(cache / f"{KEPT}{name}", (number, number))
+    (cache / f"{KEPT}e.half" / "cluster").mkdir(parents=True)
+    copied(cache, "a", make, tmp_path / "one")
+    copied(cache, "new", make, tmp_path / "two")
+    left = {path.name.removeprefix(KEPT) for path in cache.iterdir() if path.is_dir()}
+
+    assert left == {"new", "a", "d"}
+    assert make.made == 1
+
+
+def test_nothing_is_removed_while_somebody_copies(tmp_path: Path, make: Maker) -> None:
+    """A later stack removes it."""
+    cache = tmp_path / "cache"
+    for name in "abcd":
+        (cache / f"{KEPT}{name}" / "cluster").mkdir(parents=True)
+    with (cache / f"{KEPT}lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert copied(cache, "a", make, tmp_path / "one") is True
+        assert len([*cache.glob(f"{KEPT}?")]) == 4
+    assert copied(cache, "a", make, tmp_path / "two") is True
+    assert len([*cache.glob(f"{KEPT}?")]) == KEPT_MAX
+
+
+def test_a_removal_that_was_killed_leaves_none(
+    tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a cluster must never be copied."""
+    cache = tmp_path / "cache"
+    copied(cache, "a", make, tmp_path / "one")
+    with monkeypatch.context() as killed:
+        killed.setattr(cluster_template, "remove_database", lambda _folder: None)
+        forget(cache, "a")
+    copied(cache, "a", make, tmp_path / "two")
+
+    assert (tmp_path / "two" / "PG_VERSION").read_text() == "made 1"
+    assert [path.name for path in cache.iterdir() if path.is_dir()] == [f"{KEPT}a"]
+
+
+def test_a_cache_that_may_only_be_read_is_used(
+    tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else filled it."""
+    copied(tmp_path / "cache", "a", make, tmp_path / "one")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    assert copied(tmp_path / "cache", "a", make, tmp_path / "two") is True
+    assert make.made == 1
 
 
 def test_each_stack_has_passwords_of_its_own(tmp_path: Path, calls: Path) -> None:

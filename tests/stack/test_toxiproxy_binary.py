@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,8 +92,11 @@ def test_what_the_user_names_is_never_replaced(
 
 
 def test_it_is_built_once_with_go(environment: dict[str, str], tmp_path: Path) -> None:
-    """The second time it comes from the cache, and no half-built folder stays."""
+    """The second time from the cache; no half-built folder stays, of a killed build neither."""
     make_go(tmp_path / "tools", "2.12.0")
+    killed = tmp_path / "cache/lendchaos/.build-killed"
+    (killed / "go").mkdir(parents=True)
+    os.utime(killed, (1, 1))
     told: list[str] = []
     built = provide_toxiproxy(told.append, environment)
     assert (built.source, built.path) == ("built", cached_path(environment))
