@@ -1,10 +1,14 @@
-"""`lendchaos heal`: everything that is broken is healed, by hand, any number of times."""
+"""`lendchaos heal`: everything that is broken is healed, by hand, any number of times.
+
+What others changed at the stack's Toxiproxy may be what they are working on: it is named, and put
+right when that is asked for.
+"""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +21,7 @@ from harness.faults.healing import HealResult, heal_open
 from harness.faults.journal import HEAL_COMMAND, Journal
 from harness.faults.probes import link_canaries
 from harness.faults.second_way import restart_proxy
-from harness.faults.strangers import remove_strangers
+from harness.faults.strangers import remove_strangers, strangers
 from harness.journal_row import JournalRow
 from harness.stack.processes import ProcessRef, is_alive
 from harness.stack.state import ATTACHED, Stack, default_state_dir, load_state
@@ -27,6 +31,7 @@ HEAL_SCHEMA = "lendchaos.heal/1"
 STOPPING_SECONDS_MAX = 3.0
 """For a run that is under way to hear that it is to inject nothing more."""
 CANARY_SECONDS_MAX = 5.0
+PUT_RIGHT = "`lendchaos heal --all` puts it right"
 
 
 @dataclass(slots=True)
@@ -41,15 +46,18 @@ class _Healing:
     """Of the last look only: what an earlier one could not heal, the run may have healed since."""
     links: dict[str, bool] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    """What others changed at Toxiproxy and is still so."""
     failed: list[str] = field(default_factory=list)
-    """Why what others changed at Toxiproxy is still there."""
+    """Why Toxiproxy could not be put right, or did not say what it has."""
 
     @property
     def troubles(self) -> list[str]:
         """What is still wrong."""
         broken = [f"link {name} does not answer" for name, well in self.links.items() if not well]
         left = [str(result) for result in self.latest if not result.gone]
-        return [*left, *self.failed, *broken]
+        foreign = [f"not ours: {text} ({PUT_RIGHT})" for text in self.foreign]
+        return [*left, *self.failed, *foreign, *broken]
 
     def body(self) -> dict[str, Any]:
         """For a program."""
@@ -63,16 +71,24 @@ class _Healing:
                 for result in self.faults
             ],
             "removed": self.removed,
+            "foreign": self.foreign,
             "links": [{"name": name, "answers": well} for name, well in self.links.items()],
         }
 
 
 @app.command()
-def heal(state_dir: StateDir = None, json: Json = False) -> None:
+def heal(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what others changed at the stack's Toxiproxy.")
+    ] = False,
+    state_dir: StateDir = None,
+    json: Json = False,
+) -> None:
     """Heal everything that is broken, and try every link.
 
-    Any number of times. A run that is under way ends: everything healed, drained and judged as
-    interrupted.
+    Any number of times. What others changed at Toxiproxy is named, and put right with --all. A run
+    that is under way ends: everything healed, drained and judged as interrupted.
     """
     with exit_codes():
         folder = (state_dir or default_state_dir()).absolute()
@@ -80,7 +96,7 @@ def heal(state_dir: StateDir = None, json: Json = False) -> None:
         if not stacks and not json:
             show("no stack is up: there is nothing to heal")
         with Patience("healing, and waiting until it is shown to have helped"):
-            done = [_heal(stack, _silent if json else show) for stack in stacks]
+            done = [_heal(stack, _silent if json else show, everything) for stack in stacks]
         troubles = [trouble for healing in done for trouble in healing.troubles]
         if json:
             body = {"stacks": [healing.body() for healing in done], "troubles": troubles}
@@ -98,7 +114,7 @@ def _stack_in(folder: Path) -> Stack | None:
     return load_state(folder) if folder.exists() else None
 
 
-def _heal(stack: Stack, tell: Callable[[str], None]) -> _Healing:
+def _heal(stack: Stack, tell: Callable[[str], None], everything: bool) -> _Healing:
     """Heal one stack; what was done, and what is still wrong afterwards."""
     healing = _Healing(stack, tell)
     tell(stack_name(stack))
@@ -111,29 +127,40 @@ def _heal(stack: Stack, tell: Callable[[str], None]) -> _Healing:
     if run is not None and _stopping(stack, run):
         # What it injected between our first look and its hearing of us.
         _heal_open(healing, run)
-    _remove_strangers(healing)
+    _look_for_strangers(healing, everything)
     if not healing.troubles:
         tell("  nothing is left broken")
     _try_links(healing)
     return healing
 
 
-def _remove_strangers(healing: _Healing) -> None:
+def _look_for_strangers(healing: _Healing, everything: bool) -> None:
     """What others changed at Toxiproxy: it breaks links as a fault of ours does."""
     stack = healing.stack
     try:
         try:
-            healing.removed = remove_strangers(stack)
+            _put_right(healing, everything)
         except ProxyApiHangs as error:
             journal = Journal(stack.state_dir, stack.stack_id, by=HEAL_COMMAND)
             way = restart_proxy(stack, journal, HEAL_COMMAND, "", str(error))
             healing.tell(f"  {way}")
-            healing.removed = remove_strangers(stack)
+            _put_right(healing, everything)
     except HarnessError as error:
         healing.failed.append(f"what others changed at Toxiproxy is not removed: {error}")
         healing.tell(f"  {healing.failed[-1]}")
     for text in healing.removed:
-        healing.tell(f"  put right, and not ours: {text}")
+        healing.tell(f"  put right: {text}")
+    for text in healing.foreign:
+        healing.tell(f"  not ours, and left as it is: {text}")
+
+
+def _put_right(healing: _Healing, everything: bool) -> None:
+    """Without ``everything`` only toxics that are ours by their name."""
+    stack = healing.stack
+    healing.removed = remove_strangers(
+        stack, wanted=lambda stranger: everything or stranger.has_our_name
+    )
+    healing.foreign = [stranger.text for stranger in strangers(stack)]
 
 
 def _live_run(stack: Stack) -> JournalRow | None:

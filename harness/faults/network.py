@@ -26,9 +26,13 @@ _RATE_EXCESS_MAX = 1.25
 _RATE_FREE_MIN = 2.0
 
 
+OURS = "lendchaos-"
+"""What the name of every toxic of a fault begins with."""
+
+
 def toxic_names(fault: str, streams: tuple[str, ...] = STREAMS["both"]) -> list[str]:
     """The names that the toxics of a fault have, so that whoever heals it finds them."""
-    return [f"lendchaos-{fault}-{stream}" for stream in streams]
+    return [f"{OURS}{fault}-{stream}" for stream in streams]
 
 
 class LinkInjector:

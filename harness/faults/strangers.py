@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.fault_specs import CommitLost, Refuse
 from harness.faults.change_watch import ChangeWatch
-from harness.faults.network import toxic_names
+from harness.faults.network import OURS, toxic_names
 from harness.faults.proxy_control import Proxy, ProxyControl, Toxic
 from harness.faults.second_way import running_proxy
 from harness.plan import PlannedFault
@@ -28,6 +28,11 @@ class Stranger:
     link: Link | None = None
     """The link that has to be as it was; None with neither: a proxy that is not the stack's."""
     text: str = ""
+
+    @property
+    def has_our_name(self) -> bool:
+        """Whether a fault of some run made it, be it that no journal knows of that any more."""
+        return self.toxic is not None and self.toxic.name.startswith(OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +96,20 @@ def _told(toxic: Toxic) -> str:
     return f"toxic {toxic.name} ({toxic.kind} {toxic.stream}{values}{share})"
 
 
-def remove_strangers(stack: Stack, ours: Callable[[], Ours] = Ours) -> list[str]:
+def remove_strangers(
+    stack: Stack,
+    ours: Callable[[], Ours] = Ours,
+    wanted: Callable[[Stranger], bool] = lambda _: True,
+) -> list[str]:
     """Make the stack's Toxiproxy as the stack has it, but for what is ours; what was not so.
+
+    Only what is ``wanted`` goes.
 
     Raises:
         HarnessError: something could not be removed.
     """
     control = ProxyControl(stack.toxiproxy_api)
-    found = strangers(stack, ours)
+    found = [stranger for stranger in strangers(stack, ours) if wanted(stranger)]
     for stranger in found:
         if stranger.toxic is not None:
             control.remove_toxic(stranger.proxy, stranger.toxic.name)

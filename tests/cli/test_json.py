@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.cli.commands import LATER, load
+from harness.faults.strangers import Stranger
 from harness.run_lock import Owner
 from harness.stack.client import ProcessStatus
 from harness.stack.processes import ProcessRef
@@ -93,7 +94,9 @@ def a_stack(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr("harness.stack.local.up", lambda *_: stack)
     monkeypatch.setattr("harness.stack.launch.down", lambda *_: True)
     monkeypatch.setattr("harness.cli.heal.link_canaries", lambda _: [("edge", True)])
-    monkeypatch.setattr("harness.cli.heal.remove_strangers", lambda _: ["link edge is disabled"])
+    was = ["link edge is disabled"]
+    monkeypatch.setattr("harness.cli.heal.remove_strangers", lambda *_, **__: was)
+    monkeypatch.setattr("harness.cli.heal.strangers", lambda _: ())
     return stack
 
 
@@ -114,6 +117,24 @@ def test_what_a_stack_says_for_programs(command: str, lendchaos: Callable[..., E
 
     assert done.exit_code == 0, done.stderr
     assert check_document(done)["schema"] == f"lendchaos.{command}/1"
+
+
+@pytest.mark.usefixtures("a_stack")
+def test_a_link_that_others_disabled_is_no_clean_heal(
+    lendchaos: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named to programs and to people, with what would put it right."""
+    disabled = Stranger("edge", text="link edge is disabled")
+    monkeypatch.setattr("harness.cli.heal.strangers", lambda _: (disabled,))
+    done, told = lendchaos("heal", "--json"), lendchaos("heal")
+    document = check_document(done)
+
+    assert (done.exit_code, told.exit_code) == (3, 3)
+    assert document["stacks"][0]["foreign"] == ["link edge is disabled"]
+    remedy = "`lendchaos heal --all` puts it right"
+    assert document["troubles"] == [f"not ours: link edge is disabled ({remedy})"]
+    assert "not ours, and left as it is: link edge is disabled" in told.stdout
+    assert "nothing is left broken" not in told.stdout
 
 
 @pytest.mark.usefixtures("no_stack")

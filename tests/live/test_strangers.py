@@ -1,5 +1,6 @@
 """Toxics that are not ours: removed before a run, found during it, healed from a terminal."""
 
+import json
 import subprocess
 import sys
 import time
@@ -83,23 +84,36 @@ def test_what_others_change_before_and_during_a_run_is_told(
     assert fault["healed_s"] - fault["injected_s"] < 2.0
 
 
-def test_a_heal_by_hand_heals_what_others_broke(own_stack: Stack) -> None:
-    """A link that is off, a toxic, a proxy: as they were, and told."""
-    ask(own_stack, "post", "/database", {"enabled": False})
-    ask(own_stack, "post", "", {"name": "theirs", "listen": "127.0.0.1:0", "upstream": "x:1"})
-    slow(own_stack, "edge", "cut")
-    healed = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "heal", "--state-dir", str(own_stack.state_dir)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+def heal(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
+    """The command, in a process of its own."""
+    command = [sys.executable, "-m", "harness.cli", "heal", "--state-dir", str(stack.state_dir)]
+    return subprocess.run(
+        [*command, *options], capture_output=True, text=True, timeout=60, check=False
     )
 
-    assert healed.returncode == 0, healed.stdout + healed.stderr
-    for told in ("link database is disabled", "a proxy theirs leads", "toxic cut (latency"):
-        assert f"put right, and not ours: {told}" in healed.stdout
-    assert "nothing is left broken" in healed.stdout
+
+def test_a_heal_by_hand_names_what_others_broke_and_heals_it_when_told(own_stack: Stack) -> None:
+    """A link that is off, a toxic, a proxy: left, as they may be wanted, and then as they were."""
+    ask(own_stack, "post", "/bureau", {"enabled": False})
+    ask(own_stack, "post", "", {"name": "theirs", "listen": "127.0.0.1:0", "upstream": "x:1"})
+    slow(own_stack, "edge", "cut")
+    slow(own_stack, "edge", "lendchaos-1-latency-downstream")
+    changes = ("link bureau is disabled", "a proxy theirs leads", "toxic cut (latency")
+    named, all_healed = heal(own_stack), heal(own_stack, "--all", "--json")
+    document = json.loads(all_healed.stdout)
+    (healing,) = document["stacks"]
+
+    assert named.returncode == 3, named.stdout + named.stderr
+    assert "nothing is left broken" not in named.stdout
+    assert "put right: toxic lendchaos-1-latency-downstream (latency" in named.stdout
+    for told in changes:
+        assert f"not ours, and left as it is: {told}" in named.stdout
+        assert f"not ours: {told}" in named.stderr
+        assert any(text.startswith(told) for text in healing["removed"])
+    assert "`lendchaos heal --all` puts it right" in named.stderr
+    assert all_healed.returncode == 0, all_healed.stdout + all_healed.stderr
+    assert (healing["foreign"], document["troubles"]) == ([], [])
+    assert "nothing is left broken" in heal(own_stack).stdout
 
 
 @pytest.mark.long
