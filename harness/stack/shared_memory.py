@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.files import open_regular
+
 _SEGMENTS = Path("/proc/sysvipc/shm")
 _PID_LINE, _SEGMENT_LINE = 0, 6
 """Of postmaster.pid: the process id, negative for a server without clients; the segment's key and
@@ -55,8 +57,7 @@ def remove_database(data_dir: Path) -> None:
 def _left_in(pid_file: Path) -> _Segment | None:
     """The segment that a server wrote down, if there still is just that one."""
     try:
-        handle = os.open(pid_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle) as file:
+        with open_regular(pid_file, _PID_FILE_BYTES_MAX) as file:
             lines = file.read(_PID_FILE_BYTES_MAX).splitlines()
             owner = os.fstat(file.fileno()).st_uid
         key, identity = (int(word) for word in lines[_SEGMENT_LINE].split())

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -220,6 +221,11 @@ def test_a_running_service_is_attached(
     assert (attached.kind, attached.capabilities) == ("attached", {"link:edge"})
     assert list(attached.processes) == ["toxiproxy"]
     assert serves(attached)
+    # Side by side, each has a control interface of its own, with its own links only.
+    for each in (attached, stack):
+        answer = get(f"{each.toxiproxy_api}/proxies")
+        assert answer is not None
+        assert json.loads(answer.body).keys() == each.links.keys()
     assert attach(f"{stack.service_url}/", attached_dir) == attached
     with pytest.raises(UsageError, match="our own link 'edge'"):
         attach(attached.edge_url, attached_dir)
