@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harness.core.numbers import Count, Fen, Figure, Length, Nanoseconds, PerSecond, Whole
 from harness.fault_facts import EndedBy, ForeignChange, LockHolder
 from harness.ids import comparable
 from harness.journal_row import JournalRow
@@ -68,11 +69,11 @@ class Ending(StrEnum):
 class Sent:
     """Written and flushed before a borrow leaves, so that no crash can hide a request."""
 
-    arrival: int
-    attempt: int
+    arrival: Count
+    attempt: Count
     key: str
-    amount_fen: int
-    at_ns: int
+    amount_fen: Fen
+    at_ns: Nanoseconds
     worker: str
 
 
@@ -86,15 +87,15 @@ class Attempt:
     `harness.shortage`); ``code`` is the problem body's code.
     """
 
-    arrival: int
+    arrival: Count
     step: Step
-    attempt: int
-    intended_ns: int
-    started_ns: int
-    ended_ns: int
+    attempt: Count
+    intended_ns: Nanoseconds
+    started_ns: Nanoseconds
+    ended_ns: Nanoseconds
     outcome: Outcome
     worker: str
-    status: int | None = None
+    status: Whole | None = None
     code: str | None = None
     error: str | None = None
     decline: Decline | None = None
@@ -104,7 +105,7 @@ class Attempt:
     replayed: bool = False
     connection_reused: bool = False
     key: str | None = None
-    amount_fen: int | None = None
+    amount_fen: Fen | None = None
     loan_id: str | None = None
 
     def __post_init__(self) -> None:
@@ -122,17 +123,17 @@ class Operation:
     one.
     """
 
-    arrival: int
-    borrower: int
+    arrival: Count
+    borrower: Count
     account_class: str
     key: str
-    amount_fen: int
-    intended_ns: int
+    amount_fen: Fen
+    intended_ns: Nanoseconds
     outcome: Outcome
     ending: Ending = Ending.FINISHED
-    started_ns: int | None = None
-    ended_ns: int | None = None
-    attempts: int = 0
+    started_ns: Nanoseconds | None = None
+    ended_ns: Nanoseconds | None = None
+    attempts: Count = 0
     blocked_by: Step | None = None
     decline: Decline | None = None
     false_declined: bool = False
@@ -195,21 +196,21 @@ class FaultFact:
     kind: str
     link_or_target: str
     expects_impact: bool
-    inject_called_ns: int | None = None
-    inject_returned_ns: int | None = None
-    heal_called_ns: int | None = None
-    heal_returned_ns: int | None = None
-    healed_ns: int | None = None
+    inject_called_ns: Nanoseconds | None = None
+    inject_returned_ns: Nanoseconds | None = None
+    heal_called_ns: Nanoseconds | None = None
+    heal_returned_ns: Nanoseconds | None = None
+    healed_ns: Nanoseconds | None = None
     """The instant of healing as the fault defines it (a restart ordered, a statement ended)."""
     proofs: tuple[Proof, ...] = ()
     error: str | None = None
     healed_by: str = ""
     """Who healed it, in the words of `JournalRow.by`; empty when nobody did, or nobody knows."""
-    heal_tries: int = 0
+    heal_tries: Count = 0
     """How often the one who healed it had to try."""
-    due_ns: int | None = None
+    due_ns: Nanoseconds | None = None
     """When it was to end."""
-    late_s: float = 0.0
+    late_s: Length = 0.0
     """How long after its time it was injected, though no other fault was waited for."""
     ended_by: EndedBy | None = None
     """Who or what ended it; an end that nobody saw is dated by the last look that still saw it."""
@@ -225,10 +226,10 @@ class HealthPoll:
     ``error`` says why (the words of `Attempt`).
     """
 
-    at_ns: int
-    ended_ns: int
+    at_ns: Nanoseconds
+    ended_ns: Nanoseconds
     ok: bool
-    status: int | None = None
+    status: Whole | None = None
     error: str | None = None
 
 
@@ -237,7 +238,7 @@ class HealthAddress:
     """Which address of the target was asked for its health, and how often, by plan."""
 
     path: str
-    asked_per_s: float
+    asked_per_s: PerSecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +248,9 @@ class Clock:
     ``zero_ns`` is the planned start of the first arrival after the warm-up, on the monotonic clock.
     """
 
-    zero_ns: int
-    anchor_monotonic_ns: int
-    anchor_wall_ns: int
+    zero_ns: Nanoseconds
+    anchor_monotonic_ns: Nanoseconds
+    anchor_wall_ns: Nanoseconds
 
     @property
     def zero_wall_ns(self) -> int:
@@ -265,7 +266,7 @@ class Clock:
 class Seal:
     """A file of the run directory as it was when the run was over."""
 
-    size: int
+    size: Count
     sha256: str
 
 
@@ -274,8 +275,8 @@ class Stall:
     """A stretch in which a load process did not run: paused, or starved of processor."""
 
     worker: str
-    begin_ns: int
-    end_ns: int
+    begin_ns: Nanoseconds
+    end_ns: Nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +289,9 @@ class SafetyStop:
 
     condition: str
     text: str
-    at_ns: int
-    observed: float
-    limit: float
+    at_ns: Nanoseconds
+    observed: Figure
+    limit: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +306,8 @@ class RunStatus:
 
     target: str
     clock: Clock | None = None
-    load_ended_ns: int | None = None
-    drained_ns: int | None = None
+    load_ended_ns: Nanoseconds | None = None
+    drained_ns: Nanoseconds | None = None
     interrupted: bool = False
     workers: tuple[str, ...] = ()
     account_classes: tuple[str, ...] = ()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.core.numbers import Count, Nanoseconds
+
 
 class EndedBy(StrEnum):
     """Who or what ended a fault."""
@@ -30,7 +32,7 @@ class LockHolder:
     3339.
     """
 
-    pid: int
+    pid: Count
     application: str
     state: str
     since: str
@@ -53,5 +55,5 @@ class ForeignChange:
     """
 
     text: str
-    begin_ns: int
-    end_ns: int | None = None
+    begin_ns: Nanoseconds
+    end_ns: Nanoseconds | None = None

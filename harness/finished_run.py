@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.core.files import real
 from harness.errors import HarnessError, UsageError
 from harness.events import Clock, Ending, Facts, Outcome
 from harness.headless import Ended
@@ -44,7 +45,7 @@ class FinishedRun:
         verdict, folder = ended.read_verdict(), ended.directory
         if verdict is None or folder is None:
             raise HarnessError(f"the run ended without a verdict (exit code {ended.exit_code})")
-        return cls(folder.resolve(), ended.exit_code, verdict)
+        return cls(real(folder), ended.exit_code, verdict)
 
     @classmethod
     def read(cls, path: str | Path) -> "FinishedRun":
@@ -54,7 +55,7 @@ class FinishedRun:
             UsageError: there is no verdict that can be read.
         """
         verdict = RunDirectory(Path(path)).read_verdict()
-        return cls(Path(path).resolve(), verdict.exit_code, verdict)
+        return cls(real(Path(path)), verdict.exit_code, verdict)
 
     @property
     def passed(self) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import harness
 from harness import series
+from harness.core.files import replace_file
 from harness.errors import UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.own_python import module_command
@@ -35,6 +36,8 @@ ASKS_ONLY = frozenset(
     }
 )
 """With these nothing is run, and no verdict is missed."""
+LOCUST_FILES = ("--html", "--json-file", "--logfile")
+"""What Locust writes where it is told to."""
 _CLUSTER = re.compile("-([hVl]+)")
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""
@@ -121,6 +124,8 @@ def given(options: list[str]) -> argparse.Namespace:
     parser.add_argument("--namespaces", action="store_true")
     parser.add_argument("--seed")
     parser.add_argument("--host", "-H", default=os.environ.get("LOCUST_HOST"))
+    for option in LOCUST_FILES:
+        parser.add_argument(option, type=Path)
     known, _ = parser.parse_known_args(options)
     return known
 
@@ -320,7 +325,7 @@ def _write_series(whole: Series, runs_dir: Path) -> Path:
     folder = runs_dir / f"series-{whole.scenario}-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
     path = folder / "series.json"
-    path.write_text(series.to_json(whole), encoding="utf-8")
+    replace_file(path, series.to_json(whole))
     return path
 
 

@@ -18,11 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness import verdict as verdict_types
-from harness.core.files import read_regular, replace_file
+from harness.core.documents import json_of
+from harness.core.files import read_regular, real, replace_file
 from harness.errors import UsageError
 from harness.record import RunDirectory
 from harness.resilience.nodes import parse
-from harness.rows import no_number
 from harness.text_file import text_of
 from harness.verdict import Verdict
 
@@ -35,8 +35,6 @@ _LABEL_MEANING = (
 )
 _ZERO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d{1,9})?Z")
 _SEED = "seed"
-_BEYOND = 1e30
-"""Larger numbers are of no run, and would break whoever draws them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def read_run(path: Path) -> Stored:
     stored = read_file(file)
     if not (path / "plan.json").exists():
         return stored
-    plan = dataclasses.asdict(RunDirectory(path.resolve()).read_plan().settings)
+    plan = dataclasses.asdict(RunDirectory(real(path)).read_plan().settings)
     return dataclasses.replace(stored, settings=_settings(plan))
 
 
@@ -85,7 +83,9 @@ def read_file(path: Path) -> Stored:
         names = ["class" if name == "class_" else name for name in first["loc"]]
         said = f"{'.'.join(str(name) for name in names)}: {first['msg']}"
         raise UsageError(f"{place_in(path, text, *names)}: {said}") from error
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ValueError as error:
+        raise UsageError(f"{place_in(path, text, 'exit_code')}: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
         # What was renamed before it was checked: episodes and their class.
         said = "episodes must be a list of objects with a class, as in a verdict.json"
         raise UsageError(f"{place_in(path, text, 'episodes')}: {said}") from error
@@ -109,29 +109,18 @@ def read_json(path: Path) -> tuple[str, dict[str, Any]]:
     Raises:
         UsageError: it cannot be read, or is no object of JSON; says in which line and column.
     """
-    text = text_of(path, "verdict of ours", BYTES_MAX)
+    text = text_of(path, "verdict of ours", BYTES_MAX, follow=False)
     try:
-        found = json.loads(text, parse_constant=no_number, parse_float=_number, parse_int=_whole)
+        found = json_of(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         short = " (the file may be cut)" if error.pos >= len(text.rstrip()) else ""
         raise UsageError(f"{path}, {where}: this is no JSON: {error.msg}{short}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: this is no JSON: {error or 'nested too deeply'}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: this is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path}, line 1, column 1: it must be an object")
     return text, found
-
-
-def _number(text: str) -> float:
-    if not abs(float(text)) < _BEYOND:
-        raise ValueError(f"{text[:40]} is no number that anything was measured at")
-    return float(text)
-
-
-def _whole(text: str) -> int:
-    _number(text)
-    return int(text)
 
 
 def check_schema(path: Path, text: str, body: dict[str, Any], schema: str) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from harness.core.numbers import Count, Nanoseconds
+
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
@@ -26,22 +28,22 @@ class JournalRow:
     """
 
     event: str
-    at_ns: int
-    at_wall_ns: int
+    at_ns: Nanoseconds
+    at_wall_ns: Nanoseconds
     boot_id: str
     stack: str = ""
     run: str = ""
     run_dir: str = ""
     fault: str = ""
     by: str = ""
-    tries: int = 0
+    tries: Count = 0
     holds: bool | None = None
-    healed_ns: int | None = None
-    deadline_ns: int | None = None
-    deadline_wall_ns: int | None = None
+    healed_ns: Nanoseconds | None = None
+    deadline_ns: Nanoseconds | None = None
+    deadline_wall_ns: Nanoseconds | None = None
     text: str = ""
-    load: tuple[int, int] | None = None
-    conductor: tuple[int, int] | None = None
-    guardian: tuple[int, int] | None = None
+    load: tuple[Count, Count] | None = None
+    conductor: tuple[Count, Count] | None = None
+    guardian: tuple[Count, Count] | None = None
     owns_stack: bool = False
     planned: dict[str, Any] | None = None

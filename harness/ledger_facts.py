@@ -5,6 +5,7 @@ Identifiers that are UUIDs are kept in small letters, whatever case they were sh
 
 from dataclasses import dataclass, field
 
+from harness.core.numbers import Fen, Length, Whole
 from harness.ids import comparable
 
 
@@ -15,13 +16,13 @@ class LedgerEntry:
     ``status`` is empty where the ledger has none, ``idempotency_key`` where the loan has none.
     """
 
-    cursor: int | str
+    cursor: Whole | str
     loan_id: str
     account_id: str
     idempotency_key: str
-    principal_fen: int
-    disbursements: int
-    ledger_balance_fen: int
+    principal_fen: Fen
+    disbursements: Whole
+    ledger_balance_fen: Fen
     created_at: str
     status: str = ""
 
@@ -37,7 +38,7 @@ class KeyedLoan:
 
     loan_id: str
     status: str
-    principal_fen: int
+    principal_fen: Fen
 
     def __post_init__(self) -> None:
         """Write the identifier as it is compared."""
@@ -67,4 +68,4 @@ class LedgerReading:
     sql_disagrees: tuple[str, ...] = ()
     by_key: dict[str, tuple[KeyedLoan, ...] | None] = field(default_factory=dict)
     unsent: tuple[KeyedLoan, ...] | None = None
-    watched_s: float | None = None
+    watched_s: Length | None = None

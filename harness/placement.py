@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.core.numbers import Seconds
 from harness.fault_specs import (
     AnyFault,
     BlockingMigration,
@@ -34,8 +35,8 @@ class PlannedFault:
 
     name: str
     spec: AnyFault
-    inject_s: float
-    heal_s: float
+    inject_s: Seconds
+    heal_s: Seconds
 
     @property
     def stops_all_lending(self) -> bool:

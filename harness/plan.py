@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from harness.core.numbers import Count, Fen, Seconds
 from harness.errors import UsageError
 from harness.http_times import RETRY_AFTER_SECONDS_MAX
 from harness.objectives import (
@@ -66,6 +67,8 @@ __all__ = [
 RATE_MAX = 2000
 """Arrivals a second: what one load process was measured to send on time; plan for half of it."""
 PHASE_SECONDS_MIN = 0.5
+DAY_SECONDS = 24 * 3600.0
+SEED_MAX = 2**62
 RECOVERY_MARGIN_SECONDS = 1.0
 """Beyond one request timeout, the least time after the heal in which recovery can show itself."""
 BETWEEN_PAIRED_SECONDS = 1e-4
@@ -80,11 +83,11 @@ _REVIEW_SHARE = 0.05  # of a mixed population's borrows, large enough for manual
 class Arrival:
     """One intended start of a borrower's journey, ``at_s`` seconds after zero (warm-up: < 0)."""
 
-    index: int
-    at_s: float
-    borrower: int
+    index: Count
+    at_s: Seconds
+    borrower: Count
     logs_in: bool
-    amount_fen: int
+    amount_fen: Fen
     key: str
     reads_credit_line: bool = True
 
@@ -134,8 +137,8 @@ class PlannedPhase:
     """A named window of a run, seconds after zero."""
 
     name: str
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ def check(scenario: Scenario, settings: Settings, file: Resilience | None = None
     """Every reason why this scenario cannot be run so, each saying what would be valid."""
     if wrong := wrong_types(scenario):
         return wrong  # nothing else could be told from it
-    found = [*_check_load(settings), *_check_phases(scenario, settings)]
+    found = [*wrong_load(settings), *_check_phases(scenario, settings)]
     found += wrong_choice(scenario.faults, settings.choice)
     found += conflicts(_faults(scenario, settings))
     found += [*wrong_values(scenario.objectives), *wrong_conditions(scenario.stop)]
@@ -204,7 +207,8 @@ def check(scenario: Scenario, settings: Settings, file: Resilience | None = None
     return found
 
 
-def _check_load(settings: Settings) -> list[str]:
+def wrong_load(settings: Settings) -> list[str]:
+    """What of a load cannot be, whatever its phases are, each with what would be valid."""
     found = []
     if not 1 <= settings.rate <= RATE_MAX:
         found.append(f"rate {settings.rate} must be from 1 to {RATE_MAX} arrivals a second")
@@ -216,6 +220,8 @@ def _check_load(settings: Settings) -> list[str]:
         found.append(f"log-in share {settings.log_in_share:g} must be from 0 to 1")
     if not 0 <= settings.retries <= 10:  # noqa: PLR2004  # more would only amplify an outage
         found.append(f"retries {settings.retries} must be from 0 to 10")
+    if not -SEED_MAX <= settings.seed <= SEED_MAX:
+        found.append(f"seed {settings.seed} must be from {-SEED_MAX} to {SEED_MAX}")
     if settings.population not in POPULATIONS:
         found.append(f"population {settings.population!r} must be one of {', '.join(POPULATIONS)}")
     if settings.service not in ("tuned", "naive"):
@@ -229,7 +235,7 @@ def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
     for name in ("warm_up", "baseline", "fault", "recovery"):
         length = getattr(settings, f"{name}_s")
         least = 0.0 if name == "warm_up" or (name == "fault" and not faults) else PHASE_SECONDS_MIN
-        if not least <= length <= 24 * 3600:
+        if not least <= length <= DAY_SECONDS:
             found.append(f"{name.replace('_', '-')} {length:g}s must be from {least:g}s to 24h")
     least = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS
     if settings.explore and faults and settings.fault_s < EXPLORED_PHASE_SECONDS_MIN:

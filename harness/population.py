@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.core.numbers import Count
 from harness.events import Decline
 
 LIMIT_FEN = 100_000_000_000
@@ -74,7 +75,7 @@ class Borrower:
     run.
     """
 
-    index: int
+    index: Count
     phone: str
     account_class: AccountClass
 

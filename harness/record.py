@@ -28,10 +28,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pydantic import TypeAdapter
 
 from harness.completion import complete_operations
-from harness.core.files import lines_of, open_append, read_regular, replace_file
+from harness.core.documents import json_of
+from harness.core.files import lines_of, open_append, read_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.events import (
     Attempt,
+    Clock,
     Facts,
     FaultFact,
     HealthAddress,
@@ -45,19 +47,17 @@ from harness.ledger_facts import LedgerReading
 from harness.plan import Plan
 from harness.rows import plain, reason_of
 from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of
-from harness.stored_rows import EVENTS_SCHEMA, read_accounts, read_events, read_rows
+from harness.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
+from harness.stored_rows import EVENTS_SCHEMA, read_accounts, read_events, read_rows, require_sane
 
 if TYPE_CHECKING:
     from harness.verdict import Verdict
 
 __all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory", "complete_operations"]
 
-PLAN_SCHEMA = "lendchaos.plan/1"
-
 ACCOUNTS_FILE = "accounts.json"
 LATEST = "latest"
 """The link to the newest run, beside it."""
-ARRIVALS_SCHEMA = "lendchaos.arrivals/1"
 FAULTS_SCHEMA = "lendchaos.faults/1"
 HEALTH_SCHEMA = "lendchaos.health/1"
 HEALTH_FILE = "health.jsonl"
@@ -127,7 +127,7 @@ class RunDirectory:
         """Make the directory, write the whole plan down, and point ``latest`` at it."""
         path = root / f"{plan.scenario}-{plan.run_id}"
         path.mkdir(parents=True)
-        run = cls(path.resolve())
+        run = cls(real(path))
         run._write_plan(plan)
         run._point_latest()
         return run
@@ -162,9 +162,9 @@ class RunDirectory:
     def _of_plan(self) -> dict[str, str]:
         """What the plan names the run and its scenario; without what cannot be read."""
         try:
-            body = json.loads(read_regular(self.path / "plan.json"))
+            body = json_of(read_regular(self.path / "plan.json"))
             return {name: str(body[name]) for name in ("run_id", "scenario") if name in body}
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, ValueError, TypeError):
             return {}
 
     def _write_plan(self, plan: Plan) -> None:
@@ -188,17 +188,17 @@ class RunDirectory:
             HarnessError: it is one, but its plan cannot be read.
         """
         try:
-            plan = _plan(read_regular(self.path / "plan.json"))
+            plan = plan_in(self.path / "plan.json")
         except (OSError, ValueError) as error:
             reason = reason_of(error)
-            if (self.path / ARRIVALS_FILE).exists() or (self.path / STATUS_FILE).exists():
+            if any(os.path.lexists(self.path / name) for name in (ARRIVALS_FILE, STATUS_FILE)):
                 raise HarnessError(
                     f"plan.json of {self.path} cannot be read, and without it nothing can be"
                     f" judged: {reason}"
                 ) from error
             raise UsageError(f"{self.path} is not a run directory: {reason}") from error
-        rows = self._rows(ARRIVALS_FILE, ARRIVALS_SCHEMA, ("arrival",), [])
-        return dataclasses.replace(plan, arrivals=tuple(arrival for _, arrival in rows))
+        arrivals = arrivals_in(self.path / ARRIVALS_FILE, plan, [])
+        return dataclasses.replace(plan, arrivals=arrivals)
 
     def append_fault(self, fact: FaultFact) -> None:
         """Append what is known of a fault now; the last line of a fault is the truth."""
@@ -291,14 +291,14 @@ class RunDirectory:
         sent: dict[int, list[Sent]] = {}
         attempts: list[Attempt] = []
         operations: dict[int, Operation] = {}
-        for _ in self._rows(ARRIVALS_FILE, ARRIVALS_SCHEMA, ("arrival",), damage):
-            pass  # `read_plan` has them; here it is told what of them is damaged
+        # `read_plan` has them; here it is told what of them is damaged.
+        arrivals_in(self.path / ARRIVALS_FILE, plan, damage)
         status = self.read_status(damage)
         broken = broken_seals(self.path, status.seals)
         for path in sorted(self.path.glob("events-*.jsonl")):
             if status.seals and path.name not in status.seals:
                 continue  # it is not of this run, as `broken` says
-            for kind, fact in read_events(path, plan, damage):
+            for kind, fact in read_events(path, plan, status.clock, damage):
                 if kind == "sent":
                     sent.setdefault(fact.arrival, []).append(fact)
                 elif kind == "attempt":
@@ -311,7 +311,7 @@ class RunDirectory:
         account_of = {}
         if ACCOUNTS_FILE not in broken:  # else loans would seem to go to others
             account_of = read_accounts(self.path / ACCOUNTS_FILE, plan.run_id, damage)
-        address, polls = self._health(damage)
+        address, polls = self._health(damage, status.clock)
         ledger = self.read_ledger(damage)
         damage += broken.values()
         completed = complete_operations(
@@ -340,7 +340,7 @@ class RunDirectory:
         """The status; an interrupted one of an unknown target where it cannot be read."""
         try:
             return _status(read_regular(self.path / STATUS_FILE))
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
             return RunStatus(target="unknown", interrupted=True, known=False)
 
@@ -350,8 +350,8 @@ class RunDirectory:
         if not path.exists():
             return UNREAD
         try:
-            reading = _READING.validate_python(json.loads(next(lines_of(path), b""))["reading"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            reading = _READING.validate_python(json_of(next(lines_of(path), b""))["reading"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
             damage.append(f"ledger.jsonl has no readable header: {reason_of(error)}")
             return UNREAD
         before = len(damage)
@@ -360,30 +360,28 @@ class RunDirectory:
         complete = reading.complete and len(damage) == before
         return dataclasses.replace(reading, entries=entries, complete=complete)
 
-    def _health(self, damage: list[str]) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
-        rows = self._rows(HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage)
+    def _health(
+        self, damage: list[str], clock: Clock | None
+    ) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
+        rows = read_rows(self.path / HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage, clock)
         polls = tuple(fact for _, fact in rows)
         try:
-            header = json.loads(next(lines_of(self.path / HEALTH_FILE), b""))
+            header = json_of(next(lines_of(self.path / HEALTH_FILE), b""))
             return _ADDRESS.validate_python(header["address"]), polls
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             damage.append(f"{HEALTH_FILE} has no readable header: {reason_of(error)}")
         return None, ()
 
 
 def _status(body: bytes) -> RunStatus:
     """The status; in older ones a trouble is its words alone."""
-    read = json.loads(body)
+    read = json_of(body)
     if isinstance(read, dict) and isinstance(read.get("troubles"), list):
         told = read["troubles"]
         read["troubles"] = [{"text": one} if isinstance(one, str) else one for one in told]
-    return _STATUS.validate_python(read)
-
-
-def _plan(text: bytes) -> Plan:
-    plan = _PLAN.validate_json(text)
-    if plan.schema != PLAN_SCHEMA:
-        raise ValueError(f"schema {plan.schema!r} is not {PLAN_SCHEMA!r}")
-    return plan
+    status = _STATUS.validate_python(read)
+    if status.clock is not None:
+        require_sane(status, status.clock)
+    return status

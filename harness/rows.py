@@ -12,15 +12,6 @@ def plain(fact: Any) -> dict[str, Any]:
     return {name: getattr(fact, name) for name in fact.__dataclass_fields__}
 
 
-def no_number(text: str) -> float:
-    """Refuse what JSON does not know (NaN, Infinity).
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError(f"{text} is no number")
-
-
 def reason_of(error: Exception) -> str:
     """One line without a path, so that a copy elsewhere says the same."""
     if isinstance(error, OSError):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.core.numbers import Nanoseconds
+
 
 @dataclass(frozen=True, slots=True)
 class BlastRadius:
@@ -24,8 +26,8 @@ class Trouble:
     """
 
     text: str
-    begin_ns: int | None = None
-    end_ns: int | None = None
+    begin_ns: Nanoseconds | None = None
+    end_ns: Nanoseconds | None = None
 
 
 def troubles_of(told: Iterable[Any]) -> tuple[Trouble, ...]:

@@ -18,7 +18,8 @@ _EVIDENCE = (".json", ".jsonl")
 
 def seals_of(folder: Path) -> dict[str, Seal]:
     """The seal of every file that a run is judged by, in the order of their names."""
-    return {path.name: seal_of(path) for path in sorted(folder.iterdir()) if _is_evidence(path)}
+    found = [p for p in sorted(folder.iterdir()) if _is_evidence(p)]
+    return {p.name: seal_of(p) for p in found if p.is_file() and not p.is_symlink()}
 
 
 def broken_seals(folder: Path, seals: dict[str, Seal]) -> dict[str, str]:
@@ -55,7 +56,7 @@ def missing_seals(status: RunStatus) -> list[str]:
 
 def _is_evidence(path: Path) -> bool:
     named = path.suffix in _EVIDENCE and path.name != STATUS_FILE
-    return named and not path.name.startswith(_RESULTS) and path.is_file()
+    return named and not path.name.startswith(_RESULTS) and not path.is_dir()
 
 
 def seal_of(path: Path) -> Seal:

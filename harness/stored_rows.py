@@ -1,20 +1,25 @@
 """Facts read back from the files of a run directory, but for those of another run."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from harness.core.documents import json_of
 from harness.core.files import lines_of, read_regular
-from harness.events import Attempt, FaultFact, HealthPoll, Operation, Sent
+from harness.core.numbers import DAYS_MAX, NS_MAX, SPAN_SECONDS_MAX
+from harness.events import Attempt, Clock, FaultFact, HealthPoll, Operation, RunStatus, Sent
 from harness.journal_row import JournalRow
 from harness.ledger_facts import LedgerEntry
 from harness.plan import Arrival, Plan
-from harness.rows import no_number, reason_of
+from harness.rows import reason_of
 
 EVENTS_SCHEMA = "lendchaos.events/1"
+SPOILT_TOLD_MAX = 100
+SPOILT_MAX = 100_000
+"""Lines that cannot be read: of more, nothing is told one by one, and nothing is read on."""
+_SPAN_NS = round(SPAN_SECONDS_MAX * 1e9)
 Row = tuple[str, Any]
 
 _ROWS: dict[str, TypeAdapter[Any]] = {
@@ -27,26 +32,50 @@ _ROWS: dict[str, TypeAdapter[Any]] = {
     "poll": TypeAdapter(HealthPoll),
     "loan": TypeAdapter(LedgerEntry),
 }
+_INSTANTS = {
+    "sent": ("at_ns",),
+    "attempt": ("intended_ns", "started_ns", "ended_ns"),
+    "operation": ("intended_ns", "started_ns", "ended_ns"),
+    "poll": ("at_ns", "ended_ns"),
+}
+"""Of what happens while the machine does not start anew; a fault may be healed after that."""
 
 
-def read_rows(path: Path, schema: str, kinds: tuple[str, ...], damage: list[str]) -> Iterator[Row]:
-    """Facts of one file in order; a line that cannot be read is noted, not fatal."""
+def read_rows(
+    path: Path,
+    schema: str,
+    kinds: tuple[str, ...],
+    damage: list[str],
+    clock: Clock | None = None,
+) -> Iterator[Row]:
+    """Facts of one file in order; a line that cannot be read is noted, not fatal.
+
+    With a ``clock`` no fact may be further from its zero than any run lasts.
+    """
+    spoilt = 0
     try:
         for number, line in enumerate(lines_of(path), start=1):
             try:
-                found = _fact(line, schema, kinds)
-            except (ValueError, RecursionError) as error:
-                damage.append(f"{path.name}, line {number} is not readable: {reason_of(error)}")
-            else:
-                if found is not None:
-                    yield found
+                found = _fact(line, schema, kinds, clock)
+            except ValueError as error:
+                spoilt += 1
+                if spoilt <= SPOILT_TOLD_MAX:
+                    damage.append(f"{path.name}, line {number} is not readable: {reason_of(error)}")
+                if spoilt == SPOILT_MAX:
+                    break
+                continue
+            if found is not None:
+                yield found
     except FileNotFoundError:
         return
     except OSError as error:
         damage.append(f"{path.name} cannot be read: {reason_of(error)}")
+    if spoilt > SPOILT_TOLD_MAX:
+        rest = ", and is not read further" if spoilt == SPOILT_MAX else ""
+        damage.append(f"{path.name} has {spoilt:,} lines that are not readable{rest}")
 
 
-def read_events(path: Path, plan: Plan, damage: list[str]) -> list[Row]:
+def read_events(path: Path, plan: Plan, clock: Clock | None, damage: list[str]) -> list[Row]:
     """What one load process wrote; nothing of a file that is of another run.
 
     Keys are made of the run's id, so no arrival has the key of another run. A single line with one
@@ -54,7 +83,11 @@ def read_events(path: Path, plan: Plan, damage: list[str]) -> list[Row]:
     """
     keys = {arrival.index: arrival.key for arrival in plan.arrivals}
     kinds = ("sent", "attempt", "operation")
-    rows = list(read_rows(path, EVENTS_SCHEMA, kinds, damage))
+    rows = list(read_rows(path, EVENTS_SCHEMA, kinds, damage, clock))
+    known = [row for row in rows if row[0] != "operation" or row[1].borrower < len(plan.borrowers)]
+    if len(known) < len(rows):
+        damage.append(f"{path.name} has operations of nobody in the plan: they are left out")
+    rows = known
     keyed = [fact for _, fact in rows if fact.key is not None and fact.arrival in keys]
     foreign = sum(fact.key != keys[fact.arrival] for fact in keyed)
     of_run = _run_of(path)
@@ -70,33 +103,55 @@ def read_events(path: Path, plan: Plan, damage: list[str]) -> list[Row]:
 def _run_of(path: Path) -> str:
     """The run that the first line names; "" in files that are older than that."""
     try:
-        return str(json.loads(next(lines_of(path), b""))["run_id"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return str(json_of(next(lines_of(path), b""))["run_id"])
+    except (OSError, ValueError, LookupError, TypeError):
         return ""
 
 
 def read_accounts(path: Path, run_id: str, damage: list[str]) -> dict[int, str]:
     """Which account each borrower had; nothing of a file that is of another run."""
     try:
-        body = json.loads(read_regular(path))
+        body = json_of(read_regular(path))
         of_run = body.pop("run_id", run_id)
         if of_run == run_id:
             return {int(borrower): str(account) for borrower, account in body.items()}
         damage.append(f"{path.name} is of another run, {of_run}: it is left out")
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         damage.append(f"{path.name} is not readable: {reason_of(error)}")
     return {}
 
 
-def _fact(line: bytes, schema: str, kinds: tuple[str, ...]) -> Row | None:
+def require_sane(status: RunStatus, clock: Clock) -> None:
+    """Make sure that a run can have had its clock and its end.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not clock.anchor_wall_ns >= 0 or not 0 <= clock.zero_wall_ns <= NS_MAX:
+        raise ValueError("its clock is not of a year in which there are runs")
+    for name in ("load_ended_ns", "drained_ns"):
+        _require_near_to(clock, name, getattr(status, name))
+    for stall in status.stalls:
+        _require_near_to(clock, "stall", stall.begin_ns)
+        _require_near_to(clock, "stall", stall.end_ns)
+
+
+def _require_near_to(clock: Clock, name: str, at_ns: int | None) -> None:
+    if at_ns is not None and abs(at_ns - clock.zero_ns) > _SPAN_NS:
+        raise ValueError(f"its {name} is more than {DAYS_MAX} days from the run's zero")
+
+
+def _fact(
+    line: bytes, schema: str, kinds: tuple[str, ...], clock: Clock | None = None
+) -> Row | None:
     """The fact of one line; None for a header.
 
     Raises:
-        ValueError: it is none, or not one of these kinds.
+        ValueError: it is none, or not one of these kinds, or not of the run with that clock.
     """
-    row = json.loads(line, parse_constant=no_number)
+    row = json_of(line)
     if not isinstance(row, dict):
         raise ValueError("it is no object")  # noqa: TRY004  # a line is read or it is not
     if "schema" in row:
@@ -106,4 +161,8 @@ def _fact(line: bytes, schema: str, kinds: tuple[str, ...]) -> Row | None:
     kind = next(iter(row), "")
     if len(row) != 1 or kind not in kinds:
         raise ValueError(f"it is none of {', '.join(kinds)}")
-    return kind, _ROWS[kind].validate_python(row[kind])
+    fact = _ROWS[kind].validate_python(row[kind])
+    if clock is not None:
+        for name in _INSTANTS[kind]:
+            _require_near_to(clock, name, getattr(fact, name))
+    return kind, fact

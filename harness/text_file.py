@@ -1,20 +1,25 @@
 """A file that somebody wrote by hand, or that is said to be one of ours, as text."""
 
+from io import BufferedReader
 from pathlib import Path
 
+from harness.core.files import open_regular
 from harness.errors import UsageError
 
 BYTES_MAX = 1_000_000
 
 
-def text_of(path: Path, what: str, bytes_max: int = BYTES_MAX) -> str:
+def text_of(path: Path, what: str, bytes_max: int = BYTES_MAX, *, follow: bool = True) -> str:
     """The text of a file that is to be ``what``, as in "a plan"; a byte order mark is left out.
+
+    Only with ``follow`` it may be a link, or what a shell hands over, as in ``<(…)``: somebody
+    named it.
 
     Raises:
         UsageError: it cannot be read, is far too large, or is no text in UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with _opened(path, follow=follow) as file:
             body = file.read(bytes_max + 1)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
@@ -27,3 +32,9 @@ def text_of(path: Path, what: str, bytes_max: int = BYTES_MAX) -> str:
         column = error.start - body.rfind(b"\n", 0, error.start)
         said = f"{path}, line {line}, column {column}: it must be text in UTF-8"
         raise UsageError(said) from error
+
+
+def _opened(path: Path, *, follow: bool) -> BufferedReader:
+    if follow and path.is_relative_to("/dev"):
+        return path.open("rb")
+    return open_regular(path, None, follow=follow)

@@ -59,7 +59,9 @@ ALLOWED = {
     "rows": set(),
     "hang_up": set(),
     "stored_rows": {"events", "journal_row", "ledger_facts", "plan", "rows"},
+    "stored_plan": {"objectives", "plan", "stop_conditions", "stored_rows"},
     "record": {
+        "stored_plan",
         *("completion", "errors", "events", "journal_row", "ledger_facts", "plan", "rows"),
         *("seals", "stored_rows", "verdict"),
     },

@@ -1,5 +1,6 @@
 """What all commands share: the application, how they speak, and how they end."""
 
+import errno
 import json
 import os
 import sys
@@ -21,6 +22,8 @@ from harness.verdict import ExitCode
 PATIENCE_SECONDS = 2.0
 """What takes longer says what it is doing."""
 WIDTH_MAX = 100
+_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
+"""How the system refuses what was typed: no path can be so long, or leads round in a circle."""
 
 
 def is_plain() -> bool:
@@ -123,7 +126,13 @@ def exit_codes() -> Iterator[None]:
         raise
     except KeyboardInterrupt as error:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except MemoryError as error:
+        tell_error("there is not enough memory for this")
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_NAMES:
+            tell_error(f"{error.strerror}: {str(error.filename)[:80]}")
+            raise typer.Exit(ExitCode.USAGE) from error
         if isinstance(error, OSError) and (refused := refusal(error)):
             tell_error(refused)
             raise typer.Exit(ExitCode.INCONCLUSIVE) from error

@@ -8,17 +8,18 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlsplit
 
 import typer
 
 from harness.cli.app import tell_error
-from harness.core.files import replace_file
+from harness.core.files import open_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.headless import Ended, RunOne
 from harness.rows import reason_of
@@ -44,10 +45,10 @@ def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path
     A request that is refused, or a run that is killed, would leave it, and CI would read a pass in
     it. A file of somebody else stays until it is replaced.
     """
-    if path is None or context.resilient_parsing or not path.is_file():
+    if path is None or context.resilient_parsing or not os.path.isfile(path):  # noqa: PTH113  # never raises
         return path
     try:
-        with path.open("rb") as file:
+        with open_regular(path, None, follow=True) as file:
             ours = file.read(200).startswith(_OURS)
         if ours:
             path.unlink()
@@ -196,9 +197,16 @@ def _asked(jobs: Iterable[tuple[Path, int]]) -> dict[Path, int]:
 
 
 def ci_outputs(
-    junitxml: Path | None, summary: Path | None, picture: str | None, *, unasked: bool = True
+    junitxml: Path | None,
+    summary: Path | None,
+    picture: str | None,
+    *,
+    unasked: bool = True,
+    others: Mapping[str, Path | None] = MappingProxyType({}),
 ) -> CiOutputs:
     """What is to be written; with ``unasked`` also what GitHub's runner asks for by itself.
+
+    ``others`` are files that somebody else will write, by the option that names each.
 
     Raises:
         UsageError: a file cannot be written where it is wanted, or the address is none.
@@ -206,8 +214,7 @@ def ci_outputs(
     for option, path in (("--junitxml", junitxml), ("--summary", summary)):
         if path is not None:
             _check_place(option, path)
-    if junitxml is not None and summary is not None and _same(junitxml, summary):
-        raise UsageError(f"--junitxml and --summary are one file, {summary}: name two")
+    _check_apart({"--junitxml": junitxml, "--summary": summary, **others})
     if picture is not None:
         _check_address(picture)
     step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
@@ -237,12 +244,25 @@ def _check_place(option: str, path: Path) -> None:
         folder = folder.parent
     if not folder.is_dir():
         raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
+    if _is_evidence(path):
+        raise UsageError(f"{option} {path} is a file of a run, which is kept as it is")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError(f"{option} {path} cannot be written: no permission")
 
 
-def _same(one: Path, other: Path) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
+def _is_evidence(path: Path) -> bool:
+    """Whether it is a file that a run is judged by, or that judging it makes."""
+    in_run = any((path.parent / name).exists() for name in ("plan.json", "status.json"))
+    of_run = path.suffix in (".json", ".jsonl") or path.name in ("report.html", "timeline.png")
+    return in_run and of_run
+
+
+def _check_apart(files: dict[str, Path | None]) -> None:
+    """The second would take the place of the first."""
+    named: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is not None and (other := named.setdefault(real(path), option)) != option:
+            raise UsageError(f"{other} and {option} are one file, {path}: name two")
 
 
 def _check_address(address: str) -> None:

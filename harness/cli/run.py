@@ -33,6 +33,7 @@ from harness.fault_text import parse_fault
 from harness.forwarding import listening
 from harness.headless import (
     ALONE_SCENARIO,
+    LOCUST_FILES,
     Ended,
     RunOne,
     Update,
@@ -110,7 +111,9 @@ def run(
         paths = _paths(names, inject or [])
         json, options = _json_of(json, options, paths)
         runs_nothing = bool(asks_only(options))
-        outputs = CiOutputs() if runs_nothing else ci_outputs(junitxml, summary, summary_picture)
+        outputs = (
+            CiOutputs() if runs_nothing else _outputs(options, junitxml, summary, summary_picture)
+        )
         if shrink and not runs_nothing:
             if len(paths) > 1 or runs is not None or junitxml or summary:
                 raise UsageError(_SHRINKS_ALONE)
@@ -173,6 +176,15 @@ class _Job:
 
     path: Path
     runs: int
+
+
+def _outputs(
+    options: list[str], junitxml: Path | None, summary: Path | None, picture: str | None
+) -> CiOutputs:
+    """What CI wants, beside what Locust is to write."""
+    known = vars(given(options))
+    others = {option: known[option[2:].replace("-", "_")] for option in LOCUST_FILES}
+    return ci_outputs(junitxml, summary, picture, others=others)
 
 
 def _jobs(

@@ -34,6 +34,7 @@ from harness.cli.ci_outputs import (
     publish_stored,
 )
 from harness.cli.completing import runs
+from harness.core.files import real
 from harness.errors import HarnessError
 from harness.verdict import ExitCode
 
@@ -132,7 +133,7 @@ def _reading(run: Path) -> Iterator[tuple[Patience, _Stored]]:
     with Patience(f"reading {run}") as doing:
         from harness.record import RunDirectory  # noqa: PLC0415
 
-        directory = RunDirectory(run.resolve())
+        directory = RunDirectory(real(run))
         plan = directory.read_plan()
         yield doing, _Stored(directory, plan, directory.read_facts(plan))
 

@@ -27,6 +27,11 @@ _NO_FILE = "it is no regular file"
 _A_LINK = "it is a link, and leads elsewhere"
 
 
+def real(path: Path) -> Path:
+    """Where a path leads; of a link that leads round in a circle, itself."""
+    return Path(os.path.realpath(path))
+
+
 def open_regular(
     path: Path, bytes_max: int | None = FILE_BYTES_MAX, *, follow: bool = False
 ) -> BufferedReader:

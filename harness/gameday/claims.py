@@ -12,11 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.documents import json_of
+from harness.core.files import read_regular
 from harness.errors import HarnessError, UsageError
 from harness.events import Seal
 from harness.gameday.page import END
 from harness.gameday.record import SCHEMA
-from harness.rows import no_number, reason_of
+from harness.rows import reason_of
 
 BYTES_MAX = 200_000_000
 SHOWN_MAX = 20
@@ -48,14 +50,12 @@ def read(path: Path) -> Claim:
     """
     text = read_text(path)
     try:
-        body = json.loads(text, parse_constant=no_number)
+        body = json_of(text)
     except json.JSONDecodeError as error:
         said = f"{path}, line {error.lineno}, column {error.colno}: this is no whole record:"
         raise UsageError(f"{said} {error.msg}") from error
-    except RecursionError as error:
-        raise UsageError(f"{path}, line 1, column 1: it is nested too deeply") from error
     except ValueError as error:
-        found = re.search(r"-?Infinity|NaN|\d{4000}", text)
+        found = re.search(r"-?Infinity|NaN|\d{31}", text)
         place = _place(text, found.start() if found else 0)
         raise UsageError(f"{path}, {place}: {reason_of(error)}") from error
     if not isinstance(body, dict) or "schema" not in body:
@@ -74,13 +74,11 @@ def read_text(path: Path) -> str:
         HarnessError: it cannot be read.
     """
     try:
-        body = path.read_bytes()
+        body = read_regular(path, BYTES_MAX)
     except FileNotFoundError as error:
         raise UsageError(f"there is no {path}: `lendchaos gameday record` writes it") from error
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
-    if len(body) > BYTES_MAX:
-        raise UsageError(f"{path} is larger than {BYTES_MAX:,} bytes: this is no record")
     try:
         return body.decode()
     except UnicodeDecodeError as error:

@@ -6,8 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Protocol, Self
 
+from harness.core.files import open_regular
 from harness.errors import UsageError
-from harness.gameday.session import SESSION_FILE, Event, Session, SessionLog, now_utc, read_session
+from harness.gameday.session import (
+    LOGS_FOLDER,
+    RUNS_FOLDER,
+    SESSION_FILE,
+    Event,
+    Session,
+    SessionLog,
+    now_utc,
+    read_session,
+)
 
 
 class Diary(Protocol):
@@ -57,6 +67,9 @@ class DiskDiary:
         """
         if read_session(path).closed:
             raise UsageError(f"{path} is closed: nothing more can be done in it")
+        for name in (RUNS_FOLDER, LOGS_FOLDER):
+            if (path / name).is_symlink():
+                raise UsageError(f"{path / name} is a link: nothing is written where it leads")
         diary = cls(path)
         diary._hold()
         return diary
@@ -97,7 +110,7 @@ class DiskDiary:
             self._lock = None
 
     def _hold(self) -> None:
-        lock = (self._path / SESSION_FILE).open("rb")
+        lock = open_regular(self._path / SESSION_FILE)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -109,7 +122,7 @@ class DiskDiary:
 
 def is_conducted(path: Path) -> bool:
     """Whether some process conducts the session in a folder right now."""
-    with suppress(OSError), (path / SESSION_FILE).open("rb") as file:
+    with suppress(OSError), open_regular(path / SESSION_FILE) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

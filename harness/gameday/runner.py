@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import interrupt_under_way
 from harness.gameday.foresee import seed_of
@@ -189,10 +190,11 @@ class LocustRun:
     def _work(self) -> None:
         ended = Ended(ExitCode.INTERNAL)
         try:
-            with self._log.open("ab", buffering=0) as log:
+            with open_append(self._log) as log:
 
                 def tell(text: str) -> None:
                     log.write(f"lendchaos: {text}\n".encode())
+                    log.flush()
 
                 ended = run_scenario(
                     self._path,
@@ -213,7 +215,11 @@ class LocustRun:
 
 
 def _last_line(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [
+        line
+        for line in read_regular(log, FILE_BYTES_MAX).decode(errors="replace").splitlines()
+        if line.strip()
+    ]
     return lines[-1].removeprefix("lendchaos: ") if lines else ""
 
 

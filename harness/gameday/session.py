@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.documents import json_of
+from harness.core.files import lines_of, open_append, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.rows import reason_of
 
@@ -149,8 +151,8 @@ class SessionLog:
         try:
             path.mkdir(parents=True)
             (path / RUNS_FOLDER).mkdir()
-            (path / PLAN_FILE).write_text(plan_text, encoding="utf-8")
-            (path / SESSION_FILE).write_text(json.dumps({"schema": SCHEMA}) + "\n", "utf-8")
+            replace_file(path / PLAN_FILE, plan_text)
+            replace_file(path / SESSION_FILE, json.dumps({"schema": SCHEMA}) + "\n")
         except FileExistsError as error:
             raise UsageError(f"{path} exists already: name another folder") from error
         except OSError as error:
@@ -162,7 +164,7 @@ class SessionLog:
         event = event if event.at_utc else replace(event, at_utc=now_utc())
         body = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
         line = json.dumps({"event": body}, ensure_ascii=False) + "\n"
-        with (self.path / SESSION_FILE).open("ab+") as file:
+        with open_append(self.path / SESSION_FILE) as file:
             # A process that was killed may have left half a line, which must cost no other.
             file.write((line if _ends_a_line(file) else f"\n{line}").encode())
             file.flush()
@@ -185,18 +187,18 @@ def read_session(path: Path) -> Session:
         HarnessError: it cannot be read.
     """
     try:
-        lines = (path / SESSION_FILE).read_bytes().split(b"\n")
+        lines = list(lines_of(path / SESSION_FILE))
     except FileNotFoundError as error:
         raise UsageError(f"{path} is no session of a game day: it has no {SESSION_FILE}") from error
     except OSError as error:
         raise HarnessError(f"{path / SESSION_FILE} cannot be read: {error.strerror}") from error
-    _require_schema(path, lines[0])
+    _require_schema(path, lines[0] if lines else b"")
     return Session(path, *_events(lines[1:]))
 
 
 def _require_schema(path: Path, line: bytes) -> None:
     try:
-        schema = json.loads(line)["schema"]
+        schema = json_of(line)["schema"]
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{path / SESSION_FILE}, line 1: it must name its schema") from error
     if schema != SCHEMA:
@@ -206,10 +208,10 @@ def _require_schema(path: Path, line: bytes) -> None:
 def _events(lines: Iterable[bytes]) -> tuple[tuple[Event, ...], tuple[str, ...]]:
     found, damage = [], []
     for number, line in enumerate(lines, start=2):
-        if not line:
+        if not line.strip():
             continue
         try:
-            found.append(_EVENT.validate_python(json.loads(line)["event"]))
+            found.append(_EVENT.validate_python(json_of(line)["event"]))
         except (ValueError, LookupError, TypeError, ValidationError) as error:
             damage.append(f"{SESSION_FILE}, line {number} is not readable: {reason_of(error)}")
     return tuple(found), tuple(damage)

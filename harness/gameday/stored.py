@@ -1,12 +1,13 @@
 """What lies in the folder of a session: its hashes, and its runs judged again. Only reads."""
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import report
+from harness.core.documents import json_of
+from harness.core.files import read_regular, real
 from harness.errors import HarnessError, UsageError
 from harness.events import Facts, Seal
 from harness.gameday.record import PAGE_FILE, PRINT_FILE, RECORD_FILE
@@ -44,8 +45,8 @@ class Judged:
     def as_kept(self) -> bool:
         """Whether judging it again gives what it kept, byte for byte but for who judged."""
         try:
-            kept_by = str(json.loads(self.kept or b"{}")["judged_by"])
-        except (ValueError, LookupError, TypeError, RecursionError):
+            kept_by = str(json_of(self.kept or b"{}")["judged_by"])
+        except (ValueError, LookupError, TypeError):
             return False
         same_judge = replace(self.verdict, judged_by=kept_by)
         return self.kept == report.figures(same_judge).encode()
@@ -121,7 +122,7 @@ def _runs_in(folder: Path) -> list[Path]:
 
 def judged(path: Path) -> Judged | NotJudged:
     """One stored run, by its own objectives."""
-    directory = RunDirectory(path.resolve())
+    directory = RunDirectory(real(path))
     try:
         plan = directory.read_plan()
         facts = directory.read_facts(plan)
@@ -138,7 +139,7 @@ def judged(path: Path) -> Judged | NotJudged:
 
 def _kept(path: Path) -> bytes | None:
     try:
-        return (path / VERDICT_FILE).read_bytes()
+        return read_regular(path / VERDICT_FILE)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -147,4 +148,4 @@ def _kept(path: Path) -> bytes | None:
 
 def _without_path(text: str, path: Path) -> str:
     """The same words wherever the session lies."""
-    return text.replace(str(path.resolve()), path.name)
+    return text.replace(str(real(path)), path.name)

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from harness.core.documents import json_of
 from harness.errors import UsageError
 from harness.events import Seal
 from harness.gameday import claims, page
@@ -200,7 +201,7 @@ def _lost(record: Record, runs: Runs) -> Iterator[Checked]:
 def _verdict_differs(run: Judged) -> str:
     said = f"judged again, the run is: {run.verdict.verdict}, and the file differs"
     try:
-        kept = json.loads(run.kept or b"")
+        kept = json_of(run.kept or b"")
     except ValueError:
         return f"{said}: it is no JSON"
     now = json.loads(run.figures)

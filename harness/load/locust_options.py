@@ -124,12 +124,15 @@ def _contradictions(options: Any) -> Iterator[str]:
 
 def _unwritable(options: Any) -> Iterator[str]:
     """Files that cannot be written; Locust's own lie where the user stood at the start, too."""
+    named: dict[str, str] = {}
     for name, (option, suffix) in _FILES.items():
         if given := getattr(options, name, None):
             path = os.path.join(STARTED_IN, given)  # noqa: PTH118  # keeps a slash at the end
             setattr(options, name, path)
             if objection := _objection(Path(path + suffix)):
                 yield f"{option} {given} cannot be written: {objection}"
+            if (other := named.setdefault(os.path.realpath(path + suffix), option)) != option:
+                yield f"{other} and {option} are one file, {given}: name two"
 
     runs_dir = options.runs_dir
     runs_nothing = options.worker or any(getattr(options, n, False) for n in _ASKING_LOCUST)

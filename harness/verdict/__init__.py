@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from harness.core.documents import json_of
 from harness.verdict.figures import (
     Affected,
     Borrow,
@@ -78,6 +79,14 @@ __all__ = [
 ]
 
 SCHEMA = "lendchaos.verdict/1"
+_CUT_SHORT = (ExitCode.SAFETY_STOP, ExitCode.INTERRUPTED)
+_ENDS = {
+    Judgement.PASS: (ExitCode.PASS, *_CUT_SHORT),
+    Judgement.FAIL: (ExitCode.FAIL, *_CUT_SHORT),
+    # A plan may ask for an inconclusive run to end as one that failed.
+    Judgement.INCONCLUSIVE: (ExitCode.INCONCLUSIVE, ExitCode.FAIL, *_CUT_SHORT),
+}
+"""The exit codes that go with each verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +149,15 @@ def from_json(text: str | bytes) -> Verdict:
     Raises:
         ValueError: it is not one, or not of this schema version.
     """
-    body = json.loads(text)
+    body = json_of(text)
     if body.get("schema") != SCHEMA:
         raise ValueError(f"schema {body.get('schema')!r} is not {SCHEMA!r}")
     for episode in body["episodes"]:
         episode["class_"] = episode.pop("class")
-    return _adapter().validate_python(body)
+    verdict = _adapter().validate_python(body)
+    if verdict.exit_code not in _ENDS[verdict.verdict]:
+        raise ValueError(f"exit_code {verdict.exit_code} is not of a run that is {verdict.verdict}")
+    return verdict
 
 
 def json_schema() -> dict[str, Any]:

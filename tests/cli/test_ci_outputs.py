@@ -230,6 +230,8 @@ def test_scenarios_of_one_name_are_told_apart(
         (("--junitxml", "../no/x.xml"), "--junitxml ../no/x.xml: there is no folder ../no"),
         (("--junitxml", "/dev/full"), "--junitxml /dev/full is no regular file"),
         (("--junitxml", "x", "--summary", "./x"), "--junitxml and --summary are one file, x"),
+        (("--junitxml", "x", "--html", "./x"), "--junitxml and --html are one file, x"),
+        (("--summary", "x", "--json-file=x"), "--summary and --json-file are one file, x"),
         (("--summary-picture", "data:x"), "must be an address like https://host/path"),
         (("--summary-picture", "https://x/a>b"), "must be an address like https://host/path"),
         (("--runs=2", "--seed=x", *FILES), "--seed x must be a whole number"),

@@ -1,0 +1,72 @@
+"""JSON from elsewhere, read so that nothing in it can break whoever goes on with it.
+
+Python's own reader takes NaN, numbers without end and any depth.
+"""
+
+import json
+from typing import Any
+
+from harness.core.files import DOCUMENT_BYTES_MAX
+
+DEPTH_MAX = 100
+"""Of objects and lists in each other: ours are a dozen deep."""
+NUMBER_MAX = 1e30
+"""Larger numbers are of no run, and would break whoever counts or draws them."""
+_DIGITS_MAX = 30
+_TOO_DEEP = "it is nested too deeply"
+
+
+def json_of(body: bytes | str) -> Any:
+    """What a document, or a line of one, says.
+
+    Raises:
+        ValueError: it is no JSON, or has in it what no document of ours has: NaN, Infinity, a
+            number beyond `NUMBER_MAX`, more depth than `DEPTH_MAX`.
+    """
+    if len(body) > DOCUMENT_BYTES_MAX:
+        raise ValueError(f"it is longer than {DOCUMENT_BYTES_MAX:,} bytes")
+    try:
+        found = json.loads(body, parse_constant=_constant, parse_float=_number, parse_int=_whole)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    if _brackets(body) > DEPTH_MAX:
+        _require_shallow(found)
+    return found
+
+
+def _brackets(body: bytes | str) -> int:
+    if isinstance(body, bytes):
+        return body.count(b"[") + body.count(b"{")
+    return body.count("[") + body.count("{")
+
+
+def _require_shallow(found: Any) -> None:
+    level = [found]
+    for _ in range(DEPTH_MAX):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+        level = [one for one in inner if isinstance(one, dict | list)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _constant(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not abs(number) < NUMBER_MAX:
+        raise ValueError(f"{text[:40]} is no number that anything was measured at")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS_MAX:
+        raise ValueError(f"{text[:40]} is no number that anything was measured at")
+    return int(text)
