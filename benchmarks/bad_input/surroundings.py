@@ -70,6 +70,8 @@ def streams(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Cas
         "stderr": (None, None, chance.choice(("closed", "/dev/full", "broken"))),
     }
     environment = chance.choice(_ENCODINGS) if how == "encoding" else {}
+    if words[0] != "judge":
+        ends |= {3}  # words that are all a command is for were lost; a verdict is not
     if how == "broken" or given.get(how, ("",) * 3)[2] == "broken":
         ends |= {130}  # documented: whoever reads the output went away
     return Case(
@@ -143,7 +145,7 @@ def variables(chance: random.Random, turn: int, known: Sequence[Parameter]) -> C
         each = of_locust[turn // 2 % len(of_locust)]
         bad = values.NO_WHOLE_NUMBERS if each.kind in ("int", "float") else values.TEXTS[2:]
         value = chance.choice([word for word in bad if "\0" not in word and word])
-        ends = REFUSED if each.kind in ("int", "float", "choice") else PERHAPS
+        ends = REFUSED if each.kind in ("int", "float") else PERHAPS
         case = Case(
             kind="variables",
             words=loading(()),

@@ -25,7 +25,9 @@ _PREFIX = re.compile(r"error: ")
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\)|^Exception ignored in", re.MULTILINE)
 _TABLE = re.compile(r"^Type +Name +# reqs", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]")
-_WORD_OF = {1: "fail", int(ExitCode.SAFETY_STOP): "fail|inconclusive"}
+_WORD_OF = {1: "fail|differs|regression", int(ExitCode.SAFETY_STOP): "fail|inconclusive"}
+_LEFT_SHOWN = 3
+"""What is left comes in heaps."""
 _MEMORY_SECONDS = 1.0
 """For a process that is just starting or ending to have its segments mapped, or removed."""
 
@@ -117,7 +119,9 @@ def run_case(
             wrong += _wrong_words(case, done)
             may_write = () if done.code == ExitCode.USAGE else case.may_write
             after = sandbox.look(world.root)
-            wrong += [("left", text) for text in sandbox.differences(before, after, may_write)]
+            removed = (case.folder,) if case.removed else ()
+            left = sandbox.differences(before, after, (*may_write, *removed))
+            wrong += [("left", text) for text in left[:_LEFT_SHOWN]]
         wrong += [("shared memory", name) for name in _segments(segments)]
         if launchers.bystander() != bystander:
             wrong.append(("killed a stranger", "a process that a foreign state file names"))
