@@ -229,7 +229,7 @@ def configuration(chance: random.Random, turn: int, known: Sequence[Parameter]) 
         ends=ends,
         entry="load",
         prepare=written(name, body),
-        note=f"{name} {ascii(body[:60])}",
+        note=f"{name} {body[:60]!a}",
     )
     return as_run(case, chance, 0.2)
 
