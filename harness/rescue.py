@@ -19,6 +19,7 @@ from harness.faults.journal import HEAL_COMMAND, Journal, first_heal
 from harness.faults.probes import link_canaries
 from harness.faults.second_way import SECOND_WAY
 from harness.journal_row import JournalRow
+from harness.own_python import module_command
 from harness.plan import Plan, PlannedFault
 from harness.record import RunDirectory
 from harness.run_facts import Trouble
@@ -251,7 +252,7 @@ def _take_down(state_dir: Path) -> None:
 
 def _judge(run_dir: Path) -> None:
     """Judge what there is, in a process of its own: we stay small."""
-    command = [sys.executable, "-m", "harness.cli", "judge", str(run_dir)]
+    command = [*module_command("harness.cli"), "judge", str(run_dir)]
     try:
         subprocess.run(
             command,

@@ -93,10 +93,10 @@ ALLOWED = {
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         *("run_facts", "stop_conditions"),
     },
-    "stack": {"errors", "final_response", "plan", "run_lock"},
+    "stack": {"errors", "final_response", "own_python", "plan", "run_lock"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
-        *("run_facts", "shortage", "stack"),
+        *("own_python", "run_facts", "shortage", "stack"),
     },
     "operation_lines": set(),
     "safety": {
@@ -127,7 +127,7 @@ ALLOWED = {
     "run_lock": {"errors"},
     "rescue": {
         *("errors", "events", "faults", "journal_row", "plan", "record", "run_lock", "stack"),
-        *("fault_facts", "run_facts"),
+        *("fault_facts", "own_python", "run_facts"),
     },
     "guardian": {"connections", "errors", "stack", "faults", "rescue"},
     "guarding": {"errors", "own_python", "stack", "faults"},
@@ -179,7 +179,8 @@ ALLOWED = {
         *("compare", "explain", "gameday", "gates", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
-        *("forwarding", "headless", "journal_row", "rows", "run_lock", "standard_streams"),
+        *("forwarding", "headless", "journal_row", "own_python", "rows", "run_lock"),
+        "standard_streams",
     },
 }
 

@@ -1,26 +1,105 @@
-"""How our own modules are started: what lies beside the user's files does not count."""
+"""How our own modules are started: what lies in the user's folders does not count."""
 
+import ast
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness.own_python import module_command
+from harness import own_python
+from harness.own_python import is_needed, module_command
 
 ROOT = Path(__file__).resolve().parent.parent
+MODULES = ("queue", "platform", "requests", "numpy", "yaml", "psycopg", "email", "selectors")
+PACKAGES = ("harness", "target_service", "locust", "scenarios")
+MINE = "from harness import Borrower, Scenario\nclass Mine(Borrower):\n    scenario = Scenario()\n"
+PROGRAMS = {
+    "command line": ("harness.cli", ["explain", "3"], 0),
+    "load process": ("harness.load", ["-f", "mine.py", "--dry-run"], 0),
+    "conductor": ("harness.conductor", ["--help"], 0),
+    "guardian": ("harness.guardian", ["--help"], 0),
+    "supervisor": ("harness.stack.supervisor", [], 1),
+    "relay": ("harness.faults.commit_relay", [], 1),
+    "service": ("target_service", [], 2),
+}
 
 
-def test_the_users_folder_is_not_looked_through(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of a user with files that are named like what our programs import."""
+    for name in MODULES:
+        (tmp_path / f"{name}.py").write_text("raise ImportError('the wrong one')\n")
+    for name in PACKAGES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('the wrong one')\n")
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
+def run(
+    *command: str, cwd: Path, python_path: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """A program that is started in a folder of a user."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = kept if python_path is None else {**kept, "PYTHONPATH": python_path}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env=variables, timeout=60,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "words", "code"), PROGRAMS.values(), ids=PROGRAMS)
+def test_each_program_finds_its_own_modules(
+    module: str, words: list[str], code: int, folder: Path
 ) -> None:
-    """A ``queue.py`` there is not the standard library's."""
-    monkeypatch.chdir(tmp_path)
+    """Neither the current folder nor `PYTHONPATH` comes before what is installed."""
+    done = run(*module_command(module), *words, cwd=folder, python_path=".:")
 
-    assert module_command("harness.cli") == [sys.executable, "-P", "-m", "harness.cli"]
+    assert "the wrong one" not in done.stderr
+    assert done.returncode == code, done.stderr
 
 
-def test_a_checkout_needs_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There, the current folder is where our code is found."""
-    monkeypatch.chdir(ROOT)
+def test_the_users_own_modules_are_found_beside_a_scenario(folder: Path) -> None:
+    """In its folder and in the current one, as Locust has it."""
+    (folder / "deep").mkdir()
+    (folder / "deep" / "beside.py").write_text("RATE = 7\n")
+    (folder / "common.py").write_text("from beside import RATE\n")
+    (folder / "deep" / "mine.py").write_text(f"import common, beside, queue\n{MINE}")
 
-    assert module_command("harness.cli") == [sys.executable, "-m", "harness.cli"]
+    done = run(*module_command("harness.load"), "-f", "deep/mine.py", "--dry-run", cwd=folder)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("start", [["-m", "locust"], ["-m", "harness.cli", "run", "mine.py"]])
+def test_what_was_imported_before_us_is_one_line(start: list[str], tmp_path: Path) -> None:
+    """Python looks into the current folder first, and only this file says nothing by itself."""
+    words = ["-f", "mine.py", "--headless"] if "locust" in start else []
+    (tmp_path / "mine.py").write_text(f"import antigravity\n{MINE}")
+    (tmp_path / "antigravity.py").write_text("")
+    (tmp_path / "sitecustomize.py").write_text("import antigravity\n")
+    python_path = f"{tmp_path}:{ROOT}"
+
+    done = run(sys.executable, *start, *words, cwd=tmp_path, python_path=python_path)
+
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"lendchaos: {tmp_path}/antigravity.py is taken for a module that is")
+
+
+def test_everything_that_is_imported_is_known() -> None:
+    """A module that is missing in the list could be taken from a folder of the user."""
+    found = set()
+    for path in [*(ROOT / "harness").rglob("*.py"), *(ROOT / "target_service").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    ours = {"harness", "target_service", "pytest", "xdist", "_pytest"}
+
+    unknown = {name for name in found - ours if not is_needed(name)}
+    assert unknown <= {"_frozen_importlib", "_frozen_importlib_external"}
+    assert own_python.NEEDED.isdisjoint(ours)

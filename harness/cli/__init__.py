@@ -1,7 +1,9 @@
 """The command line: `lendchaos run · up · status · heal · down · …`; exits only here."""
 
-from harness import standard_streams
+from harness import own_python, standard_streams
 
+own_python.import_installed_first()  # before anything is imported that may lie elsewhere, too
+own_python.refuse_shadows()
 standard_streams.make_usable()  # before anything asks whether they are terminals
 
 from harness.cli.app import app  # noqa: E402  # see above

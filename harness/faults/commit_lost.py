@@ -14,7 +14,6 @@ import contextlib
 import json
 import selectors
 import subprocess
-import sys
 import time
 
 import psycopg
@@ -28,6 +27,7 @@ from harness.faults.base import Gone, unless_in_place
 from harness.faults.commit_relay import Task
 from harness.faults.probes import LinkProbe, leads_to_database
 from harness.faults.proxy_control import NotThereError, ProxyControl
+from harness.own_python import module_command
 from harness.plan import PlannedFault
 from harness.stack.ports import LOOPBACK, choose_ports
 from harness.stack.processes import clean_environment, is_stopped
@@ -85,7 +85,7 @@ class CommitLostInjector:
             seconds_max=self._lasts_s + _GRACE_SECONDS,
         )
         relay = subprocess.Popen(
-            [sys.executable, "-m", "harness.faults.commit_relay"],
+            module_command("harness.faults.commit_relay"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

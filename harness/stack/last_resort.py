@@ -10,13 +10,13 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.own_python import module_command
 from harness.stack.processes import ProcessRef, clean_environment, is_alive
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
@@ -112,7 +112,7 @@ async def stand_by(stack: Stack, record: Callable[..., None]) -> None:
 
 async def _call(stack: Stack) -> None:
     """Have somebody heal, in bounded time."""
-    command = [sys.executable, "-m", "harness.guardian", "--once", "--state-dir"]
+    command = [*module_command("harness.guardian"), "--once", "--state-dir"]
     with contextlib.suppress(OSError), (stack.log_dir / "guardian.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -8,7 +8,6 @@ import selectors
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import HarnessError
+from harness.own_python import module_command
 from harness.stack.client import StackClient, ask
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.processes import ProcessRef, clean_environment, end_all, identify, is_alive
@@ -82,7 +82,7 @@ def launch(spec: LaunchSpec, progress: Progress) -> Stack:
     log_path = stack.log_dir / "supervisor.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness.stack.supervisor"],
+            module_command("harness.stack.supervisor"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

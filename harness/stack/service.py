@@ -1,11 +1,11 @@
 """The service's replicas, started by command line only, and the proof of who answers."""
 
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.own_python import module_command
 from harness.stack.http_probe import get
 from harness.stack.namespaces import entering
 from harness.stack.ports import LOOPBACK
@@ -34,7 +34,7 @@ def bureau_command(stack: Stack) -> list[str]:
 
 
 def _python(command: str) -> list[str]:
-    return [sys.executable, "-m", "target_service", command]
+    return [*module_command("target_service"), command]
 
 
 def environment(

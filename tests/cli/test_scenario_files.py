@@ -185,11 +185,12 @@ def locust_says(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("name", ["queue", "email", "signal", "selectors"])
-def test_a_file_of_the_user_is_not_taken_for_one_of_pythons(name: str, tmp_path: Path) -> None:
-    """It lies in the current folder, as user code does."""
+def test_a_file_of_the_user_is_not_taken_for_one_of_pythons(tmp_path: Path) -> None:
+    """It lies in the current folder, as user code does; a package there is not ours either."""
     (tmp_path / "mine.py").write_text(MINE.format(""))
-    (tmp_path / f"{name}.py").write_text("raise SystemExit(1)\n")
+    (tmp_path / "harness").mkdir()
+    for name in ("queue", "email", "signal", "selectors", "types", "numpy", "harness/__init__"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(1)\n")
 
     done = locust_says(tmp_path, "run", "mine.py", "--dry-run")
 
