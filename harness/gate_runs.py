@@ -17,12 +17,12 @@ from pathlib import Path
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import is_interrupted
 from harness.gates import GateCheck, Kind, checks_of, names_of
+from harness.given import given
 from harness.headless import (
     Ended,
     Show,
     Tell,
     asks_only,
-    given,
     locust_command,
     run_scenario,
     run_series,
@@ -187,7 +187,7 @@ class Bench:
             UsageError: the runs go to another target.
             HarnessError: it did not come up.
         """
-        if (host := given(self.options).host) is not None:
+        if host := given(self.options).host:
             raise UsageError(f"there is no local stack: the target is {host}")
         self._share()
         stack = load_state(self.state_dir.absolute())

@@ -4,10 +4,8 @@ What `lendchaos run`, the pytest plugin, a gate's self-test and a game day share
 a terminal: whoever calls is told of progress and shows it.
 """
 
-import argparse
 import json
 import os
-import random
 import re
 import subprocess
 import uuid
@@ -22,10 +20,11 @@ from harness import series
 from harness.core.files import replace_file
 from harness.errors import UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
+from harness.given import first_seed, given
 from harness.own_python import module_command
 from harness.record import RunDirectory
 from harness.series import Series, SeriesRun
-from harness.stack import StackSettings, default_state_dir, down, load_state, up
+from harness.stack import StackSettings, down, load_state, up
 from harness.stack.processes import identify
 from harness.verdict import ExitCode, Verdict
 
@@ -36,8 +35,6 @@ ASKS_ONLY = frozenset(
     }
 )
 """With these nothing is run, and no verdict is missed."""
-LOCUST_FILES = ("--html", "--json-file", "--logfile")
-"""What Locust writes where it is told to."""
 _CLUSTER = re.compile("-([hVl]+)")
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""
@@ -112,37 +109,6 @@ def find_scenario(name: str) -> Path:
 def known_scenarios() -> list[str]:
     """Names of the scenarios under ``./scenarios``."""
     return sorted(path.stem for path in Path("scenarios").glob("[!_]*.py"))
-
-
-def given(options: list[str]) -> argparse.Namespace:
-    """What of Locust's options matters to whoever starts it, too."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--state-dir", type=Path, default=default_state_dir())
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--service", default="tuned")
-    parser.add_argument("--defect", default="")
-    parser.add_argument("--namespaces", action="store_true")
-    parser.add_argument("--seed")
-    parser.add_argument("--host", "-H", default=os.environ.get("LOCUST_HOST"))
-    for option in LOCUST_FILES:
-        parser.add_argument(option, type=Path)
-    known, _ = parser.parse_known_args(options)
-    return known
-
-
-def first_seed(options: list[str]) -> int:
-    """The seed of the first run; those after it count up from it.
-
-    Raises:
-        UsageError: the one that is given is no whole number.
-    """
-    seed = given(options).seed
-    if seed is None:
-        return random.SystemRandom().getrandbits(31)
-    try:
-        return int(seed)
-    except ValueError as error:
-        raise UsageError(f"--seed {seed} must be a whole number") from error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ the exact arrivals and fault times of one run. Nothing here has an effect. All m
 fen, all durations are seconds, and times in a plan count from zero, the end of the warm-up.
 """
 
+import math
 import random
 import uuid
 from dataclasses import dataclass, field, replace
@@ -188,7 +189,7 @@ def check(scenario: Scenario, settings: Settings, file: Resilience | None = None
     if file and settings.baseline_s < least_s:
         found.append(
             f"baseline {settings.baseline_s:g}s is shorter than min_baseline in {file.name}:"
-            f" it must be at least {least_s:g}s"
+            f" it must be at least {at_least(least_s)}"
         )
     if not 0 <= scenario.credit_line_share <= 1:
         found.append(f"credit_line_share {scenario.credit_line_share:g} must be from 0 to 1")
@@ -205,6 +206,11 @@ def check(scenario: Scenario, settings: Settings, file: Resilience | None = None
                 f"{type(fault).__name__}: during={fault.during} must be two rising shares in 0..1"
             )
     return found
+
+
+def at_least(seconds: float) -> str:
+    """A length of time that is no shorter, to the millisecond, as an option takes it."""
+    return f"{math.ceil(1000 * seconds - 1e-6) / 1000:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def wrong_load(settings: Settings) -> list[str]:
@@ -246,7 +252,7 @@ def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
     if faults and settings.recovery_s < least:
         found.append(
             f"recovery {settings.recovery_s:g}s is too short to heal and confirm: it must be"
-            f" at least {least:g}s (request timeout + {RECOVERY_MARGIN_SECONDS:g}s)"
+            f" at least {at_least(least)} (request timeout + {RECOVERY_MARGIN_SECONDS:g}s)"
         )
     return found
 

@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="passed on to every run: --chaos-options='--rate=30 --baseline=10s'",
     )
     group.addoption(
-        "--chaos-runs-dir", default="runs", metavar="DIR", help="where runs are written down"
+        "--chaos-runs-dir", metavar="DIR", help="where runs are written down (default: runs)"
     )
     group.addoption(
         "--chaos-state-dir",
@@ -139,14 +139,15 @@ def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "Aske
     from harness import resilience
     from harness.errors import UsageError
     from harness.gate_runs import ask
+    from harness.given import given
     from harness.objectives import RUNS_MAX
 
     runs = config.getoption("runs")
     if runs is not None and not 1 <= runs <= RUNS_MAX:
         raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
-    found = resilience.find(config.getoption("objectives"))
-    file = resilience.read(found, [path.stem for path in paths]) if found else None
     bench = _bench(config)
+    found = resilience.find(given(bench.options).objectives)
+    file = resilience.read(found, [path.stem for path in paths]) if found else None
     options = [*bench.options, "--state-dir", str(bench.state_dir)]
     asked = {}
     for path in paths:
@@ -226,6 +227,7 @@ def _bench(config: pytest.Config) -> "Bench":
     if gate.bench is None:
         from harness.forwarding import listening
         from harness.gate_runs import Bench, require_runnable
+        from harness.given import given
 
         try:
             options = shlex.split(config.getoption("chaos_options"))
@@ -235,17 +237,17 @@ def _bench(config: pytest.Config) -> "Bench":
             require_runnable(options)
         if (objectives := config.getoption("objectives")) is not None:
             options += ["--objectives", objectives]
-        runs_dir = Path(config.getoption("chaos_runs_dir"))
-        gate.bench = Bench(options, _state_dir(config), runs_dir, *_tellers(config))
+        with _usage_errors():
+            known = given(options)
+        runs_dir = Path(config.getoption("chaos_runs_dir") or known.runs_dir)
+        state_dir = _state_dir(config, known.state_dir)
+        gate.bench = Bench(options, state_dir, runs_dir, *_tellers(config))
         gate.listens.enter_context(listening())
     return gate.bench
 
 
-def _state_dir(config: pytest.Config) -> Path:
-    from harness.stack import default_state_dir
-
-    given = config.getoption("chaos_state_dir")
-    path = Path(given).absolute() if given else default_state_dir()
+def _state_dir(config: pytest.Config, default: Path) -> Path:
+    path = Path(config.getoption("chaos_state_dir") or default).absolute()
     if hasattr(config, "workerinput"):
         return path.with_name(f"{path.name}-{config.workerinput['workerid']}")
     return path

@@ -120,7 +120,7 @@ ALLOWED = {
             "shortage",
         ),
         *("resilience", "verdict", "safety", "stop_conditions", "hang_up", "operation_lines"),
-        *("faults", "forwarding", "own_python", "scenario", "standard_streams"),
+        *("faults", "forwarding", "given", "own_python", "scenario", "standard_streams"),
     },
     "channel": set(),
     "orders": set(),
@@ -138,7 +138,9 @@ ALLOWED = {
         *("connections", "orders"),
     },
     "forwarding": {"hang_up"},
+    "given": {"errors", "stack"},
     "headless": {
+        "given",
         *("errors", "forwarding", "own_python", "record", "series", "stack", "verdict"),
     },
     "finished_run": {
@@ -151,16 +153,18 @@ ALLOWED = {
     # JSON is YAML, too: what finds line and column in resilience.yaml finds them in a verdict.
     "history": {"errors", "record", "resilience", "rows", "text_file", "verdict"},
     "compare": {"errors", "history", "measure", "report", "series", "verdict"},
-    "gate_runs": {"errors", "forwarding", "gates", "headless", "report", "stack", "verdict"},
+    "gate_runs": {
+        *("errors", "forwarding", "gates", "given", "headless", "report", "stack", "verdict"),
+    },
     "pytest_items": {"gate_runs", "report", "verdict"},
     "pytest_workers": set(),
     "pytest_plugin": {
-        *("errors", "finished_run", "forwarding", "gate_runs", "headless", "objectives"),
+        *("errors", "finished_run", "forwarding", "gate_runs", "given", "headless", "objectives"),
         "pytest_items",
         *("pytest_workers", "resilience", "stack"),
     },
     "gameday": {
-        "text_file",
+        *("given", "text_file"),
         *(
             "errors",
             "explain",
@@ -176,7 +180,7 @@ ALLOWED = {
         *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
     },
     "cli": {
-        *("compare", "explain", "gameday", "gates", "history", "plan"),
+        *("compare", "explain", "gameday", "gates", "given", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
         *("forwarding", "headless", "journal_row", "own_python", "rows", "run_lock"),

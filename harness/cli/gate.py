@@ -11,7 +11,8 @@ from harness.cli.ci_outputs import shown
 from harness.cli.run import _run_locust
 from harness.errors import UsageError
 from harness.forwarding import listening
-from harness.headless import find_scenario, given
+from harness.given import given, with_places
+from harness.headless import find_scenario
 from harness.stack import default_state_dir, load_state
 
 if TYPE_CHECKING:
@@ -77,12 +78,10 @@ def _own_stack(options: list[str]) -> list[str]:
     """
     known = given(options)
     if known.host:
-        raise UsageError(
-            f"--host {known.host}: bugs are planted in the reference service alone; leave it out"
-            " (and unset LOCUST_HOST)"
-        )
+        said = f"--host {known.host}: bugs are planted in the reference service alone; leave it out"
+        raise UsageError(with_places(said, known.elsewhere))
     if known.defect:
-        raise UsageError("--defect is given once")
+        raise UsageError(with_places("--defect is given once", known.elsewhere))
     default = default_state_dir()
     folder = known.state_dir
     if folder == default:

@@ -31,16 +31,14 @@ from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
 from harness.errors import UsageError
 from harness.fault_text import parse_fault
 from harness.forwarding import listening
+from harness.given import LOCUST_FILES, first_seed, given
 from harness.headless import (
     ALONE_SCENARIO,
-    LOCUST_FILES,
     Ended,
     RunOne,
     Update,
     asks_only,
     find_scenario,
-    first_seed,
-    given,
     run_scenario,
     run_series,
     shared_stack,
@@ -118,7 +116,7 @@ def run(
             if len(paths) > 1 or runs is not None or junitxml or summary:
                 raise UsageError(_SHRINKS_ALONE)
             raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
-        jobs = _jobs(paths, options, runs, objectives)
+        jobs = _jobs(paths, options, runs)
         shared = sum(job.runs for job in jobs) > 1 and not runs_nothing
         with (
             outputs.published((job.path, job.runs) for job in jobs),
@@ -187,9 +185,7 @@ def _outputs(
     return ci_outputs(junitxml, summary, picture, others=others)
 
 
-def _jobs(
-    paths: list[Path], options: list[str], runs: int | None, objectives: Path | None
-) -> list[_Job]:
+def _jobs(paths: list[Path], options: list[str], runs: int | None) -> list[_Job]:
     """How often to run each scenario: ``--runs``, else what the file of objectives says, else once.
 
     Raises:
@@ -197,7 +193,7 @@ def _jobs(
     """
     if runs is not None and not 1 <= runs <= RUNS_MAX:
         raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
-    found = resilience.find(objectives)
+    found = resilience.find(given(options).objectives)
     file = resilience.read(found, [path.stem for path in paths]) if found else None
     if asks_only(options):
         return [_Job(path, 1) for path in paths]

@@ -15,7 +15,8 @@ from typing import Literal
 
 from harness.errors import UsageError
 from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.headless import Tell, find_scenario, given, last_line, locust_command
+from harness.given import given
+from harness.headless import Tell, find_scenario, last_line, locust_command
 from harness.report.words import plural
 from harness.resilience.nodes import Problem, refuse
 from harness.verdict import ExitCode

@@ -15,11 +15,11 @@ from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.running import LeftRun
 from harness.gameday.session import LOGS_FOLDER, RUNS_FOLDER, read_session
 from harness.gameday.view import Finished, Message
+from harness.given import given
 from harness.headless import (
     Ended,
     Tell,
     find_scenario,
-    given,
     run_scenario,
 )
 from harness.own_python import module_command
@@ -59,6 +59,7 @@ class LocustRunner:
         self._plan, self._folder, self._seed = plan, folder, seed
         self._web_port = web_port
         self._state_dir = state_dir.absolute()
+        self._host = plan.host or given(list(plan.options)).host
         self._run: LocustRun | None = None
 
     def open(self, tell: Tell) -> dict[str, str]:
@@ -68,7 +69,7 @@ class LocustRunner:
             HarnessError: it does not come up.
             UsageError: its settings make no sense.
         """
-        if self._plan.host is not None:
+        if self._host:
             return {}
         running = load_state(self._state_dir)
         if running is not None:
@@ -127,7 +128,7 @@ class LocustRunner:
 
     def close(self) -> None:
         """Take the stack down that was brought up for this session, by whichever process."""
-        if self._plan.host is not None:
+        if self._host:
             return
         running = load_state(self._state_dir)
         if running is not None and running.stack_id in self._our_stacks():
@@ -140,8 +141,7 @@ class LocustRunner:
             self._run.wait(END_SECONDS_MAX)
 
     def _holder(self) -> Owner | None:
-        attached = self._plan.host is not None
-        return holder(self._state_dir / ATTACHED if attached else self._state_dir)
+        return holder(self._state_dir / ATTACHED if self._host else self._state_dir)
 
     def _runs(self) -> list[Path]:
         found = (self._folder / RUNS_FOLDER).glob("*-*")

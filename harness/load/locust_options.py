@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import STARTED_IN
+from harness.given import set_elsewhere, with_places
 
 LOCUST_PORT = 5557
 """Where Locust's workers find their master unless told otherwise."""
@@ -33,6 +34,13 @@ _FILES = {
     "json_file": ("--json-file", ""),
     "logfile": ("--logfile", ""),
 }
+_MEANINGLESS = {
+    "tags": ("--tags", "chooses among tasks, and a scenario's load has none"),
+    "exclude_tags": ("--exclude-tags", "chooses among tasks, and a scenario's load has none"),
+    "exit_code_on_error": ("--exit-code-on-error", "has no effect: the verdict is the exit code"),
+    "enable_rebalancing": ("--enable-rebalancing", "has no effect: each arrival has its worker"),
+}
+"""What would be dropped without a word, as the load of a scenario is planned."""
 _NO_VARIABLES = ("--help", "--version", "--config")
 """What is set in many an environment under such a name is not meant for an option."""
 
@@ -46,15 +54,21 @@ def settle_options(parser: Any) -> None:
     parse = parser.parse_args
     # `--dry` would be a dry run, and `--runs 3` a folder.
     parser.allow_abbrev = False
+    refuse = parser.error
+    parser.error = lambda message: refuse(with_places(message, set_elsewhere(parser)))
 
     def parse_args(*args: Any, **kwargs: Any) -> Any:
         with _at_the_start():
             options = parse(*args, **kwargs)
-        elsewhere = _set_elsewhere(parser)
-        options.set_elsewhere = [line for _, line in elsewhere]
+        options.set_elsewhere = set_elsewhere(parser)
+        options.meaningless = [
+            " ".join(told)
+            for name, told in _MEANINGLESS.items()
+            if str(getattr(options, name)) != str(parser.get_default(name))
+        ]
         wrong = [*_unread(parser), *_contradictions(options), *_unwritable(options)]
         if parser.prog == RUN_COMMAND:
-            wrong += _not_in_a_run(options, {name for name, _ in elsewhere})
+            wrong += _not_in_a_run(options, {one.name for one in options.set_elsewhere})
         if wrong:
             parser.error("; ".join(wrong))
         if getattr(options, "dry_run", False):
@@ -81,21 +95,6 @@ def _at_the_start() -> Iterator[None]:
     finally:
         os.fchdir(here)
         os.close(here)
-
-
-def _set_elsewhere(parser: Any) -> list[tuple[str, str]]:
-    """Options that neither the command line nor a default sets: they count, too.
-
-    The field of each, and a line that names it.
-    """
-    found = []
-    for source, settings in parser.get_source_to_settings_dict().items():
-        kind, _, path = source.partition("|")
-        place = {"environment_variables": "the environment", "config_file": path}.get(kind)
-        for name, (action, value) in settings.items() if place else ():
-            shown = "(secret)" if getattr(action, "is_secret", False) else value
-            found.append((getattr(action, "dest", name), f"{name} from {place}: {shown}"))
-    return found
 
 
 def _unread(parser: Any) -> Iterator[str]:

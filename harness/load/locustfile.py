@@ -47,8 +47,8 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
             " planned before the run, so use --rate and the lengths of the phases"
         )
     options = environment.parsed_options
-    if options.tags or options.exclude_tags:
-        raise UsageError("--tags chooses among tasks, and a scenario's load has none")
+    if options.meaningless:
+        raise UsageError("; ".join(options.meaningless))
     (borrower,) = borrowers
     scenario = getattr(borrower, "scenario", None)
     if not isinstance(scenario, Scenario):

@@ -17,7 +17,14 @@ from harness.errors import UsageError
 from harness.load.fault_options import add_fault_options, fault_settings
 from harness.objectives import Resilience
 from harness.placement import chosen
-from harness.plan import PHASE_SECONDS_MIN, RECOVERY_MARGIN_SECONDS, Scenario, Settings, check
+from harness.plan import (
+    PHASE_SECONDS_MIN,
+    RECOVERY_MARGIN_SECONDS,
+    Scenario,
+    Settings,
+    at_least,
+    check,
+)
 from harness.resilience import FILE_NAME
 from harness.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, StopConditions, most
 
@@ -210,7 +217,8 @@ def _stretch(
     if run_time_s < before_s + least_s:
         wrong.append(
             f"-t {run_time_s:g}s is too short: warm-up, baseline and fault take {before_s:g}s and"
-            f" recovery needs {least_s:g}s, so it must be at least {before_s + least_s:g}s"
+            f" recovery needs {least_s:g}s, so it must be at least"
+            f" {math.ceil(before_s + least_s - 1e-9)}s"  # Locust takes whole seconds only
             + ("" if has_faults else _shorter(settings, run_time_s, file))
         )
         return settings
@@ -225,7 +233,7 @@ def _shorter(settings: Settings, run_time_s: float, file: Resilience | None) -> 
     if baseline_s + PHASE_SECONDS_MIN > spare_s:
         # Three quarters for what is normal, and the rest to look.
         baseline_s = max(least_s, math.floor(7.5 * spare_s) / 10)
-        text += f" with --baseline {baseline_s:g}s"
+        text += f" with --baseline {at_least(baseline_s)}"
     return text if spare_s - baseline_s >= PHASE_SECONDS_MIN else ""
 
 

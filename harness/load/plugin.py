@@ -5,7 +5,6 @@ listener here is wrapped, and what goes wrong ends in one clear line and one of 
 """
 
 import functools
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,26 +18,17 @@ from locust.runners import STATE_STOPPED, WorkerRunner
 from harness import STARTED_IN, resilience
 from harness.errors import UsageError
 from harness.forwarding import AGAIN_SECONDS
+from harness.given import with_places
 from harness.load import messages, process_control, web
 from harness.load.chaos_page import pulled_by_hand
 from harness.load.crew import Crew
+from harness.load.endings import Endings, require_port
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
 from harness.load.locust_options import settle_options
-from harness.load.locustfile import (
-    Locustfile,
-    read_locustfile,
-    refuse_single_user,
-    require_user,
-)
-from harness.load.options import (
-    SPAWN_RATE_MAX,
-    add_options,
-    rate_from,
-    settings_from,
-    stop_from,
-)
+from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
+from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from, stop_from
 from harness.load.progress import Progress
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run
@@ -82,8 +72,8 @@ class Leader:
             UsageError: this locustfile with these options can never be run.
         """
         options = self.environment.parsed_options
-        for line in getattr(options, "set_elsewhere", ()):
-            self.progress.say(line)
+        for one in options.set_elsewhere:
+            self.progress.say(str(one))
         locustfile = self._locustfile()
         rate = rate_from(options)
         # Locust's own timer would end the load without draining it; ours drains.
@@ -103,6 +93,7 @@ class Leader:
         if self.progress.fd is not None:
             process_control.on_reader_gone(self.progress.fd, self._on_hang_up)
         if self.web_ui is not None:
+            require_port(self.web_ui.host, self.web_ui.port)
             web.extend(self.web_ui, self)
 
     def _preview(self, locustfile: Locustfile | None, rate: int) -> None:
@@ -226,8 +217,9 @@ class Leader:
         """Form, command line or environment, then the class, then the local stack; told."""
         host = self.environment.host or None
         if host is not None:
-            stale = host == os.environ.get("LOCUST_HOST")
-            source = "the environment variable LOCUST_HOST" if stale else "--host or the form"
+            known = self.environment.parsed_options.set_elsewhere
+            found = [f"{o.key} in {o.place}" for o in known if (o.name, o.value) == ("host", host)]
+            source = found[0] if found else "--host or the form"
         else:
             host, source = self._class_host, "the class attribute host"
         text = "the local stack" if host is None else f"{host}, from {source}"
@@ -289,7 +281,8 @@ class Leader:
     def fail(self, error: Exception) -> None:
         """A listener raised: say so, and see that no load runs on."""
         code = exit_code_of(error)
-        self.progress.fail(line_of(error), code)
+        known = self.environment.parsed_options.set_elsewhere
+        self.progress.fail(with_places(line_of(error), known), code)
         self.exits.set(code)
         if self.run is not None and not self.run.over.is_set():
             self.run.interrupt()
@@ -351,14 +344,17 @@ def install(borrower_class: type) -> None:
     refuse_early_end(events)
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init_command_line_parser.add_listener(lambda parser, **_: settle_options(parser))
-    user_code = UserCode()
+    endings, user_code = Endings(), UserCode()
+    endings.watch(events)
     user_code.watch(events)
-    events.init.add_listener(functools.partial(_on_init, borrower_class, user_code))
+    events.init.add_listener(functools.partial(_on_init, borrower_class, user_code, endings))
 
 
 def _on_init(
     borrower_class: type,
     user_code: UserCode,
+    endings: Endings,
+    *,
     environment: Any,
     runner: Any,
     web_ui: Any,
@@ -371,6 +367,7 @@ def _on_init(
     if isinstance(runner, WorkerRunner):
         process = LoadProcess(environment)
         user_code.begin(environment, process.note_trouble, process.ask_to_end)
+        environment.parsed_options.exit_code_on_error = 0  # the leading process has the verdict
         if environment.parsed_options.processes:
             process_control.follow_parent()
             environment.events.quitting.add_listener(process_control.only_in_order)
@@ -380,10 +377,12 @@ def _on_init(
         user_code.begin(environment, leader.note_user_code, leader.end_run)
         user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
         leader.begin()
+        endings.has_begun = True
         if not hasattr(runner, "clients"):
             LoadProcess(environment)
     except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
-        sys.stderr.write(f"lendchaos: {line_of(error)}\n")
+        said = with_places(line_of(error), environment.parsed_options.set_elsewhere)
+        sys.stderr.write(f"lendchaos: {said}\n")
         process_control.end_forked_workers(wait_s=0.0)
         sys.exit(exit_code_of(error))
 

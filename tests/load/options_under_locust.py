@@ -9,7 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from locust.argument_parser import get_parser
+from locust.argument_parser import (
+    get_empty_argument_parser,
+    get_parser,
+    setup_parser_arguments,
+)
 
 from harness.load import borrower  # noqa: F401  # adds our options
 from harness.load.locust_options import RUN_COMMAND
@@ -29,6 +33,7 @@ def read(words: list[str], variables: dict[str, str], *, bare: bool) -> dict[str
         for name in variables:
             del os.environ[name]
     kept = ("csv_prefix", "html_file", "json_file", "logfile", "dry_run", "rate", "headless")
+    kept += ("meaningless", "set_elsewhere")
     return {"code": None, **{name: found[name] for name in kept}}
 
 
@@ -37,4 +42,7 @@ with tempfile.TemporaryDirectory() as elsewhere:
     os.chdir(elsewhere)  # as a scenario file may do while it is loaded
     results = [read(*case[:2], bare=case[2]) for case in cases]
     assert Path.cwd().samefile(elsewhere)
-json.dump(results, sys.stdout)
+parser = get_empty_argument_parser()
+setup_parser_arguments(parser)
+known = [action.option_strings[-1] for action in parser._actions if action.option_strings]
+json.dump({"results": results, "options": known}, sys.stdout)

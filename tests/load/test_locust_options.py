@@ -31,6 +31,18 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     "folder": (["--html=.", "--dry-run"], {}, BARE, "--html . cannot be written: it is a folder"),
     "no folder": (["--csv=a.conf/b"], {}, BARE, "--csv a.conf/b cannot be written: "),
     "runs": (["--runs-dir=a.conf", "--dry-run"], {}, BARE, "--runs-dir a.conf cannot be written: "),
+    "a value in a file": (
+        ["--config=bad.conf"],
+        {},
+        BARE,
+        "invalid int value: 'many' (--users is set by users in bad.conf)",
+    ),
+    "a value of a variable": (
+        [],
+        {"LOCUST_WEB_PORT": "x"},
+        "",
+        "invalid int value: 'x' (--web-port is set by LOCUST_WEB_PORT in the environment)",
+    ),
     "long name": ([f"--logfile={'x' * 300}"], {}, BARE, "cannot be written: File name too long"),
 }
 TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
@@ -40,7 +52,39 @@ TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
     "dry": (["--dry-run", "--csv=x", "--csv-full-history"], {}, "", {"csv_prefix": None}),
     "dry run of Locust": (["--config=dry.conf"], {}, BARE, {"dry_run": True, "headless": True}),
     "configuration at the start": ([], {}, "", {"rate": "7"}),
+    **{
+        " ".join(words): (words, {}, BARE, {"meaningless": [told]})
+        for words, told in (
+            (["--tags", "x"], "--tags chooses among tasks, and a scenario's load has none"),
+            (["-E", "x"], "--exclude-tags chooses among tasks, and a scenario's load has none"),
+            (
+                ["--exit-code-on-error=0"],
+                "--exit-code-on-error has no effect: the verdict is the exit code",
+            ),
+            (
+                ["--enable-rebalancing"],
+                "--enable-rebalancing has no effect: each arrival has its worker",
+            ),
+        )
+    },
 }
+
+
+WORKS = {
+    *("--help", "--locustfile", "--config", "--host", "--users", "--spawn-rate", "--run-time"),
+    *("--list", "--config-users", "--web-host", "--web-host-display-name", "-P", "--headless"),
+    *("--autostart", "--autoquit", "--headful", "--web-login", "--tls-cert", "--tls-key"),
+    *("--class-picker", "--build-path", "--master", "--master-bind-host", "--master-bind-port"),
+    *("--expect-workers", "--expect-workers-max-wait", "--worker", "--processes"),
+    *("--master-host", "--master-port", "--web-base-path", "--csv", "--csv-full-history"),
+    *("--print-stats", "--only-summary", "--reset-stats", "--html", "--json", "--json-file"),
+    *("--skip-log-setup", "-L", "--logfile", "--show-task-ratio", "--show-task-ratio-json"),
+    *("-V", "--stop-timeout", "--equal-weights", "--profile", "--otel"),
+}
+"""Options of Locust that mean with a scenario what they mean without."""
+MEANINGLESS = {"--tags", "--exclude-tags", "--exit-code-on-error", "--enable-rebalancing"}
+OF_LOCUSTS_PAST = {"--web-auth", "--legacy-ui", "--expect-slaves", "--slave"}
+"""Locust itself refuses them with 2."""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +94,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, text in {"list": "list", "dry": "dry-run", "a": "autostart"}.items():
         (folder / f"{name}.conf").write_text(f"{text} = true\n")
     (folder / "locust.conf").write_text("rate = 7\n")
+    (folder / "bad.conf").write_text("users = many\n")
     cases = {**REFUSED, **TAKEN, "files": (FILES, {}, "", {})}
     done = subprocess.run(
         [sys.executable, "-m", "tests.load.options_under_locust"],
@@ -62,7 +107,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return {**dict(zip(cases, json.loads(done.stdout), strict=True)), "start": folder}
+    said = json.loads(done.stdout)
+    results = dict(zip(cases, said["results"], strict=True))
+    return {**results, "start": folder, "options": said["options"]}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -89,3 +136,10 @@ def test_files_lie_where_the_user_stood_at_the_start(found: Any) -> None:
         name: str(start / path) for name, path in expected.items()
     }
     assert not (start / "out").exists()
+
+
+def test_every_option_of_locust_works_or_is_refused(found: Any) -> None:
+    """A new version may have others, and each is looked at."""
+    known = [WORKS, MEANINGLESS, OF_LOCUSTS_PAST]
+
+    assert sorted(found["options"]) == sorted(option for kind in known for option in kind)

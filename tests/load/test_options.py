@@ -113,6 +113,30 @@ def test_run_time_too_short_to_recover() -> None:
         settings_from(options(), 50, 17.0, BROKEN)
 
 
+@pytest.mark.parametrize("baseline", ["5.5s", "5s", "1234567us", "4.0001s"])
+def test_the_run_time_that_is_proposed_is_one_that_locust_takes(baseline: str) -> None:
+    """Whole seconds, and enough of them."""
+    asked = options(baseline=baseline.replace("1234567us", "1.234567s"))
+    with pytest.raises(UsageError) as caught:
+        settings_from(asked, 50, 10.0, BROKEN)
+
+    (proposed,) = re.findall(r"at least (\S+)s$", str(caught.value))
+    assert settings_from(asked, 50, float(int(proposed)), BROKEN).recovery_s >= 3
+    with pytest.raises(UsageError):
+        settings_from(asked, 50, float(int(proposed) - 1), BROKEN)
+
+
+@pytest.mark.parametrize("timeout", ["2.0004s", "1.2345678s", "59.99999s", "100ms"])
+def test_the_recovery_that_is_proposed_will_do(timeout: str) -> None:
+    """However long the request timeout is."""
+    asked = options(request_timeout=timeout, recovery="600ms")
+    with pytest.raises(UsageError) as caught:
+        settings_from(asked, 50, None, BROKEN)
+
+    (proposed,) = re.findall(r"recovery .* at least (\S+) \(request", str(caught.value))
+    assert settings_from({**asked, "recovery": proposed}, 50, None, BROKEN)
+
+
 @pytest.mark.parametrize("asked", [{}, {"baseline": "4s"}, {"baseline": "9s"}, {"rate": "5"}])
 def test_run_time_too_short_for_a_fault_that_does_not_come(asked: dict[str, str]) -> None:
     """Where nothing is broken it names shorter phases, and those do."""

@@ -1,0 +1,135 @@
+"""What of Locust's options matters to whoever starts it, too, wherever they are set.
+
+Locust reads them from the command line, from variables and from its files of configuration. Here
+they are read the same way and from the same places, without Locust.
+"""
+
+import argparse
+import random
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, TextIO
+
+from harness.errors import UsageError
+from harness.stack import default_state_dir
+
+FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
+"""Locust's files of configuration; a later one wins."""
+SECTION = "tool.locust"
+LOCUST_FILES = ("--html", "--json-file", "--logfile")
+"""What Locust writes where it is told to."""
+_VARIABLES = {"--host": "LOCUST_HOST", "--html": "LOCUST_HTML", "--logfile": "LOCUST_LOGFILE"}
+
+
+class Elsewhere(NamedTuple):
+    """An option that neither the command line nor a default sets; Locust sends it to workers.
+
+    ``name`` is its field, ``options`` are its words on the command line, ``key`` is what it is
+    called in ``place``: a file, or the environment.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    key: str
+    place: str
+    value: str
+
+    def __str__(self) -> str:
+        """As a run names it."""
+        return f"{self.key} from {self.place}: {self.value}"
+
+    @property
+    def word(self) -> str:
+        """What it is called on the command line."""
+        return next((o for o in self.options if o.startswith("--")), self.options[0])
+
+    def concerns(self, text: str) -> bool:
+        """Whether a message is about this option: its word stands there, or name and value."""
+        words = "|".join(map(re.escape, self.options))
+        names = "|".join(o[2:].replace("-", "[-_ ]") for o in self.options if o.startswith("--"))
+        pattern = rf"(?<![\w-])(?:(?:{words})(?![\w-])|(?:{names}) ['\"]?-?\d)"
+        return re.search(pattern, text) is not None
+
+
+def with_places(text: str, elsewhere: Iterable[Elsewhere]) -> str:
+    """A message about options, and where those were set that are not on the command line."""
+    found = [f"{one.word} is set by {one.key} in {one.place}"
+             for one in map(Elsewhere._make, elsewhere) if one.concerns(text)]  # fmt: skip
+    return f"{text} ({'; '.join(found)})" if found else text
+
+
+def set_elsewhere(parser: Any) -> list[Elsewhere]:
+    """What a parser of `configargparse` has just found in the environment and in files."""
+    found = []
+    for source, settings in parser.get_source_to_settings_dict().items():
+        kind, _, path = source.partition("|")
+        place = {"environment_variables": "the environment", "config_file": path}.get(kind)
+        for key, (action, value) in settings.items() if place else ():
+            options = tuple(getattr(action, "option_strings", None) or (f"--{key}",))
+            shown = "(secret)" if getattr(action, "is_secret", False) else f"{value}"
+            found.append(Elsewhere(getattr(action, "dest", key), options, key, f"{place}", shown))
+    return found
+
+
+def given(options: list[str]) -> argparse.Namespace:
+    """The options that matter outside a run; ``elsewhere`` are those of the environment and files.
+
+    Raises:
+        UsageError: a file of configuration cannot be read.
+    """
+    parser = _parser()
+    parser.add_argument("--config", is_config_file_arg=True)
+    parser.add_argument("--state-dir", type=Path, default=default_state_dir())
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--objectives", type=Path)
+    parser.add_argument("--service", default="tuned")
+    parser.add_argument("--defect", default="")
+    parser.add_argument("--namespaces", action="store_true")
+    parser.add_argument("--seed")
+    for option in LOCUST_FILES:
+        parser.add_argument(option, type=Path, env_var=_VARIABLES.get(option))
+    parser.add_argument("--host", "-H", env_var=_VARIABLES["--host"])
+    known, _ = parser.parse_known_args(options)
+    known.elsewhere = set_elsewhere(parser)
+    return argparse.Namespace(**vars(known))
+
+
+def first_seed(options: list[str]) -> int:
+    """The seed of the first run; those after it count up from it.
+
+    Raises:
+        UsageError: the one that is given is no whole number.
+    """
+    known = given(options)
+    if known.seed is None:
+        return random.SystemRandom().getrandbits(31)
+    try:
+        return int(known.seed)
+    except ValueError as error:
+        text = f"--seed {known.seed} must be a whole number"
+        raise UsageError(with_places(text, known.elsewhere)) from error
+
+
+def _parser() -> Any:
+    """A parser that looks where Locust's does."""
+    import configargparse  # noqa: PLC0415  # not before it is needed
+
+    class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it ships no types
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message)
+
+    class Files(configargparse.ConfigFileParser):  # type: ignore[misc]  # as above
+        def parse(self, stream: TextIO) -> Any:
+            toml = configargparse.TomlConfigParser([SECTION])
+            is_toml = stream.name.endswith(".toml")
+            return (toml if is_toml else configargparse.DefaultConfigFileParser()).parse(stream)
+
+    return Parser(
+        add_help=False,
+        allow_abbrev=False,
+        default_config_files=FILES,
+        config_file_parser_class=Files,
+        add_env_var_help=False,
+        add_config_file_help=False,
+    )

@@ -1,0 +1,113 @@
+"""Options of a run for whoever starts it: from the places from which Locust reads them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import headless
+from harness.errors import UsageError
+from harness.given import Elsewhere, first_seed, given, with_places
+from harness.headless import Ended, run_series
+from tests.verdicts import judged
+
+TOML = "[tool.locust]\nruns-dir = 'of-toml'\nusers = 7\ntags = ['a', 'b']\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the start, and a home of its own."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("LOCUST_HOST", "LENDCHAOS_STATE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "runs_dir"),
+    [
+        ("home/.locust.conf", "runs-dir = of-home", "of-home"),
+        ("locust.conf", "users = 7\n--runs-dir: here # mine\nheadless = true", "here"),
+        ("pyproject.toml", TOML, "of-toml"),
+        ("pyproject.toml", "[tool.other]\nruns-dir = 'x'", "runs"),
+        ("other.conf", "runs-dir of-other", "of-other"),
+    ],
+)
+def test_a_file_of_configuration_counts(file: str, text: str, runs_dir: str, folder: Path) -> None:
+    """Each that Locust reads, for what is done around its runs, too."""
+    (folder / file).write_text(text)
+    more = ["--config", file] if file == "other.conf" else []
+
+    assert given(["--rate=5", "-lV", *more]).runs_dir == Path(runs_dir)
+    assert given([*more, "--runs-dir", "told"]).runs_dir == Path("told")
+
+
+def test_the_order_of_places_is_that_of_locust(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Command line, variables, then files, of which the last one wins."""
+    (folder / "home" / ".locust.conf").write_text("host = http://home\nseed = 3\n")
+    (folder / "locust.conf").write_text("host = http://here\nobjectives = strict.yaml\n")
+
+    known = given([])
+    assert (known.host, known.seed, known.objectives) == ("http://here", "3", Path("strict.yaml"))
+    monkeypatch.setenv("LOCUST_HOST", "http://variable")
+    assert given([]).host == "http://variable"
+    assert given(["-H", "http://line"]).host == "http://line"
+
+
+def test_what_cannot_be_read_is_one_line(folder: Path) -> None:
+    """As Locust would end with it."""
+    (folder / "pyproject.toml").write_text("[tool.locust\n")
+
+    with pytest.raises(UsageError, match="TOML"):
+        given([])
+
+
+def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
+    """The file or the variable, and only for the option that it is about."""
+    (folder / "locust.conf").write_text("seed = x\nlog-in-share = 2\n")
+
+    with pytest.raises(
+        UsageError, match=r"--seed x must be .* \(--seed is set by seed in .*conf\)"
+    ):
+        first_seed([])
+    assert first_seed(["--seed", "4"]) == 4
+    share = Elsewhere("log_in_share", ("--log-in-share",), "log-in-share", "a.conf", "2")
+    said = "log-in share 2 must be from 0 to 1"
+    assert with_places(said, [share]).endswith(" (--log-in-share is set by log-in-share in a.conf)")
+    assert with_places("rate 0 must be", [share]) == "rate 0 must be"
+
+
+def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file of configuration says where runs are written down."""
+    (folder / "locust.conf").write_text("runs-dir = mine\nseed = 8\n")
+    seeds: list[str] = []
+    verdict = judged()
+    monkeypatch.setattr(Ended, "read_verdict", lambda _: verdict)
+
+    def run_one(_path: Path, options: list[str]) -> Ended:
+        seeds.append(options[-1])
+        return Ended(0, {"verdict": "pass", "report": f"mine/run-{len(seeds)}/report.html"})
+
+    _, written = run_series(Path("calm.py"), [], 2, run_one, lambda _: None)
+
+    assert written is not None
+    assert written.parts[0] == "mine"
+    assert seeds == ["8", "9"]
+
+
+def test_no_stack_is_brought_up_for_the_target_of_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs go elsewhere."""
+    (folder / "locust.conf").write_text("host = http://127.0.0.1:1\n")
+    asked: list[Any] = []
+    monkeypatch.setattr(headless, "up", lambda *args, **_: asked.append(args))
+
+    with headless.shared_stack([], lambda _: None):
+        pass
+
+    assert asked == []
