@@ -21,7 +21,7 @@ from harness.core.files import replace_file
 from harness.errors import UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.given import first_seed, given
-from harness.own_python import module_command
+from harness.own_python import OWN, is_needed, module_command
 from harness.record import RunDirectory
 from harness.series import Series, SeriesRun
 from harness.stack import StackSettings, down, load_state, up
@@ -96,14 +96,27 @@ def find_scenario(name: str) -> Path:
     """The file of a scenario that is named by its path or by its name under ``./scenarios``.
 
     Raises:
-        UsageError: there is none; the message names those there are.
+        UsageError: there is none, and the message names those there are; or it has a name under
+            which it cannot be loaded.
     """
     folder = Path("scenarios")
     for path in (Path(name), folder / name, folder / f"{name}.py"):
         if path.is_file():
+            _require_name(path)
             return path
     known = ", ".join(known_scenarios()) or "none in ./scenarios"
     raise UsageError(f"no scenario {name!r}; there are: {known}")
+
+
+def _require_name(path: Path) -> None:
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is no scenario file: its name must end in .py")
+    if "," in os.path.relpath(path):
+        raise UsageError(f"{path} has a comma, which Locust takes for the end of a name: rename it")
+    if path.stem in OWN or (is_needed(path.stem) and path.stem != "locust"):
+        raise UsageError(
+            f"{path} would be taken for the module {path.stem} that is needed here: rename it"
+        )
 
 
 def known_scenarios() -> list[str]:
@@ -176,7 +189,9 @@ def run_scenario(
 
 def locust_command(path: Path) -> list[str]:
     """Locust on a scenario file, which ends with 2 and one line where that cannot be loaded."""
-    return [*module_command("harness.load"), "-f", str(path)]
+    # Locust takes a comma for the end of a name: one of a folder above us must not be in it.
+    name = os.path.relpath(path) if "," in str(path) else str(path)
+    return [*module_command("harness.load"), "-f", name]
 
 
 def _refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:

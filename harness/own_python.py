@@ -23,7 +23,7 @@ NEEDED = frozenset(
     }
 )
 """What our programs import beside the standard library."""
-_OWN = ("harness", "target_service")
+OWN = ("harness", "target_service")
 _SCRIPT = os.path.abspath(__file__)  # noqa: PTH100  # pathlib is not loaded yet
 _CODE_FOLDER = os.path.dirname(os.path.dirname(_SCRIPT))  # noqa: PTH120  # as above
 _LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # as above
@@ -108,7 +108,7 @@ def _main() -> None:
     from runpy import run_module  # noqa: PLC0415  # see above
 
     sys.path.append(_CODE_FOLDER)
-    for package in _OWN:
+    for package in OWN:
         _take(package)
     del sys.argv[0]
     run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from harness import headless
+from harness.errors import UsageError
 from harness.forwarding import Forwarded
-from harness.headless import Ended, Update
+from harness.headless import Ended, Update, find_scenario, locust_command
 
 VERDICT = {"verdict": "pass", "phase": None}
 
@@ -39,6 +40,39 @@ def test_only_a_verdict_says_that_an_objective_was_missed(
 ) -> None:
     """What Locust or Python ends with says that nothing was run, or that nothing is known."""
     assert headless._honest(code, last, [], Forwarded()) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mine", "its name must end in .py"),
+        ("a,b.py", "has a comma"),
+        ("queue.py", "would be taken for the module queue that is needed here: rename it"),
+        ("requests.py", "would be taken for the module requests"),
+        ("harness.py", "would be taken for the module harness"),
+    ],
+)
+def test_a_name_under_which_a_scenario_cannot_be_loaded(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told before anything starts."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("")
+
+    with pytest.raises(UsageError, match=told):
+        find_scenario(name)
+
+
+@pytest.mark.parametrize("name", ["my scenario.v2.py", "a-b.py", "locust.py", "Ünder.py"])
+def test_all_other_names_will_do(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder with a comma, too, where the path is given in full."""
+    (tmp_path / "a,b").mkdir()
+    monkeypatch.chdir(tmp_path / "a,b")
+    Path(name).write_text("")
+
+    assert locust_command(find_scenario(str(Path(name).absolute())))[-1] == name
 
 
 def test_a_dry_run_that_locust_refuses_is_a_mistake() -> None:

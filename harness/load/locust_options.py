@@ -135,7 +135,9 @@ def _unwritable(options: Any) -> Iterator[str]:
 
     runs_dir = options.runs_dir
     runs_nothing = options.worker or any(getattr(options, n, False) for n in _ASKING_LOCUST)
-    if not runs_nothing and (objection := _objection(STARTED_IN / runs_dir / "run")):
+    # As deep as the longest of the files that a run writes.
+    longest = Path(f"{Path(options.locustfile).stem}-{'0' * 12}", "x" * 40)
+    if not runs_nothing and (objection := _objection(STARTED_IN / runs_dir / longest)):
         yield f"--runs-dir {runs_dir} cannot be written: {objection}"
 
 

@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 FILES = ["--csv=out/run", "--html=run.html", "--json-file=run", "--logfile=run.log"]
 BARE = "bare"
+DEEP = "/".join(["d" * 250] * 16)
+"""Short enough for the kernel, but not with what a run writes into it."""
 REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     "abbreviation": (["--dry"], {}, "", "unrecognized arguments: --dry\nDid you mean '--dry-run'"),
     "another's abbreviation": (["--runs", "3"], {}, BARE, "unrecognized arguments: --runs"),
@@ -43,6 +45,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
         "",
         "invalid int value: 'x' (--web-port is set by LOCUST_WEB_PORT in the environment)",
     ),
+    "deep": (["--runs-dir", DEEP, "--dry-run"], {}, BARE, "cannot be written: File name too long"),
     "long name": ([f"--logfile={'x' * 300}"], {}, BARE, "cannot be written: File name too long"),
 }
 TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
