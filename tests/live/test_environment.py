@@ -15,17 +15,26 @@ pytestmark = pytest.mark.live
 
 
 def test_the_environment_of_the_user_changes_nothing(tmp_path: Path) -> None:
-    """With `PGOPTIONS` set to end it early, a migration hurts as long as the scenario says."""
+    """With `PGOPTIONS` set to end it early, a migration hurts as long as the scenario says.
+
+    In a folder, which `PYTHONPATH` names as well, of files that are named like modules.
+    """
+    place = tmp_path / "place"
+    place.mkdir()
+    for name in ("queue", "platform", "requests", "numpy", "yaml", "psycopg", "alembic", "asyncio"):
+        (place / f"{name}.py").write_text("raise ImportError('the wrong one')\n")
     environment = hostile_environment(tmp_path / "home")
     environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
+    environment["PYTHONPATH"] = f":{ROOT}"
+    scenario = str(ROOT / "scenarios" / "database_migration.py")
     state = f"--state-dir={tmp_path / 'state'}"
     runs = f"--runs-dir={tmp_path / 'runs'}"
 
-    up = lendchaos("up", state, cwd=ROOT, **environment)
-    words = ("run", "database_migration", state, runs, *BRIEF, "--fault=3s")
-    run = lendchaos(*words, cwd=ROOT, **environment)
-    heal = lendchaos("heal", state, cwd=ROOT, **environment)
-    down = lendchaos("down", state, cwd=ROOT, **environment)
+    up = lendchaos("up", state, cwd=place, **environment)
+    words = ("run", scenario, state, runs, *BRIEF, "--fault=3s")
+    run = lendchaos(*words, cwd=place, **environment)
+    heal = lendchaos("heal", state, cwd=place, **environment)
+    down = lendchaos("down", state, cwd=place, **environment)
 
     assert [up.returncode, heal.returncode, down.returncode] == [0, 0, 0], up.stderr + heal.stderr
     assert run.returncode in (0, 1), run.stdout + run.stderr
