@@ -76,11 +76,16 @@ def given(options: list[str]) -> argparse.Namespace:
     """The options that matter outside a run; ``elsewhere`` are those of the environment and files.
 
     Raises:
-        UsageError: a file of configuration cannot be read.
+        UsageError: a file of configuration cannot be read, or there is no current folder.
     """
+    try:
+        state_dir = default_state_dir()
+    except FileNotFoundError as error:
+        said = "the current folder was deleted: change to one that is there"
+        raise UsageError(said) from error
     parser = _parser()
     parser.add_argument("--config", is_config_file_arg=True)
-    parser.add_argument("--state-dir", type=Path, default=default_state_dir())
+    parser.add_argument("--state-dir", type=Path, default=state_dir)
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     parser.add_argument("--objectives", type=Path)
     parser.add_argument("--service", default="tuned")

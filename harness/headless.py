@@ -111,12 +111,17 @@ def find_scenario(name: str) -> Path:
 def _require_name(path: Path) -> None:
     if path.suffix != ".py":
         raise UsageError(f"{path} is no scenario file: its name must end in .py")
-    if "," in os.path.relpath(path):
+    if "," in _word_for(path):
         raise UsageError(f"{path} has a comma, which Locust takes for the end of a name: rename it")
     if path.stem in OWN or (is_needed(path.stem) and path.stem != "locust"):
         raise UsageError(
             f"{path} would be taken for the module {path.stem} that is needed here: rename it"
         )
+
+
+def _word_for(path: Path) -> str:
+    """A path as Locust takes it: a comma would end it, so one of a folder above us is left out."""
+    return os.path.relpath(path) if "," in str(path) else str(path)
 
 
 def known_scenarios() -> list[str]:
@@ -189,9 +194,7 @@ def run_scenario(
 
 def locust_command(path: Path) -> list[str]:
     """Locust on a scenario file, which ends with 2 and one line where that cannot be loaded."""
-    # Locust takes a comma for the end of a name: one of a folder above us must not be in it.
-    name = os.path.relpath(path) if "," in str(path) else str(path)
-    return [*module_command("harness.load"), "-f", name]
+    return [*module_command("harness.load"), "-f", _word_for(path)]
 
 
 def _refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
