@@ -1,6 +1,5 @@
 """What all commands share: the application, how they speak, and how they end."""
 
-import errno
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from harness.cli.commands import Commands
 from harness.core.disk import refusal
+from harness.core.files import NO_PATH
 from harness.errors import HarnessError, UsageError
 from harness.standard_streams import lost_output
 from harness.verdict import ExitCode
@@ -22,8 +22,6 @@ from harness.verdict import ExitCode
 PATIENCE_SECONDS = 2.0
 """What takes longer says what it is doing."""
 WIDTH_MAX = 100
-_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
-"""How the system refuses what was typed: no path can be so long, or leads round in a circle."""
 
 
 def is_plain() -> bool:
@@ -130,7 +128,7 @@ def exit_codes() -> Iterator[None]:
         tell_error("there is not enough memory for this")
         raise typer.Exit(ExitCode.INCONCLUSIVE) from error
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _NO_NAMES:
+        if isinstance(error, OSError) and error.errno in NO_PATH:
             tell_error(f"{error.strerror}: {str(error.filename)[:80]}")
             raise typer.Exit(ExitCode.USAGE) from error
         if isinstance(error, OSError) and (refused := refusal(error)):

@@ -25,19 +25,14 @@ def json_of(body: bytes | str) -> Any:
     """
     if len(body) > DOCUMENT_BYTES_MAX:
         raise ValueError(f"it is longer than {DOCUMENT_BYTES_MAX:,} bytes")
+    text = body if isinstance(body, str) else body.decode(json.detect_encoding(body))
     try:
-        found = json.loads(body, parse_constant=_constant, parse_float=_number, parse_int=_whole)
+        found = _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
-    if _brackets(body) > DEPTH_MAX:
+    if text.count("[") + text.count("{") > DEPTH_MAX:
         _require_shallow(found)
     return found
-
-
-def _brackets(body: bytes | str) -> int:
-    if isinstance(body, bytes):
-        return body.count(b"[") + body.count(b"{")
-    return body.count("[") + body.count("{")
 
 
 def _require_shallow(found: Any) -> None:
@@ -70,3 +65,7 @@ def _whole(text: str) -> int:
     if len(text) > _DIGITS_MAX:
         raise ValueError(f"{text[:40]} is no number that anything was measured at")
     return int(text)
+
+
+# Made once: `json.loads` makes one for each line that it is given such functions for.
+_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_whole, parse_constant=_constant)

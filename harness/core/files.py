@@ -20,6 +20,8 @@ DOCUMENT_BYTES_MAX = 128_000_000
 """Of one JSON document, or one line: more than a run of a million arrivals has in its plan."""
 FILE_BYTES_MAX = 4_000_000_000
 """Of a file that is read line by line: what a million arrivals leave, four times over."""
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+"""How the system refuses what was named: no path can be so long, or leads round in a circle."""
 _PIECE_BYTES = 1 << 20
 # Neither waits for the other end of a FIFO nor becomes the terminal's.
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

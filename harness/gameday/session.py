@@ -17,7 +17,7 @@ from typing import BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.documents import json_of
-from harness.core.files import lines_of, open_append, replace_file
+from harness.core.files import NO_PATH, lines_of, open_append, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.rows import reason_of
 
@@ -191,7 +191,8 @@ def read_session(path: Path) -> Session:
     except FileNotFoundError as error:
         raise UsageError(f"{path} is no session of a game day: it has no {SESSION_FILE}") from error
     except OSError as error:
-        raise HarnessError(f"{path / SESSION_FILE} cannot be read: {error.strerror}") from error
+        kind = UsageError if error.errno in NO_PATH else HarnessError
+        raise kind(f"{path / SESSION_FILE} cannot be read: {error.strerror}") from error
     _require_schema(path, lines[0] if lines else b"")
     return Session(path, *_events(lines[1:]))
 
