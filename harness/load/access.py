@@ -1,4 +1,4 @@
-"""Who may look at the page that breaks things, and who may give orders.
+"""Who may look at the pages that break things, and who may give orders.
 
 Pure. A token made anew in every process is printed in the terminal once, as the fragment of the
 page's address: browsers never send a fragment, so that it stands in no request line and no log. The
@@ -27,7 +27,9 @@ class Token:
         """Compare in constant time; anything but the right text is wrong."""
         if not isinstance(candidate, str):
             return False
-        return hmac.compare_digest(candidate.encode(), self._value.encode())
+        # Half a surrogate pair has no encoding of its own, and is no token either.
+        given = candidate.encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(given, self._value.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,15 @@ class Asked:
 
 
 def may_not_look(asked: Asked, token: Token) -> str | None:
-    """Why this request gets no answer; None if it does."""
-    if not token.matches(asked.token):
-        return "This page needs the token that the terminal shows, where Locust was started."
+    """Why this request gets no answer; None if it does.
+
+    A page on another port of this machine is of the same site: a browser sends the cookie along.
+    """
+    if not token.matches(asked.token) or asked.fetch_site not in (None, "none", "same-origin"):
+        return (
+            "This page needs the token: open the address with #token= that the terminal shows"
+            " where Locust was started; scripts send it as X-Lendchaos-Token."
+        )
     return None
 
 

@@ -10,6 +10,10 @@ BANNER = """\
 </div>
 <script>
   (() => {
+    // Whoever opens the printed address once more has the cookie already.
+    if (location.hash.startsWith("#token=")) {
+      history.replaceState(null, "", location.pathname + location.search);
+    }
     const part = (name) => document.getElementById("lendchaos" + name);
     const colours = { pass: "#2e7d32", fail: "#c62828", inconclusive: "#b26a00" };
     const canStop = ["setting_up", "load"];

@@ -1,8 +1,9 @@
 """Our own page: the run as it is, its faults, and the orders that can be given.
 
-Reading and ordering both need the token; whatever changes anything is a POST from the page itself.
-The page is three kinds of static files and JSON: nothing in it is written by a template, so that
-neither a name of a fault nor a secret can end up in its source.
+Reading and ordering both need the token, as everything behind the `Door` does; whatever changes
+anything is a POST from the page itself. The page is three kinds of static files and JSON: nothing
+in it is written by a template, so that neither a name of a fault nor a secret can end up in its
+source.
 """
 
 import json
@@ -11,9 +12,9 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Protocol
 
-from flask import Blueprint, Response, jsonify, make_response, request
+from flask import Blueprint, jsonify, make_response
 
-from harness.load.access import Asked, Token, may_not_look, may_not_order
+from harness.load.door import Door, harden, json_body, said
 from harness.load.live import Live
 from harness.load.progress import Progress
 
@@ -24,20 +25,6 @@ PAGE_FILES = {
     "chaos.js": "text/javascript; charset=utf-8",
     "chart.js": "text/javascript; charset=utf-8",
 }
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:;"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
-    " require-trusted-types-for 'script'; trusted-types 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-BODY_BYTES_MAX = 4096
 REASON_CHARACTERS_MAX = 200
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
 """A JSON object with these keys, in the environment of a run that is a step of a game day."""
@@ -64,46 +51,34 @@ class Leader(Protocol):
 
 
 class ChaosPage:
-    """The page of one process; ``address`` is printed once and holds the token."""
+    """The page of one process, behind its door; ``address`` is printed once."""
 
-    def __init__(self, web_ui: Any, leader: Leader, prefix: str) -> None:
+    def __init__(self, web_ui: Any, door: Door, leader: Leader, prefix: str) -> None:
         self._leader = leader
-        self._token = Token()
+        self._door = door
         self._path = f"{prefix}/lendchaos"
-        self._cookie = f"lendchaos-{web_ui.port}"  # browsers don't tell ports apart
-        scheme = "https" if web_ui.tls_cert else "http"
-        host = f"[{web_ui.host}]" if ":" in web_ui.host else web_ui.host
-        self.address = f"{scheme}://{host}:{web_ui.port}{self._path}/#token={self._token.reveal()}"
+        self.address = door.address("/lendchaos/")
         self.blueprint = self._routes(web_ui)
+        # They hold nothing of a run, and the page itself asks for the token.
+        door.open |= {f"{NAME}.page", f"{NAME}.file"}
 
     def _routes(self, web_ui: Any) -> Any:
         routes = Blueprint(NAME, __name__, url_prefix=self._path)
+        login = web_ui.auth_required_if_enabled
         views: list[tuple[str, str, str, Callable[..., Any]]] = [
             ("GET", "/", "page", lambda: _file("chaos.html")),
             ("GET", "/page/<name>", "file", _file),
-            ("GET", "/live", "live", self._live),
-            ("POST", "/session", "session", self._session),
-            ("POST", "/command", "command", self._command),
+            ("GET", "/live", "live", login(self._live)),
+            ("POST", "/command", "command", login(self._command)),
         ]
         for method, path, name, view in views:
-            guarded = web_ui.auth_required_if_enabled(view)
-            routes.add_url_rule(path, name, guarded, methods=[method])
-        routes.after_request(_harden)
+            routes.add_url_rule(path, name, view, methods=[method])
+        routes.after_request(harden)
         return routes
-
-    def _asked(self, token: object) -> Asked:
-        return Asked(
-            address=request.host_url.rstrip("/"),
-            origin=request.headers.get("Origin"),
-            fetch_site=request.headers.get("Sec-Fetch-Site"),
-            token=token,
-        )
 
     # --- looking -----------------------------------------------------------------------------
 
     def _live(self) -> Any:
-        if refusal := may_not_look(self._asked(request.cookies.get(self._cookie)), self._token):
-            return _said(refusal, 403)
         run, progress = self._leader.run, self._leader.progress
         shown = progress.as_json(f"{self._path}/report")
         live = None if run is None else run.live.snapshot()
@@ -111,64 +86,28 @@ class ChaosPage:
 
     # --- orders ------------------------------------------------------------------------------
 
-    def _session(self) -> Any:
-        """Exchange the token for a cookie, which lives as long as the browser's session."""
-        body, wrong = _body()
-        if refusal := may_not_order(self._asked(body.get("token")), self._token):
-            return _said(refusal, 403)
-        if wrong is not None:
-            return wrong
-        answer = make_response("", 204)
-        answer.set_cookie(
-            self._cookie,
-            self._token.reveal(),
-            path=f"{self._path}/",
-            httponly=True,
-            samesite="Strict",
-            secure=request.is_secure,
-        )
-        return answer
-
     def _command(self) -> Any:
         """Inject, heal or abort."""
-        if refusal := may_not_order(self._asked(request.cookies.get(self._cookie)), self._token):
-            return _said(refusal, 403)
-        body, wrong = _body()
+        if refusal := self._door.refuse_order():
+            return refusal
+        body, wrong = json_body()
         if wrong is not None:
             return wrong
         do, fault, reason = (body.get(name) for name in ("do", "fault", "reason"))
         if do not in ("heal", "inject", "abort") or not isinstance(fault, str | None):
-            return _said(
-                "An order is heal, inject or abort, and a fault is named by its text.", 400
-            )
+            return said("An order is heal, inject or abort, and a fault is named by its text.", 400)
         run = self._leader.run
         if run is None:
-            return _said("There is no run yet.", 409)
+            return said("There is no run yet.", 409)
         if objection := run.order(do, fault, _one_line(reason)):
-            return _said(objection, 409)
-        return _said("ordered", 202)
-
-
-def _body() -> tuple[dict[str, Any], Any]:
-    """The JSON object that was sent, or what to answer instead."""
-    if (request.content_length or 0) > BODY_BYTES_MAX:
-        return {}, _said("That is too long for an order.", 413)
-    found = request.get_json(silent=True)
-    if not isinstance(found, dict):
-        return {}, _said("An order is a JSON object.", 400)
-    return found, None
+            return said(objection, 409)
+        return said("ordered", 202)
 
 
 def _one_line(text: object) -> str:
     """What somebody typed, fit for a report and a terminal."""
     words = " ".join(str(text or "").split())
     return "".join(c for c in words if c.isprintable())[:REASON_CHARACTERS_MAX]
-
-
-def _said(text: str, status: int) -> Any:
-    answer = make_response(text + "\n", status)
-    answer.mimetype = "text/plain"
-    return answer
 
 
 def _game_day() -> dict[str, str] | None:
@@ -191,12 +130,7 @@ def pulled_by_hand() -> bool:
 def _file(name: str) -> Any:
     kind = PAGE_FILES.get(name)
     if kind is None:
-        return _said("There is no such file.", 404)
+        return said("There is no such file.", 404)
     answer = make_response(files("harness.load").joinpath("page", name).read_bytes())
     answer.headers["Content-Type"] = kind
     return answer
-
-
-def _harden(response: Response) -> Response:
-    response.headers.update(HEADERS)
-    return response

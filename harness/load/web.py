@@ -1,7 +1,8 @@
-"""Our part of Locust's web UI: verdict and faults on its page, and no orders from other pages.
+"""Our part of Locust's web UI: verdict and faults on its page, and no orders from strangers.
 
-A page that can cut a network listens on this machine only, and obeys only itself: another site that
-happens to be open in the same browser can neither start a fault nor read a result.
+A page that can cut a network listens on this machine only, asks for its token, and obeys only
+itself: neither another user of the machine nor another site that happens to be open in the same
+browser can start a fault or read a result.
 """
 
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ from locust.util.timespan import parse_timespan
 
 from harness.load import chaos_page
 from harness.load.banner import BANNER
+from harness.load.door import Door
+from harness.load.named_hosts import NamedHosts
 from harness.load.progress import Progress
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -58,9 +61,10 @@ class LeaderOfRuns(Protocol):
 def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
     """Add guard, faults, verdict and banner to Locust's page, before it is served."""
     prefix = web_ui.environment.parsed_options.web_base_path or ""
-    app = web_ui.app
+    app, door, hosts = web_ui.app, Door(web_ui, prefix), NamedHosts(web_ui.environment)
     app.before_request(lambda: _refuse_foreign(web_ui.host))
-    app.before_request(lambda: _before_order(leader, prefix))
+    door.guard(app)
+    app.before_request(lambda: _before_order(leader, prefix, hosts))
     app.after_request(lambda response: _add_verdict(response, leader, prefix))
     # After-request functions run in reverse order: first in the list is last to act, so that the
     # headers by which Locust lets any origin read its answers are gone.
@@ -75,21 +79,21 @@ def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
         _table(_CHAOS_TAB, _CHAOS_COLUMNS),
         _table(_TAB, verdict),
     ]
-    _add_own_page(web_ui, leader, prefix)
+    _add_own_page(web_ui, door, leader, prefix)
 
 
 def _table(key: str, columns: dict[str, str]) -> dict[str, Any]:
     return {"key": key, "structure": [{"key": k, "title": title} for k, title in columns.items()]}
 
 
-def _add_own_page(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> None:
+def _add_own_page(web_ui: Any, door: Door, leader: LeaderOfRuns, prefix: str) -> None:
     """The page that gives orders is for this machine alone, whatever Locust's own listens on."""
     if web_ui.host not in _LOOPBACK:
-        said = f"no chaos page: it is served on {_LOOPBACK[0]} only, and Locust's is on all"
+        said = f"web page: {door.address('/')} (no chaos page: that is on {_LOOPBACK[0]} only)"
     else:
-        page = chaos_page.ChaosPage(web_ui, leader, prefix)
+        page = chaos_page.ChaosPage(web_ui, door, leader, prefix)
         web_ui.app.register_blueprint(page.blueprint)
-        said = f"chaos page: {page.address}"
+        said = f"chaos page: {page.address} (opens Locust's own page, too)"
     leader.progress.tell_once(said)
 
 
@@ -137,13 +141,15 @@ def _close_to_other_origins(response: Response) -> Response:
 # --- orders --------------------------------------------------------------------------------------
 
 
-def _before_order(leader: LeaderOfRuns, prefix: str) -> Any:
+def _before_order(leader: LeaderOfRuns, prefix: str, hosts: NamedHosts) -> Any:
     """Look at Start and Stop before Locust does."""
     run = leader.run
     under_way = run is not None and not run.over.is_set()
     if request.method == "POST" and request.path == f"{prefix}/swarm":
         if under_way and run is not None and not run.is_loading:
             return jsonify({"success": False, "message": f"A run is {leader.progress.state}."})
+        if objection := hosts.objection(request.form.get("host", "")):
+            return jsonify({"success": False, "message": objection})
         return _take_run_time(leader)
     if request.method == "POST" and request.path == f"{prefix}/stop" and run is not None:
         run.interrupt()
@@ -173,7 +179,7 @@ def _add_verdict(response: Response, leader: LeaderOfRuns, prefix: str) -> Respo
         own_page = f"{prefix}/lendchaos/" if chaos_page.NAME in current_app.blueprints else ""
         banner = BANNER.replace("{{prefix}}", prefix).replace("{{own_page}}", own_page)
         response.set_data(f"{before}{banner}{mark}{after}")
-    elif request.endpoint == "locust.request_stats":
+    elif request.endpoint == "locust.request_stats" and response.is_json:
         body = response.get_json()
         body["extended_stats"] = [
             {"key": _TAB, "data": _rows(leader.progress, prefix)},

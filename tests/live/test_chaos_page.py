@@ -62,6 +62,7 @@ class Game:
             raise
         self.token = self.address.partition("#token=")[2]
         self.cookie = {"Cookie": f"lendchaos-{port}={self.token}"}
+        self.header = {"X-Lendchaos-Token": self.token}
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -84,16 +85,20 @@ class Game:
     def start(self, **fields: str) -> None:
         """Press Start, once both load processes are there; ``fields`` of the form."""
         deadline = time.monotonic() + WAIT_SECONDS_MAX
-        while requests.get(f"{self.url}/worker-count", timeout=5).json()["worker_count"] < 2:
+        while self.get("/worker-count").json()["worker_count"] < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         form = {"user_count": str(RATE), "spawn_rate": str(RATE), "host": "", **fields}
-        assert requests.post(f"{self.url}/swarm", data=form, timeout=30).json()["success"]
+        swarm = requests.post(f"{self.url}/swarm", data=form, headers=self.header, timeout=30)
+        assert swarm.json()["success"]
+
+    def get(self, path: str) -> requests.Response:
+        """A page, as a script with the token gets it."""
+        return requests.get(self.url + path, headers=self.header, timeout=5)
 
     def live(self) -> dict[str, Any]:
         """What the page asks for."""
-        path = f"{self.url}/lendchaos/live"
-        return dict(requests.get(path, headers=self.cookie, timeout=5).json())
+        return dict(self.get("/lendchaos/live").json())
 
     def fault(self) -> dict[str, Any]:
         """The fault as the page has it."""
@@ -251,7 +256,7 @@ def test_a_fault_is_injected_by_hand_and_the_run_aborted(
 def test_the_token_is_told_once_and_kept_nowhere(game: Game) -> None:
     """Not on Locust's page, not in its log, not in any file of a run; closing it ends with 130."""
     paths = ("/", "/logs", "/stats/requests", "/lendchaos/status", "/lendchaos/")
-    pages = {path: requests.get(game.url + path, timeout=5).text for path in paths}
+    pages = {path: game.get(path).text for path in paths}
     code = game.end()
     files = [path for path in game.runner.runs_dir.rglob("*") if path.is_file()]
 

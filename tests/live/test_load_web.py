@@ -33,12 +33,20 @@ class Page:
     url: str
     load: LoadProcesses
     process: subprocess.Popen[str]
+    told: str
+    """The line that has the token in it."""
+
+    @property
+    def token(self) -> str:
+        """What the terminal shows."""
+        return self.told.partition("#token=")[2].split()[0]
 
     def ask(
         self, path: str, form: dict[str, str] | None = None, **headers: str
     ) -> tuple[int, str, Any]:
-        """Status, body and headers; a POST with a form."""
+        """Status, body and headers of a script that has the token; a POST with a form."""
         body = None if form is None else urlencode(form).encode()
+        headers = {"X-Lendchaos-Token": self.token, **headers}
         request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # our own
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own
@@ -64,6 +72,15 @@ class Page:
         return status
 
 
+def first_line_with(process: subprocess.Popen[str], text: str) -> str:
+    """What Locust printed before anything else of ours."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return line
+    pytest.fail(f"nothing printed with {text!r}")
+
+
 @pytest.fixture
 def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Starts Locust with its web UI and without a run."""
@@ -75,7 +92,9 @@ def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
             port = free_port()
             context = load.started(*PHASES, f"--web-port={port}", *options, **environment)
             contexts.append(context)
-            page = Page(f"http://127.0.0.1:{port}", load, context.__enter__())
+            process = context.__enter__()
+            told = first_line_with(process, "#token=")
+            page = Page(f"http://127.0.0.1:{port}", load, process, told)
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
                 with socket.socket() as probe:
@@ -209,9 +228,20 @@ def test_start_while_setting_up_is_refused_and_stop_works(open_page: Callable[..
 
 
 def test_orders_from_elsewhere_are_refused(open_page: Callable[..., Page]) -> None:
-    """Another origin, a page without one, or a name that is not ours: 403, and nothing starts."""
-    page = open_page()
+    """No token, another origin, a page without one, a name that is not ours: nothing starts.
 
+    Nor does a run at a target that was not named, which would be sent the admin token of another.
+    """
+    page = open_page()
+    stolen = {"X-Lendchaos-Token": ""}
+
+    for path, form in (("/swarm", FORM), ("/stop", {}), ("/stats/reset", {}), ("/", None)):
+        status, said, _ = page.ask(path, form, **stolen)
+        assert (status, said.count("\n")) == (403, 1)
+        assert "the terminal shows" in said
+    elsewhere = page.start(host="http://127.0.0.1:9997")
+    assert elsewhere["success"] is False
+    assert "http://127.0.0.1:9997 was not named" in elsewhere["message"]
     for origin in ("http://evil.example", "null", page.url.replace("http", "https") + "1"):
         assert page.ask("/swarm", FORM, Origin=origin)[0] == 403
     assert page.ask("/stop", {}, Referer="http://evil.example/page")[0] == 403
@@ -229,24 +259,14 @@ def test_orders_from_elsewhere_are_refused(open_page: Callable[..., Page]) -> No
             assert outside.connect_ex((others, port)) != 0
 
 
-def first_line_with(page: Page, text: str) -> str:
-    """What Locust printed before anything else of ours."""
-    assert page.process.stdout is not None
-    for line in page.process.stdout:
-        if text in line:
-            return line
-    pytest.fail(f"nothing printed with {text!r}")
-
-
 def test_orders_reach_the_conductor(open_page: Callable[..., Page]) -> None:
     """In one process too: heal everything, then abort with a reason, each with token and Origin."""
     page = open_page()
-    token = first_line_with(page, "chaos page").strip().partition("#token=")[2]
     ask = requests.Session()
     ask.headers["Origin"] = page.url
     chaos = f"{page.url}/lendchaos"
     assert ask.post(f"{chaos}/command", json={"do": "heal"}, timeout=5).status_code == 403
-    assert ask.post(f"{chaos}/session", json={"token": token}, timeout=5).status_code == 204
+    assert ask.post(f"{chaos}/session", json={"token": page.token}, timeout=5).status_code == 204
     assert ask.post(f"{chaos}/command", json={"do": "heal"}, timeout=5).status_code == 409
 
     page.start(run_time="20s")
@@ -274,7 +294,8 @@ def test_the_page_that_gives_orders_is_for_this_machine_alone(
     """Where Locust's own page is opened to others, ours is not there, and that is told."""
     page = open_page("--web-host=0.0.0.0")
 
-    assert "no chaos page" in first_line_with(page, "chaos page")
+    assert "no chaos page" in page.told
+    assert "web page: http://127.0.0.1:" in page.told
     assert page.ask("/lendchaos/")[0] == 404
     assert page.ask("/lendchaos/live")[0] == 404
     assert page.ask("/lendchaos/command", {})[0] == 404

@@ -27,13 +27,16 @@ class Page:
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+        assert self.process.stdout is not None
+        said = next(line for line in self.process.stdout if "#token=" in line)
+        self.token = {"X-Lendchaos-Token": said.partition("#token=")[2].split()[0]}
 
     def get(self, path: str) -> requests.Response:
         """GET, retried until Locust listens."""
         deadline = time.monotonic() + 20
         while True:
             try:
-                return requests.get(self.url + path, timeout=5)
+                return requests.get(self.url + path, headers=self.token, timeout=5)
             except requests.ConnectionError:
                 if time.monotonic() > deadline:
                     raise
@@ -42,6 +45,7 @@ class Page:
     def start(self, **headers: str) -> requests.Response:
         """Press Start."""
         form = {"user_count": str(RATE), "spawn_rate": str(RATE), "host": ""}
+        headers = {**self.token, **headers}
         return requests.post(self.url + "/swarm", data=form, headers=headers, timeout=30)
 
     def run_to_the_end(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 
 from harness.fault_specs import Partition
 from harness.load.chaos_page import ChaosPage
+from harness.load.door import Door
 from harness.load.live import Live
 from harness.load.live_series import LiveSeries
 from harness.load.progress import Progress
@@ -85,7 +86,9 @@ def made_app(leader: MadeLeader, port: int = 1) -> tuple[Flask, ChaosPage]:
     web_ui = SimpleNamespace(
         app=app, host="127.0.0.1", port=port, tls_cert=None, auth_required_if_enabled=lambda v: v
     )
-    page = ChaosPage(web_ui, leader, "")
+    door = Door(web_ui, "")
+    door.guard(app)
+    page = ChaosPage(web_ui, door, leader, "")
     app.register_blueprint(page.blueprint)
     return app, page
 

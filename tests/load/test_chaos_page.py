@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from harness.load import chaos_page
+from harness.load import door as web_door
 from harness.load.access import Token
 from tests.load.made_live import MadeLeader, made_app, made_leader
 
@@ -81,6 +82,7 @@ def wrongs(door: Door) -> list[str]:
         "look without a token": lambda: ask(stranger, "GET", "/lendchaos/live"),
         "wrong token": lambda: enter(stranger, door.token[:-1]),
         "no token": lambda: enter(stranger, None),
+        "half a surrogate pair": lambda: enter(stranger, "\ud800"),
         "token that is no text": lambda: enter(stranger, [door.token]),
         "token from elsewhere": lambda: enter(
             stranger, door.token, headers={"Origin": "http://evil.test"}
@@ -107,28 +109,30 @@ def test_nobody_gives_orders_without_token_and_origin() -> None:
 
     assert wrongs(door) == []
     assert order(door.client()).status_code == 202
-    assert door.orders == [("heal", "1-partition", "")]
+    script = {"Origin": None, web_door.TOKEN_HEADER: door.token}
+    assert order(door.client(knows=False), json={"do": "heal"}, headers=script).status_code == 202
+    assert door.orders == [("heal", "1-partition", ""), ("heal", None, "")]
 
 
 @pytest.mark.parametrize(
     ("planted", "found"),
     [
         ("may_not_look", "look without a token"),
-        ("may_not_order", "order without a token"),
+        ("may_not_order", "wrong token"),
     ],
 )
 def test_a_missing_check_is_found(
     monkeypatch: pytest.MonkeyPatch, planted: str, found: str
 ) -> None:
     """The test above would notice if a check were forgotten."""
-    monkeypatch.setattr(chaos_page, planted, lambda *_: None)
+    monkeypatch.setattr(web_door, planted, lambda *_: None)
 
     assert found in wrongs(Door())
 
 
 def test_a_check_that_forgets_the_origin_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the token alone, every other page of the browser could give orders."""
-    monkeypatch.setattr(chaos_page, "may_not_order", chaos_page.may_not_look)
+    monkeypatch.setattr(web_door, "may_not_order", web_door.may_not_look)
 
     assert "order from another origin" in wrongs(Door())
 
@@ -139,7 +143,7 @@ def test_the_cookie_is_for_this_page_alone() -> None:
     cookie = enter(door.client(knows=False), door.token).headers["Set-Cookie"]
 
     parts = {part.strip() for part in cookie.split(";")}
-    assert {"HttpOnly", "SameSite=Strict", "Path=/lendchaos/"} <= parts
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= parts
     assert cookie.startswith("lendchaos-1=")
     assert not any(part.startswith(("Expires", "Max-Age", "Domain")) for part in parts)
 

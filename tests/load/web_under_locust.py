@@ -1,0 +1,139 @@
+"""Asks every route of Locust's page, with our part in it, as a stranger and as a friend would.
+
+Reads options of Locust's from standard input as JSON, and prints what came of each request.
+"""
+
+import json
+import sys
+from typing import Any
+
+from locust.argument_parser import get_parser
+from locust.env import Environment
+from locust.web import WebUI
+
+from harness.load import borrower, web
+from harness.load.progress import Progress
+from harness.plan import Scenario
+
+HOSTS = (
+    *("", "http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://127.0.0.1:9997"),
+    *("http://10.0.0.7:1", "http://10.0.0.7:1@127.0.0.1:9", "http://LENDER:8080", "http://evil"),
+)
+
+
+class Mine(borrower.Borrower):
+    """A scenario's borrower."""
+
+    host = None
+    scenario = Scenario()
+
+
+class Told(Progress):
+    """Keeps what would be printed."""
+
+    lines: list[str]
+
+    def tell_once(self, text: str) -> None:
+        """Keep it."""
+        self.lines.append(text)
+
+
+class Leader:
+    """Leads nothing."""
+
+    run = None
+    form_run_time_s = None
+
+    def __init__(self) -> None:
+        self.progress = Told()
+        self.progress.lines = []
+
+
+def made(words: list[str]) -> tuple[WebUI, Leader]:
+    """The page as Locust makes it, and what was printed at its start."""
+    sys.argv = ["locust", "-f", "mine.py"]
+    options = get_parser().parse_args(words)
+    environment = Environment(
+        user_classes=[Mine],
+        available_user_classes={"Mine": Mine},
+        parsed_options=options,
+        host=options.host,
+    )
+    environment.create_local_runner()
+    ui = WebUI(
+        *(environment, options.web_host, 8089, options.web_base_path, options.web_login),
+        delayed_start=True,
+        userclass_picker_is_active=options.class_picker,
+    )
+    if options.web_login:
+        ui.app.secret_key = "made up"
+        ui.login_manager.user_loader(lambda _: None)
+    ui.app.add_url_rule("/mine", "mine", lambda: "done", methods=["GET", "POST"])
+    leader = Leader()
+    web.extend(ui, leader)
+    return ui, leader
+
+
+def ask(client: Any, rule: Any, method: str, **fields: Any) -> list[Any]:
+    """Endpoint, method, status, and whether a cookie was given, of one request."""
+    path = rule.rule.replace("<name>", "chaos.js").replace("<path:path>", "x")
+    answer = client.open(path.replace("<path:filename>", "x"), method=method, **fields)
+    return [rule.endpoint, method, answer.status_code, "Set-Cookie" in answer.headers]
+
+
+def asked(words: list[str]) -> dict[str, Any]:
+    """All of it, for a Locust with these options."""
+    ui, leader = made(words)
+    (line,) = [line for line in leader.progress.lines if "#token=" in line]
+    address, _, token = line.partition("#token=")
+    token = token.split()[0]
+    base = "http://" + address.partition("://")[2].partition("/")[0]
+    rules = [(r, m) for r in ui.app.url_map.iter_rules() for m in sorted(r.methods)]
+    client = ui.app.test_client()
+    forged = {"X-Lendchaos-Token": token[:-1], "Cookie": f"lendchaos-8089={token[:-1]}"}
+    prefix = ui.environment.parsed_options.web_base_path
+    friend = ui.app.test_client()
+    session = friend.post(
+        f"{prefix}/lendchaos/session",
+        base_url=base,
+        json={"token": token},
+        headers={"Origin": base},
+    )
+    header = {"X-Lendchaos-Token": token}
+    reset = f"{prefix}/stats/reset"
+    return {
+        "printed": leader.progress.lines,
+        "stranger": [ask(client, r, m, base_url=base) for r, m in rules],
+        "forger": [ask(client, r, m, base_url=base, headers=forged) for r, m in rules],
+        "nowhere": client.get("/nowhere", base_url=base).status_code,
+        "said": client.post(f"{prefix}/swarm", base_url=base).get_data(as_text=True),
+        "cookie": session.headers.get("Set-Cookie", "").replace(token, "TOKEN"),
+        "by_cookie": [
+            friend.post(reset, base_url=base, headers=headers).status_code
+            for headers in (
+                {"Origin": base, "Sec-Fetch-Site": "same-origin"},
+                {"Origin": "http://127.0.0.1:9997", "Sec-Fetch-Site": "same-site"},
+                {"Sec-Fetch-Site": "same-site"},
+            )
+        ],
+        "frame": friend.get(
+            f"{prefix}/tasks", base_url=base, headers={"Sec-Fetch-Site": "same-site"}
+        ).status_code,
+        "by_header": {
+            path: client.open(
+                prefix + path, method=method, base_url=base, headers=header
+            ).status_code
+            for method, path in (("GET", "/"), ("POST", "/stats/reset"), ("GET", "/stats/requests"))
+        },
+        "hosts": {host: start(client, prefix, base, header, host) for host in HOSTS},
+    }
+
+
+def start(client: Any, prefix: str, base: str, header: dict[str, str], host: str) -> str:
+    """What is said to a start at a host with a number of users that Locust then refuses."""
+    form = {"host": host, "user_count": "none", "spawn_rate": "1"}
+    answer = client.post(f"{prefix}/swarm", base_url=base, headers=header, data=form)
+    return str((answer.get_json(silent=True) or {}).get("message"))
+
+
+json.dump([asked(words) for words in json.load(sys.stdin)], sys.stdout)
