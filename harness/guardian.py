@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import foreign_text
 from harness.connections import forget_libpq_variables
 from harness.errors import HarnessError
 from harness.faults.healing import heal_all
@@ -120,6 +121,7 @@ def main() -> int:
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--state-dir", type=Path)
     options = parser.parse_args()
+    foreign_text.guard(sys.stderr)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     # Whatever ends a run must not end the one who heals after it; we end by ourselves.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -10,6 +10,7 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.foreign_text import printable_json
 from harness.objectives import INVARIANTS
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
 
@@ -231,7 +232,8 @@ def to_json(series: Series) -> str:
     """``series.json``: every run by the name of its directory, which lies beside."""
     body: dict[str, Any] = asdict(series)
     ordered = {"schema": body.pop("schema"), **body}
-    return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def render(series: Series) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from harness.foreign_text import printable_json
 from harness.verdict import ExitCode, Finding, Verdict, Weight
 
 SCHEMA = "lendchaos.shrink/1"
@@ -122,7 +123,7 @@ def to_json(shrunk: Shrunk) -> str:
     if shrunk.failure is not None:
         for trial, row in zip(shrunk.trials, body["trials"], strict=True):
             row["result"] = trial.result(shrunk.failure)
-    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    return printable_json(json.dumps(body, indent=2, ensure_ascii=False)) + "\n"
 
 
 def again(command: list[str], shrunk: Shrunk) -> str:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness import foreign_text
+
 _ENCODING = "PYTHONIOENCODING"
 _MODES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 _LOSES_NOTHING = ("backslashreplace", "replace", "xmlcharrefreplace", "namereplace")
@@ -53,6 +55,8 @@ class _Stream(io.FileIO):
 def make_usable() -> None:
     """Open what is closed of the three, and write to the others so that nothing raises.
 
+    What is written from now on holds no command to a CI.
+
     A closed descriptor would become that of the next file that is opened, here or in a program
     that is started from here: what is said would go into it. An encoding in which ASCII is not
     ASCII (UTF-16) would make the lines between our programs unreadable: in its place it is UTF-8.
@@ -74,6 +78,8 @@ def make_usable() -> None:
                 stream.reconfigure(errors="backslashreplace")
             if mode == "w" and stream is getattr(sys, f"__{name}__"):
                 setattr(sys, name, _never_raising(number, stream))
+            if mode == "w":
+                foreign_text.guard(getattr(sys, name))
 
 
 def lost_output() -> OSError | None:

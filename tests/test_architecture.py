@@ -24,7 +24,8 @@ ALLOWED = {
     "__init__": {"objectives", "plan", "load", "stop_conditions"},
     "core": set(),
     "own_python": set(),
-    "standard_streams": set(),
+    "foreign_text": set(),
+    "standard_streams": {"foreign_text"},
     "errors": set(),
     "final_response": set(),
     "connections": set(),
@@ -36,7 +37,7 @@ ALLOWED = {
     "ids": set(),
     "ledger_facts": {"ids"},
     "events": {"fault_facts", "ids", "journal_row", "ledger_facts", "run_facts"},
-    "verdict": set(),
+    "verdict": {"foreign_text"},
     "fault_specs": set(),
     "fault_text": {"errors", "fault_specs"},
     "placement": {"fault_specs"},
@@ -87,9 +88,10 @@ ALLOWED = {
         *("events", "fault_facts", "objectives", "plan", "stop_conditions"),
         *("verdict", "reconcile", "measure", "loans", "told", "run_facts", "shortage"),
     },
-    "series": {"objectives", "verdict"},
-    "shrink": {"verdict"},
+    "series": {"foreign_text", "objectives", "verdict"},
+    "shrink": {"foreign_text", "verdict"},
     "report": {
+        "foreign_text",
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         *("run_facts", "stop_conditions"),
     },
@@ -100,6 +102,7 @@ ALLOWED = {
     },
     "operation_lines": set(),
     "safety": {
+        "foreign_text",
         *("errors", "events", "fault_specs", "faults", "ledger", "ledger_facts", "plan"),
         *("operation_lines", "record", "run_facts", "shortage", "stack", "stop_conditions"),
         *("measure", "verdict"),
@@ -109,6 +112,7 @@ ALLOWED = {
             "errors",
             "events",
             "fault_text",
+            "foreign_text",
             "http_messages",
             "http_times",
             "objectives",
@@ -129,7 +133,7 @@ ALLOWED = {
         *("errors", "events", "faults", "journal_row", "plan", "record", "run_lock", "stack"),
         *("fault_facts", "own_python", "run_facts"),
     },
-    "guardian": {"connections", "errors", "stack", "faults", "rescue"},
+    "guardian": {"connections", "errors", "foreign_text", "stack", "faults", "rescue"},
     "guarding": {"errors", "own_python", "stack", "faults"},
     "conductor": {
         *("run_lock", "safety"),
@@ -152,7 +156,7 @@ ALLOWED = {
     },
     # JSON is YAML, too: what finds line and column in resilience.yaml finds them in a verdict.
     "history": {"errors", "record", "resilience", "rows", "text_file", "verdict"},
-    "compare": {"errors", "history", "measure", "report", "series", "verdict"},
+    "compare": {"errors", "foreign_text", "history", "measure", "report", "series", "verdict"},
     "gate_runs": {
         *("errors", "forwarding", "gates", "given", "headless", "report", "stack", "verdict"),
     },
@@ -164,7 +168,7 @@ ALLOWED = {
         *("pytest_workers", "resilience", "stack"),
     },
     "gameday": {
-        *("given", "text_file"),
+        *("foreign_text", "given", "text_file"),
         *(
             "errors",
             "explain",
@@ -180,6 +184,7 @@ ALLOWED = {
         *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
     },
     "cli": {
+        "foreign_text",
         *("compare", "explain", "gameday", "gates", "given", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),

@@ -16,6 +16,7 @@ from harness.cli.commands import Commands
 from harness.core.disk import refusal
 from harness.core.files import NO_PATH
 from harness.errors import HarnessError, UsageError
+from harness.foreign_text import clean_lines, printable_json
 from harness.standard_streams import lost_output
 from harness.verdict import ExitCode
 
@@ -149,18 +150,20 @@ def _require_heard() -> None:
 
 def tell_error(text: str) -> None:
     """One clear line of what went wrong; in a quiet process, too."""
-    errors.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+    errors.print(
+        f"error: {clean_lines(text)}", style="red", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def say(text: str) -> None:
     """Tell what is being done, beside the results; nothing in a quiet process."""
     if not _Manner.quiet:
-        errors.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+        errors.print(clean_lines(text), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def show(text: str, *, highlight: bool = False) -> None:
     """One line of a result. Never wrapped: a path that is cut in two cannot be copied."""
-    console.print(text, markup=False, highlight=highlight, soft_wrap=True)
+    console.print(clean_lines(text), markup=False, highlight=highlight, soft_wrap=True)
 
 
 def write_result(text: str) -> None:
@@ -176,8 +179,7 @@ def write_result(text: str) -> None:
 def show_json(schema: str, body: dict[str, Any]) -> None:
     """The one document that a command prints with ``--json``; ``schema`` names its shape."""
     text = json.dumps({"schema": schema, **body}, indent=2, ensure_ascii=False, allow_nan=False)
-    # A target can answer with half a surrogate pair, which cannot be written as UTF-8.
-    sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")
+    sys.stdout.write(printable_json(text) + "\n")
     sys.stdout.flush()
 
 

@@ -5,7 +5,6 @@ included: a gate that leaves no file is a silent one. What makes them is importe
 """
 
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
+from harness import foreign_text
 from harness.cli.app import tell_error
 from harness.core.files import open_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
@@ -318,9 +318,7 @@ def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
         if outputs.step_summary not in (None, outputs.summary):
             trouble += _attempt(outputs.step_summary, lambda path: _append(path, text))
     if outputs.annotate:
-        # The runner reads both streams; what is piped on from the other stays as it is.
-        sys.stderr.write("".join(f"{line}\n" for line in annotations(suites)))
-        sys.stderr.flush()
+        foreign_text.write_commands(annotations(suites))
     return trouble
 
 

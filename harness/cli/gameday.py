@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from harness.cli.app import StateDir, app, console, exit_codes, say
 from harness.errors import UsageError
+from harness.foreign_text import printable_json
 from harness.gameday import words
 from harness.gameday.conduct import GameDay
 from harness.gameday.diary import DiskDiary, MemoryDiary, is_conducted
@@ -252,7 +253,7 @@ def status(
                 "events": [asdict(event) for event in found.events],
                 "damage": found.damage,
             }
-            sys.stdout.write(dumps(body, indent=2, ensure_ascii=False) + "\n")
+            sys.stdout.write(printable_json(dumps(body, indent=2, ensure_ascii=False)) + "\n")
             return
         for line in (f"{day.title}: {state}", *words.summary(day, found), *found.damage):
             console.print(clean(line), markup=False, highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.compare import CHANCE_MAX, SCHEMA, Claim, Comparison, Group, Result, middle_of
 from harness.compare.figures import Figure, Value
+from harness.foreign_text import printable_json
 from harness.measure.two_samples import (
     RUNS_LEAST,
     RUNS_MOST,
@@ -36,7 +37,7 @@ def render(comparison: Comparison) -> str:
         lines += ["", *_figure(result, comparison)]
     lines += ["", *warnings(comparison), *_wrapped(what_it_can_show(comparison))]
     # A name from a file may hold an end of line; none is to begin a line of its own.
-    return "\n".join(words.clean(" ".join(line.splitlines())) for line in lines) + "\n"
+    return "\n".join(words.clean(line) for line in lines) + "\n"
 
 
 def warnings(comparison: Comparison) -> list[str]:
@@ -256,7 +257,8 @@ def to_json(comparison: Comparison) -> str:
         "notes": list(comparison.notes),
         "statement": what_it_can_show(comparison),
     }
-    return json.dumps(_finite(body), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    text = json.dumps(_finite(body), indent=2, ensure_ascii=True, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def _group_body(group: Group) -> dict[str, Any]:

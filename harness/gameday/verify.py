@@ -14,6 +14,7 @@ from typing import Any
 from harness.core.documents import json_of
 from harness.errors import UsageError
 from harness.events import Seal
+from harness.foreign_text import printable_json
 from harness.gameday import claims, page
 from harness.gameday.claims import Claim
 from harness.gameday.record import PAGE_FILE, PRINT_FILE, RECORD_FILE, Record, to_json
@@ -84,8 +85,7 @@ class Verification:
             "exit_code": int(self.exit_code),
             "checks": checks,
         }
-        text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
-        return text.encode("utf-8", "replace").decode()
+        return printable_json(json.dumps(body, indent=2, ensure_ascii=False)) + "\n"
 
 
 def verify(given: Path, tell: Tell) -> Verification:

@@ -1,7 +1,8 @@
 """A step summary in Markdown: the first screen of the report, for a page that shows no report.
 
 Pure. Never more than `BYTES_MAX`, so that it also fits into a comment: what is left out for room is
-said. Whatever comes from outside is escaped, so that it can neither mark up nor call anybody.
+said. Whatever comes from outside is escaped, so that it can neither mark up nor call anybody, and
+links to nothing.
 """
 
 import re
@@ -21,6 +22,11 @@ _ROWS_MAX = 50
 _SENTENCE_MAX = 600
 _MESSAGE_MAX = 400
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~])")
+_LINKS = re.compile(r":(?=//)|\bwww(?=\.)|\bGH(?=-[0-9])|[@#!~$%](?=\w)", re.IGNORECASE)
+"""What GitHub and GitLab make a link or call somebody by: an address, a name, a number."""
+_BETWEEN = "<!-- -->"
+_HOLE = "\0"
+"""Stands for it while the rest is escaped; no clean text has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +193,7 @@ def _finding(found: Finding) -> str:
 
 def _reports(suite: GateSuite) -> str:
     reports = [run.report for run in suite.runs if run.report]
-    lines = [
-        f"- report: <code>{_flat(words.cut(path, 300))}</code>" for path in reports[:_ROWS_MAX]
-    ]
+    lines = [f"- report: {_code(words.cut(path, 300))}" for path in reports[:_ROWS_MAX]]
     return "\n".join([*lines, *_more(len(reports))])
 
 
@@ -206,20 +210,28 @@ def _rows(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "".join(f"\n\n{line}" for line in _more(len(rows)))
 
 
+def _code(text: str) -> str:
+    """Foreign text in one line, in which nothing is looked for."""
+    flat, fence = " ".join(words.clean(text).split()), _fence([text], 1)
+    return f"{fence} {flat} {fence}" if "`" in flat else f"{fence}{flat}{fence}"
+
+
 def _fenced(lines: Sequence[str]) -> str:
-    """Text as it stands; a fence longer than any row of ticks in it can't be closed by it."""
-    ticks = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, ticks + 1)
+    """Text as it stands."""
+    fence = _fence(lines, 3)
     return "\n".join([f"{fence}text", *(words.clean(line) for line in lines), fence])
 
 
+def _fence(lines: Sequence[str], least: int) -> str:
+    """More ticks than any row of them in the text, which then cannot close it."""
+    ticks = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    return "`" * max(least, ticks + 1)
+
+
 def escaped(text: str) -> str:
-    """Foreign text in one line of Markdown, as it reads: no markup, no tag, nobody called."""
-    # A name after "@" is told of every comment that it stands in, unless something is between.
-    return _MARKUP.sub(r"\\\1", _flat(text)).replace("@", "@<!-- -->")
-
-
-def _flat(text: str) -> str:
-    """Foreign text in one line of HTML."""
+    """Foreign text in one line of Markdown, as it reads: no markup, tag or link, nobody called."""
     flat = " ".join(words.clean(text).split())
-    return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    html = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Links are found in what is left of the markup, unless something is between.
+    parted = _LINKS.sub(rf"\g<0>{_HOLE}", html)
+    return _MARKUP.sub(r"\\\1", parted).replace(_HOLE, _BETWEEN)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.foreign_text import clean_lines
+
 FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 
 
@@ -24,7 +26,7 @@ def _progress_fd() -> int | None:
 def _write_line(text: str) -> None:
     """For whoever reads it; a terminal that has just been closed must not end a run."""
     with suppress(OSError):
-        sys.stderr.write(f"lendchaos: {text}\n")
+        sys.stderr.write(f"lendchaos: {clean_lines(text)}\n")
         sys.stderr.flush()
 
 

@@ -110,7 +110,7 @@ def exit_code_of(error: Exception) -> int:
 def line_of(error: Exception) -> str:
     """What it says then."""
     if isinstance(error, UsageError | HarnessError):
-        return str(error)
+        return clean_lines(str(error))
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
-    return f"our bug, {type(error).__name__} in {place}: {error}"
+    return clean(f"our bug, {type(error).__name__} in {place}: {error}")

@@ -3,15 +3,16 @@
 Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
 """
 
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from harness import foreign_text
 from harness.verdict import Judgement, ObjectiveResult, Weight
 from harness.verdict.beside import places_beside
 from harness.verdict.spans import decimals
 
+clean = foreign_text.clean
 NOT_MEASURED = "not measured"
 NOT_SEEN = "not seen"
 """Of an end that may have come before the load ended, and was not seen to."""
@@ -108,18 +109,6 @@ _OBJECTIVES = {
     "orphan": "The ledger holds no loan that nobody asked for",
     "unbalanced": "Every loan's ledger balance agrees with its principal",
 }
-
-
-def clean(text: str) -> str:
-    """Make foreign text safe to show: what is invisible, or reorders text, becomes visible.
-
-    Control and surrogate characters are not allowed in XML, cannot be written as UTF-8 or drive a
-    terminal; bidirectional overrides let a text pose as another one.
-    """
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn") else "\ufffd"
-        for c in text
-    )
 
 
 def cut(text: str, letters: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS
+from harness.foreign_text import printable_json
 from harness.plan import Plan, PlannedFault
 from harness.safety.radius import missing, radius_of
 from harness.stack import Stack
@@ -78,7 +79,8 @@ def preview_json(
         "stop_sources": plan.stop_sources,
         "blast_radius": asdict(radius_of(plan, stack, host)),
     }
-    return json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def _fault(planned: PlannedFault) -> dict[str, Any]:

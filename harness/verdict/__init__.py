@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.core.documents import json_of
+from harness.foreign_text import printable_json
 from harness.verdict.figures import (
     Affected,
     Borrow,
@@ -140,7 +141,8 @@ def to_json(verdict: Verdict) -> str:
     for episode in body["episodes"]:
         episode["class"] = episode.pop("class_")
     ordered = {"schema": body.pop("schema"), **body}
-    return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def from_json(text: str | bytes) -> Verdict:

@@ -46,8 +46,9 @@ def test_hostile_text_makes_no_command() -> None:
     (line,) = lines_of(suite_of(verdict, name="a,b:c\n::add-mask::x"))
 
     assert "\n" not in line
-    assert "%0A::error::no & %250A" in line
-    assert "a%2Cb%3Ac%0A%3A%3Aadd-mask%3A%3Ax" in line
+    assert " ::error::no & %250A" in line
+    assert "%0A" not in line
+    assert "a%2Cb%3Ac %3A%3Aadd-mask%3A%3Ax" in line
 
 
 def test_more_than_are_shown_are_counted() -> None:

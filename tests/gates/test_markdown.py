@@ -21,7 +21,7 @@ def test_the_first_screen_has_all_that_counts() -> None:
     assert "| Time to recover | **6.0 s** |" in text
     assert "| at most 2 s | 6.0 s | 6.0 s to 6.6 s | missed" in text
     assert "1 finding (fail)" in text
-    assert "<code>runs/test-1/report.html</code>" in text
+    assert "- report: `runs/test-1/report.html`" in text
 
 
 @pytest.mark.parametrize(
