@@ -41,7 +41,7 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """The same of a text of ours with foreign parts: lines stay that are indented, as our lists are.
+    """The same of a text of ours with foreign parts: indented lines stay, as our lists are.
 
     A foreign part with such a line gains no command by it.
     """
