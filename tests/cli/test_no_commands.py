@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import typer
@@ -123,23 +123,43 @@ def spoilt_run(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return path, said + spoil(path / "plan.json", read_all, chance)
 
 
-@contextlib.contextmanager
-def captured() -> Iterator[io.BytesIO]:
-    """What the other end of both streams receives."""
-    received = io.BytesIO()
-    stream = io.TextIOWrapper(received, "utf-8", "backslashreplace", write_through=True)
-    foreign_text.guard(stream)
-    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-        yield received
-        stream.flush()
+class Captured:
+    """What the other ends of both streams receive."""
+
+    def __init__(self) -> None:
+        self._received = io.BytesIO(), io.BytesIO()
+        self._streams = [io.TextIOWrapper(r, "utf-8", "backslashreplace") for r in self._received]
+        for stream in self._streams:
+            foreign_text.guard(stream)
+
+    def __enter__(self) -> Self:
+        """From now on it is they that are written to."""
+        self._before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = self._streams
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No more."""
+        sys.stdout, sys.stderr = self._before
+        for stream in self._streams:
+            stream.flush()
+
+    @property
+    def out(self) -> str:
+        """On standard output."""
+        return self._received[0].getvalue().decode()
+
+    @property
+    def err(self) -> str:
+        """On standard error."""
+        return self._received[1].getvalue().decode()
 
 
-def told(*words: str | Path) -> str:
+def told(*words: str | Path) -> Captured:
     """All that a command says; how it ends is no matter here, but it ends in order."""
-    with captured() as received:
-        with contextlib.suppress(SystemExit, typer.Exit):
-            app([str(word) for word in words], standalone_mode=False)
-        return received.getvalue().decode()
+    with Captured() as captured, contextlib.suppress(SystemExit, typer.Exit):
+        app([str(word) for word in words], standalone_mode=False)
+    return captured
 
 
 def wrong_in(text: str) -> list[str]:
@@ -161,36 +181,32 @@ def test_no_command_of_a_ci_is_in_what_commands_say(
         "unknown": told("explain", "x\n::error::y ##[error]"),
     }
     documents = {
-        "judge": told("judge", path, "--json"),
-        "compare": told("compare", path, path, "--json"),
-        "report": told("report", path, "--json"),
+        "judge json": told("judge", path, "--json"),
+        "compare json": told("compare", path, path, "--json"),
+        "report json": told("report", path, "--json"),
     }
-    with captured() as received:
+    with Captured() as outputs["refusals"]:
         for text in refusals:
             tell_error(text)
 
     assert len(refusals) > 5
-    assert junit.is_file(), outputs["report"]
-    outputs["refusals"] = received.getvalue().decode()
-    files = {file.name: file.read_text("utf-8") for file in (junit, summary)}
-    assert {name: wrong_in(text) for name, text in outputs.items() if wrong_in(text)} == {}
-    assert {name: wrong_in(text) for name, text in documents.items() if wrong_in(text)} == {}
-    assert {name: wrong_in(text) for name, text in files.items() if wrong_in(text)} == {}
-    # What is said beside them comes after.
-    assert all(json.JSONDecoder().raw_decode(text)[0] for text in documents.values())
-    assert "lorem" in outputs["judge"]
-    assert "lorem" in documents["judge"]
+    assert junit.is_file(), outputs["report"].err
+    texts = {name: each.out + each.err for name, each in {**outputs, **documents}.items()}
+    texts |= {file.name: file.read_text("utf-8") for file in (junit, summary)}
+    assert {name: wrong_in(text) for name, text in texts.items() if wrong_in(text)} == {}
+    assert all(json.loads(each.out) for each in documents.values())
+    assert all("lorem" in texts[name] for name in ("judge", "judge json", "junit.xml", "refusals"))
 
 
 def test_a_line_that_is_wrapped_begins_no_command() -> None:
     """Where a command stood in the middle of a text; the guard is what breaks it."""
     sentence = "lorem " * 16 + "::error::planted"
     text = terminal.render(replace(verdict_of(1), sentence=sentence), "report.html", color=False)
-    with captured() as received:
+    with Captured() as captured:
         sys.stdout.write(text)
 
     assert commands_in(text) != []
-    assert commands_in(received.getvalue().decode()) == []
+    assert commands_in(captured.out) == []
 
 
 SCENARIO = '''\
