@@ -37,6 +37,7 @@ from harness.read_ledger import Source, read_ledger
 from harness.record import RunDirectory
 from harness.report import terminal, write
 from harness.run_lock import held_alone
+from harness.safety.feasible import require_feasible
 from harness.safety.preview import told_before
 from harness.safety.radius import radius_of
 from harness.safety.reach import require_reach
@@ -177,11 +178,8 @@ def _bring_up(
 ) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
     progress = channel.progress
+    require_feasible(plan, request.state_dir, request.host, request.allow_targets)
     if request.host is not None:
-        if plan.settings.defect:
-            raise UsageError("--defect is for the local stack's service, not for one that runs")
-        if plan.settings.namespaces:
-            raise UsageError("--namespaces is for the local stack, not for a service that runs")
         state_dir = request.state_dir / ATTACHED
         clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
         guardian.guard(state_dir, owns_stack=True)

@@ -17,6 +17,8 @@ from harness.fault_specs import AnyFault
 _SPECS: dict[str, Any] = {spec.__name__: spec for spec in get_args(get_args(AnyFault)[0])}
 _HIDDEN = ("kind",)
 _LAST = ("during", "expects_impact")
+LETTERS_MAX = 400
+"""More are no fault; a number of so many digits can still be shown in a message."""
 
 
 def parse_fault(text: str) -> AnyFault:
@@ -25,6 +27,8 @@ def parse_fault(text: str) -> AnyFault:
     Raises:
         UsageError: it is no call of a known fault, or a value cannot be; says what would be valid.
     """
+    if len(text) > LETTERS_MAX:
+        raise UsageError(f"{text[:60]!r}… is no fault: it is longer than {LETTERS_MAX:,} letters")
     call = _call(text)
     assert isinstance(call.func, ast.Name)  # noqa: S101  # `_call` made sure of it
     spec = _SPECS[call.func.id]

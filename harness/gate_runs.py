@@ -7,7 +7,6 @@ over all its runs.
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -23,7 +22,8 @@ from harness.headless import (
     Show,
     Tell,
     asks_only,
-    locust_command,
+    dry_run,
+    last_words,
     run_scenario,
     run_series,
     shared_stack,
@@ -33,7 +33,6 @@ from harness.stack import Stack, load_state
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
 
 PREVIEW_SCHEMA = "lendchaos.preview/1"
-PREVIEW_SECONDS_MAX = 120.0
 LAST_BYTES = 8_192
 """Of what a run wrote, where it ended without a verdict."""
 SET_ELSEWHERE = {
@@ -116,27 +115,13 @@ def ask(path: Path, options: list[str], runs: int) -> Asked:
     """What a scenario will be judged by, told by a dry run: Locust must not be imported here.
 
     Raises:
-        UsageError: it can't be run with these options; the message is the dry run's.
+        UsageError, HarnessError: as `dry_run`.
     """
-    command = [*locust_command(path), "--dry-run", "--json", *options]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PREVIEW_SECONDS_MAX,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(
-            f"{path} could not be read within {PREVIEW_SECONDS_MAX:g} s: what it does when it is"
-            " imported must be quick"
-        ) from error
-    if done.returncode != ExitCode.PASS:
-        raise UsageError(f"{path} cannot be run: {last_words(done.stderr)}")
-    return Asked(path, runs, tuple(_preview(done.stdout, path)["objectives"]))
+        said = dry_run(path, ["--json", *options])
+    except UsageError as error:
+        raise UsageError(f"{path} cannot be run: {words.clean(str(error))}") from error
+    return Asked(path, runs, tuple(_preview(said, path)["objectives"]))
 
 
 def _preview(text: str, path: Path) -> dict[str, dict[str, object]]:
@@ -146,16 +131,6 @@ def _preview(text: str, path: Path) -> dict[str, dict[str, object]]:
         raise UsageError(f"{path} has no scenario: it needs a class that is a harness.Borrower")
     body: dict[str, dict[str, object]] = json.JSONDecoder().raw_decode(text[begin:])[0]
     return body
-
-
-def last_words(text: str) -> str:
-    """What a process of ours said last: our own message in full, else the last line."""
-    for mark in ("lendchaos: ", ": error: "):  # ours, and argparse's
-        _, found, message = text.rpartition(mark)
-        if found:
-            return words.clean(message.strip())
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return words.clean(lines[-1]) if lines else "it said nothing"
 
 
 # --- running -------------------------------------------------------------------------------------
@@ -223,7 +198,7 @@ class Bench:
         with tempfile.TemporaryFile() as output:
             end = run_scenario(path, options, self.show, self.tell, output=output.fileno())
             output.seek(max(0, output.seek(0, os.SEEK_END) - LAST_BYTES))
-            said = last_words(output.read().decode("utf-8", errors="replace"))
+            said = words.clean(last_words(output.read().decode("utf-8", errors="replace")))
         if end.exit_code == ExitCode.INTERRUPTED or is_interrupted():
             raise KeyboardInterrupt
         if end.exit_code == ExitCode.SAFETY_STOP:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 
+from harness.core.digits import whole
 from harness.errors import UsageError
 from harness.stack import default_state_dir
 
@@ -110,9 +111,9 @@ def first_seed(options: list[str]) -> int:
     if known.seed is None:
         return random.SystemRandom().getrandbits(31)
     try:
-        return int(known.seed)
+        return whole(known.seed)
     except ValueError as error:
-        text = f"--seed {known.seed} must be a whole number"
+        text = f"--seed {known.seed[:60]} must be a whole number of at most 18 digits"
         raise UsageError(with_places(text, known.elsewhere)) from error
 
 

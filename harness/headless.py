@@ -10,7 +10,7 @@ import re
 import subprocess
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import harness
 from harness import series
 from harness.core.files import replace_file
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.given import first_seed, given
 from harness.own_python import OWN, is_needed, module_command
@@ -38,6 +38,9 @@ ASKS_ONLY = frozenset(
 _CLUSTER = re.compile("-([hVl]+)")
 ALONE_SCENARIO = Path(harness.__file__).parent / "load" / "given_faults.py"
 """The scenario of faults that are given without one."""
+NAME_LETTERS_MAX = 255
+ASK_SECONDS_MAX = 120.0
+"""For a scenario file to be loaded and a plan to be made of it."""
 
 Tell = Callable[[str], None]
 
@@ -101,11 +104,12 @@ def find_scenario(name: str) -> Path:
     """
     folder = Path("scenarios")
     for path in (Path(name), folder / name, folder / f"{name}.py"):
-        if path.is_file():
-            _require_name(path)
-            return path
+        with suppress(OSError):  # longer than a name may be, or a loop of links
+            if path.is_file():
+                _require_name(path)
+                return path
     known = ", ".join(known_scenarios()) or "none in ./scenarios"
-    raise UsageError(f"no scenario {name!r}; there are: {known}")
+    raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}; there are: {known}")
 
 
 def _require_name(path: Path) -> None:
@@ -138,7 +142,7 @@ def shared_stack(options: list[str], tell: Tell, scenarios: Iterable[Path] = ())
     Raises:
         UsageError: one of the ``scenarios`` cannot be run with these options.
     """
-    _refuse_unrunnable(scenarios, options)
+    refuse_unrunnable(scenarios, options)
     known = given(options)
     if known.host or load_state(known.state_dir) is not None:
         yield
@@ -197,31 +201,55 @@ def locust_command(path: Path) -> list[str]:
     return [*module_command("harness.load"), "-f", _word_for(path)]
 
 
-def _refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
+def refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
     """Try each in a dry run, before anything is brought up for it.
 
     Raises:
-        UsageError: one cannot be run with these options; the message is the dry run's.
+        UsageError, HarnessError: as `dry_run`.
     """
     for path in dict.fromkeys(paths):
+        dry_run(path, options)
+
+
+def dry_run(path: Path, options: list[str]) -> str:
+    """What a run of a scenario file would do, as ``--dry-run`` tells it with these options.
+
+    In a process of its own: Locust patches what it is imported into, and the file is the user's.
+
+    Raises:
+        UsageError: it cannot be run with these options; the message is the dry run's.
+        HarnessError: something else is not as it must be, a state file say.
+    """
+    try:
         done = subprocess.run(
             [*locust_command(path), "--dry-run", *options],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             encoding="utf-8",
             errors="replace",
+            timeout=ASK_SECONDS_MAX,
             check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         )
-        if done.returncode != ExitCode.PASS:
-            raise UsageError(last_line(done.stderr))
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"{path} does not come to say what it would do in {ASK_SECONDS_MAX:g} s: what it does"
+            " when it is imported must be quick"
+        ) from error
+    if done.returncode == ExitCode.INCONCLUSIVE:
+        raise HarnessError(last_words(done.stderr))
+    if done.returncode != ExitCode.PASS:
+        raise UsageError(last_words(done.stderr))
+    return done.stdout
 
 
-def last_line(said: str) -> str:
-    """The last thing that a failed process said, without who said it."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it cannot be run, and does not say why"
-    return last.removeprefix("lendchaos: ").removeprefix("error: ")
+def last_words(said: str) -> str:
+    """The last thing that a process of ours said: its error in full, else the last line."""
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+    for number in reversed(range(len(lines))):
+        if lines[number].startswith("error: "):
+            return "\n".join(lines[number:]).removeprefix("error: ")
+    return lines[-1].strip().removeprefix("lendchaos: ") if lines else "it said nothing"
 
 
 def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:

@@ -51,7 +51,7 @@ def refuse_shadows() -> None:
     """
     if path := _shadow():
         sys.stderr.write(
-            f"lendchaos: {path} is taken for a module that is needed here: rename it, or start"
+            f"error: {path} is taken for a module that is needed here: rename it, or start"
             " from another folder, with another PYTHONPATH\n"
         )
         sys.exit(2)

@@ -33,6 +33,7 @@ from harness.placement import (
     planned_faults,
     wrong_choice,
 )
+from harness.planted import wrong_defects
 from harness.population import (
     NEAR_LIMIT_AMOUNTS_FEN,
     POPULATIONS,
@@ -232,7 +233,7 @@ def wrong_load(settings: Settings) -> list[str]:
         found.append(f"population {settings.population!r} must be one of {', '.join(POPULATIONS)}")
     if settings.service not in ("tuned", "naive"):
         found.append(f"service {settings.service!r} must be one of tuned, naive")
-    return found
+    return [*found, *wrong_defects(settings.defect)]
 
 
 def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:

@@ -1,11 +1,12 @@
 """What a scenario file states: faults, what must hold, and whether it can be run at all."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.digits import INTEGER_MAX
 from harness.fault_specs import AnyFault, FaultSpec
 from harness.objectives import Objectives
 from harness.stop_conditions import StopConditions
@@ -43,7 +44,8 @@ class Scenario:
 
 def wrong_types(scenario: Scenario) -> list[str]:
     """Every field that is not what it is for, each with what would be valid."""
-    found = []
+    if found := [f"{name} has more than 18 digits" for name in _absurd("", scenario)]:
+        return found  # to show such a number can fail
     for name, kind in (("objectives", Objectives), ("stop", StopConditions)):
         value = getattr(scenario, name)
         if value is not None and not isinstance(value, kind):
@@ -52,9 +54,24 @@ def wrong_types(scenario: Scenario) -> list[str]:
         value = getattr(scenario, name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             found.append(f"{name} {value!r} must be a number")
+    if not isinstance(scenario.watches, bool):
+        found.append(f"watches {scenario.watches!r} must be True or False")
     if not isinstance(scenario.faults, tuple):
         return [*found, f"faults {scenario.faults!r} must be a list, like {_LIKE}"]
     return [*found, *(problem for fault in scenario.faults for problem in _no_fault(fault))]
+
+
+def _absurd(name: str, value: Any) -> Iterator[str]:
+    """Names of the whole numbers in it that are too large to be meant."""
+    if isinstance(value, int) and abs(value) >= INTEGER_MAX:
+        yield name
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _absurd(name or type(one).__name__, one)
+    elif is_dataclass(value) and not isinstance(value, type):
+        kind = "" if isinstance(value, Scenario) else f"{type(value).__name__}: "
+        for one in fields(value):
+            yield from _absurd(f"{kind}{one.name}", getattr(value, one.name))
 
 
 def _no_fault(fault: Any) -> list[str]:

@@ -35,6 +35,7 @@ ALLOWED = {
     "run_facts": set(),
     "shortage": set(),
     "ids": set(),
+    "planted": set(),
     "ledger_facts": {"ids"},
     "events": {"fault_facts", "ids", "journal_row", "ledger_facts", "run_facts"},
     "verdict": {"foreign_text"},
@@ -50,7 +51,7 @@ ALLOWED = {
     "scenario": {"fault_specs", "objectives", "stop_conditions"},
     "plan": {
         *("errors", "events", "fault_specs", "objectives", "placement", "population"),
-        *("http_times", "scenario", "stop_conditions"),
+        *("http_times", "planted", "scenario", "stop_conditions"),
     },
     "told": {"events"},
     "money_table": {"told"},
@@ -95,7 +96,7 @@ ALLOWED = {
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         *("run_facts", "stop_conditions"),
     },
-    "stack": {"errors", "final_response", "own_python", "plan", "run_lock"},
+    "stack": {"errors", "final_response", "own_python", "plan", "planted", "run_lock"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
         *("own_python", "run_facts", "shortage", "stack"),
@@ -188,7 +189,7 @@ ALLOWED = {
         *("compare", "explain", "gameday", "gates", "given", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
-        *("forwarding", "headless", "journal_row", "own_python", "rows", "run_lock"),
+        *("forwarding", "headless", "journal_row", "own_python", "planted", "rows", "run_lock"),
         "standard_streams",
     },
 }

@@ -86,7 +86,7 @@ def test_what_was_imported_before_us_is_one_line(start: list[str], tmp_path: Pat
 
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"lendchaos: {tmp_path}/antigravity.py is taken for a module that is")
+    assert line.startswith(f"error: {tmp_path}/antigravity.py is taken for a module that is")
 
 
 def test_everything_that_is_imported_is_known() -> None:

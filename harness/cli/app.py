@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from harness.cli.commands import Commands
+from harness.core.digits import whole
 from harness.core.disk import refusal
 from harness.core.files import NO_PATH
 from harness.errors import HarnessError, UsageError
@@ -61,6 +62,24 @@ Json = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only results and errors; also after the command.")
 ]
+
+
+def number(least: int | None = None) -> Callable[[str], int]:
+    """A reader of whole numbers, for the ``parser`` of an option: digits of other scripts, which
+    Python takes, are none.
+    """
+
+    def read(text: str) -> int:
+        try:
+            found = whole(str(text))
+        except ValueError:
+            found = None
+        if found is None or (least is not None and found < least):
+            more = "" if least is None else f" from {least}"
+            raise typer.BadParameter(f"{str(text)[:60]!r} is no whole number{more}")
+        return found
+
+    return read
 
 
 class _Manner:

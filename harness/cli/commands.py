@@ -4,6 +4,8 @@ What a command needs can take a second to load (statistics, database drivers); l
 completing a word or asking for the status must not wait for it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -26,6 +28,7 @@ LATER: dict[str, tuple[str, str]] = {
 }
 """Name, module under ``harness.cli``, and the first sentence of its help; in order of `--help`."""
 _QUIET = ("-q", "--quiet")
+_MISTAKE: Any = typer.BadParameter.__base__  # Typer has a Click of its own, which has no name
 
 
 class Later(TyperCommand):
@@ -39,8 +42,33 @@ class Later(TyperCommand):
         return real.make_context(info_name, _without_quiet(args), parent=parent, **extra)
 
 
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """A mistake on the command line is told like every other error, and ends with 2."""
+    try:
+        yield
+    except _MISTAKE as error:
+        if error.ctx is None or type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        from harness.cli.app import tell_error  # noqa: PLC0415  # it is made of this module
+
+        message = " ".join(error.format_message().split()).removesuffix(".")
+        tell_error(f"{message}; see `{error.ctx.command_path} --help`")
+        raise typer.Exit(error.exit_code) from error
+
+
 class Commands(TyperGroup):
     """All commands: those that are loaded later, then those that were registered at import."""
+
+    def make_context(self, *args: Any, **fields: Any) -> Any:
+        """Read what stands before the command."""
+        with _one_line():
+            return super().make_context(*args, **fields)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find the command, read what is for it, and do it."""
+        with _one_line():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names, in the order of the help."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import app, exit_codes, say
+from harness.cli.app import app, exit_codes, number, say
 from harness.compare import Comparison, compare
 from harness.compare.sources import Asked, Found, find_baseline, find_these
 from harness.compare.text import render, to_json, warnings
@@ -55,7 +55,12 @@ Trend = Annotated[
 ScenarioName = Annotated[
     str | None, typer.Option("--scenario", help="Only runs of this one.", show_default=False)
 ]
-Last = Annotated[int, typer.Option(help="How many runs of a label to take, the newest.", min=1)]
+Last = Annotated[
+    int,
+    typer.Option(
+        metavar="N", parser=number(1), help="How many runs of a label to take, the newest."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")]
 FailOnRegression = Annotated[
     bool,

@@ -10,18 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-DEFECTS = (
-    *("no_idempotency_check", "acknowledge_before_commit", "limit_check_outside_lock"),
-    *("one_sided_ledger", "amount_truncated", "decline_answered_201"),
-    *("disbursed_though_declined", "declines_all_when_database_is_slow"),
-    *("approves_all_when_risk_data_is_missing", "bureau_fail_open", "log_in_broken_for_some"),
-    *("cancelled_after_approval", "repaid_without_repayment", "reserved_apart"),
-    *("declined_keeps_reservation", "shared_loan_id", "paid_twice_later"),
-    *("refused_paid_later", "refused_and_hidden"),
-    *("health_green_while_dead", "pool_never_recovers", "slow_forever_after_a_fault"),
-    *("success_status_with_error_body", "retry_storm", "restart_loses_sessions"),
-)
-"""The reference service's planted defects; it checks the name itself."""
+from harness.planted import DEFECTS
+
 RUN_OPTIONS = {
     "--rate": "arrivals a second",
     "--warm-up": "load before anything is measured",

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from harness.cli.app import StateDir, app, console, exit_codes, say
+from harness.cli.app import StateDir, app, console, exit_codes, number, say
 from harness.errors import UsageError
 from harness.foreign_text import printable_json
 from harness.gameday import words
@@ -95,7 +95,11 @@ def run(
     ] = False,
     web_port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", help="Serve each run's page, with its abort button, there."),
+        typer.Option(
+            metavar="PORT",
+            parser=number(),
+            help="Serve each run's page, with its abort button, there.",
+        ),
     ] = None,
     state_dir: StateDir = None,
 ) -> None:

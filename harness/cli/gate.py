@@ -12,7 +12,7 @@ from harness.cli.run import _run_locust
 from harness.errors import UsageError
 from harness.forwarding import listening
 from harness.given import given, with_places
-from harness.headless import find_scenario
+from harness.headless import asks_only, find_scenario, refuse_unrunnable
 from harness.stack import default_state_dir, load_state
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def gate_selftest(
         defect = defect or selftest.DEFECT_DEFAULT
         selftest.expected(defect)
         options = _own_stack(words[len(names) :])
+        if asked := asks_only(options):
+            raise UsageError(f"{min(asked)} runs nothing: leave it out, or use `lendchaos run`")
+        refuse_unrunnable([path], options)
 
         def trial(planted: str) -> selftest.Trial:
             say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")

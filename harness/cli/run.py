@@ -19,6 +19,7 @@ from harness.cli.app import (
     exit_codes,
     is_quiet,
     keep_for_json,
+    number,
     say,
     tell_error,
     wants_json,
@@ -39,6 +40,7 @@ from harness.headless import (
     Update,
     asks_only,
     find_scenario,
+    refuse_unrunnable,
     run_scenario,
     run_series,
     shared_stack,
@@ -68,11 +70,20 @@ GivenFaults = Annotated[
         " 'Latency(\"database\", milliseconds=200)'; repeatable.",
     ),
 ]
+Runs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=number(),
+        help="Runs of each scenario, with different seeds; the worst one decides.",
+    ),
+]
 Shrink = Annotated[
     bool, typer.Option(help="Repeat a failing run with fewer faults, until none can go.")
 ]
 ShrinkRunsMax = Annotated[
-    int, typer.Option(help="Runs of --shrink, the first one included.", min=1)
+    int,
+    typer.Option(metavar="N", parser=number(1), help="Runs of --shrink, the first one included."),
 ]
 
 
@@ -84,10 +95,7 @@ def run(
     context: typer.Context,
     scenario: Scenarios = None,
     *,
-    runs: Annotated[
-        int | None,
-        typer.Option(help="Runs of each scenario, with different seeds; the worst one decides."),
-    ] = None,
+    runs: Runs = None,
     objectives: ObjectivesFile = None,
     inject: GivenFaults = None,
     shrink: Shrink = False,
@@ -109,14 +117,16 @@ def run(
         paths = _paths(names, inject or [])
         json, options = _json_of(json, options, paths)
         runs_nothing = bool(asks_only(options))
-        outputs = (
-            CiOutputs() if runs_nothing else _outputs(options, junitxml, summary, summary_picture)
-        )
-        if shrink and not runs_nothing:
-            if len(paths) > 1 or runs is not None or junitxml or summary:
-                raise UsageError(_SHRINKS_ALONE)
-            raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
+        # All that a run is refused for, before a dry run has its answer.
+        outputs = _outputs(options, junitxml, summary, summary_picture)
         jobs = _jobs(paths, options, runs)
+        if shrink and (len(paths) > 1 or runs is not None or junitxml or summary):
+            raise UsageError(_SHRINKS_ALONE)
+        first_seed(options)
+        if runs_nothing:
+            outputs = CiOutputs()
+        elif shrink:
+            raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
         shared = sum(job.runs for job in jobs) > 1 and not runs_nothing
         with (
             outputs.published((job.path, job.runs) for job in jobs),
@@ -250,6 +260,7 @@ def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> 
 
     A stack that is up already serves them all, as it would any run.
     """
+    refuse_unrunnable([path], options)
     command = ["lendchaos", "run", *names]
     runs_dir = given(options).runs_dir
     order = ShrinkOrder(path.stem, command, options, first_seed(options), runs_dir, runs_max)

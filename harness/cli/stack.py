@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.app import Json, Patience, StateDir, app, exit_codes, say, show, show_json
+from harness.cli.app import Json, Patience, StateDir, app, exit_codes, number, say, show, show_json
 from harness.cli.completing import defects, services
 from harness.errors import HarnessError, UsageError
 from harness.run_lock import Owner, holder, is_held
@@ -26,14 +26,21 @@ UP_SCHEMA = "lendchaos.up/1"
 DOWN_SCHEMA = "lendchaos.down/1"
 STATUS_SCHEMA = "lendchaos.status/1"
 
+EdgePort = Annotated[
+    int | None, typer.Option(metavar="PORT", parser=number(), help="Port of the edge link.")
+]
+ServicePort = Annotated[
+    int | None, typer.Option(metavar="PORT", parser=number(), help="Port of the service itself.")
+]
+
 
 @app.command()
 def up(
     service: Annotated[
         str, typer.Option(help="Client settings: tuned or naive.", autocompletion=services)
     ] = "tuned",
-    edge_port: Annotated[int | None, typer.Option(help="Port of the edge link.")] = None,
-    service_port: Annotated[int | None, typer.Option(help="Port of the service itself.")] = None,
+    edge_port: EdgePort = None,
+    service_port: ServicePort = None,
     defect: Annotated[
         str, typer.Option(help="A bug to plant (docs/defects.md).", autocompletion=defects)
     ] = "",

@@ -4,9 +4,7 @@ The timeline that the screens count down to is the one that the run will have: s
 options, same seed.
 """
 
-import os
 import re
-import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,12 +14,10 @@ from typing import Literal
 from harness.errors import UsageError
 from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.given import given
-from harness.headless import Tell, find_scenario, last_line, locust_command
+from harness.headless import Tell, dry_run, find_scenario
 from harness.report.words import plural
 from harness.resilience.nodes import Problem, refuse
-from harness.verdict import ExitCode
 
-ASK_SECONDS_MAX = 120.0
 ASKED_AT_ONCE = 4
 _SPAN = re.compile(
     r" *(?P<start>-?[0-9.]+) to +(?P<end>-?[0-9.]+)   (?P<kind>phase|fault) (?P<rest>.+)"
@@ -96,7 +92,7 @@ def foresee(
         options = [*plan.options_of(step), *seed_of(plan, step, seed)]
         try:
             scenario = find_scenario(step.scenario)
-            return _ask(scenario, [*options, "--state-dir", str(state_dir)])
+            return understood(dry_run(scenario, [*options, "--state-dir", str(state_dir)]))
         except UsageError as error:
             return Problem(*step.place, f"{step.name}: {error}")
 
@@ -136,27 +132,6 @@ def _objections(step: GameDayStep, seen: Foreseen) -> Iterable[Problem]:
             f" {step.length_s:g}s"
         )
         yield Problem(*step.place, said)
-
-
-def _ask(scenario: Path, options: list[str]) -> Foreseen:
-    """One dry run in a process of its own: Locust patches what it is imported into."""
-    command = [*locust_command(scenario), *options, "--dry-run"]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=ASK_SECONDS_MAX,
-            check=False,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-    except subprocess.TimeoutExpired as error:
-        said = f"{scenario} does not come to say what it would do in {ASK_SECONDS_MAX:g}s"
-        raise UsageError(said) from error
-    if done.returncode != ExitCode.PASS:
-        raise UsageError(last_line(done.stderr))
-    return understood(done.stdout)
 
 
 def understood(text: str) -> Foreseen:

@@ -20,6 +20,7 @@ from harness.headless import (
     Ended,
     Tell,
     find_scenario,
+    last_words,
     run_scenario,
 )
 from harness.own_python import module_command
@@ -206,21 +207,13 @@ class LocustRun:
                     environment=self._environment,
                 )
             if ended.directory is None:
-                ended = Ended(ended.exit_code, {**ended.last, "text": _last_line(self._log)})
+                text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
+                ended = Ended(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it
             said = f"our bug, {type(error).__name__}: {error}"
             ended = Ended(ExitCode.INTERNAL, {"text": said})
         finally:
             self._post(Finished(ended))
-
-
-def _last_line(log: Path) -> str:
-    lines = [
-        line
-        for line in read_regular(log, FILE_BYTES_MAX).decode(errors="replace").splitlines()
-        if line.strip()
-    ]
-    return lines[-1].removeprefix("lendchaos: ") if lines else ""
 
 
 def _left_run(path: Path) -> LeftRun:

@@ -21,7 +21,7 @@ from harness import faults  # noqa: E402
 from harness.foreign_text import clean_lines  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
 from harness.load.locust_options import RUN_COMMAND  # noqa: E402
-from harness.load.raised import concerns_user, message_of, place_of  # noqa: E402
+from harness.load.raised import concerns_user, message_of, place_in, place_of  # noqa: E402
 from harness.verdict import ExitCode  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
@@ -48,7 +48,7 @@ def _loaded(paths: Sequence[str]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
-        _refuse(f"{place_of(error)}: {message_of(error)}{_valid_words(str(error))}")
+        _refuse(f"{place_in(paths[0], error)}: {message_of(error)}{_valid_words(str(error))}")
     classes = found[0].values()
     if not any(issubclass(each, Borrower) for each in classes):
         _refuse(
@@ -68,7 +68,7 @@ def _valid_words(message: str) -> str:
 
 
 def _refuse(text: str) -> None:
-    sys.stderr.write(f"lendchaos: {clean_lines(text)}\n")
+    sys.stderr.write(f"error: {clean_lines(text)}\n")
     sys.exit(int(ExitCode.USAGE))
 
 

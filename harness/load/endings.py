@@ -64,7 +64,7 @@ class Endings:
         """Locust let an exception through: Python would end with 1."""
         if not isinstance(error, OSError | RPCError):
             sys.__excepthook__(kind, error, trace)
-        sys.stderr.write(f"lendchaos: Locust ended in {place_of(error)}: {message_of(error)}\n")
+        sys.stderr.write(f"error: Locust ended in {place_of(error)}: {message_of(error)}\n")
         raise SystemExit(int(ExitCode.INCONCLUSIVE))
 
 

@@ -35,7 +35,7 @@ def _at_exit(loaded: list[bool]) -> None:
     if loaded or hasattr(sys, "last_value"):  # an exception has its traceback and Locust's code
         return
     sys.stderr.write(
-        "lendchaos: the locustfile ends the process while it is loaded, so nothing was run\n"
+        "error: the locustfile ends the process while it is loaded, so nothing was run\n"
     )
     sys.stdout.flush()
     sys.stderr.flush()

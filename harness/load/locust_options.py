@@ -1,4 +1,4 @@
-"""Locust's own options: which of them cannot go with a run, and where their files land.
+"""Locust's own options and tables: what cannot go with a run, and where its files land.
 
 What would turn a run into something else, or be dropped without a word, is an error with exit
 code 2.
@@ -6,12 +6,16 @@ code 2.
 
 import os
 import random
+import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from locust import stats
 
 from harness import STARTED_IN
 from harness.given import set_elsewhere, with_places
@@ -41,6 +45,11 @@ _MEANINGLESS = {
     "enable_rebalancing": ("--enable-rebalancing", "has no effect: each arrival has its worker"),
 }
 """What would be dropped without a word, as the load of a scenario is planned."""
+_NUMBERS = ("int", "float", "timespan", "positive_integer", "checker")
+"""What Locust reads numbers and lengths of time with; by name, as its functions are its own."""
+_NO_NUMBER = re.compile(r"[^\W0-9a-zA-Z_]|[0-9]{19}")
+LETTERS_MAX = 120
+"""Of a word that is told again."""
 _NO_VARIABLES = ("--help", "--version", "--config")
 """What is set in many an environment under such a name is not meant for an option."""
 
@@ -54,10 +63,15 @@ def settle_options(parser: Any) -> None:
     parse = parser.parse_args
     # `--dry` would be a dry run, and `--runs 3` a folder.
     parser.allow_abbrev = False
+    if parser.prog == RUN_COMMAND:
+        parser.exit = _end
     refuse = parser.error
     parser.error = lambda message: refuse(with_places(message, set_elsewhere(parser)))
 
     def parse_args(*args: Any, **kwargs: Any) -> Any:
+        for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+            if getattr(action.type, "__name__", "") in _NUMBERS:
+                action.type = _in_plain_digits(action.type)
         with _at_the_start():
             options = parse(*args, **kwargs)
         options.set_elsewhere = set_elsewhere(parser)
@@ -83,6 +97,30 @@ def settle_options(parser: Any) -> None:
         return options
 
     parser.parse_args = parse_args
+
+
+def _end(status: int = 0, message: str | None = None) -> NoReturn:
+    """A mistake is told as all of `lendchaos` does it: on one line that begins with ``error:``."""
+    if message:
+        words = [w if len(w) <= LETTERS_MAX else f"{w[:LETTERS_MAX]}…" for w in message.split()]
+        text = " ".join(words).removeprefix(f"{RUN_COMMAND}: ")
+        sys.stderr.write(f"{text}\n")
+    sys.exit(status)
+
+
+def _in_plain_digits(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Reads the same, but takes only what is written in the digits 0 to 9, and at most 18 of them.
+
+    Python knows those of every script, and numbers too large to be shown.
+    """
+
+    @wraps(read, updated=())
+    def read_plain(text: str) -> Any:
+        if _NO_NUMBER.search(text):
+            raise ValueError(text)
+        return read(text)
+
+    return read_plain
 
 
 @contextmanager
@@ -167,6 +205,14 @@ def _not_in_a_run(options: Any, elsewhere: set[str]) -> Iterator[str]:
         yield "--headful serves a page: use `locust -f FILE`"
     if options.locustfile != sys.argv[2]:
         yield f"-f {options.locustfile} is another scenario: name it after `{RUN_COMMAND}`"
+
+
+def leave_out_empty_tables(environment: Any) -> None:
+    """At the end of a process that sent nothing: Locust would print its tables below an error."""
+    total = environment.stats.total
+    if total.num_requests == total.num_failures == 0:
+        for name in ("print_stats", "print_percentile_stats", "print_error_report"):
+            setattr(stats, name, lambda *_, **__: None)
 
 
 def _free_port() -> int:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import UsageError
-from harness.load.raised import message_of, place_of
+from harness.load.raised import message_of, place_of, place_of_class
 from harness.plan import Scenario
 from harness.scenario import wrong_types
 from harness.verdict import ExitCode
@@ -36,7 +36,7 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
     if not borrowers:
         return None
     if len(classes) > 1:
-        names = ", ".join(sorted(c.__name__ for c in classes))
+        names = ", ".join(sorted(f"{c.__name__} in {place_of_class(c)}" for c in classes))
         raise UsageError(
             f"the locustfile has {len(classes)} user classes ({names}): a run has exactly one"
             " scenario, so name one of them at the end of the command line"
@@ -50,13 +50,7 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
     if options.meaningless:
         raise UsageError("; ".join(options.meaningless))
     (borrower,) = borrowers
-    scenario = getattr(borrower, "scenario", None)
-    if not isinstance(scenario, Scenario):
-        raise UsageError(
-            f"{borrower.__name__} has no scenario: set `scenario = Scenario(faults=[...])` in it"
-        )
-    if wrong := wrong_types(scenario):
-        raise UsageError("; ".join(wrong))
+    scenario = _scenario_of(borrower)
     named = _named_file(environment, borrower)
     return Locustfile(
         borrower=borrower,
@@ -65,6 +59,21 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
         host=borrower.host,
     )
+
+
+def _scenario_of(borrower: Any) -> Scenario:
+    where, scenario = f"{place_of_class(borrower)}: ", getattr(borrower, "scenario", None)
+    if not isinstance(scenario, Scenario):
+        name = borrower.__name__
+        raise UsageError(
+            f"{where}{name} has no scenario: set `scenario = Scenario(faults=[...])` in it"
+        )
+    wrong = wrong_types(scenario)
+    if not isinstance(borrower.host, str | None):
+        wrong.append(f"host {borrower.host!r} must be text, like 'http://127.0.0.1:8000'")
+    if wrong:
+        raise UsageError(where + "; ".join(wrong))
+    return scenario
 
 
 def require_user(found: Locustfile | None, environment: Any) -> Locustfile:
@@ -89,7 +98,7 @@ def refuse_single_user(borrower_class: type, environment: Any, **_: Any) -> None
     """At its start: `run_single_user` has neither a target nor borrowers to send anything for."""
     if any(issubclass(each, borrower_class) for each in environment.user_classes):
         sys.stderr.write(
-            "lendchaos: run_single_user cannot run a scenario, whose load is planned as a whole:"
+            "error: run_single_user cannot run a scenario, whose load is planned as a whole:"
             " use `lendchaos run FILE --rate 1`, or debug `python -m locust -f FILE --headless`\n"
         )
         sys.exit(int(ExitCode.USAGE))

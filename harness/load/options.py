@@ -8,11 +8,11 @@ import argparse
 import math
 import os
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.core.digits import decimal, duration_s, whole
 from harness.errors import UsageError
 from harness.load.fault_options import add_fault_options, fault_settings
 from harness.objectives import Resilience
@@ -33,8 +33,7 @@ SPAWN_RATE_MAX = 100
 """Locust warns above it; its users are only the rate's face."""
 CONDUCTOR_MODULE = "harness.conductor"
 STATE_DIR_VARIABLE = "LENDCHAOS_STATE"
-_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+LETTERS_MAX = 60
 _IN_WEB_UI: dict[str, tuple[str | None, str]] = {
     "warm_up": ("2s", "load before anything is measured"),
     "baseline": ("8s", "load without a fault, to know what is normal"),
@@ -119,9 +118,11 @@ def rate_from(options: Any) -> int:
     """
     if options.rate is None:
         return RATE_DEFAULT if options.num_users is None else int(options.num_users)
-    if not str(options.rate).isdecimal():
-        raise UsageError(f"--rate {options.rate} must be a whole number of arrivals a second")
-    rate = int(options.rate)
+    try:
+        rate = whole(str(options.rate))
+    except ValueError:
+        said = f"--rate {_brief(options.rate)} must be a whole number of arrivals a second"
+        raise UsageError(said) from None
     if options.num_users not in (None, rate):
         raise UsageError(
             f"-u {options.num_users} and --rate {rate} disagree: one Locust user is one arrival"
@@ -149,14 +150,16 @@ def settings_from(
     wrong: list[str] = []
     values: dict[str, Any] = {"rate": rate}
     for name in _DURATIONS:
-        values[f"{name}_s"] = _read(name, options[name], _duration_s, "like 500ms, 2s or 1m", wrong)
-    values["log_in_share"] = _read("log_in_share", options["log_in_share"], float, "0 to 1", wrong)
-    values["retries"] = _read("retries", options["retries"], int, "a whole number", wrong)
+        values[f"{name}_s"] = _read(name, options[name], duration_s, "like 500ms, 2s or 1m", wrong)
+    values["log_in_share"] = _read(
+        "log_in_share", options["log_in_share"], decimal, "0 to 1", wrong
+    )
+    values["retries"] = _read("retries", options["retries"], whole, "a whole number", wrong)
     seed = options["seed"]
     values["seed"] = (
         random.SystemRandom().getrandbits(31)
         if seed in (None, "")
-        else _read("seed", seed, int, "a whole number", wrong)
+        else _read("seed", seed, whole, "a whole number of at most 18 digits", wrong)
     )
     values["population"] = options["population"]
     values["service"] = options["service"]
@@ -189,13 +192,15 @@ def stop_from(options: Mapping[str, Any]) -> StopConditions:
         if kind == "switch":
             values[name] = {"on": True, "off": False}.get(text)
             if values[name] is None:
-                wrong.append(f"{option} {text} must be on or off")
+                wrong.append(f"{option} {_brief(text)} must be on or off")
         elif text == OFF:
             values[name] = OFF
-        elif text.isdecimal() and text.isascii() and int(text) <= most(kind):
-            values[name] = int(text)
+        elif (number := _count(text)) is not None and number <= most(kind):
+            values[name] = number
         else:
-            wrong.append(f"{option} {text} must be a whole number from 0 to {most(kind)}, or off")
+            wrong.append(
+                f"{option} {_brief(text)} must be a whole number from 0 to {most(kind)}, or off"
+            )
     if wrong:
         raise UsageError("; ".join(wrong))
     return StopConditions(**values)
@@ -241,12 +246,19 @@ def _read(name: str, text: Any, parse: Any, valid: str, wrong: list[str]) -> Any
     try:
         return parse(str(text))
     except ValueError:
-        wrong.append(f"--{name.replace('_', '-')} {text} must be {valid}")
+        wrong.append(f"--{name.replace('_', '-')} {_brief(text)} must be {valid}")
         return None
 
 
-def _duration_s(text: str) -> float:
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(text)
-    return float(found[1]) * _SECONDS[found[2]]
+def _count(text: str) -> int | None:
+    """A whole number without a sign; None if it is none."""
+    try:
+        return whole(text) if text.isalnum() else None
+    except ValueError:
+        return None
+
+
+def _brief(value: Any) -> str:
+    """What was given, as far as one line has room for it."""
+    text = str(value)
+    return text if len(text) <= LETTERS_MAX else f"{text[:LETTERS_MAX]}…"

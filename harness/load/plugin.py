@@ -15,27 +15,25 @@ import gevent
 from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
-from harness import STARTED_IN, resilience
+from harness import STARTED_IN
 from harness.errors import UsageError
 from harness.forwarding import AGAIN_SECONDS
 from harness.given import with_places
 from harness.load import messages, process_control, web
-from harness.load.chaos_page import pulled_by_hand
 from harness.load.crew import Crew
 from harness.load.endings import Endings, require_port
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
-from harness.load.locust_options import settle_options
+from harness.load.locust_options import leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from, stop_from
+from harness.load.planning import planned, require_runnable, resilience_for
 from harness.load.progress import Progress
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run
 from harness.load.user_code import Exits, UserCode
-from harness.objectives import Resilience, overridden
-from harness.placement import Choice, timeline_text
-from harness.plan import Plan, Scenario, expand
+from harness.plan import Plan
 from harness.safety.preview import preview, preview_json
 from harness.verdict import ExitCode
 
@@ -80,9 +78,11 @@ class Leader:
         self._run_time_s, options.run_time = options.run_time, None
         if locustfile is not None:
             self._class_host = locustfile.host
-            file = self._resilience(locustfile)
+            file = resilience_for(locustfile, options)
             settings_from(vars(options), rate, self._run_time_s, locustfile.scenario, file)
             stop_from(vars(options))
+            if options.headless or options.autostart:  # elsewhere the form may name another target
+                self._planned(locustfile, rate, quietly=True)
         if options.dry_run:
             self._preview(locustfile, rate)
         options.num_users = rate
@@ -100,8 +100,8 @@ class Leader:
         """``--dry-run``: tell everything that would be done, and end."""
         if locustfile is None:
             raise UsageError("--dry-run needs a scenario: no user class here is a Borrower")
-        options, host = self.environment.parsed_options, self._target()
-        plan = self._plan(locustfile, rate, host)
+        options, (host, _) = self.environment.parsed_options, self._target()
+        plan = self._planned(locustfile, rate)
         state_dir = STARTED_IN / options.state_dir
         tell = preview_json if options.json else preview
         sys.stdout.write(tell(plan, state_dir, host, options.allow_target))
@@ -158,63 +158,36 @@ class Leader:
         locustfile = require_user(self._locustfile(), self.environment)
         rate = self.environment.runner.target_user_count
         self.progress.begin(locustfile.name)
-        host = self._target()
-        plan = self._plan(locustfile, rate, host)
+        plan = self._planned(locustfile, rate)
         self._crew = Crew(self.environment)
         order = Order(
             plan=plan,
             runs_dir=STARTED_IN / options.runs_dir,
             state_dir=STARTED_IN / options.state_dir,
-            host=host,
+            host=self._target()[0],
             allow_targets=list(options.allow_target),
             conductor_module=options.conductor_module,
             spawn_seconds=rate / float(options.spawn_rate or rate),
         )
         return Run(order, self._crew, self.progress, self.environment.runner.stop)
 
-    def _plan(self, locustfile: Locustfile, rate: int, host: str | None) -> Plan:
-        options = vars(self.environment.parsed_options)
+    def _planned(self, locustfile: Locustfile, rate: int, *, quietly: bool = False) -> Plan:
+        """The plan of a run on the target as it is set now.
+
+        Raises:
+            UsageError, HarnessError: it cannot be run; nothing has been started for it.
+        """
+        options, (host, source) = self.environment.parsed_options, self._target()
+        say = (lambda _: None) if quietly else self.progress.say
+        say(f"target: {source}")
         run_time_s = self.form_run_time_s or self._run_time_s
-        file, scenario = self._resilience(locustfile), locustfile.scenario
-        settings = settings_from(options, rate, run_time_s, scenario, file)
-        plan = expand(
-            locustfile.name,
-            locustfile.hypothesis,
-            scenario,
-            settings,
-            file,
-            stop=stop_from(options),
-            attached=host is not None,
-        )
-        plan = replace(plan, watches=scenario.watches or pulled_by_hand())
-        self._tell_objectives(plan, scenario, file)
-        self._tell_faults(plan)
+        plan = planned(locustfile, options, rate, run_time_s=run_time_s, host=host, say=say)
+        if not options.dry_run:  # which opens no connection and asks the same
+            require_runnable(plan, options, host)
         return plan
 
-    def _resilience(self, locustfile: Locustfile) -> Resilience | None:
-        """What ``resilience.yaml`` asks for, read anew for every run; None without one."""
-        path = resilience.find(self.environment.parsed_options.objectives, STARTED_IN)
-        return resilience.read(path, [locustfile.name]) if path else None
-
-    def _tell_objectives(self, plan: Plan, scenario: Scenario, file: Resilience | None) -> None:
-        """Where the limits come from, when there is more than one place; what is set in vain."""
-        if file is None:
-            return
-        self.progress.say(f"objectives: {file.name}")
-        for line in overridden(plan.scenario, scenario.objectives, file):
-            self.progress.say(line)
-
-    def _tell_faults(self, plan: Plan) -> None:
-        """Where the faults stand, if that is not written in the scenario."""
-        settings = plan.settings
-        if settings.explore:
-            again = f"again with --explore --seed {settings.seed}"
-            self.progress.say(f"explore: {timeline_text(plan.faults)}; {again}")
-        elif settings.choice != Choice() or settings.added_faults:
-            self.progress.say(f"faults: {timeline_text(plan.faults)}")
-
-    def _target(self) -> str | None:
-        """Form, command line or environment, then the class, then the local stack; told."""
+    def _target(self) -> tuple[str | None, str]:
+        """Form, command line or environment, then the class, then the local stack; and in words."""
         host = self.environment.host or None
         if host is not None:
             known = self.environment.parsed_options.set_elsewhere
@@ -222,9 +195,7 @@ class Leader:
             source = found[0] if found else "--host or the form"
         else:
             host, source = self._class_host, "the class attribute host"
-        text = "the local stack" if host is None else f"{host}, from {source}"
-        self.progress.say(f"target: {text}")
-        return host
+        return host, "the local stack" if host is None else f"{host}, from {source}"
 
     def note_user_code(self, text: str) -> None:
         """The user's code raised: a trouble of the run, or of the next one if there is none."""
@@ -251,6 +222,7 @@ class Leader:
     def _on_quitting(self, **_: Any) -> None:
         """Locust is about to read the exit code: nothing may be under way any more."""
         process_control.only_in_order()
+        leave_out_empty_tables(self.environment)
         if self.run is not None and not self.run.over.is_set():
             self.run.interrupt()
             self.run.over.wait(process_control.END_SECONDS_MAX)
@@ -382,7 +354,7 @@ def _on_init(
             LoadProcess(environment)
     except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
         said = with_places(line_of(error), environment.parsed_options.set_elsewhere)
-        sys.stderr.write(f"lendchaos: {said}\n")
+        sys.stderr.write(f"error: {said}\n")
         process_control.end_forked_workers(wait_s=0.0)
         sys.exit(exit_code_of(error))
 

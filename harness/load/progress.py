@@ -23,10 +23,10 @@ def _progress_fd() -> int | None:
     return None
 
 
-def _write_line(text: str) -> None:
+def _write_line(text: str, who: str = "lendchaos") -> None:
     """For whoever reads it; a terminal that has just been closed must not end a run."""
     with suppress(OSError):
-        sys.stderr.write(f"lendchaos: {clean_lines(text)}\n")
+        sys.stderr.write(f"{who}: {clean_lines(text)}\n")
         sys.stderr.flush()
 
 
@@ -91,7 +91,7 @@ class Progress:
         """Tell that there is no verdict."""
         self.state, self.exit_code, self.text = "failed", exit_code, text
         self.phase = self.verdict = self.sentence = self.report = None
-        _write_line(text)
+        _write_line(text, "error")
 
     def finish(self, message: dict[str, Any]) -> None:
         """Take over the verdict."""

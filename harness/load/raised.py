@@ -1,5 +1,6 @@
 """What an exception is told as: one of a user's own code with type and place, and one of ours."""
 
+import inspect
 import signal
 import sysconfig
 import traceback
@@ -77,6 +78,25 @@ def place_of(error: BaseException, greenlet: Any = None) -> str:
         return "an unknown place"
     file_name, line = (theirs or frames)[-1]
     return f"{_short(file_name)}:{line}"
+
+
+def place_in(file: str, error: BaseException) -> str:
+    """The same of what a scenario file raised while it was loaded, with the line of that file, too,
+    where it arose in a module that is imported there.
+    """
+    place = place_of(error)
+    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    own = [line for name, line in frames if Path(name).resolve() == (STARTED_IN / file).resolve()]
+    imported = bool(own) and place.rpartition(":")[0] != _short(file)
+    return f"{place} (imported in {_short(file)}:{own[0]})" if imported else place
+
+
+def place_of_class(found: type) -> str:
+    """``file:line`` where a class begins; where that can't be told, the name of its module."""
+    try:
+        return f"{_short(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
+    except (OSError, TypeError):  # made by a call, say
+        return found.__module__
 
 
 def _spawned_at(greenlet: Any) -> Iterator[tuple[str, int]]:

@@ -9,15 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS
 from harness.foreign_text import printable_json
 from harness.plan import Plan, PlannedFault
-from harness.safety.radius import missing, radius_of
+from harness.safety.feasible import require_feasible
+from harness.safety.radius import radius_of
 from harness.stack import Stack
-from harness.stack.addresses import require_allowed, split_target
-from harness.stack.processes import is_alive
-from harness.stack.state import read_state
 from harness.stop_conditions import accepted, in_words
 from harness.verdict.visible import Visible, least_seen
 
@@ -30,10 +27,9 @@ def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collec
     """Everything that is planned, in lines.
 
     Raises:
-        UsageError: the target may not be touched, or lacks what a fault needs.
-        HarnessError: the state file of the stack is damaged.
+        UsageError, HarnessError: as `require_feasible`.
     """
-    stack = _checked(plan, state_dir, host, allow_targets)
+    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
     where = _target(stack, host)
     lines = [f"dry run of {plan.scenario}, seed {plan.settings.seed}", f"target   {where}"]
     lines += ["", "load", *_load(plan), *(f"  {text}" for text in told_before(plan))]
@@ -52,10 +48,9 @@ def preview_json(
     stands in ``objectives`` and ``stop``.
 
     Raises:
-        UsageError: the target may not be touched, or lacks what a fault needs.
-        HarnessError: the state file of the stack is damaged.
+        UsageError, HarnessError: as `require_feasible`.
     """
-    stack = _checked(plan, state_dir, host, allow_targets)
+    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
     body = {
         "schema": SCHEMA,
         "scenario": plan.scenario,
@@ -99,27 +94,9 @@ def _set(limits: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(limits).items() if value is not None}
 
 
-def _checked(
-    plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
-) -> Stack | None:
-    """The stack that is up, if that is the target, which the plan may and can use."""
-    stack = None if host is not None else _running(state_dir)
-    if host is not None:
-        require_allowed(split_target(host)[0], allow_targets, look_up=False)
-    if lacking := missing(plan, stack, host):
-        raise UsageError("; ".join(lacking))
-    return stack
-
-
 def _target(stack: Stack | None, host: str | None) -> str:
     local = "the local stack, which is up" if stack else f"the local stack, {_TO_BE_STARTED}"
     return host or local
-
-
-def _running(state_dir: Path) -> Stack | None:
-    """The stack that is up; nothing is tidied up where one was left behind."""
-    stack = read_state(state_dir)
-    return stack if stack is not None and is_alive(stack.supervisor) else None
 
 
 def _load(plan: Plan) -> list[str]:

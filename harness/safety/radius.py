@@ -31,22 +31,18 @@ def radius_of(plan: Plan, stack: Stack | None, host: str | None = None) -> Blast
         names = _names(planned.spec, everything)
         met |= names
         touched[planned.name] = tuple(
-            _in_words(planned.spec, name, everything.get(name, "")) for name in sorted(names)
+            _touched(planned.spec, name, everything.get(name, "")) for name in sorted(names)
         )
     rest = [n for n in everything if n not in met and n.partition(":")[0] != "database"]
-    return BlastRadius(touched, tuple(_plain(name, everything[name]) for name in rest))
+    return BlastRadius(touched, tuple(in_words(name, everything[name]) for name in rest))
 
 
-def missing(plan: Plan, stack: Stack | None, host: str | None = None) -> list[str]:
-    """What faults of the plan need and this target, once it is up, will not have."""
-    parts = set(_everything(plan, stack, host)) if stack is None else set(stack.capabilities)
-    if stack is None and host is None:
-        parts.add(f"process:{_REPLICAS}")
-    return [
-        f"the fault {fault.name} needs {_plain(fault.spec.requires, '')}, which this target lacks"
-        for fault in plan.faults
-        if fault.spec.requires not in parts
-    ]
+def parts_of(plan: Plan, stack: Stack | None, host: str | None = None) -> set[str]:
+    """What faults of the plan can have of this target, once it is up, as `requires` names it."""
+    if stack is not None:
+        return set(stack.capabilities)
+    parts = set(_everything(plan, stack, host))
+    return parts if host is not None else {*parts, f"process:{_REPLICAS}"}
 
 
 def _names(spec: AnyFault, everything: Iterable[str]) -> set[str]:
@@ -90,13 +86,14 @@ def _everything_of(stack: Stack) -> dict[str, str]:
     return found
 
 
-def _in_words(spec: AnyFault, name: str, where: str) -> str:
+def _touched(spec: AnyFault, name: str, where: str) -> str:
     kind, _, _ = name.partition(":")
     if kind == "database":
         return f"{spec.target} in the service's database" + (f" ({where})" if where else "")
-    return _plain(name, where)
+    return in_words(name, where)
 
 
-def _plain(name: str, where: str) -> str:
+def in_words(name: str, where: str = "") -> str:
+    """A part of a stack, and where it is, for people."""
     plain = name.replace("packets:", "packets on the link ").replace(":", " ", 1)
     return f"{plain} ({where})" if where else plain

@@ -31,8 +31,10 @@ OURS = ("the edge link", "Toxiproxy's control interface")
 """What is never anywhere but on this machine, whatever is allowed."""
 
 
-def require_reach(stack: Stack, allow_targets: Collection[str]) -> None:
+def require_reach(stack: Stack, allow_targets: Collection[str], *, look_up: bool = True) -> None:
     """Refuse a stack that leads to where nobody allowed us to go.
+
+    What "localhost" means is looked up, unless ``look_up`` is False.
 
     Raises:
         UsageError: one line that names the address, what it is, and how to allow it.
@@ -43,7 +45,7 @@ def require_reach(stack: Stack, allow_targets: Collection[str]) -> None:
         listens = what.startswith("the link ")
         allowed = () if what in OURS or listens else allow_targets
         try:
-            require_allowed(host, allowed)
+            require_allowed(host, allowed, look_up=look_up)
         except UsageError as error:
             if allowed is allow_targets:
                 raise UsageError(f"{what} is elsewhere: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError, UsageError
+from harness.planted import wrong_defects
 from harness.stack.namespaces import Wire, remove
 from harness.stack.processes import ProcessRef, end_all, is_alive
 from harness.stack.shared_memory import remove_database
@@ -63,10 +64,12 @@ class StackSettings:
         """The settings with a service of this name.
 
         Raises:
-            UsageError: there is no such service.
+            UsageError: there is no such service, or no such defect to plant in it.
         """
         if service not in ("tuned", "naive"):
             raise UsageError(f"service {service!r} must be one of tuned, naive")
+        if wrong := wrong_defects(others.get("defect", "")):
+            raise UsageError("; ".join(wrong))
         return cls(service="naive" if service == "naive" else "tuned", **others)
 
     def accepts(self, running: "StackSettings") -> bool:

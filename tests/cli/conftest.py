@@ -48,7 +48,8 @@ def lendchaos() -> Callable[..., Ended]:
     """The command line in this process; an exception that is nobody's is raised."""
 
     def invoke(*words: str | Path) -> Ended:
-        done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        given = [str(word) for word in words]
+        done = CliRunner().invoke(app, given, catch_exceptions=False, prog_name="lendchaos")
         return Ended(done.exit_code, done.stdout, done.stderr)
 
     return invoke
@@ -81,5 +82,6 @@ def quick_locust(monkeypatch: pytest.MonkeyPatch, run: Path, tmp_path: Path) -> 
     (tmp_path / "scenarios" / "baseline.py").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("harness.cli.run.run_scenario", run_scenario)
+    monkeypatch.setattr("harness.headless.dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return outputs

@@ -219,7 +219,6 @@ def test_a_series_for_programs(
     """Its runs are in the document; what people read of it goes beside."""
     monkeypatch.setattr("harness.headless.up", lambda *_, **_more: None)
     monkeypatch.setattr("harness.headless.down", lambda *_: None)
-    monkeypatch.setattr("harness.headless._refuse_unrunnable", lambda *_: None)
     done = lendchaos("run", "baseline", "--runs", "2", "--json")
 
     (scenario,) = check_document(done)["scenarios"]

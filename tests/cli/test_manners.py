@@ -22,6 +22,8 @@ from tests.cli.conftest import Ended
 from tests.cli.processes import environment, in_terminal
 from tests.cli.processes import lendchaos as in_a_process
 
+LONG = "x" * 300
+
 ESCAPE = b"\x1b["
 cli_app = importlib.import_module("harness.cli.app")
 """The module; in its package that name is the application."""
@@ -243,3 +245,53 @@ def test_judging_tells_its_steps(
     assert f"judging {run}" in done.stderr
     assert f"writing the report of {run}" in done.stderr
     assert f"judging {run}" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--nope",), "No such option: --nope; see `lendchaos --help`"),
+        (("nope",), "No such command 'nope'; see `lendchaos --help`"),
+        (("up", "--nope"), "No such option: --nope; see `lendchaos up --help`"),
+        (("up", "--nam"), "No such option: --nam"),
+        (("up", "--edge-port", "\uff15"), "'\uff15' is no whole number; see `lendchaos up --help`"),
+        (("up", "--edge-port", "9" * 5000), "is no whole number; see"),
+        (("up", "--edge-port", "70000"), "edge_port must be 1 to "),
+        (("up", "--defect", "nope"), "no such defect: 'nope'; there are: "),
+        (("up", "--defect", ","), "no such defect: '', ''"),
+        (("up", "--service", "brave"), "must be one of tuned, naive"),
+        (("compare", "--last", "\u0663"), "is no whole number from 1; see"),
+        (("gameday", "plan.yaml", "--web-port", "\u0663"), "see `lendchaos gameday run --help`"),
+        (("judge",), "Missing argument"),
+        (("explain", "a", "b"), "unexpected extra argument"),
+        (("gate-selftest", "--dry-run"), "--dry-run runs nothing"),
+        (("gate-selftest", "--defect", "nope"), "--defect 'nope' is not one of "),
+        *(((word, LONG), "") for word in ("run", "judge", "report", "gate-selftest", "gameday")),
+        (("compare", LONG), ""),
+        (("gameday", "record", LONG), ""),
+        (("gameday", "verify", LONG), ""),
+        (("gameday", "status", LONG), ""),
+        (("explain", LONG), ""),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_line_like_every_other_error(
+    words: tuple[str, ...],
+    told: str,
+    lendchaos: Callable[..., Ended],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It begins with the same word, whoever found it, and ends with 2; nothing is left."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LENDCHAOS_STATE", str(tmp_path / "state"))
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "baseline.py").touch()
+
+    done = lendchaos(*words)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert told in line
+    assert [path.name for path in tmp_path.iterdir()] == ["scenarios"]

@@ -201,3 +201,49 @@ def test_asking_for_help_is_no_series(locust: Locust, lendchaos: Callable[..., E
     lendchaos("run", "cut", "--runs", "3", "--version")
 
     assert locust.scenarios == ["cut"]
+
+
+LONG = "x" * 300
+ALIKE = {
+    "shrink and runs": ("cut", "--shrink", "--runs", "2"),
+    "shrink and outputs": ("cut", "--shrink", "--junitxml", "x.xml"),
+    "shrink and scenarios": ("cut", "kill", "--shrink"),
+    "runs": ("cut", "--runs", "0"),
+    "runs, other digits": ("cut", "--runs", "\u0663"),
+    "runs, huge": ("cut", "--runs", "9" * 5000),
+    "trials, other digits": ("cut", "--shrink", "--shrink-runs-max", "\u0663"),
+    "seed": ("cut", "--seed", "x"),
+    "seed, other digits": ("cut", "--seed=\u0663"),
+    "objectives": ("cut", "--objectives", "nowhere.yaml"),
+    "objectives, long": ("cut", "--objectives", LONG),
+    "outputs": ("cut", "--junitxml", "scenarios"),
+    "outputs, nowhere": ("cut", "--summary", "resilience.yaml/x"),
+    "picture": ("cut", "--summary-picture", "ftp://x"),
+    "no scenario": ("nope",),
+    "no scenario, long": (LONG,),
+    "no scenario, a loop": ("loop",),
+    "none": ("--rate=5",),
+    "fault": ("cut", "--inject", "print(1)"),
+    "fault, huge": ("cut", "--inject", f"Latency('edge', 0x{'f' * 5000})"),
+    "documents": ("cut", "kill", "--json", "--seed=x"),
+}
+
+
+@pytest.mark.parametrize("words", ALIKE.values(), ids=ALIKE)
+def test_a_dry_run_refuses_what_a_run_refuses(
+    words: tuple[str, ...], locust: Locust, lendchaos: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """In the same line, and neither starts anything."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "resilience.yaml").write_text("version: 1\n")
+    before = sorted(tmp_path.iterdir())
+
+    run, dry = lendchaos("run", *words), lendchaos("run", *words, "--dry-run")
+
+    assert (run.exit_code, run.stdout, locust.scenarios) == (2, "", [])
+    assert run.stderr.startswith("error: ")
+    assert len(run.stderr.splitlines()) == 1
+    if "--json" not in words:  # a dry run of two is refused for that before
+        assert dry.stderr == run.stderr
+    assert dry.exit_code == 2
+    assert sorted(tmp_path.iterdir()) == before

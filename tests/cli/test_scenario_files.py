@@ -41,7 +41,7 @@ def test_what_cannot_be_loaded_is_one_line(text: str, told: str, tmp_path: Path)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("lendchaos: ")
+    assert line.startswith("error: ")
     assert told in line
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_ends_bare_locust_while_it_is_loaded_is_no_pass(tmp_path: Pa
 
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "lendchaos: the locustfile ends the process while it is loaded, so nothing was run"
+        "error: the locustfile ends the process while it is loaded, so nothing was run"
     ]
 
 

@@ -57,7 +57,7 @@ class Machine:
         """A run that says two things and comes to no verdict."""
         self.calls.append((path, options, more))
         show(Update("baseline"))
-        os.write(more["output"], b"lendchaos: it is broken\n\n")
+        os.write(more["output"], b"error: it is broken\n\n")
         return Ended(3, {"text": "baseline"})
 
 

@@ -276,7 +276,7 @@ def test_the_conductor_fails(load: LoadProcesses) -> None:
     code, output = load.run(*LONG, PROTOCOL_BEHAVIOUR="fail")
 
     assert code == 3
-    assert "lendchaos: no PostgreSQL is to be found" in output
+    assert "error: no PostgreSQL is to be found" in output
     assert not load.target.calls
 
 
@@ -292,7 +292,7 @@ def test_usage_errors(load: LoadProcesses, options: tuple[str, ...], says: str) 
     code, output = load.run(*options)
 
     assert code == 2, output
-    ours = [line for line in output.splitlines() if line.startswith("lendchaos:")]
+    ours = [line for line in output.splitlines() if line.startswith("error:")]
     assert len(ours) == 1
     assert re.search(says, ours[0])
     assert not load.runs_dir.exists()
@@ -303,7 +303,7 @@ def test_two_scenarios_in_one_file(load: LoadProcesses) -> None:
     code, output = load.run(scenario=SCENARIO + "\n\nclass Second(Calm):\n    pass\n")
 
     assert code == 2, output
-    assert "Calm, Second" in output
+    assert "(Calm in calm.py:9, Second in calm.py:13)" in output
 
 
 @pytest.mark.parametrize(
@@ -322,15 +322,16 @@ def test_the_target_is_told(
 ) -> None:
     """Command line or environment before the class before the local stack."""
     _, output = load.run(
-        "--allow-target=a",
-        "--allow-target=b",
+        "--allow-target=class",
+        "--allow-target=old",
         scenario=SCENARIO + host_line,
         PROTOCOL_BEHAVIOUR="fail",
+        LENDING_ADMIN_TOKEN="of that target",
         **environment,
     )
 
     arguments = (load.latest / "arguments.json").read_text()
     host = f'"{expected}"' if expected else "null"
-    assert arguments == f'[{host}, ["a", "b"]]'
+    assert arguments == f'[{host}, ["class", "old"]]'
     assert f"target: {expected or 'the local stack'}" in output
     assert ("LOCUST_HOST" in output) is bool(environment)

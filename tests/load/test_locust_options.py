@@ -15,7 +15,7 @@ BARE = "bare"
 DEEP = "/".join(["d" * 250] * 16)
 """Short enough for the kernel, but not with what a run writes into it."""
 REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
-    "abbreviation": (["--dry"], {}, "", "unrecognized arguments: --dry\nDid you mean '--dry-run'"),
+    "abbreviation": (["--dry"], {}, "", "unrecognized arguments: --dry Did you mean '--dry-run'"),
     "another's abbreviation": (["--runs", "3"], {}, BARE, "unrecognized arguments: --runs"),
     "variable of ours": ([], {"LOCUST_DRY_RUN": "1"}, BARE, "LOCUST_DRY_RUN has no effect"),
     "variable of Locust's": ([], {"LOCUST_LIST": "1"}, "", "LOCUST_LIST has no effect"),

@@ -115,8 +115,8 @@ def test_no_borrower_is_no_business_of_ours() -> None:
 @pytest.mark.parametrize(
     ("classes", "shape", "says"),
     [
-        ((First, Second), None, "First, Second"),
-        ((First, Stranger), None, "First, Stranger"),
+        ((First, Second), None, "First in .*, Second in "),
+        ((First, Stranger), None, "First in .*, Stranger in "),
         ((Bare,), None, "Bare has no scenario"),
         ((Wrong,), None, "objectives .* stop 5 .* near_limit_share 'x' .* faults: 5 is no fault"),
         ((First,), object(), "load shape object"),

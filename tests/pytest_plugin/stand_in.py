@@ -76,7 +76,7 @@ def stand_in(replace: Callable[[str, Any], None], root: Path) -> None:
         note(f"run {path.stem} {given(options).state_dir.name}")
         show(Update("baseline (5s)"))
         with open(output, "wb", closefd=False) as file:
-            file.write(b"lendchaos: PostgreSQL did not come up\n")
+            file.write(b"error: PostgreSQL did not come up\n")
         if "--wait" in options:
             time.sleep(60)
         folder, code = script[path.stem][made]

@@ -9,8 +9,9 @@ import pytest
 from harness.errors import UsageError
 from harness.fault_specs import BlockingMigration, Kill, PacketDrop, Partition
 from harness.plan import Plan, Scenario, Settings, expand
+from harness.safety.feasible import lacking
 from harness.safety.preview import preview
-from harness.safety.radius import missing, radius_of
+from harness.safety.radius import radius_of
 from harness.safety.reach import addresses_of, require_reach
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
@@ -127,7 +128,7 @@ def test_a_fault_touches_what_it_names(stack: Stack) -> None:
         "link edge (127.0.0.1:2001 → 127.0.0.1:2002)",
         "process postgres (127.0.0.1:2004)",
     )
-    assert missing(plan, stack) == []
+    assert list(lacking(plan, stack, None)) == []
 
 
 def test_what_a_target_lacks_is_told(stack: Stack) -> None:
@@ -135,9 +136,11 @@ def test_what_a_target_lacks_is_told(stack: Stack) -> None:
     bare = replace(stack, kind="attached", settings=None, database_url=None)
     plan = plan_of(Kill("replicas"), BlockingMigration(), Partition("edge"))
 
-    assert len(missing(plan, bare)) == len(missing(plan, None, "http://127.0.0.1:1")) == 2
-    assert missing(plan, None) == []
-    assert "needs link spare" in missing(plan_of(Partition("spare")), None)[0]
+    for where in ((bare, None), (None, "http://127.0.0.1:1")):
+        assert len(list(lacking(plan, *where))) == 2
+    assert list(lacking(plan, None, None)) == []
+    (found,) = lacking(plan_of(Partition("spare")), None, None)
+    assert "needs link spare" in found
 
 
 def test_a_stack_in_namespaces_is_still_this_machine(stack: Stack) -> None:

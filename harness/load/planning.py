@@ -1,0 +1,76 @@
+"""From a scenario file and the command line to the plan of one run, checked before it begins."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from harness import STARTED_IN, resilience
+from harness.load.chaos_page import pulled_by_hand
+from harness.load.locustfile import Locustfile
+from harness.load.options import settings_from, stop_from
+from harness.objectives import Resilience, overridden
+from harness.placement import Choice, timeline_text
+from harness.plan import Plan, Scenario, expand
+from harness.safety.feasible import require_feasible
+
+
+def resilience_for(locustfile: Locustfile, options: Any) -> Resilience | None:
+    """What ``resilience.yaml`` asks for, read anew for every run; None without one."""
+    path = resilience.find(options.objectives, STARTED_IN)
+    return resilience.read(path, [locustfile.name]) if path else None
+
+
+def planned(
+    locustfile: Locustfile,
+    options: Any,
+    rate: int,
+    *,
+    run_time_s: float | None,
+    host: str | None,
+    say: Callable[[str], None],
+) -> Plan:
+    """The plan of a run; ``say`` is told what is not written in the scenario file.
+
+    Raises:
+        UsageError: naming everything that is wrong, and what would be valid.
+    """
+    file, scenario = resilience_for(locustfile, options), locustfile.scenario
+    settings = settings_from(vars(options), rate, run_time_s, scenario, file)
+    plan = expand(
+        locustfile.name,
+        locustfile.hypothesis,
+        scenario,
+        settings,
+        file,
+        stop=stop_from(vars(options)),
+        attached=host is not None,
+    )
+    for line in (*_of_objectives(plan, scenario, file), *_of_faults(plan)):
+        say(line)
+    return replace(plan, watches=scenario.watches or pulled_by_hand())
+
+
+def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
+    """Refuse, before anything is started, what can't be run on this target.
+
+    Raises:
+        UsageError, HarnessError: as `require_feasible`.
+    """
+    require_feasible(plan, STARTED_IN / options.state_dir, host, options.allow_target)
+
+
+def _of_objectives(plan: Plan, scenario: Scenario, file: Resilience | None) -> Iterator[str]:
+    """Where the limits come from, when there is more than one place; what is set in vain."""
+    if file is not None:
+        yield f"objectives: {file.name}"
+        yield from overridden(plan.scenario, scenario.objectives, file)
+
+
+def _of_faults(plan: Plan) -> Iterator[str]:
+    """Where the faults stand, if that is not written in the scenario."""
+    settings = plan.settings
+    if settings.explore:
+        again = f"again with --explore --seed {settings.seed}"
+        yield f"explore: {timeline_text(plan.faults)}; {again}"
+    elif settings.choice != Choice() or settings.added_faults:
+        yield f"faults: {timeline_text(plan.faults)}"

@@ -1,0 +1,112 @@
+"""What a run is refused for before anything is started; ``--dry-run`` asks the same function.
+
+Reads no more than the plan, the environment and, where a stack is up, its state file.
+"""
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.fault_specs import BlockingMigration, CommitLost
+from harness.plan import Plan
+from harness.safety.radius import in_words, parts_of
+from harness.safety.reach import require_reach
+from harness.stack import Stack
+from harness.stack.addresses import require_allowed, split_target
+from harness.stack.attaching import TOKEN_VARIABLE
+from harness.stack.processes import is_alive
+from harness.stack.state import DATABASE, read_state
+
+TABLES = (
+    *("account", "session", "credit_line", "credit_score", "policy", "risk_flag"),
+    *("idempotency_key", "loan", "disbursement", "decision", "review_task", "repayment"),
+    *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
+)
+"""Those of the reference service, the only one whose database a fault can reach."""
+
+
+def require_feasible(
+    plan: Plan,
+    state_dir: Path,
+    host: str | None,
+    allow_targets: Collection[str],
+    *,
+    look_up: bool = True,
+) -> Stack | None:
+    """The stack that is up, if that is the target, which the plan may and can use.
+
+    What "localhost" means is looked up, unless ``look_up`` is False.
+
+    Raises:
+        UsageError: the target may not be touched, or lacks what the plan needs; all is named.
+        HarnessError: the state file of the stack is damaged.
+    """
+    stack = None if host is not None else _running(state_dir)
+    if host is not None:
+        require_allowed(split_target(host)[0], allow_targets, look_up=look_up)
+    elif stack is not None:
+        require_reach(stack, allow_targets, look_up=look_up)
+    wrong = [*lacking(plan, stack, host)]
+    if host is not None:
+        wrong += _not_elsewhere(plan, host)
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return stack
+
+
+def _running(state_dir: Path) -> Stack | None:
+    """The stack that is up; nothing is tidied up where one was left behind."""
+    stack = read_state(state_dir)
+    return stack if stack is not None and is_alive(stack.supervisor) else None
+
+
+def _not_elsewhere(plan: Plan, host: str) -> Iterator[str]:
+    """What only the local stack can give."""
+    if plan.settings.defect:
+        yield "--defect is for the local stack's service, not for one that runs"
+    if plan.settings.namespaces:
+        yield "--namespaces is for the local stack, not for a service that runs"
+    if not os.environ.get(TOKEN_VARIABLE):
+        yield f"{TOKEN_VARIABLE} must hold the admin token of {host}"
+
+
+def lacking(plan: Plan, stack: Stack | None, host: str | None) -> Iterator[str]:
+    """Faults that this target, once it is up, cannot have, each with what it could be."""
+    parts = parts_of(plan, stack, host)
+    for fault in plan.faults:
+        spec, needed = fault.spec, fault.spec.requires
+        kind, _, name = needed.partition(":")
+        if needed not in parts:
+            what = f"the fault {fault.name} needs {in_words(needed)[:80]}, which this target lacks"
+            yield f"{what}; {_remedy(kind, name, parts)}"
+        elif isinstance(spec, BlockingMigration) and spec.table not in TABLES:
+            yield (
+                f"the fault {fault.name} needs a table of the service, and {spec.table[:60]!r} is"
+                f" none; there are {', '.join(TABLES)}"
+            )
+        elif isinstance(spec, CommitLost) and not _leads_to_database(name, stack):
+            yield (
+                f"the fault {fault.name} needs a link to the stack's own PostgreSQL, and {name}"
+                f" leads elsewhere: use {DATABASE}"
+            )
+
+
+def _remedy(kind: str, name: str, parts: Collection[str]) -> str:
+    """What would do instead."""
+    if kind == "link" and f"packets:{name}" in parts:
+        return "in network namespaces there is no proxy on it: leave out --namespaces"
+    there = [in_words(part) for part in sorted(parts) if part.startswith(f"{kind}:")]
+    if there:
+        return f"it has {', '.join(there)}"
+    if kind == "packets" and "database" in parts:
+        return "start the stack with --namespaces (`lendchaos down` first, if it is up)"
+    return "run it on the local stack, without --host"
+
+
+def _leads_to_database(name: str, stack: Stack | None) -> bool:
+    if stack is None:
+        return name == DATABASE
+    from harness.faults.probes import leads_to_database  # noqa: PLC0415  # brings a driver
+
+    return leads_to_database(stack.links[name], stack)

@@ -1,0 +1,63 @@
+"""Runs many command lines as ``python -m harness.load`` does, each in a fork of this process.
+
+Standard input has a list of [words, environment]; printed are exit code, standard output, standard
+error and what the folder then holds that it did not before, of each. One Locust is loaded for all.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import harness.load.__main__ as program
+
+NO_CONDUCTOR = "--conductor-module=tests.load.no_such_conductor"
+"""Whatever is not refused ends there, with a run directory, and starts nothing."""
+
+
+def play(words: list[str], variables: dict[str, str]) -> None:
+    """One command line, in this process; ends it."""
+    code = 70
+    try:
+        os.environ.update(variables)
+        os.environ["LENDCHAOS_PROGRESS_FD"] = str(os.open(os.devnull, os.O_WRONLY))
+        sys.argv = ["lendchaos run", *words, NO_CONDUCTOR]
+        program.main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  # as Python itself would end
+        traceback.print_exc()
+        code = 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def run(words: list[str], variables: dict[str, str], known: set[str]) -> dict[str, Any]:
+    """One command line, in a fork."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        if (child := os.fork()) == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            play(words, variables)
+        _, status = os.waitpid(child, 0)
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode("utf-8", "replace"))
+    left = sorted(path.name for path in Path().iterdir() if path.name not in known)
+    for name in left:
+        shutil.rmtree(name, ignore_errors=True)
+    code = os.waitstatus_to_exitcode(status)
+    return {"code": code, "out": said[0], "err": said[1], "left": left}
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    there = {path.name for path in Path().iterdir()}
+    json.dump([run(*case, there) for case in json.load(sys.stdin)], sys.stdout)

@@ -1,0 +1,224 @@
+"""What cannot be run is refused before it is started, and by ``--dry-run`` in the same words."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+HEAD = (
+    "from harness import Borrower, Objectives, Scenario, StopConditions\n"
+    "from harness.faults import *\n"
+)
+MINE = HEAD + "class Mine(Borrower):\n    scenario = Scenario({})\n"
+FIVES = "\uff15\uff10"  # 50, in digits that Python takes, too
+LONG = "x" * 300
+HUGE = "9" * 5000
+
+WORDS: dict[str, tuple[list[str], str]] = {
+    "rate, other digits": ([f"--rate={FIVES}"], "must be a whole number"),
+    "rate, a power": (["--rate=1e3"], "must be a whole number"),
+    "rate, none": (["--rate=0"], "must be from 1 to 2000"),
+    "rate, huge": ([f"--rate={HUGE}"], "--rate 99999"),
+    "users, other digits": (["-u", FIVES], "invalid int value"),
+    "users, huge": (["-u", HUGE], "invalid"),
+    "run time, other digits": (["-t", f"{FIVES}s"], "argument -t/--run-time"),
+    "run time, huge": (["-t", f"{HUGE}s"], "argument -t/--run-time"),
+    "run time, too short": (["-t", "3s"], "-t 3s is too short"),
+    "spawn rate, other digits": (["-r", FIVES], "argument -r/--spawn-rate"),
+    "processes, other digits": ([f"--processes={FIVES}"], "argument --processes"),
+    "duration, other digits": (["--baseline=\u0663s"], "must be like 500ms, 2s or 1m"),
+    "duration, no unit": (["--fault=5x"], "must be like"),
+    "duration, not a number": (["--recovery=nans"], "must be like"),
+    "duration, huge": ([f"--warm-up={HUGE}s"], "must be like"),
+    "duration, too long": (["--ledger-settle=999999999h"], "must be from 0s to 5m"),
+    "share, not a number": (["--log-in-share=nan"], "must be 0 to 1"),
+    "share, other digits": (["--log-in-share=\uff10.\uff13"], "must be 0 to 1"),
+    "retries, other digits": (["--retries=\u0663"], "must be a whole number"),
+    "retries, underscores": (["--retries=1_0"], "must be a whole number"),
+    "seed, other digits": (["--seed=\u0663"], "must be a whole number"),
+    "seed, huge": ([f"--seed={HUGE}"], "must be a whole number"),
+    "budget, other digits": (["--stop-failed-budget=\u0663"], "must be a whole number"),
+    "switch": (["--stop-failed-surge=maybe"], "must be on or off"),
+    "defect": (["--defect=nope"], "no such defect: 'nope'; there are: no_idempotency_check, "),
+    "no defect": (["--defect=,"], "no such defect: '', ''"),
+    "defect and none": (["--defect=amount_truncated,"], "no such defect: ''"),
+    "defect, long": ([f"--defect={LONG}"], "no such defect: 'xxx"),
+    "delay of one that has none": (["--defect=amount_truncated=3"], "take a delay"),
+    "delay, other digits": (["--defect=paid_twice_later=\u0663"], "of 0 to 60 seconds"),
+    "delay, too long": (["--defect=paid_twice_later=61"], "of 0 to 60 seconds"),
+    "link": (["--inject=Partition('nope')"], "it has link bureau, link database, link edge"),
+    "link, long": ([f"--inject=Refuse({LONG!r})"], "needs link xxx"),
+    "part": (["--inject=Kill('nope')"], "process bureau, process postgres, process replica-1"),
+    "part that we have not": (["--inject=Freeze('replica-3')"], "process replica-3"),
+    "table": (["--inject=BlockingMigration('nope')"], "'nope' is none; there are account, "),
+    "commits elsewhere": (["--inject=CommitLost('edge')"], "edge leads elsewhere: use database"),
+    "packets": (["--inject=PacketDrop('database')"], "start the stack with --namespaces"),
+    "no proxy": (
+        ["--namespaces", "--inject=Reset('database')"],
+        "there is no proxy on it: leave out --namespaces",
+    ),
+    "fault, huge": ([f"--inject=Latency('database', 0x{'f' * 5000})"], "longer than 400 letters"),
+    "fault, large": ([f"--inject=Latency('database', 0x{'f' * 300})"], "milliseconds"),
+    "fault, negative": ([f"--inject=Latency('database', -(-0x{'f' * 300}))"], "no plain value"),
+    "fault, deep": ([f"--inject=Latency({'(' * 300}1{')' * 300})"], "is no fault"),
+    "fault, none": (["--inject=print(1)"], "is no fault"),
+    "fault of none": (["--only-faults=7-kill"], "--only-faults 7-kill: the scenario has no faults"),
+    "fault left out": (["--without-fault=7-kill"], "--without-fault 7-kill"),
+    "foreign host": (["--host=http://10.0.0.7"], "only with --allow-target 10.0.0.7"),
+    "secure host": (["--host=https://127.0.0.1"], "is https"),
+    "no host": (["--host=ftp://127.0.0.1"], "is not a target"),
+    "host, long": ([f"--host=http://{LONG}"], "only with --allow-target"),
+    "no token": (["--host=http://127.0.0.1:9"], "LENDING_ADMIN_TOKEN must hold the admin token"),
+    "defect elsewhere": (
+        ["--host=http://127.0.0.1:9", "--defect=amount_truncated"],
+        "--defect is for the local stack's service",
+    ),
+    "namespaces elsewhere": (
+        ["--host=http://127.0.0.1:9", "--namespaces"],
+        "--namespaces is for the local stack",
+    ),
+    "database elsewhere": (
+        ["--host=http://127.0.0.1:9", "--inject=BlockingMigration()"],
+        "run it on the local stack, without --host",
+    ),
+    "objectives": (["--objectives=nowhere.yaml"], "nowhere.yaml cannot be read"),
+    "objectives, long": ([f"--objectives={LONG}"], "File name too long"),
+    "objectives, other digits": (["--objectives=digits.yaml"], "must be a duration with its unit"),
+    "runs, long": ([f"--runs-dir={LONG}"], "File name too long"),
+    "abbreviation": (["--rat=5"], "unrecognized arguments: --rat=5"),
+    "abbreviation in a file": (["--config=rat.conf"], "unrecognized arguments: --rat=5"),
+    "abbreviated dry run": (["--dry"], "unrecognized arguments: --dry"),
+    "population": (["--population=x"], "invalid choice: 'x'"),
+    "service": (["--service=x"], "invalid choice: 'x'"),
+    "tags": (["--tags=x"], "--tags"),
+}
+FILES: dict[str, tuple[str, str]] = {
+    "syntax": ("def broken(:\n    pass\n", "syntax.py:1: SyntaxError"),
+    "no_module": ("import json\nimport no_such_thing\n", "no_module.py:2: ModuleNotFoundError"),
+    "raises": ("raise ValueError('no\\ntoken')\n", "raises.py:1: ValueError: no token"),
+    "imports": (
+        "import json\nimport fails_itself\n",
+        "fails_itself.py:3 (imported in imports.py:2): ZeroDivisionError: division by zero",
+    ),
+    "imports_syntax": (
+        "import fails_to_parse\n",
+        "fails_to_parse.py:2 (imported in imports_syntax.py:1): SyntaxError",
+    ),
+    "ends": ("import sys\nsys.exit(0)\n", "ends.py:2: it calls sys.exit(0)"),
+    "no_class": (HEAD, "no_class.py: no scenario in it"),
+    "two": (
+        MINE.format("") + "class Other(Mine): pass\n",
+        "has 2 user classes (Mine in two.py:3, Other in two.py:5)",
+    ),
+    "no_scenario": (
+        HEAD + "class Mine(Borrower): pass\n",
+        "no_scenario.py:3: Mine has no scenario",
+    ),
+    "typo": (
+        MINE.format("objectives=Objectives(lost_max=1)"),
+        "typo.py:4: TypeError: Objectives.__init__() got an unexpected keyword argument 'lost_max'",
+    ),
+    "field": (MINE.format("fault=[]"), "field.py:4: TypeError: Scenario.__init__()"),
+    "objectives": (MINE.format("objectives={}"), "objectives.py:3: objectives {} must be Obj"),
+    "limit": (
+        MINE.format("objectives=Objectives(failed_share_max='x')"),
+        "failed_share_max 'x' must be a share from 0 to 1",
+    ),
+    "stop": (MINE.format("stop=5"), "stop.py:3: stop 5 must be StopConditions(...)"),
+    "condition": (
+        MINE.format("stop=StopConditions(failed_budget='x')"),
+        "stop failed_budget 'x' must be a whole number",
+    ),
+    "no_faults": (MINE.format("faults=None"), "no_faults.py:3: faults None must be a list"),
+    "text": (MINE.format("faults='x'"), "text.py:3: faults: 'x' is no fault"),
+    "number": (MINE.format("faults=[5]"), "number.py:3: faults: 5 is no fault"),
+    "class_of_fault": (MINE.format("faults=[Partition]"), "faults: the class Partition is no"),
+    "share": (MINE.format("near_limit_share='x'"), "share.py:3: near_limit_share 'x' must be"),
+    "watching": (MINE.format("watches='x'"), "watching.py:3: watches 'x' must be True or False"),
+    "host": (MINE.format("") + "    host = 5\n", "host.py:3: host 5 must be text"),
+    "huge": (
+        MINE.format("faults=[Latency('edge', milliseconds=10**5000)]"),
+        "huge.py:3: Latency: milliseconds has more than 18 digits",
+    ),
+    "huge_share": (MINE.format("credit_line_share=10**5000"), "credit_line_share has more than 18"),
+    "huge_limit": (
+        MINE.format("objectives=Objectives(impaired_episodes_max=10**5000)"),
+        "impaired_episodes_max has more than 18 digits",
+    ),
+    "huge_budget": (
+        MINE.format("stop=StopConditions(failed_budget=10**5000)"),
+        "StopConditions: failed_budget has more than 18 digits",
+    ),
+    "link": (MINE.format("faults=[Partition('nope')]"), "needs link nope, which this target lacks"),
+    "commits": (MINE.format("faults=[CommitLost('edge')]"), "edge leads elsewhere: use database"),
+    "table": (MINE.format("faults=[BlockingMigration('nope')]"), "'nope' is none; there are acc"),
+    "part": (MINE.format("faults=[Kill('nope')]"), "needs process nope, which this target lacks"),
+}
+CASES = {
+    **{f"word: {name}": ["-f", "mine.py", *words] for name, (words, _) in WORDS.items()},
+    **{f"file: {name}": ["-f", f"{name}.py"] for name in FILES},
+}
+TOLD = {
+    **{f"word: {name}": told for name, (_, told) in WORDS.items()},
+    **{f"file: {name}": told for name, (_, told) in FILES.items()},
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """By case: what became of it as a run, and as a dry run."""
+    folder = tmp_path_factory.mktemp("start")
+    for name, (text, _) in FILES.items():
+        (folder / f"{name}.py").write_text(text)
+    (folder / "mine.py").write_text(MINE.format(""))
+    (folder / "fails_itself.py").write_text("import json\n\n1 / 0\n")
+    (folder / "fails_to_parse.py").write_text("import json\ndef broken(:\n")
+    (folder / "rat.conf").write_text("rat = 5\n")
+    text = "version: 1\nobjectives:\n  recovery_seconds_max: \u0663s\n"
+    (folder / "digits.yaml").write_text(text)
+    usual = ["--headless", "--loglevel=WARNING", "--only-summary"]
+    cases = [
+        ([*words, *usual, *dry], {}) for dry in ([], ["--dry-run"]) for words in CASES.values()
+    ]
+    kept = {name: value for name, value in os.environ.items() if name != "LENDING_ADMIN_TOKEN"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.load.many_under_locust"],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), "HOME": str(folder)},
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr
+    ends = json.loads(done.stdout)
+    return dict(zip(CASES, zip(ends[: len(CASES)], ends[len(CASES) :], strict=True), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_is_refused_in_one_line_and_leaves_nothing(case: str, found: Any) -> None:
+    """With exit code 2 and what would be valid; no table of Locust's, and no run directory."""
+    run, _ = found[case]
+
+    assert run["code"] == 2, run
+    assert run["left"] == []
+    assert run["out"] == ""
+    line, *more = run["err"].splitlines()
+    assert line.startswith("error: ")
+    assert all(detail.startswith("  line ") for detail in more)  # of resilience.yaml
+    assert TOLD[case] in run["err"]
+    assert len(line) < 1000
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_dry_run_refuses_the_same(case: str, found: Any) -> None:
+    """In the same words: who has seen it pass need not wait for the run."""
+    run, dry = found[case]
+
+    assert (dry["code"], dry["err"], dry["left"]) == (2, run["err"], [])
