@@ -21,6 +21,10 @@ SECTION = "tool.locust"
 LOCUST_FILES = ("--html", "--json-file", "--logfile")
 """What Locust writes where it is told to."""
 _VARIABLES = {"--host": "LOCUST_HOST", "--html": "LOCUST_HTML", "--logfile": "LOCUST_LOGFILE"}
+_SAME = {"--users": "--rate"}
+"""One Locust user is one arrival a second, and messages speak of the rate."""
+_TELLING = 5
+"""Letters of a value that is hardly another's."""
 
 
 class Elsewhere(NamedTuple):
@@ -46,11 +50,15 @@ class Elsewhere(NamedTuple):
         return next((o for o in self.options if o.startswith("--")), self.options[0])
 
     def concerns(self, text: str) -> bool:
-        """Whether a message is about this option: its word stands there, or name and value."""
-        words = "|".join(map(re.escape, self.options))
-        names = "|".join(o[2:].replace("-", "[-_ ]") for o in self.options if o.startswith("--"))
-        pattern = rf"(?<![\w-])(?:(?:{words})(?![\w-])|(?:{names}) ['\"]?-?\d)"
-        return re.search(pattern, text) is not None
+        """Whether a message is about this option: its word stands there, name and value, or a
+        value that is nothing else's.
+        """
+        parts = [re.escape(option) for option in self.options]
+        names = [_SAME.get(o, o)[2:] for o in self.options if o.startswith("--")]
+        parts += [rf"{name.replace('-', '[-_ ]')} ['\"]?-?\d[\w.]*" for name in names]
+        if len(self.value) >= _TELLING and self.value not in ("true", "True", "(secret)"):
+            parts.append(re.escape(self.value))
+        return re.search(rf"(?<![\w-])(?:{'|'.join(parts)})(?![\w-])", text) is not None
 
 
 def with_places(text: str, elsewhere: Iterable[Elsewhere]) -> str:
@@ -93,6 +101,7 @@ def given(options: list[str]) -> argparse.Namespace:
     parser.add_argument("--defect", default="")
     parser.add_argument("--namespaces", action="store_true")
     parser.add_argument("--seed")
+    parser.add_argument("--loglevel", "-L", env_var="LOCUST_LOGLEVEL")
     for option in LOCUST_FILES:
         parser.add_argument(option, type=Path, env_var=_VARIABLES.get(option))
     parser.add_argument("--host", "-H", env_var=_VARIABLES["--host"])

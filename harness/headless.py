@@ -257,7 +257,7 @@ def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
     command = [*locust_command(path), "--only-summary"]
     page = ["--autostart", "--autoquit=0", f"--web-port={web_port}"]
     command += ["--headless"] if web_port is None else page
-    if not any(option.startswith(("-L", "--loglevel")) for option in options):
+    if given(options).loglevel is None:
         command += ["--loglevel", "WARNING"]
     return [*command, *options]
 

@@ -81,6 +81,35 @@ def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
     assert with_places("rate 0 must be", [share]) == "rate 0 must be"
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "text", "concerned"),
+    [
+        ("--users", "0", "rate 0 must be from 1", True),
+        ("--rate", "0", "rate 0 must be from 1", True),
+        ("--rate", "7", "the rate must be", False),
+        ("--run-time", "9s", "-t 9s is too short", False),
+        ("--objectives", "strict.yaml", "strict.yaml cannot be read", True),
+        ("--objectives", "strict.yaml", "restrict.yaml cannot be read", False),
+        ("--retries", "12", "retries 12 must be from 0 to 10", True),
+        ("--request-timeout", "0s", "request timeout 0s must be from", True),
+    ],
+)
+def test_which_option_a_message_is_about(
+    option: str, value: str, text: str, concerned: bool
+) -> None:
+    """By its word, by its name with a value, or by the value alone where that says enough."""
+    assert Elsewhere("x", (option,), "x", "a.conf", value).concerns(text) is concerned
+
+
+def test_the_level_of_logs_of_a_file_counts(folder: Path) -> None:
+    """It is ours only where nobody sets one."""
+    before = headless._command(Path("a.py"), [], None)
+    (folder / "locust.conf").write_text("loglevel = DEBUG\n")
+
+    assert before[-2:] == ["--loglevel", "WARNING"]
+    assert "--loglevel" not in headless._command(Path("a.py"), [], None)
+
+
 def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a file of configuration says where runs are written down."""
     (folder / "locust.conf").write_text("runs-dir = mine\nseed = 8\n")

@@ -199,3 +199,38 @@ def test_added_faults_follow_those_of_the_scenario() -> None:
         composed(BROKEN, wrong)  # type: ignore[arg-type]
     assert "--inject 'Kil()'" in str(caught.value)
     assert "--inject Partition(1)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        *(("request_timeout", wrong) for wrong in ("0s", "2m")),
+        *(("ledger_settle", wrong) for wrong in ("6m", "1h")),
+        *(("log_in_share", wrong) for wrong in ("2", "-1", "nan")),
+        *(("retries", wrong) for wrong in ("11", "-1")),
+        *(("baseline", wrong) for wrong in ("1ms", "25h")),
+        *(("warm_up", "25h"), ("recovery", "25h"), ("fault", "0s")),
+    ],
+)
+def test_the_bounds_that_a_message_names_are_taken(option: str, wrong: str) -> None:
+    """Both ends, in the very words of the message."""
+    with pytest.raises(UsageError) as caught:
+        settings_from(options(**{option: wrong}), 50, None, BROKEN)
+    name = option.replace("_", "[- ]")
+    ((least, most),) = re.findall(rf"{name} \S+ must be from (\S+) to (\w+)", str(caught.value))
+
+    for bound in (least, most):
+        try:
+            settings_from(options(**{option: bound}), 50, None, BROKEN)
+        except UsageError as error:  # a long request timeout asks for a longer recovery
+            assert f"{bound} must be" not in str(error)  # noqa: PT017  # it may be about another
+
+
+def test_the_rates_that_a_message_names_are_taken() -> None:
+    """Both ends."""
+    with pytest.raises(UsageError) as caught:
+        settings_from(options(), 0, None, BROKEN)
+    (bounds,) = re.findall(r"rate 0 must be from (\d+) to (\d+)", str(caught.value))
+
+    for bound in bounds:
+        assert settings_from(options(), int(bound), None, BROKEN).rate == int(bound)
