@@ -33,7 +33,6 @@ from harness.core.files import lines_of, open_append, read_regular, real, replac
 from harness.errors import HarnessError, UsageError
 from harness.events import (
     Attempt,
-    Clock,
     Facts,
     FaultFact,
     HealthAddress,
@@ -48,7 +47,7 @@ from harness.plan import Plan
 from harness.rows import plain, reason_of
 from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of
 from harness.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
-from harness.stored_rows import EVENTS_SCHEMA, read_accounts, read_events, read_rows, require_sane
+from harness.stored_rows import EVENTS_SCHEMA, Span, read_accounts, read_events, read_rows, span_of
 
 if TYPE_CHECKING:
     from harness.verdict import Verdict
@@ -71,6 +70,7 @@ _STATUS: TypeAdapter[RunStatus] = TypeAdapter(RunStatus)
 _ADDRESS: TypeAdapter[HealthAddress] = TypeAdapter(HealthAddress)
 _READING: TypeAdapter[LedgerReading] = TypeAdapter(LedgerReading)
 UNREAD = LedgerReading(read=False, complete=False, source="none", error="the run ended before it")
+UNKNOWN = RunStatus(target="unknown", interrupted=True, known=False)
 
 
 class RowWriter:
@@ -293,12 +293,12 @@ class RunDirectory:
         operations: dict[int, Operation] = {}
         # `read_plan` has them; here it is told what of them is damaged.
         arrivals_in(self.path / ARRIVALS_FILE, plan, damage)
-        status = self.read_status(damage)
+        status, span = self._spanned(plan, damage)
         broken = broken_seals(self.path, status.seals)
         for path in sorted(self.path.glob("events-*.jsonl")):
             if status.seals and path.name not in status.seals:
                 continue  # it is not of this run, as `broken` says
-            for kind, fact in read_events(path, plan, status.clock, damage):
+            for kind, fact in read_events(path, plan, span, damage):
                 if kind == "sent":
                     sent.setdefault(fact.arrival, []).append(fact)
                 elif kind == "attempt":
@@ -311,7 +311,7 @@ class RunDirectory:
         account_of = {}
         if ACCOUNTS_FILE not in broken:  # else loans would seem to go to others
             account_of = read_accounts(self.path / ACCOUNTS_FILE, plan.run_id, damage)
-        address, polls = self._health(damage, status.clock)
+        address, polls = self._health(damage, span)
         ledger = self.read_ledger(damage)
         damage += broken.values()
         completed = complete_operations(
@@ -342,7 +342,15 @@ class RunDirectory:
             return _status(read_regular(self.path / STATUS_FILE))
         except (OSError, ValueError) as error:
             damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
-            return RunStatus(target="unknown", interrupted=True, known=False)
+            return UNKNOWN
+
+    def _spanned(self, plan: Plan, damage: list[str]) -> tuple[RunStatus, Span | None]:
+        status = self.read_status(damage)
+        try:
+            return status, span_of(plan, status)
+        except ValueError as error:
+            damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
+            return UNKNOWN, None
 
     def read_ledger(self, damage: list[str]) -> LedgerReading:
         """The ledger reading; an unread one where the file is missing or damaged."""
@@ -361,9 +369,9 @@ class RunDirectory:
         return dataclasses.replace(reading, entries=entries, complete=complete)
 
     def _health(
-        self, damage: list[str], clock: Clock | None
+        self, damage: list[str], span: Span | None
     ) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
-        rows = read_rows(self.path / HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage, clock)
+        rows = read_rows(self.path / HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage, span)
         polls = tuple(fact for _, fact in rows)
         try:
             header = json_of(next(lines_of(self.path / HEALTH_FILE), b""))
@@ -381,7 +389,4 @@ def _status(body: bytes) -> RunStatus:
     if isinstance(read, dict) and isinstance(read.get("troubles"), list):
         told = read["troubles"]
         read["troubles"] = [{"text": one} if isinstance(one, str) else one for one in told]
-    status = _STATUS.validate_python(read)
-    if status.clock is not None:
-        require_sane(status, status.clock)
-    return status
+    return _STATUS.validate_python(read)

@@ -50,7 +50,7 @@ def arrivals_in(path: Path, plan: Plan, damage: list[str]) -> tuple[Arrival, ...
         if due and arrival.borrower < len(plan.borrowers):
             found.setdefault(arrival.index, arrival)
     if len(found) < rows:
-        damage.append(f"{path.name} has {rows - len(found):,} lines that this plan cannot have")
+        damage.append(f"{path.name} has lines that this plan cannot have: {rows - len(found):,}")
     return tuple(found.values())
 
 
@@ -62,6 +62,11 @@ def _wrong(plan: Plan) -> Iterator[str]:
             yield f"its {name} is {length_s:g}"
     yield from wrong_values(plan.objectives)
     yield from wrong_conditions(plan.stop)
+    steady = plan.steady_state
+    if not 0 <= steady.min_baseline_s <= DAY_SECONDS:
+        yield f"its min_baseline_s is {steady.min_baseline_s:g}"
+    if not 0 < steady.failed_share_max < 1 or not 0 <= steady.started_share_min <= 1:
+        yield "its steady state is held to shares that are none"
     yield from _wrong_phases(plan)
     if [borrower.index for borrower in plan.borrowers] != list(range(len(plan.borrowers))):
         yield "its borrowers are not numbered from 0"

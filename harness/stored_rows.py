@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from harness.core.documents import json_of
 from harness.core.files import lines_of, read_regular
-from harness.core.numbers import DAYS_MAX, NS_MAX, SPAN_SECONDS_MAX
-from harness.events import Attempt, Clock, FaultFact, HealthPoll, Operation, RunStatus, Sent
+from harness.core.numbers import NS_MAX
+from harness.events import Attempt, FaultFact, HealthPoll, Operation, RunStatus, Sent
 from harness.journal_row import JournalRow
 from harness.ledger_facts import LedgerEntry
 from harness.plan import Arrival, Plan
@@ -19,8 +19,11 @@ EVENTS_SCHEMA = "lendchaos.events/1"
 SPOILT_TOLD_MAX = 100
 SPOILT_MAX = 100_000
 """Lines that cannot be read: of more, nothing is told one by one, and nothing is read on."""
-_SPAN_NS = round(SPAN_SECONDS_MAX * 1e9)
+BESIDE_SECONDS_MAX = 24 * 3600.0
+"""How far from its planned load anything can be that happens in a run."""
 Row = tuple[str, Any]
+Span = tuple[int, int]
+"""From when to when, in monotonic nanoseconds."""
 
 _ROWS: dict[str, TypeAdapter[Any]] = {
     "arrival": TypeAdapter(Arrival),
@@ -46,17 +49,17 @@ def read_rows(
     schema: str,
     kinds: tuple[str, ...],
     damage: list[str],
-    clock: Clock | None = None,
+    span: Span | None = None,
 ) -> Iterator[Row]:
     """Facts of one file in order; a line that cannot be read is noted, not fatal.
 
-    With a ``clock`` no fact may be further from its zero than any run lasts.
+    No fact may be outside the ``span`` of the run, if that is known.
     """
     spoilt = 0
     try:
         for number, line in enumerate(lines_of(path), start=1):
             try:
-                found = _fact(line, schema, kinds, clock)
+                found = _fact(line, schema, kinds, span)
             except ValueError as error:
                 spoilt += 1
                 if spoilt <= SPOILT_TOLD_MAX:
@@ -75,7 +78,7 @@ def read_rows(
         damage.append(f"{path.name} has {spoilt:,} lines that are not readable{rest}")
 
 
-def read_events(path: Path, plan: Plan, clock: Clock | None, damage: list[str]) -> list[Row]:
+def read_events(path: Path, plan: Plan, span: Span | None, damage: list[str]) -> list[Row]:
     """What one load process wrote; nothing of a file that is of another run.
 
     Keys are made of the run's id, so no arrival has the key of another run. A single line with one
@@ -83,7 +86,7 @@ def read_events(path: Path, plan: Plan, clock: Clock | None, damage: list[str]) 
     """
     keys = {arrival.index: arrival.key for arrival in plan.arrivals}
     kinds = ("sent", "attempt", "operation")
-    rows = list(read_rows(path, EVENTS_SCHEMA, kinds, damage, clock))
+    rows = list(read_rows(path, EVENTS_SCHEMA, kinds, damage, span))
     known = [row for row in rows if row[0] != "operation" or row[1].borrower < len(plan.borrowers)]
     if len(known) < len(rows):
         damage.append(f"{path.name} has operations of nobody in the plan: they are left out")
@@ -123,33 +126,38 @@ def read_accounts(path: Path, run_id: str, damage: list[str]) -> dict[int, str]:
     return {}
 
 
-def require_sane(status: RunStatus, clock: Clock) -> None:
-    """Make sure that a run can have had its clock and its end.
+def span_of(plan: Plan, status: RunStatus) -> Span | None:
+    """When anything of a run can have happened; None where its load never began.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: no run can have had its clock, or its end.
     """
+    clock = status.clock
+    if clock is None:
+        return None
     if not clock.anchor_wall_ns >= 0 or not 0 <= clock.zero_wall_ns <= NS_MAX:
         raise ValueError("its clock is not of a year in which there are runs")
+    begin_s = plan.phases[0].start_s - BESIDE_SECONDS_MAX
+    end_s = plan.load_end_s + BESIDE_SECONDS_MAX
+    span = clock.zero_ns + round(begin_s * 1e9), clock.zero_ns + round(end_s * 1e9)
     for name in ("load_ended_ns", "drained_ns"):
-        _require_near_to(clock, name, getattr(status, name))
+        _require_within(span, name, getattr(status, name))
     for stall in status.stalls:
-        _require_near_to(clock, "stall", stall.begin_ns)
-        _require_near_to(clock, "stall", stall.end_ns)
+        _require_within(span, "stall", stall.begin_ns)
+        _require_within(span, "stall", stall.end_ns)
+    return span
 
 
-def _require_near_to(clock: Clock, name: str, at_ns: int | None) -> None:
-    if at_ns is not None and abs(at_ns - clock.zero_ns) > _SPAN_NS:
-        raise ValueError(f"its {name} is more than {DAYS_MAX} days from the run's zero")
+def _require_within(span: Span, name: str, at_ns: int | None) -> None:
+    if at_ns is not None and not span[0] <= at_ns <= span[1]:
+        raise ValueError(f"its {name} is more than a day from the load that was planned")
 
 
-def _fact(
-    line: bytes, schema: str, kinds: tuple[str, ...], clock: Clock | None = None
-) -> Row | None:
+def _fact(line: bytes, schema: str, kinds: tuple[str, ...], span: Span | None = None) -> Row | None:
     """The fact of one line; None for a header.
 
     Raises:
-        ValueError: it is none, or not one of these kinds, or not of the run with that clock.
+        ValueError: it is none, or not one of these kinds, or outside the span.
     """
     row = json_of(line)
     if not isinstance(row, dict):
@@ -162,7 +170,7 @@ def _fact(
     if len(row) != 1 or kind not in kinds:
         raise ValueError(f"it is none of {', '.join(kinds)}")
     fact = _ROWS[kind].validate_python(row[kind])
-    if clock is not None:
+    if span is not None:
         for name in _INSTANTS[kind]:
-            _require_near_to(clock, name, getattr(fact, name))
+            _require_within(span, name, getattr(fact, name))
     return kind, fact

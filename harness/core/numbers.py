@@ -9,9 +9,8 @@ from pydantic import Field
 
 NS_MAX = 2**62
 """In nanoseconds 146 years: of a machine's clock, which begins when it starts, and since 1970."""
-DAYS_MAX = 31
-"""How far from its zero anything of a run can be."""
-SPAN_SECONDS_MAX = DAYS_MAX * 24 * 3600.0
+SPAN_SECONDS_MAX = 31 * 24 * 3600.0
+"""How far from its zero anything of a run can be, its faults healed late included."""
 
 Nanoseconds = Annotated[int, Field(ge=-NS_MAX, le=NS_MAX)]
 """An instant, monotonic or Unix time."""
