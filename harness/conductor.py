@@ -36,7 +36,6 @@ from harness.plan import Plan
 from harness.read_ledger import Source, read_ledger
 from harness.record import RunDirectory
 from harness.report import terminal, write
-from harness.run_lock import held_alone
 from harness.safety.feasible import require_feasible
 from harness.safety.preview import told_before
 from harness.safety.radius import radius_of
@@ -44,7 +43,8 @@ from harness.safety.reach import require_reach
 from harness.safety.watch import LedgerTail, SafetyWatch
 from harness.seeding import SeededBorrower, Seeder
 from harness.stack import Stack, StackSettings, attach, down, load_state, up
-from harness.stack.state import ATTACHED
+from harness.stack.folder import ATTACHED
+from harness.stack.run_lock import held_alone
 from harness.verdict import ExitCode
 
 BEGIN_SECONDS_MAX = 900.0

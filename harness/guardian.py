@@ -25,7 +25,7 @@ from pathlib import Path
 
 from harness import foreign_text
 from harness.connections import forget_libpq_variables
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.faults.healing import heal_all
 from harness.faults.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
 from harness.rescue import DeadRun, heal_run, process, rescue, stack_in
@@ -130,9 +130,9 @@ def main() -> int:
         if options.once:
             return int(not look_once(options.state_dir.absolute()))
         return int(not guard(Watch(DeadRun(options.run.absolute()))))
-    except HarnessError as error:
+    except (HarnessError, UsageError) as error:
         _log.error("%s", error)  # the environment's, told in one line
-        return HarnessError.exit_code
+        return error.exit_code
 
 
 def guard(watch: Watch) -> bool:

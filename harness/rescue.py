@@ -23,9 +23,10 @@ from harness.own_python import module_command
 from harness.plan import Plan, PlannedFault
 from harness.record import RunDirectory
 from harness.run_facts import Trouble
-from harness.run_lock import LOCK_FILE
 from harness.stack import Stack, down, load_state
+from harness.stack.folder import RUN_LOCK
 from harness.stack.processes import ProcessRef, is_alive
+from harness.stack.run_lock import opened_lock
 
 LOCK_SECONDS_MAX = 1.0
 """For the kernel to give back the lock of a process that is just dying."""
@@ -63,7 +64,7 @@ def stack_in(run: DeadRun) -> Stack | None:
         return None
     try:
         stack = load_state(run.state_dir)
-    except HarnessError as error:
+    except (HarnessError, UsageError) as error:
         _log.error("%s", error)  # the environment's, told in one line
         return None
     return stack if stack is not None and run.stack_id in ("", stack.stack_id) else None
@@ -225,7 +226,7 @@ def _wait_for_load(run: DeadRun, plan: Plan | None) -> None:
 def _lock(state_dir: Path) -> Iterator[bool]:
     """Hold the stack as a run does; False when a run holds it."""
     deadline = time.monotonic() + LOCK_SECONDS_MAX
-    with (state_dir / LOCK_FILE).open("a") as lock:
+    with opened_lock(state_dir / RUN_LOCK) as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,8 +4,11 @@ The browser is one for each file of tests, not for the whole session: Playwright
 running, in which no other test of the same process could run its own.
 """
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +20,9 @@ from tests.browser.chromium import Chromium, Site, or_skip, serving
 from tests.ports import stack_ports
 
 os.environ["LENDCHAOS_PORTS"] = stack_ports()
+# Of this process and what it starts: the user's own register of state folders stays as it is.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lendchaos-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 forget_libpq_variables()  # tests connect by the driver's own means, too
 
 

@@ -96,7 +96,7 @@ ALLOWED = {
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         *("run_facts", "stop_conditions"),
     },
-    "stack": {"errors", "final_response", "own_python", "plan", "planted", "run_lock"},
+    "stack": {"errors", "final_response", "own_python", "plan", "planted"},
     "faults": {
         *("connections", "errors", "events", "fault_facts", "fault_specs", "journal_row", "plan"),
         *("own_python", "run_facts", "shortage", "stack"),
@@ -129,15 +129,14 @@ ALLOWED = {
     },
     "channel": set(),
     "orders": set(),
-    "run_lock": {"errors"},
     "rescue": {
-        *("errors", "events", "faults", "journal_row", "plan", "record", "run_lock", "stack"),
+        *("errors", "events", "faults", "journal_row", "plan", "record", "stack"),
         *("fault_facts", "own_python", "run_facts"),
     },
     "guardian": {"connections", "errors", "foreign_text", "stack", "faults", "rescue"},
     "guarding": {"errors", "own_python", "stack", "faults"},
     "conductor": {
-        *("run_lock", "safety"),
+        "safety",
         *("errors", "events", "plan", "record", "verdict", "ledger", "read_ledger", "seeding"),
         *("judge", "report", "stack", "faults", "channel", "health", "guarding", "journal_row"),
         *("connections", "orders"),
@@ -181,7 +180,7 @@ ALLOWED = {
             "objectives",
             "plan",
         ),
-        *("record", "report", "resilience", "rows", "run_lock", "seals", "series", "stack"),
+        *("record", "report", "resilience", "rows", "seals", "series", "stack"),
         *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
     },
     "cli": {
@@ -189,7 +188,7 @@ ALLOWED = {
         *("compare", "explain", "gameday", "gates", "given", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
-        *("forwarding", "headless", "journal_row", "own_python", "planted", "rows", "run_lock"),
+        *("forwarding", "headless", "journal_row", "own_python", "planted", "rows"),
         "standard_streams",
     },
 }

@@ -16,8 +16,8 @@ from harness.cli.app import (
     show_json,
 )
 from harness.stack.doctor import Check, diagnose
+from harness.stack.folder import default_state_dir
 from harness.stack.provision import provision_all
-from harness.stack.state import default_state_dir
 from harness.verdict import ExitCode
 
 DOCTOR_SCHEMA = "lendchaos.doctor/1"

@@ -7,13 +7,12 @@ right when that is asked for.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from harness.cli.app import Json, Patience, StateDir, app, exit_codes, show, show_json
-from harness.cli.stack import stack_name
+from harness.cli.stack import stack_name, stacks_in
 from harness.errors import HarnessError, ProxyApiHangs
 
 # What heals is loaded before anything is looked at: healing never waits for an import.
@@ -23,8 +22,9 @@ from harness.faults.probes import link_canaries
 from harness.faults.second_way import restart_proxy
 from harness.faults.strangers import remove_strangers, strangers
 from harness.journal_row import JournalRow
+from harness.stack.folder import default_state_dir
 from harness.stack.processes import ProcessRef, is_alive
-from harness.stack.state import ATTACHED, Stack, default_state_dir, load_state
+from harness.stack.state import Stack, load_state
 from harness.verdict import ExitCode
 
 HEAL_SCHEMA = "lendchaos.heal/1"
@@ -91,13 +91,13 @@ def heal(
     that is under way ends: everything healed, drained and judged as interrupted.
     """
     with exit_codes():
-        folder = (state_dir or default_state_dir()).absolute()
-        stacks = [stack for place in (folder, folder / ATTACHED) if (stack := _stack_in(place))]
-        if not stacks and not json:
+        stacks, foreign = stacks_in(state_dir or default_state_dir(), load_state)
+        if not stacks and not foreign and not json:
             show("no stack is up: there is nothing to heal")
         with Patience("healing, and waiting until it is shown to have helped"):
             done = [_heal(stack, _silent if json else show, everything) for stack in stacks]
         troubles = [trouble for healing in done for trouble in healing.troubles]
+        troubles += foreign
         if json:
             body = {"stacks": [healing.body() for healing in done], "troubles": troubles}
             show_json(HEAL_SCHEMA, body)
@@ -108,10 +108,6 @@ def heal(
 
 def _silent(_line: str) -> None:
     """Say nothing: the document at the end says all."""
-
-
-def _stack_in(folder: Path) -> Stack | None:
-    return load_state(folder) if folder.exists() else None
 
 
 def _heal(stack: Stack, tell: Callable[[str], None], everything: bool) -> _Healing:

@@ -1,6 +1,6 @@
 """The local stack: `up`, `down`, `status`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,17 +10,11 @@ import typer
 from harness.cli.app import Json, Patience, StateDir, app, exit_codes, number, say, show, show_json
 from harness.cli.completing import defects, services
 from harness.errors import HarnessError, UsageError
-from harness.run_lock import Owner, holder, is_held
 from harness.stack.client import ProcessStatus, StackClient
+from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_used
 from harness.stack.processes import is_alive
-from harness.stack.state import (
-    ATTACHED,
-    Stack,
-    StackSettings,
-    default_state_dir,
-    load_state,
-    read_state,
-)
+from harness.stack.run_lock import Owner, holder, is_held
+from harness.stack.state import ForeignStateError, Stack, StackSettings, load_state, read_state
 
 UP_SCHEMA = "lendchaos.up/1"
 DOWN_SCHEMA = "lendchaos.down/1"
@@ -93,8 +87,8 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
 
     It is fine when none is up.
     """
-    folder = state_dir or default_state_dir()
     with exit_codes():
+        folder = checked(state_dir or default_state_dir())
         if whose := holder(folder) or holder(folder / ATTACHED):
             raise HarnessError(
                 f"a run uses the stack in {folder}: {whose.in_words()}; end it first (Ctrl-C)"
@@ -107,10 +101,18 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
             if stack is not None:
                 with Patience("healing what a run left"):
                     healed = _heal_left_over(stack)
+        except ForeignStateError:
+            pass  # told below, once what is ours is down
         except (HarnessError, UsageError) as error:
             say(f"{error}; taking the stack down all the same")
-        was_up = take_down(folder, say)
-        take_down(folder / ATTACHED, say)
+        was_up, foreign = False, []
+        for place in (folder / ATTACHED, folder):
+            try:
+                was_up = take_down(place, say)
+            except ForeignStateError as error:
+                foreign.append(str(error))
+        if foreign:
+            raise HarnessError("; ".join(foreign))
         _forget_journal(folder)
         if json:
             show_json(DOWN_SCHEMA, {"was_up": was_up, "healed": healed})
@@ -121,7 +123,8 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
 def _forget_journal(folder: Path) -> None:
     from harness.faults.journal import Journal  # noqa: PLC0415
 
-    Journal(folder, "").forget()
+    if has_been_used(folder):
+        Journal(folder, "").forget()
 
 
 def _heal_left_over(stack: Stack) -> list[str]:
@@ -142,27 +145,36 @@ def _heal_left_over(stack: Stack) -> list[str]:
 @app.command()
 def status(state_dir: StateDir = None, json: Json = False) -> None:
     """Say what is up and which run uses it; changes nothing."""
-    folder = (state_dir or default_state_dir()).absolute()
     with exit_codes():
+        stacks, foreign = stacks_in(state_dir or default_state_dir(), read_state)
         with Patience("asking the stack's supervisor"):
             found = [
                 (stack, StackClient(stack).status(), holder(stack.state_dir))
-                for stack in _stacks_up(folder)
+                for stack in stacks
+                if is_alive(stack.supervisor)
             ]
         if json:
             show_json(STATUS_SCHEMA, {"stacks": [_status_body(*parts) for parts in found]})
-            return
-        for stack, processes, whose in found:
-            _show_status(stack, processes, whose)
-        if not found:
-            show("no stack is up")
+        else:
+            for stack, processes, whose in found:
+                _show_status(stack, processes, whose)
+            if not found and not foreign:
+                show("no stack is up")
+        if foreign:
+            raise HarnessError("; ".join(foreign))
 
 
-def _stacks_up(folder: Path) -> Iterator[Stack]:
+def stacks_in(folder: Path, read: Callable[[Path], Stack | None]) -> tuple[list[Stack], list[str]]:
+    """Both stacks of a state folder, as far as they are there and ours; why the others are not."""
+    stacks, foreign = [], []
     for place in (folder, folder / ATTACHED):
-        stack = read_state(place)
-        if stack is not None and is_alive(stack.supervisor):
-            yield stack
+        try:
+            stack = read(place)
+        except ForeignStateError as error:
+            foreign.append(str(error))
+        else:
+            stacks += [] if stack is None else [stack]
+    return stacks, foreign
 
 
 def _show_status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | None) -> None:

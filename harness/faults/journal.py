@@ -13,7 +13,6 @@ import json
 import os
 import time
 from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
+from harness.stack.folder import JOURNAL_FILE
+from harness.stack.processes import boot_id
 
-JOURNAL_FILE = "journal.jsonl"
 SCHEMA = "lendchaos.journal/1"
 DEADLINE_MARGIN_SECONDS = 5.0
 """Beyond the planned heal: by then a fault is gone, whoever has to heal it."""
@@ -33,12 +33,6 @@ DEADLINE, HEAL_COMMAND, NEXT_RUN = "deadline", "heal command", "next run"
 _ROW: TypeAdapter[JournalRow] = TypeAdapter(JournalRow)
 _PLANNED: TypeAdapter[PlannedFault] = TypeAdapter(PlannedFault)
 _DEFAULTS = {field.name: field.default for field in fields(JournalRow)}
-
-
-@cache
-def boot_id() -> str:
-    """This boot of this machine: monotonic instants compare only within one."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +196,9 @@ def _row(line: bytes) -> JournalRow | None:
 
 
 def _append(path: Path, line: str) -> None:
-    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # A link, or a FIFO, is nothing that we made.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(path, flags, 0o600)
     try:
         size = os.fstat(handle).st_size
         # Another writer may have died in the middle of a row; it must not swallow ours.

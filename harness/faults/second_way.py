@@ -14,20 +14,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
 from harness.journal_row import JournalRow
 from harness.run_facts import Trouble
 from harness.stack import http_probe
 from harness.stack.client import StackClient
+from harness.stack.folder import PROXY_LOCK
 from harness.stack.processes import ProcessRef, is_alive
+from harness.stack.run_lock import opened_lock
 from harness.stack.state import Stack, read_state
 
 TOXIPROXY = "toxiproxy"
 SECOND_WAY = "second_way"
 """Event of the journal, and kind of proof: what is told of a heal by this way."""
-LOCK_FILE = "second_way.lock"
 LOCK_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 0.5
 READY_SECONDS_MAX = 5.0
@@ -90,7 +91,7 @@ def _one_at_a_time(state_dir: Path) -> Iterator[None]:
     A holder that was stopped must not stop us: then both restart it, which is only one cut more.
     """
     deadline = time.monotonic() + LOCK_SECONDS_MAX
-    with (state_dir / LOCK_FILE).open("a") as lock:
+    with opened_lock(state_dir / PROXY_LOCK) as lock:
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,7 +105,7 @@ def running_proxy(state_dir: Path) -> ProcessRef | None:
     """Toxiproxy's process by the state file, which may have been replaced; None where none runs."""
     try:
         stack = read_state(state_dir)
-    except HarnessError:
+    except (HarnessError, UsageError):
         return None
     found = None if stack is None else stack.processes.get(TOXIPROXY)
     return found if is_alive(found) else None

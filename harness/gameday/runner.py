@@ -25,9 +25,9 @@ from harness.headless import (
 )
 from harness.own_python import module_command
 from harness.record import RunDirectory
-from harness.run_lock import Owner, holder
 from harness.stack import StackSettings, down, load_state, up
-from harness.stack.state import ATTACHED
+from harness.stack.folder import ATTACHED
+from harness.stack.run_lock import Owner, holder
 from harness.verdict import ExitCode, Verdict
 
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"

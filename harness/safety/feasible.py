@@ -15,6 +15,7 @@ from harness.safety.reach import require_reach
 from harness.stack import Stack
 from harness.stack.addresses import require_allowed, split_target
 from harness.stack.attaching import TOKEN_VARIABLE
+from harness.stack.folder import ATTACHED
 from harness.stack.processes import is_alive
 from harness.stack.state import DATABASE, read_state
 
@@ -39,10 +40,12 @@ def require_feasible(
     What "localhost" means is looked up, unless ``look_up`` is False.
 
     Raises:
-        UsageError: the target may not be touched, or lacks what the plan needs; all is named.
-        HarnessError: the state file of the stack is damaged.
+        UsageError: the target may not be touched, or lacks what the plan needs, and all is named;
+            or there can be no state folder.
+        HarnessError: the state file of the stack is damaged, or not ours.
     """
-    stack = None if host is not None else _running(state_dir)
+    found = _running(state_dir if host is None else state_dir / ATTACHED)
+    stack = found if host is None else None
     if host is not None:
         require_allowed(split_target(host)[0], allow_targets, look_up=look_up)
     elif stack is not None:

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from harness.stack.attaching import attach
     from harness.stack.client import Killed, ProcessStatus, StackClient
     from harness.stack.doctor import Check, diagnose
+    from harness.stack.folder import default_state_dir
     from harness.stack.launch import down
     from harness.stack.local import up
     from harness.stack.provision import provision_all
-    from harness.stack.state import Link, Stack, StackSettings, default_state_dir, load_state
+    from harness.stack.state import Link, Stack, StackSettings, load_state
 
 __all__ = [
     "Check",
@@ -41,7 +42,7 @@ _HOMES = {
     "StackClient": "client",
     "StackSettings": "state",
     "attach": "attaching",
-    "default_state_dir": "state",
+    "default_state_dir": "folder",
     "diagnose": "doctor",
     "down": "launch",
     "load_state": "state",

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
+from harness.stack import register
 from harness.stack.addresses import (
     is_loopback,
     join_address,
@@ -13,12 +14,13 @@ from harness.stack.addresses import (
     split_address,
     split_target,
 )
+from harness.stack.folder import LOGS, default_state_dir
 from harness.stack.http_probe import get
 from harness.stack.launch import Progress, current_stack, launch, revive, silent, state_lock
 from harness.stack.launch_spec import LaunchSpec
 from harness.stack.ports import LOOPBACK, choose_ports
 from harness.stack.service import OK
-from harness.stack.state import EDGE, Link, Stack, default_state_dir, load_state, socket_path_for
+from harness.stack.state import EDGE, Link, Stack, load_state, socket_path_for
 from harness.stack.toxiproxy_binary import provide_toxiproxy
 
 TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
@@ -58,13 +60,14 @@ def attach(
         _require_answer(f"http://{address}")
         if running is not None:
             return _same(running, f"http://{address}", token, progress)
+        register.prepared()  # what is wrong with it is told before anything is built or started
         program = provide_toxiproxy(progress)
         edge_port, api_port = choose_ports(2)
         stack = Stack(
             kind="attached",
             stack_id=secrets.token_hex(8),
             state_dir=state_dir,
-            log_dir=state_dir / "logs",
+            log_dir=state_dir / LOGS,
             socket_path=socket_path_for(state_dir),
             links={EDGE: Link(EDGE, f"{LOOPBACK}:{edge_port}", address)},
             toxiproxy_api=f"http://{LOOPBACK}:{api_port}",

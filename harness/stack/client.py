@@ -1,7 +1,10 @@
 """Typed calls to a stack's supervisor."""
 
+import contextlib
 import json
+import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from harness.errors import HarnessError
 from harness.stack.state import Stack
 
 _ANSWER_SECONDS_MAX = 10.0
+SOCKET_BYTES_MAX = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,19 @@ class StackClient:
         return ask(self._socket_path, request, _ANSWER_SECONDS_MAX + more_seconds)
 
 
+@contextlib.contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """A socket's path that the kernel takes, which is 107 bytes at most, however deep it lies."""
+    if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def ask(path: Path, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
     """One request to the supervisor that listens on a socket.
 
@@ -121,7 +138,8 @@ def ask(path: Path, request: dict[str, Any], timeout_seconds: float) -> dict[str
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_seconds)
-            connection.connect(str(path))
+            with short_path(path) as short:
+                connection.connect(short)
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 answer = json.loads(lines.readline())

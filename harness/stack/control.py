@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.stack.child import Child
+from harness.stack.client import short_path
 
 if TYPE_CHECKING:  # the supervisor is run as a program and imports this module
     from harness.stack.supervisor import Supervisor
@@ -41,7 +42,8 @@ class Control:
         """Listens, for our own user only."""
         path = self._supervisor.stack.socket_path
         path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, path)
+        with short_path(path) as short:
+            self._server = await asyncio.start_unix_server(self._serve, short)
         path.chmod(0o600)
 
     async def close(self) -> None:

@@ -1,5 +1,6 @@
 """What this machine has of what a stack needs, and how to get the rest."""
 
+import contextlib
 import os
 import platform
 import resource
@@ -8,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.stack import namespaces, postgres_binaries, toxiproxy_binary
-from harness.stack.client import StackClient
+from harness.errors import HarnessError, UsageError
+from harness.stack import namespaces, postgres_binaries, register, toxiproxy_binary
+from harness.stack.client import SOCKET_BYTES_MAX, StackClient
+from harness.stack.folder import checked, default_state_dir
 from harness.stack.ports import choose_ports, ephemeral_start
-from harness.stack.state import default_state_dir, load_state
+from harness.stack.processes import is_alive
+from harness.stack.state import ForeignStateError, read_state, socket_path_for
 
 OPEN_FILES_MIN = 1024
 _OLDEST_PYTHON = (3, 11)
@@ -30,8 +33,14 @@ class Check:
 
 
 def diagnose(state_dir: Path | None = None) -> list[Check]:
-    """Looks at everything a stack needs; builds, downloads and starts nothing."""
+    """Looks at everything a stack needs; builds, downloads, starts, ends and removes nothing.
+
+    Raises:
+        UsageError: There can be no state folder there.
+    """
     folder = (state_dir or default_state_dir()).absolute()
+    with contextlib.suppress(HarnessError):  # told with the stack
+        checked(folder)
     checks: list[Callable[[], Check]] = [
         _system,
         _python,
@@ -41,6 +50,8 @@ def diagnose(state_dir: Path | None = None) -> list[Check]:
         _ports,
         _open_files,
         _namespaces,
+        _register,
+        lambda: _socket(folder),
         lambda: _state(folder),
     ]
     results = [check() for check in checks]
@@ -117,14 +128,35 @@ def _namespaces() -> Check:
     return Check("network namespaces", ok=True, found=found)
 
 
+def _register() -> Check:
+    name = "register of state folders"
+    if (refusal := register.refusal()) is not None:
+        return Check(name, ok=False, found=refusal, how_to_get="a folder that only you can enter")
+    return Check(name, ok=True, found=str(register.register_dir()))
+
+
+def _socket(state_dir: Path) -> Check:
+    """The kernel takes few bytes for its path; a longer one is reached through `/proc`."""
+    path = socket_path_for(state_dir)
+    deep = len(os.fsencode(path)) > SOCKET_BYTES_MAX
+    ok = not deep or Path("/proc/self/fd").is_dir()
+    how = "use a shorter --state-dir, or mount /proc"
+    return Check("supervisor's socket", ok, f"{path}{' (through /proc)' if deep else ''}", how)
+
+
 def _state(state_dir: Path) -> Check:
     name = "stack"
     try:
-        stack = load_state(state_dir)
+        stack = read_state(state_dir)
         if stack is None:
             return Check(name, ok=True, found=f"none is up in {state_dir}")
+        if not is_alive(stack.supervisor):
+            left = f"none is up in {state_dir}; the next `up` or `down` removes what one left there"
+            return Check(name, ok=True, found=left)
         processes = StackClient(stack).status()
-    except HarnessError as error:
+    except ForeignStateError as error:
+        return Check(name, ok=False, found=str(error), how_to_get="another folder: --state-dir")
+    except (HarnessError, UsageError) as error:
         return Check(name, ok=False, found=str(error), how_to_get="`lendchaos down`")
     dead = [process.name for process in processes if not process.alive]
     what = f"{stack.kind} stack {stack.stack_id} is up in {state_dir}, {stack.edge_url}"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.own_python import module_command
-from harness.stack.processes import ProcessRef, clean_environment, is_alive
+from harness.stack.folder import JOURNAL_FILE
+from harness.stack.processes import ProcessRef, is_alive, own_environment
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 
-JOURNAL_FILE = "journal.jsonl"
 LOOK_SECONDS = 0.5
 GRACE_SECONDS = 1.0
 """Beyond a deadline, which is the guardian's to keep first."""
@@ -120,7 +120,7 @@ async def _call(stack: Stack) -> None:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=clean_environment(),
+            env=own_environment(),
             cwd=CODE_FOLDER,
             # It may have to take the stack down, and us with it.
             start_new_session=True,

@@ -17,14 +17,16 @@ from typing import IO
 from harness.errors import HarnessError
 from harness.own_python import module_command
 from harness.stack.client import StackClient, ask
+from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
-from harness.stack.processes import ProcessRef, clean_environment, end_all, identify, is_alive
+from harness.stack.processes import ProcessRef, end_all, identify, is_alive, own_environment
+from harness.stack.run_lock import opened_lock
 from harness.stack.service import CODE_FOLDER
-from harness.stack.shared_memory import remove_database
 from harness.stack.state import (
     BUREAU,
+    ForeignStateError,
     Stack,
-    bureau_dir_for,
+    clear,
     forget,
     load_state,
     read_state,
@@ -49,24 +51,35 @@ def state_lock(state_dir: Path, progress: Progress) -> Iterator[None]:
     """Holds the state folder for one change at a time; makes the folder.
 
     Raises:
-        HarnessError: Somebody else held it for too long.
+        UsageError: There can be no state folder.
+        HarnessError: It cannot be made or used, or somebody else held it for too long.
     """
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = entered(state_dir) / CHANGE_LOCK
+    _require_own(state_dir)  # before a file is made there
     deadline = time.monotonic() + _LOCK_SECONDS_MAX
     told = False
-    with (state_dir / "lock").open("w") as lock:
+    with opened_lock(path) as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise HarnessError(f"{lock.name} has been held by another `up`") from None
+                    raise HarnessError(f"{path} has been held by another `up`") from None
                 if not told:
                     progress("waiting for another `up` or `down`")
                     told = True
                 time.sleep(_POLL_SECONDS)
         yield
+
+
+def _require_own(state_dir: Path) -> None:
+    try:
+        read_state(state_dir)
+    except ForeignStateError:
+        raise
+    except HarnessError:
+        pass  # damaged, and ours to take down
 
 
 def launch(spec: LaunchSpec, progress: Progress) -> Stack:
@@ -86,7 +99,7 @@ def launch(spec: LaunchSpec, progress: Progress) -> Stack:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=clean_environment(),
+            env=own_environment(),
             cwd=CODE_FOLDER,
             start_new_session=True,
         )
@@ -166,14 +179,15 @@ def _gone_in_time(process: ProcessRef) -> bool:
 def current_stack(state_dir: Path, progress: Progress) -> Stack | None:
     """The stack that is up; the caller holds the lock.
 
-    One that never came up completely was left by an `up` that died; it is taken down.
+    One that is not complete was left by an `up` that died, or its folder was moved: it is taken
+    down.
     """
     stack = load_state(state_dir)
-    if stack is None or stack.ready:
-        return stack
-    progress("taking down what an interrupted `up` left")
-    end_supervisor(stack.supervisor)
-    return load_state(state_dir)
+    if stack is not None and not stack.ready:
+        progress("taking down what an interrupted `up` or a moved folder left")
+        end_supervisor(stack.supervisor)
+        stack = load_state(state_dir)
+    return stack
 
 
 def revive(stack: Stack, progress: Progress = silent) -> None:
@@ -208,13 +222,19 @@ def down(state_dir: Path, progress: Progress = silent) -> bool:
 
     Works also when the supervisor is dead or the state file damaged. Returns whether there was
     anything to take down. Logs stay.
+
+    Raises:
+        UsageError: There can be no state folder.
+        HarnessError: What is there is not ours, and nothing was done.
     """
-    state_dir = state_dir.absolute()
-    if not state_dir.exists():
+    state_dir = checked(state_dir)
+    if not has_been_used(state_dir):
         return False
     with state_lock(state_dir, progress):
         try:
             stack = read_state(state_dir)
+        except ForeignStateError:
+            raise
         except HarnessError as damaged:
             progress(str(damaged))
             return _down_without_state(state_dir)
@@ -226,7 +246,7 @@ def down(state_dir: Path, progress: Progress = silent) -> bool:
                 StackClient(stack).down()
             end_supervisor(stack.supervisor)
         end_all(stack.processes.values())
-        forget(stack)
+        forget(stack, stack.state_dir)
         return True
 
 
@@ -235,13 +255,5 @@ def _down_without_state(state_dir: Path) -> bool:
     socket_path = socket_path_for(state_dir)
     with contextlib.suppress(HarnessError):
         ask(socket_path, {"command": "down"}, _DOWN_SECONDS_MAX)
-    remove_database(data_dir_for(state_dir))
-    shutil.rmtree(bureau_dir_for(state_dir), ignore_errors=True)
-    for name in ("stack.json", "supervisor.sock"):
-        (state_dir / name).unlink(missing_ok=True)
+    clear(state_dir)
     return True
-
-
-def data_dir_for(state_dir: Path) -> Path:
-    """Where a stack's database lives, unless another user must reach it."""
-    return state_dir / "postgres"

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
-from harness.stack import namespaces, postgres
+from harness.stack import namespaces, postgres, register
 from harness.stack.addresses import require_allowed, split_address
+from harness.stack.folder import LOGS, default_state_dir
 from harness.stack.launch import (
     Progress,
     current_stack,
-    data_dir_for,
     launch,
     revive,
     silent,
@@ -29,12 +29,13 @@ from harness.stack.processes import ProcessRef, RunAs
 from harness.stack.provision import Programs, provision_all
 from harness.stack.state import (
     BUREAU,
+    DATA_PREFIX,
     DATABASE,
     EDGE,
     Link,
     Stack,
     StackSettings,
-    default_state_dir,
+    data_dir_for,
     load_state,
     socket_path_for,
 )
@@ -74,6 +75,7 @@ def up(
             return _same(running, settings, progress)
         if settings.namespaces and (refusal := namespaces.why_not()) is not None:
             raise HarnessError(f"no stack in network namespaces here: {refusal}")
+        register.prepared()  # what is wrong with it is told before anything is built or started
         programs = provision_all(progress)
         return launch(replace(_specify(settings, state_dir, programs), owner=owner), progress)
 
@@ -155,7 +157,7 @@ def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> La
         # These ways have no proxy, whose kernel would answer for the far one.
         links = {name: link for name, link in links.items() if name not in wires}
         cluster = _beyond(wires[DATABASE], cluster)
-    log_dir = state_dir / "logs"
+    log_dir = state_dir / LOGS
     stack = Stack(
         kind="local",
         stack_id=stack_id,
@@ -204,7 +206,7 @@ def _cluster(state_dir: Path, programs: Programs, port: int) -> postgres.Cluster
     if run_as.uid is not None:
         # That user cannot enter our folders, so program and data go where it can.
         binaries = reachable_by_others(binaries, _SHARED_CACHE)
-        data_dir = Path(tempfile.mkdtemp(prefix="lendchaos-postgres-"))
+        data_dir = Path(tempfile.mkdtemp(prefix=DATA_PREFIX))
     return postgres.ClusterSpec(
         bin_dir=binaries.bin_dir,
         data_dir=data_dir,

@@ -163,8 +163,8 @@ def reachable_by_others(binaries: PostgresBinaries, cache: Path) -> PostgresBina
     if all(folder.stat().st_mode & _ENTERED_BY_ALL for folder in (root, *root.parents)):
         return binaries
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if cache.stat().st_uid != os.geteuid():
-        raise HarnessError(f"{cache} belongs to somebody else: remove it")
+    if cache.is_symlink() or cache.stat().st_uid != os.geteuid():
+        raise HarnessError(f"{cache} is a link or belongs to somebody else: remove it")
     copy = cache / f"postgres-{binaries.version}-{binaries.source}"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

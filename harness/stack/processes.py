@@ -10,9 +10,12 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+STATE_VARIABLE = "XDG_STATE_HOME"
+"""Below it is the register of state folders."""
 _LISTENING = "0A"
 _END_SECONDS_MAX = 5.0
 
@@ -39,6 +42,12 @@ class RunAs:
     prefix: tuple[str, ...] = ()
     uid: int | None = None
     gid: int | None = None
+
+
+@cache
+def boot_id() -> str:
+    """This boot of this machine: process ids and monotonic instants mean something within one."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def identify(pid: int) -> ProcessRef | None:
@@ -123,6 +132,12 @@ def clean_environment(**more: str) -> dict[str, str]:
     """A child's environment: the few variables every program needs, and ``more``."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {"PATH": os.defpath, **kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **more}
+
+
+def own_environment() -> dict[str, str]:
+    """The same for a process of ours, which finds the register of state folders where we do."""
+    named = os.environ.get(STATE_VARIABLE)
+    return clean_environment(**({} if named is None else {STATE_VARIABLE: named}))
 
 
 def listeners(port: int) -> list[int]:

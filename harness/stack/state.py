@@ -1,34 +1,39 @@
 """The one state file of a stack: what runs, where it listens, who supervises it."""
 
-import hashlib
+import contextlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.files import read_regular
 from harness.errors import HarnessError, UsageError
 from harness.planted import wrong_defects
+from harness.stack import register
+from harness.stack.folder import BUREAU_DATA, DATA, STATE_FILE, checked
 from harness.stack.namespaces import Wire, remove
-from harness.stack.processes import ProcessRef, end_all, is_alive
+from harness.stack.processes import ProcessRef, boot_id, end_all, is_alive
+from harness.stack.register import Entry
 from harness.stack.shared_memory import remove_database
 
 SCHEMA = 1
-STATE_FILE = "stack.json"
-ATTACHED = "attached"
-"""Folder of the state directory for the proxy in front of a service that already runs."""
 EDGE = "edge"
 LOW_PASSWORD_COST = 5
 """scrypt with n = 2**5: hundreds of throw-away log-ins must not be what a run measures."""
 DATABASE = "database"
 BUREAU = "bureau"
 """The credit bureau that the service asks: a process, and the link that leads to it."""
-_SOCKET_BYTES_MAX = 100
+DATA_PREFIX = "lendchaos-postgres-"
+"""Of a temporary folder for the data of a database that runs as another user; a state file can have
+no other folder removed.
+"""
+_STATE_BYTES_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +161,20 @@ class Stack:
 _STACK = TypeAdapter(Stack)
 
 
-def default_state_dir() -> Path:
-    """Where stacks are kept: `$LENDCHAOS_STATE`, else `.lendchaos` in the current folder."""
-    return Path(os.environ.get("LENDCHAOS_STATE") or ".lendchaos").absolute()
+class ForeignStateError(HarnessError):
+    """A state file that the register does not list: nothing that it names is touched."""
 
 
 def save_state(stack: Stack) -> None:
-    """Writes the state file whole or not at all, readable by its owner only (it holds secrets)."""
+    """Writes the state file whole or not at all, readable by its owner only (it holds secrets).
+
+    The register lists it before it is there.
+
+    Raises:
+        HarnessError: The register cannot list it.
+        OSError: It cannot be written.
+    """
+    register.add(stack.state_dir, stack.stack_id)
     text = _STACK.dump_json(stack, indent=2)
     # mkstemp creates with mode 0600.
     handle, name = tempfile.mkstemp(dir=stack.state_dir, prefix=".stack-")
@@ -180,16 +192,67 @@ def save_state(stack: Stack) -> None:
 def read_state(state_dir: Path) -> Stack | None:
     """The state file as it is, whether or not its processes live; None if there is none.
 
+    This is the one place that decides whether a state folder is ours. Of an earlier boot no process
+    is told: its ids mean others now.
+
     Raises:
-        HarnessError: The file is damaged or of another version.
+        UsageError: There can be no state folder.
+        ForeignStateError: It is not ours.
+        HarnessError: It is damaged or of another version, or cannot be read.
     """
-    path = state_dir / STATE_FILE
+    folder = checked(state_dir)
+    path = folder / STATE_FILE
     try:
-        text = path.read_bytes()
+        text = read_regular(path, _STATE_BYTES_MAX)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
+    entry = _entry_of(folder, text)
+    stack = _parsed(path, text)
+    if entry.boot_id != boot_id():
+        stack = replace(stack, supervisor=None, processes={})
+    if os.path.realpath(stack.state_dir) == os.path.realpath(folder):
+        return stack
+    # Mounted elsewhere, too, it goes on; once its folder was moved, it is about to end.
+    mounted = stack.state_dir.exists() and stack.state_dir.samefile(folder)
+    return replace(relocated(stack, folder), ready=stack.ready and mounted)
+
+
+def _entry_of(folder: Path, text: bytes) -> Entry:
+    """The register's entry of this folder and this text.
+
+    Raises:
+        ForeignStateError: There is none.
+    """
+    try:
+        stack_id = json.loads(text)["stack_id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        stack_id = None  # damaged: then the folder alone says whose it is
+    listed = register.entries()
+    here = Entry.of(folder, "")
+    for entry in listed:
+        if entry.is_folder(here) and stack_id in (None, entry.stack_id):
+            return entry
+    for entry in listed:
+        if stack_id is not None and entry.stack_id == stack_id:
+            raise ForeignStateError(
+                f"{folder} is a copy of {entry.state_dir}, whose stack is left alone: "
+                f"remove the copy, or use another folder with --state-dir"
+            )
+    raise ForeignStateError(
+        f"{folder / STATE_FILE} was not made by `lendchaos up` of this user on this machine "
+        f"({register.register_dir()} does not list it), so nothing that it names is touched: "
+        f"remove {folder} if you do not need it, or use another folder with --state-dir"
+    )
+
+
+def _parsed(path: Path, text: bytes) -> Stack:
+    """What a state file of ours says.
+
+    Raises:
+        HarnessError: The file is damaged or of another version.
+    """
     remedy = "`lendchaos down` ends what is left and removes it"
     try:
         # Before anything else: the fields of another version are not ours to judge.
@@ -203,8 +266,25 @@ def read_state(state_dir: Path) -> Stack | None:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise HarnessError(f"{path} is damaged ({where}: {first['msg']}): {remedy}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HarnessError(f"{path} is damaged (no schema_version): {remedy}") from error
+
+
+def relocated(stack: Stack, folder: Path) -> Stack:
+    """The same stack, whose state folder was moved or mounted elsewhere."""
+
+    def moved(path: Path) -> Path:
+        inside = path.is_relative_to(stack.state_dir)
+        return folder / path.relative_to(stack.state_dir) if inside else path
+
+    return replace(
+        stack,
+        state_dir=folder,
+        log_dir=moved(stack.log_dir),
+        socket_path=moved(stack.socket_path),
+        service_logs={name: moved(path) for name, path in stack.service_logs.items()},
+        data_dir=None if stack.data_dir is None else moved(stack.data_dir),
+    )
 
 
 def load_state(state_dir: Path) -> Stack | None:
@@ -213,46 +293,54 @@ def load_state(state_dir: Path) -> Stack | None:
     A stack whose supervisor is dead is no stack: its leftovers are ended and the file removed.
 
     Raises:
-        HarnessError: The file is damaged or of another version.
+        UsageError: There can be no state folder.
+        HarnessError: The file is not ours, damaged or of another version.
     """
     stack = read_state(state_dir)
     if stack is None or is_alive(stack.supervisor):
         return stack
     end_all(stack.processes.values())
-    forget(stack)
+    forget(stack, stack.state_dir)
     return None
 
 
-def forget(stack: Stack) -> None:
-    """Removes what a stack that is down leaves behind, but for its logs."""
-    if stack.data_dir is not None:
-        remove_database(stack.data_dir)
+def forget(stack: Stack, folder: Path | None) -> None:
+    """Removes what a stack that is down leaves behind, but for its logs.
+
+    ``folder`` is where its state folder is now; None if it was removed.
+    """
     for wire in stack.wires.values():
         remove(wire)
-    stack.socket_path.unlink(missing_ok=True)
-    shutil.rmtree(bureau_dir_for(stack.state_dir), ignore_errors=True)
-    (stack.state_dir / STATE_FILE).unlink(missing_ok=True)
+    if stack.data_dir is not None and stack.data_dir.name.startswith(DATA_PREFIX):
+        remove_database(stack.data_dir)
+    if folder is not None:
+        clear(folder)
+    if folder is None or not (folder / STATE_FILE).exists():
+        register.remove(stack.stack_id)
+
+
+def clear(state_dir: Path) -> None:
+    """Removes what lies in a state folder of ours, but for its logs and locks.
+
+    No path comes from a file: each is one that `up` gives its parts. A link is not followed.
+    """
+    remove_database(data_dir_for(state_dir))
+    shutil.rmtree(bureau_dir_for(state_dir), ignore_errors=True)
+    for path in (socket_path_for(state_dir), state_dir / STATE_FILE):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def data_dir_for(state_dir: Path) -> Path:
+    """Where a stack's database lives, unless another user must reach it."""
+    return state_dir / DATA
 
 
 def bureau_dir_for(state_dir: Path) -> Path:
     """Where the credit bureau of a stack keeps its scores."""
-    return state_dir / "bureau"
+    return state_dir / BUREAU_DATA
 
 
 def socket_path_for(state_dir: Path) -> Path:
-    """Where the supervisor of a state folder listens.
-
-    The kernel takes 107 bytes at most, so a deep folder's socket lies in a short one of our own.
-
-    Raises:
-        HarnessError: Somebody else made that folder, who could listen in our place.
-    """
-    direct = state_dir / "supervisor.sock"
-    if len(os.fsencode(direct)) <= _SOCKET_BYTES_MAX:
-        return direct
-    digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"lendchaos-{os.geteuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
-        raise HarnessError(f"{folder} belongs to somebody else: use a shorter state folder")
-    return folder / f"{digest}.sock"
+    """Where the supervisor of a state folder listens, and nobody else may look."""
+    return state_dir / "supervisor.sock"

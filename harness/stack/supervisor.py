@@ -21,20 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.run_lock import is_held
 from harness.stack import namespaces, postgres, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
+from harness.stack.folder import STATE_FILE, whereabouts
 from harness.stack.http_probe import get
 from harness.stack.last_resort import stand_by
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.postgres import ClusterSpec
 from harness.stack.processes import ProcessRef, clean_environment, identify, is_alive
+from harness.stack.run_lock import is_held
 from harness.stack.state import (
     BUREAU,
     DATABASE,
     EDGE,
-    STATE_FILE,
     StackSettings,
     bureau_dir_for,
     forget,
@@ -62,6 +62,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self.stopping = asyncio.Event()
         self._report = report
+        self._folder = os.open(self.stack.state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def record(self, event: str, name: str, **details: Any) -> None:
         """Appends one event to the supervisor's log; ``at_ns`` is monotonic."""
@@ -102,7 +103,7 @@ class Supervisor:
             if child not in replicas:
                 await child.stop()
         self.record("down", "stack")
-        forget(self.stack)
+        forget(self.stack, whereabouts(self._folder, self.stack.state_dir))
 
     async def is_ready(self, name: str) -> bool:
         """Whether one process does its work: a replica answers, a server accepts connections.
@@ -258,8 +259,9 @@ class Supervisor:
         await child.start()
 
     async def stop_when_forgotten(self) -> None:
-        """Ends the stack when its state file is gone: nobody could find it, or take it down."""
-        while (self.stack.state_dir / STATE_FILE).exists():  # noqa: ASYNC110 - a file has no event
+        """Ends the stack when its state file is gone or its folder moved: nobody could find it."""
+        folder = self.stack.state_dir
+        while whereabouts(self._folder, folder) == folder and (folder / STATE_FILE).exists():  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
         self.stopping.set()
 
@@ -292,7 +294,7 @@ class Supervisor:
             stopping_before = stopping
 
     def _save_if_possible(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HarnessError):
             self._save()
 
     def _save(self) -> None:

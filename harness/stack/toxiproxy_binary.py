@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.stack.folder import is_private
 
 VERSION = "2.12.0"
 SERIES = "2.12."
@@ -62,7 +63,7 @@ def cache_dir(environment: Mapping[str, str] | None = None) -> Path:
     """Our own folder for built programs: below XDG_CACHE_HOME, ~/.cache or the temporary folder.
 
     Raises:
-        HarnessError: The folder in the temporary folder belongs to somebody else.
+        HarnessError: Others can enter the folder in the temporary folder.
     """
     environment = os.environ if environment is None else environment
     if base := environment.get("XDG_CACHE_HOME"):
@@ -72,9 +73,9 @@ def cache_dir(environment: Mapping[str, str] | None = None) -> Path:
         return home / ".cache" / "lendchaos"
     folder = Path(tempfile.gettempdir()) / f"lendchaos-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
+    if not is_private(folder):
         # Anybody can create names there; a program of theirs must never become ours.
-        raise HarnessError(f"{folder} belongs to somebody else: set XDG_CACHE_HOME")
+        raise HarnessError(f"{folder} must be a folder that only you can enter: set XDG_CACHE_HOME")
     return folder
 
 

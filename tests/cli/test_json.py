@@ -14,9 +14,9 @@ import pytest
 
 from harness.cli.commands import LATER, load
 from harness.faults.strangers import Stranger
-from harness.run_lock import Owner
 from harness.stack.client import ProcessStatus
 from harness.stack.processes import ProcessRef
+from harness.stack.run_lock import Owner
 from harness.stack.state import Link, Stack, save_state
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT

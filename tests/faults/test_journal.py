@@ -12,9 +12,11 @@ import pytest
 
 from harness.fault_specs import BlockingMigration, Kill, Partition
 from harness.faults import journal as journal_module
-from harness.faults.journal import JOURNAL_FILE, Journal, boot_id, first_heal
+from harness.faults.journal import Journal, first_heal
 from harness.plan import PlannedFault
+from harness.stack.folder import JOURNAL_FILE
 from harness.stack.last_resort import read_open
+from harness.stack.processes import boot_id
 
 PARTITION = PlannedFault("1-partition", Partition("edge", direction="upstream"), 8.0, 13.0)
 KILL = PlannedFault("2-kill", Kill("replica-1", expects_impact=False), 8.0, 10.0)

@@ -20,7 +20,7 @@ from harness.gameday.runner import GAME_DAY_VARIABLE, STACK, LocustRunner
 from harness.gameday.session import Event, SessionLog, What
 from harness.gameday.view import Finished, Message
 from harness.headless import Ended, Update
-from harness.run_lock import held_alone
+from harness.stack.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.gameday.days import PLAN
 from tests.stored import store

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -234,6 +235,31 @@ def test_a_running_service_is_attached(
     assert down(attached_dir)
     assert not is_alive(attached.supervisor)
     assert get(f"{attached.edge_url}/healthz") is None
+    assert serves(stack)
+
+
+def test_a_moved_folders_stack_ends_and_leaves_nothing_there(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who looks in the old place could take it down."""
+    monkeypatch.setenv("LENDING_ADMIN_TOKEN", stack.admin_token)
+    old, new = tmp_path / "old", tmp_path / "new"
+    attached = attach(stack.service_url, old)
+    old.rename(new)
+    assert attached.supervisor is not None
+    wait_until_gone([attached.supervisor, *attached.processes.values()])
+    assert {path.name for path in new.iterdir()} == {"lock", "logs"}
+    assert not down(new)
+
+
+def test_a_copy_of_the_folder_takes_nothing_down(
+    stack: Stack, state_dir: Path, tmp_path: Path
+) -> None:
+    """The stack is the original's, and goes on."""
+    parts = shutil.ignore_patterns("*.sock", "postgres")
+    copy = shutil.copytree(state_dir, tmp_path / "copy", ignore=parts)
+    with pytest.raises(HarnessError, match=f"is a copy of {state_dir}, whose stack is left alone"):
+        down(copy)
     assert serves(stack)
 
 

@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 
 from harness.fault_specs import Partition
-from harness.faults.journal import JOURNAL_FILE, Journal
+from harness.faults.journal import Journal
 from harness.plan import PlannedFault
+from harness.stack.folder import JOURNAL_FILE
 from harness.stack.last_resort import Open, read_open
 from harness.stack.processes import identify
 

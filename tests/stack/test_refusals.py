@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, UsageError
-from harness.stack import StackSettings, attach, diagnose, down, up
+from harness.stack import StackSettings, attach, diagnose, down, register, up
 from harness.stack.ports import choose_ports, ephemeral_start
 
 
@@ -67,9 +67,11 @@ def test_taking_down_nothing_is_fine(tmp_path: Path) -> None:
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_damaged_state_file_can_be_taken_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000], ids=["cut", "deep"])
+def test_a_damaged_state_file_can_be_taken_down(text: str, tmp_path: Path) -> None:
     """The remedy that the error names works."""
-    (tmp_path / "stack.json").write_text("{")
+    register.add(tmp_path, "0123")
+    (tmp_path / "stack.json").write_text(text)
     (tmp_path / "postgres").mkdir()
     assert down(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"lock"}

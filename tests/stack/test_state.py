@@ -1,27 +1,40 @@
 """The state file is whole or not there, private, and never believed when its owner is dead."""
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
+from harness.stack import register
+from harness.stack.client import ask, short_path
+from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.processes import ProcessRef, identify, is_alive
 from harness.stack.state import (
-    STATE_FILE,
+    ForeignStateError,
     Link,
     Stack,
     StackSettings,
-    default_state_dir,
     load_state,
     read_state,
     save_state,
     socket_path_for,
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_register(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stacks of all tests here have the same id."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("register")))
 
 
 def a_stack(state_dir: Path) -> Stack:
@@ -78,10 +91,16 @@ def test_no_file_is_no_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", '{"schema_version": 1}', '{"kind": "local"}', "\x00\xff"]
+    "text",
+    [
+        *("", "{", "[]", "7", '{"schema_version": 1}', '{"kind": "local"}', "\x00\xff"),
+        *("[" * 100_000, '{"schema_version":' * 50_000, "9" * 5_000, '{"stack_id": "0123"}'),
+    ],
+    ids=lambda text: text[:20],
 )
 def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, text: str) -> None:
     """Neither a traceback nor silence: which file, and what to do."""
+    save_state(a_stack(tmp_path))
     (tmp_path / STATE_FILE).write_text(text)
     with pytest.raises(HarnessError, match=r"stack\.json is damaged.*lendchaos down"):
         load_state(tmp_path)
@@ -89,6 +108,7 @@ def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, text: str) -> No
 
 def test_another_version_is_told(tmp_path: Path) -> None:
     """The fields of another schema are not judged."""
+    save_state(a_stack(tmp_path))
     (tmp_path / STATE_FILE).write_text('{"schema_version": 99}')
     with pytest.raises(HarnessError, match="schema version 99, this program reads 1"):
         load_state(tmp_path)
@@ -118,6 +138,91 @@ def test_a_reused_process_id_is_left_alone(tmp_path: Path) -> None:
     assert is_alive(ours)
 
 
+def test_only_a_folder_of_its_own_is_removed_elsewhere(tmp_path: Path) -> None:
+    """The data of a database lies in the state folder, or in a temporary one that has our name."""
+    state_dir = tmp_path / "state"
+    kept, removed = tmp_path / "thesis", tmp_path / "lendchaos-postgres-1"
+    for folder in (state_dir, kept, removed):
+        folder.mkdir()
+    for data_dir in (kept, removed):
+        save_state(replace(a_stack(state_dir), supervisor=None, data_dir=data_dir))
+        assert load_state(state_dir) is None
+    assert kept.exists()
+    assert not removed.exists()
+
+
+def test_a_link_in_the_place_of_the_data_leads_nowhere(tmp_path: Path) -> None:
+    """What lies behind it stays, and the folder is not used."""
+    state_dir, kept = tmp_path / "state", tmp_path / "thesis"
+    for folder in (state_dir, kept):
+        folder.mkdir()
+    save_state(replace(a_stack(state_dir), supervisor=None))
+    (state_dir / "postgres").symlink_to(kept)
+    with pytest.raises(HarnessError, match="postgres is not a folder, as `lendchaos up` makes it"):
+        load_state(state_dir)
+    assert kept.exists()
+
+
+def test_what_the_register_does_not_list_is_foreign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that it names is ended or removed; the message says what to do."""
+    save_state(replace(a_stack(tmp_path), supervisor=None))
+    (tmp_path / "postgres").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "nobody"))
+    with pytest.raises(ForeignStateError, match="was not made by `lendchaos up` of this"):
+        load_state(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_id_is_foreign(tmp_path: Path) -> None:
+    """A checkout replaces a state file of ours: its folder alone makes it no stack of ours."""
+    save_state(a_stack(tmp_path))
+    text = (tmp_path / STATE_FILE).read_text()
+    (tmp_path / STATE_FILE).write_text(text.replace("0123", "4567"))
+    with pytest.raises(ForeignStateError, match="was not made by"):
+        read_state(tmp_path)
+
+
+def test_a_copy_is_told_as_one(tmp_path: Path) -> None:
+    """The original's stack is not the copy's to take down."""
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    save_state(a_stack(original))
+    shutil.copytree(original, copy)
+    with pytest.raises(ForeignStateError, match=f"{copy} is a copy of {original}, whose stack"):
+        load_state(copy)
+    assert load_state(original) is not None
+
+
+def test_a_moved_folder_is_still_ours(tmp_path: Path) -> None:
+    """Its paths are those of where it is now."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    save_state(a_stack(old))
+    save_state(replace(a_stack(old), ready=True))
+    old.rename(new)
+    assert load_state(new) == a_stack(new), "no longer ready: its supervisor looks in the old place"
+
+
+def test_a_stack_of_an_earlier_boot_is_cleaned_and_nothing_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then its process ids are those of other programs."""
+    ours = identify(os.getpid())
+    assert ours is not None
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        reference = identify(stranger.pid)
+        assert reference is not None
+        monkeypatch.setattr(register, "boot_id", lambda: "an earlier boot")
+        save_state(replace(a_stack(tmp_path), processes={"replica-1": reference}))
+        assert load_state(tmp_path) is None
+        assert stranger.poll() is None
+        stranger.kill()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_reading_alone_changes_nothing(tmp_path: Path) -> None:
     """`down` must see what a dead supervisor left."""
     save_state(replace(a_stack(tmp_path), supervisor=None))
@@ -125,14 +230,26 @@ def test_reading_alone_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / STATE_FILE).exists()
 
 
-def test_a_deep_folder_gets_a_short_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel takes 107 bytes; the same folder always gives the same socket."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    deep = Path("/", *["folder"] * 30)
+def test_a_deep_folders_socket_is_reached(tmp_path: Path) -> None:
+    """The kernel takes 107 bytes of its path, which lies in its folder all the same."""
+    deep = tmp_path.joinpath(*["folder"] * 30)
+    deep.mkdir(parents=True)
     path = socket_path_for(deep)
-    assert len(os.fsencode(path)) <= 107
-    assert path == socket_path_for(deep) != socket_path_for(deep / "other")
-    assert path.parent.stat().st_mode & 0o777 == 0o700
+    with short_path(path) as short, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(short)
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b'{"ok": true, "depth": 30}\n')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask(path, {"command": "status"}, 5)["depth"] == 30
+        thread.join()
+    assert path.parent == deep
 
 
 def test_the_default_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.run_lock import LOCK_FILE, Owner, held_alone, holder, is_held
+from harness.stack.folder import RUN_LOCK
+from harness.stack.run_lock import Owner, held_alone, holder, is_held
 
 HOLD = """
 import sys, pathlib
-from harness.run_lock import held_alone
+from harness.stack.run_lock import held_alone
 with held_alone(pathlib.Path(sys.argv[1]), "run-1", "network_partition"):
     print("held", flush=True)
     sys.stdin.read()
@@ -57,7 +58,7 @@ def test_what_a_dead_run_left_is_harmless(tmp_path: Path) -> None:
     """SIGKILL gives no chance to tidy up; the name stays in the file, and holds nothing."""
     with hold_elsewhere(tmp_path) as process:
         process.kill()
-    left = json.loads((tmp_path / LOCK_FILE).read_text())
+    left = json.loads((tmp_path / RUN_LOCK).read_text())
 
     assert left["run_id"] == "run-1"
     assert holder(tmp_path) is None
@@ -72,7 +73,7 @@ def test_what_a_dead_run_left_is_harmless(tmp_path: Path) -> None:
 def test_a_damaged_name_does_not_break_the_lock(text: str, tmp_path: Path) -> None:
     """The lock is the kernel's, whatever the file says."""
     with hold_elsewhere(tmp_path) as process:
-        (tmp_path / LOCK_FILE).write_text(text)
+        (tmp_path / RUN_LOCK).write_text(text)
         with pytest.raises(HarnessError, match="another run uses"), held_alone(tmp_path, "2", "b"):
             pytest.fail("it was held")
         assert is_held(tmp_path) is True
@@ -82,11 +83,11 @@ def test_a_damaged_name_does_not_break_the_lock(text: str, tmp_path: Path) -> No
 def test_asking_who_holds_it_does_not_take_it(tmp_path: Path) -> None:
     """A run that starts while somebody looks gets the lock."""
     assert is_held(tmp_path) is False
-    assert not (tmp_path / LOCK_FILE).exists()
+    assert not (tmp_path / RUN_LOCK).exists()
     with held_alone(tmp_path, "run-1", "baseline"):
         pass
     assert is_held(tmp_path) is False
-    assert (tmp_path / LOCK_FILE).read_text() == ""
+    assert (tmp_path / RUN_LOCK).read_text() == ""
 
 
 def test_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.files import open_append, open_regular
 from harness.errors import HarnessError
+from harness.stack.folder import RUN_LOCK, entered
 
-LOCK_FILE = "run.lock"
 TRY_SECONDS = 0.5
 """Whoever only asks whether the lock is held holds it for a moment."""
 _BETWEEN_TRIES_SECONDS = 0.05
@@ -77,10 +78,10 @@ def held_alone(state_dir: Path, run_id: str, scenario: str) -> Iterator[None]:
     """Hold the stack of a state folder for one run.
 
     Raises:
-        HarnessError: another run holds it; the message says which.
+        UsageError: there can be no state folder.
+        HarnessError: another run holds it, and the message says which; or it cannot be used.
     """
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (state_dir / LOCK_FILE).open("a+", encoding="utf-8") as lock:
+    with opened_lock(entered(state_dir) / RUN_LOCK) as lock:
         deadline = time.monotonic() + TRY_SECONDS
         while not _taken(lock):
             if time.monotonic() > deadline:
@@ -104,7 +105,7 @@ def holder(state_dir: Path) -> Owner | None:
     One that has the lock and has not written down who it is is told as such.
     """
     try:
-        lock = (state_dir / LOCK_FILE).open("r", encoding="utf-8")
+        lock = open_regular(state_dir / RUN_LOCK)
     except OSError:
         return None
     with lock:
@@ -118,7 +119,19 @@ def is_held(state_dir: Path) -> bool:
     return holder(state_dir) is not None
 
 
-def _taken(lock: TextIO, how: int = fcntl.LOCK_EX) -> bool:
+def opened_lock(path: Path) -> BinaryIO:
+    """A file to be locked; never a link, which a checkout may have brought along.
+
+    Raises:
+        HarnessError: It cannot be opened.
+    """
+    try:
+        return open_append(path)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be locked: {error.strerror}") from error
+
+
+def _taken(lock: BinaryIO, how: int = fcntl.LOCK_EX) -> bool:
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -126,18 +139,18 @@ def _taken(lock: TextIO, how: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
-def _write(lock: TextIO, text: str) -> None:
+def _write(lock: BinaryIO, text: str) -> None:
     # On a full disk the lock still holds, only without a name.
     with suppress(OSError):
         lock.seek(0)
         lock.truncate()
-        lock.write(text)
+        lock.write(text.encode())
         lock.flush()
 
 
-def _owner_in(lock: TextIO) -> Owner | None:
+def _owner_in(lock: BinaryIO) -> Owner | None:
     try:
         lock.seek(0)
         return _OWNER.validate_json(lock.read())
-    except (OSError, UnicodeDecodeError, ValidationError):
+    except (OSError, ValidationError):
         return None

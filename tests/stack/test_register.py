@@ -1,0 +1,160 @@
+"""The register of state folders: outside any checkout, for its owner only, and bounded."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.stack import register
+from harness.stack.processes import boot_id, own_environment
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The register of one test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    return tmp_path / "xdg" / "lendchaos"
+
+
+def made(path: Path) -> Path:
+    """A folder."""
+    path.mkdir(parents=True)
+    return path
+
+
+def test_an_entry_says_folder_stack_and_boot(tmp_path: Path, place: Path) -> None:
+    """By its real path, whichever way it was named."""
+    folder = made(tmp_path / "state")
+    (tmp_path / "link").symlink_to(folder)
+    register.add(tmp_path / "link", "0123")
+    (entry,) = register.entries()
+    found = folder.stat()
+    assert (entry.state_dir, entry.device, entry.inode) == (str(folder), found.st_dev, found.st_ino)
+    assert (entry.stack_id, entry.boot_id) == ("0123", boot_id())
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in place.iterdir()] == [0o600]
+
+
+def test_one_folder_has_one_entry(tmp_path: Path, place: Path) -> None:
+    """That of its latest stack; once it is gone, none."""
+    folder = made(tmp_path / "state")
+    for stack_id in ("0123", "0123", "4567"):
+        register.add(folder, stack_id)
+    assert [entry.stack_id for entry in register.entries()] == ["4567"]
+    register.remove("another")
+    register.remove("4567")
+    assert list(place.iterdir()) == []
+
+
+def test_it_stays_bounded(tmp_path: Path, place: Path) -> None:
+    """Folders that are gone, and what a killed writer left, go at the next `up`."""
+    for name in ("gone", "there"):
+        register.add(made(tmp_path / name), name)
+    (tmp_path / "gone").rmdir()
+    for name in (".entry-half", "damaged.json"):
+        (place / name).write_text("{")
+        os.utime(place / name, (time.time() - 100,) * 2)
+    (place / ".entry-being-written").touch()
+    register.prepared()
+    assert [entry.stack_id for entry in register.entries()] == ["there"]
+    assert len(list(place.iterdir())) == 2
+
+
+def test_what_others_may_write_to_is_not_believed(tmp_path: Path, place: Path) -> None:
+    """They could list what they want to be ended; the message says how to mend it."""
+    folder = made(tmp_path / "state")
+    register.add(folder, "0123")
+    place.chmod(0o755)
+    for call in (register.entries, register.prepared, lambda: register.add(folder, "4567")):
+        with pytest.raises(HarnessError, match=r"only you can enter: `chmod 700`.*XDG_STATE_HOME"):
+            call()
+    assert "chmod 700" in str(register.refusal())
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path, place: Path) -> None:
+    """A register lies where it is looked for."""
+    made(place.parent)
+    place.symlink_to(made(tmp_path / "elsewhere"))
+    with pytest.raises(HarnessError, match="only you can enter"):
+        register.entries()
+
+
+def test_where_it_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, which names the variable."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(HarnessError, match=r"cannot be made.*XDG_STATE_HOME"):
+        register.prepared()
+    assert "cannot be made" in str(register.refusal())
+    assert register.entries() == []
+
+
+def test_looking_makes_nothing(tmp_path: Path) -> None:
+    """Neither the register nor a folder above it."""
+    assert register.entries() == []
+    assert register.refusal() is None
+    register.remove("0123")
+    assert not (tmp_path / "xdg").exists()
+
+
+def test_a_relative_place_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the XDG specification wants it: it would lie in whatever checkout we are in."""
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert register.register_dir() == tmp_path / ".local" / "state" / "lendchaos"
+
+
+@pytest.mark.parametrize("home", [None, "", "home", "/nonexistent"])
+def test_a_home_that_is_none_of_ours(
+    home: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container without HOME, or one that cannot be written to: the user's own, or none."""
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("HOME")
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(register.pwd, "getpwuid", no_such_user)
+    assert register.register_dir() == tmp_path / f"lendchaos-state-{os.geteuid()}"
+    register.add(made(tmp_path / "state"), "0123")
+    assert [entry.stack_id for entry in register.entries()] == ["0123"]
+
+
+def no_such_user(_uid: int) -> None:
+    """A user that has a number only."""
+    raise KeyError
+
+
+def test_a_home_of_somebody_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo` may leave HOME as it was; what root made there its owner could not enter."""
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(register.pwd, "getpwuid", no_such_user)
+    assert not register.register_dir().is_relative_to(tmp_path)
+
+
+def test_whatever_the_umask_its_owner_can_enter(tmp_path: Path, place: Path) -> None:
+    """A umask that takes everything away takes nothing from us."""
+    before = os.umask(0o777)
+    try:
+        register.prepared()
+    finally:
+        os.umask(before)
+    assert place.stat().st_mode & 0o777 == 0o700
+    register.add(made(tmp_path / "state"), "0123")
+
+
+def test_processes_of_ours_find_the_same_one(place: Path) -> None:
+    """Supervisor and guardian have little of the user's environment."""
+    code = "from harness.stack.register import register_dir; print(register_dir())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=own_environment(), capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == str(place)
