@@ -7,9 +7,11 @@ they are read the same way and from the same places, without Locust.
 import argparse
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
+from urllib.parse import urlsplit
 
 from harness.core.digits import whole
 from harness.errors import UsageError
@@ -57,7 +59,7 @@ class Elsewhere(NamedTuple):
         names = [_SAME.get(o, o)[2:] for o in self.options if o.startswith("--")]
         parts += [rf"{name.replace('-', '[-_ ]')} ['\"]?-?\d[\w.]*" for name in names]
         if len(self.value) >= _TELLING and self.value not in ("true", "True", "(secret)"):
-            parts.append(re.escape(self.value))
+            parts += [re.escape(self.value), re.escape(urlsplit(self.value).hostname or self.value)]
         return re.search(rf"(?<![\w-])(?:{'|'.join(parts)})(?![\w-])", text) is not None
 
 
@@ -65,7 +67,18 @@ def with_places(text: str, elsewhere: Iterable[Elsewhere]) -> str:
     """A message about options, and where those were set that are not on the command line."""
     found = [f"{one.word} is set by {one.key} in {one.place}"
              for one in map(Elsewhere._make, elsewhere) if one.concerns(text)]  # fmt: skip
+    found = [place for place in found if place not in text]
     return f"{text} ({'; '.join(found)})" if found else text
+
+
+@contextmanager
+def naming_places(options: list[str]) -> Iterator[None]:
+    """What is told to be wrong in here names where a value was set."""
+    elsewhere = given(options).elsewhere
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(with_places(str(error), elsewhere)) from error
 
 
 def set_elsewhere(parser: Any) -> list[Elsewhere]:
@@ -138,7 +151,10 @@ def _parser() -> Any:
         def parse(self, stream: TextIO) -> Any:
             toml = configargparse.TomlConfigParser([SECTION])
             is_toml = stream.name.endswith(".toml")
-            return (toml if is_toml else configargparse.DefaultConfigFileParser()).parse(stream)
+            try:
+                return (toml if is_toml else configargparse.DefaultConfigFileParser()).parse(stream)
+            except (configargparse.ConfigFileParserException, UnicodeDecodeError) as error:
+                raise UsageError(f"{stream.name} cannot be read: {error}") from error
 
     return Parser(
         add_help=False,

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import harness
-from harness import series
+from harness import resilience, series
 from harness.core.files import replace_file
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
-from harness.given import first_seed, given
+from harness.given import first_seed, given, naming_places
+from harness.objectives import RUNS_MAX
 from harness.own_python import OWN, is_needed, module_command
 from harness.record import RunDirectory
 from harness.series import Series, SeriesRun
@@ -131,6 +132,20 @@ def _word_for(path: Path) -> str:
 def known_scenarios() -> list[str]:
     """Names of the scenarios under ``./scenarios``."""
     return sorted(path.stem for path in Path("scenarios").glob("[!_]*.py"))
+
+
+def runs_of(paths: list[Path], options: list[str], runs: int | None) -> list[int]:
+    """How often to run each scenario: as asked, else what the file of objectives says, else once.
+
+    Raises:
+        UsageError: the number makes no sense, or the file of objectives has mistakes.
+    """
+    if runs is not None and not 1 <= runs <= RUNS_MAX:
+        raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
+    with naming_places(options):
+        found = resilience.find(given(options).objectives)
+        file = resilience.read(found, [path.stem for path in paths]) if found else None
+    return [runs or (file.runs_for(path.stem) if file else 1) for path in paths]
 
 
 @contextmanager

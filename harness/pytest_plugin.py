@@ -136,23 +136,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "Asked"]:
-    from harness import resilience
-    from harness.errors import UsageError
     from harness.gate_runs import ask
-    from harness.given import given
-    from harness.objectives import RUNS_MAX
+    from harness.headless import runs_of
 
-    runs = config.getoption("runs")
-    if runs is not None and not 1 <= runs <= RUNS_MAX:
-        raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
     bench = _bench(config)
-    found = resilience.find(given(bench.options).objectives)
-    file = resilience.read(found, [path.stem for path in paths]) if found else None
     options = [*bench.options, "--state-dir", str(bench.state_dir)]
-    asked = {}
-    for path in paths:
-        asked[path] = ask(path, options, runs or (file.runs_for(path.stem) if file else 1))
-    return asked
+    each = runs_of(list(paths), options, config.getoption("runs"))
+    return {path: ask(path, options, runs) for path, runs in zip(paths, each, strict=True)}
 
 
 @contextmanager

@@ -144,7 +144,7 @@ ALLOWED = {
     "forwarding": {"hang_up"},
     "given": {"errors", "stack"},
     "headless": {
-        "given",
+        *("given", "objectives", "resilience"),
         *("errors", "forwarding", "own_python", "record", "series", "stack", "verdict"),
     },
     "finished_run": {

@@ -62,8 +62,19 @@ def test_what_cannot_be_read_is_one_line(folder: Path) -> None:
     """As Locust would end with it."""
     (folder / "pyproject.toml").write_text("[tool.locust\n")
 
-    with pytest.raises(UsageError, match="TOML"):
+    with pytest.raises(UsageError, match=r"pyproject\.toml cannot be read: .*line 1"):
         given([])
+
+
+def test_objectives_of_a_file_count_and_are_named(folder: Path) -> None:
+    """For the number of runs, too."""
+    (folder / "locust.conf").write_text("objectives = strict.yaml\n")
+    with pytest.raises(UsageError, match=r"strict.yaml cannot be read.*\(--objectives is set by"):
+        headless.runs_of([Path("calm.py")], [], None)
+    (folder / "strict.yaml").write_text("version: 1\ndefaults: {runs: 3}\n")
+
+    assert headless.runs_of([Path("calm.py")], [], None) == [3]
+    assert headless.runs_of([Path("calm.py")], [], 2) == [2]
 
 
 def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
@@ -90,6 +101,7 @@ def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
         ("--run-time", "9s", "-t 9s is too short", False),
         ("--objectives", "strict.yaml", "strict.yaml cannot be read", True),
         ("--objectives", "strict.yaml", "restrict.yaml cannot be read", False),
+        ("--host", "http://10.1.2.3:80", "10.1.2.3 is not this machine", True),
         ("--retries", "12", "retries 12 must be from 0 to 10", True),
         ("--request-timeout", "0s", "request timeout 0s must be from", True),
     ],

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from harness import resilience, series
+from harness import series
 from harness.cli.app import (
     Json,
     ObjectivesFile,
@@ -32,7 +32,7 @@ from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
 from harness.errors import UsageError
 from harness.fault_text import parse_fault
 from harness.forwarding import listening
-from harness.given import LOCUST_FILES, first_seed, given
+from harness.given import LOCUST_FILES, first_seed, given, naming_places
 from harness.headless import (
     ALONE_SCENARIO,
     Ended,
@@ -43,10 +43,10 @@ from harness.headless import (
     refuse_unrunnable,
     run_scenario,
     run_series,
+    runs_of,
     shared_stack,
     worst,
 )
-from harness.objectives import RUNS_MAX
 from harness.verdict import ExitCode
 
 _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)
@@ -192,7 +192,8 @@ def _outputs(
     """What CI wants, beside what Locust is to write."""
     known = vars(given(options))
     others = {option: known[option[2:].replace("-", "_")] for option in LOCUST_FILES}
-    return ci_outputs(junitxml, summary, picture, others=others)
+    with naming_places(options):
+        return ci_outputs(junitxml, summary, picture, others=others)
 
 
 def _jobs(paths: list[Path], options: list[str], runs: int | None) -> list[_Job]:
@@ -201,13 +202,8 @@ def _jobs(paths: list[Path], options: list[str], runs: int | None) -> list[_Job]
     Raises:
         UsageError: the number makes no sense, or the file of objectives has mistakes.
     """
-    if runs is not None and not 1 <= runs <= RUNS_MAX:
-        raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
-    found = resilience.find(given(options).objectives)
-    file = resilience.read(found, [path.stem for path in paths]) if found else None
-    if asks_only(options):
-        return [_Job(path, 1) for path in paths]
-    return [_Job(p, runs or (file.runs_for(p.stem) if file else 1)) for p in paths]
+    each = runs_of(paths, options, runs)
+    return [_Job(p, 1 if asks_only(options) else n) for p, n in zip(paths, each, strict=True)]
 
 
 def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[Ended]:
