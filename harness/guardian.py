@@ -23,8 +23,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import foreign_text
 from harness.connections import forget_libpq_variables
+from harness.core import foreign_text
 from harness.errors import HarnessError, UsageError
 from harness.faults.healing import heal_all
 from harness.faults.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault

@@ -10,7 +10,7 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.foreign_text import printable_json
+from harness.core.foreign_text import printable_json
 from harness.objectives import INVARIANTS
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-from harness.foreign_text import printable_json
+from harness.core.foreign_text import printable_json
 from harness.verdict import ExitCode, Finding, Verdict, Weight
 
 SCHEMA = "lendchaos.shrink/1"

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness import foreign_text
+from harness.core import foreign_text
 
 _ENCODING = "PYTHONIOENCODING"
 _MODES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))

@@ -24,8 +24,7 @@ ALLOWED = {
     "__init__": {"objectives", "plan", "load", "stop_conditions"},
     "core": set(),
     "own_python": set(),
-    "foreign_text": set(),
-    "standard_streams": {"foreign_text"},
+    "standard_streams": set(),
     "errors": set(),
     "final_response": set(),
     "connections": set(),
@@ -38,7 +37,7 @@ ALLOWED = {
     "planted": set(),
     "ledger_facts": {"ids"},
     "events": {"fault_facts", "ids", "journal_row", "ledger_facts", "run_facts"},
-    "verdict": {"foreign_text"},
+    "verdict": set(),
     "fault_specs": set(),
     "fault_text": {"errors", "fault_specs"},
     "placement": {"fault_specs"},
@@ -89,10 +88,9 @@ ALLOWED = {
         *("events", "fault_facts", "objectives", "plan", "stop_conditions"),
         *("verdict", "reconcile", "measure", "loans", "told", "run_facts", "shortage"),
     },
-    "series": {"foreign_text", "objectives", "verdict"},
-    "shrink": {"foreign_text", "verdict"},
+    "series": {"objectives", "verdict"},
+    "shrink": {"verdict"},
     "report": {
-        "foreign_text",
         *("events", "plan", "record", "verdict", "reconcile", "measure", "judge"),
         *("run_facts", "stop_conditions"),
     },
@@ -103,7 +101,6 @@ ALLOWED = {
     },
     "operation_lines": set(),
     "safety": {
-        "foreign_text",
         *("errors", "events", "fault_specs", "faults", "ledger", "ledger_facts", "plan"),
         *("operation_lines", "record", "run_facts", "shortage", "stack", "stop_conditions"),
         *("measure", "verdict"),
@@ -113,7 +110,6 @@ ALLOWED = {
             "errors",
             "events",
             "fault_text",
-            "foreign_text",
             "http_messages",
             "http_times",
             "objectives",
@@ -133,7 +129,7 @@ ALLOWED = {
         *("errors", "events", "faults", "journal_row", "plan", "record", "stack"),
         *("fault_facts", "own_python", "run_facts"),
     },
-    "guardian": {"connections", "errors", "foreign_text", "stack", "faults", "rescue"},
+    "guardian": {"connections", "errors", "stack", "faults", "rescue"},
     "guarding": {"errors", "own_python", "stack", "faults"},
     "conductor": {
         "safety",
@@ -156,7 +152,7 @@ ALLOWED = {
     },
     # JSON is YAML, too: what finds line and column in resilience.yaml finds them in a verdict.
     "history": {"errors", "record", "resilience", "rows", "text_file", "verdict"},
-    "compare": {"errors", "foreign_text", "history", "measure", "report", "series", "verdict"},
+    "compare": {"errors", "history", "measure", "report", "series", "verdict"},
     "gate_runs": {
         *("errors", "forwarding", "gates", "given", "headless", "report", "stack", "verdict"),
     },
@@ -168,7 +164,7 @@ ALLOWED = {
         *("pytest_workers", "resilience", "stack"),
     },
     "gameday": {
-        *("foreign_text", "given", "text_file"),
+        *("given", "text_file"),
         *(
             "errors",
             "explain",
@@ -184,7 +180,6 @@ ALLOWED = {
         *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
     },
     "cli": {
-        "foreign_text",
         *("compare", "explain", "gameday", "gates", "given", "history", "plan"),
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),

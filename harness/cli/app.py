@@ -16,8 +16,8 @@ from harness.cli.commands import Commands
 from harness.core.digits import whole
 from harness.core.disk import refusal
 from harness.core.files import NO_PATH
+from harness.core.foreign_text import clean_lines, printable_json
 from harness.errors import HarnessError, UsageError
-from harness.foreign_text import clean_lines, printable_json
 from harness.standard_streams import lost_output
 from harness.verdict import ExitCode
 

@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
-from harness import foreign_text
 from harness.cli.app import tell_error
+from harness.core import foreign_text
 from harness.core.files import open_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.headless import Ended, RunOne

@@ -19,8 +19,8 @@ import typer
 from typer.core import TyperGroup
 
 from harness.cli.app import StateDir, app, console, exit_codes, number, say
+from harness.core.foreign_text import printable_json
 from harness.errors import UsageError
-from harness.foreign_text import printable_json
 from harness.gameday import words
 from harness.gameday.conduct import GameDay
 from harness.gameday.diary import DiskDiary, MemoryDiary, is_conducted

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.compare import CHANCE_MAX, SCHEMA, Claim, Comparison, Group, Result, middle_of
 from harness.compare.figures import Figure, Value
-from harness.foreign_text import printable_json
+from harness.core.foreign_text import printable_json
 from harness.measure.two_samples import (
     RUNS_LEAST,
     RUNS_MOST,

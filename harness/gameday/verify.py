@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.core.documents import json_of
+from harness.core.foreign_text import printable_json
 from harness.errors import UsageError
 from harness.events import Seal
-from harness.foreign_text import printable_json
 from harness.gameday import claims, page
 from harness.gameday.claims import Claim
 from harness.gameday.record import PAGE_FILE, PRINT_FILE, RECORD_FILE, Record, to_json

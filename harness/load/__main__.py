@@ -18,7 +18,7 @@ from locust import main as locust_main  # noqa: E402
 
 import harness  # noqa: E402
 from harness import faults  # noqa: E402
-from harness.foreign_text import clean_lines  # noqa: E402
+from harness.core.foreign_text import clean_lines  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
 from harness.load.locust_options import RUN_COMMAND  # noqa: E402
 from harness.load.raised import concerns_user, message_of, place_in, place_of  # noqa: E402

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.foreign_text import clean_lines
+from harness.core.foreign_text import clean_lines
 
 FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 

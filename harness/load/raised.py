@@ -13,8 +13,8 @@ import gevent
 from gevent import GreenletExit
 
 from harness import STARTED_IN
+from harness.core.foreign_text import clean, clean_lines
 from harness.errors import HarnessError, UsageError
-from harness.foreign_text import clean, clean_lines
 from harness.verdict import ExitCode
 
 ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from harness import foreign_text
+from harness.core import foreign_text
 from harness.verdict import Judgement, ObjectiveResult, Weight
 from harness.verdict.beside import places_beside
 from harness.verdict.spans import decimals

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.core.foreign_text import printable_json
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS
-from harness.foreign_text import printable_json
 from harness.plan import Plan, PlannedFault
 from harness.safety.feasible import require_feasible
 from harness.safety.radius import radius_of

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.core.documents import json_of
-from harness.foreign_text import printable_json
+from harness.core.foreign_text import printable_json
 from harness.verdict.figures import (
     Affected,
     Borrow,

@@ -16,9 +16,9 @@ from typing import Any, Self
 import pytest
 import typer
 
-from harness import foreign_text
 from harness.cli import app
 from harness.cli.app import tell_error
+from harness.core import foreign_text
 from harness.errors import HarnessError, UsageError
 from harness.record import RunDirectory
 from harness.report import terminal

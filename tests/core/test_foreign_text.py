@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from harness import foreign_text
-from harness.foreign_text import break_commands, clean, printable_json
+from harness.core import foreign_text
+from harness.core.foreign_text import break_commands, clean, printable_json
 from tests.commands_to_ci import commands_in, hostile, unseen_in
 
 SEEDS = range(400)
