@@ -97,3 +97,14 @@ def test_lines_between_our_programs_stay_readable(package: str) -> None:
     done = shell(f'echo told | {sys.executable} -c "{code}"', PYTHONIOENCODING="utf-16:strict")
 
     assert done.stdout.splitlines() == ["told 龙", "inner utf-8"], done.stderr
+
+
+def test_commands_to_a_ci_go_out_by_name_only() -> None:
+    """As docs/ci.md says: not by print, but by the stream that Python had at its start."""
+    code = (
+        "import sys; from harness.standard_streams import make_usable; make_usable();"
+        "print('::error::foreign', flush=True); sys.__stdout__.write('::error::meant')"
+    )
+    done = shell(f'{sys.executable} -c "{code}"')
+
+    assert done.stdout == ": :error::foreign\n::error::meant"
