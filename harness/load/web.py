@@ -93,7 +93,7 @@ def _add_own_page(web_ui: Any, door: Door, leader: LeaderOfRuns, prefix: str) ->
     else:
         page = chaos_page.ChaosPage(web_ui, door, leader, prefix)
         web_ui.app.register_blueprint(page.blueprint)
-        said = f"chaos page: {page.address} (opens Locust's own page, too)"
+        said = f"chaos page: {page.address}"
     leader.progress.tell_once(said)
 
 
