@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import judge
 from harness.channel import Channel, Interrupted
 from harness.connections import forget_libpq_variables
 from harness.core.disk import DISK_ERRORS, refusal
@@ -30,12 +29,13 @@ from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.guarding import Guardian
 from harness.health import HealthPoller
+from harness.kept_record import KeptRecord
 from harness.ledger import Ledger
 from harness.orders import obey
 from harness.plan import Plan
 from harness.read_ledger import Source, read_ledger
-from harness.record import RunDirectory
-from harness.report import terminal, write
+from harness.report import terminal
+from harness.results import judged
 from harness.safety.feasible import require_feasible
 from harness.safety.preview import told_before
 from harness.safety.radius import radius_of
@@ -59,7 +59,7 @@ _log = logging.getLogger("lendchaos.conductor")
 class Request:
     """What the load process asks for."""
 
-    run: RunDirectory
+    run: KeptRecord
     state_dir: Path
     host: str | None
     allow_targets: frozenset[str]
@@ -75,13 +75,13 @@ def main() -> int:
     parser.add_argument("--allow-target", action="append", default=[])
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    channel = Channel()
     request = Request(
-        RunDirectory(options.run),
+        KeptRecord(options.run, lambda text: channel.send("unwritten", text=text)),
         options.state_dir.absolute(),
         options.host,
         frozenset(options.allow_target),
     )
-    channel = Channel()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda got, _: channel.interrupt(signal.Signals(got).name))
     try:
@@ -138,19 +138,16 @@ def conduct(request: Request, channel: Channel) -> None:
         else:
             _perform(run, scene, channel, guardian)
         channel.progress("writing the report")
+        run.go_on()
         run.seal()
-        # Judged from what is stored, as anyone can again later.
-        plan = run.read_plan()
-        facts = run.read_facts(plan)
-        verdict = judge.judge(plan, facts)
-        path = write(run, plan, facts, verdict)
+        verdict, path = judged(run)
     channel.send(
         "verdict",
         verdict=verdict.verdict,
         exit_code=verdict.exit_code,
         sentence=verdict.sentence,
-        summary=terminal.render(verdict, str(path), color=False),
-        report=str(path),
+        summary=terminal.render(verdict, path, color=False),
+        report=path,
         run_dir=str(run.path),
     )
 
@@ -213,7 +210,7 @@ def _bring_up(
     return stack
 
 
-def _timeline(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> FaultTimeline:
+def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> FaultTimeline:
     """The faults of this run, which tell the load process how they stand."""
 
     def tell(name: str, state: str) -> None:
@@ -231,7 +228,7 @@ def _timeline(run: RunDirectory, plan: Plan, stack: Stack, channel: Channel) -> 
 
 
 def _prepare(
-    run: RunDirectory, plan: Plan, stack: Stack, channel: Channel, check: Callable[[], None]
+    run: KeptRecord, plan: Plan, stack: Stack, channel: Channel, check: Callable[[], None]
 ) -> Scene:
     """Everything that has to stand before the load, with a look for an interrupt in between."""
 
@@ -288,8 +285,9 @@ def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -
 # --- the run itself ------------------------------------------------------------------------------
 
 
-def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardian) -> None:
+def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian) -> None:
     """Hand over to the load, walk the faults, and write down what is left behind."""
+    run.go_on()
     channel.send(
         "ready",
         edge_url=scene.stack.edge_url,
@@ -326,7 +324,7 @@ def _perform(run: RunDirectory, scene: Scene, channel: Channel, guardian: Guardi
         run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
 
 
-def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus:
+def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
     """Follow the load process from its first arrival to its last answer."""
     settings = scene.plan.settings
     status = scene.status
@@ -364,6 +362,7 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
                 return replace(
                     status,
                     interrupted=bool(message["interrupted"]),
+                    broken_off=bool(message.get("broken_off")),
                     load_ended_ns=message["load_ended_ns"],
                     drained_ns=message["drained_ns"],
                     workers=tuple(message["workers"]),
@@ -377,7 +376,7 @@ def _follow_load(run: RunDirectory, scene: Scene, channel: Channel) -> RunStatus
     return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
 
 
-def _obey(message: dict[str, Any], run: RunDirectory, scene: Scene, status: RunStatus) -> RunStatus:
+def _obey(message: dict[str, Any], run: KeptRecord, scene: Scene, status: RunStatus) -> RunStatus:
     """An order from the page, done and then put on record."""
     now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
     remark = obey(message, scene.timeline, now_s)

@@ -309,6 +309,8 @@ class RunStatus:
     load_ended_ns: Nanoseconds | None = None
     drained_ns: Nanoseconds | None = None
     interrupted: bool = False
+    broken_off: bool = False
+    """Whether the load was ended early because the disk took no more."""
     workers: tuple[str, ...] = ()
     account_classes: tuple[str, ...] = ()
     """Classes of borrower that the target confirmed before the load."""
@@ -334,7 +336,7 @@ class RunStatus:
     @property
     def cut_short(self) -> bool:
         """Whether the run was ended before its planned end, so that much could not show itself."""
-        return self.interrupted or self.safety_stop is not None
+        return self.interrupted or self.broken_off or self.safety_stop is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,9 +87,12 @@ class Ended:
         return Path(self.last["report"]).parent
 
     def read_verdict(self) -> Verdict | None:
-        """The verdict of a run; None when it ended without one."""
+        """The verdict of a run; None when it ended without one, or it is not there any more."""
         folder = self.directory
-        return None if folder is None else RunDirectory(folder).read_verdict()
+        try:
+            return None if folder is None else RunDirectory(folder).read_verdict()
+        except UsageError:
+            return None
 
 
 RunOne = Callable[[Path, list[str]], Ended]
@@ -342,17 +345,21 @@ def run_series(
         stopped = None
     whole = series.series_of(name, runs, tuple(done), stopped)
     judged = any(run.verdict for run in done)
-    written = _write_series(whole, given(options).runs_dir) if judged else None
-    last = {"verdict": str(whole.verdict), "sentence": whole.statement, "report": str(written)}
-    return Ended(whole.exit_code, last if written is not None else {}, whole), written
+    written = _write_series(whole, given(options).runs_dir, tell) if judged else None
+    last = {"verdict": str(whole.verdict), "sentence": whole.statement}
+    last |= {"report": str(written)} if written is not None else {}
+    return Ended(whole.exit_code, last if judged else {}, whole), written
 
 
-def _write_series(whole: Series, runs_dir: Path) -> Path:
-    """Beside the runs, which it names."""
-    folder = runs_dir / f"series-{whole.scenario}-{uuid.uuid4().hex[:12]}"
-    folder.mkdir(parents=True)
-    path = folder / "series.json"
-    replace_file(path, series.to_json(whole))
+def _write_series(whole: Series, runs_dir: Path, tell: Tell) -> Path | None:
+    """Beside the runs, which it names; what they came to stands without it."""
+    path = runs_dir / f"series-{whole.scenario}-{uuid.uuid4().hex[:12]}" / "series.json"
+    try:
+        path.parent.mkdir(parents=True)
+        replace_file(path, series.to_json(whole))
+    except OSError as error:
+        tell(f"{path} was not written: {error.strerror}")
+        return None
     return path
 
 

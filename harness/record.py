@@ -18,12 +18,11 @@ here.
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -31,6 +30,7 @@ from harness.completion import complete_operations
 from harness.core.documents import json_of
 from harness.core.files import lines_of, open_append, read_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
+from harness.event_writer import EventWriter, RowWriter
 from harness.events import (
     Attempt,
     Facts,
@@ -47,7 +47,7 @@ from harness.plan import Plan
 from harness.rows import plain, reason_of
 from harness.seals import STATUS_FILE, broken_seals, missing_seals, seals_of
 from harness.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
-from harness.stored_rows import EVENTS_SCHEMA, Span, read_accounts, read_events, read_rows, span_of
+from harness.stored_rows import Span, read_accounts, read_events, read_rows, span_of
 
 if TYPE_CHECKING:
     from harness.verdict import Verdict
@@ -71,49 +71,6 @@ _ADDRESS: TypeAdapter[HealthAddress] = TypeAdapter(HealthAddress)
 _READING: TypeAdapter[LedgerReading] = TypeAdapter(LedgerReading)
 UNREAD = LedgerReading(read=False, complete=False, source="none", error="the run ended before it")
 UNKNOWN = RunStatus(target="unknown", interrupted=True, known=False)
-
-
-class RowWriter:
-    """Appends rows to one file; `flush` gives them to the kernel, where they survive our death."""
-
-    def __init__(self, path: Path, schema: str, **header: Any) -> None:
-        self._file: TextIO = io.TextIOWrapper(open_append(path), encoding="utf-8")
-        self._file.write(json.dumps({"schema": schema, **header}) + "\n")
-        self._file.flush()
-
-    def write(self, kind: str, fact: Any) -> None:
-        """Append one fact as ``{kind: {...}}``."""
-        self._file.write(json.dumps({kind: plain(fact)}, default=plain) + "\n")
-
-    def flush(self) -> None:
-        """Hand what was written to the kernel."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Flush and close; any number of times."""
-        self._file.close()
-
-
-class EventWriter(RowWriter):
-    """The history of one load process."""
-
-    def __init__(self, run: "RunDirectory", worker: str) -> None:
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in worker)
-        path = run.path / f"events-{safe}.jsonl"
-        super().__init__(path, EVENTS_SCHEMA, worker=worker, run_id=run.run_id)
-
-    def sent(self, fact: Sent) -> None:
-        """Write down a borrow and flush, before it leaves."""
-        self.write("sent", fact)
-        self.flush()
-
-    def attempt(self, fact: Attempt) -> None:
-        """Write down one finished attempt."""
-        self.write("attempt", fact)
-
-    def operation(self, fact: Operation) -> None:
-        """Write down one finished operation."""
-        self.write("operation", fact)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -132,10 +132,7 @@ class CiOutputs:
                 self._runs.append(_Noted(path, int(code), time.monotonic() - begun))
                 raise
             took = time.monotonic() - begun
-            try:
-                verdict = end.read_verdict()
-            except UsageError:  # told by whoever needs it; here it is a run without a verdict
-                verdict = None
+            verdict = end.read_verdict()
             self._runs.append(_Noted(path, end.exit_code, took, verdict, end.directory))
             return end
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from harness import series
-from harness.cli.app import has_colours, is_quiet, show_json, wants_json, width
+from harness.cli.app import has_colours, is_quiet, show_json, wants_json, width, write_result
 from harness.errors import UsageError
 from harness.headless import Ended, asks_only
+from harness.shrink import Shrunk, to_json
 
 RUN_SCHEMA = "lendchaos.run/1"
 _STDERR = 2
@@ -41,6 +42,8 @@ class LocustOutput:
             self.kept.seek(0)
             sys.stderr.write(self.kept.read().decode("utf-8", "replace"))
             sys.stderr.flush()
+            if end.last.get("verdict") and not wants_json():  # the disk did not take it
+                write_result(f"{end.last['verdict'].upper()}  {end.last['sentence']}\n")
         elif not wants_json():
             from harness.report import terminal  # noqa: PLC0415  # not while Locust waits for us
 
@@ -92,8 +95,8 @@ def _body(path: Path, end: Ended) -> dict[str, Any]:
     }
 
 
-def show_shrunk(exit_code: int, path: str) -> None:
-    """The document of `run --shrink --json`: the same figures as the file."""
-    shrunk = json.loads(Path(path).read_bytes())
+def show_shrunk(exit_code: int, path: str, found: Shrunk) -> None:
+    """The document of `run --shrink --json`: the same figures as the file, where there is one."""
+    shrunk = json.loads(to_json(found))
     body = {"exit_code": int(exit_code), "scenarios": [], "not_run": []}
-    show_json(RUN_SCHEMA, {**body, "shrink_file": path, "shrink": shrunk})
+    show_json(RUN_SCHEMA, {**body, "shrink_file": path or None, "shrink": shrunk})

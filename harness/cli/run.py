@@ -235,7 +235,8 @@ def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
         console.print(f"\n{verdict.upper()}  {job.path.stem}", style="bold", markup=False)
         if end.last.get("verdict"):
             console.print(str(end.last["sentence"]), markup=False, highlight=False)
-            console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
+            if end.last.get("report"):
+                console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
 
 
 def _run_series(job: _Job, options: list[str], run_one: RunOne) -> Ended:
@@ -260,9 +261,9 @@ def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> 
     command = ["lendchaos", "run", *names]
     runs_dir = given(options).runs_dir
     order = ShrinkOrder(path.stem, command, options, first_seed(options), runs_dir, runs_max)
-    exit_code, figures = shrink_runs(order, lambda trial: _run_locust(path, trial))
+    exit_code, figures, found = shrink_runs(order, lambda trial: _run_locust(path, trial))
     if wants_json():
-        show_shrunk(exit_code, figures)
+        show_shrunk(exit_code, figures, found)
     return exit_code
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cli.app import say, write_result
+from harness.cli.app import say, tell_error, write_result
+from harness.core.files import replace_file
 from harness.headless import Ended
 from harness.shrink import NONE, Shrunk, Trial, failure_codes, render, shrink, to_json
 from harness.verdict import ExitCode
@@ -27,10 +28,11 @@ class ShrinkOrder:
     runs_max: int
 
 
-def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[int, str]:
-    """Run the trials, tell what came of them; the exit code, and where the figures are.
+def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[int, str, Shrunk]:
+    """Run the trials, tell what came of them; the exit code, where the figures are, and they.
 
-    ``run`` is called with the options of one run.
+    Without a path they could not be written: what the trials came to stands all the same. ``run``
+    is called with the options of one run.
     """
     shared = without(order.options, _SET_HERE)
 
@@ -45,10 +47,10 @@ def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[
     found = shrink(order.name, order.seed, trial, order.runs_max)
     write_result("\n" + render(found, [*order.command, *shared]))
     path = _write(found, order.runs_dir)
-    write_result(f"figures  {path}\n")
-    if found.stopped == "interrupted":
-        return ExitCode.INTERRUPTED, str(path)
-    return found.trials[0].exit_code, str(path)
+    if path:
+        write_result(f"figures  {path}\n")
+    interrupted = found.stopped == "interrupted"
+    return ExitCode.INTERRUPTED if interrupted else found.trials[0].exit_code, path, found
 
 
 def _trial(faults: tuple[str, ...] | None, end: Ended) -> Trial:
@@ -73,10 +75,13 @@ def without(options: list[str], names: tuple[str, ...]) -> list[str]:
     return kept
 
 
-def _write(found: Shrunk, runs_dir: Path) -> Path:
+def _write(found: Shrunk, runs_dir: Path) -> str:
     """Beside the runs, which it names."""
-    folder = runs_dir / f"shrink-{found.scenario}-{uuid.uuid4().hex[:12]}"
-    folder.mkdir(parents=True)
-    path = folder / "shrink.json"
-    path.write_text(to_json(found), encoding="utf-8")
-    return path
+    path = runs_dir / f"shrink-{found.scenario}-{uuid.uuid4().hex[:12]}" / "shrink.json"
+    try:
+        path.parent.mkdir(parents=True)
+        replace_file(path, to_json(found))
+    except OSError as error:
+        tell_error(f"{path} was not written: {error.strerror}")
+        return ""
+    return str(path)

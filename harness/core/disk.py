@@ -32,9 +32,7 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
     Raises:
         OSError: it may not be written, or has less room than ``bytes_min``.
     """
-    there = folder.absolute()
-    while not there.exists():
-        there = there.parent
+    there = nearest(folder.absolute())
     found = os.statvfs(there)
     if not os.access(there, os.W_OK):
         number = errno.EROFS if found.f_flag & os.ST_RDONLY else errno.EACCES
@@ -45,3 +43,14 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
         raise OSError(errno.ENOSPC, said, str(there))
     if found.f_files and not found.f_ffree:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} (no inode is free)", str(there))
+
+
+def nearest(path: Path) -> Path:
+    """A path, or the nearest one above it that is there.
+
+    Raises:
+        OSError: there can be no such path.
+    """
+    while not path.exists():
+        path = path.parent
+    return path

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.core.disk import refusal
 from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import interrupt_under_way
@@ -210,8 +211,9 @@ class LocustRun:
                 text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
                 ended = Ended(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it
-            said = f"our bug, {type(error).__name__}: {error}"
-            ended = Ended(ExitCode.INTERNAL, {"text": said})
+            refused = refusal(error) if isinstance(error, OSError) else ""
+            said = refused or f"our bug, {type(error).__name__}: {error}"
+            ended = Ended(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL, {"text": said})
         finally:
             self._post(Finished(ended))
 

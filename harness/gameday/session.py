@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.disk import DISK_ERRORS, require_room
 from harness.core.documents import json_of
 from harness.core.files import NO_PATH, lines_of, open_append, replace_file
 from harness.errors import HarnessError, UsageError
@@ -146,9 +147,11 @@ class SessionLog:
         """Make the directory and keep the plan in it.
 
         Raises:
-            UsageError: there is something already, or nothing can be written there.
+            UsageError: there is something already, or there can be no such folder.
+            HarnessError: the disk takes nothing there.
         """
         try:
+            require_room(path)
             path.mkdir(parents=True)
             (path / RUNS_FOLDER).mkdir()
             replace_file(path / PLAN_FILE, plan_text)
@@ -156,7 +159,10 @@ class SessionLog:
         except FileExistsError as error:
             raise UsageError(f"{path} exists already: name another folder") from error
         except OSError as error:
-            raise UsageError(f"no session can be kept in {path}: {error.strerror}") from error
+            said = f"no session can be kept in {path}: {error.strerror}"
+            if isinstance(error, PermissionError) or error.errno in DISK_ERRORS:
+                raise HarnessError(said) from error
+            raise UsageError(said) from error
         return cls(path)
 
     def append(self, event: Event) -> Event:

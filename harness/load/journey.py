@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import gevent
 
+from harness.event_writer import EventWriter, UnwrittenError
 from harness.events import (
     GRANTED,
     Attempt,
@@ -29,7 +30,6 @@ from harness.load.sessions import Account
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
 from harness.plan import Arrival, Borrower, Plan
-from harness.record import EventWriter
 
 UNAUTHORIZED = 401
 NETWORK_MARGIN_MS = 300
@@ -169,8 +169,8 @@ class Journeys:
         try:
             self._walk(journey)
             ending = Ending.FINISHED
-        except gevent.GreenletExit:
-            pass  # the drain is over
+        except (gevent.GreenletExit, UnwrittenError):
+            pass  # the drain is over; or nothing more can be written down, so nothing more is sent
         except ENDS:
             raise
         except BaseException as error:  # noqa: BLE001  # told as a trouble of the run

@@ -2,12 +2,14 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import gevent
 
+from harness.event_writer import EventWriter
 from harness.load import messages
 from harness.load.journey import Journeys, Steps
 from harness.load.open_loop import OpenLoop
@@ -17,7 +19,7 @@ from harness.load.sessions import Account, Session
 from harness.load.stalls import Ticker
 from harness.load.transport import Transport
 from harness.plan import Arrival, Plan
-from harness.record import EventWriter, RunDirectory
+from harness.record import RunDirectory
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -30,12 +32,18 @@ def boot_id() -> str:
 class _Part:
     """This process's part of one run, ready to go."""
 
-    def __init__(self, order: dict[str, Any], steps: Steps, tell_locust: Any) -> None:
+    def __init__(
+        self,
+        order: dict[str, Any],
+        steps: Steps,
+        tell_locust: Any,
+        refused: Callable[[str], None],
+    ) -> None:
         self.name: str = order["name"]
         run = RunDirectory(Path(order["run_dir"]))
         self.plan: Plan = run.read_plan()
         self.transport = Transport(order["edge_url"])
-        self.events = EventWriter(run, self.name)
+        self.events = EventWriter(run, self.name, refused)
         accounts = {
             index: Account(phone, password, Session(*session))
             for index, phone, password, *session in order["accounts"]
@@ -78,6 +86,12 @@ class LoadProcess:
         self._environment.runner.send_message(messages.END)
         return True
 
+    def _end_unwritten(self, text: str) -> None:
+        """The disk takes no more: nothing more is sent, and the leading process ends the run."""
+        if self._part is not None and self._part.loop is not None:
+            self._part.loop.stop(time.monotonic_ns())
+        gevent.spawn(self._environment.runner.send_message, messages.END, {"text": text})
+
     def _on_prepare(self, msg: Any, **_: Any) -> None:
         order = msg.data
         reply = {"name": order["name"], "boot_id": boot_id(), "pid": os.getpid()}
@@ -86,7 +100,7 @@ class LoadProcess:
                 (user_class,) = self._environment.user_classes
                 steps = user_class(self._environment)
                 tell = self._environment.events.request.fire
-                self._part = _Part(order, steps, tell)
+                self._part = _Part(order, steps, tell, self._end_unwritten)
             except ENDS:
                 raise
             except BaseException as error:  # noqa: BLE001  # the leading process tells it

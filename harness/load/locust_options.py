@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from locust import stats
 
 from harness import STARTED_IN
+from harness.core.disk import nearest
 from harness.given import set_elsewhere, with_places
 
 LOCUST_PORT = 5557
@@ -173,25 +174,30 @@ def _unwritable(options: Any) -> Iterator[str]:
 
     runs_dir = options.runs_dir
     runs_nothing = options.worker or any(getattr(options, n, False) for n in _ASKING_LOCUST)
+    # Whether the disk takes it is asked later: that is of the environment, and no mistake.
     # As deep as the longest of the files that a run writes.
     longest = Path(f"{Path(options.locustfile).stem}-{'0' * 12}", "x" * 40)
-    if not runs_nothing and (objection := _objection(STARTED_IN / runs_dir / longest)):
+    if not runs_nothing and (objection := _no_place(STARTED_IN / runs_dir / longest)):
         yield f"--runs-dir {runs_dir} cannot be written: {objection}"
 
 
 def _objection(path: Path) -> str:
     """Why no file can be written there, or nothing; touches nothing."""
+    if objection := _no_place(path):
+        return objection
+    there = nearest(path)
+    return "" if os.access(there, os.W_OK) else f"{there} is not writable"
+
+
+def _no_place(path: Path) -> str:
+    """Why no file can ever be there, whoever writes it, or nothing."""
     try:
         if path.is_dir():
             return "it is a folder"
-        there = path
-        while not there.exists():
-            there = there.parent
+        there = nearest(path)
     except OSError as error:
         return str(error.strerror)
-    if there != path and not there.is_dir():
-        return f"{there} is no folder"
-    return "" if os.access(there, os.W_OK) else f"{there} is not writable"
+    return "" if there == path or there.is_dir() else f"{there} is no folder"
 
 
 def _not_in_a_run(options: Any, elsewhere: set[str]) -> Iterator[str]:

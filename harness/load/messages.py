@@ -14,4 +14,6 @@ REPORTED_KEY = "lendchaos_drained"
 TROUBLE = "lendchaos_trouble"
 """From a worker: something raised in the user's code."""
 END = "lendchaos_end"
-"""From a worker: the user's code wants the process to end, and so the run."""
+"""From a worker: the user's code wants the process to end, and so the run; with a ``text``, the
+disk takes no more of what the run is judged by.
+"""

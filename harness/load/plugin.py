@@ -31,7 +31,7 @@ from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, setting
 from harness.load.planning import planned, require_runnable, resilience_for
 from harness.load.progress import Progress
 from harness.load.raised import exit_code_of, line_of
-from harness.load.run import Order, Run
+from harness.load.run import Order, Run, require_places
 from harness.load.user_code import Exits, UserCode
 from harness.plan import Plan
 from harness.safety.preview import preview, preview_json
@@ -83,6 +83,7 @@ class Leader:
             stop_from(vars(options))
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
+        require_places(options.runs_dir, options.state_dir)
         if options.dry_run:
             self._preview(locustfile, rate)
         options.num_users = rate
@@ -105,20 +106,16 @@ class Leader:
         state_dir = STARTED_IN / options.state_dir
         tell = preview_json if options.json else preview
         sys.stdout.write(tell(plan, state_dir, host, options.allow_target))
-        sys.stdout.flush()
         sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:
         runner = self.environment.runner
         hooks = self.environment.events
-        runner.register_message(
-            messages.PREPARED, lambda msg, **_: self._crew.on_prepared(msg.data)
-        )
-        runner.register_message(messages.DRAINED, lambda msg, **_: self._crew.on_drained(msg.data))
-        runner.register_message(
-            messages.TROUBLE, lambda msg, **_: self.note_user_code(msg.data["text"])
-        )
-        runner.register_message(messages.END, lambda **_: self.end_run())
+        hear = runner.register_message
+        hear(messages.PREPARED, lambda msg, **_: self._crew.on_prepared(msg.data))
+        hear(messages.DRAINED, lambda msg, **_: self._crew.on_drained(msg.data))
+        hear(messages.TROUBLE, lambda msg, **_: self.note_user_code(msg.data["text"]))
+        hear(messages.END, lambda msg, **_: self.end_run(msg.data))
         hooks.worker_report.add_listener(
             lambda client_id, data, **_: self._crew.on_report(client_id, data)
         )
@@ -284,12 +281,15 @@ class Leader:
         if not self._ending:
             self._on_stop_signal()
 
-    def end_run(self) -> bool:
+    def end_run(self, unwritten: dict[str, str] | None = None) -> bool:
         """The user's code wants the process to end: so does the run, in order; False without it."""
-        under_way = self.run is not None and not self.run.over.is_set()
-        if under_way:
+        if self.run is None or self.run.over.is_set():
+            return False
+        if unwritten:
+            self.run.break_off(unwritten["text"])
+        else:
             self._on_hang_up()
-        return under_way
+        return True
 
     def quit_early(self, place: str) -> None:
         """The user's code ended Locust as it began the first run, in a file at a line."""

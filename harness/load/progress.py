@@ -99,7 +99,7 @@ class Progress:
         self.verdict = message["verdict"]
         self.exit_code = message["exit_code"]
         self.sentence = message["sentence"]
-        self.report = Path(message["report"])
+        self.report = Path(message["report"]) if message["report"] else None
         self.say(f"verdict: {self.verdict}")
 
     def as_json(self, report_url: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
+from harness import STARTED_IN
+from harness.core.disk import refusal, require_room
 from harness.errors import HarnessError, UsageError
 from harness.load.conductor_link import END_OF_FILE, ConductorLink
 from harness.load.crew import Crew
@@ -41,6 +43,20 @@ class BrokenOffError(Exception):
     def __init__(self, exit_code: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def require_places(*folders: str | Path) -> None:
+    """Whether what a run leaves, and what it needs meanwhile, can be written where it is to lie.
+
+    Raises:
+        HarnessError: the disk takes nothing, or hardly anything.
+    """
+    for folder in folders:
+        try:
+            require_room(STARTED_IN / folder)
+        except OSError as error:
+            where = error.filename or folder
+            raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,8 @@ class Run:
         self._stop_users = stop_users
         self._link: ConductorLink | None = None
         self._interrupted_ns: int | None = None
-        self._safety_stopped = False
+        self._ended_by = ""
+        """What ended the load early: ``hand``, ``safety`` or ``disk``."""
         self._began = False
         self._troubles: list[Trouble] = []
         self._reported = False
@@ -108,10 +125,20 @@ class Run:
 
     def interrupt(self) -> None:
         """Stop: heal, drain, judge as interrupted. Without effect once the load has ended."""
+        text = "interrupted: healing and draining; Ctrl-C once more quits at once"
+        self._end_load("hand", text)
+
+    def break_off(self, text: str) -> None:
+        """The disk takes no more: as `interrupt`, but nobody did, and the verdict says why."""
+        if not self._note(Trouble(text, time.monotonic_ns())):
+            self._progress.say(text)  # the verdict has it from the conductor
+        self._end_load("disk", "the disk takes no more: healing and draining")
+
+    def _end_load(self, by: str, text: str) -> None:
         if self.interrupted or self._progress.state not in ("setting_up", "load"):
             return
-        self._interrupted_ns = time.monotonic_ns()
-        self._progress.say("interrupted: healing and draining; Ctrl-C once more quits at once")
+        self._interrupted_ns, self._ended_by = time.monotonic_ns(), by
+        self._progress.say(text)
         if self._link is not None:
             self._link.send("interrupt")
             self._link.put(_INTERRUPT)
@@ -121,8 +148,7 @@ class Run:
         self._progress.say(f"safety stop: {text}; healing and draining")
         self.live.board.note(f"safety stop: {text}")
         if not self.interrupted:
-            self._interrupted_ns = time.monotonic_ns()
-            self._safety_stopped = True
+            self._interrupted_ns, self._ended_by = time.monotonic_ns(), "safety"
 
     def order(self, do: str, fault: str | None, reason: str) -> str | None:
         """Pass an order from the page on to the conductor; why not, if it cannot be obeyed.
@@ -173,9 +199,10 @@ class Run:
             self.exit_code = int(error.exit_code)
             self._progress.fail(str(error), self.exit_code)
         except Exception as error:  # noqa: BLE001  # the last line of defence
-            self.exit_code = int(ExitCode.INTERNAL)
+            refused = refusal(error) if isinstance(error, OSError) else ""
+            self.exit_code = int(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL)
             text = f"our bug, {type(error).__name__}: {error}"
-            self._progress.fail(text, self.exit_code)
+            self._progress.fail(refused or text, self.exit_code)
         finally:
             if self._link is not None:
                 self._link.close()
@@ -184,6 +211,7 @@ class Run:
 
     def _conduct(self) -> None:
         order = self._order
+        require_places(order.runs_dir, order.state_dir)
         try:
             directory = RunDirectory.create(order.runs_dir, self._plan)
         except OSError as error:
@@ -205,10 +233,16 @@ class Run:
         message = self._set_up(self._link)
         if message["type"] == "ready":
             # What the target does not offer has left the plan by now.
-            self._plan = directory.read_plan()
+            self._plan = self._plan_of(directory)
             self._load(self._link, directory, message)
             message = self._await_verdict(self._link)
         self._finish(message)
+
+    def _plan_of(self, directory: RunDirectory) -> Plan:
+        try:
+            return directory.read_plan()
+        except UsageError as error:  # we have made it: somebody took it away
+            raise HarnessError(str(error)) from error
 
     def _set_up(self, link: ConductorLink) -> dict[str, Any]:
         """Wait for ``ready``; interrupted, for a verdict."""
@@ -299,7 +333,8 @@ class Run:
             "drained",
             load_ended_ns=ended_ns,
             drained_ns=drained_ns or time.monotonic_ns(),
-            interrupted=self.interrupted and not self._safety_stopped,
+            interrupted=self._ended_by == "hand",
+            broken_off=self._ended_by == "disk",
             troubles=[asdict(trouble) for trouble in self._troubles],
             stalls=self._crew.stalls if self._began else [],
             workers=self._crew.names if self._began else [],
@@ -351,6 +386,8 @@ class Run:
         elif kind == "fault":
             self.live.board.tell(message["name"], message["state"], message["at_ns"])
             self._progress.say(f"{message['name']} {message['state']}")
+        elif kind == "unwritten":
+            self.break_off(message["text"])
         elif kind == "safety":
             self._stop_for_safety(message["text"])
         return message

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -335,3 +336,22 @@ def test_the_target_is_told(
     assert arguments == f'[{host}, ["class", "old"]]'
     assert f"target: {expected or 'the local stack'}" in output
     assert ("LOCUST_HOST" in output) is bool(environment)
+
+
+def test_a_disk_that_takes_no_more_ends_the_load_in_order(load: LoadProcesses) -> None:
+    """Nobody interrupted it; all that was sent is on record, and no traceback is shown."""
+    with load.started("--headless", "--only-summary", *LONG) as process:
+        wait_for("latest/events-load-0.jsonl", '"operation"', load)
+        size = (load.latest / "events-load-0.jsonl").stat().st_size
+        hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size + 5_000, hard))
+        output, _ = process.communicate(timeout=20)
+
+    (drained,) = [told for told in load.received() if told["type"] == "drained"]
+    assert (drained["interrupted"], drained["broken_off"]) == (False, True)
+    (trouble,) = drained["troubles"]
+    assert trouble["text"] == "events-load-0.jsonl cannot be written: File too large"
+    assert f"lendchaos: {trouble['text']}" in output
+    assert "Traceback" not in output
+    text = (load.latest / "events-load-0.jsonl").read_text()
+    assert all(key in text for key in load.target.keys)

@@ -15,6 +15,7 @@ from harness.load.sessions import Account, Session
 from harness.load.transport import Transport
 from harness.plan import Plan, Scenario, Settings, expand
 from harness.record import EventWriter, RunDirectory
+from tests.full_disk import files_end_at
 
 OK = Judged(Outcome.OK)
 APPROVED = Judged(Outcome.APPROVED, loan_id="loan-1")
@@ -119,6 +120,18 @@ def test_a_whole_journey(make_load: Callable[..., Load]) -> None:
     assert (operation.outcome, operation.ending) == ("approved", "finished")
     assert (operation.attempts, operation.loan_id) == (1, "loan-1")
     assert [told["exception"] for told in load.told] == [None] * 3
+
+
+def test_what_cannot_be_written_down_is_not_sent(make_load: Callable[..., Load]) -> None:
+    """A full disk hides no request that left; the journey ends as one that is cut off."""
+    script = Script(APPROVED)
+    load = make_load(script)
+    with files_end_at((load.run.path / "events-load-0.jsonl").stat().st_size):
+        load.journeys.perform(load.plan.arrivals[0], 123)
+
+    assert script.keys == []
+    assert load.journeys.bug is None
+    assert load.rows() == []
 
 
 def test_what_a_credit_line_must_show_is_the_limit_less_what_the_run_asks_for(
