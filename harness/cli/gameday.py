@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from harness.cli.app import StateDir, app, console, exit_codes, number, say
 from harness.core.foreign_text import printable_json
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.gameday import words
 from harness.gameday.conduct import GameDay
 from harness.gameday.diary import DiskDiary, MemoryDiary, is_conducted
@@ -308,7 +308,8 @@ def _require_free(port: int) -> None:
     """Whether the page can be served on a port of this machine.
 
     Raises:
-        UsageError: it cannot, or that is none.
+        UsageError: that is none.
+        HarnessError: it is taken.
     """
     if not 0 < port <= PORT_MAX:
         raise UsageError(f"--web-port {port} must be from 1 to {PORT_MAX}")
@@ -317,7 +318,7 @@ def _require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise UsageError(f"--web-port {port} cannot be had: {error.strerror}") from error
+            raise HarnessError(f"--web-port {port} cannot be used: {error.strerror}") from error
 
 
 def _seed_of(session: Session) -> int:

@@ -194,6 +194,8 @@ def read_session(path: Path) -> Session:
     """
     try:
         lines = list(lines_of(path / SESSION_FILE))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is no session of a game day: it has no {SESSION_FILE}") from error
     except OSError as error:
         kind = UsageError if error.errno in NO_PATH else HarnessError
         raise kind(f"{path / SESSION_FILE} cannot be read: {error.strerror}") from error

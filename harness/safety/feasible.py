@@ -16,6 +16,7 @@ from harness.stack import Stack
 from harness.stack.addresses import require_allowed, split_target
 from harness.stack.attaching import TOKEN_VARIABLE
 from harness.stack.folder import ATTACHED
+from harness.stack.ports import port_range
 from harness.stack.processes import is_alive
 from harness.stack.state import DATABASE, read_state
 
@@ -50,6 +51,7 @@ def require_feasible(
         require_allowed(split_target(host)[0], allow_targets, look_up=look_up)
     elif stack is not None:
         require_reach(stack, allow_targets, look_up=look_up)
+    port_range()
     wrong = [*lacking(plan, stack, host)]
     if host is not None:
         wrong += _not_elsewhere(plan, host)

@@ -61,7 +61,7 @@ def choose_ports(
         HarnessError: Fewer than ``count`` ports are free.
         UsageError: `PORTS_VARIABLE` is set to something else than two rising ports.
     """
-    lowest, highest = _range(below)
+    lowest, highest = port_range(below)
     candidates = list(range(lowest, highest))
     # Not seeded: where a stack listens must differ from run to run.
     random.SystemRandom().shuffle(candidates)
@@ -76,10 +76,14 @@ def choose_ports(
     )
 
 
-def _range(below: int | None) -> tuple[int, int]:
-    """The lowest port to choose, and the first one above them."""
+def port_range(below: int | None = None) -> tuple[int, int]:
+    """The lowest port to choose, and the first one above them.
+
+    Raises:
+        UsageError: `PORTS_VARIABLE` is set to something else than two rising ports.
+    """
     if below is None and (wanted := os.environ.get(PORTS_VARIABLE)):
-        found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", wanted)
+        found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", wanted)
         if found is None or not 0 < int(found[1]) <= int(found[2]) < ephemeral_start():
             raise UsageError(
                 f"{PORTS_VARIABLE} is {wanted!r}: it must be LOWEST-HIGHEST, from 1 to"

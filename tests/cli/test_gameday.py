@@ -1,6 +1,7 @@
 """`lendchaos gameday` from outside: what is refused, a rehearsal, and what is added beside it."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,3 +174,22 @@ def test_what_cannot_be_added_is_refused(
 
     assert (done.exit_code, listing(session)) == (2, before)
     assert said in done.stderr
+
+
+def test_a_port_that_is_taken_is_no_mistake_of_who_asked(
+    lendchaos: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be free the next time; one line, and nothing is left."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text("version: 1\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = lendchaos("gameday", "plan.yaml", "--unattended", f"--web-port={port}")
+
+    assert done.exit_code == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: --web-port ")
+    assert line.endswith(" cannot be used: Address already in use")
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]

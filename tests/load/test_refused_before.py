@@ -159,13 +159,23 @@ FILES: dict[str, tuple[str, str]] = {
     "table": (MINE.format("faults=[BlockingMigration('nope')]"), "'nope' is none; there are acc"),
     "part": (MINE.format("faults=[Kill('nope')]"), "needs process nope, which this target lacks"),
 }
+VARIABLES: dict[str, tuple[dict[str, str], str]] = {
+    "ports": ({"LENDCHAOS_PORTS": "x"}, "LENDCHAOS_PORTS is 'x': it must be LOWEST-HIGHEST"),
+    "ports, other digits": ({"LENDCHAOS_PORTS": f"{FIVES}00-{FIVES}99"}, "must be LOWEST-HIGHEST"),
+    "users, other digits": ({"LOCUST_USERS": FIVES}, "invalid int value"),
+    "run time, other digits": ({"LOCUST_RUN_TIME": f"{FIVES}s"}, "argument -t/--run-time"),
+    "foreign host": ({"LOCUST_HOST": "http://10.0.0.7"}, "only with --allow-target 10.0.0.7"),
+    "an option that has none": ({"LOCUST_RATE": "5"}, "LOCUST_RATE has no effect: use --rate"),
+}
 CASES = {
     **{f"word: {name}": ["-f", "mine.py", *words] for name, (words, _) in WORDS.items()},
     **{f"file: {name}": ["-f", f"{name}.py"] for name in FILES},
+    **{f"variable: {name}": ["-f", "mine.py"] for name in VARIABLES},
 }
 TOLD = {
     **{f"word: {name}": told for name, (_, told) in WORDS.items()},
     **{f"file: {name}": told for name, (_, told) in FILES.items()},
+    **{f"variable: {name}": told for name, (_, told) in VARIABLES.items()},
 }
 
 
@@ -182,8 +192,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     text = "version: 1\nobjectives:\n  recovery_seconds_max: \u0663s\n"
     (folder / "digits.yaml").write_text(text)
     usual = ["--headless", "--loglevel=WARNING", "--only-summary"]
+    sets = {f"variable: {name}": variables for name, (variables, _) in VARIABLES.items()}
     cases = [
-        ([*words, *usual, *dry], {}) for dry in ([], ["--dry-run"]) for words in CASES.values()
+        ([*words, *usual, *dry], sets.get(name, {}))
+        for dry in ([], ["--dry-run"])
+        for name, words in CASES.items()
     ]
     kept = {name: value for name, value in os.environ.items() if name != "LENDING_ADMIN_TOKEN"}
     done = subprocess.run(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import configargparse  # noqa: F401  # each import wraps argparse anew; a pytest in here forgets its own
 import pytest
 
 from harness import gate_runs
