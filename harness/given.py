@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from harness.core.digits import whole
 from harness.errors import UsageError
 from harness.stack import default_state_dir
+from harness.text_file import text_of
 
 FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 """Locust's files of configuration; a later one wins."""
@@ -153,10 +155,16 @@ def _parser() -> Any:
             is_toml = stream.name.endswith(".toml")
             try:
                 return (toml if is_toml else configargparse.DefaultConfigFileParser()).parse(stream)
-            except (configargparse.ConfigFileParserException, UnicodeDecodeError) as error:
+            except configargparse.ConfigFileParserException as error:
                 raise UsageError(f"{stream.name} cannot be read: {error}") from error
 
+    def opened(path: str) -> TextIO:
+        stream = StringIO(text_of(Path(path), "configuration of Locust"))
+        stream.name = path
+        return stream
+
     return Parser(
+        config_file_open_func=opened,
         add_help=False,
         allow_abbrev=False,
         default_config_files=FILES,

@@ -142,7 +142,7 @@ ALLOWED = {
         *("connections", "kept_record", "orders", "results"),
     },
     "forwarding": {"hang_up"},
-    "given": {"errors", "stack"},
+    "given": {"errors", "stack", "text_file"},
     "headless": {
         *("given", "objectives", "resilience"),
         *("errors", "forwarding", "own_python", "record", "series", "stack", "verdict"),

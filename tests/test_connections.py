@@ -4,6 +4,7 @@ import ast
 import http.server
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -56,6 +57,19 @@ def connecting_calls(path: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in MAKES_CONNECTIONS
     }
+
+
+def test_the_supervisors_is_the_only_socket_with_a_path() -> None:
+    """A path has a length that the kernel takes: every other connection is TCP, or a pipe."""
+    words = re.compile("AF_UNIX|unix_server|unix_connection|unix_socket_directories = '.+'")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[0] in ("harness", "target_service")
+        and words.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert found == {"harness/stack/client.py", "harness/stack/control.py"}
 
 
 def test_only_one_file_makes_connections() -> None:

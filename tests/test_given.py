@@ -1,5 +1,6 @@
 """Options of a run for whoever starts it: from the places from which Locust reads them."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,19 @@ def test_the_order_of_places_is_that_of_locust(
 def test_what_cannot_be_read_is_one_line(folder: Path) -> None:
     """As Locust would end with it."""
     (folder / "pyproject.toml").write_text("[tool.locust\n")
-
     with pytest.raises(UsageError, match=r"pyproject\.toml cannot be read: .*line 1"):
         given([])
+    (folder / "pyproject.toml").unlink()
+    (folder / "locust.conf").write_bytes(b"users = \xff\n")
+    with pytest.raises(UsageError, match=r"locust\.conf, line 1, column 9: it must be text in"):
+        given([])
+    (folder / "locust.conf").unlink()
+    os.mkfifo(folder / "locust.conf")
+    with pytest.raises(UsageError, match=r"locust\.conf cannot be read: "):
+        given([])
+    (folder / "locust.conf").unlink()
+    with pytest.raises(UsageError, match=r"none\.conf cannot be read: No such file"):
+        given(["--config", "none.conf"])
 
 
 def test_objectives_of_a_file_count_and_are_named(folder: Path) -> None:

@@ -120,6 +120,19 @@ def test_a_stack_of_somebody_else_is_used_and_left_up(
     assert machine.up == Stack("theirs")
 
 
+def test_for_the_target_of_a_file_no_stack_is_brought_up(
+    machine: Machine, session: SessionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps go there, as any run would."""
+    (tmp_path / "locust.conf").write_text("host = http://127.0.0.1:1\n")
+    monkeypatch.chdir(tmp_path)
+    runner = runner_of(session)
+
+    assert runner.open(lambda _: None) == {}
+    runner.close()
+    assert machine.calls == []
+
+
 def test_a_step_is_run_with_its_options_its_seed_and_a_log(
     machine: Machine, session: SessionLog
 ) -> None:
