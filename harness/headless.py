@@ -18,6 +18,7 @@ from typing import Any, TextIO
 import harness
 from harness import resilience, series
 from harness.core.files import replace_file
+from harness.core.foreign_text import clean
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.given import first_seed, given, naming_places
@@ -289,8 +290,8 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
             tell("interrupted: healing, draining and judging")
             told = True
         message = json.loads(line)
-        names = ("text", "phase", "at_s", "until_s")
-        show(Update(*(message.get(name) for name in names)))  # type: ignore[arg-type]
+        text = clean(str(message.get("text", "")))  # may be what a target said
+        show(Update(text, *(message.get(name) for name in ("phase", "at_s", "until_s"))))
     return message
 
 

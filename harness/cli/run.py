@@ -29,6 +29,7 @@ from harness.cli.ci_outputs import CiOutputs, JUnitFile, SummaryFile, SummaryPic
 from harness.cli.completing import RunCommand, scenarios
 from harness.cli.results import locust_output, show_runs, show_shrunk
 from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
+from harness.core.foreign_text import clean
 from harness.errors import UsageError
 from harness.fault_text import parse_fault
 from harness.forwarding import listening
@@ -234,7 +235,7 @@ def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
         verdict = end.last.get("verdict") or f"no verdict (exit code {end.exit_code})"
         console.print(f"\n{verdict.upper()}  {job.path.stem}", style="bold", markup=False)
         if end.last.get("verdict"):
-            console.print(str(end.last["sentence"]), markup=False, highlight=False)
+            console.print(clean(str(end.last["sentence"])), markup=False, highlight=False)
             if end.last.get("report"):
                 console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
 
@@ -274,7 +275,7 @@ def _run_locust(path: Path, options: list[str]) -> Ended:
     """One run, with its progress shown here."""
     columns = (
         SpinnerColumn(),
-        TextColumn("[bold]{task.fields[scenario]}"),
+        TextColumn("{task.fields[scenario]}", style="bold", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from markdown_it import MarkdownIt
 
 from harness.gates.markdown import BYTES_MAX, escaped, summary
 from harness.gates.suite import GateSuite
@@ -93,6 +94,32 @@ def test_hostile_text_is_only_text() -> None:
     assert "@team" not in text
     assert "\\`\\`" in text
     assert not set("\n\x00\x1b\u202e\ud800") & set(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see http://evil.test/x and WWW.evil.test", "see http:|//evil.test/x and WWW|.evil.test"),
+        ("ftp://x mailto:me@evil.test", "ftp:|//x mailto:me@|evil.test"),
+        ("[x](y) ![p](http://q) <img src=z>", "[x](y) ![p](http:|//q) &lt;img src=z&gt;"),
+        ("@team #12 a/b#3 !4 ~5 GH-6", "@|team #|12 a/b#|3 !|4 ~|5 GH|-6"),
+        ("5 % of 10; a - b; c: d; # 7", "5 % of 10; a - b; c: d; # 7"),
+    ],
+)
+def test_foreign_text_links_to_nothing(text: str, shown: str) -> None:
+    """It reads as it was; links are looked for in each part between the comments alone."""
+    drawn = MarkdownIt().render(f"start {escaped(text)}").strip()
+
+    assert drawn.replace("<!-- -->", "|") == f"<p>start {shown}</p>"
+
+
+def test_a_path_is_code() -> None:
+    """Names of run directories may be anything."""
+    suite = suite_of(verdict_of())
+    runs = tuple(replace(run, report="`x` www.evil.test/[a](b) #1") for run in suite.runs)
+    drawn = MarkdownIt().render(summary([replace(suite, runs=runs)]))
+
+    assert "<code>`x` www.evil.test/[a](b) #1</code>" in drawn
 
 
 def big(number: int) -> GateSuite:
