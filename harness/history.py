@@ -10,6 +10,7 @@ place, and two who write at once do no harm. Nothing is ever removed, a bad run 
 import dataclasses
 import json
 import re
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,9 @@ def read_run(path: Path) -> Stored:
     if not path.is_dir():
         raise UsageError(f"{path} is no run directory")
     if not file.is_file():
-        raise UsageError(f"{path} has no verdict.json: `lendchaos judge {path}` makes one")
+        raise UsageError(
+            f"{path} has no verdict.json: `lendchaos judge {shlex.quote(str(path))}` makes one"
+        )
     stored = read_file(file)
     if not (path / "plan.json").exists():
         return stored

@@ -1,6 +1,7 @@
 """Past verdicts as plain files: kept whole, kept once, and never read wrong."""
 
 import json
+import shlex
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -306,3 +307,14 @@ def test_a_run_without_a_verdict_is_told_what_makes_one(tmp_path: Path) -> None:
         read_run(tmp_path)
     with pytest.raises(UsageError, match="no run directory"):
         read_run(tmp_path / "none")
+
+
+def test_the_command_that_is_proposed_can_be_copied(tmp_path: Path) -> None:
+    """Into a shell, whatever the folder is called."""
+    run = tmp_path / "my $run's"
+    run.mkdir()
+    with pytest.raises(UsageError) as caught:
+        read_run(run)
+
+    command = str(caught.value).split("`")[1]
+    assert shlex.split(command) == ["lendchaos", "judge", str(run)]

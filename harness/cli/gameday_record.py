@@ -3,6 +3,7 @@
 What judges and draws is loaded by the commands themselves: it takes a second or two.
 """
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +51,8 @@ def at_the_end(session: Path) -> None:
     try:
         _tell_written(recording.write(session, say))
     except (UsageError, HarnessError) as error:
-        say(f"no record was written: {error}; `lendchaos gameday record {session}` tries again")
+        again = f"lendchaos gameday record {shlex.quote(str(session))}"
+        say(f"no record was written: {error}; `{again}` tries again")
 
 
 def _tell_written(written: "Written") -> None:

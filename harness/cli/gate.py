@@ -1,6 +1,7 @@
 """`lendchaos gate-selftest`: one clean run that must pass, and one that must fail."""
 
 import itertools
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,7 +92,8 @@ def _own_stack(options: list[str]) -> list[str]:
         folder = default.with_name(f"{default.name}-selftest")
     if load_state(folder) is not None:
         raise UsageError(
-            f"a stack is up in {folder}: `lendchaos down --state-dir {folder}` takes it down"
+            f"a stack is up in {folder}: `lendchaos down --state-dir {shlex.quote(str(folder))}`"
+            " takes it down"
         )
     return [*options, "--state-dir", str(folder)]
 
