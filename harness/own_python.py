@@ -24,6 +24,8 @@ NEEDED = frozenset(
 )
 """What our programs import beside the standard library."""
 OWN = ("harness", "target_service")
+_SINGLE = ("configargparse", "typing_extensions")
+"""Those of them that are installed as a single file."""
 _SCRIPT = os.path.abspath(__file__)  # noqa: PTH100  # pathlib is not loaded yet
 _CODE_FOLDER = os.path.dirname(os.path.dirname(_SCRIPT))  # noqa: PTH120  # as above
 _LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # as above
@@ -61,9 +63,11 @@ def _shadow() -> str:
     own = _own_folders()
     for name, module in list(sys.modules.items()):
         path = f"{getattr(module, '__file__', None) or _LIBRARY}"
-        # A package that somebody develops may lie anywhere, in a folder of its own.
-        taken = name in sys.stdlib_module_names or path.endswith(f"{os.sep}{name}.py")
-        if taken and is_needed(name) and not path.startswith(own):
+        # Packages may be installed anywhere, but those that we need are no single files.
+        single = name not in _SINGLE and path.endswith(f"{os.sep}{name}.py")
+        taken = single or (name in sys.stdlib_module_names and path.endswith(".py"))
+        installed = path.startswith(own) or f"-packages{os.sep}" in path
+        if taken and is_needed(name) and not installed:
             return path
     return ""
 

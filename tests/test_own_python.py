@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -87,6 +88,30 @@ def test_what_was_imported_before_us_is_one_line(start: list[str], tmp_path: Pat
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {tmp_path}/antigravity.py is taken for a module that is")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "is_shadow"),
+    [
+        ("queue", "{}/queue.py", True),
+        ("queue", "{}/queue/__init__.py", True),
+        ("requests", "{}/requests.py", True),
+        ("requests", "{}/requests/__init__.py", False),
+        ("typing_extensions", "{}/typing_extensions.py", False),
+        ("_struct", "{}/_struct.cpython-311.so", False),
+        ("distutils", "/usr/lib/python3/dist-packages/setuptools/_distutils/__init__.py", False),
+        ("mine", "{}/mine.py", False),
+    ],
+)
+def test_only_what_takes_the_place_of_another_is_one(
+    name: str, file: str, is_shadow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages may be installed, or developed, in any folder."""
+    module = ModuleType(name)
+    module.__file__ = file.format(tmp_path)
+    monkeypatch.setitem(sys.modules, name, module)
+
+    assert own_python._shadow() == (module.__file__ if is_shadow else "")
 
 
 def test_everything_that_is_imported_is_known() -> None:
