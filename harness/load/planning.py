@@ -56,7 +56,9 @@ def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     Raises:
         UsageError, HarnessError: as `require_feasible`.
     """
-    require_feasible(plan, STARTED_IN / options.state_dir, host, options.allow_target)
+    looks_up = not options.dry_run  # which opens no connection
+    state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
+    require_feasible(plan, state_dir, host, allowed, look_up=looks_up)
 
 
 def _of_objectives(plan: Plan, scenario: Scenario, file: Resilience | None) -> Iterator[str]:

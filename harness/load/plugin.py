@@ -179,8 +179,7 @@ class Leader:
         say(f"target: {source}")
         run_time_s = self.form_run_time_s or self._run_time_s
         plan = planned(locustfile, options, rate, run_time_s=run_time_s, host=host, say=say)
-        if not options.dry_run:  # which opens no connection and asks the same
-            require_runnable(plan, options, host)
+        require_runnable(plan, options, host)
         return plan
 
     def _target(self) -> tuple[str | None, str]:

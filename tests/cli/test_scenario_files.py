@@ -45,16 +45,26 @@ def test_what_cannot_be_loaded_is_one_line(text: str, told: str, tmp_path: Path)
     assert told in line
 
 
-def test_a_series_of_it_brings_no_stack_up(tmp_path: Path) -> None:
-    """It is tried before anything is started, and no second run follows."""
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "mine.py", "--runs", "3"),
+        ("run", "mine.py", "--shrink"),
+        ("gate-selftest", "mine.py"),
+    ],
+    ids=str,
+)
+def test_several_runs_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_path: Path) -> None:
+    """It is tried before anything is started, and told once."""
     (tmp_path / "mine.py").write_text("import no_such_thing\n")
 
-    done = lendchaos("run", "mine.py", "--runs", "3", cwd=tmp_path)
+    done = lendchaos(*words, cwd=tmp_path)
 
     assert done.returncode == 2, done.stderr
-    assert "mine.py:1: ModuleNotFoundError: No module named 'no_such_thing'" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "state").exists()
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line == "error: mine.py:1: ModuleNotFoundError: No module named 'no_such_thing'"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
 def test_options_from_the_environment_and_from_files_are_named(tmp_path: Path) -> None:
@@ -126,6 +136,7 @@ def test_a_user_that_cannot_be_made_starts_nothing(text: str, told: str, tmp_pat
 
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
+    assert done.stdout == ""  # no empty tables of Locust's
     assert not (tmp_path / "runs").exists()
 
 

@@ -278,6 +278,7 @@ def test_the_conductor_fails(load: LoadProcesses) -> None:
 
     assert code == 3
     assert "error: no PostgreSQL is to be found" in output
+    assert "Aggregated" not in output  # Locust's tables would all be empty
     assert not load.target.calls
 
 
