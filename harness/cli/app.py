@@ -50,7 +50,9 @@ app = typer.Typer(
 )
 
 StateDir = Annotated[
-    Path | None, typer.Option(help="Where the local stack is kept [default: .lendchaos].")
+    Path | None,
+    # That it cannot be read is no usage error; it is told where it is opened.
+    typer.Option(help="Where the local stack is kept [default: .lendchaos].", readable=False),
 ]
 ObjectivesFile = Annotated[
     Path | None,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.stack import register
 from harness.stack.processes import identify
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT
@@ -98,6 +99,20 @@ def test_no_command_touches_what_it_names(
     assert checkout.snapshot() == before
     assert (checkout.root / "precious" / "thesis").exists()
     assert (checkout.root / "key").exists()
+    assert checkout.spy.poll() is None
+
+
+@pytest.mark.parametrize("words", ["doctor", "status", "run baseline --dry-run"])
+def test_looking_changes_nothing_of_ones_own(
+    words: str, checkout: Checkout, lendchaos: Callable[..., Ended]
+) -> None:
+    """A stack of ours whose supervisor died: what is left of it is for `up` and `down`."""
+    register.add(checkout.state_dir, "0123")
+    before = checkout.snapshot()
+    done = lendchaos(*words.split())
+
+    assert done.exit_code == 0, done.stderr
+    assert checkout.snapshot() == before
     assert checkout.spy.poll() is None
 
 
