@@ -20,6 +20,7 @@ from harness.cli import app
 from harness.cli.app import tell_error
 from harness.core import foreign_text
 from harness.errors import HarnessError, UsageError
+from harness.gameday.session import Event, SessionLog, What
 from harness.record import RunDirectory
 from harness.report import terminal
 from tests.commands_to_ci import commands_in, hostile, unseen_in
@@ -198,6 +199,41 @@ def test_no_command_of_a_ci_is_in_what_commands_say(
     assert all("lorem" in texts[name] for name in ("judge", "judge json", "junit.xml", "refusals"))
 
 
+def test_answers_of_a_game_day_are_no_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its plan, of those who take part, and in notes from beside it."""
+    chance = random.Random(SEED)
+
+    def any_text() -> str:
+        return hostile(chance).replace("\ud800", "")
+
+    step = {"name": "::error::x ##[y]", "scenario": "baseline", "expect": any_text()}
+    plan = {"version": 1, "title": any_text(), "hypothesis": any_text(), "abort_word": "halt"}
+    plan |= {"roles": {any_text(): any_text()}, "steps": [{**step, "hand_pulled": any_text()}]}
+    wrong = {**plan, "abort_word": any_text(), "steps": [{**step, any_text(): any_text()}]}
+    (tmp_path / "wrong.yaml").write_text(json.dumps(wrong))
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    monkeypatch.chdir(tmp_path)
+    log = SessionLog.create(tmp_path / "day", json.dumps(plan))
+    for what in (What.OPENED, What.STEP_STARTED, What.ABORT, What.NOTE):
+        log.append(Event(what, "", None, any_text(), any_text()))
+
+    outputs = [
+        told("gameday", "status", "day"),
+        told("gameday", "note", "day", any_text()),
+        told("gameday", "action", "day", any_text(), "--owner", any_text()),
+        told("gameday", "run", any_text(), "--rehearse", "--unattended"),
+        told("gameday", "run", "wrong.yaml", "--rehearse", "--unattended"),
+    ]
+    document = told("gameday", "status", "day", "--json")
+
+    texts = [each.out + each.err for each in (*outputs, document)]
+    assert [wrong_in(text) for text in texts if wrong_in(text)] == []
+    assert document.out, texts
+    assert len(json.loads(document.out)["events"]) == 6
+
+
 def test_a_line_that_is_wrapped_begins_no_command() -> None:
     """Where a command stood in the middle of a text; the guard is what breaks it."""
     sentence = "lorem " * 16 + "::error::planted"
@@ -228,7 +264,6 @@ class Mine(Borrower):
     [
         ("harness.load", ["-f", "mine.py", "--dry-run"], ""),
         ("harness.load", ["-f", "mine.py", "--dry-run", "--json"], ""),
-        ("harness.load", ["-f", "mine.py", "--dry-run"], "raise ValueError({0!r})"),
         ("locust", ["-f", "mine.py", "--dry-run"], "raise ValueError({0!r})"),
         ("harness.cli", ["run", "mine.py", "--dry-run"], "raise ValueError({0!r})"),
     ],
