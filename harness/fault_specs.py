@@ -145,7 +145,7 @@ class Latency(LinkFault):
         if not _is_whole(self.milliseconds, 1, MILLISECONDS_MAX):
             found.append(
                 f"milliseconds {self.milliseconds} must be a whole number from 1 to"
-                f" {MILLISECONDS_MAX:,}"
+                f" {MILLISECONDS_MAX}"
             )
         elif not _is_whole(self.jitter, 0, self.milliseconds):
             found.append(
@@ -177,7 +177,7 @@ class Throttle(LinkFault):
         if not _is_whole(self.kilobytes_per_second, 1, KILOBYTES_PER_SECOND_MAX):
             found.append(
                 f"kilobytes_per_second {self.kilobytes_per_second} must be a whole number from 1"
-                f" to {KILOBYTES_PER_SECOND_MAX:,}"
+                f" to {KILOBYTES_PER_SECOND_MAX}"
             )
         return found
 

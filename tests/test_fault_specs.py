@@ -1,10 +1,12 @@
 """Specifications of faults: what cannot be is said before anything starts."""
 
+import re
 from typing import cast
 
 import pytest
 from pydantic import TypeAdapter
 
+from harness.errors import UsageError
 from harness.fault_specs import (
     AnyFault,
     CommitLost,
@@ -16,6 +18,7 @@ from harness.fault_specs import (
     Reset,
     Throttle,
 )
+from harness.fault_text import parse_fault
 
 SOUND: list[AnyFault] = [
     Partition("edge"),
@@ -30,7 +33,7 @@ SOUND: list[AnyFault] = [
 ]
 WRONG: list[tuple[AnyFault, str]] = [
     (Partition("edge", direction=cast("Direction", "up")), "direction 'up' must be both, upstream"),
-    (Latency("edge", 0), "milliseconds 0 must be a whole number from 1 to 60,000"),
+    (Latency("edge", 0), "milliseconds 0 must be a whole number from 1 to 60000"),
     (Latency("edge", 60_001), "milliseconds 60001 must"),
     (Latency("edge", cast("int", 2.5)), "milliseconds 2.5 must be a whole number"),
     (Latency("edge", 10, jitter=11), "jitter 11 must be a whole number from 0 to milliseconds"),
@@ -60,3 +63,28 @@ def test_each_wrong_value_is_named_with_what_would_do(spec: AnyFault, problem: s
     (found,) = spec.problems
 
     assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('Latency("edge", milliseconds={})', "milliseconds"),
+        ('Throttle("edge", kilobytes_per_second={})', "kilobytes_per_second"),
+        ('Flap("edge", period={})', "period"),
+    ],
+)
+def test_the_bounds_that_a_message_names_are_taken(text: str, field: str) -> None:
+    """Both ends, as they stand there."""
+    (told,) = parse_problems(text.format(0))
+    (bounds,) = re.findall(r"from (\S+) to (\S+?)(?: seconds)?$", told)
+
+    assert told.startswith(f"{field} 0 must be")
+    assert [parse_problems(text.format(bound)) for bound in bounds] == [[], []]
+
+
+def parse_problems(text: str) -> list[str]:
+    """What cannot be of a fault as a command line has it."""
+    try:
+        return parse_fault(text).problems
+    except UsageError as error:
+        return [str(error).removeprefix(f"{text}: ")]

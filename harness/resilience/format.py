@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -49,15 +50,24 @@ def _shown(value: Any) -> str:
 def _seconds(value: Any, unit: str) -> Decimal:
     found = DURATION.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        hint = ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            hint = f"; did you mean {value:g}{unit}?"
+        hint = _meant(lambda text: _seconds(text, unit), value, f"{{:g}}{unit}")
         raise _wrong(f"{_shown(value)} must be a duration with its unit, like 250ms, 10s, 2m{hint}")
     number = Decimal(found["number"]) * _SECONDS[found["unit"]]
     _, most = bounds("seconds")
     if number > most:
         raise _wrong(f"{_shown(value)} must be from 0s to 24h")
     return number
+
+
+def _meant(read: Callable[[Any], Any], value: Any, *forms: str) -> str:
+    """What a number without its unit may stand for, as far as that would be taken."""
+    found = []
+    for form in forms if isinstance(value, int | float) and not isinstance(value, bool) else ():
+        text = form.format(value)
+        with suppress(PydanticCustomError):
+            read(text)
+            found.append(text)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def seconds(value: Any) -> float:
@@ -72,15 +82,18 @@ def milliseconds(value: Any) -> float:
 
 def share(value: Any) -> float:
     """A share in per cent, as a number from 0 to 1."""
+    return _share(value, 0.0, 1.0)
+
+
+def _share(value: Any, least: float, most: float) -> float:
     found = SHARE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        hint = ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            hint = f"; did you mean {100 * value:g}% or {value:g}%?"
+        per_cent = f"{100 * value:g}%" if isinstance(value, int | float) else ""
+        hint = _meant(lambda text: _share(text, least, most), value, per_cent, "{:g}%")
         raise _wrong(f"{_shown(value)} must be a share with its per cent sign, like 0.5%{hint}")
     number = Decimal(found["number"]) / 100
-    if number > 1:
-        raise _wrong(f"{_shown(value)} must be from 0% to 100%")
+    if not least <= number <= most:
+        raise _wrong(f"{_shown(value)} must be from {100 * least:g}% to {100 * most:g}%")
     return float(number)
 
 
@@ -105,13 +118,7 @@ def ratio(value: Any) -> float:
 
 
 def _share_within(least: float, most: float) -> Callable[[Any], float]:
-    def read(value: Any) -> float:
-        found = share(value)
-        if not least <= found <= most:
-            raise _wrong(f"{_shown(value)} must be from {100 * least:g}% to {100 * most:g}%")
-        return found
-
-    return read
+    return lambda value: _share(value, least, most)
 
 
 def _one_of(*words: Any) -> Callable[[Any], Any]:

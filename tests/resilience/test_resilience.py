@@ -293,3 +293,24 @@ def test_the_schema_names_every_objective() -> None:
 
     assert list(limits) == list(KINDS)
     assert all(part["description"] for part in limits.values())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"recovery_seconds_max: {n}" for n in ("10", "0.25", "-5", "1.0e+10", "100000", ".nan")),
+        *(f"latency_ms_p99_max: {n}" for n in ("300", "1e9", "-0.1")),
+        *(f"failed_share_max: {n}" for n in ("0.005", "2", "50", "-1", "1e-7", ".inf")),
+    ],
+)
+def test_what_is_proposed_is_taken(line: str, tmp_path: Path) -> None:
+    """A number without its unit may have been meant in more than one way, or in none."""
+    file = tmp_path / "resilience.yaml"
+    file.write_text(f"version: 1\nobjectives: {{{line}}}\n")
+    with pytest.raises(UsageError) as caught:
+        read(file)
+
+    _, _, proposed = str(caught.value).partition("did you mean ")
+    for text in filter(None, proposed.rstrip("?").split(" or ")):
+        file.write_text(f"version: 1\nobjectives: {{{line.partition(':')[0]}: {text}}}\n")
+        read(file)
