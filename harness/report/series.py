@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Clock, Ending, Facts, Operation, Outcome
-from harness.plan import Plan
+from harness.plan import DAY_SECONDS, Plan
 from harness.verdict import Verdict
 
 KINDS = ("approved", "referred", "declined", "failed", "indeterminate", "not started")
@@ -60,7 +60,10 @@ class Series:
 
 
 def span(plan: Plan, facts: Facts, verdict: Verdict) -> tuple[float, float]:
-    """First and last second worth showing: all phases, arrivals and heals."""
+    """First and last second worth showing: all phases, arrivals and heals.
+
+    A heal may come days after the load, by hand: a day of that is shown.
+    """
     phases: Sequence[tuple[float, float]] = [(p.start_s, p.end_s) for p in verdict.phases] or [
         (p.start_s, p.end_s) for p in plan.phases
     ]
@@ -69,7 +72,11 @@ def span(plan: Plan, facts: Facts, verdict: Verdict) -> tuple[float, float]:
     if clock is not None:
         instants += [clock.seconds(o.intended_ns) for o in facts.operations]
     instants += [f.healed_s for f in verdict.faults if f.healed_s is not None]
-    return min(instants, default=0.0), max(instants, default=1.0)
+    load_s = plan.phases[0].start_s, plan.load_end_s
+    least_s, most_s = load_s[0] - DAY_SECONDS, load_s[1] + DAY_SECONDS
+    shown = [min(max(instant, least_s), most_s) for instant in instants]
+    start_s, end_s = min(shown), max(shown)
+    return (start_s, end_s) if start_s < end_s else load_s
 
 
 def count(

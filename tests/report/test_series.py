@@ -91,3 +91,25 @@ def test_without_a_clock_there_is_no_table() -> None:
     plan, facts, verdict = sample.never_began()
 
     assert sections.over_time(plan, facts, verdict).rows == ()
+
+
+@pytest.mark.parametrize("healed_s", [1e6, 4e9, -4e9])
+def test_a_heal_days_away_does_not_make_the_chart_endless(healed_s: float) -> None:
+    """By hand, or said by a verdict of somebody else: a day of it is shown."""
+    plan, facts, verdict = sample.failed()
+    far = replace(verdict, faults=[replace(fault, healed_s=healed_s) for fault in verdict.faults])
+    start_s, end_s = series.span(plan, facts, far)
+
+    assert end_s - start_s < 2 * 24 * 3600
+    assert start_s <= plan.phases[0].start_s
+    assert end_s >= plan.load_end_s
+
+
+def test_a_verdict_whose_phases_are_nowhere_is_shown_over_the_planned_load() -> None:
+    """No width of nothing, by which everything would be divided."""
+    plan, facts, verdict = sample.failed()
+    nowhere = [replace(phase, start_s=1e12, end_s=1e12) for phase in verdict.phases]
+    bare = replace(facts, operations=())
+    far = replace(verdict, phases=nowhere, faults=[])
+
+    assert series.span(plan, bare, far) == (plan.phases[0].start_s, plan.load_end_s)
