@@ -240,20 +240,38 @@ def configuration(chance: random.Random, turn: int, known: Sequence[Parameter]) 
 def outputs(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Case:
     """Places where nothing can be written, or where something else lies."""
     del known
-    bad = ("empty", ".", "no/such/x", "f.txt/x", "loop", values.LONG, "/dev/null/x", "", "/proc/x")
+    bad = ("", "empty", ".", values.LONG, "f.txt/x", "loop/x", "/dev/null/x", "/proc/x")
     place = chance.choice(bad)
     twice = chance.choice(("same", "./same", "empty/../same"))
     words, ends = (
         (("run", "network_partition", "--junitxml", place), REFUSED),
         (("run", "network_partition", "--summary", place), REFUSED),
         (("run", "network_partition", "--junitxml", twice, "--summary", "same"), REFUSED),
-        (("run", "network_partition", "--runs-dir", chance.choice(bad[2:5])), REFUSED),
-        (("run", "network_partition", "--csv", chance.choice(bad[2:4])), REFUSED),
+        (
+            (
+                "run",
+                "network_partition",
+                "--runs-dir",
+                chance.choice((*bad[3:], "loop", "f.txt", "dangling")),
+            ),
+            REFUSED,
+        ),
+        (("run", "network_partition", "--csv", chance.choice(bad[3:])), REFUSED),
         (("run", "network_partition", "--html", place or "."), REFUSED),
         (("report", RUN, "--junitxml", place), REFUSED),
         (("report", RUN, "--summary", place), REFUSED),
         (("report", RUN, "--junitxml", "same", "--summary", twice), REFUSED),
-        (("compare", RUN, "--history", chance.choice(bad[2:7]), "--save", "main"), NOT_DONE),
+        (
+            (
+                "compare",
+                RUN,
+                "--history",
+                chance.choice((*bad[3:], "loop", "f.txt")),
+                "--save",
+                "main",
+            ),
+            NOT_DONE,
+        ),
         (("compare", RUN, "--history", "h", "--save", chance.choice(values.TEXTS)), JUDGED),
         (("compare", RUN, "--history", "empty", "--trend", chance.choice(bad)), REFUSED),
         (("gameday", "run", "day.yaml", "--unattended", "--session", chance.choice(bad)), NOT_DONE),
