@@ -79,7 +79,10 @@ class Launchers:
     def bystander(self) -> ProcessRef:
         """A process that has nothing to do with any case, in a group of its own."""
         if self._bystander is None or self._bystander.poll() is not None:
-            self._bystander = subprocess.Popen(["sleep", "86400"], start_new_session=True)
+            # It ends with us, however we end: nobody is left who could write to it.
+            self._bystander = subprocess.Popen(
+                ["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+            )
         found = identify(self._bystander.pid)
         assert found is not None  # noqa: S101  # it was just looked at
         return found
