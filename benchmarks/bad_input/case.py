@@ -82,7 +82,7 @@ def loading(words: tuple[str, ...], scenario: str = "scenarios/baseline.py") -> 
 
 def as_run(case: Case, chance: random.Random, share: float = 0.12) -> Case:
     """The same case of the load process, now and then by way of a real `lendchaos run`."""
-    if case.entry != "load" or chance.random() > share:
+    if case.entry != "load" or chance.random() >= share:
         return case
     scenario, rest = case.words[1], case.words[6:]
     return replace(case, entry="cli", words=("run", scenario, *rest))

@@ -155,7 +155,7 @@ def _value(parameter: Parameter, chance: random.Random) -> tuple[str, frozenset[
     """A word for it, and how that may end."""
     certain = _CERTAIN.get(parameter.name) or _TYPED.get(parameter.kind)
     if parameter.kind == "flag":
-        return chance.choice(("x", "yes", "", "1", "\x1b[31m")), REFUSED
+        return chance.choice(("x", "yes", "no", "1", "\x1b[31m")), REFUSED
     if certain and chance.random() < 0.85:
         value = chance.choice(certain)
         if not (value == "" and parameter.name in _EMPTY_MEANS_NONE):

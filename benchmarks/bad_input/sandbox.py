@@ -21,7 +21,6 @@ BYSTANDER = f"{VICTIM}/process.json"
 """A process that no case may end, for them to name."""
 RUN, SESSION, HISTORY = "runs/stored-1", "session", "history"
 NOWHERE = "/nonexistent"
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only looked at
 _IGNORED = ("*/__pycache__", "*/__pycache__/*")
 """What Python itself writes beside any file that is imported."""
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "SSL_CERT_FILE", "VIRTUAL_ENV")
@@ -127,20 +126,3 @@ def differences(before: Seen, after: Seen, may_write: Iterable[str]) -> list[str
     both = sorted(before.keys() & after.keys())
     changed = [f"changed {n}" for n in both if before[n] != after[n] and counts(n)]
     return [*new, *gone, *changed]
-
-
-def shared_memory() -> set[str]:
-    """Names of the segments there are."""
-    return {path.name for path in _SHARED_MEMORY.iterdir()} if _SHARED_MEMORY.is_dir() else set()
-
-
-def abandoned(names: set[str]) -> list[str]:
-    """Those of the segments that are still there, and that no process has open or mapped."""
-    there = names & shared_memory()
-    for maps in Path("/proc").glob("[0-9]*/maps") if there else ():
-        try:
-            text = maps.read_text(errors="replace")
-        except OSError:
-            continue
-        there = {name for name in there if f"{_SHARED_MEMORY}/{name}" not in text}
-    return sorted(there)

@@ -105,7 +105,7 @@ def scenario_files(chance: random.Random, turn: int, known: Sequence[Parameter])
         body, ends = values.spoilt(_GOOD, chance), PERHAPS
     else:
         body, name, ends = _GOOD, chance.choice(_NAMES), PERHAPS
-    path = name if chance.random() < 0.5 or name.startswith("-") else f"sub/{name}"
+    path = name if chance.random() < 0.5 else f"sub/{name}"
     case = Case(
         kind="scenario files",
         words=loading((), f"./{path}" if path.startswith("-") else path),
@@ -116,4 +116,5 @@ def scenario_files(chance: random.Random, turn: int, known: Sequence[Parameter])
         else written(path, body),
         note=ascii(body[-60:]) if how < 4 else name,
     )
-    return as_run(case, chance, 0.25)
+    # Names are looked at by the command line.
+    return as_run(case, chance, 0.25 if how < 4 else 1.0)

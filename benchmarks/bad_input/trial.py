@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,14 +21,13 @@ MEMORY_BYTES_MAX = 4 << 30
 SECONDS_MAX = 60.0
 _ROLES = ("bare", "cli", "load")
 _PREFIX = re.compile(r"error: ")
+_BESIDE = re.compile(r"  |\w+: (faults|target|objectives|starting|\S+ from )")
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\)|^Exception ignored in", re.MULTILINE)
 _TABLE = re.compile(r"^Type +Name +# reqs", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]")
 _WORD_OF = {1: "fail|differs|regression", int(ExitCode.SAFETY_STOP): "fail|inconclusive"}
 _LEFT_SHOWN = 3
 """What is left comes in heaps."""
-_MEMORY_SECONDS = 1.0
-"""For a process that is just starting or ending to have its segments mapped, or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,7 @@ class Done:
     hung: bool
     seconds: float
     left: tuple[str, ...]
+    memory: tuple[str, ...]
     out: str
     err: str
 
@@ -79,6 +78,8 @@ class Launchers:
     def bystander(self) -> ProcessRef:
         """A process that has nothing to do with any case, in a group of its own."""
         if self._bystander is None or self._bystander.poll() is not None:
+            if self._bystander is not None:
+                self._bystander.communicate()
             # It ends with us, however we end: nobody is left who could write to it.
             self._bystander = subprocess.Popen(
                 ["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
@@ -115,7 +116,7 @@ def run_case(
     try:
         if case.prepare is not None:
             case.prepare(world.work)
-        before, segments = sandbox.look(world.root), sandbox.shared_memory()
+        before = sandbox.look(world.root)
         done = _run(case, launchers, world, seconds)
         wrong = _wrong_end(case, done)
         if not done.hung:
@@ -125,7 +126,6 @@ def run_case(
             removed = (case.folder,) if case.removed else ()
             left = sandbox.differences(before, after, (*may_write, *removed))
             wrong += [("left", text) for text in left[:_LEFT_SHOWN]]
-        wrong += [("shared memory", name) for name in _segments(segments)]
         if launchers.bystander() != bystander:
             wrong.append(("killed a stranger", "a process that a foreign state file names"))
         return Result(case, done, tuple(wrong))
@@ -152,8 +152,8 @@ def _run(case: Case, launchers: Launchers, world: Sandbox, seconds: float) -> Do
     }
     answer = launchers.run("bare" if program else case.entry, request)
     out, err = (_text(Path(file)) for file in files[1:])
-    left = tuple(answer["left"])
-    return Done(answer["code"], answer["hung"], answer["seconds"], left, out, err)
+    left, memory = tuple(answer["left"]), tuple(answer["memory"])
+    return Done(answer["code"], answer["hung"], answer["seconds"], left, memory, out, err)
 
 
 def real_program(entry: str) -> tuple[str, ...]:
@@ -180,6 +180,7 @@ def _wrong_end(case: Case, done: Done) -> list[tuple[str, str]]:
     if done.hung:
         return [("hang", f"not over after {done.seconds:.0f} s")]
     wrong = [("process", command) for command in done.left]
+    wrong += [("shared memory", name) for name in done.memory]
     expected = ", ".join(map(str, sorted(case.ends)))
     if done.code == ExitCode.INTERNAL:
         wrong.append(("our bug", _last(done)))
@@ -207,9 +208,9 @@ def _wrong_words(case: Case, done: Done) -> list[tuple[str, str]]:
     if done.code == ExitCode.USAGE and case.streams[2] is None:
         said = [line for line in done.err.splitlines() if line.strip()]
         errors = [line for line in said if _PREFIX.match(line)]
-        # Of several mistakes in one file, each has a line of its own below it.
-        last = [line for line in said if not line.startswith("  ")][-1:]
-        if len(errors) != 1 or errors != last:
+        # Below it stand further mistakes of one file, and progress that another process tells.
+        after = said[said.index(errors[0]) + 1 :] if errors else []
+        if len(errors) != 1 or not all(map(_BESIDE.match, after)):
             wrong.append(("not one line", f"{len(errors)} errors; last line: {_last(done)}"))
     return wrong
 
@@ -217,15 +218,6 @@ def _wrong_words(case: Case, done: Done) -> list[tuple[str, str]]:
 def _last(done: Done) -> str:
     lines = [line for line in (done.err.strip() or done.out.strip()).splitlines() if line.strip()]
     return ascii(lines[-1][:200])[1:-1] if lines else "nothing was said"
-
-
-def _segments(before: set[str]) -> list[str]:
-    """Shared memory that this case left: others on this machine make some, too, and remove it."""
-    new = sandbox.shared_memory() - before
-    if not sandbox.abandoned(new):
-        return []
-    time.sleep(_MEMORY_SECONDS)
-    return sandbox.abandoned(new)
 
 
 def in_shell(case: Case) -> str:

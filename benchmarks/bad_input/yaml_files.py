@@ -13,7 +13,7 @@ from harness.objectives import KINDS
 
 _HEAD = "version: 1\n"
 _WHOLE: tuple[str | bytes, ...] = (
-    *("", "null", "- 1", "5", "objectives: {}", "version: 2", "version: 1.0", "version: true"),
+    *("", "null", "- 1", "5", "objectives: {}", "version: 2", "version: 1.5", "version: true"),
     *(
         "version: '1'",
         f"{_HEAD}{_HEAD}",

@@ -1,5 +1,6 @@
 """The generator of bad input: what it covers, and that it finds what it looks for."""
 
+import os
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -122,6 +123,18 @@ def test_what_goes_on_running_is_found(tried: Try) -> None:
         {REFUSAL}
     """
     assert tried.planted(code) == {"process"}
+
+
+def test_a_segment_of_shared_memory_is_found(tried: Try) -> None:
+    """One that others on this machine make meanwhile is none of the case's."""
+    segment = Path("/dev/shm") / f"test-{os.getpid()}"  # noqa: S108
+
+    found = tried.planted(f"open({str(segment)!r}, 'w').close(); {REFUSAL}")
+
+    if segment.exists():
+        segment.unlink()
+        pytest.skip("a mount of one's own needs rights that are not to be had here")
+    assert found == {"shared memory"}
 
 
 def test_a_killed_stranger_is_found(tried: Try) -> None:
