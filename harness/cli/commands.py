@@ -48,12 +48,13 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except _MISTAKE as error:
-        if error.ctx is None or type(error).__name__ == "NoArgsIsHelpError":
+        if type(error).__name__ == "NoArgsIsHelpError":
             raise
         from harness.cli.app import tell_error  # noqa: PLC0415  # it is made of this module
 
         message = " ".join(error.format_message().split()).removesuffix(".")
-        tell_error(f"{message}; see `{error.ctx.command_path} --help`")
+        path = error.ctx.command_path if error.ctx is not None else "lendchaos COMMAND"
+        tell_error(f"{message}; see `{path} --help`")
         raise typer.Exit(error.exit_code) from error
 
 

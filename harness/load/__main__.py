@@ -4,6 +4,7 @@ Bare Locust ends a file that cannot be loaded with a traceback and exit code 1, 
 for a failed verdict. Here it is one line that names the place, and exit code 2.
 """
 
+import logging
 import re
 import signal
 import sys
@@ -18,7 +19,7 @@ from locust import main as locust_main  # noqa: E402
 
 import harness  # noqa: E402
 from harness import faults  # noqa: E402
-from harness.core.foreign_text import clean_lines  # noqa: E402
+from harness.core.foreign_text import clean, clean_lines  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
 from harness.load.locust_options import RUN_COMMAND  # noqa: E402
 from harness.load.raised import concerns_user, message_of, place_in, place_of  # noqa: E402
@@ -34,7 +35,16 @@ def main() -> None:
     if not harness.STARTED_IN.is_absolute():
         _refuse("the current folder was deleted: change to one that is there")
     locust_main.merge_locustfiles_content = _loaded
+    logging.getLogger(locust_main.__name__).addFilter(_as_ours)
     locust_main.main()
+
+
+def _as_ours(record: logging.LogRecord) -> bool:
+    """Whether a line of Locust's log stays as it is: its errors are told like all others."""
+    if record.levelno < logging.ERROR:
+        return True
+    sys.stderr.write(f"error: {clean(record.getMessage()).strip()}\n")
+    return False
 
 
 def _loaded(paths: Sequence[str]) -> Any:

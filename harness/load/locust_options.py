@@ -81,6 +81,8 @@ def settle_options(parser: Any) -> None:
             for name, told in _MEANINGLESS.items()
             if str(getattr(options, name)) != str(parser.get_default(name))
         ]
+        if wrong := list(_without_value(parser, options)):
+            parser.error("; ".join(wrong))
         wrong = [*_unread(parser), *_contradictions(options), *_unwritable(options)]
         if parser.prog == RUN_COMMAND:
             wrong += _not_in_a_run(options, {one.name for one in options.set_elsewhere})
@@ -134,6 +136,15 @@ def _at_the_start() -> Iterator[None]:
     finally:
         os.fchdir(here)
         os.close(here)
+
+
+def _without_value(parser: Any, options: Any) -> Iterator[str]:
+    """Options that were given ``--`` as their value, of which argparse leaves an empty list."""
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        value = getattr(options, action.dest, None)
+        of_many = isinstance(value, list) and [] in value
+        if of_many or (action.nargs is None and value == [] != action.default):
+            yield f"argument {'/'.join(action.option_strings)}: expected one argument"
 
 
 def _unread(parser: Any) -> Iterator[str]:

@@ -254,6 +254,7 @@ def test_judging_tells_its_steps(
         (("nope",), "No such command 'nope'; see `lendchaos --help`"),
         (("up", "--nope"), "No such option: --nope; see `lendchaos up --help`"),
         (("up", "--nam"), "No such option: --nam"),
+        (("up", "--service"), "Option '--service' requires an argument"),
         (("up", "--edge-port", "\uff15"), "'\uff15' is no whole number; see `lendchaos up --help`"),
         (("up", "--edge-port", "9" * 5000), "is no whole number; see"),
         (("up", "--edge-port", "70000"), "edge_port must be 1 to "),

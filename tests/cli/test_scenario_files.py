@@ -46,6 +46,25 @@ def test_what_cannot_be_loaded_is_one_line(text: str, told: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["Nobody"], "error: Unknown User(s): Nobody"),
+        (["--runs-dir=--"], "error: argument --runs-dir: expected one argument"),
+        (["--allow-target=--"], "error: argument --allow-target: expected one argument"),
+    ],
+)
+def test_what_locust_itself_refuses_is_told_as_all_else(
+    words: list[str], told: str, tmp_path: Path
+) -> None:
+    """One line that begins with ``error:``, neither a line of a log nor a traceback."""
+    (tmp_path / "mine.py").write_text(MINE.format(""))
+
+    done = lendchaos("--quiet", "run", "mine.py", "--dry-run", *words, cwd=tmp_path)
+
+    assert (done.returncode, done.stderr.splitlines()) == (2, [told])
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("run", "mine.py", "--runs", "3"),
