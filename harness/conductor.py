@@ -36,6 +36,7 @@ from harness.plan import Plan
 from harness.read_ledger import Source, read_ledger
 from harness.report import terminal
 from harness.results import judged
+from harness.room_watch import places_of, room_watched
 from harness.safety.feasible import require_feasible
 from harness.safety.preview import told_before
 from harness.safety.radius import radius_of
@@ -295,7 +296,8 @@ def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian
         account_classes=list(scene.status.account_classes),
     )
     try:
-        status = _follow_load(run, scene, channel)
+        with room_watched(places_of(run.path, scene.stack), run.run_short):
+            status = _follow_load(run, scene, channel)
     finally:
         try:
             scene.timeline.finish()

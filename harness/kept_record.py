@@ -27,6 +27,7 @@ class _Kept:
     accounts: dict[int, str] = field(default_factory=dict)
     faults: dict[str, FaultFact] = field(default_factory=dict)
     goes_on: bool = False
+    is_whole: bool = True
     trouble: Trouble | None = None
 
 
@@ -49,21 +50,26 @@ class KeptRecord(RunDirectory):
     @property
     def is_whole(self) -> bool:
         """Whether the disk took everything."""
-        return self._kept.trouble is None
+        return self._kept.is_whole
 
     def note(self, error: OSError) -> None:
-        """Take a refusal for a trouble of the run.
+        """Take a refusal for a trouble of the run; something of its record is not on the disk.
 
         Raises:
             OSError: it is none, or comes before the load.
         """
         if not refusal(error) or not self._kept.goes_on:
             raise error
+        self._kept.is_whole = False
+        self.run_short(error, monotonic_ns())
+
+    def run_short(self, error: OSError, since_ns: int) -> None:
+        """The same while everything is written down: from then on the stack may lack room, too."""
         if self._kept.trouble is None:
             # By its name alone: a verdict says nothing of the machine that it was made on.
             name = Path(error.filename).name if error.filename else "the run directory"
             text = f"{name} cannot be written: {error.strerror}"
-            self._kept.trouble = Trouble(text, monotonic_ns())
+            self._kept.trouble = Trouble(text, since_ns)
             self.refused(text)
 
     def _attempt(self, write: Callable[..., None], *what: Any) -> None:
@@ -85,7 +91,10 @@ class KeptRecord(RunDirectory):
         RunDirectory.write_accounts(self, accounts)
 
     def write_status(self, status: RunStatus) -> None:
-        """Replace the status of the run."""
+        """Replace the status of the run; it has our trouble, where there is one."""
+        trouble = self._kept.trouble
+        if trouble is not None and trouble not in status.troubles:
+            status = replace(status, troubles=(*status.troubles, trouble))
         self._kept.status = status
         self._attempt(RunDirectory.write_status, status)
 
@@ -137,10 +146,11 @@ class KeptRecord(RunDirectory):
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status, with our trouble where there is one."""
         kept, trouble = self._kept.status, self._kept.trouble
-        if trouble is None or kept is None:
+        if self.is_whole or trouble is None or kept is None:
             return RunDirectory.read_status(self, damage)
         damage.append(trouble.text)
-        return replace(kept, troubles=(*kept.troubles, trouble))
+        troubles = kept.troubles if trouble in kept.troubles else (*kept.troubles, trouble)
+        return replace(kept, troubles=troubles)
 
     def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
         """What is known of each fault, by its name."""

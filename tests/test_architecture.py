@@ -71,6 +71,7 @@ ALLOWED = {
     "kept_record": {
         *("errors", "events", "journal_row", "ledger_facts", "plan", "record", "run_facts"),
     },
+    "room_watch": {"stack"},
     "results": {"judge", "kept_record", "report", "verdict"},
     "encodings": set(),
     "http_messages": {"encodings"},
@@ -139,7 +140,7 @@ ALLOWED = {
         "safety",
         *("errors", "events", "plan", "record", "verdict", "ledger", "read_ledger", "seeding"),
         *("judge", "report", "stack", "faults", "channel", "health", "guarding", "journal_row"),
-        *("connections", "kept_record", "orders", "results"),
+        *("connections", "kept_record", "orders", "results", "room_watch"),
     },
     "forwarding": {"hang_up"},
     "given": {"errors", "stack", "text_file"},

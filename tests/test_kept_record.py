@@ -18,7 +18,7 @@ from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.results import judged
 from harness.verdict import Judgement
-from tests.builders import CUT, attempt, during, facts, ledger, operations, plan_of
+from tests.builders import CUT, at_ns, attempt, during, facts, ledger, operations, plan_of
 from tests.full_disk import files_end_at
 from tests.stored import sent
 
@@ -164,6 +164,23 @@ def test_a_folder_that_is_gone(
     assert (verdict.verdict, verdict.exit_code, path) == (Judgement.INCONCLUSIVE, 3, "")
     assert len(told) == 1
     assert not run.path.exists()
+
+
+def test_a_disk_that_fills_up_while_everything_is_written(run: KeptRecord, told: list[str]) -> None:
+    """The stack may lack room, too: what fails from then on is not held against the target."""
+    long = facts(run.read_plan(), operations(run.read_plan(), during(9, 99)))
+    assert judge(run.read_plan(), long).verdict is Judgement.FAIL
+    run.go_on()
+    run.run_short(OSError(errno.ENOSPC, "full", "/x/postgres"), at_ns(9))
+    run.run_short(OSError(errno.ENOSPC, "full", "/x/postgres"), at_ns(10))
+    perform(run, long)
+    verdict, path = judged(run)
+
+    assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 3)
+    assert told == ["postgres cannot be written: full"]
+    assert path
+    again = RunDirectory(run.path)
+    assert judge(run.read_plan(), again.read_facts(run.read_plan())) == verdict
 
 
 def test_before_the_load_a_refusal_ends_the_run(

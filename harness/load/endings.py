@@ -7,6 +7,7 @@ scenario file was loaded is its own to tell.
 import errno
 import socket
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from types import TracebackType
 from typing import Any, NoReturn
@@ -30,6 +31,9 @@ class Endings:
     def __init__(self) -> None:
         self.has_begun = False
         """Whether everything that was asked for can be run: what ends Locust now is around us."""
+        self.settle: Callable[[], int] = lambda: int(ExitCode.INCONCLUSIVE)
+        """What this process ends with by all that is known by then: its verdict, once there is one.
+        """
 
     def watch(self, events: Any) -> None:
         """From now on Locust ends in our codes; what escapes it too, once options are read."""
@@ -61,11 +65,14 @@ class Endings:
     def _escaped(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> NoReturn:
-        """Locust let an exception through: Python would end with 1."""
+        """Locust let an exception through: Python would end with 1.
+
+        What it cannot write at its very end, a report of its own, takes nothing from the verdict.
+        """
         if not isinstance(error, OSError | RPCError):
             sys.__excepthook__(kind, error, trace)
         sys.stderr.write(f"error: Locust ended in {place_of(error)}: {message_of(error)}\n")
-        raise SystemExit(int(ExitCode.INCONCLUSIVE))
+        raise SystemExit(self.settle() if isinstance(error, OSError) else ExitCode.INCONCLUSIVE)
 
 
 def require_port(host: str, port: int) -> None:

@@ -348,7 +348,7 @@ def _on_init(
         user_code.begin(environment, leader.note_user_code, leader.end_run)
         user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
         leader.begin()
-        endings.has_begun = True
+        endings.has_begun, endings.settle = True, leader.exits.settle
         if not hasattr(runner, "clients"):
             LoadProcess(environment)
     except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from harness.core.disk import require_room
 from harness.errors import HarnessError, UsageError
 from harness.stack import namespaces, postgres, register
 from harness.stack.addresses import require_allowed, split_address
@@ -41,6 +42,8 @@ from harness.stack.state import (
 )
 
 REPLICAS_MAX = 8
+STACK_BYTES_MIN = 48_000_000
+"""A database as it is made takes 39 MB; the rest is for logs."""
 _LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SHARED_CACHE = Path("/var/tmp/lendchaos")  # noqa: S108 - ownership is checked before use
 
@@ -63,7 +66,7 @@ def up(
 
     Raises:
         HarnessError: A program is missing, a port is taken, something did not come up, another
-            stack is up, or network namespaces are asked for and can't be had.
+            stack is up, network namespaces are asked for and can't be had, or there is no room.
         UsageError: The settings cannot be.
     """
     settings = settings or StackSettings()
@@ -75,9 +78,17 @@ def up(
             return _same(running, settings, progress)
         if settings.namespaces and (refusal := namespaces.why_not()) is not None:
             raise HarnessError(f"no stack in network namespaces here: {refusal}")
+        _require_room(state_dir)
         register.prepared()  # what is wrong with it is told before anything is built or started
         programs = provision_all(progress)
         return launch(replace(_specify(settings, state_dir, programs), owner=owner), progress)
+
+
+def _require_room(state_dir: Path) -> None:
+    try:
+        require_room(state_dir, STACK_BYTES_MIN)
+    except OSError as error:
+        raise HarnessError(f"{error.filename} cannot be written: {error.strerror}") from error
 
 
 def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:

@@ -57,3 +57,17 @@ def test_what_is_missing_is_told_in_one_line(
     assert line.startswith("error: no stack in network namespaces here: ")
     assert says in line
     assert load_state(tmp_path) is None
+
+
+def test_a_disk_without_room_is_told_before_anything_is_started(
+    tmp_path: Path, lendchaos: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL would break off halfway, and say something else."""
+    monkeypatch.setattr("harness.stack.local.STACK_BYTES_MIN", 1 << 62)
+    done = lendchaos("up", "--state-dir", tmp_path / "state")
+
+    assert done.exit_code == 3
+    assert "No space left on device (" in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert load_state(tmp_path / "state") is None

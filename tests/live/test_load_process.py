@@ -340,8 +340,12 @@ def test_the_target_is_told(
 
 
 def test_a_disk_that_takes_no_more_ends_the_load_in_order(load: LoadProcesses) -> None:
-    """Nobody interrupted it; all that was sent is on record, and no traceback is shown."""
-    with load.started("--headless", "--only-summary", *LONG) as process:
+    """Nobody interrupted it; all that was sent is on record, and no traceback is shown.
+
+    What Locust cannot write at its end takes nothing from the verdict.
+    """
+    html = f"--html={load.folder}/locust.html"
+    with load.started("--headless", "--only-summary", html, *LONG) as process:
         wait_for("latest/events-load-0.jsonl", '"operation"', load)
         size = (load.latest / "events-load-0.jsonl").stat().st_size
         hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
@@ -354,5 +358,6 @@ def test_a_disk_that_takes_no_more_ends_the_load_in_order(load: LoadProcesses) -
     assert trouble["text"] == "events-load-0.jsonl cannot be written: File too large"
     assert f"lendchaos: {trouble['text']}" in output
     assert "Traceback" not in output
+    assert (process.returncode, "error: Locust ended in" in output) == (0, True)
     text = (load.latest / "events-load-0.jsonl").read_text()
     assert all(key in text for key in load.target.keys)
