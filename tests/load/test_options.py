@@ -206,7 +206,7 @@ def test_added_faults_follow_those_of_the_scenario() -> None:
     [
         *(("request_timeout", wrong) for wrong in ("0s", "2m")),
         *(("ledger_settle", wrong) for wrong in ("6m", "1h")),
-        *(("log_in_share", wrong) for wrong in ("2", "-1", "nan")),
+        *(("log_in_share", wrong) for wrong in ("2", "1.01")),
         *(("retries", wrong) for wrong in ("11", "-1")),
         *(("baseline", wrong) for wrong in ("1ms", "25h")),
         *(("warm_up", "25h"), ("recovery", "25h"), ("fault", "0s")),
