@@ -110,7 +110,7 @@ def test_a_verdict_that_is_a_link_is_not_shown(run: Path, lendchaos: Callable[..
         assert "it is a link" in " ".join(done.stderr.split())
 
 
-@pytest.mark.parametrize("command", ["judge", "report", "compare"])
+@pytest.mark.parametrize("command", ["judge", "report", "compare", "run"])
 @pytest.mark.parametrize("name", ["x" * 300, "x/" * 2100, "circle", "circle/run"])
 def test_a_path_that_cannot_be_is_refused(
     command: str, name: str, tmp_path: Path, lendchaos: Callable[..., Ended]

@@ -31,6 +31,18 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     "autoquit": (["--autoquit=3", "--dry-run"], {}, BARE, "--autoquit goes with --autostart only"),
     "history": (["--csv-full-history", "--dry-run"], {}, BARE, "goes with --csv only"),
     "folder": (["--html=.", "--dry-run"], {}, BARE, "--html . cannot be written: it is a folder"),
+    "one file": (
+        ["--html=x", "--json-file=./x", "--dry-run"],
+        {},
+        BARE,
+        "--html and --json-file are one file, ./x: name two",
+    ),
+    "one file, with its ending": (
+        ["--csv=x", "--logfile=x_stats.csv"],
+        {},
+        BARE,
+        "--csv and --logfile are one file, x_stats.csv: name two",
+    ),
     "no folder": (["--csv=a.conf/b"], {}, BARE, "--csv a.conf/b cannot be written: "),
     "runs": (["--runs-dir=a.conf", "--dry-run"], {}, BARE, "--runs-dir a.conf cannot be written: "),
     "a value in a file": (
