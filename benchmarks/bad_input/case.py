@@ -31,8 +31,8 @@ class Case:
     starts. ``program`` is started in its place, where it is not None. ``environment`` is added to
     that of every case; None takes a variable away. ``streams`` are standard input, output and
     error: ``None`` is an empty file, ``closed``, ``broken`` a pipe that nobody reads, or a path.
-    ``may_write`` are patterns below the working folder that a command is for; after exit code 2
-    they don't count. ``folder`` is where it runs, below the working folder.
+    ``may_write`` are patterns below the working folder, or below ``~``, that a command is for;
+    after exit code 2 they don't count. ``folder`` is where it runs, below the working folder.
     """
 
     kind: str

@@ -116,7 +116,8 @@ def look(root: Path) -> Seen:
 
 def differences(before: Seen, after: Seen, may_write: Iterable[str]) -> list[str]:
     """What is new, changed or gone but for what the case may write, with one word each."""
-    allowed = [*_IGNORED, *(f"{WORK}/{pattern}" for pattern in may_write)]
+    places = (p.replace("~", "home", 1) if p[:1] == "~" else f"{WORK}/{p}" for p in may_write)
+    allowed = [*_IGNORED, *places]
 
     def counts(name: str) -> bool:
         return not any(fnmatch(name, pattern) for pattern in allowed)

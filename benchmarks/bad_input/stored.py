@@ -145,7 +145,9 @@ def states(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Case
         words=words,
         ends=NOT_DONE if command in ("up", "run") else PERHAPS,
         prepare=prepare,
-        may_write=(f"{place}/*", "runs/*") if command not in ("status", "doctor") else (),
+        may_write=(f"{place}/*", "runs/*", "~/.local*")
+        if command not in ("status", "doctor")
+        else (),
         note=note,
     )
 
