@@ -19,6 +19,7 @@ import typer
 
 from harness.cli.app import tell_error
 from harness.core import foreign_text
+from harness.core.disk import nearest
 from harness.core.files import open_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.headless import Ended, RunOne
@@ -237,8 +238,7 @@ def _check_place(option: str, path: Path) -> None:
     folder = path.parent
     if not folder.exists() and not full.is_relative_to(Path.cwd()):
         raise UsageError(f"{option} {path}: there is no folder {folder}")
-    while not folder.exists():
-        folder = folder.parent
+    folder = nearest(folder)
     if not folder.is_dir():
         raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
     if _is_evidence(path):

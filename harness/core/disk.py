@@ -46,11 +46,11 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
 
 
 def nearest(path: Path) -> Path:
-    """A path, or the nearest one above it that is there.
+    """A path, or the nearest one above it that is there, be it a link that leads nowhere.
 
     Raises:
         OSError: there can be no such path.
     """
-    while not path.exists():
+    while not path.exists() and not path.is_symlink():
         path = path.parent
     return path

@@ -16,17 +16,19 @@ from typing import Any
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from locust import main as locust_main  # noqa: E402
+from locust.argument_parser import LocustArgumentParser  # noqa: E402
 
 import harness  # noqa: E402
 from harness import faults  # noqa: E402
 from harness.core.foreign_text import clean, clean_lines  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
-from harness.load.locust_options import RUN_COMMAND  # noqa: E402
+from harness.load.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
 from harness.load.raised import concerns_user, message_of, place_in, place_of  # noqa: E402
 from harness.verdict import ExitCode  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _load_all = locust_main.merge_locustfiles_content
+_read_file = locust_main.parse_locustfile_option
 
 
 def main() -> None:
@@ -34,9 +36,19 @@ def main() -> None:
     sys.argv[0] = RUN_COMMAND
     if not harness.STARTED_IN.is_absolute():
         _refuse("the current folder was deleted: change to one that is there")
+    LocustArgumentParser.exit = staticmethod(tell_and_end)
+    locust_main.parse_locustfile_option = _this_file
     locust_main.merge_locustfiles_content = _loaded
     logging.getLogger(locust_main.__name__).addFilter(_as_ours)
     locust_main.main()
+
+
+def _this_file(*args: Any, **kwargs: Any) -> Any:
+    """The file that Locust is to load, which is the one that was named first."""
+    options = _read_file(*args, **kwargs)
+    if options.locustfile != sys.argv[2]:
+        _refuse(f"-f {options.locustfile} is another scenario: name it after `{RUN_COMMAND}`")
+    return options
 
 
 def _as_ours(record: logging.LogRecord) -> bool:

@@ -65,7 +65,7 @@ def settle_options(parser: Any) -> None:
     # `--dry` would be a dry run, and `--runs 3` a folder.
     parser.allow_abbrev = False
     if parser.prog == RUN_COMMAND:
-        parser.exit = _end
+        parser.exit = tell_and_end
     refuse = parser.error
     parser.error = lambda message: refuse(with_places(message, set_elsewhere(parser)))
 
@@ -102,7 +102,7 @@ def settle_options(parser: Any) -> None:
     parser.parse_args = parse_args
 
 
-def _end(status: int = 0, message: str | None = None) -> NoReturn:
+def tell_and_end(status: int = 0, message: str | None = None) -> NoReturn:
     """A mistake is told as all of `lendchaos` does it: on one line that begins with ``error:``."""
     if message:
         words = [w if len(w) <= LETTERS_MAX else f"{w[:LETTERS_MAX]}…" for w in message.split()]
@@ -220,8 +220,6 @@ def _not_in_a_run(options: Any, elsewhere: set[str]) -> Iterator[str]:
         yield "--worker is led by another run: use `locust -f FILE --worker`"
     if options.headful:
         yield "--headful serves a page: use `locust -f FILE`"
-    if options.locustfile != sys.argv[2]:
-        yield f"-f {options.locustfile} is another scenario: name it after `{RUN_COMMAND}`"
 
 
 def leave_out_empty_tables(environment: Any) -> None:

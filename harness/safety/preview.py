@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.core.foreign_text import printable_json
+from harness.core.foreign_text import clean, printable_json
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS
 from harness.plan import Plan, PlannedFault
 from harness.safety.feasible import require_feasible
@@ -31,7 +31,7 @@ def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collec
     """
     stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
     where = _target(stack, host)
-    lines = [f"dry run of {plan.scenario}, seed {plan.settings.seed}", f"target   {where}"]
+    lines = [f"dry run of {clean(plan.scenario)}, seed {plan.settings.seed}", f"target   {where}"]
     lines += ["", "load", *_load(plan), *(f"  {text}" for text in told_before(plan))]
     lines += ["", "timeline, seconds after the warm-up", *_timeline(plan)]
     lines += ["", "blast radius", *_radius(plan, stack, host)]

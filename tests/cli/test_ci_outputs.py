@@ -226,6 +226,7 @@ def test_scenarios_of_one_name_are_told_apart(
     [
         (("--junitxml", "scenarios"), "--junitxml scenarios is a folder; name a file in it"),
         (("--summary", "scenarios/cut.py/x"), "lies below scenarios/cut.py, which is no folder"),
+        (("--summary", "gone/x"), "lies below gone, which is no folder"),
         (("--summary", "/no/such/x.md"), "--summary /no/such/x.md: there is no folder /no/such"),
         (("--junitxml", "../no/x.xml"), "--junitxml ../no/x.xml: there is no folder ../no"),
         (("--junitxml", "/dev/full"), "--junitxml /dev/full is no regular file"),
@@ -243,6 +244,7 @@ def test_bad_input_starts_nothing(
 ) -> None:
     """One clear error, exit 2, nothing written."""
     ends[:] = [RunEnded(0)]
+    Path("gone").symlink_to("nowhere")
     before = sorted(Path().rglob("*"))
     done = lendchaos("run", "cut", *words)
 

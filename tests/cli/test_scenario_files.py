@@ -50,7 +50,8 @@ def test_what_cannot_be_loaded_is_one_line(text: str, told: str, tmp_path: Path)
     [
         (["Nobody"], "error: Unknown User(s): Nobody"),
         (["--runs-dir=--"], "error: argument --runs-dir: expected one argument"),
-        (["--allow-target=--"], "error: argument --allow-target: expected one argument"),
+        (["--worker=1"], "error: argument --worker: ignored explicit argument '1'"),
+        (["-f", "no.py"], "error: -f no.py is another scenario: name it after `lendchaos run`"),
     ],
 )
 def test_what_locust_itself_refuses_is_told_as_all_else(

@@ -24,7 +24,6 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     "worker": (["--worker"], {}, "", "use `locust -f FILE --worker`"),
     "worker by variable": ([], {"LOCUST_MODE_WORKER": "1"}, "", "use `locust -f FILE --worker`"),
     "a page": (["--headful"], {}, "", "--headful serves a page: use `locust -f FILE`"),
-    "another file": (["-f", "other.py"], {}, "", "-f other.py is another scenario"),
     "master and worker": (["--master", "--worker"], {}, BARE, "exclude each other"),
     "no workers": (["--expect-workers=0"], {}, BARE, "must be a positive number"),
     "processes": (["--processes=-5", "--dry-run"], {}, BARE, "--processes -5 must be"),
