@@ -69,6 +69,8 @@ class Endings:
 
         What it cannot write at its very end, a report of its own, takes nothing from the verdict.
         """
+        if isinstance(error, KeyboardInterrupt):
+            raise SystemExit(int(ExitCode.INTERRUPTED))
         if not isinstance(error, OSError | RPCError):
             sys.__excepthook__(kind, error, trace)
         sys.stderr.write(f"error: Locust ended in {place_of(error)}: {message_of(error)}\n")

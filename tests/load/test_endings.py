@@ -44,6 +44,14 @@ SCENARIO = f"{HEAD}class Mine(Borrower):\n    scenario = Scenario()\n"
 PERCENTILES = f"from locust import stats\nstats.PERCENTILES_TO_CHART = [2]\n{SCENARIO}"
 ALONE = ("--headless", "--only-summary")
 MASTER = (*ALONE, "--master", "--master-bind-port")
+CTRL_C = f"""{SCENARIO}
+import os, signal, time
+from locust import events
+def end(**_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+events.init_command_line_parser.add_listener(end)
+"""
 NO_WORKER = ("--master", "--expect-workers-max-wait=1", "--master-bind-port=0")
 
 
@@ -87,6 +95,7 @@ CASES = {
     "no worker": ("mine.py", [*ALONE, *NO_WORKER], 3, "Gave up waiting for workers to connect"),
     "workers' port": ("mine.py", [*MASTER, "{port}"], 3, "Socket bind failure: Address already"),
     "page's port": ("mine.py", ["--web-port", "{port}"], 3, "cannot be used: Address already in"),
+    "Ctrl-C": ("ends.py", [*ALONE, "--dry-run"], 130, ""),
     "page's address": ("mine.py", ["--web-host=203.0.113.1"], 2, "no address of this machine"),
 }
 
@@ -97,6 +106,7 @@ def test_bare_locust_ends_in_our_codes(case: Any, taken: str, tmp_path: Path) ->
     file, words, code, told = case
     (tmp_path / "mine.py").write_text(SCENARIO)
     (tmp_path / "two.py").write_text(SCENARIO)
+    (tmp_path / "ends.py").write_text(CTRL_C)
     (tmp_path / "percentiles.py").write_text(PERCENTILES)
     words = [taken if word == "{port}" else word for word in words]
 
