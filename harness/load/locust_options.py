@@ -75,8 +75,6 @@ def settle_options(parser: Any) -> None:
                 action.type = _in_plain_digits(action.type)
         with _at_the_start():
             options = parse(*args, **kwargs)
-        if lost := [*_lost(parser, options)]:
-            parser.error(f"expected one argument, not --: {', '.join(lost)}")
         options.set_elsewhere = set_elsewhere(parser)
         options.meaningless = [
             " ".join(told)
@@ -126,16 +124,6 @@ def _in_plain_digits(read: Callable[[str], Any]) -> Callable[[str], Any]:
         return read(text)
 
     return read_plain
-
-
-def _lost(parser: Any, options: Any) -> Iterator[str]:
-    """Options whose value argparse took for the end of all options, as of ``-u--``."""
-    for action in parser._actions:  # noqa: SLF001  # see above
-        value = getattr(options, action.dest, None)
-        if not action.option_strings or action.nargs is not None or not isinstance(value, list):
-            continue
-        if any(isinstance(one, list) for one in value) or (not value and action.default != []):
-            yield action.option_strings[0]
 
 
 @contextmanager
