@@ -14,8 +14,11 @@ from tests.cli.processes import ROOT
 from tests.stored import store
 
 CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
+RUNS = (("fail", "--quiet"), ("pass", "--json"))
+SCENARIO = ROOT / "scenarios" / "baseline.py"
 WORDS_ONLY = ("report", "compare", "explain")
 """Nothing is decided in them: who does not get their words gets nothing."""
+MISSED = {"plain": 0, "ascii": 0, "output closed": 0, "output full": 3, "both unread": 130}
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +40,15 @@ def codes(stored: dict[str, Path]) -> dict[tuple[str, str], int]:
     for condition in CONDITIONS:
         for verdict, run in stored.items():
             asked.append((condition, f"judge {verdict}", ["judge", str(run), "--json"]))
+        for verdict, option in RUNS:
+            words = ["run", str(SCENARIO), option, f"--runs-dir={stored[verdict]}"]
+            asked.append((condition, f"run {option}", words))
         run = str(stored["fail"])
         asked.append((condition, "judge, written", ["judge", run]))
-        asked.append((condition, "report", ["report", run]))
-        asked.append((condition, "compare", ["compare", run]))
-        asked.append((condition, "explain", ["explain", "not_recovered"]))
+        if condition in MISSED:
+            asked.append((condition, "report", ["report", run]))
+            asked.append((condition, "compare", ["compare", run]))
+            asked.append((condition, "explain", ["explain", "not_recovered"]))
         asked.append((condition, "mistake", ["judge", "nowhere"]))
     done = subprocess.run(
         [sys.executable, "-m", "tests.cli.in_streams"],
@@ -50,7 +57,7 @@ def codes(stored: dict[str, Path]) -> dict[tuple[str, str], int]:
         text=True,
         check=True,
         cwd=ROOT,
-        timeout=120,
+        timeout=300,
     )
     found = zip(asked, json.loads(done.stdout), strict=True)
     return {(condition, name): code for (condition, name, _), code in found}
@@ -64,16 +71,16 @@ def test_the_verdict_decides_what_a_process_exits_with(
     for verdict, code in CODES.items():
         assert json.loads((stored[verdict] / "verdict.json").read_bytes())["verdict"] == verdict
         assert codes[condition, f"judge {verdict}"] == code
+    for verdict, option in RUNS:
+        assert codes[condition, f"run {option}"] == CODES[verdict]
     assert codes[condition, "judge, written"] == 1
     assert codes[condition, "mistake"] == 2
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", MISSED)
 @pytest.mark.parametrize("command", WORDS_ONLY)
 def test_words_that_were_to_be_all_are_missed(
     command: str, condition: str, codes: dict[tuple[str, str], int]
 ) -> None:
     """A pipe that is not read any more is an interruption, a full disk is the environment's."""
-    expected = {"output full": 3, "both full": 3, "output unread": 130, "both unread": 130}
-
-    assert codes[condition, command] == expected.get(condition, 0)
+    assert codes[condition, command] == MISSED[condition]
