@@ -45,7 +45,7 @@ _BASES: dict[str, tuple[str, ...]] = {
 """A request that is valid and starts nothing; of other commands, their name alone."""
 _ARGUMENTS = {"gameday action": ("--owner", "L"), "run": ("--dry-run",)}
 """What stands beside an argument of theirs that is none."""
-_WRITES = ("*",)
+_WRITES = ("*", "~/.local*")
 _NOT_GIVEN = frozenset({"--provide", "--help", "--version", "-h", "-V"})
 _CERTAIN: dict[str, Sequence[str]] = {
     **dict.fromkeys(
