@@ -91,7 +91,9 @@ def option(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Case
     """One option or argument, in turn: each is met before any comes twice."""
     parameter = known[turn % len(known)]
     if parameter.command == LOAD:
-        return as_run(_of_load(parameter, chance), chance)
+        # What these two name is looked at by the command line.
+        share = 1.0 if parameter.name in ("config", "locustfile") else 0.12
+        return as_run(_of_load(parameter, chance), chance, share)
     if not parameter.words:
         return _argument(parameter, chance)
     word = chance.choice(parameter.words)
