@@ -126,6 +126,15 @@ def has_colours() -> bool:
     return console.is_terminal and console.color_system is not None
 
 
+def _is_nowhere() -> bool:
+    """Whether the current folder was deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """One clear line and the right exit code for every error a user can cause or meet.
@@ -150,6 +159,9 @@ def exit_codes() -> Iterator[None]:
         tell_error("there is not enough memory for this")
         raise typer.Exit(ExitCode.INCONCLUSIVE) from error
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            tell_error("the current folder was deleted: change to one that is there")
+            raise typer.Exit(ExitCode.USAGE) from error
         if isinstance(error, OSError) and error.errno in NO_PATH:
             tell_error(f"{error.strerror}: {str(error.filename)[:80]}")
             raise typer.Exit(ExitCode.USAGE) from error

@@ -296,3 +296,26 @@ def test_a_mistake_is_one_line_like_every_other_error(
     assert line.startswith("error: ")
     assert told in line
     assert [path.name for path in tmp_path.iterdir()] == ["scenarios"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("judge", "x"), ("report", "x"), ("status",), ("down",), ("heal",), ("doctor",)],
+    ids=str,
+)
+def test_a_folder_that_is_gone_is_one_line(
+    words: tuple[str, ...],
+    lendchaos: Callable[..., Ended],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing can be found from there, which is no bug of ours."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    monkeypatch.delenv("LENDCHAOS_STATE", raising=False)
+    (tmp_path / "gone").rmdir()
+
+    done = lendchaos(*words)
+
+    assert done.exit_code == 2
+    assert done.stderr == "error: the current folder was deleted: change to one that is there\n"
