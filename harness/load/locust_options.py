@@ -19,6 +19,7 @@ from locust import stats
 
 from harness import STARTED_IN
 from harness.core.disk import nearest
+from harness.core.foreign_text import clean
 from harness.given import set_elsewhere, with_places
 
 LOCUST_PORT = 5557
@@ -107,7 +108,7 @@ def tell_and_end(status: int = 0, message: str | None = None) -> NoReturn:
     if message:
         words = [w if len(w) <= LETTERS_MAX else f"{w[:LETTERS_MAX]}…" for w in message.split()]
         text = " ".join(words).removeprefix(f"{RUN_COMMAND}: ")
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{clean(text)}\n")
     sys.exit(status)
 
 

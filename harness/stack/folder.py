@@ -118,14 +118,14 @@ def whereabouts(handle: int, expected: Path) -> Path | None:
 
 
 def _check_link(path: Path) -> None:
+    if not path.exists():
+        raise UsageError(f"{path} is a link that leads nowhere: name a folder with --state-dir")
     # One that the user names is the user's; these names may have come with a checkout.
     if path.name.startswith(DEFAULT_NAME) or path.name == ATTACHED:
         raise UsageError(
             f"{path} is a link, which may have come with a checkout: "
             f"name the folder itself with --state-dir {path.resolve()}"
         )
-    if not path.exists():
-        raise UsageError(f"{path} is a link that leads nowhere: name a folder with --state-dir")
 
 
 def _check_part(path: Path) -> None:

@@ -76,11 +76,12 @@ def test_where_no_state_folder_can_be(tmp_path: Path) -> None:
     """A file, what lies below one, a name or path too long, a circle of links: usage errors."""
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / ".lendchaos").symlink_to(tmp_path / ".lendchaos")
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing" / "folder")
     wrong = [
         *(tmp_path / "file", tmp_path / "file" / "below", Path("/dev/null"), Path("/dev/null/x")),
         *(tmp_path / ("n" * 256), tmp_path / "loop", tmp_path / "nowhere", tmp_path / "a\udcff"),
-        tmp_path.joinpath(*["folder"] * 200),
+        *(tmp_path / ".lendchaos", tmp_path.joinpath(*["folder"] * 200)),
     ]
     for path in wrong:
         for call in (checked, entered):
