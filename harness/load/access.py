@@ -57,7 +57,12 @@ def may_not_look(asked: Asked, token: Token) -> str | None:
 
 
 def may_not_order(asked: Asked, token: Token) -> str | None:
-    """Why this request changes nothing; None if it may."""
-    if asked.origin != asked.address or asked.fetch_site not in (None, "same-origin"):
+    """Why this request changes nothing; None if it may.
+
+    A browser that says itself where a request comes from is believed before its Origin, whose
+    scheme is another one behind a proxy with TLS.
+    """
+    own = asked.origin == asked.address
+    if not (own if asked.fetch_site is None else asked.fetch_site == "same-origin"):
         return "Orders are taken from this page only: the request's Origin is not this page."
     return may_not_look(asked, token)

@@ -6,6 +6,7 @@ cannot press it helps none of them. One rule, so that a route that a later Locus
 is closed until the token is shown.
 """
 
+import json
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -39,7 +40,7 @@ class Door:
 
     def __init__(self, web_ui: Any, prefix: str) -> None:
         self._token = Token()
-        self._prefix = prefix.rstrip("/")
+        self._prefix = prefix
         self._cookie = f"lendchaos-{web_ui.port}"  # browsers don't tell ports apart
         scheme = "https" if web_ui.tls_cert else "http"
         host = "127.0.0.1" if web_ui.host in _EVERYWHERE else web_ui.host
@@ -116,9 +117,13 @@ class Door:
 
 def json_body() -> tuple[dict[str, Any], Any]:
     """The JSON object that was sent, or what to answer instead."""
-    if (request.content_length or 0) > BODY_BYTES_MAX:
+    body = request.stream.read(BODY_BYTES_MAX + 1)  # its length need not be told beforehand
+    if len(body) > BODY_BYTES_MAX:
         return {}, said("That is too long for an order.", 413)
-    found = request.get_json(silent=True)
+    try:
+        found = json.loads(body) if request.is_json else None
+    except (ValueError, RecursionError):
+        found = None
     if not isinstance(found, dict):
         return {}, said("An order is a JSON object.", 400)
     return found, None

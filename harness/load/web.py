@@ -6,7 +6,7 @@ browser can start a fault or read a result.
 """
 
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request, send_file
 from locust.util.timespan import parse_timespan
@@ -60,11 +60,11 @@ class LeaderOfRuns(Protocol):
 
 def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
     """Add guard, faults, verdict and banner to Locust's page, before it is served."""
-    prefix = web_ui.environment.parsed_options.web_base_path or ""
+    prefix = (web_ui.environment.parsed_options.web_base_path or "").rstrip("/")
     app, door, hosts = web_ui.app, Door(web_ui, prefix), NamedHosts(web_ui.environment)
     app.before_request(lambda: _refuse_foreign(web_ui.host))
     door.guard(app)
-    app.before_request(lambda: _before_order(leader, prefix, hosts))
+    app.before_request(lambda: _before_order(leader, hosts))
     app.after_request(lambda response: _add_verdict(response, leader, prefix))
     # After-request functions run in reverse order: first in the list is last to act, so that the
     # headers by which Locust lets any origin read its answers are gone.
@@ -121,15 +121,22 @@ def _pages(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> Any:
 
 def _refuse_foreign(bound_to: str) -> Any:
     """403 for a name that is not ours (DNS rebinding) and for orders from other pages."""
-    host = urlsplit(f"//{request.host}").hostname
+    host = _split(f"//{request.host}").hostname
     if bound_to in _LOOPBACK and host not in _LOOPBACK:
         return make_response(f"{host} is not a name of this page.", 403)
     if request.method in _READING:
         return None
     origin = request.headers.get("Origin") or request.headers.get("Referer")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and _split(origin).netloc != request.host:
         return make_response("Orders are taken from this page only.", 403)
     return None
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # no address, like http://[
+        return urlsplit("")
 
 
 def _close_to_other_origins(response: Response) -> Response:
@@ -141,17 +148,17 @@ def _close_to_other_origins(response: Response) -> Response:
 # --- orders --------------------------------------------------------------------------------------
 
 
-def _before_order(leader: LeaderOfRuns, prefix: str, hosts: NamedHosts) -> Any:
+def _before_order(leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
     """Look at Start and Stop before Locust does."""
     run = leader.run
     under_way = run is not None and not run.over.is_set()
-    if request.method == "POST" and request.path == f"{prefix}/swarm":
+    if request.method == "POST" and request.endpoint == "locust.swarm":
         if under_way and run is not None and not run.is_loading:
             return jsonify({"success": False, "message": f"A run is {leader.progress.state}."})
         if objection := hosts.objection(request.form.get("host", "")):
             return jsonify({"success": False, "message": objection})
         return _take_run_time(leader)
-    if request.method == "POST" and request.path == f"{prefix}/stop" and run is not None:
+    if request.method == "POST" and request.endpoint == "locust.stop" and run is not None:
         run.interrupt()
     return None
 

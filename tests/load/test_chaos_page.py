@@ -114,6 +114,16 @@ def test_nobody_gives_orders_without_token_and_origin() -> None:
     assert door.orders == [("heal", "1-partition", ""), ("heal", None, "")]
 
 
+def test_behind_a_proxy_with_tls_the_page_works() -> None:
+    """The scheme is another one then, and the browser itself says that it is the same page."""
+    door = Door()
+    sent = {"Origin": "https://127.0.0.1:1", "Sec-Fetch-Site": "same-origin"}
+    client = door.client(knows=False)
+
+    assert enter(client, door.token, headers=sent).status_code == 204
+    assert order(client, headers=sent).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("planted", "found"),
     [

@@ -3,6 +3,7 @@
 Reads options of Locust's from standard input as JSON, and prints what came of each request.
 """
 
+import io
 import json
 import sys
 from typing import Any
@@ -69,6 +70,7 @@ def made(words: list[str]) -> tuple[WebUI, Leader]:
         ui.app.secret_key = "made up"
         ui.login_manager.user_loader(lambda _: None)
     ui.app.add_url_rule("/mine", "mine", lambda: "done", methods=["GET", "POST"])
+    ui.app.config["PROPAGATE_EXCEPTIONS"] = False  # 500, as for whoever asks
     leader = Leader()
     web.extend(ui, leader)
     return ui, leader
@@ -91,7 +93,7 @@ def asked(words: list[str]) -> dict[str, Any]:
     rules = [(r, m) for r in ui.app.url_map.iter_rules() for m in sorted(r.methods)]
     client = ui.app.test_client()
     forged = {"X-Lendchaos-Token": token[:-1], "Cookie": f"lendchaos-8089={token[:-1]}"}
-    prefix = ui.environment.parsed_options.web_base_path
+    prefix = (ui.environment.parsed_options.web_base_path or "").rstrip("/")
     friend = ui.app.test_client()
     session = friend.post(
         f"{prefix}/lendchaos/session",
@@ -101,6 +103,7 @@ def asked(words: list[str]) -> dict[str, Any]:
     )
     header = {"X-Lendchaos-Token": token}
     reset = f"{prefix}/stats/reset"
+    long = io.BytesIO(b" " * 1_000_000)
     return {
         "printed": leader.progress.lines,
         "stranger": [ask(client, r, m, base_url=base) for r, m in rules],
@@ -125,7 +128,31 @@ def asked(words: list[str]) -> dict[str, Any]:
             ).status_code
             for method, path in (("GET", "/"), ("POST", "/stats/reset"), ("GET", "/stats/requests"))
         },
+        "odd": odd(client, prefix, base, long),
+        "taken": long.tell(),
         "hosts": {host: start(client, prefix, base, header, host) for host in HOSTS},
+    }
+
+
+def odd(client: Any, prefix: str, base: str, long: io.BytesIO) -> dict[str, int]:
+    """The status of what no browser sends."""
+    session, here = f"{prefix}/lendchaos/session", {"Origin": base}
+    more: dict[str, dict[str, Any]] = {
+        "an origin that is no address": {"headers": {"Origin": "http://["}, "json": {}},
+        "a host that is no address": {"headers": {"Host": "[", **here}, "json": {}},
+        "a nested body": {"headers": here, "data": "[" * 4000},
+        "a body of no told length": {
+            "headers": {**here, "Transfer-Encoding": "chunked"},
+            "input_stream": long,
+            "environ_overrides": {"wsgi.input_terminated": True},
+        },
+        "a body that is no JSON": {"headers": here, "data": b"\xff"},
+    }
+    return {
+        name: client.post(
+            session, base_url=base, content_type="application/json", **fields
+        ).status_code
+        for name, fields in more.items()
     }
 
 
