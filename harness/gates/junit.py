@@ -13,6 +13,8 @@ from harness.report import words
 from harness.verdict import Judgement, Verdict, Weight
 
 Properties = list[tuple[str, object]]
+_ATTACHMENT = "[[ATTACHMENT|"
+"""GitLab and Jenkins show the file that is named behind it."""
 
 
 def to_xml(suites: Sequence[GateSuite]) -> str:
@@ -37,7 +39,7 @@ def _suite(suite: GateSuite) -> ET.Element:
     count = {judgement: sum(c.verdict is judgement for c in cases) for judgement in Judgement}
     element = ET.Element(
         "testsuite",
-        name=words.clean(suite.name),
+        name=_clean(suite.name),
         tests=str(len(cases)),
         failures=str(count[Judgement.FAIL]),
         errors=str(count[Judgement.INCONCLUSIVE]),
@@ -46,7 +48,7 @@ def _suite(suite: GateSuite) -> ET.Element:
     )
     begun = [run.verdict.zero_utc for run in suite.runs if run.verdict and run.verdict.zero_utc]
     if begun:
-        element.set("timestamp", words.clean(begun[0][:19]))
+        element.set("timestamp", _clean(begun[0][:19]))
     _properties(element, _of_suite(suite))
     for case in cases:
         element.append(_case(suite, case, last=case is cases[-1]))
@@ -56,23 +58,23 @@ def _suite(suite: GateSuite) -> ET.Element:
 def _case(suite: GateSuite, case: GateCase, *, last: bool) -> ET.Element:
     element = ET.Element(
         "testcase",
-        classname=words.clean(f"lendchaos.{suite.name}"),
-        name=words.clean(case.name),
+        classname=_clean(f"lendchaos.{suite.name}"),
+        name=_clean(case.name),
         time=_time([suite.runs]) if last else "0.000",
     )
     if suite.file:
-        element.set("file", words.clean(suite.file))
+        element.set("file", _clean(suite.file))
     _properties(element, _of_case(case))
     tags = {Judgement.FAIL: "failure", Judgement.INCONCLUSIVE: "error"}
     if case.verdict in tags:
         said = ET.SubElement(
-            element, tags[case.verdict], message=words.clean(case.message), type=case.kind.value
+            element, tags[case.verdict], message=_clean(case.message), type=case.kind.value
         )
         # GitLab shows the content and not the attribute, others the attribute first.
-        said.text = words.clean(f"{case.meaning}: {words.OBJECTIVE_VERDICT[case.verdict]}.")
-        said.text += f"\n{words.clean(case.message)}"
+        said.text = _clean(f"{case.meaning}: {words.OBJECTIVE_VERDICT[case.verdict]}.")
+        said.text += f"\n{_clean(case.message)}"
         if case.decides is not None and case.decides.source:
-            said.text += f"\nlimit set in: {words.clean(case.decides.source)}"
+            said.text += f"\nlimit set in: {_clean(case.decides.source)}"
     told = _told(suite, case)
     if told and (last or case.verdict in tags):
         ET.SubElement(element, "system-out").text = "\n".join(told)
@@ -81,11 +83,11 @@ def _case(suite: GateSuite, case: GateCase, *, last: bool) -> ET.Element:
 
 def _told(suite: GateSuite, case: GateCase) -> list[str]:
     """The sentence and where the report is; GitLab shows the picture of a case that is not met."""
-    told = [suite.sentence]
-    told += [f"report: {words.clean(run.report)}" for run in suite.runs if run.report]
+    told = [_clean(suite.sentence)]
+    told += [f"report: {_clean(run.report)}" for run in suite.runs if run.report]
     decides = deciding_run(suite)
     if case.verdict is not Judgement.PASS and decides is not None and decides.picture:
-        told.append(f"[[ATTACHMENT|{words.clean(decides.picture)}]]")
+        told.append(f"{_ATTACHMENT}{_clean(decides.picture)}]]")
     return told
 
 
@@ -97,7 +99,7 @@ def _properties(element: ET.Element, properties: Properties) -> None:
     parent = ET.SubElement(element, "properties")
     for name, value in known:
         text = repr(value) if isinstance(value, float) else str(value)
-        ET.SubElement(parent, "property", name=words.clean(name), value=words.clean(text))
+        ET.SubElement(parent, "property", name=_clean(name), value=_clean(text))
 
 
 def _of_case(case: GateCase) -> Properties:
@@ -157,3 +159,8 @@ def _of_run(verdict: Verdict) -> Properties:
         ("duplicated", ledger.duplicated),
         *notes,
     ]
+
+
+def _clean(text: str) -> str:
+    """Foreign text, which attaches no file."""
+    return words.clean(text).replace(_ATTACHMENT, _ATTACHMENT.replace("|", " |"))

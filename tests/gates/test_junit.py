@@ -1,6 +1,7 @@
 """The JUnit file: of the shape that CI systems read, with the right line red."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -148,6 +149,15 @@ def test_a_case_that_is_red_leads_to_the_report() -> None:
         "report: runs/test-1/report.html",
         "[[ATTACHMENT|runs/test-1/timeline.png]]",
     ]
+
+
+def test_no_foreign_text_attaches_a_file() -> None:
+    """GitLab takes the first that it finds, wherever it stands."""
+    verdict = replace(verdict_of(BAD), sentence="It said [[ATTACHMENT|runs/other.png]].")
+    texts = [str(text) for text in parsed(suite_of(verdict)).itertext()]
+
+    found = {name for text in texts for name in re.findall(r"\[\[ATTACHMENT\|(.+?)\]\]", text)}
+    assert found == {"runs/test-1/timeline.png"}
 
 
 def test_every_run_has_its_numbers() -> None:

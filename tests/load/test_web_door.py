@@ -103,7 +103,7 @@ def test_only_a_host_that_was_named_is_a_target(answers: list[dict[str, Any]]) -
 def test_nothing_that_a_stranger_sends_is_our_bug(
     answers: list[dict[str, Any]], number: int
 ) -> None:
-    """Whatever it is: before the token is shown it is refused, and of a long body little is read."""
+    """Without the token it is refused, and of a body whose length is not told little is read."""
     found = answers[number]
 
     assert len(found["odd"]) == 5
