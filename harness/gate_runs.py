@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.core.foreign_text import clean_lines
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import is_interrupted
 from harness.gates import GateCheck, Kind, checks_of, names_of
@@ -277,7 +278,7 @@ def result_of(outcome: Outcome, name: str) -> Result:
     reports = tuple(run.directory / "report.html" for run, _ in seen if run.directory is not None)
     meaning = GateCheck(name, Kind.EVIDENCE, verdict, "").meaning
     properties = _properties(outcome, seen, verdict, name)
-    return Result(verdict, "; ".join(said), meaning, properties, reports)
+    return Result(verdict, clean_lines("; ".join(said)), meaning, properties, reports)
 
 
 def not_passed(outcome: Outcome, but: Collection[str] = (), known: str = "") -> str:

@@ -95,7 +95,8 @@ def _version(bin_dir: Path) -> str | None:
         answer = subprocess.run(
             [bin_dir / "postgres", "--version"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_PROBE_SECONDS_MAX,
             check=True,
         )

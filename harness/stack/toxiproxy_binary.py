@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -130,7 +131,7 @@ def provide_toxiproxy(
                 target.parent.mkdir(exist_ok=True)
                 # Whole or not at all; two at the same time do no harm.
                 program.replace(target)
-        except (_NotThisWayError, OSError) as error:
+        except (_NotThisWayError, OSError, HTTPException) as error:
             reasons.append(f"{source}: {error}")
         else:
             return ToxiproxyBinary(target, VERSION, source)
@@ -143,7 +144,8 @@ def version_of(program: Path) -> str | None:
         answer = subprocess.run(
             [program, "--version"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_PROBE_SECONDS_MAX,
             check=False,
         )
@@ -185,14 +187,19 @@ def _build(folder: Path, progress: Progress, environment: Mapping[str, str]) -> 
     home = {} if os.access(environment.get("HOME", ""), os.W_OK) else {"HOME": str(folder)}
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "-modcacherw", "GOWORK": "off"}
     run = functools.partial(_go, go, {**environment, **home, **settings})
-    source = json.loads(run(folder, "mod", "download", "-json", f"{MODULE}@v{VERSION}"))
+    said = run(folder, "mod", "download", "-json", f"{MODULE}@v{VERSION}")
+    try:
+        source = json.loads(said)
+        place, module_sum = Path(source["Dir"]), source["Sum"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise _NotThisWayError(f"{go} said nothing of {MODULE}: is it Go?") from error
     # Asked by us: the user's settings of Go may turn its own question to the database off.
-    if source["Sum"] != MODULE_SUM:
-        raise _NotThisWayError(f"{MODULE} has hash {source['Sum']}, not the known one: not used")
+    if module_sum != MODULE_SUM:
+        raise _NotThisWayError(f"{MODULE} has hash {module_sum}, not the known one: not used")
     program = folder / "server"
     flag = f"-X {MODULE}.Version={VERSION}"
     # In the folder of the source, whose go.sum has the hash of every module it needs.
-    run(Path(source["Dir"]), "build", "-ldflags", flag, "-o", str(program), "./cmd/server")
+    run(place, "build", "-ldflags", flag, "-o", str(program), "./cmd/server")
     return program
 
 
@@ -204,7 +211,8 @@ def _go(go: Path, environment: Mapping[str, str], folder: Path, *arguments: str)
             env=environment,
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_BUILD_SECONDS_MAX,
             check=True,
         ).stdout

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.gate_runs import Asked, Outcome, result_of
 from harness.pytest_workers import ScenarioScheduling
 from tests.pytest_plugin.stand_in import (
     CONFTEST,
@@ -82,6 +83,13 @@ def test_what_decides_nothing_is_an_error(gate: Gate, stored: Stored) -> None:
     done.stdout.fnmatch_lines(
         ["ERROR scenarios/cut.py::evidence - NotDecided: *a worker went missing*"]
     )
+
+
+def test_a_reason_from_elsewhere_is_no_command_to_a_ci() -> None:
+    """Pytest shows it as it stands, at the start of a line."""
+    outcome = Outcome(Asked(Path("cut.py"), 1, ()), (), "broken\n::error::planted ##vso[x]")
+
+    assert result_of(outcome, "evidence").message == "broken ::error::planted ##vso [x]"
 
 
 @pytest.mark.parametrize("code", [70, 3, 1, 0])

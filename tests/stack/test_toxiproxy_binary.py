@@ -80,7 +80,9 @@ def test_another_version_on_path_is_passed_over(
     assert find_toxiproxy(environment) is None
 
 
-@pytest.mark.parametrize("script", ["echo 'toxiproxy-server version 2.4.0'", "exit 1"])
+@pytest.mark.parametrize(
+    "script", ["echo 'toxiproxy-server version 2.4.0'", "exit 1", r"printf '\377'"]
+)
 def test_what_the_user_names_is_never_replaced(
     environment: dict[str, str], tmp_path: Path, script: str
 ) -> None:
@@ -142,6 +144,16 @@ def test_when_nothing_works_every_way_is_listed(
         assert way in message
 
 
+@pytest.mark.parametrize("said", ["", "{}", "[]", r"\377"])
+def test_a_go_that_is_another_program_is_one_way_less(
+    environment: dict[str, str], tmp_path: Path, said: str
+) -> None:
+    """What it says is no answer of Go's."""
+    make_program(tmp_path / "tools" / "go", f"printf '{said}'")
+    with pytest.raises(HarnessError, match=r"built: .*go said nothing of .*; downloaded: "):
+        provide_toxiproxy(silent, environment)
+
+
 def test_go_is_found_inside_its_package(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +200,17 @@ def test_a_release_with_the_known_checksum_is_used(
     digest = hashlib.sha256(release.read_bytes()).hexdigest()
     monkeypatch.setattr(toxiproxy_binary, "RELEASE_SHA256", {"amd64": digest})
     assert provide_toxiproxy(silent, environment).source == "downloaded"
+
+
+def test_a_release_that_is_cut_off_is_one_way_less(
+    environment: dict[str, str], release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy on the way may end in the middle of it."""
+    size = release.stat().st_size
+    monkeypatch.setattr(_Quiet, "copyfile", lambda _self, _from, to: to.write(b"x" * (size - 1)))
+    with pytest.raises(HarnessError, match="downloaded: IncompleteRead"):
+        provide_toxiproxy(silent, environment)
+    assert not cached_path(environment).exists()
 
 
 @pytest.mark.usefixtures("release")
