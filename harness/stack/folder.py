@@ -130,16 +130,21 @@ def _check_link(path: Path) -> None:
 
 def _check_part(path: Path) -> None:
     try:
-        mode = path.lstat().st_mode
+        found = path.lstat()
     except FileNotFoundError:
         return
     except OSError as error:
         raise _told(path, "looked into", error) from error
-    is_file = path.name in _FILES
-    if not (stat.S_ISREG(mode) if is_file else stat.S_ISDIR(mode)):
-        wanted = "a plain file" if is_file else "a folder"
+    wrong = None
+    if path.name not in _FILES:
+        wrong = None if stat.S_ISDIR(found.st_mode) else "not a folder"
+    elif not stat.S_ISREG(found.st_mode):
+        wrong = "not a plain file"
+    elif found.st_nlink > 1:  # of a file of the user's, which would be overwritten
+        wrong = "a hard link, not a file of its own"
+    if wrong is not None:
         raise HarnessError(
-            f"{path} is not {wanted}, as `lendchaos up` makes it: nothing here is used; "
+            f"{path} is {wrong}, as `lendchaos up` makes it: nothing here is used; "
             "remove it if you know it, or use another folder with --state-dir"
         )
 

@@ -28,6 +28,10 @@ GRACE_SECONDS = 1.0
 HEAL_SECONDS_MAX = 240.0
 AGAIN_SECONDS = 2.0
 AGAIN_SECONDS_MAX = 60.0
+_WHAT_NO_ROW_RAISES = (
+    *(ValueError, KeyError, TypeError, AttributeError),
+    *(RecursionError, OverflowError),  # nested too deeply, a deadline that never comes
+)
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ def read_open(path: Path, stack_id: str) -> Open:
     except OSError:
         return found
     for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        with contextlib.suppress(*_WHAT_NO_ROW_RAISES):
             row = json.loads(line)
             if row["stack"] == stack_id:
                 _take(found, row)

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import pwd
+import re
 import stat
 import tempfile
 import time
@@ -29,6 +30,10 @@ from harness.stack.processes import STATE_VARIABLE, boot_id
 
 _NAME = "lendchaos"
 _ENTRY_BYTES_MAX = 100_000
+_OURS = re.compile(r"[0-9a-f]{32}\.json|\.entry-\w{8}")
+"""Entries, and what becomes one. The folder may have been somebody's before XDG_STATE_HOME led to
+it, and nothing else in it is read or removed.
+"""
 _HALF_SECONDS = 60.0
 """A file that is none by then is no longer being written."""
 
@@ -144,7 +149,7 @@ def _prune(place: Path) -> None:
     """Folders that are gone, and what a writer that was killed left half written."""
     read = dict(_read(place))
     with contextlib.suppress(OSError):
-        for path in place.iterdir():
+        for path in filter(_is_ours, place.iterdir()):
             entry = read.get(path)
             if entry is None:
                 gone = time.time() - path.lstat().st_mtime > _HALF_SECONDS
@@ -218,6 +223,10 @@ def remove(stack_id: str) -> None:
 
 def _read(place: Path) -> Iterator[tuple[Path, Entry]]:
     """The entries with their files; what is no entry lists nothing."""
-    for path in place.glob("*.json"):
+    for path in filter(_is_ours, place.glob("*.json")):
         with contextlib.suppress(OSError, ValidationError):
             yield path, _ENTRY.validate_json(read_regular(path, _ENTRY_BYTES_MAX))
+
+
+def _is_ours(path: Path) -> bool:
+    return _OURS.fullmatch(path.name) is not None

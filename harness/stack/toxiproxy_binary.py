@@ -67,10 +67,11 @@ def cache_dir(environment: Mapping[str, str] | None = None) -> Path:
         HarnessError: Others can enter the folder in the temporary folder.
     """
     environment = os.environ if environment is None else environment
-    if base := environment.get("XDG_CACHE_HOME"):
-        return Path(base) / "lendchaos"
-    home = Path(environment.get("HOME", "/nonexistent"))
-    if os.access(home, os.W_OK):
+    # A relative one would lie in whatever checkout we are in, whose programs are not ours.
+    base, home = (Path(environment.get(name, "")) for name in ("XDG_CACHE_HOME", "HOME"))
+    if base.is_absolute():
+        return base / "lendchaos"
+    if home.is_absolute() and os.access(home, os.W_OK):
         return home / ".cache" / "lendchaos"
     folder = Path(tempfile.gettempdir()) / f"lendchaos-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -38,6 +38,20 @@ def test_a_part_that_is_a_fifo_is_refused(name: str, tmp_path: Path) -> None:
     assert holder(tmp_path) is None
 
 
+@pytest.mark.parametrize("name", [name for name in PARTS if "." in name or name == "lock"])
+def test_a_file_with_another_name_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+    """An archive can bring a hard link to a file of the user's, which a run would overwrite."""
+    folder, precious = tmp_path / "state", tmp_path / "precious"
+    folder.mkdir()
+    precious.write_text("thesis")
+    (folder / name).hardlink_to(precious)
+    with pytest.raises(HarnessError, match=rf"{name} is a hard link.*as `lendchaos up` makes it"):
+        checked(folder)
+    with pytest.raises(HarnessError, match="hard link"), held_alone(folder, "run-1", "baseline"):
+        pytest.fail("it was held")
+    assert precious.read_text() == "thesis"
+
+
 def test_a_default_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     """It may have come with a checkout; named by its user, the same folder will do."""
     (tmp_path / "home").mkdir()

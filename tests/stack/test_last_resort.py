@@ -1,5 +1,6 @@
 """When the supervisor calls somebody to heal: nobody else is left, or a deadline has passed."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -53,6 +54,18 @@ def test_a_deadline_that_has_passed_calls(tmp_path: Path) -> None:
     journal.write("run", conductor=alive(), guardian=alive())
     journal.intend(FAULT, time.monotonic_ns() - 10**11)
 
+    assert read(tmp_path).reason() == "the deadline of 1-partition has passed"
+
+
+def test_a_hostile_line_hides_no_other(tmp_path: Path) -> None:
+    """A checkout can bring a journal along; what cannot be read must not end the watch."""
+    hostile = ["[" * 100_000, '{"a":' * 100_000, "9" * 5000]
+    row = {"schema": "lendchaos.journal/1", "stack": "stack-1", "event": "intent"}
+    hostile += [json.dumps({**row, "deadline_ns": float("inf")})]
+    hostile += [json.dumps({**row, "run": [], "deadline_ns": 1})]
+    (tmp_path / JOURNAL_FILE).write_text("\n".join([*hostile, ""]))
+    assert read(tmp_path).reason() is None
+    journal_in(tmp_path).intend(FAULT, time.monotonic_ns() - 10**11)
     assert read(tmp_path).reason() == "the deadline of 1-partition has passed"
 
 

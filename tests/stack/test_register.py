@@ -55,13 +55,27 @@ def test_it_stays_bounded(tmp_path: Path, place: Path) -> None:
     for name in ("gone", "there"):
         register.add(made(tmp_path / name), name)
     (tmp_path / "gone").rmdir()
-    for name in (".entry-half", "damaged.json"):
+    damaged = f"{'a' * 32}.json"
+    for name in (".entry-halfhalf", damaged):
         (place / name).write_text("{")
         os.utime(place / name, (time.time() - 100,) * 2)
     (place / ".entry-being-written").touch()
     register.prepared()
     assert [entry.stack_id for entry in register.entries()] == ["there"]
     assert len(list(place.iterdir())) == 2
+
+
+def test_it_removes_nothing_but_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder may be a clone of lendchaos beside which XDG_STATE_HOME was put."""
+    place = made(tmp_path / "home" / "lendchaos")
+    place.chmod(0o700)
+    names = ("README.md", "package.json", ".env", ".entry-points", f"{'a' * 31}.json")
+    for name in names:
+        (place / name).write_text("thesis")
+        os.utime(place / name, (time.time() - 100,) * 2)
+    monkeypatch.setenv("XDG_STATE_HOME", str(place.parent))
+    assert register.prepared() == place
+    assert {path.name for path in place.iterdir()} == {*names}
 
 
 def test_what_others_may_write_to_is_not_believed(tmp_path: Path, place: Path) -> None:

@@ -72,6 +72,26 @@ def test_the_order_of_the_places(environment: dict[str, str], tmp_path: Path) ->
     assert found == [("cache", "2.12.0"), ("PATH", "2.12.1"), ("TOXIPROXY_SERVER", "2.12.9")]
 
 
+@pytest.mark.parametrize(
+    "named", [{"HOME": ""}, {"HOME": "."}, {"HOME": "x", "XDG_CACHE_HOME": "."}]
+)
+def test_no_program_of_the_current_folder_is_run(
+    named: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a home, or with a relative one, a checkout could bring our cache along."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "x").mkdir()
+    for cache in (".cache/lendchaos", "lendchaos", "x/.cache/lendchaos"):
+        ran = f"touch {tmp_path}/ran; echo toxiproxy-server version {toxiproxy_binary.VERSION}"
+        version = f"toxiproxy-{toxiproxy_binary.VERSION}"
+        make_program(tmp_path / cache / version / "toxiproxy-server", ran)
+    assert find_toxiproxy({"PATH": "", **named}) is None
+    assert not (tmp_path / "ran").exists()
+    assert cached_path({"PATH": "", **named}).is_relative_to(tmp_path / "tmp")
+
+
 def test_another_version_on_path_is_passed_over(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
