@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from harness import series
 from harness.gameday import recording
 from harness.history import open_history, read_run
 
@@ -19,7 +20,7 @@ VICTIM = "home/precious"
 """What foreign files name as theirs to delete or to overwrite."""
 BYSTANDER = f"{VICTIM}/process.json"
 """A process that no case may end, for them to name."""
-RUN, SESSION, HISTORY = "runs/stored-1", "session", "history"
+RUN, SERIES, SESSION, HISTORY = "runs/stored-1", "runs/series-1", "session", "history"
 NOWHERE = "/nonexistent"
 _IGNORED = ("*/__pycache__", "*/__pycache__/*")
 """What Python itself writes beside any file that is imported."""
@@ -71,7 +72,9 @@ class Sandbox:
 
 
 def template(folder: Path) -> Path:
-    """What every world is a copy of: scenarios, a run that passed, a session, past verdicts."""
+    """What every world is a copy of: scenarios, a run that passed, a series of it, a session, past
+    verdicts.
+    """
     from tests.gameday.stored_days import run_of, small_day  # noqa: PLC0415  # brings much
 
     work = folder / WORK
@@ -84,6 +87,11 @@ def template(folder: Path) -> Path:
     recording.write(session, lambda _: None, pdf=False)
     shutil.copytree(run_of(session), work / RUN)
     (work / "runs" / "latest").symlink_to(Path(RUN).name)
+    verdict = read_run(work / RUN).verdict
+    one = series.run_of(1, 1, verdict.exit_code, Path(RUN).name, verdict)
+    (work / SERIES).mkdir()
+    body = series.to_json(series.series_of(verdict.scenario, 1, (one,), None))
+    (work / SERIES / "series.json").write_text(body)
     past = open_history(work / HISTORY, create=True)
     past.save("main", read_run(work / RUN))
     return folder

@@ -10,7 +10,7 @@ from benchmarks.bad_input import values
 from benchmarks.bad_input.case import JUDGED, NOT_DONE, PERHAPS, Case, prepared, written
 from benchmarks.bad_input.damage import WHOLE, damage, damaged
 from benchmarks.bad_input.inventory import Parameter
-from benchmarks.bad_input.sandbox import HISTORY, RUN, SESSION
+from benchmarks.bad_input.sandbox import HISTORY, RUN, SERIES, SESSION
 
 _FILES = (
     *("plan.json", "status.json", "arrivals.jsonl", "events-*.jsonl", "accounts.json"),
@@ -87,7 +87,7 @@ def sessions(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Ca
 
 
 def histories(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Case:
-    """A folder of past verdicts that is damaged, or none at all."""
+    """A series or a folder of past verdicts that is damaged, or none at all."""
     del known
     words = (
         ("compare", "main", "--history", HISTORY),
@@ -95,13 +95,15 @@ def histories(chance: random.Random, turn: int, known: Sequence[Parameter]) -> C
         ("compare", RUN, "--history", HISTORY, "--save", "main"),
         ("compare", "--history", HISTORY, "--trend", "trend.html"),
         ("compare", RUN, "--baseline", "main", "--history", HISTORY, "--fail-on-regression"),
-    )[turn % 5]
-    name = chance.choice(("history.json", "main/*/*.json", "main/*/*.json", "main/*", "main"))
+        ("compare", SERIES, "--baseline", RUN),
+    )[turn % 6]
+    past = ("history.json", "main/*/*.json", "main/*/*.json", "main/*", "main")
+    name = f"{SERIES}/series.json" if SERIES in words else f"{HISTORY}/{chance.choice(past)}"
     return Case(
         kind="histories",
         words=words,
         ends=JUDGED - {4},
-        prepare=damaged(f"{HISTORY}/{name}", chance.getrandbits(31), chance.randint(1, 2)),
+        prepare=damaged(name, chance.getrandbits(31), chance.randint(1, 2)),
         may_write=(f"{HISTORY}/*", "trend.html"),
         note=name,
     )
