@@ -135,7 +135,7 @@ def who_of(tries: Tries, timeline: Timeline, episodes: list[Episode], came: tupl
     first, second = _pairs(tries, telling)
     both = tries.failed[first] & tries.failed[second]
     chance = shares[stratum[first]] * shares[stratum[second]]
-    outside = _outside(tries.times_s[second], timeline)
+    outside = timeline.undisturbed(tries.times_s[second])
     p = tail(chance, int(both.sum()))
     last = _last_pairs(tries.borrower[first])
     shut_out = 0
@@ -220,11 +220,6 @@ def _pairs(tries: Tries, telling: NDArray[np.bool_]) -> tuple[NDArray[np.int64],
 def _last_pairs(borrower: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which pair is its borrower's last."""
     return np.append(borrower[:-1] != borrower[1:], np.ones(min(len(borrower), 1), dtype=bool))
-
-
-def _outside(times_s: NDArray[np.float64], timeline: Timeline) -> NDArray[np.bool_]:
-    """Which instants no fault of ours accounts for; all of them without a fault."""
-    return timeline.outside(times_s, times_s)
 
 
 def tail(chance: NDArray[np.float64], least: int) -> float:

@@ -19,11 +19,12 @@ def until(timeline: Timeline, end_s: float) -> Timeline:
 def seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
     """What had been seen of borrowing when a fault was injected at ``end_s``.
 
-    What was under way then met that fault, unless it was overdue already: an answer that takes
-    longer than ``late_s`` is late.
+    What was under way then met that fault, unless it was overdue already, as with ``late_s`` in
+    `Samples.overdue_at`.
     """
     over = samples.ended_s < end_s  # never of one without an end
-    before = (samples.times_s < end_s) & (over | (samples.times_s < end_s - late_s))
+    overdue = samples.times_s < end_s - samples.overdue_at(end_s, late_s)
+    before = (samples.times_s < end_s) & (over | overdue)
     seen = samples.evidence.kept(before)
     return Samples(
         operations=tuple(o for o, kept in zip(samples.operations, before, strict=True) if kept),

@@ -91,8 +91,8 @@ def step_calms_of(
 
 def _calms(run: Run, recoveries: list[GroupRecovery], late_s: float, tries: _Tries) -> list[Calm]:
     samples, timeline = run.samples, run.timeline
-    outside = timeline.outside(samples.times_s, samples.ended_s, late_s)
-    without = timeline.outside(samples.times_s, samples.ended_s, late_s, allowed_s=0.0)
+    outside = timeline.outside(samples, late_s)
+    without = timeline.outside(samples, late_s, allowed_s=0.0)
     unnoticed = [span for span in spans_of(run.plan, run.facts) if not span.expects_impact]
     found = []
     for gap in _gaps([one for one in recoveries if one.group.has_deadline]):

@@ -12,6 +12,9 @@ from harness.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 
 Floats = NDArray[np.float64]
 
+JUST_BEFORE_SECONDS = 1.0
+"""How answers were doing when a fault came is told by those of so long before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -44,6 +47,17 @@ class Samples:
         """Which got an answer whose time is known."""
         return ~np.isnan(self.wait_s)
 
+    def overdue_at(self, at_s: float, overdue_s: float) -> float:
+        """For how long, in s, a request is under way at an instant until something held it up.
+
+        That is ``overdue_s``, or what the answers of the last second took, if that is longer: a
+        service that was slow just before a fault has more under way for the fault to hit.
+        """
+        last = (self.ended_s < at_s) & (self.ended_s >= at_s - JUST_BEFORE_SECONDS) & self.answered
+        if not last.any():
+            return overdue_s
+        return max(overdue_s, float(np.percentile(self.wait_s[last], 95, method="higher")))
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -70,24 +84,28 @@ class Timeline:
         return self.healed_s + self.allowed_s
 
     def outside(
-        self,
-        times_s: Floats,
-        ended_s: Floats,
-        overdue_s: float = np.inf,
-        allowed_s: float | None = None,
+        self, samples: Samples, overdue_s: float, allowed_s: float | None = None
     ) -> NDArray[np.bool_]:
-        """Which requests, by planned start and end (NaN: none), no fault can have touched.
+        """Which requests no fault can have touched, shape (n,).
 
-        What was under way when a fault came met it, unless it had been so for ``overdue_s``
-        seconds: then something else held it up. A fault is over ``allowed_s`` seconds after its
-        heal, by default once borrowing must be as before. Shape (n,) each.
+        What was under way when a fault came met it, unless it was overdue by then: see
+        `Samples.overdue_at`. A fault is over ``allowed_s`` seconds after its heal, by default once
+        borrowing must be as before.
         """
         allowed_s = self.allowed_s if allowed_s is None else allowed_s
-        outside = np.ones(len(times_s), dtype=bool)
+        outside = np.ones(len(samples.times_s), dtype=bool)
         for start_s, healed_s in self.faults_s:
-            before = (times_s < start_s) & (ended_s < start_s)
-            outside &= before | (times_s < start_s - overdue_s) | (times_s > healed_s + allowed_s)
+            overdue = samples.times_s < start_s - samples.overdue_at(start_s, overdue_s)
+            before = (samples.times_s < start_s) & (samples.ended_s < start_s)
+            outside &= before | overdue | (samples.times_s > healed_s + allowed_s)
         return outside
+
+    def undisturbed(self, times_s: Floats) -> NDArray[np.bool_]:
+        """Which instants lie before each fault, or after all that is allowed for it."""
+        away = [
+            (times_s < at_s) | (times_s > end_s + self.allowed_s) for at_s, end_s in self.faults_s
+        ]
+        return np.all(away, axis=0) if away else np.ones(len(times_s), dtype=bool)
 
 
 def samples_of(facts: Facts, own_s_max: float = np.inf) -> Samples:

@@ -26,3 +26,27 @@ def test_of_a_service_that_takes_time(begin_s: float, weight: Weight) -> None:
     (outage,) = [one for one in found.findings if one.code == "outage"]
 
     assert outage.verdict is weight
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_what_a_slow_service_has_under_way_meets_the_fault(*, hangs: bool) -> None:
+    """Its answers take longer and longer before the fault comes, and the fault cuts what is left.
+
+    Where they are as quick as ever, what has been under way so long is another trouble's.
+    """
+    plan = plan_of(CUT)
+    slow_s = INJECTED_S - 1.5
+    ops = []
+    for a in plan.arrivals:
+        rising = slow_s <= a.at_s < INJECTED_S
+        took_s = 0.02 + (0.8 * (a.at_s - slow_s) if rising and not hangs else 0.0)
+        hung = hangs and INJECTED_S - 0.8 <= a.at_s < INJECTED_S and a.index % 3
+        met = rising and (hung or a.at_s + took_s >= INJECTED_S)
+        lost = met or INJECTED_S <= a.at_s < INJECTED_S + 5
+        began_ns, ended_s = at_ns(a.at_s), INJECTED_S + 0.05 if met else a.at_s + took_s
+        make = failed if lost else operation
+        ops.append(make(plan, a.index, started_ns=began_ns, ended_ns=at_ns(ended_s)))
+    found = judge(plan, facts(plan, tuple(ops), attempts=tuple(attempt(op) for op in ops)))
+    limits = {one.id: one.verdict for one in found.objectives}
+
+    assert limits["failed_outside_fault_share_max"] == ("fail" if hangs else "pass")
