@@ -91,9 +91,19 @@ class _Installed:
 
 
 def _own_folders() -> tuple[str, ...]:
-    """Python's library and where packages are installed."""
+    """Python's library and where packages are installed; with `pip install --target`, anywhere."""
     found = [*site.getsitepackages(), site.getusersitepackages()]
+    found += [_CODE_FOLDER] if _is_installed_in(_CODE_FOLDER) else []
     return (_LIBRARY, *(f"{folder}{os.sep}" for folder in found))
+
+
+def _is_installed_in(folder: str) -> bool:
+    """Whether an installer put this package there; a checkout may lie beside files of the user."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  # pathlib is not loaded yet
+    except OSError:  # an archive
+        return False
+    return any(name.startswith("lendchaos-") and name.endswith(".dist-info") for name in names)
 
 
 def _take(package: str) -> None:

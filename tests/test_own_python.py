@@ -114,6 +114,34 @@ def test_only_what_takes_the_place_of_another_is_one(
     assert own_python._shadow() == (module.__file__ if is_shadow else "")
 
 
+def test_what_was_installed_with_us_comes_as_the_user_ordered_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install --target`: a folder of `PYTHONPATH` has us, and all that we need."""
+    (tmp_path / "yaml.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(own_python, "_CODE_FOLDER", str(tmp_path))
+    beside = own_python._Installed().find_spec("yaml")
+    (tmp_path / "lendchaos-0.1.0.dist-info").mkdir()
+    installed = own_python._Installed().find_spec("yaml")
+
+    assert beside is not None
+    assert installed is not None
+    assert beside.origin != installed.origin == str(tmp_path / "yaml.py")
+
+
+def test_an_installation_behind_a_link_is_ours_all_the_same(folder: Path) -> None:
+    """Its end of a dry run is nothing that the user's code raised."""
+    (folder / "linked").symlink_to(ROOT)
+    program = str(folder / "linked" / "harness" / "own_python.py")
+
+    words = ["harness.load", *PROGRAMS["load process"][1]]
+    done = run(sys.executable, "-P", program, *words, cwd=folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "raised" not in done.stderr
+
+
 def test_everything_that_is_imported_is_known() -> None:
     """A module that is missing in the list could be taken from a folder of the user."""
     found = set()

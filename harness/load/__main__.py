@@ -5,12 +5,14 @@ for a failed verdict. Here it is one line that names the place, and exit code 2.
 """
 
 import logging
+import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
-from typing import Any
+from typing import Any, NoReturn
 
 # Until a run listens, Ctrl-C ends this process without a word: whoever started it says what is.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -23,7 +25,14 @@ from harness import faults  # noqa: E402
 from harness.core.foreign_text import clean, clean_lines  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
 from harness.load.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
-from harness.load.raised import concerns_user, message_of, place_in, place_of  # noqa: E402
+from harness.load.raised import (  # noqa: E402
+    concerns_user,
+    message_of,
+    place_in,
+    place_of,
+    short_path,
+    text_of,
+)
 from harness.verdict import ExitCode  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
@@ -59,25 +68,63 @@ def _as_ours(record: logging.LogRecord) -> bool:
     return False
 
 
+class _ByForce(SystemExit):
+    """What `os._exit` raises while a scenario file is loaded."""
+
+
 def _loaded(paths: Sequence[str]) -> Any:
     """What Locust makes of its files; ends the process where that is no scenario."""
     try:
-        found = _load_all(paths)
+        with _kept_apart(), _no_end_by_force():
+            found = _load_all(paths)
     except SystemExit as error:
         if concerns_user(error):
-            _refuse(f"{place_of(error)}: it calls sys.exit({error.code}) while it is loaded")
+            call = "os._exit" if isinstance(error, _ByForce) else "sys.exit"
+            _refuse(f"{place_of(error)}: it calls {call}({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
-        _refuse(f"{place_in(paths[0], error)}: {message_of(error)}{_valid_words(str(error))}")
+        _refuse(f"{place_in(paths[0], error)}: {message_of(error)}{_valid_words(text_of(error))}")
     classes = found[0].values()
     if not any(issubclass(each, Borrower) for each in classes):
         _refuse(
-            f"{', '.join(paths)}: no scenario in it; it needs a class like"
+            f"{short_path(paths[0])}:1: no scenario in it; it needs a class like"
             " `class Mine(Borrower): scenario = Scenario(faults=[...])`"
         )
     return found
+
+
+@contextmanager
+def _kept_apart() -> Iterator[None]:
+    """With ``--json`` standard output is one document: what a file prints goes beside it."""
+    if "--json" not in sys.argv:
+        yield
+        return
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        with suppress(ValueError, AttributeError):  # closed, or taken away, by the file
+            sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _no_end_by_force() -> Iterator[None]:
+    """Nothing could be told after an `os._exit`; in a process that the file forks it is as ever."""
+    end, own = os._exit, os.getpid()
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != own:
+            end(status)
+        raise _ByForce(status)
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = end
 
 
 def _valid_words(message: str) -> str:

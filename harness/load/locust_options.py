@@ -40,7 +40,7 @@ _FILES = {
     "json_file": ("--json-file", ""),
     "logfile": ("--logfile", ""),
 }
-_MEANINGLESS = {
+MEANINGLESS = {
     "tags": ("--tags", "chooses among tasks, and a scenario's load has none"),
     "exclude_tags": ("--exclude-tags", "chooses among tasks, and a scenario's load has none"),
     "exit_code_on_error": ("--exit-code-on-error", "has no effect: the verdict is the exit code"),
@@ -77,11 +77,7 @@ def settle_options(parser: Any) -> None:
         with _at_the_start():
             options = parse(*args, **kwargs)
         options.set_elsewhere = set_elsewhere(parser)
-        options.meaningless = [
-            " ".join(told)
-            for name, told in _MEANINGLESS.items()
-            if str(getattr(options, name)) != str(parser.get_default(name))
-        ]
+        options.meaningless = list(_meaningless(parser, options))
         if wrong := list(_without_value(parser, options)):
             parser.error("; ".join(wrong))
         wrong = [*_unread(parser), *_contradictions(options), *_unwritable(options)]
@@ -146,6 +142,16 @@ def _without_value(parser: Any, options: Any) -> Iterator[str]:
         of_many = isinstance(value, list) and [] in value
         if of_many or (action.nargs is None and value == [] != action.default):
             yield f"argument {'/'.join(action.option_strings)}: expected one argument"
+
+
+def _meaningless(parser: Any, options: Any) -> Iterator[str]:
+    """What the user asks of this run in vain; in a variable or a file it is there for others."""
+    for one in options.set_elsewhere:
+        if one.name in MEANINGLESS:
+            setattr(options, one.name, parser.get_default(one.name))
+    for name, told in MEANINGLESS.items():
+        if str(getattr(options, name)) != str(parser.get_default(name)):
+            yield " ".join(told)
 
 
 def _unread(parser: Any) -> Iterator[str]:

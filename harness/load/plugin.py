@@ -25,7 +25,7 @@ from harness.load.endings import Endings, require_port
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
-from harness.load.locust_options import leave_out_empty_tables, settle_options
+from harness.load.locust_options import MEANINGLESS, leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from, stop_from
 from harness.load.planning import planned, require_runnable, resilience_for
@@ -71,7 +71,8 @@ class Leader:
         """
         options = self.environment.parsed_options
         for one in options.set_elsewhere:
-            self.progress.say(str(one))
+            note = " (no effect on a scenario)" if one.name in MEANINGLESS else ""
+            self.progress.say(f"{one}{note}")
         locustfile = self._locustfile()
         rate = rate_from(options)
         # Locust's own timer would end the load without draining it; ours drains.

@@ -2,6 +2,7 @@
 
 import inspect
 import signal
+import site
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -21,15 +22,21 @@ ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 """What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
 
 _LOCUST = find_spec("locust")  # to import it would patch the standard library
+_LOCUSTS = (_LOCUST and _LOCUST.submodule_search_locations) or ()
 _OURS = (
     f"{Path(__file__).resolve().parent.parent}/",
-    *(f"{folder}/" for folder in (_LOCUST and _LOCUST.submodule_search_locations) or ()),
+    f"{Path(__file__).parent.parent}/",  # a traceback keeps links of the way there
+    *(f"{folder}/" for folder in _LOCUSTS),
 )
+LETTERS_MAX = 2000
+"""Of what an exception says."""
 _GEVENT = (f"{Path(gevent.__file__).parent}/", "src/gevent/")
 _NOT_THEIRS = tuple(
     f"{Path(folder).resolve()}/"
     for folder in {
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        *(*site.getsitepackages(), site.getusersitepackages()),
+        *(f"{Path(folder).parent}" for folder in _LOCUSTS),
         str(Path(__file__).parent.parent),
     }
 )
@@ -71,30 +78,33 @@ def place_of(error: BaseException, greenlet: Any = None) -> str:
     That may be where they spawned the ``greenlet`` that it ended.
     """
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{_short(error.filename)}:{error.lineno}"
+        return f"{short_path(error.filename)}:{error.lineno or 1}"
     frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     theirs = [place for place in (*_spawned_at(greenlet), *frames) if is_theirs(place[0])]
     if not theirs and not frames:
         return "an unknown place"
     file_name, line = (theirs or frames)[-1]
-    return f"{_short(file_name)}:{line}"
+    return f"{short_path(file_name)}:{line}"
 
 
 def place_in(file: str, error: BaseException) -> str:
     """The same of what a scenario file raised while it was loaded, with the line of that file, too,
-    where it arose in a module that is imported there.
+    where it arose in a module that is imported there. Its first line, where none is to blame.
     """
+    of_file = isinstance(error, SyntaxError) and error.filename
+    if not of_file and not concerns_user(error):
+        return f"{short_path(file)}:1"
     place = place_of(error)
     frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     own = [line for name, line in frames if Path(name).resolve() == (STARTED_IN / file).resolve()]
-    imported = bool(own) and place.rpartition(":")[0] != _short(file)
-    return f"{place} (imported in {_short(file)}:{own[0]})" if imported else place
+    imported = bool(own) and place.rpartition(":")[0] != short_path(file)
+    return f"{place} (imported in {short_path(file)}:{own[0]})" if imported else place
 
 
 def place_of_class(found: type) -> str:
     """``file:line`` where a class begins; where that can't be told, the name of its module."""
     try:
-        return f"{_short(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
+        return f"{short_path(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
     except (OSError, TypeError):  # made by a call, say
         return found.__module__
 
@@ -111,11 +121,20 @@ def _spawned_at(greenlet: Any) -> Iterator[tuple[str, int]]:
 
 def message_of(error: BaseException) -> str:
     """Type and text, on one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return ": ".join(part for part in (type(error).__name__, " ".join(text.split())) if part)
+    text = " ".join((error.msg if isinstance(error, SyntaxError) else text_of(error)).split())
+    text = text if len(text) <= LETTERS_MAX else f"{text[:LETTERS_MAX]}…"
+    return ": ".join(part for part in (type(error).__name__, text) if part)
 
 
-def _short(file_name: str) -> str:
+def text_of(error: BaseException) -> str:
+    """What it says; a class of the user's may raise even here."""
+    try:
+        return str(error)
+    except Exception as of_text:  # noqa: BLE001  # as above
+        return f"(its text raised {type(of_text).__name__})"
+
+
+def short_path(file_name: str) -> str:
     """As seen from the folder of the start; elsewhere its name is enough."""
     path = (STARTED_IN / file_name).resolve()
     return str(path.relative_to(STARTED_IN)) if path.is_relative_to(STARTED_IN) else path.name

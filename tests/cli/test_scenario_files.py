@@ -1,5 +1,6 @@
 """A scenario file that cannot be used: one line that names the place, and exit code 2."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -21,8 +22,17 @@ BROKEN = {
     "typo of a fault": (MINE.format("faults=[Partition(on='x')]"), "; it takes during, expects"),
     "generator": (MINE.format("faults=(1 / n for n in [0])"), "mine.py:4: ZeroDivisionError"),
     "exit": ("import sys\nsys.exit(0)\n", "mine.py:2: it calls sys.exit(0)"),
+    "exit by force": ("import os\nos._exit(0)\n", "mine.py:2: it calls os._exit(0)"),
+    "Ctrl-C": ("\nraise KeyboardInterrupt\n", "mine.py:2: KeyboardInterrupt"),
+    "NUL": ("x = 1\n\0\n", "mine.py:1: SyntaxError: source code string cannot contain null"),
+    "no such encoding": ("# coding: klingon\n", "mine.py:1: SyntaxError: unknown encoding"),
+    "no text": (
+        "class Odd(Exception):\n    __str__ = None\nraise Odd\n",
+        "mine.py:3: Odd: (its text raised TypeError)",
+    ),
+    "long": ("raise ValueError('x' * 9000)\n", f"mine.py:1: ValueError: {'x' * 2000}…"),
     "a limit": ("import gevent\nraise gevent.Timeout(1)\n", "mine.py:2: Timeout: 1 second"),
-    "no class": (HEAD, "mine.py: no scenario in it; it needs a class like"),
+    "no class": (HEAD, "mine.py:1: no scenario in it; it needs a class like"),
     "a plain user": ("from locust import HttpUser\nclass Plain(HttpUser): pass\n", "no scenario"),
     "types": (
         MINE.format("faults=None, stop=5"),
@@ -85,6 +95,20 @@ def test_several_runs_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_path: 
     (line,) = done.stderr.splitlines()
     assert line == "error: mine.py:1: ModuleNotFoundError: No module named 'no_such_thing'"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_what_a_file_prints_stands_beside_the_document(tmp_path: Path) -> None:
+    """Programs of its own as well; what it forks ends as ever."""
+    (tmp_path / "mine.py").write_text(
+        "import os\nprint('hello')\nos.system('echo there')\nif os.fork() == 0:\n    os._exit(3)\n"
+        f"assert os.waitstatus_to_exitcode(os.wait()[1]) == 3\n{MINE.format('')}"
+    )
+
+    done = lendchaos("run", "mine.py", "--dry-run", "--json", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["scenario"] == "mine"
+    assert {"hello", "there"} <= set(done.stderr.splitlines())
 
 
 def test_options_from_the_environment_and_from_files_are_named(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def read(words: list[str], variables: dict[str, str], *, bare: bool) -> dict[str
         for name in variables:
             del os.environ[name]
     kept = ("csv_prefix", "html_file", "json_file", "logfile", "dry_run", "rate", "headless")
-    kept += ("meaningless", "set_elsewhere")
+    kept += ("meaningless", "set_elsewhere", "tags", "exit_code_on_error")
     return {"code": None, **{name: found[name] for name in kept}}
 
 

@@ -91,6 +91,7 @@ def taken() -> Any:
 CASES = {
     "no such class": ("mine.py", [*ALONE, "Nobody"], 2, "Unknown User(s): Nobody"),
     "two of one name": ("mine.py,two.py", ALONE, 2, "Duplicate user class names: Mine"),
+    "no weight": ("weightless.py", ALONE, 2, "error: ValueError: There are no users with weight"),
     "percentiles": ("percentiles.py", ALONE, 2, "PERCENTILES_TO_CHART parameter need to be"),
     "no worker": ("mine.py", [*ALONE, *NO_WORKER], 3, "Gave up waiting for workers to connect"),
     "workers' port": ("mine.py", [*MASTER, "{port}"], 3, "Socket bind failure: Address already"),
@@ -106,6 +107,7 @@ def test_bare_locust_ends_in_our_codes(case: Any, taken: str, tmp_path: Path) ->
     file, words, code, told = case
     (tmp_path / "mine.py").write_text(SCENARIO)
     (tmp_path / "two.py").write_text(SCENARIO)
+    (tmp_path / "weightless.py").write_text(f"{SCENARIO}\nMine.weight = 0\n")
     (tmp_path / "ends.py").write_text(CTRL_C)
     (tmp_path / "percentiles.py").write_text(PERCENTILES)
     words = [taken if word == "{port}" else word for word in words]

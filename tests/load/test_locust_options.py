@@ -66,6 +66,12 @@ TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
     "dry": (["--dry-run", "--csv=x", "--csv-full-history"], {}, "", {"csv_prefix": None}),
     "dry run of Locust": (["--config=dry.conf"], {}, BARE, {"dry_run": True, "headless": True}),
     "configuration at the start": ([], {}, "", {"rate": "7"}),
+    "variables of other tests": (
+        [],
+        {"LOCUST_EXIT_CODE_ON_ERROR": "0", "LOCUST_TAGS": "smoke"},
+        BARE,
+        {"meaningless": [], "tags": None, "exit_code_on_error": 1},
+    ),
     **{
         " ".join(words): (words, {}, BARE, {"meaningless": [told]})
         for words, told in (
