@@ -55,13 +55,19 @@ def checked(state_dir: Path) -> Path:
     try:
         if path.is_symlink():
             _check_link(path)
-        mode = path.stat().st_mode
+        found = path.stat()
+        planted = _may_be_planted(path, found)
     except FileNotFoundError:
         return path
     except OSError as error:
         raise _told(path, "looked into", error) from error
-    if not stat.S_ISDIR(mode):
+    if not stat.S_ISDIR(found.st_mode):
         raise UsageError(f"{path} is no folder: name one with --state-dir")
+    if planted:
+        raise HarnessError(
+            f"{path} belongs to another user, who can change whatever lies in it: nothing in it is "
+            "used; use another folder with --state-dir"
+        )
     for name in (*_FILES, *_FOLDERS):
         _check_part(path / name)
     return path
@@ -115,6 +121,16 @@ def whereabouts(handle: int, expected: Path) -> Path | None:
             if os.path.samestat(held, path.stat()):
                 return path
     return None
+
+
+def _may_be_planted(path: Path, found: os.stat_result) -> bool:
+    """Whether anybody may make folders where this one lies, and somebody else made it.
+
+    Elsewhere another owner is no stranger: a container's root works in the folders of a user.
+    """
+    above = Path(os.path.realpath(path)).parent.stat()
+    known = found.st_uid in (os.geteuid(), above.st_uid, 0)
+    return not known and bool(above.st_mode & stat.S_IWOTH)
 
 
 def _check_link(path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 STATE_VARIABLE = "XDG_STATE_HOME"
 """Below it is the register of state folders."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LISTENING = "0A"
 _END_SECONDS_MAX = 5.0
 
@@ -46,8 +47,14 @@ class RunAs:
 
 @cache
 def boot_id() -> str:
-    """This boot of this machine: process ids and monotonic instants mean something within one."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    """This boot of this machine: process ids and monotonic instants mean something within one.
+
+    Always the same where the kernel tells none (gVisor): a process's start has to do alone there.
+    """
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
 
 
 def identify(pid: int) -> ProcessRef | None:

@@ -2,8 +2,9 @@
 
 A state file names what is ended and removed, and a checkout or an artefact can bring one along. So
 `lendchaos up` lists each stack here, outside any checkout: the folder's real path and inode, the
-stack's id, and the boot. A state file that is not listed counts for nothing. One of an earlier boot
-is ours, and none of the process ids in it mean anything.
+stack's id and its key, and the boot. The id is told to whoever asks the service or reads a report;
+the key is nowhere but here and in the state file. A state file that is not listed counts for
+nothing. One of an earlier boot is ours, and none of the process ids in it mean anything.
 
 One file for each folder, so that nobody has to wait for anybody. An entry goes with its stack, and
 at the next `up` where its folder is gone.
@@ -47,9 +48,10 @@ class Entry:
     inode: int
     stack_id: str
     boot_id: str
+    key: str = ""
 
     @classmethod
-    def of(cls, state_dir: Path, stack_id: str) -> "Entry":
+    def of(cls, state_dir: Path, stack_id: str, key: str = "") -> "Entry":
         """An entry of this boot.
 
         Raises:
@@ -62,6 +64,7 @@ class Entry:
             inode=found.st_ino,
             stack_id=stack_id,
             boot_id=boot_id(),
+            key=key,
         )
 
     def is_folder(self, other: "Entry") -> bool:
@@ -183,14 +186,14 @@ def entries() -> list[Entry]:
     return [entry for _, entry in _read(place)]
 
 
-def add(state_dir: Path, stack_id: str) -> None:
+def add(state_dir: Path, stack_id: str, key: str = "") -> None:
     """List a stack, before its state file is written; once it is listed, nothing is done.
 
     Raises:
         HarnessError: It cannot be listed.
         OSError: The folder is gone.
     """
-    entry = Entry.of(state_dir, stack_id)
+    entry = Entry.of(state_dir, stack_id, key)
     if entry in entries():
         return
     place = prepared()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from harness.planted import wrong_defects
 from harness.stack import register
 from harness.stack.folder import BUREAU_DATA, DATA, STATE_FILE, checked
 from harness.stack.namespaces import Wire, remove
-from harness.stack.processes import ProcessRef, boot_id, end_all, is_alive
+from harness.stack.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.stack.register import Entry
 from harness.stack.shared_memory import remove_database
 
@@ -100,7 +101,7 @@ class Stack:
     ``data_dir`` holds the throw-away database; ``database_url`` goes around the proxy as a
     superuser. Both and ``settings`` are None for an attached target. ``service_logs`` maps a
     replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the name
-    of the link that each stands for.
+    of the link that each stands for. ``key`` is what the register knows the state file by.
     """
 
     kind: Literal["local", "attached"]
@@ -121,6 +122,7 @@ class Stack:
     supervisor: ProcessRef | None = None
     processes: Mapping[str, ProcessRef] = field(default_factory=dict)
     ready: bool = False
+    key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False, compare=False)
     schema_version: int = SCHEMA
 
     @property
@@ -174,7 +176,7 @@ def save_state(stack: Stack) -> None:
         HarnessError: The register cannot list it.
         OSError: It cannot be written.
     """
-    register.add(stack.state_dir, stack.stack_id)
+    register.add(stack.state_dir, stack.stack_id, stack.key)
     text = _STACK.dump_json(stack, indent=2)
     # mkstemp creates with mode 0600.
     handle, name = tempfile.mkstemp(dir=stack.state_dir, prefix=".stack-")
@@ -210,6 +212,8 @@ def read_state(state_dir: Path) -> Stack | None:
         raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
     entry = _entry_of(folder, text)
     stack = _parsed(path, text)
+    if entry.key and stack.key != entry.key:
+        raise _unlisted(folder)
     if entry.boot_id != boot_id():
         stack = replace(stack, supervisor=None, processes={})
     if os.path.realpath(stack.state_dir) == os.path.realpath(folder):
@@ -235,15 +239,34 @@ def _entry_of(folder: Path, text: bytes) -> Entry:
         if entry.is_folder(here) and stack_id in (None, entry.stack_id):
             return entry
     for entry in listed:
-        if stack_id is not None and entry.stack_id == stack_id:
+        if stack_id is None or entry.stack_id != stack_id:
+            continue
+        if entry.state_dir != here.state_dir:
             raise ForeignStateError(
                 f"{folder} is a copy of {entry.state_dir}, whose stack is left alone: "
                 f"remove the copy, or use another folder with --state-dir"
             )
-    raise ForeignStateError(
+        raise ForeignStateError(
+            f"{folder} is another folder than the one of this name in which `lendchaos up` made its"
+            f" stack: it was restored, copied or mounted anew, and nothing in it is used; "
+            f"{_remedy(folder)}"
+        )
+    raise _unlisted(folder)
+
+
+def _unlisted(folder: Path) -> ForeignStateError:
+    return ForeignStateError(
         f"{folder / STATE_FILE} was not made by `lendchaos up` of this user on this machine "
         f"({register.register_dir()} does not list it), so nothing that it names is touched: "
-        f"remove {folder} if you do not need it, or use another folder with --state-dir"
+        f"if you made it with another HOME or {STATE_VARIABLE}, set that again; else "
+        f"{_remedy(folder)}"
+    )
+
+
+def _remedy(folder: Path) -> str:
+    return (
+        f"remove {folder} if you do not need it (a stack of yours that is still up there then ends "
+        "by itself), or use another folder with --state-dir"
     )
 
 

@@ -52,6 +52,25 @@ def test_a_file_with_another_name_elsewhere_is_refused(name: str, tmp_path: Path
     assert precious.read_text() == "thesis"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_a_folder_that_somebody_else_made_where_all_may_is_refused(tmp_path: Path) -> None:
+    """Its owner could put links in the place of its parts, whatever the mode of our files."""
+    shared, folder = tmp_path / "shared", tmp_path / "shared" / ".lendchaos"
+    folder.mkdir(parents=True)
+    os.chown(folder, 65534, 65534)
+    folder.chmod(0o777)
+    assert entered(folder) == folder, "a workspace that a container has from its host"
+    shared.chmod(0o1777)
+    for call in (checked, entered):
+        with pytest.raises(HarnessError, match=f"{folder} belongs to another user.*--state-dir"):
+            call(folder)
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(HarnessError, match="belongs to another user"):
+        checked(tmp_path / "link")
+    os.chown(shared, 65534, 65534)
+    assert entered(folder) == folder
+
+
 def test_a_default_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     """It may have come with a checkout; named by its user, the same folder will do."""
     (tmp_path / "home").mkdir()

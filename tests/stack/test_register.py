@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.stack import register
+from harness.stack import processes, register
 from harness.stack.processes import boot_id, own_environment
 
 
@@ -37,6 +37,19 @@ def test_an_entry_says_folder_stack_and_boot(tmp_path: Path, place: Path) -> Non
     assert (entry.stack_id, entry.boot_id) == ("0123", boot_id())
     assert place.stat().st_mode & 0o777 == 0o700
     assert [path.stat().st_mode & 0o777 for path in place.iterdir()] == [0o600]
+
+
+def test_a_kernel_that_tells_no_boot_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of gVisor does not."""
+    monkeypatch.setattr(processes, "_BOOT_ID", tmp_path / "missing")
+    boot_id.cache_clear()
+    try:
+        register.add(made(tmp_path / "state"), "0123")
+        assert [entry.boot_id for entry in register.entries()] == [boot_id()]
+    finally:
+        boot_id.cache_clear()
 
 
 def test_one_folder_has_one_entry(tmp_path: Path, place: Path) -> None:

@@ -1,5 +1,6 @@
 """The state file is whole or not there, private, and never believed when its owner is dead."""
 
+import json
 import os
 import shutil
 import signal
@@ -183,6 +184,30 @@ def test_another_id_is_foreign(tmp_path: Path) -> None:
     (tmp_path / STATE_FILE).write_text(text.replace("0123", "4567"))
     with pytest.raises(ForeignStateError, match="was not made by"):
         read_state(tmp_path)
+
+
+def test_who_knows_the_id_alone_makes_no_state_file(tmp_path: Path) -> None:
+    """The service tells it to every user of the machine, and a run to whoever sees its report."""
+    save_state(a_stack(tmp_path))
+    path = tmp_path / STATE_FILE
+    said = json.loads(path.read_text())
+    del said["key"]
+    for key in ({}, {"key": ""}, {"key": "0123"}):
+        path.write_text(json.dumps(said | key))
+        with pytest.raises(ForeignStateError, match="was not made by"):
+            load_state(tmp_path)
+
+
+def test_a_folder_that_took_the_place_of_ours_is_told_as_one(tmp_path: Path) -> None:
+    """Restored, or on a file system whose inodes change: it is no copy of itself."""
+    folder, before = tmp_path / "state", tmp_path / "before"
+    folder.mkdir()
+    save_state(a_stack(folder))
+    folder.rename(before)
+    shutil.copytree(before, folder)
+    with pytest.raises(ForeignStateError, match=r"is another folder than.*ends by itself.*--state"):
+        load_state(folder)
+    assert load_state(before) is not None
 
 
 def test_a_copy_is_told_as_one(tmp_path: Path) -> None:
