@@ -18,6 +18,7 @@ _BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _BLANKS = re.compile(f"[\t{_BREAKS}]+")
 _INDENT = "\n  "
 _COLOUR = r"\x1b\[[0-9;?]*[A-Za-z]"
+_BREAK, _COLOURS = re.compile(f"[{_BREAKS}]"), re.compile(_COLOUR)
 _AT_START = re.compile(f"((?:^|[{_BREAKS}])(?:[^\\S{_BREAKS}]|{_COLOUR})*):(?=:)")
 _ANYWHERE = re.compile(r"##(\w*)\[")
 _IN_FILE = re.compile(r"\x1b\[[0-9;]*m|[\t\n\r]")
@@ -50,12 +51,14 @@ def clean_lines(text: str) -> str:
 
 def break_commands(text: str) -> str:
     """Lines in which no CI finds a command."""
-    return _ANYWHERE.sub(r"##\1 [", _AT_START.sub(r"\1: ", text))
+    if "::" in text:
+        text = _AT_START.sub(r"\1: ", text)
+    return _ANYWHERE.sub(r"##\1 [", text) if "##" in text else text
 
 
 def printable_json(document: str) -> str:
     """The same JSON document, with escapes for what is invisible or a command to a CI."""
-    if not document.isprintable():
+    if not document.replace("\n", "").isprintable():
         document = "".join(c if c == "\n" or not _is_odd(c) else _escaped(c) for c in document)
     return document.replace("##", "#\\u0023")
 
@@ -92,8 +95,10 @@ class _Guard:
         self._keep = keep
         self._line = ""
 
-    def write(self, text: str) -> int:
+    def write(self, text: Any) -> int:
         """Write it without commands; the number of letters is that of the text as it was."""
+        if not isinstance(text, str):
+            return int(self._write(text))  # raises what it always does
         safe = break_commands(self._line + _visible(text, self._keep))[len(self._line) :]
         self._write(safe)
         self._line = _end_of(self._line + safe)
@@ -107,8 +112,8 @@ class _Guard:
 
 def _end_of(text: str) -> str:
     """Of the last line, as much as decides of what comes after it."""
-    line = re.split(f"[{_BREAKS}]", text)[-1]
-    begun = re.sub(_COLOUR, "", line).strip()
+    line = _BREAK.split(text.rpartition("\n")[2])[-1]
+    begun = _COLOURS.sub("", line).strip()
     if begun in ("", ":"):
         return begun
     return "x" + line[-_CARRIED:]
@@ -116,7 +121,7 @@ def _end_of(text: str) -> str:
 
 def _visible(text: str, keep: re.Pattern[str] | None = None) -> str:
     """With U+FFFD in place of what is invisible, but for what is to be kept."""
-    if text.isprintable():
+    if text.isprintable() or (keep is not None and text.replace("\n", "").isprintable()):
         return text
     if keep is None:
         return "".join("\ufffd" if _is_odd(c) else c for c in text)

@@ -103,6 +103,12 @@ def test_our_commands_begin_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert received.getvalue().decode() == "half a line\n::error::x\n"
 
 
+def test_what_is_no_text_is_told_as_ever() -> None:
+    """Code for two versions of Python tries bytes first."""
+    with pytest.raises(TypeError):
+        guarded()[0].write(b"bytes")  # type: ignore[arg-type]
+
+
 def test_json_says_the_same() -> None:
     """A reader gets every letter; a log has no command and nothing that cannot be seen."""
     for seed in SEEDS:
