@@ -117,12 +117,12 @@ class Door:
 
 def json_body() -> tuple[dict[str, Any], Any]:
     """The JSON object that was sent, or what to answer instead."""
-    body = request.stream.read(BODY_BYTES_MAX + 1)  # its length need not be told beforehand
-    if len(body) > BODY_BYTES_MAX:
-        return {}, said("That is too long for an order.", 413)
     try:
+        body = request.stream.read(BODY_BYTES_MAX + 1)  # its length need not be told beforehand
+        if len(body) > BODY_BYTES_MAX:
+            return {}, said("That is too long for an order.", 413)
         found = json.loads(body) if request.is_json else None
-    except (ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):  # the first: who asks is gone
         found = None
     if not isinstance(found, dict):
         return {}, said("An order is a JSON object.", 400)

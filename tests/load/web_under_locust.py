@@ -134,6 +134,14 @@ def asked(words: list[str]) -> dict[str, Any]:
     }
 
 
+class CutOff(io.BytesIO):
+    """A body whose sender is gone, as gevent tells it."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        """Nothing comes any more."""
+        raise OSError
+
+
 def odd(client: Any, prefix: str, base: str, long: io.BytesIO) -> dict[str, int]:
     """The status of what no browser sends."""
     session, here = f"{prefix}/lendchaos/session", {"Origin": base}
@@ -144,6 +152,11 @@ def odd(client: Any, prefix: str, base: str, long: io.BytesIO) -> dict[str, int]
         "a body of no told length": {
             "headers": {**here, "Transfer-Encoding": "chunked"},
             "input_stream": long,
+            "environ_overrides": {"wsgi.input_terminated": True},
+        },
+        "a body that is cut off": {
+            "headers": here,
+            "input_stream": CutOff(),
             "environ_overrides": {"wsgi.input_terminated": True},
         },
         "a body that is no JSON": {"headers": here, "data": b"\xff"},
