@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.core.files import open_append
 from harness.errors import HarnessError
 from harness.stack.cluster_template import copied, fingerprint, forget
 from harness.stack.namespaces import entering
@@ -91,9 +92,7 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
         HarnessError: A step failed; the message names the log.
     """
     remove_database(spec.data_dir)
-    spec.data_dir.mkdir(mode=0o700)
-    if spec.run_as.uid is not None and spec.run_as.gid is not None:
-        os.chown(spec.data_dir, spec.run_as.uid, spec.run_as.gid)
+    _make_folder(spec)
     # What is kept is ours, and another user may not own a copy of it.
     name = None if spec.run_as.uid is not None else fingerprint(spec.bin_dir, _INITDB)
     cache = cache_dir()
@@ -114,6 +113,17 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
     _finish(spec, log_path)
 
 
+def _make_folder(spec: ClusterSpec) -> None:
+    """The folder for a cluster. Another user gets the cluster in it and no more: what is ours and
+    lies beside it cannot become a link then.
+    """
+    spec.data_dir.mkdir(mode=0o700)
+    if spec.run_as.uid is not None and spec.run_as.gid is not None:
+        spec.data_dir.chmod(0o711)
+        spec.cluster.mkdir(mode=0o700)
+        os.chown(spec.cluster, spec.run_as.uid, spec.run_as.gid)
+
+
 def _keep(spec: ClusterSpec, folder: Path, log_path: Path) -> None:
     """Make a cluster to be copied; synced, and with a password that nobody knows."""
     unknown = secrets.token_hex(16)
@@ -122,8 +132,8 @@ def _keep(spec: ClusterSpec, folder: Path, log_path: Path) -> None:
 
 def _initdb(spec: ClusterSpec, options: tuple[str, ...], log_path: Path) -> None:
     password_file = spec.data_dir / "password"
+    password_file.touch(mode=0o600)
     password_file.write_text(spec.superuser_password)
-    password_file.chmod(0o600)
     if spec.run_as.uid is not None and spec.run_as.gid is not None:
         os.chown(password_file, spec.run_as.uid, spec.run_as.gid)
     arguments = ["-D", str(spec.cluster), f"--pwfile={password_file}", *options]
@@ -147,15 +157,19 @@ def _finish(spec: ClusterSpec, log_path: Path) -> None:
 
 
 def _configure(spec: ClusterSpec) -> None:
-    included = spec.cluster / "harness.conf"
-    included.write_text(_CONFIGURATION.format(hosts=",".join(spec.hosts), port=spec.port))
-    with (spec.cluster / "postgresql.conf").open("a") as main:
-        main.write("\ninclude 'harness.conf'\n")
-    with (spec.cluster / "pg_hba.conf").open("a") as access:
-        access.writelines(f"host all all {host}/32 scram-sha-256\n" for host in spec.clients)
-    if spec.run_as.uid is not None and spec.run_as.gid is not None:
-        # Everything in there must be the server's own, or its tools stop half-way.
-        os.chown(included, spec.run_as.uid, spec.run_as.gid)
+    said = _CONFIGURATION.format(hosts=",".join(spec.hosts), port=spec.port)
+    access = "".join(f"host all all {host}/32 scram-sha-256\n" for host in spec.clients)
+    for name, text in (
+        ("harness.conf", said),
+        ("postgresql.conf", "\ninclude 'harness.conf'\n"),
+        ("pg_hba.conf", access),
+    ):
+        # Where the cluster is another user's, root must not write through a link of theirs.
+        with open_append(spec.cluster / name) as file:
+            file.write(text.encode())
+            if spec.run_as.uid is not None and spec.run_as.gid is not None:
+                # Everything in there must be the server's own, or its tools stop half-way.
+                os.fchown(file.fileno(), spec.run_as.uid, spec.run_as.gid)
 
 
 def _run(

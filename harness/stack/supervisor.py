@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.stack import namespaces, postgres, service, toxiproxy
+from harness.stack import namespaces, postgres, register, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
 from harness.stack.folder import STATE_FILE, whereabouts
@@ -259,11 +259,20 @@ class Supervisor:
         await child.start()
 
     async def stop_when_forgotten(self) -> None:
-        """Ends the stack when its state file is gone or its folder moved: nobody could find it."""
+        """Ends the stack when its state file is gone or its folder moved: nobody could find it.
+
+        Until then the register lists it, whoever empties it: a cleaner of `/tmp`, or an `up` in a
+        container that has the same home and does not see our folder.
+        """
         folder = self.stack.state_dir
-        while whereabouts(self._folder, folder) == folder and (folder / STATE_FILE).exists():  # noqa: ASYNC110 - a file has no event
+        while whereabouts(self._folder, folder) == folder and (folder / STATE_FILE).exists():
+            await asyncio.to_thread(self._list)
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
         self.stopping.set()
+
+    def _list(self) -> None:
+        with contextlib.suppress(OSError, HarnessError):
+            register.add(self.stack.state_dir, self.stack.stack_id, self.stack.key)
 
     async def stop_when_orphaned(self, owner: ProcessRef) -> None:
         """Ends the stack when the process died that would have, once no run uses it.
