@@ -22,7 +22,7 @@ _ROWS_MAX = 50
 _SENTENCE_MAX = 600
 _MESSAGE_MAX = 400
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~])")
-_LINKS = re.compile(r":(?=//)|\bwww(?=\.)|\bGH(?=-[0-9])|[@#!~$%](?=\w)", re.IGNORECASE)
+_LINKS = re.compile(r":(?=//)|www(?=\.)|GH(?=-[0-9])|[@#!~$%](?=\w)", re.IGNORECASE)
 """What GitHub and GitLab make a link or call somebody by: an address, a name, a number."""
 _BETWEEN = "<!-- -->"
 _HOLE = "\0"

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import gevent
 
+from harness.core.foreign_text import clean
 from harness.event_writer import EventWriter, UnwrittenError
 from harness.events import (
     GRANTED,
@@ -32,6 +33,8 @@ from harness.load.waits import FurtherTries
 from harness.plan import Arrival, Borrower, Plan
 
 UNAUTHORIZED = 401
+CODE_LETTERS_MAX = 200
+"""Of a problem of the target's, in Locust's tables."""
 NETWORK_MARGIN_MS = 300
 """How much earlier than ourselves the service has to give up, so that its answer still arrives."""
 
@@ -389,5 +392,5 @@ def _complaint(attempt: Attempt) -> str | None:
     if attempt.outcome not in (Outcome.FAILED, Outcome.INDETERMINATE):
         return None
     kind = "false decline" if attempt.false_declined else str(attempt.outcome)
-    cause = attempt.error or f"{attempt.status} {attempt.code or ''}".strip()
-    return f"{kind}: {cause}"
+    code = clean((attempt.code or "")[:CODE_LETTERS_MAX])
+    return f"{kind}: {attempt.error or f'{attempt.status} {code}'.strip()}"

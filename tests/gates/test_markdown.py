@@ -100,6 +100,7 @@ def test_hostile_text_is_only_text() -> None:
     ("text", "shown"),
     [
         ("see http://evil.test/x and WWW.evil.test", "see http:|//evil.test/x and WWW|.evil.test"),
+        ("_www.evil.test_ x_GH-6", "_www|.evil.test_ x_GH|-6"),
         ("ftp://x mailto:me@evil.test", "ftp:|//x mailto:me@|evil.test"),
         ("[x](y) ![p](http://q) <img src=z>", "[x](y) ![p](http:|//q) &lt;img src=z&gt;"),
         ("@team #12 a/b#3 !4 ~5 GH-6", "@|team #|12 a/b#|3 !|4 ~|5 GH|-6"),

@@ -324,3 +324,15 @@ def test_response_times_count_from_the_planned_start(make_load: Callable[..., Lo
 
     assert all(told["response_time"] > 1000 for told in load.told)
     assert str(load.told[-1]["exception"]) == "failed: 200 bad_request"
+
+
+def test_a_code_of_the_target_stays_in_its_line(make_load: Callable[..., Load]) -> None:
+    """Locust shows it in a table on the terminal, and the cursor obeys nobody else."""
+    code = f"x\n::error::y\x1b[1A\x1b[2Kverdict: pass{'z' * 10_000}"
+    load = make_load(Script(Judged(Outcome.FAILED, code)))
+
+    load.perform()
+
+    said = str(load.told[-1]["exception"])
+    assert said.startswith("failed: 200 x ::error::y\ufffd[1A\ufffd[2Kverdict: passz")
+    assert len(said) < 300
