@@ -34,9 +34,9 @@ def damaged(name: str, seed: int, times: int = 1) -> Prepare:
 
 def damage(path: Path, chance: random.Random) -> str:
     """Damage one file by chance; mostly its content, now and then the file itself."""
-    how = (
-        chance.choice((*_CONTENT, *_CONTENT, *_PLACE)) if path.is_file() else chance.choice(_PLACE)
-    )
+    # A link of an earlier damage may lead to what cannot even be read.
+    is_plain = path.is_file() and not path.is_symlink()
+    how = chance.choice((*_CONTENT, *_CONTENT, *_PLACE) if is_plain else _PLACE)
     return how(path, chance)
 
 
