@@ -79,7 +79,13 @@ def make_usable() -> None:
             if mode == "w" and stream is getattr(sys, f"__{name}__"):
                 setattr(sys, name, _never_raising(number, stream))
             if mode == "w":
-                foreign_text.guard(getattr(sys, name))
+                _guard(name, stream)
+
+
+def _guard(name: str, before: TextIO) -> None:
+    foreign_text.guard(getattr(sys, name))
+    if name == "stderr":  # a log that was set up before us holds the stream of before
+        foreign_text.guard(before)
 
 
 def lost_output() -> OSError | None:

@@ -108,3 +108,14 @@ def test_commands_to_a_ci_go_out_by_name_only() -> None:
     done = shell(f'{sys.executable} -c "{code}"')
 
     assert done.stdout == ": :error::foreign\n::error::meant"
+
+
+def test_a_log_that_was_set_up_before_lets_no_command_out() -> None:
+    """Of a scenario file, say, that does so in its first line; it holds the stream of before."""
+    code = (
+        "import logging; logging.basicConfig(); import harness.load; logging.error('\\n::error::')"
+    )
+
+    done = shell(f'exec {sys.executable} -c "{code}"')
+
+    assert done.stderr == "ERROR:root:\n: :error::\n"
