@@ -6,6 +6,7 @@ we use. So every part is what `lendchaos up` makes, or the folder is not used.
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -109,6 +110,32 @@ def is_private(folder: Path) -> bool:
     found = folder.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     return ours and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+
+
+def held_open(folder: Path) -> int:
+    """A handle of a folder that is ours for as long as we live.
+
+    Raises:
+        OSError: It is not there.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # a file system without locks for folders
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def is_held_open(folder: Path) -> bool:
+    """Whether somebody holds a folder so, in whatever container, whose processes we may not see."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
 
 
 def whereabouts(handle: int, expected: Path) -> Path | None:

@@ -91,7 +91,13 @@ def launch(spec: LaunchSpec, progress: Progress) -> Stack:
     stack = spec.stack
     # Whatever an earlier stack wrote must not be taken for this one's.
     shutil.rmtree(stack.log_dir, ignore_errors=True)
-    stack.log_dir.mkdir(mode=0o700)
+    try:
+        stack.log_dir.mkdir(mode=0o700)
+    except FileExistsError as error:
+        raise HarnessError(
+            f"{stack.log_dir} has files of an earlier stack that cannot be removed: remove it "
+            "yourself (is it another user's, or does a program still read there?)"
+        ) from error
     log_path = stack.log_dir / "supervisor.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(

@@ -17,7 +17,7 @@ from harness.core.files import read_regular
 from harness.errors import HarnessError, UsageError
 from harness.planted import wrong_defects
 from harness.stack import register
-from harness.stack.folder import BUREAU_DATA, DATA, STATE_FILE, checked
+from harness.stack.folder import BUREAU_DATA, DATA, STATE_FILE, checked, is_held_open
 from harness.stack.namespaces import Wire, remove
 from harness.stack.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.stack.register import Entry
@@ -164,7 +164,9 @@ _STACK = TypeAdapter(Stack)
 
 
 class ForeignStateError(HarnessError):
-    """A state file that the register does not list: nothing that it names is touched."""
+    """A state file that the register does not list, or of a stack whose processes are not to be
+    seen from here: nothing that it names is touched.
+    """
 
 
 def save_state(stack: Stack) -> None:
@@ -199,7 +201,7 @@ def read_state(state_dir: Path) -> Stack | None:
 
     Raises:
         UsageError: There can be no state folder.
-        ForeignStateError: It is not ours.
+        ForeignStateError: It is not ours, or is up in another container.
         HarnessError: It is damaged or of another version, or cannot be read.
     """
     folder = checked(state_dir)
@@ -216,6 +218,12 @@ def read_state(state_dir: Path) -> Stack | None:
         raise _unlisted(folder)
     if entry.boot_id != boot_id():
         stack = replace(stack, supervisor=None, processes={})
+    if not is_alive(stack.supervisor) and is_held_open(folder):
+        raise ForeignStateError(
+            f"the stack in {folder} is up, and its processes cannot be seen from here: it was "
+            "brought up in another container, so take it down there, or use another folder with "
+            "--state-dir"
+        )
     if os.path.realpath(stack.state_dir) == os.path.realpath(folder):
         return stack
     # Mounted elsewhere, too, it goes on; once its folder was moved, it is about to end.

@@ -24,7 +24,7 @@ from harness.errors import HarnessError
 from harness.stack import namespaces, postgres, register, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
-from harness.stack.folder import STATE_FILE, whereabouts
+from harness.stack.folder import STATE_FILE, held_open, whereabouts
 from harness.stack.http_probe import get
 from harness.stack.last_resort import stand_by
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
@@ -62,7 +62,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self.stopping = asyncio.Event()
         self._report = report
-        self._folder = os.open(self.stack.state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._folder = held_open(self.stack.state_dir)
 
     def record(self, event: str, name: str, **details: Any) -> None:
         """Appends one event to the supervisor's log; ``at_ns`` is monotonic."""

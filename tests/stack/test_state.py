@@ -16,7 +16,9 @@ import pytest
 from harness.errors import HarnessError
 from harness.stack import register
 from harness.stack.client import ask, short_path
-from harness.stack.folder import STATE_FILE, default_state_dir
+from harness.stack.folder import STATE_FILE, default_state_dir, held_open
+from harness.stack.launch import down, launch, silent
+from harness.stack.launch_spec import LaunchSpec
 from harness.stack.processes import ProcessRef, identify, is_alive
 from harness.stack.state import (
     ForeignStateError,
@@ -248,11 +250,36 @@ def test_a_stack_of_an_earlier_boot_is_cleaned_and_nothing_is_killed(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_stack_whose_processes_cannot_be_seen_is_left_alone(tmp_path: Path) -> None:
+    """It is up in another container, which has the same folder and the same home."""
+    save_state(replace(a_stack(tmp_path), supervisor=ProcessRef(2**22 - 1, 1)))
+    (tmp_path / "postgres").mkdir()
+    handle = held_open(tmp_path)
+    for call in (read_state, load_state, down):
+        with pytest.raises(ForeignStateError, match="is up, and its processes cannot be seen"):
+            call(tmp_path)
+    assert (tmp_path / "postgres").exists()
+    os.close(handle)
+    assert load_state(tmp_path) is None
+    assert not (tmp_path / "postgres").exists()
+
+
 def test_reading_alone_changes_nothing(tmp_path: Path) -> None:
     """`down` must see what a dead supervisor left."""
     save_state(replace(a_stack(tmp_path), supervisor=None))
     assert read_state(tmp_path) is not None
     assert (tmp_path / STATE_FILE).exists()
+
+
+def test_logs_that_cannot_be_removed_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS keeps a file that somebody reads (`.nfs…`); another user's cannot be removed either."""
+    monkeypatch.setattr(shutil, "rmtree", lambda *_args, **_more: None)
+    (tmp_path / "logs").mkdir()
+    spec = LaunchSpec(stack=a_stack(tmp_path), toxiproxy=Path("/none"), api_port=3)
+    with pytest.raises(HarnessError, match=f"{tmp_path / 'logs'} has files of an earlier stack"):
+        launch(spec, silent)
 
 
 def test_a_deep_folders_socket_is_reached(tmp_path: Path) -> None:
