@@ -5,6 +5,7 @@ middle, cannot. So a run that comes to its end notes size and digest of everythi
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from harness.core.files import open_regular
@@ -30,19 +31,26 @@ def broken_seals(folder: Path, seals: dict[str, Seal]) -> dict[str, str]:
     for name, seal in seals.items():
         path = folder / name
         try:
-            now = seal_of(path)
+            size, same = _compare(path, seal)
         except FileNotFoundError:
             found[name] = f"{name} is missing"
             continue
         except OSError as error:
             found[name] = f"{name} cannot be read: {error.strerror}"
             continue
-        if now.size != seal.size:
-            found[name] = f"{name} has {now.size:,} bytes, and had {seal.size:,} after the run"
-        elif now != seal:
+        if size != seal.size:
+            found[name] = f"{name} has {size:,} bytes, and had {seal.size:,} after the run"
+        elif not same:
             found[name] = f"{name} was changed after the run"
     added = [p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in seals]
     return found | {name: f"{name} was added after the run" for name in added}
+
+
+def _compare(path: Path, seal: Seal) -> tuple[int, bool]:
+    """Size of a file, and whether it is as sealed; one of another size is not read at all."""
+    with open_regular(path, None) as file:
+        size = os.fstat(file.fileno()).st_size
+    return size, size == seal.size and seal_of(path) == seal
 
 
 def missing_seals(status: RunStatus) -> list[str]:

@@ -48,3 +48,19 @@ def test_every_change_is_told(folder: Path) -> None:
 def test_a_run_without_seals_has_none_to_break(folder: Path) -> None:
     """It was cut short before it could make them."""
     assert broken_seals(folder, {}) == {}
+
+
+def test_a_file_that_has_grown_beyond_reading_is_told_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size says all: a hole of many gigabytes would be read for minutes."""
+    seals = seals_of(folder)
+    with (folder / "plan.json").open("ab") as file:
+        file.truncate(40 << 30)
+    monkeypatch.setattr("harness.seals.hashlib.file_digest", lambda *_: pytest.fail("it was read"))
+    monkeypatch.delitem(seals, "events-load-0.jsonl")
+
+    assert (
+        "plan.json has 42,949,672,960 bytes, and had 3 after the run"
+        in broken_seals(folder, seals).values()
+    )
