@@ -77,7 +77,9 @@ def wrong_choice(faults: Iterable[AnyFault], choice: Choice) -> list[str]:
     for option, names in (("--only-faults", choice.only), ("--without-fault", choice.without)):
         valid = (*known, NONE) if option == "--only-faults" else tuple(known)
         found += [
-            f"{option} {name}: the scenario has {listed}" for name in names if name not in valid
+            f"{option} {name or repr(name)}: the scenario has {listed}"
+            for name in names
+            if name not in valid
         ]
     return found
 

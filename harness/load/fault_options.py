@@ -73,5 +73,4 @@ def fault_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(texts: list[str] | None) -> tuple[str, ...]:
-    words = (word.strip() for text in texts or () for word in text.split(","))
-    return tuple(dict.fromkeys(word for word in words if word))
+    return tuple(dict.fromkeys(word.strip() for text in texts or () for word in text.split(",")))

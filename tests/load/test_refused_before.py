@@ -68,6 +68,7 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "fault, deep": ([f"--inject=Latency({'(' * 300}1{')' * 300})"], "is no fault"),
     "fault, none": (["--inject=print(1)"], "is no fault"),
     "fault of none": (["--only-faults=7-kill"], "--only-faults 7-kill: the scenario has no faults"),
+    "no fault": (["--only-faults=,"], "--only-faults '': the scenario has no faults"),
     "fault left out": (["--without-fault=7-kill"], "--without-fault 7-kill"),
     "foreign host": (["--host=http://10.0.0.7"], "only with --allow-target 10.0.0.7"),
     "secure host": (["--host=https://127.0.0.1"], "is https"),
