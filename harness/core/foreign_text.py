@@ -21,9 +21,11 @@ _COLOUR = r"\x1b\[[0-9;?]*[A-Za-z]"
 _BREAK, _COLOURS = re.compile(f"[{_BREAKS}]"), re.compile(_COLOUR)
 _AT_START = re.compile(f"((?:^|[{_BREAKS}])(?:[^\\S{_BREAKS}]|{_COLOUR})*):(?=:)")
 _ANYWHERE = re.compile(r"##(\w*)\[")
-_IN_FILE = re.compile(r"\x1b\[[0-9;]*m|[\t\n\r]")
+_JOINERS = "\u200c\u200d"
+"""Between letters of Persian or Hindi and within emoji."""
+_IN_FILE = re.compile(rf"\x1b\[[0-9;]*m|[\t\n\r{_JOINERS}]")
 """What the programs here write themselves: lines, and colours where somebody asked for them."""
-_ON_TERMINAL = re.compile(f"{_COLOUR}|[\t\n\r]")
+_ON_TERMINAL = re.compile(f"{_COLOUR}|[\t\n\r{_JOINERS}]")
 """The same on a terminal, where they move the cursor, too."""
 _ODD = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
 _CARRIED = 24

@@ -92,6 +92,16 @@ def test_what_is_ours_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     assert received.getvalue().decode() == f"{text}{ours}: :error::d\n"
 
 
+def test_words_of_every_language_go_through() -> None:
+    """Letters of Persian, Hindi and emoji are joined, or not, by what cannot be seen."""
+    text = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f4bb\n"
+    stream, received = guarded()
+    stream.write(text)
+    stream.flush()
+
+    assert received.getvalue().decode() == text
+
+
 def test_our_commands_begin_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a line that was not ended, they would not be obeyed."""
     stream, received = guarded()
