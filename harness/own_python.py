@@ -31,6 +31,19 @@ _CODE_FOLDER = os.path.dirname(os.path.dirname(_SCRIPT))  # noqa: PTH120  # as a
 _LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # as above
 
 
+def _installed_in(folder: str) -> list[str]:
+    """The folder, if an installer put us there; a checkout may lie beside files of the user."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  # pathlib is not loaded yet
+    except OSError:  # an archive
+        return []
+    ours = [n for n in names if n.startswith("lendchaos-") and n.endswith(".dist-info")]
+    return [folder] if ours else []
+
+
+_WITH_US = _installed_in(_CODE_FOLDER)
+
+
 def module_command(module: str) -> list[str]:
     """What starts a module of ours, in whatever folder."""
     return [sys.executable, "-P", _SCRIPT, module]
@@ -93,17 +106,8 @@ class _Installed:
 def _own_folders() -> tuple[str, ...]:
     """Python's library and where packages are installed; with `pip install --target`, anywhere."""
     found = [*site.getsitepackages(), site.getusersitepackages()]
-    found += [_CODE_FOLDER] if _is_installed_in(_CODE_FOLDER) else []
+    found += _WITH_US
     return (_LIBRARY, *(f"{folder}{os.sep}" for folder in found))
-
-
-def _is_installed_in(folder: str) -> bool:
-    """Whether an installer put this package there; a checkout may lie beside files of the user."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208  # pathlib is not loaded yet
-    except OSError:  # an archive
-        return False
-    return any(name.startswith("lendchaos-") and name.endswith(".dist-info") for name in names)
 
 
 def _take(package: str) -> None:
@@ -121,7 +125,7 @@ def _main() -> None:
     import_installed_first()
     from runpy import run_module  # noqa: PLC0415  # see above
 
-    sys.path.append(_CODE_FOLDER)
+    sys.path += _WITH_US  # a checkout has folders, like tests, that a user has, too
     for package in OWN:
         _take(package)
     del sys.argv[0]

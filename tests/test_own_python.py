@@ -67,7 +67,10 @@ def test_the_users_own_modules_are_found_beside_a_scenario(folder: Path) -> None
     (folder / "deep").mkdir()
     (folder / "deep" / "beside.py").write_text("RATE = 7\n")
     (folder / "common.py").write_text("from beside import RATE\n")
-    (folder / "deep" / "mine.py").write_text(f"import common, beside, queue\n{MINE}")
+    (folder / "tests").mkdir()  # of which there is one in a checkout of ours, too
+    (folder / "tests" / "helpers.py").write_text("")
+    modules = "common, beside, queue, tests.helpers"
+    (folder / "deep" / "mine.py").write_text(f"import {modules}\n{MINE}")
 
     done = run(*module_command("harness.load"), "-f", "deep/mine.py", "--dry-run", cwd=folder)
 
@@ -120,9 +123,10 @@ def test_what_was_installed_with_us_comes_as_the_user_ordered_it(
     """`pip install --target`: a folder of `PYTHONPATH` has us, and all that we need."""
     (tmp_path / "yaml.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(own_python, "_CODE_FOLDER", str(tmp_path))
+    assert own_python._installed_in(str(tmp_path)) == []
     beside = own_python._Installed().find_spec("yaml")
     (tmp_path / "lendchaos-0.1.0.dist-info").mkdir()
+    monkeypatch.setattr(own_python, "_WITH_US", own_python._installed_in(str(tmp_path)))
     installed = own_python._Installed().find_spec("yaml")
 
     assert beside is not None

@@ -39,7 +39,8 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         names = ", ".join(sorted(f"{c.__name__} in {place_of_class(c)}" for c in classes))
         raise UsageError(
             f"the locustfile has {len(classes)} user classes ({names}): a run has exactly one"
-            " scenario, so name one of them at the end of the command line"
+            " scenario, so name one of them behind all options, as in --seed=1"
+            f" {borrowers[0].__name__}"
         )
     if environment.shape_class is not None:
         raise UsageError(

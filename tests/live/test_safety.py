@@ -19,7 +19,7 @@ import requests
 
 from harness.stack import Stack, StackSettings, down, load_state, up
 from harness.stack.ports import choose_ports
-from tests.live.conftest import RUN_SECONDS_MAX, Run, Runner
+from tests.live.conftest import ROOT, RUN_SECONDS_MAX, Run, Runner
 from tests.live.telling_conductor import TOLD
 from tests.live.test_commands import lendchaos
 
@@ -201,7 +201,7 @@ def tripped(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFact
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, TOLD: str(told)},
+        env={**os.environ, TOLD: str(told), "PYTHONPATH": str(ROOT)},
         start_new_session=True,
     )
     assert stack.supervisor is not None

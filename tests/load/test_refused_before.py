@@ -124,7 +124,8 @@ FILES: dict[str, tuple[str, str]] = {
     "no_class": (HEAD, "no_class.py: no scenario in it"),
     "two": (
         MINE.format("") + "class Other(Mine): pass\n",
-        "has 2 user classes (Mine in two.py:3, Other in two.py:5)",
+        "has 2 user classes (Mine in two.py:3, Other in two.py:5): a run has exactly one scenario,"
+        " so name one of them behind all options, as in --seed=1 Mine",
     ),
     "no_scenario": (
         HEAD + "class Mine(Borrower): pass\n",
