@@ -121,11 +121,10 @@ FILES: dict[str, tuple[str, str]] = {
         "fails_to_parse.py:2 (imported in imports_syntax.py:1): SyntaxError",
     ),
     "ends": ("import sys\nsys.exit(0)\n", "ends.py:2: it calls sys.exit(0)"),
-    "no_class": (HEAD, "no_class.py: no scenario in it"),
+    "no_class": (HEAD, "no_class.py:1: no scenario in it"),
     "two": (
         MINE.format("") + "class Other(Mine): pass\n",
-        "has 2 user classes (Mine in two.py:3, Other in two.py:5): a run has exactly one scenario,"
-        " so name one of them behind all options, as in --seed=1 Mine",
+        "one scenario, so name one of them behind all options, as in --seed=1 Mine",
     ),
     "no_scenario": (
         HEAD + "class Mine(Borrower): pass\n",
