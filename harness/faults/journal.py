@@ -18,6 +18,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.files import read_regular
+from harness.errors import HarnessError
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
 from harness.stack.folder import JOURNAL_FILE
@@ -132,11 +134,19 @@ class Journal:
         """The rows of this stack, or of one run on it, in the order in which they were written.
 
         A line that cannot be read announced nothing: it is the half of a row whose writer died.
+
+        Raises:
+            HarnessError: The file cannot be read, or no journal of ours is so large.
         """
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_regular(self._path).splitlines()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            remedy = "`lendchaos down` removes it"
+            raise HarnessError(
+                f"{self._path} cannot be read: {error.strerror}: {remedy}"
+            ) from error
         read = [row for line in lines if (row := _row(line)) is not None]
         mine = [row for row in read if self._stack_id in ("", row.stack)]
         return [row for row in mine if run_id in (None, row.run)]

@@ -57,7 +57,7 @@ def checked(state_dir: Path) -> Path:
         if path.is_symlink():
             _check_link(path)
         found = path.stat()
-        planted = _may_be_planted(path, found)
+        planted = may_be_planted(path)
     except FileNotFoundError:
         return path
     except OSError as error:
@@ -112,6 +112,21 @@ def is_private(folder: Path) -> bool:
     return ours and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
 
 
+def may_be_planted(folder: Path) -> bool:
+    """Whether anybody may make folders where this one lies, and somebody else made it.
+
+    Elsewhere another owner is no stranger: a container's root works in the folders of a user.
+
+    Raises:
+        OSError: It is not there.
+    """
+    for path in (folder, Path(os.path.realpath(folder))):  # a link, and where it leads
+        owner, above = path.lstat().st_uid, path.parent.stat()
+        if owner not in (os.geteuid(), above.st_uid, 0) and above.st_mode & stat.S_IWOTH:
+            return True
+    return False
+
+
 def held_open(folder: Path) -> int:
     """A handle of a folder that is ours for as long as we live.
 
@@ -148,16 +163,6 @@ def whereabouts(handle: int, expected: Path) -> Path | None:
             if os.path.samestat(held, path.stat()):
                 return path
     return None
-
-
-def _may_be_planted(path: Path, found: os.stat_result) -> bool:
-    """Whether anybody may make folders where this one lies, and somebody else made it.
-
-    Elsewhere another owner is no stranger: a container's root works in the folders of a user.
-    """
-    above = Path(os.path.realpath(path)).parent.stat()
-    known = found.st_uid in (os.geteuid(), above.st_uid, 0)
-    return not known and bool(above.st_mode & stat.S_IWOTH)
 
 
 def _check_link(path: Path) -> None:

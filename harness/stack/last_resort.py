@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.core.files import read_regular
 from harness.own_python import module_command
 from harness.stack.folder import JOURNAL_FILE
 from harness.stack.processes import ProcessRef, is_alive, own_environment
@@ -60,7 +61,7 @@ def read_open(path: Path, stack_id: str) -> Open:
     """What a journal leaves open for this stack; nothing where it cannot be read."""
     found = Open()
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_regular(path).splitlines()
     except OSError:
         return found
     for line in lines:

@@ -19,7 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.stack.folder import is_private
+from harness.stack.folder import is_private, may_be_planted
 
 VERSION = "2.12.0"
 SERIES = "2.12."
@@ -64,21 +64,33 @@ def cache_dir(environment: Mapping[str, str] | None = None) -> Path:
     """Our own folder for built programs: below XDG_CACHE_HOME, ~/.cache or the temporary folder.
 
     Raises:
-        HarnessError: Others can enter the folder in the temporary folder.
+        HarnessError: Others can enter the folder in the temporary folder, or somebody else made the
+            one below XDG_CACHE_HOME where everybody may make some.
     """
     environment = os.environ if environment is None else environment
     # A relative one would lie in whatever checkout we are in, whose programs are not ours.
     base, home = (Path(environment.get(name, "")) for name in ("XDG_CACHE_HOME", "HOME"))
     if base.is_absolute():
+        if _is_planted(base / "lendchaos"):
+            raise HarnessError(
+                f"{base / 'lendchaos'} belongs to another user, and what is in it would be run: "
+                "set XDG_CACHE_HOME to a folder of your own"
+            )
         return base / "lendchaos"
     if home.is_absolute() and os.access(home, os.W_OK):
-        return home / ".cache" / "lendchaos"
+        below = home / ".cache" / "lendchaos"
+        if not _is_planted(below) and not _is_planted(below.parent):
+            return below
     folder = Path(tempfile.gettempdir()) / f"lendchaos-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if not is_private(folder):
         # Anybody can create names there; a program of theirs must never become ours.
         raise HarnessError(f"{folder} must be a folder that only you can enter: set XDG_CACHE_HOME")
     return folder
+
+
+def _is_planted(folder: Path) -> bool:
+    return os.path.lexists(folder) and may_be_planted(folder)
 
 
 def cached_path(environment: Mapping[str, str] | None = None) -> Path:

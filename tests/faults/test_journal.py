@@ -1,6 +1,7 @@
 """The journal: what was announced and never undone is found, whatever cut the file short."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.fault_specs import BlockingMigration, Kill, Partition
 from harness.faults import journal as journal_module
 from harness.faults.journal import Journal, first_heal
@@ -85,6 +87,19 @@ def test_no_file_is_nothing_open(tmp_path: Path) -> None:
     journal.forget()
 
     assert (left(journal), journal.rows(), journal.run_under_way()) == ([], [], None)
+
+
+def test_a_journal_without_end_is_told(tmp_path: Path) -> None:
+    """A checkout may bring one along: it must not eat all memory, and `down` removes it."""
+    path = tmp_path / JOURNAL_FILE
+    path.touch()
+    os.truncate(path, 10**12)
+    for call in (journal_in(tmp_path).open_faults, journal_in(tmp_path).run_under_way):
+        with pytest.raises(HarnessError, match=r"larger than.*`lendchaos down` removes it"):
+            call()
+    assert read_open(path, "stack-1").reason() is None
+    journal_in(tmp_path).forget()
+    assert left(journal_in(tmp_path)) == []
 
 
 def test_a_deadline_holds_within_one_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

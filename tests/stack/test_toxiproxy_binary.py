@@ -92,6 +92,33 @@ def test_no_program_of_the_current_folder_is_run(
     assert cached_path({"PATH": "", **named}).is_relative_to(tmp_path / "tmp")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+@pytest.mark.parametrize("part", [".cache", ".cache/lendchaos"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_no_program_of_another_user_is_run(
+    part: str, *, is_link: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HOME=/tmp, in containers: whoever was there first could bring our cache along."""
+    home, tmp = tmp_path / "home", tmp_path / "tmp"
+    tmp.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp))
+    planted = home / part
+    (tmp_path / "elsewhere").mkdir()
+    planted.parent.mkdir(parents=True)
+    if is_link:
+        planted.symlink_to(tmp_path / "elsewhere")
+    else:
+        planted.mkdir()
+    os.chown(planted, 65534, 65534, follow_symlinks=False)
+    ours = home / ".cache" / "lendchaos"
+    assert cached_path({"HOME": str(home)}).is_relative_to(ours), "nobody else may write there"
+    planted.parent.chmod(0o1777)
+    assert cached_path({"HOME": str(home)}).is_relative_to(tmp)
+    if planted == ours:
+        with pytest.raises(HarnessError, match=r"belongs to another user.*XDG_CACHE_HOME"):
+            find_toxiproxy({"PATH": "", "XDG_CACHE_HOME": str(ours.parent)})
+
+
 def test_another_version_on_path_is_passed_over(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
