@@ -1,6 +1,6 @@
 """One operation for each planned arrival, also where its last line was never written. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from harness.events import (
@@ -58,6 +58,26 @@ def complete_operations(
     if damaged:
         planned = {arrival.index for arrival in plan.arrivals}
         yield from (o for index, o in operations.items() if index not in planned)
+
+
+def lent_unwritten(
+    plan: Plan,
+    operations: Iterable[int],
+    attempts: Iterable[Attempt],
+    sent: Iterable[int],
+    lent: Collection[str],
+) -> list[str]:
+    """That the ledger holds loans of arrivals of whose borrow nothing is written down, in words.
+
+    A borrow is written down before it leaves, and no target can know a key that never left: so the
+    lines are gone. ``operations`` and ``sent`` are indices of arrivals, ``lent``
+    the keys of loans.
+    """
+    written = {*operations, *sent, *(a.arrival for a in attempts if a.step is Step.BORROW)}
+    count = sum(a.key in lent and a.index not in written for a in plan.arrivals)
+    if not count:
+        return []
+    return [f"the ledger holds loans of arrivals of which no line of events is left: {count:,}"]
 
 
 def _unended(

@@ -69,3 +69,9 @@ class LedgerReading:
     by_key: dict[str, tuple[KeyedLoan, ...] | None] = field(default_factory=dict)
     unsent: tuple[KeyedLoan, ...] | None = None
     watched_s: Length | None = None
+
+    @property
+    def lent(self) -> frozenset[str]:
+        """Every key with a loan, listed or shown by key."""
+        by_key = (key for key, loans in self.by_key.items() if loans)
+        return frozenset((*(entry.idempotency_key for entry in self.entries), *by_key))

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from harness.completion import complete_operations
+from harness.completion import complete_operations, lent_unwritten
 from harness.core.documents import json_of
 from harness.core.files import lines_of, open_append, read_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
@@ -270,7 +270,9 @@ class RunDirectory:
             account_of = read_accounts(self.path / ACCOUNTS_FILE, plan.run_id, damage)
         address, polls = self._health(damage, span)
         ledger = self.read_ledger(damage)
-        damage += broken.values()
+        damage += (*broken.values(), *missing_seals(status))
+        if not status.seals:  # else the files are whole, and the target lent what nobody asked for
+            damage += lent_unwritten(plan, operations, attempts, sent, ledger.lent)
         completed = complete_operations(
             plan, status, operations, attempts, sent, damaged=bool(damage)
         )
@@ -281,7 +283,7 @@ class RunDirectory:
             faults=tuple(faults.values()),
             ledger=ledger,
             account_ids=frozenset(account_of.values()),
-            damage=(*damage, *missing_seals(status)),
+            damage=tuple(damage),
             account_of=account_of,
             health=polls,
             health_address=address,

@@ -51,6 +51,8 @@ def arrivals_in(path: Path, plan: Plan, damage: list[str]) -> tuple[Arrival, ...
             found.setdefault(arrival.index, arrival)
     if len(found) < rows:
         damage.append(f"{path.name} has lines that this plan cannot have: {rows - len(found):,}")
+    elif len(found) != (expected := round(plan.settings.load_s * plan.settings.rate)):
+        damage.append(f"the plan has {len(found)} arrivals, {expected} were expected")
     return tuple(found.values())
 
 

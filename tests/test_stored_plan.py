@@ -106,6 +106,17 @@ def test_an_arrival_that_the_plan_cannot_have_is_told_and_left_out(
     assert damage == ["arrivals.jsonl has lines that this plan cannot have: 1"]
 
 
+def test_missing_arrivals_are_told(stored: Path, tmp_path: Path) -> None:
+    """A plan that lost some cannot say how many requests there should have been."""
+    lines = (stored / "arrivals.jsonl").read_text().splitlines()
+    path = tmp_path / "arrivals.jsonl"
+    path.write_text("\n".join(lines[:-10]) + "\n")
+    damage: list[str] = []
+    arrivals_in(path, plan_in(stored / "plan.json"), damage)
+
+    assert damage == ["the plan has 48 arrivals, 58 were expected"]
+
+
 def test_a_sound_plan_is_read_as_it_was(stored: Path) -> None:
     """With all of its arrivals, and nothing is told."""
     damage: list[str] = []

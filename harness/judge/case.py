@@ -38,16 +38,6 @@ class Case:
         """Whether the run was cut short, so that it had no chance to meet its objectives."""
         return self.facts.status.cut_short
 
-    @property
-    def damage(self) -> list[str]:
-        """What of the run directory could not be read, or is not as the run left it."""
-        damage = list(self.facts.damage)
-        settings = self.plan.settings
-        found, expected = len(self.plan.arrivals), round(settings.load_s * settings.rate)
-        if found != expected:
-            damage.append(f"the plan has {found} arrivals, {expected} were expected")
-        return damage
-
     @cached_property
     def stretches(self) -> list[Stretch]:
         """When something of ours may have failed requests."""
@@ -60,7 +50,7 @@ class Case:
         """
         if self.interrupted:
             return "the run was cut short"
-        if self.damage:
+        if self.facts.damage:
             return "only a part of the run can be read"
         return next((stretch.text for stretch in self.stretches if stretch.is_all), "")
 

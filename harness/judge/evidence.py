@@ -67,7 +67,7 @@ def load_unfaithful(case: Case) -> Iterator[Finding]:
     load, status = case.measured.load, case.facts.status
     troubles = [trouble.text for trouble in own_troubles(case.facts)]
     reasons = list(troubles)
-    if load.dropped and not case.damage:  # a line that is gone says nothing of its arrival
+    if load.dropped and not case.facts.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
     if case.sent_late:
         reasons.append(case.sent_late)
@@ -98,12 +98,12 @@ def _excused(case: Case) -> bool:
 
 def evidence_damaged(case: Case) -> Iterator[Finding]:
     """Something of the run directory could not be read."""
-    damage = case.damage
+    damage = case.facts.damage
     if damage:
         yield inconclusive(
             "evidence_damaged",
             f"what was written down could not all be read: {damage[0]}",
-            damage=damage[:20],
+            damage=list(damage[:20]),
             count=len(damage),
         )
 
