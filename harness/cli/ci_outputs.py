@@ -20,7 +20,7 @@ import typer
 from harness.cli.app import tell_error
 from harness.core import foreign_text
 from harness.core.disk import nearest
-from harness.core.files import open_regular, real, replace_file
+from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.headless import Ended, RunOne
 from harness.rows import reason_of
@@ -47,6 +47,8 @@ def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path
     it. A file of somebody else stays until it is replaced.
     """
     if path is None or context.resilient_parsing or not os.path.isfile(path):  # noqa: PTH113  # never raises
+        return path
+    if is_stream(path):  # it is refused later
         return path
     try:
         with open_regular(path, None, follow=True) as file:
@@ -232,7 +234,7 @@ def _check_place(option: str, path: Path) -> None:
     """
     if path.is_dir():
         raise UsageError(f"{option} {path} is a folder; name a file in it, like {path}/report")
-    if path.exists() and not path.is_file():
+    if is_stream(path) or (path.exists() and not path.is_file()):
         raise UsageError(f"{option} {path} is no regular file, and only such a one is written")
     full = Path(os.path.abspath(path))  # noqa: PTH100  # without ".."; a link leads where it does
     folder = path.parent

@@ -25,6 +25,7 @@ NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 _PIECE_BYTES = 1 << 20
 # Neither waits for the other end of a FIFO nor becomes the terminal's.
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DEVICES, _PROCESSES = Path("/dev"), Path("/proc")
 _NO_FILE = "it is no regular file"
 _A_LINK = "it is a link, and leads elsewhere"
 
@@ -32,6 +33,15 @@ _A_LINK = "it is a link, and leads elsewhere"
 def real(path: Path) -> Path:
     """Where a path leads; of a link that leads round in a circle, itself."""
     return Path(os.path.realpath(path))
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a name of the system's leads to an open file: /dev/stdout, /dev/fd/3.
+
+    To replace such a name, which root may do, takes it from every program.
+    """
+    folder = real(path.parent)
+    return path.is_symlink() and (folder == _DEVICES or folder.is_relative_to(_PROCESSES))
 
 
 def open_regular(
@@ -90,6 +100,8 @@ def replace_file(path: Path, body: str | bytes, *, durable: bool = False) -> Non
     Raises:
         OSError: it cannot be written, or something else than a file stands there.
     """
+    if is_stream(path):
+        raise OSError(errno.EINVAL, _NO_FILE, str(path))
     with suppress(FileNotFoundError):
         if not path.is_symlink():
             _require_file(path, path.lstat().st_mode)

@@ -230,6 +230,7 @@ def test_scenarios_of_one_name_are_told_apart(
         (("--summary", "/no/such/x.md"), "--summary /no/such/x.md: there is no folder /no/such"),
         (("--junitxml", "../no/x.xml"), "--junitxml ../no/x.xml: there is no folder ../no"),
         (("--junitxml", "/dev/full"), "--junitxml /dev/full is no regular file"),
+        (("--summary", "/dev/fd/2"), "--summary /dev/fd/2 is no regular file"),
         (("--junitxml", "x", "--summary", "./x"), "--junitxml and --summary are one file, x"),
         (("--junitxml", "x", "--html", "./x"), "--junitxml and --html are one file, x"),
         (("--summary", "x", "--json-file=x"), "--summary and --json-file are one file, x"),

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from harness.core import files
-from harness.core.files import lines_of, open_append, open_regular, read_regular, replace_file
+from harness.core.files import (
+    is_stream,
+    lines_of,
+    open_append,
+    open_regular,
+    read_regular,
+    replace_file,
+)
 
 
 def a_fifo(path: Path) -> None:
@@ -60,6 +67,21 @@ def test_what_is_no_file_is_neither_read_nor_written_to(odd: Path) -> None:
 
     assert (odd.parent / "victim").read_text() == "theirs\n"
     assert not (odd.parent / "nothing").exists()
+
+
+def test_a_name_of_an_open_file_is_no_place_for_another(tmp_path: Path) -> None:
+    """Root could replace /dev/stdout for every program, where output goes to a regular file."""
+    with (tmp_path / "out").open("w") as file:
+        name = Path("/dev/fd") / str(file.fileno())  # harmless: nothing can be made in that folder
+        assert name.is_file()
+        with pytest.raises(OSError, match="no regular file"):
+            replace_file(name, "ours\n")
+        assert is_stream(name)
+    (tmp_path / "link").symlink_to("out")
+
+    assert is_stream(Path("/dev/stdout"))
+    assert not is_stream(tmp_path / "link")
+    assert not is_stream(tmp_path / "out")
 
 
 def test_a_link_is_replaced_and_anything_else_stays(odd: Path) -> None:
