@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 
+from harness.errors import HarnessError
 from harness.event_writer import EventWriter
 from harness.load import messages
 from harness.load.journey import Journeys, Steps
@@ -25,8 +26,18 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """What tells one running kernel, and with it one monotonic clock, from another."""
-    return BOOT_ID.read_text().strip()
+    """What tells one running kernel, and with it one monotonic clock, from another.
+
+    Raises:
+        HarnessError: The kernel does not tell (gVisor).
+    """
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError as error:
+        raise HarnessError(
+            f"no run here: {BOOT_ID} cannot be read ({error.strerror}), by which load processes "
+            "are known to have one clock; use another container runtime"
+        ) from error
 
 
 class _Part:

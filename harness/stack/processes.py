@@ -16,6 +16,8 @@ from pathlib import Path
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 STATE_VARIABLE = "XDG_STATE_HOME"
 """Below it is the register of state folders."""
+CACHE_VARIABLE = "XDG_CACHE_HOME"
+"""Below it are built programs and clusters."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LISTENING = "0A"
 _END_SECONDS_MAX = 5.0
@@ -142,9 +144,11 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def own_environment() -> dict[str, str]:
-    """The same for a process of ours, which finds the register of state folders where we do."""
-    named = os.environ.get(STATE_VARIABLE)
-    return clean_environment(**({} if named is None else {STATE_VARIABLE: named}))
+    """The same for a process of ours, which finds the register of state folders, and our cache,
+    where we do.
+    """
+    places = (STATE_VARIABLE, CACHE_VARIABLE)
+    return clean_environment(**{name: os.environ[name] for name in places if name in os.environ})
 
 
 def listeners(port: int) -> list[int]:

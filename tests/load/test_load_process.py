@@ -8,7 +8,8 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.load import messages
+from harness.errors import HarnessError
+from harness.load import load_process, messages
 from harness.load.crew import Crew
 from harness.load.load_process import LoadProcess, boot_id
 from harness.load.sessions import Session
@@ -44,6 +45,15 @@ def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> 
 
     ((kind, reply),) = sent
     assert (kind, reply["error"]) == (messages.PREPARED, told)
+
+
+def test_a_kernel_that_tells_no_boot_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of gVisor does not, and nothing else shows that two processes have one clock."""
+    monkeypatch.setattr(load_process, "BOOT_ID", tmp_path / "missing")
+    with pytest.raises(HarnessError, match=r"no run here: .*missing cannot be read"):
+        boot_id()
 
 
 def test_a_session_of_set_up_comes_with_its_end(tmp_path: Path) -> None:

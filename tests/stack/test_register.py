@@ -178,10 +178,18 @@ def test_whatever_the_umask_its_owner_can_enter(tmp_path: Path, place: Path) -> 
     register.add(made(tmp_path / "state"), "0123")
 
 
-def test_processes_of_ours_find_the_same_one(place: Path) -> None:
-    """Supervisor and guardian have little of the user's environment."""
-    code = "from harness.stack.register import register_dir; print(register_dir())"
+def test_processes_of_ours_find_the_same_one(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Supervisor and guardian have little of the user's environment; nor do they miss our cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    code = (
+        "from harness.stack.register import register_dir\n"
+        "from harness.stack.toxiproxy_binary import cache_dir\n"
+        "print(register_dir(), cache_dir(), sep='\\n')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env=own_environment(), capture_output=True, check=True
     )
-    assert done.stdout.decode().strip() == str(place)
+    found = done.stdout.decode().splitlines()
+    assert found == [str(place), str(tmp_path / "cache" / "lendchaos")]
