@@ -8,12 +8,13 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import harness
 from harness import resilience, series
@@ -239,27 +240,34 @@ def dry_run(path: Path, options: list[str]) -> str:
         UsageError: it cannot be run with these options; the message is the dry run's.
         HarnessError: something else is not as it must be, a state file say.
     """
-    try:
-        done = subprocess.run(
-            [*locust_command(path), "--dry-run", *options],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=ASK_SECONDS_MAX,
-            check=False,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(
-            f"{path} does not come to say what it would do in {ASK_SECONDS_MAX:g} s: what it does"
-            " when it is imported must be quick"
-        ) from error
-    if done.returncode == ExitCode.INCONCLUSIVE:
-        raise HarnessError(last_words(done.stderr))
-    if done.returncode != ExitCode.PASS:
-        raise UsageError(last_words(done.stderr))
-    return done.stdout
+    # Files, and no pipes: what the scenario starts when it is imported may hold those open.
+    with tempfile.TemporaryFile() as plan, tempfile.TemporaryFile() as words:
+        try:
+            code = subprocess.run(
+                [*locust_command(path), "--dry-run", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=plan,
+                stderr=words,
+                timeout=ASK_SECONDS_MAX,
+                check=False,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            ).returncode
+        except subprocess.TimeoutExpired as error:
+            raise UsageError(
+                f"{path} does not come to say what it would do in {ASK_SECONDS_MAX:g} s: what it"
+                " does when it is imported must be quick"
+            ) from error
+        said = [_text_in(file) for file in (plan, words)]
+    if code == ExitCode.INCONCLUSIVE:
+        raise HarnessError(last_words(said[1]))
+    if code != ExitCode.PASS:
+        raise UsageError(last_words(said[1]))
+    return said[0]
+
+
+def _text_in(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def last_words(said: str) -> str:

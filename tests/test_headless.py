@@ -1,5 +1,6 @@
 """How a run ended: no exit code of others is taken for one of ours."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,23 @@ def test_a_dry_run_that_locust_refuses_is_a_mistake() -> None:
     """Also where nothing was to be run."""
     assert headless._honest(1, {}, ["--dry-run"], Forwarded()) == 2
     assert headless._honest(0, {}, ["--dry-run"], Forwarded()) == 0
+
+
+def test_a_dry_run_waits_for_nothing_that_a_scenario_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of its own, say, which writes where the scenario does."""
+    (tmp_path / "mine.py").write_text(
+        "import subprocess\nfrom harness import Borrower, Scenario\n"
+        "started = subprocess.Popen(['sleep', '40'])\nprint(f'pid {started.pid}')\n"
+        "class Mine(Borrower):\n    scenario = Scenario()\n"
+    )
+    monkeypatch.setattr(headless, "ASK_SECONDS_MAX", 30.0)
+
+    said = headless.dry_run(tmp_path / "mine.py", [f"--state-dir={tmp_path}/state"])
+
+    os.kill(int(said.split()[1]), signal.SIGKILL)
+    assert "dry run of mine" in said
 
 
 @pytest.mark.parametrize("phase", ["fault", None, "drain", "verdict"])
