@@ -73,6 +73,20 @@ def with_places(text: str, elsewhere: Iterable[Elsewhere]) -> str:
     return f"{text} ({'; '.join(found)})" if found else text
 
 
+def refuse_lists(parser: Any) -> Any:
+    """The same parser of `configargparse`, which would fail at a list in place of yes or no."""
+    convert = parser.convert_item_to_command_line_arg
+
+    def converted(action: Any, key: str, value: Any) -> Any:
+        try:
+            return convert(action, key, value)
+        except AssertionError:
+            parser.error(f"{key} in a file of configuration takes no list, and is {value!s:.60}")
+
+    parser.convert_item_to_command_line_arg = converted
+    return parser
+
+
 @contextmanager
 def naming_places(options: list[str]) -> Iterator[None]:
     """What is told to be wrong in here names where a value was set."""
@@ -163,7 +177,7 @@ def _parser() -> Any:
         stream.name = path
         return stream
 
-    return Parser(
+    parser = Parser(
         config_file_open_func=opened,
         add_help=False,
         allow_abbrev=False,
@@ -172,3 +186,4 @@ def _parser() -> Any:
         add_env_var_help=False,
         add_config_file_help=False,
     )
+    return refuse_lists(parser)

@@ -45,6 +45,14 @@ def test_a_file_of_configuration_counts(file: str, text: str, runs_dir: str, fol
     assert given([*more, "--runs-dir", "told"]).runs_dir == Path("told")
 
 
+def test_a_list_in_place_of_yes_or_no_is_a_mistake(folder: Path) -> None:
+    """The library would fail at it."""
+    (folder / "locust.conf").write_text("namespaces = [true]\n")
+
+    with pytest.raises(UsageError, match=r"namespaces in a file .* takes no list, and is \[True\]"):
+        given([])
+
+
 def test_the_order_of_places_is_that_of_locust(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

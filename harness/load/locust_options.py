@@ -20,7 +20,7 @@ from locust import stats
 from harness import STARTED_IN
 from harness.core.disk import nearest
 from harness.core.foreign_text import clean
-from harness.given import set_elsewhere, with_places
+from harness.given import refuse_lists, set_elsewhere, with_places
 
 LOCUST_PORT = 5557
 """Where Locust's workers find their master unless told otherwise."""
@@ -69,6 +69,7 @@ def settle_options(parser: Any) -> None:
         parser.exit = tell_and_end
     refuse = parser.error
     parser.error = lambda message: refuse(with_places(message, set_elsewhere(parser)))
+    refuse_lists(parser)
 
     def parse_args(*args: Any, **kwargs: Any) -> Any:
         for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else

@@ -113,19 +113,25 @@ def add_options(parser: Any) -> None:
 def rate_from(options: Any) -> int:
     """Arrivals a second: ``--rate`` or ``-u``, which are two words for one thing.
 
+    Where one is given on the command line, the other in a file or a variable does not count.
+
     Raises:
         UsageError: they disagree, or the rate is not a whole number.
     """
-    if options.rate is None:
-        return RATE_DEFAULT if options.num_users is None else int(options.num_users)
+    given, users = options.rate, options.num_users
+    elsewhere = {one.name for one in options.set_elsewhere} & {"rate", "num_users"}
+    if None not in (given, users) and len(elsewhere) == 1:
+        given, users = (None, users) if elsewhere == {"rate"} else (given, None)
+    if given is None:
+        return RATE_DEFAULT if users is None else int(users)
     try:
-        rate = whole(str(options.rate))
+        rate = whole(str(given))
     except ValueError:
-        said = f"--rate {_brief(options.rate)} must be a whole number of arrivals a second"
+        said = f"--rate {_brief(given)} must be a whole number of arrivals a second"
         raise UsageError(said) from None
-    if options.num_users not in (None, rate):
+    if users not in (None, rate):
         raise UsageError(
-            f"-u {options.num_users} and --rate {rate} disagree: one Locust user is one arrival"
+            f"-u {users} and --rate {rate} disagree: one Locust user is one arrival"
             " a second, so give one of them"
         )
     return rate

@@ -56,6 +56,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
         "",
         "invalid int value: 'x' (--web-port is set by LOCUST_WEB_PORT in the environment)",
     ),
+    "a list": (["--config=l.conf"], {}, BARE, "headless in a file of configuration takes no list"),
     "deep": (["--runs-dir", DEEP, "--dry-run"], {}, BARE, "cannot be written: File name too long"),
     "long name": ([f"--logfile={'x' * 300}"], {}, BARE, "cannot be written: File name too long"),
 }
@@ -113,6 +114,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("start")
     for name, text in {"list": "list", "dry": "dry-run", "a": "autostart"}.items():
         (folder / f"{name}.conf").write_text(f"{text} = true\n")
+    (folder / "l.conf").write_text("headless = [true]\n")
     (folder / "locust.conf").write_text("rate = 7\n")
     (folder / "bad.conf").write_text("users = many\n")
     cases = {**REFUSED, **TAKEN, "files": (FILES, {}, "", {})}

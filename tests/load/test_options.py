@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.faults import Kill, Partition
+from harness.given import Elsewhere
 from harness.load.fault_options import composed
 from harness.load.options import add_options, rate_from, settings_from
 from harness.placement import Choice
@@ -88,14 +89,23 @@ def test_one_user_is_one_arrival_a_second(
     rate: str | None, users: int | None, expected: int
 ) -> None:
     """``-u`` and ``--rate`` are two words for one thing."""
-    assert rate_from(SimpleNamespace(rate=rate, num_users=users)) == expected
+    assert rate_from(SimpleNamespace(rate=rate, num_users=users, set_elsewhere=())) == expected
 
 
 @pytest.mark.parametrize(("rate", "users"), [("7", 8), ("fast", None), ("1.5", None)])
 def test_a_rate_that_cannot_be(rate: str, users: int | None) -> None:
     """A contradiction, or no whole number."""
     with pytest.raises(UsageError, match="rate"):
-        rate_from(SimpleNamespace(rate=rate, num_users=users))
+        rate_from(SimpleNamespace(rate=rate, num_users=users, set_elsewhere=()))
+
+
+@pytest.mark.parametrize(("elsewhere", "expected"), [("num_users", 20), ("rate", 100)])
+def test_the_command_line_counts_more_than_a_file(elsewhere: str, expected: int) -> None:
+    """A file that is there for other tests says how many users those have."""
+    set_there = [Elsewhere(elsewhere, (), "key", "locust.conf", "")]
+    options = SimpleNamespace(rate="20", num_users=100, set_elsewhere=set_there)
+
+    assert rate_from(options) == expected
 
 
 @pytest.mark.parametrize(("run_time_s", "recovery_s"), [(18.0, 3.0), (60.0, 45.0)])
