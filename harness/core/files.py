@@ -56,14 +56,15 @@ def open_regular(
     return os.fdopen(_opened(path, flags, bytes_max), "rb")
 
 
-def open_append(path: Path) -> BufferedRandom:
-    """Open a file for writing at its end, and for reading; it is made where there is none.
+def open_append(path: Path, mode: int = 0o666) -> BufferedRandom:
+    """Open a file for writing at its end, and for reading; it is made where there is none, with
+    ``mode`` less the umask.
 
     Raises:
         OSError: it cannot be opened, is a link, or no regular file.
     """
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    return os.fdopen(_opened(path, flags, None), "ab+")
+    return os.fdopen(_opened(path, flags, None, mode), "ab+")
 
 
 def read_regular(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX, *, follow: bool = False) -> bytes:
@@ -125,9 +126,9 @@ def replace_file(path: Path, body: str | bytes, *, durable: bool = False) -> Non
         raise
 
 
-def _opened(path: Path, flags: int, bytes_max: int | None) -> int:
+def _opened(path: Path, flags: int, bytes_max: int | None, mode: int = 0o666) -> int:
     try:
-        handle = os.open(path, flags | _FLAGS, 0o666)
+        handle = os.open(path, flags | _FLAGS, mode)
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink() and flags & os.O_NOFOLLOW:
             raise OSError(errno.ELOOP, _A_LINK, str(path)) from error

@@ -6,7 +6,6 @@ we use. So every part is what `lendchaos up` makes, or the folder is not used.
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from pathlib import Path
@@ -18,12 +17,13 @@ ATTACHED = "attached"
 """Folder of the state directory for the proxy in front of a service that already runs."""
 STATE_FILE = "stack.json"
 CHANGE_LOCK, RUN_LOCK, PROXY_LOCK = "lock", "run.lock", "second_way.lock"
+ALIVE_LOCK = "supervisor.lock"
 JOURNAL_FILE = "journal.jsonl"
 LOGS, DATA, BUREAU_DATA = "logs", "postgres", "bureau"
 PATH_BYTES_MAX = 900
 """PostgreSQL takes 1,023 bytes at most for a file of its data folder, which lies below."""
 
-_FILES = (STATE_FILE, CHANGE_LOCK, RUN_LOCK, PROXY_LOCK, JOURNAL_FILE)
+_FILES = (STATE_FILE, CHANGE_LOCK, RUN_LOCK, PROXY_LOCK, ALIVE_LOCK, JOURNAL_FILE)
 _FOLDERS = (LOGS, DATA, BUREAU_DATA, ATTACHED)
 _REMOVED = (LOGS, DATA, BUREAU_DATA)
 _WRONG = {errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
@@ -124,32 +124,6 @@ def may_be_planted(folder: Path) -> bool:
         owner, above = path.lstat().st_uid, path.parent.stat()
         if owner not in (os.geteuid(), above.st_uid, 0) and above.st_mode & stat.S_IWOTH:
             return True
-    return False
-
-
-def held_open(folder: Path) -> int:
-    """A handle of a folder that is ours for as long as we live.
-
-    Raises:
-        OSError: It is not there.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    with contextlib.suppress(OSError):  # a file system without locks for folders
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
-
-
-def is_held_open(folder: Path) -> bool:
-    """Whether somebody holds a folder so, in whatever container, whose processes we may not see."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
     return False
 
 

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.core.files import open_append, open_regular
 from harness.errors import HarnessError
-from harness.stack.folder import RUN_LOCK, entered
+from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 
 TRY_SECONDS = 0.5
 """Whoever only asks whether the lock is held holds it for a moment."""
@@ -119,14 +119,36 @@ def is_held(state_dir: Path) -> bool:
     return holder(state_dir) is not None
 
 
+def held_while_alive(state_dir: Path) -> BinaryIO:
+    """The supervisor's own lock, held until it is closed or we die: it is seen in any container.
+
+    Raises:
+        HarnessError: It cannot be opened.
+    """
+    lock = opened_lock(state_dir / ALIVE_LOCK)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def has_supervisor(state_dir: Path) -> bool:
+    """Whether a supervisor is alive there, also where its process cannot be seen."""
+    try:
+        lock = open_regular(state_dir / ALIVE_LOCK)
+    except OSError:
+        return False
+    with lock:
+        return not _taken(lock, fcntl.LOCK_SH)
+
+
 def opened_lock(path: Path) -> BinaryIO:
-    """A file to be locked; never a link, which a checkout may have brought along.
+    """A file to be locked; never a link, which a checkout may have brought along. Nobody else may
+    open one that is made here: whoever can, can hold it.
 
     Raises:
         HarnessError: It cannot be opened.
     """
     try:
-        return open_append(path)
+        return open_append(path, 0o600)
     except OSError as error:
         raise HarnessError(f"{path} cannot be locked: {error.strerror}") from error
 

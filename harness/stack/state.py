@@ -17,10 +17,11 @@ from harness.core.files import read_regular
 from harness.errors import HarnessError, UsageError
 from harness.planted import wrong_defects
 from harness.stack import register
-from harness.stack.folder import BUREAU_DATA, DATA, STATE_FILE, checked, is_held_open
+from harness.stack.folder import ALIVE_LOCK, BUREAU_DATA, DATA, STATE_FILE, checked
 from harness.stack.namespaces import Wire, remove
 from harness.stack.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.stack.register import Entry
+from harness.stack.run_lock import has_supervisor
 from harness.stack.shared_memory import remove_database
 
 SCHEMA = 1
@@ -218,7 +219,7 @@ def read_state(state_dir: Path) -> Stack | None:
         raise _unlisted(folder)
     if entry.boot_id != boot_id():
         stack = replace(stack, supervisor=None, processes={})
-    if not is_alive(stack.supervisor) and is_held_open(folder):
+    if not is_alive(stack.supervisor) and has_supervisor(folder):
         raise ForeignStateError(
             f"the stack in {folder} is up, and its processes cannot be seen from here: it was "
             "brought up in another container, so take it down there, or use another folder with "
@@ -357,7 +358,8 @@ def clear(state_dir: Path) -> None:
     """
     remove_database(data_dir_for(state_dir))
     shutil.rmtree(bureau_dir_for(state_dir), ignore_errors=True)
-    for path in (socket_path_for(state_dir), state_dir / STATE_FILE):
+    # The state file last: without it nobody would come to remove the rest.
+    for path in (socket_path_for(state_dir), state_dir / ALIVE_LOCK, state_dir / STATE_FILE):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 

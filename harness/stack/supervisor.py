@@ -18,19 +18,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from harness.errors import HarnessError
 from harness.stack import namespaces, postgres, register, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
-from harness.stack.folder import STATE_FILE, held_open, whereabouts
+from harness.stack.folder import STATE_FILE, whereabouts
 from harness.stack.http_probe import get
 from harness.stack.last_resort import stand_by
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.postgres import ClusterSpec
 from harness.stack.processes import ProcessRef, clean_environment, identify, is_alive
-from harness.stack.run_lock import is_held
+from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import (
     BUREAU,
     DATABASE,
@@ -62,7 +62,8 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self.stopping = asyncio.Event()
         self._report = report
-        self._folder = held_open(self.stack.state_dir)
+        self._folder = os.open(self.stack.state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._alive: BinaryIO | None = None
 
     def record(self, event: str, name: str, **details: Any) -> None:
         """Appends one event to the supervisor's log; ``at_ns`` is monotonic."""
@@ -78,6 +79,7 @@ class Supervisor:
         Raises:
             HarnessError: Something did not come up; the message names its log.
         """
+        self._alive = held_while_alive(self.stack.state_dir)
         self._save()
         first = asyncio.create_task(self._start_toxiproxy())
         try:

@@ -10,7 +10,7 @@ from harness.stack.folder import checked, entered, whereabouts
 from harness.stack.run_lock import held_alone, holder
 
 PARTS = (
-    *("stack.json", "lock", "run.lock", "second_way.lock", "journal.jsonl"),
+    *("stack.json", "lock", "run.lock", "second_way.lock", "supervisor.lock", "journal.jsonl"),
     *("logs", "postgres", "bureau", "attached"),
 )
 

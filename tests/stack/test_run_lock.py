@@ -35,6 +35,16 @@ def hold_elsewhere(folder: Path) -> "subprocess.Popen[str]":
     return process
 
 
+def test_nobody_else_can_hold_it(tmp_path: Path) -> None:
+    """Whoever may open a lock may hold it for good, also in a folder that all may enter."""
+    before = os.umask(0)
+    try:
+        with held_alone(tmp_path, "run-1", "baseline"):
+            assert (tmp_path / "run.lock").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
 def test_the_message_names_the_owner(tmp_path: Path) -> None:
     """Process, user, run, scenario and since when."""
     with hold_elsewhere(tmp_path) as process:

@@ -16,10 +16,11 @@ import pytest
 from harness.errors import HarnessError
 from harness.stack import register
 from harness.stack.client import ask, short_path
-from harness.stack.folder import STATE_FILE, default_state_dir, held_open
+from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.launch import down, launch, silent
 from harness.stack.launch_spec import LaunchSpec
 from harness.stack.processes import ProcessRef, identify, is_alive
+from harness.stack.run_lock import held_while_alive
 from harness.stack.state import (
     ForeignStateError,
     Link,
@@ -254,12 +255,11 @@ def test_a_stack_whose_processes_cannot_be_seen_is_left_alone(tmp_path: Path) ->
     """It is up in another container, which has the same folder and the same home."""
     save_state(replace(a_stack(tmp_path), supervisor=ProcessRef(2**22 - 1, 1)))
     (tmp_path / "postgres").mkdir()
-    handle = held_open(tmp_path)
-    for call in (read_state, load_state, down):
-        with pytest.raises(ForeignStateError, match="is up, and its processes cannot be seen"):
-            call(tmp_path)
-    assert (tmp_path / "postgres").exists()
-    os.close(handle)
+    with held_while_alive(tmp_path):
+        for call in (read_state, load_state, down):
+            with pytest.raises(ForeignStateError, match="is up, and its processes cannot be seen"):
+                call(tmp_path)
+        assert (tmp_path / "postgres").exists()
     assert load_state(tmp_path) is None
     assert not (tmp_path / "postgres").exists()
 
