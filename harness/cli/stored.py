@@ -117,8 +117,10 @@ def report(
         outputs = ci_outputs(junitxml, summary, summary_picture, unasked=False)
         verdict = stored.directory.read_verdict()
         doing.step(f"writing the report of {run}")
-        path = _write(stored, verdict, "")
-        publish_stored(outputs, verdict, stored.directory.path)
+        try:
+            path = _write(stored, verdict, "")
+        finally:  # a CI wants its files also of a run that nothing can be written into
+            publish_stored(outputs, verdict, stored.directory.path)
         if json:
             figures = path.parent / "verdict.json"
             body = {"report": str(path), "figures": str(figures), "verdict": verdict.verdict}

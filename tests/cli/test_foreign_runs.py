@@ -188,3 +188,17 @@ def test_no_output_takes_the_place_of_a_file_of_the_run(
 
     assert (run / "plan.json").read_bytes() == before
     assert lendchaos("report", run, "--summary", run / "summary.md").exit_code == 0
+
+
+def test_the_files_of_a_ci_are_written_where_the_run_itself_takes_none(
+    run: Path, tmp_path: Path, lendchaos: Callable[..., Ended]
+) -> None:
+    """As of an artefact that is read-only."""
+    (run / "report.html").unlink(missing_ok=True)
+    (run / "report.html").mkdir()
+    files = tmp_path / "summary.md", tmp_path / "junit.xml"
+    done = lendchaos("report", run, "--summary", files[0], "--junitxml", files[1])
+
+    assert done.exit_code == 3
+    assert "nothing can be written into" in done.stderr
+    assert all(path.stat().st_size for path in files)
