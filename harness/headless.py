@@ -7,6 +7,7 @@ a terminal: whoever calls is told of progress and shows it.
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -213,7 +214,10 @@ def run_scenario(
             finally:
                 os.close(write_end)
             last = _follow(messages, show, tell, run)
-            return Ended(_honest(process.wait(), last, options, run), last)
+            code = process.wait()
+            if code < 0 and not last:
+                last = {"killed_by": signal.Signals(-code).name}
+            return Ended(_honest(code, last, options, run), last)
 
 
 def locust_command(path: Path) -> list[str]:
@@ -258,6 +262,8 @@ def dry_run(path: Path, options: list[str]) -> str:
                 " does when it is imported must be quick"
             ) from error
         said = [_text_in(file) for file in (plan, words)]
+    if code < 0:
+        raise HarnessError(killed_text(path, signal.Signals(-code).name))
     if code == ExitCode.INCONCLUSIVE:
         raise HarnessError(last_words(said[1]))
     if code != ExitCode.PASS:
@@ -268,6 +274,11 @@ def dry_run(path: Path, options: list[str]) -> str:
 def _text_in(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode("utf-8", "replace")
+
+
+def killed_text(path: Path, name: str) -> str:
+    """Of a process that said nothing; ``name`` is that of the signal."""
+    return f"{path} was ended by {name} while it was loaded (too little memory, or a crash)"
 
 
 def last_words(said: str) -> str:
@@ -306,8 +317,8 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
 def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:
     """The exit code of a run; 0 only where there is a verdict that says pass, 1 only with one.
 
-    A Locust that was killed gives none. One that was told to end before it was there to hear it
-    died of the signal, with nothing touched. Where the scenario's own code ended the process with 0
+    A Locust that was killed gives none; before it said a word, that is no bug of ours. One that was
+    told to end before it was there to hear it died of the signal, with nothing touched. Where the scenario's own code ended the process with 0
     in spite of its verdict, that counts. What Locust or Python ends with says that nothing could be
     run, or that a run came to no verdict. Told to end, in whatever phase, a run is no pass: what
     waits for it must not go on.
@@ -315,7 +326,7 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
     if run.signals and (code == ExitCode.PASS or not last.get("verdict")):
         return ExitCode.INTERRUPTED
     if code < 0:
-        return ExitCode.INTERNAL
+        return ExitCode.INCONCLUSIVE if "killed_by" in last else ExitCode.INTERNAL
     if not last.get("verdict") and (code == ExitCode.FAIL or code not in set(ExitCode)):
         return ExitCode.INCONCLUSIVE if last.get("phase") else ExitCode.USAGE
     if code == ExitCode.FAIL and last["verdict"] != "fail" and last.get("exit_code") != code:

@@ -27,6 +27,7 @@ VERDICT = {"verdict": "pass", "phase": None}
         (3, {}, 3),
         (70, {"phase": "baseline"}, 70),
         (-9, {"phase": "baseline"}, 70),
+        (-9, {"killed_by": "SIGKILL"}, 3),
         (0, {}, 70),
         (1, {"verdict": "fail"}, 1),
         (7, VERDICT, 7),

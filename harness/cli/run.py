@@ -41,6 +41,7 @@ from harness.headless import (
     Update,
     asks_only,
     find_scenario,
+    killed_text,
     refuse_unrunnable,
     run_scenario,
     run_series,
@@ -299,6 +300,8 @@ def _run_locust(path: Path, options: list[str]) -> Ended:
         end = run_scenario(path, options, show, say, output=output.fileno)
         progress.stop()  # what is told now stands where the bar was
         output.tell(end)
+        if end.exit_code == ExitCode.INCONCLUSIVE and "killed_by" in end.last:
+            tell_error(killed_text(path, end.last["killed_by"]))
         if end.exit_code == ExitCode.INTERNAL and end.directory is None:
             tell_error("the run ended without a verdict")
         return end

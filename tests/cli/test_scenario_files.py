@@ -97,6 +97,18 @@ def test_several_runs_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
+@pytest.mark.parametrize("more", [[], ["--runs", "3"]], ids=str)
+def test_a_file_that_is_killed_is_no_bug_of_ours(more: list[str], tmp_path: Path) -> None:
+    """By the kernel, say, which has no more memory; nothing was started."""
+    (tmp_path / "mine.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+
+    done = lendchaos("--quiet", "run", "mine.py", *more, cwd=tmp_path)
+
+    assert done.returncode == 3, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: mine.py was ended by SIGKILL while it was loaded")
+
+
 def test_what_a_file_prints_stands_beside_the_document(tmp_path: Path) -> None:
     """Programs of its own as well; what it forks ends as ever."""
     (tmp_path / "mine.py").write_text(
