@@ -319,9 +319,9 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
 
     A Locust that was killed gives none; before it said a word, that is no bug of ours. One that was
     told to end before it was there to hear it died of the signal, with nothing touched. Where the
-    scenario's own code ended the process with 0 in spite of its verdict, that counts. What Locust or Python ends with says that nothing could be
-    run, or that a run came to no verdict. Told to end, in whatever phase, a run is no pass: what
-    waits for it must not go on.
+    scenario's own code ended the process with 0 in spite of its verdict, that counts. What Locust
+    or Python ends with says that nothing could be run, or that a run came to no verdict. Told to
+    end, in whatever phase, a run is no pass: what waits for it must not go on.
     """
     if run.signals and (code == ExitCode.PASS or not last.get("verdict")):
         return ExitCode.INTERRUPTED
