@@ -32,7 +32,9 @@ _LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # as above
 
 
 def _installed_in(folder: str) -> list[str]:
-    """The folder, if an installer put us there; a checkout may lie beside files of the user."""
+    """The folder, if an installer put us there, as `pip install --target` does anywhere; a checkout
+    may lie beside files of the user.
+    """
     try:
         names = os.listdir(folder)  # noqa: PTH208  # pathlib is not loaded yet
     except OSError:  # an archive
@@ -100,13 +102,14 @@ class _Installed:
         if path is not None or not is_needed(name):
             return None
         own = _own_folders()
+        if name in NEEDED:
+            own += tuple(f"{folder}{os.sep}" for folder in _WITH_US)
         return PathFinder.find_spec(name, [p for p in sys.path if f"{p}{os.sep}".startswith(own)])
 
 
 def _own_folders() -> tuple[str, ...]:
-    """Python's library and where packages are installed; with `pip install --target`, anywhere."""
+    """Python's library and where packages are installed."""
     found = [*site.getsitepackages(), site.getusersitepackages()]
-    found += _WITH_US
     return (_LIBRARY, *(f"{folder}{os.sep}" for folder in found))
 
 

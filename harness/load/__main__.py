@@ -36,6 +36,8 @@ from harness.load.raised import (  # noqa: E402
 from harness.verdict import ExitCode  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
+_USER_CLASSES = "LOCUST_USER_CLASSES"
+"""The one variable of Locust's that no option shows, as it is the default of one."""
 _load_all = locust_main.merge_locustfiles_content
 _read_file = locust_main.parse_locustfile_option
 
@@ -64,7 +66,10 @@ def _as_ours(record: logging.LogRecord) -> bool:
     """Whether a line of Locust's log stays as it is: its errors are told like all others."""
     if record.levelno < logging.ERROR:
         return True
-    sys.stderr.write(f"error: {clean(record.getMessage()).strip()}\n")
+    text = clean(record.getMessage()).strip()
+    if text.startswith("Unknown User") and (named := os.environ.get(_USER_CLASSES)):
+        text += f" ({_USER_CLASSES} in the environment is {clean(named)})"
+    sys.stderr.write(f"error: {text}\n")
     return False
 
 

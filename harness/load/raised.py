@@ -36,7 +36,7 @@ _NOT_THEIRS = tuple(
     for folder in {
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
         *(*site.getsitepackages(), site.getusersitepackages()),
-        *(f"{Path(folder).parent}" for folder in _LOCUSTS),
+        *_LOCUSTS,
         str(Path(__file__).parent.parent),
     }
 )

@@ -97,6 +97,16 @@ def test_several_runs_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
+def test_user_classes_of_other_tests_are_named(tmp_path: Path) -> None:
+    """Locust takes them from a variable that is no option of its own."""
+    (tmp_path / "mine.py").write_text(MINE.format(""))
+
+    done = lendchaos("-q", "run", "mine.py", "--dry-run", cwd=tmp_path, LOCUST_USER_CLASSES="Web")
+
+    told = "error: Unknown User(s): Web (LOCUST_USER_CLASSES in the environment is Web)"
+    assert (done.returncode, done.stderr.splitlines()) == (2, [told])
+
+
 @pytest.mark.parametrize("more", [[], ["--runs", "3"]], ids=str)
 def test_a_file_that_is_killed_is_no_bug_of_ours(more: list[str], tmp_path: Path) -> None:
     """By the kernel, say, which has no more memory; nothing was started."""
