@@ -48,6 +48,7 @@ CTRL_C = f"""{SCENARIO}
 import os, signal, time
 from locust import events
 def end(**_):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has none
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(5)
 events.init_command_line_parser.add_listener(end)
