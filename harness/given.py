@@ -80,7 +80,7 @@ def refuse_lists(parser: Any) -> Any:
     def converted(action: Any, key: str, value: Any) -> Any:
         try:
             return convert(action, key, value)
-        except AssertionError:
+        except (AssertionError, AttributeError):  # the second where Python leaves checks out
             parser.error(f"{key} in a file of configuration takes no list, and is {value!s:.60}")
 
     parser.convert_item_to_command_line_arg = converted
