@@ -70,8 +70,8 @@ def lent_unwritten(
     """That the ledger holds loans of arrivals of whose borrow nothing is written down, in words.
 
     A borrow is written down before it leaves, and no target can know a key that never left: so the
-    lines are gone. ``operations`` and ``sent`` are indices of arrivals, ``lent``
-    the keys of loans.
+    lines are gone, unless checksums show that they are all there. ``operations`` and ``sent`` are
+    indices of arrivals, ``lent`` the keys of loans.
     """
     written = {*operations, *sent, *(a.arrival for a in attempts if a.step is Step.BORROW)}
     count = sum(a.key in lent and a.index not in written for a in plan.arrivals)

@@ -64,6 +64,7 @@ JOURNAL_SCHEMA = "lendchaos.journal/1"
 JOURNAL_FILE = "journal.jsonl"
 LEDGER_SCHEMA = "lendchaos.ledger/1"
 ARRIVALS_FILE = "arrivals.jsonl"
+LEDGER_FILE = "ledger.jsonl"
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _STATUS: TypeAdapter[RunStatus] = TypeAdapter(RunStatus)
@@ -191,7 +192,7 @@ class RunDirectory:
         header = _READING.dump_python(dataclasses.replace(reading, entries=()), mode="json")
         lines = [json.dumps({"schema": LEDGER_SCHEMA, "reading": header})]
         lines += [json.dumps({"loan": plain(entry)}) for entry in reading.entries]
-        replace_file(self.path / "ledger.jsonl", "\n".join(lines) + "\n")
+        replace_file(self.path / LEDGER_FILE, "\n".join(lines) + "\n")
 
     def read_verdict(self) -> "Verdict":
         """The stored verdict.
@@ -267,11 +268,11 @@ class RunDirectory:
         announced = tuple(row for _, row in journal)
         account_of = {}
         if ACCOUNTS_FILE not in broken:  # else loans would seem to go to others
-            account_of = read_accounts(self.path / ACCOUNTS_FILE, plan.run_id, damage)
+            account_of = read_accounts(self.path / ACCOUNTS_FILE, plan, damage)
         address, polls = self._health(damage, span)
-        ledger = self.read_ledger(damage)
+        ledger = self._unchanged_ledger(broken, damage)
         damage += (*broken.values(), *missing_seals(status))
-        if not status.seals:  # else the files are whole, and the target lent what nobody asked for
+        if not status.seals:
             damage += lent_unwritten(plan, operations, attempts, sent, ledger.lent)
         completed = complete_operations(
             plan, status, operations, attempts, sent, damaged=bool(damage)
@@ -313,7 +314,7 @@ class RunDirectory:
 
     def read_ledger(self, damage: list[str]) -> LedgerReading:
         """The ledger reading; an unread one where the file is missing or damaged."""
-        path = self.path / "ledger.jsonl"
+        path = self.path / LEDGER_FILE
         if not path.exists():
             return UNREAD
         try:
@@ -322,10 +323,16 @@ class RunDirectory:
             damage.append(f"ledger.jsonl has no readable header: {reason_of(error)}")
             return UNREAD
         before = len(damage)
-        rows = self._rows("ledger.jsonl", LEDGER_SCHEMA, ("loan",), damage)
+        rows = self._rows(LEDGER_FILE, LEDGER_SCHEMA, ("loan",), damage)
         entries = tuple(fact for _, fact in rows)
         complete = reading.complete and len(damage) == before
         return dataclasses.replace(reading, entries=entries, complete=complete)
+
+    def _unchanged_ledger(self, broken: dict[str, str], damage: list[str]) -> LedgerReading:
+        """As `read_ledger`; an unread one where whoever changed it could accuse the target."""
+        if LEDGER_FILE in broken:
+            return dataclasses.replace(UNREAD, error=broken[LEDGER_FILE])
+        return self.read_ledger(damage)
 
     def _health(
         self, damage: list[str], span: Span | None

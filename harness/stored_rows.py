@@ -111,19 +111,24 @@ def _run_of(path: Path) -> str:
         return ""
 
 
-def read_accounts(path: Path, run_id: str, damage: list[str]) -> dict[int, str]:
-    """Which account each borrower had; nothing of a file that is of another run."""
+def read_accounts(path: Path, plan: Plan, damage: list[str]) -> dict[int, str]:
+    """Which account each borrower had; nothing of a file of another run, or of other borrowers."""
     try:
         body = json_of(read_regular(path))
-        of_run = body.pop("run_id", run_id)
-        if of_run == run_id:
-            return {int(borrower): str(account) for borrower, account in body.items()}
-        damage.append(f"{path.name} is of another run, {of_run}: it is left out")
+        of_run = body.pop("run_id", plan.run_id)
+        if of_run != plan.run_id:
+            damage.append(f"{path.name} is of another run, {of_run}: it is left out")
+            return {}
+        accounts = {int(borrower): str(account) for borrower, account in body.items()}
     except FileNotFoundError:
-        pass
+        return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         damage.append(f"{path.name} is not readable: {reason_of(error)}")
-    return {}
+        return {}
+    if accounts.keys() != {borrower.index for borrower in plan.borrowers}:
+        damage.append(f"{path.name} has other borrowers than the plan: it is left out")
+        return {}
+    return accounts
 
 
 def span_of(plan: Plan, status: RunStatus) -> Span | None:

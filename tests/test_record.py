@@ -248,6 +248,33 @@ def test_damaged_accounts_are_noted(run: RunDirectory, plan: Plan) -> None:
     assert (found.account_ids, len(found.damage)) == (frozenset(), 2)
 
 
+@pytest.mark.parametrize("index", [-1, 99_999])
+def test_accounts_of_borrowers_whom_the_plan_lacks_are_left_out(
+    index: int, run: RunDirectory, plan: Plan
+) -> None:
+    """Nothing can be looked up of them, and what is left may be of others."""
+    path = run.path / "accounts.json"
+    body = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**body, str(index): body.pop("3")}))
+    found = run.read_facts(plan)
+
+    assert found.account_of == {}
+    assert "accounts.json has other borrowers than the plan: it is left out" in found.damage
+    assert judge(plan, found).verdict == "inconclusive"
+
+
+def test_a_ledger_that_was_changed_after_the_run_accuses_nobody(tmp_path: Path) -> None:
+    """Somebody else than the target may have written it."""
+    plan = plan_of()
+    run = store(tmp_path, plan, facts(plan))
+    path = run.path / "ledger.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"disbursements": 1', b'"disbursements": 2', 9))
+    verdict = judge(plan, run.read_facts(plan))
+
+    assert verdict.verdict == "inconclusive"
+    assert "ledger.jsonl was changed after the run" in str(verdict.findings)
+
+
 def test_every_file_names_its_schema(run: RunDirectory) -> None:
     """A later version can tell what it reads."""
     for path in run.path.glob("*.jsonl"):
