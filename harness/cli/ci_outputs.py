@@ -355,7 +355,11 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
+    # Of a FIFO that nobody reads it is refused, not waited for.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o666)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
+        os.set_blocking(handle, True)
         file.write(text + "\n")
 
 

@@ -129,13 +129,16 @@ def test_a_step_summary_that_cannot_be_written_costs_nothing(
     lendchaos: Callable[..., Ended],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is told; the verdict stays."""
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "nowhere/step.md")
-    ends[:] = [passed(run)]
-    done = lendchaos("run", "cut")
+    """It is told; the verdict stays. A FIFO that nobody reads is not waited for."""
+    os.mkfifo("fifo")
+    refused = {"nowhere/step.md": "No such file or directory", "fifo": "No such device or address"}
+    for path, reason in refused.items():
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", path)
+        ends[:] = [passed(run)]
+        done = lendchaos("run", "cut")
 
-    assert done.exit_code == 0
-    assert "nowhere/step.md was not written: No such file or directory" in done.stderr
+        assert done.exit_code == 0
+        assert f"{path} was not written: {reason}" in done.stderr
 
 
 BROKEN: list[tuple[Ending, int, str]] = [
