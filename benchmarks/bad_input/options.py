@@ -110,7 +110,8 @@ def _of_load(parameter: Parameter, chance: random.Random) -> Case:
         return _load((value or "nope",), NOT_DONE if value.startswith("-") else PERHAPS)
     word = chance.choice(parameter.words)
     if parameter.kind == "flag":
-        ends = REFUSED if word.startswith("--") else PERHAPS
+        # Alone, -- says that no more options come, and takes nothing from anything.
+        ends = REFUSED if word.startswith("--") and value != "--" else PERHAPS
     return _load(_joined(word, value, chance), ends)
 
 
