@@ -110,11 +110,21 @@ def set_elsewhere(parser: Any) -> list[Elsewhere]:
     return found
 
 
+def without_value(parser: Any, options: Any) -> Iterator[str]:
+    """Options that were given ``--`` as their value, of which argparse leaves an empty list."""
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        value = getattr(options, action.dest, None)
+        of_many = isinstance(value, list) and [] in value
+        if of_many or (action.nargs is None and value == [] != action.default):
+            yield f"argument {'/'.join(action.option_strings)}: expected one argument"
+
+
 def given(options: list[str]) -> argparse.Namespace:
     """The options that matter outside a run; ``elsewhere`` are those of the environment and files.
 
     Raises:
-        UsageError: a file of configuration cannot be read, or there is no current folder.
+        UsageError: a file of configuration cannot be read, an option has no value, or there is no
+            current folder.
     """
     try:
         state_dir = default_state_dir()
@@ -136,6 +146,8 @@ def given(options: list[str]) -> argparse.Namespace:
     parser.add_argument("--host", "-H", env_var=_VARIABLES["--host"])
     known, _ = parser.parse_known_args(options)
     known.elsewhere = set_elsewhere(parser)
+    if lost := next(without_value(parser, known), None):
+        raise UsageError(with_places(lost, known.elsewhere))
     return argparse.Namespace(**vars(known))
 
 

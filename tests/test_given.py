@@ -67,6 +67,17 @@ def test_the_order_of_places_is_that_of_locust(
     assert given(["-H", "http://line"]).host == "http://line"
 
 
+def test_a_variable_that_holds_no_value_is_a_mistake(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Argparse takes ``--`` for the end of all options, and leaves an empty list."""
+    del folder
+    monkeypatch.setenv("LOCUST_LOGFILE", "--")
+
+    with pytest.raises(UsageError, match=r"--logfile: expected one .*LOCUST_LOGFILE in the envir"):
+        given([])
+
+
 def test_what_cannot_be_read_is_one_line(folder: Path) -> None:
     """As Locust would end with it."""
     (folder / "pyproject.toml").write_text("[tool.locust\n")

@@ -20,7 +20,7 @@ from locust import stats
 from harness import STARTED_IN
 from harness.core.disk import nearest
 from harness.core.foreign_text import clean
-from harness.given import refuse_lists, set_elsewhere, with_places
+from harness.given import refuse_lists, set_elsewhere, with_places, without_value
 
 LOCUST_PORT = 5557
 """Where Locust's workers find their master unless told otherwise."""
@@ -79,7 +79,7 @@ def settle_options(parser: Any) -> None:
             options = parse(*args, **kwargs)
         options.set_elsewhere = set_elsewhere(parser)
         options.meaningless = list(_meaningless(parser, options))
-        if wrong := list(_without_value(parser, options)):
+        if wrong := list(without_value(parser, options)):
             parser.error("; ".join(wrong))
         wrong = [*_unread(parser), *_contradictions(options), *_unwritable(options)]
         if parser.prog == RUN_COMMAND:
@@ -134,15 +134,6 @@ def _at_the_start() -> Iterator[None]:
     finally:
         os.fchdir(here)
         os.close(here)
-
-
-def _without_value(parser: Any, options: Any) -> Iterator[str]:
-    """Options that were given ``--`` as their value, of which argparse leaves an empty list."""
-    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
-        value = getattr(options, action.dest, None)
-        of_many = isinstance(value, list) and [] in value
-        if of_many or (action.nargs is None and value == [] != action.default):
-            yield f"argument {'/'.join(action.option_strings)}: expected one argument"
 
 
 def _meaningless(parser: Any, options: Any) -> Iterator[str]:
