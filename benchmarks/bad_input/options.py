@@ -107,11 +107,12 @@ def option(chance: random.Random, turn: int, known: Sequence[Parameter]) -> Case
 def _of_load(parameter: Parameter, chance: random.Random) -> Case:
     value, ends = _value(parameter, chance)
     if not parameter.words:
-        return _load((value or "nope",), NOT_DONE if value.startswith("-") else PERHAPS)
+        # Alone, -- says that no more options come: that is no mistake.
+        wrong = value.startswith("-") and value != "--"
+        return _load((value or "nope",), NOT_DONE if wrong else PERHAPS)
     word = chance.choice(parameter.words)
     if parameter.kind == "flag":
-        # Alone, -- says that no more options come, and takes nothing from anything.
-        ends = REFUSED if word.startswith("--") and value != "--" else PERHAPS
+        ends = REFUSED if word.startswith("--") else PERHAPS
     return _load(_joined(word, value, chance), ends)
 
 
