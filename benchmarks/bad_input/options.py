@@ -113,6 +113,8 @@ def _of_load(parameter: Parameter, chance: random.Random) -> Case:
     word = chance.choice(parameter.words)
     if parameter.kind == "flag":
         ends = REFUSED if word.startswith("--") else PERHAPS
+    if (parameter.name, value) == ("web_port", "0"):
+        ends = PERHAPS  # any port that is free
     return _load(_joined(word, value, chance), ends)
 
 
