@@ -22,6 +22,8 @@ FILE_BYTES_MAX = 4_000_000_000
 """Of a file that is read line by line: what a million arrivals leave, four times over."""
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 """How the system refuses what was named: no path can be so long, or leads round in a circle."""
+HALF_WRITTEN = r"\.lendchaos-[0-9a-f]{16}\.part"
+"""How `replace_file` names what a writer that was killed leaves beside a file."""
 _PIECE_BYTES = 1 << 20
 # Neither waits for the other end of a FIFO nor becomes the terminal's.
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -94,9 +96,11 @@ def lines_of(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def replace_file(path: Path, body: str | bytes, *, durable: bool = False) -> None:
+def replace_file(
+    path: Path, body: str | bytes, *, durable: bool = False, mode: int = 0o666
+) -> None:
     """Write whole or not at all: a reader never sees half a file, and a link is replaced, not
-    followed. With ``durable`` it is on the disk afterwards.
+    followed. With ``durable`` it is on the disk afterwards. The file has ``mode`` less the umask.
 
     Raises:
         OSError: it cannot be written, or something else than a file stands there.
@@ -112,7 +116,7 @@ def replace_file(path: Path, body: str | bytes, *, durable: bool = False) -> Non
     temporary = path.parent / f".lendchaos-{secrets.token_hex(8)}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
             file.write(content)
             if durable:
                 file.flush()

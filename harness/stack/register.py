@@ -24,14 +24,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.core.files import read_regular
+from harness.core.files import HALF_WRITTEN, read_regular, replace_file
 from harness.errors import HarnessError
 from harness.stack.folder import is_private
 from harness.stack.processes import STATE_VARIABLE, boot_id
 
 _NAME = "lendchaos"
 _ENTRY_BYTES_MAX = 100_000
-_OURS = re.compile(r"[0-9a-f]{32}\.json|\.entry-\w{8}")
+_OURS = re.compile(rf"[0-9a-f]{{32}}\.json|{HALF_WRITTEN}")
 """Entries, and what becomes one. The folder may have been somebody's before XDG_STATE_HOME led to
 it, and nothing else in it is read or removed.
 """
@@ -199,17 +199,7 @@ def add(state_dir: Path, stack_id: str, key: str = "") -> None:
     place = prepared()
     digest = hashlib.sha256(os.fsencode(entry.state_dir)).hexdigest()[:32]
     try:
-        # mkstemp creates with mode 0600.
-        handle, name = tempfile.mkstemp(dir=place, prefix=".entry-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_ENTRY.dump_json(entry))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(place / f"{digest}.json")
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(place / f"{digest}.json", _ENTRY.dump_json(entry), durable=True, mode=0o600)
     except OSError as error:
         raise HarnessError(f"{place} cannot be written: {error.strerror}") from error
 

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.core.files import read_regular
+from harness.core.files import read_regular, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.planted import wrong_defects
 from harness.stack import register
@@ -181,17 +180,7 @@ def save_state(stack: Stack) -> None:
     """
     register.add(stack.state_dir, stack.stack_id, stack.key)
     text = _STACK.dump_json(stack, indent=2)
-    # mkstemp creates with mode 0600.
-    handle, name = tempfile.mkstemp(dir=stack.state_dir, prefix=".stack-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(stack.state_dir / STATE_FILE)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(stack.state_dir / STATE_FILE, text, durable=True, mode=0o600)
 
 
 def read_state(state_dir: Path) -> Stack | None:

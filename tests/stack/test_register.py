@@ -68,11 +68,11 @@ def test_it_stays_bounded(tmp_path: Path, place: Path) -> None:
     for name in ("gone", "there"):
         register.add(made(tmp_path / name), name)
     (tmp_path / "gone").rmdir()
-    damaged = f"{'a' * 32}.json"
-    for name in (".entry-halfhalf", damaged):
+    damaged, half = f"{'a' * 32}.json", f".lendchaos-{'0' * 16}.part"
+    for name in (half, damaged):
         (place / name).write_text("{")
         os.utime(place / name, (time.time() - 100,) * 2)
-    (place / ".entry-being-written").touch()
+    (place / f".lendchaos-{'1' * 16}.part").touch()
     register.prepared()
     assert [entry.stack_id for entry in register.entries()] == ["there"]
     assert len(list(place.iterdir())) == 2
@@ -82,7 +82,7 @@ def test_it_removes_nothing_but_its_own(tmp_path: Path, monkeypatch: pytest.Monk
     """Its folder may be a clone of lendchaos beside which XDG_STATE_HOME was put."""
     place = made(tmp_path / "home" / "lendchaos")
     place.chmod(0o700)
-    names = ("README.md", "package.json", ".env", ".entry-points", f"{'a' * 31}.json")
+    names = ("README.md", "package.json", ".env", ".lendchaos-1.part", f"{'a' * 31}.json")
     for name in names:
         (place / name).write_text("thesis")
         os.utime(place / name, (time.time() - 100,) * 2)

@@ -201,27 +201,29 @@ def test_who_knows_the_id_alone_makes_no_state_file(tmp_path: Path) -> None:
             load_state(tmp_path)
 
 
-def test_a_folder_that_took_the_place_of_ours_is_told_as_one(tmp_path: Path) -> None:
-    """Restored, or on a file system whose inodes change: it is no copy of itself."""
-    folder, before = tmp_path / "state", tmp_path / "before"
-    folder.mkdir()
-    save_state(a_stack(folder))
-    folder.rename(before)
-    shutil.copytree(before, folder)
-    with pytest.raises(ForeignStateError, match=r"is another folder than.*ends by itself.*--state"):
-        load_state(folder)
-    assert load_state(before) is not None
-
-
-def test_a_copy_is_told_as_one(tmp_path: Path) -> None:
-    """The original's stack is not the copy's to take down."""
-    original, copy = tmp_path / "original", tmp_path / "copy"
-    original.mkdir()
-    save_state(a_stack(original))
-    shutil.copytree(original, copy)
-    with pytest.raises(ForeignStateError, match=f"{copy} is a copy of {original}, whose stack"):
-        load_state(copy)
-    assert load_state(original) is not None
+@pytest.mark.parametrize(
+    ("restored", "said"),
+    [
+        (True, "{taken} is another folder than.*ends by itself.*--state"),
+        (False, "{taken} is a copy of {ours}, whose stack"),
+    ],
+)
+def test_a_folder_with_our_state_file_is_not_ours_for_it(
+    restored: bool, said: str, tmp_path: Path
+) -> None:
+    """Restored, or on a file system whose inodes change, it is told as no copy of itself; a copy
+    is told as one, and the original's stack is not the copy's to take down.
+    """
+    ours, taken = tmp_path / "ours", tmp_path / "taken"
+    made = taken if restored else ours
+    made.mkdir()
+    save_state(a_stack(made))
+    if restored:
+        made.rename(ours)
+    shutil.copytree(ours, taken)
+    with pytest.raises(ForeignStateError, match=said.format(taken=taken, ours=ours)):
+        load_state(taken)
+    assert load_state(ours) is not None
 
 
 def test_a_moved_folder_is_still_ours(tmp_path: Path) -> None:
