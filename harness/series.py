@@ -4,13 +4,11 @@ Pure. A series is never a way to get lucky: every run stays in it, the worst one
 ends before its last run only once it has failed, or was interrupted.
 """
 
-import json
 import math
 import statistics
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from harness.core.foreign_text import printable_json
+from harness.core.documents import text_of
 from harness.objectives import INVARIANTS
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
 
@@ -230,10 +228,7 @@ def _statement(bounded: dict[str, int], recovery: Spread | None, *, complete: bo
 
 def to_json(series: Series) -> str:
     """``series.json``: every run by the name of its directory, which lies beside."""
-    body: dict[str, Any] = asdict(series)
-    ordered = {"schema": body.pop("schema"), **body}
-    text = json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)
-    return printable_json(text) + "\n"
+    return text_of(series)
 
 
 def render(series: Series) -> str:

@@ -7,13 +7,12 @@ one by one. The result is one-minimal: without any single one of its faults the 
 the same way.
 """
 
-import json
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from harness.core.foreign_text import printable_json
+from harness.core.documents import text_of
 from harness.verdict import ExitCode, Finding, Verdict, Weight
 
 SCHEMA = "lendchaos.shrink/1"
@@ -33,16 +32,23 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run with some of the faults. ``codes`` are of the findings that failed it."""
+    """One run with some of the faults. ``codes`` are of the findings that failed it.
+
+    ``result`` is None as long as no failure is looked for.
+    """
 
     faults: tuple[str, ...]
     exit_code: int
     directory: str | None = None
     codes: tuple[str, ...] = ()
     sentence: str = ""
+    result: Result | None = None
 
-    def result(self, failure: str) -> Result:
-        """Whether it failed in the way that is looked for."""
+    def held_against(self, failure: str) -> "Trial":
+        """The same with its result: whether it failed in the way that is looked for."""
+        return replace(self, result=self._result(failure))
+
+    def _result(self, failure: str) -> Result:
         if failure in self.codes:
             return Result.FAILED
         if self.exit_code == ExitCode.FAIL and self.codes:
@@ -66,7 +72,7 @@ class Shrunk:
     trials: tuple[Trial, ...]
     minimal: bool
     stopped: str | None = None
-    schema: str = field(default=SCHEMA)
+    schema: str = SCHEMA
 
 
 def failure_codes(verdict: Verdict) -> tuple[str, ...]:
@@ -96,7 +102,7 @@ def shrink(
     if not whole.codes:
         return Shrunk(scenario, seed, None, whole.faults, (whole,), minimal=False)
     failure, kept = whole.codes[0], whole.faults
-    known: dict[tuple[str, ...], Trial] = {kept: whole}
+    known: dict[tuple[str, ...], Trial] = {kept: whole.held_against(failure)}
     at, needed, stopped = 0, 0, None
     while needed < len(kept) and stopped is None:
         fewer = kept[:at] + kept[at + 1 :]
@@ -104,10 +110,10 @@ def shrink(
             if len(known) >= runs_max:
                 stopped = f"after {runs_max} runs"
                 break
-            known[fewer] = run(fewer)
+            known[fewer] = run(fewer).held_against(failure)
             if known[fewer].exit_code == ExitCode.INTERRUPTED:
                 stopped = "interrupted"
-        if known[fewer].result(failure) is Result.FAILED:
+        if known[fewer].result is Result.FAILED:
             kept, needed = fewer, 0  # one fault less: whatever was needed may not be any longer
             at = at if at < len(kept) else 0
         else:
@@ -119,11 +125,7 @@ def shrink(
 
 def to_json(shrunk: Shrunk) -> str:
     """Everything, for programs."""
-    body = asdict(shrunk)
-    if shrunk.failure is not None:
-        for trial, row in zip(shrunk.trials, body["trials"], strict=True):
-            row["result"] = trial.result(shrunk.failure)
-    return printable_json(json.dumps(body, indent=2, ensure_ascii=False)) + "\n"
+    return text_of(shrunk)
 
 
 def again(command: list[str], shrunk: Shrunk) -> str:
@@ -137,7 +139,7 @@ def render(shrunk: Shrunk, command: list[str]) -> str:
     lines = [f"SHRINK  {shrunk.scenario}", ""]
     width = max(len(_listed(trial)) for trial in shrunk.trials)
     for number, trial in enumerate(shrunk.trials, start=1):
-        lines.append(f"  run {number:>2}  {_listed(trial):<{width}}  {_outcome(trial, shrunk)}")
+        lines.append(f"  run {number:>2}  {_listed(trial):<{width}}  {_outcome(trial)}")
     lines.append("")
     if shrunk.failure is None:
         lines.append("Nothing to shrink: the whole plan did not fail.")
@@ -151,16 +153,15 @@ def _listed(trial: Trial) -> str:
     return " ".join(trial.faults) or "no fault"
 
 
-def _outcome(trial: Trial, shrunk: Shrunk) -> str:
+def _outcome(trial: Trial) -> str:
     where = f"  {trial.directory}" if trial.directory else ""
-    if shrunk.failure is None:
+    if trial.result is None:
         return f"exit code {trial.exit_code}{where}"
-    result = trial.result(shrunk.failure)
-    if result is Result.OTHERWISE:
-        return f"{result}: {', '.join(trial.codes)}{where}"
-    if result is Result.UNDECIDED:
-        return f"{result} (exit code {trial.exit_code}), counts as not failed{where}"
-    return f"{result}{where}"
+    if trial.result is Result.OTHERWISE:
+        return f"{trial.result}: {', '.join(trial.codes)}{where}"
+    if trial.result is Result.UNDECIDED:
+        return f"{trial.result} (exit code {trial.exit_code}), counts as not failed{where}"
+    return f"{trial.result}{where}"
 
 
 def _conclusion(shrunk: Shrunk) -> list[str]:
@@ -178,7 +179,6 @@ def _conclusion(shrunk: Shrunk) -> list[str]:
     lines = [said]
     if shrunk.stopped is not None:
         lines.append(f"Stopped {shrunk.stopped}: some of these may not be needed either.")
-    failure = shrunk.failure or ""
-    if any(trial.result(failure) is Result.UNDECIDED for trial in shrunk.trials):
+    if any(trial.result is Result.UNDECIDED for trial in shrunk.trials):
         lines.append("Some runs were undecided; they count as not failed, so fewer may do.")
     return lines

@@ -1,6 +1,5 @@
 """What all commands share: the application, how they speak, and how they end."""
 
-import json
 import os
 import sys
 import threading
@@ -15,8 +14,9 @@ from rich.console import Console
 from harness.cli.commands import Commands
 from harness.core.digits import whole
 from harness.core.disk import refusal
+from harness.core.documents import text_of
 from harness.core.files import NO_PATH
-from harness.core.foreign_text import clean_lines, printable_json
+from harness.core.foreign_text import clean_lines
 from harness.errors import HarnessError, UsageError
 from harness.standard_streams import lost_output
 from harness.verdict import ExitCode
@@ -209,10 +209,9 @@ def write_result(text: str) -> None:
         sys.stderr.flush()
 
 
-def show_json(schema: str, body: dict[str, Any]) -> None:
-    """The one document that a command prints with ``--json``; ``schema`` names its shape."""
-    text = json.dumps({"schema": schema, **body}, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write(printable_json(text) + "\n")
+def show_json(document: Any) -> None:
+    """The one document that a command prints with ``--json``: a dataclass with a ``schema``."""
+    sys.stdout.write(text_of(document))
     sys.stdout.flush()
 
 

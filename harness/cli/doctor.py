@@ -1,6 +1,6 @@
 """`lendchaos doctor`: what this machine has of what a stack needs."""
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -20,7 +20,14 @@ from harness.stack.folder import default_state_dir
 from harness.stack.provision import provision_all
 from harness.verdict import ExitCode
 
-DOCTOR_SCHEMA = "lendchaos.doctor/1"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorDocument:
+    """What `lendchaos doctor --json` prints; ``ok`` is False where a stack lacks something."""
+
+    ok: bool
+    checks: tuple[Check, ...]
+    schema: str = "lendchaos.doctor/1"
 
 
 @app.command()
@@ -40,7 +47,7 @@ def doctor(
             checks = diagnose(state_dir or default_state_dir())
         ok = all(check.ok for check in checks)
         if json:
-            show_json(DOCTOR_SCHEMA, {"ok": ok, "checks": [asdict(check) for check in checks]})
+            show_json(DoctorDocument(ok=ok, checks=tuple(checks)))
         else:
             _show(checks)
         raise typer.Exit(ExitCode.PASS if ok else ExitCode.INCONCLUSIVE)

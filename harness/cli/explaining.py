@@ -1,7 +1,7 @@
 """`lendchaos explain`: what a code means, how it is decided, what causes it, what to do next."""
 
 import textwrap
-from dataclasses import asdict
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Annotated
 
@@ -11,7 +11,14 @@ from harness.cli.app import Json, app, exit_codes, show, show_json, width
 from harness.cli.completing import codes
 from harness.explain import ENTRIES, Entry, Kind, find
 
-EXPLAIN_SCHEMA = "lendchaos.explain/1"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainDocument:
+    """What `lendchaos explain --json` prints: one entry with a code, all of them without."""
+
+    codes: tuple[Entry, ...]
+    schema: str = "lendchaos.explain/1"
+
 
 _HEADS = {
     Kind.INVARIANT: "invariants: hold always",
@@ -38,7 +45,7 @@ def explain(
     with exit_codes():
         found = list(ENTRIES.values()) if code is None else [find(code)]
         if json:
-            show_json(EXPLAIN_SCHEMA, {"codes": [asdict(entry) for entry in found]})
+            show_json(ExplainDocument(codes=tuple(found)))
         elif code is None:
             _list(found)
         else:

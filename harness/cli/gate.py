@@ -2,8 +2,9 @@
 
 import itertools
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,11 +16,36 @@ from harness.forwarding import listening
 from harness.given import given, with_places
 from harness.headless import asks_only, find_scenario, refuse_unrunnable
 from harness.stack import default_state_dir, load_state
+from harness.verdict import Judgement
 
 if TYPE_CHECKING:
-    from harness.gates.selftest import SelfTest
+    from harness.gates.selftest import SelfTest, Trial
 
-SCHEMA = "lendchaos.gate_selftest/1"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRun:
+    """One run of a self-test; ``verdict`` and ``report`` are None where it came to none."""
+
+    exit_code: int
+    verdict: Judgement | None
+    failed_by: tuple[str, ...]
+    report: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSelftestDocument:
+    """What `lendchaos gate-selftest --json` prints.
+
+    ``planted`` is None where the clean run did not let it come to that.
+    """
+
+    scenario: str
+    defect: str
+    exit_code: int
+    sentence: str
+    clean: GateRun
+    planted: GateRun | None
+    schema: str = "lendchaos.gate_selftest/1"
 
 
 @app.command(
@@ -68,7 +94,7 @@ def gate_selftest(
 
         result = selftest.self_test(path.stem, defect, trial)
         if json:
-            show_json(SCHEMA, _as_json(result))
+            show_json(_document(result))
         else:
             _print(result)
         raise typer.Exit(result.exit_code)
@@ -111,22 +137,21 @@ def _print(result: "SelfTest") -> None:
     show(result.sentence)
 
 
-def _as_json(result: "SelfTest") -> dict[str, Any]:
-    runs = {
-        name: None
-        if trial is None
-        else {
-            "exit_code": trial.exit_code,
-            "verdict": trial.verdict.verdict.value if trial.verdict else None,
-            "failed_by": trial.failures,
-            "report": trial.report or None,
-        }
-        for name, trial in (("clean", result.clean), ("planted", result.planted))
-    }
-    return {
-        "scenario": result.scenario,
-        "defect": result.defect,
-        "exit_code": int(result.exit_code),
-        "sentence": result.sentence,
-        **runs,
-    }
+def _document(result: "SelfTest") -> GateSelftestDocument:
+    return GateSelftestDocument(
+        scenario=result.scenario,
+        defect=result.defect,
+        exit_code=int(result.exit_code),
+        sentence=result.sentence,
+        clean=_run(result.clean),
+        planted=_run(result.planted) if result.planted else None,
+    )
+
+
+def _run(trial: "Trial") -> GateRun:
+    return GateRun(
+        exit_code=trial.exit_code,
+        verdict=trial.verdict.verdict if trial.verdict else None,
+        failed_by=tuple(trial.failures),
+        report=trial.report or None,
+    )

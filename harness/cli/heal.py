@@ -7,7 +7,7 @@ right when that is asked for.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -27,11 +27,54 @@ from harness.stack.processes import ProcessRef, is_alive
 from harness.stack.state import Stack, load_state
 from harness.verdict import ExitCode
 
-HEAL_SCHEMA = "lendchaos.heal/1"
 STOPPING_SECONDS_MAX = 3.0
 """For a run that is under way to hear that it is to inject nothing more."""
 CANARY_SECONDS_MAX = 5.0
 PUT_RIGHT = "`lendchaos heal --all` puts it right"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealedFault:
+    """One fault: whether it is gone, after how many tries, and the same in words."""
+
+    name: str
+    gone: bool
+    tries: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedLink:
+    """A link, and whether a request through it was answered."""
+
+    name: str
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealedStack:
+    """What was done for one stack.
+
+    ``removed`` is what was put right at Toxiproxy, ``foreign`` what others changed there and is
+    still so.
+    """
+
+    stack_id: str
+    kind: str
+    run_under_way: str | None
+    faults: tuple[HealedFault, ...]
+    removed: tuple[str, ...]
+    foreign: tuple[str, ...]
+    links: tuple[TriedLink, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealDocument:
+    """What `lendchaos heal --json` prints; without ``troubles`` nothing is left broken."""
+
+    stacks: tuple[HealedStack, ...]
+    troubles: tuple[str, ...]
+    schema: str = "lendchaos.heal/1"
 
 
 @dataclass(slots=True)
@@ -59,21 +102,20 @@ class _Healing:
         foreign = [f"not ours: {text} ({PUT_RIGHT})" for text in self.foreign]
         return [*left, *self.failed, *foreign, *broken]
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> HealedStack:
         """For a program."""
-        return {
-            "stack_id": self.stack.stack_id,
-            "kind": self.stack.kind,
-            "run_under_way": self.run,
-            "faults": [
-                {"name": result.fault, "gone": result.gone, "tries": result.tries}
-                | {"text": str(result)}
-                for result in self.faults
-            ],
-            "removed": self.removed,
-            "foreign": self.foreign,
-            "links": [{"name": name, "answers": well} for name, well in self.links.items()],
-        }
+        return HealedStack(
+            stack_id=self.stack.stack_id,
+            kind=self.stack.kind,
+            run_under_way=self.run,
+            faults=tuple(
+                HealedFault(name=one.fault, gone=one.gone, tries=one.tries, text=str(one))
+                for one in self.faults
+            ),
+            removed=tuple(self.removed),
+            foreign=tuple(self.foreign),
+            links=tuple(TriedLink(name=name, answers=well) for name, well in self.links.items()),
+        )
 
 
 @app.command()
@@ -99,8 +141,8 @@ def heal(
         troubles = [trouble for healing in done for trouble in healing.troubles]
         troubles += foreign
         if json:
-            body = {"stacks": [healing.body() for healing in done], "troubles": troubles}
-            show_json(HEAL_SCHEMA, body)
+            stacks_done = tuple(healing.body() for healing in done)
+            show_json(HealDocument(stacks=stacks_done, troubles=tuple(troubles)))
         if troubles:
             raise HarnessError("; ".join(troubles))
         raise typer.Exit(ExitCode.PASS)

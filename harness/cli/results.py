@@ -1,20 +1,56 @@
 """What `lendchaos run` leaves on standard output: Locust's words, a verdict or one document."""
 
-import json
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
-from harness import series
 from harness.cli.app import has_colours, is_quiet, show_json, wants_json, width, write_result
 from harness.errors import UsageError
-from harness.headless import Ended, asks_only
-from harness.shrink import Shrunk, to_json
+from harness.headless import ALONE_SCENARIO, Ended, asks_only
+from harness.series import Series
+from harness.shrink import Shrunk
+from harness.verdict import Judgement
 
 RUN_SCHEMA = "lendchaos.run/1"
 _STDERR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioEnd:
+    """How one scenario ended; what there is none of is None.
+
+    ``file`` is its path as it was given, None where faults were given without a scenario. A series
+    has ``series_file`` and ``series`` in place of ``report`` and ``run_directory``.
+    """
+
+    scenario: str
+    file: str | None
+    verdict: Judgement | None
+    exit_code: int
+    sentence: str | None
+    report: str | None
+    run_directory: str | None
+    series_file: str | None
+    series: Series | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDocument:
+    """What `lendchaos run --json` prints; ``not_run`` is what an early end left out.
+
+    With ``--shrink`` there are no ``scenarios``, but ``shrink`` and, where it could be written,
+    its file.
+    """
+
+    exit_code: int
+    scenarios: tuple[ScenarioEnd, ...] = ()
+    not_run: tuple[str, ...] = ()
+    not_run_files: tuple[str | None, ...] = ()
+    shrink_file: str | None = None
+    shrink: Shrunk | None = None
+    schema: str = RUN_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +106,38 @@ def locust_output(options: list[str]) -> LocustOutput:
 
 def show_runs(exit_code: int, paths: list[Path], ends: list[Ended]) -> None:
     """The document of `run --json`: one entry for each scenario that was run."""
-    body = {
-        "exit_code": int(exit_code),
-        "scenarios": [_body(path, end) for path, end in zip(paths, ends, strict=False)],
-        "not_run": [path.stem for path in paths[len(ends) :]],
-    }
-    show_json(RUN_SCHEMA, body)
+    left_out = paths[len(ends) :]
+    show_json(
+        RunDocument(
+            exit_code=int(exit_code),
+            scenarios=tuple(_end(path, end) for path, end in zip(paths, ends, strict=False)),
+            not_run=tuple(path.stem for path in left_out),
+            not_run_files=tuple(_file(path) for path in left_out),
+        )
+    )
 
 
-def _body(path: Path, end: Ended) -> dict[str, Any]:
-    """How a scenario ended; what there is none of is null."""
+def _end(path: Path, end: Ended) -> ScenarioEnd:
     told = end.last.get("report")
     report = None if told is None else str(told)
     several = end.series is not None
-    return {
-        "scenario": path.stem,
-        "verdict": end.last.get("verdict"),
-        "exit_code": int(end.exit_code),
-        "sentence": end.last.get("sentence"),
-        "report": None if several else report,
-        "run_directory": None if end.directory is None else str(end.directory),
-        "series_file": report if several else None,
-        "series": json.loads(series.to_json(end.series)) if end.series is not None else None,
-    }
+    return ScenarioEnd(
+        scenario=path.stem,
+        file=_file(path),
+        verdict=end.last.get("verdict"),
+        exit_code=int(end.exit_code),
+        sentence=end.last.get("sentence"),
+        report=None if several else report,
+        run_directory=None if end.directory is None else str(end.directory),
+        series_file=report if several else None,
+        series=end.series,
+    )
+
+
+def _file(path: Path) -> str | None:
+    return None if path == ALONE_SCENARIO else path.as_posix()
 
 
 def show_shrunk(exit_code: int, path: str, found: Shrunk) -> None:
     """The document of `run --shrink --json`: the same figures as the file, where there is one."""
-    shrunk = json.loads(to_json(found))
-    body = {"exit_code": int(exit_code), "scenarios": [], "not_run": []}
-    show_json(RUN_SCHEMA, {**body, "shrink_file": path or None, "shrink": shrunk})
+    show_json(RunDocument(exit_code=int(exit_code), shrink_file=path or None, shrink=found))

@@ -1,7 +1,7 @@
 """The local stack: `up`, `down`, `status`."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +14,82 @@ from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_used
 from harness.stack.processes import is_alive
 from harness.stack.run_lock import Owner, holder, is_held
-from harness.stack.state import ForeignStateError, Stack, StackSettings, load_state, read_state
+from harness.stack.state import (
+    ForeignStateError,
+    Link,
+    Stack,
+    StackSettings,
+    load_state,
+    read_state,
+)
 
-UP_SCHEMA = "lendchaos.up/1"
-DOWN_SCHEMA = "lendchaos.down/1"
-STATUS_SCHEMA = "lendchaos.status/1"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """A link in the kernel, where packets can be dropped."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process of a stack; ``last_exit`` is the code of its last end, negative for a signal."""
+
+    name: str
+    pid: int | None
+    alive: bool
+    frozen: bool
+    restarts: int
+    last_exit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackBody:
+    """Where a stack is and how it is reached; none of its secrets."""
+
+    stack_id: str
+    kind: str
+    state_dir: str
+    edge_url: str
+    service_url: str
+    links: tuple[Link, ...]
+    wires: tuple[Wire, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackStatus(StackBody):
+    """A stack that is up; ``used_by`` is None where no run uses it."""
+
+    processes: tuple[Process, ...]
+    used_by: Owner | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpDocument(StackBody):
+    """What `lendchaos up --json` prints; ``healed`` are faults that a dead run had left."""
+
+    logs: dict[str, str]
+    healed: tuple[str, ...]
+    schema: str = "lendchaos.up/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownDocument:
+    """What `lendchaos down --json` prints; ``healed`` are faults that a dead run had left."""
+
+    was_up: bool
+    healed: tuple[str, ...]
+    schema: str = "lendchaos.down/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusDocument:
+    """What `lendchaos status --json` prints: every stack that is up, the local one first."""
+
+    stacks: tuple[StackStatus, ...]
+    schema: str = "lendchaos.status/1"
+
 
 EdgePort = Annotated[
     int | None, typer.Option(metavar="PORT", parser=number(), help="Port of the edge link.")
@@ -70,7 +141,7 @@ def up(
             say(f"healed {name}, left by a run that died")
         if json:
             logs = {name: str(path) for name, path in stack.service_logs.items()}
-            show_json(UP_SCHEMA, {**stack_body(stack), "logs": logs, "healed": healed})
+            show_json(UpDocument(**_body(stack), logs=logs, healed=tuple(healed)))
             return
         show(f"stack {stack.stack_id} is up")
         show(f"  borrowers  {stack.edge_url}   (link edge)")
@@ -115,7 +186,7 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
             raise HarnessError("; ".join(foreign))
         _forget_journal(folder)
         if json:
-            show_json(DOWN_SCHEMA, {"was_up": was_up, "healed": healed})
+            show_json(DownDocument(was_up=was_up, healed=tuple(healed)))
         else:
             show("stack is down" if was_up else "no stack was up")
 
@@ -154,7 +225,7 @@ def status(state_dir: StateDir = None, json: Json = False) -> None:
                 if is_alive(stack.supervisor)
             ]
         if json:
-            show_json(STATUS_SCHEMA, {"stacks": [_status_body(*parts) for parts in found]})
+            show_json(StatusDocument(stacks=tuple(_status(*parts) for parts in found)))
         else:
             for stack, processes, whose in found:
                 _show_status(stack, processes, whose)
@@ -187,15 +258,10 @@ def _show_status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owne
     show(f"  used by {whose.in_words()}" if whose else "  used by no run")
 
 
-def _status_body(
-    stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | None
-) -> dict[str, Any]:
-    names = ("name", "pid", "alive", "frozen", "restarts", "last_exit")
-    return {
-        **stack_body(stack),
-        "processes": [{name: getattr(process, name) for name in names} for process in processes],
-        "used_by": None if whose is None else asdict(whose),
-    }
+def _status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | None) -> StackStatus:
+    names = [field.name for field in fields(Process)]
+    shown = (Process(**{name: getattr(process, name) for name in names}) for process in processes)
+    return StackStatus(**_body(stack), processes=tuple(shown), used_by=whose)
 
 
 # --- what is told of a stack ---------------------------------------------------------------------
@@ -218,14 +284,15 @@ def link_lines(stack: Stack) -> list[str]:
     ]
 
 
-def stack_body(stack: Stack) -> dict[str, Any]:
-    """Where a stack is and how it is reached; none of its secrets."""
+def _body(stack: Stack) -> dict[str, Any]:
+    """The fields of `StackBody`."""
+    wires = stack.wires.items()
     return {
         "stack_id": stack.stack_id,
         "kind": stack.kind,
         "state_dir": str(stack.state_dir),
         "edge_url": stack.edge_url,
         "service_url": stack.service_url,
-        "links": [asdict(link) for link in stack.links.values()],
-        "wires": [{"name": name, "address": wire.address} for name, wire in stack.wires.items()],
+        "links": tuple(stack.links.values()),
+        "wires": tuple(Wire(name=name, address=wire.address) for name, wire in wires),
     }

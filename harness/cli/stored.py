@@ -36,7 +36,7 @@ from harness.cli.ci_outputs import (
 from harness.cli.completing import runs
 from harness.core.files import real
 from harness.errors import HarnessError
-from harness.verdict import ExitCode
+from harness.verdict import ExitCode, Judgement
 
 if TYPE_CHECKING:
     from harness.events import Facts
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from harness.record import RunDirectory
     from harness.verdict import Verdict
 
-REPORT_SCHEMA = "lendchaos.report/1"
-
 RunPath = Annotated[
     Path,
     typer.Argument(help="A run directory, for example runs/latest.", autocompletion=runs),
@@ -54,6 +52,17 @@ RunPath = Annotated[
 VerdictJson = Annotated[
     bool, typer.Option("--json", help="Print the verdict as JSON and write nothing down.")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportDocument:
+    """What `lendchaos report --json` prints: where the page of a run and its figures are."""
+
+    report: str
+    figures: str
+    verdict: Judgement
+    run_directory: str
+    schema: str = "lendchaos.report/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +131,10 @@ def report(
         finally:  # a CI wants its files also of a run that nothing can be written into
             publish_stored(outputs, verdict, stored.directory.path)
         if json:
-            figures = path.parent / "verdict.json"
-            body = {"report": str(path), "figures": str(figures), "verdict": verdict.verdict}
-            show_json(REPORT_SCHEMA, {**body, "run_directory": str(path.parent)})
+            folder = path.parent
+            figures = str(folder / "verdict.json")
+            said = {"report": str(path), "figures": figures, "run_directory": str(folder)}
+            show_json(ReportDocument(**said, verdict=verdict.verdict))
         else:
             show(str(path))
 

@@ -1,12 +1,15 @@
-"""JSON from elsewhere, read so that nothing in it can break whoever goes on with it.
+"""JSON: our own documents as they are written, and those from elsewhere.
 
-Python's own reader takes NaN, numbers without end and any depth.
+These are read so that nothing in them can break whoever goes on with it: Python's own reader takes
+NaN, numbers without end and any depth.
 """
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from harness.core.files import DOCUMENT_BYTES_MAX
+from harness.core.foreign_text import printable_json
 
 DEPTH_MAX = 100
 """Of objects and lists in each other: ours are a dozen deep."""
@@ -14,6 +17,17 @@ NUMBER_MAX = 1e30
 """Larger numbers are of no run, and would break whoever counts or draws them."""
 _DIGITS_MAX = 30
 _TOO_DEEP = "it is nested too deeply"
+
+
+def text_of(document: Any) -> str:
+    """A document of ours, a dataclass with a ``schema``, as it is printed and written: that first.
+
+    Raises:
+        ValueError: it holds NaN or something infinite, which JSON has no word for.
+    """
+    body = asdict(document)
+    ordered = {"schema": body.pop("schema"), **body}
+    return printable_json(json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def json_of(body: bytes | str) -> Any:

@@ -7,7 +7,7 @@ _NOTE = "A note: it changes nothing by itself."
 
 
 def _finding(
-    code: str, *, weight: str, decided: str, causes: str, next_step: str, docs: str = ""
+    code: str, *, weight: str, decided: str, causes: str, next_step: str, docs: str | None = None
 ) -> Entry:
     meaning = words.finding(code)
     return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)

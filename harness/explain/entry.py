@@ -19,7 +19,7 @@ class Kind(StrEnum):
 class Entry:
     """A code with what is to be known of it, in sentences.
 
-    ``weight`` says what it does to a verdict, ``docs`` names the page that has more.
+    ``weight`` says what it does to a verdict, ``docs`` names the page that has more, if any.
     """
 
     code: str
@@ -29,4 +29,4 @@ class Entry:
     decided: str
     causes: str
     next_step: str
-    docs: str = ""
+    docs: str | None = None

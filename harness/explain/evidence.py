@@ -13,7 +13,7 @@ def _finding(
     causes: str,
     next_step: str,
     weight: str = _OPEN,
-    docs: str = "",
+    docs: str | None = None,
 ) -> Entry:
     meaning = words.finding(code)
     return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)

@@ -14,6 +14,7 @@ import pytest
 
 from harness.cli.commands import LATER, load
 from harness.faults.strangers import Stranger
+from harness.headless import Ended as RunEnded
 from harness.stack.client import ProcessStatus
 from harness.stack.processes import ProcessRef
 from harness.stack.run_lock import Owner
@@ -182,6 +183,16 @@ def test_explain_for_programs(
     assert (len(document["codes"]) == 1) is bool(words)
 
 
+def test_a_code_without_a_page_has_null(lendchaos: Callable[..., Ended]) -> None:
+    """No text is written for a page that there is none of, and no page is lost."""
+    codes = json.loads(lendchaos("explain", "--json").stdout)["codes"]
+    pages = {entry["code"]: entry["docs"] for entry in codes}
+
+    assert pages["lost"] == "docs/money.md"
+    assert None in pages.values()
+    assert "" not in pages.values()
+
+
 def test_report_for_programs(run: Path, lendchaos: Callable[..., Ended]) -> None:
     """Where the page and the figures are."""
     document = check_document(lendchaos("report", run, "--json"))
@@ -199,6 +210,47 @@ def test_a_run_for_programs(quick_locust: list[Any], lendchaos: Callable[..., En
     assert Path(document["scenarios"][0]["run_directory"]).is_dir()
     assert quick_locust == [2]
     assert "baseline: set up" in done.stderr
+
+
+@pytest.mark.usefixtures("quick_locust")
+def test_two_files_of_one_name_are_told_apart(
+    tmp_path: Path, lendchaos: Callable[..., Ended]
+) -> None:
+    """By the path as it was given; one that was named by its name alone has its path as well."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").touch()
+    files = ["a/x.py", "b/x.py", str(tmp_path / "b" / "x.py"), "scenarios/baseline.py"]
+    done = lendchaos("run", *files[:3], "baseline", "--json")
+
+    document = check_document(done)
+    assert [entry["scenario"] for entry in document["scenarios"]] == ["x", "x", "x", "baseline"]
+    assert [entry["file"] for entry in document["scenarios"]] == files
+
+
+@pytest.mark.usefixtures("quick_locust")
+def test_what_was_not_run_is_told_apart_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lendchaos: Callable[..., Ended]
+) -> None:
+    """A safety stop of one leaves out the other of the same name."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").touch()
+    monkeypatch.setattr("harness.cli.run.run_scenario", lambda *_, **__: RunEnded(4))
+    done = lendchaos("run", "a/x.py", "b/x.py", "--json")
+
+    document = check_document(done)
+    assert (done.exit_code, document["scenarios"][0]["file"]) == (4, "a/x.py")
+    assert (document["not_run"], document["not_run_files"]) == (["x"], ["b/x.py"])
+
+
+@pytest.mark.usefixtures("quick_locust")
+def test_faults_without_a_scenario_have_no_file(lendchaos: Callable[..., Ended]) -> None:
+    """What is run then is no file of the user's."""
+    done = lendchaos("run", "--inject", 'Refuse("edge")', "--json")
+
+    (scenario,) = check_document(done)["scenarios"]
+    assert scenario["file"] is None
 
 
 @pytest.mark.usefixtures("quick_locust")
