@@ -17,6 +17,7 @@ from harness.core.foreign_text import clean_lines
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import is_interrupted
 from harness.gates import GateCheck, Kind, checks_of, names_of
+from harness.gates.checks import cut_message
 from harness.given import given
 from harness.headless import (
     Ended,
@@ -278,7 +279,7 @@ def result_of(outcome: Outcome, name: str) -> Result:
     reports = tuple(run.directory / "report.html" for run, _ in seen if run.directory is not None)
     meaning = GateCheck(name, Kind.EVIDENCE, verdict, "").meaning
     properties = _properties(outcome, seen, verdict, name)
-    return Result(verdict, clean_lines("; ".join(said)), meaning, properties, reports)
+    return Result(verdict, cut_message(clean_lines("; ".join(said))), meaning, properties, reports)
 
 
 def not_passed(outcome: Outcome, but: Collection[str] = (), known: str = "") -> str:
@@ -338,18 +339,17 @@ def _properties(
         made["observed_by_run"] = ", ".join("?" if v is None else f"{v:g}" for v in values)
     found = [(key, value) for key, value in made.items() if value not in (None, "")]
     if name == Kind.OTHER:
-        found += [("note", text) for text in notes_of(outcome)]
+        found += _notes(outcome)
     return tuple(found)
 
 
-def notes_of(outcome: Outcome) -> list[str]:
-    """What was seen and tolerated, each once, with the run where there are several."""
+def _notes(outcome: Outcome) -> list[Property]:
+    """What was seen and tolerated, by its code, with the run where there are several."""
     several = outcome.asked.runs > 1
-    found = [
-        (f"run {run.number}: " if several else "") + words.clean(f"{note.code}: {note.message}")
-        for run in outcome.runs
-        if run.verdict is not None
-        for note in run.verdict.findings
-        if note.verdict is Weight.NOTE
-    ]
-    return list(dict.fromkeys(found))
+    found: dict[str, list[str]] = {}
+    for run in outcome.runs:
+        for note in run.verdict.findings if run.verdict is not None else ():
+            if note.verdict is Weight.NOTE:
+                text = (f"run {run.number}: " if several else "") + words.clean(note.message)
+                found.setdefault(f"note.{words.clean(note.code)}", []).append(text)
+    return [(name, cut_message("; ".join(dict.fromkeys(texts)))) for name, texts in found.items()]

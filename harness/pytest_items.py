@@ -4,13 +4,14 @@ Imported by `harness.pytest_plugin` only where scenarios are asked for.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.gate_runs import Asked, Bench, Outcome, Result, not_passed, result_of
+from harness.gates.checks import cut_message
 from harness.verdict import Judgement
 
 _Told: Any = pytest.fail.Exception
@@ -36,6 +37,30 @@ for _kind in (Missed, NotDecided, NotSelected):
 def file_id(path: Path, config: pytest.Config) -> str:
     """The id of a scenario file to pytest."""
     return Path(os.path.relpath(path, config.rootpath)).as_posix()
+
+
+class SuiteFigures:
+    """Puts the figures of our items into pytest's JUnit file as properties of its suite.
+
+    Pytest puts them into the case, where the schemas of those that read the file allow none.
+    """
+
+    def __init__(self, config: pytest.Config, paths: Collection[Path]) -> None:
+        self._plugins = config.pluginmanager
+        self._files = frozenset(file_id(path, config) for path in paths)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Before pytest writes the case, which it does with its last report."""
+        file, _, name = report.nodeid.partition("::")
+        if report.when != "teardown" or file not in self._files:
+            return
+        for plugin in self._plugins.get_plugins():
+            if hasattr(plugin, "add_global_property"):  # pytest's own has no public name
+                case = f"{file.removesuffix('.py').replace('/', '.')}.{name}"
+                for key, value in report.user_properties:
+                    plugin.add_global_property(f"{case}.{key}", str(value))
+                report.user_properties = []
 
 
 class ScenarioFile(pytest.File):
@@ -102,11 +127,11 @@ class ScenarioItem(pytest.Item):
         if self.name != scenario.teller:
             return ""
         selected = {item.name for item in self.session.items if item.parent is scenario}
-        return not_passed(outcome, selected, self._result.message)
+        return cut_message(not_passed(outcome, selected, self._result.message))
 
     @property
     def _message(self) -> str:
-        return "; ".join(filter(None, (self._result.message, self._not_selected)))
+        return cut_message("; ".join(filter(None, (self._result.message, self._not_selected))))
 
     def runtest(self) -> None:
         """Fail if it did not hold."""

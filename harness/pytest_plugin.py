@@ -133,6 +133,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError("--dist each would run every scenario once for each worker")
     with _usage_errors():
         gate.asked = _ask_all(config, gate.paths)
+    from harness.pytest_items import SuiteFigures
+
+    config.pluginmanager.register(SuiteFigures(config, gate.paths))
 
 
 def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "Asked"]:

@@ -161,7 +161,7 @@ ALLOWED = {
     "gate_runs": {
         *("errors", "forwarding", "gates", "given", "headless", "report", "stack", "verdict"),
     },
-    "pytest_items": {"gate_runs", "report", "verdict"},
+    "pytest_items": {"gate_runs", "gates", "report", "verdict"},
     "pytest_workers": set(),
     "pytest_plugin": {
         *("errors", "finished_run", "forwarding", "gate_runs", "given", "headless", "objectives"),

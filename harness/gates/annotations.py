@@ -6,12 +6,12 @@ more there are, instead of dropping them in silence.
 
 from collections.abc import Sequence
 
+from harness.gates.checks import cut_message
 from harness.gates.suite import GateCase, GateSuite, cases_of
 from harness.report import words
 from harness.verdict import Judgement
 
 SHOWN_MAX = 10
-_LETTERS_MAX = 1000
 _COMMANDS = {Judgement.FAIL: "error", Judgement.INCONCLUSIVE: "warning"}
 
 
@@ -34,7 +34,7 @@ def _line(suite: GateSuite, case: GateCase) -> str:
     said = words.OBJECTIVE_VERDICT[case.verdict]
     title = property_(words.clean(f"lendchaos {suite.name}: {case.name} {said}"))
     where = f"file={property_(words.clean(suite.file))}," if suite.file else ""
-    message = words.cut(words.clean(f"{case.message} ({case.meaning}: {said})"), _LETTERS_MAX)
+    message = cut_message(words.clean(f"{case.message} ({case.meaning}: {said})"))
     return f"::{_COMMANDS[case.verdict]} {where}title={title}::{data(message)}"
 
 

@@ -24,6 +24,10 @@ _UNREAD = ("ledger_unread", "ledger_incomplete", "no_evidence", "evidence_damage
 _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 
 
+MESSAGE_MAX = 1_000
+"""Letters of one message in a file or a list of a CI; the report has the whole text."""
+
+
 class Kind(StrEnum):
     """What a check is about."""
 
@@ -86,6 +90,11 @@ def checks_of(verdict: Verdict) -> list[GateCheck]:
     ]
 
 
+def cut_message(message: str) -> str:
+    """A message at a length that a CI can do with; how long it was is said."""
+    return words.cut(message, MESSAGE_MAX)
+
+
 def _objective(result: ObjectiveResult) -> GateCheck:
     write = words.observed_unit(result)
     between = words.interval(result.low, result.high, write)
@@ -115,7 +124,7 @@ def _invariant(name: str, verdict: Verdict) -> GateCheck:
         counts = [f.evidence["count"] for f in broken if isinstance(f.evidence.get("count"), int)]
         observed = float(sum(counts)) if counts else None
         return GateCheck(
-            name, Kind.INVARIANT, Judgement.FAIL, _said(broken), observed=observed, limit=0.0
+            name, Kind.INVARIANT, Judgement.FAIL, _said(broken, name), observed=observed, limit=0.0
         )
     unread = [f for f in verdict.findings if f.code in _UNREAD and f.verdict is not Weight.NOTE]
     if unread and name in _LEDGER:
@@ -142,5 +151,8 @@ def _evidence(verdict: Verdict) -> GateCheck:
     return GateCheck(Kind.EVIDENCE.value, Kind.EVIDENCE, judgement, _said(found) or "enough")
 
 
-def _said(findings: list[Finding]) -> str:
-    return "; ".join(words.clean(f"{found.code}: {found.message}") for found in findings)
+def _said(findings: list[Finding], name: str = "") -> str:
+    """Each with its code, unless that is the ``name`` of the check."""
+    return "; ".join(
+        words.clean(f.message if f.code == name else f"{f.code}: {f.message}") for f in findings
+    )

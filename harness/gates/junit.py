@@ -1,13 +1,15 @@
-"""JUnit XML: a suite for each scenario, a case for each check, the numbers as properties. Pure.
+"""JUnit XML: a suite for each scenario, a case for each check, figures as the suite's properties.
 
-The shape is the one that pytest writes (its family ``xunit2``), which Jenkins, GitLab and the
-actions for GitHub read; beside it only ``file`` of a case, which GitLab shows. What is missed is a
-``failure``, what is not decided an ``error``: neither is ever green, and neither is skipped.
+Pure. The file is valid against two schemas at once: the one of the Jenkins xUnit plugin and the one
+that pytest checks its family ``xunit2`` with. Neither lets a case have properties or name a file,
+so both stand in its suite. What is missed is a ``failure``, what is not decided an ``error``:
+neither is ever green, and neither is skipped. Texts are cut to `MESSAGE_MAX`.
 """
 
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
+from harness.gates.checks import Kind, cut_message
 from harness.gates.suite import GateCase, GateRun, GateSuite, cases_of, deciding_run
 from harness.report import words
 from harness.verdict import Judgement, Verdict, Weight
@@ -15,13 +17,23 @@ from harness.verdict import Judgement, Verdict, Weight
 Properties = list[tuple[str, object]]
 _ATTACHMENT = "[[ATTACHMENT|"
 """GitLab and Jenkins show the file that is named behind it."""
+_TAGS = {Judgement.FAIL: "failure", Judgement.INCONCLUSIVE: "error"}
+_SUBJECTS = {
+    (Kind.OBJECTIVE, Judgement.FAIL): "The objective {} is missed",
+    (Kind.OBJECTIVE, Judgement.INCONCLUSIVE): "The objective {} is not decided",
+    (Kind.INVARIANT, Judgement.FAIL): "The invariant {} is broken",
+    (Kind.INVARIANT, Judgement.INCONCLUSIVE): "The invariant {} is not decided",
+    (Kind.OTHER, Judgement.FAIL): "Another finding fails the run",
+    (Kind.EVIDENCE, Judgement.INCONCLUSIVE): "The evidence does not decide the run",
+}
+"""How the sentence of a case begins."""
 
 
 def to_xml(suites: Sequence[GateSuite]) -> str:
     """The whole file. The time of the runs stands in each suite's last case, so that it adds up."""
     root = ET.Element("testsuites", name="lendchaos")
-    for suite in suites:
-        root.append(_suite(suite))
+    for suite, name in zip(suites, class_names(suites), strict=True):
+        root.append(_suite(suite, name))
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(child.get(name, "0")) for child in root)))
     root.set("time", _time(suite.runs for suite in suites))
@@ -30,11 +42,26 @@ def to_xml(suites: Sequence[GateSuite]) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'
 
 
+def class_names(suites: Iterable[GateSuite]) -> list[str]:
+    """One for each suite, all different: ``lendchaos.a.baseline`` for ``a/baseline.py``.
+
+    Jenkins takes what is before the last dot for the package, the rest for the class; GitLab drops
+    a case whose class and name it has seen.
+    """
+    found: list[str] = []
+    for suite in suites:
+        parts = _clean(suite.name).removesuffix(".py").split("/")
+        name = ".".join(["lendchaos", *(part.replace(".", "_") for part in parts if part)])
+        twice = sum(other == name or other.startswith(f"{name}#") for other in found)
+        found.append(f"{name}#{twice + 1}" if twice else name)
+    return found
+
+
 def _time(runs: Iterable[Iterable[GateRun]]) -> str:
     return f"{sum(run.seconds for several in runs for run in several):.3f}"
 
 
-def _suite(suite: GateSuite) -> ET.Element:
+def _suite(suite: GateSuite, class_name: str) -> ET.Element:
     cases = cases_of(suite)
     count = {judgement: sum(c.verdict is judgement for c in cases) for judgement in Judgement}
     element = ET.Element(
@@ -49,36 +76,43 @@ def _suite(suite: GateSuite) -> ET.Element:
     begun = [run.verdict.zero_utc for run in suite.runs if run.verdict and run.verdict.zero_utc]
     if begun:
         element.set("timestamp", _clean(begun[0][:19]))
-    _properties(element, _of_suite(suite))
+    if suite.file:
+        element.set("file", _clean(suite.file))
+    properties = _of_suite(suite)
     for case in cases:
-        element.append(_case(suite, case, last=case is cases[-1]))
+        properties += _of_case(case)
+    _properties(element, properties)
+    for case in cases:
+        element.append(_case(suite, case, class_name, last=case is cases[-1]))
     return element
 
 
-def _case(suite: GateSuite, case: GateCase, *, last: bool) -> ET.Element:
+def _case(suite: GateSuite, case: GateCase, class_name: str, *, last: bool) -> ET.Element:
     element = ET.Element(
         "testcase",
-        classname=_clean(f"lendchaos.{suite.name}"),
+        classname=class_name,
         name=_clean(case.name),
         time=_time([suite.runs]) if last else "0.000",
     )
-    if suite.file:
-        element.set("file", _clean(suite.file))
-    _properties(element, _of_case(case))
-    tags = {Judgement.FAIL: "failure", Judgement.INCONCLUSIVE: "error"}
-    if case.verdict in tags:
-        said = ET.SubElement(
-            element, tags[case.verdict], message=_clean(case.message), type=case.kind.value
-        )
+    required = _clean(f"Required: {case.meaning}.")
+    if case.verdict in _TAGS:
+        sentence = _sentence(case)
+        said = ET.SubElement(element, _TAGS[case.verdict], message=sentence, type=case.kind.value)
         # GitLab shows the content and not the attribute, others the attribute first.
-        said.text = _clean(f"{case.meaning}: {words.OBJECTIVE_VERDICT[case.verdict]}.")
-        said.text += f"\n{_clean(case.message)}"
+        said.text = f"{sentence}\n{required}"
         if case.decides is not None and case.decides.source:
-            said.text += f"\nlimit set in: {_clean(case.decides.source)}"
-    told = _told(suite, case)
-    if told and (last or case.verdict in tags):
-        ET.SubElement(element, "system-out").text = "\n".join(told)
+            said.text += f"\n{_clean(f'Limit set in: {case.decides.source}.')}"
+        told = _told(suite, case)
+    else:
+        told = [f"{required} Met: {_clean(case.message)}.", *(_told(suite, case) if last else [])]
+    ET.SubElement(element, "system-out").text = "\n".join(told)
     return element
+
+
+def _sentence(case: GateCase) -> str:
+    """What a case that is not met says, whole."""
+    subject = _SUBJECTS[case.kind, case.verdict].format(case.name)
+    return _clean(f"{subject}: {case.message}".rstrip(".") + ".")
 
 
 def _told(suite: GateSuite, case: GateCase) -> list[str]:
@@ -109,15 +143,17 @@ def _of_case(case: GateCase) -> Properties:
         check = case.decides
         found += [("observed", check.observed), ("low", check.low), ("high", check.high)]
         found += [("limit", check.limit), ("source", check.source)]
+    named: Properties = [(f"{case.name}.{key}", value) for key, value in found]
     if len(case.checks) > 1:
         for number, check in case.checks:
-            found += [
-                (f"run{number}.verdict", check.verdict.value),
-                (f"run{number}.observed", check.observed),
-                (f"run{number}.low", check.low),
-                (f"run{number}.high", check.high),
+            name = f"run{number}.{case.name}."
+            named += [
+                (f"{name}verdict", check.verdict.value),
+                (f"{name}observed", check.observed),
+                (f"{name}low", check.low),
+                (f"{name}high", check.high),
             ]
-    return found
+    return named
 
 
 def _of_suite(suite: GateSuite) -> Properties:
@@ -139,7 +175,10 @@ def _of_suite(suite: GateSuite) -> Properties:
 def _of_run(verdict: Verdict) -> Properties:
     """What people plot over time, and the notes: they tell something and decide nothing."""
     borrow, recovery, ledger = verdict.borrow, verdict.recovery, verdict.reconciliation
-    notes = [(f"note.{f.code}", f.message) for f in verdict.findings if f.verdict is Weight.NOTE]
+    notes: dict[str, list[str]] = {}
+    for found in verdict.findings:
+        if found.verdict is Weight.NOTE:
+            notes.setdefault(found.code, []).append(found.message)
     return [
         ("run_id", verdict.run_id),
         ("seed", verdict.seed),
@@ -157,10 +196,11 @@ def _of_run(verdict: Verdict) -> Properties:
         ("indeterminate", borrow.indeterminate),
         ("lost", ledger.lost),
         ("duplicated", ledger.duplicated),
-        *notes,
+        *((f"note.{code}", "; ".join(messages)) for code, messages in notes.items()),
     ]
 
 
 def _clean(text: str) -> str:
-    """Foreign text, which attaches no file."""
-    return words.clean(text).replace(_ATTACHMENT, _ATTACHMENT.replace("|", " |"))
+    """Foreign text of a length that a CI can do with, which attaches no file."""
+    safe = words.clean(text).replace(_ATTACHMENT, _ATTACHMENT.replace("|", " |"))
+    return cut_message(safe)

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from harness.gates import checks_of
 from harness.record import RunDirectory
 from harness.stack import Stack, load_state
 from harness.verdict import Judgement
+from tests.junit import parsed
 from tests.live.conftest import ROOT
 from tests.pytest_plugin.stand_in import PLUGIN
 
@@ -47,15 +47,14 @@ def test_a_gate_on_a_stack_that_is_up(stack: Stack, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (tmp_path / "runs").glob("network_partition-*")
     checks = checks_of(RunDirectory(path).read_verdict())
-    suite = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314  # our own file
-    cases = {case.attrib["name"]: case for case in suite.iter("testcase")}
-    assert list(cases) == [check.name for check in checks]
+    root = parsed(tmp_path / "junit.xml")
+    cases = [case.attrib["name"] for case in root.iter("testcase")]
+    assert cases == [check.name for check in checks]
     assert {check.verdict for check in checks} == {Judgement.PASS}
-    found = {
-        p.attrib["name"]: p.attrib["value"] for p in cases["recovery_seconds_max"].iter("property")
-    }
-    assert (found["limit"], found["run"]) == ("5.0", path.name)
-    assert float(found["observed"]) == checks[0].observed
+    found = {p.attrib["name"]: p.attrib["value"] for p in root.iter("property")}
+    name = "scenarios.network_partition.recovery_seconds_max"
+    assert (found[f"{name}.limit"], found[f"{name}.run"]) == ("5.0", path.name)
+    assert float(found[f"{name}.observed"]) == checks[0].observed
     assert "lendchaos: recovery" in done.stdout
     assert load_state(stack.state_dir) is not None
 

@@ -29,6 +29,11 @@ def untrusted(known: Facts) -> Facts:
     return replace(known, status=replace(known.status, troubles=("a worker went missing",)))
 
 
+def talkative(known: Facts) -> Facts:
+    """The same, but of its trouble there is much to be said."""
+    return replace(known, status=replace(known.status, troubles=("long " * 26_000,)))
+
+
 def lost(known: Facts) -> Facts:
     """The same, but ten loans are missing from the ledger, and the target knows none of them."""
     gone = {row.idempotency_key: () for row in known.ledger.entries[:10]}
@@ -48,6 +53,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
         "far": (made(root, 19.0), 1),
         "lost": (made(root, 13.3, spoil=lost), 1),
         "open": (made(root, 13.3, spoil=untrusted), 3),
+        "talkative": (made(root, 13.3, spoil=talkative), 3),
     }
     other = plan_of(rate=20, objectives=Objectives(failed_share_max=0.01))
     paths["other"] = (store(root, other, facts(other)).path, 0)

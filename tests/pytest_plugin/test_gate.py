@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.gate_runs import Asked, Outcome, result_of
+from harness.gates.checks import MESSAGE_MAX
 from harness.pytest_workers import ScenarioScheduling
+from tests.junit import parsed
 from tests.pytest_plugin.stand_in import (
     CONFTEST,
     NAMES,
@@ -71,7 +73,7 @@ def test_a_broken_invariant_has_its_own_red_line(gate: Gate, stored: Stored) -> 
     done = gate(cut=[stored["lost"]])
 
     done.assert_outcomes(failed=1, passed=len(NAMES) - 1)
-    done.stdout.fnmatch_lines(["FAILED scenarios/cut.py::lost - Missed: lost: 10 *"])
+    done.stdout.fnmatch_lines(["FAILED scenarios/cut.py::lost - Missed: 10 *"])
 
 
 def test_what_decides_nothing_is_an_error(gate: Gate, stored: Stored) -> None:
@@ -207,23 +209,25 @@ def test_no_other_collector_imports_a_scenario(gate: Gate, stored: Stored) -> No
     done.assert_outcomes(passed=len(NAMES))
 
 
-def properties(case: ET.Element) -> dict[str, str]:
-    """The properties of a test case in JUnit XML."""
-    return {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
+def figures(root: ET.Element, case: str) -> dict[str, str]:
+    """Those of one item: properties of the suite, as no schema allows any in a case."""
+    found = {p.attrib["name"]: p.attrib["value"] for p in root.findall("testsuite/properties/*")}
+    name = f"scenarios.cut.{case}."
+    return {key.removeprefix(name): v for key, v in found.items() if key.startswith(name)}
 
 
 def test_junit_xml_has_the_figures(gate: Gate, stored: Stored, pytester: pytest.Pytester) -> None:
-    """As properties of each case; failure and error with the red line's text."""
+    """Valid for those that read it; failure and error have the red line's text."""
     gate("--junitxml=junit.xml", "--runs=2", cut=[stored["late"], stored["open"]])
-    suite = ET.parse(pytester.path / "junit.xml").getroot()  # noqa: S314  # our own file
-    cases = {case.attrib["name"]: case for case in suite.iter("testcase")}
+    root = parsed(pytester.path / "junit.xml")
+    cases = {case.attrib["name"]: case for case in root.iter("testcase")}
 
     assert list(cases) == NAMES
     late = cases["recovery_seconds_max"]
     assert late.attrib["classname"] == "scenarios.cut"
     (failure,) = late.findall("failure")
     assert failure.attrib["message"].startswith("Missed: run 1 of 2: observed 2.5 s, limit 2 s")
-    found = properties(late)
+    found = figures(root, "recovery_seconds_max")
     assert (found["verdict"], found["limit"], found["runs"]) == ("fail", "2.0", "2 of 2")
     assert float(found["low"]) <= float(found["observed"]) <= float(found["high"])
     assert found["source"] == "scenario file"
@@ -232,21 +236,41 @@ def test_junit_xml_has_the_figures(gate: Gate, stored: Stored, pytester: pytest.
     assert "run 2 of 2: " in error.attrib["message"]
 
 
+def test_a_message_is_cut(gate: Gate, stored: Stored, pytester: pytest.Pytester) -> None:
+    """The report has the whole of it."""
+    gate("--junitxml=junit.xml", cut=[stored["talkative"]])
+    root = parsed(pytester.path / "junit.xml")
+
+    (error,) = root.iter("error")
+    assert len(str(error.text).partition("must hold")[0]) < MESSAGE_MAX + 50
+    assert "NotDecided: load_unfaithful" in error.attrib["message"]
+
+
+def test_properties_of_other_tests_are_left_alone(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """They are not ours to move."""
+    pytester.makepyfile(
+        test_own="def test_own(request): request.node.user_properties.append(('own', 7))"
+    )
+    gate("--junitxml=junit.xml", "test_own.py", cut=[stored["passed"]])
+    root = ET.parse(pytester.path / "junit.xml").getroot()  # noqa: S314  # our own file
+
+    (case,) = [c for c in root.iter("testcase") if c.find("properties") is not None]
+    assert case.attrib["name"] == "test_own"
+    assert figures(root, "lost")["observed"] == "0.0"
+
+
 def test_a_tolerated_note_is_a_property(
     gate: Gate, stored: Stored, pytester: pytest.Pytester
 ) -> None:
     """Of the item that nothing else fails the run."""
     gate("--junitxml=junit.xml", cut=[stored["passed"]])
-    suite = ET.parse(pytester.path / "junit.xml").getroot()  # noqa: S314  # our own file
-    noted = {
-        case.attrib["name"]: [
-            p.attrib["value"] for p in case.iter("property") if p.attrib["name"] == "note"
-        ]
-        for case in suite.iter("testcase")
-    }
+    root = parsed(pytester.path / "junit.xml")
+    noted = {name for case in NAMES for name in figures(root, case) if "note" in name}
 
-    assert noted.pop("other_findings")[0].startswith("outage: ")
-    assert not any(noted.values())
+    assert "note.outage" in noted
+    assert set(figures(root, "other_findings")) == {"verdict", "run", "seed", *noted}
 
 
 def test_several_scenarios_share_a_stack(
