@@ -175,7 +175,16 @@ def _limits() -> type[_Section]:
 Limits = _limits()
 
 
+_WORDS = {"on": True, "off": False}
+"""Truth values in YAML 1.1, as it is read here; words in YAML 1.2, as editors read it."""
+
+
+def _known(value: Any) -> Any:
+    return _WORDS.get(value, value) if isinstance(value, str) else value
+
+
 def _switch(value: Any) -> bool:
+    value = _known(value)
     if not isinstance(value, bool):
         raise _wrong(f"{_shown(value)} must be on or off")
     return value
@@ -183,6 +192,7 @@ def _switch(value: Any) -> bool:
 
 def _budget(kind: StopKind) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
+        value = _known(value)
         if value is False:
             return OFF
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most(kind):
@@ -197,10 +207,10 @@ def _stop() -> type[_Section]:
     made: dict[str, Any] = {}
     for name, kind in STOP_KINDS.items():
         reader: Callable[[Any], Any] = _switch
-        schema: dict[str, Any] = {"type": "boolean"}
+        schema: dict[str, Any] = {"enum": [True, False, *_WORDS]}
         if kind != "switch":
             number = {"type": "integer", "minimum": 0, "maximum": most(kind)}
-            reader, schema = _budget(kind), {"anyOf": [number, {"const": False}]}
+            reader, schema = _budget(kind), {"anyOf": [number, {"enum": [False, "off"]}]}
         annotated = Annotated[Any, BeforeValidator(reader), WithJsonSchema(schema)]
         made[name] = (annotated, Field(default=None, description=STOP_MEANINGS[name]))
     doc = "What ends a run at once: harm beyond what its scenario accepts."
@@ -268,11 +278,15 @@ class ResilienceFile(_Section):
 
 
 def schema_text() -> str:
-    """The JSON Schema as the published file ``docs/resilience.schema.json`` holds it."""
-    schema = ResilienceFile.model_json_schema()
-    for part in (schema, *schema["$defs"].values()):
+    """The JSON Schema as the published file ``docs/resilience.schema.json`` holds it.
+
+    Of draft 7, which is what yaml-language-server, and so most editors, read.
+    """
+    schema = ResilienceFile.model_json_schema(ref_template="#/definitions/{model}")
+    schema["definitions"] = schema.pop("$defs")
+    for part in (schema, *schema["definitions"].values()):
         for entry in part["properties"].values():
             entry.pop("default", None)  # the format's own units differ from those of the code
             entry.pop("title", None)
-    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    whole = {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

@@ -1,12 +1,13 @@
 """``resilience.yaml``: read whole or not at all, with every mistake told at once."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from harness.errors import UsageError
 from harness.objectives import KINDS, Objectives, Resilience, SteadyState
@@ -37,6 +38,7 @@ scenarios:
     runs: 5
     objectives: {recovery_seconds_max: 2m}
 """
+STOP = "version: 1\nstop: {failed_budget: off, failed_surge: on, double_disbursement: true}\n"
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -252,18 +254,78 @@ def test_published_schema_is_current() -> None:
 
 
 def validator() -> Any:
-    """For JSON Schema, as an editor would use it."""
+    """For JSON Schema of draft 7, as the language server of most editors uses it."""
     schema = json.loads(SCHEMA_PATH.read_bytes())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    jsonschema.Draft7Validator.check_schema(schema)
+    return jsonschema.Draft7Validator(schema)
 
 
-@pytest.mark.parametrize(
-    "text", [WHOLE, "version: 1\n", (ROOT / "resilience.yaml").read_text(encoding="utf-8")]
-)
+def as_an_editor_reads(text: str) -> Any:
+    """By YAML 1.2, in which ``on`` is a word like any other."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+SHIPPED = [ROOT / "resilience.yaml", *sorted((ROOT / "examples" / "ci").glob("resilience-*.yaml"))]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_what_is_shipped_is_valid_in_an_editor(path: Path) -> None:
+    """By the schema that its first line names, also with every limit that it has as a comment."""
+    text = path.read_text(encoding="utf-8")
+    begin, _, named = text.partition("\n")[0].partition("$schema=")
+    lines = text.splitlines()
+    start = lines.index("# objectives:") if "# objectives:" in lines else len(lines)
+    live = lines[:start] + [line.removeprefix("# ").rstrip("#") for line in lines[start:]]
+
+    assert begin == "# yaml-language-server: "
+    assert (path.parent / named).resolve() == SCHEMA_PATH
+    for said in (text, "\n".join(live)):
+        found = as_an_editor_reads(said)
+        validator().validate(found)
+        assert found["stop"] == {"double_disbursement": "on"}  # else this proves nothing
+
+
+@pytest.mark.parametrize("text", [WHOLE, "version: 1\n", STOP])
 def test_the_schema_takes_what_is_valid(text: str) -> None:
     """Everything the program takes."""
-    validator().validate(yaml.safe_load(text))
+    validator().validate(as_an_editor_reads(text))
+
+
+def places(part: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Of everything in a document."""
+    yield path
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from places(value, (*path, key))
+
+
+def put(part: Any, path: tuple[str, ...], value: Any) -> Any:
+    """The same document with something else in one place."""
+    if not path:
+        return value
+    return {**part, path[0]: put(part.get(path[0], {}), path[1:], value)}
+
+
+TAKEN = [
+    (("attempts_per_operation_max",), 1.25),
+    (("failed_surge",), True),
+    (("double_disbursement",), True),
+]
+"""What may stand there, too."""
+WHOLE_STOP = as_an_editor_reads(WHOLE + "stop: " + STOP.partition("stop: ")[2])
+
+
+@pytest.mark.parametrize("path", list(places(WHOLE_STOP)), ids=".".join)
+def test_the_schema_refuses_whatever_is_changed(path: tuple[str, ...]) -> None:
+    """Another kind of value in any place, a word that is not known in any section."""
+    whole = WHOLE_STOP
+    validator().validate(whole)
+
+    for odd in (None, [], "", "ten", -1, 1.25, 10**18, "5 years", True, {"odd": 1}):
+        if (path[-1:], odd) in TAKEN:
+            continue
+        assert not validator().is_valid(put(whole, path, odd)), odd
 
 
 BEYOND_A_SCHEMA = (
@@ -284,12 +346,12 @@ BEYOND_A_SCHEMA = (
 )
 def test_the_schema_refuses_what_is_not(text: str) -> None:
     """All that a schema can tell: words, units, ranges of counts."""
-    assert not validator().is_valid(yaml.safe_load(text))
+    assert not validator().is_valid(as_an_editor_reads(text))
 
 
 def test_the_schema_names_every_objective() -> None:
     """With a sentence that an editor can show."""
-    limits = json.loads(schema_text())["$defs"]["Objectives"]["properties"]
+    limits = json.loads(schema_text())["definitions"]["Objectives"]["properties"]
 
     assert list(limits) == list(KINDS)
     assert all(part["description"] for part in limits.values())
