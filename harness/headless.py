@@ -89,6 +89,12 @@ class Ended:
             return None
         return Path(self.last["report"]).parent
 
+    @property
+    def kept_in(self) -> Path | None:
+        """Where a run that came to a verdict lies, also one whose disk did not take the verdict."""
+        run_dir = self.last.get("run_dir")
+        return self.directory or (Path(run_dir) if run_dir else None)
+
     def read_verdict(self) -> Verdict | None:
         """The verdict of a run; None when it ended without one, or it is not there any more."""
         folder = self.directory

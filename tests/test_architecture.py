@@ -183,6 +183,7 @@ ALLOWED = {
         ),
         *("record", "report", "resilience", "rows", "seals", "series", "stack"),
         *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
+        "room_watch",
     },
     "cli": {
         *("compare", "explain", "gameday", "gates", "given", "history", "plan"),

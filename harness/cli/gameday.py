@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from harness.cli.app import StateDir, app, console, exit_codes, number, say
+from harness.core.disk import refusal
 from harness.core.foreign_text import printable_json
 from harness.errors import HarnessError, UsageError
 from harness.gameday import words
@@ -45,6 +46,7 @@ from harness.gameday.versions import versions
 from harness.gameday.view import Message, Show
 from harness.report.words import clean
 from harness.stack import default_state_dir
+from harness.verdict import ExitCode
 
 SESSIONS_FOLDER = Path("gamedays")
 STATUS_SCHEMA = "lendchaos.gameday/1"
@@ -144,12 +146,15 @@ def _conduct(
     try:
         with front:
             code = game.conduct()
+    except OSError as error:
+        if refusal(error) and diary.read().events:
+            _tell_end(diary.read())
+        raise
     finally:
         runner.end()
     session = diary.read()
-    if session.events:
-        _tell_end(session)
-    return code
+    recorded = not session.events or _tell_end(session)
+    return code if recorded else code or ExitCode.INCONCLUSIVE
 
 
 def _rehearse(day: GameDayPlan, foreseen: Mapping[str, Foreseen], *, unattended: bool) -> int:
@@ -196,8 +201,8 @@ def _front(
     return terminal.show, terminal.shown()
 
 
-def _tell_end(session: Session) -> None:
-    """How each step ended, and what can be done next."""
+def _tell_end(session: Session) -> bool:
+    """How each step ended, and what can be done next; False where a record is due and missing."""
     day = read_plan(session.path / PLAN_FILE, scenarios=False)
     for line in words.summary(day, session):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -205,10 +210,10 @@ def _tell_end(session: Session) -> None:
         console.print(f"session {session.path}", markup=False, highlight=False, soft_wrap=True)
         from harness.cli.gameday_record import at_the_end  # noqa: PLC0415  # it imports us
 
-        at_the_end(session.path)
-    else:
-        said = f"paused; go on with: lendchaos gameday --resume {session.path}"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        return at_the_end(session.path)
+    said = f"paused; go on with: lendchaos gameday --resume {session.path}"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    return True
 
 
 # --- beside a game day, from any terminal --------------------------------------------------------

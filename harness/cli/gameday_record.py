@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import console, exit_codes, say
+from harness.cli.app import console, exit_codes, say, tell_error
 from harness.cli.gameday import SessionPath, gameday_app
 from harness.errors import HarnessError, UsageError
 from harness.report.words import clean
@@ -44,15 +44,17 @@ def record(
         _tell_written(recording.write(session, say, pdf=pdf))
 
 
-def at_the_end(session: Path) -> None:
-    """Write the record of a session that was just closed; its exit code does not depend on it."""
+def at_the_end(session: Path) -> bool:
+    """Write the record of a session that was just closed; whether it could be."""
     from harness.gameday import recording  # noqa: PLC0415
 
     try:
         _tell_written(recording.write(session, say))
     except (UsageError, HarnessError) as error:
         again = f"lendchaos gameday record {shlex.quote(str(session))}"
-        say(f"no record was written: {error}; `{again}` tries again")
+        tell_error(f"no record was written: {error}; `{again}` tries again")
+        return False
+    return True
 
 
 def _tell_written(written: "Written") -> None:

@@ -5,6 +5,7 @@ A full disk, a read-only folder and one that somebody took away are of the envir
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
@@ -43,6 +44,19 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
         raise OSError(errno.ENOSPC, said, str(there))
     if found.f_files and not found.f_ffree:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} (no inode is free)", str(there))
+
+
+def require_rooms(places: Iterable[tuple[Path, int]]) -> None:
+    """`require_room` in several folders, each with its bytes; those on one disk share its room.
+
+    Raises:
+        OSError: as `require_room`.
+    """
+    needed: dict[int, int] = {}
+    for folder, bytes_min in places:
+        device = nearest(folder.absolute()).lstat().st_dev
+        needed[device] = needed.get(device, 0) + bytes_min
+        require_room(folder, needed[device])
 
 
 def nearest(path: Path) -> Path:

@@ -130,6 +130,42 @@ def replace_file(
         raise
 
 
+def append_line(path: Path, line: str, mode: int = 0o666) -> None:
+    """Append one line, on the disk when this returns; a new file has ``mode`` less the umask.
+
+    Raises:
+        OSError: it is not there, or not whole.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    handle = _opened(path, flags, None, mode)
+    try:
+        size = os.fstat(handle).st_size
+        # A writer that was killed may have left half a line, which must cost no other.
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        body = (("\n" if torn else "") + line + "\n").encode("utf-8", "replace")
+        _write_whole(handle, body)
+        os.fsync(handle)
+        if size == 0:  # a new file is safe only once its folder is
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(handle)
+
+
+def _write_whole(handle: int, body: bytes) -> None:
+    if os.write(handle, body) != len(body):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _opened(path: Path, flags: int, bytes_max: int | None, mode: int = 0o666) -> int:
     try:
         handle = os.open(path, flags | _FLAGS, mode)

@@ -8,9 +8,7 @@ Several processes write at the same time, one of which may be stopped for good a
 is no lock, every row is one write to the end of the file, and half a row announced nothing.
 """
 
-import errno
 import json
-import os
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.core.files import read_regular
+from harness.core.files import append_line, read_regular
 from harness.errors import HarnessError
 from harness.journal_row import JournalRow
 from harness.plan import PlannedFault
@@ -92,7 +90,7 @@ class Journal:
         row = JournalRow(event=event, **{**stamped, **now, **more})
         said = {name: getattr(row, name) for name in _DEFAULTS}
         kept = {name: value for name, value in said.items() if value != _DEFAULTS[name]}
-        _append(self._path, json.dumps({"schema": SCHEMA, **kept}))
+        append_line(self._path, json.dumps({"schema": SCHEMA, **kept}), 0o600)
         return row
 
     def intend(self, fault: PlannedFault, gone_by_ns: int) -> None:
@@ -203,25 +201,3 @@ def _row(line: bytes) -> JournalRow | None:
         return _ROW.validate_python(said)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def _append(path: Path, line: str) -> None:
-    # A link, or a FIFO, is nothing that we made.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    handle = os.open(path, flags, 0o600)
-    try:
-        size = os.fstat(handle).st_size
-        # Another writer may have died in the middle of a row; it must not swallow ours.
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        data = (("\n" if torn else "") + line + "\n").encode()
-        if os.write(handle, data) != len(data):
-            raise OSError(errno.ENOSPC, "no room for a whole row", str(path))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    if size == 0:  # a new file is safe only once its folder is
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -8,20 +8,22 @@ follows from it, so that another process can go on where this one was ended.
 import queue
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from harness.core.disk import refusal
 from harness.errors import HarnessError, UsageError
 from harness.gameday.diary import Diary
 from harness.gameday.foresee import Foreseen
 from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.plug import said_pulled, unseen
-from harness.gameday.running import Runner
+from harness.gameday.running import Runner, by_page, ended_from_outside
 from harness.gameday.session import (
+    FULL_DISK,
     RUNS_FOLDER,
     STAYS_ABORTED,
     Event,
-    Session,
     StepState,
     What,
 )
@@ -38,15 +40,13 @@ from harness.gameday.view import (
     outcome_of,
     too_soon,
 )
-from harness.headless import Update, worst
+from harness.headless import Ended, Update, worst
 from harness.record import RunDirectory
 from harness.verdict import ExitCode, Judgement
 
 TICK_SECONDS = 0.25
 SAID_LINES = 40
 _PAGE = "chaos page: "
-_CONDUCTOR_ENDS = "the conductor ends the run: "
-_ABORTED_ON_PAGE = "aborted by hand, from the web page"
 
 
 class _PauseError(Exception):
@@ -84,8 +84,13 @@ class GameDay:
         self._outcomes: dict[str, Outcome] = {}
 
     def conduct(self) -> int:
-        """From the briefing to the close, or to a pause; the exit code of the whole day."""
+        """From the briefing to the close, or to a pause; the exit code of the whole day.
+
+        Raises:
+            OSError: the disk has no room, or takes no more. What was begun can be gone on with.
+        """
         try:
+            self._require_room()
             if self._wait(Stage.BRIEFING) is Order.NO_GO:
                 self._enter(Stage.OVER, "nothing was begun")
                 return ExitCode.INTERRUPTED
@@ -103,6 +108,13 @@ class GameDay:
             else:
                 self._enter(Stage.OVER, "nothing was begun")
             return ExitCode.INTERRUPTED
+        except OSError as error:
+            events = self._view.session.events
+            if events and events[-1].what is not What.PAUSED and refusal(error):
+                where = Path(error.filename).name if error.filename else "the session"
+                with suppress(OSError):  # of the same disk
+                    self._write(What.PAUSED, text=f"{where} cannot be written: {error.strerror}")
+            raise
         self._enter(Stage.OVER, "the game day is over")
         return self._exit_code()
 
@@ -125,7 +137,13 @@ class GameDay:
 
     # --- beginning ---------------------------------------------------------------------------
 
+    def _require_room(self) -> None:
+        """For all that is still to be done, before anything is brought up for it."""
+        session = self._diary.read()
+        self._runner.require_room(sum(session.is_open(step.name) for step in self._plan.steps))
+
     def _open(self) -> None:
+        self._require_room()
         self._enter(Stage.OPENING, "bringing up what all steps use")
         self._diary.begin(self._plan.source)
         if self._view.resumed:
@@ -173,7 +191,7 @@ class GameDay:
 
     def _until_settled(self, step: GameDayStep) -> None:
         """Ask and run, until it is done, left out, or stays aborted."""
-        while is_open(self._diary.read(), step.name):
+        while self._diary.read().is_open(step.name):
             self._view = replace(self._view, step=step)
             command = self._wait_command(Stage.ASKING)
             if command.order is Order.NO_GO:
@@ -181,14 +199,15 @@ class GameDay:
                 text = STAYS_ABORTED if aborted else command.text
                 self._write(What.NO_GO, step, text, by=command.by)
                 return
+            self._runner.require_room(1)
             self._write(What.GO, step, by=command.by)
             self._run(step)
             if self._view.pausing:
                 raise _PauseError
 
     def _run(self, step: GameDayStep) -> None:
-        started = [e for e in self._diary.read().events if _is_start(e, step.name)]
-        attempt = len(started) + 1
+        started = [e for e in self._diary.read().events if e.what is What.STEP_STARTED]
+        attempt = 1 + sum(event.step == step.name for event in started)
         self._write(What.STEP_STARTED, step)
         under_way = UnderWay(step, attempt, self._clock())
         self._view = replace(self._view, under_way=under_way)
@@ -207,23 +226,36 @@ class GameDay:
                         running.abort()
                 case None:
                     pass
+        full = self._end_step(step, ended)
+        self._view = replace(self._view, under_way=None)
+        if full is not None:
+            raise full
+
+    def _end_step(self, step: GameDayStep, ended: Ended) -> OSError | None:
+        """Write down how it ended; the error, if it was for want of room."""
         aborted = self._view.stage is Stage.ENDING or ended.exit_code == ExitCode.INTERRUPTED
-        folder = ended.directory
+        folder, kept, full = ended.directory, ended.kept_in, None
         if aborted and self._view.stage is not Stage.ENDING:
-            self._write(What.ABORT, step, "page" if _by_page(folder) else "signal")
-        text = str(ended.last.get("sentence") or ended.last.get("text") or "")
+            self._write(What.ABORT, step, "page" if by_page(folder) else "signal")
         # Aborted before it was there to hear it, it died of the signal, with nothing touched.
         code = ended.exit_code if folder or not aborted else int(ExitCode.INTERRUPTED)
+        if not aborted and code == ExitCode.INCONCLUSIVE:
+            try:
+                self._runner.require_room(1)
+            except OSError as error:
+                full = error
+                self._write(What.ABORT, step, FULL_DISK)
+        text = str(ended.last.get("sentence") or ended.last.get("text") or "")
         self._write(
-            *(What.RUN_ENDED, step, text if folder else f"no verdict: {text}"),
-            directory=folder.name if folder else None,
+            *(What.RUN_ENDED, step, text if ended.last.get("verdict") else f"no verdict: {text}"),
+            directory=kept.name if kept else None,
             exit_code=code,
             verdict=ended.last.get("verdict"),
         )
-        self._note_outcome(step, folder.name if folder else None)
-        aborted = aborted or folder is None
+        self._note_outcome(step, kept.name if kept else None)
+        aborted = aborted or full is not None or folder is None
         self._write(What.STEP_ENDED, step, "aborted" if aborted else "done")
-        self._view = replace(self._view, under_way=None)
+        return full
 
     def _follow(self, step: GameDayStep, update: Update) -> None:
         """Take over what the run says of itself."""
@@ -240,7 +272,7 @@ class GameDay:
             seen = replace(seen, phase=update.phase, zero_s=seen.zero_s or zero_s)
         seen = replace(seen, until_s=update.until_s)
         self._view = replace(self._view, under_way=seen)
-        how = _ended_from_outside(update.text)
+        how = ended_from_outside(update.text)
         if how is not None and self._view.stage is Stage.GOING:
             self._write(What.ABORT, step, how)
             self._enter(Stage.ENDING, f"aborted from outside ({how}): healing")
@@ -358,35 +390,3 @@ class GameDay:
     def _show(self) -> None:
         self._view = replace(self._view, session=self._diary.read())
         self._show_view(self._view)
-
-
-def is_open(session: Session, step: str) -> bool:
-    """Whether it is still to be decided what becomes of a step."""
-    decided = [e for e in session.events if e.step == step]
-    ends = [e.what for e in decided if e.what in (What.STEP_ENDED, What.NO_GO)]
-    state = session.state_of(step)
-    if state is StepState.ABORTED:
-        return ends[-1] is not What.NO_GO
-    return state in (StepState.WAITING, StepState.GOING)
-
-
-def _ended_from_outside(text: str) -> str | None:
-    """How a run says that somebody else ended it; None if it says no such thing."""
-    if text == _ABORTED_ON_PAGE:
-        return "page"
-    if not text.startswith(_CONDUCTOR_ENDS):
-        return None
-    reason = text.removeprefix(_CONDUCTOR_ENDS)
-    return "heal" if reason.startswith("the heal command") else reason
-
-
-def _by_page(folder: Path | None) -> bool:
-    """Whether a run was aborted from its own page, by what it says of itself."""
-    if folder is None:
-        return False
-    notes = RunDirectory(folder).read_status([]).notes
-    return any(note.startswith("the run was aborted by hand") for note in notes)
-
-
-def _is_start(event: Event, step: str) -> bool:
-    return event.what is What.STEP_STARTED and event.step == step

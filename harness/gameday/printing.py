@@ -33,6 +33,13 @@ def to_pdf(page: Path, target: Path, *, seconds_max: float = SECONDS_MAX) -> Non
     chromium = find_chromium()
     if chromium is None:
         raise NotPrintedError(f"there is no Chromium here to print with: {_HOW}")
+    try:
+        replace_file(target, _printed(chromium, page, seconds_max))
+    except OSError as error:
+        raise NotPrintedError(f"it cannot be written ({error.strerror}): {_HOW}") from error
+
+
+def _printed(chromium: str, page: Path, seconds_max: float) -> bytes:
     with tempfile.TemporaryDirectory(prefix="lendchaos-print-") as folder:
         # A profile of its own: one that is in use would take the page and print nothing.
         made = Path(folder) / "page.pdf"
@@ -47,7 +54,7 @@ def to_pdf(page: Path, target: Path, *, seconds_max: float = SECONDS_MAX) -> Non
         reason = _run(command, seconds_max)
         if not made.is_file() or not made.read_bytes().startswith(b"%PDF-"):
             raise NotPrintedError(f"{chromium} printed nothing ({reason}): {_HOW}")
-        replace_file(target, made.read_bytes())
+        return made.read_bytes()
 
 
 def _run(command: list[str], seconds_max: float) -> str:

@@ -48,8 +48,8 @@ def made(session: Path, tell: Tell) -> tuple[Record, Runs]:
 def write(session: Path, tell: Tell, *, pdf: bool | None = None) -> Written:
     """Write ``record.json``, ``record.html`` and, where there is a Chromium, ``record.pdf``.
 
-    ``pdf`` False leaves the last one out, True insists on it. One that is there already is taken
-    away first: none at all is better than one of an older record.
+    ``pdf`` False leaves the last one out, True insists on it. Page and print that are there already
+    are taken away first: none at all is better than one of an older record.
 
     Raises:
         UsageError: it is no session.
@@ -60,7 +60,8 @@ def write(session: Path, tell: Tell, *, pdf: bool | None = None) -> Written:
     written = page.render(record, runs)
     data, shown, printed = (session / name for name in (RECORD_FILE, PAGE_FILE, PRINT_FILE))
     try:
-        printed.unlink(missing_ok=True)
+        for path in (shown, printed):
+            path.unlink(missing_ok=True)
         replace_file(data, to_json(record))
         replace_file(shown, written)
     except OSError as error:

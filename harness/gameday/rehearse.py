@@ -41,6 +41,9 @@ class Rehearsal:
         """Play one step."""
         return _Played(self._foreseen[step.name], self._speed, post)
 
+    def require_room(self, steps: int) -> None:
+        """Nothing is written."""
+
     def still_running(self) -> str | None:
         """Nothing ever runs."""
         return None

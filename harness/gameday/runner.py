@@ -1,13 +1,15 @@
 """What a game day runs for real: one stack for all steps, and Locust for each of them."""
 
 import json
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from harness.core.disk import refusal
+from harness.core.disk import ROOM_BYTES_MIN, refusal, require_rooms
 from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import interrupt_under_way
@@ -26,9 +28,12 @@ from harness.headless import (
 )
 from harness.own_python import module_command
 from harness.record import RunDirectory
+from harness.room_watch import DATABASE_BYTES_MIN
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
+from harness.stack.local import STACK_BYTES_MIN
 from harness.stack.run_lock import Owner, holder
+from harness.stack.state import read_state
 from harness.verdict import ExitCode, Verdict
 
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
@@ -63,6 +68,21 @@ class LocustRunner:
         self._state_dir = state_dir.absolute()
         self._host = plan.host or given(list(plan.options)).host
         self._run: LocustRun | None = None
+
+    def require_room(self, steps: int) -> None:
+        """Whether the runs of so many steps find room, and the stack, up or still to be.
+
+        Raises:
+            OSError: they do not.
+            HarnessError: the state of the stack cannot be read.
+        """
+        places = [(self._folder, steps * ROOM_BYTES_MIN), (self._state_dir, ROOM_BYTES_MIN)]
+        running = None if self._host else read_state(self._state_dir)
+        if running is not None and running.data_dir is not None:
+            places.append((running.data_dir, DATABASE_BYTES_MIN))
+        elif running is None and not self._host:
+            places.append((self._state_dir, STACK_BYTES_MIN + DATABASE_BYTES_MIN))
+        require_rooms(places)
 
     def open(self, tell: Tell) -> dict[str, str]:
         """Bring the local stack up, unless one is; its id, where it is ours to take down.
@@ -195,8 +215,8 @@ class LocustRun:
             with open_append(self._log) as log:
 
                 def tell(text: str) -> None:
-                    log.write(f"lendchaos: {text}\n".encode())
-                    log.flush()
+                    with suppress(OSError):  # what a disk does not take ends no run
+                        os.write(log.fileno(), f"lendchaos: {text}\n".encode())
 
                 ended = run_scenario(
                     self._path,

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from harness.gameday.plan import GameDayStep
 from harness.gameday.view import Message
 from harness.headless import Tell
+from harness.record import RunDirectory
+
+_CONDUCTOR_ENDS = "the conductor ends the run: "
+_ABORTED_ON_PAGE = "aborted by hand, from the web page"
 
 
 class Running(Protocol):
@@ -29,6 +34,13 @@ class LeftRun:
 class Runner(Protocol):
     """Does what touches anything."""
 
+    def require_room(self, steps: int) -> None:
+        """Whether the runs of so many steps find room on the disk, and the stack that they use.
+
+        Raises:
+            OSError: they do not.
+        """
+
     def open(self, tell: Tell) -> dict[str, str]:
         """Bring up what all steps use; what is to be kept of it."""
 
@@ -46,3 +58,21 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Take down what `open` brought up, now or in an earlier process."""
+
+
+def ended_from_outside(text: str) -> str | None:
+    """How a run says that somebody else ended it; None if it says no such thing."""
+    if text == _ABORTED_ON_PAGE:
+        return "page"
+    if not text.startswith(_CONDUCTOR_ENDS):
+        return None
+    reason = text.removeprefix(_CONDUCTOR_ENDS)
+    return "heal" if reason.startswith("the heal command") else reason
+
+
+def by_page(folder: Path | None) -> bool:
+    """Whether a run was aborted from its own page, by what it says of itself."""
+    if folder is None:
+        return False
+    notes = RunDirectory(folder).read_status([]).notes
+    return any(note.startswith("the run was aborted by hand") for note in notes)

@@ -6,19 +6,17 @@ session is at any time follows from its events alone, so that another process ca
 """
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.core.disk import DISK_ERRORS, require_room
+from harness.core.disk import DISK_ERRORS
 from harness.core.documents import json_of
-from harness.core.files import NO_PATH, lines_of, open_append, replace_file
+from harness.core.files import NO_PATH, append_line, lines_of, replace_file
 from harness.errors import HarnessError, UsageError
 from harness.rows import reason_of
 
@@ -29,6 +27,9 @@ RUNS_FOLDER = "runs"
 LOGS_FOLDER = "logs"
 """What each run wrote beside its record, one file for each attempt."""
 STAYS_ABORTED = "stays aborted"
+FULL_DISK = "full disk"
+"""Why a step was aborted that may be begun again, once there is room, also where nobody is asked.
+"""
 
 
 class What(StrEnum):
@@ -49,7 +50,9 @@ class What(StrEnum):
     RESTORED = "restored"
     """And that it was put back."""
     ABORT = "abort"
-    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal)."""
+    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal), or
+    `FULL_DISK`.
+    """
     PAUSED = "paused"
     RESUMED = "resumed"
     ACTION = "action"
@@ -115,12 +118,21 @@ class Session:
         starts = [place for place, event in enumerate(own) if event.what is What.STEP_STARTED]
         return tuple(own[starts[-1] :]) if starts else ()
 
+    def is_open(self, step: str) -> bool:
+        """Whether it is still to be decided what becomes of a step."""
+        ends = [e.what for e in self.events if e.step == step and e.what in _ENDS]
+        state = self.state_of(step)
+        if state is StepState.ABORTED:
+            return ends[-1] is not What.NO_GO
+        return state in (StepState.WAITING, StepState.GOING)
+
     @property
     def closed(self) -> bool:
         """Whether nothing more is to be done in it."""
         return any(event.what is What.CLOSED for event in self.events)
 
 
+_ENDS = (What.STEP_ENDED, What.NO_GO)
 _AFTER = {
     (What.STEP_STARTED, ""): StepState.GOING,
     (What.STEP_ENDED, "done"): StepState.DONE,
@@ -151,7 +163,6 @@ class SessionLog:
             HarnessError: the disk takes nothing there.
         """
         try:
-            require_room(path)
             path.mkdir(parents=True)
             (path / RUNS_FOLDER).mkdir()
             replace_file(path / PLAN_FILE, plan_text)
@@ -169,20 +180,8 @@ class SessionLog:
         """Write one event down; its time is filled in where it has none."""
         event = event if event.at_utc else replace(event, at_utc=now_utc())
         body = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
-        line = json.dumps({"event": body}, ensure_ascii=False) + "\n"
-        with open_append(self.path / SESSION_FILE) as file:
-            # A process that was killed may have left half a line, which must cost no other.
-            file.write((line if _ends_a_line(file) else f"\n{line}").encode())
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path / SESSION_FILE, json.dumps({"event": body}, ensure_ascii=False))
         return event
-
-
-def _ends_a_line(file: BinaryIO) -> bool:
-    if file.seek(0, os.SEEK_END) == 0:
-        return True
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
 
 
 def read_session(path: Path) -> Session:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from harness.gameday import words
 from harness.gameday.plan import GameDayStep
-from harness.gameday.session import What
+from harness.gameday.session import FULL_DISK, What
 from harness.gameday.view import Command, Message, Order, Stage, View, too_soon
 from harness.report.words import clean
 from harness.verdict import ExitCode
@@ -128,7 +128,8 @@ def _no_go(view: View, step: GameDayStep) -> str | None:
     runs = [event for event in view.session.events if event.what is What.RUN_ENDED]
     if any(event.exit_code in _ENDS_ALL for event in runs):
         return "after what was stopped, nothing more is broken"
-    if view.session.runs_of(step.name):
+    aborts = [event.text for event in view.session.last_try_of(step.name)]
+    if view.session.runs_of(step.name) and FULL_DISK not in aborts:
         return "it gave no verdict, and is not tried until it does"
     if step.hand_pulled and not step.pull:
         return _NOBODY

@@ -47,6 +47,8 @@ class Progress:
     exit_code: int | None = None
     sentence: str | None = None
     report: Path | None = None
+    run_dir: str | None = None
+    """Of a run that came to a verdict."""
     scenario: str = ""
     fd: int | None = field(default_factory=_progress_fd)
     """The pipe to whoever started us; None where it was a person."""
@@ -55,7 +57,7 @@ class Progress:
         """Forget the run before this one."""
         self.state, self.text, self.scenario = "setting_up", "", scenario
         self.phase = self.at_s = self.until_s = None
-        self.verdict = self.exit_code = self.sentence = self.report = None
+        self.verdict = self.exit_code = self.sentence = self.report = self.run_dir = None
 
     def say(self, text: str) -> None:
         """Tell one line."""
@@ -67,7 +69,7 @@ class Progress:
         if self.fd is None:
             _write_line(text)
             return
-        fields = ("text", "phase", "at_s", "until_s", "verdict", "exit_code", "sentence")
+        fields = ("phase", "at_s", "until_s", "verdict", "exit_code", "sentence", "run_dir")
         found = {name: getattr(self, name) for name in fields}
         report = None if self.report is None else str(self.report)
         line = json.dumps({**found, "text": text, "report": report}) + "\n"
@@ -99,6 +101,7 @@ class Progress:
         self.verdict = message["verdict"]
         self.exit_code = message["exit_code"]
         self.sentence = message["sentence"]
+        self.run_dir = message["run_dir"]
         self.report = Path(message["report"]) if message["report"] else None
         self.say(f"verdict: {self.verdict}")
 

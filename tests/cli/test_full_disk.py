@@ -84,3 +84,15 @@ def test_room_is_looked_for_in_the_nearest_folder(
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(PermissionError):
         disk.require_room(tmp_path)
+
+
+def test_folders_of_one_disk_share_its_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each finds enough, and both together do not; on a disk of its own each would."""
+    asked: list[int] = []
+    monkeypatch.setattr(disk, "require_room", lambda _, bytes_min: asked.append(bytes_min))
+
+    disk.require_rooms([(tmp_path, 3), (tmp_path / "runs", 4), (Path("/proc"), 5)])
+
+    assert asked == [3, 7, 5]

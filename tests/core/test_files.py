@@ -9,6 +9,7 @@ import pytest
 
 from harness.core import files
 from harness.core.files import (
+    append_line,
     is_stream,
     lines_of,
     open_append,
@@ -16,6 +17,7 @@ from harness.core.files import (
     read_regular,
     replace_file,
 )
+from tests.full_disk import files_end_at
 
 
 def a_fifo(path: Path) -> None:
@@ -175,3 +177,27 @@ def test_a_link_is_followed_only_where_that_is_asked_for(tmp_path: Path) -> None
     assert read_regular(tmp_path / "link", follow=True) == b"x"
     with pytest.raises(OSError, match="no regular file"):
         read_regular(tmp_path / "pipe", follow=True)
+
+
+def test_a_line_is_appended_whole_and_after_half_a_one(tmp_path: Path) -> None:
+    """What a writer that was killed has left costs no line but its own."""
+    path = tmp_path / "lines"
+    append_line(path, "one", 0o600)
+    with path.open("a") as file:
+        file.write("hal")
+    append_line(path, "two")
+
+    assert path.read_text() == "one\nhal\ntwo\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("room", [0, 2])
+def test_a_line_that_is_not_whole_on_the_disk_is_told(room: int, tmp_path: Path) -> None:
+    """With the file's name, which the kernel does not tell."""
+    path = tmp_path / "lines"
+    append_line(path, "one")
+    with files_end_at(4 + room), pytest.raises(OSError, match=r"large|space") as refused:
+        append_line(path, "four")
+
+    assert refused.value.filename == str(path)
+    assert next(lines_of(path)) == b"one\n"

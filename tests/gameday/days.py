@@ -2,6 +2,8 @@
 what becomes of each run.
 """
 
+import errno
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -65,6 +67,16 @@ class FakeRunner:
     left: list[LeftRun] = field(default_factory=list)
     running: list[str | None] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    full_at: frozenset[int] = frozenset()
+    """Which questions for room find none, by their number from 0."""
+    asked: list[int] = field(default_factory=list)
+    """For how many steps each question was."""
+
+    def require_room(self, steps: int) -> None:
+        """As the test has it."""
+        self.asked.append(steps)
+        if len(self.asked) - 1 in self.full_at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/day")
 
     def open(self, tell: Tell) -> dict[str, str]:
         """Keep that it was asked to."""

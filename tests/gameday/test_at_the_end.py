@@ -6,8 +6,10 @@ import pytest
 
 from harness.cli import gameday
 from harness.cli.gameday_record import at_the_end
-from harness.gameday import printing
+from harness.errors import HarnessError
+from harness.gameday import printing, recording
 from harness.gameday.session import SESSION_FILE, read_session
+from tests.full_disk import files_end_at
 from tests.gameday.stored_days import small_day
 
 
@@ -35,14 +37,23 @@ def test_a_day_that_was_closed_has_a_record(
     assert not (paused / "record.json").exists()
 
 
+def test_a_page_that_the_disk_does_not_take_leaves_no_older_one(day: Path) -> None:
+    """Beside a newer ``record.json`` it would show what was before."""
+    assert (day / "record.html").exists()
+    with files_end_at(60_000), pytest.raises(HarnessError, match="nothing can be written into"):
+        recording.write(day, lambda _: None, pdf=False)
+
+    assert not (day / "record.html").exists()
+
+
 def test_a_record_that_cannot_be_written_ends_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is told, with what tries again."""
     day = small_day(tmp_path / "day")
     (day / "plan.yaml").unlink()
-    at_the_end(day)
 
+    assert not at_the_end(day)
     said = capsys.readouterr().err
-    assert "no record was written" in said
+    assert said.startswith("error: no record was written: ")
     assert f"`lendchaos gameday record {day}` tries again" in said
