@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import typer
 
 from harness.cli.app import tell_error
+from harness.cli.ci_places import artifacts_page, from_checkout, is_address, report_address
 from harness.core import foreign_text
 from harness.core.disk import nearest
 from harness.core.files import is_stream, open_regular, real, replace_file
@@ -178,7 +179,7 @@ class CiOutputs:
             suites.append(
                 GateSuite(
                     name=path.stem if stems[path.stem] == 1 else path.as_posix(),
-                    file=shown(path),
+                    file=from_checkout(path),
                     asked=times,
                     runs=runs,
                     stopped="" if len(runs) == times else stopped or "it was ended before",
@@ -215,8 +216,8 @@ def ci_outputs(
         if path is not None:
             _check_place(option, path)
     _check_apart({"--junitxml": junitxml, "--summary": summary, **others})
-    if picture is not None:
-        _check_address(picture)
+    if picture is not None and not is_address(picture):
+        raise UsageError(f"--summary-picture {picture} must be an address like https://host/path")
     step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
     return CiOutputs(
         junitxml=junitxml,
@@ -264,20 +265,6 @@ def _check_apart(files: dict[str, Path | None]) -> None:
             raise UsageError(f"{other} and {option} are one file, {path}: name two")
 
 
-def _check_address(address: str) -> None:
-    parts = urlsplit(address)
-    odd = any(letter in address for letter in '<>"\\') or not address.isprintable()
-    if parts.scheme not in ("http", "https") or not parts.netloc or odd or " " in address:
-        raise UsageError(f"--summary-picture {address} must be an address like https://host/path")
-
-
-def shown(path: Path) -> str:
-    """A path as people of another machine can use it: from the working folder, if it is in it."""
-    full = Path(os.path.abspath(path))  # noqa: PTH100  # links are part of the name people know
-    here = Path.cwd()
-    return full.relative_to(here).as_posix() if full.is_relative_to(here) else str(path)
-
-
 def _gate_run(number: int, run: _Noted) -> "GateRun":
     from harness.gates.suite import GateRun  # noqa: PLC0415
 
@@ -296,10 +283,11 @@ def stored_run(
     """A run that lies in a directory, with its page and its picture, if it has one."""
     from harness.gates.suite import GateRun  # noqa: PLC0415
 
-    picture = shown(directory / "timeline.png")
+    picture = from_checkout(directory / "timeline.png")
     has_one = (directory / "timeline.png").is_file() and not Path(picture).is_absolute()
-    report = shown(directory / "report.html")
-    return GateRun(number, exit_code, seconds, verdict, report, picture if has_one else "")
+    report = from_checkout(directory / "report.html")
+    chart = picture if has_one else ""
+    return GateRun(number, exit_code, seconds, verdict, report, chart, directory)
 
 
 def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
@@ -330,13 +318,21 @@ def _summary(outputs: CiOutputs, suites: list["GateSuite"]) -> str:
     charts, pictures = {}, {}
     for suite in suites:
         decides = deciding_run(suite)
-        if decides is None or not decides.report:
+        if decides is None or decides.directory is None:
             continue
-        folder = Path(decides.report).parent
+        folder = decides.directory
         charts[suite.name] = sparkline.of_run(RunDirectory(folder))
         if outputs.picture is not None:
             pictures[suite.name] = outputs.picture.replace("{run}", quote(folder.name))
-    return summary(suites, charts, pictures)
+    # One text serves both places: no page of a CI knows the way from a file.
+    place = None if outputs.step_summary else outputs.summary
+    links = {
+        run.report: report_address(run.directory / "report.html", place)
+        for suite in suites
+        for run in suite.runs
+        if run.directory is not None
+    }
+    return summary(suites, charts, pictures, links, artifacts_page())
 
 
 def _attempt(path: Path | None, write: Callable[[Path], None]) -> list[str]:

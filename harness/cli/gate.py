@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.app import Json, app, console, exit_codes, keep_for_json, say, show, show_json
-from harness.cli.ci_outputs import shown
+from harness.cli.ci_places import from_here
 from harness.cli.run import _run_locust
 from harness.errors import UsageError
 from harness.forwarding import listening
@@ -89,7 +89,7 @@ def gate_selftest(
             end = _run_locust(path, [*options, *(["--defect", planted] if planted else [])])
             report = end.last.get("report") if end.directory is not None else None
             return selftest.Trial(
-                end.exit_code, end.read_verdict(), shown(Path(report)) if report else ""
+                end.exit_code, end.read_verdict(), from_here(Path(report)) if report else ""
             )
 
         result = selftest.self_test(path.stem, defect, trial)

@@ -1,7 +1,8 @@
 """Workflow commands of GitHub Actions: a line for each check that is not met. Pure.
 
-The runner shows at most ten errors and ten warnings of a step; the last of each kind says how many
-more there are, instead of dropping them in silence.
+Each is an error: a check that is not decided stops the pipeline as one that is missed does. The
+runner shows at most ten errors of a step; the last says how many more there are, instead of
+dropping them in silence.
 """
 
 from collections.abc import Sequence
@@ -12,21 +13,18 @@ from harness.report import words
 from harness.verdict import Judgement
 
 SHOWN_MAX = 10
-_COMMANDS = {Judgement.FAIL: "error", Judgement.INCONCLUSIVE: "warning"}
+_WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE)
 
 
 def annotations(suites: Sequence[GateSuite]) -> list[str]:
-    """The lines: errors of what is missed, then warnings of what is not decided."""
-    return [line for verdict in _COMMANDS for line in _of(verdict, suites)]
-
-
-def _of(verdict: Judgement, suites: Sequence[GateSuite]) -> list[str]:
-    found = [(s, case) for s in suites for case in cases_of(s) if case.verdict is verdict]
+    """The lines: what is missed, then what is not decided."""
+    cases = [(suite, case) for suite in suites for case in cases_of(suite)]
+    found = [pair for verdict in _WORST_FIRST for pair in cases if pair[1].verdict is verdict]
     shown = found if len(found) <= SHOWN_MAX else found[: SHOWN_MAX - 1]
     lines = [_line(suite, case) for suite, case in shown]
     if len(found) > len(shown):
         more = f"and {len(found) - len(shown)} more: the summary and the JUnit file have them"
-        lines.append(f"::{_COMMANDS[verdict]} title=lendchaos::{data(more)}")
+        lines.append(f"::error title=lendchaos::{data(more)}")
     return lines
 
 
@@ -34,8 +32,8 @@ def _line(suite: GateSuite, case: GateCase) -> str:
     said = words.OBJECTIVE_VERDICT[case.verdict]
     title = property_(words.clean(f"lendchaos {suite.name}: {case.name} {said}"))
     where = f"file={property_(words.clean(suite.file))}," if suite.file else ""
-    message = cut_message(words.clean(f"{case.message} ({case.meaning}: {said})"))
-    return f"::{_COMMANDS[case.verdict]} {where}title={title}::{data(message)}"
+    message = cut_message(words.clean(f"{case.message}. Required: {case.meaning}."))
+    return f"::error {where}title={title}::{data(message)}"
 
 
 def data(text: str) -> str:

@@ -1,14 +1,15 @@
 """A step summary in Markdown: the first screen of the report, for a page that shows no report.
 
 Pure. Never more than `BYTES_MAX`, so that it also fits into a comment: what is left out for room is
-said. Whatever comes from outside is escaped, so that it can neither mark up nor call anybody, and
-links to nothing.
+said. Text from outside is escaped, so that it can neither mark up nor call anybody, and links to
+nothing; the only links are those that its caller gives.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.gates.checks import cut_message
 from harness.gates.suite import GateSuite, cases_of, deciding_run
 from harness.report import words
 from harness.report.sections import objectives as objectives_table
@@ -41,15 +42,19 @@ def summary(
     suites: Sequence[GateSuite],
     charts: Mapping[str, Sequence[str]] | None = None,
     pictures: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
+    artifacts: str = "",
 ) -> str:
     """The Markdown of all suites; ``charts`` are lines of text and ``pictures`` addresses, by the
-    name of the suite.
+    name of the suite. ``links`` are addresses of reports, by their paths; those without one are in
+    the ``artifacts``, the address of a page, if there is one.
     """
     blocks = [_Block(0, _overview(suites))] if len(suites) > 1 else []
     for suite in suites:
         blocks += _blocks(
             suite, (charts or {}).get(suite.name, ()), (pictures or {}).get(suite.name, "")
         )
+        blocks.append(_Block(4, _reports(suite, links or {}, artifacts)))
     return _fitted([block for block in blocks if block.text])
 
 
@@ -85,8 +90,7 @@ def _blocks(suite: GateSuite, chart: Sequence[str], picture: str) -> list[_Block
         blocks.append(_Block(2, _fenced(chart)))
     if verdict is not None:
         blocks.append(_Block(3, _table(objectives_table(verdict))))
-        blocks += [_Block(4, _findings(verdict, weight)) for weight in Weight]
-    blocks.append(_Block(4, _reports(suite)))
+        blocks.append(_Block(4, _notes(verdict)))
     return blocks
 
 
@@ -123,7 +127,7 @@ def _broken(suite: GateSuite) -> str:
     lines = [
         f"- {_MARKS[case.verdict]} **{escaped(words.cut(case.name, 80))}**"
         f" {words.OBJECTIVE_VERDICT[case.verdict]}:"
-        f" {escaped(words.cut(case.message, _MESSAGE_MAX))}"
+        f" {escaped(cut_message(case.message))}"
         for case in found[:_ROWS_MAX]
     ]
     return "\n".join([*lines, *_more(len(found))])
@@ -173,14 +177,14 @@ def _runs(suite: GateSuite) -> str:
     return "\n\n".join([text, *(escaped(words.cut(one, _SENTENCE_MAX)) for one in said if one)])
 
 
-def _findings(verdict: Verdict, weight: Weight) -> str:
-    """Findings of one weight, folded: those that count stand above by the name of their check."""
-    found = [finding for finding in verdict.findings if finding.verdict is weight]
+def _notes(verdict: Verdict) -> str:
+    """What was seen and tolerated, folded; each finding that counts stands above, in its check."""
+    found = [finding for finding in verdict.findings if finding.verdict is Weight.NOTE]
     if not found:
         return ""
-    head = f"{words.plural(len(found), 'finding')} ({words.WEIGHT[weight]})"
     lines = [_finding(one) for one in found[:_ROWS_MAX]]
     body = "\n".join([*lines, *_more(len(found))])
+    head = words.plural(len(found), "note")
     return f"<details><summary>{head}</summary>\n\n{body}\n\n</details>"
 
 
@@ -191,9 +195,14 @@ def _finding(found: Finding) -> str:
     )
 
 
-def _reports(suite: GateSuite) -> str:
+def _reports(suite: GateSuite, links: Mapping[str, str], artifacts: str) -> str:
+    """Where each page is: linked, as far as its address is known."""
     reports = [run.report for run in suite.runs if run.report]
-    lines = [f"- report: {_code(words.cut(path, 300))}" for path in reports[:_ROWS_MAX]]
+    page = f" in the [artifacts of this run](<{artifacts}>)" if artifacts else ""
+    lines = []
+    for report in reports[:_ROWS_MAX]:
+        path, address = _code(words.cut(report, 300)), links.get(report, "")
+        lines.append(f"- report: [{path}](<{address}>)" if address else f"- report: {path}{page}")
     return "\n".join([*lines, *_more(len(reports))])
 
 

@@ -14,7 +14,8 @@ _FAULTS_MAX = 6
 
 
 def of_run(run: RunDirectory) -> list[str]:
-    """The lines for a stored run; none where it cannot be read, or its load never began.
+    """The lines for a stored run; none where nothing failed, it cannot be read, or its load never
+    began.
 
     A summary is made of a verdict: that the record behind it is damaged must not cost it.
     """
@@ -29,6 +30,8 @@ def of_run(run: RunDirectory) -> list[str]:
     span = series.span(plan, facts, verdict)
     counted = series.count(clock, facts.operations, span, BINS_MAX)
     bad = [int(n) for n in counted.counts[3:5].sum(axis=0)]
+    if not any(bad):
+        return []
     return draw(bad, counted.start_s, counted.width_s, verdict.faults)
 
 

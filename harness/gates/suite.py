@@ -7,6 +7,7 @@ leaves it open, and a run that was asked for and is not there is a lack of evide
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.gates.checks import GateCheck, Kind, checks_of
 from harness.report import words
@@ -28,7 +29,8 @@ class GateRun:
     """One run. ``verdict`` is None when it ended without one, ``seconds`` how long it took.
 
     ``report`` is where its page lies, as it is shown; empty where there is none. ``picture`` is
-    its chart, a path below the working folder, or empty.
+    its chart, a path below the root of the checkout, or empty; ``directory`` is where it lies on
+    this machine.
     """
 
     number: int
@@ -37,6 +39,7 @@ class GateRun:
     verdict: Verdict | None
     report: str = ""
     picture: str = ""
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

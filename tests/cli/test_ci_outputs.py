@@ -60,8 +60,8 @@ def ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Ending]:
     monkeypatch.setattr(run_module, "_run_locust", run_locust)
     monkeypatch.setattr(run_module, "shared_stack", no_stack)
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(("GITHUB_", "CI_", "BUILD_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios").mkdir()
     for name in ("cut", "kill"):
@@ -82,6 +82,7 @@ def test_a_pass_leaves_both_files(
     assert 'file="scenarios/cut.py"' in text
     assert "report: run/report.html" in text
     summary = Path("out/gate.md").read_text(encoding="utf-8")
+    assert "- report: [`run/report.html`](<../run/report.html>)" in summary
     assert summary.startswith("### 🟢 PASS · cut")
     assert "failed borrow requests in each" in summary
     assert not list(Path("out").glob("*.part"))
@@ -120,8 +121,37 @@ def test_github_is_served_unasked(
     lines = [line for line in done.stderr.splitlines() if line.startswith("::")]
     (line,) = lines
     title = "lendchaos kill%3A evidence not decided"
-    assert line.startswith(f"::warning file=scenarios/kill.py,title={title}::the run ended without")
+    assert line.startswith(f"::error file=scenarios/kill.py,title={title}::the run ended without")
     assert "::" not in done.stdout
+
+
+def test_paths_count_from_the_root_of_the_checkout(
+    run: Path,
+    ends: list[Ending],
+    lendchaos: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Called in a folder of it, through a link as well; the summary leads to the artifacts."""
+    link = Path("link").absolute()
+    link.symlink_to(Path.cwd(), target_is_directory=True)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(link))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.test")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "us/our repo")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    monkeypatch.chdir("scenarios")
+    ends[:] = [passed(run), RunEnded(70)]
+    done = lendchaos("run", "cut.py", "kill.py", *FILES)
+
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("::")]
+    assert line.startswith("::error file=scenarios/kill.py,")
+    text = Path("out/gate.xml").read_text(encoding="utf-8")
+    assert 'file="scenarios/cut.py"' in text
+    assert "report: run/report.html" in text
+    summary = Path("out/gate.md").read_text(encoding="utf-8")
+    assert "failed borrow requests in each" in summary
+    page = "https://git.test/us/our%20repo/actions/runs/7#artifacts"
+    assert f"`run/report.html` in the [artifacts of this run](<{page}>)" in summary
 
 
 def test_a_step_summary_that_cannot_be_written_costs_nothing(

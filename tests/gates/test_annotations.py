@@ -7,7 +7,7 @@ from harness.gates.suite import GateSuite
 from harness.verdict import Weight
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 
-COMMAND = re.compile(r"::(error|warning) (?:file=[^,:\r\n]*,)?title=[^,:\r\n]*::[^\r\n]*")
+COMMAND = re.compile(r"::error (?:file=[^,:\r\n]*,)?title=[^,:\r\n]*::[^\r\n]*")
 
 
 def lines_of(*suites: GateSuite) -> list[str]:
@@ -32,12 +32,21 @@ def test_a_failure_is_an_error_at_its_scenario() -> None:
     assert "observed 6.0 s, limit 2 s, 95 %25 interval" in line
 
 
-def test_what_is_not_decided_is_a_warning() -> None:
-    """The job fails by its exit code."""
+def test_what_is_not_decided_is_an_error_too() -> None:
+    """It ends the job with 3, and people look for errors."""
     (line,) = lines_of(suite_of(verdict_of(OPEN)))
 
-    assert line.startswith("::warning file=scenarios/cut.py,title=")
+    assert line.startswith("::error file=scenarios/cut.py,title=")
     assert "recovery_seconds_max not decided" in line
+
+
+def test_a_line_says_nothing_twice() -> None:
+    """Its title has the name of the check, its message what was seen and what was required."""
+    (line,) = lines_of(suite_of(with_finding(verdict_of(), "corrupt", Weight.FAIL)))
+
+    assert line.endswith(
+        "cut%3A corrupt missed::as planted. Required: Every loan is as it was asked for and told."
+    )
 
 
 def test_hostile_text_makes_no_command() -> None:
@@ -56,7 +65,5 @@ def test_more_than_are_shown_are_counted() -> None:
     suites = [suite_of(verdict_of(BAD), name=f"cut{number}") for number in range(14)]
     lines = lines_of(*suites, suite_of(verdict_of(OPEN)))
 
-    errors = [line for line in lines if line.startswith("::error")]
-    assert len(errors) == SHOWN_MAX
-    assert "and 5 more" in errors[-1]
-    assert len(lines) == SHOWN_MAX + 1
+    assert len(lines) == SHOWN_MAX
+    assert "and 6 more" in lines[-1]

@@ -21,8 +21,42 @@ def test_the_first_screen_has_all_that_counts() -> None:
     assert "**recovery\\_seconds\\_max** missed: observed 6.0 s, limit 2 s" in text
     assert "| Time to recover | **6.0 s** |" in text
     assert "| at most 2 s | 6.0 s | 6.0 s to 6.6 s | missed" in text
-    assert "1 finding (fail)" in text
     assert "- report: `runs/test-1/report.html`" in text
+
+
+def test_a_failing_finding_is_not_folded_and_said_once() -> None:
+    """Only notes are; the name of a check is not its text again."""
+    planted = with_finding(verdict_of(BAD), "corrupt", Weight.FAIL, "745 loans differ")
+    planted = with_finding(planted, "load_unfaithful", Weight.INCONCLUSIVE, "a worker is missing")
+    planted = with_finding(planted, "remark", Weight.NOTE, "seen before")
+    text = summary([suite_of(planted)])
+    open_, _, folded = text.partition("<details>")
+
+    assert "- 🔴 **corrupt** missed: 745 loans differ\n" in open_
+    assert text.count("745 loans differ") == text.count("a worker is missing") == 1
+    assert "a worker is missing" in open_
+    assert "seen before" in folded
+    assert folded.count("<details>") == 0
+
+
+def test_the_report_is_linked_where_its_address_is_known() -> None:
+    """Else the page of the artifacts is, or its path stands there alone."""
+    suite = suite_of(verdict_of())
+    path = "runs/test-1/report.html"
+    drawn = {
+        name: MarkdownIt().render(summary([suite], **given))
+        for name, given in {
+            "none": {},
+            "own": {"links": {path: "https://ci/7/artifacts/file/runs/a%28b%29.html"}},
+            "page": {"links": {path: ""}, "artifacts": "https://ci/runs/7#artifacts"},
+        }.items()
+    }
+
+    assert f"<li>report: <code>{path}</code></li>" in drawn["none"]
+    own = '<a href="https://ci/7/artifacts/file/runs/a%28b%29.html">'
+    assert f"<li>report: {own}<code>{path}</code></a></li>" in drawn["own"]
+    page = '<a href="https://ci/runs/7#artifacts">artifacts of this run</a>'
+    assert f"<li>report: <code>{path}</code> in the {page}</li>" in drawn["page"]
 
 
 @pytest.mark.parametrize(

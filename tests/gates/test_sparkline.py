@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.gates.sparkline import BINS_MAX, draw, of_run
 from harness.record import RunDirectory
 from harness.verdict import Fault
-from tests.builders import CUT, cut_run, plan_of
+from tests.builders import CUT, cut_run, facts, plan_of
 from tests.stored import store
 
 
@@ -54,3 +54,10 @@ def test_a_run_that_cannot_be_read_has_no_chart(tmp_path: Path) -> None:
 
     assert of_run(run) == []
     assert of_run(RunDirectory(tmp_path / "nowhere")) == []
+
+
+def test_a_run_without_a_failure_has_no_chart(tmp_path: Path) -> None:
+    """A row of dots says nothing."""
+    plan = plan_of()
+
+    assert of_run(store(tmp_path, plan, facts(plan))) == []

@@ -197,9 +197,7 @@ def test_a_starved_load_generator_is_inconclusive(sample: Sample) -> None:
     assert done.returncode == 3, done.stdout
     assert sample.red()["evidence"] == "error"
     assert "failure" not in sample.red().values()
-    assert (
-        "::warning file=scenarios/baseline.py,title=lendchaos baseline%3A evidence" in done.stdout
-    )
+    assert "::error file=scenarios/baseline.py,title=lendchaos baseline%3A evidence" in done.stdout
     assert "load_unfaithful" in (sample.folder / "gate.xml").read_text(encoding="utf-8")
 
 
