@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import resilience
+from harness.stack.toxiproxy_binary import VERSION, cached_path
 from tests.examples.workflows import FOLDER, ROOT, Job, github, gitlab, parsed
 
 JOBS = [*github().values(), *gitlab().values()]
@@ -50,6 +51,26 @@ def test_what_a_gate_leaves_is_kept(job: Job) -> None:
     assert job.always is True
     assert {*left, "runs/"} <= set(job.artifacts)
     assert left[0].endswith(".xml")  # GitLab reads no other
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_a_log_has_results_and_errors_alone(job: Job) -> None:
+    """Twenty-five lines of tables for each of nine runs hide the one that matters."""
+    commands = re.findall(r"lendchaos (?:run|gate-selftest) .*", "\n".join(job.scripts))
+
+    assert commands
+    assert [text for text in commands if text.split()[2] != "-q"] == []
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_toxiproxy_is_built_once(job: Job) -> None:
+    """Where lendchaos looks for it; another version has another key."""
+    key, path = job.cache
+    home = job.environment.get("XDG_CACHE_HOME", "/root/.cache").replace("$CI_PROJECT_DIR", "/it")
+    kept = path.replace("~", "/root") if path.startswith("~") else f"/it/{path}"
+
+    assert f"-{VERSION}" in key
+    assert cached_path({"XDG_CACHE_HOME": home}).is_relative_to(kept)
 
 
 @pytest.mark.parametrize("jobs", [github(), gitlab()], ids=["github", "gitlab"])

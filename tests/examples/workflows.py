@@ -12,13 +12,17 @@ FOLDER = ROOT / "examples" / "ci"
 
 @dataclass(frozen=True)
 class Job:
-    """A job; ``scripts`` are its shell steps in order, ``artifacts`` what is kept of it."""
+    """A job; ``scripts`` are its shell steps in order, ``artifacts`` what is kept of it.
+
+    ``cache`` is the key and the path of what later jobs find again.
+    """
 
     name: str
     environment: dict[str, str]
     scripts: tuple[str, ...]
     artifacts: tuple[str, ...]
     always: bool
+    cache: tuple[str, str]
 
 
 def parsed(name: str) -> dict[Any, Any]:
@@ -33,13 +37,15 @@ def github() -> dict[str, Job]:
 
 
 def _github_job(name: str, body: dict[Any, Any], job: dict[str, Any]) -> Job:
-    (upload,) = [s for s in job["steps"] if s.get("uses", "").startswith("actions/upload-artifact")]
+    uses = {step["uses"].partition("@")[0]: step for step in job["steps"] if "uses" in step}
+    upload, cache = uses["actions/upload-artifact"], uses["actions/cache"]["with"]
     return Job(
         name,
         {key: str(value) for key, value in {**body["env"], **job.get("env", {})}.items()},
         tuple(step["run"] for step in job["steps"] if "run" in step),
         tuple(upload["with"]["path"].split()),
         always=upload.get("if") == "always()",
+        cache=(cache["key"], cache["path"]),
     )
 
 
@@ -64,4 +70,5 @@ def _gitlab_job(name: str, variables: dict[str, Any], job: dict[str, Any]) -> Jo
         ("\n".join([*job["before_script"], *job["script"]]),),
         tuple(kept["paths"]),
         always=kept["when"] == "always",
+        cache=(job["cache"]["key"], *job["cache"]["paths"]),
     )
