@@ -60,7 +60,8 @@ class Reconciled:
     ``repeated`` ones are listed again as they were. Asked for a key of ``unfiltered`` the target
     showed loans of other keys. Of keys that are listed, ``mute`` ones have no clear answer, and
     ``unlike`` ones another than their rows. ``sample`` is of keys that are neither acknowledged nor
-    listed, ``further`` of those that are listed.
+    listed, ``further`` of those that are listed. ``other_amounts`` of the corrupt ones are of
+    another amount than was asked for.
     """
 
     result: Reconciliation
@@ -74,6 +75,7 @@ class Reconciled:
     unlike: tuple[str, ...] = ()
     sample: Sample = field(default_factory=Sample)
     further: Sample = field(default_factory=Sample)
+    other_amounts: int = 0
 
 
 @dataclass(slots=True)
@@ -185,6 +187,7 @@ class _Reconciliation:
             unlike=tuple(found.keys["unlike"]),
             sample=Sample(**self._sample),
             further=Sample(**self._further),
+            other_amounts=found.count("other_amount"),
         )
 
     def _settle(self, request: Request) -> None:
@@ -207,6 +210,8 @@ class _Reconciliation:
             money = Money.CORRUPT
         if money is not Money.RIGHT:
             found.add(str(money), key)
+        if money is Money.CORRUPT and _differs(request, loans):
+            found.add("other_amount", key)
         if request.told is Told.UNKNOWN:
             committed = any(loan.row.committed for loan in loans)
             found.add("committed_unknown" if committed else "not_committed_unknown", key)
@@ -269,7 +274,7 @@ class _Reconciliation:
         return any(
             loan.loan_id in self._shared
             or loan.payouts_min < 0
-            or any(fen != request.amount_fen for fen in loan.principals_fen)
+            or _differs(request, [loan])
             or any(self._is_foreign(account, request.borrower) for account in loan.account_ids)
             for loan in loans
         )
@@ -279,6 +284,11 @@ class _Reconciliation:
         if known is not None:
             return account != known
         return bool(self._facts.account_ids) and account not in self._facts.account_ids
+
+
+def _differs(request: Request, loans: Iterable[Loan]) -> bool:
+    """Whether any of them is of another amount than was asked for."""
+    return any(fen != request.amount_fen for loan in loans for fen in loan.principals_fen)
 
 
 def _of_the_run(facts: Facts, keys: set[str]) -> dict[str, list[Loan]]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from harness.objectives import INVARIANTS
 from harness.report import words
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.reasons import about
 
 INVARIANT_NAMES = (
     *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
@@ -96,23 +97,21 @@ def cut_message(message: str) -> str:
 
 
 def _objective(result: ObjectiveResult) -> GateCheck:
-    write = words.observed_unit(result)
-    between = words.interval(result.low, result.high, write)
-    found = words.observed(result)
-    said = found if found == words.NOT_SEEN else f"observed {found}"
-    message = f"{said}, limit {words.limit(result)}"
-    if result.low is not None or result.high is not None:
-        message += f", 95 % interval {between}"
-    if result.reason:
-        message += f"; {result.reason}"
+    after_heal = "recovery" in result.id
+    ends = (result.observed, result.low, result.high)
+    observed, low, high = (
+        # A recovery that was over before the heal was confirmed took no time.
+        max(end, 0.0) if after_heal and end is not None else end
+        for end in ends
+    )
     return GateCheck(
         name=result.id,
         kind=Kind.OBJECTIVE,
         verdict=result.verdict,
-        message=words.clean(message),
-        observed=result.observed,
-        low=result.low,
-        high=result.high,
+        message=words.clean(about(result)),
+        observed=observed,
+        low=low,
+        high=high,
         limit=result.limit,
         source=result.source,
     )

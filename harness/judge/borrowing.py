@@ -7,41 +7,55 @@ from harness.events import Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
 from harness.told import DECISIONS, GRANTED, Told, told_by
-from harness.verdict import Finding, Judgement, ObjectiveResult, Weight
-from harness.verdict.beside import places_beside
-from harness.verdict.spans import decimals
+from harness.verdict import Finding, Judgement, Weight
+from harness.verdict.reasons import about
 
 CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
 """What a target sees in its own ledger, without knowing what borrowers were told."""
 
-_DIGITS = 4
 _MONEY = {
-    "lost": "acknowledged to the borrower, absent from the ledger",
-    "duplicated": "asked for once, in the ledger or paid out more than once",
-    "phantom": "refused to the borrower, yet paid out or reserved",
-    "corrupt": "in the ledger otherwise than asked for and answered",
-    "orphan": "on our borrowers' accounts, asked for by nobody",
-    "unbalanced": "with a ledger balance that differs from the principal",
+    "lost": "confirmed to borrowers {are} missing from the ledger",
+    "duplicated": "{were} paid out more than once for one request",
+    "phantom": "{were} paid out or reserved although the borrower was refused",
+    "corrupt": "{were} booked otherwise than asked for and answered",
+    "orphan": "on the borrowers' accounts {were} never asked for",
+    "unbalanced": "{have} a ledger balance that differs from the principal",
 }
+_FOR_NOTHING = "borrow for a limit that nothing was taken from"
 
 
 def money(case: Case) -> Iterator[Finding]:
     """No loan lost, duplicated, phantom, corrupt, orphan or unbalanced, ever."""
     result = case.reconciled.result
-    for name, meaning in _MONEY.items():
+    for name in _MONEY:
         count: int | None = getattr(result, name)
         if count:
             contradicts = name in SELF_CHECKABLE and case.facts.ledger.says_ok is True
             yield fail(
                 name,
-                f"{plural(count, 'loan')} {meaning}{CONTRADICTION if contradicts else ''}",
+                _wrong_loans(case, name, count) + (CONTRADICTION if contradicts else ""),
                 count=count,
                 acknowledged=result.acknowledged,
                 examples=result.examples.get(name, [])[:EXAMPLES_MAX],
                 target_says_ok=case.facts.ledger.says_ok,
                 watched_s=result.watched_s,
             )
+
+
+def _wrong_loans(case: Case, name: str, count: int) -> str:
+    """How many of how many loans are wrong, and how."""
+    asked = {request.key for request in case.reconciled.requests}
+    booked = len(asked & {loan.key for loan in case.reconciled.loans})
+    whole = case.reconciled.result.acknowledged if name == "lost" else booked
+    number = plural(count, "loan") if count > whole else f"{count:,} of {plural(whole, 'loan')}"
+    meaning = _MONEY[name]
+    others = case.reconciled.other_amounts if name == "corrupt" else 0
+    if others == count:
+        meaning, others = "{were} booked with another amount than asked for", 0
+    are, were, have = ("is", "was", "has") if count == 1 else ("are", "were", "have")
+    with_others = f" ({others:,} with another amount)" if others else ""
+    return f"{number} {meaning.format(are=are, were=were, have=have)}{with_others}"
 
 
 def invariant_violated(case: Case) -> Iterator[Finding]:
@@ -89,13 +103,14 @@ def false_decline(case: Case) -> Iterator[Finding]:
         return
     kinds = Counter(f"{a.step} {a.status} {a.code}" for a in refused)
     if for_nothing:
-        kinds["borrow for a limit that nothing was taken from"] = len(for_nothing)
+        kinds[_FOR_NOTHING] = len(for_nothing)
     common = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(3))
+    common = common.replace(_FOR_NOTHING, "refused for an exhausted limit that was untouched")
     count = len({a.arrival for a in refused} | {o.arrival for o in borrows})
     yield fail(
         "false_decline",
-        f"{plural(count, 'borrower journey', 'borrower journeys')} met a refusal that contradicts"
-        f" what is true of the borrower{': ' + common if common else ''}",
+        f"{plural(count, 'request was', 'requests were')} refused although the borrower was"
+        f" entitled to it{': ' + common if common else ''}",
         count=count,
         kinds=dict(kinds),
         classes=dict(Counter(o.account_class for o in borrows)),
@@ -154,9 +169,8 @@ def objectives(case: Case) -> Iterator[Finding]:
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
             Weight.FAIL if missed and not spoilt else Weight.INCONCLUSIVE,
-            f"{result.id} {'is missed' if missed else 'is not decided'}: observed"
-            f" {told_beside(result)}"
-            + (f"; {result.reason}" if result.reason else "")
+            ("" if missed else "not decided: ")
+            + about(result)
             + (f"; but {spoilt}" if spoilt else ""),
             {
                 "id": result.id,
@@ -167,21 +181,6 @@ def objectives(case: Case) -> Iterator[Finding]:
                 "source": result.source,
             },
         )
-
-
-def told_beside(result: ObjectiveResult) -> str:
-    """What was observed, its interval and the limit: each figure on its side of the limit."""
-    unseen = "nothing" if result.low is None else "no end"
-    values = (result.observed, result.low, result.high)
-    if "seconds" in result.id:  # no more decimals than their interval is worth
-        places = places_beside(result.limit, values, decimals(result.low, result.high))
-        texts = [None if v is None else f"{round(v, places) + 0.0:.{places}f}" for v in values]
-    else:
-        digits = places_beside(result.limit, values, _DIGITS, lambda v, d: float(f"{v:.{d}g}"))
-        texts = [None if v is None else f"{v:.{digits}g}" for v in values]
-    observed, low, high = texts
-    interval = f", 95 % interval {low or 'open'} to {high or 'open'}" if low or high else ""
-    return f"{observed or unseen}{interval}, limit {result.limit:g}"
 
 
 def _misses(objective: str) -> Callable[[Case], bool]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from harness.measure import THETA, Share, advise, events_to_bound, no_help, within
 from harness.verdict import Judgement, ObjectiveResult
+from harness.verdict.reasons import COUNTED, OVER, WITHIN
 
 OPERATIONS_MIN = events_to_bound(THETA)
 """Without a failure, so many bound the share by that of an impairment; fewer show nothing."""
@@ -58,11 +59,11 @@ def by_bound(
 ) -> ObjectiveResult:
     """Judge both ends of an interval; ``unsure`` is a reason why it may not be passed."""
     if low is not None and low > limit.value:
-        return limit.missed(observed, low, high, "the whole interval is over the limit")
+        return limit.missed(observed, low, high, OVER)
     if high is None:
         return limit.open(observed, low, high, "the upper end of its interval is open")
     if high > limit.value:
-        return limit.open(observed, low, high, "the limit lies inside the interval")
+        return limit.open(observed, low, high, WITHIN)
     if unsure:
         return limit.open(observed, low, high, unsure)
     return limit.met(observed, low, high)
@@ -74,7 +75,7 @@ def by_share(limit: Limit, share: Share, of: str = "operations") -> ObjectiveRes
     if observed is None or low is None or high is None:
         return limit.unknown(f"there were no {of} to take it of")
     if low > limit.value:
-        return limit.missed(observed, low, high, "the whole interval is over the limit")
+        return limit.missed(observed, low, high, OVER)
     if observed > limit.value:
         reason = f"it is over the limit, but so few are within chance: {no_help(of)} to meet it"
         return limit.open(observed, low, high, reason)
@@ -87,5 +88,5 @@ def by_share(limit: Limit, share: Share, of: str = "operations") -> ObjectiveRes
 def by_count(limit: Limit, observed: float) -> ObjectiveResult:
     """Judge what was counted in this run."""
     if observed > limit.value:
-        return limit.missed(observed, None, None, "more than the limit were counted")
+        return limit.missed(observed, None, None, COUNTED)
     return limit.met(observed)

@@ -49,7 +49,7 @@ def safety_stop(case: Case) -> Iterator[Finding]:
     healed = [at_ns for at_ns in heals if at_ns is not None and at_ns >= stop.at_ns]
     yield weigh(
         "safety_stop",
-        f"the run was stopped at once: {stop.text}",
+        f"the run was stopped for safety at {at_s:.1f} s because {stop.text}",
         condition=stop.condition,
         source=case.plan.stop_sources.get(stop.condition),
         at_s=None if status.clock is None else status.clock.seconds(stop.at_ns),

@@ -29,15 +29,15 @@ def episodes(case: Case) -> Iterator[Finding]:
     for episode in case.measured.episodes:
         weight, unaccounted = _weight(case, episode), ""
         if weight is Weight.FAIL:
-            unaccounted = ", which no fault of ours accounts for"
+            unaccounted = ", which no injected fault accounts for"
             if why := case.excuse(_fails_in(episode), _bounds(episode)):
                 weight = Weight.INCONCLUSIVE
                 unaccounted += f"; but {why}"
         yield Finding(
             episode.class_,
             weight,
-            f"borrowing was {_STATE[episode.class_]} {span(episode)}"
-            f" ({plural(episode.failed, 'request')} failed){_at_work(case, episode)}" + unaccounted,
+            f"{_STATE[episode.class_]} {span(episode)}{_failed_in(case, episode)}"
+            f"{_at_work(case, episode)}" + unaccounted,
             {
                 "onset_s": episode.onset_s,
                 "recovered_s": episode.recovered_s,
@@ -71,7 +71,22 @@ def _fails_in(episode: Episode) -> Callable[[Case], bool]:
     return fails
 
 
-_STATE = {"outage": "out", "degraded": "degraded", "slow": "slow"}
+_STATE = {
+    "outage": "borrowing was down",
+    "degraded": "borrowing was degraded",
+    "slow": "answers were slow",
+}
+
+
+def _failed_in(case: Case, episode: Episode) -> str:
+    """How many failed meanwhile, and among how many; what is slow need not have failed any."""
+    if episode.class_ == "slow" and not episode.failed:
+        return ""
+    among = f"{episode.failed:,} of {plural(episode.operations, 'request')} failed"
+    if episode.class_ != "slow":
+        return f" ({among})"
+    other = any(overlaps(one, *_bounds(episode)) for one in impaired(case.measured.episodes))
+    return f" ({among} meanwhile{', in part while borrowing was impaired' if other else ''})"
 
 
 def _at_work(case: Case, episode: Episode) -> str:

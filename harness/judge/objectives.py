@@ -29,6 +29,7 @@ from harness.measure import (
 from harness.objectives import Objectives, set_fields
 from harness.plan import Plan
 from harness.verdict import DecisionShare, Judgement, ObjectiveResult
+from harness.verdict.reasons import COUNTED
 
 LATENCY_ANSWERS_MIN = 100
 """The 99th percentile of fewer answers would be their slowest one."""
@@ -209,7 +210,7 @@ def _attempts(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     if observed is None:
         return limit.unknown("no borrow was sent while a fault was active")
     if observed > limit.value:
-        return limit.missed(observed, None, None, "more attempts than the limit were counted")
+        return limit.missed(observed, None, None, COUNTED)
     return limit.met(observed)
 
 
@@ -272,7 +273,7 @@ def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult
     if measured.health_known_s < HEALTH_KNOWN_MIN * measured.failing_s:
         return limit.unknown(
             f"the health address had answered for {measured.health_known_s:.1f} s of the"
-            f" {measured.failing_s:.1f} s in which borrowing was out or degraded"
+            f" {measured.failing_s:.1f} s in which borrowing was down or degraded"
         )
     if observed == 0:
         return limit.met(observed, 0.0, 0.0)

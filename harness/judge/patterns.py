@@ -108,7 +108,7 @@ def grey_failure(case: Case) -> Iterator[Finding]:
     yield note(
         "grey_failure",
         f"the health address {health.path} answered green for {health.green_while_failing_s:.1f} s"
-        f" of the {failing_s:.1f} s in which borrowing was out or degraded" + _left_out(case),
+        f" of the {failing_s:.1f} s in which borrowing was down or degraded" + _left_out(case),
         path=health.path,
         green_while_failing_s=health.green_while_failing_s,
         failing_s=failing_s,

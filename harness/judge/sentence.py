@@ -4,12 +4,14 @@ from harness.judge.case import Case, plural
 from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
 from harness.plan import SteadyState
-from harness.verdict import Episode, Finding, Recovery, Weight
-from harness.verdict.beside import places_beside
+from harness.verdict import Episode, Finding, Recovery
+from harness.verdict.reasons import why
 from harness.verdict.spans import span
+from harness.verdict.units import AT_ONCE, from_heal, interval, limit, seconds_beside
 from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
+_SHARES = ("failed_share_max", "failed_outside_fault_share_max")
 TO_THE_END = 0.9
 """Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
 
@@ -30,21 +32,22 @@ _WHAT = {
 
 
 def sentence(case: Case, findings: list[Finding]) -> str:
-    """What was broken, what borrowers lost, how fast it was over, and what became of the money."""
+    """Why it failed or is undecided; what was injected, what borrowers lost, how fast it was over,
+    and what became of the money.
+    """
+    reason, told = why(findings)
+    codes = {finding.code for finding in told}
     parts = [
-        _stopped(case),
+        "" if "safety_stop" in codes else _stopped(case),
         _borrowing(case),
         _recovery(case),
         _elsewhere(case),
         _slow(case),
-        _money(case),
+        _money(case, codes),
     ]
-    text = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
-    open_points = [f.code for f in findings if f.verdict is Weight.INCONCLUSIVE]
-    if open_points and not any(f.verdict is Weight.FAIL for f in findings):
-        codes = ", ".join(code.replace("_", " ") for code in dict.fromkeys(open_points))
-        text += f"; this decides nothing yet ({codes})"
-    return text[0].upper() + text[1:] + "."
+    happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
+    said = (reason, happened, "" if reason else _expected(case))
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
 
 
 def _cause(case: Case) -> str:
@@ -52,12 +55,12 @@ def _cause(case: Case) -> str:
         return "the load never began"
     if not case.plan.faults:
         if impaired(case.measured.episodes):
-            return "nothing was broken by us, yet borrowing was impaired"
+            return "nothing was injected, yet borrowing was impaired"
         if case.measured.episodes:
-            return "nothing was broken by us, yet answers were slow"
+            return "nothing was injected, yet answers were slow"
         if _fails_throughout(case):
-            return "nothing was broken by us, yet borrow requests failed throughout"
-        return "nothing was broken"
+            return "nothing was injected, yet borrow requests failed throughout"
+        return "nothing was injected"
     impacts = case.measured.impacts
     impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
     text = _clause(impacts[0])
@@ -89,21 +92,50 @@ def _stopped(case: Case) -> str:
 
 
 def _borrowing(case: Case) -> str:
+    """How many failed, each count with its base: of the window, and with what failed before it."""
     borrow = case.measured.borrow
-    window = borrow.window
+    window, earlier = borrow.window, borrow.failed - borrow.window.failed
     if not window.operations:
         return "no borrow request was measured after the baseline"
+    unknown = f", {borrow.indeterminate:,} with unknown outcome" if borrow.indeterminate else ""
+    part, share = "none", ""
+    if window.failed:
+        part, share = f"{window.failed:,}", f" ({_share(window.failed / window.operations)})"
+    if not earlier:
+        return f"{part} of {window.operations:,} borrow requests failed{share}{unknown}"
+    injected = case.measured.timeline.injected_s is not None
+    since, before = ("injection", "before it") if injected else ("baseline", "during it")
+    return (
+        f"{plural(borrow.failed, 'borrow request')} failed{unknown}: {part} of the"
+        f" {window.operations:,} after the {since}{share} and {earlier:,} {before}"
+    )
+
+
+def _expected(case: Case) -> str:
+    """Why failures are none of a run that passed: they came with the fault, or a limit allows them.
+
+    Nothing is said of them where none failed.
+    """
+    measured, window = case.measured, case.measured.borrow.window
     if not window.failed:
-        text = f"none of {window.operations:,} borrow requests failed"
-    else:
-        text = (
-            f"{window.failed:,} of {window.operations:,} borrow requests failed"
-            f" ({_share(window.failed / window.operations)})"
-        )
-        if unknown := case.measured.unknown_window:
-            text += f", {unknown:,} of them with unknown outcome"
-    earlier = borrow.failed - window.failed
-    return text + (f", and {earlier:,} before the measured window" if earlier else "")
+        return ""
+    if any(one.injected and one.fault.expects_impact for one in measured.impacts):
+        which = "the fault is" if len(measured.impacts) == 1 else "a fault is"
+        return f"failures while {which} active are expected; {_after(case)}"
+    limits = [r for r in case.objectives if r.id in _SHARES and r.observed]
+    return f"the failures are within the limit of {limit(limits[0])}" if limits else ""
+
+
+def _after(case: Case) -> str:
+    """How many failed after the heal, or, if any did, beyond the time allowed to recover."""
+    calm, several = case.measured.failed_outside, len(case.measured.impacts) > 1
+    if not case.measured.borrow.failed_by_phase.get("recovery"):
+        return f"after {'the last heal' if several else 'it'} none failed"
+    allowed = f"the {case.measured.timeline.allowed_s:g} s allowed to recover"
+    where = f"outside {'them' if several else 'it'} and {allowed}"
+    if not calm.part:
+        return f"{where}, none of {calm.whole:,} failed"
+    return f"{where}, {calm.part:,} of {calm.whole:,} failed ({_share(calm.observed or 0.0)})"
 
 
 def _recovery(case: Case) -> str:
@@ -111,22 +143,21 @@ def _recovery(case: Case) -> str:
     if measured.timeline.injected_s is None:
         return _stretches(case)
     seen, limit_s = measured.recovery, case.plan.objectives.recovery_seconds_max
-    limit = "" if limit_s is None else f", limit {limit_s:g} s"
+    within = "" if limit_s is None else f", limit {limit_s:g} s"
     if seen.from_heal_s is not None:
         ends = seen.from_heal_s_low, seen.from_heal_s_high
-        places = places_beside(limit_s, (seen.from_heal_s, *ends), 1)
-        interval = f"95 % interval {_interval(*ends, places)}{limit}"
-        if seen.from_heal_s <= 0:
-            before = f"{abs(seen.from_heal_s):.{places}f}"
-            when = f"{before} s before" if float(before) else "when"
-            return f"borrowing had recovered {when} the heal was confirmed ({interval})"
-        which = _which_heal(case)
-        return f"borrowing recovered {seen.from_heal_s:.{places}f} s after {which} ({interval})"
+        write = from_heal(seconds_beside(limit_s, seen.from_heal_s, *ends))
+        when, interval_s = write(seen.from_heal_s), interval(*ends, write)
+        told = within.removeprefix(", ")
+        if interval_s != AT_ONCE:
+            told = f"95 % interval {interval_s}{within}"
+        took = f"{when} after {_which_heal(case)}"
+        return f"borrowing recovered {took}" + (f" ({told})" if told else "")
     if seen.censored:
-        return f"{_not_seen_to_recover(case, seen)}{limit}"
+        return f"{_not_seen_to_recover(case, seen)}{within}"
     stretches = impaired(measured.episodes)
     if stretches and stretches[-1].recovered_s is None:
-        return f"nothing shows that borrowing had recovered when the load ended{limit}"
+        return f"nothing shows that borrowing had recovered when the load ended{within}"
     return _stretches(case)
 
 
@@ -193,42 +224,36 @@ def _slow(case: Case) -> str:
     return f"answers were slow {_spans(slow)}" if slow else ""
 
 
-def _interval(low: float | None, high: float | None, places: int) -> str:
-    if low is not None and round(low, places) < 0:
-        return f"{_side(low, places)} to {_side(high, places)}"
-    start = "open" if low is None else f"{max(low, 0.0):.{places}f}"
-    return f"{start} to {'open' if high is None else f'{max(high, 0.0):.{places}f} s'}"
-
-
-def _side(end: float | None, places: int) -> str:
-    """An end of an interval that begins before the heal, in words rather than signs."""
-    if end is None:
-        return "open"
-    if not round(end, places):
-        return "the heal"
-    return f"{abs(end):.{places}f} s {'before' if end < 0 else 'after'}"
-
-
-def _money(case: Case) -> str:
+def _money(case: Case, told: set[str]) -> str:
+    """What became of the money, but for the findings that were ``told`` before."""
     result = case.reconciled.result
     if not result.ledger_read:
         return "the ledger could not be read, so nothing is known about lost loans"
     lost, twice = result.lost or 0, result.duplicated or 0
-    first = f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else "no loan was lost"
-    text = f"{first}, {f'{twice:,} lent twice' if twice else 'none lent twice'}"
-    others = {
-        "lent or reserved though refused": result.phantom,
-        "not as asked for and told": result.corrupt,
-        "asked for by nobody": result.orphan,
-        "with a wrong balance": result.unbalanced,
-        "granted to borrowers who must be declined": len(must_be_declined(case)),
+    said = {
+        "lost": f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else "no loan was lost",
+        "duplicated": f"{twice:,} lent twice" if twice else "none lent twice",
     }
-    told = [f"{count:,} {meaning}" for meaning, count in others.items() if count]
-    if beyond := len(over_limit(case)):
-        told.append(f"{plural(beyond, 'borrower')} over their credit limit")
-    if violations := len(case.facts.ledger.violations):
-        told.append(f"{plural(violations, 'violation')} named by the target")
-    return ", ".join((text, *told))
+    if "lost" in told and not twice:
+        said["duplicated"] = "no loan was lent twice"
+    others = {
+        "phantom": (result.phantom, "lent or reserved though refused"),
+        "corrupt": (result.corrupt, "booked otherwise than asked for"),
+        "orphan": (result.orphan, "asked for by nobody"),
+        "unbalanced": (result.unbalanced, "with a wrong balance"),
+        "invariant_violated": (
+            len(must_be_declined(case)),
+            "granted to borrowers who must be declined",
+        ),
+    }
+    said |= {name: f"{count:,} {meaning}" for name, (count, meaning) in others.items() if count}
+    texts = [text for name, text in said.items() if name not in told]
+    if (beyond := len(over_limit(case))) and "invariant_violated" not in told:
+        texts.append(f"{plural(beyond, 'borrower')} over their credit limit")
+    violations = len(case.facts.ledger.violations)
+    if violations and "invariant_violated" not in told:
+        texts.append(f"{plural(violations, 'violation')} named by the target")
+    return ", ".join(texts)
 
 
 def _were(count: int) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrik
 
 from harness.measure.intervals import CONFIDENCE, Share
+from harness.verdict.reasons import NO_HELP
 
 CHANCE_MIN = 0.9
 """In so many repeats the advice must suffice."""
@@ -107,4 +108,4 @@ def advise(
 
 def no_help(of: str = "requests") -> str:
     """In words that the share is at its limit or above, so that it decides nothing to ask more."""
-    return f"more {of} will not help"
+    return f"more {of} {NO_HELP}"

@@ -3,21 +3,18 @@
 Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
 from harness.core import foreign_text
-from harness.verdict import Judgement, ObjectiveResult, Weight
-from harness.verdict.beside import places_beside
-from harness.verdict.spans import decimals
+from harness.verdict import Judgement, Weight, units
 
 clean = foreign_text.clean
-NOT_MEASURED = "not measured"
-NOT_SEEN = "not seen"
-"""Of an end that may have come before the load ended, and was not seen to."""
+NOT_MEASURED, NOT_SEEN, AT_ONCE = units.NOT_MEASURED, units.NOT_SEEN, units.AT_ONCE
+count, plural, share, milliseconds = units.count, units.plural, units.share, units.milliseconds
+seconds, seconds_within, seconds_beside = units.seconds, units.seconds_within, units.seconds_beside
+limit, limit_seconds, interval = units.limit, units.limit_seconds, units.interval
+observed, observed_unit, from_heal = units.observed, units.observed_unit, units.from_heal
 START = "the start of measuring"
-_LIMIT_DIGITS = 10
 CHANCE_MAX = 0.001
 """What chance alone makes rarer than this is taken for no accident, as the checks do."""
 
@@ -132,32 +129,6 @@ def objective(identifier: str) -> str:
     return _OBJECTIVES.get(name, spaced(name))
 
 
-def count(number: float | None, limit: float | None = None) -> str:
-    """A whole number with separators of thousands; beside a ``limit`` on its side of it."""
-    if number is None:
-        return NOT_MEASURED
-    places = 0 if float(number).is_integer() else places_beside(limit, [number], 1)
-    return f"{number:,.{places}f}"
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun in the right form."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
-
-
-def share(part: float | None, limit: float | None = None) -> str:
-    """A share in 0..1 as per cent; more decimals where it is small, or its side of a ``limit``
-    would be hidden.
-    """
-    if part is None:
-        return NOT_MEASURED
-    if part in (0, 1):
-        return f"{part:.0%}".replace("%", " %")
-    least = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
-    places = places_beside(None if limit is None else 100 * limit, [100 * part], least)
-    return f"{100 * part:.{places}f} %"
-
-
 def points(shift: float | None) -> str:
     """The difference of two shares, in percentage points, with its sign."""
     return (
@@ -181,60 +152,11 @@ def length(duration: float) -> str:
     return f"{duration:g} s"
 
 
-def seconds(duration: float | None) -> str:
-    """A duration in seconds."""
-    return _seconds_at(None, duration)
-
-
-def seconds_within(duration: float | None, low: float | None, high: float | None) -> str:
-    """A duration with no more decimals than its interval is worth."""
-    if duration is None or low is None or high is None:
-        return seconds(duration)
-    return _seconds(duration, decimals(low, high))
-
-
-def seconds_beside(
-    limit: float | None, value: float | None, low: float | None, high: float | None
-) -> Callable[[float | None], str]:
-    """How a duration and its interval are written: all with so many decimals that each is on its
-    side of the ``limit``, and no more than their interval is worth otherwise.
-    """
-    if low is None or high is None:
-        return partial(_seconds_at, limit)
-    places = places_beside(limit, (value, low, high), decimals(low, high))
-    return lambda one: NOT_MEASURED if one is None else _seconds(one, places)
-
-
-def _seconds_at(limit: float | None, duration: float | None) -> str:
-    if duration is None:
-        return NOT_MEASURED
-    return _seconds(duration, places_beside(limit, [duration], 2 if abs(duration) < 1 else 1))
-
-
-def _seconds(duration: float, places: int) -> str:
-    written = f"{duration:,.{places}f}"
-    return "0.0 s" if not float(written.replace(",", "")) else f"{written} s"
-
-
 def between(low: float | None, high: float | None) -> str:
     """Both ends of the interval of an instant, in words; an end that is not known is said so."""
     if low is not None and high is not None:
         return f"between {seconds_within(low, low, high)} and {seconds_within(high, low, high)}"
-    return interval(low, high, seconds).replace("more", "later").replace("less", "earlier")
-
-
-def milliseconds(duration: float | None, limit: float | None = None) -> str:
-    """A duration given in milliseconds, in the unit that reads best; beside a ``limit`` on its side
-    of it.
-    """
-    if duration is None:
-        return NOT_MEASURED
-    unit, least = ("ms", 1) if duration < 10 else ("ms", 0)  # noqa: PLR2004
-    size = 1.0
-    if duration >= 1000:  # noqa: PLR2004  # a second
-        unit, least, size = "s", 2, 1000.0
-    edge = None if limit is None else limit / size
-    return f"{duration / size:,.{places_beside(edge, [duration / size], least)}f} {unit}"
+    return interval(low, high, seconds, "later").replace("less", "earlier")
 
 
 def yuan(fen: int | None) -> str:
@@ -249,54 +171,6 @@ def at(instant_s: float | None) -> str:
     if instant_s < 0:
         return f"{seconds(-instant_s)} before {START}"
     return f"{seconds(instant_s)} after {START}"
-
-
-def interval(low: float | None, high: float | None, write: Callable[[float], str]) -> str:
-    """Both ends of an interval; an end that is not known is said so."""
-    if low is None and high is None:
-        return NOT_MEASURED
-    if high is None and low is not None:
-        return f"{write(low)} or more"
-    if low is None and high is not None:
-        return f"{write(high)} or less"
-    assert low is not None  # noqa: S101  # for the type checker; both are known here
-    assert high is not None  # noqa: S101
-    return f"{write(low)} to {write(high)}"
-
-
-def observed(result: ObjectiveResult) -> str:
-    """What was observed of an objective, in words where its end was not seen."""
-    if result.observed is None and result.low is not None:
-        return NOT_SEEN
-    return observed_unit(result)(result.observed)
-
-
-def observed_unit(result: ObjectiveResult) -> Callable[[float | None], str]:
-    """How what was observed of an objective is written: no finer than its interval, but so that it
-    lies on its side of the limit.
-    """
-    if "share" in result.id:
-        return partial(share, limit=result.limit)
-    if "seconds" in result.id:
-        return seconds_beside(result.limit, result.observed, result.low, result.high)
-    return partial(milliseconds if "_ms" in result.id else count, limit=result.limit)
-
-
-def limit(result: ObjectiveResult) -> str:
-    """The limit of an objective as it was set: it is not rounded."""
-    if "share" in result.id:
-        return f"{100 * result.limit:.{_LIMIT_DIGITS}g} %"
-    if "seconds" in result.id:
-        return limit_seconds(result.limit)
-    if "_ms" not in result.id:
-        return f"{result.limit:,.{_LIMIT_DIGITS}g}"
-    small = result.limit < 1000  # noqa: PLR2004  # a second
-    return f"{result.limit:.{_LIMIT_DIGITS}g} ms" if small else limit_seconds(result.limit / 1000)
-
-
-def limit_seconds(limit_s: float) -> str:
-    """A limit of time as it was set."""
-    return f"{limit_s:,.{_LIMIT_DIGITS}g} s"
 
 
 def date(zero_utc: str | None) -> str:

@@ -29,7 +29,7 @@ def test_a_failure_is_an_error_at_its_scenario() -> None:
     assert line.startswith(
         "::error file=scenarios/cut.py,title=lendchaos cut%3A recovery_seconds_max missed::"
     )
-    assert "observed 6.0 s, limit 2 s, 95 %25 interval" in line
+    assert "::borrowing took 6.0 s to recover; the limit is 2 s (95 %25 interval" in line
 
 
 def test_what_is_not_decided_is_an_error_too() -> None:

@@ -31,7 +31,9 @@ def test_a_recovery_that_was_not_seen_is_no_figure() -> None:
     """How late it surely is stands in its interval."""
     (check,) = [c for c in checks_of(verdict_of(99.0)) if c.name == "recovery_seconds_max"]
 
-    assert check.message.startswith("not seen, limit 2 s, 95 % interval 15.0 s or more; ")
+    assert check.message.startswith(
+        "borrowing took more than 15.0 s to recover; the limit is 2 s (95 % "
+    )
 
 
 def test_a_missed_objective_says_by_how_much() -> None:
@@ -42,7 +44,7 @@ def test_a_missed_objective_says_by_how_much() -> None:
     assert (check.kind, check.limit) == (Kind.OBJECTIVE, 2)
     assert check.low is not None
     assert check.low > 2
-    assert "limit 2 s, 95 % interval 6.0 s" in check.message
+    assert "the limit is 2 s (95 % interval 6.0 s" in check.message
 
 
 @pytest.mark.parametrize("code", sorted(INVARIANTS))

@@ -56,7 +56,7 @@ def test_a_case_that_is_met_says_what_was_seen() -> None:
     said = str(cases["recovery_seconds_max"].findtext("system-out"))
 
     assert said.startswith("Required: After the heal, borrowing is back to normal in time. Met: ")
-    assert "limit 2 s" in said
+    assert "the limit is 2 s" in said
     assert all(case.findtext("system-out") for case in cases.values())
     assert verdict_of().sentence in str(cases["evidence"].findtext("system-out"))
 
@@ -102,7 +102,7 @@ def test_a_failure_is_a_sentence_with_its_figures() -> None:
     assert failure is not None
     said = (
         "The objective recovery_seconds_max is missed:"
-        " observed 6.0 s, limit 2 s, 95 % interval 6.0 s to 6.6 s"
+        " borrowing took 6.0 s to recover; the limit is 2 s (95 % interval 6.0 s to 6.6 s)"
     )
     assert str(failure.get("message")).startswith(said)
     assert str(failure.get("message")).endswith(".")

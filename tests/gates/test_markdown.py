@@ -18,7 +18,10 @@ def test_the_first_screen_has_all_that_counts() -> None:
 
     assert text.startswith("### 🔴 FAIL · cut\n")
     assert "borrowing recovered 6.0 s after the heal" in text
-    assert "**recovery\\_seconds\\_max** missed: observed 6.0 s, limit 2 s" in text
+    assert (
+        "**recovery\\_seconds\\_max** missed: borrowing took 6.0 s to recover; the limit is 2 s"
+        in text
+    )
     assert "| Time to recover | **6.0 s** |" in text
     assert "| at most 2 s | 6.0 s | 6.0 s to 6.6 s | missed" in text
     assert "- report: `runs/test-1/report.html`" in text

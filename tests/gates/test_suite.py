@@ -45,8 +45,8 @@ def test_a_case_says_which_runs_broke_it() -> None:
     """With the figures of each, and not of those that are well."""
     case = case_of(suite_of(*map(verdict_of, (GOOD, BAD, OPEN))), "recovery_seconds_max")
 
-    assert "run 2 of 3: observed 6.0 s, limit 2 s, 95 % interval" in case.message
-    assert "run 3 of 3: observed" in case.message
+    assert "run 2 of 3: borrowing took 6.0 s to recover; the limit is 2 s (95 %" in case.message
+    assert "run 3 of 3: borrowing took" in case.message
     assert "run 1" not in case.message
     assert case.decides is not None
     assert case.decides.verdict is FAIL
@@ -66,14 +66,14 @@ def test_a_case_that_holds_says_the_largest() -> None:
     """The worst of what was observed."""
     case = case_of(suite_of(*map(verdict_of, (13.1, 13.6))), "recovery_seconds_max")
 
-    assert case.message.startswith("run 2 of 2: observed 0.6")
+    assert case.message.startswith("run 2 of 2: borrowing took 0.6")
 
 
 def test_one_run_is_not_numbered() -> None:
     """Its check speaks for itself."""
     suite = suite_of(verdict_of(BAD))
 
-    assert case_of(suite, "recovery_seconds_max").message.startswith("observed 6.0 s")
+    assert case_of(suite, "recovery_seconds_max").message.startswith("borrowing took 6.0 s")
     assert suite.sentence == verdict_of(BAD).sentence
 
 

@@ -159,7 +159,7 @@ def test_what_was_there_from_the_start_is_not_the_faults_doing() -> None:
     assert first.onset_s == pytest.approx(0.0, abs=0.03)
     (told, expected) = [f for f in verdict.findings if f.code == "outage"]
     assert (told.verdict, expected.verdict) == (Weight.FAIL, Weight.NOTE)
-    assert "borrowing was out from the start to 4.0 s" in told.message
+    assert "borrowing was down from the start to 4.0 s" in told.message
 
 
 def test_green_health_counts_only_while_borrowing_surely_failed() -> None:

@@ -149,7 +149,7 @@ def test_an_outage_in_a_run_with_troubles_of_its_own_decides_nothing() -> None:
     assert (undecided.verdict, undecided.exit_code) == (Judgement.INCONCLUSIVE, 3)
     assert {c for c, weight in codes(undecided).items() if weight == "fail"} == set()
     (told,) = [f.message for f in undecided.findings if f.code == "outage"]
-    assert told.endswith(f"which no fault of ours accounts for; but {trouble}")
+    assert told.endswith(f"which no injected fault accounts for; but {trouble}")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,9 @@ def test_a_run_interrupted_before_its_load_is_judged() -> None:
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 130)
     assert verdict.zero_utc is None
     assert verdict.faults[0].bit is None
-    assert verdict.sentence.startswith("The load never began")
+    assert verdict.sentence.startswith(
+        "The run was interrupted after 0 of 1,450 planned arrivals. "
+    )
 
 
 def test_fail_beats_inconclusive() -> None:

@@ -21,7 +21,9 @@ def test_a_lost_loan_fails() -> None:
     verdict = judge(plan, facts(plan, ops, ledger=replace(full, entries=rows, by_key={key: ()})))
 
     assert codes(verdict) == {"lost": "fail"}
-    assert "1 loan was lost, none lent twice" in verdict.sentence
+    assert (
+        "1 of 1,450 loans confirmed to borrowers is missing from the ledger. " in verdict.sentence
+    )
     assert verdict.findings[0].evidence["examples"] == [key]
     assert verdict.findings[0].evidence["watched_s"] == verdict.reconciliation.watched_s == 10.0
 
@@ -55,4 +57,4 @@ def test_the_targets_own_violations_fail() -> None:
     verdict = judge(plan, facts(plan, ledger=reading))
 
     assert codes(verdict) == {"invariant_violated": "fail"}
-    assert "none lent twice, 1 violation named by the target" in verdict.sentence
+    assert "The target names 1 violation: I1: two loans. " in verdict.sentence

@@ -67,7 +67,7 @@ def test_two_of_two_break_the_limit(plan: Plan, second: dict[str, Any]) -> None:
     assert codes(verdict) == {"invariant_violated": "fail"}
     (finding,) = verdict.findings
     assert finding.evidence["over_limit"] == 1
-    assert "none lent twice, 1 borrower over their credit limit" in verdict.sentence
+    assert "1 borrower got more than their credit limit" in verdict.sentence
     assert SAYS_OTHERWISE in finding.message
 
 

@@ -135,7 +135,7 @@ def test_health_green_while_borrowing_fails_is_a_note() -> None:
     assert finding.verdict == "note"
     assert finding.message == (
         "the health address /readyz answered green for 5.3 s of the 5.3 s in which borrowing was"
-        " out or degraded"
+        " down or degraded"
     )
     assert verdict.health is not None
     assert verdict.health.green_while_failing_s == finding.evidence["green_while_failing_s"]

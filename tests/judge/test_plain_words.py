@@ -8,11 +8,11 @@ import pytest
 from harness.events import Ending, Facts, HealthAddress, Outcome
 from harness.fault_specs import Refuse
 from harness.judge import judge
-from harness.judge.borrowing import told_beside
 from harness.plan import Objectives, Plan
 from harness.report.html import render
 from harness.report.tiles import tiles
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.reasons import about
 from harness.verdict.spans import began, span
 from tests.builders import cut_run, during, facts, operations, plan_of, polls
 
@@ -93,7 +93,7 @@ def test_failures_of_the_baseline_are_told_as_such() -> None:
     plan, verdict = down_in_the_baseline()
     earlier = verdict.borrow.failed
 
-    assert f", and {earlier} before the measured window;" in verdict.sentence
+    assert f" after the baseline and {earlier} during it;" in verdict.sentence
     assert "then 100 of 200: a longer warm-up may help" in str(verdict.findings)
     assert f"{earlier} more before that" in tile(plan, verdict, "Failed borrow requests")
 
@@ -168,9 +168,7 @@ def test_a_steady_share_of_failures_is_not_nothing() -> None:
     verdict = judge(plan, known)
 
     assert not verdict.episodes
-    assert verdict.sentence.startswith(
-        "Nothing was broken by us, yet borrow requests failed throughout: "
-    )
+    assert "Nothing was injected, yet borrow requests failed throughout: " in verdict.sentence
     for told in (verdict.sentence, render(plan, known, verdict)):
         assert "no impairment" not in told
         assert "no stretch stands out" in told
@@ -195,8 +193,16 @@ def test_failures_with_which_a_good_run_ends_may_have_been_its_end() -> None:
 @pytest.mark.parametrize(
     ("ends", "limit", "told"),
     [
-        ((8.2, 8.2, 10.04), 10.0, "8.20, 95 % interval 8.20 to 10.04, limit 10"),
-        ((-0.04, -0.04, 15.2), 10.0, "0.0, 95 % interval 0.0 to 15.2, limit 10"),
+        (
+            (8.2, 8.2, 10.04),
+            10.0,
+            "took 8.20 s to recover; the limit is 10 s (95 % interval 8.20 s to 10.04 s)",
+        ),
+        (
+            (-0.04, -0.04, 15.2),
+            10.0,
+            "recovered at once; the limit is 10 s (95 % interval at once to 15.2 s)",
+        ),
     ],
 )
 def test_a_figure_is_on_the_side_of_its_limit_that_it_is_on(
@@ -205,4 +211,4 @@ def test_a_figure_is_on_the_side_of_its_limit_that_it_is_on(
     """More decimals where one would hide that the limit lies inside; no nought with a sign."""
     result = ObjectiveResult("recovery_seconds_max", limit, *ends, Judgement.INCONCLUSIVE)
 
-    assert told_beside(result) == told
+    assert about(result) == f"borrowing {told}"

@@ -65,7 +65,7 @@ def test_slow_answers_are_in_the_headline(faults: tuple[Kill, ...]) -> None:
     assert any(episode.class_ == "slow" for episode in verdict.episodes)
     assert "answers were slow from 10.0 s to 15.0 s" in verdict.sentence
     if not faults:
-        assert verdict.sentence.startswith("Nothing was broken by us, yet answers were slow: ")
+        assert verdict.sentence.startswith("Nothing was injected, yet answers were slow: ")
 
 
 def test_a_run_without_a_fault_says_nothing_of_one() -> None:
@@ -97,9 +97,9 @@ def test_open_ends_are_in_words() -> None:
 @pytest.mark.parametrize(
     ("heal_s", "told"),
     [
-        (13.3, "0.0 s after the heal (95 % interval 0.0 to 0."),
-        (13.2, "0.1 s after the heal (95 % interval 0.1 to 0."),
-        (12.6, "0.7 s after the heal (95 % interval 0.7 to 1."),
+        (13.3, "recovered at once after the heal (95 % interval at once to 0."),
+        (13.2, "recovered 0.1 s after the heal (95 % interval 0.1 s to 0."),
+        (12.6, "recovered 0.7 s after the heal (95 % interval 0.7 s to 1."),
     ],
 )
 def test_no_instant_after_the_heal_has_a_sign(heal_s: float, told: str) -> None:

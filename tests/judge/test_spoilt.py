@@ -202,7 +202,7 @@ def test_trouble_of_ours_excuses_what_came_under_it(trouble: object) -> None:
 
     assert (verdict.verdict, failing(verdict)) == (Judgement.INCONCLUSIVE, set())
     (told,) = [f.message for f in verdict.findings if f.code == "outage"]
-    assert told.endswith("which no fault of ours accounts for; but Toxiproxy ended")
+    assert told.endswith("which no injected fault accounts for; but Toxiproxy ended")
 
 
 def test_an_end_that_nobody_saw_is_excused_by_what_was_ours_at_the_end() -> None:

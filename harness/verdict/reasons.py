@@ -1,0 +1,146 @@
+"""Why a run failed or is undecided: what each objective comes to, and the worst reason first. Pure.
+
+Every page, file and line says it in the words that are made here.
+"""
+
+from collections.abc import Iterable
+
+from harness.verdict.figures import Finding, Judgement, ObjectiveResult, Weight
+from harness.verdict.units import AT_ONCE, interval, limit, observed, observed_unit
+
+WITHIN = "the limit lies inside the interval"
+OVER = "the whole interval is over the limit"
+COUNTED = "more than the limit were counted"
+NO_HELP = "will not help"
+_LETTERS_MAX = 320
+"""Of one reason, or of two that are told together; the findings have all of it."""
+
+MONEY = (
+    *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
+    *("invariant_violated", "replay_unstable"),
+)
+"""Findings about money, the worst first."""
+_ORDER = (
+    *(*MONEY, "false_decline", "invalid_answer", "safety_stop", "outage", "degraded"),
+    *("objective_missed", "not_recovered", "borrowers_shut_out"),
+    *("interrupted", "no_evidence", "evidence_damaged", "ledger_unread", "ledger_incomplete"),
+    *("load_unfaithful", "baseline_not_steady", "fault_did_not_bite", "not_healed"),
+    *("foreign_change", "unclean_recovery", "internal_check_error", "objective_undecided"),
+)
+_OPEN_LAST = ("outage", "degraded", "not_recovered", "borrowers_shut_out")
+"""Undecided, these follow from what disturbed the run, which is the reason then."""
+
+_FACTS = {
+    "failed_share_max": "{} of borrow requests failed",
+    "failed_outside_fault_share_max": "{} of borrow requests failed outside faults and recovery",
+    "indeterminate_share_max": "{} of borrow requests during the fault had an unknown outcome",
+    "impaired_episodes_max": "outages and degraded stretches: {}",
+    "latency_ms_p99_max": "the 99th percentile of latency outside faults was {}",
+    "grey_failure_seconds_max": "health checks stayed green for {} while borrowing failed",
+    "lost_service_seconds_max": "{} of service were lost",
+    "attempts_per_operation_max": "attempts for each borrow request during the fault: {}",
+    "affected_borrowers_share_max": "{} of borrowers were affected by failures",
+    "slow_episodes_max": "stretches of slow answers: {}",
+    "decision_shift_share_max": "the share of one kind of decision moved by {}",
+}
+_RECOVERING = {
+    "recovery_seconds_max": "borrowing",
+    "latency_recovery_seconds_max": "latency",
+}
+_ADVICE = {
+    "interrupted": "run it again, to its end",
+    "no_evidence": "run it again; conductor.log says what ended the load",
+    "evidence_damaged": "judge an undamaged copy of the run, or run it again",
+    "ledger_unread": "make the ledger readable and run it again",
+    "ledger_incomplete": "make the ledger list every loan and run it again",
+    "load_unfaithful": "lower --rate or free the machine, and run it again",
+    "baseline_not_steady": "raise --rate or lengthen --warm-up and --baseline",
+    "fault_did_not_bite": "check that the target uses what the fault acts on, or lengthen --fault",
+    "not_healed": "heal it with `lendchaos heal` and run it again",
+    "unclean_recovery": "remove what was left behind and run it again",
+    "foreign_change": "keep others off the stack and run it again",
+    "internal_check_error": "report it, it is a bug in lendchaos",
+    "not_recovered": "lengthen --recovery or raise --rate",
+    "indeterminate_share_max": "raise --rate or lengthen --fault",
+    "attempts_per_operation_max": "raise --rate or lengthen --fault",
+    "decision_shift_share_max": "raise --rate or lengthen --baseline",
+    "grey_failure_seconds_max": "make the health check answer during the fault",
+}
+_MORE_LOAD = "raise --rate or lengthen --recovery"
+_AGAIN = "remove what disturbed the run and run it again"
+
+
+def about(result: ObjectiveResult) -> str:
+    """What an objective came to beside its limit: ``21.4 % of borrow requests failed; the limit is
+    10 % (95 % interval 18.1 % to 25.0 %)``.
+    """
+    write, evidence = observed_unit(result), []
+    if result.low is not None or result.high is not None:
+        evidence.append(f"95 % interval {interval(result.low, result.high, write)}")
+    if result.reason and result.reason not in (OVER, COUNTED):
+        evidence.append(result.reason)
+    said = f"{_fact(result)}; the limit is {limit(result)}"
+    return f"{said} ({'; '.join(evidence)})" if evidence else said
+
+
+def _fact(result: ObjectiveResult) -> str:
+    write, seen = observed_unit(result), observed(result)
+    name = result.id.removesuffix("_max").replace("_", " ")
+    if result.observed is None:
+        if result.verdict is Judgement.PASS:
+            return "nothing had to recover"
+        if result.low is None:
+            return f"{name} was not measured"
+        seen = f"more than {write(result.low)}"
+    if who := _RECOVERING.get(result.id):
+        at_once = seen == AT_ONCE
+        return f"{who} recovered at once" if at_once else f"{who} took {seen} to recover"
+    known = _FACTS.get(result.id)
+    return f"{name}: {seen}" if known is None else known.format(seen)
+
+
+def why(findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
+    """The reason of a run that failed or is undecided, and the findings that it tells in full.
+
+    Money comes before availability, what disturbed a run before what that left open. Empty for a
+    run that passed.
+    """
+    found = list(findings)
+    failed = any(finding.verdict is Weight.FAIL for finding in found)
+    weight = Weight.FAIL if failed else Weight.INCONCLUSIVE
+    ranked = sorted((f for f in found if f.verdict is weight), key=_rank)
+    if not ranked:
+        return "", []
+    if ranked[0].code == "interrupted":
+        ranked = ranked[:1]  # whatever else is open follows from that
+    told = ranked[:2] if sum(len(f.message) for f in ranked[:2]) <= _LETTERS_MAX else ranked[:1]
+    text = "; also: ".join(_cut(finding.message) for finding in told)
+    if more := len(ranked) - len(told):
+        text += f" (and {more:,} more {'reason' if more == 1 else 'reasons'})"
+    return text if failed else f"{text}. To decide it: {advice(ranked[0])}", told
+
+
+def advice(finding: Finding) -> str:
+    """What to change so that a run is decided which this finding leaves open."""
+    identifier = str(finding.evidence.get("id", ""))
+    if not identifier:
+        return _ADVICE.get(finding.code, _AGAIN)
+    if finding.code == "objective_missed":
+        return _AGAIN
+    if NO_HELP in finding.message:
+        return "find the cause of the failures, or change the limit"
+    return _ADVICE.get(identifier, _MORE_LOAD)
+
+
+def not_met(results: Iterable[ObjectiveResult]) -> list[ObjectiveResult]:
+    """The objectives that were missed."""
+    return [result for result in results if result.verdict is Judgement.FAIL]
+
+
+def _rank(finding: Finding) -> int:
+    last = finding.verdict is Weight.INCONCLUSIVE and finding.code in _OPEN_LAST
+    return len(_ORDER) if last or finding.code not in _ORDER else _ORDER.index(finding.code)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LETTERS_MAX else f"{text[:_LETTERS_MAX].rstrip()} …"
