@@ -14,7 +14,8 @@ KINDS = ("approved", "referred", "declined", "failed", "indeterminate", "dropped
 BINS_MAX = 160
 DUE_PER_BIN_MIN = 10
 """With fewer, the chart would show how arrivals are spaced and not how they fare."""
-RECENT_SECONDS = 5.0
+RECENT_SECONDS = 2.0
+"""How far back "now" reaches: shorter than any outage that is worth a run."""
 _WIDTHS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 _BUCKET_RATIO = 1.1
 """Waits are kept in buckets this much apart: quantiles are right to a twentieth."""
@@ -42,6 +43,8 @@ class LiveSeries:
         self._counts = {kind: [0] * self.bins for kind in KINDS}
         self._waits: list[Counter[int]] = [Counter() for _ in range(self.bins)]
         self._longest_ms = [0.0] * self.bins
+        self._answers: list[tuple[float, bool, int]] = []
+        """The newest: when each ended, in seconds; whether it failed; the bucket of its wait."""
 
     def add(self, operation: dict[str, Any], zero_ns: int) -> None:
         """Count one operation as it stands in an events file."""
@@ -51,7 +54,10 @@ class LiveSeries:
         if kind == "dropped" or operation["ended_ns"] is None:
             return
         wait_ms = max((operation["ended_ns"] - operation["intended_ns"]) / 1e6, 0.1)
-        self._waits[at_bin][math.floor(math.log(wait_ms, _BUCKET_RATIO))] += 1
+        bucket = math.floor(math.log(wait_ms, _BUCKET_RATIO))
+        self._waits[at_bin][bucket] += 1
+        ended_s = (operation["ended_ns"] - zero_ns) / _NS
+        self._answers.append((ended_s, kind in ("failed", "indeterminate"), bucket))
         self._longest_ms[at_bin] = max(self._longest_ms[at_bin], wait_ms)
 
     def _bin(self, at_s: float) -> int:
@@ -78,19 +84,16 @@ class LiveSeries:
         }
 
     def recent(self, now_s: float) -> dict[str, Any]:
-        """The figures of the arrivals due in the last seconds."""
-        since_s = max(now_s - RECENT_SECONDS, self.start_s)
-        first, last = self._bin(since_s), self._bin(now_s)
-        waits: Counter[int] = Counter()
-        for counted in self._waits[first : last + 1]:
-            waits += counted
-        counts = {kind: sum(self._counts[kind][first : last + 1]) for kind in KINDS}
-        failed = counts["failed"] + counts["indeterminate"]
-        ended = sum(counts.values()) - counts["dropped"]
+        """The figures of those that ended in the last seconds, whenever they were due: in a total
+        outage all of them failed, although nobody knows yet of those who wait.
+        """
+        since_s = now_s - RECENT_SECONDS
+        self._answers = [answer for answer in self._answers if answer[0] >= since_s]
+        waits = Counter(bucket for *_, bucket in self._answers)
         return {
             "seconds": RECENT_SECONDS,
-            "ended": ended,
-            "failed": failed,
+            "ended": len(self._answers),
+            "failed": sum(failed for _, failed, _ in self._answers),
             "median_ms": quantile_ms(waits, 0.5),
             "p95_ms": quantile_ms(waits, 0.95),
         }

@@ -49,12 +49,26 @@ def test_what_is_recent_is_of_the_last_seconds() -> None:
     live = series()
     for at_s in DUE_S:
         live.add(operation(at_s, "indeterminate" if at_s < 2 else "approved", 0.02), 0)
+        if at_s == 3.0:
+            assert live.recent(at_s)["failed"] == pytest.approx(50, abs=2)
     recent = live.recent(9.99)
 
     assert recent["failed"] == 0
-    assert 240 <= recent["ended"] <= 260
+    assert recent["ended"] == pytest.approx(100, abs=2)
     assert recent["median_ms"] == pytest.approx(20, rel=0.05)
-    assert live.recent(3.0)["failed"] == 150
+
+
+def test_in_a_total_outage_everything_fails_now() -> None:
+    """From the first answer after it began; what ended well before is soon no more of now."""
+    live = series()
+    for at_s in DUE_S:
+        lost = at_s >= 3.0
+        live.add(operation(at_s, "failed" if lost else "approved", 2.0 if lost else 0.01), 0)
+        if at_s == 5.0:
+            break
+    recent = live.recent(5.01)
+
+    assert (recent["failed"], recent["ended"]) == (101, 101)
 
 
 def test_quantiles_are_right_to_a_twentieth() -> None:

@@ -176,10 +176,10 @@ function showTiles(live) {
   const share = recent.ended ? recent.failed / recent.ended : null;
   const failed = totals.failed + totals.indeterminate;
   const percent = share === null ? "–" : `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
-  tile("failing", percent, `${recent.failed} of ${recent.ended} ended, due in the last ${recent.seconds} s`,
+  tile("failing", percent, `${recent.failed} of ${recent.ended} that ended in the last ${recent.seconds} s`,
     share === null ? "" : share > 0.05 ? "bad" : "good");
   tile("waiting", String(totals.waiting), "borrowers who wait now", totals.waiting > live.rate ? "bad" : "good");
-  tile("wait", words(recent.median_ms), `median; 95 % within ${words(recent.p95_ms)}`, "");
+  tile("wait", words(recent.median_ms), `median of the last ${recent.seconds} s; 95 % within ${words(recent.p95_ms)}`, "");
   tile("failed", String(failed), `of ${totals.due} due; ${totals.indeterminate} with unknown outcome`,
     failed ? "bad" : "good");
 }
