@@ -34,8 +34,8 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
         return _FOREVER_SECONDS
 
     @task  # type: ignore[untyped-decorator]  # Locust ships no types
-    def _stand_for_one_arrival_a_second(self) -> None:
-        """Locust wants a task; the arrivals are the open loop's."""
+    def _planned_arrivals(self) -> None:
+        """Locust wants a task, and shows its name; the arrivals are the open loop's."""
 
     def log_in(self, journey: Journey) -> Judged:
         """Open a session with phone and password."""

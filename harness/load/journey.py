@@ -124,6 +124,10 @@ class Steps(Protocol):
 class FailedStepError(Exception):
     """What Locust's statistics show for an attempt that did not do what it should."""
 
+    def __repr__(self) -> str:
+        """They show this, and the words are enough."""
+        return str(self)
+
 
 class Journeys:
     """All journeys of one load process."""
