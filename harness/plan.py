@@ -184,7 +184,7 @@ def check(scenario: Scenario, settings: Settings, file: Resilience | None = None
         return wrong  # nothing else could be told from it
     found = [*wrong_load(settings), *_check_phases(scenario, settings)]
     found += wrong_choice(scenario.faults, settings.choice)
-    found += conflicts(_faults(scenario, settings))
+    found += conflicts(faults_of(scenario, settings))
     found += [*wrong_values(scenario.objectives), *wrong_conditions(scenario.stop)]
     least_s = file.steady_state.min_baseline_s if file else 0.0
     if file and settings.baseline_s < least_s:
@@ -282,7 +282,7 @@ def expand(
     run = uuid.uuid4()
     chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
     borrowers = _borrowers(scenario, settings, chance, run)
-    faults = _faults(scenario, settings)
+    faults = faults_of(scenario, settings)
     limits = effective(name, scenario.objectives, file, has_faults=bool(faults))
     plan = Plan(
         run_id=run.hex[:12],
@@ -318,7 +318,8 @@ def _phases(settings: Settings, *, has_faults: bool) -> tuple[PlannedPhase, ...]
     return tuple(phases)
 
 
-def _faults(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...]:
+def faults_of(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...]:
+    """Every fault of a run where it stands on the timeline."""
     lengths_s = settings.baseline_s, settings.fault_s
     seed = settings.seed if settings.explore else None
     return planned_faults(scenario.faults, settings.choice, *lengths_s, seed)

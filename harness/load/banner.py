@@ -1,12 +1,34 @@
 """A small banner on Locust's page: what the run is doing, and its verdict."""
 
 BANNER = """\
-<div id="lendchaos" role="status" style="position:fixed;left:0;right:0;bottom:0;z-index:2000;
-  padding:8px 16px;font:14px/1.4 system-ui,sans-serif;color:#fff;background:#455a64;display:none">
+<style>
+  .MuiAlert-message { white-space: pre-line; }
+  #lendchaos {
+    position: fixed; inset: auto 0 0; z-index: 1250; box-sizing: border-box; display: none;
+    flex-wrap: wrap; align-items: center; gap: 4px 16px; padding: 8px 16px;
+    font: 14px/1.4 system-ui, sans-serif; color: #fff; background: #455a64;
+  }
+  #lendchaos > a { color: #fff; }
+  #lendchaos > [hidden] { display: none; }
+  #lendchaos-text { flex: 1 1 24em; }
+  #lendchaos-stop {
+    padding: 6px 12px; border: 0; border-radius: 4px; font: inherit; font-weight: 600;
+    color: #b71c1c; background: #fff; cursor: pointer;
+  }
+  @media (max-width: 600px) {
+    #lendchaos { gap: 2px 12px; padding: 4px 8px; font-size: 13px; }
+    #lendchaos-chaos > span { display: none; }
+    #lendchaos-text {
+      order: 1; flex-basis: 100%; display: -webkit-box; overflow: hidden;
+      -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+    }
+  }
+</style>
+<div id="lendchaos" role="status">
   <strong id="lendchaos-state"></strong> <span id="lendchaos-text"></span>
-  <a id="lendchaos-report" target="_blank" style="color:#fff;display:none">Report</a>
-  <a id="lendchaos-chaos" target="_blank" style="color:#fff;display:none">Faults, live</a>
-  <button id="lendchaos-stop" style="display:none">Stop and heal</button>
+  <a id="lendchaos-report" target="_blank" hidden>Report</a>
+  <a id="lendchaos-chaos" target="_blank" hidden>Inject, heal, abort<span> (chaos page)</span></a>
+  <button id="lendchaos-stop" hidden>Stop and heal</button>
 </div>
 <script>
   (() => {
@@ -15,27 +37,45 @@ BANNER = """\
       history.replaceState(null, "", location.pathname + location.search);
     }
     const part = (name) => document.getElementById("lendchaos" + name);
-    const colours = { pass: "#2e7d32", fail: "#c62828", inconclusive: "#b26a00" };
+    const colours = { pass: "#2e7d32", fail: "#c62828", inconclusive: "#8f5600" };
     const canStop = ["setting_up", "load"];
+    const marks = window.templateArgs.lendchaos.marks;
+    // For Locust's charts, which know lines only: points as high as their grid.
+    window.lendchaosMarks = () => marks.length === 0 ? [] : [{
+      id: "lendchaos", name: "Faults", type: "line", tooltip: { show: false },
+      symbol: "rect", symbolSize: [2, 155], symbolOffset: [0, "-50%"], showAllSymbol: true,
+      lineStyle: { width: 0 }, itemStyle: { color: "#e65100" },
+      data: marks.map(({ at, text, begins }) => ({
+        name: text, value: [at, 0],
+        label: {
+          show: true, formatter: "{b}", color: "#e65100", position: "top",
+          align: begins ? "right" : "left",
+        },
+      })),
+    }];
     part("-stop").onclick = () => fetch("{{prefix}}/stop", { method: "POST" });
+    part("-chaos").href = "{{own_page}}";
+    part("-chaos").hidden = !"{{own_page}}";
     async function show() {
       try {
         const status = await (await fetch("{{prefix}}/lendchaos/status")).json();
         const label = status.verdict || status.phase || status.state.replace("_", " ");
-        part("").style.display = status.state === "idle" ? "none" : "block";
+        part("").style.display = status.state === "idle" ? "none" : "flex";
         part("").style.background =
           colours[status.verdict] || (status.state === "failed" ? "#c62828" : "#455a64");
         part("-state").textContent = label.toUpperCase();
         part("-text").textContent = status.sentence || status.text;
-        part("-report").style.display = status.report ? "inline" : "none";
+        part("-report").hidden = !status.report;
         if (status.report) part("-report").href = status.report;
-        part("-chaos").style.display = "{{own_page}}" ? "inline" : "none";
-        part("-chaos").href = "{{own_page}}";
-        part("-stop").style.display =
-          canStop.includes(status.state) ? "inline" : "none";
+        part("-stop").hidden = !canStop.includes(status.state);
+        // Those of earlier runs stay, as their curves do.
+        const known = new Set(marks.map((mark) => mark.at + mark.text));
+        marks.push(...status.marks.filter((mark) => !known.has(mark.at + mark.text)));
       } catch {
         part("-state").textContent = "NO CONNECTION";
       }
+      // Nothing of the page is hidden below it.
+      document.body.style.paddingBottom = part("").offsetHeight + "px";
       setTimeout(show, 1000);
     }
     show();

@@ -2,7 +2,8 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
 
 from harness.plan import PlannedFault
 
@@ -25,12 +26,22 @@ class ShownFault:
     by_hand: set[str] = field(default_factory=set)
 
 
+class Mark(TypedDict):
+    """Begin or end of a fault for a chart whose time is that of the clock."""
+
+    at: str
+    """UTC, as ISO 8601."""
+    text: str
+    begins: bool
+
+
 class FaultBoard:
     """Faults by name, and what happened to them. Instants are monotonic nanoseconds."""
 
     def __init__(self, faults: tuple[PlannedFault, ...]) -> None:
         self.faults = {planned.name: ShownFault(planned) for planned in faults}
         self.events: list[tuple[int, str]] = []
+        self.marks: list[Mark] = []
 
     def tell(self, name: str, state: str, at_ns: int) -> None:
         """Take over what the conductor says of a fault; one that is not ours is left out."""
@@ -38,6 +49,11 @@ class FaultBoard:
         if fault is None:
             return
         fault.state, fault.ordered = state, None
+        if state in (INJECTED, HEALED):
+            ago = timedelta(microseconds=(time.monotonic_ns() - at_ns) / 1000)
+            at = (datetime.now(UTC) - ago).isoformat()
+            self.marks.append({"at": at, "text": f"{name} {state}", "begins": state == INJECTED})
+            del self.marks[:-EVENTS_MAX]
         if state == INJECTED:
             fault.injected_ns = at_ns
         elif state == HEALED:

@@ -16,7 +16,7 @@ from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
 from harness import STARTED_IN
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.forwarding import AGAIN_SECONDS
 from harness.given import with_places
 from harness.load import messages, process_control, web
@@ -28,7 +28,7 @@ from harness.load.loading import refuse_early_end
 from harness.load.locust_options import MEANINGLESS, leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from, stop_from
-from harness.load.planning import planned, require_runnable, resilience_for
+from harness.load.planning import announced, planned, require_runnable, resilience_for
 from harness.load.progress import Progress
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run, require_places
@@ -53,9 +53,10 @@ class Leader:
         self.exits.set(ExitCode.INCONCLUSIVE)  # until there is a verdict
         self.run: Run | None = None
         self.form_run_time_s: float | None = None
+        self.under_way = False
         self._borrower_class = borrower_class
         self._run_time_s: float | None = None
-        self._class_host: str | None = None
+        self.class_host: str | None = None
         self._ending = False
         self._told_to_end_at = 0.0
         self._crew = Crew(environment)
@@ -78,7 +79,7 @@ class Leader:
         # Locust's own timer would end the load without draining it; ours drains.
         self._run_time_s, options.run_time = options.run_time, None
         if locustfile is not None:
-            self._class_host = locustfile.host
+            self.class_host = locustfile.host
             file = resilience_for(locustfile, options)
             settings_from(vars(options), rate, self._run_time_s, locustfile.scenario, file)
             stop_from(vars(options))
@@ -138,6 +139,7 @@ class Leader:
     def _on_test_start(self, **_: Any) -> None:
         """Set the run up; returns when Locust may spawn its users."""
         if self.run is None or self.run.over.is_set():
+            self.under_way = True
             self.run = self._new_run()
             early, self._early, self.exits.late = self._early, [], False
             for text in early:
@@ -183,6 +185,15 @@ class Leader:
         require_runnable(plan, options, host)
         return plan
 
+    def announce(self) -> list[str]:
+        """For the start form; nothing where the user class is chosen in it."""
+        options = self.environment.parsed_options
+        try:
+            found = self._locustfile()
+            return [] if found is None else announced(found, options, int(options.num_users))
+        except (UsageError, HarnessError) as error:
+            return [f"A run cannot be started so: {error}"]
+
     def _target(self) -> tuple[str | None, str]:
         """Form, command line or environment, then the class, then the local stack; and in words."""
         host = self.environment.host or None
@@ -191,7 +202,7 @@ class Leader:
             found = [f"{o.key} in {o.place}" for o in known if (o.name, o.value) == ("host", host)]
             source = found[0] if found else "--host or the form"
         else:
-            host, source = self._class_host, "the class attribute host"
+            host, source = self.class_host, "the class attribute host"
         return host, "the local stack" if host is None else f"{host}, from {source}"
 
     def note_user_code(self, text: str) -> None:
@@ -241,6 +252,7 @@ class Leader:
             return
         runner.stop()
         runner.update_state(STATE_STOPPED)
+        self.under_way = False
         if options.autostart and options.autoquit != -1:
             gevent.sleep(options.autoquit)
             self._ending = True
@@ -259,6 +271,7 @@ class Leader:
             gevent.spawn(self.environment.runner.quit)
         else:
             self.environment.runner.update_state(STATE_STOPPED)
+            self.under_way = False
 
     def _on_stop_signal(self) -> None:
         """Ctrl-C or SIGTERM: the first ends run and process in order, the second at once.

@@ -1,4 +1,4 @@
-"""Our part of Locust's web UI: verdict and faults on its page, and no orders from strangers.
+"""Our part of Locust's web UI: who may ask, what may be ordered, and what is added to answers.
 
 A page that can cut a network listens on this machine only, asks for its token, and obeys only
 itself: neither another user of the machine nor another site that happens to be open in the same
@@ -11,25 +11,12 @@ from urllib.parse import SplitResult, urlsplit
 from flask import Blueprint, Response, current_app, jsonify, make_response, request, send_file
 from locust.util.timespan import parse_timespan
 
-from harness.load import chaos_page
-from harness.load.banner import BANNER
+from harness.load import chaos_page, locust_page
 from harness.load.door import Door
 from harness.load.named_hosts import NamedHosts
-from harness.load.progress import Progress
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_TAB = "verdict"
-_CHAOS_TAB = "chaos"
-_CHAOS_COLUMNS = {
-    "fault": "Fault",
-    "state": "State",
-    "timeline": "Timeline",
-    "target": "Touches",
-    "planned": "Planned",
-    "injected": "Injected",
-    "healed": "Healed",
-}
 
 
 class RunInProcess(chaos_page.RunInProcess, Protocol):
@@ -47,10 +34,9 @@ class RunInProcess(chaos_page.RunInProcess, Protocol):
         """Stop it in order."""
 
 
-class LeaderOfRuns(Protocol):
+class LeaderOfRuns(locust_page.Follower, Protocol):
     """What the page needs of the process that leads."""
 
-    progress: Progress
     form_run_time_s: float | None
 
     @property
@@ -62,28 +48,19 @@ def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
     """Add guard, faults, verdict and banner to Locust's page, before it is served."""
     prefix = (web_ui.environment.parsed_options.web_base_path or "").rstrip("/")
     app, door, hosts = web_ui.app, Door(web_ui, prefix), NamedHosts(web_ui.environment)
+    runner = web_ui.environment.runner
     app.before_request(lambda: _refuse_foreign(web_ui.host))
     door.guard(app)
-    app.before_request(lambda: _before_order(leader, hosts))
-    app.after_request(lambda response: _add_verdict(response, leader, prefix))
+    app.before_request(lambda: _before_order(runner, leader, hosts))
+    app.before_request(locust_page.ask_for_all)
+    app.after_request(lambda response: _after_order(response, leader))
+    app.after_request(lambda response: _as_ours(response, runner, leader, prefix))
     # After-request functions run in reverse order: first in the list is last to act, so that the
     # headers by which Locust lets any origin read its answers are gone.
     app.after_request_funcs[None].insert(0, _close_to_other_origins)
     app.register_blueprint(_pages(web_ui, leader, prefix))
-    web_ui.template_args["extended_tabs"] = [
-        {"title": "Chaos", "key": _CHAOS_TAB},
-        {"title": "Verdict", "key": _TAB},
-    ]
-    verdict = {"name": "lendchaos", "value": ""}
-    web_ui.template_args["extended_tables"] = [
-        _table(_CHAOS_TAB, _CHAOS_COLUMNS),
-        _table(_TAB, verdict),
-    ]
+    locust_page.prepare(web_ui, leader)
     _add_own_page(web_ui, door, leader, prefix)
-
-
-def _table(key: str, columns: dict[str, str]) -> dict[str, Any]:
-    return {"key": key, "structure": [{"key": k, "title": title} for k, title in columns.items()]}
 
 
 def _add_own_page(web_ui: Any, door: Door, leader: LeaderOfRuns, prefix: str) -> None:
@@ -103,7 +80,8 @@ def _pages(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> Any:
     @pages.route("/status")  # type: ignore[untyped-decorator]  # flask is not followed
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
     def status() -> Any:
-        return jsonify(leader.progress.as_json(f"{prefix}/lendchaos/report"))
+        shown = leader.progress.as_json(f"{prefix}/lendchaos/report")
+        return jsonify({**shown, "marks": locust_page.marks(leader)})
 
     @pages.route("/report")  # type: ignore[untyped-decorator]
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
@@ -148,19 +126,34 @@ def _close_to_other_origins(response: Response) -> Response:
 # --- orders --------------------------------------------------------------------------------------
 
 
-def _before_order(leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
+def _before_order(runner: Any, leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
     """Look at Start and Stop before Locust does."""
     run = leader.run
-    under_way = run is not None and not run.over.is_set()
     if request.method == "POST" and request.endpoint == "locust.swarm":
-        if under_way and run is not None and not run.is_loading:
-            return jsonify({"success": False, "message": f"A run is {leader.progress.state}."})
+        if leader.under_way and (run is None or not run.is_loading):
+            return _refused("A run is under way: stop it, or wait for its verdict.")
+        if getattr(runner, "worker_count", 1) == 0:  # Locust would say yes, and do nothing
+            return _refused("No load process has connected yet: press Start again in a moment.")
         if objection := hosts.objection(request.form.get("host", "")):
-            return jsonify({"success": False, "message": objection})
+            return _refused(objection)
         return _take_run_time(leader)
     if request.method == "POST" and request.endpoint == "locust.stop" and run is not None:
         run.interrupt()
     return None
+
+
+def _after_order(response: Response, leader: LeaderOfRuns) -> Response:
+    """A run is under way from the Start that Locust takes, which is before it does anything."""
+    if request.method == "POST" and request.endpoint == "locust.swarm" and response.is_json:
+        leader.under_way = leader.under_way or bool(response.get_json()["success"])
+    elif request.method == "POST" and request.endpoint == "locust.stop":
+        # Stopped at once, it was never begun.
+        leader.under_way = leader.run is not None and not leader.run.over.is_set()
+    return response
+
+
+def _refused(text: str) -> Response:
+    return jsonify({"success": False, "message": text})
 
 
 def _take_run_time(leader: LeaderOfRuns) -> Any:
@@ -170,37 +163,26 @@ def _take_run_time(leader: LeaderOfRuns) -> Any:
     try:
         leader.form_run_time_s = float(parse_timespan(text)) if text else None
     except ValueError:
-        return jsonify({"success": False, "message": f"Run time {text} must be like 45s or 2m."})
+        return _refused(f"Run time {text} must be like 45s or 2m.")
     request.form = form
     return None
 
 
-# --- the verdict on the page ---------------------------------------------------------------------
+# --- what is added to Locust's answers -----------------------------------------------------------
 
 
-def _add_verdict(response: Response, leader: LeaderOfRuns, prefix: str) -> Response:
+def _as_ours(response: Response, runner: Any, leader: LeaderOfRuns, prefix: str) -> Response:
     if response.status_code != 200:  # noqa: PLR2004  # HTTP's words
         return response
     if request.endpoint == "locust.index":
-        before, mark, after = response.get_data(as_text=True).rpartition("</body>")
         own_page = f"{prefix}/lendchaos/" if chaos_page.NAME in current_app.blueprints else ""
-        banner = BANNER.replace("{{prefix}}", prefix).replace("{{own_page}}", own_page)
-        response.set_data(f"{before}{banner}{mark}{after}")
+        locust_page.with_banner(response, prefix, own_page)
+    elif request.endpoint == "locust.send_assets" and request.path.endswith(".js"):
+        locust_page.reword(response)
     elif request.endpoint == "locust.request_stats" and response.is_json:
         body = response.get_json()
-        body["extended_stats"] = [
-            {"key": _TAB, "data": _rows(leader.progress, prefix)},
-            {"key": _CHAOS_TAB, "data": [] if leader.run is None else leader.run.live.rows()},
-        ]
+        # Locust answers with the same object for two seconds: its state is what we said then.
+        body["state"] = locust_page.state_shown(leader, runner.state)
+        body["extended_stats"] = locust_page.tabs(leader, f"{prefix}/lendchaos/report")
         response.set_data(jsonify(body).get_data())
     return response
-
-
-def _rows(progress: Progress, prefix: str) -> list[dict[str, str]]:
-    found = progress.as_json(f"{prefix}/lendchaos/report")
-    names = ("scenario", "state", "phase", "text", "verdict", "sentence", "exit_code", "report")
-    return [
-        {"name": name.replace("_", " "), "value": str(found[name])}
-        for name in names
-        if found[name] not in (None, "")
-    ]

@@ -1,6 +1,7 @@
-"""The page that gives orders, in a real browser, against a real stack with two load processes.
+"""Locust's page and the page that gives orders, in a real browser, against a real stack.
 
-One Locust serves all of it, and two runs: the first is healed by hand, the second aborted.
+One Locust with two load processes serves both, and three runs: the first is healed by hand, the
+second aborted, the third stopped. Locust's page is opened once and follows all of them.
 """
 
 import json
@@ -24,6 +25,7 @@ from harness.record import RunDirectory
 from harness.stack import Stack
 from harness.stack.ports import choose_ports
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
+from tests.browser.locust_front import Front
 from tests.browser.looks import too_wide, violations
 from tests.live.conftest import RATE, Run, Runner
 
@@ -82,15 +84,12 @@ class Game:
             time.sleep(0.1)
         return found[1]
 
-    def start(self, **fields: str) -> None:
-        """Press Start, once both load processes are there; ``fields`` of the form."""
+    def wait_for_processes(self) -> None:
+        """Until both load processes are there."""
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         while self.get("/worker-count").json()["worker_count"] < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        form = {"user_count": str(RATE), "spawn_rate": str(RATE), "host": "", **fields}
-        swarm = requests.post(f"{self.url}/swarm", data=form, headers=self.header, timeout=30)
-        assert swarm.json()["success"]
 
     def get(self, path: str) -> requests.Response:
         """A page, as a script with the token gets it."""
@@ -133,6 +132,15 @@ def game(stack: Stack, state_dir: Path, tmp_path_factory: pytest.TempPathFactory
         game.end(signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def front(game: Game, chromium: Chromium) -> Iterator[Front]:
+    """Locust's page for all tests here, which need each other's order."""
+    game.wait_for_processes()
+    address = game.address.replace("/lendchaos/#", "/#")
+    with chromium.open(address, scripts=True) as screen:
+        yield Front.watched(screen.page)
+
+
 def is_cut(stack: Stack) -> bool:
     """A canary of our own through the database's link: is there an answer within a second?"""
     host, _, port = stack.links["database"].listen.rpartition(":")
@@ -153,7 +161,7 @@ def wait_until_active(page: Page) -> None:
 def look_at_both(page: Page, tab: Page) -> list[str]:
     """Keep what both pages look like in mid-fault, at both sizes; what the tab's row lacks."""
     expect(tab.get_by_role("cell", name="ACTIVE for")).to_be_visible()
-    for width, height in (DESKTOP, PHONE):
+    for width, height in (PHONE, DESKTOP):
         for name, shown in (("chaos-live", page), ("chaos-tab", tab)):
             shown.set_viewport_size({"width": width, "height": height})
             Screen(shown, []).keep(f"{name}-{width}", full=False)
@@ -161,13 +169,39 @@ def look_at_both(page: Page, tab: Page) -> list[str]:
     return [part for part in ("database", "5.0 to 15.0", "█", "░") if part not in row]
 
 
-def test_a_fault_is_healed_by_hand(game: Game, stack: Stack, chromium: Chromium, axe: str) -> None:
+def test_the_form_says_what_a_run_would_do(front: Front) -> None:
+    """Before Start: the hypothesis, the planned faults, and what the fields do here."""
+    page = front.page
+    told = page.get_by_role("alert")
+    expect(told).to_contain_text("Hypothesis: borrowers are told so within their deadline")
+    expect(told).to_contain_text(f"Planned fault {FAULT}: bytes vanish on the link database")
+    expect(told).to_contain_text("from 5 s to 15 s after the warm-up")
+    expect(told).to_have_count(1)  # nothing asks for a host
+    for label in ("Arrivals per second", "Ramp up (no effect", "Host (empty: the local stack)"):
+        expect(page.get_by_label(label)).to_be_visible()
+    fields = page.locator("form input[type=text], form select").evaluate_all(
+        "(all) => all.map((field) => field.labels[0]?.textContent)"
+    )
+    first, *_ = own = [text for text in fields if text and text.endswith(")")][-11:]
+
+    assert first == "Warm Up (load before anything is measured)"
+    assert [text.split(" (")[0] for text in own[:4]] == ["Warm Up", "Baseline", "Fault", "Recovery"]
+    assert [text for text in own if text.endswith("))")] == []
+    for width, height in (PHONE, DESKTOP):
+        page.set_viewport_size({"width": width, "height": height})
+        Screen(page, []).keep(f"locust-form-{width}")
+
+
+def test_a_fault_is_healed_by_hand(
+    game: Game, front: Front, stack: Stack, chromium: Chromium, axe: str
+) -> None:
     """Strangers are refused in mid-fault; one click heals the link, and facts and report say so."""
-    game.start()
+    front.start()
     with chromium.open(game.address, scripts=True) as screen:
-        tab = screen.page.context.new_page()
+        tab = front.page
         wait_until_active(screen.page)
-        tab.goto(f"{game.url}/?tab=chaos")
+        front.tab("Chaos")
+        expect(front.stop).to_be_visible()
         refused = [
             game.command().status_code,
             game.command(Origin=game.url).status_code,
@@ -188,6 +222,11 @@ def test_a_fault_is_healed_by_hand(game: Game, stack: Stack, chromium: Chromium,
         screen.keep("chaos-live-verdict", full=False)
         totals = game.live()["live"]["totals"]
 
+    front.check_verdict(lambda: game.run().verdict)
+    front.tab("Charts")
+    Screen(front.page, []).keep("locust-charts")
+    assert front.drawn(FAULT) == [f"{FAULT} healed", f"{FAULT} injected"]
+    assert front.seen == ["form", "runs", "ended"]
     assert refused == [403, 403, 403, 403, 405, 403]
     assert (before["state"], before["ordered"]) == ("injected", None)
     assert (cut_before, cut_after) == (True, False)
@@ -221,10 +260,10 @@ def check_healed_by_hand(game: Game, totals: dict[str, int]) -> None:
 
 
 def test_a_fault_is_injected_by_hand_and_the_run_aborted(
-    game: Game, stack: Stack, chromium: Chromium
+    game: Game, front: Front, stack: Stack, chromium: Chromium
 ) -> None:
     """Long before its time; then everything is healed, and the run was interrupted."""
-    game.start(baseline="60s")
+    front.start(Baseline="60s")
     with chromium.open(game.address, scripts=True) as screen:
         page = screen.page
         button = page.get_by_role("button", name=f"Inject now: {FAULT}")
@@ -236,10 +275,12 @@ def test_a_fault_is_injected_by_hand_and_the_run_aborted(
         page.get_by_label("Reason").fill("enough seen")
         page.get_by_role("button", name="Abort and heal").click()
         expect(page.locator("#word")).to_have_text("INCONCLUSIVE", timeout=60_000)
+    front.check_verdict(lambda: game.run().verdict)
     run = game.run()
     facts = run.facts()
     (fault,) = facts.faults
 
+    assert front.seen == ["form", *["runs", "ended"] * 2]
     assert cut_before
     assert not is_cut(stack)
     assert run.exit_code == 130
@@ -251,6 +292,32 @@ def test_a_fault_is_injected_by_hand_and_the_run_aborted(
     assert f"{FAULT} was injected by hand at" in notes
     assert "the run was aborted by hand at" in notes
     assert "from the web page: enough seen" in notes
+
+
+def test_stop_on_locusts_page_heals_and_ends_the_run(
+    game: Game, front: Front, stack: Stack
+) -> None:
+    """In mid-fault, in the page that has shown two runs; it says so until the verdict is there."""
+    front.start(Baseline="1s")
+    front.tab("Chaos")
+    expect(front.page.get_by_role("cell", name="ACTIVE for")).to_be_visible(
+        timeout=WAIT_SECONDS_MAX * 1000
+    )
+    cut_before = is_cut(stack)
+    front.stop.click()
+    expect(front.page.get_by_role("cell", name="healed", exact=True)).to_be_visible(
+        timeout=WAIT_SECONDS_MAX * 1000
+    )
+    cut_after = is_cut(stack)
+    front.check_verdict(lambda: game.run().verdict)
+    run = game.run()
+
+    assert (cut_before, cut_after) == (True, False)
+    assert (run.exit_code, run.verdict["verdict"]) == (130, "inconclusive")
+    assert front.seen == ["form", *["runs", "ended"] * 3]
+    verdicts = [json.loads(p.read_bytes()) for p in game.runner.runs_dir.glob("*-*/verdict.json")]
+    assert [verdict["target"] for verdict in verdicts] == [run.verdict["target"]] * 3
+    assert run.verdict["target"].startswith("local stack")
 
 
 def test_the_token_is_told_once_and_kept_nowhere(game: Game) -> None:

@@ -123,7 +123,7 @@ def test_two_runs_from_the_page(open_page: Callable[..., Page]) -> None:
     time.sleep(2.1)  # Locust remembers these answers for two seconds
     rows = json.loads(page.ask("/stats/requests")[1])["extended_stats"][0]
     assert rows["key"] == "verdict"
-    assert {"name": "verdict", "value": "pass"} in rows["data"]
+    assert {"item": "verdict", "value": "pass"} in rows["data"]
 
     assert page.start(user_count="10")["success"] is True
     page.wait_for("setting_up", "load")
@@ -223,7 +223,10 @@ def test_start_while_setting_up_is_refused_and_stop_works(open_page: Callable[..
     page.ask("/stop", {})
     status = page.wait_for("done", "failed")
 
-    assert again == {"success": False, "message": "A run is setting_up."}
+    assert again == {
+        "success": False,
+        "message": "A run is under way: stop it, or wait for its verdict.",
+    }
     assert status["exit_code"] == 130
 
 

@@ -1,6 +1,7 @@
 """Faults as they stand, and what may be ordered."""
 
 import time
+from datetime import datetime
 
 import pytest
 
@@ -33,6 +34,11 @@ def test_a_fault_is_followed_from_plan_to_heal() -> None:
     assert (second["state"], second["injected_s"]) == ("planned", None)
     assert found.active == []
     assert [e["at_s"] for e in found.shown_events(10 * SECOND)] == [5.0, 8.0]
+    begin, end = found.marks
+    assert (begin["text"], end["text"]) == ("1-partition injected", "1-partition healed")
+    assert (begin["begins"], end["begins"]) == (True, False)
+    lasted = datetime.fromisoformat(end["at"]) - datetime.fromisoformat(begin["at"])
+    assert lasted.total_seconds() == pytest.approx(3.0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -109,5 +115,5 @@ def test_strangers_are_left_out_and_events_are_bounded() -> None:
     for _ in range(EVENTS_MAX * 2):
         found.tell("1-partition", "injected", SECOND)
 
-    assert len(found.events) == EVENTS_MAX
+    assert len(found.events) == len(found.marks) == EVENTS_MAX
     assert {text for _, text in found.events} == {"1-partition injected"}

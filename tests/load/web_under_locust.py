@@ -44,10 +44,16 @@ class Leader:
 
     run = None
     form_run_time_s = None
+    under_way = False
+    class_host = None
 
     def __init__(self) -> None:
         self.progress = Told()
         self.progress.lines = []
+
+    def announce(self) -> list[str]:
+        """A hypothesis that would end the script that it stands in."""
+        return ["Hypothesis: </script>"]
 
 
 def made(words: list[str]) -> tuple[WebUI, Leader]:
