@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure.baseline import Baseline, healthy_share, slow_limit_ms, usual_max
+from harness.measure.evidence import ARRIVED, ENDED
 from harness.measure.known import windows_of
 from harness.measure.queues import queued
 from harness.measure.samples import Samples, Timeline
@@ -29,7 +30,8 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
     failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
     found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max(baseline))
-    troubles, own = _with_failures(troubles_of(failing, found, end_s), samples)
+    known, theirs = _with_failures(troubles_of(failing, found, end_s), samples)
+    troubles, own = _gone_over(known, theirs, samples)
     episodes = [_episode(*one, samples) for one in zip(troubles, own, strict=True)]
     episodes += slow_episodes_of(samples, timeline, baseline, episodes)
     return sorted(episodes, key=lambda e: e.onset_s)
@@ -99,6 +101,48 @@ def _with_failures(
         kept = pair[1 if empty == first else 0]
         both = replace(kept, onset=onset, recovery=last.recovery, confirmed=last.confirmed)
         troubles = [*troubles[:first], both, *troubles[first + 2 :]]
+
+
+def _gone_over(
+    troubles: list[Trouble], own: list[NDArray[np.bool_]], samples: Samples
+) -> tuple[list[Trouble], list[NDArray[np.bool_]]]:
+    """The troubles and their failures, but two with nobody served in between as one.
+
+    Of two classes, the first one goes over into the second.
+    """
+    found, theirs = troubles[:1], own[:1]
+    for after, failed in zip(troubles[1:], own[1:], strict=True):
+        before = found[-1]
+        fine = before.recovery == after.onset or _served_between(theirs[-1], after, failed, samples)
+        if not fine and before.class_ == after.class_:
+            found[-1], theirs[-1] = replace(after, onset=before.onset), theirs[-1] | failed
+            continue
+        if not fine:
+            found[-1] = replace(before, recovery=after.onset, confirmed=after.confirmed)
+        found.append(after)
+        theirs.append(failed)
+    return found, theirs
+
+
+def _served_between(
+    earlier: NDArray[np.bool_], after: Trouble, failed: NDArray[np.bool_], samples: Samples
+) -> bool:
+    """Whether a request was surely served after the failures ``earlier`` and before ``after``.
+
+    It was sent after the last of those was, and answered before the first of ``failed`` was sent.
+    One that waited for the end of an outage was sent in it, and says nothing of the time until its
+    answer. Only the steps that failed tell anything.
+    """
+    evidence, well = samples.evidence, ~samples.failed
+    sent_s, _ = evidence.failed_s(samples.times_s)
+    later = failed & (sent_s >= (after.onset.low_s or 0.0))
+    last_s, first_s = sent_s[earlier].max(initial=-np.inf), sent_s[later].min(initial=np.inf)
+    steps = np.unique(evidence.last_step[(earlier | failed) & (evidence.last_step >= 0)])
+    began_s, ended_s = samples.times_s[well], samples.ended_s[well]
+    if len(steps):
+        met_s = evidence.up_s[well][:, steps]
+        began_s, ended_s = met_s[..., ARRIVED], met_s[..., ENDED]
+    return bool(((began_s > last_s) & (ended_s < first_s)).any())
 
 
 def _span(trouble: Trouble) -> tuple[float, float]:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import Outcome
+from harness.events import Facts, Outcome
 from harness.measure import measure
 from harness.measure.breaths import told_apart
 from harness.measure.evidence import Evidence
 from harness.measure.rows import orders
 from harness.measure.search import Requests, impaired_stretches
+from harness.plan import Plan
 from tests.builders import at_ns, attempt, facts, failed, operations, plan_of
 from tests.measure.test_false_alarms import found_in, planned
 
@@ -100,3 +101,52 @@ def test_who_waited_for_the_end_of_a_stall_is_no_breath_in_it() -> None:
     )
 
     assert measure(plan, facts(plan, tuple(ops), attempts=rows)).flaps == 0
+
+
+def stalled(refused_s: float, refused: int, drained_s: float, seed: int) -> tuple[Plan, Facts]:
+    """Stopped from 6.8 s to 9.8 s: the first ones time out, the others are answered after it.
+
+    The queue is answered over ``drained_s``. So many that come from ``refused_s`` on are refused.
+    """
+    plan = plan_of(rate=30, warm_up_s=1, baseline_s=6, fault_s=0, recovery_s=9, seed=seed)
+    planned_s = {a.index: a.at_s for a in plan.arrivals}
+    full = [index for index, at_s in planned_s.items() if at_s >= refused_s][:refused]
+    ops, rows = [], []
+    for op in operations(plan):
+        at_s, error = planned_s[op.arrival], None
+        ended_s = 9.8 + drained_s * (at_s - 7.8) / 2 if 7.8 <= at_s < 9.8 else at_s + 0.02
+        made = replace(op, ended_ns=at_ns(ended_s))
+        if 6.8 <= at_s < 7.8:
+            error = "timeout"
+            lost = {"outcome": Outcome.INDETERMINATE, "ended_ns": at_ns(at_s + 2)}
+            made = failed(plan, op.arrival, **lost)
+        elif op.arrival in full:
+            made = failed(plan, op.arrival, ended_ns=at_ns(max(9.82, at_s + 0.01)))
+        ops.append(made)
+        rows.append(attempt(made, error=error))
+    return plan, facts(plan, tuple(ops), attempts=tuple(rows))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("refused", [5, 6, 8])
+@pytest.mark.parametrize("drained_s", [0.05, 0.3])
+def test_one_stall_is_one_trouble_where_none_was_served_in_it(
+    drained_s: float, refused: int, seed: int
+) -> None:
+    """Its queue is answered late, and the last to come are refused: nobody was well in between."""
+    measured = measure(*stalled(9.55, refused, drained_s, seed))
+    first, *more = [episode for episode in measured.episodes if episode.class_ != "slow"]
+    last = more[-1] if more else first
+
+    assert measured.flaps == 0
+    assert first.onset_s == pytest.approx(6.8, abs=0.1)
+    assert last.recovered_s == pytest.approx(9.8, abs=0.1)
+    assert first.failed + sum(episode.failed for episode in more) >= 25 + refused
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_is_refused_once_others_were_served_is_a_relapse(seed: int) -> None:
+    """What came, and was answered, in between says that the stall was over."""
+    measured = measure(*stalled(10.6, 8, 0.05, seed))
+
+    assert measured.flaps == 1
