@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 from harness.connections import forget_libpq_variables
 from tests.browser import provide
 from tests.browser.chromium import Chromium, Site, or_skip, serving
+from tests.faithful import Plugin
 from tests.ports import stack_ports
 
 os.environ["LENDCHAOS_PORTS"] = stack_ports()
@@ -24,6 +25,11 @@ os.environ["LENDCHAOS_PORTS"] = stack_ports()
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lendchaos-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 forget_libpq_variables()  # tests connect by the driver's own means, too
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count real runs that had to be repeated."""
+    config.pluginmanager.register(Plugin(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

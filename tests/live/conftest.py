@@ -17,7 +17,7 @@ import pytest
 
 from harness.record import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
-from harness.verdict import ExitCode
+from tests import faithful
 
 ROOT = Path(__file__).parent.parent.parent
 SCENARIOS = ROOT / "scenarios"
@@ -90,10 +90,12 @@ class Runner:
         """Run to the end; ``meanwhile`` gets the process and may disturb it.
 
         Where the machine was too busy to send the load on time, the run says so itself and decides
-        nothing: then it is made once more. Whatever a run does decide stands.
+        nothing: then it is made once more, and that is counted. Whatever a run does decide stands.
         """
         run = self._once(scenario, *options, meanwhile=meanwhile, environment=environment)
-        if meanwhile is None and spoiled(run):
+        faithful.HERE.made += 1
+        if meanwhile is None and faithful.spoiled(run.path):
+            faithful.HERE.repeated.append(f"{scenario} {' '.join(options)}")
             run = self._once(scenario, *options, environment=environment)
         return run
 
@@ -130,13 +132,6 @@ class Runner:
     def newest(self) -> Path:
         """The run directory that was made last."""
         return max(self.runs_dir.glob("*-*"), key=lambda path: path.stat().st_mtime_ns)
-
-
-def spoiled(run: Run) -> bool:
-    """Whether a run is inconclusive because its load was not sent on time."""
-    if run.exit_code != ExitCode.INCONCLUSIVE or not (run.path / "verdict.json").exists():
-        return False
-    return run.findings.get("load_unfaithful") == "inconclusive"
 
 
 def judged(run: Run) -> Run:
