@@ -5,6 +5,7 @@ scenario file was loaded is its own to tell.
 """
 
 import errno
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -79,6 +80,16 @@ class Endings:
             sys.__excepthook__(kind, error, trace)
         sys.stderr.write(f"error: Locust ended in {place_of(error)}: {message_of(error)}\n")
         raise SystemExit(self.settle() if isinstance(error, OSError) else ExitCode.INCONCLUSIVE)
+
+
+def leave_out_address() -> None:
+    """Locust tells where its page is before anybody knows whether it can be there.
+
+    We tell it later, with the token that opens it.
+    """
+    logging.getLogger("locust.main").addFilter(
+        lambda record: not record.getMessage().startswith("Starting web interface at ")
+    )
 
 
 def require_port(host: str, port: int) -> None:

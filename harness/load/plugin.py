@@ -21,7 +21,7 @@ from harness.forwarding import AGAIN_SECONDS
 from harness.given import with_places
 from harness.load import messages, process_control, web
 from harness.load.crew import Crew
-from harness.load.endings import Endings, require_port
+from harness.load.endings import Endings, leave_out_address, require_port
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
@@ -327,6 +327,7 @@ class Leader:
 def install(borrower_class: type) -> None:
     """Listen to Locust's events; once, when the borrower is imported."""
     refuse_early_end(events)
+    leave_out_address()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init_command_line_parser.add_listener(lambda parser, **_: settle_options(parser))
     endings, user_code = Endings(), UserCode()

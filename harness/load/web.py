@@ -26,10 +26,6 @@ class RunInProcess(chaos_page.RunInProcess, Protocol):
     def over(self) -> Any:
         """Set when the run has ended."""
 
-    @property
-    def is_loading(self) -> bool:
-        """True while arrivals are started."""
-
     def interrupt(self) -> None:
         """Stop it in order."""
 
@@ -130,8 +126,10 @@ def _before_order(runner: Any, leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
     """Look at Start and Stop before Locust does."""
     run = leader.run
     if request.method == "POST" and request.endpoint == "locust.swarm":
-        if leader.under_way and (run is None or not run.is_loading):
-            return _refused("A run is under way: stop it, or wait for its verdict.")
+        if leader.under_way:
+            return _refused(
+                "A run is under way and its arrivals are planned: stop it, or wait for the verdict"
+            )
         if getattr(runner, "worker_count", 1) == 0:  # Locust would say yes, and do nothing
             return _refused("No load process has connected yet: press Start again in a moment.")
         if objection := hosts.objection(request.form.get("host", "")):
@@ -145,7 +143,7 @@ def _before_order(runner: Any, leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
 def _after_order(response: Response, leader: LeaderOfRuns) -> Response:
     """A run is under way from the Start that Locust takes, which is before it does anything."""
     if request.method == "POST" and request.endpoint == "locust.swarm" and response.is_json:
-        leader.under_way = leader.under_way or bool(response.get_json()["success"])
+        leader.under_way |= response.get_json()["success"]
     elif request.method == "POST" and request.endpoint == "locust.stop":
         # Stopped at once, it was never begun.
         leader.under_way = leader.run is not None and not leader.run.over.is_set()

@@ -232,10 +232,14 @@ def test_before_during_and_after(chromium: Chromium) -> None:
         expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
         expect(page.get_by_role("button", name="Heal all")).to_be_disabled()
         expect(page.get_by_role("button", name="Abort the run")).to_be_enabled()
-        leader.progress.finish(
-            {"verdict": "fail", "exit_code": 1, "sentence": "All failed.", "report": "/tmp/r"}  # noqa: S108  # not opened
-        )
+        told = {"verdict": "fail", "exit_code": 1, "sentence": "All failed."}
+        leader.progress.finish({**told, "run_dir": "r", "report": "r/report.html"})
         expect(page.locator("#word")).to_have_text("FAIL")
         expect(page.get_by_role("link", name="Open the report")).to_be_visible()
         expect(page.get_by_role("button", name="Abort the run")).to_be_hidden()
+        page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        leader.progress.verdict = "inconclusive"
+        expect(page.locator("#word")).to_have_text("INCONCLUSIVE")
+        (word,) = boxes(screen, "#word")
+        assert word["height"] < 40  # in one line
         assert screen.complaints == []

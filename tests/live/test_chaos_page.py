@@ -223,6 +223,8 @@ def test_a_fault_is_healed_by_hand(
         totals = game.live()["live"]["totals"]
 
     front.check_verdict(lambda: game.run().verdict)
+    front.tab("Failures")
+    expect(front.page.get_by_role("cell", name=re.compile("^failed: 503 ")).first).to_be_visible()
     front.tab("Charts")
     Screen(front.page, []).keep("locust-charts")
     assert front.drawn(FAULT) == [f"{FAULT} healed", f"{FAULT} injected"]

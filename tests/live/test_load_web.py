@@ -18,11 +18,20 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.live.load_process import PHASES, LoadProcesses
+from tests.live.load_process import PHASES, SCENARIO, LoadProcesses
 from tests.load.target import running_target
 from tests.ports import free_port
 
 pytestmark = pytest.mark.live
+CHANGES_USERS = """
+import gevent
+from locust import events
+
+
+@events.test_start.add_listener
+def change(environment, **_):
+    gevent.spawn_later(1.5, environment.runner.start, 25, 25)
+"""
 FORM = {"user_count": "20", "spawn_rate": "20", "host": "", "run_time": ""}
 
 
@@ -88,9 +97,10 @@ def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
     with running_target() as target:
         load = LoadProcesses(tmp_path, target)
 
-        def start(*options: str, **environment: str) -> Page:
+        def start(*options: str, scenario: str = SCENARIO, **environment: str) -> Page:
             port = free_port()
-            context = load.started(*PHASES, f"--web-port={port}", *options, **environment)
+            words = (*PHASES, f"--web-port={port}", *options)
+            context = load.started(*words, scenario=scenario, **environment)
             contexts.append(context)
             process = context.__enter__()
             told = first_line_with(process, "#token=")
@@ -138,14 +148,17 @@ def test_two_runs_from_the_page(open_page: Callable[..., Page]) -> None:
 
 
 def test_the_form_lengthens_the_run_and_stop_ends_it(open_page: Callable[..., Page]) -> None:
-    """Locust's own timer is not used, Stop drains, and the users are only the rate's face."""
-    page = open_page()
+    """Locust's own timer is not used, Stop drains, and the users are only the rate's face: the page
+    does not change them in a run, and where a scenario does, the verdict hears of it.
+    """
+    page = open_page(scenario=SCENARIO + CHANGES_USERS)
 
     page.start(run_time="20s")
     page.wait_for("load")
-    time.sleep(1.0)
-    assert page.start(user_count="25")["success"] is True
-    time.sleep(0.5)
+    changed = page.start(user_count="15")
+    time.sleep(1.5)
+    assert changed["success"] is False
+    assert "its arrivals are planned" in changed["message"]
     assert page.ask("/stop", {})[0] == 200
     status = page.wait_for("done", "failed")
 
@@ -223,10 +236,8 @@ def test_start_while_setting_up_is_refused_and_stop_works(open_page: Callable[..
     page.ask("/stop", {})
     status = page.wait_for("done", "failed")
 
-    assert again == {
-        "success": False,
-        "message": "A run is under way: stop it, or wait for its verdict.",
-    }
+    assert again["success"] is False
+    assert "A run is under way" in again["message"]
     assert status["exit_code"] == 130
 
 
@@ -295,10 +306,13 @@ def test_the_page_that_gives_orders_is_for_this_machine_alone(
     open_page: Callable[..., Page],
 ) -> None:
     """Where Locust's own page is opened to others, ours is not there, and that is told."""
-    page = open_page("--web-host=0.0.0.0")
+    page = open_page("--web-host=0.0.0.0", "--master", f"--master-bind-port={free_port()}")
 
     assert "no chaos page" in page.told
     assert "web page: http://127.0.0.1:" in page.told
     assert page.ask("/lendchaos/")[0] == 404
     assert page.ask("/lendchaos/live")[0] == 404
     assert page.ask("/lendchaos/command", {})[0] == 404
+    told = page.start()  # Locust would take it, and do nothing
+    assert (told["success"], page.status()["state"]) == (False, "idle")
+    assert told["message"].startswith("No load process has connected yet")

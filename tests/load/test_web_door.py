@@ -99,6 +99,22 @@ def test_only_a_host_that_was_named_is_a_target(answers: list[dict[str, Any]]) -
     assert "--host" in refused[0]
 
 
+@pytest.mark.parametrize("number", [0, 3], ids=[IDS[0], IDS[3]])
+def test_locusts_page_is_told_of_a_run_from_start_on(
+    answers: list[dict[str, Any]], number: int
+) -> None:
+    """Before Locust does anything; stopped at once, it is over. Its script is served in our words,
+    also to a browser that has one already, and no hypothesis ends the page that it stands in.
+    """
+    found = answers[number]["followed"]
+
+    assert found["states"] == [["ready"] * 2, ["spawning"] * 2, ["stopped"] * 2]
+    assert found["again"]["success"] is False
+    assert found["script"] == [200, True]
+    assert "Hypothesis: \\u003c/script\\u003e" in found["front"]
+    assert 'id="lendchaos"' in found["front"]
+
+
 @pytest.mark.parametrize("number", range(len(OPTIONS)), ids=IDS)
 def test_nothing_that_a_stranger_sends_is_our_bug(
     answers: list[dict[str, Any]], number: int

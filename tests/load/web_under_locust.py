@@ -5,6 +5,7 @@ Reads options of Locust's from standard input as JSON, and prints what came of e
 
 import io
 import json
+import re
 import sys
 from typing import Any
 
@@ -136,6 +137,7 @@ def asked(words: list[str]) -> dict[str, Any]:
         },
         "odd": odd(client, prefix, base, long),
         "taken": long.tell(),
+        "followed": None if ui.web_login else followed(client, ui, prefix, base, header),
         "hosts": {host: start(client, prefix, base, header, host) for host in HOSTS},
     }
 
@@ -172,6 +174,38 @@ def odd(client: Any, prefix: str, base: str, long: io.BytesIO) -> dict[str, int]
             session, base_url=base, content_type="application/json", **fields
         ).status_code
         for name, fields in more.items()
+    }
+
+
+def followed(
+    client: Any, ui: WebUI, prefix: str, base: str, header: dict[str, str]
+) -> dict[str, Any]:
+    """The states that Locust's page is told in, and what it is made of."""
+
+    def states() -> list[str]:
+        stats = client.get(f"{prefix}/stats/requests", base_url=base, headers=header).get_json()
+        ui.update_template_args()
+        return [stats["state"], ui.template_args["state"]]
+
+    def order(path: str, **form: str) -> Any:
+        return client.post(prefix + path, base_url=base, headers=header, data=form).get_json()
+
+    host = ui.environment.host or ""
+    found = [states()]
+    order("/swarm", host=host, user_count="5", spawn_rate="5")  # begins when we wait, so never
+    found.append(states())
+    again = order("/swarm", host=host, user_count="5", spawn_rate="5")
+    order("/stop")
+    found.append(states())
+    cached = {**header, "If-None-Match": "*", "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    front = client.get(f"{prefix}/", base_url=base, headers=header).get_data(as_text=True)
+    (script,) = re.findall(r'src="\./(assets/[^"]+\.js)"', front)
+    served = client.get(f"{prefix}/{script}", base_url=base, headers=cached)
+    return {
+        "states": found,
+        "again": again,
+        "front": front,
+        "script": (served.status_code, "Arrivals per second" in served.get_data(as_text=True)),
     }
 
 
