@@ -128,7 +128,7 @@ def _invariant(name: str, verdict: Verdict) -> GateCheck:
     unread = [f for f in verdict.findings if f.code in _UNREAD and f.verdict is not Weight.NOTE]
     if unread and name in _LEDGER:
         return GateCheck(name, Kind.INVARIANT, Judgement.INCONCLUSIVE, _said(unread), limit=0.0)
-    return GateCheck(name, Kind.INVARIANT, Judgement.PASS, "none", observed=0.0, limit=0.0)
+    return GateCheck(name, Kind.INVARIANT, Judgement.PASS, "none found", observed=0.0, limit=0.0)
 
 
 def _others(verdict: Verdict) -> GateCheck:
@@ -136,7 +136,7 @@ def _others(verdict: Verdict) -> GateCheck:
     known = INVARIANTS | set(_OF_OBJECTIVES)
     found = [f for f in verdict.findings if f.verdict is Weight.FAIL and f.code not in known]
     judgement = Judgement.FAIL if found else Judgement.PASS
-    return GateCheck(Kind.OTHER.value, Kind.OTHER, judgement, _said(found) or "none")
+    return GateCheck(Kind.OTHER.value, Kind.OTHER, judgement, _said(found) or "none found")
 
 
 def _evidence(verdict: Verdict) -> GateCheck:
@@ -147,7 +147,9 @@ def _evidence(verdict: Verdict) -> GateCheck:
         if f.verdict is Weight.INCONCLUSIVE and f.code not in _OF_OBJECTIVES
     ]
     judgement = Judgement.INCONCLUSIVE if found else Judgement.PASS
-    return GateCheck(Kind.EVIDENCE.value, Kind.EVIDENCE, judgement, _said(found) or "enough")
+    return GateCheck(
+        Kind.EVIDENCE.value, Kind.EVIDENCE, judgement, _said(found) or "nothing is missing"
+    )
 
 
 def _said(findings: list[Finding], name: str = "") -> str:

@@ -20,6 +20,7 @@ from harness.verdict import Finding, Judgement, Verdict, Weight
 BYTES_MAX = 60_000
 _MARKS = {Judgement.PASS: "🟢", Judgement.FAIL: "🔴", Judgement.INCONCLUSIVE: "🟡"}
 _ROWS_MAX = 50
+_NAMES_MAX = 8
 _SENTENCE_MAX = 600
 _MESSAGE_MAX = 400
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~])")
@@ -102,6 +103,8 @@ def _head(suite: GateSuite) -> str:
     mark, verdict = _MARKS[judged], words.VERDICT[judged]
     asked = f", {len(suite.runs)} of {words.plural(suite.asked, 'run')}" if suite.asked > 1 else ""
     title = f"### {mark} {verdict} · {escaped(words.cut(suite.name, 80))}{asked}"
+    if deciding_run(suite) is None:
+        return title  # its one check says why
     return f"{title}\n\n{escaped(words.cut(suite.sentence, _SENTENCE_MAX))}"
 
 
@@ -114,22 +117,30 @@ def _overview(suites: Sequence[GateSuite]) -> str:
             f"{_MARKS[judged]} {words.VERDICT[judged]}",
             escaped(words.cut(suite.name, 80)),
             f"{len(suite.runs)} of {suite.asked}",
-            escaped(words.cut(suite.sentence, 300)),
+            ", ".join(escaped(words.cut(name, 80)) for name in _not_met(suite)[:_NAMES_MAX])
+            or "none",
         )
         for judged, suite in ranked
     ]
-    return _rows(("Verdict", "Scenario", "Runs", "In a sentence"), rows)
+    return _rows(("Verdict", "Scenario", "Runs", "Checks not met"), rows)
+
+
+def _not_met(suite: GateSuite) -> list[str]:
+    return [case.name for case in cases_of(suite) if case.verdict is not Judgement.PASS]
 
 
 def _broken(suite: GateSuite) -> str:
-    """A line for each check that is not met, as the JUnit file names it."""
+    """A line for each check that is not met, as the JUnit file names it; what the sentence above
+    says of it already is not said again.
+    """
     found = [case for case in cases_of(suite) if case.verdict is not Judgement.PASS]
-    lines = [
-        f"- {_MARKS[case.verdict]} **{escaped(words.cut(case.name, 80))}**"
-        f" {words.OBJECTIVE_VERDICT[case.verdict]}:"
-        f" {escaped(cut_message(case.message))}"
-        for case in found[:_ROWS_MAX]
-    ]
+    above = words.cut(suite.sentence, _SENTENCE_MAX).lower() if deciding_run(suite) else ""
+    lines = []
+    for case in found[:_ROWS_MAX]:
+        said = "" if case.message.lower() in above else f": {escaped(cut_message(case.message))}"
+        name = escaped(words.cut(case.name, 80))
+        word = words.OBJECTIVE_VERDICT[case.verdict]
+        lines.append(f"- {_MARKS[case.verdict]} **{name}** {word}{said}")
     return "\n".join([*lines, *_more(len(found))])
 
 
@@ -190,9 +201,7 @@ def _notes(verdict: Verdict) -> str:
 
 def _finding(found: Finding) -> str:
     said = escaped(words.cut(found.message, _MESSAGE_MAX))
-    return (
-        f"- **{escaped(words.cut(found.code, 80))}** {escaped(words.finding(found.code))}: {said}"
-    )
+    return f"- **{escaped(words.cut(found.code, 80))}**: {said}"
 
 
 def _reports(suite: GateSuite, links: Mapping[str, str], artifacts: str) -> str:
