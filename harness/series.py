@@ -9,6 +9,7 @@ import statistics
 from dataclasses import dataclass
 
 from harness.core.documents import text_of
+from harness.core.numbers import Count, Exit, Figure, Seconds, Share, Whole
 from harness.objectives import INVARIANTS
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
 
@@ -26,19 +27,19 @@ class SeriesRun:
     the load ended, and it surely took more than ``recovery_low_s`` seconds from the heal.
     """
 
-    number: int
-    seed: int
-    exit_code: int
+    number: Count
+    seed: Whole
+    exit_code: Exit
     directory: str | None = None
     verdict: Judgement | None = None
     sentence: str = ""
-    recovery_s: float | None = None
-    recovery_low_s: float | None = None
-    recovery_high_s: float | None = None
+    recovery_s: Seconds | None = None
+    recovery_low_s: Seconds | None = None
+    recovery_high_s: Seconds | None = None
     censored: bool = False
-    failed_share: float | None = None
-    failed_share_low: float | None = None
-    failed_share_high: float | None = None
+    failed_share: Share | None = None
+    failed_share_low: Share | None = None
+    failed_share_high: Share | None = None
     findings: tuple[str, ...] = ()
     """Codes of the findings that count."""
 
@@ -47,9 +48,9 @@ class SeriesRun:
 class Spread:
     """Median and largest of one figure over ``runs`` runs; None where a run was beyond measure."""
 
-    runs: int
-    median: float | None
-    largest: float | None
+    runs: Count
+    median: Figure | None
+    largest: Figure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,14 @@ class Series:
     """All runs of one scenario together. ``stopped`` says why some of those asked are missing."""
 
     scenario: str
-    asked: int
+    asked: Count
     runs: tuple[SeriesRun, ...]
     stopped: str | None
     verdict: Judgement
-    exit_code: int
+    exit_code: Exit
     recovery_s: Spread | None
     failed_share: Spread | None
-    median_confidence: dict[str, float]
+    median_confidence: dict[str, Share]
     """With which the largest of a figure bounds its median in runs like these; by figure."""
     statement: str
     schema: str = SCHEMA

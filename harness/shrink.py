@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.core.documents import text_of
+from harness.core.numbers import Exit, Whole
 from harness.verdict import ExitCode, Finding, Verdict, Weight
 
 SCHEMA = "lendchaos.shrink/1"
@@ -38,7 +39,7 @@ class Trial:
     """
 
     faults: tuple[str, ...]
-    exit_code: int
+    exit_code: Exit
     directory: str | None = None
     codes: tuple[str, ...] = ()
     sentence: str = ""
@@ -66,7 +67,7 @@ class Shrunk:
     """
 
     scenario: str
-    seed: int
+    seed: Whole
     failure: str | None
     faults: tuple[str, ...]
     trials: tuple[Trial, ...]

@@ -108,6 +108,7 @@ ALLOWED = {
     },
     "operation_lines": set(),
     "safety": {
+        "objectives",
         *("errors", "events", "fault_specs", "faults", "ledger", "ledger_facts", "plan"),
         *("operation_lines", "record", "run_facts", "shortage", "stack", "stop_conditions"),
         *("measure", "verdict"),

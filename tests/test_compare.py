@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from harness.compare import FIGURES, Claim, Comparison, Result, _judged, compare
+from harness.compare.document import to_json
 from harness.compare.figures import Value
-from harness.compare.text import render, to_json, warnings, what_it_can_show
+from harness.compare.text import render, warnings, what_it_can_show
 from harness.errors import UsageError
 from harness.history import Stored
 from harness.verdict import Weight

@@ -9,8 +9,9 @@ import typer
 
 from harness.cli.app import app, exit_codes, number, say
 from harness.compare import Comparison, compare
+from harness.compare.document import to_json
 from harness.compare.sources import Asked, Found, find_baseline, find_these
-from harness.compare.text import render, to_json, warnings
+from harness.compare.text import render, warnings
 from harness.compare.trend import page
 from harness.errors import HarnessError, UsageError
 from harness.history import History, Stored, check_label, open_history, write_whole

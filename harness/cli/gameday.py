@@ -9,18 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
-from harness.cli.app import StateDir, app, console, exit_codes, number, say
+from harness.cli.app import StateDir, app, console, exit_codes, number, say, show_json
 from harness.core.disk import refusal
-from harness.core.foreign_text import printable_json
 from harness.errors import HarnessError, UsageError
 from harness.gameday import words
 from harness.gameday.conduct import GameDay
@@ -49,10 +47,20 @@ from harness.stack import default_state_dir
 from harness.verdict import ExitCode
 
 SESSIONS_FOLDER = Path("gamedays")
-STATUS_SCHEMA = "lendchaos.gameday/1"
 SEED = "seed"
 PORT_MAX = 65_535
 _DEFAULT = "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameDayDocument:
+    """What `lendchaos gameday status --json` prints; ``damage`` are lines that are not readable."""
+
+    state: Literal["closed", "paused", "under way"]
+    steps: dict[str, StepState]
+    events: tuple[Event, ...]
+    damage: tuple[str, ...]
+    schema: str = "lendchaos.gameday/1"
 
 
 class _RunsByDefault(TyperGroup):
@@ -252,17 +260,13 @@ def status(
     with exit_codes():
         found = read_session(session)
         day = read_plan(session / PLAN_FILE, scenarios=False)
+        state: Literal["closed", "paused", "under way"]
         state = "closed" if found.closed else "paused"
         state = "under way" if is_conducted(session) else state
         if json:
-            body = {
-                "schema": STATUS_SCHEMA,
-                "state": state,
-                "steps": {step.name: str(found.state_of(step.name)) for step in day.steps},
-                "events": [asdict(event) for event in found.events],
-                "damage": found.damage,
-            }
-            sys.stdout.write(printable_json(dumps(body, indent=2, ensure_ascii=False)) + "\n")
+            steps = {step.name: found.state_of(step.name) for step in day.steps}
+            told: dict[str, Any] = {"steps": steps, "events": found.events, "damage": found.damage}
+            show_json(GameDayDocument(state=state, **told))
             return
         for line in (f"{day.title}: {state}", *words.summary(day, found), *found.damage):
             console.print(clean(line), markup=False, highlight=False, soft_wrap=True)

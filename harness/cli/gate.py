@@ -11,6 +11,7 @@ import typer
 from harness.cli.app import Json, app, console, exit_codes, keep_for_json, say, show, show_json
 from harness.cli.ci_places import from_here
 from harness.cli.run import _run_locust
+from harness.core.numbers import Exit
 from harness.errors import UsageError
 from harness.forwarding import listening
 from harness.given import given, with_places
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class GateRun:
     """One run of a self-test; ``verdict`` and ``report`` are None where it came to none."""
 
-    exit_code: int
+    exit_code: Exit
     verdict: Judgement | None
     failed_by: tuple[str, ...]
     report: str | None
@@ -41,7 +42,7 @@ class GateSelftestDocument:
 
     scenario: str
     defect: str
-    exit_code: int
+    exit_code: Exit
     sentence: str
     clean: GateRun
     planted: GateRun | None

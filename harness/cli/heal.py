@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.app import Json, Patience, StateDir, app, exit_codes, show, show_json
 from harness.cli.stack import stack_name, stacks_in
+from harness.core.numbers import Count
 from harness.errors import HarnessError, ProxyApiHangs
 
 # What heals is loaded before anything is looked at: healing never waits for an import.
@@ -39,7 +40,7 @@ class HealedFault:
 
     name: str
     gone: bool
-    tries: int
+    tries: Count
     text: str
 
 

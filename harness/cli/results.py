@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from harness.cli.app import has_colours, is_quiet, show_json, wants_json, width, write_result
+from harness.core.numbers import Exit
 from harness.errors import UsageError
 from harness.headless import ALONE_SCENARIO, Ended, asks_only
 from harness.series import Series
@@ -28,7 +29,7 @@ class ScenarioEnd:
     scenario: str
     file: str | None
     verdict: Judgement | None
-    exit_code: int
+    exit_code: Exit
     sentence: str | None
     report: str | None
     run_directory: str | None
@@ -44,7 +45,7 @@ class RunDocument:
     its file.
     """
 
-    exit_code: int
+    exit_code: Exit
     scenarios: tuple[ScenarioEnd, ...] = ()
     not_run: tuple[str, ...] = ()
     not_run_files: tuple[str | None, ...] = ()

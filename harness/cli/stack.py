@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.app import Json, Patience, StateDir, app, exit_codes, number, say, show, show_json
 from harness.cli.completing import defects, services
+from harness.core.numbers import Count, Exit
 from harness.errors import HarnessError, UsageError
 from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_used
@@ -37,11 +38,11 @@ class Process:
     """A process of a stack; ``last_exit`` is the code of its last end, negative for a signal."""
 
     name: str
-    pid: int | None
+    pid: Count | None
     alive: bool
     frozen: bool
-    restarts: int
-    last_exit: int | None
+    restarts: Count
+    last_exit: Exit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,12 @@
-"""A comparison in words for a terminal, and as JSON for programs."""
+"""A comparison in words for a terminal."""
 
-import json
 import math
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
-from harness.compare import CHANCE_MAX, SCHEMA, Claim, Comparison, Group, Result, middle_of
+from harness.compare import CHANCE_MAX, Claim, Comparison, Group, Result, middle_of
 from harness.compare.figures import Figure, Value
-from harness.core.foreign_text import printable_json
 from harness.measure.two_samples import (
     RUNS_LEAST,
     RUNS_MOST,
@@ -238,59 +234,3 @@ def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
         break_on_hyphens=False,
     )  # fmt: skip
     return [line.replace(_JOINT, " ") for line in lines]
-
-
-# --- for programs --------------------------------------------------------------------------------
-
-
-def to_json(comparison: Comparison) -> str:
-    """The comparison as JSON; what is beyond measure (infinite) is null, with ``censored``."""
-    body = {
-        "schema": SCHEMA,
-        "scenario": comparison.scenario,
-        "these": _group_body(comparison.these),
-        "baseline": comparison.baseline and _group_body(comparison.baseline),
-        "figures": [_result_body(result) for result in comparison.results],
-        "regressions": [result.figure.name for result in comparison.regressions],
-        "not_alike": list(comparison.not_alike),
-        "tested_differs": list(comparison.tested),
-        "notes": list(comparison.notes),
-        "statement": what_it_can_show(comparison),
-    }
-    text = json.dumps(_finite(body), indent=2, ensure_ascii=True, allow_nan=False)
-    return printable_json(text) + "\n"
-
-
-def _group_body(group: Group) -> dict[str, Any]:
-    body = asdict(group)
-    for run, plain in zip(group.runs, body["runs"], strict=True):
-        plain["figures"] = {
-            name: value and {"value": value.size, "low": value.low, "high": value.high,
-                             "censored": value.censored}
-            for name, value in run.figures.items()
-        }  # fmt: skip
-    return body
-
-
-def _result_body(result: Result) -> dict[str, Any]:
-    return {
-        "name": result.figure.name,
-        "meaning": result.figure.meaning,
-        "claim": result.claim,
-        "runs": [len(result.these), len(result.baseline)],
-        "median": middle_of(result.these) if result.these else None,
-        "baseline_median": middle_of(result.baseline) if result.baseline else None,
-        "test": None if result.test is None else asdict(result.test),
-        "p_corrected": result.p,
-        "worth": result.worth,
-    }
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return value

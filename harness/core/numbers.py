@@ -1,30 +1,54 @@
 """What the numbers of a run can be, as types: whatever reads them refuses the rest.
 
-Wide enough for every run that there can be, narrow enough to be counted with.
+Wide enough for every run that there can be, narrow enough to be counted with. Each says its unit,
+for the published schemas; neither NaN nor anything infinite is between bounds.
 """
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import Field
+from annotated_types import Ge, Gt, Le  # pydantic knows these, and most commands go without it
 
 NS_MAX = 2**62
 """In nanoseconds 146 years: of a machine's clock, which begins when it starts, and since 1970."""
 SPAN_SECONDS_MAX = 31 * 24 * 3600.0
 """How far from its zero anything of a run can be, its faults healed late included."""
 
-Nanoseconds = Annotated[int, Field(ge=-NS_MAX, le=NS_MAX)]
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a number counts, as a schema says it."""
+
+    text: str
+
+    def __get_pydantic_json_schema__(self, core: Any, make: Callable[[Any], Any]) -> dict[str, Any]:
+        """Pydantic asks for it when it makes a schema."""
+        return {**make(core), "unit": self.text}
+
+
+Nanoseconds = Annotated[int, Ge(-NS_MAX), Le(NS_MAX), Unit("nanoseconds")]
 """An instant, monotonic or Unix time."""
-Seconds = Annotated[float, Field(ge=-SPAN_SECONDS_MAX, le=SPAN_SECONDS_MAX, allow_inf_nan=False)]
+Seconds = Annotated[float, Ge(-SPAN_SECONDS_MAX), Le(SPAN_SECONDS_MAX), Unit("seconds")]
 """A time of a run, or a length."""
-Length = Annotated[float, Field(ge=0, le=SPAN_SECONDS_MAX, allow_inf_nan=False)]
-"""Of time, in seconds."""
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-PerSecond = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-Figure = Annotated[float, Field(ge=-1e18, le=1e18, allow_inf_nan=False)]
+Length = Annotated[float, Ge(0), Le(SPAN_SECONDS_MAX), Unit("seconds")]
+"""Of time."""
+Milliseconds = Annotated[float, Ge(0), Le(1000 * SPAN_SECONDS_MAX), Unit("milliseconds")]
+"""A length of time."""
+UnixSeconds = Annotated[float, Ge(0), Le(NS_MAX / 1e9), Unit("seconds since 1970")]
+"""An instant of the wall clock."""
+Share = Annotated[float, Ge(0), Le(1), Unit("a share from 0 to 1")]
+Shift = Annotated[float, Ge(-1), Le(1), Unit("a difference of shares, from -1 to 1")]
+PerSecond = Annotated[float, Gt(0), Le(1e6), Unit("times a second")]
+Rate = Annotated[float, Ge(0), Le(1e6), Unit("arrivals a second")]
+Ratio = Annotated[float, Ge(0), Le(1e18), Unit("a ratio")]
+Figure = Annotated[float, Ge(-1e18), Le(1e18), Unit("in the unit of what it is")]
 """What something came to, in a unit of its own."""
-Fen = Annotated[int, Field(ge=-(10**18), le=10**18)]
+Fen = Annotated[int, Ge(-(10**18)), Le(10**18), Unit("fen, a hundredth of a yuan")]
 """Money, whatever a target makes of it."""
-Count = Annotated[int, Field(ge=0, le=2**53)]
+Count = Annotated[int, Ge(0), Le(2**53), Unit("a whole number")]
 """Of things, or the place of one among them; a float holds it exactly."""
-Whole = Annotated[int, Field(ge=-(2**62), le=2**62)]
+Whole = Annotated[int, Ge(-(2**62)), Le(2**62), Unit("a whole number")]
 """Of a target: it may say anything."""
+Exit = Annotated[int, Ge(-64), Le(255)]
+"""The code of a process; negative for the signal that ended it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from harness.core.numbers import Exit, Length, Seconds
 from harness.events import Seal
 from harness.gameday.session import StepState
 from harness.verdict import Judgement, Verdict
@@ -77,7 +78,7 @@ class Plug:
     by: str
     text: str
     seen_utc: str | None
-    seen_after_s: float | None
+    seen_after_s: Seconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Try:
     run: RecordedRun | None
     said: str
     said_verdict: str | None
-    said_exit_code: int | None
+    said_exit_code: Exit | None
     plugs: tuple[Plug, ...]
     unseen: str = ""
     """Why it shows nothing of a plug that was said to be pulled."""
@@ -139,8 +140,8 @@ class RecordedStep:
     expect: str
     hand_pulled: str | None
     options: tuple[str, ...]
-    at_s: float | None
-    length_s: float | None
+    at_s: Seconds | None
+    length_s: Length | None
     state: StepState
     outcome: Judgement | None
     observed: str

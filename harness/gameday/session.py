@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.disk import DISK_ERRORS
 from harness.core.documents import json_of
 from harness.core.files import NO_PATH, append_line, lines_of, replace_file
+from harness.core.numbers import Exit
 from harness.errors import HarnessError, UsageError
 from harness.rows import reason_of
 
@@ -73,7 +74,7 @@ class Event:
     text: str = ""
     by: str = ""
     directory: str | None = None
-    exit_code: int | None = None
+    exit_code: Exit | None = None
     verdict: str | None = None
     details: dict[str, str] = field(default_factory=dict)
 

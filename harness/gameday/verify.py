@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from harness.core.documents import json_of
-from harness.core.foreign_text import printable_json
+from harness.core.documents import json_of, text_of
+from harness.core.numbers import Exit
 from harness.errors import UsageError
 from harness.events import Seal
 from harness.gameday import claims, page
@@ -53,6 +53,17 @@ class Checked:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationDocument:
+    """What `lendchaos gameday verify --json` prints; ``found`` is what it comes to."""
+
+    record: str
+    found: Found
+    exit_code: Exit
+    checks: tuple[Checked, ...]
+    schema: str = SCHEMA
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """Everything that was verified of one record."""
@@ -77,15 +88,14 @@ class Verification:
 
     def to_json(self) -> str:
         """For programs."""
-        checks = [{"name": c.name, "found": c.found.value, "text": c.text} for c in self.checks]
-        body = {
-            "schema": SCHEMA,
-            "record": self.record,
-            "found": self.found.value,
-            "exit_code": int(self.exit_code),
-            "checks": checks,
-        }
-        return printable_json(json.dumps(body, indent=2, ensure_ascii=False)) + "\n"
+        return text_of(
+            VerificationDocument(
+                record=self.record,
+                found=self.found,
+                exit_code=int(self.exit_code),
+                checks=self.checks,
+            )
+        )
 
 
 def verify(given: Path, tell: Tell) -> Verification:

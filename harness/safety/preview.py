@@ -3,24 +3,75 @@
 Reads no more than the plan and, where a stack is up, its state file.
 """
 
-import json
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.foreign_text import clean, printable_json
+from harness.core.documents import text_of
+from harness.core.foreign_text import clean
+from harness.core.numbers import Count, Fen, Figure, Seconds
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS
-from harness.plan import Plan, PlannedFault
+from harness.objectives import OnInconclusive
+from harness.plan import Plan, PlannedFault, PlannedPhase, Settings, SteadyState
+from harness.run_facts import BlastRadius
 from harness.safety.feasible import require_feasible
 from harness.safety.radius import radius_of
 from harness.stack import Stack
-from harness.stop_conditions import accepted, in_words
+from harness.stop_conditions import Off, accepted, in_words
 from harness.verdict.visible import Visible, least_seen
 
 SCHEMA = "lendchaos.preview/1"
 _TO_BE_STARTED = "to be started on this machine, at ports chosen then"
 NOTHING = "nothing was touched: no stack, no run directory, no connection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewLoad:
+    """How much a run would ask for."""
+
+    arrivals: Count
+    accounts: Count
+    amount_fen: Fen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewFault:
+    """A fault with its place on the timeline, and what it would break."""
+
+    name: str
+    kind: str
+    link_or_target: str
+    description: str
+    expects_impact: bool
+    inject_s: Seconds
+    heal_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewDocument:
+    """What `lendchaos run --dry-run --json` prints: the plan without its arrivals and borrowers.
+
+    Instants are seconds after the warm-up. Only what is set stands in ``objectives`` and ``stop``.
+    """
+
+    scenario: str
+    hypothesis: str
+    target: str
+    settings: Settings
+    load: PreviewLoad
+    visible: Visible
+    phases: tuple[PlannedPhase, ...]
+    faults: tuple[PreviewFault, ...]
+    watches: bool
+    objectives: dict[str, Figure]
+    objective_sources: dict[str, str]
+    steady_state: SteadyState
+    on_inconclusive: OnInconclusive
+    stop: dict[str, Count | bool | Off]
+    stop_sources: dict[str, str]
+    blast_radius: BlastRadius
+    schema: str = SCHEMA
 
 
 def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]) -> str:
@@ -42,52 +93,48 @@ def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collec
 def preview_json(
     plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
 ) -> str:
-    """The same for programs: the plan without its arrivals and borrowers, and what it touches.
-
-    Durations and instants in seconds, the latter after the warm-up; money in fen. Only what is set
-    stands in ``objectives`` and ``stop``.
+    """The same for programs, as `PreviewDocument`.
 
     Raises:
         UsageError, HarnessError: as `require_feasible`.
     """
     stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
-    body = {
-        "schema": SCHEMA,
-        "scenario": plan.scenario,
-        "hypothesis": plan.hypothesis,
-        "target": _target(stack, host),
-        "settings": asdict(plan.settings),
-        "load": {
-            "arrivals": len(plan.arrivals),
-            "accounts": len(plan.borrowers),
-            "amount_fen": sum(arrival.amount_fen for arrival in plan.arrivals),
-        },
-        "visible": asdict(shown(plan)),
-        "phases": [asdict(phase) for phase in plan.phases],
-        "faults": [_fault(fault) for fault in plan.faults],
-        "watches": plan.watches,
-        "objectives": _set(plan.objectives),
-        "objective_sources": plan.objective_sources,
-        "steady_state": asdict(plan.steady_state),
-        "on_inconclusive": plan.on_inconclusive,
-        "stop": _set(plan.stop),
-        "stop_sources": plan.stop_sources,
-        "blast_radius": asdict(radius_of(plan, stack, host)),
-    }
-    text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False)
-    return printable_json(text) + "\n"
+    return text_of(
+        PreviewDocument(
+            scenario=plan.scenario,
+            hypothesis=plan.hypothesis,
+            target=_target(stack, host),
+            settings=plan.settings,
+            load=PreviewLoad(
+                arrivals=len(plan.arrivals),
+                accounts=len(plan.borrowers),
+                amount_fen=sum(arrival.amount_fen for arrival in plan.arrivals),
+            ),
+            visible=shown(plan),
+            phases=plan.phases,
+            faults=tuple(_fault(fault) for fault in plan.faults),
+            watches=plan.watches,
+            objectives=_set(plan.objectives),
+            objective_sources=plan.objective_sources,
+            steady_state=plan.steady_state,
+            on_inconclusive=plan.on_inconclusive,
+            stop=_set(plan.stop),
+            stop_sources=plan.stop_sources,
+            blast_radius=radius_of(plan, stack, host),
+        )
+    )
 
 
-def _fault(planned: PlannedFault) -> dict[str, Any]:
-    return {
-        "name": planned.name,
-        "kind": planned.spec.kind,
-        "link_or_target": planned.spec.target,
-        "description": planned.spec.description,
-        "expects_impact": planned.spec.expects_impact,
-        "inject_s": planned.inject_s,
-        "heal_s": planned.heal_s,
-    }
+def _fault(planned: PlannedFault) -> PreviewFault:
+    return PreviewFault(
+        name=planned.name,
+        kind=planned.spec.kind,
+        link_or_target=planned.spec.target,
+        description=planned.spec.description,
+        expects_impact=planned.spec.expects_impact,
+        inject_s=planned.inject_s,
+        heal_s=planned.heal_s,
+    )
 
 
 def _set(limits: Any) -> dict[str, Any]:

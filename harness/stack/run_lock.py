@@ -20,6 +20,7 @@ from typing import BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.files import open_append, open_regular
+from harness.core.numbers import Count, UnixSeconds
 from harness.errors import HarnessError
 from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 
@@ -33,11 +34,11 @@ _MINUTE, _HOUR = 60, 3600
 class Owner:
     """Who holds a stack. ``since_unix`` is in seconds of the wall clock, for people."""
 
-    pid: int
+    pid: Count
     user: str
     run_id: str
     scenario: str
-    since_unix: float
+    since_unix: UnixSeconds
 
     @classmethod
     def this_process(cls, run_id: str, scenario: str) -> "Owner":

@@ -8,10 +8,12 @@ the planned start of the first arrival after the warm-up.
 import json
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.core.documents import json_of
 from harness.core.foreign_text import printable_json
+from harness.core.numbers import Count, Whole
+from harness.verdict.ends import ExitCode, Judgement, Weight
 from harness.verdict.figures import (
     Affected,
     Borrow,
@@ -20,11 +22,9 @@ from harness.verdict.figures import (
     DecisionShare,
     Declined,
     Episode,
-    ExitCode,
     Fault,
     Finding,
     Health,
-    Judgement,
     LatencyRecovery,
     Load,
     LogIn,
@@ -35,7 +35,6 @@ from harness.verdict.figures import (
     Recovery,
     Requests,
     Retries,
-    Weight,
     Window,
     WorstWindow,
 )
@@ -74,8 +73,6 @@ __all__ = [
     "Window",
     "WorstWindow",
     "from_json",
-    "json_schema",
-    "schema_text",
     "to_json",
 ]
 
@@ -97,7 +94,7 @@ class Verdict:
     run_id: str
     scenario: str
     hypothesis: str
-    seed: int
+    seed: Whole
     target: str
     zero_utc: str | None
     verdict: Judgement
@@ -113,7 +110,7 @@ class Verdict:
     reconciliation: Reconciliation
     objectives: list[ObjectiveResult]
     findings: list[Finding]
-    flaps: int = 0
+    flaps: Count = 0
     """Outage and degraded episodes beyond the first."""
     worst_windows: list[WorstWindow] = field(default_factory=list)
     retries: Retries | None = None
@@ -160,17 +157,3 @@ def from_json(text: str | bytes) -> Verdict:
     if verdict.exit_code not in _ENDS[verdict.verdict]:
         raise ValueError(f"exit_code {verdict.exit_code} is not of a run that is {verdict.verdict}")
     return verdict
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of ``verdict.json``, made from these types."""
-    schema = _adapter().json_schema()
-    episode = schema["$defs"]["Episode"]
-    episode["properties"]["class"] = episode["properties"].pop("class_") | {"title": "Class"}
-    episode["required"] = ["class" if n == "class_" else n for n in episode["required"]]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def schema_text() -> str:
-    """`json_schema` as the published file ``docs/verdict.schema.json`` holds it."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

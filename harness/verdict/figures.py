@@ -1,98 +1,84 @@
 """The parts of ``verdict.json``, as types; `harness.verdict` says what they have in common."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from typing import Any
 
-
-class ExitCode(IntEnum):
-    """What a process of ours ends with."""
-
-    PASS = 0
-    FAIL = 1
-    USAGE = 2
-    INCONCLUSIVE = 3
-    SAFETY_STOP = 4
-    INTERNAL = 70
-    INTERRUPTED = 130
-
-
-class Judgement(StrEnum):
-    """Of a run and of an objective. Merged: fail beats inconclusive beats pass."""
-
-    PASS = "pass"  # noqa: S105  # not a password
-    INCONCLUSIVE = "inconclusive"
-    FAIL = "fail"
-
-
-class Weight(StrEnum):
-    """What a finding does to the verdict; a note does nothing."""
-
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    NOTE = "note"
+from harness.core.numbers import (
+    Count,
+    Fen,
+    Figure,
+    Length,
+    Milliseconds,
+    PerSecond,
+    Rate,
+    Ratio,
+    Seconds,
+    Share,
+    Shift,
+)
+from harness.verdict.ends import Judgement, Weight
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """How faithfully the load was sent. Rates in arrivals/s; the whole load, warm-up included."""
 
-    rate_asked: float
-    rate_achieved: float | None
-    arrivals: int
-    warm_up_arrivals: int
-    dropped: int
-    unfinished: int
-    send_lag_ms_p99: float | None
-    request_timeout_s: float
+    rate_asked: Rate
+    rate_achieved: Rate | None
+    arrivals: Count
+    warm_up_arrivals: Count
+    dropped: Count
+    unfinished: Count
+    send_lag_ms_p99: Milliseconds | None
+    request_timeout_s: Length
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
     """Declines that agree with ground truth, by business cause."""
 
-    credit: int = 0
-    policy: int = 0
-    behaviour: int = 0
+    credit: Count = 0
+    policy: Count = 0
+    behaviour: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """What shares refer to: from the first injection, or the baseline's end, to the load's end."""
 
-    start_s: float | None
-    end_s: float | None
-    operations: int
-    failed: int
+    start_s: Seconds | None
+    end_s: Seconds | None
+    operations: Count
+    failed: Count
 
 
 @dataclass(frozen=True, slots=True)
 class Borrow:
     """Borrow operations of all phases after the warm-up, by what became of them."""
 
-    operations: int
-    attempts: int
-    approved: int
-    referred: int
+    operations: Count
+    attempts: Count
+    approved: Count
+    referred: Count
     declined: Declined
-    false_declined: int
-    failed: int
-    indeterminate: int
-    blocked: int
-    invalid_answers: int
-    wrongly_approved: int
+    false_declined: Count
+    failed: Count
+    indeterminate: Count
+    blocked: Count
+    invalid_answers: Count
+    wrongly_approved: Count
     window: Window
-    failed_share: float | None
-    failed_share_low: float | None
-    failed_share_high: float | None
-    failed_by_phase: dict[str, int]
-    affected_borrowers: int
-    borrowers: int
-    lost_service_seconds: float | None
-    latency_ms: dict[str, float | None]
+    failed_share: Share | None
+    failed_share_low: Share | None
+    failed_share_high: Share | None
+    failed_by_phase: dict[str, Count]
+    affected_borrowers: Count
+    borrowers: Count
+    lost_service_seconds: Length | None
+    latency_ms: dict[str, Milliseconds | None]
     """p50, p95, p99 of answered operations, from the planned start; baseline, fault and after."""
-    failed_share_low_by_worker: float | None = None
-    failed_share_high_by_worker: float | None = None
+    failed_share_low_by_worker: Share | None = None
+    failed_share_high_by_worker: Share | None = None
     """The same interval by bootstrap over load workers; None with fewer than two of them."""
     affected: "Affected | None" = None
 
@@ -106,25 +92,25 @@ class Affected:
     of so many repeated failures if they had hit borrowers at random.
     """
 
-    borrowers: int
-    affected: int
-    affected_share: float | None
-    affected_share_low: float | None
-    affected_share_high: float | None
-    shut_out: int
-    shut_out_p: float | None
+    borrowers: Count
+    affected: Count
+    affected_share: Share | None
+    affected_share_low: Share | None
+    affected_share_high: Share | None
+    shut_out: Count
+    shut_out_p: Share | None
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
     """Log-ins of all phases after the warm-up."""
 
-    operations: int
-    failed: int
-    false_declined: int
-    affected_borrowers: int
+    operations: Count
+    failed: Count
+    false_declined: Count
+    affected_borrowers: Count
     affected: Affected | None = None
-    renewed: int = 0
+    renewed: Count = 0
     """Requests in a session that was over, asked again in a new one: no refusal."""
 
 
@@ -133,8 +119,8 @@ class Phase:
     """A phase as it was run."""
 
     name: str
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +128,17 @@ class Overlap:
     """Another fault that was at work at the same time, and from when to when both were."""
 
     fault: str
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
     """Borrow requests that met something, in ``seconds`` of it, and how many of them failed."""
 
-    seconds: float
-    operations: int
-    failed: int
+    seconds: Length
+    operations: Count
+    failed: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +152,8 @@ class Fault:
 
     name: str
     link_or_target: str
-    injected_s: float | None
-    healed_s: float | None
+    injected_s: Seconds | None
+    healed_s: Seconds | None
     bit: bool | None
     proof: list[str]
     expects_impact: bool = True
@@ -179,7 +165,7 @@ class Fault:
     """All faults of its group, itself too: their recovery is one, from the last heal of them."""
     ended_by: str | None = None
     """``plan``, ``order``, ``work``, ``target`` or ``nobody``; None where it is not known."""
-    recovered_s: float | None = None
+    recovered_s: Seconds | None = None
     """End of the last impairment of its group, seconds after the group's last heal (may be <= 0);
     None when nothing was impaired, or no recovery was seen."""
 
@@ -193,23 +179,23 @@ class Episode:
     """
 
     class_: str
-    onset_s: float
-    onset_s_low: float | None
-    onset_s_high: float | None
-    recovered_s: float | None
-    recovered_s_low: float | None
-    recovered_s_high: float | None
+    onset_s: Seconds
+    onset_s_low: Seconds | None
+    onset_s_high: Seconds | None
+    recovered_s: Seconds | None
+    recovered_s_low: Seconds | None
+    recovered_s_high: Seconds | None
     confirmed: bool
-    failed: int
-    operations: int = 0
+    failed: Count
+    operations: Count = 0
     """Failed or not, to the end of the load if it outlasted; of an outage, while it surely did."""
-    affected_borrowers: int = 0
-    in_flight: int = 0
+    affected_borrowers: Count = 0
+    in_flight: Count = 0
     """Operations under way at the onset; each is counted once, by what became of it."""
-    queued: int = 0
+    queued: Count = 0
     """Operations begun while nothing was answered, and answered all the same, after a wait."""
-    last_failure_s: float | None = None
-    served_after: int = 0
+    last_failure_s: Seconds | None = None
+    served_after: Count = 0
     """When its last failure met the service; of no recovery, how many were served after it."""
 
 
@@ -221,10 +207,10 @@ class Crossing:
     share from none: then the numbers mean little.
     """
 
-    failed_share: float
-    from_heal_s: float | None
-    from_heal_s_low: float | None
-    from_heal_s_high: float | None
+    failed_share: Share
+    from_heal_s: Seconds | None
+    from_heal_s_low: Seconds | None
+    from_heal_s_high: Seconds | None
     confirmed: bool
     resolvable: bool
 
@@ -233,13 +219,13 @@ class Crossing:
 class Recovery:
     """From the last heal of the faults (and their first injection) to borrowing as before."""
 
-    from_heal_s: float | None = None
-    from_heal_s_low: float | None = None
-    from_heal_s_high: float | None = None
-    from_injection_s: float | None = None
-    first_failure_s: float | None = None
+    from_heal_s: Seconds | None = None
+    from_heal_s_low: Seconds | None = None
+    from_heal_s_high: Seconds | None = None
+    from_injection_s: Seconds | None = None
+    first_failure_s: Seconds | None = None
     """First failed operation after the injection, seconds after it."""
-    first_success_s: float | None = None
+    first_success_s: Seconds | None = None
     """First approved or referred operation planned after the heal, seconds after it."""
     confirmed: bool = False
     crossings: list[Crossing] = field(default_factory=list)
@@ -247,14 +233,14 @@ class Recovery:
     censored: bool = False
     """None was seen before the load ended, or the next fault came; it surely took longer than
     ``from_heal_s_low``."""
-    observed_s: float | None = None
+    observed_s: Length | None = None
     """From the last heal to the end of the load or the next fault: as long as it was watched."""
-    answering_again_s: float | None = None
+    answering_again_s: Seconds | None = None
     """First good answer after the outage, seconds after the heal; before ``from_heal_s`` when
     requests had queued and were served late, as the queue's head is answered first."""
-    last_failure_start_s: float | None = None
+    last_failure_start_s: Seconds | None = None
     """Planned start of the last failed or late operation of the impairment, after the heal."""
-    last_impact_end_s: float | None = None
+    last_impact_end_s: Seconds | None = None
     """When the last borrower was done suffering (a timeout ran out), seconds after the heal."""
     latency: "LatencyRecovery | None" = None
     faults: list[str] = field(default_factory=list)
@@ -271,10 +257,10 @@ class LatencyRecovery:
     were never slow; ``censored`` when no recovery was seen before the end.
     """
 
-    limit_ms: float | None = None
-    from_heal_s: float | None = None
-    from_heal_s_low: float | None = None
-    from_heal_s_high: float | None = None
+    limit_ms: Milliseconds | None = None
+    from_heal_s: Seconds | None = None
+    from_heal_s_low: Seconds | None = None
+    from_heal_s_high: Seconds | None = None
     confirmed: bool = False
     censored: bool = False
 
@@ -283,10 +269,10 @@ class LatencyRecovery:
 class WorstWindow:
     """The ``window_s`` seconds with the largest share of failures; ``start_s`` is their begin."""
 
-    window_s: float
-    start_s: float
-    operations: int
-    failed: int
+    window_s: Length
+    start_s: Seconds
+    operations: Count
+    failed: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +283,10 @@ class Retries:
     last heal to ten seconds after, over the baseline's mean in a second; None without a heal.
     """
 
-    attempts_per_operation: dict[str, float | None] = field(default_factory=dict)
+    attempts_per_operation: dict[str, Ratio | None] = field(default_factory=dict)
     """By phase: baseline, fault, recovery."""
-    herd_peak: float | None = None
-    herd_peak_at_s: float | None = None
+    herd_peak: Ratio | None = None
+    herd_peak_at_s: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,12 +299,12 @@ class DecisionShare:
     """
 
     kind: str
-    before: float | None
-    after: float | None
-    shift: float | None
-    shift_low: float | None
-    shift_high: float | None
-    p: float | None
+    before: Share | None
+    after: Share | None
+    shift: Shift | None
+    shift_low: Shift | None
+    shift_high: Shift | None
+    p: Share | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,13 +316,13 @@ class Health:
     """
 
     path: str
-    asked_per_s: float
-    asked: int
-    green: int
-    green_while_failing_s: float | None
-    red_while_fine_s: float | None
-    first_red_s: float | None
-    last_red_s: float | None
+    asked_per_s: PerSecond
+    asked: Count
+    green: Count
+    green_while_failing_s: Length | None
+    red_while_fine_s: Length | None
+    first_red_s: Seconds | None
+    last_red_s: Seconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +332,9 @@ class ClosedLoop:
     Each user waits for its answer before it sends again, aiming at the same rate together.
     """
 
-    users: int
-    operations: int
-    failed: int
+    users: Count
+    operations: Count
+    failed: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,19 +342,19 @@ class Reconciliation:
     """Borrowers' answers against the ledger; counts of operations, None when it was not read."""
 
     ledger_read: bool
-    acknowledged: int
-    in_ledger: int | None = None
-    lost: int | None = None
-    duplicated: int | None = None
-    phantom: int | None = None
-    corrupt: int | None = None
-    orphan: int | None = None
-    unbalanced: int | None = None
-    committed_unknown: int | None = None
-    not_committed_unknown: int | None = None
+    acknowledged: Count
+    in_ledger: Count | None = None
+    lost: Count | None = None
+    duplicated: Count | None = None
+    phantom: Count | None = None
+    corrupt: Count | None = None
+    orphan: Count | None = None
+    unbalanced: Count | None = None
+    committed_unknown: Count | None = None
+    not_committed_unknown: Count | None = None
     examples: dict[str, list[str]] = field(default_factory=dict)
-    principal_at_risk_fen: int | None = None
-    watched_s: float | None = None
+    principal_at_risk_fen: Fen | None = None
+    watched_s: Length | None = None
     """After it had come to rest; what is booked later is not in these counts."""
 
 
@@ -381,10 +367,10 @@ class ObjectiveResult:
     """
 
     id: str
-    limit: float
-    observed: float | None
-    low: float | None
-    high: float | None
+    limit: Figure
+    observed: Figure | None
+    low: Figure | None
+    high: Figure | None
     verdict: Judgement
     reason: str = ""
     source: str = ""

@@ -5,7 +5,8 @@ Every page, file and line says it in the words that are made here.
 
 from collections.abc import Iterable
 
-from harness.verdict.figures import Finding, Judgement, ObjectiveResult, Weight
+from harness.verdict.ends import Judgement, Weight
+from harness.verdict.figures import Finding, ObjectiveResult
 from harness.verdict.units import AT_ONCE, interval, limit, observed, observed_unit
 
 WITHIN = "the limit lies inside the interval"

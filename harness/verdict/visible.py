@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from harness.core.numbers import Length, Share
+
 
 @dataclass(frozen=True, slots=True)
 class Visible:
@@ -13,9 +15,9 @@ class Visible:
     that fail for ``brownout_s``; None where the run could not show even the largest.
     """
 
-    outage_s: float | None
-    brownout_share: float | None
-    brownout_s: float
+    outage_s: Length | None
+    brownout_share: Share | None
+    brownout_s: Length
 
 
 def never_longer(visible: Visible | None) -> str:

@@ -21,6 +21,7 @@ from harness.stack.run_lock import Owner
 from harness.stack.state import Link, Stack, save_state
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT
+from tests.schemas.mutate import held_strictly
 
 DOCS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
@@ -106,6 +107,7 @@ def check_document(done: Ended) -> dict[str, Any]:
     document = json.loads(done.stdout)
     example = documented()[document["schema"]]
     assert fits(document, example), (shape(document), shape(example))
+    held_strictly(document["schema"][len("lendchaos.") : -len("/1")]).validate(document)
     assert "a-secret-token" not in done.stdout
     return dict(document)
 

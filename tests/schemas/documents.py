@@ -1,0 +1,179 @@
+"""Documents as the program writes them, several of each kind, so that every field has a value."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.cli.gate import _document
+from harness.cli.results import RunDocument, _end
+from harness.compare import compare
+from harness.compare.document import to_json as comparison_json
+from harness.core.documents import text_of
+from harness.fault_specs import (
+    BlockingMigration,
+    CommitLost,
+    Flap,
+    Freeze,
+    Kill,
+    Latency,
+    PacketDrop,
+    Partition,
+    Refuse,
+    Reset,
+    Restart,
+    Throttle,
+)
+from harness.gameday import recording
+from harness.gameday.verify import verify
+from harness.gates.selftest import Trial as GateTrial
+from harness.gates.selftest import self_test
+from harness.headless import Ended
+from harness.judge import judge
+from harness.plan import Objectives, Plan, Scenario, Settings, expand
+from harness.record import RunDirectory
+from harness.safety.preview import preview_json
+from harness.series import SeriesRun, run_of, series_of
+from harness.series import to_json as series_json
+from harness.shrink import Trial, shrink
+from harness.shrink import to_json as shrink_json
+from harness.stop_conditions import StopConditions
+from harness.verdict import Verdict, Weight
+from harness.verdict import to_json as verdict_json
+from tests.builders import CUT, during, facts, operations, plan_of
+from tests.gameday.stored_days import whole_day
+from tests.gates.made import verdict_of as gate_verdict
+from tests.gates.made import with_finding
+from tests.report import rich, sample
+from tests.schemas.make import DOCS
+from tests.test_verdict import runs
+from tests.verdicts import stored_of
+
+EVERY_FAULT = (
+    (Partition("edge"), Refuse("edge"), Latency("edge", 200, jitter=10), Throttle("edge", 100)),
+    (Reset("edge"), Kill(), CommitLost(), PacketDrop("edge"), BlockingMigration()),
+    (Flap("edge"), Freeze()),
+    (Restart(),),
+)
+"""Those that may overlap together."""
+
+
+def silent(_: str) -> None:
+    """Nobody listens."""
+
+
+def _verdicts() -> list[Verdict]:
+    """What was measured in full, what overlapped, what was quiet, and what never began."""
+    two = plan_of(BlockingMigration(), Partition("database", during=(0.2, 0.6)))
+    made = [(two, facts(two, operations(two, during(8, 13.4)))), *runs()]
+    stored = [run[2] for run in (rich.rich(), rich.censored(), sample.never_began())]
+    return [*(judge(*run) for run in made), *stored, sample.passed()[2], sample.inconclusive()[2]]
+
+
+def _plan(*faults: Any) -> Plan:
+    limits = Objectives(recovery_seconds_max=5, impaired_episodes_max=1)
+    stop = StopConditions(failed_budget=500, failed_surge=True, principal_at_risk_fen="off")
+    scenario = Scenario(faults=list(faults), objectives=limits, stop=stop)
+    return expand("every", "It comes back.", scenario, Settings())
+
+
+def _series() -> Any:
+    verdicts = [sample.failed()[2], rich.censored()[2]]
+    runs = [run_of(n, n, v.exit_code, f"run-{n}", v) for n, v in enumerate(verdicts, 1)]
+    return series_of("cut", 4, (*runs, SeriesRun(3, 3, 130)), "it was interrupted")
+
+
+def _shrunk(*codes: str) -> Any:
+    def run(kept: tuple[str, ...] | None) -> Trial:
+        faults = ("1-partition", "2-kill") if kept is None else kept
+        failed = "1-partition" in faults and bool(codes)
+        return Trial(faults, 1 if failed else 0, "cut-1", codes if failed else (), "It failed.")
+
+    return shrink("cut", 1, run, 20)
+
+
+def _run_documents() -> list[str]:
+    last = {"verdict": "fail", "sentence": "It failed.", "report": "/srv/runs/cut-1/report.html"}
+    ends = [Ended(1, last), Ended(1, last, _series()), Ended(2)]
+    ended = tuple(_end(Path(f"{n}/cut.py"), end) for n, end in zip("abc", ends, strict=True))
+    left_out = {"not_run": ("cut", "given_faults"), "not_run_files": ("d/cut.py", None)}
+    return [
+        text_of(RunDocument(exit_code=4, scenarios=ended, **left_out)),
+        text_of(RunDocument(exit_code=1, shrink_file="shrink.json", shrink=_shrunk("lost"))),
+    ]
+
+
+def _comparisons() -> list[str]:
+    def alike(count: int, share: float, recovery_s: float | None) -> list[Any]:
+        return [
+            stored_of(n, share=share + n / 1000, recovery_s=recovery_s and recovery_s + n / 1000)
+            for n in range(count)
+        ]
+
+    money = stored_of(90, reconciliation=sample.failed()[2].reconciliation)
+    return [
+        comparison_json(compare([*alike(5, 0.4, 2.0), money], alike(5, 0.2, 0.3), "main")),
+        comparison_json(compare(alike(3, 0.2, None))),
+    ]
+
+
+def _selftests() -> list[str]:
+    found = GateTrial(1, with_finding(gate_verdict(), "corrupt", Weight.FAIL))
+    clean = GateTrial(0, gate_verdict(), "runs/a/report.html")
+    trials: list[Callable[[str], GateTrial]] = [
+        lambda defect: found if defect else clean,
+        lambda _: GateTrial(130),
+    ]
+    made = [self_test("baseline", "amount_truncated", trial) for trial in trials]
+    return [text_of(_document(result)) for result in made]
+
+
+def _examples() -> dict[str, list[Any]]:
+    """Those of the docs, by the name of their schema."""
+    found: dict[str, list[Any]] = {}
+    for block in re.findall(r"```json\n(.*?)```", (DOCS / "commands.md").read_text(), re.DOTALL):
+        body = json.loads(block)
+        for stack in [body, *body.get("stacks", ())]:
+            if "wires" in stack:
+                stack["wires"] = [{"name": "database", "address": "10.77.0.2:5432"}]
+        name = body["schema"].removeprefix("lendchaos.").partition("/")[0]
+        found.setdefault(name, []).append(body)
+    return found
+
+
+def _of_a_day(folder: Path) -> dict[str, list[Any]]:
+    """Session, status, record and verification of one day."""
+    session = whole_day(folder / "day")
+    told = CliRunner().invoke(app, ["gameday", "status", str(session), "--json"])
+    recorded = recording.write(session, silent, pdf=False)
+    lines = (session / "session.jsonl").read_text().splitlines()
+    return {
+        "gameday": [json.loads(told.stdout)],
+        "session": [json.loads(line) for line in lines],
+        "record": [json.loads(recorded.data.read_text())],
+        "verification": [json.loads(verify(session, silent).to_json())],
+    }
+
+
+def documents(folder: Path) -> dict[str, list[Any]]:
+    """All kinds, by the name of their schema; ``folder`` is for what needs one."""
+    plans = [RunDirectory.create(folder / "runs", _plan(*faults)).path for faults in EVERY_FAULT]
+    previews = [preview_json(p, folder, None, ()) for p in (_plan(CUT), plan_of())]
+    texts = {
+        "verdict": [verdict_json(verdict) for verdict in _verdicts()],
+        "plan": [(path / "plan.json").read_text() for path in plans],
+        "series": [series_json(_series())],
+        "shrink": [shrink_json(_shrunk("lost")), shrink_json(_shrunk())],
+        "run": _run_documents(),
+        "preview": previews,
+        "comparison": _comparisons(),
+        "gate_selftest": _selftests(),
+    }
+    made = {name: [json.loads(text) for text in each] for name, each in texts.items()}
+    examples = _examples()
+    whole = {name: [*made.get(name, ()), *examples.get(name, ())] for name in {*made, *examples}}
+    return {**whole, **_of_a_day(folder)}

@@ -1,0 +1,128 @@
+"""Every published schema is current, takes what the program writes, and refuses the rest."""
+
+import json
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from harness.verdict import to_json as verdict_json
+from tests.schemas.documents import documents
+from tests.schemas.make import DOCS, PUBLISHED, path_of, schema_text
+from tests.schemas.mutate import held_strictly, mutations, published, strict, validator
+from tests.verdicts import stored_of
+
+FREE = {"Finding.evidence{}"}
+"""Where anything may stand."""
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """Documents of every kind."""
+    return documents(tmp_path_factory.mktemp("documents"))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_schema_is_current(name: str) -> None:
+    """It is what the types say; ``python -m tests.schemas`` writes them all anew."""
+    assert path_of(name).read_text(encoding="utf-8") == schema_text(name)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_schema_is_one(name: str) -> None:
+    """By the rules of its dialect; it names its document's version and asks for it."""
+    schema = published(name)
+    kinds = schema.get("oneOf", [schema])
+
+    jsonschema_rs.meta.validate(schema)
+    assert schema["title"] == kinds[0]["properties"]["schema"]["const"] == f"lendchaos.{name}/1"
+    assert "schema" in kinds[0]["required"]
+
+
+def test_no_other_schema_is_published() -> None:
+    """What nothing makes any more is gone."""
+    folder = path_of("run").parent
+
+    assert {p.name for p in folder.iterdir()} == {path_of(n).name for n in PUBLISHED} - {
+        path_of("verdict").name
+    }
+
+
+def test_the_page_lists_every_schema() -> None:
+    """With its link, and no other."""
+    page = (DOCS / "json.md").read_text(encoding="utf-8")
+    links = {DOCS / found for found in re.findall(r"\]\(([\w/]+\.schema\.json)\)", page)}
+
+    assert links == {path_of(name) for name in PUBLISHED}
+
+
+def test_a_verdict_with_the_settings_of_a_history_is_one() -> None:
+    """What `compare --save` keeps has a field more, which readers ignore."""
+    stored = stored_of(1)
+    body = {**json.loads(verdict_json(stored.verdict)), "settings": stored.settings}
+
+    validator(json.dumps(published("verdict"))).validate(body)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_is_written_is_valid(name: str, known: dict[str, list[Any]]) -> None:
+    """Every document, and no field of it is unknown to its schema."""
+    held = held_strictly(name)
+
+    assert known[name]
+    for document in known[name]:
+        held.validate(document)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_field_more_does_not_make_it_invalid(name: str, known: dict[str, list[Any]]) -> None:
+    """A version may gain fields: who validates by the schema of today takes them."""
+    held = validator(json.dumps(published(name)))
+
+    assert held.is_valid({**known[name][0], "a_later_field": 1})
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_is_wrong_is_refused(name: str, known: dict[str, list[Any]]) -> None:
+    """One place at a time: left out, of another type, beyond its bounds, no known word."""
+    held, seen, passed = held_strictly(name), set(), []
+    for document in known[name]:
+        for wrong in mutations(published(name), document):
+            if (wrong.place, wrong.what) not in seen and wrong.place not in FREE:
+                seen.add((wrong.place, wrong.what))
+                if held.is_valid(wrong.document):
+                    passed.append((wrong.place, wrong.what))
+
+    assert passed == []
+    assert len(seen) > 10
+
+
+def test_a_lax_schema_is_found(known: dict[str, list[Any]]) -> None:
+    """Where a bound, a required field or an enumeration is missing, a mutation passes."""
+    lax = strict(published("verdict"))
+    del lax["$defs"]["Load"]["properties"]["rate_asked"]["maximum"]
+    lax["$defs"]["Window"]["required"].remove("failed")
+    del lax["$defs"]["Judgement"]["enum"]
+    held = validator(json.dumps(lax))
+    wrong = mutations(published("verdict"), known["verdict"][0])
+
+    assert {(w.place, w.what) for w in wrong if held.is_valid(w.document)} >= {
+        ("Load.rate_asked", "beyond its maximum"),
+        ("Window.failed", "left out"),
+        ("ObjectiveResult.verdict", "an unknown value"),
+    }
+
+
+def test_every_field_is_mutated(known: dict[str, list[Any]]) -> None:
+    """The walk leaves no property of any type out, in the documents of all kinds together."""
+    fields, seen = set(), set()
+    for name in PUBLISHED:
+        schema = published(name)
+        parts = [(f"{name}:", part) for part in schema.get("oneOf", [schema])]
+        parts += [(kind, part) for kind, part in schema["$defs"].items() if "properties" in part]
+        fields |= {f"{kind}.{field}" for kind, part in parts for field in part["properties"]}
+        places = {wrong.place for one in known[name] for wrong in mutations(schema, one)}
+        seen |= {f"{name}:{place}" if place.startswith(".") else place for place in places}
+
+    assert fields - seen == set()
