@@ -26,7 +26,7 @@ _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 
 
 MESSAGE_MAX = 1_000
-"""Letters of one message in a file or a list of a CI; the report has the whole text."""
+"""Letters of one message in a file or a list of a CI; `verdict.json` has the whole text."""
 
 
 class Kind(StrEnum):

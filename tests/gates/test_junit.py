@@ -139,7 +139,7 @@ def test_a_red_case_says_a_sentence(code: str, weight: Weight, said: str) -> Non
 
 
 def test_every_text_is_cut() -> None:
-    """A hundred and thirty thousand letters of one target's answers are in the report."""
+    """A hundred and thirty thousand letters of one target's answers are in the record."""
     verdict = with_finding(verdict_of(), "corrupt", Weight.FAIL, "long " * 26_000)
     verdict = with_finding(verdict, "remark", Weight.NOTE, "note " * 26_000)
     verdict = replace(verdict, sentence="word " * 26_000)

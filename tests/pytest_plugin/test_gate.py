@@ -237,7 +237,7 @@ def test_junit_xml_has_the_figures(gate: Gate, stored: Stored, pytester: pytest.
 
 
 def test_a_message_is_cut(gate: Gate, stored: Stored, pytester: pytest.Pytester) -> None:
-    """The report has the whole of it."""
+    """The record has the whole of it."""
     gate("--junitxml=junit.xml", cut=[stored["talkative"]])
     root = parsed(pytester.path / "junit.xml")
 
