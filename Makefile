@@ -47,11 +47,11 @@ terminal: ## find tmux for the test of a game day, or install it
 	  || echo "the test in a terminal will not run: tmux could not be installed"
 
 test: provision browser namespaces terminal ## run the tests, live ones included
-	@# Real runs beside other tests may lack the processor that they need to be on time: whatever
-	@# failed is run once more, alone, and what fails alone fails the build.
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
-	  || { test $$? -eq 1 && echo "once more, alone: what failed beside other tests" \
-	  && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+	@# What needs the processor to itself comes afterwards, whatever came of the others.
+	@code=0; $(BIN)/python -m pytest -m "not long and not alone" --numprocesses 3 --dist loadfile \
+	  --no-loadscope-reorder || code=$$?; \
+	$(BIN)/python -m pytest -m "alone and not long" $$(grep -rl mark.alone tests --include=*.py) \
+	  || code=$$?; exit $$code
 
 test-long: provision browser namespaces terminal ## the others: at more length, one at a time (30 min)
 	$(BIN)/python -m pytest -m long

@@ -33,8 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Live tests first: they take minutes a file, and the short ones fill the gaps at the end."""
+    """Live tests first: they take minutes a file, and the short ones fill the gaps at the end.
+
+    Those that run alone must say so in their own file, where `make test` looks for it.
+    """
     items.sort(key=lambda item: item.get_closest_marker("live") is None)
+    for path in {item.path for item in items if item.get_closest_marker("alone")}:
+        if "mark.alone" not in path.read_text(encoding="utf-8"):
+            raise pytest.UsageError(f"{path} has tests marked alone, and `make test` misses them")
 
 
 @pytest.fixture(scope="module")

@@ -231,6 +231,7 @@ def test_a_poller_that_never_began_leaves_nothing(run: RunDirectory) -> None:
     assert read(run) == (None, ())
 
 
+@pytest.mark.alone
 def test_polling_costs_next_to_nothing(run: RunDirectory) -> None:
     """Less than a hundredth of a core, so that it disturbs neither load nor target."""
     with server(says("HTTP/1.1 200 OK")) as port:

@@ -96,7 +96,7 @@ def test_a_call_that_is_put_off_is_made_again_when_the_target_says(
     began_s = time.monotonic()
 
     assert get(target, Patience(10.0)).status == 200
-    assert least_s <= time.monotonic() - began_s < least_s + 2
+    assert least_s <= time.monotonic() - began_s < least_s + 5
 
 
 def test_a_wait_beyond_our_patience_is_not_begun(target: Target) -> None:

@@ -270,7 +270,7 @@ def test_a_wait_that_would_be_in_vain_is_ended_from_outside(audit: Audit) -> Non
 
     assert not reading.read
     assert "session 7 (psql) holds a lock" in (reading.error or "")
-    assert time.monotonic() - began_s < 1.0
+    assert time.monotonic() - began_s < 20  # and not a hundred seconds
 
 
 def test_interim_answers_of_the_audit_are_skipped(audit: Audit) -> None:

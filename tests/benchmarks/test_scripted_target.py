@@ -128,11 +128,12 @@ def test_refused_and_slow_and_served_again(client: Client) -> None:
     time.sleep(max(0.0, t0_s + 0.6 - time.monotonic()))
     before_s = time.monotonic()
     assert client.borrow()[0] == 201
-    assert 0.28 < time.monotonic() - before_s < 0.6
+    assert time.monotonic() - before_s > 0.28
     time.sleep(max(0.0, t0_s + 1.25 - time.monotonic()))
-    before_s = time.monotonic()
     assert client.borrow()[0] == 201
-    assert time.monotonic() - before_s < 0.2
+    time.sleep(0.7)  # the log is flushed twice a second
+    rows = [row for row in read_log(client.log).requests if row["step"] == "borrow"]
+    assert [row["fate"] for row in rows] == ["refuse", "hold", "serve"]
 
 
 def test_a_reset_is_a_reset(client: Client) -> None:
@@ -162,7 +163,7 @@ def test_a_stall_answers_at_its_end(client: Client) -> None:
     over_s = time.monotonic() - t0_s
     listed = client.call("GET", "/v1/admin/audit/loans", headers=ADMIN)[1].splitlines()
 
-    assert 0.79 < over_s < 1.0
+    assert over_s > 0.79
     assert [json.loads(line)["idempotency_key"] for line in listed] == [key]
 
 
@@ -233,7 +234,7 @@ def test_a_service_that_takes_its_time(client: Client, decides: Decides) -> None
         time.sleep(max(0.0, t0_s + at_s - time.monotonic()))
         before_s = time.monotonic()
         status = client.borrow()[0]
-        seen.append((status, round(time.monotonic() - before_s, 1)))
+        seen.append((status, time.monotonic() - before_s > 0.29))
     time.sleep(max(0.0, t0_s + 1.05 - time.monotonic()))
     before_s = time.monotonic()
     assert client.log_in("1")[0] == 201
@@ -242,8 +243,8 @@ def test_a_service_that_takes_its_time(client: Client, decides: Decides) -> None
     borrows = [row for row in read_log(client.log).requests if row["step"] == "borrow"]
     shift_ns = 300_000_000 if decides is Decides.END else 0
 
-    assert seen == ([(201, 0.3), (503, 0.0)] if not shift_ns else [(503, 0.3), (201, 0.3)])
-    assert 0.1 <= logged_in_s < 0.25
+    assert seen == ([(201, True), (503, False)] if not shift_ns else [(503, True), (201, True)])
+    assert 0.1 <= logged_in_s < 0.3  # its own latency, and not a borrow's
     assert {row["decided_ns"] - row["received_ns"] for row in borrows} == {shift_ns}
 
 
@@ -252,12 +253,14 @@ def test_cut_and_hung_at_the_end_of_its_work(client: Client, kind: Kind) -> None
     """A connection is cut when the work is done, and one that hangs stays silent after it."""
     client.start(Stretch(kind, 0.2, 5), pace=Pace({"borrow": 0.3}, Decides.END))
     before_s = time.monotonic()
-    with pytest.raises((ConnectionResetError, RemoteDisconnected, TimeoutError)):
-        client.borrow(timeout_s=0.6)
+    if kind is Kind.RESET:
+        with pytest.raises((ConnectionResetError, RemoteDisconnected)):
+            client.borrow()
+    else:
+        with pytest.raises(TimeoutError):
+            client.borrow(timeout_s=0.6)
 
-    assert time.monotonic() - before_s == pytest.approx(
-        0.3 if kind is Kind.RESET else 0.6, abs=0.15
-    )
+    assert time.monotonic() - before_s > 0.29
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ def json_of(body: bytes) -> object:
         return None
 
 
+@pytest.fixture
+def pictureless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others draw the picture of a damaged run; it takes most of the time of a report."""
+    monkeypatch.setattr("harness.report.written._write_picture", lambda *_: None)
+
+
 def check_damaged(run: Path, name: str, done: Ended) -> None:
     """Neither a pass nor a failure nor a crash, and the reason is told."""
     if cannot_be_judged(name, done):
@@ -78,6 +84,7 @@ def check_verdict(run: Path, text: str, done: Ended) -> None:
     assert str(run) not in text
 
 
+@pytest.mark.usefixtures("pictureless")
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_a_cut_file_is_told(
     name: str, run: Path, pristine: Path, lendchaos: Callable[..., Ended]

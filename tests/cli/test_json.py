@@ -306,13 +306,14 @@ def test_the_document_of_a_dry_run_is_the_plan(tmp_path: Path) -> None:
     assert alone.returncode == 0, alone.stderr
     body = json.loads(alone.stdout)
     assert (body["schema"], body["scenario"]) == ("lendchaos.preview/1", "network_partition")
+    assert body["watches"] is False
     assert (two.returncode, two.stdout) == (2, "")
     assert "is for one scenario" in two.stderr
 
 
 @pytest.mark.parametrize(
     ("scenario", "step", "watches"),
-    [("watch", None, True), ("baseline", None, False), ("baseline", '{"watches": "yes"}', True)],
+    [("watch", None, True), ("baseline", '{"watches": "yes"}', True)],
 )
 def test_the_plan_says_whether_it_waits_for_somebody_else(
     tmp_path: Path, scenario: str, step: str | None, watches: bool

@@ -53,7 +53,7 @@ def test_a_lock_that_stays_ends_the_wait_and_is_named(
     passed_s, told = ended_after_s(monkeypatch, tmp_path, now_and_then())
 
     assert told == "session 7 (psql)"
-    assert HELD_SECONDS <= passed_s < 2 * HELD_SECONDS
+    assert HELD_SECONDS <= passed_s < 3 * HELD_SECONDS
 
 
 def test_locks_that_come_and_go_end_no_wait(
@@ -68,7 +68,9 @@ def test_locks_that_come_and_go_end_no_wait(
             yield {f"session {number} (psql)"}
             number += 1
 
-    assert ended_after_s(monkeypatch, tmp_path, brief()) == (pytest.approx(3.0, abs=0.5), "")
+    passed_s, told = ended_after_s(monkeypatch, tmp_path, brief())
+
+    assert (passed_s >= 3 * HELD_SECONDS, told) == (True, "")
 
 
 def test_whoever_interrupts_is_heard_first(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def stop_and_continue(
     return meanwhile
 
 
+@pytest.mark.alone
 def test_an_outage_of_somebody_else_is_found_with_its_edges(
     attached: Runner, foreign: Stack
 ) -> None:

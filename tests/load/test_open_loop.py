@@ -137,7 +137,7 @@ def test_the_drain_ends_early_and_cuts_off_late() -> None:
     loop_of(quick, arrivals(3)).run(drain_s=30.0)
     loop_of(slow, arrivals(3)).run(drain_s=0.1)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 25  # neither 30 s nor 60 s
     assert len(quick.ended) == 3
     assert sorted(slow.cut_off) == [0, 1, 2]
 

@@ -137,7 +137,7 @@ def test_a_client_that_obeys_loses_nothing(
     operation = load.perform(reads=0.0, retries=1)
 
     assert (operation.outcome, operation.attempts) == ("approved", 2)
-    assert 1.0 <= lender.times_s[1] - lender.times_s[0] < 2.0
+    assert 1.0 <= lender.times_s[1] - lender.times_s[0] < 10.0
 
 
 @pytest.mark.parametrize("call", ["sessions", "credit-line"])

@@ -37,6 +37,7 @@ def timed(call: Callable[[], requests.Response]) -> tuple[requests.Response, flo
     return answer, time.monotonic() - started
 
 
+@pytest.mark.alone
 def test_tuned_answers_every_borrow_within_the_deadline(behind_link, open_borrower, link) -> None:
     """With more requests than connections, each one is told in time that nothing was applied."""
     borrower = open_borrower(behind_link())
@@ -49,6 +50,7 @@ def test_tuned_answers_every_borrow_within_the_deadline(behind_link, open_borrow
         assert seconds < DEADLINE_SECONDS + SLACK_SECONDS
 
 
+@pytest.mark.alone
 def test_tuned_keeps_the_deadline_of_the_header(behind_link, open_borrower, link) -> None:
     """The caller's own deadline counts instead of the setting."""
     borrower = open_borrower(behind_link())
@@ -61,6 +63,7 @@ def test_tuned_keeps_the_deadline_of_the_header(behind_link, open_borrower, link
     assert 0.19 < seconds < 0.2 + SLACK_SECONDS
 
 
+@pytest.mark.alone
 def test_log_in_and_readiness_end_while_health_stays_fast(behind_link, new_account, link) -> None:
     """Every call that needs the database ends in time; the one that does not is not delayed."""
     service = behind_link()
@@ -83,6 +86,7 @@ def test_log_in_and_readiness_end_while_health_stays_fast(behind_link, new_accou
     assert ready.result()[1] < 1 + SLACK_SECONDS
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("seconds_cut", "close_connections"), [(5, True), (2, False)])
 def test_tuned_recovers_within_a_second(
     *, behind_link, open_borrower, link, seconds_cut, close_connections
