@@ -12,6 +12,7 @@ from harness.core.documents import text_of
 from harness.core.numbers import Count, Exit, Figure, Seconds, Share, Whole
 from harness.objectives import INVARIANTS
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
+from harness.verdict.units import AT_ONCE, NOT_SEEN
 
 SCHEMA = "lendchaos.series/1"
 STOP_FACTOR = 2.0
@@ -262,12 +263,14 @@ def render(series: Series) -> str:
 def _recovered(run: SeriesRun) -> str:
     if run.censored:
         low_s = run.recovery_low_s
-        return "not seen" if low_s is None else f"more than {low_s:.1f} s"
-    return "-" if run.recovery_s is None else f"{run.recovery_s:.2f} s"
+        return NOT_SEEN if low_s is None else f"more than {low_s:.1f} s"
+    return "-" if run.recovery_s is None else _ending(run.recovery_s)
 
 
 def _ending(value: float | None) -> str:
-    return "not seen" if value is None else f"{value:.2f} s"
+    if value is None:
+        return NOT_SEEN
+    return AT_ONCE if value <= 0 else f"{value:.2f} s"
 
 
 def _percent(share: float | None) -> str:

@@ -113,7 +113,7 @@ FIGURES = (
     ),
     Figure(
         "recovery_s", "recovered after the heal",
-        0.25, _recovery, words.seconds, _seconds_shift,
+        0.25, _recovery, words.from_heal(words.seconds), _seconds_shift,
     ),
     Figure(
         "lost_service_s", "lost service",

@@ -59,7 +59,10 @@ class GateCheck:
     @property
     def meaning(self) -> str:
         """What it asks for, in one phrase."""
-        return _MEANING.get(self.name) or words.objective(self.name)
+        named = _MEANING.get(self.name) or words.objective(self.name)
+        if self.kind is not Kind.OBJECTIVE or self.limit is None:
+            return named
+        return f"{named} at most {words.limit_of(self.name, self.limit)}"
 
 
 _MEANING = {
@@ -97,13 +100,9 @@ def cut_message(message: str) -> str:
 
 
 def _objective(result: ObjectiveResult) -> GateCheck:
-    after_heal = "recovery" in result.id
     ends = (result.observed, result.low, result.high)
-    observed, low, high = (
-        # A recovery that was over before the heal was confirmed took no time.
-        max(end, 0.0) if after_heal and end is not None else end
-        for end in ends
-    )
+    recovery = "recovery" in result.id
+    observed, low, high = map(no_less_than_zero, ends) if recovery else ends
     return GateCheck(
         name=result.id,
         kind=Kind.OBJECTIVE,
@@ -115,6 +114,11 @@ def _objective(result: ObjectiveResult) -> GateCheck:
         limit=result.limit,
         source=result.source,
     )
+
+
+def no_less_than_zero(seconds: float | None) -> float | None:
+    """The time that a recovery took: none, where it was over before the heal was confirmed."""
+    return None if seconds is None else max(seconds, 0.0)
 
 
 def _invariant(name: str, verdict: Verdict) -> GateCheck:

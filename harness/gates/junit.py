@@ -9,7 +9,7 @@ neither is ever green, and neither is skipped. Texts are cut to `MESSAGE_MAX`.
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from harness.gates.checks import Kind, cut_message
+from harness.gates.checks import Kind, cut_message, no_less_than_zero
 from harness.gates.suite import GateCase, GateRun, GateSuite, cases_of, deciding_run
 from harness.report import words
 from harness.verdict import Judgement, Verdict, Weight
@@ -184,16 +184,18 @@ def _of_run(verdict: Verdict) -> Properties:
         ("seed", verdict.seed),
         ("verdict", verdict.verdict.value),
         ("sentence", verdict.sentence),
-        ("operations", borrow.operations),
-        ("failed", borrow.failed),
+        ("operations", borrow.window.operations),
+        ("failed", borrow.window.failed),
         ("failed_share", borrow.failed_share),
         ("failed_share_low", borrow.failed_share_low),
         ("failed_share_high", borrow.failed_share_high),
-        ("recovery_seconds", recovery.from_heal_s),
-        ("recovery_seconds_low", recovery.from_heal_s_low),
-        ("recovery_seconds_high", recovery.from_heal_s_high),
+        ("recovery_seconds", no_less_than_zero(recovery.from_heal_s)),
+        ("recovery_seconds_low", no_less_than_zero(recovery.from_heal_s_low)),
+        ("recovery_seconds_high", no_less_than_zero(recovery.from_heal_s_high)),
         ("lost_service_seconds", borrow.lost_service_seconds),
-        ("indeterminate", borrow.indeterminate),
+        ("after_warm_up.operations", borrow.operations),
+        ("after_warm_up.failed", borrow.failed),
+        ("after_warm_up.indeterminate", borrow.indeterminate),
         ("lost", ledger.lost),
         ("duplicated", ledger.duplicated),
         *((f"note.{code}", "; ".join(messages)) for code, messages in notes.items()),

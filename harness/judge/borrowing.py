@@ -8,7 +8,7 @@ from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
 from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, Weight
-from harness.verdict.reasons import about
+from harness.verdict.reasons import NOT_DECIDED, about
 
 CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
@@ -169,9 +169,7 @@ def objectives(case: Case) -> Iterator[Finding]:
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
             Weight.FAIL if missed and not spoilt else Weight.INCONCLUSIVE,
-            ("" if missed else "not decided: ")
-            + about(result)
-            + (f"; but {spoilt}" if spoilt else ""),
+            ("" if missed else NOT_DECIDED) + about(result) + (f"; but {spoilt}" if spoilt else ""),
             {
                 "id": result.id,
                 "observed": result.observed,

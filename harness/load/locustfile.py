@@ -125,7 +125,5 @@ def _inherited(borrower: type, borrower_class: type) -> str | None:
 
 
 def hypothesis_of(docstring: str | None) -> str:
-    """The text after "Hypothesis:", or all of it, on one line."""
-    text = docstring or ""
-    _, found, after = text.partition("Hypothesis:")
-    return " ".join((after if found else text).split())
+    """All of the docstring on one line: what it says before its hypothesis is needed to read it."""
+    return " ".join((docstring or "").split())

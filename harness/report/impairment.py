@@ -3,9 +3,11 @@
 from collections import Counter
 
 from harness.events import Ending, Facts
+from harness.measure import samples_of
+from harness.measure.counts import by_phase
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import after_heal, heal_interval, never_seen
+from harness.report.tiles import after_heal, beside_heal, heal_interval, never_seen
 from harness.verdict import Crossing, Episode, Recovery, Verdict
 from harness.verdict.spans import began, quiet_end, starts_open
 
@@ -34,7 +36,7 @@ def _episode(episode: Episode) -> tuple[Cell, ...]:
     recovered = episode.recovered_s_low, episode.recovered_s_high
     open_end = words.NOT_SEEN if quiet_end(episode) else "to the end of the run"
     return row(
-        Cell(words.EPISODE.get(episode.class_, words.spaced(episode.class_))),
+        Cell(words.episode(episode.class_, episode.failed)),
         Cell(
             began(episode)
             if starts_open(episode)
@@ -95,7 +97,7 @@ def recovery(verdict: Verdict) -> Table:
               *_answers_quick(seen)),
         empty="Nothing had to recover, or no recovery was seen."
         if any(fault.injected_s is not None for fault in verdict.faults)
-        else "No fault of ours was healed. When borrowing was as before stands above.",
+        else "No fault was injected. The table above says when borrowing was normal again.",
     )  # fmt: skip
 
 
@@ -106,20 +108,19 @@ def _edges(verdict: Verdict) -> list[tuple[Cell, ...]]:
         after = f"{words.seconds(seen.first_failure_s)} after the injection"
         rows.append(row("first failed request", after, "", ""))
     if seen.answering_again_s is not None:
-        note = "whenever it was sent; requests that queued are answered first"
-        name = Cell("service answering again", note=note)
-        rows.append(row(name, after_heal(seen.answering_again_s), "", ""))
+        note = "whenever its request was sent; requests that queued are answered first"
+        name = Cell("first good answer", note=note)
+        rows.append(row(name, beside_heal(seen.answering_again_s), "", ""))
     if seen.first_success_s is not None:
-        rows.append(
-            row("first granted request after the heal", after_heal(seen.first_success_s), "", "")
-        )
+        name = Cell("first request sent after the heal that was granted", note="when it was sent")
+        rows.append(row(name, beside_heal(seen.first_success_s), "", ""))
     if seen.last_failure_start_s is not None:
-        name = Cell("last request that failed was planned")
-        rows.append(row(name, after_heal(seen.last_failure_start_s), "", ""))
+        name = Cell("last request that failed", note="when it was sent")
+        rows.append(row(name, beside_heal(seen.last_failure_start_s), "", ""))
     if seen.last_impact_end_s is not None:
         note = f"a request waits up to its timeout of {verdict.load.request_timeout_s:g} s"
         name = Cell("last borrower had stopped waiting in vain", note=note)
-        rows.append(row(name, after_heal(seen.last_impact_end_s), "", ""))
+        rows.append(row(name, beside_heal(seen.last_impact_end_s), "", ""))
     return rows
 
 
@@ -168,30 +169,44 @@ def _answers_quick(seen: Recovery) -> list[tuple[Cell, ...]]:
     return [row(name, after_heal(latency.from_heal_s, *ends), heal_interval(*ends), confirmed)]
 
 
-def phases_failed(verdict: Verdict) -> Table:
-    """Failures by the phase in which the borrower arrived."""
+def phases_failed(facts: Facts, verdict: Verdict) -> Table:
+    """Failures by the phase in which the borrower arrived, and of how many."""
     length = {p.name: p.end_s - p.start_s for p in verdict.phases}
+    samples = samples_of(facts)
+    whole = {p.name: int(inside.sum()) for p, inside in by_phase(samples, verdict.phases)}
     return Table(
-        headers=("Phase", "Length", "Failed"),
+        headers=("Phase", "Length", "Failed", "Requests"),
         rows=tuple(
-            row(name, words.seconds(length[name]) if name in length else "", words.count(number))
+            row(
+                name,
+                words.seconds(length[name]) if name in length else "",
+                words.count(number),
+                words.count(whole.get(name, 0)),
+            )
             for name, number in verdict.borrow.failed_by_phase.items()
             if number or name in length
         ),
         empty="No phase was measured.",
+        lead="Borrow requests after the warm-up, by their planned start.",
     )
 
 
 def answers(facts: Facts) -> Table:
     """What the borrowers who failed were told, most frequent first."""
     clock = facts.status.clock
+    status = {
+        (attempt.arrival, attempt.code): str(attempt.status)
+        for attempt in facts.attempts
+        if attempt.status
+    }
     seen: Counter[tuple[str, str, str]] = Counter()
     for operation in facts.operations:
         counted = clock is not None and operation.intended_ns >= clock.zero_ns
         if not counted or not operation.failed or operation.ending is Ending.DROPPED:
             continue
         step = operation.blocked_by.value if operation.blocked_by else "borrow"
-        told = operation.code or "no answer"
+        answered = (status.get((operation.arrival, operation.code)), operation.code)
+        told = " ".join(filter(None, answered)) or "no answer"
         seen[(step, told, operation.outcome.value)] += 1
     ranked = seen.most_common()
     rows = [

@@ -42,10 +42,10 @@ def affected(verdict: Verdict) -> Table:
     seen = (("log in", verdict.log_in.affected), ("borrow", verdict.borrow.affected))
     known = [(deed, who) for deed, who in seen if who is not None and who.borrowers]
     return Table(
-        headers=("Could not", "Borrowers", "Affected", "95 % interval", "Shut out", "By chance?"),
+        headers=("Could not", "Borrowers", "Affected", "95 % interval", "Locked out", "Chance"),
         rows=tuple(_row(deed, who) for deed, who in known),
         empty="Who was affected was not measured.",
-        lead=" ".join(_sentence(deed, who) for deed, who in known),
+        lead=" ".join([*(_sentence(deed, who) for deed, who in known), words.SMALL_P]),
     )
 
 
@@ -72,7 +72,7 @@ def _sentence(deed: str, who: Affected) -> str:
         among = f"Every one of {words.plural(who.borrowers, 'borrower')} failed to {deed} at least"
         among += " once"
     if not who.shut_out:
-        return f"{among}; nothing shows that any of them was shut out."
+        return f"{among}; no sign that anyone was locked out."
     return f"{among}; {words.count(who.shut_out)} of them failed every time from some moment on."
 
 
@@ -113,7 +113,8 @@ def _closed_loop_sentence(verdict: Verdict) -> str:
     failed = verdict.borrow.failed
     said = (
         f"A closed-loop test of {words.plural(fewest.users, 'user')} would have shown"
-        f" {words.plural(fewest.failed, 'failure')}; {words.plural(failed, 'borrower')} failed."
+        f" {words.plural(fewest.failed, 'failure')}; in this run"
+        f" {words.plural(failed, 'borrow request')} failed after the warm-up."
     )
     if failed == 0:
         said = "Nothing failed, so a closed-loop test would have shown nothing else."

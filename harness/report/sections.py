@@ -7,18 +7,22 @@ from harness.events import Facts
 from harness.plan import Plan
 from harness.report import series, words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import heal_interval, why
+from harness.report.tiles import why
 from harness.verdict import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
 
 _EVIDENCE_MAX = 4000
 _ROWS_MAX = 60
+_UNKNOWN = {
+    "committed_unknown": "unknown, committed",
+    "not_committed_unknown": "unknown, not committed",
+}
 _ORDER = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
 _WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 _CLASSES = (
-    ("lost", "told to the borrower, absent from the ledger"),
+    ("lost", "confirmed to the borrower but missing in the ledger"),
     ("duplicated", "one request, more than one payment"),
     ("phantom", "refused or declined to the borrower, yet paid or reserved"),
-    ("corrupt", "in the ledger otherwise than asked for and told"),
+    ("corrupt", "booked otherwise than asked for and answered"),
     ("orphan", "a loan of our borrowers that no request asked for"),
     ("unbalanced", "the balance of a loan differs from its principal"),
 )
@@ -39,11 +43,7 @@ def objectives(verdict: Verdict) -> Table:
 def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     write = words.observed_unit(result)
     observed = Cell(words.observed(result))
-    if result.id == "recovery_seconds_max" and (result.observed or 0) < 0:
-        observed = Cell(f"{write(-(result.observed or 0))} before the heal")
     between = words.interval(result.low, result.high, write)
-    if result.id == "recovery_seconds_max":
-        between = heal_interval(result.low, result.high, write)
     if result.observed is None and result.verdict.value == "pass":
         observed = Cell("nothing to measure")
     elif result.observed is None:
@@ -94,7 +94,7 @@ def findings(verdict: Verdict) -> Table:
             )
             for found in ordered
         ),
-        empty="Nothing: every check was made and none found anything.",
+        empty="None.",
         lead="A fail makes the verdict FAIL; an inconclusive one means that the evidence was not"
         " good enough; a note changes nothing.",
     )
@@ -116,7 +116,7 @@ def faults(plan: Plan, verdict: Verdict) -> Table:
     return Table(
         headers=("Fault", "Acts on", "Injected", "Healed", "Took effect?", "Proof"),
         rows=tuple(_fault(f, f.description or described.get(f.name, "")) for f in verdict.faults),
-        empty="No fault was injected: this run only watched.",
+        empty="Nothing was injected.",
         lead=f"Times count from {words.START}. A fault counts only with proof that it took effect.",
     )
 
@@ -214,8 +214,8 @@ def reconciliation(verdict: Verdict) -> Table:
     """What borrowers were told against what the ledger holds."""
     ledger = verdict.reconciliation
     lead = (
-        f"{words.plural(ledger.acknowledged, 'loan')} acknowledged to borrowers,"
-        f" {words.count(ledger.in_ledger)} in the ledger for them."
+        f"{words.plural(ledger.acknowledged, 'loan')} confirmed to borrowers, the warm-up included;"
+        f" {words.count(ledger.in_ledger)} of them in the ledger."
         f" Money at risk: {words.yuan(ledger.principal_at_risk_fen)}."
     )
     if ledger.watched_s is not None:
@@ -226,8 +226,8 @@ def reconciliation(verdict: Verdict) -> Table:
         headers=("Class", "Loans", "Must be", "Examples (idempotency keys)"),
         rows=(
             *(_class(ledger, name, meaning, zero=True) for name, meaning in _CLASSES),
-            _class(ledger, "committed_unknown", "outcome unknown to the borrower; it was applied"),
-            _class(ledger, "not_committed_unknown", "outcome unknown to the borrower; it was not"),
+            _class(ledger, "committed_unknown", "outcome unknown to the borrower; there is a loan"),
+            _class(ledger, "not_committed_unknown", "outcome unknown to the borrower; no loan"),
         ),
         lead=lead,
     )
@@ -240,7 +240,7 @@ def _class(
     tone = "" if not zero else "inconclusive" if number is None else "fail" if number else "pass"
     examples = tuple(words.clean(key) for key in ledger.examples.get(name, ()))
     return row(
-        Cell(words.spaced(name), note=meaning),
+        Cell(_UNKNOWN.get(name, words.spaced(name)), note=meaning),
         Cell(words.count(number), tone=tone),
         "0" if zero else "any",
         Cell(words.plural(len(examples), "key") if examples else "", folded=examples),
@@ -266,5 +266,7 @@ def over_time(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
     totals = (words.count(data.total(kind)) for kind in series.KINDS)
     rows.append(row("all", *totals, "", ""))
     return Table(
-        headers=("Planned start", *series.KINDS, "median wait", "longest wait"), rows=tuple(rows)
+        headers=("Planned start", *series.KINDS, "median wait", "longest wait"),
+        rows=tuple(rows),
+        lead="All borrow requests, the warm-up included.",
     )

@@ -26,7 +26,7 @@ def health(verdict: Verdict) -> Table:
             f" asked {words.count(seen.asked)} times, green {words.count(seen.green)} times",
         ),
         row(
-            "Green while borrowing was out or degraded",
+            "Green while borrowing was down or degraded",
             Cell(words.seconds(green_s), tone="inconclusive" if green_s else ""),
         ),
         row("Red while borrowing worked", words.seconds(seen.red_while_fine_s)),
@@ -46,9 +46,9 @@ def _health_sentence(green_s: float | None) -> str:
     if green_s:
         return (
             f"The target called itself healthy for {words.seconds(green_s)} in which borrowing"
-            " failed. Whoever watches only this address does not see that."
+            " failed. Monitoring that asks only this address does not see it."
         )
-    return "The target never called itself healthy while borrowing was out or degraded."
+    return "The target never called itself healthy while borrowing was down or degraded."
 
 
 def _detected(verdict: Verdict) -> str:
@@ -90,12 +90,12 @@ def retries(verdict: Verdict) -> Table:
 def decisions(verdict: Verdict) -> Table:
     """The mix of decisions before the fault and from it on."""
     return Table(
-        headers=("Decision", "Before", "After", "Shift", "95 % interval", "By chance?"),
+        headers=("Decision", "Before", "After", "Shift", "95 % interval", "Chance"),
         rows=tuple(_decision(kind) for kind in verdict.decisions),
         empty="Not measured: too few answers in the baseline or after it.",
         lead="Shares of all answered borrow requests, before the first injection (or in the"
         " baseline) and from then on. A fallback that declines everybody looks healthy and shows"
-        " only here. pp: percentage points.",
+        f" only here. pp: percentage points. {words.SMALL_P}",
     )
 
 

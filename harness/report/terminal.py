@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.report import words
 from harness.report.tiles import after_heal, tiles
 from harness.verdict import Judgement, Verdict, Weight
+from harness.verdict.reasons import NOT_DECIDED, about
 
 _COLOUR = {
     Judgement.PASS: "bold white on green4",
@@ -67,17 +68,16 @@ def _figures(verdict: Verdict) -> Table:
 
 def _reasons(verdict: Verdict) -> list[Text]:
     """Missed and undecided objectives, then findings that count."""
-    said = []
+    said, told = [], []
     for result in verdict.objectives:
         if result.verdict is Judgement.PASS:
             continue
-        write, limit = words.observed_unit(result), words.limit(result)
-        between = words.interval(result.low, result.high, write)
+        text = f"{words.cut(words.clean(result.id), 80)}: {words.clean(about(result))}"
+        told.append(about(result))
         said.append(
             Text.assemble(
                 (f"{words.OBJECTIVE_VERDICT[result.verdict]:<12} ", _TONE[result.verdict.value]),
-                f"{words.cut(words.clean(result.id), 80)}: {words.observed(result)}"
-                f" (interval {between}), at most {limit}",
+                words.cut(text, 600),
             )
         )
     for weight in (Weight.FAIL, Weight.INCONCLUSIVE):
@@ -87,7 +87,7 @@ def _reasons(verdict: Verdict) -> list[Text]:
                 words.cut(words.clean(f"{found.code}: {found.message}"), 600),
             )
             for found in verdict.findings
-            if found.verdict is weight
+            if found.verdict is weight and found.message.removeprefix(NOT_DECIDED) not in told
         ]
     return said
 
@@ -97,14 +97,12 @@ def _remarks(verdict: Verdict) -> list[Text]:
     said = []
     latency, health = verdict.recovery.latency, verdict.health
     if latency is not None and latency.censored:
-        said.append(
-            ("slow", "nothing shows that answers were as quick as before when the run ended")
-        )
+        said.append(("latency", "nothing shows that it was back to normal when the run ended"))
     elif latency is not None and latency.from_heal_s is not None:
-        said.append(("slow", f"answers as quick as before {after_heal(latency.from_heal_s)}"))
+        said.append(("latency", f"back to normal {after_heal(latency.from_heal_s)}"))
     if health is not None and health.green_while_failing_s:
         green = words.seconds(health.green_while_failing_s)
-        said.append(("health", f"green for {green} while borrowing was out or degraded"))
+        said.append(("health", f"health check green for {green} while borrowing failed"))
     for deed, who in (("log in", verdict.log_in.affected), ("borrow", verdict.borrow.affected)):
         if who is not None and who.shut_out:
             shut_out = f"{words.count(who.shut_out)} of {words.plural(who.borrowers, 'borrower')}"

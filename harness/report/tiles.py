@@ -1,41 +1,76 @@
-"""The six key figures of the first screen, in words. Shared by the page and the terminal."""
+"""The key figures of the first screen, in words. Shared by the page and the terminal."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from textwrap import shorten
 
 from harness.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
-from harness.verdict import Recovery, Verdict, Weight
+from harness.verdict import Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.reasons import LOANS, MONEY, brief
 from harness.verdict.spans import quiet_end, span
 from harness.verdict.visible import never_longer, none_stands_out
 
 _IMPAIRED = ("outage", "degraded")
 _REASON_MAX = 110  # letters; the findings have it all
+_FAILURES = ("outage", "degraded", "borrowers_shut_out", "false_decline", "invalid_answer")
+"""Findings of requests that failed."""
+_RECOVERY = 1
+_PLACES = {
+    "failed_share_max": 0,
+    "failed_outside_fault_share_max": 0,
+    "recovery_seconds_max": _RECOVERY,
+    "lost_service_seconds_max": 2,
+    "indeterminate_share_max": 4,
+}
+"""The tile that shows what each of these objectives is about."""
+_OF_OTHERS = ("failed_outside_fault_share_max", "indeterminate_share_max")
+"""Limits on the share of a part of the requests that the tile counts."""
+_WRONG = {
+    "lost": "missing from the ledger",
+    "duplicated": "paid out more than once",
+    "phantom": "paid out or reserved though refused",
+    "corrupt": "booked otherwise than asked for",
+    "orphan": "never asked for",
+    "unbalanced": "with a wrong balance",
+}
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
 
 
 def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
-    """Failed, time to recover, lost service, lost, lent twice, unknown outcome."""
-    return [
+    """Failed, time to recover, lost service, money, unknown outcome; then each other objective
+    that was missed.
+    """
+    found = [
         _failed(verdict),
         _recovery(verdict),
         _lost_service(plan, verdict),
-        _money(
-            verdict,
-            "Lost acknowledged loans",
-            verdict.reconciliation.lost,
-            "told to the borrower, not in the ledger",
-        ),
-        _money(
-            verdict,
-            "Lent twice",
-            verdict.reconciliation.duplicated,
-            "asked for once, paid out more than once",
-        ),
+        _money(verdict),
         _unknown(verdict),
     ]
+    missed = [result for result in verdict.objectives if result.verdict is Judgement.FAIL]
+    places = [_PLACES.get(result.id) for result in missed]
+    for result, place in zip(missed, places, strict=True):
+        if place is None:
+            found.append(_objective(result))
+        else:
+            notes = found[place].notes
+            if result.id in _OF_OTHERS:
+                notes = (brief(result), *notes)
+            elif place != _RECOVERY:
+                notes = (f"over the limit of {words.limit(result)}", *notes)
+            found[place] = replace(found[place], notes=notes, tone="fail")
+    return found
+
+
+def _objective(result: ObjectiveResult) -> Tile:
+    return Tile(
+        words.objective(result.id),
+        words.observed(result),
+        (f"over the limit of {words.limit(result)}",),
+        "fail",
+    )
 
 
 def why(verdict: Verdict, *codes: str) -> str:
@@ -49,21 +84,25 @@ def why(verdict: Verdict, *codes: str) -> str:
 
 
 def _failed(verdict: Verdict) -> Tile:
-    borrow, window = verdict.borrow, verdict.borrow.window
+    """Those of the window that the share is of; what failed before it is told beside."""
+    borrow, window, name = verdict.borrow, verdict.borrow.window, "Failed borrow requests"
+    earlier = borrow.failed - window.failed
+    notes = [f"{words.count(earlier)} more {_before(verdict)}"] if earlier else []
+    broken = any(f.verdict is Weight.FAIL and f.code in _FAILURES for f in verdict.findings)
+    tone = "fail" if broken else _tone(borrow.failed)
     if borrow.failed_share is None:
-        notes = [f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted')}"]
-    else:
-        low_to_high = words.interval(*wider(borrow), words.share)
-        among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
-        notes = [
-            f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}",
-            f"95 % interval {low_to_high}",
-        ]
-        if earlier := borrow.failed - window.failed:
-            notes.insert(1, f"{words.count(earlier)} more before that")
-    return Tile(
-        "Failed borrow requests", words.count(borrow.failed), tuple(notes), _tone(borrow.failed)
-    )
+        unseen = f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted')}"
+        return Tile(name, words.count(window.failed), (unseen, *notes), tone)
+    low_to_high = words.interval(*wider(borrow), words.share)
+    among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
+    share = f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}"
+    notes = [share, *notes, f"95 % interval {low_to_high}"]
+    return Tile(name, words.count(window.failed), tuple(notes), tone)
+
+
+def _before(verdict: Verdict) -> str:
+    injected = any(fault.injected_s is not None for fault in verdict.faults)
+    return "before the injection" if injected else "in the baseline"
 
 
 def _since(verdict: Verdict) -> str:
@@ -89,8 +128,8 @@ def _recovery(verdict: Verdict) -> Tile:
         if not impaired and verdict.borrow.operations:
             return Tile(name, "not needed", (never_seen(verdict), *notes))
         if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
-            was = "out" if impaired[-1].class_ == "outage" else "degraded"
-            reason = f"no fault of ours to recover from; borrowing was {was} {span(impaired[-1])}"
+            was = "down" if impaired[-1].class_ == "outage" else "degraded"
+            reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
             return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
         if recovery.censored or (impaired and impaired[-1].recovered_s is None):
             when = "the next fault came" if recovery.next_faults else "the run ended"
@@ -108,12 +147,17 @@ def _recovery(verdict: Verdict) -> Tile:
         return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
     tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
     ends = recovery.from_heal_s_low, recovery.from_heal_s_high
-    write = words.seconds_beside(
-        None if limit is None else limit.limit, recovery.from_heal_s, *ends
+    write = words.from_heal(
+        words.seconds_beside(None if limit is None else limit.limit, recovery.from_heal_s, *ends)
     )
-    before = recovery.from_heal_s <= 0
-    figure = "before the heal" if before else write(recovery.from_heal_s)
-    return Tile(name, figure, (*_recovery_notes(recovery, write), *notes), tone)
+    figure, between = write(recovery.from_heal_s), words.interval(*ends, write)
+    said = "when the heal was confirmed" if figure == words.AT_ONCE else "after the heal"
+    told = [f"borrowing was normal again {said}"]
+    if between != words.AT_ONCE:
+        told.append(f"95 % interval {between}")
+    if not recovery.confirmed:
+        told.append("not confirmed: too little evidence after it")
+    return Tile(name, figure, (*told, *notes), tone)
 
 
 def never_seen(verdict: Verdict) -> str:
@@ -123,7 +167,9 @@ def never_seen(verdict: Verdict) -> str:
     return (none_stands_out if steady else never_longer)(verdict.visible)
 
 
-def after_heal(instant_s: float | None, low: float | None = None, high: float | None = None) -> str:
+def beside_heal(
+    instant_s: float | None, low: float | None = None, high: float | None = None
+) -> str:
     """An instant relative to the last heal, to no more than its interval is worth; one before it is
     said in words, not by a sign.
     """
@@ -137,42 +183,20 @@ def after_heal(instant_s: float | None, low: float | None = None, high: float | 
     )
 
 
-def heal_interval(
-    low: float | None, high: float | None, write: Callable[[float | None], str] | None = None
-) -> str:
-    """An interval relative to the last heal; what lies before it is said in words.
+def after_heal(instant_s: float | None, low: float | None = None, high: float | None = None) -> str:
+    """When something had recovered: ``at once`` if that was no later than the last heal."""
+    early = instant_s is not None and instant_s <= 0
+    told = beside_heal(instant_s, low, high)
+    return words.AT_ONCE if early or told.startswith("0.0 s") else told
 
-    ``write`` writes both ends; without it they are as fine as their distance is worth.
-    """
-    write = write or words.seconds_beside(None, None, low, high)
-    if low is not None and low < 0 and high is None:
-        return f"{write(-low)} before the heal, or later"
-    if low is None or high is None:
-        return words.interval(low, high, write)
-    first, last = write(abs(low)), write(abs(high))
-    if low >= 0 or (high > 0 and _nought(first)):
-        return f"{first} to {last}"
-    if _nought(last):
-        return f"{first} before to the heal"
-    if high > 0:
-        return f"{first} before to {last} after"
-    return f"{first} to {last} before"
+
+def heal_interval(low: float | None, high: float | None) -> str:
+    """The interval of a time to recover."""
+    return words.interval(low, high, words.from_heal(words.seconds_beside(None, None, low, high)))
 
 
 def _nought(duration: str) -> bool:
     return not float(duration.split(maxsplit=1)[0].replace(",", ""))
-
-
-def _recovery_notes(recovery: Recovery, write: Callable[[float | None], str]) -> list[str]:
-    ends = recovery.from_heal_s_low, recovery.from_heal_s_high
-    if recovery.from_heal_s is not None and recovery.from_heal_s > 0:
-        said = "from heal to normal borrowing"
-    else:
-        said = f"borrowing had recovered {after_heal(recovery.from_heal_s, *ends)}"
-    notes = [said, f"95 % interval {heal_interval(*ends, write)}"]
-    if not recovery.confirmed:
-        notes.append("not confirmed: too little evidence after it")
-    return notes
 
 
 def _limit(limit_s: float, verdict: str) -> str:
@@ -187,42 +211,59 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
         return Tile(name, words.NOT_MEASURED, (why(verdict, "interrupted"),), "inconclusive")
     rate = plan.settings.rate if plan else verdict.load.rate_asked
     sum_ = f"{words.count(window.failed)} failed ÷ {rate:g} arrivals a second"
-    notes = [sum_, "like a full stop of that length"]
+    notes = [sum_, *(["as much as a total outage of that length"] if lost else [])]
     if earlier := verdict.borrow.failed - window.failed:
-        notes.insert(1, f"{words.count(earlier)} before that do not count")
+        notes.insert(1, f"{words.count(earlier)} more {_before(verdict)} do not count")
     return Tile(name, words.seconds(lost), tuple(notes), _tone(lost))
 
 
-def _money(verdict: Verdict, name: str, number: int | None, meaning: str) -> Tile:
-    if number is None:
+def _money(verdict: Verdict) -> Tile:
+    """All that must hold of the money in one: red if any of it does not."""
+    ledger, name = verdict.reconciliation, "Money"
+    broken = [f for f in verdict.findings if f.code in MONEY and f.verdict is Weight.FAIL]
+    notes = [f"of {words.plural(ledger.acknowledged, 'confirmed loan')}"]
+    if ledger.watched_s is not None:
+        notes.append(f"ledger watched for {words.seconds(ledger.watched_s)} at rest")
+    unread = any(finding.code == "ledger_incomplete" for finding in verdict.findings)
+    if unread:
+        notes.append("the ledger's listing is not complete")
+    if broken:
+        known = [number for kind in LOANS if (number := getattr(ledger, kind))]
+        figure = "rule broken" if not known else f"{words.count(max(known))} wrong"
+        if len(known) > 1:
+            figure = f"{words.count(max(known))}+ wrong"
+        told = [
+            f"{words.count(number)} {_WRONG[kind]}"
+            for kind in LOANS
+            if (number := getattr(ledger, kind))
+        ]
+        told += [words.finding(f.code) for f in broken if not getattr(ledger, f.code, 0)]
+        if ledger.principal_at_risk_fen:
+            told.append(f"{words.yuan(ledger.principal_at_risk_fen)} at risk")
+        return Tile(name, figure, (*told, *notes), "fail")
+    if not ledger.ledger_read:
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
-    ledger = verdict.reconciliation
-    notes = [meaning, f"of {words.plural(ledger.acknowledged, 'acknowledged loan')}"]
-    if ledger.watched_s is not None:
-        notes.append(f"the ledger was watched for {words.seconds(ledger.watched_s)} at rest")
-    tone = "fail" if number else "pass"
-    if any(finding.code == "ledger_incomplete" for finding in verdict.findings):
-        notes.append("the ledger's listing is not complete")
-        tone = tone if number else "inconclusive"
-    return Tile(name, words.count(number), tuple(notes), tone)
+    agrees = "no loan lost, none lent twice, none wrong"
+    return Tile(name, "0 wrong", (agrees, *notes), "inconclusive" if unread else "")
 
 
 def _unknown(verdict: Verdict) -> Tile:
-    number, ledger = verdict.borrow.indeterminate, verdict.reconciliation
-    meaning = "borrowers who cannot know whether they have a loan"
+    name, number, ledger = "Unknown outcome", verdict.borrow.indeterminate, verdict.reconciliation
+    base = f"of {words.count(verdict.borrow.failed)} failed after the warm-up"
+    meaning = "the borrower cannot know if there is a loan"
     if not number:
-        return Tile("Unknown outcome", "0", (meaning,))
+        return Tile(name, "0", (meaning,))
     if ledger.committed_unknown is None or ledger.not_committed_unknown is None:
         settled = f"not settled: {why(verdict, *_SETTLED_BY_LEDGER)}"
     else:
         known = ledger.committed_unknown + ledger.not_committed_unknown
-        whose = "" if known == number else f"of {words.count(known)} with the warm-up's, "
+        whose = "" if known == number else f" has {words.count(known)} with the warm-up's"
         settled = (
-            f"{whose}by the ledger: {words.count(ledger.committed_unknown)} committed,"
+            f"ledger{whose}: {words.count(ledger.committed_unknown)} committed,"
             f" {words.count(ledger.not_committed_unknown)} not"
         )
-    return Tile("Unknown outcome", words.count(number), (meaning, settled), _tone(number))
+    return Tile(name, words.count(number), (base, meaning, settled), _tone(number))
 
 
 def _tone(number: float) -> str:

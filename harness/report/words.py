@@ -6,15 +6,19 @@ Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
 from datetime import datetime
 
 from harness.core import foreign_text
-from harness.verdict import Judgement, Weight, units
+from harness.verdict import Judgement, Verdict, Weight, units
+from harness.verdict.reasons import advice
 
 clean = foreign_text.clean
 NOT_MEASURED, NOT_SEEN, AT_ONCE = units.NOT_MEASURED, units.NOT_SEEN, units.AT_ONCE
 count, plural, share, milliseconds = units.count, units.plural, units.share, units.milliseconds
 seconds, seconds_within, seconds_beside = units.seconds, units.seconds_within, units.seconds_beside
-limit, limit_seconds, interval = units.limit, units.limit_seconds, units.interval
+limit, limit_of, limit_seconds = units.limit, units.limit_of, units.limit_seconds
+interval = units.interval
 observed, observed_unit, from_heal = units.observed, units.observed_unit, units.from_heal
 START = "the start of measuring"
+_NAMES_MAX = 3
+SMALL_P = "A small p is unlikely to be chance."
 CHANCE_MAX = 0.001
 """What chance alone makes rarer than this is taken for no accident, as the checks do."""
 
@@ -22,11 +26,6 @@ VERDICT = {
     Judgement.PASS: "PASS",
     Judgement.FAIL: "FAIL",
     Judgement.INCONCLUSIVE: "INCONCLUSIVE",
-}
-MEANING = {
-    Judgement.PASS: "Everything that was asked held, by the evidence.",
-    Judgement.FAIL: "Something that must hold did not.",
-    Judgement.INCONCLUSIVE: "The evidence does not decide it.",
 }
 OBJECTIVE_VERDICT = {
     Judgement.PASS: "met",
@@ -41,40 +40,40 @@ WEIGHT = {
 EPISODE = {
     "outage": "outage: practically nobody could borrow",
     "degraded": "degraded: some borrowers could not borrow",
-    "slow": "slow: borrowing worked, but answers came late",
+    "slow": "slow: answers came late",
 }
 _FINDINGS = {
-    "outage": "Borrowing was out",
+    "outage": "Borrowing was down",
     "degraded": "Some borrowers could not borrow",
     "slow": "Answers came late",
-    "not_recovered": "Nothing shows that borrowing had recovered when the run ended",
-    "attributed_to_fault": "A late recovery is put down to another fault that was in place",
+    "not_recovered": "Borrowing was not seen to recover",
+    "attributed_to_fault": "Another fault explains a late recovery",
     "lost": "Loans that borrowers were told they had are missing from the ledger",
     "duplicated": "A borrower asked once and was lent money more than once",
     "phantom": "Money was lent or reserved although the borrower was refused",
-    "corrupt": "A loan in the ledger differs from what the borrower asked for and was told",
-    "orphan": "The ledger holds loans that nobody asked for",
+    "corrupt": "A loan was booked otherwise than asked for and answered",
+    "orphan": "The ledger holds loans that no request asked for",
     "unbalanced": "A loan's ledger balance differs from its principal",
     "invariant_violated": "The target reports that one of its own rules is broken",
-    "false_decline": "Borrowers were refused although they were entitled to a loan",
+    "false_decline": "A borrower who was entitled to a loan was refused",
     "decision_drift": "The mix of approvals and declines moved away from the baseline",
     "failures_in_a_row": "A few requests in a row failed, too few to call it an outage",
     "borrowers_shut_out": "Some borrowers fail every time, the others hardly at all",
     "herd": "The load came back all at once after the heal",
-    "no_evidence": "There is next to nothing to judge",
+    "no_evidence": "There is too little to judge",
     "evidence_damaged": "The stored run is damaged or not complete",
     "remark": "A remark",
-    "internal_check_error": "A check of ours broke",
+    "internal_check_error": "Internal error in lendchaos: please report it",
     "grey_failure": "Health checks stayed green while borrowing failed",
     "invalid_answer": "Successful answers broke the agreed format",
     "replay_unstable": "Repeating a request gave a different answer",
     "fault_did_not_bite": "Nothing shows that the fault took effect",
     "not_healed": "A fault could not be undone",
     "unclean_recovery": "Something was left behind after the fault",
-    "foreign_change": "Somebody else had a hand in the stack",
+    "foreign_change": "Something else changed the stack during the run",
     "ended_early": "A fault was over before its plan, as it may be",
-    "lock_held": "A session of somebody else held a lock during a heal",
-    "healed_otherwise": "A fault was healed by somebody else, or not at the first try",
+    "lock_held": "Another session held a lock during a heal",
+    "healed_otherwise": "A fault was healed by another process, or not at the first try",
     "baseline_not_steady": "Borrowing was not normal in the baseline",
     "load_unfaithful": "The load was not sent as planned",
     "ledger_unread": "The ledger could not be read",
@@ -86,19 +85,19 @@ _FINDINGS = {
     "interrupted": "The run was interrupted",
 }
 _OBJECTIVES = {
-    "recovery_seconds_max": "After the heal, borrowing is back to normal in time",
-    "failed_share_max": "Few requests fail in the measured window",
-    "failed_outside_fault_share_max": "Few requests fail outside the fault and its recovery",
-    "indeterminate_share_max": "Under the fault, few borrowers cannot know if they have a loan",
-    "impaired_episodes_max": "Few outages and degraded stretches",
-    "latency_ms_p99_max": "Outside the fault, 99 % of answers come in time",
-    "latency_recovery_seconds_max": "After the heal, answers are as quick as before in time",
-    "grey_failure_seconds_max": "Health is hardly ever green while borrowing fails",
-    "lost_service_seconds_max": "Little service is lost in all",
-    "attempts_per_operation_max": "Under the fault, few requests are tried again",
-    "affected_borrowers_share_max": "Few borrowers are affected",
-    "slow_episodes_max": "Few stretches of slow answers",
-    "decision_shift_share_max": "The mix of decisions stays as it was",
+    "recovery_seconds_max": "Recovery time after the fault",
+    "failed_share_max": "Failed requests in the measured window",
+    "failed_outside_fault_share_max": "Failed requests outside the fault",
+    "indeterminate_share_max": "Borrowers not knowing if they have a loan, during the fault",
+    "impaired_episodes_max": "Outages and degraded stretches",
+    "latency_ms_p99_max": "99th percentile of latency outside the fault",
+    "latency_recovery_seconds_max": "Latency back to normal after the fault",
+    "grey_failure_seconds_max": "Health check green while borrowing fails",
+    "lost_service_seconds_max": "Lost service",
+    "attempts_per_operation_max": "Attempts for each request during the fault",
+    "affected_borrowers_share_max": "Borrowers affected",
+    "slow_episodes_max": "Stretches of slow answers",
+    "decision_shift_share_max": "Shift in the mix of decisions",
     "lost": "No loan that a borrower was told of is missing from the ledger",
     "duplicated": "Nobody is lent money twice for one request",
     "phantom": "No money is lent to, or reserved for, a borrower who was refused",
@@ -123,6 +122,27 @@ def finding(code: str) -> str:
     return _FINDINGS.get(code, spaced(code))
 
 
+def episode(class_: str, failed: int) -> str:
+    """What kind of stretch it was; only of one in which nothing failed is said that all worked."""
+    if class_ == "slow" and not failed:
+        return "slow: borrowing worked, but answers came late"
+    return EPISODE.get(class_, spaced(class_))
+
+
+def meaning(verdict: Verdict) -> str:
+    """The verdict in a few words: what was not met, or what to change."""
+    if verdict.verdict is Judgement.PASS:
+        return "All objectives met."
+    counts = Weight.FAIL if verdict.verdict is Judgement.FAIL else Weight.INCONCLUSIVE
+    found = [one for one in verdict.findings if one.verdict is counts]
+    if counts is Weight.INCONCLUSIVE:
+        return f"Not enough evidence: {advice(found[0])}." if found else "Not enough evidence."
+    names = dict.fromkeys(clean(str(one.evidence.get("id", one.code))) for one in found)
+    shown = [cut(name, 80) for name in names][:_NAMES_MAX]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"Not met: {', '.join(shown)}{more}." if shown else "At least one requirement not met."
+
+
 def objective(identifier: str) -> str:
     """What an objective asks for, in one phrase."""
     name = identifier if identifier in _OBJECTIVES else identifier.removesuffix("_max")
@@ -141,10 +161,8 @@ def chance(p: float | None) -> str:
     if p is None:
         return NOT_MEASURED
     if p < 0.0001:  # noqa: PLR2004  # finer figures mean nothing to anybody
-        return "no: less than 1 in 10,000"
-    if p < CHANCE_MAX:
-        return f"no: 1 in {1 / p:,.0f}"
-    return f"may be: {share(p)}"
+        return "p < 0.0001"
+    return f"p = {p:.2f}" if p >= 0.01 else f"p = {p:.2g}"  # noqa: PLR2004  # two digits
 
 
 def length(duration: float) -> str:

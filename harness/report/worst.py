@@ -40,7 +40,7 @@ def chart(verdict: Verdict) -> Markup:
     described = "; ".join(f"{words.length(w.window_s)}: {words.share(_share(w))}" for w in found)
     return tag(
         "svg",
-        tag("title", "Worst windows", id="worst-title"),
+        tag("title", "Worst stretches", id="worst-title"),
         tag("desc", f"Largest share of failures by length of window. {described}.",
             id="worst-description"),
         *(_bar(window, index * _ROW) for index, window in enumerate(found)),

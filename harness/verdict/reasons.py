@@ -13,14 +13,14 @@ WITHIN = "the limit lies inside the interval"
 OVER = "the whole interval is over the limit"
 COUNTED = "more than the limit were counted"
 NO_HELP = "will not help"
+NOT_DECIDED = "not decided: "
 _LETTERS_MAX = 320
 """Of one reason, or of two that are told together; the findings have all of it."""
 
-MONEY = (
-    *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
-    *("invariant_violated", "replay_unstable"),
-)
-"""Findings about money, the worst first."""
+LOANS = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced")
+"""What can be wrong with a loan, the worst first."""
+MONEY = (*LOANS, "invariant_violated", "replay_unstable")
+"""Findings about money."""
 _ORDER = (
     *(*MONEY, "false_decline", "invalid_answer", "safety_stop", "outage", "degraded"),
     *("objective_missed", "not_recovered", "borrowers_shut_out"),
@@ -80,8 +80,12 @@ def about(result: ObjectiveResult) -> str:
         evidence.append(f"95 % interval {interval(result.low, result.high, write)}")
     if result.reason and result.reason not in (OVER, COUNTED):
         evidence.append(result.reason)
-    said = f"{_fact(result)}; the limit is {limit(result)}"
-    return f"{said} ({'; '.join(evidence)})" if evidence else said
+    return f"{brief(result)} ({'; '.join(evidence)})" if evidence else brief(result)
+
+
+def brief(result: ObjectiveResult) -> str:
+    """The same without interval and reason."""
+    return f"{_fact(result)}; the limit is {limit(result)}"
 
 
 def _fact(result: ObjectiveResult) -> str:
@@ -131,11 +135,6 @@ def advice(finding: Finding) -> str:
     if NO_HELP in finding.message:
         return "find the cause of the failures, or change the limit"
     return _ADVICE.get(identifier, _MORE_LOAD)
-
-
-def not_met(results: Iterable[ObjectiveResult]) -> list[ObjectiveResult]:
-    """The objectives that were missed."""
-    return [result for result in results if result.verdict is Judgement.FAIL]
 
 
 def _rank(finding: Finding) -> int:

@@ -140,14 +140,19 @@ def observed_unit(result: ObjectiveResult) -> Callable[[float | None], str]:
 
 def limit(result: ObjectiveResult) -> str:
     """The limit of an objective as it was set: it is not rounded."""
-    if "share" in result.id:
-        return f"{100 * result.limit:.{_LIMIT_DIGITS}g} %"
-    if "seconds" in result.id:
-        return limit_seconds(result.limit)
-    if "_ms" not in result.id:
-        return f"{result.limit:,.{_LIMIT_DIGITS}g}"
-    small = result.limit < 1000  # noqa: PLR2004  # a second
-    return f"{result.limit:.{_LIMIT_DIGITS}g} ms" if small else limit_seconds(result.limit / 1000)
+    return limit_of(result.id, result.limit)
+
+
+def limit_of(identifier: str, value: float) -> str:
+    """The limit of the objective with this name."""
+    if "share" in identifier:
+        return f"{100 * value:.{_LIMIT_DIGITS}g} %"
+    if "seconds" in identifier:
+        return limit_seconds(value)
+    if "_ms" not in identifier:
+        return f"{value:,.{_LIMIT_DIGITS}g}"
+    small = value < 1000  # noqa: PLR2004  # a second
+    return f"{value:.{_LIMIT_DIGITS}g} ms" if small else limit_seconds(value / 1000)
 
 
 def limit_seconds(limit_s: float) -> str:

@@ -55,7 +55,7 @@ def test_a_case_that_is_met_says_what_was_seen() -> None:
     cases = {c.get("name"): c for c in parsed(suite_of(verdict_of())).iter("testcase")}
     said = str(cases["recovery_seconds_max"].findtext("system-out"))
 
-    assert said.startswith("Required: After the heal, borrowing is back to normal in time. Met: ")
+    assert said.startswith("Required: Recovery time after the fault at most 2 s. Met: ")
     assert "the limit is 2 s" in said
     assert all(case.findtext("system-out") for case in cases.values())
     assert verdict_of().sentence in str(cases["evidence"].findtext("system-out"))
@@ -108,7 +108,7 @@ def test_a_failure_is_a_sentence_with_its_figures() -> None:
     assert str(failure.get("message")).endswith(".")
     assert str(failure.text).splitlines() == [
         failure.get("message"),
-        "Required: After the heal, borrowing is back to normal in time.",
+        "Required: Recovery time after the fault at most 2 s.",
         "Limit set in: scenario file.",
     ]
     numbers = properties(root)

@@ -95,7 +95,7 @@ def test_failures_of_the_baseline_are_told_as_such() -> None:
 
     assert f" after the baseline and {earlier} during it;" in verdict.sentence
     assert "then 100 of 200: a longer warm-up may help" in str(verdict.findings)
-    assert f"{earlier} more before that" in tile(plan, verdict, "Failed borrow requests")
+    assert f"{earlier} more in the baseline" in tile(plan, verdict, "Failed borrow requests")
 
 
 def test_unknown_outcomes_say_whom_they_count() -> None:
@@ -106,7 +106,7 @@ def test_unknown_outcomes_say_whom_they_count() -> None:
     settled = (ledger.committed_unknown or 0) + (ledger.not_committed_unknown or 0)
 
     assert settled > counted > 0
-    told = f"of {settled} with the warm-up's, by the ledger: "
+    told = f"ledger has {settled} with the warm-up's: "
     assert told in tile(plan, verdict, "Unknown outcome")
 
 
@@ -119,8 +119,8 @@ def test_without_a_fault_there_is_no_heal_to_count_from() -> None:
     verdict = judge(plan, facts(plan, operations(plan, during(11.0, 14.0))))
     shown = tile(plan, verdict, "Time to recover")
 
-    assert shown.startswith("not measured; no fault of ours")
-    assert "borrowing was out from 11.0 s to 14.0 s" in shown
+    assert shown.startswith("not measured; no injected fault")
+    assert "borrowing was down from 11.0 s to 14.0 s" in shown
     open_point = Finding("objective_undecided", Weight.INCONCLUSIVE, "so few are within chance", {})
     other = replace(verdict, findings=[open_point])
     assert tile(plan, other, "Time to recover") == shown

@@ -87,7 +87,7 @@ def loaded(path: Path, text: str, parent: type = First) -> tuple[type, Any]:
 @pytest.mark.parametrize("borrower", ["Mine = First", "class Mine(First): pass"])
 @pytest.mark.parametrize(
     ("docstring", "hypothesis"),
-    [('"""Hypothesis: mine."""', "mine."), ("", "What is read from a scenario file.")],
+    [('"""Hypothesis: mine."""', "Hypothesis: mine."), ("", "What is read from a scenario file.")],
 )
 def test_what_was_named_counts_and_not_where_the_class_comes_from(
     borrower: str, docstring: str, hypothesis: str, tmp_path: Path
@@ -161,11 +161,11 @@ def test_a_run_needs_a_borrower() -> None:
 @pytest.mark.parametrize(
     ("docstring", "expected"),
     [
-        ("A title.\n\nHypothesis: all\n  is well.\n", "all is well."),
+        ("A title.\n\nHypothesis: all\n  is well.\n", "A title. Hypothesis: all is well."),
         ("Only a title.\n", "Only a title."),
         (None, ""),
     ],
 )
 def test_hypothesis(docstring: str | None, expected: str) -> None:
-    """On one line, with or without the word."""
+    """The whole text on one line: a hypothesis may refer to what stands before it."""
     assert hypothesis_of(docstring) == expected

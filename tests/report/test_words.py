@@ -3,7 +3,7 @@
 import pytest
 
 from harness.report import words
-from harness.report.tiles import after_heal, heal_interval
+from harness.report.tiles import after_heal, beside_heal, heal_interval
 from harness.verdict import Judgement, ObjectiveResult
 
 
@@ -49,19 +49,23 @@ def test_open_intervals_say_which_end_is_open(
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(0.5, 1.5, "0.5 s to 1.5 s"), (-0.5, 1.5, "0.5 s before to 1.5 s after"),
-     (-0.6, -0.2, "0.6 s to 0.2 s before"), (-0.84, 0.04, "0.8 s before to the heal"),
-     (-0.02, 0.46, "0.0 s to 0.5 s")],
+    [(0.5, 1.5, "0.5 s to 1.5 s"), (-0.5, 1.5, "at once to 1.5 s"), (-0.6, -0.2, "at once"),
+     (-0.84, 0.04, "at once"), (-0.02, 0.46, "at once to 0.5 s"), (-0.4, None, "at once or later"),
+     (None, -0.4, "at once"), (None, 2.2, "2.2 s or less")],
 )  # fmt: skip
-def test_intervals_around_the_heal_have_no_signs(low: float, high: float, text: str) -> None:
-    """Before and after, in words."""
+def test_intervals_around_the_heal_have_no_signs(
+    low: float | None, high: float | None, text: str
+) -> None:
+    """What had recovered by then took no time."""
     assert heal_interval(low, high) == text
 
 
 def test_what_came_with_the_heal_did_so_neither_before_nor_after_it() -> None:
-    """Nought is no time before."""
-    assert after_heal(-0.02, -0.05, 0.46) == "when the heal was confirmed"
-    assert after_heal(-0.4, -0.7, 0.1) == "0.4 s before the heal was confirmed"
+    """Nought is no time before; a recovery before it is at once."""
+    assert beside_heal(-0.02, -0.05, 0.46) == "when the heal was confirmed"
+    assert beside_heal(-0.4, -0.7, 0.1) == "0.4 s before the heal was confirmed"
+    assert after_heal(-0.4, -0.7, 0.1) == after_heal(0.02, -0.05, 0.46) == "at once"
+    assert after_heal(1.9, 1.6, 2.2) == "1.9 s after the last heal"
 
 
 @pytest.mark.parametrize(
