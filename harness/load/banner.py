@@ -42,7 +42,8 @@ BANNER = """\
     const marks = window.templateArgs.lendchaos.marks;
     // For Locust's charts, which know lines only: points as high as their grid.
     window.lendchaosMarks = () => marks.length === 0 ? [] : [{
-      id: "lendchaos", name: "Faults", type: "line", tooltip: { show: false },
+      id: "lendchaos", name: "Faults (the curves lag by seconds)", type: "line",
+      tooltip: { show: false },
       symbol: "rect", symbolSize: [2, 155], symbolOffset: [0, "-50%"], showAllSymbol: true,
       lineStyle: { width: 0 }, itemStyle: { color: "#e65100" },
       data: marks.map(({ at, text, begins }) => ({

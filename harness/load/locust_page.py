@@ -44,6 +44,11 @@ IN_OUR_WORDS = {
     r"`Host \$\{": "`Host (empty: ${window.templateArgs.lendchaos.target}) ${",
     r"Run time \(e\.g\. [^`)]*\)": "Run time of all phases (like 45s: the recovery gives way)",
     r"Custom parameters": "Phases, borrowers and seed",
+    # Edit would change the users alone; refused, it would close without a word.
+    r"disabled:!!\w(,onClick:\(\)=>\w\(!0\),sx:\{minHeight:`100%`\})": r"disabled:true\1",
+    r"title:\w\?`Disabled for tests using LoadTestShape class`:``,children": (
+        "title:`The arrivals of a run are planned before it`,children"
+    ),
     # The box between the fields and the Start button, which nothing of Locust's own fills.
     r"alert:(\w+),isDisabled:": r"alert:\1=window.templateArgs.lendchaos.plan,isDisabled:",
     # One series more for the charts: marks of Locust's own are not in its build of ECharts.

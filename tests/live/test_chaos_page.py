@@ -161,6 +161,7 @@ def wait_until_active(page: Page) -> None:
 def look_at_both(page: Page, tab: Page) -> list[str]:
     """Keep what both pages look like in mid-fault, at both sizes; what the tab's row lacks."""
     expect(tab.get_by_role("cell", name="ACTIVE for")).to_be_visible()
+    expect(tab.get_by_role("row").filter(has_text=FAULT)).to_contain_text("█")
     for width, height in (PHONE, DESKTOP):
         for name, shown in (("chaos-live", page), ("chaos-tab", tab)):
             shown.set_viewport_size({"width": width, "height": height})
@@ -202,6 +203,7 @@ def test_a_fault_is_healed_by_hand(
         wait_until_active(screen.page)
         front.tab("Chaos")
         expect(front.stop).to_be_visible()
+        expect(front.page.get_by_role("button", name="Edit", exact=True)).to_be_disabled()
         refused = [
             game.command().status_code,
             game.command(Origin=game.url).status_code,
