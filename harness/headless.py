@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import IO, Any, TextIO
 
 import harness
 from harness import resilience, series
-from harness.core.files import replace_file
+from harness.core.documents import write_beside
 from harness.core.foreign_text import clean
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import Forwarded, forwarded, is_interrupted, listening
@@ -346,11 +345,18 @@ def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded)
 
 
 def run_series(
-    path: Path, options: list[str], runs: int, run_one: RunOne, tell: Tell
+    path: Path,
+    options: list[str],
+    runs: int,
+    run_one: RunOne,
+    tell: Tell,
+    *,
+    warn: Tell | None = None,
 ) -> tuple[Ended, Path | None]:
     """All runs of one scenario, until they are done, or have failed beyond repair.
 
-    How it ended, and where ``series.json`` lies: nowhere if no run came to a verdict.
+    How it ended, and where ``series.json`` lies: nowhere if no run came to a verdict, or where it
+    could not be written, which ``warn`` is told (by default ``tell``).
     """
     name, seed_of_first = path.stem, first_seed(options)
     done: list[SeriesRun] = []
@@ -371,22 +377,16 @@ def run_series(
         stopped = None
     whole = series.series_of(name, runs, tuple(done), stopped)
     judged = any(run.verdict for run in done)
-    written = _write_series(whole, given(options).runs_dir, tell) if judged else None
+    written = None
+    try:
+        if judged:
+            text = series.to_json(whole)
+            written = write_beside(given(options).runs_dir, "series", name, text)
+    except OSError as error:  # what the runs came to stands without it
+        (warn or tell)(f"{error.filename} was not written: {error.strerror}")
     last = {"verdict": str(whole.verdict), "sentence": whole.statement}
     last |= {"report": str(written)} if written is not None else {}
     return Ended(whole.exit_code, last if judged else {}, whole), written
-
-
-def _write_series(whole: Series, runs_dir: Path, tell: Tell) -> Path | None:
-    """Beside the runs, which it names; what they came to stands without it."""
-    path = runs_dir / f"series-{whole.scenario}-{uuid.uuid4().hex[:12]}" / "series.json"
-    try:
-        path.parent.mkdir(parents=True)
-        replace_file(path, series.to_json(whole))
-    except OSError as error:
-        tell(f"{path} was not written: {error.strerror}")
-        return None
-    return path
 
 
 def worst(codes: Iterable[int]) -> int:

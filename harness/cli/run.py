@@ -243,7 +243,7 @@ def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
 
 def _run_series(job: _Job, options: list[str], run_one: RunOne) -> Ended:
     """All runs of one scenario, and what they say together."""
-    end, path = run_series(job.path, options, job.runs, run_one, say)
+    end, path = run_series(job.path, options, job.runs, run_one, say, warn=tell_error)
     if end.series is not None:
         write_result("\n" + series.render(end.series))
     if path is not None:

@@ -1,12 +1,11 @@
 """`lendchaos run --shrink`: a failing plan again and again, with fewer and fewer faults."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cli.app import say, tell_error, write_result
-from harness.core.files import replace_file
+from harness.core.documents import write_beside
 from harness.headless import Ended
 from harness.shrink import NONE, Shrunk, Trial, failure_codes, render, shrink, to_json
 from harness.verdict import ExitCode
@@ -77,11 +76,8 @@ def without(options: list[str], names: tuple[str, ...]) -> list[str]:
 
 def _write(found: Shrunk, runs_dir: Path) -> str:
     """Beside the runs, which it names."""
-    path = runs_dir / f"shrink-{found.scenario}-{uuid.uuid4().hex[:12]}" / "shrink.json"
     try:
-        path.parent.mkdir(parents=True)
-        replace_file(path, to_json(found))
+        return str(write_beside(runs_dir, "shrink", found.scenario, to_json(found)))
     except OSError as error:
-        tell_error(f"{path} was not written: {error.strerror}")
+        tell_error(f"{error.filename} was not written: {error.strerror}")
         return ""
-    return str(path)

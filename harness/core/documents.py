@@ -5,10 +5,13 @@ NaN, numbers without end and any depth.
 """
 
 import json
+import uuid
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from harness.core.files import DOCUMENT_BYTES_MAX
+from harness.core.files import DOCUMENT_BYTES_MAX, replace_file
 from harness.core.foreign_text import printable_json
 
 DEPTH_MAX = 100
@@ -28,6 +31,23 @@ def text_of(document: Any) -> str:
     body = asdict(document)
     ordered = {"schema": body.pop("schema"), **body}
     return printable_json(json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def write_beside(runs_dir: Path, kind: str, scenario: str, text: str) -> Path:
+    """Write what several runs came to beside them, into a folder of its own.
+
+    Raises:
+        OSError: it cannot be written; no empty folder is left for it.
+    """
+    path = runs_dir / f"{kind}-{scenario}-{uuid.uuid4().hex[:12]}" / f"{kind}.json"
+    path.parent.mkdir(parents=True)
+    try:
+        replace_file(path, text)
+    except OSError:
+        with suppress(OSError):
+            path.parent.rmdir()
+        raise
+    return path
 
 
 def json_of(body: bytes | str) -> Any:

@@ -1,6 +1,8 @@
 """`lendchaos run` with several runs: how often, in which order, and when it ends early."""
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +106,28 @@ def test_when_a_series_ends(
     assert f"{verdict.upper()}  cut, {made} of 3 runs" in done.stdout
     for seed in locust.seeds:
         assert f"seed {seed}" in done.stderr
+
+
+def test_a_series_that_the_disk_does_not_take_is_told(
+    locust: Locust,
+    lendchaos: Callable[..., Ended],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a quiet process, too, in one line; no empty folder is left, and the runs decide."""
+
+    def full(path: Path, *_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("harness.core.documents.replace_file", full)
+    locust.ends = [GOOD, GOOD]
+    done = lendchaos("run", "-q", "cut", "--runs", "2")
+
+    assert done.exit_code == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith("series.json was not written: No space left on device")
+    assert list((tmp_path / "runs").glob("series-*")) == []
 
 
 def test_seeds_are_random_unless_given(locust: Locust, lendchaos: Callable[..., Ended]) -> None:
