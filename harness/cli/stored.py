@@ -108,9 +108,11 @@ def _written(stored: _Stored, verdict: "Verdict", name: str) -> int:
     except HarnessError as error:
         refused = str(error)
     sys.stdout.write(terminal.render(verdict, path, width=width(), color=has_colours()))
+    code = verdict.exit_code or (ExitCode.INCONCLUSIVE if refused else ExitCode.PASS)
     if refused:
-        tell_error(refused)
-    return verdict.exit_code or (ExitCode.INCONCLUSIVE if refused else ExitCode.PASS)
+        why = "" if code == verdict.exit_code else "; a pass that is not stored ends with 3"
+        tell_error(refused + why)
+    return code
 
 
 @app.command()

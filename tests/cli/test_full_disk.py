@@ -58,6 +58,7 @@ def test_a_disk_that_refuses_is_told_in_one_line(
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert os.strerror(number) in line
+    assert ("a pass that is not stored ends with 3" in line) is (command == "judge")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")}.items() >= before.items()
 
 
