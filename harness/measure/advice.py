@@ -22,6 +22,8 @@ UNSEEN_SHARE = 0.001
 REQUESTS_MAX = 30_000
 """More are no advice: ten minutes at 50/s."""
 
+_BLOCK = 1024
+
 Most = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 """For each number of requests, shape (n,), with how many failures at most it passes (-1: never)."""
 
@@ -66,15 +68,22 @@ def requests_enough(seen: Share, limit: float, most: Most) -> int | None:
     share = assumed_share(seen, limit)
     if share >= limit > 0:
         return None
-    first, size = seen.whole + 1, 1024
-    while first <= REQUESTS_MAX:
-        requests = np.arange(first, first + size, dtype=np.int64)
-        part = most(requests)
+    for block in range(seen.whole // _BLOCK, REQUESTS_MAX // _BLOCK + 1):
+        requests, part = _block(most, block)
         passes = np.where(part < 0, 0.0, bdtr(np.maximum(part, 0.0), requests, share))
+        passes[(requests <= seen.whole) | (requests > REQUESTS_MAX)] = 0.0
         if (found := np.flatnonzero(passes >= CHANCE_MIN)).size:
             return int(requests[found[0]])
-        first, size = first + size, 2 * size
     return None
+
+
+@cache
+def _block(most: Most, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`_BLOCK` numbers of requests, and with how many failures at most each passes: it is asked
+    for again and again where a run has many faults.
+    """
+    requests = np.arange(number * _BLOCK + 1, (number + 1) * _BLOCK + 1, dtype=np.int64)
+    return requests, most(requests)
 
 
 def assumed_share(seen: Share, limit: float) -> float:

@@ -53,8 +53,10 @@ def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups:
     spans = [np.searchsorted(times_s, window).tolist() for window in windows]
     while True:
         left = outside_of(times_s, groups)
+        # Up to each place, so that no window has to be counted through.
+        counts = [np.concatenate([[0], np.cumsum(one)]) for one in (bad & left, left)]
         chances = [
-            _chance(bad, left, first, stop) * part
+            _chance(counts, first, stop) * part
             for (first, stop), part in zip(spans, _parts(len(spans)), strict=True)
         ]
         if min(chances, default=1.0) > ALPHA / 2:
@@ -83,13 +85,14 @@ def outside_of(times_s: Floats, groups: Groups) -> Bools:
     return outside
 
 
-def _chance(bad: Bools, left: Bools, first: int, stop: int) -> float:
+def _chance(counts: list[NDArray[np.int64]], first: int, stop: int) -> float:
     """The exact chance (Fisher, one-sided) of as many failures of a window among all that is left;
     1 where they are too few, or nearer to what is elsewhere than to an impaired share.
+
+    ``counts``: failures, and requests, that are left before each place, shape (n + 1,) each.
     """
-    failed, whole = int(bad[left].sum()), int(left.sum())
-    inside = left[first:stop]
-    part, count = int(bad[first:stop][inside].sum()), int(inside.sum())
+    failed, whole = (int(one[-1]) for one in counts)
+    part, count = (int(one[max(first, stop)] - one[first]) for one in counts)
     noise = (failed - part + 0.5) / (whole - count + 1)
     noise = min(max(noise, HEALTHY_SHARE), NOISE_SHARE_MAX)
     if part < ROW_MIN or ratio(part, count, noise, impaired_share(noise)) <= 0:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from harness.measure.advice import CHANCE_MIN, Most, advise, bounded, requests_enough, within
@@ -33,6 +34,25 @@ def test_a_share_just_below_the_limit_takes_more_than_anybody_sends() -> None:
     told = advise(Share(24, 1000), LIMIT, bounded(LIMIT))
 
     assert told == "not even 30,000 requests suffice in 9 of 10 runs, if 2.4 % fail"
+
+
+def test_more_than_is_any_advice_is_not_advised() -> None:
+    """Nor where the last block of numbers that is tried goes beyond it: 31,780 would suffice."""
+    assert requests_enough(Share(1, 121), 0.01, bounded(0.01)) is None
+
+
+def test_a_rule_is_asked_once_however_many_faults_ask_for_advice() -> None:
+    """A run of hundreds of faults asks by the same rule after each of them."""
+    asked: list[int] = []
+
+    def most(requests: NDArray[np.int64]) -> NDArray[np.int64]:
+        asked.append(len(requests))
+        return bounded(LIMIT)(requests)
+
+    found = [requests_enough(Share(0, whole), LIMIT, most) for whole in range(5, 105, 5)]
+
+    assert found == [221] * 20
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("limit", [0.001, 0.025, 0.3])
