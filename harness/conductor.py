@@ -37,13 +37,13 @@ from harness.read_ledger import Source, read_ledger
 from harness.report import terminal
 from harness.results import judged
 from harness.room_watch import places_of, room_watched
-from harness.safety.feasible import require_feasible
+from harness.safety.feasible import require_feasible, settings_for
 from harness.safety.preview import told_before
 from harness.safety.radius import radius_of
 from harness.safety.reach import require_reach
 from harness.safety.watch import LedgerTail, SafetyWatch
 from harness.seeding import SeededBorrower, Seeder
-from harness.stack import Stack, StackSettings, attach, down, load_state, up
+from harness.stack import Stack, attach, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.run_lock import held_alone
 from harness.verdict import ExitCode
@@ -187,15 +187,7 @@ def _bring_up(
     else:
         clean_up.enter_context(held_alone(request.state_dir, plan.run_id, plan.scenario))
         running = load_state(request.state_dir)
-        # A stack that is up may have more than we ask for; only the service's kind has to agree.
-        settings = (running and running.settings) or StackSettings()
-        defect = plan.settings.defect or settings.defect
-        settings = replace(
-            settings,
-            service=plan.settings.service,
-            defect=defect,
-            namespaces=plan.settings.namespaces or settings.namespaces,
-        )
+        settings = settings_for(plan, running)
         owns_stack = running is None
         if owns_stack:
             progress("bringing the local stack up")

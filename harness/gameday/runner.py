@@ -31,9 +31,9 @@ from harness.record import RunDirectory
 from harness.room_watch import DATABASE_BYTES_MIN
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
-from harness.stack.local import STACK_BYTES_MIN
 from harness.stack.run_lock import Owner, holder
 from harness.stack.state import read_state
+from harness.stack.usable import STACK_BYTES_MIN
 from harness.verdict import ExitCode, Verdict
 
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"

@@ -11,7 +11,7 @@ from harness.load.options import settings_from, stop_from
 from harness.objectives import Resilience, overridden
 from harness.placement import Choice, timeline_text
 from harness.plan import Plan, Scenario, expand, faults_of
-from harness.safety.feasible import require_feasible
+from harness.safety.feasible import require_feasible, require_set_up
 
 
 def resilience_for(locustfile: Locustfile, options: Any) -> Resilience | None:
@@ -74,11 +74,12 @@ def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     """Refuse, before anything is started, what can't be run on this target.
 
     Raises:
-        UsageError, HarnessError: as `require_feasible`.
+        UsageError, HarnessError: as `require_feasible` and `require_set_up`.
     """
-    looks_up = not options.dry_run  # which opens no connection
+    asks = not options.dry_run  # which opens no connection and starts no program
     state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
-    require_feasible(plan, state_dir, host, allowed, look_up=looks_up)
+    require_feasible(plan, state_dir, host, allowed, look_up=asks)
+    require_set_up(plan, state_dir, host, asks=asks)
 
 
 def _of_objectives(plan: Plan, scenario: Scenario, file: Resilience | None) -> Iterator[str]:

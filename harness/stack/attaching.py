@@ -5,26 +5,18 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.stack import register
-from harness.stack.addresses import (
-    is_loopback,
-    join_address,
-    require_allowed,
-    split_address,
-    split_target,
-)
+from harness.stack.addresses import join_address, require_allowed, split_target
 from harness.stack.folder import LOGS, default_state_dir
-from harness.stack.http_probe import get
 from harness.stack.launch import Progress, current_stack, launch, revive, silent, state_lock
 from harness.stack.launch_spec import LaunchSpec
 from harness.stack.ports import LOOPBACK, choose_ports
-from harness.stack.service import OK
 from harness.stack.state import EDGE, Link, Stack, load_state, socket_path_for
 from harness.stack.toxiproxy_binary import provide_toxiproxy
+from harness.stack.usable import own_link, require_answer, require_proxy_for
 
 TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
-_ANSWER_SECONDS_MAX = 5.0
 
 
 def attach(
@@ -55,9 +47,9 @@ def attach(
     state_dir = (state_dir or default_state_dir()).absolute()
     with state_lock(state_dir, progress):
         running = current_stack(state_dir, progress)
-        if running is not None:
-            _refuse_own(running, host, port)
-        _require_answer(f"http://{address}")
+        if own := own_link([running], host, port):
+            raise UsageError(own)
+        require_answer(f"http://{address}")
         if running is not None:
             return _same(running, f"http://{address}", token, progress)
         register.prepared()  # what is wrong with it is told before anything is built or started
@@ -79,27 +71,7 @@ def attach(
         return launch(spec, progress)
 
 
-def _refuse_own(running: Stack, host: str, port: int) -> None:
-    own = {split_address(link.listen)[1]: name for name, link in running.links.items()}
-    if is_loopback(host) and port in own:
-        raise UsageError(
-            f"port {port} is our own link {own[port]!r}: a target behind it would be broken twice; "
-            f"the service itself is at {running.service_url}"
-        )
-
-
-def _require_answer(url: str) -> None:
-    answer = get(f"{url}/healthz", _ANSWER_SECONDS_MAX)
-    if answer is None:
-        raise HarnessError(f"{url} does not answer GET /healthz: is the service running there?")
-    if answer.status != OK:
-        raise HarnessError(f"{url} answers GET /healthz with {answer.status}, not 200")
-
-
 def _same(running: Stack, service_url: str, token: str, progress: Progress) -> Stack:
-    what = "the local stack" if running.kind == "local" else f"a proxy for {running.service_url}"
-    same = (running.kind, running.service_url, running.admin_token)
-    if same != ("attached", service_url, token):
-        raise HarnessError(f"{what} is up in {running.state_dir}: `lendchaos down` first")
+    require_proxy_for(running, service_url, token)
     revive(running, progress)
     return load_state(running.state_dir) or running

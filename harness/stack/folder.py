@@ -78,14 +78,25 @@ def entered(state_dir: Path) -> Path:
     """The same folder, made if need be, for its owner only.
 
     Raises:
-        UsageError: There can be none, or what lies there is somebody's own.
+        UsageError: As `enterable`.
         HarnessError: It cannot be made, or something in it is not as we make it.
     """
-    path = checked(state_dir)
+    path = enterable(state_dir)
     try:
         path.mkdir(mode=_SECRET, parents=True, exist_ok=True)
     except OSError as error:
         raise _told(path, "made", error) from error
+    return path
+
+
+def enterable(state_dir: Path) -> Path:
+    """The absolute path of a state folder in which a stack can be started; changes nothing.
+
+    Raises:
+        UsageError: There can be none, or what lies there is the user's own.
+        HarnessError: It cannot be looked into, or something in it is not as we make it.
+    """
+    path = checked(state_dir)
     # What a start removes must not be a folder of the user's that has the same name.
     own = [name for name in _REMOVED if os.path.lexists(path / name)]
     if own and not has_been_used(path):

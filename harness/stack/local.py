@@ -9,8 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from harness.core.disk import require_room
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.stack import namespaces, postgres, register
 from harness.stack.addresses import require_allowed, split_address
 from harness.stack.folder import LOGS, default_state_dir
@@ -40,10 +39,9 @@ from harness.stack.state import (
     load_state,
     socket_path_for,
 )
+from harness.stack.usable import require_same, require_startable
 
 REPLICAS_MAX = 8
-STACK_BYTES_MIN = 48_000_000
-"""A database as it is made takes 39 MB; the rest is for logs."""
 _LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SHARED_CACHE = Path("/var/tmp/lendchaos")  # noqa: S108 - ownership is checked before use
 
@@ -76,19 +74,10 @@ def up(
         running = current_stack(state_dir, progress)
         if running is not None:
             return _same(running, settings, progress)
-        if settings.namespaces and (refusal := namespaces.why_not()) is not None:
-            raise HarnessError(f"no stack in network namespaces here: {refusal}")
-        _require_room(state_dir)
-        register.prepared()  # what is wrong with it is told before anything is built or started
+        require_startable(settings, state_dir)
+        register.prepared()
         programs = provision_all(progress)
         return launch(replace(_specify(settings, state_dir, programs), owner=owner), progress)
-
-
-def _require_room(state_dir: Path) -> None:
-    try:
-        require_room(state_dir, STACK_BYTES_MIN)
-    except OSError as error:
-        raise HarnessError(f"{error.filename} cannot be written: {error.strerror}") from error
 
 
 def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
@@ -115,33 +104,9 @@ def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
 
 
 def _same(running: Stack, settings: StackSettings, progress: Progress) -> Stack:
-    if running.settings is None:
-        raise HarnessError(
-            f"a proxy in front of {running.service_url} is up in {running.state_dir}: "
-            "`lendchaos down` first"
-        )
-    if not settings.accepts(running.settings):
-        raise HarnessError(
-            f"a stack with other settings is up in {running.state_dir} "
-            f"({_in_words(running.settings)}; wanted: {_in_words(settings)}): "
-            "`lendchaos down` first"
-        )
+    require_same(running, settings)
     revive(running, progress)
     return load_state(running.state_dir) or running
-
-
-def _in_words(settings: StackSettings) -> str:
-    words = [f"service {settings.service}", f"{settings.replicas} replicas"]
-    for name in ("password_cost", "edge_port", "service_port"):
-        value = getattr(settings, name)
-        if value is not None:
-            words.append(f"{name} {value}")
-    if settings.namespaces:
-        words.append("in network namespaces")
-    if settings.defect:
-        words.append(f"planted defect {settings.defect}")
-    words.extend(f"link {name} to {to}" for name, to in settings.extra_links.items())
-    return ", ".join(words)
 
 
 def _specify(settings: StackSettings, state_dir: Path, programs: Programs) -> LaunchSpec:

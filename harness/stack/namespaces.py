@@ -126,15 +126,18 @@ def kernel_refusal() -> str | None:
     return None
 
 
-def why_not() -> str | None:
+def why_not(*, tries: bool = True) -> str | None:
     """Why no stack can be started in namespaces here, and what to do; None when one can.
 
-    Tries what a stack would do, in a namespace that is gone again when this returns.
+    Tries what a stack would do, in a namespace that is gone again when this returns, unless
+    ``tries`` is False.
     """
     if os.geteuid() != 0:
         return "only root may make network namespaces: run as root, or without --namespaces"
     if lacking := missing_programs():
         return lacking
+    if not tries:
+        return None
     try:
         held = _new_namespace(forwards=True)
     except HarnessError as error:

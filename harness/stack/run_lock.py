@@ -86,18 +86,34 @@ def held_alone(state_dir: Path, run_id: str, scenario: str) -> Iterator[None]:
         deadline = time.monotonic() + TRY_SECONDS
         while not _taken(lock):
             if time.monotonic() > deadline:
-                whose = _owner_in(lock)
-                by = f": {whose.in_words()}" if whose else ""
-                raise HarnessError(
-                    f"another run uses the stack in {state_dir}{by}; wait for its end, or give this"
-                    " one a stack of its own with --state-dir"
-                )
+                raise _in_use(state_dir, _owner_in(lock))
             time.sleep(_BETWEEN_TRIES_SECONDS)
         _write(lock, json.dumps(asdict(Owner.this_process(run_id, scenario))))
         try:
             yield
         finally:
             _write(lock, "")
+
+
+def require_unused(state_dir: Path) -> None:
+    """Whether a run could hold the stack of a state folder now; holds nothing.
+
+    Raises:
+        HarnessError: another run holds it, and the message says which.
+    """
+    deadline = time.monotonic() + TRY_SECONDS
+    while (whose := holder(state_dir)) is not None:
+        if time.monotonic() > deadline:
+            raise _in_use(state_dir, whose)
+        time.sleep(_BETWEEN_TRIES_SECONDS)
+
+
+def _in_use(state_dir: Path, whose: Owner | None) -> HarnessError:
+    by = f": {whose.in_words()}" if whose else ""
+    return HarnessError(
+        f"another run uses the stack in {state_dir}{by}; wait for its end, or give this"
+        " one a stack of its own with --state-dir"
+    )
 
 
 def holder(state_dir: Path) -> Owner | None:

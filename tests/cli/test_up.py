@@ -63,7 +63,7 @@ def test_a_disk_without_room_is_told_before_anything_is_started(
     tmp_path: Path, lendchaos: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL would break off halfway, and say something else."""
-    monkeypatch.setattr("harness.stack.local.STACK_BYTES_MIN", 1 << 62)
+    monkeypatch.setattr("harness.stack.usable.STACK_BYTES_MIN", 1 << 62)
     done = lendchaos("up", "--state-dir", tmp_path / "state")
 
     assert done.exit_code == 3

@@ -22,7 +22,7 @@ from harness.gameday.unattended import Unattended
 from harness.gameday.view import Finished, Message
 from harness.headless import Ended
 from harness.room_watch import DATABASE_BYTES_MIN
-from harness.stack.local import STACK_BYTES_MIN
+from harness.stack.usable import STACK_BYTES_MIN
 from tests.full_disk import files_end_at
 from tests.gameday.days import FORESEEN, PLAN, FakeRunner, conduct, ended, passes
 

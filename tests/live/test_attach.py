@@ -140,12 +140,16 @@ def test_a_stale_locust_host_is_printed_and_obeyed(attached: Runner, foreign: St
     assert not any(b"password" in found or b"Bearer" in found for found in everything)
 
 
-def test_our_own_edge_is_never_a_target(runner: Runner, stack: Stack) -> None:
+def test_our_own_edge_is_never_a_target(
+    runner: Runner, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Attaching to our own proxy would measure it twice: refused."""
+    monkeypatch.setenv("LENDING_ADMIN_TOKEN", stack.admin_token)
     run = runner("baseline", *SHORT, "--host", stack.edge_url)
 
-    assert run.exit_code in (2, 3)
-    assert not (run.path / "verdict.json").exists()
+    assert run.exit_code == 2
+    assert "is our own link 'edge'" in run.output
+    assert run.path == runner.runs_dir  # there is no new one
 
 
 def test_a_silent_target_is_named(attached: Runner) -> None:
@@ -154,6 +158,7 @@ def test_a_silent_target_is_named(attached: Runner) -> None:
 
     assert run.exit_code == 3
     assert "127.0.0.1:9" in run.output
+    assert run.path == attached.runs_dir  # there is no new one
 
 
 def test_a_foreign_host_must_be_allowed_by_name(attached: Runner) -> None:

@@ -2,12 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness.stack import Stack, StackSettings
+from harness.stack.processes import identify
+from harness.stack.run_lock import held_alone
+from harness.stack.state import Link, save_state
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = (
@@ -178,16 +184,95 @@ VARIABLES: dict[str, tuple[dict[str, str], str]] = {
     "foreign host": ({"LOCUST_HOST": "http://10.0.0.7"}, "only with --allow-target 10.0.0.7"),
     "an option that has none": ({"LOCUST_RATE": "5"}, "LOCUST_RATE has no effect: use --rate"),
 }
+EDGE_PORT = 12_345
+SET_UP: dict[str, tuple[list[str], dict[str, str], int, str]] = {
+    "own link": (
+        ["--state-dir=up", f"--host=http://localhost:{EDGE_PORT}"],
+        {"LENDING_ADMIN_TOKEN": "token"},
+        2,
+        f"port {EDGE_PORT} is our own link 'edge': a target behind it would be broken twice; the",
+    ),
+    "own folder": (["--state-dir=own"], {}, 2, "own has a folder 'logs' that no stack made"),
+    "own folder, attached": (
+        ["--state-dir=attaching", "--host=http://127.0.0.1:9"],
+        {"LENDING_ADMIN_TOKEN": "token"},
+        2,
+        "attaching/attached has a folder 'logs' that no stack made",
+    ),
+    "other service": (
+        ["--state-dir=up", "--service=naive"],
+        {},
+        3,
+        "(service tuned, 2 replicas, password_cost 5; wanted: service naive, 2 replicas, ",
+    ),
+    "other defect": (
+        ["--state-dir=up", "--defect=amount_truncated"],
+        {},
+        3,
+        "wanted: service tuned, 2 replicas, password_cost 5, planted defect amount_truncated): ",
+    ),
+    "other namespaces": (
+        ["--state-dir=up", "--namespaces"],
+        {},
+        3,
+        "wanted: service tuned, 2 replicas, password_cost 5, in network namespaces): ",
+    ),
+    "other target": (
+        ["--state-dir=attaching-up", "--host=http://127.0.0.1:9"],
+        {"LENDING_ADMIN_TOKEN": "token"},
+        3,
+        "a proxy for http://127.0.0.1:2 is up in ",
+    ),
+    "in use": (["--state-dir=used"], {}, 3, "another run uses the stack in "),
+    "no register": (
+        ["--state-dir=new"],
+        {"XDG_STATE_HOME": "/proc/version"},
+        3,
+        "/proc/version/lendchaos cannot be made: name a folder of your own with XDG_STATE_HOME",
+    ),
+}
+"""What a run's set-up is refused for: words, variables, exit code and what is told."""
 CASES = {
     **{f"word: {name}": ["-f", "mine.py", *words] for name, (words, _) in WORDS.items()},
     **{f"file: {name}": ["-f", f"{name}.py"] for name in FILES},
     **{f"variable: {name}": ["-f", "mine.py"] for name in VARIABLES},
+    **{f"set-up: {name}": ["-f", "mine.py", *words] for name, (words, *_) in SET_UP.items()},
 }
+CODES = {f"set-up: {name}": code for name, (_, _, code, _) in SET_UP.items()}
+"""The others end with 2."""
 TOLD = {
+    **{f"set-up: {name}": told for name, (*_, told) in SET_UP.items()},
     **{f"word: {name}": told for name, (_, told) in WORDS.items()},
     **{f"file: {name}": told for name, (_, told) in FILES.items()},
     **{f"variable: {name}": told for name, (_, told) in VARIABLES.items()},
 }
+
+
+def stacks_in(folder: Path) -> None:
+    """State folders as stacks that are up would have them, supervised by this process."""
+    edge = {"edge": Link("edge", f"127.0.0.1:{EDGE_PORT}", "127.0.0.1:2")}
+    for name, settings in (("up", StackSettings()), ("attaching-up/attached", None)):
+        place = folder / name
+        place.mkdir(parents=True)
+        save_state(
+            Stack(
+                kind="local" if settings else "attached",
+                stack_id=name,
+                state_dir=place,
+                log_dir=place / "logs",
+                socket_path=place / "socket",
+                links=edge,
+                toxiproxy_api="http://127.0.0.1:5",
+                service_url="http://127.0.0.1:2",
+                edge_url=f"http://127.0.0.1:{EDGE_PORT}",
+                admin_token="token",
+                settings=settings,
+                supervisor=identify(os.getpid()),
+                ready=True,
+            )
+        )
+    (folder / "own" / "logs").mkdir(parents=True)
+    (folder / "attaching" / "attached" / "logs").mkdir(parents=True)
 
 
 @pytest.fixture(scope="module")
@@ -204,22 +289,25 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "digits.yaml").write_text(text)
     usual = ["--headless", "--loglevel=WARNING", "--only-summary"]
     sets = {f"variable: {name}": variables for name, (variables, _) in VARIABLES.items()}
+    sets |= {f"set-up: {name}": variables for name, (_, variables, *_) in SET_UP.items()}
     cases = [
         ([*words, *usual, *dry], sets.get(name, {}))
         for dry in ([], ["--dry-run"])
         for name, words in CASES.items()
     ]
     kept = {name: value for name, value in os.environ.items() if name != "LENDING_ADMIN_TOKEN"}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.load.many_under_locust"],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "HOME": str(folder)},
-        timeout=150,
-    )
+    stacks_in(folder)
+    with held_alone(folder / "used", "run-1", "a_scenario"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.load.many_under_locust"],
+            input=json.dumps(cases),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env={**kept, "PYTHONPATH": str(ROOT), "HOME": str(folder)},
+            timeout=150,
+        )
     assert done.returncode == 0, done.stderr
     ends = json.loads(done.stdout)
     return dict(zip(CASES, zip(ends[: len(CASES)], ends[len(CASES) :], strict=True), strict=True))
@@ -227,10 +315,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_refused_in_one_line_and_leaves_nothing(case: str, found: Any) -> None:
-    """With exit code 2 and what would be valid; no table of Locust's, and no run directory."""
+    """With its exit code and what would be valid; no table of Locust's, and no run directory."""
     run, _ = found[case]
 
-    assert run["code"] == 2, run
+    assert run["code"] == CODES.get(case, 2), run
     assert run["left"] == []
     assert run["out"] == ""
     line, *more = run["err"].splitlines()
@@ -244,5 +332,6 @@ def test_a_run_is_refused_in_one_line_and_leaves_nothing(case: str, found: Any) 
 def test_a_dry_run_refuses_the_same(case: str, found: Any) -> None:
     """In the same words: who has seen it pass need not wait for the run."""
     run, dry = found[case]
+    said = [re.sub(r", for \d+ s ", ", for a while ", end["err"]) for end in (run, dry)]
 
-    assert (dry["code"], dry["err"], dry["left"]) == (2, run["err"], [])
+    assert (dry["code"], said[1], dry["left"]) == (CODES.get(case, 2), said[0], [])

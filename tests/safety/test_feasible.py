@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.fault_specs import AnyFault
 from harness.faults import BlockingMigration, CommitLost, Kill, PacketDrop, Partition
 from harness.planted import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
 from harness.safety import feasible
-from harness.safety.feasible import TABLES, require_feasible
+from harness.safety.feasible import TABLES, require_feasible, require_set_up
 from harness.stack import Stack, StackSettings
 from harness.stack.state import Link
 from target_service import defects
@@ -105,6 +105,45 @@ def test_a_stack_that_is_up_is_asked(fault: AnyFault, told: str, up: Callable[..
 
     assert told in found
     assert bool(found) is bool(told)
+
+
+def test_namespaces_that_cannot_be_had_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where somebody else than root runs it; nothing is made for it."""
+    monkeypatch.setattr("harness.stack.namespaces.os.geteuid", lambda: 1000)
+    plan = plan_of()
+    plan = replace(plan, settings=replace(plan.settings, namespaces=True))
+
+    with pytest.raises(HarnessError, match="no stack in network namespaces here: only root may "):
+        require_set_up(plan, tmp_path / "state", None, asks=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "host", "told"),
+    [
+        ({"PG_BIN_DIR": "/nowhere"}, None, "PG_BIN_DIR=/nowhere holds no usable initdb"),
+        ({"TOXIPROXY_SERVER": "/nowhere"}, None, "TOXIPROXY_SERVER=/nowhere is not a Toxi"),
+        ({"TOXIPROXY_SERVER": "/nowhere"}, "http://127.0.0.1:9", "TOXIPROXY_SERVER=/nowhere"),
+        ({}, "http://127.0.0.1:9", "http://127.0.0.1:9 does not answer GET /healthz"),
+    ],
+)
+def test_a_run_asks_programs_and_target_before_it_begins(
+    variables: dict[str, str],
+    host: str | None,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dry run does not: it starts nothing and opens no connection."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    require_set_up(plan_of(), tmp_path, host, asks=False)
+    with pytest.raises(HarnessError, match=told):
+        require_set_up(plan_of(), tmp_path, host)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stack_that_leads_elsewhere_is_refused(up: Callable[..., None]) -> None:

@@ -1,0 +1,125 @@
+"""Whether a stack can be started here, or the one that is up can be used; changes nothing.
+
+`up` and `attach` ask this first, and so does a run before it makes its run directory.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.core.disk import require_room
+from harness.errors import HarnessError
+from harness.stack import namespaces, register
+from harness.stack.addresses import is_loopback, split_address
+from harness.stack.http_probe import get
+from harness.stack.service import OK
+from harness.stack.state import Stack, StackSettings
+
+STACK_BYTES_MIN = 48_000_000
+"""A database as it is made takes 39 MB; the rest is for logs."""
+_ANSWER_SECONDS_MAX = 5.0
+
+
+# --- the local stack -----------------------------------------------------------------------------
+
+
+def require_startable(settings: StackSettings, state_dir: Path, *, tries: bool = True) -> None:
+    """Whether a local stack can be started in a state folder where none is up.
+
+    The kernel is tried for network namespaces, unless ``tries`` is False.
+
+    Raises:
+        HarnessError: Network namespaces are asked for and can't be had, the disk has no room, or
+            the register cannot list a stack.
+    """
+    if settings.namespaces and (refusal := namespaces.why_not(tries=tries)) is not None:
+        raise HarnessError(f"no stack in network namespaces here: {refusal}")
+    try:
+        require_room(state_dir, STACK_BYTES_MIN)
+    except OSError as error:
+        raise HarnessError(f"{error.filename} cannot be written: {error.strerror}") from error
+    require_register()
+
+
+def require_register() -> None:
+    """Whether a stack can be listed in the register of state folders.
+
+    Raises:
+        HarnessError: It cannot, and the message says what to do.
+    """
+    if refusal := register.refusal():
+        raise HarnessError(refusal)
+
+
+def require_same(running: Stack, settings: StackSettings) -> None:
+    """Whether the stack that is up is the local one that is asked for.
+
+    Raises:
+        HarnessError: It is another one.
+    """
+    if running.settings is None:
+        raise HarnessError(
+            f"a proxy in front of {running.service_url} is up in {running.state_dir}: "
+            "`lendchaos down` first"
+        )
+    if not settings.accepts(running.settings):
+        raise HarnessError(
+            f"a stack with other settings is up in {running.state_dir} "
+            f"({_in_words(running.settings)}; wanted: {_in_words(settings)}): "
+            "`lendchaos down` first"
+        )
+
+
+def _in_words(settings: StackSettings) -> str:
+    words = [f"service {settings.service}", f"{settings.replicas} replicas"]
+    for name in ("password_cost", "edge_port", "service_port"):
+        value = getattr(settings, name)
+        if value is not None:
+            words.append(f"{name} {value}")
+    if settings.namespaces:
+        words.append("in network namespaces")
+    if settings.defect:
+        words.append(f"planted defect {settings.defect}")
+    words.extend(f"link {name} to {to}" for name, to in settings.extra_links.items())
+    return ", ".join(words)
+
+
+# --- a service that already runs -----------------------------------------------------------------
+
+
+def own_link(stacks: Iterable[Stack | None], host: str, port: int) -> str | None:
+    """Why a target is none, where it is a link of one of our stacks; None where it is not."""
+    for stack in filter(None, stacks):
+        own = {split_address(link.listen)[1]: name for name, link in stack.links.items()}
+        if is_loopback(host) and port in own:
+            return (
+                f"port {port} is our own link {own[port]!r}: a target behind it would be broken"
+                f" twice; the service itself is at {stack.service_url}"
+            )
+    return None
+
+
+def require_proxy_for(running: Stack, service_url: str, token: str) -> None:
+    """Whether the stack that is up is a proxy for this service, with this admin token.
+
+    Raises:
+        HarnessError: It is another one.
+    """
+    what = "the local stack" if running.kind == "local" else f"a proxy for {running.service_url}"
+    same = (running.kind, running.service_url, running.admin_token)
+    if same != ("attached", service_url, token):
+        raise HarnessError(f"{what} is up in {running.state_dir}: `lendchaos down` first")
+
+
+def require_answer(service_url: str) -> None:
+    """Whether a service answers; opens a connection to it.
+
+    Raises:
+        HarnessError: It does not, or says that it is not well.
+    """
+    answer = get(f"{service_url}/healthz", _ANSWER_SECONDS_MAX)
+    if answer is None:
+        raise HarnessError(
+            f"{service_url} does not answer GET /healthz: is the service running there?"
+        )
+    if answer.status != OK:
+        raise HarnessError(f"{service_url} answers GET /healthz with {answer.status}, not 200")
