@@ -90,9 +90,11 @@ def foresee(
 
     def ask(step: GameDayStep) -> Foreseen | Problem:
         options = [*plan.options_of(step), *seed_of(plan, step, seed)]
+        # No run of the day lies in the default folder, which a dry run would want room in.
+        options += ["--runs-dir", str(state_dir), "--state-dir", str(state_dir)]
         try:
             scenario = find_scenario(step.scenario)
-            return understood(dry_run(scenario, [*options, "--state-dir", str(state_dir)]))
+            return understood(dry_run(scenario, options))
         except UsageError as error:
             return Problem(*step.place, f"{step.name}: {error}")
 

@@ -7,6 +7,7 @@ import pytest
 from harness.errors import UsageError
 from harness.gameday.foresee import foresee, seed_of, understood
 from harness.gameday.plan import GameDayPlan, GameDayStep
+from harness.given import given
 from harness.safety.preview import preview
 from tests.builders import CUT, plan_of
 
@@ -38,6 +39,24 @@ def test_another_text_is_no_timeline() -> None:
     """A locustfile that is no scenario of ours says nothing of what it would do."""
     with pytest.raises(UsageError, match="does not say what it would do"):
         understood("Starting Locust\n")
+
+
+def test_no_room_is_wanted_where_no_run_of_the_day_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default folder of runs may be on another disk, which is full."""
+    asked: list[list[str]] = []
+
+    def dry_run(_path: Path, options: list[str]) -> str:
+        asked.append(options)
+        return preview(plan_of(CUT, rate=20), tmp_path, None, ())
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("harness.gameday.foresee.dry_run", dry_run)
+    foresee(day(GameDayStep(name="a", scenario="baseline")), tmp_path, 7, tmp_path, lambda _: None)
+
+    (options,) = asked
+    assert given(options).runs_dir == tmp_path
 
 
 def test_steps_count_up_from_the_seed_of_the_day() -> None:
