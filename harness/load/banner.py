@@ -43,7 +43,7 @@ BANNER = """\
     // For Locust's charts, which know lines only: points as high as their grid.
     window.lendchaosMarks = () => marks.length === 0 ? [] : [{
       id: "lendchaos", name: "Faults (the curves lag by seconds)", type: "line",
-      tooltip: { show: false },
+      animation: false, tooltip: { show: false },
       symbol: "rect", symbolSize: [2, 155], symbolOffset: [0, "-50%"], showAllSymbol: true,
       lineStyle: { width: 0 }, itemStyle: { color: "#e65100" },
       data: marks.map(({ at, text, begins }) => ({

@@ -39,17 +39,17 @@ _IN_WEB_UI: dict[str, tuple[str | None, str]] = {
     "baseline": ("8s", "load without a fault, to know what is normal"),
     "fault": ("5s", "how long the faults last"),
     "recovery": ("15s", "load after the last fault is healed"),
-    "request_timeout": ("2s", "deadline of a request: connecting, sending and reading together"),
-    "ledger_settle": ("10s", "how long the ledger is watched after it has come to rest"),
+    "population": ("mixed", "borrowers of every class, or good ones only"),
     "log_in_share": ("0.3", "share of journeys that begin with a log-in"),
+    "request_timeout": ("2s", "deadline of a request: connecting, sending and reading together"),
     "retries": ("0", "further tries of a borrow that failed, with its key; Retry-After is obeyed"),
+    "service": ("tuned", "client settings of the local stack's service"),
+    "ledger_settle": ("10s", "how long the ledger is watched after it has come to rest"),
     "seed": (None, "of arrivals and borrowers; random and printed, if not given"),
 }
+"""By option, in the order of the start form: its default and what it is."""
+_CHOICES = {"population": ["mixed", "good"], "service": ["tuned", "naive"]}
 _DURATIONS = ("warm_up", "baseline", "fault", "recovery", "request_timeout", "ledger_settle")
-_CHOICES = {
-    "population": (["mixed", "good"], "borrowers of every class, or good ones only"),
-    "service": (["tuned", "naive"], "client settings of the local stack's service"),
-}
 _ONLY_ON_COMMAND_LINE: dict[str, dict[str, Any]] = {
     "--rate": {"help": f"arrivals a second (default {RATE_DEFAULT}); the same as -u"},
     "--allow-target": {
@@ -86,10 +86,8 @@ def add_options(parser: Any) -> None:
     """Add our options to Locust's parser, and keep its web UI on this machine by default."""
     for name, (default, text) in _IN_WEB_UI.items():
         note = "" if default is None else f" (default {default})"
-        parser.add_argument("--" + name.replace("_", "-"), default=default, help=text + note)
-    for name, (choices, text) in _CHOICES.items():
-        note = f"{text} (default {choices[0]})"
-        parser.add_argument(f"--{name}", default=choices[0], choices=choices, help=note)
+        option, choices = "--" + name.replace("_", "-"), _CHOICES.get(name)
+        parser.add_argument(option, default=default, choices=choices, help=text + note)
     for option, details in _ONLY_ON_COMMAND_LINE.items():
         parser.add_argument(option, include_in_web_ui=False, **details)
     for name, kind in STOP_KINDS.items():

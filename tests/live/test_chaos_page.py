@@ -26,7 +26,7 @@ from harness.stack import Stack
 from harness.stack.ports import choose_ports
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.locust_front import Front
-from tests.browser.looks import too_wide, violations
+from tests.browser.looks import boxes, too_wide, violations
 from tests.live.conftest import RATE, Run, Runner
 
 pytestmark = [pytest.mark.live, pytest.mark.browser]
@@ -166,6 +166,8 @@ def look_at_both(page: Page, tab: Page) -> list[str]:
         for name, shown in (("chaos-live", page), ("chaos-tab", tab)):
             shown.set_viewport_size({"width": width, "height": height})
             Screen(shown, []).keep(f"{name}-{width}", full=False)
+        (banner,) = boxes(Screen(tab, []), "#lendchaos")
+        assert banner["height"] < height / 10
     row = tab.get_by_role("row").filter(has_text=FAULT).inner_text()
     return [part for part in ("database", "5.0 to 15.0", "█", "░") if part not in row]
 
@@ -186,7 +188,9 @@ def test_the_form_says_what_a_run_would_do(front: Front) -> None:
     first, *_ = own = [text for text in fields if text and text.endswith(")")][-11:]
 
     assert first == "Warm Up (load before anything is measured)"
-    assert [text.split(" (")[0] for text in own[:4]] == ["Warm Up", "Baseline", "Fault", "Recovery"]
+    names = [text.split(" (")[0] for text in own]
+    assert names[:5] == ["Warm Up", "Baseline", "Fault", "Recovery", "Population"]
+    assert names[-1] == "Seed"
     assert [text for text in own if text.endswith("))")] == []
     for width, height in (PHONE, DESKTOP):
         page.set_viewport_size({"width": width, "height": height})
