@@ -136,7 +136,7 @@ class Overlap:
 class Requests:
     """Borrow requests that met something, in ``seconds`` of it, and how many of them failed."""
 
-    seconds: Length
+    seconds: Seconds
     operations: Count
     failed: Count
 
@@ -233,7 +233,7 @@ class Recovery:
     censored: bool = False
     """None was seen before the load ended, or the next fault came; it surely took longer than
     ``from_heal_s_low``."""
-    observed_s: Length | None = None
+    observed_s: Seconds | None = None
     """From the last heal to the end of the load or the next fault: as long as it was watched."""
     answering_again_s: Seconds | None = None
     """First good answer after the outage, seconds after the heal; before ``from_heal_s`` when
@@ -319,8 +319,8 @@ class Health:
     asked_per_s: PerSecond
     asked: Count
     green: Count
-    green_while_failing_s: Length | None
-    red_while_fine_s: Length | None
+    green_while_failing_s: Seconds | None
+    red_while_fine_s: Seconds | None
     first_red_s: Seconds | None
     last_red_s: Seconds | None
 
