@@ -142,7 +142,7 @@ class ScenarioItem(pytest.Item):
     def _tell_reports(self, when: str) -> None:
         """Where to read on, below the line that says what is wrong."""
         reports = [os.path.relpath(path) for path in self._result.reports] or ["there is none"]
-        lines = [f"must hold: {self._result.meaning}", *(f"report: {path}" for path in reports)]
+        lines = [f"required: {self._result.meaning}", *(f"report: {path}" for path in reports)]
         self.add_report_section(when, "lendchaos", "\n".join(lines))
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -60,7 +60,7 @@ def test_a_red_line_says_what_broke(gate: Gate, stored: Stored) -> None:
         [
             "*_ cut: recovery_seconds_max _*",
             "borrowing took 2.5 s to recover; the limit is 2 s (95 % interval 2.5 s to 4.0 s)*",
-            "must hold: After the heal, borrowing is back to normal in time",
+            "required: Recovery time after the fault*",
             "report: *test-*report.html",
             "FAILED scenarios/cut.py::recovery_seconds_max - Missed: borrowing took 2.5 s*",
         ]
