@@ -129,7 +129,7 @@ BORROWING = (
     _finding(
         "grey_failure",
         weight=_NOTE + " `grey_failure_seconds_max` makes it count.",
-        decided="The health address answered green for more than 1.5 s while borrowing was out or"
+        decided="The health address answered green for more than 1.5 s while borrowing was down or"
         " degraded.",
         causes="The health check does not ask the database, or answers from a cache.",
         next_step="Let readiness depend on what borrowing needs, with a deadline of its own.",

@@ -60,7 +60,7 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     if failed.whole < events_to_bound(limit, 0.975):
         seen = f", and {failed.part} of them failed" if failed.part else ""
         reasons.append(
-            f"only {failed.whole} borrow requests were over in the baseline{seen}: to bound"
+            f"only {failed.whole} borrow requests ended in the baseline{seen}: to bound"
             f" failures by {100 * limit:g} %, {suffices}"
         )
     elif (failed.high or 0.0) >= limit:

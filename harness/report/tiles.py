@@ -253,7 +253,7 @@ def _unknown(verdict: Verdict) -> Tile:
     base = f"of {words.count(verdict.borrow.failed)} failed after the warm-up"
     meaning = "the borrower cannot know if there is a loan"
     if not number:
-        return Tile(name, "0", (meaning,))
+        return Tile(name, "0", ("every borrower knows if there is a loan",))
     if ledger.committed_unknown is None or ledger.not_committed_unknown is None:
         settled = f"not settled: {why(verdict, *_SETTLED_BY_LEDGER)}"
     else:

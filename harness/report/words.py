@@ -7,7 +7,7 @@ from datetime import datetime
 
 from harness.core import foreign_text
 from harness.verdict import Judgement, Verdict, Weight, units
-from harness.verdict.reasons import advice
+from harness.verdict.reasons import advice, why
 
 clean = foreign_text.clean
 NOT_MEASURED, NOT_SEEN, AT_ONCE = units.NOT_MEASURED, units.NOT_SEEN, units.AT_ONCE
@@ -133,10 +133,10 @@ def meaning(verdict: Verdict) -> str:
     """The verdict in a few words: what was not met, or what to change."""
     if verdict.verdict is Judgement.PASS:
         return "All objectives met."
-    counts = Weight.FAIL if verdict.verdict is Judgement.FAIL else Weight.INCONCLUSIVE
-    found = [one for one in verdict.findings if one.verdict is counts]
-    if counts is Weight.INCONCLUSIVE:
-        return f"Not enough evidence: {advice(found[0])}." if found else "Not enough evidence."
+    if verdict.verdict is Judgement.INCONCLUSIVE:
+        _, told = why(verdict.findings)
+        return f"Not enough evidence: {advice(told[0])}." if told else "Not enough evidence."
+    found = [one for one in verdict.findings if one.verdict is Weight.FAIL]
     names = dict.fromkeys(clean(str(one.evidence.get("id", one.code))) for one in found)
     shown = [cut(name, 80) for name in names][:_NAMES_MAX]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""

@@ -54,20 +54,20 @@ _ADVICE = {
     "evidence_damaged": "judge an undamaged copy of the run, or run it again",
     "ledger_unread": "make the ledger readable and run it again",
     "ledger_incomplete": "make the ledger list every loan and run it again",
-    "load_unfaithful": "lower --rate or free the machine, and run it again",
-    "baseline_not_steady": "raise --rate or lengthen --warm-up and --baseline",
-    "fault_did_not_bite": "check that the target uses what the fault acts on, or lengthen --fault",
+    "load_unfaithful": "lower the rate or free the machine, and run it again",
+    "baseline_not_steady": "raise the rate, or lengthen warm-up and baseline",
+    "fault_did_not_bite": "lengthen the fault, or check that the target uses what it acts on",
     "not_healed": "heal it with `lendchaos heal` and run it again",
     "unclean_recovery": "remove what was left behind and run it again",
     "foreign_change": "keep others off the stack and run it again",
     "internal_check_error": "report it, it is a bug in lendchaos",
-    "not_recovered": "lengthen --recovery or raise --rate",
-    "indeterminate_share_max": "raise --rate or lengthen --fault",
-    "attempts_per_operation_max": "raise --rate or lengthen --fault",
-    "decision_shift_share_max": "raise --rate or lengthen --baseline",
+    "not_recovered": "lengthen the recovery phase or raise the rate",
+    "indeterminate_share_max": "raise the rate or lengthen the fault",
+    "attempts_per_operation_max": "raise the rate or lengthen the fault",
+    "decision_shift_share_max": "raise the rate or lengthen the baseline",
     "grey_failure_seconds_max": "make the health check answer during the fault",
 }
-_MORE_LOAD = "raise --rate or lengthen --recovery"
+_MORE_LOAD = "raise the rate or lengthen the recovery phase"
 _AGAIN = "remove what disturbed the run and run it again"
 
 

@@ -162,7 +162,11 @@ def degraded() -> Told:
 def undecided() -> Told:
     """Too little load."""
     plan = plan_of(rate=5)
-    return plan, facts(plan), "the baseline is not steady: only 40 borrow requests"
+    return (
+        plan,
+        facts(plan),
+        "the baseline is not steady: only 40 borrow requests ended in the baseline",
+    )
 
 
 @pytest.mark.parametrize("made", [money, missed, degraded, undecided])

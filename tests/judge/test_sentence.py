@@ -3,15 +3,16 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
-from harness.events import Operation
+from harness.events import Operation, Outcome
 from harness.faults import Kill
 from harness.judge import judge
 from harness.plan import Plan
 from harness.report.html import render
-from harness.verdict import Visible
+from harness.verdict import Judgement, Visible
 from harness.verdict.spans import span
 from harness.verdict.visible import least_seen, never_longer
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
@@ -136,3 +137,55 @@ def test_rounding_hides_no_miss_of_the_limit() -> None:
         told_s = re.search(r"recovered ([0-9.]+) s after", sentence)
         assert told_s is not None, sentence
         assert (float(told_s[1]) > took_s + off_s) == (off_s < 0)
+
+
+# --- what failed, and why that is a pass -------------------------------------------------------
+
+
+def shaky(plan: Plan, *more: Callable[[float], bool], **changes: Any) -> str:
+    """The sentence of a run that failed under its fault, and at some other instants."""
+    bad = [during(8.0, 12.9), *more]
+    ops = operations(plan, lambda at_s: any(one(at_s) for one in bad))
+    verdict = judge(plan, facts(plan, ops, **changes))
+    assert verdict.verdict is Judgement.PASS
+    return verdict.sentence
+
+
+def test_a_pass_over_failures_says_why() -> None:
+    """And only what is true of its figures."""
+    plan = plan_of(CUT)
+    late, later = strays(plan, 14.0), strays(plan, 14.0, 25.0)
+
+    assert shaky(plan).endswith(
+        " Failures while the fault is active are expected; after it none failed."
+    )
+    assert "after it none failed" not in shaky(plan, late)
+    assert re.search(
+        r"outside it and the 10 s allowed to recover, none of \d+ failed\.$", shaky(plan, late)
+    )
+    assert re.search(r"allowed to recover, 1 of \d+ failed \(0\.\d+ %\)\.$", shaky(plan, later))
+
+
+def test_a_pass_without_a_fault_over_failures_names_the_limit() -> None:
+    """Where nothing failed there is nothing to explain."""
+    plan = plan_of()
+    one = judge(plan, facts(plan, operations(plan, strays(plan, 20.0))))
+    none = judge(plan, facts(plan))
+
+    assert one.verdict is Judgement.PASS
+    assert one.sentence.endswith(" The failures are within the limit of 0.5 %.")
+    assert none.sentence.endswith("no loan was lost, none lent twice.")
+
+
+def test_what_failed_before_the_injection_is_told_apart() -> None:
+    """Each count with its base, and those of unknown outcome among all of them."""
+    plan = plan_of(CUT)
+    ops = operations(plan, during(7.98, 13.0), outcome=Outcome.INDETERMINATE)
+    verdict = judge(plan, facts(plan, ops))
+    window = verdict.borrow.window
+
+    assert (verdict.borrow.failed, window.failed) == (251, 250)
+    assert (
+        "251 borrow requests failed, 251 with unknown outcome: 250 of the 1,000 after the"
+        " injection (25.0 %) and 1 before it; "
+    ) in verdict.sentence

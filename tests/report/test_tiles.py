@@ -13,6 +13,7 @@ from harness.gates.annotations import annotations
 from harness.gates.junit import to_xml
 from harness.gates.markdown import summary
 from harness.judge import judge
+from harness.load.locustfile import hypothesis_of
 from harness.objectives import KINDS, Objectives
 from harness.plan import Plan
 from harness.report import html, impairment, terminal, words
@@ -20,7 +21,7 @@ from harness.report.tables import Tile
 from harness.report.tiles import tiles
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from harness.verdict.reasons import LOANS, MONEY
-from tests.builders import CUT, cut_run, facts, operations, plan_of
+from tests.builders import CUT, attempt, cut_run, during, facts, operations, plan_of
 from tests.gates.made import suite_of
 from tests.report.test_html import page
 
@@ -225,3 +226,27 @@ def test_slow_answers_do_not_claim_that_borrowing_worked() -> None:
     assert kind(107) == "slow: answers came late"
     assert kind(0) == "slow: borrowing worked, but answers came late"
     assert "borrowing worked" not in html.render(plan, known, replace(verdict, episodes=[slow]))
+
+
+# --- what was tested, and what was answered ----------------------------------------------------
+
+
+def test_the_whole_text_of_a_scenario_says_what_was_tested() -> None:
+    """A hypothesis may refer to what stands before it."""
+    plan, known, verdict = busy()
+    said = hypothesis_of("Bytes vanish.\n\nHypothesis: borrowers are told so\nin time.\n")
+    shown = html.render(plan, known, replace(verdict, hypothesis=said))
+
+    assert "Bytes vanish. Hypothesis: borrowers are told so in time.</p>" in shown
+
+
+def test_an_answer_is_told_with_its_status() -> None:
+    """As the target's own log has it."""
+    plan = plan_of(CUT)
+    ops = operations(plan, during(8.0, 13.0), code="pool_timeout")
+    told = tuple(
+        attempt(op, status=503, code="pool_timeout") if op.failed else attempt(op) for op in ops
+    )
+    (row,) = impairment.answers(facts(plan, ops, attempts=told)).rows
+
+    assert [cell.text for cell in row] == ["borrow", "503 pool_timeout", "failed", "250"]
