@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from harness.report.marks import INK, PAPER, box, tag
+
 COLOURS = {  # Okabe and Ito: told apart by colour-blind people too
     "approved": "#009E73",
     "referred": "#56B4E9",
@@ -12,6 +14,15 @@ COLOURS = {  # Okabe and Ito: told apart by colour-blind people too
     "indeterminate": "#F0E442",
     "not started": "#bbbbbb",
 }
+_LINES = {
+    "referred": ("M0 2.5H5", INK, 1, 0),
+    "declined": ("M1 2.5H4", PAPER, 3, 45),
+    "failed": ("M0 0V5", INK, 2.5, -45),
+    "indeterminate": ("M0 0V5", INK, 3, 45),
+    "not started": ("M0 2.5H5M2.5 0V5", INK, 1, 0),
+}
+"""Path in a square of 5, colour and width of the lines, and their turn in degrees: without any
+colour, too, no two kinds look alike."""
 KIND_WORDS = {
     "referred": "referred (manual review)",
     "declined": "declined for a business reason",
@@ -69,6 +80,30 @@ class Axis:
     def end(self) -> float:
         """The right edge of the strips."""
         return self.layout.width - self.layout.right
+
+
+def fill(kind: str, name: str) -> str:
+    """How a kind of outcome is painted; ``name`` begins the ids of the chart."""
+    return f"url(#{name}-{kind.replace(' ', '-')})" if kind in _LINES else COLOURS[kind]
+
+
+def patterns(name: str, *kinds: str) -> Markup:
+    """What ``fill`` refers to, for all kinds or for those that a chart has."""
+    return tag("defs", *(_pattern(kind, name) for kind in _LINES if kind in (kinds or _LINES)))
+
+
+def _pattern(kind: str, name: str) -> Markup:
+    path, ink, width, turn = _LINES[kind]
+    return tag(
+        "pattern",
+        box(0, 0, 5, 5, fill=COLOURS[kind]),
+        tag("path", d=path, stroke=ink, stroke_width=width),
+        id=f"{name}-{kind.replace(' ', '-')}",
+        width=5,
+        height=5,
+        patternUnits="userSpaceOnUse",
+        patternTransform=f"rotate({turn})",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from harness.plan import Plan
 from harness.report import words
-from harness.report.axis import COLOURS, Axis, Layout, Strip
+from harness.report.axis import COLOURS, Axis, Layout, Strip, fill
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
 from harness.verdict import Episode, Fault, Verdict
@@ -145,14 +145,16 @@ def _episode(episode: Episode, axis: Axis, y: float) -> Markup:
     sure_s = episode.recovered_s
     if sure_s is None:  # not seen to be over: it may have been since then
         sure_s = axis.end_s if episode.recovered_s_low is None else episode.recovered_s_low
-    colour = COLOURS["failed"] if episode.class_ == "outage" else "#E69F00"
+    colour, sure = "#E69F00", "#E69F00"
+    if episode.class_ == "outage":
+        colour, sure = COLOURS["failed"], fill("failed", axis.layout.name)
     left, right = axis.x(episode.onset_s), axis.x(sure_s)
     first, last = _reach(episode, axis)
     return tag(
         "g",
         tag("title", f"{words.cut(episode.class_, 80)} {span(episode)}"),
         box(first, y + 3, last - first, _ROW - 9, fill=colour, fill_opacity="0.35"),
-        box(left, y + 3, max(right - left, 2), _ROW - 9, fill=colour),
+        box(left, y + 3, max(right - left, 2), _ROW - 9, fill=sure),
         _whisker(axis, y, episode.onset_s_low, episode.onset_s_high),
         _whisker(axis, y, episode.recovered_s_low, episode.recovered_s_high),
     )

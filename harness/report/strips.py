@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from harness.report import words
-from harness.report.axis import COLOURS, KIND_WORDS, Axis, Layout, Strip
+from harness.report.axis import COLOURS, KIND_WORDS, Axis, Layout, Strip, fill
 from harness.report.marks import INK, MUTED, box, label, line, number, tag
 from harness.report.marks import text_width as width_of
 from harness.report.series import KINDS, Series
@@ -15,27 +15,6 @@ from harness.report.series import KINDS, Series
 def step(data: Series) -> str:
     """The width of a bin in words."""
     return f"{data.width_s * 1000:g} ms" if data.width_s < 1 else f"{data.width_s:g} s"
-
-
-def hatch(layout: Layout) -> Markup:
-    """Indeterminate carries a pattern: it must be told apart without any colour."""
-    return tag(
-        "defs",
-        tag(
-            "pattern",
-            box(0, 0, 5, 5, fill=COLOURS["indeterminate"]),
-            tag("path", d="M0 0V5", stroke=INK, stroke_width=3),
-            id=f"{layout.name}-hatch",
-            width=5,
-            height=5,
-            patternUnits="userSpaceOnUse",
-            patternTransform="rotate(45)",
-        ),
-    )
-
-
-def _fill(kind: str, layout: Layout) -> str:
-    return f"url(#{layout.name}-hatch)" if kind == "indeterminate" else COLOURS[kind]
 
 
 def legend(data: Series, layout: Layout) -> Strip:
@@ -51,7 +30,7 @@ def legend(data: Series, layout: Layout) -> Strip:
         needed = width_of(name, size) + 32
         if x + needed > layout.width + 16:
             x, y = 0, y + line_height
-        swatch = box(x, y - 9, 11, 11, fill=_fill(kind, layout), stroke=MUTED, stroke_width=0.5)
+        swatch = box(x, y - 9, 11, 11, fill=fill(kind, layout.name), stroke=MUTED, stroke_width=0.5)
         parts += [swatch, label(x + 16, y, name, size=size)]
         x += needed
     return Strip(Markup("").join(parts), y + 4)
@@ -87,7 +66,9 @@ def _stack(data: Series, axis: Axis, kind: str, bottom: float) -> Markup:
         path.append(f"M{number(left)} {number(low)}V{number(high)}H{number(right)}V{number(low)}z")
     if not path:
         return Markup("")
-    return tag("path", d="".join(path), fill=_fill(kind, axis.layout), shape_rendering="crispEdges")
+    return tag(
+        "path", d="".join(path), fill=fill(kind, axis.layout.name), shape_rendering="crispEdges"
+    )
 
 
 def waits(data: Series, axis: Axis, timeout_s: float, top: float) -> Strip:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from harness.events import Facts
 from harness.plan import Plan
 from harness.report import faultbar, series, strips, words
-from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout
+from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout, patterns
 from harness.report.marks import PAPER, box, number, tag
 from harness.report.series import KINDS, Series
 from harness.verdict import Verdict
@@ -47,7 +47,7 @@ def draw(
         "svg",
         tag("title", "Borrowing over time", id=title),
         tag("desc", describe(data, verdict), id=description),
-        strips.hatch(layout),
+        patterns(layout.name),
         box(0, 0, layout.width, foot.bottom, fill=PAPER, class_="paper"),
         shades,
         legend.drawn,

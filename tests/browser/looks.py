@@ -3,7 +3,11 @@
 import json
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tests.browser.chromium import Screen
+from tests.report import pixels
 
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 
@@ -35,3 +39,29 @@ def violations(screen: Screen, axe: str) -> list[str]:
     result: dict[str, Any] = screen.ask(f"axe.run(document, {json.dumps(options)})")
     assert result["passes"]
     return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in result["violations"]]
+
+
+def painted(screen: Screen, *kinds: str) -> dict[str, NDArray[np.uint8]]:
+    """A square of 40 dots of each of these classes of a chart, as the page paints them now."""
+    width = 40 * len(kinds)
+    # Made of elements: a page may take no text for markup.
+    screen.ask(
+        f"""(() => {{
+          const make = name => document.createElementNS('http://www.w3.org/2000/svg', name);
+          const svg = make('svg');
+          svg.id = 'painted';
+          {json.dumps(kinds)}.forEach((kind, place) => {{
+            const square = make('rect');
+            const shown = {{class: kind, x: 40 * place, width: 40, height: 40}};
+            Object.entries(shown).forEach(pair => square.setAttribute(...pair));
+            svg.append(square);
+          }});
+          Object.assign(svg.style, {{position: 'fixed', top: 0, left: 0, width: '{width}px',
+            height: '40px', zIndex: 9}});
+          document.body.append(svg);
+        }})()"""
+    )
+    clip: Any = {"x": 0, "y": 0, "width": width, "height": 40}
+    dots = pixels.read(screen.page.screenshot(clip=clip, animations="disabled"))
+    screen.ask("document.querySelector('#painted').remove()")
+    return dict(zip(kinds, np.split(dots, len(kinds), axis=1), strict=True))

@@ -7,9 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.load import chaos_page
+from harness.load.live_series import KINDS
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
-from tests.browser.looks import boxes, too_wide, violations
+from tests.browser.looks import boxes, painted, too_wide, violations
 from tests.load.made_live import MadeLeader, MadeRun, made_leader, made_live, served
+from tests.report import pixels
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +48,9 @@ def orders(leader: MadeLeader) -> list[tuple[str, str | None, str]]:
 def test_it_reads_at_a_glance(
     chromium: Chromium, axe: str, size: tuple[int, int], dark: bool
 ) -> None:
-    """State, orders, figures and chart on the first screen; accessible; nothing is too wide."""
+    """State, orders, figures and chart on the first screen; accessible; nothing is too wide; no two
+    outcomes look alike in grey.
+    """
     with opened(chromium, made_leader(), size, dark=dark) as screen:
         screen.keep(f"chaos-{size[0]}-{'dark' if dark else 'light'}")
         head, orders_of_run, chart, faults = boxes(
@@ -58,9 +62,12 @@ def test_it_reads_at_a_glance(
             for kind in ("approved", "failed", "indeterminate", "waiting", "median")
         }
 
+        squares = painted(screen, *KINDS, "waiting")
+
         assert violations(screen, axe) == []
         assert too_wide(screen) == []
         assert screen.complaints == []
+    assert pixels.alike(squares) == []
     assert head["top"] < 10
     assert orders_of_run["bottom"] < 200
     assert chart["bottom"] <= size[1]

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from harness import report
 from harness.record import RunDirectory
-from harness.report import picture
-from harness.report.axis import COLOURS
-from tests.report import pixels, sample
+from harness.report import picture, timeline
+from harness.report.axis import COLOURS, NARROW, WIDE, Layout
+from tests.report import pixels, rich, sample
 
+SVG = "http://www.w3.org/2000/svg"
 RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile]
 
 
@@ -39,7 +40,7 @@ def test_it_is_a_document_of_its_own(run: sample.Maker) -> None:
 
     width, height = pixels.size(picture.png(svg))
 
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.tag == f"{{{SVG}}}svg"
     assert (width, height) == pytest.approx(
         (2 * float(root.get("width", "0")), 2 * float(root.get("height", "0"))), abs=2
     )
@@ -59,10 +60,28 @@ def test_the_colours_of_the_page_are_drawn() -> None:
     bad = pixels.read(picture.png(drawn(sample.failed()), zoom=1))
     good = pixels.read(picture.png(drawn(sample.passed()), zoom=1))
 
-    # The key of the colours, and the line of the timeout, are there in both.
-    assert dots(bad, "failed") > dots(good, "failed") + 5000
+    # The key of the colours, and the line of the timeout, are there in both. Dark lines cover
+    # most of what failed, and the edges of each are mixed.
+    assert dots(bad, "failed") > dots(good, "failed") + 1000
     assert dots(bad, "indeterminate") > 2 * dots(good, "indeterminate") > 0
     assert dots(good, "approved") > dots(bad, "approved") > 20_000
+
+
+@pytest.mark.parametrize("layout", [WIDE, NARROW], ids=lambda layout: layout.name)
+def test_no_two_outcomes_look_alike_without_colours(layout: Layout) -> None:
+    """In grey, and to who cannot tell red from green: every fill of the key has its own look."""
+    chart = ET.fromstring(timeline.svg(*rich.rich(), layout))  # noqa: S314  # made by ourselves
+    (patterns,) = chart.findall("defs")
+    fills = {e.get("fill", "") for e in chart.findall("rect") if e.get("stroke-width") == "0.5"}
+    assert len(fills) >= 5
+
+    def patch(fill: str) -> NDArray[np.uint8]:
+        defined = ET.tostring(patterns, encoding="unicode")
+        square = f'<rect width="40" height="40" fill="{fill}"/>'
+        svg = f'<svg xmlns="{SVG}" width="40" height="40">{defined}{square}</svg>'
+        return pixels.read(picture.png(svg))
+
+    assert pixels.alike({fill: patch(fill) for fill in sorted(fills)}) == []
 
 
 def test_letters_need_no_font_of_the_system() -> None:

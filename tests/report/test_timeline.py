@@ -45,22 +45,12 @@ def test_it_draws_without_any_style() -> None:
     assert all(e.get("fill") or e.get("stroke") for e in filled)
 
 
-def test_indeterminate_has_a_pattern() -> None:
-    """It can be told apart without seeing colours."""
-    svg = parsed(sample.failed())
-
-    patterns = {p.get("id") for p in svg.iter("pattern")}
-    used = {e.get("fill") for e in svg.iter("path")}
-    assert patterns == {"wide-hatch"}
-    assert "url(#wide-hatch)" in used
-
-
 def test_both_sizes_have_ids_of_their_own() -> None:
     """They stand on one page, where an id must be unique."""
     ids = [e.get("id") for size in (WIDE, NARROW) for e in parsed(sample.failed(), size).iter()]
     given = [i for i in ids if i]
 
-    assert len(given) == len(set(given)) == 6
+    assert len(given) == len(set(given)) == 14
 
 
 def test_phases_faults_and_episodes_are_named() -> None:

@@ -49,7 +49,7 @@ export function draw(place, live) {
   svg.append(
     make("title", { id: "chart-title" }, "Borrowing so far"),
     make("desc", { id: "chart-text" }, describe(live)),
-    hatch(), ...shades(live, x, foot),
+    patterns(), ...shades(live, x, foot),
     ...outcomes(bins, live, x, left, width),
     ...waits(bins, live, x, left, width, waitsTop),
     ...faultRows(live, x, left, width, faultsTop),
@@ -61,13 +61,19 @@ export function draw(place, live) {
   place.replaceChildren(svg);
 }
 
-function hatch() {
-  return make("defs", {}, make(
+/** Told apart without any colour, too: the lines of each kind, and their turn in degrees. */
+const LINES = {
+  referred: ["M0 2.5H5", 0], declined: ["M1 2.5H4", 45], failed: ["M0 0V5", -45],
+  indeterminate: ["M0 0V5", 45], dropped: ["M0 2.5H5M2.5 0V5", 0], waiting: ["M2.5 0V5", 0],
+};
+
+function patterns() {
+  return make("defs", {}, ...Object.entries(LINES).map(([kind, [d, turn]]) => make(
     "pattern",
-    { id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    make("rect", { width: 5, height: 5, class: "hatch-ground" }),
-    make("path", { d: "M0 0V5", class: "hatch-line" }),
-  ));
+    { id: kind, class: kind, width: 5, height: 5, patternUnits: "userSpaceOnUse",
+      patternTransform: `rotate(${turn})` },
+    make("rect", { width: 5, height: 5, class: "ground" }), make("path", { d, class: "lines" }),
+  )));
 }
 
 /** The chart in sentences, for people who cannot see it. */
