@@ -39,8 +39,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "environment",
-    [{"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"}, {"TZ": "Asia/Shanghai"}, OLD_PROCESSOR],
-    ids=["hash seed 1", "hash seed 2", "another time zone", "an older processor"],
+    [{"PYTHONHASHSEED": "1", "TZ": "Asia/Shanghai"}, {"PYTHONHASHSEED": "2", **OLD_PROCESSOR}],
+    ids=["another time zone", "an older processor"],
 )
 def test_the_same_bytes_in_every_process(run: Path, environment: dict[str, str]) -> None:
     """Whatever order sets come in, wherever the clock stands, however sums are taken."""

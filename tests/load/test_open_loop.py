@@ -156,7 +156,7 @@ def test_stopped_in_the_middle(behind_s: float) -> None:
     """What was due by then is started or dropped, what was due later never happened."""
     recorder = Recorder()
     zero_ns = time.monotonic_ns() + 20_000_000
-    loop = OpenLoop(recorder, arrivals(100), zero_ns)
+    loop = OpenLoop(recorder, arrivals(2000), zero_ns)  # a busy machine may stop it late
     stopped_ns = []
 
     def stop() -> None:
@@ -170,7 +170,7 @@ def test_stopped_in_the_middle(behind_s: float) -> None:
     assert set(recorder.started) | set(recorder.dropped) == set(range(due))
     assert recorder.started.keys().isdisjoint(recorder.dropped)
     assert sorted(recorder.dropped) == list(range(len(recorder.started), due))
-    assert 0 < len(recorder.started) < 100
+    assert 0 < len(recorder.started) < 2000
     assert len(recorder.dropped) >= behind_s / 0.01 - 1
 
 
