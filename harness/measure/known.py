@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
+from scipy.special import betaln
 
 from harness.measure.noise import (
     ALPHA,
@@ -97,7 +97,23 @@ def _chance(counts: list[NDArray[np.int64]], first: int, stop: int) -> float:
     noise = min(max(noise, HEALTHY_SHARE), NOISE_SHARE_MAX)
     if part < ROW_MIN or ratio(part, count, noise, impaired_share(noise)) <= 0:
         return 1.0
-    return float(hypergeom.sf(part - 1, whole, failed, count))
+    return _at_least(part, whole, failed, count)
+
+
+def _at_least(part: int, whole: int, failed: int, count: int) -> float:
+    """The chance that of ``count`` requests drawn from ``whole``, of which so many failed, ``part``
+    or more did (hypergeometric).
+
+    Not by `scipy.stats`, which takes longer to import than a command may take.
+    """
+    number = np.arange(part, min(failed, count) + 1, dtype=float)
+
+    def ways(of: float, these: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The logarithm of how many ways there are to choose ``these`` of so many."""
+        return np.asarray(-betaln(these + 1.0, of - these + 1.0) - np.log(of + 1.0))
+
+    inside, beside = ways(failed, number), ways(whole - failed, count - number)
+    return float(min(1.0, np.exp(inside + beside - ways(whole, np.array(float(count)))).sum()))
 
 
 def _begin(bad: Bools, left: Bools, first: int) -> int:

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc, bdtrik
 
 from harness.measure.baseline import UNSTEADY_SHARE_MAX
 from harness.measure.intervals import Share
@@ -28,6 +28,8 @@ from harness.measure.noise import (
 )
 from harness.plan import Plan
 from harness.verdict import Visible
+
+Floats = NDArray[np.float64]
 
 SEEN_IN = 0.9
 """Of the runs in which it is there, those that show it."""
@@ -96,12 +98,24 @@ def _row(requests: int, share: float) -> int:
     """
     row = row_needed(requests, share)
     while row <= requests:
-        strays = float(binom.ppf(_SURE, requests - row, share))
+        strays = float(_quantile(_SURE, requests - row, share))
         needed = row_needed(requests, max(HEALTHY_SHARE, (strays + row + 0.5) / (requests + 1)))
         if needed <= row:
             break
         row = min(needed, row + 1)
     return row
+
+
+def _quantile(level: "float | Floats", requests: int, share: float) -> Floats:
+    """The least number of failures of so many requests that at most so many have at this level.
+
+    Not by `scipy.stats`, which takes longer to import than a command may take.
+    """
+    if not requests:
+        return np.zeros(np.shape(level))
+    found: Floats = np.ceil(bdtrik(level, requests, share))
+    less = np.maximum(found - 1, 0.0)  # the inverse is rounded, and may be one too high
+    return np.where(bdtr(less, requests, share) >= level, less, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +130,9 @@ class _Strays:
     def scattered(self, outside: int) -> Iterator[tuple[float, int]]:
         """The share that is taken for normal, and the failures of ``outside`` requests in all."""
         before = min(self.before, outside)
-        for known in binom.ppf(MIDDLES, before, self.share):
+        for known in _quantile(MIDDLES, before, self.share):
             normal = min(max((known + 0.5) / (before + 1), HEALTHY_SHARE), self.normal_max)
-            for others in binom.ppf(MIDDLES, outside - before, self.share):
+            for others in _quantile(MIDDLES, outside - before, self.share):
                 yield normal, int(known + others)
 
 
@@ -130,7 +144,7 @@ def _brownout(slots: int, strays: _Strays) -> float | None:
     needed = _by_share(inside, strays)
     row = _row(strays.requests, strays.share)
     found = (
-        _least(lambda share: float(binom.sf(needed - 1, inside, share).mean())),
+        _least(lambda share: float(bdtrc(needed - 1, inside, share).mean())),
         _least(lambda share: row_seen(row, inside, share)) if row <= inside else None,
     )
     return min((one for one in found if one is not None), default=None)

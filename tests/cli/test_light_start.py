@@ -100,6 +100,17 @@ def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+def test_nobody_who_runs_or_judges_loads_what_only_comparisons_need() -> None:
+    """Its import takes as long as all else that a load process and its conductor load."""
+    code = "import sys, harness.load.borrower, harness.judge; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment()
+    )
+
+    assert {"scipy.special", "harness.measure"} <= set(done.stdout.split())
+    assert {"scipy.stats", "scipy.optimize"} & set(done.stdout.split()) == set()
+
+
 def test_the_check_can_fail(tmp_path: Path) -> None:
     """What is loaded beforehand is seen."""
     assert "jinja2" in loaded(["--help"], tmp_path, "import jinja2")
