@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,50 +42,70 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), BROKEN.values(), ids=BROKEN)
-def test_what_cannot_be_loaded_is_one_line(text: str, told: str, tmp_path: Path) -> None:
+REFUSED = {
+    "Nobody": "error: Unknown User(s): Nobody",
+    "--runs-dir=--": "error: argument --runs-dir: expected one argument",
+    "--worker=1": "error: argument --worker: ignored explicit argument '1'",
+    "-f no.py": "error: -f no.py is another scenario: name it after `lendchaos run`",
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """How the load process ended with each broken file, and with each word that is refused."""
+    folder = tmp_path_factory.mktemp("files")
+    texts = {**{name: text for name, (text, _) in BROKEN.items()}, "good": MINE.format("")}
+    for name, text in texts.items():
+        (folder / name).mkdir()
+        (folder / name / "mine.py").write_text(text)
+    usual = ["--headless", "--loglevel=WARNING", "--only-summary"]  # as `lendchaos run` has them
+    words = {name: ["-f", f"{name}/mine.py", *usual] for name in BROKEN}
+    good = ["-f", "good/mine.py", *usual, "--dry-run"]
+    words |= {refused: [*good, *refused.split()] for refused in REFUSED}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.load.many_under_locust"],
+        input=json.dumps([[each, {}] for each in words.values()]),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment(LENDCHAOS_STATE=str(folder / "state")),
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(words, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_cannot_be_loaded_is_one_line(name: str, ended: dict[str, dict[str, Any]]) -> None:
     """With the file, the line, and what is wrong there."""
-    (tmp_path / "mine.py").write_text(text)
+    done, (_, told) = ended[name], BROKEN[name]
 
-    done = lendchaos("--quiet", "run", "mine.py", cwd=tmp_path)
-
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+    assert done["code"] == 2, done
+    assert (done["out"], done["left"]) == ("", [])
+    (line,) = done["err"].splitlines()
     assert line.startswith("error: ")
     assert told in line
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["Nobody"], "error: Unknown User(s): Nobody"),
-        (["--runs-dir=--"], "error: argument --runs-dir: expected one argument"),
-        (["--worker=1"], "error: argument --worker: ignored explicit argument '1'"),
-        (["-f", "no.py"], "error: -f no.py is another scenario: name it after `lendchaos run`"),
-    ],
-)
+@pytest.mark.parametrize("words", REFUSED)
 def test_what_locust_itself_refuses_is_told_as_all_else(
-    words: list[str], told: str, tmp_path: Path
+    words: str, ended: dict[str, dict[str, Any]]
 ) -> None:
     """One line that begins with ``error:``, neither a line of a log nor a traceback."""
-    (tmp_path / "mine.py").write_text(MINE.format(""))
-
-    done = lendchaos("--quiet", "run", "mine.py", "--dry-run", *words, cwd=tmp_path)
-
-    assert (done.returncode, done.stderr.splitlines()) == (2, [told])
+    assert (ended[words]["code"], ended[words]["err"].splitlines()) == (2, [REFUSED[words]])
 
 
 @pytest.mark.parametrize(
     "words",
     [
+        ("--quiet", "run", "mine.py"),
         ("run", "mine.py", "--runs", "3"),
         ("run", "mine.py", "--shrink"),
         ("gate-selftest", "mine.py"),
     ],
     ids=str,
 )
-def test_several_runs_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_one_run_or_several_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_path: Path) -> None:
     """It is tried before anything is started, and told once."""
     (tmp_path / "mine.py").write_text("import no_such_thing\n")
 
