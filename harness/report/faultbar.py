@@ -102,7 +102,11 @@ def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
         parts.append(_beside(axis, left, right, y, first))
         return Markup("").join(parts)
     room = axis.end - right - 14
-    if width_of(last, layout.font) > room and not layout.narrow:
+    inner, outer = _reach(found[-2], axis)[1], _reach(found[-1], axis)[0]
+    if room < width_of(last, layout.font) < outer - inner - 28:
+        parts.append(label(outer - 14, y + 10, last, size=layout.font, anchor="end"))
+        last = ""
+    elif width_of(last, layout.font) > room and not layout.narrow:
         # What lasts to the end leaves no room there.
         kinds = [words.cut(episode.class_, 80) for episode in (found[0], found[-1])]
         first, last = f"{kinds[0]} {began(found[0])}, {kinds[1]} {_ended(found[-1])}", ""

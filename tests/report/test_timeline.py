@@ -173,3 +173,19 @@ def test_a_load_that_never_began_is_said_in_words() -> None:
 
     assert "never began" in drawn
     assert "<svg" not in drawn
+
+
+def test_two_stretches_that_are_far_apart_are_not_told_as_one() -> None:
+    """Late in the run there is no room to the right of the last one: it is named to its left."""
+    plan, known, verdict = sample.failed()
+    first, second = verdict.episodes
+    late = replace(
+        second,
+        onset_s=24.5, onset_s_low=24.4, onset_s_high=24.6,
+        recovered_s=26.5, recovered_s_low=26.4, recovered_s_high=26.6,
+    )  # fmt: skip
+    shown = str(timeline.svg(plan, known, replace(verdict, episodes=[first, late])))
+
+    assert "outage from 8.0 s to 13.0 s" in shown
+    assert "degraded from 24.5 s to 26.5 s</text>" in shown
+    assert "outage from 8.0 s, degraded" not in shown
