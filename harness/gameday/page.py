@@ -21,11 +21,10 @@ END = "</html>"
 
 def render(record: Record, runs: Runs) -> str:
     """The whole page. Every string from outside is escaped; the same record gives the same page."""
-    css = html.style("report.css") + html.style(STYLE, "gameday")
+    styles = html.style("report.css"), html.style(STYLE, "gameday")
     numbers = count(1)
     page = html.environment("gameday").get_template(TEMPLATE).render(
-        css=Markup(css),  # noqa: S704  # our own files
-        css_hash=Markup(html.style_hash(css)),  # noqa: S704  # base64
+        **html.looks(f"{record.title}, record of a game day", *styles),
         record=record,
         record_file=RECORD_FILE,
         record_hash=hash_of(to_json(record)),

@@ -55,6 +55,18 @@ def environment(package: str = "report") -> Environment:
     return found
 
 
+def looks(foot: str, *sheets: str) -> dict[str, Markup]:
+    """The style of a page and its name in the page's policy, for a template.
+
+    ``foot`` may come from outside; it stands at the foot of every page that is printed.
+    """
+    text = words.cut(" ".join(words.clean(foot).split()), 100)
+    # Escaped for a string of CSS: nothing can end it, nor the element that holds it.
+    safe = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text)
+    css = "".join(sheets) + f'@media print {{ @page {{ @bottom-left {{ content: "{safe}" }} }} }}\n'
+    return {"css": Markup(css), "css_hash": Markup(style_hash(css))}  # noqa: S704  # our own, base64
+
+
 def style(name: str, package: str = "report") -> str:
     """The text of a style sheet of ours."""
     return files(f"harness.{package}").joinpath(name).read_text(encoding="utf-8")
@@ -62,13 +74,11 @@ def style(name: str, package: str = "report") -> str:
 
 def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
     """The whole page. Every string from outside is escaped."""
-    css = style("report.css")
     return (
         environment()
         .get_template("report.html.j2")
         .render(
-            css=Markup(css),  # noqa: S704  # our own file
-            css_hash=Markup(style_hash(css)),  # noqa: S704  # base64
+            **looks(f"{verdict.scenario}, run {verdict.run_id}", style("report.css")),
             method=method,
             sections=sections,
             impairment=impairment,

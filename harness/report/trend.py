@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harness.report import trend_chart as chart
 from harness.report import words
-from harness.report.html import environment, style, style_hash
+from harness.report.html import environment, looks, style
 from harness.report.tables import Cell, Table, row
 from harness.report.trend_chart import RUNS_MAX, Trend, TrendFigure, TrendRun, TrendValue
 from harness.verdict import Judgement
@@ -41,13 +41,11 @@ class _Section:
 def render(trends: list[Trend]) -> str:
     """The whole page. Every string from outside is escaped."""
     labels = _labels(trends)
-    css = f"{style('report.css')}\n{style('trend.css')}"
     return (
         environment()
         .get_template("trend.html.j2")
         .render(
-            css=Markup(css),  # noqa: S704  # our own files
-            css_hash=Markup(style_hash(css)),  # noqa: S704  # base64
+            **looks("Trend of past runs", style("report.css"), style("trend.css")),
             sentence=_sentence(trends),
             period=_period(trends),
             glance=_glance(trends),

@@ -1,10 +1,13 @@
 """What the browser tests ask of a page, for made-up runs and for a real one."""
 
+import io
 import json
+import unicodedata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pypdf import PdfReader
 
 from tests.browser.chromium import Screen
 from tests.report import pixels
@@ -65,3 +68,38 @@ def painted(screen: Screen, *kinds: str) -> dict[str, NDArray[np.uint8]]:
     dots = pixels.read(screen.page.screenshot(clip=clip, animations="disabled"))
     screen.ask("document.querySelector('#painted').remove()")
     return dict(zip(kinds, np.split(dots, len(kinds), axis=1), strict=True))
+
+
+def _squeezed(text: str) -> str:
+    """Without blanks and ligatures, which a PDF has in other places than the page."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def sheets_of(pdf: bytes) -> list[str]:
+    """The text of each sheet, without blanks."""
+    return [_squeezed(sheet.extract_text()) for sheet in PdfReader(io.BytesIO(pdf)).pages]
+
+
+def parted(screen: Screen, sheets: list[str]) -> list[str]:
+    """Rows of tables that no sheet has whole, and heads that stand without their first row."""
+    screen.page.emulate_media(media="print")
+    screen.page.emulate_media(media="print")
+    told: list[str] = screen.ask(
+        """(() => {
+          const shown = e => e.checkVisibility() || e.closest('details') !== null;
+          const rows = [...document.querySelectorAll('tbody tr')].filter(shown);
+          const heads = [...document.querySelectorAll('h2, h3, h4')].filter(shown).map(head => {
+            let next = head.nextElementSibling, text = head.textContent;
+            while (next && next.matches('p.lead')) {
+              text += next.innerText;
+              next = next.nextElementSibling;
+            }
+            return next && next.matches('table')
+              ? text + next.tHead.textContent + next.tBodies[0].rows[0].textContent : text;
+          });
+          return [...rows.map(row => row.textContent), ...heads];
+        })()"""
+    )
+    assert len(told) > 20
+    wanted = {text: _squeezed(text) for text in told}
+    return [text for text, whole in wanted.items() if not any(whole in sheet for sheet in sheets)]

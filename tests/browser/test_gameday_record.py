@@ -10,7 +10,7 @@ from harness.gameday import page, printing, recording
 from harness.gameday.record import Record
 from harness.gameday.stored import Runs
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
-from tests.browser.looks import boxes, too_wide, violations
+from tests.browser.looks import boxes, parted, sheets_of, too_wide, violations
 from tests.gameday.stored_days import ATTACK, PLAN, whole_day
 
 pytestmark = pytest.mark.browser
@@ -116,10 +116,12 @@ def test_it_is_readable_without_any_style(chromium: Chromium, shown: Callable[..
 def test_it_prints_on_a4(
     chromium: Chromium, shown: Callable[..., str], kind: str, tmp_path: Path
 ) -> None:
-    """Upright, with every hash, places to sign, and nothing cut off at the side."""
+    """Upright, with every hash, places to sign, nothing cut off at the side, nothing torn."""
     with chromium.open(shown(kind)) as screen:
         body = screen.page.pdf(path=str(tmp_path / "record.pdf"), prefer_css_page_size=True)
+        texts = sheets_of(body)
         screen.page.emulate_media(media="print")
+        torn = parted(screen, texts) if kind == "day" else []
         screen.page.set_viewport_size({"width": PAPER[0], "height": PAPER[1]})
         wide = too_wide(screen)
         clipped = screen.ask(
@@ -137,6 +139,9 @@ def test_it_prints_on_a4(
     sheets = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", body)
     assert {(round(float(width)), round(float(height))) for width, height in sheets} == {A4}
     assert 6 <= len(sheets) <= 14
+    foot = "recordofagameday"
+    assert [text for text in texts if f"/{len(texts)}" not in text or foot not in text] == []
+    assert torn == []
     assert wide == []
     assert clipped == []
     assert (hashes, folded, lines) == (True, False, True)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.report import html
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
-from tests.browser.looks import boxes, too_wide, violations
+from tests.browser.looks import boxes, parted, sheets_of, too_wide, violations
 from tests.report import rich, sample
 
 pytestmark = pytest.mark.browser
@@ -236,3 +236,21 @@ def test_it_prints_on_a4(
     assert sizes == {(842, 595)}
     assert len(sheets) <= 12
     assert wide == []
+
+
+def test_on_paper_nothing_is_folded_or_torn(chromium: Chromium, page: Callable[..., str]) -> None:
+    """The objectives stay on the first sheet; the numbers of the chart and the proofs are printed;
+    each sheet says of which run it is; no row is split, no head parts from its table.
+    """
+    with chromium.open(page("rich")) as screen:
+        sheets = sheets_of(screen.page.pdf(prefer_css_page_size=True))
+        torn = parted(screen, sheets)
+
+    run = rich.rich()[2]
+    text = "".join(sheets)
+    foot = [f"{run.scenario},run{run.run_id}", *(f"/{len(sheets)}",)]
+    assert [sheet for sheet in sheets if not all(said in sheet for said in foot)] == []
+    assert "Borrowersnotknowingiftheyhavealoan" in sheets[0]
+    assert "Plannedstartapprovedreferred" in text
+    assert "aquerythroughthelinkgotnoanswer" in text
+    assert torn == []
