@@ -31,6 +31,10 @@ FORMATS: dict[str, dict[str, Any]] = {
 """By the end of a name; many programs read a format as a remark, so there is a pattern, too."""
 
 
+NAMES = ("run_id", "scenario", "stack_id", "directory", "file")
+"""Texts that are never empty."""
+
+
 def _one_of(*words: str) -> dict[str, Any]:
     return {"enum": list(words)}
 

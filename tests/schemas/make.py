@@ -33,7 +33,7 @@ from harness.series import Series
 from harness.shrink import Shrunk
 from harness.stop_conditions import StopConditions
 from harness.verdict import Verdict
-from tests.schemas.known import FORMATS, KEYS, MORE, TEXTS, plain, text_of
+from tests.schemas.known import FORMATS, KEYS, MORE, NAMES, TEXTS, plain, text_of
 from tests.schemas.words import WORDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -170,6 +170,7 @@ def _property(kind: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
     place = f"{kind}.{name}"
     if name.endswith(("_utc", "_url")):
         _into(body, "string", FORMATS[name[-4:]])
+    _into(body, "string", {"minLength": 1} if name in NAMES else {})
     _into(body, "string", TEXTS.get(place, {}))
     for what in ("integer", "number"):
         _into(body, what, MORE.get(place, {}) if "enum" not in body else {})

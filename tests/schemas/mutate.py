@@ -191,6 +191,8 @@ def _out_of_bounds(part: dict[str, Any], here: _Here) -> Iterator[Mutation]:
 
 
 def _misspelt(part: dict[str, Any], here: _Here) -> Iterator[Mutation]:
+    if "minLength" in part:
+        yield here.wrong("empty", "")
     if "format" in part or "pattern" in part:
         yield here.wrong("of no such form", "no such form")
     if part.get("format") == "date-time":
