@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -84,9 +85,8 @@ class Ended:
     @property
     def directory(self) -> Path | None:
         """The run directory; None when it ended without a verdict, and for a series."""
-        if self.series is not None or not self.last.get("verdict") or not self.last.get("report"):
-            return None
-        return Path(self.last["report"]).parent
+        report = self.last.get("report") if self.series is None else None
+        return Path(report).parent if report and self.last.get("verdict") else None
 
     @property
     def kept_in(self) -> Path | None:
@@ -120,8 +120,11 @@ def find_scenario(name: str) -> Path:
             if path.is_file():
                 _require_name(path)
                 return path
-    known = ", ".join(known_scenarios()) or "none in ./scenarios"
-    raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}; there are: {known}")
+    names = known_scenarios()
+    near = get_close_matches(Path(name).stem.lower()[:NAME_LETTERS_MAX], names, n=1)
+    guess = f": did you mean {near[0]}? There are: " if near else "; there are: "
+    known = ", ".join(names) or "none in ./scenarios"
+    raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}{guess}{known}")
 
 
 def _require_name(path: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_code_may_be_written_in_other_ways(asked: str, code: str) -> None:
     ("asked", "near"),
     [
         ("losst", "lost"),
-        ("recovery", "recovery_seconds_max"),
+        ("latency", "latency_ms_p99_max"),
         ("grey", "grey_failure"),
         ("ledger", "ledger_unread"),
     ],

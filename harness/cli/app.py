@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from harness.cli.commands import Commands
+from harness.cli.run_options import LIMITS, OUTPUT
 from harness.core.digits import whole
 from harness.core.disk import refusal
 from harness.core.documents import text_of
@@ -42,24 +43,41 @@ _NO_BOXES = is_plain() or not sys.stdout.isatty()
 
 app = typer.Typer(
     cls=Commands,
+    subcommand_metavar="COMMAND [ARGS...]",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None if _NO_BOXES else "rich",
-    context_settings={"max_content_width": WIDTH_MAX},
-    help="Breaks a lending service on purpose and says truthfully what borrowers lost.",
+    context_settings={"max_content_width": WIDTH_MAX, "help_option_names": ["-h", "--help"]},
+    help="Break a lending service on purpose, and say truthfully what borrowers lost.",
 )
 
 StateDir = Annotated[
     Path | None,
     # That it cannot be read is no usage error; it is told where it is opened.
-    typer.Option(help="Where the local stack is kept [default: .lendchaos].", readable=False),
+    typer.Option(
+        metavar="DIR",
+        help="Where the local stack is kept.",
+        show_default="$LENDCHAOS_STATE, else ./.lendchaos",
+        readable=False,
+    ),
 ]
 ObjectivesFile = Annotated[
     Path | None,
-    typer.Option("--objectives", metavar="FILE", help="Limits that must hold, as in docs."),
+    typer.Option(
+        "--objectives",
+        metavar="FILE",
+        help="YAML file with limits that must hold (docs/objectives.md).",
+        show_default="./resilience.yaml, if there is one",
+        rich_help_panel=LIMITS,
+    ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead (docs/commands.md).")
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document instead (docs/json.md).",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only results and errors; also after the command.")
@@ -91,8 +109,24 @@ class _Manner:
     json = False
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415  # only where it is asked for
+
+        show(f"lendchaos {version('lendchaos')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        *("--version", "-V"), help="Print the version.", callback=_tell_version, is_eager=True
+    ),
+]
+
+
 @app.callback()
-def _all(quiet: Quiet = False) -> None:
+def _all(quiet: Quiet = False, version: Version = False) -> None:  # noqa: ARG001  # it has been told
     _Manner.quiet, _Manner.json = quiet, False
 
 

@@ -19,6 +19,7 @@ import typer
 
 from harness.cli.app import tell_error
 from harness.cli.ci_places import artifacts_page, from_checkout, is_address, report_address
+from harness.cli.run_options import OUTPUT
 from harness.core import foreign_text
 from harness.core.disk import nearest
 from harness.core.files import is_stream, open_regular, real, replace_file
@@ -68,7 +69,8 @@ JUnitFile = Annotated[
     typer.Option(
         "--junitxml",
         metavar="FILE",
-        help="A suite a scenario, a case a check.",
+        help="JUnit XML: one suite for each scenario, one case for each check.",
+        rich_help_panel=OUTPUT,
         is_eager=True,  # before the mistakes of other options are told
         callback=_without_old,
     ),
@@ -79,6 +81,7 @@ SummaryFile = Annotated[
         "--summary",
         metavar="FILE",
         help="The first screen of the report as Markdown.",
+        rich_help_panel=OUTPUT,
         is_eager=True,
         callback=_without_old,
     ),
@@ -88,6 +91,7 @@ SummaryPicture = Annotated[
     typer.Option(
         metavar="URL",
         help="Where CI serves the chart, for the summary; {run} is the run directory's name.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 

@@ -6,6 +6,7 @@ completing a word or asking for the status must not wait for it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 LATER: dict[str, tuple[str, str]] = {
-    "run": ("run", "Run scenarios headless; exits as the worst verdict says."),
+    "run": ("run", "Run scenarios headless; the exit code is that of the worst verdict."),
     "judge": ("stored", "Judge a stored run again, by its own limits or others."),
     "report": ("stored", "Write the report of a stored run anew and print its path."),
     "compare": ("compare", "Put RUNs of one scenario side by side, or against others."),
@@ -25,6 +26,7 @@ LATER: dict[str, tuple[str, str]] = {
     "status": ("stack", "Say what is up and which run uses it; changes nothing."),
     "heal": ("heal", "Heal everything that is broken, and try every link."),
     "doctor": ("doctor", "Say what is found, what is missing and how to get it."),
+    "help": ("helping", "Show the help of a command, or this list."),
 }
 """Name, module under ``harness.cli``, and the first sentence of its help; in order of `--help`."""
 _QUIET = ("-q", "--quiet")
@@ -39,7 +41,10 @@ class Later(TyperCommand):
     ) -> Any:
         """Load the real command, and be it from here on."""
         real = load(str(self.name))
-        return real.make_context(info_name, _without_quiet(args), parent=parent, **extra)
+        words = _without_quiet(args)
+        if _hands_on(real):
+            words = _with_long_help(words)
+        return real.make_context(info_name, words, parent=parent, **extra)
 
 
 @contextmanager
@@ -58,7 +63,21 @@ def _one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
-class Commands(TyperGroup):
+class WholeGroup(TyperGroup):
+    """A group whose help cuts no sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Each with the first paragraph of its help, which is wrapped where it is long."""
+        rows = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_paragraph(one.help)) for name, one in rows if one])
+
+
+def _first_paragraph(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split())
+
+
+class Commands(WholeGroup):
     """All commands: those that are loaded later, then those that were registered at import."""
 
     def make_context(self, *args: Any, **fields: Any) -> Any:
@@ -86,6 +105,9 @@ class Commands(TyperGroup):
         """As always, with all names at hand for a suggestion."""
         for name in LATER:
             self.commands.setdefault(name, Later(name=name, callback=None))
+        # Who wants help must not be led to what ends a run under way.
+        if "help" in get_close_matches(args[0], self.commands) and not args[0].startswith("hea"):
+            self.commands.pop("heal", None)
         return super().resolve_command(ctx, args)
 
 
@@ -95,7 +117,39 @@ def load(name: str) -> Any:
 
     import_module(f"harness.cli.{LATER[name][0]}")
     group: Any = typer.main.get_command(app)
-    return _with_quiet(group.commands[name])
+    return _plainly(_with_quiet(group.commands[name]))
+
+
+def _hands_on(command: Any) -> bool:
+    """Whether it hands options on that it does not know: words like ``-Hhttp://queue`` are not
+    ours, and the parser would take letters out of them.
+    """
+    return bool(command.context_settings.get("ignore_unknown_options"))
+
+
+def _with_long_help(words: list[str]) -> list[str]:
+    """The words with ``--help`` in place of a lone ``-h``."""
+    end = words.index("--") if "--" in words else len(words)
+    return ["--help" if word == "-h" else word for word in words[:end]] + words[end:]
+
+
+def _plainly(command: Any) -> Any:
+    """The command with one kind of placeholder in its help: words in capitals."""
+    for inner in getattr(command, "commands", {}).values():
+        _plainly(inner)
+    for parameter in command.params:
+        if not getattr(parameter, "is_flag", False):
+            parameter.metavar = parameter.metavar or parameter.name.upper()
+        if parameter.param_type_name == "argument":
+            many = "..." if parameter.nargs != 1 else ""
+            name = (
+                f"{parameter.metavar}{many}"
+                if parameter.required
+                else f"[{parameter.metavar}{many}]"
+            )
+            parameter.get_usage_pieces = lambda _, name=name: [name]
+            parameter.display_type_rich = lambda ctx: None  # noqa: ARG005  # it is called by name
+    return command
 
 
 # --- quiet, after the command --------------------------------------------------------------------
@@ -112,14 +166,13 @@ def _quieten(value: bool) -> bool:
 def _with_quiet(command: Any) -> Any:
     """The command with an option more; a group passes it on to its own commands.
 
-    A command that hands unknown options on gets the long name only: the parser would take a letter
-    out of words like ``-Hhttp://queue``, which are not ours.
+    A command that hands unknown options on gets the long name only.
     """
     for inner in getattr(command, "commands", {}).values():
         _with_quiet(inner)
     taken = {word for parameter in command.params for word in parameter.opts}
     words = [word for word in _QUIET if word not in taken]
-    if command.context_settings.get("ignore_unknown_options"):
+    if _hands_on(command):
         words = [word for word in words if word.startswith("--")]
     if words and not hasattr(command, "commands"):
         command.params.append(_quiet_option(words))

@@ -22,9 +22,8 @@ LAST_DEFAULT = 10
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="RUN…",
+        metavar="RUN",
         help="A run directory, a series directory, or a label of the history.",
-        show_default=False,
     ),
 ]
 Baseline = Annotated[
@@ -32,29 +31,25 @@ Baseline = Annotated[
     typer.Option(
         metavar="RUN",
         help="What to compare with, in the same words; repeatable.",
-        show_default=False,
     ),
 ]
 HistoryDir = Annotated[
     Path | None,
-    typer.Option("--history", metavar="DIR", help="A folder of past verdicts.", show_default=False),
+    typer.Option("--history", metavar="DIR", help="A folder of past verdicts."),
 ]
 Save = Annotated[
     str | None,
     typer.Option(
         metavar="LABEL",
         help="Keep these verdicts in the history under a label.",
-        show_default=False,
     ),
 ]
 Trend = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE.html", help="Write a page of the whole history.", show_default=False
-    ),
+    typer.Option(metavar="FILE.html", help="Write a page of the whole history."),
 ]
 ScenarioName = Annotated[
-    str | None, typer.Option("--scenario", help="Only runs of this one.", show_default=False)
+    str | None, typer.Option("--scenario", metavar="NAME", help="Only runs of this one.")
 ]
 Last = Annotated[
     int,

@@ -4,52 +4,18 @@ A completion that raises would print a traceback into somebody's half-typed comm
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
+from harness.cli.run_options import RunOption, run_options
+from harness.errors import HarnessError
 from harness.planted import DEFECTS
 
-RUN_OPTIONS = {
-    "--rate": "arrivals a second",
-    "--warm-up": "load before anything is measured",
-    "--baseline": "load without a fault",
-    "--fault": "how long the faults last",
-    "--recovery": "load after the last fault is healed",
-    "--request-timeout": "deadline of a request",
-    "--ledger-settle": "how long the ledger is watched after the load",
-    "--log-in-share": "share of journeys that begin with a log-in",
-    "--retries": "further attempts of a borrow that failed",
-    "--seed": "of arrivals and borrowers",
-    "--population": "mixed or good",
-    "--service": "tuned or naive",
-    "--defect": "a bug to plant in the local stack's service",
-    "--allow-target": "a foreign host that may be loaded",
-    "--host": "a service that already runs",
-    "--dry-run": "tell what would be done, and do nothing",
-    "--namespaces": "a stack where packets can be lost",
-    "--runs-dir": "where runs are written down",
-    "--state-dir": "of the local stack",
-    "--explore": "faults at seeded random places",
-    "--only-faults": "leave out all faults but these",
-    "--without-fault": "leave out this fault",
-    "--stop-failed-budget": "failed requests that may not be exceeded",
-    "--stop-failed-surge": "stop when borrowing fails outside the faults",
-    "--stop-double-disbursement": "stop when a loan is paid out twice",
-    "--stop-principal-at-risk-fen": "fen that may not be exceeded",
-}
-"""Options of a run that Locust reads, beside those that `lendchaos run` has itself."""
 SERVICES = ("tuned", "naive")
-_VALUES: dict[str, Iterable[str]] = {
-    "--defect": DEFECTS,
-    "--service": SERVICES,
-    "--population": ("mixed", "good"),
-    "--stop-failed-surge": ("on", "off"),
-    "--stop-double-disbursement": ("on", "off"),
-}
-_RUNS_SHOWN_MAX = 30
+_SHOWN_MAX = 30
 
 
 def services(incomplete: str) -> list[str]:
@@ -65,15 +31,27 @@ def defects(incomplete: str) -> list[str]:
 
 def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of the scenarios, or the values of the option of Locust's that stands before."""
-    words = list(ctx.params.get("scenario") or [])
+    said = ctx.params.get("scenario") or []
+    words = [said] if isinstance(said, str) else list(said)
+    words += ctx.args if isinstance(said, str) else []
     before = str(words[-1]) if words else ""
     if before == "--defect":
         return defects(incomplete)
-    if before in _VALUES:
-        return _those(_VALUES[before], incomplete)
-    if before in RUN_OPTIONS:
-        return []
+    option = _option(before) if before.startswith("-") else None
+    if option is not None and option.metavar is not None:
+        return _those(option.choices, incomplete)
     return _those((path.stem for path in _listed(Path("scenarios"), "[!_]*.py")), incomplete)
+
+
+def options_of_a_run() -> list[RunOption]:
+    """What Locust takes after `lendchaos run`; none where Locust does not say it."""
+    with suppress(HarnessError):
+        return run_options()
+    return []
+
+
+def _option(word: str) -> RunOption | None:
+    return next((one for one in options_of_a_run() if word in one.words), None)
 
 
 def codes(incomplete: str) -> list[tuple[str, str]]:
@@ -83,11 +61,26 @@ def codes(incomplete: str) -> list[tuple[str, str]]:
     return [(e.code, e.meaning) for e in ENTRIES.values() if e.code.startswith(incomplete)]
 
 
+def commands(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the commands."""
+    top: Any = ctx.find_root().command
+    return _those(top.list_commands(ctx), incomplete)
+
+
 def runs(incomplete: str) -> list[str]:
     """Run directories under ``./runs``, the newest first; none of another place."""
-    folder = Path("runs")
-    found = [path for path in _listed(folder, "*") if (path / "plan.json").is_file()]
-    return _those((str(path) for path in sorted(found, key=_age)[:_RUNS_SHOWN_MAX]), incomplete)
+    return _newest(Path("runs"), "plan.json", incomplete)
+
+
+def sessions(incomplete: str) -> list[str]:
+    """Sessions of game days under ``./gamedays``, the newest first."""
+    return _newest(Path("gamedays"), "plan.yaml", incomplete)
+
+
+def _newest(folder: Path, holds: str, incomplete: str) -> list[str]:
+    """Folders that hold a file of this name."""
+    found = [path for path in _listed(folder, "*") if (path / holds).is_file()]
+    return _those((str(path) for path in sorted(found, key=_age)[:_SHOWN_MAX]), incomplete)
 
 
 def _age(run: Path) -> float:
@@ -106,16 +99,3 @@ def _listed(folder: Path, pattern: str) -> list[Path]:
         return sorted(folder.glob(pattern))
     except OSError:
         return []
-
-
-class RunCommand(TyperCommand):
-    """`lendchaos run`, which offers Locust's options beside its own."""
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """Names of options, where a word begins with a dash."""
-        if not incomplete.startswith("-"):
-            return super().shell_complete(ctx, incomplete)
-        own = super().shell_complete(ctx, "--")  # never empty: there is --help
-        kind, taken = type(own[0]), {item.value for item in own}
-        more = [kind(n, help=text) for n, text in RUN_OPTIONS.items() if n not in taken]
-        return [item for item in (*own, *more) if item.value.startswith(incomplete)]

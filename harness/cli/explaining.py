@@ -34,14 +34,15 @@ _HEADS = {
 def explain(
     code: Annotated[
         str | None,
-        typer.Argument(help="A finding, an objective or an exit code.", autocompletion=codes),
+        typer.Argument(
+            help="A finding, an objective or an exit code.",
+            autocompletion=codes,
+            show_default="all",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what a finding, an objective or an exit code means.
-
-    Without CODE all codes are listed.
-    """
+    """Say what a finding, an objective or an exit code means."""
     with exit_codes():
         found = list(ENTRIES.values()) if code is None else [find(code)]
         if json:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from harness.cli.app import StateDir, app, console, exit_codes, number, say, show_json
+from harness.cli.commands import WholeGroup
+from harness.cli.completing import sessions
 from harness.core.disk import refusal
 from harness.errors import HarnessError, UsageError
 from harness.gameday import words
@@ -63,7 +64,7 @@ class GameDayDocument:
     schema: str = "lendchaos.gameday/1"
 
 
-class _RunsByDefault(TyperGroup):
+class _RunsByDefault(WholeGroup):
     """`lendchaos gameday PLAN` is short for `lendchaos gameday run PLAN`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -72,16 +73,56 @@ class _RunsByDefault(TyperGroup):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Of the word that was left out, too."""
+        items = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            items += self.commands[_DEFAULT].shell_complete(ctx, incomplete)
+        return items
+
 
 gameday_app = typer.Typer(
     cls=_RunsByDefault,
+    subcommand_metavar="COMMAND [ARGS...]",
     no_args_is_help=True,
     help="Several scenarios in one supervised session, with a record.\n\n"
     "`lendchaos gameday PLAN` is short for `lendchaos gameday run PLAN`.",
 )
 app.add_typer(gameday_app, name="gameday")
 
-SessionPath = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
+SessionPath = Annotated[
+    Path,
+    typer.Argument(metavar="SESSION", help="The session's folder.", autocompletion=sessions),
+]
+
+
+NewSession = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder to be made for the session.",
+        show_default="gamedays/TIME-PLAN",
+    ),
+]
+Resumed = Annotated[
+    Path | None,
+    typer.Option(metavar="SESSION", help="Go on with a paused session.", autocompletion=sessions),
+]
+Rehearse = Annotated[
+    bool, typer.Option("--rehearse", help="Walk through it; nothing is touched or written.")
+]
+IsUnattended = Annotated[
+    bool, typer.Option("--unattended", help="For CI: every go is given, nothing is asked.")
+]
+WebPort = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        parser=number(),
+        help="Serve each run's page, with its abort button, there.",
+        show_default="no page",
+    ),
+]
 
 
 @gameday_app.command(_DEFAULT)
@@ -90,27 +131,11 @@ def run(
         Path | None, typer.Argument(metavar="PLAN", help="The plan, like examples/gameday.yaml.")
     ] = None,
     *,
-    session: Annotated[
-        Path | None,
-        typer.Option(help="Folder to be made for the session [default: below gamedays/]."),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="SESSION", help="Go on with a paused session.")
-    ] = None,
-    rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Walk through it; nothing is touched or written.")
-    ] = False,
-    unattended: Annotated[
-        bool, typer.Option("--unattended", help="For CI: every go is given, nothing is asked.")
-    ] = False,
-    web_port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT",
-            parser=number(),
-            help="Serve each run's page, with its abort button, there.",
-        ),
-    ] = None,
+    session: NewSession = None,
+    resume: Resumed = None,
+    rehearse: Rehearse = False,
+    unattended: IsUnattended = False,
+    web_port: WebPort = None,
     state_dir: StateDir = None,
 ) -> None:
     """Run a game day, or go on with one; the exit code is the worst of its steps."""
@@ -241,7 +266,7 @@ def note(
 def action(
     session: SessionPath,
     text: Annotated[str, typer.Argument(help="What is to be done.")],
-    owner: Annotated[str, typer.Option(help="Who does it.")],
+    owner: Annotated[str, typer.Option(metavar="NAME", help="Who does it.")],
 ) -> None:
     """Add an open action and its owner to a session."""
     with exit_codes():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.app import console, exit_codes, say, tell_error
+from harness.cli.completing import sessions
 from harness.cli.gameday import SessionPath, gameday_app
 from harness.errors import HarnessError, UsageError
 from harness.report.words import clean
@@ -34,7 +35,7 @@ def record(
     *,
     pdf: Annotated[
         bool | None,
-        typer.Option(help="Print it to PDF, by Chromium [default: where there is one]."),
+        typer.Option(help="Print it to PDF, by Chromium.", show_default="where there is one"),
     ] = None,
 ) -> None:
     """Write the record of a session into its folder, anew if it is there already."""
@@ -73,7 +74,9 @@ def verify(
     record: Annotated[
         Path,
         typer.Argument(
-            metavar="RECORD", help="record.json or record.html beside the runs, or their folder."
+            metavar="RECORD",
+            help="record.json or record.html beside the runs, or their folder.",
+            autocompletion=sessions,
         ),
     ],
     *,

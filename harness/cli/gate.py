@@ -10,7 +10,9 @@ import typer
 
 from harness.cli.app import Json, app, console, exit_codes, keep_for_json, say, show, show_json
 from harness.cli.ci_places import from_here
+from harness.cli.completing import defects, scenarios
 from harness.cli.run import _run_locust
+from harness.cli.run_options import HANDS_ON, TARGET, RunCommand
 from harness.core.numbers import Exit
 from harness.errors import UsageError
 from harness.forwarding import listening
@@ -49,24 +51,42 @@ class GateSelftestDocument:
     schema: str = "lendchaos.gate_selftest/1"
 
 
+GateScenario = Annotated[
+    str | None,
+    typer.Argument(
+        help="A name under scenarios/, or a path.",
+        autocompletion=scenarios,
+        show_default="baseline",
+    ),
+]
+PlantedDefect = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The bug to plant (docs/defects.md).",
+        autocompletion=defects,
+        show_default="amount_truncated",
+        rich_help_panel=TARGET,
+    ),
+]
+
+
 @app.command(
     name="gate-selftest",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    cls=RunCommand,
+    context_settings=HANDS_ON,
 )
 def gate_selftest(
     context: typer.Context,
-    scenario: Annotated[str | None, typer.Argument()] = None,
+    scenario: GateScenario = None,
     *,
-    defect: Annotated[
-        str, typer.Option(metavar="NAME", help="The bug to plant (docs/defects.md).")
-    ] = "",
+    defect: PlantedDefect = "",
     json: Json = False,
 ) -> None:
     """Show that a gate can bite: it must fail a planted bug.
 
     And it must pass a sound service: the same scenario is run twice, clean and with the bug.
-    SCENARIO is `baseline` unless another is named. Both runs are on stacks of their own, which are
-    gone afterwards. All other options are those of `locust -f SCENARIO`.
+    Both runs are on stacks of their own, which are gone afterwards.
     """
     with exit_codes(), listening():
         from harness.gates import selftest  # noqa: PLC0415  # brings much, and help needs none

@@ -26,8 +26,9 @@ from harness.cli.app import (
     write_result,
 )
 from harness.cli.ci_outputs import CiOutputs, JUnitFile, SummaryFile, SummaryPicture, ci_outputs
-from harness.cli.completing import RunCommand, scenarios
+from harness.cli.completing import scenarios
 from harness.cli.results import locust_output, show_runs, show_shrunk
+from harness.cli.run_options import FAULTS, HANDS_ON, LOAD, RunCommand
 from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
 from harness.core.foreign_text import clean
 from harness.errors import UsageError
@@ -61,7 +62,7 @@ _SHRINKS_ALONE = (
 Scenarios = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="SCENARIO...", help="A name under scenarios/, or a path.", autocompletion=scenarios
+        metavar="SCENARIO", help="A name under scenarios/, or a path.", autocompletion=scenarios
     ),
 ]
 GivenFaults = Annotated[
@@ -69,7 +70,8 @@ GivenFaults = Annotated[
     typer.Option(
         metavar="FAULT",
         help="A fault beside those of the scenario, or without one, as in a scenario file:"
-        " 'Latency(\"database\", milliseconds=200)'; repeatable.",
+        " 'Latency(\"database\", milliseconds=200)'; repeatable (docs/faults.md).",
+        rich_help_panel=FAULTS,
     ),
 ]
 Runs = Annotated[
@@ -78,20 +80,32 @@ Runs = Annotated[
         metavar="N",
         parser=number(),
         help="Runs of each scenario, with different seeds; the worst one decides.",
+        show_default="as resilience.yaml says, else 1",
+        rich_help_panel=LOAD,
     ),
 ]
 Shrink = Annotated[
-    bool, typer.Option(help="Repeat a failing run with fewer faults, until none can go.")
+    bool,
+    typer.Option(
+        "--shrink",
+        help="Repeat a failing run with fewer faults, until none can go.",
+        rich_help_panel=FAULTS,
+    ),
 ]
 ShrinkRunsMax = Annotated[
     int,
-    typer.Option(metavar="N", parser=number(1), help="Runs of --shrink, the first one included."),
+    typer.Option(
+        metavar="N",
+        parser=number(1),
+        help="At most this many runs of --shrink.",
+        rich_help_panel=FAULTS,
+    ),
 ]
 
 
 @app.command(
     cls=RunCommand,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    context_settings=HANDS_ON,
 )
 def run(
     context: typer.Context,
@@ -107,10 +121,10 @@ def run(
     summary_picture: SummaryPicture = None,
     json: Json = False,
 ) -> None:
-    """Run scenarios headless; exits as the worst verdict says.
+    """Run scenarios headless; the exit code is that of the worst verdict.
 
-    Several run one after the other. All other options are those of `locust -f SCENARIO`: --rate,
-    --baseline, --fault, --host, …
+    Several run one after the other. All options but --runs, --shrink and those of CI are also those
+    of `locust -f SCENARIO`, which cannot list them: Locust reads --help before the file.
     """
     with exit_codes(), listening():
         words = [*(scenario or []), *context.args]

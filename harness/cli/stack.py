@@ -93,23 +93,46 @@ class StatusDocument:
 
 
 EdgePort = Annotated[
-    int | None, typer.Option(metavar="PORT", parser=number(), help="Port of the edge link.")
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        parser=number(),
+        help="Port of the edge link.",
+        show_default="any that is free",
+    ),
 ]
 ServicePort = Annotated[
-    int | None, typer.Option(metavar="PORT", parser=number(), help="Port of the service itself.")
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        parser=number(),
+        help="Port of the service itself.",
+        show_default="any that is free",
+    ),
+]
+Service = Annotated[
+    str,
+    typer.Option(
+        metavar="tuned|naive", help="Client settings of the service.", autocompletion=services
+    ),
+]
+Defect = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="A bug to plant (docs/defects.md).",
+        autocompletion=defects,
+        show_default="none",
+    ),
 ]
 
 
 @app.command()
 def up(
-    service: Annotated[
-        str, typer.Option(help="Client settings: tuned or naive.", autocompletion=services)
-    ] = "tuned",
+    service: Service = "tuned",
     edge_port: EdgePort = None,
     service_port: ServicePort = None,
-    defect: Annotated[
-        str, typer.Option(help="A bug to plant (docs/defects.md).", autocompletion=defects)
-    ] = "",
+    defect: Defect = "",
     *,
     namespaces: Annotated[
         bool, typer.Option("--namespaces", help="The database in a network namespace (root only).")

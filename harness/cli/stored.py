@@ -16,7 +16,6 @@ import typer
 
 from harness.cli.app import (
     Json,
-    ObjectivesFile,
     Patience,
     app,
     exit_codes,
@@ -49,6 +48,15 @@ RunPath = Annotated[
     Path,
     typer.Argument(help="A run directory, for example runs/latest.", autocompletion=runs),
 ]
+OtherObjectives = Annotated[
+    Path | None,
+    typer.Option(
+        "--objectives",
+        metavar="FILE",
+        help="YAML file with other limits (docs/objectives.md).",
+        show_default="those of the run",
+    ),
+]
 VerdictJson = Annotated[
     bool, typer.Option("--json", help="Print the verdict as JSON and write nothing down.")
 ]
@@ -75,7 +83,7 @@ class _Stored:
 
 
 @app.command()
-def judge(run: RunPath, objectives: ObjectivesFile = None, json: VerdictJson = False) -> None:
+def judge(run: RunPath, objectives: OtherObjectives = None, json: VerdictJson = False) -> None:
     """Judge a stored run again, by its own limits or others.
 
     By its own, verdict.json and report.html are written anew. By another FILE.yaml, the run's plan

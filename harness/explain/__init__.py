@@ -13,6 +13,7 @@ from harness.explain.evidence import EVIDENCE
 from harness.explain.exits import CHECKS, EXITS
 from harness.explain.invariants import INVARIANTS
 from harness.explain.limits import OBJECTIVES, STOPS
+from harness.verdict import ExitCode
 
 __all__ = ["ENTRIES", "FINDINGS", "Entry", "Kind", "find"]
 
@@ -22,18 +23,28 @@ ENTRIES: dict[str, Entry] = {
     entry.code: entry for entry in (*FINDINGS, *OBJECTIVES, *STOPS, *CHECKS, *EXITS)
 }
 """By code, in the order in which they are listed."""
+_WORDS = {
+    "recovery": "recovery_seconds_max",
+    **dict.fromkeys(("pass", "passed"), str(int(ExitCode.PASS))),
+    **dict.fromkeys(("fail", "failed"), str(int(ExitCode.FAIL))),
+    "usage": str(int(ExitCode.USAGE)),
+    "inconclusive": str(int(ExitCode.INCONCLUSIVE)),
+}
+"""Words that reports use and that are no codes."""
 
 
 def find(code: str) -> Entry:
-    """The entry of a code, written as anyone might: in capitals, or with dashes.
+    """The entry of a code, written as anyone might: in capitals, with dashes, or as reports say it.
 
     Raises:
         UsageError: there is none; the message names those that are near.
     """
     asked = code.strip().lower().replace("-", "_").removeprefix("exit_")
+    asked = _WORDS.get(asked, asked)
     if asked in ENTRIES:
         return ENTRIES[asked]
-    near = difflib.get_close_matches(asked, ENTRIES, n=3, cutoff=0.5)
+    near = [name for name in ENTRIES if asked and name.startswith(asked)]
+    near += [n for n in difflib.get_close_matches(asked, ENTRIES, n=3, cutoff=0.5) if n not in near]
     near += [name for name in ENTRIES if len(asked) > 2 and asked in name and name not in near]  # noqa: PLR2004  # fewer letters are in nearly all
     hint = f"did you mean {' or '.join(near[:3])}?" if near else "no code is like it;"
     raise UsageError(f"no code {code!r}: {hint} `lendchaos explain` lists all")

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.fault_text import parse_fault
+from harness.load.option_groups import Group, add
 from harness.placement import Choice
 from harness.plan import Scenario
 
@@ -36,12 +37,24 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "leave out this fault of the scenario; repeatable",
     },
 }
+_DEFAULTS = {
+    "--inject": "no fault more",
+    "--only-faults": "all faults of the scenario",
+    "--without-fault": "none is left out",
+}
 
 
 def add_fault_options(parser: Any) -> None:
     """Add them to Locust's parser; a start form has no place for them."""
     for option, details in OPTIONS.items():
-        parser.add_argument(option, include_in_web_ui=False, **details)
+        add(
+            parser,
+            Group.FAULTS,
+            option,
+            _DEFAULTS.get(option, ""),
+            include_in_web_ui=False,
+            **details,
+        )
 
 
 def composed(scenario: Scenario, options: argparse.Namespace) -> Scenario:

@@ -37,7 +37,6 @@ _VERDICT_ROWS = (
     *("verdict", "sentence", "scenario", "state", "phase", "text", "exit_code", "report"),
 )
 _LOCAL = "the local stack"
-_DEFAULT_IN_HELP = re.compile(r" \(default [^()]*\)$")
 IN_OUR_WORDS = {
     r"Number of users \(peak concurrency\)": "Arrivals per second",
     r"Ramp up \(users started/second\)": "Ramp up (no effect: arrivals begin at the full rate)",
@@ -97,10 +96,6 @@ def prepare(web_ui: Any, leader: Follower) -> None:
         args, lines = web_ui.template_args, leader.announce()
         args["state"] = state_shown(leader, args["state"])
         args["missing_host_warning"] = False  # without a host it is the local stack
-        args["extra_options"] = {
-            name: {**field, "help_text": _DEFAULT_IN_HELP.sub("", field["help_text"] or "")}
-            for name, field in args["extra_options"].items()
-        }
         args["lendchaos"] = {
             "target": leader.class_host or _LOCAL,
             "plan": {"level": "info", "message": "\n".join(lines)} if lines else None,

@@ -15,6 +15,7 @@ from typing import Any
 from harness.core.digits import decimal, duration_s, whole
 from harness.errors import UsageError
 from harness.load.fault_options import add_fault_options, fault_settings
+from harness.load.option_groups import Group, add
 from harness.objectives import Resilience
 from harness.placement import chosen
 from harness.plan import (
@@ -34,78 +35,140 @@ SPAWN_RATE_MAX = 100
 CONDUCTOR_MODULE = "harness.conductor"
 STATE_DIR_VARIABLE = "LENDCHAOS_STATE"
 LETTERS_MAX = 60
-_IN_WEB_UI: dict[str, tuple[str | None, str]] = {
-    "warm_up": ("2s", "load before anything is measured"),
-    "baseline": ("8s", "load without a fault, to know what is normal"),
-    "fault": ("5s", "how long the faults last"),
-    "recovery": ("15s", "load after the last fault is healed"),
-    "population": ("mixed", "borrowers of every class, or good ones only"),
-    "log_in_share": ("0.3", "share of journeys that begin with a log-in"),
-    "request_timeout": ("2s", "deadline of a request: connecting, sending and reading together"),
-    "retries": ("0", "further tries of a borrow that failed, with its key; Retry-After is obeyed"),
-    "service": ("tuned", "client settings of the local stack's service"),
-    "ledger_settle": ("10s", "how long the ledger is watched after it has come to rest"),
-    "seed": (None, "of arrivals and borrowers; random and printed, if not given"),
+_TIME, _NUMBER = "TIME", "N"
+_IN_WEB_UI: dict[str, tuple[str | None, str, str]] = {
+    "warm_up": ("2s", _TIME, "load before anything is measured; like 500ms, 2s or 1m"),
+    "baseline": ("8s", _TIME, "load without a fault, to know what is normal"),
+    "fault": ("5s", _TIME, "how long the faults last"),
+    "recovery": ("15s", _TIME, "load after the last fault is healed"),
+    "population": ("mixed", "mixed|good", "borrowers of every class, or good ones only"),
+    "log_in_share": ("0.3", "SHARE", "share of journeys that begin with a log-in, from 0 to 1"),
+    "request_timeout": (
+        *("2s", _TIME),
+        "deadline of a request: connecting, sending and reading together",
+    ),
+    "retries": (
+        *("0", _NUMBER),
+        "further tries of a borrow that failed, with its key; Retry-After is obeyed",
+    ),
+    "service": ("tuned", "tuned|naive", "client settings of the local stack's service"),
+    "ledger_settle": ("10s", _TIME, "how long the ledger is watched after it has come to rest"),
+    "seed": (None, _NUMBER, "of arrivals and borrowers; random and printed, if not given"),
 }
-"""By option, in the order of the start form: its default and what it is."""
-_CHOICES = {"population": ["mixed", "good"], "service": ["tuned", "naive"]}
+"""By option, in the order of the start form: its default, its placeholder and what it is."""
 _DURATIONS = ("warm_up", "baseline", "fault", "recovery", "request_timeout", "ledger_settle")
-_ONLY_ON_COMMAND_LINE: dict[str, dict[str, Any]] = {
-    "--rate": {"help": f"arrivals a second (default {RATE_DEFAULT}); the same as -u"},
-    "--allow-target": {
-        "action": "append",
-        "default": [],
-        "metavar": "HOST",
-        "help": "a foreign host that may be loaded and disturbed; repeatable",
-    },
-    "--objectives": {
-        "metavar": "FILE",
-        "help": f"limits that must hold (default: ./{FILE_NAME}, if there is one)",
-    },
-    "--defect": {
-        "default": "",
-        "metavar": "NAME",
-        "help": "a bug to plant in the local stack's service, to see it found (docs/defects.md)",
-    },
-    "--dry-run": {
-        "action": "store_true",
-        "help": "tell what would be done, faults and what they touch included, and do nothing;"
-        " with --json for programs",
-    },
-    "--namespaces": {
-        "action": "store_true",
-        "help": "local stack in network namespaces, where packets can be lost (root, Linux)",
-    },
-    "--runs-dir": {"default": "runs", "help": "where runs are written down (default runs)"},
+_ONLY_ON_COMMAND_LINE: dict[str, tuple[Group, str, dict[str, Any]]] = {
+    "--rate": (
+        *(Group.LOAD, str(RATE_DEFAULT)),
+        {"metavar": _NUMBER, "help": "arrivals a second; the same as -u"},
+    ),
+    "--allow-target": (
+        *(Group.SAFETY, "none but this machine"),
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "HOST",
+            "help": "a foreign host that may be loaded and disturbed; repeatable",
+        },
+    ),
+    "--objectives": (
+        *(Group.SAFETY, f"./{FILE_NAME}, if there is one"),
+        {"metavar": "FILE", "help": "limits that must hold (docs/objectives.md)"},
+    ),
+    "--defect": (
+        *(Group.TARGET, "none"),
+        {
+            "default": "",
+            "metavar": "NAME",
+            "help": "a bug to plant in the local stack's service (docs/defects.md)",
+        },
+    ),
+    "--dry-run": (
+        *(Group.SAFETY, ""),
+        {
+            "action": "store_true",
+            "help": "tell what would be done, faults and what they touch included, and do nothing;"
+            " with --json for programs",
+        },
+    ),
+    "--namespaces": (
+        *(Group.TARGET, ""),
+        {
+            "action": "store_true",
+            "help": "local stack in network namespaces, where packets can be lost (root, Linux)",
+        },
+    ),
+    "--runs-dir": (
+        *(Group.OUTPUT, ""),
+        {"default": "runs", "metavar": "DIR", "help": "where runs are written down"},
+    ),
     # For tests of the pipe to the conductor alone.
-    "--conductor-module": {"default": CONDUCTOR_MODULE, "help": argparse.SUPPRESS},
+    "--conductor-module": (
+        *(Group.OUTPUT, ""),
+        {"default": CONDUCTOR_MODULE, "help": argparse.SUPPRESS},
+    ),
 }
+OF_LOCUST = {
+    "host": (Group.TARGET, "URL", "the local stack", "a service that already runs"),
+    "num_users": (
+        Group.LOAD,
+        _NUMBER,
+        "--rate",
+        "the same as --rate: a user is one arrival a second",
+    ),
+    "run_time": (
+        *(Group.LOAD, _TIME, "all phases"),
+        "length of the whole load; the recovery becomes longer or shorter",
+    ),
+    "processes": (
+        Group.LOAD,
+        _NUMBER,
+        "1",
+        "processes that send the load; -1 is one for each core",
+    ),
+    "config": (*(Group.LOAD, "FILE", "locust.conf and others"), "a file of Locust's with options"),
+    "loglevel": (Group.OUTPUT, None, "WARNING", "how much Locust's log tells"),
+    "logfile": (Group.OUTPUT, "FILE", "standard error", "where Locust's log goes"),
+    "otel": (
+        Group.OUTPUT,
+        None,
+        "",
+        "export Locust's requests by OpenTelemetry, if it is installed",
+    ),
+}
+"""What some of Locust's own options mean here: group, placeholder, default, help."""
 
 
 def add_options(parser: Any) -> None:
     """Add our options to Locust's parser, and keep its web UI on this machine by default."""
-    for name, (default, text) in _IN_WEB_UI.items():
-        note = "" if default is None else f" (default {default})"
-        option, choices = "--" + name.replace("_", "-"), _CHOICES.get(name)
-        parser.add_argument(option, default=default, choices=choices, help=text + note)
-    for option, details in _ONLY_ON_COMMAND_LINE.items():
-        parser.add_argument(option, include_in_web_ui=False, **details)
+    for option, (group, told, details) in _ONLY_ON_COMMAND_LINE.items():
+        add(parser, group, option, told, include_in_web_ui=False, **details)
+    for name, (default, metavar, text) in _IN_WEB_UI.items():
+        details = {"default": default, "metavar": metavar, "help": text}
+        details["choices"] = metavar.split("|") if "|" in metavar else None
+        group, told = Group.TARGET if name == "service" else Group.LOAD, "" if default else "random"
+        add(parser, group, "--" + name.replace("_", "-"), told, **details)
     for name, kind in STOP_KINDS.items():
-        parser.add_argument(
-            "--stop-" + name.replace("_", "-"),
+        add(
+            *(parser, Group.SAFETY, "--stop-" + name.replace("_", "-")),
+            "as the scenario or its file says",
             metavar="on|off" if kind == "switch" else "N|off",
             help=STOP_MEANINGS[name] + " (docs/safety.md)",
             include_in_web_ui=False,
         )
     add_fault_options(parser)
-    parser.add_argument(
-        "--state-dir",
+    add(
+        *(parser, Group.TARGET, "--state-dir", f"${STATE_DIR_VARIABLE}, else ./.lendchaos"),
         default=os.environ.get(STATE_DIR_VARIABLE) or "./.lendchaos",
-        help=f"of the local stack (default: ${STATE_DIR_VARIABLE}, else ./.lendchaos)",
+        metavar="DIR",
+        help="where the local stack is kept",
         include_in_web_ui=False,
     )
     # Locust's own defaults listen on every interface, its workers' socket without any password.
     parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
+    for action in getattr(parser, "_actions", ()):
+        if action.dest in OF_LOCUST:
+            action.group, action.metavar, action.told, action.help = OF_LOCUST[action.dest]
 
 
 def rate_from(options: Any) -> int:

@@ -1,6 +1,5 @@
 """Shell completion by the protocol of each shell: right words, nothing started, never an error."""
 
-import ast
 import contextlib
 import os
 import shlex
@@ -12,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.completing import DEFECTS, RUN_OPTIONS, SERVICES
+from harness.cli.completing import DEFECTS, SERVICES
 from target_service.defects import DEFECTS as PLANTED
-from tests.cli.processes import ROOT, SECONDS_MAX, environment, lendchaos
+from tests.cli.processes import SECONDS_MAX, environment, lendchaos
 
 
 @pytest.fixture
@@ -29,6 +28,9 @@ def folder(tmp_path: Path) -> Path:
         if name != "no-run":
             (run / "plan.json").write_text("{}")
         os.utime(run, (1_700_000_000 - age, 1_700_000_000 - age))
+    day = tmp_path / "gamedays" / "2026-day"
+    day.mkdir(parents=True)
+    (day / "plan.yaml").touch()
     return tmp_path
 
 
@@ -62,6 +64,19 @@ def bash(folder: Path, *words: str) -> list[str]:
         (("explain", "not_r"), ["not_recovered"]),
         (("judge", "runs/"), ["runs/baseline-2", "runs/baseline-1"]),
         (("report", "runs/baseline-1"), ["runs/baseline-1"]),
+        (("run", "baseline", "--proc"), ["--processes"]),
+        (("run", "baseline", "-t"), ["-t"]),
+        (("run", "baseline", "--html", ""), []),
+        (("run", "baseline", "--stop-failed-surge", ""), ["on", "off"]),
+        (("gate-selftest", "net"), ["network_partition"]),
+        (("gate-selftest", "--warm"), ["--warm-up"]),
+        (("gate-selftest", "--defect", "one"), ["one_sided_ledger"]),
+        (("gameday", "verify", ""), ["gamedays/2026-day"]),
+        (("gameday", "--resume", ""), ["gamedays/2026-day"]),
+        (("gameday", "run", "--resume", "game"), ["gamedays/2026-day"]),
+        (("gameday", "status", "gamedays/"), ["gamedays/2026-day"]),
+        (("gameday", "--unatt"), ["--unattended"]),
+        (("help", "gate"), ["gate-selftest"]),
         (("nonsense",), []),
     ],
     ids=" ".join,
@@ -140,16 +155,3 @@ def test_bash_itself_completes(folder: Path) -> None:
 def test_the_planted_defects_are_those_of_the_service() -> None:
     """The harness does not import the service, so its names are written down twice."""
     assert set(DEFECTS) == set(PLANTED)
-
-
-def test_the_options_are_those_of_a_run() -> None:
-    """Every long option that is offered is one that the load's own modules, or Locust, take."""
-    ours = set()
-    for name in ("options.py", "fault_options.py"):
-        tree = ast.parse((ROOT / "harness" / "load" / name).read_text(encoding="utf-8"))
-        ours |= {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    said = {word.removeprefix("--").replace("_", "-") for word in ours}
-    stops = {"failed-budget", "failed-surge", "double-disbursement", "principal-at-risk-fen"}
-    known = said | {f"stop-{stop}" for stop in stops} | {"host"}
-
-    assert {option.removeprefix("--") for option in RUN_OPTIONS} - known == set()

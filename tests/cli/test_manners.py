@@ -173,7 +173,7 @@ def test_the_help_for_a_pipe_is_plain(tmp_path: Path) -> None:
 
     assert "\x1b" not in done.stdout
     assert "─" not in done.stdout
-    assert "..." not in done.stdout.replace("[ARGS]...", "")
+    assert "..." not in done.stdout.replace("[ARGS...]", "")
 
 
 def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The plan of a game day as a file: what it may say, and how what it may not is told."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -192,9 +193,10 @@ class Names:
     def __init__(self) -> None:
         self.found = {"run-time", "processes"}  # Locust's own
 
-    def add_argument(self, option: str, **_: object) -> None:
+    def add_argument(self, option: str, **_: object) -> SimpleNamespace:
         """Keep its name."""
         self.found.add(option.removeprefix("--"))
+        return SimpleNamespace()
 
     def set_defaults(self, **_: object) -> None:
         """Defaults do not matter here."""

@@ -24,9 +24,10 @@ class Parser:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
 
-    def add_argument(self, option: str, **details: Any) -> None:
+    def add_argument(self, option: str, **details: Any) -> SimpleNamespace:
         """Keep the default."""
         self.values[option.removeprefix("--").replace("-", "_")] = details.get("default")
+        return SimpleNamespace()
 
     def set_defaults(self, **values: Any) -> None:
         """Keep them."""

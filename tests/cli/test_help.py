@@ -1,0 +1,136 @@
+"""What a command says of itself: every option with its default, in one kind of words."""
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.cli.commands import LATER, load
+from harness.load.options import add_options
+from tests.cli.conftest import Ended
+
+SUBCOMMANDS = ("run", "note", "action", "status", "record", "verify")
+COMMANDS = [(name,) for name in LATER] + [("gameday", name) for name in SUBCOMMANDS]
+GROUPS = ["Load", "Target", "Faults", "Limits and safety", "Output", "Options"]
+PLACEHOLDER = re.compile(r"[A-Z][A-Z.|a-z]*|[a-z]+(\|[a-z]+)+")
+
+
+class Options:
+    """Takes the place of Locust's parser."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, Any]] = {}
+
+    def add_argument(self, option: str, **details: Any) -> argparse.Namespace:
+        """Keep what is added."""
+        self.found[option] = details
+        return argparse.Namespace()
+
+    def set_defaults(self, **_: Any) -> None:
+        """Of Locust's own options."""
+
+
+def test_help_of_a_run_has_every_option_in_groups_with_its_default(
+    lendchaos: Callable[..., Ended],
+) -> None:
+    """Those that Locust reads, too: it cannot show them itself."""
+    options = Options()
+    add_options(options)
+    said = lendchaos("run", "--help").stdout
+    text = " ".join(said.split())
+
+    assert re.findall(r"^(\w.*):$", said, re.MULTILINE)[1:] == GROUPS
+    for option, details in options.found.items():
+        if details["help"] == argparse.SUPPRESS:
+            assert option not in text
+            continue
+        after = text.partition(f" {option} ")[2].partition(" --")[0]
+        assert after, option
+        if details.get("action") != "store_true" and option != "--inject":
+            assert "[default: " in after, option
+        if isinstance(default := details.get("default"), str) and option != "--state-dir":
+            assert f"[default: {default or 'none'}]" in after, option
+    for of_locust in ("-u, --users N", "-t, --run-time TIME", "--processes N", "--html FILE"):
+        assert of_locust in text
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_has_one_kind_of_placeholder_and_cuts_nothing(
+    words: tuple[str, ...], lendchaos: Callable[..., Ended]
+) -> None:
+    """Words in capitals, or the words to choose from."""
+    if words[0] == "help":
+        words = ("help", "help")
+    said = lendchaos(*words, "--help").stdout
+
+    assert said == lendchaos(*words, "-h").stdout == lendchaos("help", *words).stdout
+    assert "..." not in said.replace("...]", "")
+    assert re.search(r"<\w|\{[^r]", said) is None
+    command: Any = load(words[0])
+    for name in words[1:] if words[0] == "gameday" else ():
+        command = command.commands[name]
+    for parameter in command.params:
+        if not getattr(parameter, "is_flag", False):
+            assert PLACEHOLDER.fullmatch(parameter.metavar), parameter.name
+
+
+def test_a_value_keeps_its_letters_where_help_is_near(lendchaos: Callable[..., Ended]) -> None:
+    """`-Hhost` is Locust's: neither its H nor its h asks for help."""
+    done = lendchaos("run", "no-such-scenario", "-Hhttp://here")
+
+    assert done.exit_code == 2
+    assert "no scenario 'no-such-scenario'" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["-V", "--version"])
+def test_the_version_is_told(word: str, lendchaos: Callable[..., Ended]) -> None:
+    """As every tool of this kind does."""
+    done = lendchaos(word)
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert re.fullmatch(r"lendchaos \d+\.\d+\S*\n", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("baselin", "baseline"), ("networkpartition", "network_partition"), ("Baseline", "baseline")],
+)
+def test_a_scenario_that_is_nearly_right_is_suggested(
+    typed: str, meant: str, lendchaos: Callable[..., Ended]
+) -> None:
+    """Before all those that there are."""
+    done = lendchaos("run", typed)
+
+    assert done.exit_code == 2
+    assert f"did you mean {meant}? There are: " in done.stderr
+
+
+def test_what_is_like_none_is_not_guessed(lendchaos: Callable[..., Ended]) -> None:
+    """The list alone."""
+    assert "did you mean" not in lendchaos("run", "zzz").stderr
+
+
+@pytest.mark.parametrize("typed", ["hepl", "hel", "helpp"])
+def test_who_asks_for_help_is_not_led_to_heal(typed: str, lendchaos: Callable[..., Ended]) -> None:
+    """It would end a run that is under way."""
+    done = lendchaos(typed)
+
+    assert "Did you mean 'help'?" in done.stderr
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [("recovery", "recovery_seconds_max"), ("Recovery", "recovery_seconds_max"), ("pass", "0"),
+     ("fail", "1"), ("failed", "1"), ("inconclusive", "3"), ("usage", "2")],
+)  # fmt: skip
+def test_words_of_a_report_lead_somewhere(
+    asked: str, first: str, lendchaos: Callable[..., Ended]
+) -> None:
+    """What a reader would look up, without knowing the code."""
+    done = lendchaos("explain", asked)
+
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(f"{first} (")
