@@ -119,7 +119,7 @@ def draw(trend: Trend, figure: TrendFigure, labels: Sequence[str], name: str) ->
             if value is not None
         ),
         viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
-        width="100%",
+        width=_WIDTH,
         role="img",
         aria_labelledby=f"{name}-t {name}-d",
         class_="chart",
@@ -155,7 +155,7 @@ def legend(trend: Trend, labels: Sequence[str], name: str) -> Markup:
         *drawn,
         *lines,
         viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
-        width="100%",
+        width=_WIDTH,
         role="img",
         aria_labelledby=f"{name}-t {name}-d",
         class_="chart",

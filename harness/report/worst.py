@@ -45,7 +45,7 @@ def chart(verdict: Verdict) -> Markup:
             id="worst-description"),
         *(_bar(window, index * _ROW) for index, window in enumerate(found)),
         viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
-        width="100%",
+        width=_WIDTH,
         role="img",
         aria_labelledby="worst-title worst-description",
         class_="chart small",

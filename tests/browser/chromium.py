@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser import provide
 
 ARTEFACTS = Path(__file__).parent.parent.parent / "test-artifacts"
-JENKINS = "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self'"
+JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """What Jenkins sends with archived files unless told otherwise: no script, no inline style."""
 DESKTOP, PHONE = (1366, 768), (390, 844)
 

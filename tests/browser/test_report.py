@@ -135,14 +135,38 @@ def test_it_is_readable_without_any_style(
             .filter(e => e.checkVisibility())
             .map(e => getComputedStyle(e.querySelector('path[fill^="#"]')).fill)"""
         )
+        small = screen.ask(
+            "Array.from(document.querySelectorAll('.chart.small')).map(e => e.clientWidth)"
+        )
+        tops = [box["top"] for box in boxes(screen, *PARTS)]
+        marked = screen.ask(
+            """Array.from(document.querySelectorAll('.tile'))
+            .map(e => e.matches('.fail') === e.innerText.includes('FAIL'))"""
+        )
 
         assert first in ("PASS", "FAIL", "INCONCLUSIVE")
         assert styled == "rgba(0, 0, 0, 0)"
         assert charts == ([] if run == "never-began" else ["rgb(0, 158, 115)"])
+        assert tops == sorted(tops)
+        assert all(width <= PHONE[0] for width in small)
+        assert all(marked)
         assert all("style" in complaint for complaint in screen.complaints)
         if run != "endless":
             screen.keep(f"{run}-strict")
             assert too_wide(screen) == []
+
+
+def test_with_the_policy_of_the_docs_it_has_its_style(
+    chromium: Chromium, page: Callable[..., str]
+) -> None:
+    """What docs/ci.md has people set in Jenkins lets the page's own style in."""
+    docs = Path("docs/ci.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r'DirectoryBrowserSupport\.CSP="(.*?)"', docs)
+    with chromium.open(page("passed", policy)) as screen:
+        styled = screen.ask("getComputedStyle(document.querySelector('h1')).backgroundColor")
+
+        assert styled == "rgb(0, 102, 75)"
+        assert screen.complaints == []
 
 
 def test_the_chart_fits_a_phone_without_any_style(

@@ -114,7 +114,12 @@ def test_it_is_readable_without_any_style(chromium: Chromium, served: Callable[.
             "Array.from(document.querySelectorAll('svg circle')).map(e => getComputedStyle(e).fill)"
         )
 
+        widths = screen.ask(
+            "Array.from(document.querySelectorAll('.chart')).map(e => e.clientWidth)"
+        )
+
         assert "rgb(0, 114, 178)" in fills
+        assert max(widths) <= PHONE[0]
         assert all("style" in complaint for complaint in screen.complaints)
         assert too_wide(screen) == []
 
