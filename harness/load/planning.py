@@ -20,6 +20,31 @@ def resilience_for(locustfile: Locustfile, options: Any) -> Resilience | None:
     return resilience.read(path, [locustfile.name]) if path else None
 
 
+def target_of(environment: Any, class_host: str | None) -> tuple[str | None, str]:
+    """Form, command line or environment, then the class, then the local stack; and in words."""
+    host = environment.host or None
+    if host is not None:
+        known = environment.parsed_options.set_elsewhere
+        found = [f"{o.key} in {o.place}" for o in known if (o.name, o.value) == ("host", host)]
+        source = found[0] if found else "--host or the form"
+    else:
+        host, source = class_host, "the class attribute host"
+    return host, "the local stack" if host is None else f"{host}, from {source}"
+
+
+def require_sense(
+    locustfile: Locustfile, options: Any, rate: int, run_time_s: float | None
+) -> None:
+    """Refuse options that no run could be planned with, whatever its target.
+
+    Raises:
+        UsageError: naming everything that is wrong, and what would be valid.
+    """
+    file = resilience_for(locustfile, options)
+    settings_from(vars(options), rate, run_time_s, locustfile.scenario, file)
+    stop_from(vars(options))
+
+
 def planned(
     locustfile: Locustfile,
     options: Any,

@@ -8,6 +8,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +28,8 @@ from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
 from harness.load.locust_options import MEANINGLESS, leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
-from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from, settings_from, stop_from
-from harness.load.planning import announced, planned, require_runnable, resilience_for
+from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from
+from harness.load.planning import announced, planned, require_runnable, require_sense, target_of
 from harness.load.progress import Progress
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run, require_places
@@ -80,9 +81,7 @@ class Leader:
         self._run_time_s, options.run_time = options.run_time, None
         if locustfile is not None:
             self.class_host = locustfile.host
-            file = resilience_for(locustfile, options)
-            settings_from(vars(options), rate, self._run_time_s, locustfile.scenario, file)
-            stop_from(vars(options))
+            require_sense(locustfile, options, rate, self._run_time_s)
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
         require_places(options.runs_dir, options.state_dir)
@@ -139,8 +138,7 @@ class Leader:
     def _on_test_start(self, **_: Any) -> None:
         """Set the run up; returns when Locust may spawn its users."""
         if self.run is None or self.run.over.is_set():
-            self.under_way = True
-            self.run = self._new_run()
+            self.run = self._begun()
             early, self._early, self.exits.late = self._early, [], False
             for text in early:
                 self.run.note_user_code(text)
@@ -152,6 +150,24 @@ class Leader:
         run.ready.wait()
         if run.over.is_set() or run.interrupted:
             raise gevent.GreenletExit
+
+    def _begun(self) -> Run:
+        """A new run; GreenletExit where Stop comes while it is looked whether it can be run."""
+        self.under_way = True
+        with suppress(gevent.GreenletExit):
+            run = self._new_run()
+            if self.under_way:
+                return run
+        self.progress.state = "idle"
+        self.progress.say("stopped before it had begun: nothing was run")
+        raise gevent.GreenletExit
+
+    def stop(self) -> None:
+        """Stop in the web UI, wherever a run is. Locust's own takes back no Start, only users."""
+        if self.run is None or self.run.over.is_set():
+            self.under_way = False
+        else:
+            self.run.interrupt()
 
     def _new_run(self) -> Run:
         options = self.environment.parsed_options
@@ -195,15 +211,7 @@ class Leader:
             return [f"A run cannot be started so: {error}"]
 
     def _target(self) -> tuple[str | None, str]:
-        """Form, command line or environment, then the class, then the local stack; and in words."""
-        host = self.environment.host or None
-        if host is not None:
-            known = self.environment.parsed_options.set_elsewhere
-            found = [f"{o.key} in {o.place}" for o in known if (o.name, o.value) == ("host", host)]
-            source = found[0] if found else "--host or the form"
-        else:
-            host, source = self.class_host, "the class attribute host"
-        return host, "the local stack" if host is None else f"{host}, from {source}"
+        return target_of(self.environment, self.class_host)
 
     def note_user_code(self, text: str) -> None:
         """The user's code raised: a trouble of the run, or of the next one if there is none."""

@@ -19,25 +19,17 @@ _READING = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class RunInProcess(chaos_page.RunInProcess, Protocol):
-    """What the page needs of a run."""
-
-    @property
-    def over(self) -> Any:
-        """Set when the run has ended."""
-
-    def interrupt(self) -> None:
-        """Stop it in order."""
-
-
 class LeaderOfRuns(locust_page.Follower, Protocol):
     """What the page needs of the process that leads."""
 
     form_run_time_s: float | None
 
     @property
-    def run(self) -> RunInProcess | None:
+    def run(self) -> chaos_page.RunInProcess | None:
         """The latest run."""
+
+    def stop(self) -> None:
+        """Stop the run in order, also one that is not there yet."""
 
 
 def extend(web_ui: Any, leader: LeaderOfRuns) -> None:
@@ -124,7 +116,6 @@ def _close_to_other_origins(response: Response) -> Response:
 
 def _before_order(runner: Any, leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
     """Look at Start and Stop before Locust does."""
-    run = leader.run
     if request.method == "POST" and request.endpoint == "locust.swarm":
         if leader.under_way:
             return _refused(
@@ -135,8 +126,8 @@ def _before_order(runner: Any, leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
         if objection := hosts.objection(request.form.get("host", "")):
             return _refused(objection)
         return _take_run_time(leader)
-    if request.method == "POST" and request.endpoint == "locust.stop" and run is not None:
-        run.interrupt()
+    if request.method == "POST" and request.endpoint == "locust.stop":
+        leader.stop()
     return None
 
 
@@ -144,9 +135,6 @@ def _after_order(response: Response, leader: LeaderOfRuns) -> Response:
     """A run is under way from the Start that Locust takes, which is before it does anything."""
     if request.method == "POST" and request.endpoint == "locust.swarm" and response.is_json:
         leader.under_way |= response.get_json()["success"]
-    elif request.method == "POST" and request.endpoint == "locust.stop":
-        # Stopped at once, it was never begun.
-        leader.under_way = leader.run is not None and not leader.run.over.is_set()
     return response
 
 

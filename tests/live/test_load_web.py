@@ -32,6 +32,7 @@ from locust import events
 def change(environment, **_):
     gevent.spawn_later(1.5, environment.runner.start, 25, 25)
 """
+PROBE_SECONDS = 0.5
 FORM = {"user_count": "20", "spawn_rate": "20", "host": "", "run_time": ""}
 
 
@@ -118,9 +119,19 @@ def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
             context.__exit__(None, None, None)
 
 
-def test_two_runs_from_the_page(open_page: Callable[..., Page]) -> None:
-    """Start, verdict, report; Start again, with a plan of its own; closed with the last code."""
-    page = open_page()
+def slow_program(folder: Path) -> Path:
+    """What stands for Toxiproxy, and takes its time to say so."""
+    path = folder / "slow"
+    path.write_text(f"#!/bin/sh\nsleep {PROBE_SECONDS}\necho toxiproxy-server version 2.12.0\n")
+    path.chmod(0o700)
+    return path
+
+
+def test_two_runs_from_the_page(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """Start, verdict, report; Start again, with a plan of its own; Start that Stop takes back;
+    closed with the last code.
+    """
+    page = open_page(TOXIPROXY_SERVER=str(slow_program(tmp_path)))
     assert page.status()["state"] == "idle"
     assert page.ask("/lendchaos/report")[0] == 404
     assert 'id="lendchaos"' in page.ask("/")[1]
@@ -141,6 +152,15 @@ def test_two_runs_from_the_page(open_page: Callable[..., Page]) -> None:
     assert page.load.latest != first_run
     assert len(page.load.rows("operation")) == 25
     assert (page.load.latest / "arguments.json").read_text() == "[null, []]"
+
+    # While it is still looked whether a run can be begun, Locust's Stop knows of none.
+    last_run = page.load.latest
+    assert page.start()["success"] is True
+    page.wait_for("setting_up")
+    page.ask("/stop", {})
+    time.sleep(3 * PROBE_SECONDS)
+    assert page.status()["state"] == "idle"
+    assert page.load.latest == last_run
 
     page.process.send_signal(signal.SIGINT)
     output, _ = page.process.communicate(timeout=10)

@@ -52,6 +52,10 @@ class Leader:
         self.progress = Told()
         self.progress.lines = []
 
+    def stop(self) -> None:
+        """There is no run to be ended."""
+        self.under_way = False
+
     def announce(self) -> list[str]:
         """A hypothesis that would end the script that it stands in."""
         return ["Hypothesis: </script>"]
