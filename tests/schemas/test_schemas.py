@@ -9,8 +9,10 @@ import pytest
 
 from harness.verdict import to_json as verdict_json
 from tests.schemas.documents import documents
+from tests.schemas.known import KEYS, MORE, TEXTS
 from tests.schemas.make import DOCS, PUBLISHED, path_of, schema_text
 from tests.schemas.mutate import held_strictly, mutations, published, strict, validator
+from tests.schemas.words import WORDS
 from tests.verdicts import stored_of
 
 FREE = {"Finding.evidence{}"}
@@ -38,6 +40,19 @@ def test_a_published_schema_is_one(name: str) -> None:
     jsonschema_rs.meta.validate(schema)
     assert schema["title"] == kinds[0]["properties"]["schema"]["const"] == f"lendchaos.{name}/1"
     assert "schema" in kinds[0]["required"]
+
+
+def test_nothing_is_said_of_fields_that_are_gone() -> None:
+    """Each word, enumeration and bound is of a field that some document has."""
+    fields = set()
+    for name, document in PUBLISHED.items():
+        schema = published(name)
+        parts = [(document.__name__, one) for one in schema.get("oneOf", [schema])]
+        for kind, part in [*parts, *schema["$defs"].items()]:
+            fields |= {f"{kind}.{field}" for field in part.get("properties", ())}
+    names = {place.rpartition(".")[2] for place in fields}
+
+    assert {*WORDS, *TEXTS, *MORE, *KEYS} - fields - names == set()
 
 
 def test_no_other_schema_is_published() -> None:

@@ -224,11 +224,7 @@ WORDS = {
     "index": "Its place, from 0",
     "phone": "Its phone number, fresh for every run",
     "account_class": "What its account calls for",
-    "borrower": "Place of the borrower",
-    "logs_in": "Whether the journey begins with a log-in",
-    "reads_credit_line": "Whether it asks for the credit line",
     "amount_fen": "Money that is asked for",
-    "key": "Idempotency key",
     # --- run, series, shrink ---
     "scenarios": "One entry for each scenario that was run, in their order",
     "file": "The scenario file as it was given, from the caller's folder; null: faults alone",
