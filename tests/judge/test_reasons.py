@@ -12,7 +12,7 @@ from harness.explain import FINDINGS
 from harness.gates.annotations import annotations
 from harness.gates.junit import to_xml
 from harness.gates.markdown import escaped, summary
-from harness.judge import borrowing, judge
+from harness.judge import borrowing, impairment, judge
 from harness.judge.case import Case, fail, inconclusive
 from harness.judge.sentence import sentence
 from harness.measure import measure
@@ -20,7 +20,7 @@ from harness.objectives import KINDS
 from harness.plan import Objectives, Plan
 from harness.reconcile import reconcile
 from harness.report import html, terminal
-from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, to_json
+from harness.verdict import Episode, Finding, Judgement, ObjectiveResult, Verdict, to_json
 from tests.builders import CUT, cut_run, during, entry, facts, ledger, operations, plan_of
 from tests.gates.made import suite_of
 
@@ -186,3 +186,29 @@ def test_the_reason_is_the_same_in_every_place(made: Callable[[], Told]) -> None
     assert escaped(verdict.sentence[:150]) in summary(suite)
     for text in (shown, annotations(suite)[0].replace("%25", "%"), to_xml(suite)):
         assert reason in text
+
+
+# --- slow answers ----------------------------------------------------------------------------
+
+
+def test_a_slow_stretch_says_how_many_failed_in_it_and_that_borrowing_was_impaired() -> None:
+    """Late answers around an outage are no borrowing that worked."""
+    plan, known = cut_run()
+    measured = measure(plan, known)
+    (outage,) = measured.episodes
+    slow = replace(
+        outage, class_="slow", onset_s=10.1, recovered_s=13.5, failed=107, operations=166
+    )
+    calm = replace(slow, onset_s_low=20.0, onset_s=20.1, recovered_s=21.0, failed=0)
+
+    def said(*episodes: Episode) -> str:
+        case = replace(undisturbed(), measured=replace(measured, episodes=list(episodes)))
+        return next(iter(impairment.episodes(case))).message
+
+    assert said(slow, outage) == (
+        "answers were slow from 10.1 s to 13.5 s (107 of 166 requests failed meanwhile, in part"
+        " while borrowing was impaired)"
+    )
+    assert said(slow).endswith("(107 of 166 requests failed meanwhile)")
+    assert said(calm, outage).startswith("answers were slow from 20.")
+    assert "failed" not in said(calm, outage)
