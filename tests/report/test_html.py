@@ -103,7 +103,7 @@ def test_the_first_screen_has_the_key_figures() -> None:
         "95 % interval 1.6 s to 2.2 s",
         "within the limit of 5 s",
         f"Lost service {borrow.failed / 50:.1f} s",
-        "Money 1 wrong 1 paid out more than once 1,234.00 yuan at risk",
+        "Money FAIL 1 wrong 1 paid out more than once 1,234.00 yuan at risk",
         f"Unknown outcome {borrow.indeterminate}",
         f"7 committed, {borrow.indeterminate - 7} not",
     ):
