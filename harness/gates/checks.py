@@ -157,7 +157,7 @@ def _evidence(verdict: Verdict) -> GateCheck:
 
 
 def _said(findings: list[Finding], name: str = "") -> str:
-    """Each with its code, unless that is the ``name`` of the check."""
+    """What was found, and its code, unless that is the ``name`` of the check."""
     return "; ".join(
-        words.clean(f.message if f.code == name else f"{f.code}: {f.message}") for f in findings
+        words.clean(f.message if f.code == name else f"{f.message} ({f.code})") for f in findings
     )

@@ -9,24 +9,16 @@ neither is ever green, and neither is skipped. Texts are cut to `MESSAGE_MAX`.
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from harness.gates.checks import Kind, cut_message, no_less_than_zero
+from harness.gates.checks import cut_message, no_less_than_zero
 from harness.gates.suite import GateCase, GateRun, GateSuite, cases_of, deciding_run
 from harness.report import words
 from harness.verdict import Judgement, Verdict, Weight
+from harness.verdict.reasons import NOT_DECIDED
 
 Properties = list[tuple[str, object]]
 _ATTACHMENT = "[[ATTACHMENT|"
 """GitLab and Jenkins show the file that is named behind it."""
 _TAGS = {Judgement.FAIL: "failure", Judgement.INCONCLUSIVE: "error"}
-_SUBJECTS = {
-    (Kind.OBJECTIVE, Judgement.FAIL): "The objective {} is missed",
-    (Kind.OBJECTIVE, Judgement.INCONCLUSIVE): "The objective {} is not decided",
-    (Kind.INVARIANT, Judgement.FAIL): "The invariant {} is broken",
-    (Kind.INVARIANT, Judgement.INCONCLUSIVE): "The invariant {} is not decided",
-    (Kind.OTHER, Judgement.FAIL): "Another finding fails the run",
-    (Kind.EVIDENCE, Judgement.INCONCLUSIVE): "The evidence does not decide the run",
-}
-"""How the sentence of a case begins."""
 
 
 def to_xml(suites: Sequence[GateSuite]) -> str:
@@ -110,9 +102,10 @@ def _case(suite: GateSuite, case: GateCase, class_name: str, *, last: bool) -> E
 
 
 def _sentence(case: GateCase) -> str:
-    """What a case that is not met says, whole."""
-    subject = _SUBJECTS[case.kind, case.verdict].format(case.name)
-    return _clean(f"{subject}: {case.message}".rstrip(".") + ".")
+    """What a case that is not met says, whole: its reason first."""
+    open_ = case.verdict is Judgement.INCONCLUSIVE
+    said = f"{NOT_DECIDED if open_ else ''}{case.message}".rstrip(".")
+    return _clean(f"{said[:1].upper()}{said[1:]}.")
 
 
 def _told(suite: GateSuite, case: GateCase) -> list[str]:

@@ -212,7 +212,7 @@ def test_a_stack_that_does_not_start_leaves_an_error(
 
     assert done.exit_code == 3
     assert ends == []
-    said = "The evidence does not decide the run: 0 of 3 runs made: no port is free."
+    said = "Not decided: 0 of 3 runs made: no port is free."
     assert red() == {"cut.evidence": f"error: {said}"}
 
 

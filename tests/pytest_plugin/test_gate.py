@@ -243,7 +243,7 @@ def test_a_message_is_cut(gate: Gate, stored: Stored, pytester: pytest.Pytester)
 
     (error,) = root.iter("error")
     assert len(str(error.text).partition("must hold")[0]) < MESSAGE_MAX + 50
-    assert "NotDecided: load_unfaithful" in error.attrib["message"]
+    assert "NotDecided: the load was not sent as planned" in error.attrib["message"]
 
 
 def test_properties_of_other_tests_are_left_alone(
