@@ -191,7 +191,7 @@ def test_tests_of_ones_own(gate: Gate, stored: Stored, pytester: pytest.Pytester
             "E   *report: *report.html",
             "E   *AssertionError: INCONCLUSIVE: *",
             "E   *HarnessError: the run ended without a verdict (exit code 70)*",
-            "E   *UsageError: no scenario 'cutt'; there are: cut",
+            "E   *UsageError: no scenario 'cutt': did you mean cut? There are: cut",
             "E   *UsageError: with --dry-run nothing would be run*",
         ]
     )
