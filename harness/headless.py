@@ -243,8 +243,8 @@ def refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
         dry_run(path, options)
 
 
-def dry_run(path: Path, options: list[str]) -> str:
-    """What a run of a scenario file would do, as ``--dry-run`` tells it with these options.
+def dry_run(path: Path, options: list[str], more: Mapping[str, str] | None = None) -> str:
+    """What a run of a scenario file would do, told by ``--dry-run``; ``more`` is for its variables.
 
     In a process of its own: Locust patches what it is imported into, and the file is the user's.
 
@@ -262,7 +262,7 @@ def dry_run(path: Path, options: list[str]) -> str:
                 stderr=words,
                 timeout=ASK_SECONDS_MAX,
                 check=False,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(more or {})},
             ).returncode
         except subprocess.TimeoutExpired as error:
             raise UsageError(

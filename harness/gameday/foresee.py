@@ -19,6 +19,8 @@ from harness.report.words import plural
 from harness.resilience.nodes import Problem, refuse
 
 ASKED_AT_ONCE = 4
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""In the environment of whatever is run for a game day."""
 _SPAN = re.compile(
     r" *(?P<start>-?[0-9.]+) to +(?P<end>-?[0-9.]+)   (?P<kind>phase|fault) (?P<rest>.+)"
 )
@@ -90,11 +92,10 @@ def foresee(
 
     def ask(step: GameDayStep) -> Foreseen | Problem:
         options = [*plan.options_of(step), *seed_of(plan, step, seed)]
-        # No run of the day lies in the default folder, which a dry run would want room in.
-        options += ["--runs-dir", str(state_dir), "--state-dir", str(state_dir)]
+        options += ["--state-dir", str(state_dir)]
         try:
             scenario = find_scenario(step.scenario)
-            return understood(dry_run(scenario, options))
+            return understood(dry_run(scenario, options, {GAME_DAY_VARIABLE: "null"}))
         except UsageError as error:
             return Problem(*step.place, f"{step.name}: {error}")
 

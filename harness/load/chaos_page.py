@@ -27,7 +27,9 @@ PAGE_FILES = {
 }
 REASON_CHARACTERS_MAX = 200
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
-"""A JSON object with these keys, in the environment of a run that is a step of a game day."""
+"""A JSON object with these keys, in the environment of a run that is a step of a game day; null in
+that of a dry run of one.
+"""
 GAME_DAY_KEYS = ("title", "step", "abort_word")
 
 

@@ -1,13 +1,15 @@
 """From a scenario file and the command line to the plan of one run, checked before it begins."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from harness import STARTED_IN, resilience
-from harness.load.chaos_page import pulled_by_hand
+from harness.load.chaos_page import GAME_DAY_VARIABLE, pulled_by_hand
 from harness.load.locustfile import Locustfile
 from harness.load.options import settings_from, stop_from
+from harness.load.run import require_places
 from harness.objectives import Resilience, overridden
 from harness.placement import Choice, timeline_text
 from harness.plan import Plan, Scenario, expand, faults_of
@@ -98,13 +100,18 @@ def announced(locustfile: Locustfile, options: Any, rate: int) -> list[str]:
 def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     """Refuse, before anything is started, what can't be run on this target.
 
+    A game day asks in a dry run what a step would do: what that needs of the machine is looked for
+    when the day begins.
+
     Raises:
-        UsageError, HarnessError: as `require_feasible` and `require_set_up`.
+        UsageError, HarnessError: as `require_feasible`, `require_places` and `require_set_up`.
     """
     asks = not options.dry_run  # which opens no connection and starts no program
     state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
     require_feasible(plan, state_dir, host, allowed, look_up=asks)
-    require_set_up(plan, state_dir, host, asks=asks)
+    if asks or GAME_DAY_VARIABLE not in os.environ:
+        require_places(options.runs_dir, options.state_dir)
+        require_set_up(plan, state_dir, host, asks=asks)
 
 
 def _of_objectives(plan: Plan, scenario: Scenario, file: Resilience | None) -> Iterator[str]:

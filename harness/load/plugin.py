@@ -84,9 +84,9 @@ class Leader:
             require_sense(locustfile, options, rate, self._run_time_s)
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
-        require_places(options.runs_dir, options.state_dir)
         if options.dry_run:
             self._preview(locustfile, rate)
+        require_places(options.runs_dir, options.state_dir)
         options.num_users = rate
         options.spawn_rate = options.spawn_rate or min(rate, SPAWN_RATE_MAX)
         self._listen()

@@ -7,8 +7,8 @@ import pytest
 from harness.errors import UsageError
 from harness.gameday.foresee import foresee, seed_of, understood
 from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.given import given
 from harness.safety.preview import preview
+from harness.stack.run_lock import held_alone
 from tests.builders import CUT, plan_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,22 +41,18 @@ def test_another_text_is_no_timeline() -> None:
         understood("Starting Locust\n")
 
 
-def test_no_room_is_wanted_where_no_run_of_the_day_lies(
+def test_what_a_day_would_do_is_told_while_it_cannot_be_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The default folder of runs may be on another disk, which is full."""
-    asked: list[list[str]] = []
+    """A rehearsal touches nothing, and a day that goes on waits for the run that was left."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/version")
+    step = GameDayStep(name="a", scenario=str(ROOT / "scenarios" / "network_partition.py"))
 
-    def dry_run(_path: Path, options: list[str]) -> str:
-        asked.append(options)
-        return preview(plan_of(CUT, rate=20), tmp_path, None, ())
+    with held_alone(tmp_path / "state", "abc", "baseline"):
+        seen = foresee(day(step), tmp_path, 7, tmp_path / "state", lambda _: None)
 
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("harness.gameday.foresee.dry_run", dry_run)
-    foresee(day(GameDayStep(name="a", scenario="baseline")), tmp_path, 7, tmp_path, lambda _: None)
-
-    (options,) = asked
-    assert given(options).runs_dir == tmp_path
+    assert [fault.name for fault in seen["a"].faults] == ["1-partition"]
 
 
 def test_steps_count_up_from_the_seed_of_the_day() -> None:
