@@ -54,7 +54,7 @@ def require_rooms(places: Iterable[tuple[Path, int]]) -> None:
     """
     needed: dict[int, int] = {}
     for folder, bytes_min in places:
-        device = nearest(folder.absolute()).lstat().st_dev
+        device = nearest(folder.absolute()).stat().st_dev
         needed[device] = needed.get(device, 0) + bytes_min
         require_room(folder, needed[device])
 

@@ -94,6 +94,9 @@ def test_folders_of_one_disk_share_its_room(
     asked: list[int] = []
     monkeypatch.setattr(disk, "require_room", lambda _, bytes_min: asked.append(bytes_min))
 
-    disk.require_rooms([(tmp_path, 3), (tmp_path / "runs", 4), (Path("/proc"), 5)])
+    linked = tmp_path / "linked"
+    linked.symlink_to("/proc")
 
-    assert asked == [3, 7, 5]
+    disk.require_rooms([(tmp_path, 3), (tmp_path / "runs", 4), (Path("/proc"), 5), (linked, 6)])
+
+    assert asked == [3, 7, 5, 11]
