@@ -28,7 +28,7 @@ provision: setup ## find or build PostgreSQL and Toxiproxy
 	  || test -n "$$TOXIPROXY_SERVER" || $(LOCKED) --requirement $(LOCKS)/go.txt
 	@$(BIN)/lendchaos doctor --provide
 
-browser: setup ## find Chromium and axe-core for the browser tests, or install them
+browser: setup ## find Chromium, axe-core and html-validate for the tests of pages, or install them
 	@$(BIN)/python -m tests.browser.provide
 
 namespaces: ## find iproute2 and nftables for the tests of packet loss, or install them

@@ -1,24 +1,20 @@
-"""What the browser tests need and pip cannot give: Chromium, and axe-core from npm.
+"""What the browser tests need and pip cannot give: Chromium, and packages from npm.
 
 ``python -m tests.browser.provide`` makes ready what it can and says in one line how to get the
 rest; it never fails. Without them the tests are skipped, but on a build server they fail.
 """
 
-import base64
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
-import tarfile
+import tempfile
 from pathlib import Path
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core")
-AXE = "axe-core"
-AXE_VERSION = "4.14.1"
-AXE_SHA512 = (
-    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
-)
+PACKAGES = Path(__file__).parent / "npm"
 
 
 class MissingError(Exception):
@@ -40,50 +36,61 @@ def chromium() -> str:
     )
 
 
-def axe_source(cache: Path | None = None) -> str:
-    """The script of axe-core, from the cache or by ``npm pack``, checked against its pinned hash.
+def node_modules() -> Path:
+    """Folder of the npm packages that are pinned beside, each by its hash.
 
     Raises:
-        MissingError: npm is not here or could not fetch it, or what came is not what was pinned.
+        MissingError: npm is not here, or could not fetch what is pinned.
     """
-    folder = cache or _cache()
-    tarball = folder / f"{AXE}-{AXE_VERSION}.tgz"
-    if not tarball.exists():
-        _fetch_axe(folder)
-    return read_axe(tarball)
+    pinned = hashlib.sha256((PACKAGES / "package-lock.json").read_bytes()).hexdigest()
+    folder = _cache() / f"npm-{pinned[:16]}"
+    if not folder.exists():
+        _install_packages(folder)
+    return folder / "node_modules"
 
 
-def read_axe(tarball: Path) -> str:
-    """The script in a tarball, if it is the pinned one.
+def axe_source() -> str:
+    """The script of the accessibility checker.
 
     Raises:
-        MissingError: it is another; it is removed, so that the next try fetches it anew.
+        MissingError: npm is not here, or could not fetch what is pinned.
     """
-    digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
-    if digest != AXE_SHA512:
-        tarball.unlink()
-        raise MissingError(f"{tarball.name} is not the pinned one: its sha512 is {digest}")
-    with tarfile.open(tarball) as packed:
-        script = packed.extractfile("package/axe.min.js")
-        assert script is not None
-        return script.read().decode()
+    return (node_modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-def _fetch_axe(folder: Path) -> None:
+def html_validate() -> str:
+    """Path of the script of the HTML validator, for node.
+
+    Raises:
+        MissingError: npm is not here, or could not fetch what is pinned.
+    """
+    return str(node_modules() / "html-validate" / "bin" / "html-validate.mjs")
+
+
+def _install_packages(folder: Path) -> None:
+    """All or nothing, as another process may do the same."""
     if shutil.which("npm") is None:
-        raise MissingError(f"npm is not on PATH, and {AXE} {AXE_VERSION} comes from it")
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "pack", f"{AXE}@{AXE_VERSION}", "--ignore-scripts", "--silent"]
-    done = subprocess.run(
-        [*command, "--pack-destination", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise MissingError(f"npm could not fetch {AXE} {AXE_VERSION}: {last}")
+        raise MissingError("npm is not on PATH, and axe-core and html-validate come from it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(PACKAGES / name, made)
+        done = subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+            cwd=made,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise MissingError(f"npm could not fetch axe-core and html-validate: {last}")
+        packages = Path(made) / "packages"
+        packages.mkdir()
+        (Path(made) / "node_modules").rename(packages / "node_modules")
+        with contextlib.suppress(OSError):  # another process was first
+            packages.rename(folder)
 
 
 def _cache() -> Path:
@@ -107,7 +114,7 @@ def main() -> None:
         chromium()
     except MissingError:
         _install_chromium()
-    for needed in (chromium, axe_source):
+    for needed in (chromium, node_modules):
         try:
             needed()
         except MissingError as missing:

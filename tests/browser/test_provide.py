@@ -1,5 +1,6 @@
 """Getting what browser tests need: what is missing is said, and what is wrong is not used."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,14 @@ from tests.browser import provide
 from tests.browser.chromium import or_skip
 
 
-def test_a_script_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
-    """And removed, so that the next try fetches it anew."""
-    tarball = tmp_path / f"axe-core-{provide.AXE_VERSION}.tgz"
-    tarball.write_bytes(b"something else")
+def test_every_package_of_npm_is_pinned_by_its_hash() -> None:
+    """Npm refuses what has another; and no address of a registry is written down."""
+    lock = json.loads((provide.PACKAGES / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: package for name, package in lock["packages"].items() if name}
 
-    with pytest.raises(provide.MissingError, match="not the pinned one"):
-        provide.axe_source(tmp_path)
-
-    assert not tarball.exists()
+    assert {"node_modules/axe-core", "node_modules/html-validate"} <= packages.keys()
+    assert [n for n, p in packages.items() if not p["integrity"].startswith("sha512-")] == []
+    assert [n for n, p in packages.items() if "resolved" in p] == []
 
 
 def test_without_chromium_and_npm_it_says_how_to_get_them(

@@ -1,6 +1,7 @@
 """The page: complete, self-contained, safe and readable without its style sheet."""
 
 import re
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -230,6 +231,18 @@ def test_every_table_cell_carries_its_header() -> None:
 
     assert cells
     assert all(attributes.get("data-label") for attributes in cells)
+
+
+def test_it_is_the_same_in_every_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instants are UTC and say so, wherever the run was judged."""
+    here = html.render(*sample.failed())
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    there = html.render(*sample.failed())
+    monkeypatch.undo()
+    time.tzset()
+
+    assert there == here
 
 
 def test_huge_evidence_is_cut() -> None:
