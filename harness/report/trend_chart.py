@@ -25,6 +25,8 @@ RUNS_MAX = 60
 """Runs of a chart; more could not be told apart at the width of a phone."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#8C6D00", "#57606a")
 """Told apart by colour-blind people too, on white as on black; the last one is for all others."""
+_DASHES = ("none", "7 3", "2 2", "7 2 2 2", "12 3", "1 4")
+"""How the lines of each label are drawn, so that labels are told apart without colours, too."""
 _WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT, _FOOT, _FONT = 360.0, 56.0, 12.0, 30.0, 104.0, 20.0, 11.0
 _DATES_APART = 70.0
 _BEYOND = 12.0
@@ -98,6 +100,13 @@ def colour(name: str, labels: Sequence[str]) -> str:
     return _COLOURS[min(labels.index(name), len(_COLOURS) - 1)]
 
 
+def _line(ends: tuple[float, float, float, float], name: str, labels: Sequence[str]) -> Markup:
+    """A thin line in the colour and the dashes of a label."""
+    dashes = _DASHES[min(labels.index(name), len(_DASHES) - 1)]
+    paint = colour(name, labels)
+    return line(*ends, stroke=paint, stroke_opacity=0.6, stroke_dasharray=dashes, class_="")
+
+
 def draw(trend: Trend, figure: TrendFigure, labels: Sequence[str], name: str) -> Markup:
     """The chart as one ``<svg>`` element as wide as there is room; ``name`` begins its ids."""
     values = [run.values.get(figure.name) for run in trend.runs]
@@ -137,23 +146,29 @@ def legend(trend: Trend, labels: Sequence[str], name: str) -> Markup:
         rows.append((Judgement.PASS, _COLOURS[-1], words.plural(len(others), "other label")))
     notes = ("arrow: no recovery was seen", "cross: no evidence, not compared")
     height = _TOP + 18 * ((len(rows) + 1) // 2) + 17 * len(notes)
+    places = [(10 + 180 * (place % 2), _TOP + 18 * (place // 2)) for place in range(len(rows))]
     drawn = [
-        _entry(mark, paint, said, 10 + 180 * (place % 2), _TOP + 18 * (place // 2))
-        for place, (mark, paint, said) in enumerate(rows)
+        _entry(mark, paint, said, *place)
+        for (mark, paint, said), place in zip(rows, places, strict=True)
     ]
     lines = [
+        _line((x - 9, y, x + 9, y), known, labels)
+        for known, (x, y) in zip((*shown, *others[-1:]), places[3:], strict=True)
+    ]
+    lines += [
         label(4, height - 17 * (len(notes) - place) + 8, said, size=_FONT, muted=True)
         for place, said in enumerate(notes)
     ]
-    said = f"Shape is the verdict, colour the label: {', '.join(words.cut(n, 64) for n in used)}."
+    named = ", ".join(words.cut(name, 64) for name in used)
+    said = f"Shape is the verdict, colour and dashes the label: {named}."
     return tag(
         "svg",
         tag("title", "What the marks mean", id=f"{name}-t"),
         tag("desc", said, id=f"{name}-d"),
         box(0, 0, _WIDTH, height, fill=PAPER, class_="paper"),
         label(0, 14, "Marks", size=12.5, bold=True),
-        *drawn,
         *lines,
+        *drawn,
         viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
         width=_WIDTH,
         role="img",
@@ -245,8 +260,7 @@ def _joined(
             if value is not None and value.size is not None and not run.left_out:
                 here = scale.x(place), scale.y(value.size)
             if before is not None and here is not None:
-                paint = colour(known, labels)
-                drawn.append(line(*before, *here, stroke=paint, stroke_opacity=0.45, class_=""))
+                drawn.append(_line((*before, *here), known, labels))
             before = here
     return drawn
 

@@ -11,7 +11,7 @@ from harness.compare.trend import page
 from harness.history import Stored
 from harness.verdict import Judgement, Weight
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
-from tests.browser.looks import boxes, too_wide, violations
+from tests.browser.looks import boxes, sheets_of, too_wide, violations
 from tests.report.sample import ATTACK
 from tests.verdicts import stored_of, with_finding
 
@@ -137,4 +137,6 @@ def test_it_prints_on_a4(chromium: Chromium, served: Callable[..., str], tmp_pat
     sheets = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", body)
     assert {(round(float(w)), round(float(h))) for w, h in sheets} == {(842, 595)}
     assert 1 <= len(sheets) <= 6
+    texts = sheets_of(body)
+    assert [text for text in texts if f"/{len(texts)}Trendofpastruns" not in text] == []
     assert wide == []

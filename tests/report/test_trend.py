@@ -202,6 +202,24 @@ def test_verdicts_have_shapes_and_labels_have_colours() -> None:
     assert colours <= set(re.findall("#[0-9A-Za-z]{6}", svg))
 
 
+def test_lines_of_labels_are_told_apart_without_colours() -> None:
+    """By their dashes, which the legend shows, too."""
+    labels, value = [f"pr-{n}" for n in range(9)], {"failed": TrendValue(0.1)}
+    runs = tuple(
+        TrendRun(f"{name}{n}", "2026-11-01T08:00:00Z", name, Judgement.PASS, value)
+        for n in (1, 2)
+        for name in labels
+    )
+    trend = Trend("cut", (FAILED,), runs)
+    found = [
+        re.findall(r'stroke="(#\w+)"[^>]* stroke-dasharray="([^"]+)"', str(svg))
+        for svg in (draw(trend, FAILED, labels, "x"), legend(trend, labels, "y"))
+    ]
+
+    assert set(found[0]) == set(found[1])
+    assert len({dashes for _, dashes in found[0]}) == len({paint for paint, _ in found[0]}) == 6
+
+
 def test_more_labels_than_colours_share_the_last() -> None:
     """And the legend says how many."""
     labels = [f"pr-{n}" for n in range(9)]
