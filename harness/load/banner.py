@@ -40,6 +40,7 @@ BANNER = """\
     const colours = { pass: "#2e7d32", fail: "#c62828", inconclusive: "#8f5600" };
     const canStop = ["setting_up", "load"];
     const marks = window.templateArgs.lendchaos.marks;
+    let status = {};
     // For Locust's charts, which know lines only: points as high as their grid.
     window.lendchaosMarks = () => marks.length === 0 ? [] : [{
       id: "lendchaos", name: "Faults (the curves lag by seconds)", type: "line",
@@ -56,11 +57,11 @@ BANNER = """\
     }];
     part("-stop").onclick = () => fetch("{{prefix}}/stop", { method: "POST" });
     part("-chaos").href = "{{own_page}}";
-    part("-chaos").hidden = !"{{own_page}}";
     async function show() {
       try {
-        const status = await (await fetch("{{prefix}}/lendchaos/status")).json();
-        const label = status.verdict || status.phase || status.state.replace("_", " ");
+        status = await (await fetch("{{prefix}}/lendchaos/status")).json();
+        const state = status.state === "failed" ? "no verdict" : status.state.replace("_", " ");
+        const label = status.verdict || status.phase || state;
         part("").style.display = status.state === "idle" ? "none" : "flex";
         part("").style.background =
           colours[status.verdict] || (status.state === "failed" ? "#c62828" : "#455a64");
@@ -69,11 +70,16 @@ BANNER = """\
         part("-report").hidden = !status.report;
         if (status.report) part("-report").href = status.report;
         part("-stop").hidden = !canStop.includes(status.state);
+        part("-chaos").hidden = !"{{own_page}}";
         // Those of earlier runs stay, as their curves do.
         const known = new Set(marks.map((mark) => mark.at + mark.text));
         marks.push(...status.marks.filter((mark) => !known.has(mark.at + mark.text)));
       } catch {
         part("-state").textContent = "NO CONNECTION";
+        if (!status.verdict) {
+          part("-text").textContent = "The terminal of this Locust says what became of the run.";
+        }
+        for (const name of ["-report", "-chaos", "-stop"]) part(name).hidden = true;
       }
       // Nothing of the page is hidden below it.
       document.body.style.paddingBottom = part("").offsetHeight + "px";

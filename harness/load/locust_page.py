@@ -7,6 +7,7 @@ changed there as it is served. What a later Locust says otherwise stays as Locus
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Protocol
 
 from flask import Response, request
@@ -153,6 +154,7 @@ def reword(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
+@lru_cache(maxsize=1)  # a process that sends the load must not take its time for every reload
 def in_our_words(script: str) -> str:
     """Locust's script as it is served."""
     for said, ours in IN_OUR_WORDS.items():

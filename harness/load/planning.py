@@ -12,7 +12,7 @@ from harness.load.options import settings_from, stop_from
 from harness.load.run import require_places
 from harness.objectives import Resilience, overridden
 from harness.placement import Choice, timeline_text
-from harness.plan import Plan, Scenario, expand, faults_of
+from harness.plan import Plan, Scenario, expand
 from harness.safety.feasible import require_feasible, require_set_up
 
 
@@ -75,26 +75,6 @@ def planned(
     for line in (*_of_objectives(plan, scenario, file), *_of_faults(plan)):
         say(line)
     return replace(plan, watches=scenario.watches or pulled_by_hand())
-
-
-def announced(locustfile: Locustfile, options: Any, rate: int) -> list[str]:
-    """For the start form: the hypothesis, and what is broken when, with the lengths set there.
-
-    Raises:
-        UsageError: naming everything that is wrong, and what would be valid.
-    """
-    file, scenario = resilience_for(locustfile, options), locustfile.scenario
-    settings = settings_from(vars(options), rate, None, scenario, file)
-    lines = [f"Hypothesis: {locustfile.hypothesis}"] if locustfile.hypothesis else []
-    faults = faults_of(scenario, settings)
-    for fault in faults:
-        when = f"from {fault.inject_s:g} s to {fault.heal_s:g} s after the warm-up"
-        if settings.explore:
-            when = "at a random time"
-        lines.append(f"Planned fault {fault.name}: {fault.spec.description}, {when}")
-    if faults and not settings.explore:
-        lines.append("These times follow from the lengths that are preset above.")
-    return lines if faults else [*lines, "Planned faults: none"]
 
 
 def require_runnable(plan: Plan, options: Any, host: str | None) -> None:

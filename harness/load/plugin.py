@@ -7,7 +7,7 @@ listener here is wrapped, and what goes wrong ends in one clear line and one of 
 import functools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
 from harness import STARTED_IN
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.forwarding import AGAIN_SECONDS
 from harness.given import with_places
 from harness.load import messages, process_control, web
@@ -29,10 +29,11 @@ from harness.load.loading import refuse_early_end
 from harness.load.locust_options import MEANINGLESS, leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from
-from harness.load.planning import announced, planned, require_runnable, require_sense, target_of
+from harness.load.planning import planned, require_runnable, require_sense, target_of
 from harness.load.progress import Progress
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run, require_places
+from harness.load.start_form import announced, objection
 from harness.load.user_code import Exits, UserCode
 from harness.plan import Plan
 from harness.safety.preview import preview, preview_json
@@ -201,17 +202,19 @@ class Leader:
         require_runnable(plan, options, host)
         return plan
 
-    def announce(self) -> list[str]:
-        """For the start form; nothing where the user class is chosen in it."""
-        options = self.environment.parsed_options
-        try:
-            found = self._locustfile()
-            return [] if found is None else announced(found, options, int(options.num_users))
-        except (UsageError, HarnessError) as error:
-            return [f"A run cannot be started so: {error}"]
-
     def _target(self) -> tuple[str | None, str]:
         return target_of(self.environment, self.class_host)
+
+    def announce(self) -> list[str]:
+        """For the start form; nothing where the user class is chosen in it."""
+        found = self._locustfile()
+        return [] if found is None else announced(found, self.environment.parsed_options)
+
+    def objection(self, form: Mapping[str, str]) -> str | None:
+        """Why a run cannot be started with what stands in the start form; None where it can."""
+        found, run_time_s = self._locustfile(), self.form_run_time_s or self._run_time_s
+        options = self.environment.parsed_options
+        return None if found is None else objection(form, found, options, run_time_s)
 
     def note_user_code(self, text: str) -> None:
         """The user's code raised: a trouble of the run, or of the next one if there is none."""

@@ -5,6 +5,7 @@ itself: neither another user of the machine nor another site that happens to be 
 browser can start a fault or read a result.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,6 +28,9 @@ class LeaderOfRuns(locust_page.Follower, Protocol):
     @property
     def run(self) -> chaos_page.RunInProcess | None:
         """The latest run."""
+
+    def objection(self, form: Mapping[str, str]) -> str | None:
+        """Why a run cannot be started with what stands in the start form."""
 
     def stop(self) -> None:
         """Stop the run in order, also one that is not there yet."""
@@ -125,7 +129,11 @@ def _before_order(runner: Any, leader: LeaderOfRuns, hosts: NamedHosts) -> Any:
             return _refused("No load process has connected yet: press Start again in a moment.")
         if objection := hosts.objection(request.form.get("host", "")):
             return _refused(objection)
-        return _take_run_time(leader)
+        if refused := _take_run_time(leader):
+            return refused
+        # Locust would take the Start and leave its form, and the run would then not be begun.
+        if objection := leader.objection(request.form):
+            return _refused(objection)
     if request.method == "POST" and request.endpoint == "locust.stop":
         leader.stop()
     return None

@@ -187,7 +187,7 @@ def test_the_form_says_what_a_run_would_do(front: Front) -> None:
     )
     first, *_ = own = [text for text in fields if text and text.endswith(")")][-11:]
 
-    assert first == "Warm Up (load before anything is measured)"
+    assert first.startswith("Warm Up (load before anything is measured")
     names = [text.split(" (")[0] for text in own]
     assert names[:5] == ["Warm Up", "Baseline", "Fault", "Recovery", "Population"]
     assert names[-1] == "Seed"
@@ -195,6 +195,15 @@ def test_the_form_says_what_a_run_would_do(front: Front) -> None:
     for width, height in (PHONE, DESKTOP):
         page.set_viewport_size({"width": width, "height": height})
         Screen(page, []).keep(f"locust-form-{width}")
+
+
+def test_a_start_that_cannot_be_stays_in_the_form(front: Front) -> None:
+    """With what is wrong; Locust would leave the form, and nothing would run."""
+    front.press_start(Baseline="soon")
+
+    expect(front.page.get_by_role("alert")).to_contain_text("--baseline soon must be like")
+    front.page.get_by_label(re.compile("^Baseline ")).fill("5s")
+    assert front.seen == ["form"]
 
 
 def test_a_fault_is_healed_by_hand(
@@ -328,8 +337,11 @@ def test_stop_on_locusts_page_heals_and_ends_the_run(
     assert run.verdict["target"].startswith("local stack")
 
 
-def test_the_token_is_told_once_and_kept_nowhere(game: Game) -> None:
-    """Not on Locust's page, not in its log, not in any file of a run; closing it ends with 130."""
+def test_the_token_is_told_once_and_kept_nowhere(game: Game, front: Front) -> None:
+    """Not on Locust's page, not in its log, not in any file of a run; closing it ends with 130.
+
+    The page that stays open keeps the verdict, and offers nothing that cannot be done any more.
+    """
     paths = ("/", "/logs", "/stats/requests", "/lendchaos/status", "/lendchaos/")
     pages = {path: game.get(path).text for path in paths}
     code = game.end()
@@ -340,3 +352,6 @@ def test_the_token_is_told_once_and_kept_nowhere(game: Game) -> None:
     assert [path for path in files if game.token.encode() in path.read_bytes()] == []
     assert game.output.count(game.token) == 1
     assert code == 130
+    expect(front.page.locator("#lendchaos-state")).to_have_text("NO CONNECTION")
+    expect(front.page.locator("#lendchaos-text")).to_have_text(game.run().verdict["sentence"])
+    expect(front.page.locator("#lendchaos a:visible")).to_have_count(0)

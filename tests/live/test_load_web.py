@@ -228,18 +228,23 @@ def test_a_page_that_is_told_to_end(
 
 
 def test_a_run_that_cannot_be_is_told_on_the_page(open_page: Callable[..., Page]) -> None:
-    """The page stays, says what is wrong, and closing it gives that exit code."""
-    page = open_page()
+    """In the form where it stands there; else the page says it, and closing that gives the code."""
+    page = open_page(TOXIPROXY_SERVER="/bin/true")
 
-    page.start(baseline="soon")
+    refused = page.start(baseline="soon", user_count="3000")
+    assert refused["success"] is False
+    for words in ("--baseline soon must be", "rate 3000 must be"):
+        assert words in refused["message"]
+    assert page.status()["state"] == "idle"
+
+    assert page.start(baseline="1s")["success"] is True
     status = page.wait_for("failed")
-
-    assert "--baseline soon must be" in status["text"]
-    assert (status["exit_code"], status["report"]) == (2, None)
+    assert "TOXIPROXY_SERVER=/bin/true is not a Toxiproxy server" in status["text"]
+    assert (status["exit_code"], status["report"]) == (3, None)
     assert not page.load.runs_dir.exists()
     page.process.send_signal(signal.SIGTERM)
     page.process.communicate(timeout=10)
-    assert page.process.returncode == 2
+    assert page.process.returncode == 3
 
 
 def test_start_while_setting_up_is_refused_and_stop_works(open_page: Callable[..., Page]) -> None:

@@ -52,6 +52,9 @@ class Leader:
         self.progress = Told()
         self.progress.lines = []
 
+    def objection(self, _form: Any) -> None:
+        """Nothing is wrong with it."""
+
     def stop(self) -> None:
         """There is no run to be ended."""
         self.under_way = False
