@@ -25,12 +25,12 @@ from harness.headless import (
     Tell,
     asks_only,
     dry_run,
-    last_words,
     run_scenario,
     run_series,
     shared_stack,
 )
 from harness.report import words
+from harness.said import last_words
 from harness.stack import Stack, load_state
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
 

@@ -27,6 +27,7 @@ from harness.given import first_seed, given, naming_places
 from harness.objectives import RUNS_MAX
 from harness.own_python import OWN, is_needed, module_command
 from harness.record import RunDirectory
+from harness.said import last_words
 from harness.series import Series, SeriesRun
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.processes import identify
@@ -66,6 +67,8 @@ class Update:
     phase: str | None = None
     at_s: float | None = None
     until_s: float | None = None
+    failing: tuple[int, int, float] | None = None
+    """Of a game day's run: requests that failed, of those that ended in the last seconds."""
 
 
 Show = Callable[[Update], None]
@@ -90,7 +93,7 @@ class Ended:
 
     @property
     def kept_in(self) -> Path | None:
-        """Where a run that came to a verdict lies, also one whose disk did not take the verdict."""
+        """Where a run lies that came so far as to have a folder, with a verdict or without."""
         run_dir = self.last.get("run_dir")
         return self.directory or (Path(run_dir) if run_dir else None)
 
@@ -289,15 +292,6 @@ def killed_text(path: Path, name: str) -> str:
     return f"{path} was ended by {name} while it was loaded (too little memory, or a crash)"
 
 
-def last_words(said: str) -> str:
-    """The last thing that a process of ours said: its error in full, else the last line."""
-    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
-    for number in reversed(range(len(lines))):
-        if lines[number].startswith("error: "):
-            return "\n".join(lines[number:]).removeprefix("error: ")
-    return lines[-1].strip().removeprefix("lendchaos: ") if lines else "it said nothing"
-
-
 def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
     """What runs a scenario once and then ends."""
     command = [*locust_command(path), "--only-summary"]
@@ -318,7 +312,8 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
             told = True
         message = json.loads(line)
         text = clean(str(message.get("text", "")))  # may be what a target said
-        show(Update(text, *(message.get(name) for name in ("phase", "at_s", "until_s"))))
+        more = [message.get(name) for name in ("phase", "at_s", "until_s", "failing")]
+        show(Update(text, *more))
     return message
 
 

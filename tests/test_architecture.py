@@ -145,9 +145,10 @@ ALLOWED = {
     },
     "forwarding": {"hang_up"},
     "given": {"errors", "stack", "text_file"},
+    "said": set(),
     "headless": {
         *("given", "objectives", "resilience"),
-        *("errors", "forwarding", "own_python", "record", "series", "stack", "verdict"),
+        *("errors", "forwarding", "own_python", "record", "said", "series", "stack", "verdict"),
     },
     "finished_run": {
         *("errors", "events", "headless", "plan", "record", "report", "resilience", "verdict"),
@@ -160,7 +161,8 @@ ALLOWED = {
     "history": {"errors", "record", "resilience", "rows", "text_file", "verdict"},
     "compare": {"errors", "history", "measure", "report", "series", "verdict"},
     "gate_runs": {
-        *("errors", "forwarding", "gates", "given", "headless", "report", "stack", "verdict"),
+        *("errors", "forwarding", "gates", "given", "headless", "report", "said", "stack"),
+        "verdict",
     },
     "pytest_items": {"gate_runs", "gates", "report", "verdict"},
     "pytest_workers": set(),
@@ -182,7 +184,7 @@ ALLOWED = {
             "objectives",
             "plan",
         ),
-        *("record", "report", "resilience", "rows", "seals", "series", "stack"),
+        *("record", "report", "resilience", "rows", "said", "seals", "series", "stack"),
         *("conductor", "events", "hang_up", "own_python", "stop_conditions", "verdict"),
         "room_watch",
     },

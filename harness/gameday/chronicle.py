@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from harness.gameday import instants
 from harness.gameday.record import Moment, RecordedStep, Source
-from harness.gameday.session import STAYS_ABORTED, Event, What
+from harness.gameday.session import STAYS, Event, What
 from harness.report import words
 from harness.verdict import Verdict
 
@@ -38,10 +38,11 @@ def timeline(events: Iterable[Event], steps: Iterable[RecordedStep]) -> tuple[Mo
 
 def _said(event: Event) -> Moment:
     text = _SAID[event.what]
-    if event.what is What.NO_GO and event.text == STAYS_ABORTED:
-        return Moment(event.at_utc, Source.SESSION, "no go: it stays aborted", event.step, event.by)
+    if event.what is What.NO_GO and event.text in STAYS.values():
+        text = f"no go: it {event.text}"
+        return Moment(event.at_utc, Source.SESSION, text, event.step, event.by)
     if event.what is What.RUN_ENDED:
-        text += f": {event.verdict or 'no verdict'}"
+        text += f": {event.verdict}" if event.verdict else ""
         text += "" if event.exit_code is None else f", exit code {event.exit_code}"
     # The sentence of a verdict stands with its step.
     if event.text and not event.verdict:

@@ -21,8 +21,9 @@ from harness.gameday.plug import said_pulled, unseen
 from harness.gameday.running import Runner, by_page, ended_from_outside
 from harness.gameday.session import (
     FULL_DISK,
+    REFUSED,
     RUNS_FOLDER,
-    STAYS_ABORTED,
+    STAYS,
     Event,
     StepState,
     What,
@@ -37,6 +38,7 @@ from harness.gameday.view import (
     Stage,
     UnderWay,
     View,
+    is_refused,
     outcome_of,
     too_soon,
 )
@@ -195,8 +197,8 @@ class GameDay:
             self._view = replace(self._view, step=step)
             command = self._wait_command(Stage.ASKING)
             if command.order is Order.NO_GO:
-                aborted = self._view.session.state_of(step.name) is StepState.ABORTED
-                text = STAYS_ABORTED if aborted else command.text
+                state = self._view.session.state_of(step.name)
+                text = STAYS.get(state, command.text)
                 self._write(What.NO_GO, step, text, by=command.by)
                 return
             self._runner.require_room(1)
@@ -245,16 +247,19 @@ class GameDay:
             except OSError as error:
                 full = error
                 self._write(What.ABORT, step, FULL_DISK)
+        refused = not aborted and full is None and is_refused(self._view.under_way, ended)
         text = str(ended.last.get("sentence") or ended.last.get("text") or "")
+        if not ended.last.get("verdict"):
+            text = f"refused: {text}" if refused else f"no verdict: {text}"
         self._write(
-            *(What.RUN_ENDED, step, text if ended.last.get("verdict") else f"no verdict: {text}"),
+            *(What.RUN_ENDED, step, text),
             directory=kept.name if kept else None,
             exit_code=code,
             verdict=ended.last.get("verdict"),
         )
         self._note_outcome(step, kept.name if kept else None)
         aborted = aborted or full is not None or folder is None
-        self._write(What.STEP_ENDED, step, "aborted" if aborted else "done")
+        self._write(What.STEP_ENDED, step, REFUSED if refused else "aborted" if aborted else "done")
         return full
 
     def _follow(self, step: GameDayStep, update: Update) -> None:
@@ -269,8 +274,9 @@ class GameDay:
         if update.phase != seen.phase:
             # Later messages repeat the instants of their phase; the first one is told as it begins.
             zero_s = None if update.at_s is None else self._clock() - update.at_s
-            seen = replace(seen, phase=update.phase, zero_s=seen.zero_s or zero_s)
-        seen = replace(seen, until_s=update.until_s)
+            seen = replace(seen, phase=update.phase, zero_s=seen.zero_s or zero_s, failing=None)
+        failing = update.failing or seen.failing
+        seen = replace(seen, until_s=update.until_s, failing=failing)
         self._view = replace(self._view, under_way=seen)
         how = ended_from_outside(update.text)
         if how is not None and self._view.stage is Stage.GOING:

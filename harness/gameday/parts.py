@@ -12,6 +12,7 @@ _STATE = {
     StepState.GOING: "begun, and nothing says that it ended",
     StepState.DONE: "done",
     StepState.ABORTED: "aborted",
+    StepState.REFUSED: "refused",
     StepState.LEFT_OUT: "left out",
 }
 _WHOSE = {

@@ -97,8 +97,9 @@ class RecordedRun:
 class Try:
     """A step from its start to its end; a step that is begun again has several.
 
-    ``ended`` is ``done``, ``aborted``, or empty where nothing says how it ended. ``said``,
-    ``said_verdict`` and ``said_exit_code`` are what the session was told when the run ended.
+    ``ended`` is ``done``, ``aborted``, ``refused``, or empty where nothing says how it ended.
+    ``said``, ``said_verdict`` and ``said_exit_code`` are what the session was told when the run
+    ended.
     """
 
     started_utc: str

@@ -19,7 +19,7 @@ from harness.gameday.record import (
     RecordedStep,
     Try,
 )
-from harness.gameday.session import RUNS_FOLDER, Event, Session, StepState, What
+from harness.gameday.session import REFUSED, RUNS_FOLDER, Event, Session, StepState, What
 from harness.gameday.stored import VERDICT_FILE, Judged, NotJudged, Runs
 from harness.report import words
 from harness.verdict import Episode, Judgement, Verdict
@@ -172,6 +172,8 @@ def _observed(own: list[Event], tries: tuple[Try, ...], state: StepState) -> str
     if not tries:
         return "never begun"
     last = tries[-1]
+    if last.ended == REFUSED:
+        return last.said
     if last.verdict is not None:
         return last.verdict.sentence + (f" But {last.unseen}." if last.unseen else "")
     if last.run is not None:
@@ -198,7 +200,11 @@ def _statement(steps: tuple[RecordedStep, ...], events: Iterable[Event]) -> str:
     for outcome, how in ((Judgement.FAIL, "failed"), (Judgement.INCONCLUSIVE, "inconclusive")):
         if names := [step.name for step in steps if step.outcome is outcome]:
             said.append(f"{how}: {', '.join(names)}")
-    for state, how in ((StepState.LEFT_OUT, "left out"), (StepState.WAITING, "not begun")):
+    for state, how in (
+        (StepState.REFUSED, "refused"),
+        (StepState.LEFT_OUT, "left out"),
+        (StepState.WAITING, "not begun"),
+    ):
         if names := [step.name for step in steps if step.state is state]:
             said.append(f"{how}: {', '.join(names)}")
     aborted = sum(one.ended == "aborted" for step in steps for one in step.tries)
@@ -234,8 +240,10 @@ def _remarks(
 
 
 def _doubts(step: RecordedStep, one: Try) -> Iterable[str]:
-    if one.run is None:
-        begun = instants.clock(one.started_utc)
+    begun = instants.clock(one.started_utc)
+    if one.ended == REFUSED:
+        yield f"{step.name}, begun {begun}: {one.said}"
+    elif one.run is None:
         yield f"{step.name}, begun {begun}: no run was recorded{_because(one)}"
     elif one.unseen:
         yield f"{step.name}: {one.unseen}: it decides nothing"

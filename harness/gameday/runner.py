@@ -23,12 +23,12 @@ from harness.headless import (
     Ended,
     Tell,
     find_scenario,
-    last_words,
     run_scenario,
 )
 from harness.own_python import module_command
 from harness.record import RunDirectory
 from harness.room_watch import DATABASE_BYTES_MIN
+from harness.said import last_words
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.run_lock import Owner, holder

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from harness.gameday import words
 from harness.gameday.plan import GameDayStep
-from harness.gameday.session import StepState, What
+from harness.gameday.session import STAYS, StepState, What
 from harness.gameday.view import Outcome, Stage, View
 from harness.report.words import clean, cut, length
 
@@ -35,6 +35,7 @@ _STATE = {
     StepState.GOING: "bold cyan",
     StepState.DONE: "green",
     StepState.ABORTED: "bold red",
+    StepState.REFUSED: "bold red",
     StepState.LEFT_OUT: "dim",
 }
 _SHOWN = (What.NOTE, What.PULLED, What.RESTORED, What.ABORT, What.ACTION, What.PAUSED, What.RESUMED)
@@ -126,8 +127,9 @@ def _foot(view: View, looking: Looking) -> RenderableType:
 
 def keys(view: View) -> str:
     """The keys that do something now."""
-    again = view.step is not None and _state(view, view.step) is StepState.ABORTED
-    go = "g go: once more   n stays aborted" if again else "g go   n no-go: leave it out"
+    state = StepState.WAITING if view.step is None else _state(view, view.step)
+    again = f"g go: run it again   n leave it {words.STATE[state]}"
+    go = again if state in STAYS else "g go   n no-go: leave it out"
     by_hand = view.step is not None and view.step.hand_pulled is not None
     plug = "x plug pulled   r restored   " if by_hand else ""
     return {
@@ -214,8 +216,9 @@ def _asking(view: View) -> RenderableType:
     if step is None:
         return Text("")
     index = view.plan.steps.index(step)
-    again = _state(view, step) is StepState.ABORTED
-    asked = "It was aborted. Once more?" if again else "Go or no-go?"
+    state = _state(view, step)
+    again = state in STAYS
+    asked = f"Step {words.STATE[state]}. Run it again?" if again else "Go or no-go?"
     parts: list[RenderableType] = [
         Text(asked, style="bold reverse"),
         _step_head(view, step, index + 1),
@@ -241,6 +244,8 @@ def _going(view: View, now_s: float) -> RenderableType:
     now = Text(f"ENDING  {words.doing(seen, now_s)}" if ending else words.doing(seen, now_s))
     now.stylize("bold red" if ending else "bold cyan")
     parts: list[RenderableType] = [_step_head(view, seen.step, number), bar, now]
+    if said := words.failing(seen):
+        parts.append(Text(said, style="bold"))
     parts += [
         Text(f"  in {words.time_left(in_s):>6}  {clean(what)}", style="" if n else "bold")
         for n, (in_s, what) in enumerate(coming[:4])

@@ -28,6 +28,8 @@ RUNS_FOLDER = "runs"
 LOGS_FOLDER = "logs"
 """What each run wrote beside its record, one file for each attempt."""
 STAYS_ABORTED = "stays aborted"
+STAYS_REFUSED = "stays refused"
+REFUSED = "refused"
 FULL_DISK = "full disk"
 """Why a step was aborted that may be begun again, once there is room, also where nobody is asked.
 """
@@ -39,12 +41,14 @@ class What(StrEnum):
     OPENED = "opened"
     GO = "go"
     NO_GO = "no_go"
-    """The step is left out, by decision; with ``text`` `STAYS_ABORTED` it is not begun again."""
+    """The step is left out, by decision; with ``text`` `STAYS_ABORTED` or `STAYS_REFUSED` it is not
+    begun again.
+    """
     STEP_STARTED = "step_started"
     RUN_ENDED = "run_ended"
     """With ``directory`` (below ``runs/``), ``exit_code`` and ``verdict``."""
     STEP_ENDED = "step_ended"
-    """With ``text``: ``done`` or ``aborted``."""
+    """With ``text``: ``done``, ``aborted``, or ``refused``: its run could not begin."""
     NOTE = "note"
     PULLED = "pulled"
     """Somebody says that the plug was pulled by hand, now."""
@@ -90,6 +94,8 @@ class StepState(StrEnum):
     """It was started and nothing says that it ended: under way, or its process died."""
     DONE = "done"
     ABORTED = "aborted"
+    REFUSED = "refused"
+    """Its run was refused before it began."""
     LEFT_OUT = "left_out"
 
 
@@ -123,7 +129,7 @@ class Session:
         """Whether it is still to be decided what becomes of a step."""
         ends = [e.what for e in self.events if e.step == step and e.what in _ENDS]
         state = self.state_of(step)
-        if state is StepState.ABORTED:
+        if state in STAYS:
             return ends[-1] is not What.NO_GO
         return state in (StepState.WAITING, StepState.GOING)
 
@@ -133,13 +139,17 @@ class Session:
         return any(event.what is What.CLOSED for event in self.events)
 
 
+STAYS = {StepState.ABORTED: STAYS_ABORTED, StepState.REFUSED: STAYS_REFUSED}
+"""What a no-go says where a step came to no end of its own, by its state."""
 _ENDS = (What.STEP_ENDED, What.NO_GO)
 _AFTER = {
     (What.STEP_STARTED, ""): StepState.GOING,
     (What.STEP_ENDED, "done"): StepState.DONE,
     (What.STEP_ENDED, "aborted"): StepState.ABORTED,
+    (What.STEP_ENDED, REFUSED): StepState.REFUSED,
     (What.NO_GO, ""): StepState.LEFT_OUT,
     (What.NO_GO, STAYS_ABORTED): StepState.ABORTED,
+    (What.NO_GO, STAYS_REFUSED): StepState.REFUSED,
 }
 
 

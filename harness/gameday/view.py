@@ -12,6 +12,7 @@ from harness.headless import Ended, Update
 from harness.record import RunDirectory
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
+from harness.verdict import ExitCode
 
 
 class Order(StrEnum):
@@ -87,6 +88,8 @@ class UnderWay:
     phase: str | None = None
     until_s: float | None = None
     """End of the phase, in seconds after zero."""
+    failing: tuple[int, int, float] | None = None
+    """Requests that failed, of those that ended in the last seconds."""
     said: tuple[str, ...] = ()
     """The last lines of what it said; ``lines`` were said in all."""
     lines: int = 0
@@ -129,6 +132,13 @@ def outcome_of(folder: Path) -> Outcome:
     directory = RunDirectory(folder)
     verdict = directory.read_verdict()
     return Outcome(str(verdict.verdict), verdict.sentence, tuple(tiles(None, verdict)))
+
+
+def is_refused(seen: UnderWay | None, ended: Ended) -> bool:
+    """Whether a run ended before it sent anything, and said why."""
+    never_began = seen is None or seen.zero_s is None
+    codes = (ExitCode.USAGE, ExitCode.INCONCLUSIVE)
+    return never_began and ended.exit_code in codes and not ended.last.get("verdict")
 
 
 def too_soon(view: View, now_s: float) -> str:

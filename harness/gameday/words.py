@@ -11,6 +11,7 @@ STATE = {
     StepState.GOING: "under way",
     StepState.DONE: "done",
     StepState.ABORTED: "aborted",
+    StepState.REFUSED: "refused",
     StepState.LEFT_OUT: "left out",
 }
 _HAPPENED = {
@@ -53,7 +54,8 @@ def summary(plan: GameDayPlan, session: Session) -> list[str]:
     lines = []
     for number, step in enumerate(plan.steps, start=1):
         runs = session.runs_of(step.name)
-        last = f"  {runs[-1].verdict or 'no verdict'}: {runs[-1].text}" if runs else ""
+        verdict = f"{runs[-1].verdict}: " if runs and runs[-1].verdict else ""
+        last = f"  {verdict}{runs[-1].text}" if runs else ""
         state = STATE[session.state_of(step.name)]
         lines.append(clean(f"{number}. {step.name}: {state}{last}"))
     return lines
@@ -99,6 +101,17 @@ def progress(view: View, now_s: float) -> float:
     phases = view.foreseen[seen.step.name].phases
     start_s, end_s = phases[0].start_s, phases[-1].end_s
     return min(1.0, max(0.0, (now_s - seen.zero_s - start_s) / (end_s - start_s)))
+
+
+def failing(seen: UnderWay) -> str:
+    """The share of requests that fail just now; nothing before the first figure."""
+    if seen.failing is None:
+        return ""
+    failed, ended, seconds = seen.failing
+    if not ended:
+        return f"failing now: no answer in the last {seconds:g} s"
+    share = f"{100 * failed / ended:.0f} %"
+    return f"failing now: {share} ({failed:,} of {ended:,} in the last {seconds:g} s)"
 
 
 def doing(seen: UnderWay, now_s: float) -> str:

@@ -16,7 +16,7 @@ from flask import Blueprint, jsonify, make_response
 
 from harness.load.door import Door, harden, json_body, said
 from harness.load.live import Live
-from harness.load.progress import Progress
+from harness.load.progress import GAME_DAY_VARIABLE, Progress
 
 NAME = "lendchaos-chaos"
 PAGE_FILES = {
@@ -26,10 +26,6 @@ PAGE_FILES = {
     "chart.js": "text/javascript; charset=utf-8",
 }
 REASON_CHARACTERS_MAX = 200
-GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
-"""A JSON object with these keys, in the environment of a run that is a step of a game day; null in
-that of a dry run of one.
-"""
 GAME_DAY_KEYS = ("title", "step", "abort_word")
 
 

@@ -7,6 +7,7 @@ second: being watched must not make the load late.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.plan import Plan
 LOOKED_SECONDS = 5.0
 """How long after the last look the files are still read."""
 TICK_SECONDS = 0.1
+TELL_SECONDS = 1.0
 TICK_PIECES_MAX = 16
 """Half a megabyte a tick: what 2,000 arrivals a second write, and a little more to catch up."""
 
@@ -38,13 +40,24 @@ class Live:
         self._looked_s = 0.0
         self._behind = False
 
-    def begin(self, plan: Plan, run_dir: Path, zero_ns: int) -> None:
-        """The load begins; ``plan`` is what was left of the first one."""
+    def begin(
+        self,
+        plan: Plan,
+        run_dir: Path,
+        zero_ns: int,
+        tell: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """The load begins; ``plan`` is what was left of the first one.
+
+        ``tell`` is given what fails just now, every second, until the load ends.
+        """
         self.plan = plan
         self.zero_ns = zero_ns
         due_s = sorted(arrival.at_s for arrival in plan.arrivals)
         self._series = LiveSeries(due_s, self.start_s, self.end_s)
         self._tail = EventsTail(run_dir)
+        if tell is not None:
+            gevent.spawn(self._tell_recent, tell, self._series, zero_ns)
 
     def end(self, at_ns: int) -> None:
         """No arrival is due any more after this instant."""
@@ -66,9 +79,7 @@ class Live:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything for the chart; looking keeps the files being read for a while."""
-        self._looked_s = time.monotonic()
-        if self._tail is not None and (self._reader is None or self._reader.ready()):
-            self._reader = gevent.spawn(self._read_while_looked_at, self._tail)
+        self._look()
         zero_ns, series = self.zero_ns, self._series
         found: dict[str, Any] = {
             "run": self.plan.run_id,
@@ -95,6 +106,19 @@ class Live:
         return found
 
     # --- reading -----------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._looked_s = time.monotonic()
+        if self._tail is not None and (self._reader is None or self._reader.ready()):
+            self._reader = gevent.spawn(self._read_while_looked_at, self._tail)
+
+    def _tell_recent(
+        self, tell: Callable[[dict[str, Any]], None], series: LiveSeries, zero_ns: int
+    ) -> None:
+        while self._ended_ns is None:
+            self._look()
+            gevent.sleep(TELL_SECONDS)
+            tell(series.recent((time.monotonic_ns() - zero_ns) / 1e9))
 
     def _read_while_looked_at(self, tail: EventsTail) -> None:
         while time.monotonic() - self._looked_s < LOOKED_SECONDS:

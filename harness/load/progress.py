@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 from harness.core.foreign_text import clean_lines
 
 FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""A JSON object in the environment of a run that is a step of a game day; null in that of a dry run
+of one.
+"""
 
 
 def _progress_fd() -> int | None:
@@ -48,7 +53,7 @@ class Progress:
     sentence: str | None = None
     report: Path | None = None
     run_dir: str | None = None
-    """Of a run that came to a verdict."""
+    """Of a run that came so far as to have one."""
     scenario: str = ""
     fd: int | None = field(default_factory=_progress_fd)
     """The pipe to whoever started us; None where it was a person."""
@@ -64,7 +69,7 @@ class Progress:
         self.text = text
         self.tell_once(text)
 
-    def tell_once(self, text: str) -> None:
+    def tell_once(self, text: str, **more: Any) -> None:
         """Tell one line, and keep it nowhere: neither on a page nor in a log."""
         if self.fd is None:
             _write_line(text)
@@ -72,10 +77,19 @@ class Progress:
         fields = ("phase", "at_s", "until_s", "verdict", "exit_code", "sentence", "run_dir")
         found = {name: getattr(self, name) for name in fields}
         report = None if self.report is None else str(self.report)
-        line = json.dumps({**found, "text": text, "report": report}) + "\n"
+        line = json.dumps({**found, "text": text, "report": report, **more}) + "\n"
         # Whoever reads it may be gone or slow; neither may hold a run up.
         with suppress(OSError):
             os.write(self.fd, line.encode())
+
+    @property
+    def tell_failing(self) -> Callable[[dict[str, Any]], None] | None:
+        """Tells the screen of a game day what fails just now; None where there is none."""
+        watched = self.fd is not None and GAME_DAY_VARIABLE in os.environ
+        return self._tell_failing if watched else None
+
+    def _tell_failing(self, recent: dict[str, Any]) -> None:
+        self.tell_once("", failing=[recent[name] for name in ("failed", "ended", "seconds")])
 
     def tell_code(self, text: str, exit_code: int) -> None:
         """Tell one line, and that the process ends with another exit code than the verdict's."""

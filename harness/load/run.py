@@ -217,6 +217,7 @@ class Run:
         except OSError as error:
             where = error.filename or order.runs_dir
             raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
+        self._progress.run_dir = str(directory.path)
         self._progress.say(f"run {directory.path}, seed {self._plan.settings.seed}")
         for text in directory.not_latest():
             self._progress.tell_once(text)
@@ -265,7 +266,7 @@ class Run:
             self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
             return
         zero_ns = self._begin(link)
-        self.live.begin(self._plan, directory.path, zero_ns)
+        self.live.begin(self._plan, directory.path, zero_ns, self._progress.tell_failing)
         load_ends_ns = zero_ns + round(self._plan.load_end_s * 1e9)
         phases = gevent.spawn(self._tell_phases, zero_ns)
         try:

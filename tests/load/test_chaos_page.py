@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from harness.load import chaos_page
 from harness.load import door as web_door
 from harness.load.access import Token
+from harness.load.progress import GAME_DAY_VARIABLE
 from tests.load.made_live import MadeLeader, made_app, made_leader
 
 HOME = "http://127.0.0.1:1"
@@ -249,7 +250,7 @@ def test_the_game_day_of_a_run_is_told(
 ) -> None:
     """Its title, its step and its abort word; a variable of somebody else's is none."""
     if told is not None:
-        monkeypatch.setenv(chaos_page.GAME_DAY_VARIABLE, told)
+        monkeypatch.setenv(GAME_DAY_VARIABLE, told)
 
     answer = ask(Door().client(), "GET", "/lendchaos/live")
 
