@@ -37,11 +37,22 @@ class Forwarded:
     demands: int = 0
     """How often we were told to end; signals at once count as one."""
 
-    def start(self, command: list[str], **how: Any) -> "subprocess.Popen[bytes]":
-        """Start it in a session of its own; a signal that came meanwhile is for it, too."""
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, start_new_session=True, **how
-        )
+    def start(
+        self, command: list[str], *, hears_late: bool = False, **how: Any
+    ) -> "subprocess.Popen[bytes]":
+        """Start it in a session of its own; a signal that came meanwhile is for it, too.
+
+        One that ``hears_late`` is started with SIGINT held back until it lets it through: Python
+        would tell of one in its first moments with a traceback.
+        """
+        held = {signal.SIGINT} if hears_late else set()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, held)  # a child is born with the same
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, start_new_session=True, **how
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number in self.signals:
             self._kill(number)
         return self.process

@@ -217,6 +217,7 @@ def run_scenario(
             try:
                 process = run.start(
                     _command(path, options, web_port),
+                    hears_late=True,
                     env=variables,
                     pass_fds=[write_end],
                     stdout=output,

@@ -31,6 +31,7 @@ told = False
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, hear)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as Locust of ours does
 Path("there").touch()
 while not told:
     time.sleep(0.02)

@@ -225,7 +225,9 @@ class LocustRun:
                     web_port=self._web_port,
                     environment=self._environment,
                 )
-            if ended.directory is None:
+            if ended.directory is None and ended.exit_code == ExitCode.INTERRUPTED:
+                ended = Ended(ended.exit_code, {**ended.last, "text": "it had not begun"})
+            elif ended.directory is None:
                 text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
                 ended = Ended(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it

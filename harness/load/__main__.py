@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 # Until a run listens, Ctrl-C ends this process without a word: whoever started it says what is.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # one that came before this line
 
 from locust import main as locust_main  # noqa: E402
 from locust.argument_parser import LocustArgumentParser  # noqa: E402

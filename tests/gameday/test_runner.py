@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from harness.forwarding import interrupt_under_way
 from harness.gameday import runner as runner_module
 from harness.gameday.plan import GameDayPlan
 from harness.gameday.runner import GAME_DAY_VARIABLE, STACK, LocustRunner
-from harness.gameday.session import Event, SessionLog, What
+from harness.gameday.session import LOGS_FOLDER, Event, SessionLog, What
 from harness.gameday.view import Finished, Message
 from harness.headless import Ended, Update
 from harness.stack.run_lock import held_alone
@@ -257,3 +258,22 @@ def test_a_run_has_a_page_only_where_one_is_asked_for() -> None:
 def test_without_a_run_nothing_is_interrupted() -> None:
     """And that is told."""
     assert interrupt_under_way() is False
+
+
+def test_an_abort_in_the_first_moment_leaves_no_traceback(
+    session: SessionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Python itself is there to hear it: nothing was begun, and the log is empty."""
+    monkeypatch.chdir(ROOT)
+    for attempt in range(1, 5):
+        inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        run = runner_of(session).start(PLAN.steps[0], attempt, inbox.put)
+        time.sleep(0.03 * attempt)
+        run.abort()
+
+        end = inbox.get(timeout=10)
+        assert isinstance(end, Finished)
+        assert (end.ended.exit_code, end.ended.last["text"]) == (130, "it had not begun")
+        log = session.path / LOGS_FOLDER / f"step-1-attempt-{attempt}.log"
+        assert "Traceback" not in log.read_text()
+    assert list((session.path / "runs").iterdir()) == []
