@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from harness import STARTED_IN, resilience
-from harness.load.chaos_page import GAME_DAY_VARIABLE, pulled_by_hand
+from harness.load.chaos_page import pulled_by_hand
 from harness.load.locustfile import Locustfile
 from harness.load.options import settings_from, stop_from
+from harness.load.progress import GAME_DAY_VARIABLE
 from harness.load.run import require_places
 from harness.objectives import Resilience, overridden
 from harness.placement import Choice, timeline_text
