@@ -104,9 +104,14 @@ def test_no_command_touches_what_it_names(
 
 @pytest.mark.parametrize("words", ["doctor", "status", "run baseline --dry-run"])
 def test_looking_changes_nothing_of_ones_own(
-    words: str, checkout: Checkout, lendchaos: Callable[..., Ended]
+    words: str,
+    checkout: Checkout,
+    lendchaos: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A stack of ours whose supervisor died: what is left of it is for `up` and `down`."""
+    # What Python itself writes beside a scenario that it loads is not meant.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     register.add(checkout.state_dir, "0123")
     before = checkout.snapshot()
     done = lendchaos(*words.split())

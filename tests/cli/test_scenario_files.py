@@ -109,7 +109,8 @@ def test_one_run_or_several_of_it_bring_no_stack_up(words: tuple[str, ...], tmp_
     """It is tried before anything is started, and told once."""
     (tmp_path / "mine.py").write_text("import no_such_thing\n")
 
-    done = lendchaos(*words, cwd=tmp_path)
+    # What Python itself writes beside a file that it loads is not meant.
+    done = lendchaos(*words, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1")
 
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""

@@ -18,12 +18,15 @@ class Recorder:
         self.seconds = seconds
         self.started: dict[int, int] = {}
         self.ended: list[int] = []
+        self.most_under_way = 0
         self.cut_off: list[int] = []
         self.dropped: dict[int, str] = {}
 
     def perform(self, arrival: Arrival, intended_ns: int) -> None:
         """Last for a while."""
         self.started[arrival.index] = time.monotonic_ns() - intended_ns
+        under_way = len(self.started) - len(self.ended)
+        self.most_under_way = max(self.most_under_way, under_way)
         try:
             gevent.sleep(self.seconds)
             self.ended.append(arrival.index)
@@ -117,14 +120,13 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unhurried")
 def test_arrivals_do_not_wait_for_answers() -> None:
-    """Each starts on time although none before it has ended."""
-    answer_s = 0.8  # far longer than a busy machine is ever late
-    recorder = Recorder(seconds=answer_s)
+    """Each starts although none before it has ended, and not before its time."""
+    recorder = Recorder(seconds=1.0)
 
-    loop_of(recorder, arrivals(20)).run(drain_s=2.0)
+    loop_of(recorder, arrivals(20)).run(drain_s=10.0)
 
     assert len(recorder.started) == len(recorder.ended) == 20
-    assert max(recorder.started.values()) < answer_s * 1e9
+    assert recorder.most_under_way == 20
     assert min(recorder.started.values()) >= 0
 
 
