@@ -120,7 +120,7 @@ def ask(path: Path, options: list[str], runs: int) -> Asked:
         UsageError, HarnessError: as `dry_run`.
     """
     try:
-        said = dry_run(path, ["--json", *options])
+        said = dry_run(path, ["--json", *options], later=True)
     except UsageError as error:
         raise UsageError(f"{path} cannot be run: {words.clean(str(error))}") from error
     return Asked(path, runs, tuple(_preview(said, path)["objectives"]))

@@ -247,15 +247,16 @@ def refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
         dry_run(path, options)
 
 
-def dry_run(path: Path, options: list[str], more: Mapping[str, str] | None = None) -> str:
-    """What a run of a scenario file would do, told by ``--dry-run``; ``more`` is for its variables.
+def dry_run(path: Path, options: list[str], *, later: bool = False) -> str:
+    """What a run of a scenario file would do, told by ``--dry-run``; ``later``: not to be now.
 
     In a process of its own: Locust patches what it is imported into, and the file is the user's.
 
     Raises:
         UsageError: it cannot be run with these options; the message is the dry run's.
-        HarnessError: something else is not as it must be, a state file say.
+        HarnessError: something else is not as it must be, say a state file.
     """
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", "LENDCHAOS_RUNS_LATER": "1" if later else ""}
     # Files, and no pipes: what the scenario starts when it is imported may hold those open.
     with tempfile.TemporaryFile() as plan, tempfile.TemporaryFile() as words:
         try:
@@ -266,7 +267,7 @@ def dry_run(path: Path, options: list[str], more: Mapping[str, str] | None = Non
                 stderr=words,
                 timeout=ASK_SECONDS_MAX,
                 check=False,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(more or {})},
+                env={**os.environ, **variables},
             ).returncode
         except subprocess.TimeoutExpired as error:
             raise UsageError(
@@ -276,10 +277,9 @@ def dry_run(path: Path, options: list[str], more: Mapping[str, str] | None = Non
         said = [_text_in(file) for file in (plan, words)]
     if code < 0:
         raise HarnessError(killed_text(path, signal.Signals(-code).name))
-    if code == ExitCode.INCONCLUSIVE:
-        raise HarnessError(last_words(said[1]))
     if code != ExitCode.PASS:
-        raise UsageError(last_words(said[1]))
+        kind = HarnessError if code == ExitCode.INCONCLUSIVE else UsageError
+        raise kind(last_words(said[1]))
     return said[0]
 
 

@@ -19,8 +19,6 @@ from harness.report.words import plural
 from harness.resilience.nodes import Problem, refuse
 
 ASKED_AT_ONCE = 4
-GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
-"""In the environment of whatever is run for a game day."""
 _SPAN = re.compile(
     r" *(?P<start>-?[0-9.]+) to +(?P<end>-?[0-9.]+)   (?P<kind>phase|fault) (?P<rest>.+)"
 )
@@ -95,7 +93,7 @@ def foresee(
         options += ["--state-dir", str(state_dir)]
         try:
             scenario = find_scenario(step.scenario)
-            return understood(dry_run(scenario, options, {GAME_DAY_VARIABLE: "null"}))
+            return understood(dry_run(scenario, options, later=True))
         except UsageError as error:
             return Problem(*step.place, f"{step.name}: {error}")
 

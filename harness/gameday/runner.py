@@ -13,7 +13,7 @@ from harness.core.disk import ROOM_BYTES_MIN, refusal, require_rooms
 from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
 from harness.errors import HarnessError, UsageError
 from harness.forwarding import interrupt_under_way
-from harness.gameday.foresee import GAME_DAY_VARIABLE, seed_of
+from harness.gameday.foresee import seed_of
 from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.running import LeftRun
 from harness.gameday.session import LOGS_FOLDER, RUNS_FOLDER, read_session
@@ -36,6 +36,8 @@ from harness.stack.state import read_state
 from harness.stack.usable import STACK_BYTES_MIN
 from harness.verdict import ExitCode, Verdict
 
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""Tells the page of a run what it is part of."""
 STACK = "stack"
 """The detail of an event that names the stack that was brought up for the session."""
 START_SECONDS_MAX = 10.0

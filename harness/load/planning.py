@@ -9,12 +9,13 @@ from harness import STARTED_IN, resilience
 from harness.load.chaos_page import pulled_by_hand
 from harness.load.locustfile import Locustfile
 from harness.load.options import settings_from, stop_from
-from harness.load.progress import GAME_DAY_VARIABLE
 from harness.load.run import require_places
 from harness.objectives import Resilience, overridden
 from harness.placement import Choice, timeline_text
 from harness.plan import Plan, Scenario, expand
 from harness.safety.feasible import require_feasible, require_set_up
+
+LATER_VARIABLE = "LENDCHAOS_RUNS_LATER"
 
 
 def resilience_for(locustfile: Locustfile, options: Any) -> Resilience | None:
@@ -81,8 +82,8 @@ def planned(
 def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     """Refuse, before anything is started, what can't be run on this target.
 
-    A game day asks in a dry run what a step would do: what that needs of the machine is looked for
-    when the day begins.
+    A dry run that is asked of a run that is not to begin now, as the briefing of a game day and
+    pytest's collection do, looks for nothing that this needs of the machine.
 
     Raises:
         UsageError, HarnessError: as `require_feasible`, `require_places` and `require_set_up`.
@@ -90,7 +91,7 @@ def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     asks = not options.dry_run  # which opens no connection and starts no program
     state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
     require_feasible(plan, state_dir, host, allowed, look_up=asks)
-    if asks or GAME_DAY_VARIABLE not in os.environ:
+    if asks or not os.environ.get(LATER_VARIABLE):
         require_places(options.runs_dir, options.state_dir)
         require_set_up(plan, state_dir, host, asks=asks)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate_runs import Asked, Outcome, result_of
+from harness.gate_runs import Asked, Outcome, ask, result_of
 from harness.gates.checks import MESSAGE_MAX
 from harness.pytest_workers import ScenarioScheduling
+from harness.stack.run_lock import held_alone
 from tests.junit import parsed
 from tests.pytest_plugin.stand_in import (
     CONFTEST,
@@ -35,6 +36,14 @@ def test_items_are_known_before_anything_runs(
         f"scenarios/cut.py::{name}" for name in NAMES
     ]
     assert acts(pytester.path) == ["ask cut"]
+
+
+def test_items_are_known_while_another_run_uses_the_stack(tmp_path: Path) -> None:
+    """An editor that asks pytest for its tests must not be refused because they are running."""
+    with held_alone(tmp_path, "abc", "baseline"):
+        asked = ask(ROOT / "scenarios" / "baseline.py", ["--state-dir", str(tmp_path)], 1)
+
+    assert "failed_share_max" in asked.objectives
 
 
 def test_all_items_share_one_run(gate: Gate, stored: Stored, pytester: pytest.Pytester) -> None:
