@@ -301,8 +301,6 @@ def _run_locust(path: Path, options: list[str]) -> Ended:
         Progress(*columns, console=errors, transient=True, disable=quiet or plain) as progress,
     ):
         task = progress.add_task("starting", total=None, scenario=path.stem)
-        if plain:
-            say(f"{path.stem}: starting")
 
         def show(update: Update) -> None:
             progress.update(task, description=update.text)

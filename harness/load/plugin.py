@@ -73,9 +73,6 @@ class Leader:
             UsageError: this locustfile with these options can never be run.
         """
         options = self.environment.parsed_options
-        for one in options.set_elsewhere:
-            note = " (no effect on a scenario)" if one.name in MEANINGLESS else ""
-            self.progress.say(f"{one}{note}")
         locustfile = self._locustfile()
         rate = rate_from(options)
         # Locust's own timer would end the load without draining it; ours drains.
@@ -85,6 +82,9 @@ class Leader:
             require_sense(locustfile, options, rate, self._run_time_s)
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
+        for one in options.set_elsewhere:
+            note = " (no effect on a scenario)" if one.name in MEANINGLESS else ""
+            self.progress.say(f"{one}{note}")
         if options.dry_run:
             self._preview(locustfile, rate)
         require_places(options.runs_dir, options.state_dir)

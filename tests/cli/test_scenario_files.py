@@ -98,7 +98,7 @@ def test_what_locust_itself_refuses_is_told_as_all_else(
 @pytest.mark.parametrize(
     "words",
     [
-        ("--quiet", "run", "mine.py"),
+        ("run", "mine.py"),
         ("run", "mine.py", "--runs", "3"),
         ("run", "mine.py", "--shrink"),
         ("gate-selftest", "mine.py"),
