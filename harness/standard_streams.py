@@ -52,10 +52,15 @@ class _Stream(io.FileIO):
         return len(view)
 
 
+_own: dict[str, TextIO] = {}
+"""By name, one more way to a standard stream, of which code of a user gets no hold."""
+
+
 def make_usable() -> None:
     """Open what is closed of the three, and write to the others so that nothing raises.
 
-    What is written from now on holds no command to a CI.
+    What is written from now on holds no command to a CI. To be called again after code of a user,
+    who may have closed one, or put in its place what is none.
 
     A closed descriptor would become that of the next file that is opened, here or in a program
     that is started from here: what is said would go into it. An encoding in which ASCII is not
@@ -68,18 +73,44 @@ def make_usable() -> None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
             os.set_inheritable(opened, True)  # noqa: FBT003  # takes no keyword
         stream = getattr(sys, name)
-        if stream is None:
-            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # stays open
-            setattr(sys, name, nowhere)
-        elif isinstance(stream, io.TextIOWrapper):
+        if not _is_usable(stream):
+            nowhere = Path(os.devnull)
+            known = name in _own
+            stream = _new(number, _own[name]) if known else nowhere.open(mode, encoding="utf-8")
+            setattr(sys, name, stream)
+        if isinstance(stream, io.TextIOWrapper):
             if not _is_ascii(stream.encoding):
                 stream.reconfigure(encoding="utf-8")
             if mode == "w" and stream.errors not in _LOSES_NOTHING:
                 stream.reconfigure(errors="backslashreplace")
             if mode == "w" and stream is getattr(sys, f"__{name}__"):
-                setattr(sys, name, _never_raising(number, stream))
+                setattr(sys, name, _new(number, stream))
+                _own[name] = _new(number, stream)
+                foreign_text.guard(_own[name])
             if mode == "w":
                 _guard(name, stream)
+
+
+def write_own(name: str, text: str) -> None:
+    """What this program has to say on ``stdout`` or ``stderr``, whatever code of a user made of it.
+
+    Raises:
+        OSError: the stream is none of ours, and took it not.
+    """
+    theirs = getattr(sys, name)
+    _is_usable(theirs)  # what was written there comes first
+    stream = _own.get(name, theirs)
+    stream.write(text)
+    stream.flush()
+
+
+def _is_usable(stream: Any) -> bool:
+    """Whether it is one to write to, or to read. Flushes it."""
+    try:
+        stream.flush()
+    except Exception:  # noqa: BLE001  # whatever a user put there
+        return False
+    return callable(getattr(stream, "write", None))
 
 
 def _guard(name: str, before: TextIO) -> None:
@@ -97,11 +128,9 @@ def lost_output() -> OSError | None:
     return raw.lost if isinstance(raw, _Stream) else None
 
 
-def _never_raising(number: int, stream: io.TextIOWrapper) -> TextIO:
-    """The same, over one that takes whatever is written; not twice."""
+def _new(number: int, stream: Any) -> TextIO:
+    """Like a stream of that number, and takes whatever is written."""
     unbuffered = isinstance(stream.buffer, io.RawIOBase)
-    if isinstance(getattr(stream.buffer, "raw", stream.buffer), _Stream):
-        return stream
     raw = _Stream(number)
     return io.TextIOWrapper(
         raw if unbuffered else io.BufferedWriter(raw),

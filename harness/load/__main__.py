@@ -23,9 +23,10 @@ from locust.argument_parser import LocustArgumentParser  # noqa: E402
 
 import harness  # noqa: E402
 from harness import faults  # noqa: E402
-from harness.core.foreign_text import clean, clean_lines  # noqa: E402
+from harness.core.foreign_text import clean  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
 from harness.load.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
+from harness.load.progress import tell_error  # noqa: E402
 from harness.load.raised import (  # noqa: E402
     concerns_user,
     message_of,
@@ -34,6 +35,7 @@ from harness.load.raised import (  # noqa: E402
     short_path,
     text_of,
 )
+from harness.standard_streams import make_usable  # noqa: E402
 from harness.verdict import ExitCode  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
@@ -70,7 +72,7 @@ def _as_ours(record: logging.LogRecord) -> bool:
     text = clean(record.getMessage()).strip()
     if text.startswith("Unknown User") and (named := os.environ.get(_USER_CLASSES)):
         text += f" ({_USER_CLASSES} in the environment is {clean(named)})"
-    sys.stderr.write(f"error: {text}\n")
+    tell_error(text)
     return False
 
 
@@ -90,6 +92,8 @@ def _loaded(paths: Sequence[str]) -> Any:
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
         _refuse(f"{place_in(paths[0], error)}: {message_of(error)}{_valid_words(text_of(error))}")
+    finally:
+        make_usable()
     classes = found[0].values()
     if not any(issubclass(each, Borrower) for each in classes):
         _refuse(
@@ -110,7 +114,7 @@ def _kept_apart() -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(ValueError, AttributeError):  # closed, or taken away, by the file
+        with suppress(Exception):  # closed, or taken away, by the file
             sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
@@ -143,7 +147,7 @@ def _valid_words(message: str) -> str:
 
 
 def _refuse(text: str) -> None:
-    sys.stderr.write(f"error: {clean_lines(text)}\n")
+    tell_error(text)
     sys.exit(int(ExitCode.USAGE))
 
 

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from locust.exception import RPCError
 
-from harness.core.foreign_text import clean
 from harness.errors import HarnessError, UsageError
+from harness.load.progress import tell_error
 from harness.load.raised import message_of, place_of
 from harness.verdict import ExitCode
 
@@ -74,11 +74,11 @@ class Endings:
         if isinstance(error, KeyboardInterrupt):
             raise SystemExit(int(ExitCode.INTERRUPTED))
         if isinstance(error, ValueError) and not self.has_begun:  # a class that it does not take
-            sys.stderr.write(f"error: {clean(message_of(error))}\n")
+            tell_error(message_of(error))
             raise SystemExit(int(ExitCode.USAGE))
         if not isinstance(error, OSError | RPCError):
             sys.__excepthook__(kind, error, trace)
-        sys.stderr.write(f"error: Locust ended in {place_of(error)}: {message_of(error)}\n")
+        tell_error(f"Locust ended in {place_of(error)}: {message_of(error)}")
         raise SystemExit(self.settle() if isinstance(error, OSError) else ExitCode.INCONCLUSIVE)
 
 

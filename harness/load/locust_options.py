@@ -21,6 +21,7 @@ from harness import STARTED_IN
 from harness.core.disk import nearest
 from harness.core.foreign_text import clean
 from harness.given import refuse_lists, set_elsewhere, with_places, without_value
+from harness.load.progress import tell_error
 
 LOCUST_PORT = 5557
 """Where Locust's workers find their master unless told otherwise."""
@@ -105,7 +106,7 @@ def tell_and_end(status: int = 0, message: str | None = None) -> NoReturn:
     if message:
         words = [w if len(w) <= LETTERS_MAX else f"{w[:LETTERS_MAX]}…" for w in message.split()]
         text = " ".join(words).removeprefix(f"{RUN_COMMAND}: ")
-        sys.stderr.write(f"{clean(text)}\n")
+        tell_error(clean(text).removeprefix("error: "))
     sys.exit(status)
 
 

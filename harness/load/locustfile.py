@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import UsageError
+from harness.load.progress import tell_error
 from harness.load.raised import message_of, place_of, place_of_class
 from harness.plan import Scenario
 from harness.scenario import wrong_types
@@ -98,9 +99,9 @@ def require_user(found: Locustfile | None, environment: Any) -> Locustfile:
 def refuse_single_user(borrower_class: type, environment: Any, **_: Any) -> None:
     """At its start: `run_single_user` has neither a target nor borrowers to send anything for."""
     if any(issubclass(each, borrower_class) for each in environment.user_classes):
-        sys.stderr.write(
-            "error: run_single_user cannot run a scenario, whose load is planned as a whole:"
-            " use `lendchaos run FILE --rate 1`, or debug `python -m locust -f FILE --headless`\n"
+        tell_error(
+            "run_single_user cannot run a scenario, whose load is planned as a whole:"
+            " use `lendchaos run FILE --rate 1`, or debug `python -m locust -f FILE --headless`"
         )
         sys.exit(int(ExitCode.USAGE))
 

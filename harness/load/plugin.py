@@ -30,13 +30,14 @@ from harness.load.locust_options import MEANINGLESS, leave_out_empty_tables, set
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from
 from harness.load.planning import planned, require_runnable, require_sense, target_of
-from harness.load.progress import Progress
+from harness.load.progress import Progress, tell_error
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run, require_places
 from harness.load.start_form import announced, objection
 from harness.load.user_code import Exits, UserCode
 from harness.plan import Plan
 from harness.safety.preview import preview, preview_json
+from harness.standard_streams import write_own
 from harness.verdict import ExitCode
 
 CSV_SECONDS = 1.2
@@ -107,7 +108,7 @@ class Leader:
         plan = self._planned(locustfile, rate)
         state_dir = STARTED_IN / options.state_dir
         tell = preview_json if options.json else preview
-        sys.stdout.write(tell(plan, state_dir, host, options.allow_target))
+        write_own("stdout", tell(plan, state_dir, host, options.allow_target))
         sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:
@@ -378,8 +379,7 @@ def _on_init(
         if not hasattr(runner, "clients"):
             LoadProcess(environment)
     except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
-        said = with_places(line_of(error), environment.parsed_options.set_elsewhere)
-        sys.stderr.write(f"error: {said}\n")
+        tell_error(with_places(line_of(error), environment.parsed_options.set_elsewhere))
         process_control.end_forked_workers(wait_s=0.0)
         sys.exit(exit_code_of(error))
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.foreign_text import clean_lines
+from harness.standard_streams import write_own
 
 FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
@@ -31,8 +31,12 @@ def _progress_fd() -> int | None:
 def _write_line(text: str, who: str = "lendchaos") -> None:
     """For whoever reads it; a terminal that has just been closed must not end a run."""
     with suppress(OSError):
-        sys.stderr.write(f"{who}: {clean_lines(text)}\n")
-        sys.stderr.flush()
+        write_own("stderr", f"{who}: {clean_lines(text)}\n")
+
+
+def tell_error(text: str) -> None:
+    """One line of what went wrong."""
+    _write_line(text, "error")
 
 
 @dataclass(slots=True)
@@ -107,7 +111,7 @@ class Progress:
         """Tell that there is no verdict."""
         self.state, self.exit_code, self.text = "failed", exit_code, text
         self.phase = self.verdict = self.sentence = self.report = None
-        _write_line(text, "error")
+        tell_error(text)
 
     def finish(self, message: dict[str, Any]) -> None:
         """Take over the verdict."""

@@ -4,7 +4,6 @@ It lives in a greenlet of its own and takes everything that happens from one que
 conductor says, its end, an interruption. Every wait is bounded.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from harness.load.progress import Progress
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.run_facts import Trouble
+from harness.standard_streams import write_own
 from harness.verdict import ExitCode
 
 LEAD_SECONDS = 0.7
@@ -356,8 +356,7 @@ class Run:
             self._link.close()  # first, so that whoever sees "done" can start the next run
         self.exit_code = int(message["exit_code"])
         self._progress.finish(message)
-        sys.stdout.write(message["summary"].rstrip("\n") + "\n")
-        sys.stdout.flush()
+        write_own("stdout", message["summary"].rstrip("\n") + "\n")
 
     # --- the queue ---------------------------------------------------------------------------
 

@@ -39,6 +39,15 @@ BROKEN = {
         MINE.format("faults=None, stop=5"),
         "stop 5 must be StopConditions(...); faults",
     ),
+    "closed": ("import sys\nsys.stderr.close()\n1 / 0\n", "mine.py:3: ZeroDivisionError"),
+    "taken apart": ("import sys\nsys.stderr.detach()\n1 / 0\n", "mine.py:3: ZeroDivisionError"),
+}
+WITHOUT_STREAMS = {
+    "both closed": "sys.stdout.close(); sys.stderr.close()",
+    "none there": "sys.stdout = sys.stderr = None",
+    "no streams": "sys.stdout = sys.stderr = object()",
+    "others": "sys.stdout = sys.stderr = io.StringIO()",
+    "both taken apart": "sys.stdout.detach(); sys.stderr.detach()",
 }
 
 
@@ -52,14 +61,17 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """How the load process ended with each broken file, and with each word that is refused."""
+    """How the load process ended with each of these files, and with each word that is refused."""
     folder = tmp_path_factory.mktemp("files")
     texts = {**{name: text for name, (text, _) in BROKEN.items()}, "good": MINE.format("")}
+    for name, what in WITHOUT_STREAMS.items():
+        texts[name] = f"import io, sys\n{MINE.format('')}{what}\n"
     for name, text in texts.items():
         (folder / name).mkdir()
         (folder / name / "mine.py").write_text(text)
     usual = ["--headless", "--loglevel=WARNING", "--only-summary"]  # as `lendchaos run` has them
     words = {name: ["-f", f"{name}/mine.py", *usual] for name in BROKEN}
+    words |= {name: ["-f", f"{name}/mine.py", *usual, "--dry-run"] for name in WITHOUT_STREAMS}
     good = ["-f", "good/mine.py", *usual, "--dry-run"]
     words |= {refused: [*good, *refused.split()] for refused in REFUSED}
     done = subprocess.run(
@@ -85,6 +97,15 @@ def test_what_cannot_be_loaded_is_one_line(name: str, ended: dict[str, dict[str,
     (line,) = done["err"].splitlines()
     assert line.startswith("error: ")
     assert told in line
+
+
+@pytest.mark.parametrize("name", WITHOUT_STREAMS)
+def test_the_plan_is_told_without_the_streams_of_a_file(
+    name: str, ended: dict[str, dict[str, Any]]
+) -> None:
+    """Whatever the file does to standard output and standard error."""
+    assert (ended[name]["code"], ended[name]["err"]) == (0, ""), ended[name]
+    assert ended[name]["out"].startswith("dry run of mine, ")
 
 
 @pytest.mark.parametrize("words", REFUSED)

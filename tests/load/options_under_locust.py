@@ -1,11 +1,11 @@
 """Reads command lines as Locust does, once a scenario file was loaded; prints what came of each."""
 
-import contextlib
-import io
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,34 @@ def read(words: list[str], variables: dict[str, str], *, bare: bool) -> dict[str
     """What Locust's parser makes of one command line, or the exit code and what it says."""
     sys.argv = ["locust" if bare else RUN_COMMAND, "-f", "mine.py", *words]
     os.environ.update(variables)
-    said = io.StringIO()
+    said: list[str] = []
     try:
-        with contextlib.redirect_stderr(said):
+        with errors_to(said):
             found = vars(get_parser().parse_args())
     except SystemExit as end:
-        return {"code": end.code, "said": said.getvalue()}
+        return {"code": end.code, "said": said[0]}
     finally:
         for name in variables:
             del os.environ[name]
     kept = ("csv_prefix", "html_file", "json_file", "logfile", "dry_run", "rate", "headless")
     kept += ("meaningless", "set_elsewhere", "tags", "exit_code_on_error")
     return {"code": None, **{name: found[name] for name in kept}}
+
+
+@contextmanager
+def errors_to(said: list[str]) -> Iterator[None]:
+    """Adds what goes to standard error meanwhile, by whatever way."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            said.append(file.read().decode())
 
 
 cases = json.load(sys.stdin)
