@@ -24,6 +24,7 @@ ALLOWED = {
     "__init__": {"objectives", "plan", "load", "stop_conditions"},
     "core": set(),
     "own_python": set(),
+    "early_interrupt": set(),
     "standard_streams": set(),
     "errors": set(),
     "final_response": set(),
@@ -193,7 +194,7 @@ ALLOWED = {
         *("errors", "events", "objectives", "plan", "record", "verdict", "judge", "report"),
         *("fault_text", "resilience", "series", "shrink", "stack", "faults", "conductor"),
         *("forwarding", "headless", "journal_row", "own_python", "planted", "rows"),
-        "standard_streams",
+        *("early_interrupt", "standard_streams"),
     },
 }
 

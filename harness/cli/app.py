@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 import typer
 from rich.console import Console
 
+from harness import early_interrupt
 from harness.cli.commands import Commands
 from harness.cli.run_options import LIMITS, OUTPUT
 from harness.core.digits import whole
@@ -177,6 +178,7 @@ def exit_codes() -> Iterator[None]:
     One that returns has done nothing but say them.
     """
     try:
+        early_interrupt.hand_over()
         yield
         _require_heard()
     except UsageError as error:

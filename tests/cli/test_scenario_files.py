@@ -1,7 +1,6 @@
 """A scenario file that cannot be used: one line that names the place, and exit code 2."""
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -391,22 +390,3 @@ def test_a_single_user_is_no_run(base: str, code: int, told: str, tmp_path: Path
     assert done.returncode == code, done.stderr
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == (code != 0)
-
-
-def test_ctrl_c_while_it_is_loaded_leaves_no_traceback(tmp_path: Path) -> None:
-    """Whoever started it says that it was interrupted."""
-    (tmp_path / "mine.py").write_text(
-        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.load", "-f", "mine.py", "--dry-run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        timeout=60,
-        env=environment(),
-    )
-
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
