@@ -39,6 +39,8 @@ namespaces: ## find iproute2 and nftables for the tests of packet loss, or insta
 
 demo: provision ## run the three fault scenarios and end with their reports
 	@$(BIN)/lendchaos run database_migration server_failure network_partition
+	@printf '%s\n' '' 'Next: . $(VENV)/bin/activate; then: lendchaos doctor; lendchaos run --help;' \
+	  '      lendchaos run baseline --defect amount_truncated; or open runs/latest/report.html'
 
 terminal: ## find tmux for the test of a game day, or install it
 	@command -v tmux >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \

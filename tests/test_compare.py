@@ -138,9 +138,9 @@ def test_fewer_than_five_claim_nothing(counts: tuple[int, int]) -> None:
     assert found.regressions == []
     assert not found.decides
     assert all(r.test is None for r in found.results)
-    assert "these: median 9.0 s, largest 9.0 s" in text
+    assert "new: median 9.0 s, largest 9.0 s" in text
     assert "main: median 0.30 s" in text
-    assert f"{counts[0]} against {counts[1]} runs: no claim is made" in text
+    assert f"{counts[0]} against {counts[1]} runs: too few for a conclusion" in text
     assert "It takes at least 5 against 5" in text
     assert "in 1 of 126 cases (two-sided p = 0.008)" in text
 
@@ -150,7 +150,7 @@ def test_the_smallest_chance_is_said() -> None:
     said = what_it_can_show(compare(alike(5, 20, wait_ms=rising(20)), alike(5, wait_ms=rising(20))))
 
     assert "the smallest p that they can give is 0.008 (two-sided Mann-Whitney)" in said
-    assert "No claim does not mean that nothing has changed" in said
+    assert "No conclusion does not mean that nothing has changed" in said
 
 
 def test_no_claim_says_how_many_runs_would_do() -> None:
@@ -278,20 +278,20 @@ def test_other_conditions_are_told_and_nothing_is_claimed() -> None:
     these = [with_settings(s, fault_s=9.0) for s in alike(5, 20, recovery_s=9.0)]
     found = compare(these, alike(5), "main")
 
-    assert found.not_alike == ("fault: 9 s in these; 5 s in main",)
+    assert found.not_alike == ("fault: 9 s in new; 5 s in main",)
     assert found.regressions == []
     assert not found.decides
-    told = "warning: not comparable, so nothing is claimed: fault: 9 s in these; 5 s in main"
+    told = "warning: not comparable, so nothing is claimed: fault: 9 s in new; 5 s in main"
     assert told in warnings(found)
-    assert "no claim: the runs are not comparable" in render(found)
+    assert "no conclusion: the runs are not comparable" in render(found)
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"load": {"rate_asked": 30.0}}, "rate: 30 arrivals/s in these"),
-        ({"load": {"request_timeout_s": 5.0}}, "request timeout: 5 s in these"),
-        ({"faults": []}, "faults: none in these"),
+        ({"load": {"rate_asked": 30.0}}, "rate: 30 arrivals/s in new"),
+        ({"load": {"request_timeout_s": 5.0}}, "request timeout: 5 s in new"),
+        ({"faults": []}, "faults: none in new"),
     ],
 )
 def test_conditions_are_known_from_the_verdict_alone(change: dict[str, Any], told: str) -> None:
@@ -310,7 +310,7 @@ def test_another_service_is_what_is_compared() -> None:
     """It is told, and claims are made all the same."""
     found = compare(alike(5, 20, service="naive", recovery_s=9.0), alike(5), "main")
 
-    assert found.tested == ("service: naive in these; tuned in main",)
+    assert found.tested == ("service: naive in new; tuned in main",)
     assert [r.figure.name for r in found.regressions] == ["recovery_s"]
 
 
@@ -343,7 +343,7 @@ def test_a_figure_measured_in_too_few_runs_decides_nothing() -> None:
     found = compare([*alike(4, 20), Stored(blank)], alike(5), "main")
 
     assert result_of(found, "recovery_s").test is None
-    assert "no claim: measured in 4 against 5 runs" in plain(render(found))
+    assert "no conclusion: measured in 4 against 5 runs" in plain(render(found))
     assert not found.decides
 
 

@@ -1,6 +1,7 @@
 """`lendchaos run`: scenarios headless, one after the other, each once or as a series of runs."""
 
 import itertools
+import re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ from harness.verdict import ExitCode
 
 _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)
 """Neither what was stopped by hand nor what did too much harm is followed by more of it."""
+_NAMED = re.compile(r"run .+, seed \d+$")
+"""What a run says of its directory and its seed."""
 _SHRINKS_ALONE = (
     "--shrink is for one scenario, chooses its own runs, and is no gate: leave out --runs,"
     " --junitxml and --summary"
@@ -306,7 +309,8 @@ def _run_locust(path: Path, options: list[str]) -> Ended:
             progress.update(task, description=update.text)
             if update.until_s is not None:
                 progress.update(task, total=update.until_s, completed=update.at_s)
-            if plain:
+            # The bar is cut where the terminal ends, and these are to be copied.
+            if plain or _NAMED.match(update.text):
                 say(f"{path.stem}: {update.text}")
 
         end = run_scenario(path, options, show, say, output=output.fileno)

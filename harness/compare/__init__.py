@@ -33,7 +33,7 @@ __all__ = [
 SCHEMA = "lendchaos.comparison/1"
 CHANCE_MAX = 0.05
 """Of a false claim in one comparison, over all its figures together."""
-THESE = "these"
+THESE = "new"
 
 
 class Claim(StrEnum):

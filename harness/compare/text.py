@@ -55,7 +55,7 @@ def warnings(comparison: Comparison) -> list[str]:
             for text in comparison.not_alike
         ]
     else:
-        found += [f"warning: these are not alike: {text}" for text in comparison.not_alike]
+        found += [f"warning: the runs are not alike: {text}" for text in comparison.not_alike]
     found += [f"note: what was tested differs: {text}" for text in comparison.tested]
     return [*found, *(f"note: {text}" for text in comparison.notes)]
 
@@ -72,9 +72,10 @@ def what_it_can_show(comparison: Comparison) -> str:
     if min(first, second) < RUNS_LEAST:
         least = smallest_p(RUNS_LEAST, RUNS_LEAST)
         return (
-            f"{both} runs: no claim is made, in either direction. It takes at least {RUNS_LEAST}"
-            f" against {RUNS_LEAST}: there, alike runs all lie on one side of the others by chance"
-            f" in 1 of {1 / least:.0f} cases (two-sided p = {least:.3f}). With fewer, one odd run"
+            f"{both} runs: too few for a conclusion, in either direction. It takes at least"
+            f" {RUNS_LEAST} against {RUNS_LEAST}: there, alike runs all lie on one side of the"
+            f" others by chance in 1 of {1 / least:.0f} cases (two-sided p = {least:.3f}). With"
+            " fewer, one odd run"
             " decides."
         )
     tested = comparison.figures_tested
@@ -89,7 +90,7 @@ def what_it_can_show(comparison: Comparison) -> str:
     )
     if 2 * tested * least >= CHANCE_MAX:
         said += " So few runs show only differences in which hardly a run lies among the others."
-    return f"{said} No claim does not mean that nothing has changed."
+    return f"{said} No conclusion does not mean that nothing has changed."
 
 
 def _of_one_group(runs: int) -> str:
@@ -163,10 +164,10 @@ def _outcome(result: Result, comparison: Comparison) -> str:
     """What is said of one figure."""
     if result.test is None:
         if comparison.not_alike:
-            return "no claim: the runs are not comparable"
+            return "no conclusion: the runs are not comparable"
         if min(len(result.these), len(result.baseline)) < RUNS_LEAST:
             counts = f"measured in {len(result.these)} against {len(result.baseline)} runs"
-            return f"no claim: {counts}, and it takes {RUNS_LEAST} against {RUNS_LEAST}"
+            return f"no conclusion: {counts}, and it takes {RUNS_LEAST} against {RUNS_LEAST}"
         return "no difference: all runs have the same value"
     advice = _advice(result, result.test, comparison) if result.claim is Claim.NONE else ""
     return f"{_CLAIMS[result.claim]}: {_told(result)}{advice}"
@@ -189,7 +190,7 @@ _CLAIMS = {
     Claim.REGRESSION: "REGRESSION",
     Claim.IMPROVEMENT: "improvement",
     Claim.SMALL: "a difference too small to matter",
-    Claim.NONE: "no claim",
+    Claim.NONE: "no conclusion",
 }
 
 
@@ -199,7 +200,7 @@ def _told(result: Result) -> str:
     assert test is not None  # noqa: S101  # for the type checker; the callers asked
     worth = figure.write_shift(result.worth or 0.0).removeprefix("+")
     return (
-        f"shift {_shift(figure, test)}, where less than {worth} does not matter; a run of these is"
+        f"shift {_shift(figure, test)}, where less than {worth} does not matter; a new run is"
         f" the larger one in {words.share(test.larger)} of all pairs"
         f" ({words.interval(test.larger_low, test.larger_high, words.share)}); p = {_p(test.p)},"
         f" corrected {_p(result.p or 0.0)}"

@@ -24,7 +24,7 @@ from harness.report.words import clean, cut, length
 
 NOTES_SHOWN = 6
 SAID_SHOWN = 4
-_UNTOUCHED, _ADDRESS = "no fault touches", re.compile(r" \([^)]*\)")
+_UNTOUCHED, _ADDRESS = "not touched:", re.compile(r" \([^)]*\)")
 _VERDICT = {
     "pass": "bold white on green4",
     "fail": "bold white on dark_red",

@@ -288,8 +288,8 @@ def _stretch(
     )
     if run_time_s < before_s + least_s:
         wrong.append(
-            f"-t {run_time_s:g}s is too short: warm-up, baseline and fault take {before_s:g}s and"
-            f" recovery needs {least_s:g}s, so it must be at least"
+            f"-t {run_time_s:g}s is too short: the phases need {before_s + least_s:g}s,"
+            f" {least_s:g}s of it for the recovery, so it must be at least"
             f" {math.ceil(before_s + least_s - 1e-9)}s"  # Locust takes whole seconds only
             + ("" if has_faults else _shorter(settings, run_time_s, file))
         )

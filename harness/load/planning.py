@@ -29,8 +29,9 @@ def target_of(environment: Any, class_host: str | None) -> tuple[str | None, str
     host = environment.host or None
     if host is not None:
         known = environment.parsed_options.set_elsewhere
+        has_page = getattr(environment, "web_ui", None) is not None
         found = [f"{o.key} in {o.place}" for o in known if (o.name, o.value) == ("host", host)]
-        source = found[0] if found else "--host or the form"
+        source = found[0] if found else "the Host field" if has_page else "--host"
     else:
         host, source = class_host, "the class attribute host"
     return host, "the local stack" if host is None else f"{host}, from {source}"

@@ -149,10 +149,12 @@ def _target(stack: Stack | None, host: str | None) -> str:
 def _load(plan: Plan) -> list[str]:
     settings = plan.settings
     amount_fen = sum(arrival.amount_fen for arrival in plan.arrivals)
-    tries = f"each tried at most {1 + settings.retries} times" if settings.retries else "tried once"
+    tries = (
+        f"each sent at most {1 + settings.retries} times" if settings.retries else "each sent once"
+    )
     return [
         f"  {settings.rate} arrivals a second for {settings.load_s:g} s",
-        f"  {len(plan.arrivals):,} borrow requests over {amount_fen / 100:,.2f} yuan, {tries}",
+        f"  {len(plan.arrivals):,} borrow requests worth {amount_fen / 100:,.2f} yuan, {tries}",
         f"  {len(plan.borrowers):,} accounts of our own are opened for them",
     ]
 
@@ -183,7 +185,7 @@ def _timeline(plan: Plan) -> list[str]:
         gone_by_s = fault.heal_s + DEADLINE_MARGIN_SECONDS
         text = (
             f"{fault.inject_s:8.1f} to {fault.heal_s:6.1f}   fault {fault.name}:"
-            f" {fault.spec.description}{quiet}; gone by {gone_by_s:.1f}, whoever has to heal it"
+            f" {fault.spec.description}{quiet}; healed by {gone_by_s:.1f} s at the latest"
         )
         rows.append((fault.inject_s, 1, text))
     return [text for *_, text in sorted(rows)]
@@ -195,7 +197,7 @@ def _radius(plan: Plan, stack: Stack | None, host: str | None) -> list[str]:
     if not plan.faults:
         lines.append("  no fault: nothing is broken")
     if radius.untouched:
-        lines.append(f"  no fault touches {', '.join(radius.untouched)}")
+        lines.append(f"  not touched: {', '.join(radius.untouched)}")
     return lines
 
 

@@ -86,10 +86,10 @@ def _unprivileged() -> Check:
     except HarnessError as error:
         return Check(name, ok=False, found=str(error), how_to_get="run as an ordinary user")
     if run_as.prefix:
-        return Check(name, ok=True, found="in a user namespace (unshare)")
+        return Check(name, ok=True, found="yes, in a user namespace (unshare)")
     if run_as.uid is not None:
-        return Check(name, ok=True, found=f"as user {run_as.uid}")
-    return Check(name, ok=True, found=f"as ourselves, user {os.geteuid()}")
+        return Check(name, ok=True, found=f"yes, as user {run_as.uid}")
+    return Check(name, ok=True, found=f"yes, as user {os.geteuid()}")
 
 
 def _toxiproxy() -> Check:
@@ -112,19 +112,23 @@ def _ports() -> Check:
         choose_ports(_PORTS_NEEDED)
     except HarnessError as error:
         return Check("free ports", ok=False, found=str(error), how_to_get="end what listens there")
-    return Check("free ports", ok=True, found=f"enough below {ephemeral_start()}")
+    return Check("free ports", ok=True, found=f"enough are free below {ephemeral_start()}")
 
 
 def _open_files() -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     how = f"ulimit -n {OPEN_FILES_MIN} or more"
-    return Check("open files", soft >= OPEN_FILES_MIN, f"limit {soft}, at most {hard}", how)
+    return Check(
+        "open files", soft >= OPEN_FILES_MIN, f"limit {soft}, may be raised to {hard}", how
+    )
 
 
 def _namespaces() -> Check:
     """Never a fault of the machine: nearly everything works without."""
     lacking = namespaces.why_not()
-    found = "yes" if lacking is None else f"no, and only --namespaces needs them: {lacking}"
+    found = (
+        "yes" if lacking is None else f"not available, and needed for --namespaces alone: {lacking}"
+    )
     return Check("network namespaces", ok=True, found=found)
 
 

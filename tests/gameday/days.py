@@ -41,7 +41,7 @@ SEEN = Foreseen(
         Span("fault", "1-partition", 4.0, 6.0, "bytes vanish"),
         Span("phase", "recovery", 6.0, 8.0),
     ),
-    radius=("1-partition touches link database", "no fault touches link edge (127.0.0.1:1 → 2)"),
+    radius=("1-partition touches link database", "not touched: link edge (127.0.0.1:1 → 2)"),
     stops=("a loan is paid out twice",),
 )
 FORESEEN = {step.name: SEEN for step in PLAN.steps}

@@ -64,7 +64,7 @@ def test_the_briefing_says_what_will_happen() -> None:
         "halt: whoever says or types it",
         *("1. cut", "2. killed", "3. by hand", "Zhao pulls a plug", "back within 5 s"),
         "1-partition, 4 s to 6 s: bytes vanish",
-        "1-partition touches link database; no fault touches link edge",
+        "1-partition touches link database; not touched: link edge",
         "a loan is paid out twice",
     ):
         assert said in text

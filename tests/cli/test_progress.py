@@ -1,0 +1,44 @@
+"""What a terminal shows while a run goes on."""
+
+import importlib
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.cli import run as run_module
+from harness.headless import Ended, Update
+
+ROOT = Path(__file__).parent.parent.parent
+cli_app = importlib.import_module("harness.cli.app")
+SAID = f"run /srv/{'a' * 60}/runs/network_partition-0123456789ab, seed 362145987"
+
+
+def test_directory_and_seed_are_whole_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are to be copied; the bar beside them is cut where the terminal ends."""
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(run_module, "errors", terminal)
+    monkeypatch.setattr(cli_app, "errors", terminal)
+
+    def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> Ended:
+        show(Update(SAID))
+        show(Update("baseline (8s)", "baseline", 0.0, 8.0))
+        return Ended(0)
+
+    monkeypatch.setattr(run_module, "run_scenario", runs)
+    run_module._run_locust(Path("network_partition.py"), [])
+
+    assert shown.getvalue().count(f"network_partition: {SAID}\n") == 1
+    assert "network_partition: baseline" not in shown.getvalue()
+
+
+@pytest.mark.parametrize("file", ["Makefile", "README.md"])
+def test_who_has_tried_the_demo_is_told_how_to_go_on(file: str) -> None:
+    """`lendchaos` is found by its name only where the environment is active."""
+    text = (ROOT / file).read_text("utf-8").replace("$(VENV)", ".venv")
+    after = text.partition("demo: provision" if file == "Makefile" else "make demo")[2]
+
+    assert after.index(". .venv/bin/activate") < after.index("lendchaos doctor")
