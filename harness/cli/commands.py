@@ -4,9 +4,10 @@ What a command needs can take a second to load (statistics, database drivers); l
 completing a word or asking for the status must not wait for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -65,6 +66,10 @@ def _one_line() -> Iterator[None]:
 
 class WholeGroup(TyperGroup):
     """A group whose help cuts no sentence."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Without types."""
+        return _without_types(super().get_params, ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each with the first paragraph of its help, which is wrapped where it is long."""
@@ -149,7 +154,17 @@ def _plainly(command: Any) -> Any:
             )
             parameter.get_usage_pieces = lambda _, name=name: [name]
             parameter.display_type_rich = lambda ctx: None  # noqa: ARG005  # it is called by name
+    command.get_params = partial(_without_types, command.get_params)
     return command
+
+
+def _without_types(get: Callable[[Any], list[Any]], context: Any) -> list[Any]:
+    """The parameters of a command; beside a switch a box of the terminal would say its type."""
+    found = get(context)
+    for parameter in found:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return found
 
 
 # --- quiet, after the command --------------------------------------------------------------------

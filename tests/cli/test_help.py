@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from harness.cli.commands import LATER, load
 from harness.load.options import add_options
 from tests.cli.conftest import Ended
+from tests.cli.processes import in_terminal
 
 SUBCOMMANDS = ("run", "note", "action", "status", "record", "verify")
 COMMANDS = [(name,) for name in LATER] + [("gameday", name) for name in SUBCOMMANDS]
@@ -74,6 +76,14 @@ def test_help_has_one_kind_of_placeholder_and_cuts_nothing(
     for parameter in command.params:
         if not getattr(parameter, "is_flag", False):
             assert PLACEHOLDER.fullmatch(parameter.metavar), parameter.name
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("gameday",), ("gameday", "run"), ("up",)])
+def test_boxes_of_a_terminal_say_no_types_either(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Beside a switch there is nothing to be put in."""
+    said = in_terminal(*words, "--help", cwd=tmp_path).decode()
+
+    assert ("╭" in said, "<" in said) == (True, False)
 
 
 def test_a_value_keeps_its_letters_where_help_is_near(lendchaos: Callable[..., Ended]) -> None:
