@@ -13,9 +13,7 @@ from harness.standard_streams import write_own
 
 FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
-"""A JSON object in the environment of a run that is a step of a game day; null in that of a dry run
-of one.
-"""
+"""A JSON object in the environment of a run that is a step of a game day."""
 
 
 def _progress_fd() -> int | None:
