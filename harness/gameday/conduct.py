@@ -18,7 +18,7 @@ from harness.gameday.diary import Diary
 from harness.gameday.foresee import Foreseen
 from harness.gameday.plan import GameDayPlan, GameDayStep
 from harness.gameday.plug import said_pulled, unseen
-from harness.gameday.running import Runner, by_page, ended_from_outside
+from harness.gameday.running import Runner, by_disk, by_page, ended_from_outside
 from harness.gameday.session import (
     FULL_DISK,
     REFUSED,
@@ -241,7 +241,7 @@ class GameDay:
             self._write(What.ABORT, step, "page" if by_page(folder) else "signal")
         # Aborted before it was there to hear it, it died of the signal, with nothing touched.
         code = ended.exit_code if folder or not aborted else int(ExitCode.INTERRUPTED)
-        if not aborted and code == ExitCode.INCONCLUSIVE:
+        if not aborted and code == ExitCode.INCONCLUSIVE and by_disk(folder):
             try:
                 self._runner.require_room(1)
             except OSError as error:

@@ -70,6 +70,14 @@ def ended_from_outside(text: str) -> str | None:
     return "heal" if reason.startswith("the heal command") else reason
 
 
+def by_disk(folder: Path | None) -> bool:
+    """Whether it may have been for want of room that a run is inconclusive: the disk broke it off,
+    or did not take what it says of itself.
+    """
+    status = None if folder is None else RunDirectory(folder).read_status([])
+    return status is None or status.broken_off or not status.known
+
+
 def by_page(folder: Path | None) -> bool:
     """Whether a run was aborted from its own page, by what it says of itself."""
     if folder is None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.cli import gameday
 from harness.core.disk import ROOM_BYTES_MIN
+from harness.events import RunStatus
 from harness.gameday import runner as runner_module
 from harness.gameday.conduct import GameDay
 from harness.gameday.diary import DiskDiary
@@ -21,6 +22,7 @@ from harness.gameday.session import FULL_DISK, Event, StepState, What, read_sess
 from harness.gameday.unattended import Unattended
 from harness.gameday.view import Finished, Message
 from harness.headless import Ended
+from harness.record import RunDirectory
 from harness.room_watch import DATABASE_BYTES_MIN
 from harness.stack.usable import STACK_BYTES_MIN
 from tests.full_disk import files_end_at
@@ -106,6 +108,24 @@ def test_a_step_that_a_full_disk_broke_off_may_be_begun_again(
     assert code == 0
     assert runner.done[:3] == ["open", "start cut", "start killed"]
     assert [e.exit_code for e in read_session(diary.path).runs_of("cut")] == [3, 0]
+
+
+@pytest.mark.parametrize("broken_off", [True, False])
+def test_a_step_that_came_to_its_end_is_done_however_full_the_disk_is_then(
+    broken_off: bool, diary: DiskDiary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was inconclusive for another reason; for the next one there is no room."""
+    status = RunStatus("local", broken_off=broken_off)
+    monkeypatch.setattr(RunDirectory, "read_status", lambda *_: status)
+    runner = FakeRunner(lambda *_: [Finished(ended(3, "inconclusive"))], full_at=frozenset({3}))
+
+    with pytest.raises(OSError, match="No space left"):
+        conduct(diary, runner)
+
+    session = read_session(diary.path)
+    wanted = StepState.ABORTED if broken_off else StepState.DONE
+    assert (session.state_of("cut"), runner.done) == (wanted, ["open", "start cut"])
+    assert session.events[-1].what is What.PAUSED
 
 
 def test_an_inconclusive_run_with_room_on_the_disk_pauses_nothing(diary: DiskDiary) -> None:
