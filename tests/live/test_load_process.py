@@ -119,7 +119,7 @@ def test_arrivals_start_on_time(single: Finished) -> None:
         assert 0 <= operation["started_ns"] - operation["intended_ns"] < 0.5 * 1e9
     assert drained["load_ended_ns"] == begin["zero_ns"] + round(plan.load_end_s * 1e9)
     assert (drained["interrupted"], drained["troubles"]) == (False, [])
-    assert plan.hypothesis == "all is well."
+    assert plan.hypothesis == "A scenario of a test. Hypothesis: all is well."
 
 
 def test_progress_for_a_program(single: Finished) -> None:
@@ -309,34 +309,36 @@ def test_two_scenarios_in_one_file(load: LoadProcesses) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host_line", "environment", "expected"),
+    ("host_line", "variable", "expected"),
     [
-        ("", {}, None),
-        ("    host = 'http://class:1'\n", {}, "http://class:1"),
-        ("    host = 'http://class:1'\n", {"LOCUST_HOST": "http://old:1"}, "http://old:1"),
+        ("", None, None),
+        ("    host = 'http://localhost:{port}'\n", None, "http://localhost:{port}"),
+        (
+            "    host = 'http://localhost:{port}'\n",
+            "http://127.0.0.1:{port}",
+            "http://127.0.0.1:{port}",
+        ),
     ],
 )
 def test_the_target_is_told(
-    load: LoadProcesses,
-    host_line: str,
-    environment: dict[str, str],
-    expected: str | None,
+    load: LoadProcesses, host_line: str, variable: str | None, expected: str | None
 ) -> None:
     """Command line or environment before the class before the local stack."""
+    port = load.target.url.rpartition(":")[2]
     _, output = load.run(
         "--allow-target=class",
         "--allow-target=old",
-        scenario=SCENARIO + host_line,
+        scenario=SCENARIO + host_line.format(port=port),
         PROTOCOL_BEHAVIOUR="fail",
         LENDING_ADMIN_TOKEN="of that target",
-        **environment,
+        **({"LOCUST_HOST": variable.format(port=port)} if variable else {}),
     )
 
     arguments = (load.latest / "arguments.json").read_text()
-    host = f'"{expected}"' if expected else "null"
-    assert arguments == f'[{host}, ["class", "old"]]'
-    assert f"target: {expected or 'the local stack'}" in output
-    assert ("LOCUST_HOST" in output) is bool(environment)
+    told = expected and expected.format(port=port)
+    assert json.loads(arguments) == [told, ["class", "old"]]
+    assert f"target: {told or 'the local stack'}" in output
+    assert ("LOCUST_HOST" in output) is bool(variable)
 
 
 def test_a_disk_that_takes_no_more_ends_the_load_in_order(load: LoadProcesses) -> None:

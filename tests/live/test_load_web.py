@@ -258,6 +258,9 @@ def test_start_while_setting_up_is_refused_and_stop_works(open_page: Callable[..
     page.start()
     page.wait_for("setting_up")
     again = page.start()
+    while not page.load.latest.exists():  # before that, Stop takes the Start back
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     page.ask("/stop", {})
     status = page.wait_for("done", "failed")
 
