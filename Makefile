@@ -8,6 +8,8 @@ LOCKS := requirements
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Nothing is installed whose hash is not written down, and nothing is built with anything else.
 LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
+# Where it is set, each of the many processes of the tests would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup lock provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects bench-input lint clean
 
