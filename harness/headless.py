@@ -227,8 +227,8 @@ def run_scenario(
                 os.close(write_end)
             last = _follow(messages, show, tell, run)
             code = process.wait()
-            if code < 0 and not last:
-                last = {"killed_by": signal.Signals(-code).name}
+            if code < 0 and not last.keys() - {"error"}:
+                last = {**last, "killed_by": signal.Signals(-code).name}
             return Ended(_honest(code, last, options, run), last)
 
 
@@ -311,7 +311,11 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
         if run.signals and not told:  # not by the handler: it may have come in mid-line
             tell("interrupted: healing, draining and judging")
             told = True
-        message = json.loads(line)
+        news = json.loads(line)
+        if "error" in news:  # it stands on standard error already
+            message = {**message, **news}
+            continue
+        message = news
         text = clean(str(message.get("text", "")))  # may be what a target said
         more = [message.get(name) for name in ("phase", "at_s", "until_s", "failing")]
         show(Update(text, *more))

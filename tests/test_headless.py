@@ -1,7 +1,9 @@
 """How a run ended: no exit code of others is taken for one of ours."""
 
+import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,26 @@ def test_a_dry_run_waits_for_nothing_that_a_scenario_starts(
 
     os.kill(int(said.split()[1]), signal.SIGKILL)
     assert "dry run of mine" in said
+
+
+@pytest.mark.parametrize(
+    ("message", "code"), [({"error": "no memory"}, 3), ({"phase": "baseline"}, 70)], ids=str
+)
+def test_an_error_before_a_kill_is_not_the_word_of_a_run(
+    message: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the run began, whatever was told then, it is no bug of ours."""
+    text = (
+        "import os, sys; os.write(int(os.environ['LENDCHAOS_PROGRESS_FD']), sys.argv[1].encode())"
+        "; os.kill(os.getpid(), 9)"
+    )
+    words = [sys.executable, "-c", text, json.dumps(message) + "\n"]
+    monkeypatch.setattr(headless, "_command", lambda *_: words)
+
+    ended = headless.run_scenario(Path("mine.py"), [], lambda _: None, lambda _: None)
+
+    killed = {"killed_by": "SIGKILL"} if code == 3 else {}
+    assert (ended.exit_code, ended.last) == (code, {**message, **killed})
 
 
 @pytest.mark.parametrize("phase", ["fault", None, "drain", "verdict"])

@@ -105,6 +105,7 @@ class _Noted:
     seconds: float
     verdict: Verdict | None = None
     directory: Path | None = None
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -141,7 +142,8 @@ class CiOutputs:
                 raise
             took = time.monotonic() - begun
             verdict = end.read_verdict()
-            self._runs.append(_Noted(path, end.exit_code, took, verdict, end.directory))
+            why = str(end.last.get("error", ""))
+            self._runs.append(_Noted(path, end.exit_code, took, verdict, end.directory, why))
             return end
 
         return noted
@@ -155,18 +157,16 @@ class CiOutputs:
     def published(self, jobs: Iterable[tuple[Path, int]]) -> Iterator[None]:
         """Write everything on the way out: of each scenario, and how often it was to be run.
 
-        A request that is refused before the first run leaves nothing. What cannot be written is
-        told, and the verdict's exit code stays.
+        What cannot be written is told, and the verdict's exit code stays.
         """
-        why, refused = "", False
+        why = ""
         try:
             yield
         except BaseException as error:
             why = str(error) if isinstance(error, HarnessError | UsageError) else "interrupted"
-            refused = isinstance(error, UsageError) and not self._runs
             raise
         finally:
-            if self.wanted and not refused:
+            if self.wanted:
                 for trouble in publish(self, self._suites(_asked(jobs), why)):
                     tell_error(trouble)
 
@@ -273,7 +273,7 @@ def _gate_run(number: int, run: _Noted) -> "GateRun":
     from harness.gates.suite import GateRun  # noqa: PLC0415
 
     if run.directory is None:
-        return GateRun(number, run.exit_code, run.seconds, run.verdict)
+        return GateRun(number, run.exit_code, run.seconds, run.verdict, why=run.why)
     return stored_run(number, run.exit_code, run.verdict, run.directory, run.seconds)
 
 

@@ -30,7 +30,7 @@ class GateRun:
 
     ``report`` is where its page lies, as it is shown; empty where there is none. ``picture`` is
     its chart, a path below the root of the checkout, or empty; ``directory`` is where it lies on
-    this machine.
+    this machine. ``why`` is the error that it ended with instead of a verdict, or empty.
     """
 
     number: int
@@ -40,6 +40,7 @@ class GateRun:
     report: str = ""
     picture: str = ""
     directory: Path | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ def _is_lacking(run: GateRun) -> bool:
 def _ending(suite: GateSuite, run: GateRun) -> str:
     which = f"run {run.number} of {suite.asked}" if suite.asked > 1 else "the run"
     known = {int(code): text for code, text in _ENDINGS.items()}
-    why = f" ({known[run.exit_code]})" if run.exit_code in known else ""
+    kind = f" ({known[run.exit_code]})" if run.exit_code in known else ""
     had = "without a verdict, " if run.verdict is None else ""
-    return f"{which} ended {had}with exit code {run.exit_code}{why}"
+    why = f": {run.why}" if run.why else ""
+    return f"{which} ended {had}with exit code {run.exit_code}{kind}{why}"

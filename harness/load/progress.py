@@ -33,8 +33,11 @@ def _write_line(text: str, who: str = "lendchaos") -> None:
 
 
 def tell_error(text: str) -> None:
-    """One line of what went wrong."""
+    """One line of what went wrong, for a person; a program that started us has it, too."""
     _write_line(text, "error")
+    if (fd := _progress_fd()) is not None:
+        with suppress(OSError):  # whoever reads it may be gone or slow
+            os.write(fd, f"{json.dumps({'error': text})}\n".encode())
 
 
 @dataclass(slots=True)
