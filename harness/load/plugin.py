@@ -99,6 +99,7 @@ class Leader:
         if self.web_ui is not None:
             require_port(self.web_ui.host, self.web_ui.port)
             web.extend(self.web_ui, self)
+            self.under_way = options.autostart  # the page is there before the run is
 
     def _preview(self, locustfile: Locustfile | None, rate: int) -> None:
         """``--dry-run``: tell everything that would be done, and end."""

@@ -344,3 +344,12 @@ def test_the_page_that_gives_orders_is_for_this_machine_alone(
     told = page.start()  # Locust would take it, and do nothing
     assert (told["success"], page.status()["state"]) == (False, "idle")
     assert told["message"].startswith("No load process has connected yet")
+
+
+def test_a_page_that_is_opened_before_its_run_waits_for_it(open_page: Callable[..., Page]) -> None:
+    """While load processes are waited for: Locust's page would show its form, and ask no more."""
+    bind = f"--master-bind-port={free_port()}"
+    page = open_page("--master", bind, "--expect-workers=1", "--autostart")
+
+    assert json.loads(page.ask("/stats/requests")[1])["state"] == "spawning"
+    assert page.start()["message"].startswith("A run is under way")
