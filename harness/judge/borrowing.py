@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from harness.events import Step
+from harness.events import Ending, Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
-from harness.judge.limits import must_be_declined, over_limit, refused_for_nothing
+from harness.judge.limits import loans_lent, must_be_declined, over_limit, refused_for_nothing
 from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, Weight
 from harness.verdict.reasons import NOT_DECIDED, about
+from harness.verdict.units import yuan
 
 CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 SELF_CHECKABLE = ("duplicated", "unbalanced")
@@ -47,8 +48,7 @@ def _wrong_loans(case: Case, name: str, count: int) -> str:
     """How many of how many loans are wrong, and how."""
     asked = {request.key for request in case.reconciled.requests}
     booked = len(asked & {loan.key for loan in case.reconciled.loans})
-    whole = case.reconciled.result.acknowledged if name == "lost" else booked
-    number = plural(count, "loan") if count > whole else f"{count:,} of {plural(whole, 'loan')}"
+    number = _of_loans(count, case.reconciled.result.acknowledged if name == "lost" else booked)
     meaning = _MONEY[name]
     others = case.reconciled.other_amounts if name == "corrupt" else 0
     if others == count:
@@ -56,6 +56,10 @@ def _wrong_loans(case: Case, name: str, count: int) -> str:
     are, were, have = ("is", "was", "has") if count == 1 else ("are", "were", "have")
     with_others = f" ({others:,} with another amount)" if others else ""
     return f"{number} {meaning.format(are=are, were=were, have=have)}{with_others}"
+
+
+def _of_loans(count: int, whole: int) -> str:
+    return plural(count, "loan") if count > whole else f"{count:,} of {plural(whole, 'loan')}"
 
 
 def invariant_violated(case: Case) -> Iterator[Finding]:
@@ -67,16 +71,15 @@ def invariant_violated(case: Case) -> Iterator[Finding]:
         reasons.append(f"the target names {plural(len(violations), 'violation')}: {violations[0]}")
     if wrongly:
         classes = ", ".join(sorted(set(wrongly.values())))
-        reasons.append(
-            f"{plural(len(wrongly), 'loan')} went to borrowers who must be declined ({classes})"
-        )
+        number = _of_loans(len(wrongly), loans_lent(case))
+        reasons.append(f"{number} went to borrowers who must be declined ({classes})")
     beyond = over_limit(case)
     if beyond:
         shown = any(one.listed_fen > one.limit_fen for one in beyond)
         contradicts = shown and case.facts.ledger.says_ok is True
         reasons.append(
-            f"{plural(len(beyond), 'borrower')} got more than their credit limit, the first"
-            f" {beyond[0].lent_fen:,} of {beyond[0].limit_fen:,} fen"
+            f"{plural(len(beyond), 'borrower')} got more than their credit limit (the first got"
+            f" {yuan(beyond[0].lent_fen)}, with a limit of {yuan(beyond[0].limit_fen)})"
             + (CONTRADICTION if contradicts else "")
         )
     if reasons:
@@ -107,10 +110,11 @@ def false_decline(case: Case) -> Iterator[Finding]:
     common = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(3))
     common = common.replace(_FOR_NOTHING, "refused for an exhausted limit that was untouched")
     count = len({a.arrival for a in refused} | {o.arrival for o in borrows})
+    asked = sum(o.ending is not Ending.DROPPED for o in case.facts.operations)
     yield fail(
         "false_decline",
-        f"{plural(count, 'request was', 'requests were')} refused although the borrower was"
-        f" entitled to it{': ' + common if common else ''}",
+        f"{count:,} of all {plural(asked, 'request')} {'was' if count == 1 else 'were'} refused"
+        f" although the borrower was entitled to it{': ' + common if common else ''}",
         count=count,
         kinds=dict(kinds),
         classes=dict(Counter(o.account_class for o in borrows)),

@@ -81,7 +81,8 @@ def by_share(limit: Limit, share: Share, of: str = "operations") -> ObjectiveRes
         return limit.open(observed, low, high, reason)
     if share.whole < OPERATIONS_MIN and high > limit.value:
         enough = advise(share, limit.value, within(limit.value, OPERATIONS_MIN), of)
-        return limit.open(observed, low, high, f"{share.whole} {of} are too few: {enough}")
+        few = f"1 {of[:-1]} is" if share.whole == 1 else f"{share.whole:,} {of} are"
+        return limit.open(observed, low, high, f"{few} too few: {enough}")
     return limit.met(observed, low, high)
 
 

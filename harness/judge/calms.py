@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harness.judge.bounds import Limit
 from harness.measure import Calm, Share, clopper_pearson, more_in_first, no_help
 from harness.verdict import ObjectiveResult
+from harness.verdict.units import share as written
 
 STANDS_OUT_P_MAX = 0.01
 """So rarely is any stretch of a run by chance that much worse than its others."""
@@ -81,6 +82,4 @@ def slow_results(
 
 
 def _of(share: Share) -> str:
-    percent = 100 * (share.observed or 0.0)
-    digits = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"  # noqa: PLR2004  # two digits
-    return f"{digits} % of {share.whole:,}"
+    return f"{written(share.observed or 0.0)} of {share.whole:,}"

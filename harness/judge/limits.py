@@ -38,6 +38,11 @@ class _Lent:
     listed: bool
 
 
+def loans_lent(case: Case) -> int:
+    """How many loans were paid out, reserved, or told to a borrower."""
+    return len({one.key for one in _lent(case)})
+
+
 def must_be_declined(case: Case) -> dict[str, str]:
     """Keys of loans for borrowers who must be declined, with the class of the borrower.
 

@@ -7,7 +7,7 @@ from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery
 from harness.verdict.reasons import why
 from harness.verdict.spans import span
-from harness.verdict.units import AT_ONCE, from_heal, interval, limit, seconds_beside
+from harness.verdict.units import AT_ONCE, from_heal, interval, limit, seconds_beside, share
 from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
@@ -37,13 +37,14 @@ def sentence(case: Case, findings: list[Finding]) -> str:
     """
     reason, told = why(findings)
     codes = {finding.code for finding in told}
+    partly = any(finding.code == "ledger_incomplete" for finding in findings)
     parts = [
         "" if "safety_stop" in codes else _stopped(case),
         _borrowing(case),
         _recovery(case),
         _elsewhere(case),
         _slow(case),
-        _money(case, codes),
+        _money(case, codes, partly=partly),
     ]
     happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     said = (reason, happened, "" if reason else _expected(case))
@@ -54,13 +55,15 @@ def _cause(case: Case) -> str:
     if case.measured.timeline.load_end_s is None:
         return "the load never began"
     if not case.plan.faults:
+        # What somebody else breaks meanwhile is not ours to tell of.
+        nothing = "nothing was injected" + (" by lendchaos" if case.plan.watches else "")
         if impaired(case.measured.episodes):
-            return "nothing was injected, yet borrowing was impaired"
+            return f"{nothing}, yet borrowing was impaired"
         if case.measured.episodes:
-            return "nothing was injected, yet answers were slow"
+            return f"{nothing}, yet answers were slow"
         if _fails_throughout(case):
-            return "nothing was injected, yet borrow requests failed throughout"
-        return "nothing was injected"
+            return f"{nothing}, yet borrow requests failed throughout"
+        return nothing
     impacts = case.measured.impacts
     impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
     text = _clause(impacts[0])
@@ -78,7 +81,7 @@ def _clause(impact: Impact) -> str:
         return f"fault {fault.name} was never injected"
     what = _WHAT.get(impact.kind, "{target} was disturbed").format(target=fault.link_or_target)
     if fault.healed_s is None:
-        return f"{what} and was never healed"
+        return f"{what}, and that was not seen to be healed"
     return f"{what} for {fault.healed_s - fault.injected_s:.1f} s"
 
 
@@ -98,16 +101,16 @@ def _borrowing(case: Case) -> str:
     if not window.operations:
         return "no borrow request was measured after the baseline"
     unknown = f", {borrow.indeterminate:,} with unknown outcome" if borrow.indeterminate else ""
-    part, share = "none", ""
+    part, percent = "none", ""
     if window.failed:
-        part, share = f"{window.failed:,}", f" ({_share(window.failed / window.operations)})"
+        part, percent = f"{window.failed:,}", f" ({share(window.failed / window.operations)})"
     if not earlier:
-        return f"{part} of {window.operations:,} borrow requests failed{share}{unknown}"
+        return f"{part} of {plural(window.operations, 'borrow request')} failed{percent}{unknown}"
     injected = case.measured.timeline.injected_s is not None
     since, before = ("injection", "before it") if injected else ("baseline", "during it")
     return (
         f"{plural(borrow.failed, 'borrow request')} failed{unknown}: {part} of the"
-        f" {window.operations:,} after the {since}{share} and {earlier:,} {before}"
+        f" {window.operations:,} after the {since}{percent} and {earlier:,} {before}"
     )
 
 
@@ -129,13 +132,13 @@ def _expected(case: Case) -> str:
 def _after(case: Case) -> str:
     """How many failed after the heal, or, if any did, beyond the time allowed to recover."""
     calm, several = case.measured.failed_outside, len(case.measured.impacts) > 1
-    if not case.measured.borrow.failed_by_phase.get("recovery"):
+    if not calm.part and not case.measured.borrow.failed_by_phase.get("recovery"):
         return f"after {'the last heal' if several else 'it'} none failed"
     allowed = f"the {case.measured.timeline.allowed_s:g} s allowed to recover"
     where = f"outside {'them' if several else 'it'} and {allowed}"
     if not calm.part:
         return f"{where}, none of {calm.whole:,} failed"
-    return f"{where}, {calm.part:,} of {calm.whole:,} failed ({_share(calm.observed or 0.0)})"
+    return f"{where}, {calm.part:,} of {calm.whole:,} failed ({share(calm.observed)})"
 
 
 def _recovery(case: Case) -> str:
@@ -152,6 +155,8 @@ def _recovery(case: Case) -> str:
         if interval_s != AT_ONCE:
             told = f"95 % interval {interval_s}{within}"
         took = f"{when} after {_which_heal(case)}"
+        if when == AT_ONCE:  # it may have come long before
+            took = f"{when}, by {_which_heal(case)}"
         return f"borrowing recovered {took}" + (f" ({told})" if told else "")
     if seen.censored:
         return f"{_not_seen_to_recover(case, seen)}{within}"
@@ -224,18 +229,38 @@ def _slow(case: Case) -> str:
     return f"answers were slow {_spans(slow)}" if slow else ""
 
 
-def _money(case: Case, told: set[str]) -> str:
-    """What became of the money, but for the findings that were ``told`` before."""
+def _money(case: Case, told: set[str], *, partly: bool) -> str:
+    """What became of the money, but for the findings that were ``told`` before.
+
+    Of a ledger that was read ``partly`` nothing is claimed that only all of it shows.
+    """
     result = case.reconciled.result
     if not result.ledger_read:
-        return "the ledger could not be read, so nothing is known about lost loans"
+        unread = "the ledger could not be read, so nothing is known about lost loans"
+        return "" if "ledger_unread" in told else unread
     lost, twice = result.lost or 0, result.duplicated or 0
+    was, none = ("is known to be", "none known to be") if partly else ("was", "none")
     said = {
-        "lost": f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else "no loan was lost",
-        "duplicated": f"{twice:,} lent twice" if twice else "none lent twice",
+        "lost": f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else f"no loan {was} lost",
+        "duplicated": f"{plural(twice, 'loan')} lent twice" if twice else f"{none} lent twice",
     }
     if "lost" in told and not twice:
-        said["duplicated"] = "no loan was lent twice"
+        said["duplicated"] = f"no loan {was} lent twice"
+    said |= _otherwise_wrong(case)
+    texts = [text for name, text in said.items() if name not in told]
+    if (beyond := len(over_limit(case))) and "invariant_violated" not in told:
+        texts.append(f"{plural(beyond, 'borrower')} over their credit limit")
+    violations = len(case.facts.ledger.violations)
+    if violations and "invariant_violated" not in told:
+        texts.append(f"{plural(violations, 'violation')} named by the target")
+    if partly and "ledger_incomplete" not in told:
+        texts.append("but the ledger's listing is not complete")
+    return ", ".join(texts)
+
+
+def _otherwise_wrong(case: Case) -> dict[str, str]:
+    """What else is wrong with loans, by finding; nothing of what no loan is."""
+    result = case.reconciled.result
     others = {
         "phantom": (result.phantom, "lent or reserved though refused"),
         "corrupt": (result.corrupt, "booked otherwise than asked for"),
@@ -246,20 +271,12 @@ def _money(case: Case, told: set[str]) -> str:
             "granted to borrowers who must be declined",
         ),
     }
-    said |= {name: f"{count:,} {meaning}" for name, (count, meaning) in others.items() if count}
-    texts = [text for name, text in said.items() if name not in told]
-    if (beyond := len(over_limit(case))) and "invariant_violated" not in told:
-        texts.append(f"{plural(beyond, 'borrower')} over their credit limit")
-    violations = len(case.facts.ledger.violations)
-    if violations and "invariant_violated" not in told:
-        texts.append(f"{plural(violations, 'violation')} named by the target")
-    return ", ".join(texts)
+    return {
+        name: f"{plural(count, 'loan')} {meaning}"
+        for name, (count, meaning) in others.items()
+        if count
+    }
 
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
-
-
-def _share(share: float) -> str:
-    small = share < 0.01  # noqa: PLR2004  # below one per cent, one decimal says too little
-    return f"{100 * share:.2f} %" if small else f"{100 * share:.1f} %"

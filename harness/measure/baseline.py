@@ -12,6 +12,7 @@ from harness.measure.noise import HEALTHY_SHARE
 from harness.measure.samples import Samples, Timeline
 from harness.plan import Plan
 from harness.verdict.beside import places_beside
+from harness.verdict.units import plural
 
 THETA = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
@@ -60,7 +61,7 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     if failed.whole < events_to_bound(limit, 0.975):
         seen = f", and {failed.part} of them failed" if failed.part else ""
         reasons.append(
-            f"only {failed.whole} borrow requests ended in the baseline{seen}: to bound"
+            f"only {plural(failed.whole, 'borrow request')} ended in the baseline{seen}: to bound"
             f" failures by {100 * limit:g} %, {suffices}"
         )
     elif (failed.high or 0.0) >= limit:

@@ -35,6 +35,7 @@ _WRONG = {
     "orphan": "never asked for",
     "unbalanced": "with a wrong balance",
 }
+_NOT_DECIDED = words.OBJECTIVE_VERDICT[Judgement.INCONCLUSIVE]
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
 
 
@@ -151,7 +152,7 @@ def _recovery(verdict: Verdict) -> Tile:
         words.seconds_beside(None if limit is None else limit.limit, recovery.from_heal_s, *ends)
     )
     figure, between = write(recovery.from_heal_s), words.interval(*ends, write)
-    said = "when the heal was confirmed" if figure == words.AT_ONCE else "after the heal"
+    said = "by the time of the heal" if figure == words.AT_ONCE else "after the heal"
     told = [f"borrowing was normal again {said}"]
     if between != words.AT_ONCE:
         told.append(f"95 % interval {between}")
@@ -210,11 +211,14 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
     if lost is None:
         return Tile(name, words.NOT_MEASURED, (why(verdict, "interrupted"),), "inconclusive")
     rate = plan.settings.rate if plan else verdict.load.rate_asked
-    sum_ = f"{words.count(window.failed)} failed ÷ {rate:g} arrivals a second"
+    arrivals = "arrival" if rate == 1 else "arrivals"
+    sum_ = f"{words.count(window.failed)} failed ÷ {rate:,g} {arrivals} a second"
     notes = [sum_, *(["as much as a total outage of that length"] if lost else [])]
     if earlier := verdict.borrow.failed - window.failed:
         notes.insert(1, f"{words.count(earlier)} more {_before(verdict)} do not count")
-    return Tile(name, words.seconds(lost), tuple(notes), _tone(lost))
+    figure = words.seconds(lost)
+    figure = "under 0.01 s" if lost and figure == words.seconds(0.0) else figure
+    return Tile(name, figure, tuple(notes), _tone(lost))
 
 
 def _money(verdict: Verdict) -> Tile:
@@ -244,8 +248,9 @@ def _money(verdict: Verdict) -> Tile:
     if not ledger.ledger_read:
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
-    agrees = "no loan lost, none lent twice, none wrong"
-    return Tile(name, "0 wrong", (agrees, *notes), "inconclusive" if unread else "")
+    if unread:
+        return Tile(name, _NOT_DECIDED, ("none wrong in what was read", *notes), "inconclusive")
+    return Tile(name, "0 wrong", ("no loan lost, none lent twice, none wrong", *notes))
 
 
 def _unknown(verdict: Verdict) -> Tile:

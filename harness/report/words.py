@@ -14,7 +14,7 @@ NOT_MEASURED, NOT_SEEN, AT_ONCE = units.NOT_MEASURED, units.NOT_SEEN, units.AT_O
 count, plural, share, milliseconds = units.count, units.plural, units.share, units.milliseconds
 seconds, seconds_within, seconds_beside = units.seconds, units.seconds_within, units.seconds_beside
 limit, limit_of, limit_seconds = units.limit, units.limit_of, units.limit_seconds
-interval = units.interval
+interval, yuan = units.interval, units.yuan
 observed, observed_unit, from_heal = units.observed, units.observed_unit, units.from_heal
 START = "the start of measuring"
 _NAMES_MAX = 3
@@ -175,11 +175,6 @@ def between(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"between {seconds_within(low, low, high)} and {seconds_within(high, low, high)}"
     return interval(low, high, seconds, "later").replace("less", "earlier")
-
-
-def yuan(fen: int | None) -> str:
-    """Money given in fen."""
-    return NOT_MEASURED if fen is None else f"{fen / 100:,.2f} yuan"
 
 
 def at(instant_s: float | None) -> str:

@@ -67,6 +67,16 @@ _ADVICE = {
     "decision_shift_share_max": "raise the rate or lengthen the baseline",
     "grey_failure_seconds_max": "make the health check answer during the fault",
 }
+_SPECIAL = {
+    NO_HELP: "find why requests fail or are slow, or change the limit",
+    "it was never injected": "find why it was not injected (conductor.log has it)",
+    "after its plan: too late": "free the machine and run it again",
+    "by nobody's order": "find what ended the fault and run it again",
+    "there was no fault to recover from": "inject a fault, or leave out this limit",
+}
+"""What helps where a finding says so."""
+_SAME_AS = {"not_recovered": "recovery_seconds_max"}
+"""A finding that a missed or undecided objective tells already, with its limit."""
 _MORE_LOAD = "raise the rate or lengthen the recovery phase"
 _AGAIN = "remove what disturbed the run and run it again"
 
@@ -76,7 +86,7 @@ def about(result: ObjectiveResult) -> str:
     10 % (95 % interval 18.1 % to 25.0 %)``.
     """
     write, evidence = observed_unit(result), []
-    if result.low is not None or result.high is not None:
+    if result.high is not None or None not in (result.observed, result.low):
         evidence.append(f"95 % interval {interval(result.low, result.high, write)}")
     if result.reason and result.reason not in (OVER, COUNTED):
         evidence.append(result.reason)
@@ -95,7 +105,7 @@ def _fact(result: ObjectiveResult) -> str:
         if result.verdict is Judgement.PASS:
             return "nothing had to recover"
         if result.low is None:
-            return f"{name} was not measured"
+            return f"{result.id} was not measured"
         seen = f"more than {write(result.low)}"
     if who := _RECOVERING.get(result.id):
         at_once = seen == AT_ONCE
@@ -118,6 +128,8 @@ def why(findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
         return "", []
     if ranked[0].code == "interrupted":
         ranked = ranked[:1]  # whatever else is open follows from that
+    objectives = {f.evidence.get("id") for f in ranked}
+    ranked = [f for f in ranked if _SAME_AS.get(f.code, "") not in objectives]
     told = ranked[:2] if sum(len(f.message) for f in ranked[:2]) <= _LETTERS_MAX else ranked[:1]
     text = "; also: ".join(_cut(finding.message) for finding in told)
     if more := len(ranked) - len(told):
@@ -128,13 +140,12 @@ def why(findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
 def advice(finding: Finding) -> str:
     """What to change so that a run is decided which this finding leaves open."""
     identifier = str(finding.evidence.get("id", ""))
-    if not identifier:
-        return _ADVICE.get(finding.code, _AGAIN)
     if finding.code == "objective_missed":
         return _AGAIN
-    if NO_HELP in finding.message:
-        return "find the cause of the failures, or change the limit"
-    return _ADVICE.get(identifier, _MORE_LOAD)
+    for words, told in _SPECIAL.items():
+        if words in finding.message:
+            return told
+    return _ADVICE.get(identifier, _MORE_LOAD) if identifier else _ADVICE.get(finding.code, _AGAIN)
 
 
 def _rank(finding: Finding) -> int:

@@ -17,6 +17,8 @@ AT_ONCE = "at once"
 """Of a recovery that had come when the heal was confirmed, however long before."""
 _LIMIT_DIGITS = 10
 _NOUGHT = "0.0 s"
+_FINEST = 10
+"""Decimals, at most."""
 
 
 def count(number: float | None, limit: float | None = None) -> str:
@@ -34,15 +36,21 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 def share(part: float | None, limit: float | None = None) -> str:
     """A share in 0..1 as per cent; more decimals where it is small, or its side of a ``limit``
-    would be hidden.
+    would be hidden. What is not none is never written as 0 %, nor what is not all as 100 %.
     """
     if part is None:
         return NOT_MEASURED
     if part in (0, 1):
         return f"{part:.0%}".replace("%", " %")
     least = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
+    least = next((n for n in range(least, _FINEST) if 0 < round(100 * part, n) < 100), least)  # noqa: PLR2004
     places = places_beside(None if limit is None else 100 * limit, [100 * part], least)
     return f"{100 * part:.{places}f} %"
+
+
+def yuan(fen: int | None) -> str:
+    """Money given in fen."""
+    return NOT_MEASURED if fen is None else f"{fen / 100:,.2f} yuan"
 
 
 def seconds(duration: float | None) -> str:

@@ -47,7 +47,7 @@ def test_a_longer_baseline_makes_the_judge_no_laxer(baseline_s: float) -> None:
     outside = result(verdict)
 
     assert (verdict.verdict, outside.verdict) == (Judgement.FAIL, Judgement.FAIL)
-    assert f"after the heal at {baseline_s + 5:.1f} s 2 % of 1,500 failed" in outside.reason
+    assert f"after the heal at {baseline_s + 5:.1f} s 2.0 % of 1,500 failed" in outside.reason
     assert outside.observed == pytest.approx(0.02)
 
 
@@ -103,7 +103,7 @@ def test_answers_that_stay_slow_fail_after_a_long_baseline() -> None:
 
     assert slow.verdict is Judgement.FAIL
     assert slow.observed == pytest.approx(1500, abs=1)
-    assert "after the heal at 125.0 s 5 % of 1,500 took longer" in slow.reason
+    assert "after the heal at 125.0 s 5.0 % of 1,500 took longer" in slow.reason
 
 
 def test_a_fault_that_nobody_is_to_notice_is_a_stretch_of_its_own() -> None:
@@ -115,7 +115,7 @@ def test_a_fault_that_nobody_is_to_notice_is_a_stretch_of_its_own() -> None:
     outside = result(judge(plan, facts(plan, ops)))
 
     assert outside.verdict is Judgement.FAIL
-    assert "with 1-latency at work 2 % of" in outside.reason
+    assert "with 1-latency at work 2.0 % of" in outside.reason
 
 
 @pytest.mark.parametrize(

@@ -264,8 +264,8 @@ def test_lending_to_whoever_must_be_declined_fails_whatever_was_told(
     (finding,) = verdict.findings
     assert finding.evidence["wrongly_approved"] == 1
     assert finding.evidence["examples"] == [op.key]
-    assert f"1 loan went to borrowers who must be declined ({name})" in finding.message
-    assert "1 loan went to borrowers who must be declined" in verdict.sentence
+    assert f"1 of 1,261 loans went to borrowers who must be declined ({name})" in finding.message
+    assert "1 of 1,261 loans went to borrowers who must be declined" in verdict.sentence
 
 
 def test_a_hidden_loan_for_whoever_must_be_declined_fails(mixed: Plan) -> None:

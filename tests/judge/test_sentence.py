@@ -98,7 +98,7 @@ def test_open_ends_are_in_words() -> None:
 @pytest.mark.parametrize(
     ("heal_s", "told"),
     [
-        (13.3, "recovered at once after the heal (95 % interval at once to 0."),
+        (13.3, "recovered at once, by the heal (95 % interval at once to 0."),
         (13.2, "recovered 0.1 s after the heal (95 % interval 0.1 s to 0."),
         (12.6, "recovered 0.7 s after the heal (95 % interval 0.7 s to 1."),
     ],

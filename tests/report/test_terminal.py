@@ -66,7 +66,7 @@ def test_what_is_inconclusive_is_named() -> None:
 
     assert "INCONCLUSIVE" in shown
     assert "inconclusive ledger_unread: The ledger was not read" in shown
-    assert "not decided indeterminate_share_max: indeterminate share was not measured" in shown
+    assert "not decided indeterminate_share_max: indeterminate_share_max was not measured" in shown
 
 
 def test_markup_of_the_terminal_library_is_plain_text() -> None:

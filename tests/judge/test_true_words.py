@@ -1,0 +1,179 @@
+"""Sentences that stay true, and grammatical, in runs that are rare."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.events import GRANTED, Facts
+from harness.judge import judge
+from harness.judge.case import inconclusive
+from harness.plan import Objectives, Plan
+from harness.report.tiles import tiles
+from harness.verdict import ObjectiveResult, Verdict, Weight
+from harness.verdict.reasons import NO_HELP, advice, why
+from harness.verdict.units import share
+from tests.builders import (
+    CUT,
+    changed,
+    cut_run,
+    during,
+    entry,
+    facts,
+    fault_fact,
+    ledger,
+    operations,
+    plan_of,
+)
+
+
+def tile(verdict: Verdict, name: str) -> str:
+    """One key figure with its notes, as one text."""
+    (found,) = [one for one in tiles(None, verdict) if one.name == name]
+    return "; ".join((found.figure, *found.notes))
+
+
+@pytest.mark.parametrize(
+    ("part", "written"),
+    [(0, "0 %"), (1, "100 %"), (1 / 30_000, "0.003 %"), (29_999 / 30_000, "99.997 %")],
+)
+def test_not_none_is_not_0_and_not_all_is_not_100(part: float, written: str) -> None:
+    """In runs of any length."""
+    assert share(part) == written
+
+
+def test_one_failure_of_very_many_is_seen_in_every_figure() -> None:
+    """It is neither 0 % nor 0.0 s."""
+    plan = plan_of(rate=1000)
+    verdict = judge(plan, facts(plan, operations(plan, during(20.0, 20.001))))
+
+    assert verdict.borrow.window.failed == 1
+    assert tile(verdict, "Lost service").startswith("under 0.01 s; 1 failed ÷ 1,000 arrivals a")
+    assert "0.00 %" not in tile(verdict, "Failed borrow requests")
+
+
+def test_a_recovery_long_before_the_heal_is_not_said_to_come_after_it() -> None:
+    """Redundancy took over 3.5 s before the heal."""
+    verdict = judge(*cut_run(end_s=9.5))
+
+    assert verdict.recovery.from_heal_s is not None
+    assert verdict.recovery.from_heal_s < -3
+    assert "borrowing recovered at once, by the heal (limit 10 s)" in verdict.sentence
+    told = "at once; borrowing was normal again by the time of the heal"
+    assert tile(verdict, "Time to recover").startswith(told)
+
+
+def partly_read(plan: Plan) -> Facts:
+    """Two confirmed loans are not in a listing that ended early."""
+    known = cut_run(plan)[1]
+    rows = [entry(op) for op in known.operations if op.outcome in GRANTED]
+    part = ledger(known.operations, entries=tuple(rows[2:]), complete=False, error="page 3")
+    return replace(known, ledger=part)
+
+
+@pytest.mark.parametrize("limit", [None, 0.1])
+def test_of_a_ledger_read_in_part_nothing_is_claimed(limit: float | None) -> None:
+    """Whether that, or something else, is the reason of the verdict."""
+    plan = plan_of(CUT, objectives=Objectives(failed_share_max=limit))
+    verdict = judge(plan, partly_read(plan))
+
+    assert "no loan was lost" not in verdict.sentence
+    assert "no loan is known to be lost" in verdict.sentence
+    assert verdict.sentence.count("listing is not complete") == 1
+    assert tile(verdict, "Money").startswith("not decided; none wrong in what was read")
+
+
+def test_that_the_ledger_was_not_read_is_told_once() -> None:
+    """It is the reason already."""
+    plan, known = cut_run()
+    verdict = judge(plan, replace(known, ledger=ledger((), read=False)))
+
+    assert verdict.sentence.count("could not be read") == 1
+
+
+def test_a_fault_that_was_not_injected_is_not_to_be_lengthened() -> None:
+    """Nor is one that began late or ended early; the advice is of use."""
+    plan = plan_of(CUT)
+    never = fault_fact(plan.faults[0], inject_called_ns=None, heal_called_ns=None, proofs=())
+    found = judge(plan, facts(plan, faults=(never,)))
+
+    assert "To decide it: find why it was not injected" in found.sentence
+    late = inconclusive("fault_did_not_bite", "fault x began 3.0 s after its plan: too late")
+    assert advice(late) == "free the machine and run it again"
+    early = inconclusive("fault_did_not_bite", "fault x ended early, by nobody's order (gone)")
+    assert advice(early) == "find what ended the fault and run it again"
+
+
+def test_what_more_load_will_not_help_is_not_to_have_more_load() -> None:
+    """A service that fails one in twenty all along is no matter of the rate."""
+    plan = plan_of(objectives=Objectives(failed_share_max=0.1))
+    bad = {arrival.at_s for index, arrival in enumerate(plan.arrivals) if index % 20 == 3}
+    verdict = judge(plan, facts(plan, operations(plan, bad.__contains__)))
+
+    assert NO_HELP in verdict.sentence
+    assert "raise the rate" not in verdict.sentence
+    assert "To decide it: find why requests fail" in verdict.sentence
+
+
+def test_one_reason_is_not_told_as_two() -> None:
+    """A recovery that never came misses its limit, and is that one reason."""
+    plan = plan_of(CUT, objectives=Objectives(recovery_seconds_max=5))
+    verdict = judge(plan, facts(plan, operations(plan, during(8.0, 100.0))))
+    found = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+
+    assert [f.code for f in found] == ["objective_missed", "not_recovered"]
+    assert why(found)[0].startswith("borrowing took more than 15.0 s to recover; the limit is 5 s")
+    assert "more reason" not in verdict.sentence
+    assert "also:" not in verdict.sentence
+    assert "15.0 s or more" not in verdict.sentence
+
+
+def test_nothing_is_said_of_what_others_break_but_that_it_was_not_us() -> None:
+    """Where somebody is to pull a plug by hand, a bare "nothing was injected" is not true."""
+    plan = replace(plan_of(), watches=True)
+    verdict = judge(plan, facts(plan, operations(plan, during(11.0, 14.0))))
+
+    assert "Nothing was injected by lendchaos, yet borrowing was impaired: " in verdict.sentence
+
+
+def test_a_fault_without_end_is_told_in_a_whole_sentence() -> None:
+    """Whatever the number of its subject."""
+    plan, known = cut_run(end_s=100.0)
+    open_end = {"heal_called_ns": None, "heal_returned_ns": None, "healed_ns": None}
+    endless = tuple(replace(fault, **open_end) for fault in known.faults)
+    verdict = judge(plan, replace(known, faults=endless))
+
+    assert "Bytes vanished on the database link, and that was not seen to be healed: " in (
+        verdict.sentence
+    )
+
+
+def test_one_is_singular() -> None:
+    """At one arrival a second."""
+    lengths = {"baseline_s": 1.0, "fault_s": 1.0, "recovery_s": 4.0}
+    plan = plan_of(CUT, rate=1, **lengths)
+    verdict = judge(plan, facts(plan))
+    text = f"{verdict} {tiles(plan, verdict)}"
+
+    for wrong in ("1 borrow requests", "1 operations", "1 arrivals", "1 requests ended"):
+        assert f" {wrong}" not in text
+
+
+def test_counts_of_loans_and_refusals_have_their_base() -> None:
+    """As every other number of a reason."""
+    plan = plan_of(population="mixed")
+    ops = operations(plan)
+    first = next(op for op in ops if op.outcome in GRANTED)
+    refused = changed(ops, first.arrival, false_declined=True)
+    (found,) = [f for f in judge(plan, facts(plan, refused)).findings if f.code == "false_decline"]
+
+    assert found.message.startswith("1 of all 1,450 requests was refused although the borrower")
+
+
+def test_an_objective_that_was_not_measured_is_named_as_it_is_set() -> None:
+    """No "latency ms p99 was not measured"."""
+    plan = plan_of(rate=5, objectives=Objectives(latency_ms_p99_max=500))
+    result: ObjectiveResult = judge(plan, facts(plan, ())).objectives[0]
+    verdict = judge(plan, facts(plan, ()))
+
+    assert result.observed is None
+    assert "latency_ms_p99_max was not measured; the limit is 500 ms" in str(verdict.findings)
