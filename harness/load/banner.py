@@ -77,7 +77,8 @@ BANNER = """\
       } catch {
         part("-state").textContent = "NO CONNECTION";
         if (!status.verdict) {
-          part("-text").textContent = "The terminal of this Locust says what became of the run.";
+          part("-text").textContent =
+            "The terminal says what becomes of the run, and shows the address of this page.";
         }
         for (const name of ["-report", "-chaos", "-stop"]) part(name).hidden = true;
       }
