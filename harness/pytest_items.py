@@ -48,6 +48,7 @@ class SuiteFigures:
     def __init__(self, config: pytest.Config, paths: Collection[Path]) -> None:
         self._plugins = config.pluginmanager
         self._files = frozenset(file_id(path, config) for path in paths)
+        self._told: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -58,8 +59,12 @@ class SuiteFigures:
         for plugin in self._plugins.get_plugins():
             if hasattr(plugin, "add_global_property"):  # pytest's own has no public name
                 case = f"{file.removesuffix('.py').replace('/', '.')}.{name}"
-                for key, value in report.user_properties:
+                # Once, also of an item that another plugin has run again.
+                for key, value in (
+                    {} if case in self._told else dict(report.user_properties).items()
+                ):
                     plugin.add_global_property(f"{case}.{key}", str(value))
+                self._told.add(case)
                 report.user_properties = []
 
 

@@ -136,7 +136,7 @@ def _text(pattern: re.Pattern[str], *examples: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{plain}$", "examples": list(examples)}
 
 
-_UP_TO_ALL = re.compile(r"(100|[1-9]?[0-9](\.[0-9]{1,9})?) ?%")
+_UP_TO_ALL = re.compile(r"(100(\.0{1,9})?|[1-9]?[0-9](\.[0-9]{1,9})?) ?%")
 _COUNT = {"type": "integer", "minimum": 0, "maximum": COUNT_MAX}
 _RATIO = {"type": "number", "minimum": bounds("ratio")[0], "maximum": bounds("ratio")[1]}
 _READERS: dict[Kind, tuple[Callable[[Any], Any], dict[str, Any]]] = {

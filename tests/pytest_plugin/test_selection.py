@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -30,6 +31,23 @@ def test_the_last_failures_are_run_again(
     again.assert_outcomes(passed=1, deselected=len(NAMES) - 1)
     assert again.ret == 0
     assert runs_of(pytester) == 2
+
+
+def test_an_item_that_is_run_again_has_its_figures_once(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """As pytest-rerunfailures runs one."""
+    pytester.makeconftest(
+        "from _pytest.runner import runtestprotocol\n"
+        "def pytest_runtest_protocol(item, nextitem):\n"
+        "    runtestprotocol(item, nextitem=nextitem)\n"
+    )
+    gate("--junitxml=junit.xml", cut=[stored["late"]])
+    root = ET.parse(pytester.path / "junit.xml").getroot()  # noqa: S314  # our own file
+    names = [p.get("name") for p in root.iter("property")]
+
+    assert len(root.findall(".//failure")) == 2  # it was
+    assert sorted(names) == sorted(set(names))
 
 
 def test_a_new_run_that_fails_elsewhere_is_no_pass(gate: Gate, stored: Stored) -> None:

@@ -286,7 +286,10 @@ def test_what_is_shipped_is_valid_in_an_editor(path: Path) -> None:
         assert found["stop"] == {"double_disbursement": "on"}  # else this proves nothing
 
 
-@pytest.mark.parametrize("text", [WHOLE, "version: 1\n", STOP])
+ALL_OF_IT = "version: 1\nobjectives: {failed_share_max: 100.0%}\n"
+
+
+@pytest.mark.parametrize("text", [WHOLE, "version: 1\n", STOP, ALL_OF_IT])
 def test_the_schema_takes_what_is_valid(text: str) -> None:
     """Everything the program takes."""
     validator().validate(as_an_editor_reads(text))

@@ -95,6 +95,11 @@ class _AsWritten(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
         return self.generate_inner(schema["schema"])
 
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> dict[str, Any]:
+        made = super().tagged_union_schema(schema)
+        made.pop("discriminator", None)  # a word of OpenAPI: strict validators refuse it
+        return made
+
 
 def schema_of(name: str) -> dict[str, Any]:
     """The schema of one document, complete.

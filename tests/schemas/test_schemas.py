@@ -42,6 +42,31 @@ def test_a_published_schema_is_one(name: str) -> None:
     assert "schema" in kinds[0]["required"]
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_schema_has_no_words_of_others(name: str) -> None:
+    """What its dialect has no word for, a strict validator (Ajv as it comes) takes for a slip."""
+    assert words_of(published(name)) <= {
+        *("$schema", "$defs", "$ref", "title", "description", "type", "const", "enum"),
+        *("properties", "required", "additionalProperties", "propertyNames"),
+        *("items", "prefixItems", "minItems", "maxItems", "anyOf", "oneOf"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        *("minLength", "pattern", "format"),
+    }
+
+
+def words_of(part: Any) -> set[str]:
+    """Keywords of a schema and of all in it; names of properties and types are none."""
+    if isinstance(part, list):
+        return {word for inner in part for word in words_of(inner)}
+    if not isinstance(part, dict):
+        return set()
+    inside = [
+        *(inner for name in ("properties", "$defs") for inner in part.get(name, {}).values()),
+        *(inner for name, inner in part.items() if name not in ("properties", "$defs")),
+    ]
+    return {*part, *words_of(inside)}
+
+
 def test_nothing_is_said_of_fields_that_are_gone() -> None:
     """Each word, enumeration and bound is of a field that some document has."""
     fields = set()
