@@ -18,7 +18,13 @@ from urllib.parse import quote
 import typer
 
 from harness.cli.app import tell_error
-from harness.cli.ci_places import artifacts_page, from_checkout, is_address, report_address
+from harness.cli.ci_places import (
+    artifacts_page,
+    from_checkout,
+    in_repository,
+    is_address,
+    report_address,
+)
 from harness.cli.run_options import OUTPUT
 from harness.core import foreign_text
 from harness.core.disk import nearest
@@ -183,7 +189,7 @@ class CiOutputs:
             suites.append(
                 GateSuite(
                     name=path.stem if stems[path.stem] == 1 else path.as_posix(),
-                    file=from_checkout(path),
+                    file=in_repository(path),
                     asked=times,
                     runs=runs,
                     stopped="" if len(runs) == times else stopped or "it was ended before",

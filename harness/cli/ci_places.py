@@ -27,8 +27,25 @@ def from_checkout(path: Path) -> str:
 
     It takes no path from the folder that a command was called in.
     """
+    return _below(_checkouts(), path) or from_here(path)
+
+
+def in_repository(path: Path) -> str:
+    """A file as a CI knows it beside the code: as `from_checkout`, but from the root of the
+    repository, where that was put into a folder of the checkout (``path`` of actions/checkout).
+    """
+    roots = [real(root) for root in _checkouts()]
+    repositories = [
+        folder
+        for folder in reversed((real(path.parent) / path.name).parents)  # no submodule's
+        if any(folder.is_relative_to(root) for root in roots) and (folder / ".git").exists()
+    ]
+    return _below(repositories, path) or from_checkout(path)
+
+
+def _checkouts() -> list[Path]:
     named = [Path(os.environ.get(name, "")) for name in _CHECKOUTS]
-    return _below([root for root in named if root.is_absolute()], path) or from_here(path)
+    return [root for root in named if root.is_absolute()]
 
 
 def _below(roots: list[Path], path: Path) -> str:

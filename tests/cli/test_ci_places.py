@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.ci_places import artifacts_page, from_checkout, is_address, report_address
+from harness.cli.ci_places import (
+    artifacts_page,
+    from_checkout,
+    in_repository,
+    is_address,
+    report_address,
+)
 
 GITHUB = {
     "GITHUB_SERVER_URL": "https://git.test",
@@ -55,6 +61,30 @@ def test_a_checkout_may_be_named_by_a_link(nowhere: Path, monkeypatch: pytest.Mo
     (nowhere / "link").symlink_to(nowhere, target_is_directory=True)
     monkeypatch.setenv("GITHUB_WORKSPACE", str(nowhere / "link"))
 
+    assert from_checkout(Path("scenarios/cut.py")) == "service/scenarios/cut.py"
+
+
+@pytest.mark.parametrize(
+    ("repositories", "expected"),
+    [
+        (["service"], "scenarios/cut.py"),
+        (["service", "service/scenarios"], "scenarios/cut.py"),  # with a submodule
+        ([".", "service"], "service/scenarios/cut.py"),
+        ([".."], "service/scenarios/cut.py"),  # somebody's, around the checkout
+    ],
+)
+def test_a_file_counts_from_the_root_of_its_repository(
+    repositories: list[str], expected: str, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may have been put into a folder of the checkout."""
+    root = nowhere / "root"
+    (root / "service/scenarios").mkdir(parents=True)
+    for folder in repositories:
+        (root / folder / ".git").mkdir()
+    monkeypatch.chdir(root / "service")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(root))
+
+    assert in_repository(Path("scenarios/cut.py")) == expected
     assert from_checkout(Path("scenarios/cut.py")) == "service/scenarios/cut.py"
 
 
