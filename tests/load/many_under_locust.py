@@ -1,7 +1,8 @@
 """Runs many command lines as ``python -m harness.load`` does, each in a fork of this process.
 
 Standard input has a list of [words, environment]; printed are exit code, standard output, standard
-error and what the folder then holds that it did not before, of each. One Locust is loaded for all.
+error, and ``left``: the names that the folder then holds and did not before, and whatever came,
+went or changed in its ``runs``. One Locust is loaded for all.
 """
 
 import json
@@ -38,8 +39,18 @@ def play(words: list[str], variables: dict[str, str]) -> None:
         os._exit(code)
 
 
-def run(words: list[str], variables: dict[str, str], known: set[str]) -> dict[str, Any]:
+def found() -> set[tuple[str, bytes]]:
+    """Each name in the folder; with each in its ``runs``, where that leads or what it holds."""
+    names = {(path.name, b"") for path in Path().iterdir()}
+    for path in Path("runs").rglob("*"):
+        held = path.read_bytes() if path.is_file() else b""
+        names.add((str(path), bytes(path.readlink()) if path.is_symlink() else held))
+    return names
+
+
+def run(words: list[str], variables: dict[str, str]) -> dict[str, Any]:
     """One command line, in a fork."""
+    before = found()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         if (child := os.fork()) == 0:
             os.dup2(out.fileno(), 1)
@@ -50,7 +61,7 @@ def run(words: list[str], variables: dict[str, str], known: set[str]) -> dict[st
         for file in (out, err):
             file.seek(0)
             said.append(file.read().decode("utf-8", "replace"))
-    left = sorted(path.name for path in Path().iterdir() if path.name not in known)
+    left = sorted({name for name, _ in before ^ found()})
     for name in left:
         shutil.rmtree(name, ignore_errors=True)
     code = os.waitstatus_to_exitcode(status)
@@ -59,5 +70,4 @@ def run(words: list[str], variables: dict[str, str], known: set[str]) -> dict[st
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    there = {path.name for path in Path().iterdir()}
-    json.dump([run(*case, there) for case in json.load(sys.stdin)], sys.stdout)
+    json.dump([run(*case) for case in json.load(sys.stdin)], sys.stdout)

@@ -291,6 +291,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "fails_itself.py").write_text("import json\n\n1 / 0\n")
     (folder / "fails_to_parse.py").write_text("import json\ndef broken(:\n")
     (folder / "rat.conf").write_text("rat = 5\n")
+    (folder / "runs" / "older").mkdir(parents=True)
+    (folder / "runs" / "older" / "verdict.json").write_text("{}")
+    (folder / "runs" / "latest").symlink_to("older")
     text = "version: 1\nobjectives:\n  recovery_seconds_max: \u0663s\n"
     (folder / "digits.yaml").write_text(text)
     usual = ["--headless", "--loglevel=WARNING", "--only-summary"]
@@ -321,7 +324,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_refused_in_one_line_and_leaves_nothing(case: str, found: Any) -> None:
-    """With its exit code and what would be valid; no table of Locust's, and no run directory."""
+    """With its exit code and what would be valid; no table of Locust's, and no run directory.
+
+    The latest run stays what it was, and so does the link to it.
+    """
     run, _ = found[case]
 
     assert run["code"] == CODES.get(case, 2), run
