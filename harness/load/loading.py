@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from harness.load.locust_options import RUN_COMMAND
+from harness.load.progress import tell_error
 from harness.verdict import ExitCode
 
 _LOADER = "locust.util.load_locustfile"
@@ -34,9 +35,8 @@ def _is_loading() -> bool:
 def _at_exit(loaded: list[bool]) -> None:
     if loaded or hasattr(sys, "last_value"):  # an exception has its traceback and Locust's code
         return
-    sys.stderr.write(
-        "error: the locustfile ends the process while it is loaded, so nothing was run\n"
-    )
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(int(ExitCode.USAGE))
+    try:
+        tell_error("the locustfile ends the process while it is loaded, so nothing was run")
+        sys.stdout.flush()
+    finally:  # the file may have put anything in place of a stream: what it raises is dropped
+        os._exit(int(ExitCode.USAGE))
