@@ -79,7 +79,8 @@ def run_of(number: int, seed: int, exit_code: int, directory: str, verdict: Verd
     recovery_s, low_s = seen.from_heal_s, seen.from_heal_s_low
     if late:
         # How long it surely was not: the last requests may have gone well, with too few to tell.
-        low_s = seen.observed_s if low_s is None else max(low_s, 0.0)
+        low_s = seen.observed_s if low_s is None else low_s
+        low_s = None if low_s is None else max(low_s, 0.0)
     elif recovery_s is None and seen.confirmed:
         recovery_s = low_s = 0.0  # nothing was impaired
     borrow = verdict.borrow

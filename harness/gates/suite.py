@@ -70,7 +70,11 @@ class GateSuite:
         if decides is None or decides.verdict is None:
             return missing(self) or "No run came to a verdict."
         of = f"Run {decides.number} of {self.asked}: " if self.asked > 1 else ""
-        return words.clean(of + decides.verdict.sentence)
+        said = of + decides.verdict.sentence
+        passed = decides.verdict.verdict is Judgement.PASS
+        if passed and (lacking := missing(self)):
+            said = f"{lacking[0].upper()}{lacking[1:]}. {said}"
+        return words.clean(said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,7 @@ def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
     ends = _order_interval(waits_ms)
     assert slower.low is not None  # noqa: S101  # for the type checker; there are answers
     if slower.low > SLOWER_SHARE_MAX:
-        reason = f"{slower.part} of {slower.whole} answers took longer than the limit"
+        reason = f"{slower.part:,} of {slower.whole:,} answers took longer than the limit"
         return limit.missed(observed, *ends, reason)
     if observed > limit.value:
         help_text = f"{no_help('answers')} to meet it"

@@ -172,7 +172,9 @@ def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
     watched_s = seen.observed_s or 0.0
     when = f"fault {names} came" if names else "the load ended"
     waited = f"{watched_s:.1f} s after {_which_heal(case)}"
-    if surely_s > TO_THE_END * watched_s:
+    if watched_s <= 0:
+        waited = f"before {_which_heal(case)}"
+    if surely_s > TO_THE_END * watched_s > 0:
         return f"borrowing had not recovered when {when} {waited}"
     took = f" (it took more than {surely_s:.1f} s)" if surely_s > 0 else ""
     return f"nothing shows that borrowing had recovered when {when} {waited}{took}"

@@ -52,7 +52,7 @@ class Series:
 
     def edge_s(self, index: int) -> float:
         """Start of a bin, which is the end of the one before."""
-        return self.start_s + index * self.width_s
+        return round(self.start_s + index * self.width_s, 6) + 0.0  # neither 1e-16 nor -0
 
     def total(self, kind: str) -> int:
         """Operations of one kind over all bins."""

@@ -92,7 +92,7 @@ def _failed(verdict: Verdict) -> Tile:
     broken = any(f.verdict is Weight.FAIL and f.code in _FAILURES for f in verdict.findings)
     tone = "fail" if broken else _tone(borrow.failed)
     if borrow.failed_share is None:
-        unseen = f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted')}"
+        unseen = f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted', 'no_evidence')}"
         return Tile(name, words.count(window.failed), (unseen, *notes), tone)
     low_to_high = words.interval(*wider(borrow), words.share)
     among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
@@ -136,7 +136,9 @@ def _recovery(verdict: Verdict) -> Tile:
             when = "the next fault came" if recovery.next_faults else "the run ended"
             waiting = f"nothing shows that borrowing had recovered when {when}"
             if recovery.observed_s is not None:
-                waiting += f", {words.seconds(recovery.observed_s)} after the heal"
+                after = recovery.observed_s > 0
+                when = f"{words.seconds(recovery.observed_s)} after" if after else "before"
+                waiting += f", {when} the heal"
             surely_s = recovery.from_heal_s_low or 0.0
             surely = [f"it took more than {words.seconds(surely_s)}"] if surely_s > 0 else []
             tone = "fail" if limit is None else limit.verdict.value
@@ -208,8 +210,9 @@ def _limit(limit_s: float, verdict: str) -> str:
 def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
     lost, window = verdict.borrow.lost_service_seconds, verdict.borrow.window
     name = "Lost service"
-    if lost is None:
-        return Tile(name, words.NOT_MEASURED, (why(verdict, "interrupted"),), "inconclusive")
+    if lost is None or not window.operations:
+        reason = why(verdict, "interrupted", "no_evidence")
+        return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
     rate = plan.settings.rate if plan else verdict.load.rate_asked
     arrivals = "arrival" if rate == 1 else "arrivals"
     sum_ = f"{words.count(window.failed)} failed ÷ {rate:,g} {arrivals} a second"

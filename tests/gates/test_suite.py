@@ -120,6 +120,14 @@ def test_runs_that_are_missing_leave_it_open() -> None:
     assert case_of(suite, "evidence").message == "2 of 3 runs made: interrupted"
 
 
+def test_what_is_missing_comes_before_what_a_run_that_passed_says() -> None:
+    """Open for want of runs, and the first sentence says so."""
+    suite = suite_of(verdict_of(GOOD), asked=3)
+
+    assert suite.verdict is Judgement.INCONCLUSIVE
+    assert suite.sentence.startswith("1 of 3 runs made. Run 1 of 3: Bytes vanished on ")
+
+
 def test_a_series_that_failed_early_lacks_nothing() -> None:
     """What was left out could not have made it good."""
     suite = suite_of(verdict_of(BAD), asked=3)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.events import GRANTED, Facts
 from harness.judge import judge
 from harness.judge.case import inconclusive
 from harness.plan import Objectives, Plan
+from harness.report.series import Series
 from harness.report.tiles import tiles
 from harness.verdict import ObjectiveResult, Verdict, Weight
 from harness.verdict.reasons import NO_HELP, advice, why
@@ -177,3 +179,36 @@ def test_an_objective_that_was_not_measured_is_named_as_it_is_set() -> None:
 
     assert result.observed is None
     assert "latency_ms_p99_max was not measured; the limit is 500 ms" in str(verdict.findings)
+
+
+def test_a_run_that_ended_before_its_heal_says_so() -> None:
+    """Killed in mid-fault: no time after the heal has a sign."""
+    plan, known = cut_run(end_s=100.0)
+    end_ns = known.faults[0].heal_returned_ns
+    assert end_ns is not None
+    kept = tuple(op for op in known.operations if op.intended_ns < end_ns - 10**9)
+    status = replace(known.status, load_ended_ns=end_ns - 20_000_000, interrupted=True)
+    verdict = judge(plan, replace(known, operations=kept, status=status))
+
+    assert verdict.recovery.observed_s is not None
+    assert verdict.recovery.observed_s < 0
+    assert "had recovered when the load ended before the heal" in verdict.sentence
+    assert "when the run ended, before the heal" in tile(verdict, "Time to recover")
+    assert "-0" not in verdict.sentence
+
+
+def test_no_request_is_no_service_that_was_not_lost() -> None:
+    """Nothing was measured, and the reason is that."""
+    plan = plan_of()
+    verdict = judge(plan, facts(plan, ()))
+    told = "no borrow request was measured after the baseline"
+
+    assert tile(verdict, "Lost service") == f"not measured; {told}"
+    assert tile(verdict, "Failed borrow requests") == f"0; share not measured: {told}"
+
+
+def test_bins_of_the_chart_have_round_edges() -> None:
+    """No 1.11022e-16 s, which the sum of fifths comes to."""
+    bins = Series(-0.6, 0.2, np.zeros((1, 5)), np.zeros(5), np.zeros(5))
+
+    assert [f"{bins.edge_s(index):g}" for index in range(5)] == ["-0.6", "-0.4", "-0.2", "0", "0.2"]
