@@ -23,6 +23,8 @@ _AT_START = re.compile(f"((?:^|[{_BREAKS}])(?:[^\\S{_BREAKS}]|{_COLOUR})*):(?=:)
 _ANYWHERE = re.compile(r"##(\w*)\[")
 _JOINERS = "\u200c\u200d"
 """Between letters of Persian or Hindi and within emoji."""
+_IN_LINE = re.compile(f"(?<=[^ -~])[{_JOINERS}](?=[^ -~])")
+"""They join nothing in ASCII: there, one would make two names look alike."""
 _IN_FILE = re.compile(rf"\x1b\[[0-9;]*m|[\t\n\r{_JOINERS}]")
 """What the programs here write themselves: lines, and colours where somebody asked for them."""
 _ON_TERMINAL = re.compile(f"{_COLOUR}|[\t\n\r{_JOINERS}]")
@@ -40,7 +42,7 @@ def clean(text: str) -> str:
     Control and surrogate characters are not allowed in XML, cannot be written as UTF-8 or drive a
     terminal; bidirectional overrides let a text pose as another one.
     """
-    return break_commands(_visible(_BLANKS.sub(" ", text)))
+    return break_commands(_visible(_BLANKS.sub(" ", text), _IN_LINE))
 
 
 def clean_lines(text: str) -> str:

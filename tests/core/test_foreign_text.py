@@ -25,6 +25,8 @@ SEEDS = range(400)
         ("# heading [x]", "# heading [x]"),
         ("\x00\x1b[31m\u202e\ud800", "\ufffd\ufffd[31m\ufffd\ufffd"),
         ("Zoë: 10 €, 界", "Zoë: 10 €, 界"),
+        ("می\u200cشود 👩\u200d💻", "می\u200cشود 👩\u200d💻"),
+        ("L\u200d1 ::\u200c", "L\ufffd1 ::\ufffd"),
     ],
 )
 def test_one_clean_line(text: str, shown: str) -> None:
