@@ -12,7 +12,7 @@ from harness.core.documents import text_of
 from harness.core.numbers import Count, Exit, Figure, Seconds, Share, Whole
 from harness.objectives import INVARIANTS
 from harness.verdict import ExitCode, Judgement, Verdict, Weight
-from harness.verdict.units import AT_ONCE, NOT_SEEN
+from harness.verdict.units import AT_ONCE, NOT_SEEN, more_than
 
 SCHEMA = "lendchaos.series/1"
 STOP_FACTOR = 2.0
@@ -264,7 +264,7 @@ def render(series: Series) -> str:
 def _recovered(run: SeriesRun) -> str:
     if run.censored:
         low_s = run.recovery_low_s
-        return NOT_SEEN if low_s is None else f"more than {low_s:.1f} s"
+        return more_than(low_s) if low_s else NOT_SEEN
     return "-" if run.recovery_s is None else _ending(run.recovery_s)
 
 

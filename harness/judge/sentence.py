@@ -7,7 +7,15 @@ from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery
 from harness.verdict.reasons import why
 from harness.verdict.spans import span
-from harness.verdict.units import AT_ONCE, from_heal, interval, limit, seconds_beside, share
+from harness.verdict.units import (
+    AT_ONCE,
+    from_heal,
+    interval,
+    limit,
+    more_than,
+    seconds_beside,
+    share,
+)
 from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
@@ -176,7 +184,7 @@ def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
         waited = f"before {_which_heal(case)}"
     if surely_s > TO_THE_END * watched_s > 0:
         return f"borrowing had not recovered when {when} {waited}"
-    took = f" (it took more than {surely_s:.1f} s)" if surely_s > 0 else ""
+    took = f" (it took {more_than(surely_s)})" if surely_s > 0 else ""
     return f"nothing shows that borrowing had recovered when {when} {waited}{took}"
 
 

@@ -140,7 +140,7 @@ def _recovery(verdict: Verdict) -> Tile:
                 when = f"{words.seconds(recovery.observed_s)} after" if after else "before"
                 waiting += f", {when} the heal"
             surely_s = recovery.from_heal_s_low or 0.0
-            surely = [f"it took more than {words.seconds(surely_s)}"] if surely_s > 0 else []
+            surely = [f"it took {words.more_than(surely_s)}"] if surely_s > 0 else []
             tone = "fail" if limit is None else limit.verdict.value
             quiet = quiet_end(impaired[-1]) if impaired else ""
             figure = words.NOT_SEEN if quiet else "to the end"

@@ -117,7 +117,8 @@ def _cell(figure: TrendFigure, run: TrendRun) -> Cell:
     if value is None:
         return Cell(words.NOT_MEASURED)
     if value.size is None:
-        return Cell("not seen" if value.low is None else f"more than {figure.write(value.low)}")
+        seen = value.low is not None and value.low > 0
+        return Cell(f"more than {figure.write(value.low)}" if seen else words.NOT_SEEN)
     if value.low is None and value.high is None:
         return Cell(figure.write(value.size))
     return Cell(figure.write(value.size), words.interval(value.low, value.high, figure.write))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from harness.verdict.ends import Judgement, Weight
 from harness.verdict.figures import Finding, ObjectiveResult
-from harness.verdict.units import AT_ONCE, interval, limit, observed, observed_unit
+from harness.verdict.units import AT_ONCE, interval, limit, more_than, observed, observed_unit
 
 WITHIN = "the limit lies inside the interval"
 OVER = "the whole interval is over the limit"
@@ -99,15 +99,17 @@ def brief(result: ObjectiveResult) -> str:
 
 
 def _fact(result: ObjectiveResult) -> str:
-    write, seen = observed_unit(result), observed(result)
-    name = result.id.removesuffix("_max").replace("_", " ")
+    seen = observed(result)
+    name, who = result.id.removesuffix("_max").replace("_", " "), _RECOVERING.get(result.id)
     if result.observed is None:
         if result.verdict is Judgement.PASS:
             return "nothing had to recover"
         if result.low is None:
             return f"{result.id} was not measured"
-        seen = f"more than {write(result.low)}"
-    if who := _RECOVERING.get(result.id):
+        if result.low <= 0 and who:
+            return f"{who} was not seen to recover"
+        seen = more_than(result.low, result.limit)
+    if who:
         at_once = seen == AT_ONCE
         return f"{who} recovered at once" if at_once else f"{who} took {seen} to recover"
     known = _FACTS.get(result.id)

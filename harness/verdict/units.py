@@ -3,6 +3,7 @@
 Pure. None becomes `NOT_MEASURED`, never a zero and never a blank.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -56,6 +57,17 @@ def yuan(fen: int | None) -> str:
 def seconds(duration: float | None) -> str:
     """A duration in seconds."""
     return _seconds_at(None, duration)
+
+
+def more_than(duration: float, limit: float | None = None) -> str:
+    """Of a duration that was surely longer: it is rounded down, but not to below a ``limit``."""
+    places = places_beside(limit, [duration], 1, _down)
+    return f"more than {_seconds(_down(duration, places), places)}"
+
+
+def _down(duration: float, places: int) -> float:
+    scale = 10.0**places
+    return math.floor(duration * scale + 1e-6) / scale
 
 
 def seconds_within(duration: float | None, low: float | None, high: float | None) -> str:

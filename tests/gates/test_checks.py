@@ -32,7 +32,7 @@ def test_a_recovery_that_was_not_seen_is_no_figure() -> None:
     (check,) = [c for c in checks_of(verdict_of(99.0)) if c.name == "recovery_seconds_max"]
 
     assert check.message.startswith(
-        "borrowing took more than 15.0 s to recover; the limit is 2 s ("
+        "borrowing took more than 14.9 s to recover; the limit is 2 s ("
     )
 
 

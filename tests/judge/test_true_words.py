@@ -11,8 +11,8 @@ from harness.judge.case import inconclusive
 from harness.plan import Objectives, Plan
 from harness.report.series import Series
 from harness.report.tiles import tiles
-from harness.verdict import ObjectiveResult, Verdict, Weight
-from harness.verdict.reasons import NO_HELP, advice, why
+from harness.verdict import Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.reasons import NO_HELP, advice, brief, why
 from harness.verdict.units import share
 from tests.builders import (
     CUT,
@@ -123,7 +123,7 @@ def test_one_reason_is_not_told_as_two() -> None:
     found = [f for f in verdict.findings if f.verdict is Weight.FAIL]
 
     assert [f.code for f in found] == ["objective_missed", "not_recovered"]
-    assert why(found)[0].startswith("borrowing took more than 15.0 s to recover; the limit is 5 s")
+    assert why(found)[0].startswith("borrowing took more than 14.9 s to recover; the limit is 5 s")
     assert "more reason" not in verdict.sentence
     assert "also:" not in verdict.sentence
     assert "15.0 s or more" not in verdict.sentence
@@ -212,3 +212,22 @@ def test_bins_of_the_chart_have_round_edges() -> None:
     bins = Series(-0.6, 0.2, np.zeros((1, 5)), np.zeros(5), np.zeros(5))
 
     assert [f"{bins.edge_s(index):g}" for index in range(5)] == ["-0.6", "-0.4", "-0.2", "0", "0.2"]
+
+
+@pytest.mark.parametrize(
+    ("low_s", "limit_s", "told"),
+    [
+        (14.97, 10.0, "borrowing took more than 14.9 s to recover; the limit is 10 s"),
+        (14.97, 14.95, "borrowing took more than 14.97 s to recover; the limit is 14.95 s"),
+        (16.7, 10.0, "borrowing took more than 16.7 s to recover; the limit is 10 s"),
+        (0.0, 10.0, "borrowing was not seen to recover; the limit is 10 s"),
+        (-0.76, 10.0, "borrowing was not seen to recover; the limit is 10 s"),
+    ],
+)
+def test_what_was_surely_longer_is_rounded_down(low_s: float, limit_s: float, told: str) -> None:
+    """And "more than at once" is no length."""
+    result = ObjectiveResult(
+        "recovery_seconds_max", limit_s, None, low_s, None, Judgement.INCONCLUSIVE, "no end seen"
+    )
+
+    assert brief(result) == told
