@@ -13,7 +13,7 @@ import pytest
 from harness.compare import FIGURES, Claim, Comparison, Result, _judged, compare
 from harness.compare.document import to_json
 from harness.compare.figures import Value
-from harness.compare.text import render, warnings, what_it_can_show
+from harness.compare.text import render, value_text, warnings, what_it_can_show
 from harness.errors import UsageError
 from harness.history import Stored
 from harness.verdict import Weight
@@ -376,3 +376,17 @@ def test_a_hostile_name_stays_on_its_line() -> None:
 
     assert not any(line.startswith("warning: REGRESSION") for line in lines)
     assert "\x1b" not in render(found)
+
+
+@pytest.mark.parametrize(
+    ("low_s", "told"), [(None, "not seen"), (-0.8, "not seen"), (0.0, "not seen"), (4.2, "4.2 s")]
+)
+def test_a_recovery_that_was_not_seen_is_no_more_than_at_once(
+    low_s: float | None, told: str
+) -> None:
+    """It was not under way before its heal."""
+    (recovery,) = [figure for figure in FIGURES if figure.name == "recovery_s"]
+    shown = value_text(recovery, Value(math.inf, low_s))
+
+    assert told in shown
+    assert "at once" not in shown

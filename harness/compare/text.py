@@ -153,7 +153,8 @@ def _list(figure: Figure, name: str, values: Sequence[Value]) -> list[str]:
 def value_text(figure: Figure, value: Value) -> str:
     """One value with its interval."""
     if value.censored:
-        return _UNSEEN if value.low is None else f"more than {figure.write(value.low)}"
+        surely = value.low is not None and value.low > 0
+        return f"more than {figure.write(value.low)}" if surely else _UNSEEN
     if value.low is None and value.high is None:
         return figure.write(value.size)
     between = words.interval(value.low, value.high, figure.write)

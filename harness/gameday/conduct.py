@@ -303,7 +303,7 @@ class GameDay:
         except (HarnessError, UsageError):
             return  # that there is no verdict is told already
         if found.verdict == Judgement.PASS and (why := self._unseen(step, directory)):
-            said = f"{found.sentence} But {why}."
+            said = f"{why[0].upper()}{why[1:]}. {found.sentence}"
             found = replace(found, verdict=str(Judgement.INCONCLUSIVE), sentence=said)
         self._outcomes[step.name] = found
         self._view = replace(self._view, outcomes=dict(self._outcomes))

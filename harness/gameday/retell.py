@@ -175,7 +175,8 @@ def _observed(own: list[Event], tries: tuple[Try, ...], state: StepState) -> str
     if last.ended == REFUSED:
         return last.said
     if last.verdict is not None:
-        return last.verdict.sentence + (f" But {last.unseen}." if last.unseen else "")
+        why = f"{last.unseen[0].upper()}{last.unseen[1:]}. " if last.unseen else ""
+        return why + last.verdict.sentence
     if last.run is not None:
         return f"its run cannot be judged: {last.run.trouble}"
     return f"no run was recorded{_because(last)}"
