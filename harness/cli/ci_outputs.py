@@ -4,6 +4,7 @@ They are written whatever becomes of the run, an interruption and a stack that d
 included: a gate that leaves no file is a silent one. What makes them is imported only then.
 """
 
+import errno
 import os
 import time
 from collections import Counter
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from harness.gates.suite import GateRun, GateSuite
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+STEP_SUMMARY_BYTES_MAX = 2**20
+"""Of a longer one GitHub shows nothing, not even what other commands of the step wrote."""
 ACTIONS_VARIABLE = "GITHUB_ACTIONS"
 
 _OURS = (
@@ -364,9 +367,12 @@ def _append(path: Path, text: str) -> None:
     # Of a FIFO that nobody reads it is refused, not waited for.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     handle = os.open(path, flags, 0o666)
-    with os.fdopen(handle, "a", encoding="utf-8") as file:
+    with os.fdopen(handle, "ab") as file:
         os.set_blocking(handle, True)
-        file.write(text + "\n")
+        added = f"{text}\n".encode()
+        if os.fstat(handle).st_size + len(added) > STEP_SUMMARY_BYTES_MAX:
+            raise OSError(errno.EFBIG, "the step's summary has no room left (GitHub takes 1 MiB)")
+        file.write(added)
 
 
 def publish_stored(outputs: CiOutputs, verdict: Verdict, directory: Path) -> None:

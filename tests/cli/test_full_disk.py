@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from harness.cli.ci_outputs import CiOutputs, publish
 from harness.core import disk
 from tests.cli.conftest import Ended
+from tests.gates.made import suite_of, verdict_of
 
 REFUSALS = [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.EACCES]
 CASES = [
@@ -100,3 +102,16 @@ def test_folders_of_one_disk_share_its_room(
     disk.require_rooms([(tmp_path, 3), (tmp_path / "runs", 4), (Path("/proc"), 5), (linked, 6)])
 
     assert asked == [3, 7, 5, 11]
+
+
+def test_a_step_summary_does_not_outgrow_what_github_takes(tmp_path: Path) -> None:
+    """Of one that is longer it shows nothing, not even what stands in it already."""
+    step = tmp_path / "step.md"
+    outputs = CiOutputs(step_summary=step)
+    step.write_text("x" * (2**20 - 6_000))
+    told = [publish(outputs, [suite_of(verdict_of())]) for _ in range(10)]
+
+    reason = "the step's summary has no room left (GitHub takes 1 MiB)"
+    assert told[0] == []
+    assert told[-1] == [f"{step} was not written: {reason}"]
+    assert 2**20 - 3_000 < step.stat().st_size <= 2**20
