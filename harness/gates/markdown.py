@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.gates.checks import cut_message
+from harness.gates.checks import Kind, cut_message
 from harness.gates.suite import GateSuite, cases_of, deciding_run
 from harness.report import words
 from harness.report.sections import objectives as objectives_table
@@ -90,7 +90,7 @@ def _blocks(suite: GateSuite, chart: Sequence[str], picture: str) -> list[_Block
     elif chart:
         blocks.append(_Block(2, _fenced(chart)))
     if verdict is not None:
-        blocks.append(_Block(3, _table(objectives_table(verdict))))
+        blocks.append(_Block(3, _table(objectives_table(verdict, told=False))))
         blocks.append(_Block(4, _notes(verdict)))
     return blocks
 
@@ -137,7 +137,9 @@ def _broken(suite: GateSuite) -> str:
     above = words.cut(suite.sentence, _SENTENCE_MAX).lower() if deciding_run(suite) else ""
     lines = []
     for case in found[:_ROWS_MAX]:
-        said = "" if case.message.lower() in above else f": {escaped(cut_message(case.message))}"
+        # Of an objective the sentence leaves count and interval to the table.
+        fact = case.message.partition(" (")[0] if case.kind is Kind.OBJECTIVE else case.message
+        said = "" if fact.lower() in above else f": {escaped(cut_message(case.message))}"
         name = escaped(words.cut(case.name, 80))
         word = words.OBJECTIVE_VERDICT[case.verdict]
         lines.append(f"- {_MARKS[case.verdict]} **{name}** {word}{said}")

@@ -10,7 +10,7 @@ less".) Each stretch outside the faults is held against such a limit by itself, 
 it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.measure import THETA, Share, advise, events_to_bound, no_help, within
 from harness.verdict import Judgement, ObjectiveResult
@@ -71,6 +71,10 @@ def by_bound(
 
 def by_share(limit: Limit, share: Share, of: str = "operations") -> ObjectiveResult:
     """Judge a share of ``of``; nothing is decided by none of them, or by too few."""
+    return replace(_by_share(limit, share, of), part=share.part, whole=share.whole)
+
+
+def _by_share(limit: Limit, share: Share, of: str) -> ObjectiveResult:
     observed, low, high = share.observed, share.low, share.high
     if observed is None or low is None or high is None:
         return limit.unknown(f"there were no {of} to take it of")

@@ -6,7 +6,7 @@ the whole tells more than each of them, and nothing here says anything.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.judge.bounds import Limit
 from harness.measure import Calm, Share, clopper_pearson, more_in_first, no_help
@@ -59,7 +59,8 @@ def failed_results(limit: Limit, calms: Sequence[Calm]) -> Iterator[ObjectiveRes
     """What is not met of a limit on the share that fails."""
     for one in outliers(calms, limit.value, lambda calm: calm.failed, "failed"):
         judged, share = limit.missed if one.surely else limit.open, one.calm.failed
-        yield judged(share.observed, share.low, share.high, one.reason)
+        found = judged(share.observed, share.low, share.high, one.reason)
+        yield replace(found, part=share.part, whole=share.whole)
 
 
 def slow_results(

@@ -122,9 +122,11 @@ def baseline_not_steady(case: Case) -> Iterator[Finding]:
     """Without a steady normal there is nothing to compare with."""
     baseline = case.measured.baseline
     if baseline.reasons:
+        state = "is not steady" if baseline.unsteady else "is too short"
         yield inconclusive(
             "baseline_not_steady",
-            "the baseline is not steady: " + "; ".join(baseline.reasons),
+            f"the baseline {state}: " + "; ".join(baseline.reasons),
+            needed_s=baseline.needed_s,
             operations=baseline.failed.whole,
             failed=baseline.failed.part,
             failed_share_high=baseline.failed.high,

@@ -5,21 +5,15 @@ from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
 from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery
-from harness.verdict.reasons import why
-from harness.verdict.spans import span
-from harness.verdict.units import (
-    AT_ONCE,
-    from_heal,
-    interval,
-    limit,
-    more_than,
-    seconds_beside,
-    share,
-)
+from harness.verdict.reasons import LOANS, why
+from harness.verdict.spans import slow_after, span
+from harness.verdict.units import AT_ONCE, from_heal, limit, more_than, seconds_beside, share
 from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
 _SHARES = ("failed_share_max", "failed_outside_fault_share_max")
+CLEAN = 2
+"""What is always said of the money: that no loan was lost, and none lent twice."""
 TO_THE_END = 0.9
 """Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
 
@@ -38,18 +32,33 @@ _WHAT = {
     "blocking_migration": "a migration blocked {target}",
 }
 
+_NOUN = {
+    "partition": "end of the partition",
+    "refuse": "end of the refusals",
+    "reset": "end of the resets",
+    "latency": "end of the delay",
+    "throttle": "end of the throttling",
+    "flap": "end of the flapping",
+    "packet_drop": "end of the packet loss",
+    "freeze": "end of the freeze",
+    "restart": "restart",
+    "blocking_migration": "end of the migration",
+}
+"""What was healed, where several kinds of fault were injected."""
+
 
 def sentence(case: Case, findings: list[Finding]) -> str:
     """Why it failed or is undecided; what was injected, what borrowers lost, how fast it was over,
     and what became of the money.
     """
-    reason, told = why(findings)
+    reason, told = why(findings, case.objectives)
     codes = {finding.code for finding in told}
     partly = any(finding.code == "ledger_incomplete" for finding in findings)
+    stretch_told = bool(codes.intersection(("outage", "degraded")))
     parts = [
         "" if "safety_stop" in codes else _stopped(case),
         _borrowing(case),
-        _recovery(case),
+        "" if _is_told(case, stretch_told) else _recovery(case),
         _elsewhere(case),
         _slow(case),
         _money(case, codes, partly=partly),
@@ -57,6 +66,12 @@ def sentence(case: Case, findings: list[Finding]) -> str:
     happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     said = (reason, happened, "" if reason else _expected(case))
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
+
+
+def _is_told(case: Case, stretch_told: bool) -> bool:
+    """Whether the reason has told already of the only stretch of a run without a fault."""
+    alone = len(impaired(case.measured.episodes)) == 1 and not case.plan.faults
+    return stretch_told and alone
 
 
 def _cause(case: Case) -> str:
@@ -157,15 +172,11 @@ def _recovery(case: Case) -> str:
     within = "" if limit_s is None else f", limit {limit_s:g} s"
     if seen.from_heal_s is not None:
         ends = seen.from_heal_s_low, seen.from_heal_s_high
-        write = from_heal(seconds_beside(limit_s, seen.from_heal_s, *ends))
-        when, interval_s = write(seen.from_heal_s), interval(*ends, write)
-        told = within.removeprefix(", ")
-        if interval_s != AT_ONCE:
-            told = f"95 % interval {interval_s}{within}"
-        took = f"{when} after {_which_heal(case)}"
-        if when == AT_ONCE:  # it may have come long before
-            took = f"{when}, by {_which_heal(case)}"
-        return f"borrowing recovered {took}" + (f" ({told})" if told else "")
+        when = from_heal(seconds_beside(limit_s, seen.from_heal_s, *ends))(seen.from_heal_s)
+        told = f" ({within.removeprefix(', ')})" if within else ""
+        # At once, it may have come long before.
+        took = f"{when}, by" if when == AT_ONCE else f"{when} after"
+        return f"borrowing recovered {took} {_what_ended(case)}{told}"
     if seen.censored:
         return f"{_not_seen_to_recover(case, seen)}{within}"
     stretches = impaired(measured.episodes)
@@ -186,6 +197,16 @@ def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
         return f"borrowing had not recovered when {when} {waited}"
     took = f" (it took {more_than(surely_s)})" if surely_s > 0 else ""
     return f"nothing shows that borrowing had recovered when {when} {waited}{took}"
+
+
+def _what_ended(case: Case) -> str:
+    """The same in words that need no name of a fault, where one of its kind was injected."""
+    counted, impacts = case.measured.recovery.faults, case.measured.impacts
+    kinds = [impact.kind for impact in impacts]
+    mine = [impact.kind for impact in impacts if counted == [impact.fault.name]]
+    if len(impacts) > 1 and mine and kinds.count(mine[0]) == 1 and mine[0] in _NOUN:
+        return f"the {_NOUN[mine[0]]}"
+    return _which_heal(case)
 
 
 def _which_heal(case: Case) -> str:
@@ -236,6 +257,9 @@ def _elsewhere(case: Case) -> str:
 def _slow(case: Case) -> str:
     """Answers that came late: nobody failed for that, and so it is no impairment."""
     slow = [episode for episode in case.measured.episodes if episode.class_ == "slow"]
+    stayed = slow_after(case.measured.recovery)
+    if stayed and len(slow) == 1:
+        return stayed
     return f"answers were slow {_spans(slow)}" if slow else ""
 
 
@@ -258,6 +282,8 @@ def _money(case: Case, told: set[str], *, partly: bool) -> str:
         said["duplicated"] = f"no loan {was} lent twice"
     said |= _otherwise_wrong(case)
     texts = [text for name, text in said.items() if name not in told]
+    if told.intersection(LOANS) and not lost and not twice and not partly and len(texts) == CLEAN:
+        texts = ["no other loan was wrong"]
     if (beyond := len(over_limit(case))) and "invariant_violated" not in told:
         texts.append(f"{plural(beyond, 'borrower')} over their credit limit")
     violations = len(case.facts.ledger.violations)

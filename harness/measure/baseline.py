@@ -1,5 +1,6 @@
 """Whether borrowing was normal, and steadily so, before anything was broken."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,11 +32,15 @@ SLOW_MS_MIN = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The normal state; ``reasons`` say why it is not steady (none: it is)."""
+    """The normal state; ``reasons`` say why it is not steady (none: it is). Without ``unsteady``
+    it was only too short, and ``needed_s`` (in s) would do, if that is known.
+    """
 
     failed: Share
     wait_ms_p95: float | None
     reasons: tuple[str, ...]
+    unsteady: bool = True
+    needed_s: int | None = None
 
 
 def baseline_mask(plan: Plan, samples: Samples, timeline: Timeline) -> NDArray[np.bool_]:
@@ -56,15 +61,15 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     inside = baseline_mask(plan, samples, timeline)
     failed = _share(samples, inside)
     reasons = _too_short(plan, timeline)
-    limit = plan.steady_state.failed_share_max
-    suffices = advise(failed, limit, bounded(limit), rate=plan.settings.rate)
+    least_s: float | None = plan.steady_state.min_baseline_s if reasons else 0.0
+    limit, rate = plan.steady_state.failed_share_max, plan.settings.rate
+    suffices = advise(failed, limit, bounded(limit), rate=rate)
     if failed.whole < events_to_bound(limit, 0.975):
-        seen = f", and {failed.part} of them failed" if failed.part else ""
-        reasons.append(
-            f"only {plural(failed.whole, 'borrow request')} ended in the baseline{seen}: to bound"
-            f" failures by {100 * limit:g} %, {suffices}"
-        )
-    elif (failed.high or 0.0) >= limit:
+        enough = requests_enough(failed, limit, bounded(limit))
+        least_s = None if enough is None else max(least_s or 0.0, enough / rate)
+        reasons.append(_too_few(failed, enough, rate, suffices))
+    short = len(reasons)
+    if failed.whole >= events_to_bound(limit, 0.975) and (failed.high or 0.0) >= limit:
         high = 100 * (failed.high or 0.0)
         places = places_beside(100 * limit, [high], 1)
         reasons.append(
@@ -87,7 +92,19 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     waits_ms = samples.served_s[inside & samples.answered] * 1e3
     enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
     p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
-    return Baseline(failed, p95, tuple(reasons))
+    unsteady = len(reasons) > short or least_s is None
+    needed_s = math.ceil(least_s) if least_s and not unsteady else None
+    return Baseline(failed, p95, tuple(reasons), unsteady, needed_s)
+
+
+def _too_few(failed: Share, enough: int | None, rate: float, suffices: str) -> str:
+    """How many requests of the baseline ended, and how many are needed."""
+    count = plural(failed.whole, "borrow request")
+    seen = f" ({failed.part} failed)" if failed.part else ""
+    if enough is None:
+        return f"{count}{seen}: {suffices}"
+    length_s = math.ceil(10 * enough / rate) / 10
+    return f"{count}{seen}, {enough:,} are needed (about {length_s:.1f} s at {rate:g} a second)"
 
 
 def too_short_a_baseline(plan: Plan) -> str:

@@ -186,6 +186,17 @@ def _whisker(axis: Axis, y: float, low_s: float | None, high_s: float | None) ->
     return tag("path", d=path, stroke=INK, stroke_width=1.5, fill="none", class_="stroke-ink")
 
 
+def _phase_name(name: str, left: float, right: float, y: float, layout: Layout) -> Markup:
+    """In full or not at all; before the first phase there is room for what does not fit into it."""
+    size, needed = layout.font, width_of(name, layout.font)
+    if needed <= right - left - 4:
+        return label((left + right) / 2, y, name, size=size, anchor="middle")
+    heading = width_of("phase", size) + 12
+    if left <= layout.left + 1 and needed <= right - heading - 2:
+        return label(right - 2, y, name, size=size, anchor="end")
+    return Markup("")
+
+
 def foot(plan: Plan, verdict: Verdict, axis: Axis, top: float) -> Strip:
     """Phases by name, and the time axis."""
     layout = axis.layout
@@ -196,8 +207,7 @@ def foot(plan: Plan, verdict: Verdict, axis: Axis, top: float) -> Strip:
     for name, start_s, end_s in phases:
         left, right = axis.x(start_s), axis.x(end_s)
         parts.append(box(left, top, right - left, 15, fill="#eaeef2", stroke=PAPER, class_="phase"))
-        shown = shorten(name, layout.font, right - left - 4)
-        parts.append(label((left + right) / 2, top + 11, shown, size=layout.font, anchor="middle"))
+        parts.append(_phase_name(name, left, right, top + 11, layout))
     y = top + 30
     length_s = axis.end_s - axis.start_s
     step = next((s for s in _TICKS_S if length_s / s <= layout.ticks_max), _TICKS_S[-1])

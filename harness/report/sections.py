@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.events import Facts
 from harness.plan import Plan
-from harness.report import series, words
+from harness.report import required, series, words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import why
 from harness.verdict import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
@@ -28,15 +28,18 @@ _CLASSES = (
 )
 
 
-def objectives(verdict: Verdict) -> Table:
-    """What had to hold, and whether it did."""
+def objectives(verdict: Verdict, *, told: bool = True) -> Table:
+    """What had to hold, and whether it did: objectives, and what is required of every run."""
+    judged = required.rows(verdict, told=told)
+    judged += [(result.verdict, _objective(result, verdict)) for result in verdict.objectives]
+    judged.sort(key=lambda one: _WORST_FIRST.index(one[0]))
+    held = required.held(verdict)
+    none = "No objective was set in the scenario."
     return Table(
         headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
-        rows=tuple(
-            _objective(result, verdict)
-            for result in sorted(verdict.objectives, key=lambda o: _WORST_FIRST.index(o.verdict))
-        ),
-        empty="No objective was set; that money is neither lost nor lent twice always holds.",
+        rows=tuple(cells for _, cells in judged),
+        empty=f"{none} {held}".rstrip(),
+        lead=held if verdict.objectives else f"{none} {held}".rstrip(),
     )
 
 
@@ -57,10 +60,19 @@ def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
         between,
         Cell(
             words.OBJECTIVE_VERDICT[result.verdict],
-            note="" if result.observed is None else words.clean(result.reason),
+            note="" if result.observed is None else words.clean(result.reason or _decided(result)),
             tone=result.verdict.value,
         ),
     )
+
+
+def _decided(result: ObjectiveResult) -> str:
+    """Why a limit is met although the interval goes beyond it."""
+    open_above = result.high is None and result.low is not None
+    beyond = open_above or (result.high is not None and result.high > result.limit)
+    if result.verdict is Judgement.PASS and beyond:
+        return "by what was observed; missed only if the whole interval is over"
+    return ""
 
 
 def _is_count(result: ObjectiveResult) -> bool:

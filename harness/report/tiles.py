@@ -7,9 +7,9 @@ from harness.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
-from harness.verdict import Judgement, ObjectiveResult, Verdict, Weight
-from harness.verdict.reasons import LOANS, MONEY, brief
-from harness.verdict.spans import quiet_end, span
+from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.reasons import LOANS, MONEY, brief, counted
+from harness.verdict.spans import quiet_end, slow_after, span
 from harness.verdict.visible import never_longer, none_stands_out
 
 _IMPAIRED = ("outage", "degraded")
@@ -27,6 +27,8 @@ _PLACES = {
 """The tile that shows what each of these objectives is about."""
 _OF_OTHERS = ("failed_outside_fault_share_max", "indeterminate_share_max")
 """Limits on the share of a part of the requests that the tile counts."""
+RULE_BROKEN = "rule broken"
+"""Where nothing was counted that is as bad as the rule that was broken."""
 _WRONG = {
     "lost": "missing from the ledger",
     "duplicated": "paid out more than once",
@@ -58,11 +60,20 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
         else:
             notes = found[place].notes
             if result.id in _OF_OTHERS:
-                notes = (brief(result), *notes)
-            elif place != _RECOVERY:
+                found[place] = _part_of_others(found[place], result)
+                continue
+            if place != _RECOVERY:
                 notes = (f"over the limit of {words.limit(result)}", *notes)
             found[place] = replace(found[place], notes=notes, tone="fail")
     return found
+
+
+def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
+    """The figure of the window that the limit is of; what the tile counted otherwise is told."""
+    figure = words.observed(result) if result.part is None else words.count(result.part)
+    said = brief(result) if result.part is None else f"{counted(result)}: {brief(result)}"
+    notes = (said, f"in all {tile.figure}", *tile.notes)
+    return replace(tile, figure=figure, notes=notes, tone="fail")
 
 
 def _objective(result: ObjectiveResult) -> Tile:
@@ -85,20 +96,49 @@ def why(verdict: Verdict, *codes: str) -> str:
 
 
 def _failed(verdict: Verdict) -> Tile:
-    """Those of the window that the share is of; what failed before it is told beside."""
+    """Those of the window that the share is of; what failed before it is told beside. Where a
+    rule was broken, the figure is of what broke it.
+    """
     borrow, window, name = verdict.borrow, verdict.borrow.window, "Failed borrow requests"
     earlier = borrow.failed - window.failed
-    notes = [f"{words.count(earlier)} more {_before(verdict)}"] if earlier else []
-    broken = any(f.verdict is Weight.FAIL and f.code in _FAILURES for f in verdict.findings)
-    tone = "fail" if broken else _tone(borrow.failed)
+    total = f"{words.count(borrow.failed)} in all"
+    notes = [f"{words.count(earlier)} more {_before(verdict)}: {total}"] if earlier else []
     if borrow.failed_share is None:
         unseen = f"share {words.NOT_MEASURED}: {why(verdict, 'interrupted', 'no_evidence')}"
-        return Tile(name, words.count(window.failed), (unseen, *notes), tone)
-    low_to_high = words.interval(*wider(borrow), words.share)
-    among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
-    share = f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}"
-    notes = [share, *notes, f"95 % interval {low_to_high}"]
-    return Tile(name, words.count(window.failed), tuple(notes), tone)
+        notes = [unseen, *notes]
+    else:
+        low_to_high = f"95 % interval {words.interval(*wider(borrow), words.share)}"
+        among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
+        share = f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}"
+        notes = [share, low_to_high, *notes]
+    tile = Tile(name, words.count(window.failed), tuple(notes), _tone(borrow.failed))
+    broken = [f for f in verdict.findings if f.verdict is Weight.FAIL and f.code in _FAILURES]
+    return _of_the_broken_rule(tile, verdict, broken[0]) if broken else tile
+
+
+def _of_the_broken_rule(tile: Tile, verdict: Verdict, found: Finding) -> Tile:
+    """The same in red. A stretch that began before the window is no part of it, so that its own
+    failures are the figure.
+    """
+    borrow, window = verdict.borrow, verdict.borrow.window
+    onset_s, count = found.evidence.get("onset_s"), found.evidence.get("count")
+    stretch = next(
+        (e for e in verdict.episodes if e.class_ == found.code and e.onset_s == onset_s), None
+    )
+    if stretch is not None:
+        inside = window.start_s is not None and stretch.onset_s >= window.start_s
+        if inside and window.failed:
+            return replace(tile, tone="fail")
+        figure = words.count(stretch.failed)
+        note = f"of {words.count(stretch.operations)} requests {span(stretch)}"
+        # What it counts in the baseline is not told a second time.
+        return replace(tile, figure=figure, notes=(note, *tile.notes[:1]), tone="fail")
+    figure = RULE_BROKEN
+    if window.failed or borrow.failed:
+        figure = words.count(window.failed or borrow.failed)
+    elif isinstance(count, int) and count:
+        figure = words.count(count)
+    return replace(tile, figure=figure, notes=(words.finding(found.code), *tile.notes), tone="fail")
 
 
 def _before(verdict: Verdict) -> str:
@@ -155,7 +195,9 @@ def _recovery(verdict: Verdict) -> Tile:
     )
     figure, between = write(recovery.from_heal_s), words.interval(*ends, write)
     said = "by the time of the heal" if figure == words.AT_ONCE else "after the heal"
-    told = [f"borrowing was normal again {said}"]
+    told = [f"requests no longer failed {said}"]
+    if slow := slow_after(recovery):
+        told.append(slow)
     if between != words.AT_ONCE:
         told.append(f"95 % interval {between}")
     if not recovery.confirmed:
@@ -214,11 +256,13 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
         reason = why(verdict, "interrupted", "no_evidence")
         return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
     rate = plan.settings.rate if plan else verdict.load.rate_asked
-    arrivals = "arrival" if rate == 1 else "arrivals"
-    sum_ = f"{words.count(window.failed)} failed ÷ {rate:,g} {arrivals} a second"
-    notes = [sum_, *(["as much as a total outage of that length"] if lost else [])]
+    each = f"{rate:,g} {'arrival' if rate == 1 else 'arrivals'} a second"
+    notes = [f"{words.count(window.failed)} failed {_since(verdict)} ÷ {each}"]
+    if lost:
+        notes.append("as much as a total outage of that length")
     if earlier := verdict.borrow.failed - window.failed:
-        notes.insert(1, f"{words.count(earlier)} more {_before(verdict)} do not count")
+        worth = words.seconds(earlier / rate)
+        notes.append(f"not counted: {words.count(earlier)} {_before(verdict)} ({worth})")
     figure = words.seconds(lost)
     figure = "under 0.01 s" if lost and figure == words.seconds(0.0) else figure
     return Tile(name, figure, tuple(notes), _tone(lost))
@@ -233,10 +277,11 @@ def _money(verdict: Verdict) -> Tile:
         notes.append(f"ledger watched for {words.seconds(ledger.watched_s)} at rest")
     unread = any(finding.code == "ledger_incomplete" for finding in verdict.findings)
     if unread:
-        notes.append("the ledger's listing is not complete")
+        read = words.plural(ledger.in_ledger or 0, "of them was", "of them were")
+        notes.append(f"{read} in the ledger; its listing is not complete")
     if broken:
         known = [number for kind in LOANS if (number := getattr(ledger, kind))]
-        figure = "rule broken" if not known else f"{words.count(max(known))} wrong"
+        figure = RULE_BROKEN if not known else f"{words.count(max(known))} wrong"
         if len(known) > 1:
             figure = f"{words.count(max(known))}+ wrong"
         told = [
@@ -246,7 +291,7 @@ def _money(verdict: Verdict) -> Tile:
         ]
         told += [words.finding(f.code) for f in broken if not getattr(ledger, f.code, 0)]
         if ledger.principal_at_risk_fen:
-            told.append(f"{words.yuan(ledger.principal_at_risk_fen)} at risk")
+            told.append(f"{words.yuan(ledger.principal_at_risk_fen)} at risk, their whole amount")
         return Tile(name, figure, (*told, *notes), "fail")
     if not ledger.ledger_read:
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
@@ -268,8 +313,8 @@ def _unknown(verdict: Verdict) -> Tile:
         known = ledger.committed_unknown + ledger.not_committed_unknown
         whose = "" if known == number else f" has {words.count(known)} with the warm-up's"
         settled = (
-            f"ledger{whose}: {words.count(ledger.committed_unknown)} committed,"
-            f" {words.count(ledger.not_committed_unknown)} not"
+            f"ledger{whose}: {words.count(ledger.committed_unknown)} got the loan,"
+            f" {words.count(ledger.not_committed_unknown)} did not"
         )
     return Tile(name, words.count(number), (base, meaning, settled), _tone(number))
 

@@ -6,8 +6,8 @@ Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
 from datetime import datetime
 
 from harness.core import foreign_text
-from harness.verdict import Judgement, Verdict, Weight, units
-from harness.verdict.reasons import advice, why
+from harness.verdict import Finding, Judgement, Verdict, Weight, units
+from harness.verdict.required import RULES
 
 clean = foreign_text.clean
 NOT_MEASURED, NOT_SEEN, AT_ONCE = units.NOT_MEASURED, units.NOT_SEEN, units.AT_ONCE
@@ -134,13 +134,18 @@ def meaning(verdict: Verdict) -> str:
     if verdict.verdict is Judgement.PASS:
         return "All objectives met."
     if verdict.verdict is Judgement.INCONCLUSIVE:
-        _, told = why(verdict.findings)
-        return f"Not enough evidence: {advice(told[0])}." if told else "Not enough evidence."
+        return "Not enough evidence."  # what to change stands in the sentence
     found = [one for one in verdict.findings if one.verdict is Weight.FAIL]
-    names = dict.fromkeys(clean(str(one.evidence.get("id", one.code))) for one in found)
+    names = dict.fromkeys(clean(_rule(one)) for one in found)
     shown = [cut(name, 80) for name in names][:_NAMES_MAX]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return f"Not met: {', '.join(shown)}{more}." if shown else "At least one requirement not met."
+
+
+def _rule(found: Finding) -> str:
+    """The objective or the rule that a finding says is broken."""
+    known = RULES.get(found.code)
+    return str(found.evidence.get("id", known.name.lower() if known else found.code))
 
 
 def objective(identifier: str) -> str:

@@ -363,7 +363,8 @@ class ObjectiveResult:
     """One bound, what was observed, and the interval it was judged on.
 
     ``reason`` says why it is missed or not decided, ``source`` where the limit was set: a line of
-    ``resilience.yaml``, the scenario file, or the built-in default.
+    ``resilience.yaml``, the scenario file, or the built-in default. A share is ``part`` of
+    ``whole``; both None of what is no share.
     """
 
     id: str
@@ -374,6 +375,8 @@ class ObjectiveResult:
     verdict: Judgement
     reason: str = ""
     source: str = ""
+    part: Count | None = None
+    whole: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 
 from harness.verdict.ends import Judgement, Weight
 from harness.verdict.figures import Finding, ObjectiveResult
-from harness.verdict.units import AT_ONCE, interval, limit, more_than, observed, observed_unit
+from harness.verdict.units import (
+    AT_ONCE,
+    count,
+    interval,
+    limit,
+    more_than,
+    observed,
+    observed_unit,
+)
 
 WITHIN = "the limit lies inside the interval"
 OVER = "the whole interval is over the limit"
@@ -81,16 +89,24 @@ _MORE_LOAD = "raise the rate or lengthen the recovery phase"
 _AGAIN = "remove what disturbed the run and run it again"
 
 
-def about(result: ObjectiveResult) -> str:
+def about(result: ObjectiveResult, *, with_interval: bool = True) -> str:
     """What an objective came to beside its limit: ``21.4 % of borrow requests failed; the limit is
-    10 % (95 % interval 18.1 % to 25.0 %)``.
+    10 % (214 of 1,000; 95 % interval 18.1 % to 25.0 %)``.
     """
     write, evidence = observed_unit(result), []
-    if result.high is not None or None not in (result.observed, result.low):
+    if result.part is not None and result.observed is not None:
+        evidence.append(counted(result))
+    known = result.high is not None or None not in (result.observed, result.low)
+    if with_interval and known:
         evidence.append(f"95 % interval {interval(result.low, result.high, write)}")
     if result.reason and result.reason not in (OVER, COUNTED):
         evidence.append(result.reason)
     return f"{brief(result)} ({'; '.join(evidence)})" if evidence else brief(result)
+
+
+def counted(result: ObjectiveResult) -> str:
+    """The share of an objective as a count: ``214 of 1,000``."""
+    return f"{count(result.part)} of {count(result.whole)}"
 
 
 def brief(result: ObjectiveResult) -> str:
@@ -116,12 +132,15 @@ def _fact(result: ObjectiveResult) -> str:
     return f"{name}: {seen}" if known is None else known.format(seen)
 
 
-def why(findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
+def why(
+    findings: Iterable[Finding], results: Iterable[ObjectiveResult] = ()
+) -> tuple[str, list[Finding]]:
     """The reason of a run that failed or is undecided, and the findings that it tells in full.
 
     Money comes before availability, what disturbed a run before what that left open. Empty for a
-    run that passed.
+    run that passed. Of ``results`` the intervals are left to the tables that show them.
     """
+    shorter = {about(result): about(result, with_interval=False) for result in results}
     found = list(findings)
     failed = any(finding.verdict is Weight.FAIL for finding in found)
     weight = Weight.FAIL if failed else Weight.INCONCLUSIVE
@@ -133,7 +152,7 @@ def why(findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
     objectives = {f.evidence.get("id") for f in ranked}
     ranked = [f for f in ranked if _SAME_AS.get(f.code, "") not in objectives]
     told = ranked[:2] if sum(len(f.message) for f in ranked[:2]) <= _LETTERS_MAX else ranked[:1]
-    text = "; also: ".join(_cut(finding.message) for finding in told)
+    text = "; also: ".join(_cut(shorter.get(f.message, f.message)) for f in told)
     if more := len(ranked) - len(told):
         text += f" (and {more:,} more {'reason' if more == 1 else 'reasons'})"
     return text if failed else f"{text}. To decide it: {advice(ranked[0])}", told
@@ -142,6 +161,9 @@ def why(findings: Iterable[Finding]) -> tuple[str, list[Finding]]:
 def advice(finding: Finding) -> str:
     """What to change so that a run is decided which this finding leaves open."""
     identifier = str(finding.evidence.get("id", ""))
+    needed_s = finding.evidence.get("needed_s")
+    if finding.code == "baseline_not_steady" and needed_s is not None:
+        return f"raise the rate, or lengthen the baseline (`--baseline {needed_s}s`)"
     if finding.code == "objective_missed":
         return _AGAIN
     for words, told in _SPECIAL.items():

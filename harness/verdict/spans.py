@@ -5,7 +5,7 @@ Pure. All instants are seconds after zero.
 
 import math
 
-from harness.verdict.figures import Episode
+from harness.verdict.figures import Episode, Recovery
 
 FROM_THE_START_SECONDS = 1.0
 """What may have been there all along, and was seen so early, is said to be there from the start."""
@@ -63,6 +63,21 @@ def span(episode: Episode) -> str:
     whole = f"{began(episode)} {ended(episode)}"
     same = f"from {_onset(episode)} to {_onset(episode)}"
     return f"around {_onset(episode)}" if whole == same else whole
+
+
+def slow_after(recovery: Recovery) -> str:
+    """How long answers stayed slow after the heal, though borrowing had recovered by then; else
+    nothing.
+    """
+    latency, over_s = recovery.latency, recovery.from_heal_s
+    if latency is None or over_s is None:
+        return ""
+    slow_s = latency.from_heal_s
+    if latency.censored:
+        return "answers stayed slow, and were not seen to recover"
+    if slow_s is None or round(slow_s, 1) <= max(0.0, round(over_s, 1)):
+        return ""
+    return f"answers stayed slow for {slow_s:.1f} s after the heal"
 
 
 def _onset(episode: Episode) -> str:

@@ -136,7 +136,9 @@ def interval(
         return f"{first} or {'later' if first == AT_ONCE else more}"
     if last == AT_ONCE:  # it cannot have been any sooner
         return AT_ONCE
-    return f"{last} or less" if first is None else f"{first} to {last}"
+    if first is None:
+        return f"{last} or less"
+    return f"at most {last}" if first == AT_ONCE else f"{first} to {last}"
 
 
 def observed(result: ObjectiveResult) -> str:

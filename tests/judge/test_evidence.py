@@ -131,7 +131,10 @@ def test_too_short_a_baseline_is_not_steady() -> None:
 
     assert codes(verdict)["baseline_not_steady"] == "inconclusive"
     (finding,) = [f for f in verdict.findings if f.code == "baseline_not_steady"]
-    assert "221 requests (4.5 s at 50/s) suffice in 9 of 10 runs" in finding.message
+    assert finding.message == (
+        "the baseline is too short: 99 borrow requests, 221 are needed (about 4.5 s at 50 a second)"
+    )
+    assert "lengthen the baseline (`--baseline 5s`). " in verdict.sentence
 
 
 def test_a_failing_baseline_is_not_steady() -> None:

@@ -81,7 +81,7 @@ def test_a_recovery_at_the_heal_is_told_without_a_time_of_nought() -> None:
     verdict = judge(*cut_run(end_s=12.97))
 
     assert -0.05 < (verdict.recovery.from_heal_s or -1.0) < 0
-    assert "borrowing recovered at once, by the heal (95 % interval at once to " in verdict.sentence
+    assert "borrowing recovered at once, by the heal (limit 10 s)" in verdict.sentence
     assert "0.0 s before" not in verdict.sentence
     assert "-0.0" not in verdict.sentence
 

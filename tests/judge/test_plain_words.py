@@ -95,7 +95,9 @@ def test_failures_of_the_baseline_are_told_as_such() -> None:
 
     assert f" after the baseline and {earlier} during it;" in verdict.sentence
     assert "then 100 of 200: a longer warm-up may help" in str(verdict.findings)
-    assert f"{earlier} more in the baseline" in tile(plan, verdict, "Failed borrow requests")
+    told = tile(plan, verdict, "Failed borrow requests")
+    assert told.startswith(f"{verdict.episodes[0].failed}; of ")
+    assert f"not counted: {earlier} in the baseline" in tile(plan, verdict, "Lost service")
 
 
 def test_unknown_outcomes_say_whom_they_count() -> None:
@@ -201,7 +203,7 @@ def test_failures_with_which_a_good_run_ends_may_have_been_its_end() -> None:
         (
             (-0.04, -0.04, 15.2),
             10.0,
-            "recovered at once; the limit is 10 s (95 % interval at once to 15.2 s)",
+            "recovered at once; the limit is 10 s (95 % interval at most 15.2 s)",
         ),
     ],
 )

@@ -165,7 +165,7 @@ def undecided() -> Told:
     return (
         plan,
         facts(plan),
-        "the baseline is not steady: only 40 borrow requests ended in the baseline",
+        "the baseline is too short: 40 borrow requests, 221 are needed",
     )
 
 

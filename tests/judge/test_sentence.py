@@ -75,7 +75,7 @@ def test_a_run_without_a_fault_says_nothing_of_one() -> None:
     known = facts(plan, operations(plan, strays(plan, 0.5)))
     verdict = judge(plan, known)
 
-    assert "in the baseline" in str(asdict(verdict))
+    assert "the baseline is too short: 100 borrow requests (1 failed)" in str(asdict(verdict))
     assert "before the fault" not in str(asdict(verdict))
     assert "before the fault" not in render(plan, known, verdict)
 
@@ -98,9 +98,9 @@ def test_open_ends_are_in_words() -> None:
 @pytest.mark.parametrize(
     ("heal_s", "told"),
     [
-        (13.3, "recovered at once, by the heal (95 % interval at once to 0."),
-        (13.2, "recovered 0.1 s after the heal (95 % interval 0.1 s to 0."),
-        (12.6, "recovered 0.7 s after the heal (95 % interval 0.7 s to 1."),
+        (13.3, "recovered at once, by the heal"),
+        (13.2, "recovered 0.1 s after the heal"),
+        (12.6, "recovered 0.7 s after the heal"),
     ],
 )
 def test_no_instant_after_the_heal_has_a_sign(heal_s: float, told: str) -> None:

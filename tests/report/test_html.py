@@ -106,7 +106,7 @@ def test_the_first_screen_has_the_key_figures() -> None:
         f"Lost service {borrow.failed / 50:.1f} s",
         "Money FAIL 1 wrong 1 paid out more than once 1,234.00 yuan at risk",
         f"Unknown outcome {borrow.indeterminate}",
-        f"7 committed, {borrow.indeterminate - 7} not",
+        f"7 got the loan, {borrow.indeterminate - 7} did not",
     ):
         assert said in text
 
@@ -180,7 +180,7 @@ def test_a_recovery_before_the_heal_is_said_in_words() -> None:
     """A negative number of seconds means nothing to most readers."""
     text = page(sample.inconclusive()).text
 
-    assert "Time to recover at once borrowing was normal again by the time of the heal" in text
+    assert "Time to recover at once requests no longer failed by the time of the heal" in text
     assert "-0.4" not in text
 
 
@@ -284,6 +284,6 @@ def test_failures_before_the_window_are_no_lost_service_and_it_says_so() -> None
     text = page(changed(run, borrow=before)).text
 
     assert (
-        f"Lost service 0.0 s 0 failed ÷ 50 arrivals a second {borrow.failed} more before the"
-        in text
+        "Lost service 0.0 s 0 failed from the injection on ÷ 50 arrivals a second not counted:"
+        f" {borrow.failed} before the injection" in text
     )

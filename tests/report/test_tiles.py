@@ -68,7 +68,7 @@ def test_whatever_is_wrong_with_the_money_turns_its_tile_red(code: str) -> None:
     assert named(verdict, "Money").figure == ("3 wrong" if counts else "rule broken")
     first, second, *_ = named(verdict, "Money").notes
     assert first.startswith("3 ") if counts else first == words.finding(code)
-    assert second == "1,234.00 yuan at risk"
+    assert second == "1,234.00 yuan at risk, their whole amount"
 
 
 @pytest.mark.parametrize("identifier", KINDS)

@@ -49,8 +49,8 @@ def test_open_intervals_say_which_end_is_open(
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(0.5, 1.5, "0.5 s to 1.5 s"), (-0.5, 1.5, "at once to 1.5 s"), (-0.6, -0.2, "at once"),
-     (-0.84, 0.04, "at once"), (-0.02, 0.46, "at once to 0.5 s"), (-0.4, None, "at once or later"),
+    [(0.5, 1.5, "0.5 s to 1.5 s"), (-0.5, 1.5, "at most 1.5 s"), (-0.6, -0.2, "at once"),
+     (-0.84, 0.04, "at once"), (-0.02, 0.46, "at most 0.5 s"), (-0.4, None, "at once or later"),
      (None, -0.4, "at once"), (None, 2.2, "2.2 s or less")],
 )  # fmt: skip
 def test_intervals_around_the_heal_have_no_signs(

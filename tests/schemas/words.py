@@ -189,6 +189,8 @@ WORDS = {
     "low": "Lower end of its 95 % interval; null without one",
     "high": "Upper end of its 95 % interval; null without one",
     "reason": "Why it is missed or not decided; else empty",
+    "part": "How many of ``whole`` a share counts; null of what is no share",
+    "whole": "Of how many a share is; null of what is no share",
     "source": "Where the limit was set: file and line, or the built-in default",
     "Moment.source": "Whose word it is",
     "code": "What was found, in one word: lendchaos explain CODE says what it means",

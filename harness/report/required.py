@@ -1,0 +1,51 @@
+"""What is required of every run, as rows beside its objectives. Pure: verdict in, words out."""
+
+from harness.report import words
+from harness.report.tables import Cell, row
+from harness.verdict import Finding, Judgement, Verdict, Weight
+from harness.verdict.required import HELD, RULES, SPOILS_ALL, Rule
+
+_OF_OBJECTIVES = ("objective_missed", "objective_undecided")
+_JUDGED = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
+_STRETCHES = ("outage", "degraded")
+_NOTE_MAX = 160
+"""Letters of a message; the findings have all of it."""
+
+
+def rows(verdict: Verdict, *, told: bool = True) -> list[tuple[Judgement, tuple[Cell, ...]]]:
+    """Each rule that was broken or not decided, once, with the worst finding of its kind.
+
+    Its message is left out where it is not ``told``, for a page that has it elsewhere.
+    """
+    found: dict[str, Finding] = {}
+    for weight in _JUDGED:
+        for one in verdict.findings:
+            if one.verdict is weight and one.code not in _OF_OBJECTIVES:
+                found.setdefault(one.code, one)
+    return [(_JUDGED[one.verdict], _row(one, told=told)) for one in found.values()]
+
+
+def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
+    rule = RULES.get(found.code) or Rule(words.finding(found.code), "always checked")
+    figure, judged = found.evidence.get(rule.figure), _JUDGED[found.verdict]
+    counted = isinstance(figure, int)
+    note = words.clean(words.cut(found.message, _NOTE_MAX)) if told else ""
+    return row(
+        Cell(rule.name, note=words.clean(f"{found.code} · required of every run")),
+        rule.limit,
+        Cell(words.count(figure) if counted else "not so", note=note),
+        "exact count" if counted else "none",
+        Cell(words.OBJECTIVE_VERDICT[judged], tone=judged.value),
+    )
+
+
+def held(verdict: Verdict) -> str:
+    """What else is required of every run and held, in one line; empty where nothing is sure."""
+    broken = {f.code for f in verdict.findings if f.verdict is not Weight.NOTE}
+    injected = any(fault.injected_s is not None for fault in verdict.faults)
+    if not injected and any(e.class_ in _STRETCHES for e in verdict.episodes):
+        broken.add("outage")  # an objective may tolerate it, which does not account for it
+    if broken.intersection(SPOILS_ALL):
+        return ""
+    names = [name for name, codes in HELD.items() if not broken.intersection(codes)]
+    return f"Required of every run, and held: {'; '.join(names)}." if names else ""

@@ -1,0 +1,59 @@
+"""What is required of every run, each with the findings that say that it is broken. Pure."""
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """What is asked for, its limit in words, and which of a finding's evidence is its figure."""
+
+    name: str
+    limit: str
+    figure: str = ""
+
+
+_NONE, _NEEDED = "none ever allowed", "always needed"
+
+RULES = {
+    "lost": Rule("Loans missing from the ledger", _NONE, "count"),
+    "duplicated": Rule("Loans paid out more than once", _NONE, "count"),
+    "phantom": Rule("Loans paid out or reserved though refused", _NONE, "count"),
+    "corrupt": Rule("Loans booked otherwise than asked for", _NONE, "count"),
+    "orphan": Rule("Loans that nobody asked for", _NONE, "count"),
+    "unbalanced": Rule("Loans with a wrong balance", _NONE, "count"),
+    "invariant_violated": Rule("Violations of the rules of lending", _NONE),
+    "replay_unstable": Rule("Repeated requests with another outcome", _NONE, "count"),
+    "false_decline": Rule("Entitled borrowers refused", _NONE, "count"),
+    "invalid_answer": Rule("Answers that break the contract", _NONE, "count"),
+    "borrowers_shut_out": Rule("Borrowers shut out for good", _NONE),
+    "outage": Rule("Failed requests in outages that no fault accounts for", _NONE, "failed"),
+    "degraded": Rule("Failed requests in degraded stretches without a fault", _NONE, "failed"),
+    "not_recovered": Rule("Borrowing is seen to recover", _NEEDED),
+    "safety_stop": Rule("Stops for safety", _NONE),
+    "baseline_not_steady": Rule("A steady baseline, long enough", _NEEDED),
+    "load_unfaithful": Rule("A load that is sent as planned", _NEEDED),
+    "ledger_unread": Rule("A ledger that can be read", _NEEDED),
+    "ledger_incomplete": Rule("A complete listing of the ledger", _NEEDED),
+    "fault_did_not_bite": Rule("Proof that each fault took effect", _NEEDED),
+    "not_healed": Rule("Proof that each fault is healed", _NEEDED),
+    "unclean_recovery": Rule("Nothing left behind by a fault", _NEEDED),
+    "interrupted": Rule("A run to its planned end", _NEEDED),
+    "no_evidence": Rule("Borrow requests after the baseline", _NEEDED),
+    "evidence_damaged": Rule("A record without damage", _NEEDED),
+    "foreign_change": Rule("Nobody else changes the stack", _NEEDED),
+    "internal_check_error": Rule("Checks that run without an error", _NEEDED),
+}
+"""By the code of the finding that says that it is broken, or not decided."""
+
+HELD = {
+    "no loan lost, lent twice or wrong": (
+        *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
+        *("invariant_violated", "replay_unstable", "ledger_unread", "ledger_incomplete"),
+    ),
+    "no outage without a fault": ("outage", "degraded", "not_recovered"),
+    "nobody refused wrongly": ("false_decline", "invalid_answer", "borrowers_shut_out"),
+    "a steady baseline": ("baseline_not_steady",),
+    "a load as planned": ("load_unfaithful",),
+}
+"""What holds where none of these codes was found, in a run whose evidence is whole."""
+SPOILS_ALL = ("interrupted", "no_evidence", "evidence_damaged", "internal_check_error")
+"""With one of these nothing is said to hold."""

@@ -1,0 +1,136 @@
+"""What a reader of the first screen alone would take for something else."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.judge import judge
+from harness.objectives import Objectives
+from harness.report import required, words
+from harness.report.html import render
+from harness.report.sections import objectives
+from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.required import HELD, RULES
+from tests.builders import CUT, cut_run, during, facts, operations, plan_of
+from tests.report.test_tiles import calm, named
+
+
+def early() -> Verdict:
+    """Every other request fails in the first five seconds of a baseline of eight; no objective."""
+    plan = plan_of(objectives=Objectives())
+    down = during(-1.0, 5.0)
+    ops = operations(plan, lambda at_s: down(at_s) and round(at_s * 50) % 2 == 0)
+    return judge(plan, facts(plan, ops))
+
+
+def rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    """The cells of the table of objectives, with their remarks."""
+    return [tuple(f"{c.text} {c.note}".strip() for c in row) for row in objectives(verdict).rows]
+
+
+def test_a_red_tile_shows_the_figure_of_its_reason() -> None:
+    """The failing stretch lies before the window in which nothing failed."""
+    verdict = early()
+    (stretch,) = verdict.episodes
+    tile = named(verdict, "Failed borrow requests")
+
+    assert (verdict.verdict, verdict.borrow.window.failed) == (Judgement.FAIL, 0)
+    assert (tile.figure, tile.tone) == (str(stretch.failed), "fail")
+    assert tile.notes[0] == f"of {stretch.operations} requests from the start to 5.0 s"
+
+
+@pytest.mark.parametrize("code", ["false_decline", "invalid_answer", "borrowers_shut_out"])
+def test_no_red_tile_shows_nought(code: str) -> None:
+    """What was counted of the reason, else words."""
+    found = Finding(code, Weight.FAIL, "as planted", {})
+    counted = replace(found, evidence={"count": 3})
+
+    for one, figure in ((found, "rule broken"), (counted, "3")):
+        tile = named(replace(calm(), findings=[one]), "Failed borrow requests")
+        assert (tile.figure, tile.notes[0]) == (figure, words.finding(code))
+
+
+def test_a_missed_share_of_some_requests_has_their_count() -> None:
+    """And not that of all."""
+    result = ObjectiveResult(
+        "indeterminate_share_max", 0.1, 0.2, 0.14, 0.27, Judgement.FAIL, part=29, whole=145
+    )
+    tile = named(replace(calm(), objectives=[result]), "Unknown outcome")
+
+    assert tile.figure == "29"
+    assert tile.notes[0].startswith("29 of 145: 20.0 % of borrow requests during the fault")
+
+
+def test_one_stretch_is_told_once() -> None:
+    """The reason has it; what happened does not say it again."""
+    assert early().sentence.count("from the start to 5.0 s") == 1
+
+
+def test_what_fails_a_run_has_its_row() -> None:
+    """With its limit and its figure, above what was met; what else is required is one line."""
+    verdict = early()
+    first, second = rows(verdict)
+
+    assert first[1:3] == ("none ever allowed", first[2])
+    assert first[2].startswith(f"{verdict.episodes[0].failed} borrowing was degraded")
+    assert first[4] == "missed"
+    assert second[0].startswith("A steady baseline, long enough baseline_not_steady")
+    assert second[4] == "not decided"
+    lead = objectives(verdict).lead
+    assert lead.startswith("No objective was set in the scenario. Required of every run, and held:")
+    assert "no loan lost, lent twice or wrong" in lead
+    assert "outage" not in lead
+    assert "baseline" not in lead
+
+
+def test_nothing_is_said_to_hold_that_was_not_seen() -> None:
+    """Not of a run that was cut short, nor of a ledger that was not read in full."""
+    for code, gone in (("interrupted", ""), ("ledger_incomplete", "no loan lost")):
+        found = Finding(code, Weight.INCONCLUSIVE, "as planted", {})
+        told = required.held(replace(calm(), findings=[found]))
+        assert not gone or gone not in told
+        assert bool(told) == bool(gone)
+    assert required.held(calm()).count("; ") == len(HELD) - 1
+    assert {code for codes in HELD.values() for code in codes} <= set(RULES)
+
+
+def test_an_objective_met_below_the_end_of_its_interval_says_why() -> None:
+    """The observed share decides; where the whole interval is within, nothing needs saying."""
+    met = ObjectiveResult("failed_share_max", 0.005, 0.0, 0.0, 0.04, Judgement.PASS)
+    (wide,), (narrow,) = (
+        rows(replace(calm(), objectives=[replace(met, high=high)])) for high in (0.04, 0.004)
+    )
+
+    assert wide[4] == "met by what was observed; missed only if the whole interval is over"
+    assert narrow[4] == "met"
+
+
+def test_a_listing_that_is_not_complete_shows_no_more_than_was_read() -> None:
+    """On the tile."""
+    found = Finding("ledger_incomplete", Weight.INCONCLUSIVE, "as planted", {})
+    tile = named(replace(calm(), findings=[found]), "Money")
+
+    assert (tile.figure, tile.tone) == ("not decided", "inconclusive")
+    assert "none lent twice" not in " ".join(tile.notes)
+
+
+def test_answers_that_stayed_slow_are_told_beside_a_recovery() -> None:
+    """The requests no longer failed; that is not yet normal."""
+    verdict = judge(*cut_run(plan_of(CUT), end_s=11.5))
+    latency = verdict.recovery.latency
+    assert latency is not None
+    slow = replace(verdict.recovery, latency=replace(latency, from_heal_s=2.86, censored=False))
+    notes = named(replace(verdict, recovery=slow), "Time to recover").notes
+
+    assert notes[:2] == (
+        "requests no longer failed by the time of the heal",
+        "answers stayed slow for 2.9 s after the heal",
+    )
+
+
+def test_the_hypothesis_is_called_one() -> None:
+    """It is no finding."""
+    run = cut_run()
+    page = render(*run, replace(judge(*run), hypothesis="no borrower is harmed."))
+
+    assert "Hypothesis: No borrower is harmed.</p>" in page
