@@ -112,7 +112,7 @@ class Session:
         state = StepState.WAITING
         for event in self.events:
             if event.step == step:
-                state = _AFTER.get((event.what, event.text), _AFTER.get((event.what, ""), state))
+                state = AFTER.get((event.what, event.text), AFTER.get((event.what, ""), state))
         return state
 
     def runs_of(self, step: str) -> tuple[Event, ...]:
@@ -142,7 +142,7 @@ class Session:
 STAYS = {StepState.ABORTED: STAYS_ABORTED, StepState.REFUSED: STAYS_REFUSED}
 """What a no-go says where a step came to no end of its own, by its state."""
 _ENDS = (What.STEP_ENDED, What.NO_GO)
-_AFTER = {
+AFTER = {
     (What.STEP_STARTED, ""): StepState.GOING,
     (What.STEP_ENDED, "done"): StepState.DONE,
     (What.STEP_ENDED, "aborted"): StepState.ABORTED,
@@ -151,6 +151,7 @@ _AFTER = {
     (What.NO_GO, STAYS_ABORTED): StepState.ABORTED,
     (What.NO_GO, STAYS_REFUSED): StepState.REFUSED,
 }
+"""What becomes of a step by an event and its text."""
 
 
 def now_utc() -> str:

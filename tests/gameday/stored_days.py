@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.events import Clock, Operation
-from harness.gameday.session import RUNS_FOLDER, Event, SessionLog, What
+from harness.gameday.session import (
+    REFUSED,
+    RUNS_FOLDER,
+    STAYS_REFUSED,
+    Event,
+    SessionLog,
+    What,
+)
 from harness.plan import Plan
 from tests.builders import CUT, ZERO_NS, during, facts, operations, plan_of, status
 from tests.stored import store
@@ -141,6 +148,22 @@ def small_day(folder: Path) -> Path:
         ran("cut", name, 40, "pass", 0),
         Event(What.STEP_ENDED, at(41), "cut", "done"),
         Event(What.CLOSED, at(50)),
+    ):
+        log.append(event)
+    return folder
+
+
+def refused_day(folder: Path) -> Path:
+    """A session whose only run could not begin."""
+    log = SessionLog.create(folder, SMALL)
+    why = "refused: another run uses the stack"
+    for event in (
+        Event(What.OPENED, at(-9), by="Lin Yue", details=VERSIONS),
+        Event(What.STEP_STARTED, at(-4), "cut"),
+        Event(What.RUN_ENDED, at(-3), "cut", why, exit_code=3),
+        Event(What.STEP_ENDED, at(-3), "cut", REFUSED),
+        Event(What.NO_GO, at(-2), "cut", STAYS_REFUSED),
+        Event(What.CLOSED, at(-1)),
     ):
         log.append(event)
     return folder

@@ -45,7 +45,7 @@ from harness.stop_conditions import StopConditions
 from harness.verdict import Verdict, Weight
 from harness.verdict import to_json as verdict_json
 from tests.builders import CUT, during, facts, operations, plan_of
-from tests.gameday.stored_days import whole_day
+from tests.gameday.stored_days import refused_day, whole_day
 from tests.gates.made import verdict_of as gate_verdict
 from tests.gates.made import with_finding
 from tests.report import rich, sample
@@ -145,9 +145,8 @@ def _examples() -> dict[str, list[Any]]:
     return found
 
 
-def _of_a_day(folder: Path) -> dict[str, list[Any]]:
+def _of_a_day(session: Path) -> dict[str, list[Any]]:
     """Session, status, record and verification of one day."""
-    session = whole_day(folder / "day")
     told = CliRunner().invoke(app, ["gameday", "status", str(session), "--json"])
     recorded = recording.write(session, silent, pdf=False)
     lines = (session / "session.jsonl").read_text().splitlines()
@@ -176,4 +175,5 @@ def documents(folder: Path) -> dict[str, list[Any]]:
     made = {name: [json.loads(text) for text in each] for name, each in texts.items()}
     examples = _examples()
     whole = {name: [*made.get(name, ()), *examples.get(name, ())] for name in {*made, *examples}}
-    return {**whole, **_of_a_day(folder)}
+    days = [_of_a_day(whole_day(folder / "day")), _of_a_day(refused_day(folder / "refused"))]
+    return {**whole, **{kind: days[0][kind] + days[1][kind] for kind in days[0]}}

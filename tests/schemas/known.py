@@ -14,6 +14,7 @@ from harness.fault_specs import (
     PERIOD_SECONDS_MIN,
     AnyFault,
 )
+from harness.gameday.session import AFTER, What
 from harness.objectives import KINDS, MEANINGS, bounds
 from harness.plan import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
 from harness.population import POPULATIONS
@@ -47,7 +48,7 @@ _PHASES = ("warm-up", "baseline", "fault", "recovery", "observation")
 _AFTER_WARM_UP = _PHASES[1:]
 _FAILURE = {"pattern": f"^({'|'.join(_CODES)})(:[a-z0-9_]+)?$"}
 _DECISIONS = ("approved", "referred", *(f"declined_{c}" for c in ("credit", "policy", "behaviour")))
-_ENDED = ("done", "aborted", "")
+_ENDED = (*(text for what, text in AFTER if what is What.STEP_ENDED), "")
 TEXTS: dict[str, dict[str, Any]] = {
     "Episode.class": _one_of("outage", "degraded", "slow"),
     "Finding.code": _one_of(*_CODES),
