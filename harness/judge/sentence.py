@@ -7,7 +7,15 @@ from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery
 from harness.verdict.reasons import LOANS, why
 from harness.verdict.spans import slow_after, span
-from harness.verdict.units import AT_ONCE, from_heal, limit, more_than, seconds_beside, share
+from harness.verdict.units import (
+    AT_ONCE,
+    from_heal,
+    limit,
+    more_than,
+    seconds,
+    seconds_beside,
+    share,
+)
 from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
@@ -26,9 +34,9 @@ _WHAT = {
     "flap": "the {target} link came and went",
     "commit_lost": "answers to COMMITs on the {target} link were lost",
     "packet_drop": "packets on the {target} link were dropped",
-    "kill": "{target} killed and down",
-    "freeze": "{target} frozen",
-    "restart": "{target} restarted",
+    "kill": "{target} {was} killed and down",
+    "freeze": "{target} {was} frozen",
+    "restart": "{target} {was} restarted",
     "blocking_migration": "a migration blocked {target}",
 }
 
@@ -102,10 +110,12 @@ def _clause(impact: Impact) -> str:
     fault = impact.fault
     if fault.injected_s is None:
         return f"fault {fault.name} was never injected"
-    what = _WHAT.get(impact.kind, "{target} was disturbed").format(target=fault.link_or_target)
+    was = "were" if fault.link_or_target == "replicas" else "was"
+    what = _WHAT.get(impact.kind, "{target} {was} disturbed")
+    what = what.format(target=fault.link_or_target, was=was)
     if fault.healed_s is None:
         return f"{what}, and that was not seen to be healed"
-    return f"{what} for {fault.healed_s - fault.injected_s:.1f} s"
+    return f"{what} for {seconds(fault.healed_s - fault.injected_s)}"
 
 
 def _stopped(case: Case) -> str:

@@ -28,7 +28,7 @@ def test_what_overlaps_is_joined_by_while() -> None:
         "A migration blocked table loan for 5.0 s, while bytes vanished on the database link"
     )
     assert "s after the last heal of 1-blocking_migration and 2-partition" in together
-    assert ", then replica-1 killed and down for 1.0 s" in apart
+    assert ", then replica-1 was killed and down for 1.0 s" in apart
     assert "s after the end of the partition" in apart
 
 

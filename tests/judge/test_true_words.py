@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.events import GRANTED, Facts
+from harness.fault_specs import Kill
 from harness.judge import judge
 from harness.judge.case import inconclusive
 from harness.plan import Objectives, Plan
@@ -231,3 +232,28 @@ def test_what_was_surely_longer_is_rounded_down(low_s: float, limit_s: float, to
     )
 
     assert brief(result) == told
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("replicas", "Replicas were killed and down for 5.0 s: "),
+        ("bureau", "Bureau was killed "),
+    ],
+)
+def test_what_was_killed_is_told_in_a_whole_sentence(target: str, told: str) -> None:
+    """Nothing reads as if a replica had killed somebody."""
+    verdict = judge(*cut_run(plan_of(Kill(target=target))))
+
+    assert told in verdict.sentence
+
+
+def test_a_fault_of_hundredths_of_a_second_lasted_longer_than_none() -> None:
+    """Aborted just after its injection."""
+    plan, known = cut_run()
+    start_ns = known.faults[0].inject_returned_ns
+    assert start_ns is not None
+    brief_one = (replace(known.faults[0], healed_ns=start_ns + 40_000_000),)
+    verdict = judge(plan, replace(known, faults=brief_one))
+
+    assert "Bytes vanished on the database link for 0.04 s: " in verdict.sentence
