@@ -50,7 +50,7 @@ def test_one_failure_of_very_many_is_seen_in_every_figure() -> None:
     verdict = judge(plan, facts(plan, operations(plan, during(20.0, 20.001))))
 
     assert verdict.borrow.window.failed == 1
-    assert tile(verdict, "Lost service").startswith("under 0.01 s; 1 failed ÷ 1,000 arrivals a")
+    assert tile(verdict, "Lost service").startswith("under 0.01 s; 1 failed after the baseline ÷ 1,000")
     assert "0.00 %" not in tile(verdict, "Failed borrow requests")
 
 
@@ -61,7 +61,7 @@ def test_a_recovery_long_before_the_heal_is_not_said_to_come_after_it() -> None:
     assert verdict.recovery.from_heal_s is not None
     assert verdict.recovery.from_heal_s < -3
     assert "borrowing recovered at once, by the heal (limit 10 s)" in verdict.sentence
-    told = "at once; borrowing was normal again by the time of the heal"
+    told = "at once; requests no longer failed by the time of the heal"
     assert tile(verdict, "Time to recover").startswith(told)
 
 
