@@ -14,6 +14,8 @@ from harness.verdict.visible import never_longer, none_stands_out
 
 _IMPAIRED = ("outage", "degraded")
 _REASON_MAX = 110  # letters; the findings have it all
+_STOPS = ("failed_budget", "failed_surge")
+"""Stop conditions of requests that failed."""
 _FAILURES = ("outage", "degraded", "borrowers_shut_out", "false_decline", "invalid_answer")
 """Findings of requests that failed."""
 _RECOVERY = 1
@@ -112,7 +114,8 @@ def _failed(verdict: Verdict) -> Tile:
         share = f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}"
         notes = [share, low_to_high, *notes]
     tile = Tile(name, words.count(window.failed), tuple(notes), _tone(borrow.failed))
-    broken = [f for f in verdict.findings if f.verdict is Weight.FAIL and f.code in _FAILURES]
+    failing = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    broken = [f for f in failing if f.code in _FAILURES or f.evidence.get("condition") in _STOPS]
     return _of_the_broken_rule(tile, verdict, broken[0]) if broken else tile
 
 
@@ -171,7 +174,8 @@ def _recovery(verdict: Verdict) -> Tile:
         if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
             was = "down" if impaired[-1].class_ == "outage" else "degraded"
             reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
-            return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
+            tone = "" if limit is None else limit.verdict.value
+            return Tile(name, words.NOT_MEASURED, (reason, *notes), tone)
         if recovery.censored or (impaired and impaired[-1].recovered_s is None):
             when = "the next fault came" if recovery.next_faults else "the run ended"
             waiting = f"nothing shows that borrowing had recovered when {when}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import GRANTED, Facts
+from harness.events import GRANTED, Facts, SafetyStop
 from harness.fault_specs import Kill
 from harness.judge import judge
 from harness.judge.case import inconclusive
@@ -17,6 +17,7 @@ from harness.verdict.reasons import NO_HELP, advice, brief, why
 from harness.verdict.units import share
 from tests.builders import (
     CUT,
+    at_ns,
     changed,
     cut_run,
     during,
@@ -50,7 +51,8 @@ def test_one_failure_of_very_many_is_seen_in_every_figure() -> None:
     verdict = judge(plan, facts(plan, operations(plan, during(20.0, 20.001))))
 
     assert verdict.borrow.window.failed == 1
-    assert tile(verdict, "Lost service").startswith("under 0.01 s; 1 failed after the baseline ÷ 1,000")
+    told = "under 0.01 s; 1 failed after the baseline ÷ 1,000 arrivals"
+    assert tile(verdict, "Lost service").startswith(told)
     assert "0.00 %" not in tile(verdict, "Failed borrow requests")
 
 
@@ -257,3 +259,27 @@ def test_a_fault_of_hundredths_of_a_second_lasted_longer_than_none() -> None:
     verdict = judge(plan, replace(known, faults=brief_one))
 
     assert "Bytes vanished on the database link for 0.04 s: " in verdict.sentence
+
+
+def tone(verdict: Verdict, name: str) -> str:
+    """How one tile looks."""
+    return next(one.tone for one in tiles(None, verdict) if one.name == name)
+
+
+def test_the_tile_of_failures_is_red_where_a_stop_for_failures_fails_the_run() -> None:
+    """It is what the sentence begins with."""
+    plan, known = cut_run()
+    stop = SafetyStop("failed_budget", "31 borrow requests had failed", at_ns(12.0), 31, 30)
+    verdict = judge(plan, replace(known, status=replace(known.status, safety_stop=stop)))
+
+    assert verdict.sentence.startswith("The run was stopped for safety at 12.0 s because 31 borrow")
+    assert tone(verdict, "Failed borrow requests") == "fail"
+
+
+def test_a_run_that_passed_has_no_tile_that_looks_undecided() -> None:
+    """Nothing was injected, so no time to recover was asked for."""
+    plan = plan_of(objectives=Objectives(failed_share_max=0.5, impaired_episodes_max=1))
+    verdict = judge(plan, facts(plan, operations(plan, during(11.0, 14.0))))
+
+    assert verdict.verdict is Judgement.PASS
+    assert {one.tone for one in tiles(None, verdict)} <= {"", "impact"}
