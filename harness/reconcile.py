@@ -21,6 +21,8 @@ from harness.verdict import Reconciliation
 
 EXAMPLES_MAX = 20
 AT_RISK = ("lost", "duplicated", "phantom", "corrupt", "unbalanced")
+DIFFERING = ("amount", "loan id", "account", "status or payout")
+"""What of a corrupt loan may be another."""
 WORST_LAST = (Money.RIGHT, Money.CORRUPT, Money.LOST, Money.PHANTOM)
 
 _Answer = tuple[KeyedLoan, ...] | None
@@ -60,8 +62,8 @@ class Reconciled:
     ``repeated`` ones are listed again as they were. Asked for a key of ``unfiltered`` the target
     showed loans of other keys. Of keys that are listed, ``mute`` ones have no clear answer, and
     ``unlike`` ones another than their rows. ``sample`` is of keys that are neither acknowledged nor
-    listed, ``further`` of those that are listed. ``other_amounts`` of the corrupt ones are of
-    another amount than was asked for.
+    listed, ``further`` of those that are listed. ``differing`` counts the corrupt ones by what
+    is another than was asked for or told: `DIFFERING`; one may differ in several.
     """
 
     result: Reconciliation
@@ -75,7 +77,7 @@ class Reconciled:
     unlike: tuple[str, ...] = ()
     sample: Sample = field(default_factory=Sample)
     further: Sample = field(default_factory=Sample)
-    other_amounts: int = 0
+    differing: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -187,7 +189,7 @@ class _Reconciliation:
             unlike=tuple(found.keys["unlike"]),
             sample=Sample(**self._sample),
             further=Sample(**self._further),
-            other_amounts=found.count("other_amount"),
+            differing={name: count for name in DIFFERING if (count := found.count(name))},
         )
 
     def _settle(self, request: Request) -> None:
@@ -201,17 +203,7 @@ class _Reconciliation:
             if request.told is Told.UNKNOWN:
                 found.add("unclear_unknown", key)
             return
-        money = max(
-            (judged(request.told, loan.row) for loan in loans),
-            key=WORST_LAST.index,
-            default=judged(request.told, None),
-        )
-        if money is Money.RIGHT and self._contradicted(request, loans):
-            money = Money.CORRUPT
-        if money is not Money.RIGHT:
-            found.add(str(money), key)
-        if money is Money.CORRUPT and _differs(request, loans):
-            found.add("other_amount", key)
+        self._judge(request, loans)
         if request.told is Told.UNKNOWN:
             committed = any(loan.row.committed for loan in loans)
             found.add("committed_unknown" if committed else "not_committed_unknown", key)
@@ -219,6 +211,23 @@ class _Reconciliation:
             found.add("duplicated", key)
         elif any(map(_is_unbalanced, loans)):
             found.add("unbalanced", key)
+
+    def _judge(self, request: Request, loans: list[Loan]) -> None:
+        """Whether one request is right, else what is wrong with its loans."""
+        money = max(
+            (judged(request.told, loan.row) for loan in loans),
+            key=WORST_LAST.index,
+            default=judged(request.told, None),
+        )
+        differing = self._differing(request, loans)
+        if money is Money.CORRUPT:
+            differing = list(dict.fromkeys((*differing, "status or payout")))
+        elif money is Money.RIGHT and differing:
+            money = Money.CORRUPT
+        if money is not Money.RIGHT:
+            self._found.add(str(money), request.key)
+        for name in differing if money is Money.CORRUPT else ():
+            self._found.add(name, request.key)
 
     def _by_key(self, request: Request) -> list[Loan] | None:
         """The loans of a key that the listing lacks; None where nobody knows."""
@@ -263,21 +272,21 @@ class _Reconciliation:
             self._loans += loans
         return loans
 
-    def _contradicted(self, request: Request, loans: list[Loan]) -> bool:
-        """Whether loans are not as asked for and told, whatever else holds of them.
+    def _differing(self, request: Request, loans: list[Loan]) -> list[str]:
+        """What of loans is not as asked for and told, whatever else holds of them.
 
         A second loan of one key is told as duplicated: one of them may be another than was told.
         """
-        told_id = request.loan_id
-        if loans and told_id is not None and all(loan.loan_id != told_id for loan in loans):
-            return True
-        return any(
-            loan.loan_id in self._shared
-            or loan.payouts_min < 0
-            or _differs(request, [loan])
-            or any(self._is_foreign(account, request.borrower) for account in loan.account_ids)
-            for loan in loans
-        )
+        told_id, ids = request.loan_id, {loan.loan_id for loan in loans}
+        other_id = loans and told_id is not None and told_id not in ids
+        accounts = {account for loan in loans for account in loan.account_ids}
+        found = {
+            "amount": _differs(request, loans),
+            "loan id": other_id or not ids.isdisjoint(self._shared),
+            "account": any(self._is_foreign(account, request.borrower) for account in accounts),
+            "status or payout": any(loan.payouts_min < 0 for loan in loans),
+        }
+        return [name for name in DIFFERING if found[name]]
 
     def _is_foreign(self, account: str, borrower: int) -> bool:
         known = self._facts.account_of.get(borrower)

@@ -23,6 +23,12 @@ _MONEY = {
     "orphan": "on the borrowers' accounts {were} never asked for",
     "unbalanced": "{have} a ledger balance that differs from the principal",
 }
+_THAN = {
+    "amount": "asked for",
+    "loan id": "the borrower was told",
+    "account": "the borrower's",
+    "status or payout": "the borrower was told",
+}
 _FOR_NOTHING = "borrow for a limit that nothing was taken from"
 
 
@@ -50,11 +56,14 @@ def _wrong_loans(case: Case, name: str, count: int) -> str:
     booked = len(asked & {loan.key for loan in case.reconciled.loans})
     number = _of_loans(count, case.reconciled.result.acknowledged if name == "lost" else booked)
     meaning = _MONEY[name]
-    others = case.reconciled.other_amounts if name == "corrupt" else 0
-    if others == count:
-        meaning, others = "{were} booked with another amount than asked for", 0
+    differing = dict(case.reconciled.differing) if name == "corrupt" else {}
+    if len(differing) == 1 and count in differing.values():
+        (what,) = differing
+        meaning = f"{{were}} booked with another {what} than {_THAN[what]}"
+        differing = {}
     are, were, have = ("is", "was", "has") if count == 1 else ("are", "were", "have")
-    with_others = f" ({others:,} with another amount)" if others else ""
+    parts = ", ".join(f"{number:,} with another {what}" for what, number in differing.items())
+    with_others = f" ({parts})" if parts else ""
     return f"{number} {meaning.format(are=are, were=were, have=have)}{with_others}"
 
 

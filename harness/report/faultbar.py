@@ -192,7 +192,7 @@ def _phase_name(name: str, left: float, right: float, y: float, layout: Layout) 
     if needed <= right - left - 4:
         return label((left + right) / 2, y, name, size=size, anchor="middle")
     heading = width_of("phase", size) + 12
-    if left <= layout.left + 1 and needed <= right - heading - 2:
+    if left < layout.left + needed and needed <= right - heading - 2:
         return label(right - 2, y, name, size=size, anchor="end")
     return Markup("")
 

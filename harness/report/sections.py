@@ -9,6 +9,7 @@ from harness.report import required, series, words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import why
 from harness.verdict import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
+from harness.verdict.reasons import counted
 
 _EVIDENCE_MAX = 4000
 _ROWS_MAX = 60
@@ -45,7 +46,7 @@ def objectives(verdict: Verdict, *, told: bool = True) -> Table:
 
 def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
     write = words.observed_unit(result)
-    observed = Cell(words.observed(result))
+    observed = Cell(words.observed(result), note=counted(result))
     between = words.interval(result.low, result.high, write)
     if result.observed is None and result.verdict.value == "pass":
         observed = Cell("nothing to measure")

@@ -74,7 +74,9 @@ def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
     """The figure of the window that the limit is of; what the tile counted otherwise is told."""
     figure = words.observed(result) if result.part is None else words.count(result.part)
     said = brief(result) if result.part is None else f"{counted(result)}: {brief(result)}"
-    notes = (said, f"in all {tile.figure}", *tile.notes)
+    base, *others = tile.notes
+    joint = " " if base.startswith("of ") else ": "
+    notes = (said, f"in all {tile.figure}{joint}{base}", *others)
     return replace(tile, figure=figure, notes=notes, tone="fail")
 
 
@@ -316,9 +318,11 @@ def _unknown(verdict: Verdict) -> Tile:
     else:
         known = ledger.committed_unknown + ledger.not_committed_unknown
         whose = "" if known == number else f" has {words.count(known)} with the warm-up's"
+        unread = any(finding.code == "ledger_incomplete" for finding in verdict.findings)
+        without = "not in what was read" if unread else "did not"
         settled = (
             f"ledger{whose}: {words.count(ledger.committed_unknown)} got the loan,"
-            f" {words.count(ledger.not_committed_unknown)} did not"
+            f" {words.count(ledger.not_committed_unknown)} {without}"
         )
     return Tile(name, words.count(number), (base, meaning, settled), _tone(number))
 

@@ -89,15 +89,15 @@ _MORE_LOAD = "raise the rate or lengthen the recovery phase"
 _AGAIN = "remove what disturbed the run and run it again"
 
 
-def about(result: ObjectiveResult, *, with_interval: bool = True) -> str:
+def about(result: ObjectiveResult, *, figures: bool = True) -> str:
     """What an objective came to beside its limit: ``21.4 % of borrow requests failed; the limit is
     10 % (214 of 1,000; 95 % interval 18.1 % to 25.0 %)``.
     """
     write, evidence = observed_unit(result), []
-    if result.part is not None and result.observed is not None:
+    if figures and result.part is not None and result.observed is not None:
         evidence.append(counted(result))
     known = result.high is not None or None not in (result.observed, result.low)
-    if with_interval and known:
+    if figures and known:
         evidence.append(f"95 % interval {interval(result.low, result.high, write)}")
     if result.reason and result.reason not in (OVER, COUNTED):
         evidence.append(result.reason)
@@ -105,8 +105,8 @@ def about(result: ObjectiveResult, *, with_interval: bool = True) -> str:
 
 
 def counted(result: ObjectiveResult) -> str:
-    """The share of an objective as a count: ``214 of 1,000``."""
-    return f"{count(result.part)} of {count(result.whole)}"
+    """The share of an objective as a count: ``214 of 1,000``; empty of what is no share."""
+    return "" if result.part is None else f"{count(result.part)} of {count(result.whole)}"
 
 
 def brief(result: ObjectiveResult) -> str:
@@ -138,9 +138,9 @@ def why(
     """The reason of a run that failed or is undecided, and the findings that it tells in full.
 
     Money comes before availability, what disturbed a run before what that left open. Empty for a
-    run that passed. Of ``results`` the intervals are left to the tables that show them.
+    run that passed. Of ``results`` counts and intervals are left to the tables that show them.
     """
-    shorter = {about(result): about(result, with_interval=False) for result in results}
+    shorter = {about(result): about(result, figures=False) for result in results}
     found = list(findings)
     failed = any(finding.verdict is Weight.FAIL for finding in found)
     weight = Weight.FAIL if failed else Weight.INCONCLUSIVE

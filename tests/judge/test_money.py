@@ -76,7 +76,24 @@ def test_told_201_and_not_disbursed_fails(plan: Plan, status: str, payouts: int)
     (finding,) = verdict.findings
 
     assert codes(verdict) == {"corrupt": "fail"}
-    assert finding.message == "1 of 1,450 loans was booked otherwise than asked for and answered"
+    assert finding.message == (
+        "1 of 1,450 loans was booked with another status or payout than the borrower was told"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"principal_fen": 1, "ledger_balance_fen": 1}, "another amount than asked for"),
+        ({"account_id": "account-x"}, "another account than the borrower's"),
+    ],
+)
+def test_a_corrupt_loan_says_what_differs(plan: Plan, changes: dict[str, Any], told: str) -> None:
+    """And how many loans do."""
+    verdict = judged(plan, entry(subject(plan), **changes))
+    (finding,) = [one for one in verdict.findings if one.code == "corrupt"]
+
+    assert finding.message == f"1 of 1,450 loans was booked with {told}"
 
 
 @pytest.mark.parametrize(
