@@ -1,5 +1,7 @@
 """What is required of every run, as rows beside its objectives. Pure: verdict in, words out."""
 
+from textwrap import shorten
+
 from harness.report import words
 from harness.report.tables import Cell, row
 from harness.verdict import Finding, Judgement, Verdict, Weight
@@ -29,7 +31,7 @@ def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
     rule = RULES.get(found.code) or Rule(words.finding(found.code), "always checked")
     figure, judged = found.evidence.get(rule.figure), _JUDGED[found.verdict]
     counted = isinstance(figure, int)
-    note = words.clean(words.cut(found.message, _NOTE_MAX)) if told else ""
+    note = shorten(words.clean(found.message), _NOTE_MAX, placeholder=" …") if told else ""
     return row(
         Cell(rule.name, note=words.clean(f"{found.code} · required of every run")),
         rule.limit,
