@@ -127,6 +127,7 @@ def test_progress_for_a_program(single: Finished) -> None:
     lines = [json.loads(line) for line in single.progress.splitlines()]
 
     setting_up = next(line for line in lines if line["text"] == "setting up")
+    assert setting_up.pop("run_dir") == str(single.load.latest)
     assert {setting_up[name] for name in setting_up if name != "text"} == {None}
     assert lines[-1]["verdict"] == "pass"
     assert lines[-1]["sentence"] == "It was a pass."
