@@ -24,6 +24,8 @@ os.environ["LENDCHAOS_PORTS"] = stack_ports()
 # Of this process and what it starts: the user's own register of state folders stays as it is.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lendchaos-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background has none
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 forget_libpq_variables()  # tests connect by the driver's own means, too
 
 

@@ -40,7 +40,7 @@ def objectives(verdict: Verdict, *, told: bool = True) -> Table:
         headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
         rows=tuple(cells for _, cells in judged),
         empty=f"{none} {held}".rstrip(),
-        lead=held if verdict.objectives else f"{none} {held}".rstrip(),
+        lead="" if verdict.objectives else f"{none} {held}".rstrip(),
     )
 
 
@@ -72,7 +72,7 @@ def _decided(result: ObjectiveResult) -> str:
     open_above = result.high is None and result.low is not None
     beyond = open_above or (result.high is not None and result.high > result.limit)
     if result.verdict is Judgement.PASS and beyond:
-        return "by what was observed; missed only if the whole interval is over"
+        return "limit within the interval"
     return ""
 
 

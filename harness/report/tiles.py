@@ -200,8 +200,8 @@ def _recovery(verdict: Verdict) -> Tile:
         words.seconds_beside(None if limit is None else limit.limit, recovery.from_heal_s, *ends)
     )
     figure, between = write(recovery.from_heal_s), words.interval(*ends, write)
-    said = "by the time of the heal" if figure == words.AT_ONCE else "after the heal"
-    told = [f"requests no longer failed {said}"]
+    at_once = figure == words.AT_ONCE
+    told = ["failures had ended by the heal" if at_once else "from the heal to the end of failures"]
     if slow := slow_after(recovery):
         told.append(slow)
     if between != words.AT_ONCE:

@@ -63,7 +63,7 @@ def test_a_recovery_long_before_the_heal_is_not_said_to_come_after_it() -> None:
     assert verdict.recovery.from_heal_s is not None
     assert verdict.recovery.from_heal_s < -3
     assert "borrowing recovered at once, by the heal (limit 10 s)" in verdict.sentence
-    told = "at once; requests no longer failed by the time of the heal"
+    told = "at once; failures had ended by the heal"
     assert tile(verdict, "Time to recover").startswith(told)
 
 

@@ -43,10 +43,10 @@ def test_a_secret_is_told_once_and_kept_nowhere(
 
 
 def test_an_error_is_told_to_people_and_to_who_started_it(
-    pipe: int, capsys: pytest.CaptureFixture[str]
+    pipe: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """On a line of its own, and in a message that says nothing else."""
     Progress().fail("no stack", 3)
 
     assert json.loads(os.read(pipe, 4096)) == {"error": "no stack"}
-    assert capsys.readouterr() == ("", "error: no stack\n")
+    assert capfd.readouterr() == ("", "error: no stack\n")

@@ -12,7 +12,7 @@ from tests.builders import plan_of
 
 
 def test_no_place_for_what_is_written_down(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It may have gone since the options were read: of the environment, and no bug of ours."""
     (tmp_path / "runs").write_text("")
@@ -22,5 +22,5 @@ def test_no_place_for_what_is_written_down(
     run._tell()
 
     assert run.exit_code == 3
-    assert f"{tmp_path}/runs/" in (said := capsys.readouterr().err)
+    assert f"{tmp_path}/runs/" in (said := capfd.readouterr().err)
     assert "cannot be written: Not a directory" in said

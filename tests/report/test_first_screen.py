@@ -101,7 +101,7 @@ def test_an_objective_met_below_the_end_of_its_interval_says_why() -> None:
         rows(replace(calm(), objectives=[replace(met, high=high)])) for high in (0.04, 0.004)
     )
 
-    assert wide[4] == "met by what was observed; missed only if the whole interval is over"
+    assert wide[4] == "met limit within the interval"
     assert narrow[4] == "met"
 
 
@@ -123,7 +123,7 @@ def test_answers_that_stayed_slow_are_told_beside_a_recovery() -> None:
     notes = named(replace(verdict, recovery=slow), "Time to recover").notes
 
     assert notes[:2] == (
-        "requests no longer failed by the time of the heal",
+        "failures had ended by the heal",
         "answers stayed slow for 2.9 s after the heal",
     )
 

@@ -180,7 +180,7 @@ def test_a_recovery_before_the_heal_is_said_in_words() -> None:
     """A negative number of seconds means nothing to most readers."""
     text = page(sample.inconclusive()).text
 
-    assert "Time to recover at once requests no longer failed by the time of the heal" in text
+    assert "Time to recover at once failures had ended by the heal" in text
     assert "-0.4" not in text
 
 
