@@ -271,7 +271,7 @@ def test_it_prints_on_a4(
 
 
 def test_on_paper_nothing_is_folded_or_torn(chromium: Chromium, page: Callable[..., str]) -> None:
-    """What was not met stays on the first sheet; the numbers of the chart and the proofs are printed;
+    """What was not met is on the first sheet; the numbers of the chart and the proofs are printed;
     each sheet says of which run it is; no row is split, no head parts from its table.
     """
     with chromium.open(page("rich")) as screen:
