@@ -92,15 +92,23 @@ def leave_out_address() -> None:
     )
 
 
+def require_port_number(port: int) -> None:
+    """Refuse what is no port, with a page or without.
+
+    Raises:
+        UsageError: there is no such port.
+    """
+    if not 0 <= port <= _PORT_MAX:
+        raise UsageError(f"--web-port {port} must be from 0 to {_PORT_MAX}")
+
+
 def require_port(host: str, port: int) -> None:
     """Whether Locust's page can be served there, before Locust fails to.
 
     Raises:
-        UsageError: there is no such port or address.
+        UsageError: there is no such address.
         HarnessError: somebody else listens there.
     """
-    if not 0 <= port <= _PORT_MAX:
-        raise UsageError(f"--web-port {port} must be from 0 to {_PORT_MAX}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -22,7 +22,7 @@ from harness.forwarding import AGAIN_SECONDS
 from harness.given import with_places
 from harness.load import messages, process_control, web
 from harness.load.crew import Crew
-from harness.load.endings import Endings, leave_out_address, require_port
+from harness.load.endings import Endings, leave_out_address, require_port, require_port_number
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
@@ -83,6 +83,7 @@ class Leader:
             require_sense(locustfile, options, rate, self._run_time_s)
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
+        require_port_number(options.web_port)
         for one in options.set_elsewhere:
             note = " (no effect on a scenario)" if one.name in MEANINGLESS else ""
             self.progress.say(f"{one}{note}")

@@ -35,6 +35,7 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "run time, other digits": (["-t", f"{FIVES}s"], "argument -t/--run-time"),
     "run time, huge": (["-t", f"{HUGE}s"], "argument -t/--run-time"),
     "run time, too short": (["-t", "3s"], "-t 3s is too short"),
+    "web port": (["--web-port=70000"], "--web-port 70000 must be from 0 to 65535"),
     "users and rate": (["-u", "20", "--rate=10"], "-u 20 and --rate 10 disagree"),
     "recovery, too short": (
         ["--inject=Partition('database')", "--recovery=1s"],
