@@ -21,13 +21,6 @@ RUNS_MAX = 1000
 FAILED_SHARE_MAX = 0.025
 """Of a steady baseline: half of the share at which borrowing counts as impaired, so that the two
 can be told apart."""
-INVARIANTS = frozenset(
-    (
-        *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
-        *("invariant_violated", "false_decline", "invalid_answer", "replay_unstable"),
-    )
-)
-"""Codes of what must hold in every phase, even of a run that was cut short; no limit to set."""
 
 
 def _limit(kind: Kind, meaning: str) -> Any:

@@ -1,5 +1,6 @@
 """Runs in which one request and its rows differ, reconciled."""
 
+from harness.core.codes import LOANS
 from harness.events import Operation, Outcome
 from harness.ledger_facts import LedgerEntry
 from harness.plan import Plan
@@ -33,5 +34,4 @@ def subject(plan: Plan) -> Operation:
 
 def wrong(found: Reconciled) -> dict[str, int | None]:
     """All classes of disagreement that are not zero."""
-    names = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced")
-    return {name: getattr(found.result, name) for name in names if getattr(found.result, name)}
+    return {name: getattr(found.result, name) for name in LOANS if getattr(found.result, name)}

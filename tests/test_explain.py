@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.codes import INVARIANTS
 from harness.errors import UsageError
 from harness.explain import ENTRIES, FINDINGS, Entry, Kind, find
 from harness.gates.checks import Kind as Check
 from harness.judge import borrowing, impairment
-from harness.objectives import INVARIANTS, KINDS
+from harness.objectives import KINDS
 from harness.report import words
 from harness.stop_conditions import STOP_KINDS
 from harness.verdict import ExitCode
@@ -88,7 +89,7 @@ def test_a_code_that_cannot_be_read_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (Kind.INVARIANT, INVARIANTS),
+        (Kind.INVARIANT, set(INVARIANTS)),
         (Kind.OBJECTIVE, set(KINDS)),
         (Kind.STOP, {*STOP_KINDS, "watch_failed"}),
         (Kind.CHECK, {Check.OTHER.value, Check.EVIDENCE.value}),

@@ -4,9 +4,9 @@ from dataclasses import fields
 
 import pytest
 
+from harness.core.codes import INVARIANTS
 from harness.fault_specs import Partition
 from harness.objectives import (
-    INVARIANTS,
     Objectives,
     Resilience,
     SteadyState,
@@ -177,4 +177,4 @@ def test_limits_that_can_be_none_are_named(wrong: dict[str, object]) -> None:
 
 def test_no_objective_is_an_invariant() -> None:
     """What must never happen has no limit to set."""
-    assert not {f.name.removesuffix("_max") for f in fields(Objectives)} & INVARIANTS
+    assert not {f.name.removesuffix("_max") for f in fields(Objectives)} & {*INVARIANTS}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import series
+from harness.core.codes import LOANS
 from harness.measure.intervals import clopper_pearson
 from harness.report import words
 from harness.verdict import Verdict
@@ -129,11 +130,11 @@ FIGURES = (
     ),
 )  # fmt: skip
 
-MONEY = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced")
-"""Counts that are told and never compared: one is too many, and fewer than before still are."""
-
 
 def money_of(verdict: Verdict) -> dict[str, int]:
-    """What is wrong with the money of a run: each kind of which there is any."""
-    found = {name: getattr(verdict.reconciliation, name) for name in MONEY}
+    """What is wrong with the money of a run: each kind of which there is any.
+
+    It is told and never compared: one is too many, and fewer than before still are.
+    """
+    found = {name: getattr(verdict.reconciliation, name) for name in LOANS}
     return {name: count for name, count in found.items() if count}

@@ -1,12 +1,11 @@
 """What holds always, with zero tolerance: one of these fails a run, an interrupted one too."""
 
+from harness.core.codes import LOANS
 from harness.explain.entry import Entry, Kind
 from harness.report import words
 
 _WEIGHT = "One is enough to fail the run, also one that was cut short. It has no limit to set."
 _KEYS = "evidence.examples of the finding names idempotency keys"
-
-MONEY = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced", "replay_unstable")
 
 
 def _invariant(code: str, *, decided: str, causes: str, next_step: str) -> Entry:
@@ -18,7 +17,7 @@ def _invariant(code: str, *, decided: str, causes: str, next_step: str) -> Entry
         decided,
         causes,
         next_step,
-        "docs/money.md" if code in MONEY else "docs/objectives.md",
+        "docs/money.md" if code in (*LOANS, "replay_unstable") else "docs/objectives.md",
     )
 
 

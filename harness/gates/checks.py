@@ -9,17 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.objectives import INVARIANTS
+from harness.core.codes import INVARIANTS, LOANS
 from harness.report import words
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from harness.verdict.reasons import about
 
-INVARIANT_NAMES = (
-    *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
-    *("invariant_violated", "false_decline", "invalid_answer", "replay_unstable"),
-)
-"""All of them, money first."""
-_LEDGER = frozenset(INVARIANT_NAMES[:7])
+_LEDGER = (*LOANS, "invariant_violated")
 """Those that nothing can be said of where the ledger was not read."""
 _UNREAD = ("ledger_unread", "ledger_incomplete", "no_evidence", "evidence_damaged")
 _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
@@ -77,7 +72,7 @@ _MEANING = {
 
 def names_of(objectives: Iterable[str]) -> list[str]:
     """Names of the checks of a run with these objectives, in the order of `checks_of`."""
-    return [*objectives, *INVARIANT_NAMES, Kind.OTHER.value, Kind.EVIDENCE.value]
+    return [*objectives, *INVARIANTS, Kind.OTHER.value, Kind.EVIDENCE.value]
 
 
 def checks_of(verdict: Verdict) -> list[GateCheck]:
@@ -88,7 +83,7 @@ def checks_of(verdict: Verdict) -> list[GateCheck]:
     """
     return [
         *(_objective(result) for result in verdict.objectives),
-        *(_invariant(name, verdict) for name in INVARIANT_NAMES),
+        *(_invariant(name, verdict) for name in INVARIANTS),
         _others(verdict),
         _evidence(verdict),
     ]
@@ -137,7 +132,7 @@ def _invariant(name: str, verdict: Verdict) -> GateCheck:
 
 def _others(verdict: Verdict) -> GateCheck:
     """Failures that are neither an objective nor an invariant, an outage of nobody's making."""
-    known = INVARIANTS | set(_OF_OBJECTIVES)
+    known = (*INVARIANTS, *_OF_OBJECTIVES)
     found = [f for f in verdict.findings if f.verdict is Weight.FAIL and f.code not in known]
     judgement = Judgement.FAIL if found else Judgement.PASS
     return GateCheck(Kind.OTHER.value, Kind.OTHER, judgement, _said(found) or "none found")

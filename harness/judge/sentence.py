@@ -1,11 +1,12 @@
 """The verdict in one plain sentence with its numbers."""
 
+from harness.core.codes import LOANS
 from harness.judge.case import Case, plural
 from harness.judge.limits import must_be_declined, over_limit
 from harness.measure import Impact, impaired
 from harness.plan import SteadyState
 from harness.verdict import Episode, Finding, Recovery
-from harness.verdict.reasons import LOANS, why
+from harness.verdict.reasons import why
 from harness.verdict.spans import slow_after, span
 from harness.verdict.units import (
     AT_ONCE,

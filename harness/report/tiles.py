@@ -3,12 +3,13 @@
 from dataclasses import replace
 from textwrap import shorten
 
+from harness.core.codes import LOANS, MONEY
 from harness.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
-from harness.verdict.reasons import LOANS, MONEY, brief, counted
+from harness.verdict.reasons import brief, counted
 from harness.verdict.spans import quiet_end, slow_after, span
 from harness.verdict.visible import never_longer, none_stands_out
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.core.codes import INVARIANTS
 from harness.objectives import (
-    INVARIANTS,
     STEADY_STATE_KEYS,
     Objectives,
     Resilience,

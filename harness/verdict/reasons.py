@@ -5,6 +5,7 @@ Every page, file and line says it in the words that are made here.
 
 from collections.abc import Iterable
 
+from harness.core.codes import MONEY
 from harness.verdict.ends import Judgement, Weight
 from harness.verdict.figures import Finding, ObjectiveResult
 from harness.verdict.units import (
@@ -25,10 +26,6 @@ NOT_DECIDED = "not decided: "
 _LETTERS_MAX = 320
 """Of one reason, or of two that are told together; the findings have all of it."""
 
-LOANS = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced")
-"""What can be wrong with a loan, the worst first."""
-MONEY = (*LOANS, "invariant_violated", "replay_unstable")
-"""Findings about money."""
 _ORDER = (
     *(*MONEY, "false_decline", "invalid_answer", "safety_stop", "outage", "degraded"),
     *("objective_missed", "not_recovered", "borrowers_shut_out"),

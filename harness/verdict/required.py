@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from harness.core.codes import MONEY
+
 
 class Rule(NamedTuple):
     """What is asked for, its limit in words, and which of a finding's evidence is its figure."""
@@ -45,10 +47,7 @@ RULES = {
 """By the code of the finding that says that it is broken, or not decided."""
 
 HELD = {
-    "no loan lost, lent twice or wrong": (
-        *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
-        *("invariant_violated", "replay_unstable", "ledger_unread", "ledger_incomplete"),
-    ),
+    "no loan lost, lent twice or wrong": (*MONEY, "ledger_unread", "ledger_incomplete"),
     "no outage without a fault": ("outage", "degraded", "not_recovered"),
     "nobody refused wrongly": ("false_decline", "invalid_answer", "borrowers_shut_out"),
     "a steady baseline": ("baseline_not_steady",),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness import series
+from harness.core.codes import LOANS, MONEY
 from harness.events import Facts, Outcome
 from harness.gates.annotations import annotations
 from harness.gates.junit import to_xml
@@ -20,7 +21,6 @@ from harness.report import html, impairment, terminal, words
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
-from harness.verdict.reasons import LOANS, MONEY
 from tests.builders import CUT, attempt, cut_run, during, facts, operations, plan_of
 from tests.gates.made import suite_of
 from tests.report.test_html import page

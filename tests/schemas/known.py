@@ -4,7 +4,8 @@ import re
 from dataclasses import fields
 from typing import Any, get_args
 
-from harness.compare.figures import FIGURES, MONEY
+from harness.compare.figures import FIGURES
+from harness.core.codes import LOANS
 from harness.explain import FINDINGS
 from harness.fault_facts import EndedBy
 from harness.fault_specs import (
@@ -133,7 +134,6 @@ MORE: dict[str, dict[str, Any]] = {
 """Bounds of numbers whose own types have none: what is typed in by people is checked in words."""
 
 _PERCENTILES = tuple(f"{phase}_p{percent}" for phase in _AFTER_WARM_UP for percent in (50, 95, 99))
-_IN_LEDGER = ("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced")
 KEYS: dict[str, tuple[str, ...]] = {
     "Borrow.failed_by_phase": _AFTER_WARM_UP,
     "Borrow.latency_ms": _PERCENTILES,
@@ -144,7 +144,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "PreviewDocument.objective_sources": tuple(KINDS),
     "PreviewDocument.stop_sources": tuple(STOP_KINDS),
     "RunBody.figures": tuple(figure.name for figure in FIGURES),
-    "RunBody.money": MONEY,
+    "RunBody.money": LOANS,
 }
 """Objects whose keys are known words."""
 
