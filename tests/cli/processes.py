@@ -17,17 +17,23 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
-def lendchaos(*words: str, cwd: Path, **more: str) -> "subprocess.CompletedProcess[str]":
-    """Run `lendchaos` with its output read by a program."""
+def python(*words: str, cwd: Path | None = None, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python with its output read by a program; ``more`` is set in its environment."""
     return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words],
+        [sys.executable, *words],
         capture_output=True,
         text=True,
         check=False,
         cwd=cwd,
         timeout=SECONDS_MAX,
-        env=environment(LENDCHAOS_STATE=str(cwd / "state"), **more),
+        env=environment(**more),
     )
+
+
+def lendchaos(*words: str, cwd: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run `lendchaos` with its output read by a program."""
+    state = {"LENDCHAOS_STATE": str(cwd / "state"), **more}
+    return python("-m", "harness.cli", *words, cwd=cwd, **state)
 
 
 def in_terminal(*words: str, cwd: Path, **more: str) -> bytes:

@@ -2,12 +2,11 @@
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import ROOT, SECONDS_MAX, environment
+from tests.cli.processes import ROOT, python
 
 # Python calls it at every import. A run's process has its signals from the command, its parent.
 AT_IMPORT = """
@@ -33,15 +32,8 @@ def interrupted_at(
     (folder / "hook").mkdir()
     (folder / "hook" / "sitecustomize.py").write_text(AT_IMPORT)
     (folder / "mine.py").write_text(MINE)
-    return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        timeout=SECONDS_MAX,
-        env=environment(PYTHONPATH=f"{folder / 'hook'}:{ROOT}", AT=module, **more),
-    )
+    hooked = {"PYTHONPATH": f"{folder / 'hook'}:{ROOT}", "AT": module, **more}
+    return python("-m", "harness.cli", *words, cwd=folder, **hooked)
 
 
 @pytest.mark.parametrize(
@@ -74,17 +66,9 @@ def test_a_run_that_is_being_loaded_ends_without_a_word(module: str, tmp_path: P
 def test_who_imports_the_commands_keeps_his_own_handler() -> None:
     """They are no program then."""
     code = "import harness.cli, signal; print(signal.getsignal(signal.SIGINT).__name__)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        timeout=SECONDS_MAX,
-        env=environment(),
-    )
+    done = python("-c", code, cwd=ROOT)
 
-    assert done.stdout == f"{signal.default_int_handler.__name__}\n"
+    assert (done.returncode, done.stdout) == (0, f"{signal.default_int_handler.__name__}\n")
 
 
 def test_ctrl_c_while_it_is_loaded_leaves_no_traceback(tmp_path: Path) -> None:
@@ -93,14 +77,6 @@ def test_ctrl_c_while_it_is_loaded_leaves_no_traceback(tmp_path: Path) -> None:
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.load", "-f", "mine.py", "--dry-run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        timeout=60,
-        env=environment(),
-    )
+    done = python("-m", "harness.load", "-f", "mine.py", "--dry-run", cwd=tmp_path)
 
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -1,12 +1,10 @@
 """What a command does not need is not loaded for it: asking for the status takes no statistics."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import SECONDS_MAX, environment
+from tests.cli.processes import python
 
 HEAVY = ("scipy", "pandas", "jinja2", "harness.conductor", "harness.judge", "locust", "gevent")
 DRIVERS = ("psycopg", "requests", "toxiproxy")
@@ -29,15 +27,7 @@ harness.forwarding.subprocess.Popen = started
 def loaded(words: list[str], folder: Path, before: str = "") -> set[str]:
     """Every module that is loaded when a command is over, or as ``before`` says."""
     code = BEGIN.format(words=words, before=before) + 'print("|" + " ".join(sys.modules))\n'
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        timeout=SECONDS_MAX,
-        env=environment(LENDCHAOS_STATE=str(folder / "state")),
-    )
+    done = python("-c", code, cwd=folder, LENDCHAOS_STATE=str(folder / "state"))
     assert done.returncode == 0, done.stderr
     return set(done.stdout.rpartition("|")[2].split())
 
@@ -87,15 +77,7 @@ def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
         "from harness.faults import injectors, second_way, proxy_control, migration\n"
         "print(sorted(set(sys.modules) - before))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        timeout=SECONDS_MAX,
-        env=environment(),
-    )
+    done = python("-c", code, cwd=tmp_path)
 
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
@@ -103,10 +85,9 @@ def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
 def test_nobody_who_runs_or_judges_loads_what_only_comparisons_need() -> None:
     """Its import takes as long as all else that a load process and its conductor load."""
     code = "import sys, harness.load.borrower, harness.judge; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment()
-    )
+    done = python("-c", code)
 
+    assert done.returncode == 0, done.stderr
     assert {"scipy.special", "harness.measure"} <= set(done.stdout.split())
     assert {"scipy.stats", "scipy.optimize"} & set(done.stdout.split()) == set()
 
