@@ -166,15 +166,11 @@ def runs_of(paths: list[Path], options: list[str], runs: int | None) -> list[int
 
 
 @contextmanager
-def shared_stack(options: list[str], tell: Tell, scenarios: Iterable[Path] = ()) -> Iterator[None]:
+def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
     """One local stack for several runs, unless they go to another target or one is up already.
 
     It goes with us, even when we are killed.
-
-    Raises:
-        UsageError: one of the ``scenarios`` cannot be run with these options.
     """
-    refuse_unrunnable(scenarios, options)
     known = given(options)
     if known.host or load_state(known.state_dir) is not None:
         yield
@@ -237,18 +233,10 @@ def locust_command(path: Path) -> list[str]:
     return [*module_command("harness.load"), "-f", _word_for(path)]
 
 
-def refuse_unrunnable(paths: Iterable[Path], options: list[str]) -> None:
-    """Try each in a dry run, before anything is brought up for it.
-
-    Raises:
-        UsageError, HarnessError: as `dry_run`.
-    """
-    for path in dict.fromkeys(paths):
-        dry_run(path, options)
-
-
 def dry_run(path: Path, options: list[str], *, later: bool = False) -> str:
     """What a run of a scenario file would do, told by ``--dry-run``; ``later``: not to be now.
+
+    Several runs try each file in it, before anything is brought up for them.
 
     In a process of its own: Locust patches what it is imported into, and the file is the user's.
 

@@ -17,7 +17,7 @@ from harness.core.numbers import Exit
 from harness.errors import UsageError
 from harness.forwarding import listening
 from harness.given import given, with_places
-from harness.headless import asks_only, find_scenario, refuse_unrunnable
+from harness.headless import asks_only, dry_run, find_scenario
 from harness.stack import default_state_dir, load_state
 from harness.verdict import Judgement
 
@@ -103,7 +103,7 @@ def gate_selftest(
         options = _own_stack(words[len(names) :])
         if asked := asks_only(options):
             raise UsageError(f"{min(asked)} runs nothing: leave it out, or use `lendchaos run`")
-        refuse_unrunnable([path], options)
+        dry_run(path, options)
 
         def trial(planted: str) -> selftest.Trial:
             say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")

@@ -42,7 +42,7 @@ class RunDocument:
     """What `lendchaos run --json` prints; ``not_run`` is what an early end left out.
 
     With ``--shrink`` there are no ``scenarios``, but ``shrink`` and, where it could be written,
-    its file.
+    its file. A file that is refused stands alone in ``scenarios``.
     """
 
     exit_code: Exit

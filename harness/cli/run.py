@@ -32,7 +32,7 @@ from harness.cli.results import locust_output, show_runs, show_shrunk
 from harness.cli.run_options import FAULTS, HANDS_ON, LOAD, RunCommand
 from harness.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
 from harness.core.foreign_text import clean
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.fault_text import parse_fault
 from harness.forwarding import listening
 from harness.given import LOCUST_FILES, first_seed, given, naming_places
@@ -42,9 +42,9 @@ from harness.headless import (
     RunOne,
     Update,
     asks_only,
+    dry_run,
     find_scenario,
     killed_text,
-    refuse_unrunnable,
     run_scenario,
     run_series,
     runs_of,
@@ -147,11 +147,11 @@ def run(
         elif shrink:
             raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
         shared = sum(job.runs for job in jobs) > 1 and not runs_nothing
-        with (
-            outputs.published((job.path, job.runs) for job in jobs),
-            shared_stack(options, say, paths) if shared else nullcontext(),
-        ):
-            ends = _run_all(jobs, options, outputs)
+        with outputs.published((job.path, job.runs) for job in jobs):
+            if shared:
+                _require_runnable(paths, options)
+            with shared_stack(options, say) if shared else nullcontext():
+                ends = _run_all(jobs, options, outputs)
         exit_code = _exit_code(ends)
         if json:
             show_runs(exit_code, paths, ends)
@@ -225,6 +225,23 @@ def _jobs(paths: list[Path], options: list[str], runs: int | None) -> list[_Job]
     return [_Job(p, 1 if asks_only(options) else n) for p, n in zip(paths, each, strict=True)]
 
 
+def _require_runnable(paths: list[Path], options: list[str]) -> None:
+    """Try each, before anything is brought up for it; the document has the one that is refused.
+
+    Raises:
+        UsageError, HarnessError: as `dry_run`.
+    """
+    for path in dict.fromkeys(paths):
+        try:
+            dry_run(path, options)
+        except (UsageError, HarnessError) as error:
+            if wants_json():
+                others = paths.copy()
+                others.remove(path)
+                show_runs(error.exit_code, [path, *others], [Ended(error.exit_code)])
+            raise
+
+
 def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[Ended]:
     """Job after job; an interruption or a safety stop ends them all, not only its own run."""
     ends: list[Ended] = []
@@ -276,7 +293,7 @@ def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> 
 
     A stack that is up already serves them all, as it would any run.
     """
-    refuse_unrunnable([path], options)
+    _require_runnable([path], options)
     command = ["lendchaos", "run", *names]
     runs_dir = given(options).runs_dir
     order = ShrinkOrder(path.stem, command, options, first_seed(options), runs_dir, runs_max)

@@ -82,6 +82,6 @@ def quick_locust(monkeypatch: pytest.MonkeyPatch, run: Path, tmp_path: Path) -> 
     (tmp_path / "scenarios" / "baseline.py").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("harness.cli.run.run_scenario", run_scenario)
-    monkeypatch.setattr("harness.headless.dry_run", lambda *_: "")
+    monkeypatch.setattr("harness.cli.run.dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return outputs

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -53,12 +53,9 @@ def ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Ending]:
             raise end
         return end
 
-    @contextmanager
-    def no_stack(*_: object) -> Iterator[None]:
-        yield
-
     monkeypatch.setattr(run_module, "_run_locust", run_locust)
-    monkeypatch.setattr(run_module, "shared_stack", no_stack)
+    monkeypatch.setattr(run_module, "shared_stack", lambda *_: nullcontext())
+    monkeypatch.setattr(run_module, "dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     for name in [name for name in os.environ if name.startswith(("GITHUB_", "CI_", "BUILD_"))]:
         monkeypatch.delenv(name)

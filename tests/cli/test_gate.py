@@ -43,7 +43,7 @@ def runs(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """No process and no stack, in a folder with a scenario."""
     found = Runs(tmp_path, RunDirectory(run).read_verdict())
     monkeypatch.setattr(gate_module, "_run_locust", found)
-    monkeypatch.setattr("harness.headless.dry_run", lambda *_: "")
+    monkeypatch.setattr("harness.cli.gate.dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     for name in ("LENDCHAOS_STATE", "LOCUST_HOST"):
         monkeypatch.delenv(name, raising=False)

@@ -58,6 +58,7 @@ def locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Locust:
     found = Locust(tmp_path / "runs")
     monkeypatch.setattr(run_module, "_run_locust", found)
     monkeypatch.setattr(run_module, "shared_stack", no_stack)
+    monkeypatch.setattr(run_module, "dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios").mkdir()
