@@ -386,7 +386,7 @@ def test_a_recovery_that_was_not_seen_is_no_more_than_at_once(
 ) -> None:
     """It was not under way before its heal."""
     (recovery,) = [figure for figure in FIGURES if figure.name == "recovery_s"]
-    shown = value_text(recovery, Value(math.inf, low_s))
+    shown = value_text(recovery, Value(None, low_s, censored=True))
 
     assert told in shown
     assert "at once" not in shown

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from harness.compare.figures import FIGURES, Figure, Value, money_of
 from harness.compare.likeness import conditions, differences, left_out, tested
+from harness.core.numbers import Count, Whole
 from harness.errors import UsageError
 from harness.history import Stored
 from harness.measure.two_samples import RUNS_LEAST, TwoSamples, against, holm
@@ -51,12 +52,12 @@ class Run:
 
     run_id: str
     zero_utc: str | None
-    seed: int
+    seed: Whole
     verdict: Judgement
     label: str
     left_out: str
     figures: dict[str, Value | None]
-    money: dict[str, int]
+    money: dict[str, Count]
     ledger_read: bool
 
 

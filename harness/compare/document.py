@@ -4,44 +4,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.compare import SCHEMA, Claim, Comparison, Group, Result, Run, middle_of
+from harness.compare import SCHEMA, Claim, Comparison, Group, Result, middle_of
 from harness.compare.text import what_it_can_show
 from harness.core.documents import text_of
-from harness.core.numbers import Count, Figure, Share, Whole
-from harness.verdict import Judgement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValueBody:
-    """One figure of one run; with ``censored`` it was beyond measure, and took ``low`` at least."""
-
-    value: Figure | None
-    low: Figure | None
-    high: Figure | None
-    censored: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunBody:
-    """One run; with ``left_out`` it is shown and does not count, for the reason that it gives."""
-
-    run_id: str
-    zero_utc: str | None
-    seed: Whole
-    verdict: Judgement
-    label: str
-    left_out: str
-    figures: dict[str, ValueBody | None]
-    money: dict[str, Count]
-    ledger_read: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupBody:
-    """Runs that are taken together, the oldest first."""
-
-    name: str
-    runs: tuple[RunBody, ...]
+from harness.core.numbers import Count, Figure, Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +47,8 @@ class ComparisonDocument:
     """
 
     scenario: str
-    these: GroupBody
-    baseline: GroupBody | None
+    these: Group
+    baseline: Group | None
     figures: tuple[FigureBody, ...]
     regressions: tuple[str, ...]
     not_alike: tuple[str, ...]
@@ -97,8 +63,8 @@ def to_json(comparison: Comparison) -> str:
     return text_of(
         ComparisonDocument(
             scenario=comparison.scenario,
-            these=_group(comparison.these),
-            baseline=None if comparison.baseline is None else _group(comparison.baseline),
+            these=comparison.these,
+            baseline=comparison.baseline,
             figures=tuple(_figure(result) for result in comparison.results),
             regressions=tuple(result.figure.name for result in comparison.regressions),
             not_alike=comparison.not_alike,
@@ -107,25 +73,6 @@ def to_json(comparison: Comparison) -> str:
             statement=what_it_can_show(comparison),
         )
     )
-
-
-def _group(group: Group) -> GroupBody:
-    return GroupBody(name=group.name, runs=tuple(_run(run) for run in group.runs))
-
-
-def _run(run: Run) -> RunBody:
-    figures = {
-        name: value
-        and ValueBody(
-            value=_finite(value.size),
-            low=_finite(value.low),
-            high=_finite(value.high),
-            censored=value.censored,
-        )
-        for name, value in run.figures.items()
-    }
-    known: dict[str, Any] = {name: getattr(run, name) for name in RunBody.__slots__}
-    return RunBody(**{**known, "figures": figures})
 
 
 def _figure(result: Result) -> FigureBody:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness import series
 from harness.core.codes import LOANS
+from harness.core.numbers import Figure as Size
 from harness.measure.intervals import clopper_pearson
 from harness.report import words
 from harness.verdict import Verdict
@@ -15,18 +16,19 @@ from harness.verdict import Verdict
 class Value:
     """One figure of one run with its 95 % interval; ends are None where there is no interval.
 
-    ``size`` is infinite for a recovery that outlasted its run; ``low`` then is how long it surely
-    took.
+    A recovery that outlasted its run is ``censored``, without a ``value``; ``low`` then is how long
+    it surely took.
     """
 
-    size: float
-    low: float | None = None
-    high: float | None = None
+    value: Size | None
+    low: Size | None = None
+    high: Size | None = None
+    censored: bool = False
 
     @property
-    def censored(self) -> bool:
-        """Whether it is larger than could be watched."""
-        return math.isinf(self.size)
+    def size(self) -> float:
+        """The value; infinite where it was beyond measure."""
+        return math.inf if self.value is None else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _failed_share(verdict: Verdict) -> Value | None:
 def _recovery(verdict: Verdict) -> Value | None:
     run = series.run_of(1, verdict.seed, verdict.exit_code, "", verdict)
     if run.censored:
-        return Value(math.inf, run.recovery_low_s)
+        return Value(None, run.recovery_low_s, censored=True)
     if run.recovery_s is None:
         return None
     return Value(run.recovery_s, run.recovery_low_s, run.recovery_high_s)

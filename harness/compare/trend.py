@@ -1,6 +1,5 @@
 """The history as a page: which runs it shows, and what of each."""
 
-import math
 from collections.abc import Sequence
 
 from harness.compare.figures import FIGURES, Value, money_of
@@ -54,6 +53,4 @@ def _run(stored: Stored, label: str) -> TrendRun:
 
 
 def _value(value: Value | None) -> TrendValue | None:
-    if value is None:
-        return None
-    return TrendValue(None if math.isinf(value.size) else value.size, value.low, value.high)
+    return None if value is None else TrendValue(value.value, value.low, value.high)

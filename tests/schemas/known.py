@@ -143,8 +143,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "Plan.stop_sources": tuple(STOP_KINDS),
     "PreviewDocument.objective_sources": tuple(KINDS),
     "PreviewDocument.stop_sources": tuple(STOP_KINDS),
-    "RunBody.figures": tuple(figure.name for figure in FIGURES),
-    "RunBody.money": LOANS,
+    "Run.figures": tuple(figure.name for figure in FIGURES),
+    "Run.money": LOANS,
 }
 """Objects whose keys are known words."""
 
