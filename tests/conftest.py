@@ -13,12 +13,15 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from harness.connections import forget_libpq_variables
 from tests.browser import provide
 from tests.browser.chromium import Chromium, Site, or_skip, serving
 from tests.faithful import Plugin
 from tests.ports import stack_ports
+from tests.scheduling import FromBothEnds
 
 os.environ["LENDCHAOS_PORTS"] = stack_ports()
 # Of this process and what it starts: the user's own register of state folders stays as it is.
@@ -35,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Live tests first: they take minutes a file, and the short ones fill the gaps at the end.
+    """Live tests first; `tests.scheduling` has one worker begin with the others, at the end.
 
     Those that run alone must say so in their own file, where `make test` looks for it.
     """
@@ -43,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for path in {item.path for item in items if item.get_closest_marker("alone")}:
         if "mark.alone" not in path.read_text(encoding="utf-8"):
             raise pytest.UsageError(f"{path} has tests marked alone, and `make test` misses them")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """One worker begins at the other end, where files are what is handed out."""
+    return FromBothEnds(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="module")
