@@ -6,12 +6,14 @@ negative); durations are seconds, money is fen.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from harness.core import durations
 from harness.core.files import real
 from harness.errors import HarnessError, UsageError
 from harness.events import Clock, Ending, Facts, Outcome
@@ -19,7 +21,6 @@ from harness.headless import Ended
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.report import words
-from harness.resilience import duration_s
 from harness.verdict import Judgement, Verdict, Weight
 
 REPORT_FILE = "report.html"
@@ -147,8 +148,10 @@ class FinishedRun:
         ]
         return _frame(rows)
 
-    def windows(self, length: str) -> pd.DataFrame:
-        """Borrow operations by planned start, in windows of ``length`` (as "100ms", "1s", "1m").
+    def windows(self, length: str | float | timedelta) -> pd.DataFrame:
+        """Borrow operations by planned start, in windows of ``length``.
+
+        It is a text like "100ms", "1s" or "1m", a number of seconds, or a `timedelta`.
 
         One row for each window from the begin of the warm-up to the end of the load (further, where
         something was planned there), empty ones too; zero is always an edge. Columns: ``start_s``,
@@ -241,11 +244,11 @@ def _text(word: object) -> str | None:
     return None if word is None else str(word)
 
 
-def _window_s(length: str) -> float:
+def _window_s(length: str | float | timedelta) -> float:
     try:
-        found = duration_s(length)
+        found = float(durations.seconds(length))
     except ValueError as error:
-        raise UsageError(f"a window's length: {error}") from error
+        raise UsageError(f"a window's length: {length!r} {error}") from error
     if found <= 0:
         raise UsageError(f"a window's length: {length!r} must be more than nothing, like 100ms, 1s")
     return found

@@ -8,8 +8,6 @@ import re
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})")
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 INTEGER_MAX = 10**18
 
 
@@ -29,16 +27,6 @@ def decimal(text: str) -> float:
         ValueError: it is none.
     """
     return float(_match(_DECIMAL, text)[0])
-
-
-def duration_s(text: str) -> float:
-    """A duration in seconds, written like 500ms, 2s, 1m or 3h; without a unit it is in seconds.
-
-    Raises:
-        ValueError: it is none.
-    """
-    found = _match(_DURATION, text)
-    return float(found[1]) * _SECONDS[found[2]]
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:

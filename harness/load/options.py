@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness.core.digits import decimal, duration_s, whole
+from harness.core import durations
+from harness.core.digits import decimal, whole
 from harness.errors import UsageError
 from harness.load.fault_options import add_fault_options, fault_settings
 from harness.load.option_groups import Group, add
@@ -37,7 +38,11 @@ STATE_DIR_VARIABLE = "LENDCHAOS_STATE"
 LETTERS_MAX = 60
 _TIME, _NUMBER = "TIME", "N"
 _IN_WEB_UI: dict[str, tuple[str | None, str, str]] = {
-    "warm_up": ("2s", _TIME, "load before anything is measured; like 500ms, 2s or 1m"),
+    "warm_up": (
+        "2s",
+        _TIME,
+        "load before anything is measured; like 500ms, 2s or 1m, a number alone is seconds",
+    ),
     "baseline": ("8s", _TIME, "load without a fault, to know what is normal"),
     "fault": ("5s", _TIME, "how long the faults last"),
     "recovery": ("15s", _TIME, "load after the last fault is healed"),
@@ -169,6 +174,20 @@ def add_options(parser: Any) -> None:
     for action in getattr(parser, "_actions", ()):
         if action.dest in OF_LOCUST:
             action.group, action.metavar, action.told, action.help = OF_LOCUST[action.dest]
+        if action.dest == "run_time":
+            action.type = run_time
+
+
+def run_time(text: str) -> float:
+    """The length of the whole load in seconds; Locust's own reader knows no milliseconds.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        return _seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{_brief(text)} {error}") from error
 
 
 def rate_from(options: Any) -> int:
@@ -217,7 +236,7 @@ def settings_from(
     wrong: list[str] = []
     values: dict[str, Any] = {"rate": rate}
     for name in _DURATIONS:
-        values[f"{name}_s"] = _read(name, options[name], duration_s, "like 500ms, 2s or 1m", wrong)
+        values[f"{name}_s"] = _read(name, options[name], _seconds, durations.VALID, wrong)
     values["log_in_share"] = _read(
         "log_in_share", options["log_in_share"], decimal, "0 to 1", wrong
     )
@@ -315,6 +334,10 @@ def _read(name: str, text: Any, parse: Any, valid: str, wrong: list[str]) -> Any
     except ValueError:
         wrong.append(f"--{name.replace('_', '-')} {_brief(text)} must be {valid}")
         return None
+
+
+def _seconds(text: str) -> float:
+    return float(durations.seconds(text))
 
 
 def _count(text: str) -> int | None:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request, send_file
-from locust.util.timespan import parse_timespan
 
+from harness.core import durations
 from harness.load import chaos_page, locust_page
 from harness.load.door import Door
 from harness.load.named_hosts import NamedHosts
@@ -155,9 +155,9 @@ def _take_run_time(leader: LeaderOfRuns) -> Any:
     form = request.form.copy()
     text = form.pop("run_time", "")
     try:
-        leader.form_run_time_s = float(parse_timespan(text)) if text else None
-    except ValueError:
-        return _refused(f"Run time {text} must be like 45s or 2m.")
+        leader.form_run_time_s = float(durations.seconds(text)) if text else None
+    except ValueError as error:
+        return _refused(f"Run time {text} {error}.")
     request.form = form
     return None
 

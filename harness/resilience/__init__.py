@@ -20,12 +20,11 @@ from harness.objectives import (
     SteadyState,
 )
 from harness.resilience.format import Limits, ResilienceFile, schema_text
-from harness.resilience.format import seconds as duration_s
 from harness.resilience.nodes import Document, Problem, parse, refuse
 from harness.stop_conditions import STOP_KINDS, StopConditions
 from harness.text_file import text_of
 
-__all__ = ["FILE_NAME", "duration_s", "find", "read", "schema_text"]
+__all__ = ["FILE_NAME", "find", "read", "schema_text"]
 
 FILE_NAME = "resilience.yaml"
 SCENARIOS = "scenarios"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
+from harness.core import durations
 from harness.objectives import (
     COUNT_MAX,
     FAILED_SHARE_MAX,
@@ -24,9 +25,7 @@ from harness.objectives import (
 from harness.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, StopKind, most
 
 _NUMBER = r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?"
-DURATION = re.compile(rf"(?P<number>{_NUMBER}) ?(?P<unit>ms|s|m|h)")
 SHARE = re.compile(rf"(?P<number>{_NUMBER}) ?%")
-_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 STARTED_SHARE_LEAST = 0.5
 
 
@@ -47,12 +46,12 @@ def _shown(value: Any) -> str:
     return repr(value if len(value) <= 60 else value[:60] + "…")  # noqa: PLR2004  # one line
 
 
-def _seconds(value: Any, unit: str) -> Decimal:
-    found = DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        hint = _meant(lambda text: _seconds(text, unit), value, f"{{:g}}{unit}")
-        raise _wrong(f"{_shown(value)} must be a duration with its unit, like 250ms, 10s, 2m{hint}")
-    number = Decimal(found["number"]) * _SECONDS[found["unit"]]
+def _seconds(value: Any, *, unit: bool = False) -> Decimal:
+    try:
+        number = durations.seconds(value, unit=unit)
+    except ValueError as error:
+        hint = _meant(lambda text: _seconds(text, unit=True), value, "{:g}ms") if unit else ""
+        raise _wrong(f"{_shown(value)} {error}{hint}") from error
     _, most = bounds("seconds")
     if number > most:
         raise _wrong(f"{_shown(value)} must be from 0s to 24h")
@@ -71,13 +70,13 @@ def _meant(read: Callable[[Any], Any], value: Any, *forms: str) -> str:
 
 
 def seconds(value: Any) -> float:
-    """A duration with its unit, in seconds."""
-    return float(_seconds(value, "s"))
+    """A duration, in seconds; a number alone is seconds."""
+    return float(_seconds(value))
 
 
 def milliseconds(value: Any) -> float:
     """A duration with its unit, in milliseconds."""
-    return float(_seconds(value, "ms") * 1000)
+    return float(_seconds(value, unit=True) * 1000)
 
 
 def share(value: Any) -> float:
@@ -136,12 +135,23 @@ def _text(pattern: re.Pattern[str], *examples: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{plain}$", "examples": list(examples)}
 
 
+DURATION: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "pattern": durations.pattern()},
+        {"type": "number", "minimum": 0, "maximum": bounds("seconds")[1]},
+    ],
+    "examples": ["10s", "2m"],
+}
+"""In JSON Schema."""
 _UP_TO_ALL = re.compile(r"(100(\.0{1,9})?|[1-9]?[0-9](\.[0-9]{1,9})?) ?%")
 _COUNT = {"type": "integer", "minimum": 0, "maximum": COUNT_MAX}
 _RATIO = {"type": "number", "minimum": bounds("ratio")[0], "maximum": bounds("ratio")[1]}
 _READERS: dict[Kind, tuple[Callable[[Any], Any], dict[str, Any]]] = {
-    "seconds": (seconds, _text(DURATION, "10s", "2m")),
-    "milliseconds": (milliseconds, _text(DURATION, "250ms", "1s")),
+    "seconds": (seconds, DURATION),
+    "milliseconds": (
+        milliseconds,
+        {"type": "string", "pattern": durations.pattern(unit=True), "examples": ["250ms", "1s"]},
+    ),
     "share": (share, _text(_UP_TO_ALL, "0.5%")),
     "count": (count(0, COUNT_MAX), _COUNT),
     "ratio": (ratio, _RATIO),

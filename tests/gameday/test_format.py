@@ -111,7 +111,7 @@ def test_host_and_objectives_become_options(tmp_path: Path) -> None:
             "line 19, column 9: 'by hand' would begin at 240s, but 'cut' (line 11",
         ),
         ("at: 5m\n    ", "", "line 19, column 5: for needs at"),
-        ("at: 5m", "at: 5", "line 19, column 9: at: 5 must be a duration with its unit"),
+        ("at: 5m", "at: soon", "line 19, column 9: at: 'soon' must be a duration like 250ms"),
         ("for: 5m\n    hand", "for: 0s\n    hand", "line 20, column 10: a step takes more than no"),
         (
             "    pull_after: 8s\n",

@@ -53,15 +53,6 @@ def test_the_web_page_is_this_machines_own() -> None:
     assert options()["web_host"] == "127.0.0.1"
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("500ms", 0.5), ("2s", 2.0), ("1m", 60.0), ("1.5s", 1.5), ("3", 3.0), (" 4 s ", 4.0)],
-)
-def test_durations(text: str, seconds: float) -> None:
-    """Seconds by default, with a unit otherwise."""
-    assert settings_from(options(baseline=text), 50, None, CALM).baseline_s == seconds
-
-
 def test_everything_wrong_is_told_at_once() -> None:
     """One line names each mistake and what would be valid."""
     bad = options(baseline="soon", retries="many", log_in_share="2", seed="x")

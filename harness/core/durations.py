@@ -1,0 +1,44 @@
+"""A duration as people write it, alike on the command line, in a form, in YAML and in Python.
+
+``200ms``, ``5s``, ``1m``, ``2h`` and sums like ``1h20m``. A number alone is a number of seconds, as
+Locust has it. Only where a name speaks of milliseconds the unit must be there: 300 is then neither
+300 s nor, for sure, 300 ms.
+"""
+
+import math
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+VALID = "a duration like 250ms, 10s or 2m; a number alone is seconds"
+VALID_WITH_UNIT = "a duration with its unit, like 250ms, 10s or 2m"
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
+_WITH_UNIT = rf"(?=.)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUMBER} *s)? *(?:{_NUMBER} *ms)?"
+_UNITS = tuple(map(Decimal, ("3600", "60", "1", "0.001")))
+
+
+def seconds(value: Any, *, unit: bool = False) -> Decimal:
+    """A duration in seconds: text, a number or a `timedelta`; ``unit``: no number alone.
+
+    Raises:
+        ValueError: it is none; the message says what it must be.
+    """
+    if isinstance(value, timedelta) and value >= timedelta(0):
+        return Decimal(value // timedelta(microseconds=1)) / 10**6
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and not unit
+    if is_number and 0 <= value < math.inf:
+        return Decimal(str(value))
+    text = value.strip() if isinstance(value, str) else ""
+    if not unit and re.fullmatch(_NUMBER, text):
+        return Decimal(text)
+    found = re.fullmatch(_WITH_UNIT, text)
+    if found is None:
+        raise ValueError(f"must be {VALID_WITH_UNIT if unit else VALID}")
+    numbers = zip(found.groups(), _UNITS, strict=True)
+    return sum((Decimal(number) * each for number, each in numbers if number), Decimal(0))
+
+
+def pattern(*, unit: bool = False) -> str:
+    """What such a text is, as JSON Schema says it."""
+    return f"^({_WITH_UNIT})$" if unit else f"^({_NUMBER}|{_WITH_UNIT})$"
