@@ -10,6 +10,7 @@ from markupsafe import Markup
 from harness.events import Facts
 from harness.plan import Plan
 from harness.report import (
+    folding,
     impairment,
     method,
     people,
@@ -81,6 +82,7 @@ def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
         .render(
             **looks(f"{verdict.scenario}, run {verdict.run_id}", style("report.css")),
             method=method,
+            folding=folding,
             sections=sections,
             impairment=impairment,
             people=people,

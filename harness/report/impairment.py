@@ -23,11 +23,22 @@ def episodes(verdict: Verdict) -> Table:
         headers=("Kind", "Began", "Recovered", "Length", "Failed", "Confirmed"),
         rows=tuple(_episode(e) for e in verdict.episodes),
         empty=f"None: {never_seen(verdict)}.",
+        digest=_of_each_kind(verdict),
         lead=f"Found from the borrowers' answers alone. Times count from {words.START} to the"
         " moment at which a request met the service, which lies between its sending and its answer:"
         " so it is known to within an interval (95 %). A request waits for its"
         f" answer for up to {timeout} (the request timeout).",
     )
+
+
+def _of_each_kind(verdict: Verdict) -> str:
+    kinds = Counter(episode.class_ for episode in verdict.episodes)
+    named = (
+        words.plural(number, kind if kind == "outage" else f"{words.spaced(kind)} stretch",
+                     "outages" if kind == "outage" else f"{words.spaced(kind)} stretches")
+        for kind, number in kinds.items()
+    )  # fmt: skip
+    return ", ".join(named) or "none"
 
 
 def _episode(episode: Episode) -> tuple[Cell, ...]:

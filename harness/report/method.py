@@ -50,6 +50,7 @@ def timeline(facts: Facts, verdict: Verdict) -> Table:
         headers=("Time", "What happened"),
         rows=tuple(row(at, what) for _, at, what in sorted(happened, key=lambda one: one[0])),
         empty="Nothing: the load never began.",
+        digest=words.plural(len(happened), "event"),
         lead=f"Seconds after {words.START}, which was {words.date(verdict.zero_utc)}.",
     )
 
@@ -230,6 +231,11 @@ def waits(verdict: Verdict) -> Table:
         phase, _, percentile = name.rpartition("_")
         found.setdefault(phase or "all", {})[percentile] = value
     names = list(dict.fromkeys(p for percentiles in found.values() for p in percentiles))
+    medians = ", ".join(
+        f"{words.milliseconds(values['p50'])} in {words.spaced(phase)}"
+        for phase, values in found.items()
+        if values.get("p50") is not None
+    )
     return Table(
         headers=("Phase", *names),
         rows=tuple(
@@ -243,6 +249,7 @@ def waits(verdict: Verdict) -> Table:
             for phase, values in found.items()
         ),
         empty="No wait was measured.",
+        digest=f"median {medians}" if medians else "",
         lead="Answered requests, from the planned start. p50 is the median; p99 is the time within"
         " which 99 % of the answers came.",
     )

@@ -2,7 +2,7 @@
 
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.verdict import Affected, Borrow, Verdict
+from harness.verdict import Affected, Borrow, ClosedLoop, Verdict
 
 
 def wider(borrow: Borrow) -> tuple[float | None, float | None]:
@@ -101,9 +101,15 @@ def closed_loop(verdict: Verdict) -> Table:
     return Table(
         headers=("Test", "Requests", "Failures", "Share"),
         rows=tuple(rows) if loops else (),
+        digest=_seen_by(loops[0], failed) if loops else "",
         empty="It was not computed: the run sent no load.",
         lead=_closed_loop_sentence(verdict),
     )
+
+
+def _seen_by(fewest: ClosedLoop, failed: int) -> str:
+    users = words.plural(fewest.users, "user")
+    return f"{users} would have seen {words.count(fewest.failed)} of {failed:,} failures"
 
 
 def _closed_loop_sentence(verdict: Verdict) -> str:

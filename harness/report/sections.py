@@ -7,7 +7,7 @@ from harness.events import Facts
 from harness.plan import Plan
 from harness.report import required, series, words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import why
+from harness.report.tiles import money, why
 from harness.verdict import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
 from harness.verdict.reasons import counted
 
@@ -208,10 +208,11 @@ def log_in(verdict: Verdict) -> Table:
                 words.count(seen.operations),
                 words.count(seen.failed),
                 part,
-                words.count(seen.false_declined),
+                Cell(words.count(seen.false_declined), tone="fail" if seen.false_declined else ""),
                 words.count(seen.affected_borrowers),
             ),
         ),
+        digest=f"{words.count(seen.failed)} of {words.count(seen.operations)} failed",
         lead="A borrow request behind a failed log-in counts as failed, too (blocked)."
         + (
             f" {words.plural(seen.renewed, 'request')} met a session that was over, by the lifetime"
@@ -243,6 +244,7 @@ def reconciliation(verdict: Verdict) -> Table:
             _class(ledger, "not_committed_unknown", "outcome unknown to the borrower; no loan"),
         ),
         lead=lead,
+        digest=money(verdict).figure,
     )
 
 

@@ -33,7 +33,9 @@ def health(verdict: Verdict) -> Table:
         row("First red answer", Cell(_instant(seen.first_red_s), note=_detected(verdict))),
         row("Last red answer", _instant(seen.last_red_s)),
     )
-    return Table(headers=("What", "Seen"), rows=rows, lead=_health_sentence(green_s))
+    green = "never green" if not green_s else f"green for {words.seconds(green_s)}"
+    digest = "" if green_s is None else f"{green} while borrowing failed"
+    return Table(headers=("What", "Seen"), rows=rows, lead=_health_sentence(green_s), digest=digest)
 
 
 def _instant(at_s: float | None) -> str:
@@ -66,6 +68,7 @@ def retries(verdict: Verdict) -> Table:
     if seen is None:
         return Table(headers=(), rows=(), empty="Not measured.")
     had = {phase.name for phase in verdict.phases}
+    most = max((n for n in seen.attempts_per_operation.values() if n is not None), default=None)
     rows = [
         row(
             f"Attempts for each borrow, {words.spaced(phase)}",
@@ -82,6 +85,7 @@ def retries(verdict: Verdict) -> Table:
         headers=("What", "Seen"),
         rows=tuple(rows),
         empty="Not measured.",
+        digest="" if most is None else f"up to {most:.2f} attempts for each borrow",
         lead="One try for each borrow is 1.00. More means that the target meets more load just when"
         " it can bear less; a crowd that returns all at once can push it over again.",
     )
@@ -89,23 +93,30 @@ def retries(verdict: Verdict) -> Table:
 
 def decisions(verdict: Verdict) -> Table:
     """The mix of decisions before the fault and from it on."""
+    moved = [
+        _KINDS.get(one.kind, words.spaced(one.kind)) for one in verdict.decisions if _moved(one)
+    ]
     return Table(
         headers=("Decision", "Before", "After", "Shift", "95 % interval", "Chance"),
         rows=tuple(_decision(kind) for kind in verdict.decisions),
         empty="Not measured: too few answers in the baseline or after it.",
+        digest=f"shifted: {', '.join(moved)}" if moved else "no significant shift",
         lead="Shares of all answered borrow requests, before the first injection (or in the"
         " baseline) and from then on. A fallback that declines everybody looks healthy and shows"
         f" only here. pp: percentage points. {words.SMALL_P}",
     )
 
 
+def _moved(kind: DecisionShare) -> bool:
+    return kind.p is not None and kind.p < words.CHANCE_MAX
+
+
 def _decision(kind: DecisionShare) -> tuple[Cell, ...]:
-    moved = kind.p is not None and kind.p < words.CHANCE_MAX
     return row(
         _KINDS.get(kind.kind, words.spaced(kind.kind)),
         words.share(kind.before),
         words.share(kind.after),
-        Cell(words.points(kind.shift), tone="inconclusive" if moved else ""),
+        Cell(words.points(kind.shift), tone="inconclusive" if _moved(kind) else ""),
         words.interval(kind.shift_low, kind.shift_high, words.points),
         words.chance(kind.p),
     )

@@ -33,12 +33,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under headers; ``lead`` explains it and ``empty`` stands where there are no rows."""
+    """Rows under headers; ``lead`` explains it and ``empty`` stands where there are no rows.
+
+    ``digest`` is the figure that its heading shows while it is folded.
+    """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     empty: str = ""
     lead: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
         _failed(verdict),
         _recovery(verdict),
         _lost_service(plan, verdict),
-        _money(verdict),
+        money(verdict),
         _unknown(verdict),
     ]
     missed = [result for result in verdict.objectives if result.verdict is Judgement.FAIL]
@@ -275,7 +275,7 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
     return Tile(name, figure, tuple(notes), _tone(lost))
 
 
-def _money(verdict: Verdict) -> Tile:
+def money(verdict: Verdict) -> Tile:
     """All that must hold of the money in one: red if any of it does not."""
     ledger, name = verdict.reconciliation, "Money"
     broken = [f for f in verdict.findings if f.code in MONEY and f.verdict is Weight.FAIL]

@@ -13,6 +13,8 @@ _WIDTH, _LEFT, _RIGHT, _ROW, _FONT = 360.0, 44.0, 60.0, 20.0, 11.5
 
 def windows(verdict: Verdict) -> Table:
     """For each length, the stretch of that length with the largest share of failures."""
+    shortest = verdict.worst_windows[0]
+    worst = f"{words.share(_share(shortest))} failed within {words.length(shortest.window_s)}"
     return Table(
         headers=("Length", "Begins", "Requests", "Failed", "Share"),
         rows=tuple(
@@ -25,7 +27,7 @@ def windows(verdict: Verdict) -> Table:
             )
             for w in verdict.worst_windows
         ),
-        empty="Nothing was measured.",
+        digest=worst,
         lead="The stretch of each length in which the largest share of requests failed. A share"
         " that stays high in long windows is one long outage; one that falls quickly is a blip.",
     )  # fmt: skip

@@ -83,13 +83,14 @@ def sheets_of(pdf: bytes) -> list[str]:
 def parted(screen: Screen, sheets: list[str]) -> list[str]:
     """Rows of tables that no sheet has whole, and heads that stand without their first row."""
     screen.page.emulate_media(media="print")
-    screen.page.emulate_media(media="print")
     told: list[str] = screen.ask(
         """(() => {
           const shown = e => e.checkVisibility() || e.closest('details') !== null;
           const rows = [...document.querySelectorAll('tbody tr')].filter(shown);
           const heads = [...document.querySelectorAll('h2, h3, h4')].filter(shown).map(head => {
-            let next = head.nextElementSibling, text = head.textContent;
+            const fold = head.closest('summary');
+            let next = fold ? fold.nextElementSibling.firstElementChild : head.nextElementSibling;
+            let text = (fold ?? head).textContent;
             while (next && next.matches('p.lead')) {
               text += next.innerText;
               next = next.nextElementSibling;

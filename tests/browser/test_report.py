@@ -249,6 +249,39 @@ def test_the_accessibility_check_can_fail(chromium: Chromium, site: Site, axe: s
     assert {"html-has-lang", "svg-img-alt", "color-contrast"} <= found
 
 
+@pytest.mark.parametrize("policy", ["", JENKINS], ids=["ours", "jenkins"])
+def test_a_link_unfolds_what_it_points_to(
+    chromium: Chromium, page: Callable[..., str], policy: str
+) -> None:
+    """From the contents and from elsewhere, without a script, its heading still in sight; and the
+    page is a good deal shorter with all of it folded.
+    """
+    address = page("passed", policy)
+    with chromium.open(address) as screen:
+        height = screen.ask("document.body.scrollHeight")
+        folded = screen.ask("document.querySelectorAll('section > details:not([open])').length")
+        links = screen.page.locator("nav a")
+        seen = []
+        for link in links.all():
+            link.click()
+            name = (link.get_attribute("href") or "")[1:]
+            part = screen.page.locator(f"section:has([id='{name}'])")
+            heading = (part.locator("h2").bounding_box() or {"y": -9})["y"]
+            last = part.locator("> *:not(details), > details > div").last
+            # Without any style nothing can keep room for the heading above what it names.
+            top = -100 if policy else -1
+            seen.append((name, last.is_visible(), top <= heading < DESKTOP[1]))
+        longer = screen.ask("document.body.scrollHeight")
+    with chromium.open(f"{address}#method") as screen:
+        there = screen.page.locator("#method td").first.is_visible()
+        elsewhere = screen.page.locator("#timeline td").first.is_visible()
+
+    assert [name for name, *right in seen if not all(right)] == []
+    assert folded >= 9
+    assert height < 0.7 * longer
+    assert (there, elsewhere) == (True, False)
+
+
 @pytest.mark.parametrize("run", ["rich", "never-began"])
 def test_it_prints_on_a4(
     chromium: Chromium, page: Callable[..., str], run: str, tmp_path: Path
@@ -285,4 +318,5 @@ def test_on_paper_nothing_is_folded_or_torn(chromium: Chromium, page: Callable[.
     assert "Latencybacktonormalafterthefault" in sheets[0]
     assert "Plannedstartapprovedreferred" in text
     assert "aquerythroughthelinkgotnoanswer" in text
+    assert "oneplannedstartofaborrower'sjourney" in text
     assert torn == []
