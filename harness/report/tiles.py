@@ -8,7 +8,14 @@ from harness.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
-from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict import (
+    Finding,
+    Judgement,
+    ObjectiveResult,
+    Reconciliation,
+    Verdict,
+    Weight,
+)
 from harness.verdict.reasons import brief, counted
 from harness.verdict.spans import quiet_end, slow_after, span
 from harness.verdict.visible import never_longer, none_stands_out
@@ -40,6 +47,7 @@ _WRONG = {
     "orphan": "never asked for",
     "unbalanced": "with a wrong balance",
 }
+_WAYS = (("lost", "phantom", "corrupt"), ("duplicated", "unbalanced"))
 _NOT_DECIDED = words.OBJECTIVE_VERDICT[Judgement.INCONCLUSIVE]
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
 
@@ -287,10 +295,7 @@ def money(verdict: Verdict) -> Tile:
         read = words.plural(ledger.in_ledger or 0, "of them was", "of them were")
         notes.append(f"{read} in the ledger; its listing is not complete")
     if broken:
-        known = [number for kind in LOANS if (number := getattr(ledger, kind))]
-        figure = RULE_BROKEN if not known else f"{words.count(max(known))} wrong"
-        if len(known) > 1:
-            figure = f"{words.count(max(known))}+ wrong"
+        figure = f"{wrong} wrong" if (wrong := _loans_wrong(ledger)) else RULE_BROKEN
         told = [
             f"{words.count(number)} {_WRONG[kind]}"
             for kind in LOANS
@@ -306,6 +311,22 @@ def money(verdict: Verdict) -> Tile:
     if unread:
         return Tile(name, _NOT_DECIDED, ("none wrong in what was read", *notes), "inconclusive")
     return Tile(name, "0 wrong", ("no loan lost, none lent twice, none wrong", *notes))
+
+
+def _loans_wrong(ledger: Reconciliation) -> str:
+    """How many, each counted once; empty of none.
+
+    A loan of ours is wrong in one way by what was told, and in one by what was paid. One that is
+    wrong in both has the same key in the examples, which hold as many keys as there is room for.
+    """
+    counts = {kind: getattr(ledger, kind) or 0 for kind in LOANS}
+    told, paid = (sum(counts[kind] for kind in kinds) for kinds in _WAYS)
+    keys = [ledger.examples.get(kind, [])[: counts[kind]] for kinds in _WAYS for kind in kinds]
+    known = len({key for some in keys for key in some})
+    all_known = sum(map(len, keys)) == told + paid
+    least = max(told, paid, known) + counts["orphan"]
+    unsure = told and paid and not all_known
+    return f"{'at least ' if unsure else ''}{words.count(least)}" if least else ""
 
 
 def _unknown(verdict: Verdict) -> Tile:

@@ -71,6 +71,31 @@ def test_whatever_is_wrong_with_the_money_turns_its_tile_red(code: str) -> None:
     assert second == "1,234.00 yuan at risk, their whole amount"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "figure"),
+    [
+        ({"lost": 2, "duplicated": 3}, "3 wrong"),
+        ({"phantom": 2, "corrupt": 3}, "5 wrong"),
+        ({"corrupt": 4, "unbalanced": 3, "orphan": 2}, "6 wrong"),
+        ({"corrupt": 30, "unbalanced": 25}, "at least 30 wrong"),
+        ({"lost": 7, "corrupt": 21, "duplicated": 5, "orphan": 1}, "at least 29 wrong"),
+    ],
+    ids=str,
+)
+def test_a_loan_that_is_wrong_in_two_ways_is_counted_once(
+    wrong: dict[str, int], figure: str
+) -> None:
+    """Its key tells; where not all keys are kept, it is a lower bound, in words."""
+    counts: dict[str, Any] = dict(wrong)
+    examples = {kind: [f"key{n}" for n in range(min(count, 20))] for kind, count in wrong.items()}
+    examples |= {"phantom": ["other1", "other2"]} if "phantom" in wrong else {}
+    ledger = replace(calm().reconciliation, examples=examples, **counts)
+    found = [Finding(code, Weight.FAIL, "as planted", {"count": wrong[code]}) for code in wrong]
+    verdict = replace(calm(), findings=found, reconciliation=ledger)
+
+    assert named(verdict, "Money").figure == figure
+
+
 @pytest.mark.parametrize("identifier", KINDS)
 def test_the_tile_of_a_missed_objective_is_red(identifier: str) -> None:
     """One of the five where it is what it shows, else one of its own; with the limit."""
