@@ -44,6 +44,9 @@ class FailureCusum:
     rate: float
     score: float = 0.0
     threshold: float = field(init=False)
+    answers: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
+    """Since the score was 0 last."""
     _failed: float = field(init=False)
     _good: float = field(init=False)
 
@@ -57,8 +60,20 @@ class FailureCusum:
     def feed(self, *, failed: bool) -> bool:
         """One more answer; True from the moment on which the change is found."""
         self.score = max(0.0, self.score + (self._failed if failed else self._good))
+        self.answers, self.failures = (
+            (self.answers + 1, self.failures + failed) if self.score else (0, 0)
+        )
         # Sums of a rounded step must not need one failure more.
         return self.score >= self.threshold - 1e-9
+
+    def __str__(self) -> str:
+        """How many failed, and how bad that is beside the limit."""
+        score, most = (size / self._failed for size in (self.score, self.threshold))
+        return (
+            f"{self.failures:,} of {self.answers:,} borrow requests failed where the scenario"
+            f" expects borrowing to work (as bad as {score:.1f} failures in a row, limit"
+            f" {most:.1f})"
+        )
 
 
 @dataclass(slots=True)

@@ -131,8 +131,9 @@ class SafetyWatch:
         if any(at_s <= end_s and ended_s >= start_s for start_s, end_s in spans):
             return
         if self._cusum.feed(failed=operation.failed):
-            text = "borrowing failed where the scenario expects it to work"
-            self._stop_for("failed_surge", text, self._cusum.score, self._cusum.threshold)
+            self._stop_for(
+                "failed_surge", str(self._cusum), self._cusum.score, self._cusum.threshold
+            )
 
     def _real(self, clock: Clock) -> Iterator[tuple[float, float]]:
         """The same of the faults as they really were: injected by hand, or healed late."""

@@ -147,6 +147,10 @@ def test_a_surge_counts_where_borrowing_should_work(
     assert (stop is not None) is trips
     if stop is not None:
         assert stop.condition == "failed_surge"
+        assert stop.text == (
+            "13 of 13 borrow requests failed where the scenario expects borrowing to work (as bad"
+            " as 13.0 failures in a row, limit 12.5)"
+        )
 
 
 @pytest.mark.parametrize(
