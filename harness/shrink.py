@@ -167,19 +167,20 @@ def _outcome(trial: Trial) -> str:
 
 def _conclusion(shrunk: Shrunk) -> list[str]:
     faults, all_faults = shrunk.faults, shrunk.trials[0].faults
+    open_ = [set(one.faults) for one in shrunk.trials if one.result is Result.UNDECIDED]
+    undecided = [name for name in faults if {*faults} - {name} in open_]
     if not faults:
         said = f"It fails ({shrunk.failure}) without any fault: none of them is to blame."
-    elif len(faults) == len(all_faults):
-        said = f"Every fault is needed for {shrunk.failure}: {', '.join(faults)}."
     else:
-        said = (
-            f"Of {len(all_faults)} faults {len(faults)} "
-            f"{'is' if len(faults) == 1 else 'are'} needed for {shrunk.failure}:"
-            f" {', '.join(faults)}."
-        )
+        whole, unsure = len(faults) == len(all_faults), shrunk.stopped is not None or undecided
+        counted = "Every fault" if whole else f"Of {len(all_faults)} faults {len(faults)}"
+        verb = "is" if whole or len(faults) == 1 else "are"
+        state = "left" if unsure else "needed"
+        said = f"{counted} {verb} {state} for {shrunk.failure}: {', '.join(faults)}."
     lines = [said]
     if shrunk.stopped is not None:
-        lines.append(f"Stopped {shrunk.stopped}: some of these may not be needed either.")
-    if any(trial.result is Result.UNDECIDED for trial in shrunk.trials):
-        lines.append("Some runs were undecided; they count as not failed, so fewer may do.")
+        lines.append(f"Stopped {shrunk.stopped}: fewer may do.")
+    if undecided:
+        without = " and without ".join(undecided)
+        lines.append(f"Undecided, which counts as not failed: without {without}; fewer may do.")
     return lines

@@ -114,6 +114,19 @@ def test_an_undecided_run_counts_as_not_failed_and_is_told() -> None:
     assert found.faults == ("1-latency", "2-kill")
     assert "undecided (exit code 3), counts as not failed" in text
     assert "fewer may do" in text
+    assert "without 1-latency and without 2-kill; fewer may do" in text
+    assert "needed" not in text
+
+
+def test_an_undecided_run_on_the_way_leaves_no_doubt() -> None:
+    """What is left was tried without each of its faults, and passed."""
+    open_ = {*ALL} - {"1-latency"}
+    runner = Runner(ALL, lambda f: OPEN if f == open_ else fails_with("3-kill")(f))
+    text = render(shrunk(runner), ["x"])
+
+    assert "undecided (exit code 3)" in text
+    assert "Of 4 faults 1 is needed for lost: 3-kill." in text
+    assert "fewer may do" not in text
 
 
 def test_runs_are_bounded() -> None:
