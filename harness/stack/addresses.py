@@ -7,6 +7,9 @@ from collections.abc import Collection
 
 from harness.errors import UsageError
 
+_TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing listens there
+"""Where Linux goes when a connection is to no address."""
+
 
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of ``host:port``; an IPv6 address stands in brackets.
@@ -81,15 +84,19 @@ def require_allowed(host: str, allow_targets: Collection[str], *, look_up: bool 
 
 
 def _meant_by(host: str) -> list[str]:
-    """The addresses of a name; an address is its own."""
-    if host.lower() != "localhost":
-        return [host]
+    """The addresses of a name; an address is its own, in whatever way it is written."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return []  # nobody can be reached by it, then
     # The part behind % is the interface of a link-local address.
     return [str(address[0]).partition("%")[0] for *_, address in found]
+
+
+def leads_to(host: str, address: str) -> bool:
+    """Whether who connects to a host may reach what listens on an address; looks a name up."""
+    found = {one.removeprefix("::ffff:") for one in _meant_by(host)}
+    return address in {_TAKEN_FOR.get(one, one) for one in found}
 
 
 def join_address(host: str, port: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.core.disk import require_room
 from harness.errors import HarnessError
 from harness.stack import namespaces, register
-from harness.stack.addresses import is_loopback, split_address
+from harness.stack.addresses import leads_to, split_address
 from harness.stack.http_probe import get
 from harness.stack.service import OK
 from harness.stack.state import Stack, StackSettings
@@ -89,12 +89,13 @@ def _in_words(settings: StackSettings) -> str:
 def own_link(stacks: Iterable[Stack | None], host: str, port: int) -> str | None:
     """Why a target is none, where it is a link of one of our stacks; None where it is not."""
     for stack in filter(None, stacks):
-        own = {split_address(link.listen)[1]: name for name, link in stack.links.items()}
-        if is_loopback(host) and port in own:
-            return (
-                f"port {port} is our own link {own[port]!r}: a target behind it would be broken"
-                f" twice; the service itself is at {stack.service_url}"
-            )
+        for name, link in stack.links.items():
+            address, own_port = split_address(link.listen)
+            if port == own_port and leads_to(host, address):
+                return (
+                    f"port {port} is our own link {name!r}: a target behind it would be broken"
+                    f" twice; the service itself is at {stack.service_url}"
+                )
     return None
 
 

@@ -8,6 +8,7 @@ from harness.errors import UsageError
 from harness.stack.addresses import (
     is_loopback,
     join_address,
+    leads_to,
     require_allowed,
     split_address,
     split_target,
@@ -92,3 +93,28 @@ def test_a_localhost_that_leads_elsewhere_is_refused(
         require_allowed("localhost", ())
     require_allowed("localhost", ["localhost"])
     require_allowed("localhost", (), look_up=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("0.0.0.0", True),  # noqa: S104 - connected to
+        ("::ffff:127.0.0.1", True),
+        ("127.1", True),
+        ("127.0.0.2", False),
+        ("::1", False),
+        ("nowhere.invalid", False),
+    ],
+)
+def test_a_host_leads_to_what_a_connection_to_it_reaches(host: str, reached: bool) -> None:
+    """Another address of this machine has listeners of its own; asked of the kernel, too."""
+    assert leads_to(host, "127.0.0.1") is reached
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        try:
+            socket.create_connection((host, listener.getsockname()[1]), timeout=1).close()
+        except OSError:
+            assert not reached
+        else:
+            assert reached

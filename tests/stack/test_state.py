@@ -31,6 +31,7 @@ from harness.stack.state import (
     save_state,
     socket_path_for,
 )
+from harness.stack.usable import own_link
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +61,15 @@ def a_stack(state_dir: Path) -> Stack:
         data_dir=state_dir / "postgres",
         supervisor=identify(os.getpid()),
     )
+
+
+def test_only_what_reaches_a_link_is_taken_for_it(tmp_path: Path) -> None:
+    """Another listener may have the same port at another address of this machine."""
+    stacks = [None, a_stack(tmp_path)]
+
+    assert "port 1 is our own link 'edge'" in (own_link(stacks, "localhost", 1) or "")
+    assert [own_link(stacks, host, 1) for host in ("127.0.0.2", "::1")] == [None, None]
+    assert own_link(stacks, "localhost", 2) is None
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
