@@ -75,12 +75,17 @@ class Chromium:
         *,
         scripts: bool = False,
         dark: bool = False,
+        **more: Any,
     ) -> Iterator[Screen]:
-        """A page at a size of window; without JavaScript unless asked for."""
+        """A page at a size of window; without JavaScript unless asked for.
+
+        ``more`` is for the browser's context, such as its ``locale``.
+        """
         context = self.browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             java_script_enabled=scripts,
             color_scheme="dark" if dark else "light",
+            **more,
         )
         page = context.new_page()
         page.set_default_timeout(10_000)

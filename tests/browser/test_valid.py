@@ -2,21 +2,11 @@
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
-from harness.compare.trend import page as trend_page
-from harness.gameday import page as record_page
-from harness.gameday import recording
-from harness.load.chaos_page import PAGE_FILES
-from harness.report import html
 from tests.browser import provide
 from tests.browser.chromium import or_skip
-from tests.browser.test_report import RUNS
-from tests.browser.test_trend import PAGES
-from tests.gameday.stored_days import ATTACK, PLAN, whole_day
-
-LOAD = Path("harness/load/page")
+from tests.browser.kinds import live_pages, stored_pages
 
 
 def problems(folder: Path) -> dict[str, list[str]]:
@@ -41,15 +31,7 @@ def test_every_page_is_valid_html(tmp_path: Path) -> None:
     """Reports of every verdict, with a thousand findings and of a load that never began, the trend,
     the record of a game day, the Chaos page and its door; what a planted page does wrong is found.
     """
-    day = whole_day(tmp_path / "day", PLAN, ATTACK)
-    pages = {f"report-{name}": html.render(*run()) for name, run in RUNS.items()}
-    plan, facts, verdict = RUNS["rich"]()
-    many = replace(verdict, findings=verdict.findings * 500)
-    pages["report-thousand"] = html.render(plan, facts, many)
-    pages |= {f"trend-{name}": trend_page(runs()) for name, runs in PAGES.items()}
-    pages["record"] = record_page.render(*recording.made(day, lambda _: None))
-    names = [*PAGE_FILES, "door.html"]
-    pages |= {name[:-5]: (LOAD / name).read_text() for name in names if name.endswith(".html")}
+    pages = {**stored_pages(tmp_path / "days"), **live_pages()}
     pages["planted"] = pages["report-passed"].replace("<main>", "<main><ul><p id=tested>p</p></ul>")
     for name, page in pages.items():
         (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
