@@ -17,7 +17,7 @@ BANNER = """\
   }
   @media (max-width: 600px) {
     #lendchaos { gap: 2px 12px; padding: 4px 8px; font-size: 13px; }
-    #lendchaos-chaos > span { display: none; }
+    .MuiTableCell-root.MuiTableCell-root { padding: 8px; }
     #lendchaos-text {
       order: 1; flex-basis: 100%; display: -webkit-box; overflow: hidden;
       -webkit-box-orient: vertical; -webkit-line-clamp: 2;
@@ -27,7 +27,7 @@ BANNER = """\
 <div id="lendchaos" role="status">
   <strong id="lendchaos-state"></strong> <span id="lendchaos-text"></span>
   <a id="lendchaos-report" target="_blank" hidden>Report</a>
-  <a id="lendchaos-chaos" target="_blank" hidden>Inject, heal, abort<span> (chaos page)</span></a>
+  <a id="lendchaos-chaos" target="_blank" hidden>Chaos page</a>
   <button id="lendchaos-stop" hidden>Stop and heal</button>
 </div>
 <script>
@@ -39,38 +39,59 @@ BANNER = """\
     const part = (name) => document.getElementById("lendchaos" + name);
     const colours = { pass: "#2e7d32", fail: "#c62828", inconclusive: "#8f5600" };
     const canStop = ["setting_up", "load"];
+    const atRest = ["idle", "done", "failed"];
     const marks = window.templateArgs.lendchaos.marks;
-    let status = {};
+    let status = {}, rested = false, looksUnasked = 0;
+    // A number and its unit stay on one line.
+    const unbroken = (text) => text.replace(/(\\d) (?=(%|ms|s)(?!\\w))/g, "$1\\u00a0");
+    // Beside its line and inside the chart where the row above has no room for two.
+    const place = (begins) => innerWidth > 600
+      ? { position: "top", align: begins ? "right" : "left" }
+      : { position: [begins ? -8 : 10, 4], rotate: 90, align: "right", verticalAlign: "middle" };
     // For Locust's charts, which know lines only: points as high as their grid.
     window.lendchaosMarks = () => marks.length === 0 ? [] : [{
-      id: "lendchaos", name: "Faults (the curves lag by seconds)", type: "line",
+      id: "lendchaos", type: "line",
+      name: innerWidth > 600 ? "Faults (the curves lag by seconds)" : "Faults",
       animation: false, tooltip: { show: false },
       symbol: "rect", symbolSize: [2, 155], symbolOffset: [0, "-50%"], showAllSymbol: true,
       lineStyle: { width: 0 }, itemStyle: { color: "#e65100" },
       data: marks.map(({ at, text, begins }) => ({
         name: text, value: [at, 0],
-        label: {
-          show: true, formatter: "{b}", color: "#e65100", position: "top",
-          align: begins ? "right" : "left",
-        },
+        label: { show: true, formatter: "{b}", color: "#e65100", ...place(begins) },
       })),
     }];
     part("-stop").onclick = () => fetch("{{prefix}}/stop", { method: "POST" });
     part("-chaos").href = "{{own_page}}";
+    // Locust's page asks on only where it was when the run began: another window is loaded anew.
+    new PerformanceObserver((list) => {
+      const asked = list.getEntries().some(({ name }) => name.includes("/stats/requests"));
+      if (asked) looksUnasked = 0;
+    }).observe({ type: "resource" });
+    function keepUp() {
+      rested ||= atRest.includes(status.state);
+      const behind = rested && !atRest.includes(status.state) && !document.hidden;
+      looksUnasked = behind ? looksUnasked + 1 : 0;
+      if (looksUnasked > 6) location.reload();
+    }
     async function show() {
       try {
         status = await (await fetch("{{prefix}}/lendchaos/status")).json();
         const state = status.state === "failed" ? "no verdict" : status.state.replace("_", " ");
-        const label = status.verdict || status.phase || state;
+        const label = status.verdict || (status.state === "load" && status.phase) || state;
+        keepUp();
         part("").style.display = status.state === "idle" ? "none" : "flex";
         part("").style.background =
           colours[status.verdict] || (status.state === "failed" ? "#c62828" : "#455a64");
         part("-state").textContent = label.toUpperCase();
-        part("-text").textContent = status.sentence || status.text;
+        // A phase tells its name and length, and the label has the name.
+        const text = status.text.replace(status.phase + " (", "(");
+        part("-text").textContent = unbroken(status.sentence || text);
         part("-report").hidden = !status.report;
         if (status.report) part("-report").href = status.report;
         part("-stop").hidden = !canStop.includes(status.state);
         part("-chaos").hidden = !"{{own_page}}";
+        part("-chaos").textContent =
+          canStop.includes(status.state) ? "Inject, heal, abort" : "Chaos page";
         // Those of earlier runs stay, as their curves do.
         const known = new Set(marks.map((mark) => mark.at + mark.text));
         marks.push(...status.marks.filter((mark) => !known.has(mark.at + mark.text)));

@@ -25,24 +25,33 @@ _COLUMNS = {
     CHAOS_TAB: {
         "fault": "Fault",
         "state": "State",
-        "timeline": "Timeline",
-        "target": "Touches",
         "planned": "Planned",
         "injected": "Injected",
         "healed": "Healed",
+        "target": "Touches",
+        "timeline": "Timeline",  # last: the widest, for which a phone has no room
     },
     # A column of the name "name" would be sorted by.
     VERDICT_TAB: {"item": "lendchaos", "value": ""},
 }
-_VERDICT_ROWS = (
-    *("verdict", "sentence", "scenario", "state", "phase", "text", "exit_code", "report"),
-)
+_UNTIL_VERDICT = {"scenario": "scenario", "state": "state", "phase": "phase", "text": "message"}
+_OF_VERDICT = {
+    "verdict": "verdict",
+    "sentence": "sentence",
+    "scenario": "scenario",
+    "exit_code": "exit code",
+}
+_NO_FAULT = dict.fromkeys(_COLUMNS[CHAOS_TAB], "") | {"fault": "none in this run"}
 _LOCAL = "the local stack"
 IN_OUR_WORDS = {
     r"Number of users \(peak concurrency\)": "Arrivals per second",
     r"Ramp up \(users started/second\)": "Ramp up (no effect: arrivals begin at the full rate)",
     r"`Host \$\{": "`Host (empty: ${window.templateArgs.lendchaos.target}) ${",
     r"Run time \(e\.g\. [^`)]*\)": "Run time of all phases (like 45s: the recovery gives way)",
+    r"`Number of Users`,lines:\[\{name:`Number of Users`": (
+        "`Arrivals per second`,lines:[{name:`Arrivals per second`"
+    ),
+    r"children:`Users`": "children:`Arrivals/s`",
     r"Custom parameters": "Phases, borrowers and seed",
     # Edit would change the users alone; refused, it would close without a word.
     r"disabled:!!\w(,onClick:\(\)=>\w\(!0\),sx:\{minHeight:`100%`\})": r"disabled:true\1",
@@ -129,12 +138,17 @@ def with_banner(response: Response, prefix: str, own_page: str) -> None:
 def tabs(leader: Follower, report_url: str) -> list[dict[str, Any]]:
     """What stands in our tabs."""
     found = leader.progress.as_json(report_url)
+    names = _UNTIL_VERDICT if found["verdict"] is None else _OF_VERDICT
+    if found["state"] != "load":
+        found["phase"] = None  # the state says as much
     rows = [
-        {"item": name.replace("_", " "), "value": str(found[name])}
-        for name in _VERDICT_ROWS
+        {"item": item, "value": str(found[name])}
+        for name, item in names.items()
         if found[name] not in (None, "")
     ]
-    faults = [] if leader.run is None else leader.run.live.rows()
+    if found["report"] is not None:
+        rows.append({"item": "report", "value": "the link Report below opens it"})
+    faults = [] if leader.run is None else leader.run.live.rows() or [_NO_FAULT]
     return [{"key": VERDICT_TAB, "data": rows}, {"key": CHAOS_TAB, "data": faults}]
 
 

@@ -25,12 +25,10 @@ def announced(locustfile: Locustfile, options: Any) -> list[str]:
     lines = [text if "Hypothesis: " in text else f"Hypothesis: {text}"] if text else []
     faults = faults_of(locustfile.scenario, settings)
     for fault in faults:
-        when = f"from {fault.inject_s:g} s to {fault.heal_s:g} s after the warm-up"
+        when = f"from {fault.inject_s:g} s to {fault.heal_s:g} s after the warm-up, as preset"
         if settings.explore:
             when = "at a random time"
         lines.append(f"Planned fault {fault.name}: {fault.spec.description}, {when}")
-    if faults and not settings.explore:
-        lines.append("These times follow from the lengths that are preset above.")
     return lines if faults else [*lines, "Planned faults: none"]
 
 

@@ -1,5 +1,7 @@
 """The live page in a real browser, in the middle of a made-up fault."""
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.load import chaos_page
+from harness.load.fault_board import FaultBoard
 from harness.load.live_series import KINDS
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.looks import boxes, painted, too_wide, violations
@@ -91,6 +94,52 @@ def test_figures_and_faults_are_those_of_the_run(chromium: Chromium) -> None:
         failed = str(totals["failed"] + totals["indeterminate"])
         expect(page.locator("#tile-failed .figure")).to_have_text(failed)
         expect(page.locator("#tile-failing .figure")).to_contain_text("%")
+        expect(page.locator("#when")).to_contain_text(
+            re.compile(r"phase fault, \d+\.\d\ss of 19.0\ss")
+        )
+        assert "dashes = timeout, 2 s" in page.locator("#chart svg").inner_html()
+
+
+def test_what_is_over_is_not_shown_as_now(chromium: Chromium) -> None:
+    """Neither before the measuring nor after the load does the clock run past its ends, and then
+    the figures are those of the end of the load; a number stays with its unit.
+    """
+    leader = made_leader()
+    assert leader.run is not None
+    live, progress = leader.run.live, leader.progress
+    with opened(chromium, leader, PHONE) as screen:
+        when, failing, failed = (
+            screen.page.locator(name) for name in ("#when", "#tile-failing", "#tile-failed")
+        )
+        expect(failing).to_contain_text("Failing now")
+        live.zero_ns = time.monotonic_ns() + 60_000_000_000
+        progress.phase = "warm-up"
+        expect(when).to_contain_text(re.compile(r"^phase warm-up, measuring begins in \d+\.\d\ss,"))
+        live.zero_ns = time.monotonic_ns() - 40_000_000_000
+        progress.state, progress.phase = "judging", "verdict"
+        expect(when).to_have_text("the load has ended, 50 borrowers a second")
+        expect(failing).to_contain_text("Failing at the end")
+        expect(failing).to_contain_text(re.compile(r"in the last 2\ss of the load$"))
+        expect(failed).to_contain_text(re.compile(r"of \d+ due in all phases"))
+        progress.verdict, progress.sentence = "fail", "From 8.0 s to 10.5 s 45 % failed in 3 ms."
+        progress.state = "done"
+        expect(screen.page.locator("#what")).to_contain_text("From 8.0")
+        sentence = screen.ask("document.querySelector('#what').textContent")
+
+    assert sentence == "From 8.0\u00a0s to 10.5\u00a0s 45\u00a0% failed in 3\u00a0ms."
+
+
+def test_a_run_without_faults_says_so(chromium: Chromium) -> None:
+    """And has nothing to heal."""
+    leader = made_leader()
+    assert leader.run is not None
+    leader.run.live.board = FaultBoard(())
+    with opened(chromium, leader) as screen:
+        expect(screen.page.get_by_text("Nothing is injected in this run.")).to_be_visible()
+        expect(screen.page.get_by_role("button", name="Heal all")).to_be_disabled()
+        told = screen.ask("getComputedStyle(document.querySelector('#events'), '::after').content")
+
+    assert told == '"No fault has begun or ended."'
 
 
 def test_the_token_leaves_no_trace(chromium: Chromium) -> None:
@@ -243,10 +292,14 @@ def test_before_during_and_after(chromium: Chromium) -> None:
         leader.progress.finish({**told, "run_dir": "r", "report": "r/report.html"})
         expect(page.locator("#word")).to_have_text("FAIL")
         expect(page.get_by_role("link", name="Open the report")).to_be_visible()
-        expect(page.get_by_role("button", name="Abort the run")).to_be_hidden()
+        for name in ("Abort the run", HEAL, "Inject now: 1-partition"):
+            expect(page.get_by_role("button", name=name)).to_be_hidden()
         page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         leader.progress.verdict = "inconclusive"
         expect(page.locator("#word")).to_have_text("INCONCLUSIVE")
         (word,) = boxes(screen, "#word")
         assert word["height"] < 40  # in one line
+        screen.ask("window.scrollTo(0, 200)")
+        (head,) = boxes(screen, "header")
+        assert head["top"] < 0  # a long sentence does not cover what is scrolled to
         assert screen.complaints == []

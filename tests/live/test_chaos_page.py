@@ -178,7 +178,7 @@ def test_the_form_says_what_a_run_would_do(front: Front) -> None:
     told = page.get_by_role("alert")
     expect(told).to_contain_text("Hypothesis: borrowers are told so within their deadline")
     expect(told).to_contain_text(f"Planned fault {FAULT}: bytes vanish on the link database")
-    expect(told).to_contain_text("from 5 s to 15 s after the warm-up")
+    expect(told).to_contain_text("from 5 s to 15 s after the warm-up, as preset")
     expect(told).to_have_count(1)  # nothing asks for a host
     for label in ("Arrivals per second", "Ramp up (no effect", "Host (empty: the local stack)"):
         expect(page.get_by_label(label)).to_be_visible()

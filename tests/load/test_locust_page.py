@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.load.locust_page import ASKS_IN, IN_OUR_WORDS, in_our_words, state_shown
+from harness.load.locust_page import ASKS_IN, IN_OUR_WORDS, in_our_words, state_shown, tabs
 from harness.load.progress import Progress
 
 
@@ -33,6 +33,47 @@ def test_the_page_says_what_its_fields_do(script: str) -> None:
         assert words not in ours
     for words in ("Arrivals per second", "begin at the full rate", "Host (empty: "):
         assert words in ours
+    assert "title:`Arrivals per second`" in ours  # of the chart
+
+
+def shown_tabs(progress: Progress, rows: list[dict[str, str]]) -> tuple[dict[str, str], Any]:
+    """The verdict tab as names and values, and the rows of the Chaos tab."""
+    live = SimpleNamespace(rows=lambda: rows)
+    leader: Any = SimpleNamespace(progress=progress, run=SimpleNamespace(live=live))
+    verdict, chaos = tabs(leader, "/lendchaos/report")
+    return {row["item"]: row["value"] for row in verdict["data"]}, chaos["data"]
+
+
+def test_the_verdict_tab_says_each_thing_once() -> None:
+    """No phase of the name verdict before there is one, and nothing of the way to it after it."""
+    progress = Progress(fd=None)
+    progress.begin("baseline")
+    progress.state, progress.phase, progress.text = "load", "fault", "1-partition injected"
+    loaded, _ = shown_tabs(progress, [])
+    progress.state, progress.phase, progress.text = "judging", "verdict", "watching the ledger"
+    judging, _ = shown_tabs(progress, [])
+    told = {"verdict": "fail", "exit_code": 1, "sentence": "All failed."}
+    progress.finish({**told, "run_dir": "r", "report": "r/report.html"})
+    done, _ = shown_tabs(progress, [])
+
+    assert loaded["phase"] == "fault"
+    expected = {"scenario": "baseline", "state": "judging", "message": "watching the ledger"}
+    assert judging == expected
+    assert done == {
+        "verdict": "fail",
+        "sentence": "All failed.",
+        "scenario": "baseline",
+        "exit code": "1",
+        "report": "the link Report below opens it",
+    }
+
+
+def test_the_chaos_tab_says_that_there_is_no_fault() -> None:
+    """Where a run has some, these are its rows."""
+    row = {"fault": "1-kill"}
+
+    assert [row["fault"] for row in shown_tabs(Progress(), [])[1]] == ["none in this run"]
+    assert shown_tabs(Progress(), [row])[1] == [row]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,11 @@ async function keepLooking() {
 
 // --- showing ---------------------------------------------------------------------------------
 
-function set(element, text) {
+/** A number and its unit stay on one line. */
+const unbroken = (text) => text.replace(/(\d) (?=(%|ms|s)(?!\w))/g, "$1\u00a0");
+
+function set(element, said) {
+  const text = unbroken(said);
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -104,6 +108,7 @@ function headline(word, scenario, what, when, tone) {
 }
 
 const seconds = (at) => `${at.toFixed(1)} s`;
+const isOver = (progress) => ["done", "failed"].includes(progress.state);
 const isActive = (fault) => !["planned", "healed", "called off"].includes(fault.state);
 
 function show({ progress, live, game_day: gameDay }) {
@@ -111,22 +116,24 @@ function show({ progress, live, game_day: gameDay }) {
   showGameDay(gameDay);
   const underWay = ["setting_up", "load"].includes(progress.state);
   const active = (live?.faults ?? []).filter(isActive);
+  part("head").dataset.over = isOver(progress);
   const tone = progress.verdict ?? (active.length ? "fault" : progress.state === "failed" ? "fail" : "calm");
   const word = verdicts[progress.verdict] ?? (active.length ? "FAULT ACTIVE" : headings[progress.state]);
   headline(word, progress.scenario, happening(progress, active), clock(progress, live), tone);
-  enable(part("heal-all"), ["load", "draining"].includes(progress.state) && live !== null);
+  enable(part("heal-all"), ["load", "draining"].includes(progress.state) && live?.faults.length > 0);
   enable(part("abort"), underWay);
-  part("orders").hidden = ["idle", "done", "failed"].includes(progress.state);
+  part("orders").hidden = progress.state === "idle" || isOver(progress);
   showReport(progress);
   part("run").hidden = live === null;
   if (live === null) return;
   part("no-faults").hidden = live.faults.length > 0;
   if (live.run !== shownRun) begin(live);
-  showTiles(live);
-  showFaults(live, progress.state);
+  showTiles(live, ["draining", "judging", "done", "failed"].includes(progress.state));
+  showFaults(live, progress);
   showEvents(live);
   if (live.bins) {
-    set(part("step"), live.bins.width_s < 1 ? `${Math.round(live.bins.width_s * 1000)} ms` : `${live.bins.width_s} s`);
+    const { width_s: step } = live.bins;
+    set(part("step"), ` per ${step < 1 ? `${Math.round(step * 1000)} ms` : `${step} s`}`);
     document.querySelector(".legend .dropped").hidden = !live.totals.dropped;
   }
   draw(part("chart"), live);
@@ -146,10 +153,16 @@ function showGameDay(gameDay) {
 }
 
 function clock(progress, live) {
-  if (progress.state === "done" || !live || live.now_s === null) return " ";
-  const phase = progress.phase ? `phase ${progress.phase}, ` : "";
+  if (isOver(progress) || !live || live.now_s === null) return " ";
   const behind = live.behind ? " · still reading what was written so far" : "";
-  return `${phase}${seconds(live.now_s)} of ${seconds(live.end_s)}, ${live.rate} borrowers a second${behind}`;
+  return `${place(progress, live)}, ${live.rate} borrowers a second${behind}`;
+}
+
+/** Where in its time a run is; nothing is measured before 0 s or after the last phase. */
+function place(progress, live) {
+  if (live.now_s < 0) return `phase warm-up, measuring begins in ${seconds(-live.now_s)}`;
+  if (progress.state !== "load") return "the load has ended";
+  return `phase ${progress.phase}, ${seconds(live.now_s)} of ${seconds(live.end_s)}`;
 }
 
 function showReport(progress) {
@@ -167,7 +180,8 @@ function showReport(progress) {
   return link;
 }
 
-function showTiles(live) {
+/** Once the load has ended, "now" is its end. */
+function showTiles(live, ended) {
   const { recent, totals } = live;
   if (!recent) {
     for (const figure of document.querySelectorAll(".figure")) set(figure, "–");
@@ -176,16 +190,20 @@ function showTiles(live) {
   const share = recent.ended ? recent.failed / recent.ended : null;
   const failed = totals.failed + totals.indeterminate;
   const percent = share === null ? "–" : `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
-  tile("failing", percent, `${recent.failed} of ${recent.ended} that ended in the last ${recent.seconds} s`,
-    share === null ? "" : share > 0.05 ? "bad" : "good");
-  tile("waiting", String(totals.waiting), "borrowers who wait now", totals.waiting > live.rate ? "bad" : "good");
-  tile("wait", words(recent.median_ms), `median of the last ${recent.seconds} s; 95 % within ${words(recent.p95_ms)}`, "");
-  tile("failed", String(failed), `of ${totals.due} due; ${totals.indeterminate} with unknown outcome`,
-    failed ? "bad" : "good");
+  const last = `the last ${recent.seconds} s${ended ? " of the load" : ""}`;
+  tile("failing", ended ? "Failing at the end" : "Failing now", percent,
+    `${recent.failed} of ${recent.ended} that ended in ${last}`, share === null ? "" : share > 0.05 ? "bad" : "good");
+  tile("waiting", "Without an answer", String(totals.waiting),
+    ended ? "borrowers at the end of the load" : "borrowers who wait now", totals.waiting > live.rate ? "bad" : "good");
+  tile("wait", "Wait for an answer", words(recent.median_ms),
+    `median of ${last}; 95 % within ${words(recent.p95_ms)}`, "");
+  tile("failed", ended ? "Failed" : "Failed so far", String(failed),
+    `of ${totals.due} due in all phases; ${totals.indeterminate} with unknown outcome`, failed ? "bad" : "good");
 }
 
-function tile(name, figure, note, tone) {
+function tile(name, title, figure, note, tone) {
   const found = part(`tile-${name}`);
+  set(found.querySelector("h2"), title);
   set(found.querySelector(".figure"), figure);
   set(found.querySelector(".note"), note);
   found.className = `tile ${tone}`;
@@ -227,13 +245,15 @@ function card(fault) {
   return item;
 }
 
-function showFaults(live, state) {
+function showFaults(live, progress) {
+  const { state } = progress;
   for (const fault of live.faults) {
     const found = cards.get(fault.name);
     if (!found) continue;
     found.item.dataset.state = isActive(fault) ? "active" : fault.state;
     set(found.chip, chipText(fault, live.now_s));
     set(found.times, timesText(fault));
+    found.inject.hidden = found.heal.hidden = isOver(progress);
     enable(found.inject, fault.can_inject && state === "load");
     enable(found.heal, fault.can_heal && ["load", "draining"].includes(state));
   }
