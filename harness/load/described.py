@@ -27,7 +27,6 @@ _NOT_IN_A_RUN = (
     *MEANINGLESS,
     "only_summary",
     "print_stats",
-    "reset_stats",
     "json",
     "skip_log_setup",
 )

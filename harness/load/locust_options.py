@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,12 +43,22 @@ _FILES = {
     "logfile": ("--logfile", ""),
 }
 MEANINGLESS = {
-    "tags": ("--tags", "chooses among tasks, and a scenario's load has none"),
-    "exclude_tags": ("--exclude-tags", "chooses among tasks, and a scenario's load has none"),
-    "exit_code_on_error": ("--exit-code-on-error", "has no effect: the verdict is the exit code"),
-    "enable_rebalancing": ("--enable-rebalancing", "has no effect: each arrival has its worker"),
+    "tags": "chooses among tasks, and a scenario's load has none",
+    "exclude_tags": "chooses among tasks, and a scenario's load has none",
+    "exit_code_on_error": "has no effect: the verdict is the exit code",
+    "enable_rebalancing": "has no effect: each arrival has its worker",
+    "spawn_rate": "has no effect: arrivals come at --rate from the first second",
+    "reset_stats": "has no effect: nothing is counted before the load begins",
+    "equal_weights": "has no effect: a run has one user class",
+    "stop_timeout": "has no effect: what is under way at the end has its --request-timeout",
 }
 """What would be dropped without a word, as the load of a scenario is planned."""
+_OF_A_PAGE = (
+    *("web_host", "web_host_display_name", "web_port", "web_base_path", "web_login", "tls_cert"),
+    *("tls_key", "class_picker", "build_path", "autostart", "autoquit"),
+)
+_OF_A_MASTER = ("master_bind_host", "master_bind_port", "expect_workers_max_wait")
+_OF_A_WORKER = ("master_host", "master_port")
 _NUMBERS = ("int", "float", "timespan", "positive_integer", "checker")
 """What Locust reads numbers and lengths of time with; by name, as its functions are its own."""
 _NO_NUMBER = re.compile(r"[^\W0-9a-zA-Z_]|[0-9]{19}")
@@ -79,6 +90,7 @@ def settle_options(parser: Any) -> None:
         with _at_the_start():
             options = parse(*args, **kwargs)
         options.set_elsewhere = set_elsewhere(parser)
+        options.without_effect = _without_effect(options, parser.prog)
         options.meaningless = list(_meaningless(parser, options))
         if wrong := list(without_value(parser, options)):
             parser.error("; ".join(wrong))
@@ -137,14 +149,42 @@ def _at_the_start() -> Iterator[None]:
         os.close(here)
 
 
+def _without_effect(options: Any, command: str) -> dict[str, str]:
+    """What has none in this run, and why; a worker's command line may be that of its master."""
+    found = dict(MEANINGLESS)
+    is_run = command == RUN_COMMAND
+    if not options.worker and (options.headless or (is_run and options.dry_run)):
+        found |= dict.fromkeys(_OF_A_PAGE, "is of Locust's page, and a headless run has none")
+    if not (options.master or options.processes):
+        found |= dict.fromkeys(_OF_A_MASTER, "goes with --master or --processes only")
+    if not options.master:
+        found["expect_workers"] = "goes with --master only"
+    if not (options.worker or options.processes):
+        found |= dict.fromkeys(_OF_A_WORKER, "goes with --worker or --processes only")
+    if options.skip_log_setup:
+        found["logfile"] = "has no effect with --skip-log-setup"
+    if options.otel and not _has_telemetry():
+        found["otel"] = "has no effect: OpenTelemetry is not installed (pip install 'locust[otel]')"
+    if is_run:
+        found["print_stats"] = f"has no effect: the tables of `{RUN_COMMAND}` come at its end"
+    return found
+
+
+def _has_telemetry() -> bool:
+    with suppress(ModuleNotFoundError):  # of the package around it
+        return find_spec("opentelemetry.sdk") is not None
+    return False
+
+
 def _meaningless(parser: Any, options: Any) -> Iterator[str]:
     """What the user asks of this run in vain; in a variable or a file it is there for others."""
     for one in options.set_elsewhere:
-        if one.name in MEANINGLESS:
+        if one.name in options.without_effect:
             setattr(options, one.name, parser.get_default(one.name))
-    for name, told in MEANINGLESS.items():
-        if str(getattr(options, name)) != str(parser.get_default(name)):
-            yield " ".join(told)
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        why = options.without_effect.get(action.dest)
+        if why and str(getattr(options, action.dest)) != str(parser.get_default(action.dest)):
+            yield f"{next(word for word in action.option_strings if word[:2] == '--')} {why}"
 
 
 def _unread(parser: Any) -> Iterator[str]:

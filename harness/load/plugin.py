@@ -26,7 +26,7 @@ from harness.load.endings import Endings, leave_out_address, require_port, requi
 from harness.load.fault_options import composed
 from harness.load.load_process import LoadProcess
 from harness.load.loading import refuse_early_end
-from harness.load.locust_options import MEANINGLESS, leave_out_empty_tables, settle_options
+from harness.load.locust_options import leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from
 from harness.load.planning import planned, require_runnable, require_sense, target_of
@@ -85,7 +85,7 @@ class Leader:
                 self._planned(locustfile, rate, quietly=True)
         require_port_number(options.web_port)
         for one in options.set_elsewhere:
-            note = " (no effect on a scenario)" if one.name in MEANINGLESS else ""
+            note = " (no effect on a scenario)" if one.name in options.without_effect else ""
             self.progress.say(f"{one}{note}")
         if options.dry_run:
             self._preview(locustfile, rate)

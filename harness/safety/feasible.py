@@ -149,6 +149,8 @@ def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> I
     """What only the local stack can give, and what is no target beside these stacks of ours."""
     if plan.settings.defect:
         yield "--defect is for the local stack's service, not for one that runs"
+    if plan.settings.service != "tuned":
+        yield "--service is for the local stack's service, not for one that runs"
     if plan.settings.namespaces:
         yield "--namespaces is for the local stack, not for a service that runs"
     if not os.environ.get(TOKEN_VARIABLE):

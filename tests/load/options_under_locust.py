@@ -33,7 +33,8 @@ def read(words: list[str], variables: dict[str, str], *, bare: bool) -> dict[str
         for name in variables:
             del os.environ[name]
     kept = ("csv_prefix", "html_file", "json_file", "logfile", "dry_run", "rate", "headless")
-    kept += ("meaningless", "set_elsewhere", "tags", "exit_code_on_error")
+    kept += ("meaningless", "set_elsewhere", "tags", "exit_code_on_error", "spawn_rate")
+    kept += ("web_port", "expect_workers", "print_stats")
     return {"code": None, **{name: found[name] for name in kept}}
 
 

@@ -98,6 +98,7 @@ CASES = {
     "workers' port": ("mine.py", [*MASTER, "{port}"], 3, "Socket bind failure: Address already"),
     "page's port": ("mine.py", ["--web-port", "{port}"], 3, "cannot be used: Address already in"),
     "Ctrl-C": ("ends.py", [*ALONE, "--dry-run"], 130, ""),
+    "page's number": ("mine.py", ["--web-port=70000"], 2, "--web-port 70000 must be from 0 to"),
     "page's address": ("mine.py", ["--web-host=203.0.113.1"], 2, "no address of this machine"),
 }
 

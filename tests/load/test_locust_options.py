@@ -68,44 +68,110 @@ TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
     "dry run of Locust": (["--config=dry.conf"], {}, BARE, {"dry_run": True, "headless": True}),
     "configuration at the start": ([], {}, "", {"rate": "7"}),
     "variables of other tests": (
-        [],
-        {"LOCUST_EXIT_CODE_ON_ERROR": "0", "LOCUST_TAGS": "smoke"},
+        ["--headless"],
+        {
+            "LOCUST_EXIT_CODE_ON_ERROR": "0",
+            "LOCUST_TAGS": "smoke",
+            "LOCUST_SPAWN_RATE": "5",
+            "LOCUST_WEB_PORT": "9",
+            "LOCUST_EXPECT_WORKERS": "3",
+        },
         BARE,
-        {"meaningless": [], "tags": None, "exit_code_on_error": 1},
+        {
+            "meaningless": [],
+            "tags": None,
+            "exit_code_on_error": 1,
+            "spawn_rate": None,
+            "web_port": 8089,
+            "expect_workers": 1,
+        },
     ),
-    **{
-        " ".join(words): (words, {}, BARE, {"meaningless": [told]})
-        for words, told in (
-            (["--tags", "x"], "--tags chooses among tasks, and a scenario's load has none"),
-            (["-E", "x"], "--exclude-tags chooses among tasks, and a scenario's load has none"),
-            (
-                ["--exit-code-on-error=0"],
-                "--exit-code-on-error has no effect: the verdict is the exit code",
-            ),
-            (
-                ["--enable-rebalancing"],
-                "--enable-rebalancing has no effect: each arrival has its worker",
-            ),
-        )
-    },
+    "a file of other tests": (
+        ["--config=slow.conf"],
+        {},
+        "",
+        {"meaningless": [], "spawn_rate": None, "print_stats": False},
+    ),
 }
+PAGE = "is of Locust's page, and a headless run has none"
+MASTER = "goes with --master or --processes only"
+WORKER = "goes with --worker or --processes only"
+MEANINGLESS: dict[str, tuple[str, str, list[str]]] = {
+    "--tags": ("x", "chooses among tasks, and a scenario's load has none", []),
+    "--exclude-tags": ("x", "chooses among tasks, and a scenario's load has none", []),
+    "--exit-code-on-error": ("0", "has no effect: the verdict is the exit code", []),
+    "--enable-rebalancing": ("", "has no effect: each arrival has its worker", []),
+    "--spawn-rate": ("5", "has no effect: arrivals come at --rate from the first second", []),
+    "--reset-stats": ("", "has no effect: nothing is counted before the load begins", []),
+    "--equal-weights": ("", "has no effect: a run has one user class", []),
+    "--stop-timeout": (
+        *("9s", "has no effect: what is under way at the end has its --request-timeout"),
+        [],
+    ),
+}
+"""With no scenario: a value, why, and nothing with which it would have an effect."""
+SOMETIMES: dict[str, tuple[str, str, list[str]]] = {
+    "--web-host": ("127.0.0.2", PAGE, []),
+    "--web-host-display-name": ("x", PAGE, []),
+    "-P": ("9", PAGE, []),
+    "--web-base-path": ("/x", PAGE, []),
+    "--web-login": ("", PAGE, []),
+    "--tls-cert": ("x", PAGE, []),
+    "--tls-key": ("x", PAGE, []),
+    "--class-picker": ("", PAGE, []),
+    "--build-path": ("x", PAGE, []),
+    "--autostart": ("", PAGE, []),
+    "--master-bind-host": ("127.0.0.2", MASTER, ["--master"]),
+    "--master-bind-port": ("9", MASTER, ["--processes=2"]),
+    "--expect-workers-max-wait": ("9", MASTER, ["--processes=2"]),
+    "--expect-workers": ("2", "goes with --master only", ["--master"]),
+    "--master-host": ("127.0.0.2", WORKER, ["--worker"]),
+    "--master-port": ("9", WORKER, ["--processes=2"]),
+}
+"""A value, why there is none without a page, a master or a worker, and with which it has one."""
 
 
 WORKS = {
-    *("--help", "--locustfile", "--config", "--host", "--users", "--spawn-rate", "--run-time"),
-    *("--list", "--config-users", "--web-host", "--web-host-display-name", "-P", "--headless"),
-    *("--autostart", "--autoquit", "--headful", "--web-login", "--tls-cert", "--tls-key"),
-    *("--class-picker", "--build-path", "--master", "--master-bind-host", "--master-bind-port"),
-    *("--expect-workers", "--expect-workers-max-wait", "--worker", "--processes"),
-    *("--master-host", "--master-port", "--web-base-path", "--csv", "--csv-full-history"),
-    *("--print-stats", "--only-summary", "--reset-stats", "--html", "--json", "--json-file"),
-    *("--skip-log-setup", "-L", "--logfile", "--show-task-ratio", "--show-task-ratio-json"),
-    *("-V", "--stop-timeout", "--equal-weights", "--profile", "--otel"),
+    *("--help", "--locustfile", "--config", "--host", "--users", "--run-time", "--list"),
+    *("--config-users", "--headless", "--autoquit", "--headful", "--master", "--worker"),
+    *("--processes", "--csv", "--csv-full-history", "--print-stats", "--only-summary", "--html"),
+    *("--json", "--json-file", "--skip-log-setup", "-L", "--logfile", "--show-task-ratio"),
+    *("--show-task-ratio-json", "-V", "--profile", "--otel"),
 }
 """Options of Locust that mean with a scenario what they mean without."""
-MEANINGLESS = {"--tags", "--exclude-tags", "--exit-code-on-error", "--enable-rebalancing"}
 OF_LOCUSTS_PAST = {"--web-auth", "--legacy-ui", "--expect-slaves", "--slave"}
 """Locust itself refuses them with 2."""
+
+
+def words_of(option: str, value: str) -> list[str]:
+    """The option with its value, if it takes one."""
+    return [option, value] if value else [option]
+
+
+IN_VAIN: dict[str, tuple[list[str], dict[str, str], str, list[str]]] = {
+    **{
+        f"{option}, in vain": (
+            [*words_of(option, value), "--headless"],
+            *({}, BARE, [f"{'--web-port' if option == '-P' else option} {why}"]),
+        )
+        for option, (value, why, _) in {**MEANINGLESS, **SOMETIMES}.items()
+    },
+    **{
+        f"{option} with what it needs": ([*words_of(option, value), *more], {}, BARE, [])
+        for option, (value, _, more) in SOMETIMES.items()
+    },
+    "-r 5": (["-r", "5"], {}, "", [f"--spawn-rate {MEANINGLESS['--spawn-rate'][1]}"]),
+    "a page of a dry run": (["-P", "9", "--dry-run"], {}, "", [f"--web-port {PAGE}"]),
+    "tables in between": (
+        *(["--print-stats"], {}, ""),
+        ["--print-stats has no effect: the tables of `lendchaos run` come at its end"],
+    ),
+    "a log without a set-up": (
+        *(["--skip-log-setup", "--logfile=x"], {}, BARE),
+        ["--logfile has no effect with --skip-log-setup"],
+    ),
+}
+"""What a scenario refuses then, as it has no effect."""
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +180,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("start")
     for name, text in {"list": "list", "dry": "dry-run", "a": "autostart"}.items():
         (folder / f"{name}.conf").write_text(f"{text} = true\n")
+    (folder / "slow.conf").write_text("spawn-rate = 5\nprint-stats = true\n")
     (folder / "l.conf").write_text("headless = [true]\n")
     (folder / "locust.conf").write_text("rate = 7\n")
     (folder / "bad.conf").write_text("users = many\n")
-    cases = {**REFUSED, **TAKEN, "files": (FILES, {}, "", {})}
+    cases = {**REFUSED, **TAKEN, **IN_VAIN, "files": (FILES, {}, "", {})}
     done = subprocess.run(
         [sys.executable, "-m", "tests.load.options_under_locust"],
         input=json.dumps([(words, env, mode == BARE) for words, env, mode, _ in cases.values()]),
@@ -148,6 +215,12 @@ def test_what_locust_users_expect_works(case: str, found: Any) -> None:
     assert TAKEN[case][3].items() <= found[case].items()
 
 
+@pytest.mark.parametrize("case", IN_VAIN)
+def test_what_has_no_effect_is_named_with_its_reason(case: str, found: Any) -> None:
+    """A scenario then refuses it; locustfiles without one go on."""
+    assert found[case]["meaningless"] == IN_VAIN[case][3], found[case]
+
+
 def test_files_lie_where_the_user_stood_at_the_start(found: Any) -> None:
     """Wherever the scenario file goes."""
     start = found["start"]
@@ -162,6 +235,6 @@ def test_files_lie_where_the_user_stood_at_the_start(found: Any) -> None:
 
 def test_every_option_of_locust_works_or_is_refused(found: Any) -> None:
     """A new version may have others, and each is looked at."""
-    known = [WORKS, MEANINGLESS, OF_LOCUSTS_PAST]
+    known = [WORKS, MEANINGLESS, SOMETIMES, OF_LOCUSTS_PAST]
 
     assert sorted(found["options"]) == sorted(option for kind in known for option in kind)

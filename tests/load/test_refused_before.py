@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "run time, other digits": (["-t", f"{FIVES}s"], "argument -t/--run-time"),
     "run time, huge": (["-t", f"{HUGE}s"], "argument -t/--run-time"),
     "run time, too short": (["-t", "3s"], "-t 3s is too short"),
-    "web port": (["--web-port=70000"], "--web-port 70000 must be from 0 to 65535"),
+    "web port": (["--web-port=70000"], "--web-port is of Locust's page, and a headless run has"),
     "users and rate": (["-u", "20", "--rate=10"], "-u 20 and --rate 10 disagree"),
     "recovery, too short": (
         ["--inject=Partition('database')", "--recovery=1s"],
@@ -92,6 +92,10 @@ WORDS: dict[str, tuple[list[str], str]] = {
         ["--host=http://127.0.0.1:9", "--defect=amount_truncated"],
         "--defect is for the local stack's service",
     ),
+    "service elsewhere": (
+        ["--host=http://127.0.0.1:9", "--service=naive"],
+        "--service is for the local stack's service",
+    ),
     "namespaces elsewhere": (
         ["--host=http://127.0.0.1:9", "--namespaces"],
         "--namespaces is for the local stack",
@@ -120,6 +124,8 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "population": (["--population=x"], "invalid choice: 'x'"),
     "service": (["--service=x"], "invalid choice: 'x'"),
     "tags": (["--tags=x"], "--tags"),
+    "spawn rate": (["-r", "5"], "--spawn-rate has no effect: arrivals come at --rate from the fi"),
+    "resetting": (["--reset-stats"], "--reset-stats has no effect: nothing is counted before"),
 }
 FILES: dict[str, tuple[str, str]] = {
     "syntax": ("def broken(:\n    pass\n", "syntax.py:1: SyntaxError"),
