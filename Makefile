@@ -11,7 +11,7 @@ LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
 # Where it is set, each of the many processes of the tests would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock provision browser namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects bench-input lint clean
+.PHONY: help setup lock provision browser firefox namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects bench-input lint clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ provision: setup ## find or build PostgreSQL and Toxiproxy
 
 browser: setup ## find Chromium, axe-core and html-validate for the tests of pages, or install them
 	@$(BIN)/python -m tests.browser.provide
+
+firefox: setup ## find Firefox for the long tests of pages, or install it (80 MB to fetch, 312 on disk)
+	@$(BIN)/python -m tests.browser.provide firefox
 
 namespaces: ## find iproute2 and nftables for the tests of packet loss, or install them
 	@test "$$(id -u)" != 0 || { command -v ip && command -v nft; } >/dev/null 2>&1 \
@@ -57,7 +60,7 @@ test: provision browser namespaces terminal ## run the tests, live ones included
 	$(BIN)/python -m pytest -m "alone and not long" $$(grep -rl mark.alone tests --include=*.py) \
 	  || code=$$?; exit $$code
 
-test-long: provision browser namespaces terminal ## the others: at more length, one at a time (30 min)
+test-long: provision browser firefox namespaces terminal ## the others: at more length, one at a time (30 min)
 	$(BIN)/python -m pytest -m long
 
 bench-measure: provision ## how well it measures, against known truth (55 min; ARGS=--quick: 3 min)

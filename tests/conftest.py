@@ -56,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
     """One headless Chromium."""
-    path = or_skip(provide.chromium)
+    path = or_skip(provide.CHROMIUM.path)
     with sync_playwright() as playwright:
         # A sandbox needs what a container seldom gives; the pages are our own.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from pypdf import PdfReader
 
 from tests.browser.chromium import Screen
+from tests.browser.firefox import Firefox
 from tests.report import pixels
 
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 
 
-def too_wide(screen: Screen) -> list[str]:
+def too_wide(screen: Screen | Firefox) -> list[str]:
     """Elements that make the page scroll sideways; none is good."""
     if screen.ask("document.documentElement.scrollWidth <= window.innerWidth"):
         return []

@@ -1,7 +1,8 @@
-"""What the browser tests need and pip cannot give: Chromium, and packages from npm.
+"""What the browser tests need and pip cannot give: browsers, and packages from npm.
 
 ``python -m tests.browser.provide`` makes ready what it can and says in one line how to get the
-rest; it never fails. Without them the tests are skipped, but on a build server they fail.
+rest; it never fails. Without them the tests are skipped, but on a build server they fail. Firefox,
+which only long tests need, is made ready by ``python -m tests.browser.provide firefox``.
 """
 
 import contextlib
@@ -9,11 +10,12 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core")
 PACKAGES = Path(__file__).parent / "npm"
 
 
@@ -21,19 +23,47 @@ class MissingError(Exception):
     """Something that a browser test needs is not here; the message says how to get it."""
 
 
-def chromium() -> str:
-    """Path of a Chromium or Chrome.
+@dataclass(frozen=True)
+class Program:
+    """A browser: what it may be called on PATH, and the target of `make` that installs it."""
 
-    Raises:
-        MissingError: there is none.
-    """
-    for name in CHROMIUM_NAMES:
-        if path := shutil.which(name):
-            return path
-    raise MissingError(
-        "no Chromium is on PATH: `make browser` installs it as root on Debian, elsewhere"
-        " install chromium or google-chrome"
-    )
+    name: str
+    commands: tuple[str, ...]
+    debian: str
+    target: str
+
+    def path(self) -> str:
+        """Where it is.
+
+        Raises:
+            MissingError: it is not here.
+        """
+        for command in self.commands:
+            if path := shutil.which(command):
+                return path
+        raise MissingError(
+            f"no {self.name} is on PATH: `make {self.target}` installs it as root on Debian,"
+            f" elsewhere install {self.commands[-1]}"
+        )
+
+    def install(self) -> None:
+        """Install Debian's, where that is possible without asking anybody."""
+        if os.geteuid() or shutil.which("apt-get") is None:
+            return
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        packages = (self.debian, "fonts-dejavu-core")
+        install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+        for command in (["apt-get", "update"], install):
+            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+
+
+CHROMIUM = Program(
+    "Chromium",
+    ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "chromium",
+    "browser",
+)
+FIREFOX = Program("Firefox", ("firefox-esr", "firefox"), "firefox-esr", "firefox")
 
 
 def node_modules() -> Path:
@@ -98,28 +128,20 @@ def _cache() -> Path:
     return Path(base) / "lendchaos"
 
 
-def _install_chromium() -> None:
-    """Install Debian's Chromium, where that is possible without asking anybody."""
-    if os.geteuid() or shutil.which("apt-get") is None:
-        return
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES]
-    for command in (["apt-get", "update"], install):
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
-
-
-def main() -> None:
+def main(*wanted: str) -> None:
     """Make ready what can be; say what is missing."""
+    program = FIREFOX if "firefox" in wanted else CHROMIUM
     try:
-        chromium()
+        program.path()
     except MissingError:
-        _install_chromium()
-    for needed in (chromium, node_modules):
+        program.install()
+    needed: tuple[Callable[[], object], ...] = (program.path,)
+    for path in needed if wanted else (*needed, node_modules):
         try:
-            needed()
+            path()
         except MissingError as missing:
             print(f"browser tests will be skipped: {missing}")  # noqa: T201  # a command
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

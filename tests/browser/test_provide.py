@@ -19,7 +19,7 @@ def test_every_package_of_npm_is_pinned_by_its_hash() -> None:
     assert [n for n, p in packages.items() if "resolved" in p] == []
 
 
-def test_without_chromium_and_npm_it_says_how_to_get_them(
+def test_without_browsers_and_npm_it_says_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line each, and no failure: the tests are skipped then."""
@@ -32,6 +32,11 @@ def test_without_chromium_and_npm_it_says_how_to_get_them(
     assert len(said) == 2
     assert "make browser" in said[0]
     assert "npm is not on PATH" in said[1]
+
+    provide.main("firefox")
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "make firefox" in line
 
 
 @pytest.mark.parametrize(
