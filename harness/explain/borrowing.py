@@ -103,7 +103,8 @@ BORROWING = (
         " be measured at all; the message has the reason.",
         causes="Too few requests: a short phase, or a low rate. Or the scenario breaks nothing that"
         " the objective could be about.",
-        next_step="A higher --rate or longer --baseline and --recovery narrow the interval.",
+        next_step="A higher --rate or longer --baseline and --recovery narrow the interval, unless"
+        " evidence.more_helps is false. Where evidence.recoveries is 0, inject a fault.",
         docs="docs/objectives.md",
     ),
     _finding(

@@ -68,8 +68,8 @@ EVIDENCE = (
         " disagree, or not all of the load was started.",
         causes="The target was still warming up or is not well; the baseline is too short for the"
         " rate (it takes 221 requests where 0.1 % fail, and 348 where 0.5 % do).",
-        next_step="A longer --warm-up or --baseline, or a higher --rate; `baseline` alone shows"
-        " whether the target is well.",
+        next_step="A longer --warm-up or --baseline, or a higher --rate, unless evidence.more_helps"
+        " is false; `baseline` alone shows whether the target is well.",
         docs="docs/measurement.md",
     ),
     _finding(
@@ -81,7 +81,8 @@ EVIDENCE = (
         " elsewhere that serves meanwhile. That may be good news: say so with"
         " expects_impact=False. An early end: somebody else changed Toxiproxy, woke a process or"
         " ended a session of ours.",
-        next_step="evidence.missing says which proof; docs/faults.md has them for every fault.",
+        next_step="evidence.injected says whether it began, evidence.missing which proof;"
+        " docs/faults.md has them for every fault.",
         docs="docs/faults.md",
     ),
     _finding(

@@ -2,10 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from harness.events import Ending, Step
 from harness.judge.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.judge.limits import loans_lent, must_be_declined, over_limit, refused_for_nothing
+from harness.measure import NoHelp
 from harness.told import DECISIONS, GRANTED, Told, told_by
 from harness.verdict import Finding, Judgement, Weight
 from harness.verdict.reasons import NOT_DECIDED, about
@@ -179,6 +181,9 @@ def objectives(case: Case) -> Iterator[Finding]:
             continue
         missed = result.verdict is Judgement.FAIL
         spoilt = case.excuse(_misses(result.id)) if missed else ""
+        decides: dict[str, Any] = {"more_helps": not isinstance(result.reason, NoHelp)}
+        if "recovery" in result.id:
+            decides["recoveries"] = len(case.measured.recoveries)
         yield Finding(
             "objective_missed" if missed else "objective_undecided",
             Weight.FAIL if missed and not spoilt else Weight.INCONCLUSIVE,
@@ -190,6 +195,7 @@ def objectives(case: Case) -> Iterator[Finding]:
                 "high": result.high,
                 "limit": result.limit,
                 "source": result.source,
+                **({} if missed else decides),
             },
         )
 

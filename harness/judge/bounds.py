@@ -12,7 +12,7 @@ it is.
 
 from dataclasses import dataclass, replace
 
-from harness.measure import THETA, Share, advise, events_to_bound, no_help, within
+from harness.measure import THETA, Share, advise, advised, events_to_bound, no_help, within
 from harness.verdict import Judgement, ObjectiveResult
 from harness.verdict.reasons import COUNTED, OVER, WITHIN
 
@@ -81,12 +81,12 @@ def _by_share(limit: Limit, share: Share, of: str) -> ObjectiveResult:
     if low > limit.value:
         return limit.missed(observed, low, high, OVER)
     if observed > limit.value:
-        reason = f"it is over the limit, but so few are within chance: {no_help(of)} to meet it"
-        return limit.open(observed, low, high, reason)
+        few = "it is over the limit, but so few are within chance: "
+        return limit.open(observed, low, high, advised(few, no_help(of), " to meet it"))
     if share.whole < OPERATIONS_MIN and high > limit.value:
         enough = advise(share, limit.value, within(limit.value, OPERATIONS_MIN), of)
         few = f"1 {of[:-1]} is" if share.whole == 1 else f"{share.whole:,} {of} are"
-        return limit.open(observed, low, high, f"{few} too few: {enough}")
+        return limit.open(observed, low, high, advised(f"{few} too few: ", enough))
     return limit.met(observed, low, high)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.judge.bounds import Limit
-from harness.measure import Calm, Share, clopper_pearson, more_in_first, no_help
+from harness.measure import Calm, Share, advised, clopper_pearson, more_in_first, no_help
 from harness.verdict import ObjectiveResult
 from harness.verdict.units import share as written
 
@@ -49,10 +49,11 @@ def outliers(
         low, _ = clopper_pearson(share.part, share.whole, 1 - (1 - SURELY_CONFIDENCE) / count)
         surely = low > allowed and not calm.early
         within = ", within the time to recover," if calm.early else ""
-        chance = f"; so few may be over the limit by chance: {no_help()} to meet it"
-        why = "" if surely or calm.early else chance
-        reason = f"{calm.where}{within} {_of(share)} {did}, at other times {_of(others)}{why}"
-        yield Outlier(calm, surely, reason)
+        told = f"{calm.where}{within} {_of(share)} {did}, at other times {_of(others)}"
+        if not surely and not calm.early:
+            told += "; so few may be over the limit by chance: "
+            told = advised(told, no_help(), " to meet it")
+        yield Outlier(calm, surely, told)
 
 
 def failed_results(limit: Limit, calms: Sequence[Calm]) -> Iterator[ObjectiveResult]:

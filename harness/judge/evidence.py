@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.events import CLEAN_UP_FAILED
 from harness.judge.case import Case, fail, inconclusive, note, plural
 from harness.judge.spoilt import own_troubles, stalls_told
-from harness.measure import impaired
+from harness.measure import NoHelp, impaired
 from harness.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict import Finding, Judgement
 
@@ -127,6 +127,7 @@ def baseline_not_steady(case: Case) -> Iterator[Finding]:
             "baseline_not_steady",
             f"the baseline {state}: " + "; ".join(baseline.reasons),
             needed_s=baseline.needed_s,
+            more_helps=not any(isinstance(reason, NoHelp) for reason in baseline.reasons),
             operations=baseline.failed.whole,
             failed=baseline.failed.part,
             failed_share_high=baseline.failed.high,
@@ -162,6 +163,7 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
             "fault_did_not_bite",
             "; ".join(reasons),
             fault=name,
+            injected=impact.injected,
             missing=list(impact.missing),
             error=impact.error,
             early_s=impact.early_s,

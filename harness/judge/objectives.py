@@ -22,6 +22,7 @@ from harness.measure import (
     Measured,
     Share,
     advise,
+    advised,
     impaired,
     no_help,
     open_ended,
@@ -73,7 +74,7 @@ def _one_recovery(
         unsure = ""
         if not seen.confirmed:
             over_s = seen.from_heal_s if ends[1] is None else ends[1]
-            unsure = f"{NOT_CONFIRMED}: {enough((healed_s or 0.0) + max(over_s, 0.0))}"
+            unsure = advised(f"{NOT_CONFIRMED}: ", enough((healed_s or 0.0) + max(over_s, 0.0)))
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
     if seen.censored and seen.from_heal_s_low is not None:
         return _still_under_way(limit, seen.from_heal_s_low, one)
@@ -81,7 +82,7 @@ def _one_recovery(
         return limit.unknown("the fault was never healed")
     if not seen.confirmed:
         few = "too few requests after the heal to show that nothing was impaired"
-        return limit.unknown(f"{few}: {enough(healed_s)}")
+        return limit.unknown(advised(f"{few}: ", enough(healed_s)))
     return limit.met(None)  # nothing was impaired, so there was nothing to recover from
 
 
@@ -109,14 +110,15 @@ def _one_latency(
         unsure = ""
         if not seen.confirmed:
             over_s = seen.from_heal_s if seen.from_heal_s_high is None else seen.from_heal_s_high
-            unsure = f"{NOT_CONFIRMED}: {enough(seen.limit_ms, healed_s + max(over_s, 0.0))}"
+            lasts = enough(seen.limit_ms, healed_s + max(over_s, 0.0))
+            unsure = advised(f"{NOT_CONFIRMED}: ", lasts)
         ends = seen.from_heal_s_low, seen.from_heal_s_high
         return by_bound(limit, seen.from_heal_s, *ends, unsure)
     if seen.censored and seen.from_heal_s_low is not None:
         return _still_under_way(limit, seen.from_heal_s_low, one)
     if not seen.confirmed:
         few = "too few answers after the heal to show that none were slow"
-        return limit.unknown(f"{few}: {enough(seen.limit_ms, healed_s)}")
+        return limit.unknown(advised(f"{few}: ", enough(seen.limit_ms, healed_s)))
     return limit.met(None)  # answers were never slow
 
 
@@ -235,7 +237,7 @@ def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
     slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
         enough = advise(slower, SLOWER_SHARE_MAX, _percentile_met, "answers", did="are slower")
-        return limit.unknown(f"{len(waits_ms)} answers are too few: {enough}")
+        return limit.unknown(advised(f"{len(waits_ms)} answers are too few: ", enough))
     observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
     ends = _order_interval(waits_ms)
     assert slower.low is not None  # noqa: S101  # for the type checker; there are answers
@@ -243,9 +245,8 @@ def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
         reason = f"{slower.part:,} of {slower.whole:,} answers took longer than the limit"
         return limit.missed(observed, *ends, reason)
     if observed > limit.value:
-        help_text = f"{no_help('answers')} to meet it"
-        reason = f"it is over the limit, but so few slow answers are within chance: {help_text}"
-        return limit.open(observed, *ends, reason)
+        few = "it is over the limit, but so few slow answers are within chance: "
+        return limit.open(observed, *ends, advised(few, no_help("answers"), " to meet it"))
     return limit.met(observed, *ends)
 
 

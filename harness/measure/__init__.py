@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Facts, Step
-from harness.measure.advice import advise, bounded, no_help, within
+from harness.measure.advice import NoHelp, advise, advised, bounded, no_help, within
 from harness.measure.baseline import THETA, Baseline, baseline_of, overdue_s, too_short_a_baseline
 from harness.measure.borrowers import Who, borrow_tries, came_and_failed, log_in_tries, who_of
 from harness.measure.closed_loop import closed_loops
@@ -78,12 +78,14 @@ __all__ = [
     "Impact",
     "InnerHeal",
     "Measured",
+    "NoHelp",
     "Share",
     "ShortRow",
     "Tail",
     "Timeline",
     "Who",
     "advise",
+    "advised",
     "bounded",
     "clopper_pearson",
     "differ",

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrik
 
 from harness.measure.intervals import CONFIDENCE, Share
-from harness.verdict.reasons import NO_HELP
 
 CHANCE_MIN = 0.9
 """In so many repeats the advice must suffice."""
@@ -115,6 +114,17 @@ def advise(
     return f"{enough:,} {of}{length} suffice in 9 of 10 runs, if {share:.2g} % {did}"
 
 
+class NoHelp(str):
+    """Advice, or a reason around it, by which more requests do not help."""
+
+    __slots__ = ()
+
+
 def no_help(of: str = "requests") -> str:
     """In words that the share is at its limit or above, so that it decides nothing to ask more."""
-    return f"more {of} {NO_HELP}"
+    return NoHelp(f"more {of} will not help")
+
+
+def advised(before: str, advice: str, after: str = "") -> str:
+    """A reason around an advice: whether more requests help is still known of it."""
+    return type(advice)(f"{before}{advice}{after}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Ending, Facts
-from harness.measure.advice import advise, bounded, requests_enough
+from harness.measure.advice import advise, advised, bounded, requests_enough
 from harness.measure.intervals import Share, differ, events_to_bound
 from harness.measure.noise import HEALTHY_SHARE
 from harness.measure.samples import Samples, Timeline
@@ -72,10 +72,11 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
     if failed.whole >= events_to_bound(limit, 0.975) and (failed.high or 0.0) >= limit:
         high = 100 * (failed.high or 0.0)
         places = places_beside(100 * limit, [high], 1)
-        reasons.append(
+        told = (
             f"{failed.part} of {failed.whole} borrow requests failed in the baseline, so the share"
-            f" may be up to {high:.{places}f} % (limit {100 * limit:g} %): {suffices}"
+            f" may be up to {high:.{places}f} % (limit {100 * limit:g} %): "
         )
+        reasons.append(advised(told, suffices))
     if failed.whole:
         middle_s = float(np.median(samples.times_s[inside]))
         first = _share(samples, inside & (samples.times_s < middle_s))
@@ -102,7 +103,7 @@ def _too_few(failed: Share, enough: int | None, rate: float, suffices: str) -> s
     count = plural(failed.whole, "borrow request")
     seen = f" ({failed.part} failed)" if failed.part else ""
     if enough is None:
-        return f"{count}{seen}: {suffices}"
+        return advised(f"{count}{seen}: ", suffices)
     length_s = math.ceil(10 * enough / rate) / 10
     return f"{count}{seen}, {enough:,} are needed (about {length_s:.1f} s at {rate:g} a second)"
 

@@ -3,7 +3,8 @@
 Every page, file and line says it in the words that are made here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from harness.core.codes import MONEY
 from harness.verdict.ends import Judgement, Weight
@@ -21,7 +22,6 @@ from harness.verdict.units import (
 WITHIN = "the limit lies inside the interval"
 OVER = "the whole interval is over the limit"
 COUNTED = "more than the limit were counted"
-NO_HELP = "will not help"
 NOT_DECIDED = "not decided: "
 _LETTERS_MAX = 320
 """Of one reason, or of two that are told together; the findings have all of it."""
@@ -72,14 +72,23 @@ _ADVICE = {
     "decision_shift_share_max": "raise the rate or lengthen the baseline",
     "grey_failure_seconds_max": "make the health check answer during the fault",
 }
-_SPECIAL = {
-    NO_HELP: "find why requests fail or are slow, or change the limit",
-    "it was never injected": "find why it was not injected (conductor.log has it)",
-    "after its plan: too late": "free the machine and run it again",
-    "by nobody's order": "find what ended the fault and run it again",
-    "there was no fault to recover from": "inject a fault, or leave out this limit",
-}
-"""What helps where a finding says so."""
+_SPECIAL: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
+    (
+        lambda seen: seen.get("more_helps") is False,
+        "find why requests fail or are slow, or change the limit",
+    ),
+    (
+        lambda seen: seen.get("injected") is False,
+        "find why it was not injected (conductor.log has it)",
+    ),
+    (lambda seen: bool(seen.get("late_s")), "free the machine and run it again"),
+    (
+        lambda seen: bool(seen.get("early_s")) and seen.get("ended_by") == "nobody",
+        "find what ended the fault and run it again",
+    ),
+    (lambda seen: seen.get("recoveries") == 0, "inject a fault, or leave out this limit"),
+)
+"""What helps where the evidence of a finding says so."""
 _SAME_AS = {"not_recovered": "recovery_seconds_max"}
 """A finding that a missed or undecided objective tells already, with its limit."""
 _MORE_LOAD = "raise the rate or lengthen the recovery phase"
@@ -157,14 +166,14 @@ def why(
 
 def advice(finding: Finding) -> str:
     """What to change so that a run is decided which this finding leaves open."""
-    identifier = str(finding.evidence.get("id", ""))
-    needed_s = finding.evidence.get("needed_s")
-    if finding.code == "baseline_not_steady" and needed_s is not None:
-        return f"raise the rate, or lengthen the baseline (`--baseline {needed_s}s`)"
+    seen = finding.evidence
+    identifier = str(seen.get("id", ""))
+    if seen.get("needed_s") is not None:
+        return f"raise the rate, or lengthen the baseline (`--baseline {seen['needed_s']}s`)"
     if finding.code == "objective_missed":
         return _AGAIN
-    for words, told in _SPECIAL.items():
-        if words in finding.message:
+    for holds, told in _SPECIAL:
+        if holds(seen):
             return told
     return _ADVICE.get(identifier, _MORE_LOAD) if identifier else _ADVICE.get(finding.code, _AGAIN)
 

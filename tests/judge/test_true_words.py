@@ -1,6 +1,7 @@
 """Sentences that stay true, and grammatical, in runs that are rare."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from harness.plan import Objectives, Plan
 from harness.report.series import Series
 from harness.report.tiles import tiles
 from harness.verdict import Judgement, ObjectiveResult, Verdict, Weight
-from harness.verdict.reasons import NO_HELP, advice, brief, why
+from harness.verdict.reasons import advice, brief, why
 from harness.verdict.units import share
 from tests.builders import (
     CUT,
@@ -102,10 +103,51 @@ def test_a_fault_that_was_not_injected_is_not_to_be_lengthened() -> None:
     found = judge(plan, facts(plan, faults=(never,)))
 
     assert "To decide it: find why it was not injected" in found.sentence
-    late = inconclusive("fault_did_not_bite", "fault x began 3.0 s after its plan: too late")
-    assert advice(late) == "free the machine and run it again"
-    early = inconclusive("fault_did_not_bite", "fault x ended early, by nobody's order (gone)")
-    assert advice(early) == "find what ended the fault and run it again"
+    (bite,) = [f for f in found.findings if f.code == "fault_did_not_bite"]
+    assert bite.evidence["injected"] is False
+
+
+SAID = (
+    "it was never injected, began after its plan: too late, ended by nobody's order, there was no"
+    " fault to recover from, and more requests will not help"
+)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told"),
+    [
+        ({"more_helps": False, "id": "failed_share_max"}, "find why requests fail or are slow, or"),
+        ({"injected": False}, "find why it was not injected (conductor.log has it)"),
+        (
+            {"injected": True, "late_s": 3.0, "ended_by": "plan"},
+            "free the machine and run it again",
+        ),
+        ({"early_s": 2.0, "ended_by": "nobody"}, "find what ended the fault and run it again"),
+        (
+            {"id": "recovery_seconds_max", "recoveries": 0},
+            "inject a fault, or leave out this limit",
+        ),
+        ({"early_s": 2.0, "late_s": 0.0, "ended_by": "target"}, "lengthen the fault, or check"),
+        (
+            {"id": "recovery_seconds_max", "recoveries": 1},
+            "raise the rate or lengthen the recovery",
+        ),
+        ({"missing": [SAID]}, "lengthen the fault, or check that the target"),
+    ],
+    ids=str,
+)
+def test_the_evidence_decides_on_the_advice(evidence: dict[str, Any], told: str) -> None:
+    """Never the words of a message, which hold those of the target, too."""
+    assert advice(inconclusive("fault_did_not_bite", SAID, **evidence)).startswith(told)
+
+
+@pytest.mark.parametrize("limit", ["recovery_seconds_max", "latency_recovery_seconds_max"])
+def test_a_run_without_a_fault_has_nothing_to_recover_from(limit: str) -> None:
+    """More load decides nothing of it."""
+    plan = plan_of(objectives=Objectives(**{limit: 5}))
+    verdict = judge(plan, facts(plan))
+
+    assert "To decide it: inject a fault, or leave out this limit." in verdict.sentence
 
 
 def test_what_more_load_will_not_help_is_not_to_have_more_load() -> None:
@@ -114,7 +156,7 @@ def test_what_more_load_will_not_help_is_not_to_have_more_load() -> None:
     bad = {arrival.at_s for index, arrival in enumerate(plan.arrivals) if index % 20 == 3}
     verdict = judge(plan, facts(plan, operations(plan, bad.__contains__)))
 
-    assert NO_HELP in verdict.sentence
+    assert "more requests will not help" in verdict.sentence
     assert "raise the rate" not in verdict.sentence
     assert "To decide it: find why requests fail" in verdict.sentence
 
