@@ -69,6 +69,8 @@ class Update:
     until_s: float | None = None
     failing: tuple[int, int, float] | None = None
     """Of a game day's run: requests that failed, of those that ended in the last seconds."""
+    verdict: str | None = None
+    """With the last of a run that comes to one; its result is printed after it."""
 
 
 Show = Callable[[Update], None]
@@ -305,7 +307,7 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
             continue
         message = news
         text = clean(str(message.get("text", "")))  # may be what a target said
-        more = [message.get(name) for name in ("phase", "at_s", "until_s", "failing")]
+        more = [message.get(name) for name in ("phase", "at_s", "until_s", "failing", "verdict")]
         show(Update(text, *more))
     return message
 

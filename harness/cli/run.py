@@ -155,7 +155,7 @@ def run(
         exit_code = _exit_code(ends)
         if json:
             show_runs(exit_code, paths, ends)
-        elif len(jobs) > 1 and not runs_nothing:
+        elif (len(jobs) > 1 and not runs_nothing) or _is_out_of_sight(ends[0]):
             _print_ends(jobs, ends)
         raise typer.Exit(exit_code)
 
@@ -262,8 +262,13 @@ def _exit_code(ends: list[Ended]) -> int:
     return last if last in _ENDS_ALL else worst(end.exit_code for end in ends)
 
 
+def _is_out_of_sight(end: Ended) -> bool:
+    """Whether the tables of Locust, which it prints last, stand between a verdict and the eye."""
+    return console.is_terminal and not is_quiet() and end.directory is not None
+
+
 def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
-    """The verdicts of several scenarios together, where the eye is when they are over."""
+    """The verdicts together, where the eye is when they are over."""
     for job in jobs[len(ends) :]:
         console.print(f"\nnot run  {job.path.stem}", style="dim", markup=False)
     for job, end in zip(jobs, ends, strict=False):
@@ -324,6 +329,8 @@ def _run_locust(path: Path, options: list[str]) -> Ended:
 
         def show(update: Update) -> None:
             progress.update(task, description=update.text)
+            if update.verdict is not None:
+                progress.stop()  # the run itself prints its result
             if update.until_s is not None:
                 progress.update(task, total=update.until_s, completed=update.at_s)
             # The bar is cut where the terminal ends, and these are to be copied.

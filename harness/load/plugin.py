@@ -30,14 +30,13 @@ from harness.load.locust_options import leave_out_empty_tables, settle_options
 from harness.load.locustfile import Locustfile, read_locustfile, refuse_single_user, require_user
 from harness.load.options import SPAWN_RATE_MAX, add_options, rate_from
 from harness.load.planning import planned, require_runnable, require_sense, target_of
-from harness.load.progress import Progress, tell_error
+from harness.load.progress import Progress, tell_error, write_over_bar
 from harness.load.raised import exit_code_of, line_of
 from harness.load.run import Order, Run, require_places
 from harness.load.start_form import announced, objection
 from harness.load.user_code import Exits, UserCode
 from harness.plan import Plan
 from harness.safety.preview import preview, preview_json
-from harness.standard_streams import write_own
 from harness.verdict import ExitCode
 
 CSV_SECONDS = 1.2
@@ -110,7 +109,7 @@ class Leader:
         plan = self._planned(locustfile, rate)
         state_dir = STARTED_IN / options.state_dir
         tell = preview_json if options.json else preview
-        write_own("stdout", tell(plan, state_dir, host, options.allow_target))
+        write_over_bar("stdout", tell(plan, state_dir, host, options.allow_target))
         sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:

@@ -12,6 +12,7 @@ from harness.core.foreign_text import clean_lines
 from harness.standard_streams import write_own
 
 FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
+_EMPTY_LINE = "\r\x1b[2K"  # ECMA-48: EL
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
 """A JSON object in the environment of a run that is a step of a game day."""
 
@@ -26,10 +27,22 @@ def _progress_fd() -> int | None:
     return None
 
 
+def write_over_bar(name: str, text: str) -> None:
+    """Write to ``stdout`` or ``stderr``, where whoever started us may have left its cursor at the
+    end of a bar: that line is emptied first.
+
+    Raises:
+        OSError: as `write_own`.
+    """
+    has_bar = FD_VARIABLE in os.environ and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    at_terminal = has_bar and os.isatty(("stdin", "stdout", "stderr").index(name))
+    write_own(name, f"{_EMPTY_LINE if at_terminal else ''}{text}")
+
+
 def _write_line(text: str, who: str = "lendchaos") -> None:
     """For whoever reads it; a terminal that has just been closed must not end a run."""
     with suppress(OSError):
-        write_own("stderr", f"{who}: {clean_lines(text)}\n")
+        write_over_bar("stderr", f"{who}: {clean_lines(text)}\n")
 
 
 def tell_error(text: str) -> None:

@@ -19,11 +19,10 @@ from harness.errors import HarnessError, UsageError
 from harness.load.conductor_link import END_OF_FILE, ConductorLink
 from harness.load.crew import Crew
 from harness.load.live import Live
-from harness.load.progress import Progress
+from harness.load.progress import Progress, write_over_bar
 from harness.plan import Plan
 from harness.record import RunDirectory
 from harness.run_facts import Trouble
-from harness.standard_streams import write_own
 from harness.verdict import ExitCode
 
 LEAD_SECONDS = 0.7
@@ -356,7 +355,7 @@ class Run:
             self._link.close()  # first, so that whoever sees "done" can start the next run
         self.exit_code = int(message["exit_code"])
         self._progress.finish(message)
-        write_own("stdout", message["summary"].rstrip("\n") + "\n")
+        write_over_bar("stdout", message["summary"].rstrip("\n") + "\n")
 
     # --- the queue ---------------------------------------------------------------------------
 

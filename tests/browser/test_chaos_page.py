@@ -65,12 +65,18 @@ def test_it_reads_at_a_glance(
             for kind in ("approved", "failed", "indeterminate", "waiting", "median")
         }
 
+        cut = screen.ask(
+            """Array.from(document.querySelectorAll('#chart svg text'))
+            .filter(e => e.getBoundingClientRect().right > chart.getBoundingClientRect().right)
+            .map(e => e.textContent)"""
+        )
         squares = painted(screen, *KINDS, "waiting")
 
         assert violations(screen, axe) == []
         assert too_wide(screen) == []
         assert screen.complaints == []
     assert pixels.alike(squares) == []
+    assert cut == []
     assert head["top"] < 10
     assert orders_of_run["bottom"] < 200
     assert chart["bottom"] <= size[1]

@@ -2,6 +2,8 @@
 
 import importlib
 import io
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,48 @@ def test_directory_and_seed_are_whole_at_80_columns(monkeypatch: pytest.MonkeyPa
 
     assert shown.getvalue().count(f"network_partition: {SAID}\n") == 1
     assert "network_partition: baseline" not in shown.getvalue()
+
+
+def test_the_bar_is_gone_when_the_result_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result comes from the run's own process, onto the same terminal."""
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(run_module, "errors", terminal)
+    after = ""
+
+    def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> Ended:
+        nonlocal after
+        show(Update("verdict: pass", verdict="pass"))
+        before = shown.getvalue()
+        time.sleep(0.3)
+        after = shown.getvalue()[len(before) :]
+        return Ended(0)
+
+    monkeypatch.setattr(run_module, "run_scenario", runs)
+    run_module._run_locust(Path("network_partition.py"), [])
+
+    assert "network_partition" in shown.getvalue()
+    assert after == ""
+
+
+@pytest.mark.parametrize("words", [[], ["--quiet"]])
+def test_the_verdict_is_the_last_on_a_terminal(
+    quick_locust: list[int | None],
+    lendchaos: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    """Locust prints its tables after it, which are longer than many a terminal; not to a file."""
+    assert "PASS  baseline" not in lendchaos("run", "baseline").stdout
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(run_module, "console", terminal)
+    lendchaos("run", "baseline", *words)
+
+    told = shown.getvalue().split()
+    assert len(quick_locust) == 2
+    assert told[:2] == ([] if words else ["PASS", "baseline"])
+    assert (told[-2:-1] == ["report"]) == (words == [])
 
 
 @pytest.mark.parametrize("file", ["Makefile", "README.md"])

@@ -50,3 +50,23 @@ def test_an_error_is_told_to_people_and_to_who_started_it(
 
     assert json.loads(os.read(pipe, 4096)) == {"error": "no stack"}
     assert capfd.readouterr() == ("", "error: no stack\n")
+
+
+@pytest.mark.usefixtures("pipe")
+@pytest.mark.parametrize(
+    ("at_terminal", "terminal", "began"),
+    [(True, "xterm", "\r\x1b[2K"), (True, "dumb", ""), (False, "xterm", "")],
+)
+def test_an_error_does_not_stand_behind_a_bar(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at_terminal: bool,
+    terminal: str,
+    began: str,
+) -> None:
+    """Whoever started us leaves the cursor at its end, on a terminal that can go back."""
+    monkeypatch.setenv("TERM", terminal)
+    monkeypatch.setattr(os, "isatty", lambda number: at_terminal and number == 2)
+    Progress().fail("no stack", 3)
+
+    assert capsys.readouterr().err == f"{began}error: no stack\n"

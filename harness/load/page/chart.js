@@ -132,9 +132,9 @@ function outcomes(bins, live, x, left, width) {
 function waits(bins, live, x, left, width, top) {
   const bottom = top + WAITS;
   const narrow = width < 560;
-  const limit = `dashes = timeout, ${live.timeout_s} s`;
-  const said = narrow ? `Wait: line = median, bar = longest, ${limit}`
-    : `Wait for an answer, from the planned start: line = median, bar = up to the longest, ${limit}`;
+  const said = narrow ? "Waits: line median, bar longest, dashes timeout"
+    : "Wait for an answer, from the planned start: line = median, bar = up to the longest, "
+      + `dashes = timeout, ${live.timeout_s} s`;
   const medians = (bins?.median_ms ?? []).filter((ms) => ms !== null);
   const low = 10 ** Math.floor(Math.log10(Math.max(Math.min(10, ...medians), 1)));
   const high = Math.max(live.timeout_s * 1000, ...(bins?.longest_ms ?? [])) * 1.25;
