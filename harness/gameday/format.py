@@ -297,10 +297,13 @@ class _Reader:
         return name, equals + value, at
 
     def _pair(self, key: str, value: Any, at: Keys) -> tuple[str, str, Keys]:
+        name = key.removeprefix("--").replace("_", "-")
+        if name.startswith("stop-") and isinstance(value, bool):
+            value = "on" if value else "off"  # words in YAML 1.2, truth values as it is read here
         if isinstance(value, dict | list) or value is None or value is False:
             self.wrong(at, f"{key} needs one value, or true for an option without one")
             value = True
-        return key.removeprefix("--").replace("_", "-"), "" if value is True else f"={value}", at
+        return name, "" if value is True else f"={value}", at
 
     def _check_option(self, name: str, at: Keys, *, within_step: bool) -> None:
         if name not in OPTIONS:

@@ -64,6 +64,16 @@ def test_a_plan_is_read_as_it_was_meant(tmp_path: Path) -> None:
     assert (plan.abort_word, plan.roles, plan.source) == ("halt", {"lead": "Lin"}, GOOD)
 
 
+@pytest.mark.parametrize("word", ["on", "off", "'off'", "true", "false"])
+def test_a_stop_condition_is_on_or_off_as_in_resilience_yaml(word: str, tmp_path: Path) -> None:
+    """Both are truth values to the reader of YAML, and words to a run."""
+    more = f"  stop_failed_surge: {word}\n  rate: 30"
+    plan = read_plan(written(tmp_path, GOOD.replace("  rate: 30", more)))
+
+    said = "on" if word in ("on", "true") else "off"
+    assert plan.options[0] == f"--stop-failed-surge={said}"
+
+
 def test_host_and_objectives_become_options(tmp_path: Path) -> None:
     """Those of the whole day reach every step."""
     more = "host: http://10.0.0.7\nallow_targets: [10.0.0.7]\nobjectives: resilience.yaml\n"
@@ -76,55 +86,55 @@ def test_host_and_objectives_become_options(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("version: 1", "version: 2", "line 1, column 10: the version of this format is missing"),
-        ("abort_word: halt\n", "", "line 1, column 1: abort_word is missing"),
-        ("abort_word: halt", "abort_word: stop it", "line 4, column 13: abort_word must be one w"),
-        ("abort_word: halt", "abort_word: no", "line 4, column 13: abort_word must be one word"),
-        ("abort_word: halt", "abort_word: pause", "line 4, column 13: pause means something else"),
-        ("abort_word: halt", "abort_word: h", "line 4, column 13: abort_word must have 2 to 20"),
-        ("hypothesis: It", "hypotesis: It", "line 3, column 1: 'hypotesis' is not known here, did"),
-        ("title: Before the release", "title: 7", "line 2, column 8: title must be text"),
-        ("  lead: Lin", "  lead:", "line 6, column 8: who is lead"),
-        ("  rate: 30", "  speed: 30", "line 8, column 3: the option 'speed' cannot be given here"),
-        (
-            "  rate: 30",
-            "  rat: 30",
-            "line 8, column 3: the option 'rat' cannot be given here, did ",
-        ),
-        ("  rate: 30", "  runs_dir: x", "line 8, column 3: the option 'runs-dir' cannot be given"),
-        ("  rate: 30", "  rate:", "line 8, column 8: rate needs one value"),
-        ("--fault=2s", "fault", "line 16, column 15: an option begins with --"),
-        ("--fault=2s", "--service=naive", "line 16, column 15: service belongs to the options of"),
-        ("network_partition", "network_partitio", "line 12, column 15: there is no scenario"),
-        ("network_partition", "nothing_like_it", "'nothing_like_it'; valid are: baseline, bureau"),
-        (
-            "name: by hand",
-            "name: cut",
-            "line 17, column 11: the name 'cut' is taken by the step in",
-        ),
-        (
-            "at: 5m",
-            "at: 4m",
-            "line 19, column 9: 'by hand' would begin at 240s, but 'cut' (line 11",
-        ),
-        ("at: 5m\n    ", "", "line 19, column 5: for needs at"),
-        ("at: 5m", "at: soon", "line 19, column 9: at: 'soon' must be a duration like 250ms"),
-        ("for: 5m\n    hand", "for: 0s\n    hand", "line 20, column 10: a step takes more than no"),
-        (
-            "    pull_after: 8s\n",
-            "",
-            "line 22, column 5: pull, pull_after, restore and restore_aft",
-        ),
-        ("restore_after: 10s", "restore_after: 8s", "line 25, column 20: it must be later than"),
-        ("pull: kill -STOP 7", "pull: kill '", "line 22, column 11: pull is no command"),
-        ("hand_pulled: Zhao freezes a replica\n    ", "", "pull is for steps with hand_pulled"),
-        ("  - name: cut", "  - nam: cut", "line 11, column 5: 'nam' is not known here, did you"),
-        ("    scenario: baseline\n", "", "line 17, column 5: scenario is missing"),
-    ],
-)
+MISTAKES = [
+    ("version: 1", "version: 2", "line 1, column 10: the version of this format is missing"),
+    ("abort_word: halt\n", "", "line 1, column 1: abort_word is missing"),
+    ("abort_word: halt", "abort_word: stop it", "line 4, column 13: abort_word must be one w"),
+    ("abort_word: halt", "abort_word: no", "line 4, column 13: abort_word must be one word"),
+    ("abort_word: halt", "abort_word: pause", "line 4, column 13: pause means something else"),
+    ("abort_word: halt", "abort_word: h", "line 4, column 13: abort_word must have 2 to 20"),
+    ("hypothesis: It", "hypotesis: It", "line 3, column 1: 'hypotesis' is not known here, did"),
+    ("title: Before the release", "title: 7", "line 2, column 8: title must be text"),
+    ("  lead: Lin", "  lead:", "line 6, column 8: who is lead"),
+    ("  rate: 30", "  speed: 30", "line 8, column 3: the option 'speed' cannot be given here"),
+    (
+        "  rate: 30",
+        "  rat: 30",
+        "line 8, column 3: the option 'rat' cannot be given here, did ",
+    ),
+    ("  rate: 30", "  runs_dir: x", "line 8, column 3: the option 'runs-dir' cannot be given"),
+    ("  rate: 30", "  rate:", "line 8, column 8: rate needs one value"),
+    ("--fault=2s", "fault", "line 16, column 15: an option begins with --"),
+    ("--fault=2s", "--service=naive", "line 16, column 15: service belongs to the options of"),
+    ("network_partition", "network_partitio", "line 12, column 15: there is no scenario"),
+    ("network_partition", "nothing_like_it", "'nothing_like_it'; valid are: baseline, bureau"),
+    (
+        "name: by hand",
+        "name: cut",
+        "line 17, column 11: the name 'cut' is taken by the step in",
+    ),
+    (
+        "at: 5m",
+        "at: 4m",
+        "line 19, column 9: 'by hand' would begin at 240s, but 'cut' (line 11",
+    ),
+    ("at: 5m\n    ", "", "line 19, column 5: for needs at"),
+    ("at: 5m", "at: soon", "line 19, column 9: at: 'soon' must be a duration like 250ms"),
+    ("for: 5m\n    hand", "for: 0s\n    hand", "line 20, column 10: a step takes more than no"),
+    (
+        "    pull_after: 8s\n",
+        "",
+        "line 22, column 5: pull, pull_after, restore and restore_aft",
+    ),
+    ("restore_after: 10s", "restore_after: 8s", "line 25, column 20: it must be later than"),
+    ("pull: kill -STOP 7", "pull: kill '", "line 22, column 11: pull is no command"),
+    ("hand_pulled: Zhao freezes a replica\n    ", "", "pull is for steps with hand_pulled"),
+    ("  - name: cut", "  - nam: cut", "line 11, column 5: 'nam' is not known here, did you"),
+    ("    scenario: baseline\n", "", "line 17, column 5: scenario is missing"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), MISTAKES)
 def test_each_mistake_is_told_with_its_place(old: str, new: str, said: str, tmp_path: Path) -> None:
     """Line, column and what would be valid."""
     assert old in GOOD

@@ -5,6 +5,7 @@ refuses the document is what the tests ask.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -132,7 +133,7 @@ class _Walk:
         for number, inner in enumerate(part.get("prefixItems", ())):
             yield from self.at(inner, value[number], here.inside(number, value))
         if "minItems" in part:
-            yield here.wrong("an entry less", value[:-1])
+            yield here.wrong("an entry less", value[: part["minItems"] - 1])
         if "maxItems" in part:
             yield here.wrong("an entry more", [*value, *value[-1:], 0])
         for number, one in enumerate(value if "items" in part else ()):
@@ -194,7 +195,8 @@ def _misspelt(part: dict[str, Any], here: _Here) -> Iterator[Mutation]:
     if "minLength" in part:
         yield here.wrong("empty", "")
     if "format" in part or "pattern" in part:
-        yield here.wrong("of no such form", "no such form")
+        is_text = re.search(part.get("pattern", "^$"), "no such form")  # then of any words
+        yield here.wrong("of no such form", "\n" if is_text else "no such form")
     if part.get("format") == "date-time":
         yield here.wrong("no date", "2026-13-45T08:00:00.000Z")
         yield here.wrong("of no time zone", "2026-12-24T08:00:00.000")

@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 
 from harness.verdict import to_json as verdict_json
+from tests.schemas import gameday_plan
 from tests.schemas.documents import documents
 from tests.schemas.known import KEYS, MORE, TEXTS
 from tests.schemas.make import DOCS, PUBLISHED, path_of, schema_text
@@ -94,7 +95,10 @@ def test_the_page_lists_every_schema() -> None:
     page = (DOCS / "json.md").read_text(encoding="utf-8")
     links = {DOCS / found for found in re.findall(r"\]\(([\w/]+\.schema\.json)\)", page)}
 
-    assert links == {*(path_of(name) for name in PUBLISHED), DOCS / "resilience.schema.json"}
+    assert links == {
+        *(path_of(name) for name in PUBLISHED),
+        *(DOCS / "resilience.schema.json", gameday_plan.PATH),
+    }
 
 
 def test_a_verdict_with_the_settings_of_a_history_is_one() -> None:
