@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any
 
 # Until a run listens, Ctrl-C ends this process without a word: whoever started it says what is.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -25,6 +25,7 @@ import harness  # noqa: E402
 from harness import faults  # noqa: E402
 from harness.core.foreign_text import clean  # noqa: E402
 from harness.load.borrower import Borrower  # noqa: E402
+from harness.load.loading import ByForce, no_end_by_force  # noqa: E402
 from harness.load.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
 from harness.load.progress import tell_error  # noqa: E402
 from harness.load.raised import (  # noqa: E402
@@ -76,18 +77,14 @@ def _as_ours(record: logging.LogRecord) -> bool:
     return False
 
 
-class _ByForce(SystemExit):
-    """What `os._exit` raises while a scenario file is loaded."""
-
-
 def _loaded(paths: Sequence[str]) -> Any:
     """What Locust makes of its files; ends the process where that is no scenario."""
     try:
-        with _kept_apart(), _no_end_by_force():
+        with _kept_apart(), no_end_by_force():
             found = _load_all(paths)
     except SystemExit as error:
         if concerns_user(error):
-            call = "os._exit" if isinstance(error, _ByForce) else "sys.exit"
+            call = "os._exit" if isinstance(error, ByForce) else "sys.exit"
             _refuse(f"{place_of(error)}: it calls {call}({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
@@ -118,23 +115,6 @@ def _kept_apart() -> Iterator[None]:
             sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-
-
-@contextmanager
-def _no_end_by_force() -> Iterator[None]:
-    """Nothing could be told after an `os._exit`; in a process that the file forks it is as ever."""
-    end, own = os._exit, os.getpid()
-
-    def refuse(status: int) -> NoReturn:
-        if os.getpid() != own:
-            end(status)
-        raise _ByForce(status)
-
-    os._exit = refuse
-    try:
-        yield
-    finally:
-        os._exit = end
 
 
 def _valid_words(message: str) -> str:

@@ -210,9 +210,12 @@ def test_bare_locust_stays_itself(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr
 
 
-def test_a_file_that_ends_bare_locust_while_it_is_loaded_is_no_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["sys.exit(0)", "os._exit(0)"])
+def test_a_file_that_ends_bare_locust_while_it_is_loaded_is_no_pass(
+    end: str, tmp_path: Path
+) -> None:
     """Nothing was run, and Locust would end with the 0 of the file; it may have closed streams."""
-    text = f"{HEAD}import sys\nprint('hello')\n{WITHOUT_STREAMS['both closed']}\nsys.exit(0)\n"
+    text = f"{HEAD}import os, sys\nprint('hello')\n{WITHOUT_STREAMS['both closed']}\n{end}\n"
     (tmp_path / "mine.py").write_text(text)
 
     done = bare_locust(tmp_path)
