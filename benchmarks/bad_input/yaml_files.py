@@ -45,7 +45,7 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "steady_state",
         ("{max_bad: 50%}", "{max_bad: 0%}", "{min_started: 0%}", "{min_baseline: -1s}"),
     ),
-    ("steady_state", ("5", "[]", "{max_bad: .nan}", "{nope: 1}", "{min_baseline: 60}", "null: 1")),
+    ("steady_state", ("5", "[]", "{max_bad: .nan}", "{nope: 1}", "{min_baseline: x}", "null: 1")),
     (
         "defaults",
         ("{on_inconclusive: pass}", "{runs: 0}", "{runs: -1}", "{runs: 1.5}", "{runs: 1e9}"),

@@ -145,7 +145,7 @@ def test_bad_objectives_touch_nothing(
 ) -> None:
     """Every mistake in one error, exit 2."""
     path = tmp_path / "bad.yaml"
-    path.write_text("version: 1\nobjectives: {recovery_seconds_max: 10, lost: 1}\n")
+    path.write_text("version: 1\nobjectives: {recovery_seconds_max: ten, lost: 1}\n")
     before = contents(run)
     done = lendchaos("judge", run, "--objectives", path)
 

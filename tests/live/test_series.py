@@ -72,7 +72,7 @@ def test_a_limit_that_cannot_be_met_ends_the_series(stack: Stack, tmp_path: Path
 def test_bad_objectives_start_nothing(tmp_path: Path) -> None:
     """Neither a stack nor a run directory; under bare Locust either."""
     bad = tmp_path / "bad.yaml"
-    bad.write_text("version: 1\nobjectives: {recovery_seconds_max: 10, lost: 0}\n")
+    bad.write_text("version: 1\nobjectives: {recovery_seconds_max: ten, lost: 0}\n")
     done = lendchaos(
         *("run", "baseline", "--objectives", str(bad)),
         *(f"--state-dir={tmp_path / 'state'}", f"--runs-dir={tmp_path / 'runs'}"),

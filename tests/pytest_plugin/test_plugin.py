@@ -67,7 +67,7 @@ def test_without_its_options_nothing_is_done(
 
 # --- mistakes of usage ---------------------------------------------------------------------------
 
-WRONG_YAML = "version: 1\nobjectives: {recovery_seconds_max: 10, lost: 0}\n"
+WRONG_YAML = "version: 1\nobjectives: {recovery_seconds_max: ten, lost: 0}\n"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ WRONG_YAML = "version: 1\nobjectives: {recovery_seconds_max: 10, lost: 0}\n"
         (("--runs=0",), "--runs 0 must be from 1 to 1000"),
         (("--scenario=scenarios/none.py",), "no scenario 'scenarios/none.py'; there are: cut"),
         (("--objectives=none.yaml",), "none.yaml cannot be read: No such file"),
-        (("--objectives=wrong.yaml",), "line 2, column 36: recovery_seconds_max: 10 must be"),
+        (("--objectives=wrong.yaml",), "line 2, column 36: recovery_seconds_max: 'ten' must"),
         (("--chaos-options='",), "--chaos-options cannot be read: No closing quotation"),
         (("--chaos-options=--dry-run",), "with --dry-run nothing would be run: leave it out"),
         (("--chaos-options=--state-dir=x",), "--state-dir is no option of the run: give --chaos-"),
