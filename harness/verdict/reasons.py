@@ -6,9 +6,9 @@ Every page, file and line says it in the words that are made here.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.core.codes import MONEY
 from harness.verdict.ends import Judgement, Weight
 from harness.verdict.figures import Finding, ObjectiveResult
+from harness.verdict.required import RULES
 from harness.verdict.units import (
     AT_ONCE,
     count,
@@ -26,13 +26,7 @@ NOT_DECIDED = "not decided: "
 _LETTERS_MAX = 320
 """Of one reason, or of two that are told together; the findings have all of it."""
 
-_ORDER = (
-    *(*MONEY, "false_decline", "invalid_answer", "safety_stop", "outage", "degraded"),
-    *("objective_missed", "not_recovered", "borrowers_shut_out"),
-    *("interrupted", "no_evidence", "evidence_damaged", "ledger_unread", "ledger_incomplete"),
-    *("load_unfaithful", "baseline_not_steady", "fault_did_not_bite", "not_healed"),
-    *("foreign_change", "unclean_recovery", "internal_check_error", "objective_undecided"),
-)
+_ORDER = tuple(RULES)
 _OPEN_LAST = ("outage", "degraded", "not_recovered", "borrowers_shut_out")
 """Undecided, these follow from what disturbed the run, which is the reason then."""
 
