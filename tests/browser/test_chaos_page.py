@@ -125,6 +125,7 @@ def test_what_is_over_is_not_shown_as_now(chromium: Chromium) -> None:
         progress.state, progress.phase = "judging", "verdict"
         expect(when).to_have_text("the load has ended, 50 borrowers a second")
         expect(failing).to_contain_text("Failing at the end")
+        expect(screen.page.get_by_role("button", name="Abort the run")).to_be_hidden()
         expect(failing).to_contain_text(re.compile(r"in the last 2\ss of the load$"))
         expect(failed).to_contain_text(re.compile(r"of \d+ due in all phases"))
         progress.verdict, progress.sentence = "fail", "From 8.0 s to 10.5 s 45 % failed in 3 ms."

@@ -122,7 +122,7 @@ function show({ progress, live, game_day: gameDay }) {
   headline(word, progress.scenario, happening(progress, active), clock(progress, live), tone);
   enable(part("heal-all"), ["load", "draining"].includes(progress.state) && live?.faults.length > 0);
   enable(part("abort"), underWay);
-  part("orders").hidden = progress.state === "idle" || isOver(progress);
+  part("orders").hidden = ["idle", "judging"].includes(progress.state) || isOver(progress);
   showReport(progress);
   part("run").hidden = live === null;
   if (live === null) return;
