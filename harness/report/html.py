@@ -53,6 +53,7 @@ def environment(package: str = "report") -> Environment:
         lstrip_blocks=True,
     )
     found.filters["cut"] = words.cut
+    found.filters["unbroken"] = words.unbroken
     found.globals["words"] = words
     return found
 

@@ -3,6 +3,7 @@
 Pure. None always becomes `NOT_MEASURED`, never a zero and never a blank.
 """
 
+import re
 from datetime import datetime
 
 from harness.core import foreign_text
@@ -168,6 +169,11 @@ def chance(p: float | None) -> str:
     if p < 0.0001:  # noqa: PLR2004  # finer figures mean nothing to anybody
         return "p < 0.0001"
     return f"p = {p:.2f}" if p >= 0.01 else f"p = {p:.2g}"  # noqa: PLR2004  # two digits
+
+
+def unbroken(text: str) -> str:
+    """With each number and its unit on one line, however narrow that is."""
+    return re.sub(r"(?<=\d) (?=(?:%|ms|s)(?!\w))", "\N{NO-BREAK SPACE}", text)
 
 
 def length(duration: float) -> str:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from harness.report import words
+from harness.report import html, words
 from harness.report.tiles import after_heal, beside_heal, heal_interval
 from harness.verdict import Judgement, ObjectiveResult
+from tests.report import sample
 
 
 @pytest.mark.parametrize(
@@ -161,3 +162,15 @@ def test_the_ends_of_an_interval_lie_on_their_side_of_the_limit() -> None:
     seen = result("recovery_seconds_max", 10.0, 9.7, 9.4, 10.04)
     assert words.interval(seen.low, seen.high, words.observed_unit(seen)) == "9.40 s to 10.04 s"
     assert words.observed(seen) == "9.70 s"
+
+
+def test_a_number_stays_with_its_unit() -> None:
+    """On a phone a line would end between them; words that begin like a unit are none."""
+    said = "0 % to 1.0 %, 5 s; 30 ms (5 s) of 4 steps, 3 minutes"
+    shown = "0\xa0% to 1.0\xa0%, 5\xa0s; 30\xa0ms (5\xa0s) of 4 steps, 3 minutes"
+    page = html.render(*sample.failed())
+    first_screen = page[page.index('class="sentence"') : page.index("<figure")]
+
+    assert words.unbroken(said) == shown
+    assert "1.6\xa0s to 2.2\xa0s" in first_screen
+    assert words.unbroken(first_screen) == first_screen
