@@ -232,6 +232,8 @@ def ci_outputs(
     if picture is not None and not is_address(picture):
         raise UsageError(f"--summary-picture {picture} must be an address like https://host/path")
     step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
+    if picture is not None and not (summary or step):
+        raise UsageError("--summary-picture goes with --summary only")
     return CiOutputs(
         junitxml=junitxml,
         summary=summary,

@@ -141,6 +141,8 @@ def run(
         jobs = _jobs(paths, options, runs)
         if shrink and (len(paths) > 1 or runs is not None or junitxml or summary):
             raise UsageError(_SHRINKS_ALONE)
+        if not shrink and shrink_runs_max != RUNS_MAX_DEFAULT:
+            raise UsageError("--shrink-runs-max goes with --shrink only")
         first_seed(options)
         if runs_nothing:
             outputs = CiOutputs()

@@ -237,6 +237,8 @@ ALIKE = {
     "runs, other digits": ("cut", "--runs", "\u0663"),
     "runs, huge": ("cut", "--runs", "9" * 5000),
     "trials, other digits": ("cut", "--shrink", "--shrink-runs-max", "\u0663"),
+    "trials without shrinking": ("cut", "--shrink-runs-max", "3"),
+    "picture of no summary": ("cut", "--summary-picture", "https://x/y"),
     "seed": ("cut", "--seed", "x"),
     "seed, other digits": ("cut", "--seed=\u0663"),
     "objectives": ("cut", "--objectives", "nowhere.yaml"),
