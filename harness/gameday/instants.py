@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from harness.report import words
+
 
 def read(at_utc: str) -> datetime | None:
     """An instant in RFC 3339, to the microsecond; None where it is none."""
@@ -45,4 +47,4 @@ def clock(at_utc: str | None) -> str:
 def day(at_utc: str | None) -> str:
     """The date, for people."""
     instant = None if at_utc is None else read(at_utc)
-    return "" if instant is None else f"{instant.day} {instant:%B %Y}"
+    return "" if instant is None else words.day(instant)

@@ -10,6 +10,10 @@ from harness.core import foreign_text
 from harness.verdict import Finding, Judgement, Verdict, Weight, units
 from harness.verdict.required import RULES
 
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 clean = foreign_text.clean
 NOT_MEASURED, NOT_SEEN, AT_ONCE = units.NOT_MEASURED, units.NOT_SEEN, units.AT_ONCE
 count, plural, share, milliseconds = units.count, units.plural, units.share, units.milliseconds
@@ -206,4 +210,9 @@ def date(zero_utc: str | None) -> str:
         instant = datetime.fromisoformat(zero_utc[:19])
     except ValueError:
         return clean(zero_utc)
-    return f"{instant.day} {instant:%B %Y, %H:%M:%S} UTC"
+    return f"{day(instant)}, {instant:%H:%M:%S} UTC"
+
+
+def day(instant: datetime) -> str:
+    """The date, for people: in English, whatever locale code of a user has set."""
+    return f"{instant.day} {_MONTHS[instant.month - 1]} {instant.year}"
