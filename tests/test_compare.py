@@ -12,10 +12,10 @@ import pytest
 
 from harness.compare import FIGURES, Claim, Comparison, Result, _judged, compare
 from harness.compare.document import to_json
-from harness.compare.figures import Value
 from harness.compare.text import render, value_text, warnings, what_it_can_show
 from harness.errors import UsageError
 from harness.history import Stored
+from harness.report.shown_run import Value
 from harness.verdict import Weight
 from tests.verdicts import stored_of, verdict_of, with_finding
 

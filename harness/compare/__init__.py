@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.compare.figures import FIGURES, Figure, Value, money_of
+from harness.compare.figures import FIGURES, Figure, money_of
 from harness.compare.likeness import conditions, differences, left_out, tested
-from harness.core.numbers import Count, Whole
 from harness.errors import UsageError
 from harness.history import Stored
 from harness.measure.two_samples import RUNS_LEAST, TwoSamples, against, holm
-from harness.verdict import Judgement
+from harness.report.shown_run import Run, Value
 
 __all__ = [
     "CHANCE_MAX",
@@ -29,6 +28,7 @@ __all__ = [
     "Result",
     "Run",
     "compare",
+    "run_of",
 ]
 
 SCHEMA = "lendchaos.comparison/1"
@@ -44,21 +44,6 @@ class Claim(StrEnum):
     IMPROVEMENT = "improvement"
     SMALL = "too small to matter"
     NONE = "no claim"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run as it stands in a comparison; ``left_out`` says why its figures do not count."""
-
-    run_id: str
-    zero_utc: str | None
-    seed: Whole
-    verdict: Judgement
-    label: str
-    left_out: str
-    figures: dict[str, Value | None]
-    money: dict[str, Count]
-    ledger_read: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +66,7 @@ class Group:
     @property
     def money(self) -> list[str]:
         """What is wrong with the money, run by run; those that are left out count here, too."""
-        return [
-            f"{', '.join(f'{count} {name}' for name, count in run.money.items())} in {run.run_id}"
-            for run in self.runs
-            if run.money
-        ]
+        return [f"{run.wrong} in {run.run_id}" for run in self.runs if run.money]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +170,11 @@ def _counted(runs: Sequence[Stored]) -> list[Stored]:
 
 def _group(name: str, runs: Sequence[Stored]) -> Group:
     ordered = sorted(runs, key=lambda s: (s.verdict.zero_utc or "", s.verdict.run_id))
-    return Group(name, tuple(_run(stored) for stored in ordered))
+    return Group(name, tuple(run_of(stored) for stored in ordered))
 
 
-def _run(stored: Stored) -> Run:
+def run_of(stored: Stored) -> Run:
+    """A stored run with all that is compared of it."""
     verdict = stored.verdict
     return Run(
         run_id=verdict.run_id,

@@ -6,29 +6,10 @@ from dataclasses import dataclass
 
 from harness import series
 from harness.core.codes import LOANS
-from harness.core.numbers import Figure as Size
 from harness.measure.intervals import clopper_pearson
 from harness.report import words
+from harness.report.shown_run import Value
 from harness.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One figure of one run with its 95 % interval; ends are None where there is no interval.
-
-    A recovery that outlasted its run is ``censored``, without a ``value``; ``low`` then is how long
-    it surely took.
-    """
-
-    value: Size | None
-    low: Size | None = None
-    high: Size | None = None
-    censored: bool = False
-
-    @property
-    def size(self) -> float:
-        """The value; infinite where it was beyond measure."""
-        return math.inf if self.value is None else self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from harness.compare import CHANCE_MAX, Claim, Comparison, Group, Result, middle_of
-from harness.compare.figures import Figure, Value
+from harness.compare.figures import Figure
 from harness.measure.two_samples import (
     RUNS_LEAST,
     RUNS_MOST,
@@ -15,6 +15,7 @@ from harness.measure.two_samples import (
     smallest_p,
 )
 from harness.report import words
+from harness.report.shown_run import Value
 from harness.series import median_confidence
 
 _WIDTH = 98

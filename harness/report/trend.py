@@ -12,11 +12,12 @@ from markupsafe import Markup
 from harness.report import trend_chart as chart
 from harness.report import words
 from harness.report.html import environment, looks, style
+from harness.report.shown_run import Run
 from harness.report.tables import Cell, Table, row
-from harness.report.trend_chart import RUNS_MAX, Trend, TrendFigure, TrendRun, TrendValue
+from harness.report.trend_chart import RUNS_MAX, Trend, TrendFigure
 from harness.verdict import Judgement
 
-__all__ = ["RUNS_MAX", "Trend", "TrendFigure", "TrendRun", "TrendValue", "render"]
+__all__ = ["RUNS_MAX", "Trend", "TrendFigure", "render"]
 
 
 _MONEY = "Money wrong"
@@ -112,16 +113,16 @@ def _glance_row(trend: Trend) -> tuple[Cell, ...]:
     return row(name, words.count(len(trend.runs)), verdict, *values, money)
 
 
-def _cell(figure: TrendFigure, run: TrendRun) -> Cell:
-    value = run.values.get(figure.name)
+def _cell(figure: TrendFigure, run: Run) -> Cell:
+    value = run.figures.get(figure.name)
     if value is None:
         return Cell(words.NOT_MEASURED)
-    if value.size is None:
+    if value.value is None:
         seen = value.low is not None and value.low > 0
         return Cell(f"more than {figure.write(value.low)}" if seen else words.NOT_SEEN)
     if value.low is None and value.high is None:
-        return Cell(figure.write(value.size))
-    return Cell(figure.write(value.size), words.interval(value.low, value.high, figure.write))
+        return Cell(figure.write(value.value))
+    return Cell(figure.write(value.value), words.interval(value.low, value.high, figure.write))
 
 
 def _section(trend: Trend, labels: Sequence[str], number: int) -> _Section:
@@ -137,7 +138,7 @@ def _section(trend: Trend, labels: Sequence[str], number: int) -> _Section:
         charts=[
             chart.draw(recent, figure, labels, f"trend-{number}-{place}")
             for place, figure in enumerate(trend.figures, 1)
-            if any(run.values.get(figure.name) is not None for run in shown)
+            if any(run.figures.get(figure.name) is not None for run in shown)
         ],
         legend=chart.legend(recent, labels, f"trend-{number}-legend"),
         newest=_table(recent, shown[: -TABLE_ROWS - 1 : -1]),
@@ -145,7 +146,7 @@ def _section(trend: Trend, labels: Sequence[str], number: int) -> _Section:
     )
 
 
-def _table(trend: Trend, runs: Sequence[TrendRun]) -> Table:
+def _table(trend: Trend, runs: Sequence[Run]) -> Table:
     """Every number of these runs."""
     return Table(
         headers=("Run", "Label", "Verdict", *(f.heading for f in trend.figures), _MONEY),
@@ -153,11 +154,11 @@ def _table(trend: Trend, runs: Sequence[TrendRun]) -> Table:
     )
 
 
-def _run_row(trend: Trend, run: TrendRun) -> tuple[Cell, ...]:
+def _run_row(trend: Trend, run: Run) -> tuple[Cell, ...]:
     verdict = Cell(words.VERDICT[run.verdict], run.left_out, tone=run.verdict.value)
     money = Cell("none" if run.ledger_read else "ledger not read")
     if run.money:
-        money = Cell(run.money, tone="fail")
+        money = Cell(run.wrong, tone="fail")
     values = (_cell(figure, run) for figure in trend.figures)
     run_cell = Cell(words.date(run.zero_utc), words.cut(run.run_id, 40))
     return row(run_cell, words.cut(run.label, 64), verdict, *values, money)

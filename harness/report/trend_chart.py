@@ -19,6 +19,7 @@ from harness.report.marks import (
     tag,
     text_width,
 )
+from harness.report.shown_run import Run, Value
 from harness.verdict import Judgement
 
 RUNS_MAX = 60
@@ -34,15 +35,6 @@ _BEYOND = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class TrendValue:
-    """One figure of one run; ``size`` None is larger than ``low``, as long as it was watched."""
-
-    size: float | None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TrendFigure:
     """What is drawn; ``heading`` is for a table, ``meaning`` for the chart."""
 
@@ -53,26 +45,12 @@ class TrendFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class TrendRun:
-    """One run of the history. ``money`` says what is wrong with it, empty where nothing is."""
-
-    run_id: str
-    zero_utc: str | None
-    label: str
-    verdict: Judgement
-    values: dict[str, TrendValue | None]
-    money: str = ""
-    ledger_read: bool = True
-    left_out: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Trend:
     """All runs of one scenario, the oldest first."""
 
     scenario: str
     figures: tuple[TrendFigure, ...]
-    runs: tuple[TrendRun, ...]
+    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +87,7 @@ def _line(ends: tuple[float, float, float, float], name: str, labels: Sequence[s
 
 def draw(trend: Trend, figure: TrendFigure, labels: Sequence[str], name: str) -> Markup:
     """The chart as one ``<svg>`` element as wide as there is room; ``name`` begins its ids."""
-    values = [run.values.get(figure.name) for run in trend.runs]
+    values = [run.figures.get(figure.name) for run in trend.runs]
     ticks = _ticks([value for value in values if value is not None])
     scale = _Scale(len(trend.runs), ticks[0], ticks[-1])
     height = _TOP + _HEIGHT + _FOOT
@@ -186,31 +164,31 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _described(figure: TrendFigure, values: Sequence[TrendValue | None]) -> str:
+def _described(figure: TrendFigure, values: Sequence[Value | None]) -> str:
     """The chart in sentences, for people who cannot see it."""
     known = [v for v in values if v is not None]
-    sizes = [v.size for v in known if v.size is not None]
+    sizes = [v.value for v in known if v.value is not None]
     said = [f"{words.plural(len(known), 'run')}; the numbers are in the table below."]
     if sizes:
         said.append(f"Smallest {figure.write(min(sizes))}, largest {figure.write(max(sizes))}.")
     if len(sizes) < len(known):
         said.append(f"{words.plural(len(known) - len(sizes), 'run')} did not recover.")
     last = values[-1]
-    if last is not None and last.size is not None:
-        said.append(f"The newest run: {figure.write(last.size)}.")
+    if last is not None and last.value is not None:
+        said.append(f"The newest run: {figure.write(last.value)}.")
     return " ".join(said)
 
 
 # --- axes ----------------------------------------------------------------------------------------
 
 
-def _ticks(values: Sequence[TrendValue]) -> list[float]:
+def _ticks(values: Sequence[Value]) -> list[float]:
     """Three to five round values from nought, or below it, to the largest end of an interval.
 
     What has no size is drawn above them: its arrow must not press all others flat.
     """
-    sized = [v for v in values if v.size is not None]
-    ends = [end for v in sized for end in (v.size, v.low, v.high) if end is not None]
+    sized = [v for v in values if v.value is not None]
+    ends = [end for v in sized for end in (v.value, v.low, v.high) if end is not None]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     span = high - low or 1.0
     magnitude = 10 ** math.floor(math.log10(span / 3))
@@ -255,20 +233,20 @@ def _joined(
         for place, run in enumerate(trend.runs):
             if run.label != known:
                 continue
-            value = run.values.get(figure.name)
+            value = run.figures.get(figure.name)
             here = None
-            if value is not None and value.size is not None and not run.left_out:
-                here = scale.x(place), scale.y(value.size)
+            if value is not None and value.value is not None and not run.left_out:
+                here = scale.x(place), scale.y(value.value)
             if before is not None and here is not None:
                 drawn.append(_line((*before, *here), known, labels))
             before = here
     return drawn
 
 
-def _point(run: TrendRun, value: TrendValue, paint: str, x: float, scale: _Scale) -> Markup:
+def _point(run: Run, value: Value, paint: str, x: float, scale: _Scale) -> Markup:
     """A run: its interval as a bar, its value as a mark; what has no size as an arrow upwards."""
     parts = []
-    if value.size is None:
+    if value.value is None:
         return _arrow(x, paint)
     if value.low is not None and value.high is not None:
         ends = scale.y(value.low), scale.y(value.high)
@@ -276,7 +254,7 @@ def _point(run: TrendRun, value: TrendValue, paint: str, x: float, scale: _Scale
             line(x, ends[0], x, ends[1], stroke=paint, stroke_width=2, stroke_opacity=0.45,
                  class_="")
         )  # fmt: skip
-    y = scale.y(value.size)
+    y = scale.y(value.value)
     parts.append(_cross(x, y, paint) if run.left_out else _mark(run.verdict, x, y, paint))
     return Markup("").join(parts)
 

@@ -9,12 +9,11 @@ import pytest
 
 from harness.compare.trend import page
 from harness.history import Stored
+from harness.report.shown_run import Run, Value
 from harness.report.trend import RUNS_MAX, TABLE_ROWS
 from harness.report.trend_chart import (
     Trend,
     TrendFigure,
-    TrendRun,
-    TrendValue,
     _ticks,
     draw,
     legend,
@@ -28,15 +27,20 @@ FAILED = TrendFigure("failed", "Failed", "failed share", share)
 AFTER = TrendFigure("after", "After", "recovered after the heal", seconds)
 
 
+def run(name: str, label: str, figure: str, value: Value | None, day: int = 1) -> Run:
+    """A run that passed."""
+    at = f"2026-11-{day:02}T08:00:00Z"
+    return Run(name, at, 1, Judgement.PASS, label, "", {figure: value}, {}, ledger_read=True)
+
+
 def trend_of(
-    *values: TrendValue | None, label: str = "main", figure: TrendFigure = AFTER, **changes: Any
+    *values: Value | None, label: str = "main", figure: TrendFigure = AFTER, **changes: Any
 ) -> Trend:
     """One run for each value, a day apart."""
     runs = (
-        TrendRun(f"run{n}", f"2026-11-{n + 1:02}T08:00:00Z", label, Judgement.PASS,
-                 {figure.name: value}, **changes)
+        replace(run(f"run{n}", label, figure.name, value, n + 1), **changes)
         for n, value in enumerate(values)
-    )  # fmt: skip
+    )
     return Trend("cut", (figure,), tuple(runs))
 
 
@@ -119,7 +123,7 @@ def test_a_run_without_evidence_is_marked() -> None:
     spoilt = with_finding(verdict_of(1), "interrupted", Weight.INCONCLUSIVE)
 
     assert ">it was interrupted<" in page([Stored(spoilt, None, "main")])
-    values = (TrendValue(1.0), TrendValue(2.0), TrendValue(1.5))
+    values = (Value(1.0), Value(2.0), Value(1.5))
     whole, crossed = trend_of(*values), trend_of(*values, left_out="it was interrupted")
     assert drawn_lines(whole, AFTER) == 2
     assert drawn_lines(crossed, AFTER) == 6  # three crosses, of two strokes each
@@ -132,7 +136,7 @@ def drawn_lines(trend: Trend, figure: TrendFigure) -> int:
 
 def test_a_value_stands_where_it_belongs() -> None:
     """The larger, the higher; its interval around it; the later, the further right."""
-    trend = trend_of(TrendValue(1.0, 0.5, 2.0), TrendValue(3.0, 2.5, 3.5))
+    trend = trend_of(Value(1.0, 0.5, 2.0), Value(3.0, 2.5, 3.5))
     svg = str(draw(trend, AFTER, ["main"], "x"))
     marks = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)
     (x1, y1), (x2, y2) = ((float(x), float(y)) for x, y in marks)
@@ -146,7 +150,7 @@ def test_a_value_stands_where_it_belongs() -> None:
 
 def test_a_recovery_without_an_end_is_an_arrow_and_presses_no_scale() -> None:
     """It leaves the chart at the top; the others keep their own scale."""
-    trend = trend_of(TrendValue(0.3, 0.2, 0.4), TrendValue(None, 15.0))
+    trend = trend_of(Value(0.3, 0.2, 0.4), Value(None, 15.0))
     svg = str(draw(trend, AFTER, ["main"], "x"))
 
     assert "<path" in svg
@@ -169,7 +173,7 @@ def test_the_scale_is_round_and_holds_all(
     ends: tuple[float, float], ticks: list[float] | None
 ) -> None:
     """From nought, or below it where a recovery came before the heal was confirmed."""
-    found = _ticks([TrendValue(end) for end in ends])
+    found = _ticks([Value(end) for end in ends])
 
     assert found[0] <= min(ends)
     assert found[-1] >= max(ends)
@@ -180,8 +184,8 @@ def test_the_scale_is_round_and_holds_all(
 
 def test_one_run_alone_is_drawn() -> None:
     """And one that was not measured is not, nor joined to the others."""
-    alone = str(draw(trend_of(TrendValue(0.0)), AFTER, ["main"], "x"))
-    gap = trend_of(TrendValue(1.0), None, TrendValue(1.0))
+    alone = str(draw(trend_of(Value(0.0)), AFTER, ["main"], "x"))
+    gap = trend_of(Value(1.0), None, Value(1.0))
 
     assert alone.count("<circle") == 1
     assert drawn_lines(gap, AFTER) == 0
@@ -189,10 +193,7 @@ def test_one_run_alone_is_drawn() -> None:
 
 def test_verdicts_have_shapes_and_labels_have_colours() -> None:
     """Nobody needs to see colours to tell pass from fail."""
-    runs = tuple(
-        TrendRun(f"r{v}", "2026-11-01T08:00:00Z", v, v, {"failed": TrendValue(0.1)})
-        for v in Judgement
-    )
+    runs = tuple(replace(run(f"r{v}", v, "failed", Value(0.1)), verdict=v) for v in Judgement)
     trend = Trend("cut", (FAILED,), runs)
     svg = str(draw(trend, FAILED, ["pass", "fail", "inconclusive"], "x"))
 
@@ -204,12 +205,8 @@ def test_verdicts_have_shapes_and_labels_have_colours() -> None:
 
 def test_lines_of_labels_are_told_apart_without_colours() -> None:
     """By their dashes, which the legend shows, too."""
-    labels, value = [f"pr-{n}" for n in range(9)], {"failed": TrendValue(0.1)}
-    runs = tuple(
-        TrendRun(f"{name}{n}", "2026-11-01T08:00:00Z", name, Judgement.PASS, value)
-        for n in (1, 2)
-        for name in labels
-    )
+    labels = [f"pr-{n}" for n in range(9)]
+    runs = tuple(run(f"{name}{n}", name, "failed", Value(0.1)) for n in (1, 2) for name in labels)
     trend = Trend("cut", (FAILED,), runs)
     found = [
         re.findall(r'stroke="(#\w+)"[^>]* stroke-dasharray="([^"]+)"', str(svg))
@@ -223,10 +220,7 @@ def test_lines_of_labels_are_told_apart_without_colours() -> None:
 def test_more_labels_than_colours_share_the_last() -> None:
     """And the legend says how many."""
     labels = [f"pr-{n}" for n in range(9)]
-    runs = tuple(
-        TrendRun(name, "2026-11-01T08:00:00Z", name, Judgement.PASS, {"failed": TrendValue(0.1)})
-        for name in labels
-    )
+    runs = tuple(run(name, name, "failed", Value(0.1)) for name in labels)
     drawn = str(legend(Trend("cut", (FAILED,), runs), labels, "x"))
 
     assert "4 other labels" in drawn
@@ -256,7 +250,7 @@ def test_a_label_has_one_colour_on_the_whole_page() -> None:
 @pytest.mark.parametrize("count", [2, 7, 13, 26, 28])
 def test_dates_do_not_run_into_each_other(count: int) -> None:
     """Nor out of the chart, however many days there are."""
-    svg = str(draw(trend_of(*[TrendValue(1.0)] * count), AFTER, ["main"], "x"))
+    svg = str(draw(trend_of(*[Value(1.0)] * count), AFTER, ["main"], "x"))
     places = [float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*>2026-', svg)]
 
     assert len(places) >= 2
