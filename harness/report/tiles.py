@@ -17,6 +17,7 @@ from harness.verdict import (
     Weight,
 )
 from harness.verdict.reasons import brief, counted
+from harness.verdict.required import RULES
 from harness.verdict.spans import quiet_end, slow_after, span
 from harness.verdict.visible import never_longer, none_stands_out
 
@@ -39,14 +40,6 @@ _OF_OTHERS = ("failed_outside_fault_share_max", "indeterminate_share_max")
 """Limits on the share of a part of the requests that the tile counts."""
 RULE_BROKEN = "rule broken"
 """Where nothing was counted that is as bad as the rule that was broken."""
-_WRONG = {
-    "lost": "missing from the ledger",
-    "duplicated": "paid out more than once",
-    "phantom": "paid out or reserved though refused",
-    "corrupt": "booked otherwise than asked for",
-    "orphan": "never asked for",
-    "unbalanced": "with a wrong balance",
-}
 _WAYS = (("lost", "phantom", "corrupt"), ("duplicated", "unbalanced"))
 _NOT_DECIDED = words.OBJECTIVE_VERDICT[Judgement.INCONCLUSIVE]
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
@@ -297,7 +290,7 @@ def money(verdict: Verdict) -> Tile:
     if broken:
         figure = f"{wrong} wrong" if (wrong := _loans_wrong(ledger)) else RULE_BROKEN
         told = [
-            f"{words.count(number)} {_WRONG[kind]}"
+            f"{words.count(number)} {RULES[kind].name.removeprefix('Loans ')}"
             for kind in LOANS
             if (number := getattr(ledger, kind))
         ]

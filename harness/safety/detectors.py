@@ -60,9 +60,8 @@ class FailureCusum:
     def feed(self, *, failed: bool) -> bool:
         """One more answer; True from the moment on which the change is found."""
         self.score = max(0.0, self.score + (self._failed if failed else self._good))
-        self.answers, self.failures = (
-            (self.answers + 1, self.failures + failed) if self.score else (0, 0)
-        )
+        self.answers = self.answers + 1 if self.score else 0
+        self.failures = self.failures + failed if self.score else 0
         # Sums of a rounded step must not need one failure more.
         return self.score >= self.threshold - 1e-9
 

@@ -3,7 +3,7 @@
 Every page, file and line says it in the words that are made here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from harness.verdict.ends import Judgement, Weight
@@ -66,23 +66,6 @@ _ADVICE = {
     "decision_shift_share_max": "raise the rate or lengthen the baseline",
     "grey_failure_seconds_max": "make the health check answer during the fault",
 }
-_SPECIAL: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
-    (
-        lambda seen: seen.get("more_helps") is False,
-        "find why requests fail or are slow, or change the limit",
-    ),
-    (
-        lambda seen: seen.get("injected") is False,
-        "find why it was not injected (conductor.log has it)",
-    ),
-    (lambda seen: bool(seen.get("late_s")), "free the machine and run it again"),
-    (
-        lambda seen: bool(seen.get("early_s")) and seen.get("ended_by") == "nobody",
-        "find what ended the fault and run it again",
-    ),
-    (lambda seen: seen.get("recoveries") == 0, "inject a fault, or leave out this limit"),
-)
-"""What helps where the evidence of a finding says so."""
 _SAME_AS = {"not_recovered": "recovery_seconds_max"}
 """A finding that a missed or undecided objective tells already, with its limit."""
 _MORE_LOAD = "raise the rate or lengthen the recovery phase"
@@ -166,10 +149,24 @@ def advice(finding: Finding) -> str:
         return f"raise the rate, or lengthen the baseline (`--baseline {seen['needed_s']}s`)"
     if finding.code == "objective_missed":
         return _AGAIN
-    for holds, told in _SPECIAL:
-        if holds(seen):
-            return told
-    return _ADVICE.get(identifier, _MORE_LOAD) if identifier else _ADVICE.get(finding.code, _AGAIN)
+    usual = _ADVICE.get(identifier, _MORE_LOAD) if identifier else _ADVICE.get(finding.code, _AGAIN)
+    return _special(seen) or usual
+
+
+def _special(seen: dict[str, Any]) -> str:
+    """What helps where the evidence of a finding says so; else empty."""
+    early = seen.get("early_s") and seen.get("ended_by") == "nobody"
+    told = (
+        (
+            seen.get("more_helps") is False,
+            "find why requests fail or are slow, or change the limit",
+        ),
+        (seen.get("injected") is False, "find why it was not injected (conductor.log has it)"),
+        (seen.get("late_s"), "free the machine and run it again"),
+        (early, "find what ended the fault and run it again"),
+        (seen.get("recoveries") == 0, "inject a fault, or leave out this limit"),
+    )
+    return next((help_ for holds, help_ in told if holds), "")
 
 
 def _rank(finding: Finding) -> int:
