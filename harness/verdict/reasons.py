@@ -155,12 +155,10 @@ def advice(finding: Finding) -> str:
 
 def _special(seen: dict[str, Any]) -> str:
     """What helps where the evidence of a finding says so; else empty."""
+    no_help = seen.get("more_helps") is False
     early = seen.get("early_s") and seen.get("ended_by") == "nobody"
     told = (
-        (
-            seen.get("more_helps") is False,
-            "find why requests fail or are slow, or change the limit",
-        ),
+        (no_help, "find why requests fail or are slow, or change the limit"),
         (seen.get("injected") is False, "find why it was not injected (conductor.log has it)"),
         (seen.get("late_s"), "free the machine and run it again"),
         (early, "find what ended the fault and run it again"),

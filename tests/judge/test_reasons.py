@@ -19,7 +19,7 @@ from harness.measure import measure
 from harness.objectives import KINDS
 from harness.plan import Objectives, Plan
 from harness.reconcile import reconcile
-from harness.report import html, terminal
+from harness.report import html, terminal, words
 from harness.verdict import Episode, Finding, Judgement, ObjectiveResult, Verdict, to_json
 from tests.builders import CUT, cut_run, during, entry, facts, ledger, operations, plan_of
 from tests.gates.made import suite_of
@@ -180,7 +180,7 @@ def test_the_reason_is_the_same_in_every_place(made: Callable[[], Told]) -> None
     assert verdict.sentence.startswith(reason[0].upper() + reason[1:])
     assert json.loads(to_json(verdict))["sentence"] == verdict.sentence
     page = html.render(plan, known, verdict)
-    assert verdict.sentence[:150] in page.split("</header>")[0]
+    assert words.unbroken(verdict.sentence)[:150] in page.split("</header>")[0]
     shown = " ".join(terminal.render(verdict, "", color=False).split())
     assert verdict.sentence[:150] in shown
     assert escaped(verdict.sentence[:150]) in summary(suite)
