@@ -201,7 +201,7 @@ def test_a_start_that_cannot_be_stays_in_the_form(front: Front) -> None:
     """With what is wrong; Locust would leave the form, and nothing would run."""
     front.press_start(Baseline="soon")
 
-    expect(front.page.get_by_role("alert")).to_contain_text("--baseline soon must be like")
+    expect(front.page.get_by_role("alert")).to_contain_text("--baseline soon must be a duration")
     front.page.get_by_label(re.compile("^Baseline ")).fill("5s")
     assert front.seen == ["form"]
 
