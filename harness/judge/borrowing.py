@@ -21,7 +21,7 @@ _MONEY = {
     "lost": "confirmed to borrowers {are} missing from the ledger",
     "duplicated": "{were} paid out more than once for one request",
     "phantom": "{were} paid out or reserved although the borrower was refused",
-    "corrupt": "{were} booked otherwise than asked for and answered",
+    "corrupt": "{were} booked otherwise than asked for or told",
     "orphan": "on the borrowers' accounts {were} never asked for",
     "unbalanced": "{have} a ledger balance that differs from the principal",
 }

@@ -138,10 +138,11 @@ def _borrowing(case: Case) -> str:
     part, percent = "none", ""
     if window.failed:
         part, percent = f"{window.failed:,}", f" ({share(window.failed / window.operations)})"
-    if not earlier:
-        return f"{part} of {plural(window.operations, 'borrow request')} failed{percent}{unknown}"
     injected = case.measured.timeline.injected_s is not None
     since, before = ("injection", "before it") if injected else ("baseline", "during it")
+    if not earlier:
+        among = f"of the {plural(window.operations, 'borrow request')} after the {since}"
+        return f"{part} {among} failed{percent}{unknown}"
     return (
         f"{plural(borrow.failed, 'borrow request')} failed{unknown}: {part} of the"
         f" {window.operations:,} after the {since}{percent} and {earlier:,} {before}"
@@ -310,7 +311,7 @@ def _otherwise_wrong(case: Case) -> dict[str, str]:
     result = case.reconciled.result
     others = {
         "phantom": (result.phantom, "lent or reserved though refused"),
-        "corrupt": (result.corrupt, "booked otherwise than asked for"),
+        "corrupt": (result.corrupt, "booked otherwise than asked for or told"),
         "orphan": (result.orphan, "asked for by nobody"),
         "unbalanced": (result.unbalanced, "with a wrong balance"),
         "invariant_violated": (

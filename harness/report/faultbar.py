@@ -191,7 +191,7 @@ def _phase_name(name: str, left: float, right: float, y: float, layout: Layout) 
     size, needed = layout.font, width_of(name, layout.font)
     if needed <= right - left - 4:
         return label((left + right) / 2, y, name, size=size, anchor="middle")
-    heading = width_of("phase", size) + 12
+    heading = 1.25 * width_of("phase", size) + 12  # it is bold
     if left < layout.left + needed and needed <= right - heading - 2:
         return label(right - 2, y, name, size=size, anchor="end")
     return Markup("")

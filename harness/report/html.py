@@ -1,11 +1,12 @@
 """The report as one HTML file that needs nothing else: no script, no font, no network."""
 
+import re
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.events import Facts
 from harness.plan import Plan
@@ -35,6 +36,11 @@ def _shown(value: object) -> object:
     return value
 
 
+def _coded(text: str) -> Markup:
+    """A text in which what stands between backticks is a command."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.clean(text)))))  # noqa: S704  # escaped
+
+
 def style_hash(css: str) -> str:
     """The style sheet's name in a content security policy: no other style is let in."""
     return f"sha256-{b64encode(sha256(css.encode()).digest()).decode()}"
@@ -54,6 +60,7 @@ def environment(package: str = "report") -> Environment:
     )
     found.filters["cut"] = words.cut
     found.filters["unbroken"] = words.unbroken
+    found.filters["coded"] = _coded
     found.globals["words"] = words
     return found
 
@@ -89,6 +96,7 @@ def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
             people=people,
             required=required,
             safety=safety,
+            timeline=timeline,
             signals=signals,
             worst=worst,
             plan=plan,

@@ -42,7 +42,7 @@ def affected(verdict: Verdict) -> Table:
     seen = (("log in", verdict.log_in.affected), ("borrow", verdict.borrow.affected))
     known = [(deed, who) for deed, who in seen if who is not None and who.borrowers]
     return Table(
-        headers=("Could not", "Borrowers", "Affected", "95 % interval", "Locked out", "Chance"),
+        headers=("Could not", "Borrowers", "Affected", "95 % interval", "Locked out", "p-value"),
         rows=tuple(_row(deed, who) for deed, who in known),
         empty="Who was affected was not measured.",
         lead=" ".join([*(_sentence(deed, who) for deed, who in known), words.SMALL_P]),

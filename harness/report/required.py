@@ -5,11 +5,13 @@ from textwrap import shorten
 from harness.report import words
 from harness.report.tables import Cell, row
 from harness.verdict import Finding, Judgement, Verdict, Weight
-from harness.verdict.required import HELD, RULES, SPOILS_ALL, Rule
+from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, Rule
 
 _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 _JUDGED = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
 _STRETCHES = ("outage", "degraded")
+_SEEN = {NONE: "found", NEEDED: "no"}
+"""Of a rule that was broken or not decided and has no figure."""
 _NOTE_MAX = 160
 """Letters of a message; the findings have all of it."""
 
@@ -35,7 +37,7 @@ def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
     return row(
         Cell(rule.name, note=words.clean(f"{found.code} · required of every run")),
         rule.limit,
-        Cell(words.count(figure) if counted else "not so", note=note),
+        Cell(words.count(figure) if counted else _SEEN.get(rule.limit, "not so"), note=note),
         "exact count" if counted else "none",
         Cell(words.OBJECTIVE_VERDICT[judged], tone=judged.value),
     )

@@ -14,8 +14,8 @@ from harness.verdict.reasons import counted
 _EVIDENCE_MAX = 4000
 _ROWS_MAX = 60
 _UNKNOWN = {
-    "committed_unknown": "unknown, committed",
-    "not_committed_unknown": "unknown, not committed",
+    "committed_unknown": "outcome unknown, with a loan",
+    "not_committed_unknown": "outcome unknown, without a loan",
 }
 _ORDER = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
 _WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
@@ -23,7 +23,7 @@ _CLASSES = (
     ("lost", "confirmed to the borrower but missing in the ledger"),
     ("duplicated", "one request, more than one payment"),
     ("phantom", "refused or declined to the borrower, yet paid or reserved"),
-    ("corrupt", "booked otherwise than asked for and answered"),
+    ("corrupt", "booked otherwise than asked for or told"),
     ("orphan", "a loan of our borrowers that no request asked for"),
     ("unbalanced", "the balance of a loan differs from its principal"),
 )
@@ -240,8 +240,10 @@ def reconciliation(verdict: Verdict) -> Table:
         headers=("Class", "Loans", "Must be", "Examples (idempotency keys)"),
         rows=(
             *(_class(ledger, name, meaning, zero=True) for name, meaning in _CLASSES),
-            _class(ledger, "committed_unknown", "outcome unknown to the borrower; there is a loan"),
-            _class(ledger, "not_committed_unknown", "outcome unknown to the borrower; no loan"),
+            _class(ledger, "committed_unknown", "the borrower does not know that there is a loan"),
+            _class(
+                ledger, "not_committed_unknown", "the borrower does not know that there is none"
+            ),
         ),
         lead=lead,
         digest=money(verdict).figure,

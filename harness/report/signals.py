@@ -97,7 +97,7 @@ def decisions(verdict: Verdict) -> Table:
         _KINDS.get(one.kind, words.spaced(one.kind)) for one in verdict.decisions if _moved(one)
     ]
     return Table(
-        headers=("Decision", "Before", "After", "Shift", "95 % interval", "Chance"),
+        headers=("Decision", "Before", "After", "Shift", "95 % interval", "p-value"),
         rows=tuple(_decision(kind) for kind in verdict.decisions),
         empty="Not measured: too few answers in the baseline or after it.",
         digest=f"shifted: {', '.join(moved)}" if moved else "no significant shift",

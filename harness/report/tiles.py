@@ -36,7 +36,10 @@ _PLACES = {
     "indeterminate_share_max": 4,
 }
 """The tile that shows what each of these objectives is about."""
-_OF_OTHERS = ("failed_outside_fault_share_max", "indeterminate_share_max")
+_OF_OTHERS = {
+    "failed_outside_fault_share_max": "outside faults and recovery",
+    "indeterminate_share_max": "while a fault was active",
+}
 """Limits on the share of a part of the requests that the tile counts."""
 RULE_BROKEN = "rule broken"
 """Where nothing was counted that is as bad as the rule that was broken."""
@@ -75,10 +78,13 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
 def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
     """The figure of the window that the limit is of; what the tile counted otherwise is told."""
     figure = words.observed(result) if result.part is None else words.count(result.part)
-    said = brief(result) if result.part is None else f"{counted(result)}: {brief(result)}"
+    said = [brief(result)]
+    if result.part is not None:
+        among = f"{counted(result)} requests {_OF_OTHERS[result.id]}"
+        said = [f"{words.observed(result)}: {among}", f"over the limit of {words.limit(result)}"]
     base, *others = tile.notes
     joint = " " if base.startswith("of ") else ": "
-    notes = (said, f"in all {tile.figure}{joint}{base}", *others)
+    notes = (*said, f"in all {tile.figure}{joint}{base}", *others)
     return replace(tile, figure=figure, notes=notes, tone="fail")
 
 
@@ -280,9 +286,9 @@ def money(verdict: Verdict) -> Tile:
     """All that must hold of the money in one: red if any of it does not."""
     ledger, name = verdict.reconciliation, "Money"
     broken = [f for f in verdict.findings if f.code in MONEY and f.verdict is Weight.FAIL]
-    notes = [f"of {words.plural(ledger.acknowledged, 'confirmed loan')}"]
+    notes = [f"of {words.count(ledger.acknowledged)} confirmed in the whole run"]
     if ledger.watched_s is not None:
-        notes.append(f"ledger watched for {words.seconds(ledger.watched_s)} at rest")
+        notes.append(f"ledger then watched for {words.seconds(ledger.watched_s)}")
     unread = any(finding.code == "ledger_incomplete" for finding in verdict.findings)
     if unread:
         read = words.plural(ledger.in_ledger or 0, "of them was", "of them were")

@@ -14,7 +14,7 @@ from harness.report.series import KINDS, Series
 from harness.verdict import Verdict
 from harness.verdict.spans import began, quiet_end, starts_open
 
-__all__ = ["NARROW", "WIDE", "describe", "svg"]
+__all__ = ["NARROW", "WIDE", "caption", "describe", "svg"]
 
 
 def svg(plan: Plan, facts: Facts, verdict: Verdict, layout: Layout = WIDE) -> Markup:
@@ -91,4 +91,16 @@ def describe(data: Series, verdict: Verdict) -> str:
         since = "from " + words.at(episode.onset_s)
         since = began(episode) if starts_open(episode) else since
         said.append(f"{kind} {since}, {ended}.")
+    return " ".join(said)
+
+
+def caption(verdict: Verdict) -> str:
+    """How to read what this chart has beside its counts and waits; nothing of what it has not."""
+    said, kinds = [], {episode.class_ for episode in verdict.episodes}
+    rows = ["“impaired”"] * bool(kinds - {"slow"}) + ["“slow”"] * ("slow" in kinds)
+    if rows:
+        which = f"Row{'s' if len(rows) > 1 else ''} {', '.join(rows)}"
+        said.append(f"{which}: when requests met the service; light ends: 95 % intervals.")
+    if any(fault.injected_s is not None for fault in verdict.faults):
+        said.append("Between dashed lines: fault active.")
     return " ".join(said)

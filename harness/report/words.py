@@ -56,7 +56,7 @@ _FINDINGS = {
     "lost": "Loans that borrowers were told they had are missing from the ledger",
     "duplicated": "A borrower asked once and was lent money more than once",
     "phantom": "Money was lent or reserved although the borrower was refused",
-    "corrupt": "A loan was booked otherwise than asked for and answered",
+    "corrupt": "A loan was booked otherwise than asked for or told",
     "orphan": "The ledger holds loans that no request asked for",
     "unbalanced": "A loan's ledger balance differs from its principal",
     "invariant_violated": "The target reports that one of its own rules is broken",
@@ -92,14 +92,14 @@ _FINDINGS = {
 _OBJECTIVES = {
     "recovery_seconds_max": "Recovery time after the fault",
     "failed_share_max": "Failed requests in the measured window",
-    "failed_outside_fault_share_max": "Failed requests outside the fault",
-    "indeterminate_share_max": "Borrowers not knowing if they have a loan, during the fault",
+    "failed_outside_fault_share_max": "Failed requests outside the fault and its recovery",
+    "indeterminate_share_max": "Requests with unknown outcome while a fault was active",
     "impaired_episodes_max": "Outages and degraded stretches",
     "latency_ms_p99_max": "99th percentile of latency outside the fault",
     "latency_recovery_seconds_max": "Latency back to normal after the fault",
     "grey_failure_seconds_max": "Health check green while borrowing fails",
     "lost_service_seconds_max": "Lost service",
-    "attempts_per_operation_max": "Attempts for each request during the fault",
+    "attempts_per_operation_max": "Attempts for each request while a fault was active",
     "affected_borrowers_share_max": "Borrowers affected",
     "slow_episodes_max": "Stretches of slow answers",
     "decision_shift_share_max": "Shift in the mix of decisions",
@@ -148,9 +148,11 @@ def meaning(verdict: Verdict) -> str:
 
 
 def _rule(found: Finding) -> str:
-    """The objective or the rule that a finding says is broken."""
-    known = RULES.get(found.code)
-    return str(found.evidence.get("id", known.name.lower() if known else found.code))
+    """The objective or the rule that a finding says is broken, as in the table of objectives."""
+    known, identifier = RULES.get(found.code), found.evidence.get("id")
+    name = known.name if known else found.code
+    name = objective(str(identifier)) if identifier else name
+    return f"{name[:1].lower()}{name[1:]}"
 
 
 def objective(identifier: str) -> str:

@@ -29,7 +29,7 @@ def windows(verdict: Verdict) -> Table:
         ),
         digest=worst,
         lead="The stretch of each length in which the largest share of requests failed. A share"
-        " that stays high in long windows is one long outage; one that falls quickly is a blip.",
+        " that stays high in long stretches is one long outage; one that falls quickly is a blip.",
     )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def chart(verdict: Verdict) -> Markup:
     return tag(
         "svg",
         tag("title", "Worst stretches", id="worst-title"),
-        tag("desc", f"Largest share of failures by length of window. {described}.",
+        tag("desc", f"Largest share of failures by length of stretch. {described}.",
             id="worst-description"),
         *(_bar(window, index * _ROW) for index, window in enumerate(found)),
         viewBox=f"0 0 {number(_WIDTH)} {number(height)}",

@@ -33,12 +33,14 @@ _OPEN_LAST = ("outage", "degraded", "not_recovered", "borrowers_shut_out")
 _FACTS = {
     "failed_share_max": "{} of borrow requests failed",
     "failed_outside_fault_share_max": "{} of borrow requests failed outside faults and recovery",
-    "indeterminate_share_max": "{} of borrow requests during the fault had an unknown outcome",
+    "indeterminate_share_max": (
+        "{} of borrow requests had an unknown outcome while a fault was active"
+    ),
     "impaired_episodes_max": "outages and degraded stretches: {}",
     "latency_ms_p99_max": "the 99th percentile of latency outside faults was {}",
     "grey_failure_seconds_max": "health checks stayed green for {} while borrowing failed",
     "lost_service_seconds_max": "{} of service were lost",
-    "attempts_per_operation_max": "attempts for each borrow request during the fault: {}",
+    "attempts_per_operation_max": "attempts for each borrow request while a fault was active: {}",
     "affected_borrowers_share_max": "{} of borrowers were affected by failures",
     "slow_episodes_max": "stretches of slow answers: {}",
     "decision_shift_share_max": "the share of one kind of decision moved by {}",

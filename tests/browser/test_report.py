@@ -72,13 +72,16 @@ def test_the_first_screen_shows_all_that_decides(
 def test_on_a_phone_verdict_and_tiles_come_first(
     chromium: Chromium, page: Callable[..., str]
 ) -> None:
-    """Then the chart, drawn for that width, then the objectives."""
+    """A red tile before the others, then the chart, drawn for that width, then the objectives."""
     with chromium.open(page("rich"), PHONE) as screen:
         found = boxes(screen, *PARTS, ".tile:last-child", ".chart.narrow")
+        red = boxes(screen, ".tile.fail:not(:first-child)", ".tile:not(.fail)")
         shown = screen.ask("getComputedStyle(document.querySelector('.chart.wide')).display")
 
     assert [box["top"] for box in found[:4]] == sorted(box["top"] for box in found[:4])
     assert found[4]["bottom"] <= PHONE[1]
+    assert red[0]["top"] <= red[1]["top"]
+    assert red[0]["left"] <= red[1]["left"]
     assert found[5]["width"] > PHONE[0] * 0.85
     assert shown == "none"
 

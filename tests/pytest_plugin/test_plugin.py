@@ -186,7 +186,7 @@ def test_tests_of_ones_own(gate: Gate, stored: Stored, pytester: pytest.Pytester
     done.assert_outcomes(passed=1, failed=5)
     done.stdout.fnmatch_lines(
         [
-            "E   *AssertionError: FAIL: *borrow requests failed*",
+            "E   *AssertionError: FAIL: *borrow requests after the injection failed*",
             "E   *objective_missed: borrowing took 2.5 s to recover*",
             "E   *report: *report.html",
             "E   *AssertionError: INCONCLUSIVE: *",

@@ -58,7 +58,10 @@ def test_a_missed_share_of_some_requests_has_their_count() -> None:
     tile = named(replace(calm(), objectives=[result]), "Unknown outcome")
 
     assert tile.figure == "29"
-    assert tile.notes[0].startswith("29 of 145: 20.0 % of borrow requests during the fault")
+    assert tile.notes[:2] == (
+        "20.0 %: 29 of 145 requests while a fault was active",
+        "over the limit of 10 %",
+    )
 
 
 def test_one_stretch_is_told_once() -> None:
@@ -134,3 +137,83 @@ def test_the_hypothesis_is_called_one() -> None:
     page = render(*run, replace(judge(*run), hypothesis="no borrower is harmed."))
 
     assert "Hypothesis: No borrower is harmed.</p>" in page
+
+
+def test_every_count_of_requests_has_its_window() -> None:
+    """240 loans beside 90 requests would look wrong: the first are of all the run."""
+    few = judge(*cut_run())
+    window = few.borrow.window
+    none = calm()
+
+    assert f"{window.failed} of the {window.operations:,} borrow requests after the injection" in (
+        few.sentence
+    )
+    assert f"one of the {none.borrow.window.operations:,} borrow requests after the baseline" in (
+        none.sentence
+    )
+    loans = none.reconciliation.acknowledged
+    assert f"of {loans:,} confirmed in the whole run" in named(none, "Money").notes
+
+
+def test_what_was_not_met_is_named_as_in_its_row() -> None:
+    """Not by its code alone."""
+    results = [
+        ObjectiveResult("indeterminate_share_max", 0.1, 0.2, 0.14, 0.27, Judgement.FAIL),
+        ObjectiveResult("latency_ms_p99_max", 100, 200, 140, 270, Judgement.FAIL),
+    ]
+    found = [
+        Finding("objective_missed", Weight.FAIL, "as planted", {"id": one.id}) for one in results
+    ]
+    verdict = replace(calm(), verdict=Judgement.FAIL, objectives=results, findings=found)
+
+    assert words.meaning(verdict) == (
+        "Not met: requests with unknown outcome while a fault was active, 99th percentile of"
+        " latency outside the fault."
+    )
+    for one, cells in zip(results, rows(verdict), strict=True):
+        assert cells[0].startswith(words.objective(one.id))
+
+
+@pytest.mark.parametrize("code", [code for code in RULES if "objective" not in code])
+def test_what_was_seen_of_a_rule_cannot_be_read_the_other_way(code: str) -> None:
+    """Of what must be: no; of what must never be: found."""
+    found = Finding(code, Weight.FAIL, "as planted", {})
+    (cells,) = objectives(replace(calm(), objectives=[], findings=[found])).rows
+    seen = {"always needed": "no", "none ever allowed": "found"}
+
+    assert cells[2].text == seen[cells[1].text]
+
+
+def test_a_loan_is_wrong_in_the_same_words_everywhere() -> None:
+    """Otherwise than asked for, or than told: a tile must not name only one of them."""
+    found = Finding("corrupt", Weight.FAIL, "as planted", {"count": 2})
+    ledger = replace(calm().reconciliation, corrupt=2)
+    verdict = replace(calm(), findings=[found], reconciliation=ledger, verdict=Judgement.FAIL)
+    said = "not as asked for or told"
+
+    assert said in " ".join(named(verdict, "Money").notes)
+    assert said in words.meaning(verdict)
+    assert said in rows(verdict)[0][0]
+    assert words.finding("corrupt").endswith("otherwise than asked for or told")
+
+
+def test_the_chart_explains_only_what_it_shows() -> None:
+    """Grey is the warm-up: with nothing injected no shade is a fault."""
+    cut, quiet = cut_run(), operations(plan_of())
+    shown = render(*cut, judge(*cut))
+    plan = plan_of()
+    unshaded = render(plan, facts(plan, quiet), judge(plan, facts(plan, quiet)))
+
+    assert "Between dashed lines: fault active." in shown
+    assert "Row “impaired”:" in shown
+    assert "fault active." not in unshaded
+    assert "“impaired”" not in unshaded
+
+
+def test_a_command_in_the_sentence_looks_like_one() -> None:
+    """Without the marks of a terminal, and with nothing of it taken for markup."""
+    run = cut_run()
+    said = "To decide it: lengthen the baseline (`--baseline 5s`). <b>`x"
+    page = render(*run, replace(judge(*run), sentence=said))
+
+    assert "(<code>--baseline 5s</code>). &lt;b&gt;`x</p>" in page

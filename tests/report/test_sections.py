@@ -151,7 +151,7 @@ def test_the_report_says_how_long_the_ledger_was_watched() -> None:
     assert said in sections.reconciliation(watched).lead
     assert said not in sections.reconciliation(verdict).lead
     notes = [note for tile in tiles(plan, watched) for note in tile.notes]
-    assert notes.count("ledger watched for 12.5 s at rest") == 1
+    assert notes.count("ledger then watched for 12.5 s") == 1
 
 
 def test_retries_and_the_herd() -> None:

@@ -51,7 +51,7 @@ def test_money_in_order_is_neutral() -> None:
     assert (tile.figure, tile.tone) == ("0 wrong", "")
     assert tile.notes[:2] == (
         "no loan lost, none lent twice, none wrong",
-        "of 1,450 confirmed loans",
+        "of 1,450 confirmed in the whole run",
     )
     assert red(calm()) == []
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from harness.report import timeline
-from harness.report.axis import NARROW, WIDE, Layout
+from harness.report.axis import NARROW, WIDE, Axis, Layout
+from harness.report.faultbar import foot
 from harness.verdict import Episode
 from tests.report import sample
 
@@ -189,3 +190,21 @@ def test_two_stretches_that_are_far_apart_are_not_told_as_one() -> None:
     assert "outage from 8.0 s to 13.0 s" in shown
     assert "degraded from 24.5 s to 26.5 s</text>" in shown
     assert "outage from 8.0 s, degraded" not in shown
+
+
+@pytest.mark.parametrize("end_s", [0.2, 0.6, 1.0, 1.4, 3.0])
+def test_the_names_of_the_phases_do_not_run_into_each_other(end_s: float) -> None:
+    """The widest of common letters takes 0.65 of its size, a bold one 0.72."""
+    plan, _, verdict = sample.passed()
+    warm_up = replace(verdict.phases[0], name="warm-up", start_s=0.0, end_s=end_s)
+    axis = Axis(WIDE, 0.0, 41.0)
+    drawn = foot(plan, replace(verdict, phases=[warm_up]), axis, 0.0).drawn
+    found = {t.text: t for t in ET.fromstring(f"<svg>{drawn}</svg>").iter("text")}  # noqa: S314  # ours
+    ends = 0.72 * WIDE.font * len("phase")
+    name = found.get("warm-up")
+
+    assert name is not None or end_s < 1.5
+    if name is not None:
+        width = 0.65 * WIDE.font * len("warm-up")
+        part = {"end": 1.0, "middle": 0.5}[name.get("text-anchor", "")]
+        assert float(name.get("x", "")) - part * width > ends
