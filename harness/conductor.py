@@ -206,8 +206,8 @@ def _bring_up(
 def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> FaultTimeline:
     """The faults of this run, which tell the load process how they stand."""
 
-    def tell(name: str, state: str) -> None:
-        channel.send("fault", name=name, state=state, at_ns=time.monotonic_ns())
+    def tell(name: str, state: str, at_ns: int) -> None:
+        channel.send("fault", name=name, state=state, at_ns=at_ns)
 
     return FaultTimeline(
         stack,

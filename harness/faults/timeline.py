@@ -41,9 +41,10 @@ _log = logging.getLogger(__name__)
 class FaultTimeline:
     """The faults of one run on one stack.
 
-    ``record`` is called with every new state of a fault's `FaultFact`; ``tell`` with a fault's name
-    and ``injected``, ``healed`` or ``not healed``; ``aborted`` when somebody ends the run from
-    outside, with the row of the journal that says who. All are called from several threads.
+    ``record`` is called with every new state of a fault's `FaultFact`; ``tell`` with its name,
+    ``injected``, ``healed`` or ``not healed``, and since when, in monotonic nanoseconds as in its
+    fact; ``aborted`` when somebody ends the run from outside, with the row of the journal that says
+    who. All are called from several threads.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class FaultTimeline:
         stack: Stack,
         faults: tuple[PlannedFault, ...],
         record: Callable[[FaultFact], None],
-        tell: Callable[[str, str], None],
+        tell: Callable[[str, str, int], None],
         *,
         run_id: str = "",
         run_dir: Path | None = None,

@@ -39,7 +39,7 @@ class Surroundings:
     run_id: str
     journal: Journal
     record: Callable[[FaultFact], None]
-    tell: Callable[[str, str], None]
+    tell: Callable[[str, str, int], None]
     at_work: AtWork
     look_at_proxy: Callable[[], None]
     put_right: Callable[[str], None]
@@ -187,13 +187,14 @@ class OneFault:
             raise HarnessError("it was called off before it began")
         self._state = "being injected"
         self._run.at_work.begin(self.planned)
-        self._note(inject_called_ns=time.monotonic_ns(), due_ns=heal_ns, late_s=late_s)
+        called_ns = time.monotonic_ns()
+        self._note(inject_called_ns=called_ns, due_ns=heal_ns, late_s=late_s)
         self.injector.inject()
         self._seen_ns = time.monotonic_ns()
         self._note(inject_returned_ns=self._seen_ns)
         self._state = "injected"
         self._run.journal.write("injected", fault=self.planned.name)
-        self._run.tell(self.planned.name, "injected")
+        self._run.tell(self.planned.name, "injected", called_ns)
 
     def _prove(self, own: OwnProof) -> None:
         try:
@@ -226,13 +227,13 @@ class OneFault:
         if changes["heal_returned_ns"] is None:
             self._state = "not healed"
             self._note(heal_tries=tries)
-            self._run.tell(self.planned.name, "not healed")
+            self._run.tell(self.planned.name, "not healed", time.monotonic_ns())
             return
         self._note(heal_tries=tries, **changes)
         self._put_link_right()
         self._run.at_work.heal_done(self.planned)
         self._state = "healed"
-        self._run.tell(self.planned.name, "healed")
+        self._run.tell(self.planned.name, "healed", self.fact.healed_ns or time.monotonic_ns())
         if proving is not None and proving.ident is not None:
             proving.join()
         journal, excused = self._run.journal, partial(self._run.at_work.excuses, self.planned)

@@ -41,7 +41,7 @@ _OF_VERDICT = {
     "scenario": "scenario",
     "exit_code": "exit code",
 }
-_NO_FAULT = dict.fromkeys(_COLUMNS[CHAOS_TAB], "") | {"fault": "none in this run"}
+_NO_FAULT = dict.fromkeys(_COLUMNS[CHAOS_TAB], "") | {"fault": "none"}
 _LOCAL = "the local stack"
 IN_OUR_WORDS = {
     r"Number of users \(peak concurrency\)": "Arrivals per second",
@@ -52,6 +52,9 @@ IN_OUR_WORDS = {
         "`Arrivals per second`,lines:[{name:`Arrivals per second`"
     ),
     r"children:`Users`": "children:`Arrivals/s`",
+    r"(children:`Host`\}\),\(0,\w+\.jsx\)\(\w+,\{title:(\w),.{1,160}?children:)\2\}": (
+        r"\1\2||window.templateArgs.lendchaos.target}"
+    ),
     r"Custom parameters": "Phases, borrowers and seed",
     # Edit would change the users alone; refused, it would close without a word.
     r"disabled:!!\w(,onClick:\(\)=>\w\(!0\),sx:\{minHeight:`100%`\})": r"disabled:true\1",

@@ -180,6 +180,7 @@ def test_the_form_says_what_a_run_would_do(front: Front) -> None:
     expect(told).to_contain_text(f"Planned fault {FAULT}: bytes vanish on the link database")
     expect(told).to_contain_text("from 5 s to 15 s after the warm-up, as preset")
     expect(told).to_have_count(1)  # nothing asks for a host
+    expect(page.locator("header").get_by_text("the local stack")).to_be_visible()
     for label in ("Arrivals per second", "Ramp up (no effect", "Host (empty: the local stack)"):
         expect(page.get_by_label(label)).to_be_visible()
     fields = page.locator("form input[type=text], form select").evaluate_all(
