@@ -42,7 +42,7 @@ def broken(stack: Stack, spec: AnyFault) -> Iterator[dict[str, FaultFact]]:
         stack,
         (planned,),
         lambda fact: facts.__setitem__("fact", fact),
-        lambda _, state: there.set() if state == "injected" else None,
+        lambda _, state, __: there.set() if state == "injected" else None,
     )
     timeline.check()
     timeline.start(time.monotonic_ns())
