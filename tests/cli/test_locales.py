@@ -13,12 +13,12 @@ import pytest
 from tests.builders import facts, operations, plan_of
 from tests.cli.processes import SECONDS_MAX, environment
 from tests.gameday.stored_days import contents, small_day
+from tests.locales import CHINESE, TURKISH, made
 from tests.stored import store
 
-SOURCES = Path("/usr/share/i18n/locales")
-NUMBER = {"tr_TR.ISO-8859-9": "1.234,5", "zh_CN.GBK": "1,234.5"}
+NUMBER = {TURKISH: "1.234,5", CHINESE: "1,234.5"}
 """How each locale writes a number: that shows that it was in force."""
-ZONE = {"tr_TR.ISO-8859-9": "Asia/Kathmandu", "zh_CN.GBK": "<-1130>11:30"}
+ZONE = {TURKISH: "Asia/Kathmandu", CHINESE: "<-1130>11:30"}
 
 
 @dataclass(frozen=True)
@@ -30,24 +30,9 @@ class Left:
 
 
 @pytest.fixture(scope="module")
-def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of locales, made from the sources that glibc comes with: none is installed."""
-    made = tmp_path_factory.mktemp("locales")
-    program = shutil.which("localedef")
-    if program is None or not SOURCES.is_dir():
-        pytest.skip(f"no locale can be made here: that needs localedef and {SOURCES}")
-    for name in NUMBER:
-        language, _, letters = name.partition(".")
-        command = [program, "-i", language, "-f", letters, made / name]
-        subprocess.run(command, check=True, capture_output=True, timeout=SECONDS_MAX)
-    return made
-
-
-@pytest.fixture(scope="module")
-def commands(
-    pristine: Path, locales: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Left]:
+def commands(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Left]:
     """Runs them in one place, always from the same start."""
+    locales = made(tmp_path_factory.mktemp("locales"), *NUMBER)
     start, place = tmp_path_factory.mktemp("start"), tmp_path_factory.mktemp("there") / "place"
     plan = plan_of(rate=20)
     shutil.copytree(pristine, start / "run")
@@ -64,7 +49,7 @@ def commands(
             stderr=subprocess.STDOUT,
             timeout=SECONDS_MAX,
             check=True,
-            env=environment(LOCPATH=str(locales), **where),
+            env=environment(**locales, **where),
         )
         return Left(
             done.stdout,

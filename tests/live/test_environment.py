@@ -10,14 +10,21 @@ from harness.stack.toxiproxy_binary import cache_dir
 from tests.hostile import hostile_environment
 from tests.live.conftest import BRIEF, ROOT
 from tests.live.test_commands import lendchaos
+from tests.locales import TURKISH, made
 
 pytestmark = pytest.mark.live
+IN_TURKISH = """
+import locale
+locale.setlocale(locale.LC_ALL, "")
+assert f"{1.5:n}" == "1,5"
+"""
 
 
 def test_the_environment_of_the_user_changes_nothing(tmp_path: Path) -> None:
     """With `PGOPTIONS` set to end it early, a migration hurts as long as the scenario says.
 
-    In a folder, which `PYTHONPATH` names as well, of files that are named like modules.
+    In a folder, which `PYTHONPATH` names as well, of files that are named like modules; in a
+    Turkish locale, in which the scenario's own code writes its numbers, too.
     """
     place = tmp_path / "place"
     place.mkdir()
@@ -26,13 +33,16 @@ def test_the_environment_of_the_user_changes_nothing(tmp_path: Path) -> None:
     environment = hostile_environment(tmp_path / "home")
     environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
     environment["PYTHONPATH"] = f":{ROOT}"
-    scenario = str(ROOT / "scenarios" / "database_migration.py")
+    environment |= {**made(tmp_path / "locales", TURKISH), "LC_ALL": TURKISH, "TZ": "<-1130>11:30"}
+    environment["PYTHONIOENCODING"] = "utf-8"  # in which the words are read here
+    source = (ROOT / "scenarios" / "database_migration.py").read_text(encoding="utf-8")
+    scenario = str(place / "migration.py")
+    Path(scenario).write_text(f"{source}{IN_TURKISH}", encoding="utf-8")
     state = f"--state-dir={tmp_path / 'state'}"
     runs = f"--runs-dir={tmp_path / 'runs'}"
 
     up = lendchaos("up", state, cwd=place, **environment)
-    words = ("run", scenario, state, runs, *BRIEF, "--fault=3s")
-    run = lendchaos(*words, cwd=place, **environment)
+    run = lendchaos("run", scenario, state, runs, *BRIEF, "--fault=3s", cwd=place, **environment)
     heal = lendchaos("heal", state, cwd=place, **environment)
     down = lendchaos("down", state, cwd=place, **environment)
 
