@@ -1,6 +1,7 @@
 """Network faults on a real Toxiproxy: what each proves, and that a proof can fail."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -333,6 +334,7 @@ def test_sockets_of_nobody_are_refused_in_one_line(rig: Rig) -> None:
 def test_a_hanging_api_makes_a_heal_raise_what_a_restart_cures(rig: Rig) -> None:
     """SIGSTOP of Toxiproxy: a heal fails with the error that is acted upon, in bounded time."""
     rig.process.send_signal(signal.SIGSTOP)
+    os.waitpid(rig.process.pid, os.WUNTRACED)  # until it has stopped: it answers until then
     try:
         start = time.monotonic()
         with pytest.raises(ProxyApiHangs):
