@@ -108,8 +108,8 @@ def closed_loop(verdict: Verdict) -> Table:
 
 
 def _seen_by(fewest: ClosedLoop, failed: int) -> str:
-    users = words.plural(fewest.users, "user")
-    return f"{users} would have seen {words.count(fewest.failed)} of {failed:,} failures"
+    shown, users = words.plural(fewest.failed, "failure"), words.plural(fewest.users, "user")
+    return f"{shown} with {users}, {failed:,} in this run"
 
 
 def _closed_loop_sentence(verdict: Verdict) -> str:

@@ -212,7 +212,9 @@ def log_in(verdict: Verdict) -> Table:
                 words.count(seen.affected_borrowers),
             ),
         ),
-        digest=f"{words.count(seen.failed)} of {words.count(seen.operations)} failed",
+        digest=f"{words.count(seen.failed)} of {words.count(seen.operations)} failed"
+        if seen.operations
+        else "none sent",
         lead="A borrow request behind a failed log-in counts as failed, too (blocked)."
         + (
             f" {words.plural(seen.renewed, 'request')} met a session that was over, by the lifetime"

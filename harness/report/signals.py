@@ -85,7 +85,7 @@ def retries(verdict: Verdict) -> Table:
         headers=("What", "Seen"),
         rows=tuple(rows),
         empty="Not measured.",
-        digest="" if most is None else f"up to {most:.2f} attempts for each borrow",
+        digest=_most(most),
         lead="One try for each borrow is 1.00. More means that the target meets more load just when"
         " it can bear less; a crowd that returns all at once can push it over again.",
     )
@@ -96,15 +96,23 @@ def decisions(verdict: Verdict) -> Table:
     moved = [
         _KINDS.get(one.kind, words.spaced(one.kind)) for one in verdict.decisions if _moved(one)
     ]
+    seen = any(kind.p is not None for kind in verdict.decisions)
+    still = "no significant shift" if seen else words.NOT_MEASURED
     return Table(
         headers=("Decision", "Before", "After", "Shift", "95 % interval", "p-value"),
         rows=tuple(_decision(kind) for kind in verdict.decisions),
         empty="Not measured: too few answers in the baseline or after it.",
-        digest=f"shifted: {', '.join(moved)}" if moved else "no significant shift",
+        digest=f"shifted: {', '.join(moved)}" if moved else still,
         lead="Shares of all answered borrow requests, before the first injection (or in the"
         " baseline) and from then on. A fallback that declines everybody looks healthy and shows"
         f" only here. pp: percentage points. {words.SMALL_P}",
     )
+
+
+def _most(attempts: float | None) -> str:
+    if attempts is None:
+        return words.NOT_MEASURED
+    return "none" if attempts <= 1 else f"up to {attempts:.2f} attempts for each borrow"
 
 
 def _moved(kind: DecisionShare) -> bool:

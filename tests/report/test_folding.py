@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from harness.report import html
-from harness.verdict import Finding, Health, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict import Finding, Health, Judgement, ObjectiveResult, Retries, Verdict, Weight
 from tests.report import rich, sample
 
 LATER = [
@@ -65,7 +65,7 @@ def test_the_heading_says_whether_to_open_it() -> None:
     assert found["reconciliation"].endswith("ledger 1 wrong")
     assert found["episodes"].endswith("1 outage, 1 degraded stretch")
     assert found["worst"] == "Worst stretches 100 % failed within 1 s"
-    assert found["closed-loop"].endswith("10 users would have seen 30 of 294 failures")
+    assert found["closed-loop"].endswith("30 failures with 10 users, 294 in this run")
     assert found["health"] == "Health checks green for 2.1 s while borrowing failed"
     assert found["retries"] == "Retries up to 2.31 attempts for each borrow"
     assert found["decisions"] == "Mix of decisions shifted: approved"
@@ -129,3 +129,18 @@ def test_the_section_of_an_objective_that_was_not_met_stays_open(
 
     assert opened(replace(quiet()[2], objectives=[result])) == {where}
     assert opened(replace(quiet()[2], objectives=[met])) == set()
+
+
+def test_a_heading_claims_nothing_that_was_not_seen() -> None:
+    """No share of more than there is, no "0 of 0", no calm of what could not be measured."""
+    run, full = quiet(), rich.rich()[2]
+    unknown = [replace(kind, p=None) for kind in full.decisions]
+    none = replace(full.log_in, operations=0, failed=0)
+    one = replace(full.retries or Retries(), attempts_per_operation={"baseline": 1.0})
+    verdict = replace(run[2], decisions=unknown, log_in=none, retries=one)
+    told = {name: said for name, (_, said) in sections((*run[:2], verdict)).items()}
+
+    assert told["decisions"] == "Mix of decisions not measured"
+    assert told["log-in"] == "Log-in none sent"
+    assert told["retries"] == "Retries none"
+    assert told["closed-loop"].endswith("shown 30 failures with 10 users, 0 in this run")
