@@ -10,7 +10,7 @@ from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, Rule
 _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 _JUDGED = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
 _STRETCHES = ("outage", "degraded")
-_SEEN = {NONE: "found", NEEDED: "no"}
+_SEEN = {NONE: "found", NEEDED: "not shown"}
 """Of a rule that was broken or not decided and has no figure."""
 _NOTE_MAX = 160
 """Letters of a message; the findings have all of it."""
@@ -33,7 +33,7 @@ def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
     rule = RULES.get(found.code) or Rule(words.finding(found.code), "always checked")
     figure, judged = found.evidence.get(rule.figure), _JUDGED[found.verdict]
     counted = isinstance(figure, int)
-    note = shorten(words.clean(found.message), _NOTE_MAX, placeholder=" …") if told else ""
+    note = _whole_clauses(words.clean(found.message)) if told else ""
     return row(
         Cell(rule.name, note=words.clean(f"{found.code} · required of every run")),
         rule.limit,
@@ -41,6 +41,16 @@ def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
         "exact count" if counted else "none",
         Cell(words.OBJECTIVE_VERDICT[judged], tone=judged.value),
     )
+
+
+def _whole_clauses(message: str) -> str:
+    """As many as there is room for: half a clause says less than none."""
+    note, *further = message.split("; ")
+    for clause in further:
+        if len(note) + len(clause) > _NOTE_MAX:
+            return f"{note} (more under Findings)"
+        note += f"; {clause}"
+    return shorten(note, _NOTE_MAX, placeholder=" …")
 
 
 def held(verdict: Verdict) -> str:

@@ -35,7 +35,7 @@ def objectives(verdict: Verdict, *, told: bool = True) -> Table:
     judged += [(result.verdict, _objective(result, verdict)) for result in verdict.objectives]
     judged.sort(key=lambda one: _WORST_FIRST.index(one[0]))
     held = required.held(verdict)
-    none = "No objective was set in the scenario."
+    none = "The scenario sets no objective of its own."
     return Table(
         headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
         rows=tuple(cells for _, cells in judged),

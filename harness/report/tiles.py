@@ -276,7 +276,7 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
         notes.append("as much as a total outage of that length")
     if earlier := verdict.borrow.failed - window.failed:
         worth = words.seconds(earlier / rate)
-        notes.append(f"not counted: {words.count(earlier)} {_before(verdict)} ({worth})")
+        notes.append(f"{worth} more {_before(verdict)}: {words.count(earlier)} failed")
     figure = words.seconds(lost)
     figure = "under 0.01 s" if lost and figure == words.seconds(0.0) else figure
     return Tile(name, figure, tuple(notes), _tone(lost))
@@ -333,7 +333,7 @@ def _unknown(verdict: Verdict) -> Tile:
     base = f"of {words.count(verdict.borrow.failed)} failed after the warm-up"
     meaning = "the borrower cannot know if there is a loan"
     if not number:
-        return Tile(name, "0", ("every borrower knows if there is a loan",))
+        return Tile(name, "0", ("no request ended with its outcome unknown",))
     if ledger.committed_unknown is None or ledger.not_committed_unknown is None:
         settled = f"not settled: {why(verdict, *_SETTLED_BY_LEDGER)}"
     else:

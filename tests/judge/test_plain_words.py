@@ -97,7 +97,7 @@ def test_failures_of_the_baseline_are_told_as_such() -> None:
     assert "then 100 of 200: a longer warm-up may help" in str(verdict.findings)
     told = tile(plan, verdict, "Failed borrow requests")
     assert told.startswith(f"{verdict.episodes[0].failed}; of ")
-    assert f"not counted: {earlier} in the baseline" in tile(plan, verdict, "Lost service")
+    assert f"more in the baseline: {earlier} failed" in tile(plan, verdict, "Lost service")
 
 
 def test_unknown_outcomes_say_whom_they_count() -> None:

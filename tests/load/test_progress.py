@@ -59,7 +59,7 @@ def test_an_error_is_told_to_people_and_to_who_started_it(
 )
 def test_an_error_does_not_stand_behind_a_bar(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
     at_terminal: bool,
     terminal: str,
     began: str,
@@ -69,4 +69,4 @@ def test_an_error_does_not_stand_behind_a_bar(
     monkeypatch.setattr(os, "isatty", lambda number: at_terminal and number == 2)
     Progress().fail("no stack", 3)
 
-    assert capsys.readouterr().err == f"{began}error: no stack\n"
+    assert capfd.readouterr().err == f"{began}error: no stack\n"

@@ -78,9 +78,13 @@ def test_what_fails_a_run_has_its_row() -> None:
     assert first[2].startswith(f"{verdict.episodes[0].failed} borrowing was degraded")
     assert first[4] == "missed"
     assert second[0].startswith("A steady baseline, long enough baseline_not_steady")
+    assert second[2].startswith("not shown")
+    assert second[2].endswith("more requests will not help (more under Findings)"), (
+        "not half a clause"
+    )
     assert second[4] == "not decided"
     lead = objectives(verdict).lead
-    assert lead.startswith("No objective was set in the scenario. Required of every run, and held:")
+    assert lead.startswith("The scenario sets no objective of its own. Required of every run, and")
     assert "no loan lost, lent twice or wrong" in lead
     assert "outage" not in lead
     assert "baseline" not in lead
@@ -176,10 +180,10 @@ def test_what_was_not_met_is_named_as_in_its_row() -> None:
 
 @pytest.mark.parametrize("code", [code for code in RULES if "objective" not in code])
 def test_what_was_seen_of_a_rule_cannot_be_read_the_other_way(code: str) -> None:
-    """Of what must be: no; of what must never be: found."""
+    """Of what must be: not shown; of what must never be: found."""
     found = Finding(code, Weight.FAIL, "as planted", {})
     (cells,) = objectives(replace(calm(), objectives=[], findings=[found])).rows
-    seen = {"always needed": "no", "none ever allowed": "found"}
+    seen = {"always needed": "not shown", "none ever allowed": "found"}
 
     assert cells[2].text == seen[cells[1].text]
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness import report
 from harness.record import RunDirectory
-from harness.report import html
+from harness.report import html, words
 from harness.verdict import Recovery, Verdict, from_json
 from tests.report import sample
 
@@ -281,9 +281,10 @@ def test_failures_before_the_window_are_no_lost_service_and_it_says_so() -> None
     run = sample.failed()
     borrow = run[2].borrow
     before = replace(borrow, window=replace(borrow.window, failed=0), lost_service_seconds=0.0)
+    worth = words.seconds(borrow.failed / 50)
     text = page(changed(run, borrow=before)).text
 
     assert (
-        "Lost service 0.0 s 0 failed from the injection on ÷ 50 arrivals a second not counted:"
-        f" {borrow.failed} before the injection" in text
+        "Lost service 0.0 s 0 failed from the injection on ÷ 50 arrivals a second"
+        f" {worth} more before the injection: {borrow.failed} failed" in text
     )
