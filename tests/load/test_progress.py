@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import standard_streams
 from harness.load.progress import FD_VARIABLE, Progress
 
 
@@ -59,14 +60,15 @@ def test_an_error_is_told_to_people_and_to_who_started_it(
 )
 def test_an_error_does_not_stand_behind_a_bar(
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str],
     at_terminal: bool,
     terminal: str,
     began: str,
 ) -> None:
     """Whoever started us leaves the cursor at its end, on a terminal that can go back."""
     monkeypatch.setenv("TERM", terminal)
+    monkeypatch.setattr(standard_streams, "_own", {})  # of a terminal that nobody reads here
     monkeypatch.setattr(os, "isatty", lambda number: at_terminal and number == 2)
     Progress().fail("no stack", 3)
 
-    assert capfd.readouterr().err == f"{began}error: no stack\n"
+    assert capsys.readouterr().err == f"{began}error: no stack\n"
