@@ -44,11 +44,19 @@ def split_target(url: str) -> tuple[str, int]:
             f"{url} is https, and a proxy on 127.0.0.1 cannot show that host's certificate: "
             "use the service's plain http://host:port behind its TLS"
         )
-    if parts.scheme != "http" or not host or port == 0:
+    if parts.scheme != "http" or not host or port == 0 or not _can_be(host):
         raise UsageError(f"{url!r} is not a target: use http://host:port")
     if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise UsageError(f"{url!r} has more than host and port: use http://{host}:{port or 80}")
     return host, port or 80
+
+
+def _can_be(host: str) -> bool:
+    """Whether a host may have this name; who asks for another meets an error of Python's."""
+    try:
+        return b" " not in host.encode("idna") and host.isprintable()
+    except UnicodeError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

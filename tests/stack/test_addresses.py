@@ -40,6 +40,10 @@ def test_a_base_url_has_host_and_port(url: str, host: str, port: int) -> None:
         ("http://", "use http://host:port"),
         ("http://127.0.0.1:99999", "no URL"),
         ("http://[::1", "no URL"),
+        ("http://a..b:80", "is not a target: use http://host:port"),
+        (f"http://{'x' * 64}.example", "is not a target"),
+        ("http://a b:80", "is not a target"),
+        ("http://.", "is not a target"),
     ],
 )
 def test_what_cannot_be_a_target_is_told_with_what_can(url: str, says: str) -> None:
