@@ -5,12 +5,14 @@ import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import timedelta
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
+import numpy as np
 import pytest
 from flask import Flask
 
@@ -58,13 +60,13 @@ def by_run_time(value: Any, _: Path) -> float:
 
 def by_form(value: Any, _: Path) -> float:
     """By the field of Locust's page."""
-    leader = SimpleNamespace(form_run_time_s=None)
+    leader = SimpleNamespace(run_time_s=None, preset_run_time_s=60.0)
     app = Flask(__name__)
     with app.test_request_context("/swarm", method="POST", data={"run_time": f"{value}"}):
         refused = web._take_run_time(leader)
         if refused is not None:
             raise UsageError(refused.get_json()["message"])
-    return float(str(leader.form_run_time_s))
+    return float(str(leader.run_time_s))
 
 
 def by_window(value: Any, _: Path) -> float:
@@ -124,6 +126,12 @@ def test_a_duration_is_the_same_in_every_place(name: str, tmp_path: Path) -> Non
             PLACES[name](value, tmp_path)
 
 
+def test_a_run_time_of_nothing_is_no_empty_field() -> None:
+    """In the form, too, it is one that is too short; an empty field is that of -t."""
+    found = {text: by_form(text, Path()) for text in ("0", "0s", "", " ")}
+    assert found == {"0": 0.0, "0s": 0.0, "": 60.0, " ": 60.0}
+
+
 def test_a_limit_in_milliseconds_takes_no_number_alone(tmp_path: Path) -> None:
     """300 could be either: its name says milliseconds, and a number alone is seconds."""
     name = "latency_ms_p99_max"
@@ -138,9 +146,13 @@ def test_a_limit_in_milliseconds_takes_no_number_alone(tmp_path: Path) -> None:
 def test_python_takes_what_its_library_has_for_it() -> None:
     """A `timedelta`, unless it is negative; no truth value, and nothing at all."""
     assert _window_s(timedelta(milliseconds=1500)) == 1.5
-    for odd in (timedelta(seconds=-1), True, None, "", b"5s", float("nan"), float("inf")):
+    for number in (np.int64(2), np.float32(2), Fraction(2)):
+        assert _window_s(number) == 2.0  # type: ignore[arg-type]  # as a column of a frame has them
+    odd = (*(timedelta(seconds=-1), True, None, "", b"5s", float("nan"), float("inf")),
+           *(np.True_, 2j, Fraction(-1, 3), 10**400))  # fmt: skip
+    for value in odd:
         with pytest.raises(ValueError, match=durations.VALID):
-            durations.seconds(odd)
+            durations.seconds(value)
 
 
 def test_the_published_pattern_says_the_same() -> None:
@@ -154,6 +166,6 @@ def test_the_published_pattern_says_the_same() -> None:
         assert of_seconds.is_valid(text), value
         with_unit = isinstance(text, str) and not text[-1].isdigit()
         assert of_milliseconds.is_valid(text) is with_unit, value
-    for value in [*WRONG, "", True, None]:
+    for value in [*WRONG, "", " ", "  ", True, None]:
         assert not of_seconds.is_valid(value), value
         assert not of_milliseconds.is_valid(value), value

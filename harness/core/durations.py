@@ -5,16 +5,18 @@ Locust has it. Only where a name speaks of milliseconds the unit must be there: 
 300 s nor, for sure, 300 ms.
 """
 
-import math
 import re
 from datetime import timedelta
 from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 VALID = "a duration like 250ms, 10s or 2m; a number alone is seconds"
 VALID_WITH_UNIT = "a duration with its unit, like 250ms, 10s or 2m"
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
-_WITH_UNIT = rf"(?=.)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUMBER} *s)? *(?:{_NUMBER} *ms)?"
+_WITH_UNIT = rf"(?=\S)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUMBER} *s)? *(?:{_NUMBER} *ms)?"
+_MOST = 10**9
+"""A text has no more digits than this, either."""
 _UNITS = tuple(map(Decimal, ("3600", "60", "1", "0.001")))
 
 
@@ -26,9 +28,9 @@ def seconds(value: Any, *, unit: bool = False) -> Decimal:
     """
     if isinstance(value, timedelta) and value >= timedelta(0):
         return Decimal(value // timedelta(microseconds=1)) / 10**6
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and not unit
-    if is_number and 0 <= value < math.inf:
-        return Decimal(str(value))
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and not unit
+    if is_number and 0 <= value < _MOST:
+        return Decimal(str(float(value)))
     text = value.strip() if isinstance(value, str) else ""
     if not unit and re.fullmatch(_NUMBER, text):
         return Decimal(text)

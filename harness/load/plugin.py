@@ -54,10 +54,10 @@ class Leader:
         self.exits = Exits(environment, self.progress.tell_code)
         self.exits.set(ExitCode.INCONCLUSIVE)  # until there is a verdict
         self.run: Run | None = None
-        self.form_run_time_s: float | None = None
         self.under_way = False
         self._borrower_class = borrower_class
-        self._run_time_s: float | None = None
+        self.preset_run_time_s: float | None = None
+        self.run_time_s: float | None = None
         self.class_host: str | None = None
         self._ending = False
         self._told_to_end_at = 0.0
@@ -76,10 +76,11 @@ class Leader:
         locustfile = self._locustfile()
         rate = rate_from(options)
         # Locust's own timer would end the load without draining it; ours drains.
-        self._run_time_s, options.run_time = options.run_time, None
+        self.preset_run_time_s = self.run_time_s = options.run_time
+        options.run_time = None
         if locustfile is not None:
             self.class_host = locustfile.host
-            require_sense(locustfile, options, rate, self._run_time_s)
+            require_sense(locustfile, options, rate, self.run_time_s)
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
         require_port_number(options.web_port)
@@ -199,8 +200,7 @@ class Leader:
         options, (host, source) = self.environment.parsed_options, self._target()
         say = (lambda _: None) if quietly else self.progress.say
         say(f"target: {source}")
-        run_time_s = self.form_run_time_s or self._run_time_s
-        plan = planned(locustfile, options, rate, run_time_s=run_time_s, host=host, say=say)
+        plan = planned(locustfile, options, rate, run_time_s=self.run_time_s, host=host, say=say)
         require_runnable(plan, options, host)
         return plan
 
@@ -214,9 +214,8 @@ class Leader:
 
     def objection(self, form: Mapping[str, str]) -> str | None:
         """Why a run cannot be started with what stands in the start form; None where it can."""
-        found, run_time_s = self._locustfile(), self.form_run_time_s or self._run_time_s
-        options = self.environment.parsed_options
-        return None if found is None else objection(form, found, options, run_time_s)
+        found, options = self._locustfile(), self.environment.parsed_options
+        return None if found is None else objection(form, found, options, self.run_time_s)
 
     def note_user_code(self, text: str) -> None:
         """The user's code raised: a trouble of the run, or of the next one if there is none."""

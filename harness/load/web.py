@@ -23,7 +23,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class LeaderOfRuns(locust_page.Follower, Protocol):
     """What the page needs of the process that leads."""
 
-    form_run_time_s: float | None
+    preset_run_time_s: float | None
+    run_time_s: float | None
+    """Of the next run."""
 
     @property
     def run(self) -> chaos_page.RunInProcess | None:
@@ -153,9 +155,9 @@ def _refused(text: str) -> Response:
 def _take_run_time(leader: LeaderOfRuns) -> Any:
     """Locust's timer would end the load without draining it: the field is taken from it."""
     form = request.form.copy()
-    text = form.pop("run_time", "")
+    text = form.pop("run_time", "").strip()
     try:
-        leader.form_run_time_s = float(durations.seconds(text)) if text else None
+        leader.run_time_s = float(durations.seconds(text)) if text else leader.preset_run_time_s
     except ValueError as error:
         return _refused(f"Run time {text} {error}.")
     request.form = form

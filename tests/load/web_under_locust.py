@@ -44,7 +44,7 @@ class Leader:
     """Leads nothing."""
 
     run = None
-    form_run_time_s = None
+    preset_run_time_s = run_time_s = None
     under_way = False
     class_host = None
 
