@@ -211,6 +211,8 @@ def run_scenario(
             return Ended(ExitCode.INTERRUPTED)
         read_end, write_end = os.pipe()
         variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
+        if web_port is not None:  # a file or a variable is there for other tests
+            variables["LOCUST_HEADLESS"] = "false"
         with os.fdopen(read_end, encoding="utf-8") as messages, forwarded() as run:
             try:
                 process = run.start(

@@ -122,6 +122,24 @@ def test_an_error_before_a_kill_is_not_the_word_of_a_run(
     assert (ended.exit_code, ended.last) == (code, {**message, **killed})
 
 
+@pytest.mark.parametrize("web_port", [None, 7089])
+def test_a_page_that_is_asked_for_is_there(
+    web_port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a file of Locust's or a variable says, which are there for other tests."""
+    text = (
+        "import json, os; said = json.dumps({'text': os.environ['LOCUST_HEADLESS']})"
+        "; os.write(int(os.environ['LENDCHAOS_PROGRESS_FD']), said.encode())"
+    )
+    monkeypatch.setattr(headless, "_command", lambda *_: [sys.executable, "-c", text])
+    monkeypatch.setenv("LOCUST_HEADLESS", "true")
+    shown: list[Update] = []
+
+    headless.run_scenario(Path("a.py"), [], shown.append, lambda _: None, web_port=web_port)
+
+    assert [update.text for update in shown] == ["false" if web_port else "true"]
+
+
 @pytest.mark.parametrize("phase", ["fault", None, "drain", "verdict"])
 def test_a_run_that_was_told_to_end_is_no_pass(phase: str | None) -> None:
     """In no phase: a shell's `a && b` must not go on after Ctrl-C."""

@@ -154,7 +154,8 @@ def _without_effect(options: Any, command: str) -> dict[str, str]:
     found = dict(MEANINGLESS)
     is_run = command == RUN_COMMAND
     if not options.worker and (options.headless or (is_run and options.dry_run)):
-        found |= dict.fromkeys(_OF_A_PAGE, "is of Locust's page, and a headless run has none")
+        why = "a headless run has none" if is_run else "with --headless there is none"
+        found |= dict.fromkeys(_OF_A_PAGE, f"is of Locust's page, and {why}")
     if not (options.master or options.processes):
         found |= dict.fromkeys(_OF_A_MASTER, "goes with --master or --processes only")
     if not options.master:
@@ -184,7 +185,7 @@ def _meaningless(parser: Any, options: Any) -> Iterator[str]:
     for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         why = options.without_effect.get(action.dest)
         if why and str(getattr(options, action.dest)) != str(parser.get_default(action.dest)):
-            yield f"{next(word for word in action.option_strings if word[:2] == '--')} {why}"
+            yield f"{'/'.join(action.option_strings)} {why}"
 
 
 def _unread(parser: Any) -> Iterator[str]:
@@ -199,7 +200,7 @@ def _unread(parser: Any) -> Iterator[str]:
 
 def _contradictions(options: Any) -> Iterator[str]:
     """What Locust itself refuses, but with exit code 1 or 255, or not in a dry run."""
-    if options.autoquit != -1 and not options.autostart:
+    if options.autoquit != -1 and not (options.autostart or "autoquit" in options.without_effect):
         yield "--autoquit goes with --autostart only"
     if options.processes is not None and options.processes < -1:
         yield f"--processes {options.processes} must be a number of processes, or -1"

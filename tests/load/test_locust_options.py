@@ -93,7 +93,8 @@ TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
         {"meaningless": [], "spawn_rate": None, "print_stats": False},
     ),
 }
-PAGE = "is of Locust's page, and a headless run has none"
+PAGE = "is of Locust's page, and with --headless there is none"
+NO_PAGE = "is of Locust's page, and a headless run has none"
 MASTER = "goes with --master or --processes only"
 WORKER = "goes with --worker or --processes only"
 MEANINGLESS: dict[str, tuple[str, str, list[str]]] = {
@@ -148,11 +149,19 @@ def words_of(option: str, value: str) -> list[str]:
     return [option, value] if value else [option]
 
 
+BOTH = {
+    "-P": "--web-port/-P",
+    "--tags": "-T/--tags",
+    "--exclude-tags": "-E/--exclude-tags",
+    "--spawn-rate": "-r/--spawn-rate",
+    "--stop-timeout": "-s/--stop-timeout",
+}
+"""Options that are named by both their words, as the user may have written either."""
 IN_VAIN: dict[str, tuple[list[str], dict[str, str], str, list[str]]] = {
     **{
         f"{option}, in vain": (
             [*words_of(option, value), "--headless"],
-            *({}, BARE, [f"{'--web-port' if option == '-P' else option} {why}"]),
+            *({}, BARE, [f"{BOTH.get(option, option)} {why}"]),
         )
         for option, (value, why, _) in {**MEANINGLESS, **SOMETIMES}.items()
     },
@@ -160,8 +169,13 @@ IN_VAIN: dict[str, tuple[list[str], dict[str, str], str, list[str]]] = {
         f"{option} with what it needs": ([*words_of(option, value), *more], {}, BARE, [])
         for option, (value, _, more) in SOMETIMES.items()
     },
-    "-r 5": (["-r", "5"], {}, "", [f"--spawn-rate {MEANINGLESS['--spawn-rate'][1]}"]),
-    "a page of a dry run": (["-P", "9", "--dry-run"], {}, "", [f"--web-port {PAGE}"]),
+    "-r 5": (["-r", "5"], {}, "", [f"-r/--spawn-rate {MEANINGLESS['--spawn-rate'][1]}"]),
+    "a page of a dry run": (["-P", "9", "--dry-run"], {}, "", [f"--web-port/-P {NO_PAGE}"]),
+    "the end of a page": (["--autoquit=3", "--headless"], {}, "", [f"--autoquit {NO_PAGE}"]),
+    "a page in spite of a file": (
+        ["--autostart", "--autoquit=0", "-P", "9", "--config=h.conf"],
+        *({"LOCUST_HEADLESS": "false"}, "", []),
+    ),
     "tables in between": (
         *(["--print-stats"], {}, ""),
         ["--print-stats has no effect: the tables of `lendchaos run` come at its end"],
@@ -181,6 +195,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, text in {"list": "list", "dry": "dry-run", "a": "autostart"}.items():
         (folder / f"{name}.conf").write_text(f"{text} = true\n")
     (folder / "slow.conf").write_text("spawn-rate = 5\nprint-stats = true\n")
+    (folder / "h.conf").write_text("headless = true\n")
     (folder / "l.conf").write_text("headless = [true]\n")
     (folder / "locust.conf").write_text("rate = 7\n")
     (folder / "bad.conf").write_text("users = many\n")

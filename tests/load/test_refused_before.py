@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "run time, other digits": (["-t", f"{FIVES}s"], "argument -t/--run-time"),
     "run time, huge": (["-t", f"{HUGE}s"], "argument -t/--run-time"),
     "run time, too short": (["-t", "3s"], "-t 3s is too short"),
-    "web port": (["--web-port=70000"], "--web-port is of Locust's page, and a headless run has"),
+    "web port": (["--web-port=70000"], "--web-port/-P is of Locust's page, and a headless run has"),
     "users and rate": (["-u", "20", "--rate=10"], "-u 20 and --rate 10 disagree"),
     "recovery, too short": (
         ["--inject=Partition('database')", "--recovery=1s"],
@@ -86,7 +86,7 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "foreign host": (["--host=http://10.0.0.7"], "only with --allow-target 10.0.0.7"),
     "secure host": (["--host=https://127.0.0.1"], "is https"),
     "no host": (["--host=ftp://127.0.0.1"], "is not a target"),
-    "host, long": ([f"--host=http://{LONG}"], "only with --allow-target"),
+    "host, long": ([f"--host=http://{LONG}"], "is not a target: use http://host"),
     "no token": (["--host=http://127.0.0.1:9"], "LENDING_ADMIN_TOKEN must hold the admin token"),
     "defect elsewhere": (
         ["--host=http://127.0.0.1:9", "--defect=amount_truncated"],
