@@ -309,7 +309,7 @@ def _stretch(
         wrong.append(
             f"-t {run_time_s:g}s is too short: the phases need {before_s + least_s:g}s,"
             f" {least_s:g}s of it for the recovery, so it must be at least"
-            f" {math.ceil(before_s + least_s - 1e-9)}s"  # Locust takes whole seconds only
+            f" {at_least(before_s + least_s)}"
             + ("" if has_faults else _shorter(settings, run_time_s, file))
         )
         return settings
