@@ -166,21 +166,26 @@ def _outcome(trial: Trial) -> str:
 
 
 def _conclusion(shrunk: Shrunk) -> list[str]:
-    faults, all_faults = shrunk.faults, shrunk.trials[0].faults
-    open_ = [set(one.faults) for one in shrunk.trials if one.result is Result.UNDECIDED]
+    faults, all_faults, failure = shrunk.faults, shrunk.trials[0].faults, shrunk.failure
+    told = [one for one in shrunk.trials if one.exit_code != ExitCode.INTERRUPTED]
+    open_ = [set(one.faults) for one in told if one.result is Result.UNDECIDED]
     undecided = [name for name in faults if {*faults} - {name} in open_]
+    whole, listed = faults == all_faults, ", ".join(faults)
     if not faults:
-        said = f"It fails ({shrunk.failure}) without any fault: none of them is to blame."
+        said = f"It fails ({failure}) without any fault: none of them is to blame."
+    elif shrunk.stopped is not None or undecided:
+        part = "all of its" if whole else f"{len(faults)} of {len(all_faults)}"
+        said = f"With {part} faults it fails ({failure}): {listed}."
     else:
-        whole, unsure = len(faults) == len(all_faults), shrunk.stopped is not None or undecided
         counted = "Every fault" if whole else f"Of {len(all_faults)} faults {len(faults)}"
         verb = "is" if whole or len(faults) == 1 else "are"
-        state = "left" if unsure else "needed"
-        said = f"{counted} {verb} {state} for {shrunk.failure}: {', '.join(faults)}."
+        said = f"{counted} {verb} needed for {failure}: {listed}."
     lines = [said]
     if shrunk.stopped is not None:
-        lines.append(f"Stopped {shrunk.stopped}: fewer may do.")
+        interrupted = shrunk.stopped == "interrupted"
+        how = "Interrupted" if interrupted else f"Stopped {shrunk.stopped}"
+        lines.append(f"{how}: fewer may do.")
     if undecided:
-        without = " and without ".join(undecided)
+        without = ", without ".join(undecided)
         lines.append(f"Undecided, which counts as not failed: without {without}; fewer may do.")
     return lines

@@ -114,7 +114,7 @@ def test_an_undecided_run_counts_as_not_failed_and_is_told() -> None:
     assert found.faults == ("1-latency", "2-kill")
     assert "undecided (exit code 3), counts as not failed" in text
     assert "fewer may do" in text
-    assert "without 1-latency and without 2-kill; fewer may do" in text
+    assert "without 1-latency, without 2-kill; fewer may do" in text
     assert "needed" not in text
 
 
@@ -137,7 +137,9 @@ def test_runs_are_bounded() -> None:
     assert len(runner.asked) == 2
     assert found.faults == ("2-partition", "3-kill", "4-freeze")
     assert not found.minimal
-    assert "Stopped after 2 runs" in render(found, ["x"])
+    text = render(found, ["x"])
+    assert "With 3 of 4 faults it fails (lost): 2-partition, 3-kill, 4-freeze.\n" in text
+    assert "\nStopped after 2 runs: fewer may do.\n" in text
 
 
 def test_an_interruption_ends_it() -> None:
@@ -148,6 +150,10 @@ def test_an_interruption_ends_it() -> None:
 
     assert len(runner.asked) == 2
     assert (found.minimal, found.stopped) == (False, "interrupted")
+    told = (
+        f"With all of its faults it fails (lost): {', '.join(ALL)}.\nInterrupted: fewer may do.\n"
+    )
+    assert f"\n\n{told}again " in render(found, ["x"])
 
 
 def test_the_last_line_runs_it_again() -> None:
