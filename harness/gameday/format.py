@@ -6,6 +6,7 @@ valid. Nothing is started or written before a plan was read to its end.
 
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,11 @@ def read_plan(path: Path, *, scenarios: bool = True) -> GameDayPlan:
     if scenarios and plan.objectives is not None:
         resilience.read(Path(plan.objectives), [Path(s.scenario).stem for s in plan.steps])
     return plan
+
+
+def _without_marks(word: str) -> str:
+    """The letters alone: vowels of Hindi and Thai are marks on them."""
+    return "".join(c for c in word if not unicodedata.category(c).startswith("M"))
 
 
 class _Reader:
@@ -230,7 +236,7 @@ class _Reader:
         if "abort_word" not in data:
             said = "abort_word is missing: the one word that ends a step at once, like `halt`"
             self.wrong((), said)
-        elif not isinstance(word, str) or not _WORD.fullmatch(word):
+        elif not isinstance(word, str) or not _WORD.fullmatch(_without_marks(word)):
             self.wrong(("abort_word",), "abort_word must be one word of letters, like `halt`")
         elif not least <= len(word) <= most:
             self.wrong(("abort_word",), f"abort_word must have {least} to {most} letters")

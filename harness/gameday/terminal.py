@@ -13,6 +13,7 @@ import termios
 import threading
 import time
 import tty
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -42,6 +43,11 @@ _KEYS = {
 }
 _SCROLL = {" ": 10, "b": -10, "j": 1, "k": -1}
 _ARROWS = {"[A": "k", "[B": "j", "[5~": "b", "[6~": " ", "OA": "k", "OB": "j"}
+
+
+def _alike(text: str) -> str:
+    """The same for all ways to write a word: capitals, and accents that stand for themselves."""
+    return unicodedata.normalize("NFC", text.casefold())
 
 
 @dataclass(slots=True)
@@ -82,9 +88,9 @@ class Keyboard:
         if now_s - self._last_s > WORD_SECONDS_MAX and self.looking.typing is None:
             self._letters = ""
         self._last_s = now_s
-        word = self.abort_word.casefold()
+        word = _alike(self.abort_word)
         ends = key in (*_ENTER, _ESCAPE) or (key == " " and self.looking.typing is None)
-        self._letters = "" if ends else self._letters + key.casefold()
+        self._letters = "" if ends else _alike(self._letters + key)
         if self._letters not in (word, f"t{word}", f":{word}"):
             return False
         self._letters = ""
@@ -108,7 +114,7 @@ class Keyboard:
             if who and what:
                 self.post(Command(Order.ACTION, what, who))
                 return
-        if text.casefold() == self.abort_word.casefold():
+        if _alike(text) == _alike(self.abort_word):
             self.post(Command(Order.ABORT, "word"))
         elif text:
             self.post(Command(Order.NOTE, text))

@@ -1,8 +1,10 @@
 """The screens and keys of a game day: what fits, what is shown, what a key does."""
 
+import unicodedata
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from rich.console import Console
@@ -138,6 +140,17 @@ def test_no_plug_is_pulled_before_the_load() -> None:
 
 
 # --- keys ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["h\u00e9la", "he\u0301la", "\u0958\u0932\u092e"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_an_accent_is_one_however_it_is_encoded(word: str, form: Literal["NFC", "NFD"]) -> None:
+    """An editor and a keyboard may differ in that, unseen."""
+    heard: list[Message] = []
+    for typed in (word, f"t{word}\r"):
+        Keyboard(word, heard.append).press(unicodedata.normalize(form, typed))
+
+    assert heard == 2 * [Command(Order.ABORT, "word")]
 
 
 class Typist:

@@ -116,7 +116,7 @@ def test_what_the_program_refuses_is_refused(old: str, new: str) -> None:
     assert not HELD.is_valid(as_an_editor_reads(GOOD.replace(old, new)))
 
 
-@pytest.mark.parametrize("word", ["halt", "Stopp", "HALT", "停下", "héla"])
+@pytest.mark.parametrize("word", ["halt", "Stopp", "HALT", "停下", "héla", "रुको", "หยุด"])
 def test_an_abort_word_of_any_language_is_taken(word: str, tmp_path: Path) -> None:
     """By both, and no word that means something else, in whatever case."""
     plan = as_an_editor_reads(GOOD)
