@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import timedelta
@@ -153,6 +154,15 @@ def test_python_takes_what_its_library_has_for_it() -> None:
     for value in odd:
         with pytest.raises(ValueError, match=durations.VALID):
             durations.seconds(value)
+
+
+def test_a_long_text_is_refused_at_once() -> None:
+    """Here and by the published pattern in an editor: a form is read while a load is sent."""
+    text, began_s = f"1h{700 * ' '}1m{700 * ' '}x", time.process_time()
+    with pytest.raises(ValueError, match=durations.VALID):
+        durations.seconds(text)
+    assert not re.fullmatch(durations.pattern(), text)
+    assert time.process_time() - began_s < 0.5
 
 
 def test_the_published_pattern_says_the_same() -> None:

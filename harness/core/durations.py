@@ -14,7 +14,7 @@ from typing import Any
 VALID = "a duration like 250ms, 10s or 2m; a number alone is seconds"
 VALID_WITH_UNIT = "a duration with its unit, like 250ms, 10s or 2m"
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
-_WITH_UNIT = rf"(?=\S)(?:{_NUMBER} *h)? *(?:{_NUMBER} *m)? *(?:{_NUMBER} *s)? *(?:{_NUMBER} *ms)?"
+_WITH_UNIT = rf"(?=\S)(?:{_NUMBER} *h *)?(?:{_NUMBER} *m *)?(?:{_NUMBER} *s *)?(?:{_NUMBER} *ms)?"
 _MOST = 10**9
 """A text has no more digits than this, either."""
 _UNITS = tuple(map(Decimal, ("3600", "60", "1", "0.001")))
