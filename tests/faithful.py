@@ -50,12 +50,27 @@ HERE = Runs()
 
 def spoiled(run: Path) -> bool:
     """Whether a run, by its directory, is undecided because its load was not sent on time."""
+    verdict, weights = _judged(run)
+    return verdict == weights.get(UNFAITHFUL) == "inconclusive"
+
+
+def undecided(run: Path) -> bool:
+    """Whether anything of it is: what others do to a machine shows in more than the load."""
+    _, weights = _judged(run)
+    return "inconclusive" in weights.values()
+
+
+def _judged(run: Path) -> tuple[str, dict[str, str]]:
+    """The verdict, and the weight of each finding by its code; nothing where nothing is judged."""
     try:
         verdict = json.loads((run / "verdict.json").read_bytes())
     except FileNotFoundError:
-        return False
-    weights = {found["code"]: found["verdict"] for found in verdict["findings"]}
-    return bool(verdict["verdict"] == weights.get(UNFAITHFUL) == "inconclusive")
+        return "", {}
+    weights: dict[str, str] = {}
+    for found in verdict["findings"]:
+        if weights.get(found["code"]) != "inconclusive":
+            weights[found["code"]] = found["verdict"]
+    return verdict["verdict"], weights
 
 
 # --- how busy the machine is ---------------------------------------------------------------------
@@ -95,7 +110,7 @@ def watched(sleep: Callable[[float], None] = time.sleep) -> float:
     return before.others_until(Used.now())
 
 
-# --- a test that failed by a run that decided nothing --------------------------------------------
+# --- a test that failed by a run that is undecided ----------------------------------------------
 
 
 def run_directories(value: Any, since_s: float) -> Iterator[Path]:
@@ -117,12 +132,14 @@ def run_directories(value: Any, since_s: float) -> Iterator[Path]:
 
 
 def excuse(others: float, values: dict[str, Any], since_s: float) -> str | None:
-    """Why a failure says nothing of us: others kept the machine busy, and a run is undecided."""
+    """Why a failure says nothing of us: others kept the machine busy, and a run is undecided, or
+    something of it.
+    """
     if others <= OTHERS_SHARE_MAX:
         return None
     for value in values.values():
         for run in run_directories(value, since_s):
-            if spoiled(run):
+            if undecided(run):
                 return f"inconclusive: machine busy ({others:.0%} used by others): {run.name}"
     return None
 
@@ -207,7 +224,7 @@ class Plugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A failure by a run that was not sent on time, on a busy machine, is a skip.
+        """A failure beside a run that is undecided, on a busy machine, is a skip.
 
         What took too long is none: that is `pytest.fail`.
         """

@@ -18,7 +18,8 @@ SPOILED = {
     "verdict": "inconclusive",
     "findings": [{"code": "load_unfaithful", "verdict": "inconclusive"}],
 }
-FAILED = {**SPOILED, "verdict": "fail"}
+FAILED = {"verdict": "fail", "findings": [{"code": "corrupt", "verdict": "fail"}]}
+FAILED_AND_LATE = {**SPOILED, "verdict": "fail"}
 OTHERWISE = {
     "verdict": "inconclusive",
     "findings": [{"code": "fault_did_not_bite", "verdict": "inconclusive"}],
@@ -94,17 +95,17 @@ def test_a_child_that_works_is_ours() -> None:
     assert gone.used - before.used > 0.25
 
 
-def test_only_a_run_that_was_not_sent_on_time_is_an_excuse(tmp_path: Path) -> None:
-    """Where others kept the machine busy: neither one that failed nor one undecided otherwise."""
+def test_only_what_is_undecided_is_an_excuse(tmp_path: Path) -> None:
+    """Where others kept the machine busy: all of a run, or one finding of it; never a failure."""
     late = Made(judged(tmp_path / "late", SPOILED))
     values: dict[str, object] = {"chance": 7, "run": late}
 
     assert "machine busy (30%" in str(excuse(0.3, values, time.time() + 60))
     assert excuse(0.25, values, 0.0) is None
-    for verdict in (FAILED, OTHERWISE):
-        run = judged(tmp_path / f"other-{verdict['verdict']}", verdict)
-        assert not spoiled(run)
-        assert excuse(0.3, {"run": Made(run)}, 0.0) is None
+    for verdict in (FAILED, FAILED_AND_LATE, OTHERWISE):
+        run = judged(tmp_path / f"other-{len(list(tmp_path.iterdir()))}", verdict)
+        assert not spoiled(run), "no such run is made a second time"
+        assert (excuse(0.3, {"run": Made(run)}, 0.0) is None) is (verdict is FAILED)
 
 
 def test_below_a_folder_only_what_the_test_made_counts(tmp_path: Path) -> None:
@@ -155,7 +156,9 @@ def test_they_are_counted_over_all_processes(case: Case, pytester: pytest.Pytest
         (SPOILED, "False", 0.3, "skipped"),
         (SPOILED, "False", 0.2, "failed"),
         (FAILED, "False", 0.3, "failed"),
-        (OTHERWISE, "False", 0.3, "failed"),
+        (FAILED_AND_LATE, "False", 0.3, "skipped"),
+        (OTHERWISE, "False", 0.3, "skipped"),
+        (OTHERWISE, "False", 0.2, "failed"),
         (SPOILED, "True", 0.3, "passed"),
     ],
 )
