@@ -102,7 +102,9 @@ def _cause(case: Case) -> str:
     earlier = {impacts[0].fault.name}
     for impact in impacts[1:]:
         meets = any(overlap.fault in earlier for overlap in impact.fault.overlaps)
-        text += f", {'while' if meets else 'then'} {_clause(impact)}"
+        came = impact.fault.injected_s is not None
+        how = "while" if meets else "then" if came else "and"
+        text += f", {how} {_clause(impact)}"
         earlier.add(impact.fault.name)
     return text
 

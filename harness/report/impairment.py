@@ -10,6 +10,7 @@ from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, beside_heal, heal_interval, never_seen
 from harness.verdict import Crossing, Episode, Recovery, Verdict
 from harness.verdict.spans import began, quiet_end, starts_open
+from harness.verdict.visible import shows_any
 
 _ANSWERS_MAX = 12
 _UNCONFIRMED = "no: too little evidence after it"
@@ -38,7 +39,8 @@ def _of_each_kind(verdict: Verdict) -> str:
                      "outages" if kind == "outage" else f"{words.spaced(kind)} stretches")
         for kind, number in kinds.items()
     )  # fmt: skip
-    return ", ".join(named) or "none"
+    none = "none" if shows_any(verdict.visible) else words.NOT_MEASURED
+    return ", ".join(named) or none
 
 
 def _episode(episode: Episode) -> tuple[Cell, ...]:

@@ -6,6 +6,7 @@ from harness.report import words
 from harness.report.tables import Cell, row
 from harness.verdict import Finding, Judgement, Verdict, Weight
 from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, Rule
+from harness.verdict.visible import shows_any
 
 _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 _JUDGED = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
@@ -57,8 +58,10 @@ def held(verdict: Verdict) -> str:
     """What else is required of every run and held, in one line; empty where nothing is sure."""
     broken = {f.code for f in verdict.findings if f.verdict is not Weight.NOTE}
     injected = any(fault.injected_s is not None for fault in verdict.faults)
-    if not injected and any(e.class_ in _STRETCHES for e in verdict.episodes):
-        broken.add("outage")  # an objective may tolerate it, which does not account for it
+    # An objective may tolerate a stretch, which does not account for it.
+    unaccounted = not injected and any(e.class_ in _STRETCHES for e in verdict.episodes)
+    if unaccounted or not shows_any(verdict.visible):
+        broken.add("outage")
     if broken.intersection(SPOILS_ALL):
         return ""
     names = [name for name, codes in HELD.items() if not broken.intersection(codes)]

@@ -1,8 +1,10 @@
 """What the target said of its own health, how often was tried again, what was decided."""
 
+from harness.measure import EDGE_LINK, impaired
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.verdict import DecisionShare, Verdict
+from harness.verdict.beside import places_beside
 
 _KINDS = {
     "approved": "approved",
@@ -18,7 +20,7 @@ def health(verdict: Verdict) -> Table:
     seen = verdict.health
     if seen is None:
         return Table(headers=(), rows=(), empty="Not measured: no health address was asked.")
-    green_s = seen.green_while_failing_s
+    green_s, left_out = seen.green_while_failing_s, _left_out(verdict)
     rows = (
         row(
             "Address",
@@ -27,22 +29,31 @@ def health(verdict: Verdict) -> Table:
         ),
         row(
             "Green while borrowing was down or degraded",
-            Cell(words.seconds(green_s), tone="inconclusive" if green_s else ""),
+            Cell(words.seconds(green_s), note=left_out, tone="inconclusive" if green_s else ""),
         ),
         row("Red while borrowing worked", words.seconds(seen.red_while_fine_s)),
         row("First red answer", Cell(_instant(seen.first_red_s), note=_detected(verdict))),
         row("Last red answer", _instant(seen.last_red_s)),
     )
-    green = "never green" if not green_s else f"green for {words.seconds(green_s)}"
-    digest = "" if green_s is None else f"{green} while borrowing failed"
-    return Table(headers=("What", "Seen"), rows=rows, lead=_health_sentence(green_s), digest=digest)
+    digest = f"{words.count(seen.green)} of {words.plural(seen.asked, 'answer')} green"
+    if green_s:
+        digest = f"green for {words.seconds(green_s)} while borrowing failed"
+    return Table(headers=("What", "Seen"), rows=rows, lead=_health_lead(verdict), digest=digest)
 
 
 def _instant(at_s: float | None) -> str:
     return "none" if at_s is None else words.at(at_s)
 
 
-def _health_sentence(green_s: float | None) -> str:
+def _left_out(verdict: Verdict) -> str:
+    """Health is asked around the edge, so that it cannot show a fault there."""
+    known = [f for f in verdict.faults if f.injected_s is not None]
+    on_edge = any(fault.link_or_target == EDGE_LINK for fault in known)
+    return "without faults on the edge and the time to recover from them" if on_edge else ""
+
+
+def _health_lead(verdict: Verdict) -> str:
+    green_s = None if verdict.health is None else verdict.health.green_while_failing_s
     if green_s is None:
         return "Whether it was green while borrowing failed was not measured."
     if green_s:
@@ -50,6 +61,10 @@ def _health_sentence(green_s: float | None) -> str:
             f"The target called itself healthy for {words.seconds(green_s)} in which borrowing"
             " failed. Monitoring that asks only this address does not see it."
         )
+    if left_out := _left_out(verdict):
+        return f"It is asked around the edge, so its answers count {left_out}."
+    if not impaired(verdict.episodes):
+        return "Borrowing was never down or degraded, so no answer of it was wrong in that."
     return "The target never called itself healthy while borrowing was down or degraded."
 
 
@@ -72,7 +87,7 @@ def retries(verdict: Verdict) -> Table:
     rows = [
         row(
             f"Attempts for each borrow, {words.spaced(phase)}",
-            words.NOT_MEASURED if attempts is None else f"{attempts:.2f}",
+            words.NOT_MEASURED if attempts is None else _attempts(attempts),
         )
         for phase, attempts in seen.attempts_per_operation.items()
         if attempts is not None or phase in had
@@ -112,7 +127,12 @@ def decisions(verdict: Verdict) -> Table:
 def _most(attempts: float | None) -> str:
     if attempts is None:
         return words.NOT_MEASURED
-    return "none" if attempts <= 1 else f"up to {attempts:.2f} attempts for each borrow"
+    return "none" if attempts <= 1 else f"up to {_attempts(attempts)} attempts for each borrow"
+
+
+def _attempts(attempts: float) -> str:
+    """More than one for each is never written as 1.00."""
+    return f"{attempts:.{places_beside(1, [attempts], 2)}f}"
 
 
 def _moved(kind: DecisionShare) -> bool:

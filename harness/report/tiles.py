@@ -9,6 +9,7 @@ from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
 from harness.verdict import (
+    Episode,
     Finding,
     Judgement,
     ObjectiveResult,
@@ -179,8 +180,10 @@ def _recovery(verdict: Verdict) -> Tile:
     limit = next((o for o in verdict.objectives if o.id == "recovery_seconds_max"), None)
     notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
     if recovery.from_heal_s is None:
-        if not impaired and verdict.borrow.operations:
-            return Tile(name, "not needed", (never_seen(verdict), *notes))
+        if needless := _needless(verdict, impaired):
+            if limit is not None and limit.verdict is Judgement.INCONCLUSIVE:
+                return Tile(name, words.NOT_MEASURED, (needless, *notes), "inconclusive")
+            return Tile(name, "not needed", (needless, *notes))
         if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
             was = "down" if impaired[-1].class_ == "outage" else "degraded"
             reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
@@ -217,6 +220,16 @@ def _recovery(verdict: Verdict) -> Tile:
     if not recovery.confirmed:
         told.append("not confirmed: too little evidence after it")
     return Tile(name, figure, (*told, *notes), tone)
+
+
+def _needless(verdict: Verdict, impaired: list[Episode]) -> str:
+    """Why nothing had to recover, as far as was seen; empty where something had."""
+    if not impaired:
+        return never_seen(verdict) if verdict.borrow.operations else ""
+    first_s = min((f.injected_s for f in verdict.faults if f.injected_s is not None), default=None)
+    ends_s = [episode.recovered_s for episode in impaired]
+    over = first_s is not None and all(end_s is not None and end_s <= first_s for end_s in ends_s)
+    return "nothing was impaired from the injection on" if over else ""
 
 
 def never_seen(verdict: Verdict) -> str:

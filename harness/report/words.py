@@ -137,7 +137,7 @@ def episode(class_: str, failed: int) -> str:
 def meaning(verdict: Verdict) -> str:
     """The verdict in a few words: what was not met, or what to change."""
     if verdict.verdict is Judgement.PASS:
-        return "All objectives met."
+        return "All objectives met." if verdict.objectives else "All that is required held."
     if verdict.verdict is Judgement.INCONCLUSIVE:
         return "Not enough evidence."  # what to change stands in the sentence
     found = [one for one in verdict.findings if one.verdict is Weight.FAIL]

@@ -20,6 +20,11 @@ class Visible:
     brownout_s: Length
 
 
+def shows_any(visible: Visible | None) -> bool:
+    """Whether the run could show any impairment."""
+    return visible is not None and visible.outage_s is not None
+
+
 def never_longer(visible: Visible | None) -> str:
     """That no impairment was seen, and how long one may have been all the same."""
     if visible is None or visible.outage_s is None:

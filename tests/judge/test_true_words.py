@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.events import GRANTED, Facts, SafetyStop
-from harness.fault_specs import Kill
+from harness.events import GRANTED, Facts, HealthAddress, SafetyStop
+from harness.fault_specs import Kill, Partition, Refuse
 from harness.judge import judge
 from harness.judge.case import inconclusive
 from harness.plan import Objectives, Plan
+from harness.report import impairment, required, signals, words
 from harness.report.series import Series
 from harness.report.tiles import tiles
 from harness.verdict import Judgement, ObjectiveResult, Verdict, Weight
@@ -28,6 +29,7 @@ from tests.builders import (
     ledger,
     operations,
     plan_of,
+    polls,
 )
 
 
@@ -325,3 +327,73 @@ def test_a_run_that_passed_has_no_tile_that_looks_undecided() -> None:
 
     assert verdict.verdict is Judgement.PASS
     assert {one.tone for one in tiles(None, verdict)} <= {"", "impact"}
+
+
+READY = HealthAddress("/readyz", 5.0)
+
+
+def test_health_that_was_green_all_along_is_not_said_to_have_been_red() -> None:
+    """Neither of a fault on the edge, which health is asked around, nor of scattered failures."""
+    plan = plan_of(Partition("edge"))
+    cut = facts(plan, operations(plan, during(8, 13.3)), health=polls(plan), health_address=READY)
+    edge = judge(plan, cut)
+    few = plan_of()
+    bad = facts(few, operations(few, during(3, 3.03)), health=polls(few), health_address=READY)
+    for verdict in (edge, judge(few, bad)):
+        shown = signals.health(verdict)
+        assert verdict.borrow.failed
+        assert shown.digest == "145 of 145 answers green"
+        assert "never called itself healthy" not in shown.lead
+
+    assert "faults on the edge" in signals.health(edge).lead
+
+
+def test_a_recovery_that_is_not_decided_is_not_said_to_be_needless() -> None:
+    """Nothing shows that nothing was impaired: the fault never came, or hardly a request did."""
+    plan = plan_of(CUT)
+    never = fault_fact(plan.faults[0], inject_called_ns=None, heal_called_ns=None, proofs=())
+    runs = (facts(plan, faults=(never,)), facts(plan, operations(plan)[500:501]))
+    for verdict in (judge(plan, known) for known in runs):
+        told = tile(verdict, "Time to recover")
+        assert told.startswith("not measured; ")
+        assert told.endswith("not decided against the limit of 10 s")
+
+
+def test_what_was_over_before_the_injection_needs_no_recovery() -> None:
+    """As the table of objectives says, too."""
+    plan = plan_of(CUT)
+    verdict = judge(plan, facts(plan, operations(plan, during(1, 7))))
+
+    told = "not needed; nothing was impaired from the injection on; within the limit of 10 s"
+    assert tile(verdict, "Time to recover") == told
+
+
+def test_objectives_that_were_not_set_are_not_said_to_be_met() -> None:
+    """The table beside it says that there are none."""
+    plan = plan_of(objectives=Objectives())
+    verdict = judge(plan, facts(plan))
+
+    assert (verdict.verdict, verdict.objectives) == (Judgement.PASS, [])
+    assert "objectives met" not in words.meaning(verdict)
+    assert words.meaning(judge(plan_of(), facts(plan_of()))) == "All objectives met."
+
+
+def test_a_run_too_short_to_show_an_outage_claims_none() -> None:
+    """Neither in what held nor in the heading of the episodes."""
+    plan = plan_of()
+    verdict = judge(plan, facts(plan, operations(plan)[500:501]))
+
+    assert verdict.visible is None or verdict.visible.outage_s is None
+    assert "no outage" not in required.held(verdict)
+    assert impairment.episodes(verdict).digest == words.NOT_MEASURED
+
+
+def test_a_fault_that_was_never_injected_came_not_after_another() -> None:
+    """Nor while it was at work."""
+    plan = plan_of(Partition("database", during=(0, 0.3)), Refuse("edge", during=(0.6, 1)))
+    first, second = plan.faults
+    never = fault_fact(first, inject_called_ns=None, heal_called_ns=None, proofs=())
+    known = facts(plan, faults=(never, fault_fact(second)))
+
+    told = "for 2.0 s, and fault 1-partition was never injected: "
+    assert told in judge(plan, known).sentence

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import html
+from harness.report import html, signals
 from harness.verdict import Finding, Health, Judgement, ObjectiveResult, Retries, Verdict, Weight
 from tests.report import rich, sample
 
@@ -72,7 +72,7 @@ def test_the_heading_says_whether_to_open_it() -> None:
     assert found["waits"] == "Latency median 13 ms in baseline"
     assert re.fullmatch(r"Timeline of events \d+ events", found["timeline"])
     assert calm["episodes"].endswith("borrowing none")
-    assert calm["health"].endswith("never green while borrowing failed")
+    assert calm["health"] == "Health checks 300 of 300 answers green"
     assert calm["decisions"].endswith("no significant shift")
 
 
@@ -136,11 +136,14 @@ def test_a_heading_claims_nothing_that_was_not_seen() -> None:
     run, full = quiet(), rich.rich()[2]
     unknown = [replace(kind, p=None) for kind in full.decisions]
     none = replace(full.log_in, operations=0, failed=0)
-    one = replace(full.retries or Retries(), attempts_per_operation={"baseline": 1.0})
+    one = Retries({"baseline": 1.0})
     verdict = replace(run[2], decisions=unknown, log_in=none, retries=one)
     told = {name: said for name, (_, said) in sections((*run[:2], verdict)).items()}
 
     assert told["decisions"] == "Mix of decisions not measured"
     assert told["log-in"] == "Log-in none sent"
     assert told["retries"] == "Retries none"
+    assert signals.retries(replace(verdict, retries=Retries({"fault": 1.002}))).digest == (
+        "up to 1.002 attempts for each borrow"
+    )
     assert told["closed-loop"].endswith("shown 30 failures with 10 users, 0 in this run")
