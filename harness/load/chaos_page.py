@@ -79,6 +79,8 @@ class ChaosPage:
     def _live(self) -> Any:
         run, progress = self._leader.run, self._leader.progress
         shown = progress.as_json(f"{self._path}/report")
+        if progress.run_dir is None:
+            run = None  # that of the latest Start has nothing to show yet: this is the one before
         live = None if run is None else run.live.snapshot()
         return jsonify({"progress": shown, "live": live, "game_day": _game_day()})
 

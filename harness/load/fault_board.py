@@ -10,7 +10,8 @@ from harness.plan import PlannedFault
 EVENTS_MAX = 100
 """What happened, newest last; a flapping link must not fill the page."""
 PLANNED, INJECTED, HEALED, CALLED_OFF = "planned", "injected", "healed", "called off"
-_NOT_ACTIVE = (PLANNED, HEALED, CALLED_OFF)
+NEVER_CAME, HEAL_UNSEEN = "not injected", "heal not seen"
+_NOT_ACTIVE = (PLANNED, HEALED, CALLED_OFF, NEVER_CAME)
 _BAR_CELLS = 28
 
 
@@ -93,6 +94,14 @@ class FaultBoard:
                 fault.ordered = do
                 fault.by_hand.add(do)
         self.note(f"{do} {name or 'all'}: ordered by hand")
+
+    def end(self, *, broken_off: bool = False) -> None:
+        """Nothing is injected any more; of a run that broke off, no heal is told either."""
+        for fault in self.faults.values():
+            if fault.state == PLANNED:
+                fault.state, fault.ordered = NEVER_CAME, None
+            elif broken_off and fault.state == INJECTED:
+                fault.state, fault.ordered = HEAL_UNSEEN, None
 
     # --- shown -------------------------------------------------------------------------------
 

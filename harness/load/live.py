@@ -60,8 +60,9 @@ class Live:
             gevent.spawn(self._tell_recent, tell, self._series, zero_ns)
 
     def end(self, at_ns: int) -> None:
-        """No arrival is due any more after this instant."""
+        """No arrival is due any more after this instant, and no fault."""
         self._ended_ns = at_ns
+        self.board.end()
 
     @property
     def start_s(self) -> float:

@@ -187,6 +187,7 @@ class Run:
         if trouble.text not in [known.text for known in self._troubles]:
             self._troubles.append(trouble)
             self._progress.say(trouble.text)
+            self.live.board.note(trouble.text)  # the next line would hide it
         return True
 
     # --- the story ---------------------------------------------------------------------------
@@ -205,6 +206,7 @@ class Run:
         finally:
             if self._link is not None:
                 self._link.close()
+            self.live.board.end(broken_off=self._progress.state == "failed")
             self.over.set()
             self.ready.set()
 

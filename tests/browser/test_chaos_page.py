@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.load import chaos_page
-from harness.load.fault_board import FaultBoard
+from harness.load.fault_board import EVENTS_MAX, FaultBoard
+from harness.load.live import Live
 from harness.load.live_series import KINDS
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.looks import boxes, painted, too_wide, violations
@@ -85,8 +86,12 @@ def test_it_reads_at_a_glance(
     assert all(drawn.values()), drawn
 
 
-def test_figures_and_faults_are_those_of_the_run(chromium: Chromium) -> None:
-    """What stands on the page is what was counted; the planned fault says when it comes."""
+def test_figures_and_faults_are_those_of_the_run(
+    chromium: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands on the page is what was counted, and not all is not 100 %; the planned fault says
+    when it comes.
+    """
     leader = made_leader()
     with opened(chromium, leader) as screen:
         page = screen.page
@@ -104,6 +109,11 @@ def test_figures_and_faults_are_those_of_the_run(chromium: Chromium) -> None:
             re.compile(r"phase fault, \d+\.\d\ss of 19.0\ss")
         )
         assert "dashes = timeout, 2 s" in page.locator("#chart svg").inner_html()
+        for failed_now, ended, told in ((1999, 2000, "99.95\u00a0%"), (1, 5000, "0.02\u00a0%")):
+            recent = {"seconds": 2.0, "ended": ended, "failed": failed_now}
+            recent |= {"median_ms": 10.0, "p95_ms": 20.0}
+            monkeypatch.setattr(leader.run.live._series, "recent", lambda _, told=recent: told)
+            expect(page.locator("#tile-failing .figure")).to_have_text(told)
 
 
 def test_what_is_over_is_not_shown_as_now(chromium: Chromium) -> None:
@@ -282,6 +292,56 @@ def test_a_lost_connection_is_told(chromium: Chromium) -> None:
         expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
 
 
+def test_a_verdict_outlives_the_connection(chromium: Chromium) -> None:
+    """Ctrl-C ends Locust and its page, not the verdict; the report is served no more."""
+    leader = made_leader()
+    told = {"verdict": "fail", "exit_code": 1, "sentence": "All failed."}
+    leader.progress.finish({**told, "run_dir": "runs/1", "report": "runs/1/report.html"})
+    with opened(chromium, leader) as screen:
+        page = screen.page
+        page.context.set_offline(True)
+        expect(page.locator("#when")).to_contain_text("No connection to Locust")
+        expect(page.locator("#word")).to_have_text("FAIL")
+        expect(page.locator("#what")).to_have_text("All failed.")
+        expect(page.get_by_role("link", name="Open the report")).to_be_hidden()
+        page.context.set_offline(False)
+        expect(page.get_by_role("link", name="Open the report")).to_be_visible()
+
+
+def test_nothing_of_what_is_over_stays_on_the_page(chromium: Chromium) -> None:
+    """A long list of events goes on; a run that broke off has its reason instead of an active
+    fault; of the run before nothing is left, not even where both have as many events.
+    """
+    leader = made_leader()
+    assert leader.run is not None
+    with opened(chromium, leader) as screen:
+        page, board = screen.page, leader.run.live.board
+        events, first = page.locator("#events li"), page.locator("#events li").first
+        for number in range(EVENTS_MAX):
+            board.note(f"event {number}")
+        expect(events).to_have_count(EVENTS_MAX)
+        board.note("one more")
+        expect(first).to_contain_text("one more")
+        expect(page.locator("#spoken")).to_have_text("one more")
+
+        board.end(broken_off=True)
+        leader.progress.fail("the conductor died without a verdict", 70)
+        expect(page.locator("#word")).to_have_text("NO VERDICT")
+        expect(page.locator("#what")).to_have_text("the conductor died without a verdict")
+        expect(page.locator(".faults .chip")).to_have_text(["heal not seen", "not injected"])
+        expect(page.locator("#tile-failing")).to_contain_text("Failing at the end")
+
+        leader.run = MadeRun(Live(made_live().plan))
+        for number in range(EVENTS_MAX):
+            leader.run.live.board.note(f"another {number}")
+        leader.progress.begin("the next")
+        leader.progress.run_dir = "runs/2"
+        expect(first).to_contain_text("another 99")
+        expect(page.locator("#tile-failing")).to_have_text("Failing now \N{EN DASH}")
+        expect(page.locator("#tile-failed")).to_have_text("Failed so far \N{EN DASH}")
+        assert screen.ask("document.querySelectorAll('.tile.bad, .tile.good').length") == 0
+
+
 def test_before_during_and_after(chromium: Chromium) -> None:
     """No run yet, setting up, and the verdict with its report, each on the same page."""
     leader = MadeLeader(None)
@@ -292,6 +352,7 @@ def test_before_during_and_after(chromium: Chromium) -> None:
         leader.run = MadeRun(made_live())
         leader.run.live.zero_ns = None
         leader.progress.begin("game_day")
+        leader.progress.run_dir = "runs/1"
         expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
         expect(page.get_by_role("button", name="Heal all")).to_be_disabled()
         expect(page.get_by_role("button", name="Abort the run")).to_be_enabled()

@@ -77,6 +77,7 @@ def made_leader() -> MadeLeader:
     leader = MadeLeader(MadeRun(made_live()))
     leader.progress.begin("game_day")
     leader.progress.state, leader.progress.phase = "load", "fault"
+    leader.progress.run_dir = "runs/1"
     return leader
 
 

@@ -270,3 +270,18 @@ def test_whether_somebody_pulls_a_plug_is_told(
         monkeypatch.setenv("LENDCHAOS_GAMEDAY", told)
 
     assert chaos_page.pulled_by_hand() is expected
+
+
+def test_a_run_that_is_planned_is_not_shown_as_the_one_before() -> None:
+    """From the Start to its directory there is nothing of it to see, also where it is refused."""
+    door = Door()
+    client = door.client()
+
+    def shown() -> Any:
+        return ask(client, "GET", "/lendchaos/live").json["live"]
+
+    assert shown()["run"]
+    door.leader.progress.begin("the next")
+    assert shown() is None
+    door.leader.progress.fail("it cannot be planned", 2)
+    assert shown() is None

@@ -90,6 +90,24 @@ def test_healing_everything_calls_off_what_was_to_come() -> None:
     assert states(found) == ["injected", "injected"]
 
 
+def test_what_did_not_come_by_the_end_comes_no_more() -> None:
+    """After the load nothing is injected, and after a broken run no heal is told: neither is shown
+    as still to come, nor as at work for ever.
+    """
+    found = board()
+    found.tell("1-partition", "injected", SECOND)
+    found.order("inject", "2-partition")
+    found.end()
+    assert states(found) == ["injected", "not injected"]
+    assert (found.shown(0)[1]["ordered"], found.active) == (None, ["1-partition"])
+    found.end(broken_off=True)
+    assert states(found) == ["heal not seen", "not injected"]
+    assert found.active == ["1-partition"]
+    found.tell("1-partition", "healed", SECOND)
+
+    assert states(found) == ["healed", "not injected"]
+
+
 def test_rows_are_text_with_a_timeline() -> None:
     """For Locust's tab: where the fault is planned, where it was, and where now is."""
     found = board()

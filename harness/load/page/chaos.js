@@ -7,11 +7,15 @@ const part = (id) => document.getElementById(id);
 const cards = new Map();
 let shownRun = null;
 let latest = null;
-let spokenEvents = 0;
+let settled = false;
+let shownEvents = [];
 
 const headings = {
   idle: "READY", setting_up: "SETTING UP", load: "RUNNING", draining: "DRAINING",
   judging: "JUDGING", done: "DONE", failed: "NO VERDICT",
+};
+const tiles = {
+  failing: "Failing now", waiting: "Without an answer", wait: "Wait for an answer", failed: "Failed so far",
 };
 const verdicts = { pass: "PASS", fail: "FAIL", inconclusive: "INCONCLUSIVE" };
 
@@ -68,7 +72,12 @@ async function keepLooking() {
   try {
     if (!document.hidden) await look();
   } catch {
-    headline("NO CONNECTION", "", "Locust does not answer.", "What is shown may be old.", "fail");
+    if (settled) {
+      set(part("when"), "No connection to Locust any more: the report lies in the run's folder.");
+      part("report")?.remove();
+    } else {
+      headline("NO CONNECTION", "", "Locust does not answer.", "What is shown may be old.", "fail");
+    }
     enableAll(false);
   }
   setTimeout(keepLooking, POLL_MS);
@@ -109,16 +118,17 @@ function headline(word, scenario, what, when, tone) {
 
 const seconds = (at) => `${at.toFixed(1)} s`;
 const isOver = (progress) => ["done", "failed"].includes(progress.state);
-const isActive = (fault) => !["planned", "healed", "called off"].includes(fault.state);
+const isActive = (fault) => !["planned", "healed", "called off", "not injected"].includes(fault.state);
 
 function show({ progress, live, game_day: gameDay }) {
   latest = live;
   showGameDay(gameDay);
   const underWay = ["setting_up", "load"].includes(progress.state);
   const active = (live?.faults ?? []).filter(isActive);
-  part("head").dataset.over = isOver(progress);
-  const tone = progress.verdict ?? (active.length ? "fault" : progress.state === "failed" ? "fail" : "calm");
-  const word = verdicts[progress.verdict] ?? (active.length ? "FAULT ACTIVE" : headings[progress.state]);
+  settled = isOver(progress);
+  part("head").dataset.over = settled;
+  const tone = progress.verdict ?? (settled ? "fail" : active.length ? "fault" : "calm");
+  const word = verdicts[progress.verdict] ?? (active.length && !settled ? "FAULT ACTIVE" : headings[progress.state]);
   headline(word, progress.scenario, happening(progress, active), clock(progress, live), tone);
   enable(part("heal-all"), ["load", "draining"].includes(progress.state) && live?.faults.length > 0);
   enable(part("abort"), underWay);
@@ -127,23 +137,23 @@ function show({ progress, live, game_day: gameDay }) {
   part("run").hidden = live === null;
   if (live === null) return;
   part("no-faults").hidden = live.faults.length > 0;
-  if (live.run !== shownRun) begin(live);
+  const anew = live.run !== shownRun;
+  if (anew) begin(live);
   showTiles(live, ["draining", "judging", "done", "failed"].includes(progress.state));
   showFaults(live, progress);
-  showEvents(live);
-  if (live.bins) {
-    const { width_s: step } = live.bins;
-    set(part("step"), ` per ${step < 1 ? `${Math.round(step * 1000)} ms` : `${step} s`}`);
-    document.querySelector(".legend .dropped").hidden = !live.totals.dropped;
-  }
+  showEvents(live, anew);
+  const step = live.bins?.width_s;
+  set(part("step"), step ? ` per ${step < 1 ? `${Math.round(step * 1000)} ms` : `${step} s`}` : "");
+  document.querySelector(".legend .dropped").hidden = !live.totals?.dropped;
   draw(part("chart"), live);
 }
 
 function happening(progress, active) {
   if (progress.sentence) return progress.sentence;
+  if (isOver(progress)) return progress.text || " ";
   if (active.length === 1) return `${active[0].name}: ${active[0].description}`;
   if (active.length) return active.map((fault) => `${fault.name} (${fault.target})`).join(", ");
-  if (progress.state === "idle") return "No run yet: press Start on Locust's page";
+  if (progress.state === "idle") return "No run: press Start on Locust's page";
   return progress.text || " ";
 }
 
@@ -184,21 +194,29 @@ function showReport(progress) {
 function showTiles(live, ended) {
   const { recent, totals } = live;
   if (!recent) {
-    for (const figure of document.querySelectorAll(".figure")) set(figure, "–");
+    for (const [name, title] of Object.entries(tiles)) tile(name, title, "–", "", "");
     return;
   }
   const share = recent.ended ? recent.failed / recent.ended : null;
   const failed = totals.failed + totals.indeterminate;
-  const percent = share === null ? "–" : `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
   const last = `the last ${recent.seconds} s${ended ? " of the load" : ""}`;
-  tile("failing", ended ? "Failing at the end" : "Failing now", percent,
+  tile("failing", ended ? "Failing at the end" : tiles.failing, percent(share),
     `${recent.failed} of ${recent.ended} that ended in ${last}`, share === null ? "" : share > 0.05 ? "bad" : "good");
-  tile("waiting", "Without an answer", String(totals.waiting),
+  tile("waiting", tiles.waiting, String(totals.waiting),
     ended ? "borrowers at the end of the load" : "borrowers who wait now", totals.waiting > live.rate ? "bad" : "good");
-  tile("wait", "Wait for an answer", words(recent.median_ms),
+  tile("wait", tiles.wait, words(recent.median_ms),
     `median of ${last}; 95 % within ${words(recent.p95_ms)}`, "");
-  tile("failed", ended ? "Failed" : "Failed so far", String(failed),
+  tile("failed", ended ? "Failed" : tiles.failed, String(failed),
     `of ${totals.due} due in all phases; ${totals.indeterminate} with unknown outcome`, failed ? "bad" : "good");
+}
+
+/** What is not none is never 0 %, nor what is not all 100 %. */
+function percent(share) {
+  if (share === null) return "–";
+  const least = share > 0 && share < 0.1 ? 1 : 0;
+  const written = [least, 1, 2, 3].map((places) => (share * 100).toFixed(places));
+  const part = share > 0 && share < 1;
+  return `${written.find((text) => !part || (Number(text) > 0 && Number(text) < 100)) ?? written[3]} %`;
 }
 
 function tile(name, title, figure, note, tone) {
@@ -213,7 +231,6 @@ function tile(name, title, figure, note, tone) {
 
 function begin(live) {
   shownRun = live.run;
-  spokenEvents = live.events.length;
   cards.clear();
   part("faults").replaceChildren(...live.faults.map((fault) => card(fault)));
 }
@@ -276,14 +293,16 @@ function timesText(fault) {
   return said.join(" · ");
 }
 
-function showEvents(live) {
+/** Those that came since the last look are spoken; a run that is shown anew speaks none. */
+function showEvents(live, anew) {
+  const told = live.events.map((event) => JSON.stringify(event));
+  if (!anew && told.join() === shownEvents.join()) return;
   const items = live.events.toReversed().map(({ at_s: at, text }) =>
     element("li", "", element("span", "at", at === null ? "" : seconds(at)), element("span", "", text)));
-  if (part("events").children.length !== items.length) part("events").replaceChildren(...items);
-  if (live.events.length > spokenEvents) {
-    set(part("spoken"), live.events.slice(spokenEvents).map((event) => event.text).join(", "));
-    spokenEvents = live.events.length;
-  }
+  part("events").replaceChildren(...items);
+  const fresh = anew ? [] : live.events.slice(told.lastIndexOf(shownEvents.at(-1)) + 1);
+  set(part("spoken"), fresh.map((event) => event.text).join(", "));
+  shownEvents = told;
 }
 
 // --- beginning -------------------------------------------------------------------------------
