@@ -19,6 +19,7 @@ USERS = (10, 50)
 """Sizes that people choose; the size that would be enough is added to them."""
 _WAIT_S = 0.05
 """Taken for the wait of a quick answer where the run has none at all."""
+_ROUNDING_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def replay(users: int, rate: float, end_s: float, observed: Observed) -> ClosedL
     period_s = users / rate
     at_s = np.arange(users) / rate
     sent = missed = 0
-    while len(at_s := at_s[at_s < end_s]):
+    # A turn that is due at the end is none, however its instant was rounded on the way.
+    while len(at_s := at_s[at_s < end_s - _ROUNDING_S]):
         met = np.maximum(np.searchsorted(observed.times_s, at_s, side="right") - 1, 0)
         sent += len(at_s)
         missed += int(observed.failed[met].sum())

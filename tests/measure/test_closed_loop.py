@@ -112,3 +112,12 @@ def test_without_a_load_there_is_nothing_to_replay() -> None:
     nothing = replace(known, operations=(), status=replace(known.status, clock=None))
 
     assert measure(plan, nothing).closed_loop == []
+
+
+@pytest.mark.parametrize("rate", [3, 7, 50, 130])
+def test_users_who_keep_to_the_rate_send_no_more_than_it(rate: int) -> None:
+    """In a run in which all fail, such a test sees no more failures than there were requests."""
+    plan = plan_of(rate=rate)
+    (fewest, *_) = measure(plan, facts(plan, operations(plan, lambda _: True))).closed_loop
+
+    assert fewest.operations == fewest.failed == rate * plan.load_end_s
