@@ -308,7 +308,9 @@ def test_a_verdict_outlives_the_connection(chromium: Chromium) -> None:
         expect(page.get_by_role("link", name="Open the report")).to_be_visible()
 
 
-def test_nothing_of_what_is_over_stays_on_the_page(chromium: Chromium) -> None:
+def test_nothing_of_what_is_over_stays_on_the_page(
+    chromium: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A long list of events goes on; a run that broke off has its reason instead of an active
     fault; of the run before nothing is left, not even where both have as many events.
     """
@@ -324,6 +326,9 @@ def test_nothing_of_what_is_over_stays_on_the_page(chromium: Chromium) -> None:
         expect(first).to_contain_text("one more")
         expect(page.locator("#spoken")).to_have_text("one more")
 
+        monkeypatch.setattr(leader.run, "order", lambda *_: "It cannot be.")
+        page.get_by_role("button", name=HEAL).click()
+        expect(page.get_by_role("alert")).to_have_text("It cannot be.")
         board.end(broken_off=True)
         leader.progress.fail("the conductor died without a verdict", 70)
         expect(page.locator("#word")).to_have_text("NO VERDICT")
@@ -338,6 +343,7 @@ def test_nothing_of_what_is_over_stays_on_the_page(chromium: Chromium) -> None:
         leader.progress.run_dir = "runs/2"
         expect(first).to_contain_text("another 99")
         expect(page.locator("#tile-failing")).to_have_text("Failing now \N{EN DASH}")
+        expect(page.get_by_role("alert")).to_be_hidden()
         expect(page.locator("#tile-failed")).to_have_text("Failed so far \N{EN DASH}")
         assert screen.ask("document.querySelectorAll('.tile.bad, .tile.good').length") == 0
 

@@ -231,6 +231,7 @@ function tile(name, title, figure, note, tone) {
 
 function begin(live) {
   shownRun = live.run;
+  complain("");
   cards.clear();
   part("faults").replaceChildren(...live.faults.map((fault) => card(fault)));
 }
