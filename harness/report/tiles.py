@@ -77,16 +77,20 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
 
 
 def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
-    """The figure of the window that the limit is of; what the tile counted otherwise is told."""
+    """The figure of the window that the limit is of; what the tile counted otherwise is told.
+
+    A tile that is red already keeps the figure of its first reason.
+    """
     figure = words.observed(result) if result.part is None else words.count(result.part)
     said = [brief(result)]
     if result.part is not None:
         among = f"{counted(result)} requests {_OF_OTHERS[result.id]}"
         said = [f"{words.observed(result)}: {among}", f"over the limit of {words.limit(result)}"]
+    if tile.tone == "fail":
+        return replace(tile, notes=(*tile.notes, *said))
     base, *others = tile.notes
-    joint = " " if base.startswith("of ") else ": "
-    notes = (*said, f"in all {tile.figure}{joint}{base}", *others)
-    return replace(tile, figure=figure, notes=notes, tone="fail")
+    base = f"in all {tile.figure} {base}" if base.startswith("of ") else base
+    return replace(tile, figure=figure, notes=(*said, base, *others), tone="fail")
 
 
 def _objective(result: ObjectiveResult) -> Tile:

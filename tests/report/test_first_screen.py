@@ -64,6 +64,26 @@ def test_a_missed_share_of_some_requests_has_their_count() -> None:
     )
 
 
+def test_a_tile_counts_all_once() -> None:
+    """Its figure is of the first reason, and what comes after it is not more than all."""
+    plan = plan_of(CUT, objectives=Objectives(failed_outside_fault_share_max=0.001))
+    bad = during(8, 13.3), during(3, 3.03), during(26, 26.03)
+    ops = operations(plan, lambda at_s: any(one(at_s) for one in bad))
+    outside = named(judge(plan, facts(plan, ops)), "Failed borrow requests")
+    both = Objectives(failed_outside_fault_share_max=0.001, failed_share_max=0.1)
+    plan = replace(plan, objectives=both)
+    missed = named(judge(plan, facts(plan, ops)), "Failed borrow requests")
+
+    told = ("0.62 %: 4 of 649 requests outside faults and recovery", "over the limit of 0.1 %")
+    share = "26.7 %: 267 of 1,000 requests from the injection on"
+    assert (outside.figure, outside.notes[:3]) == ("4", (*told, share))
+    assert missed.figure == "267"
+    assert missed.notes[:2] == ("over the limit of 10 %", share)
+    assert missed.notes[-2:] == told
+    for tile in (outside, missed):
+        assert " ".join(tile.notes).count("in all") == 1
+
+
 def test_one_stretch_is_told_once() -> None:
     """The reason has it; what happened does not say it again."""
     assert early().sentence.count("from the start to 5.0 s") == 1
