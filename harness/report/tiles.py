@@ -14,6 +14,7 @@ from harness.verdict import (
     Judgement,
     ObjectiveResult,
     Reconciliation,
+    Recovery,
     Verdict,
     Weight,
 )
@@ -26,6 +27,8 @@ _IMPAIRED = ("outage", "degraded")
 _REASON_MAX = 110  # letters; the findings have it all
 _STOPS = ("failed_budget", "failed_surge")
 """Stop conditions of requests that failed."""
+MONEY_STOPS = ("double_disbursement", "principal_at_risk_fen")
+"""Stop conditions of the money."""
 _FAILURES = ("outage", "degraded", "borrowers_shut_out", "false_decline", "invalid_answer")
 """Findings of requests that failed."""
 _RECOVERY = 1
@@ -180,35 +183,11 @@ def window_name(verdict: Verdict) -> str:
 def _recovery(verdict: Verdict) -> Tile:
     """The value with its interval and limit; a recovery before the heal is said in words."""
     name, recovery = "Time to recover", verdict.recovery
-    impaired = [e for e in verdict.episodes if e.class_ in _IMPAIRED]
     limit = next((o for o in verdict.objectives if o.id == "recovery_seconds_max"), None)
     notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
     if recovery.from_heal_s is None:
-        if needless := _needless(verdict, impaired):
-            if limit is not None and limit.verdict is Judgement.INCONCLUSIVE:
-                return Tile(name, words.NOT_MEASURED, (needless, *notes), "inconclusive")
-            return Tile(name, "not needed", (needless, *notes))
-        if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
-            was = "down" if impaired[-1].class_ == "outage" else "degraded"
-            reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
-            tone = "" if limit is None else limit.verdict.value
-            return Tile(name, words.NOT_MEASURED, (reason, *notes), tone)
-        if recovery.censored or (impaired and impaired[-1].recovered_s is None):
-            when = "the next fault came" if recovery.next_faults else "the run ended"
-            waiting = f"nothing shows that borrowing had recovered when {when}"
-            if recovery.observed_s is not None:
-                after = recovery.observed_s > 0
-                when = f"{words.seconds(recovery.observed_s)} after" if after else "before"
-                waiting += f", {when} the heal"
-            surely_s = recovery.from_heal_s_low or 0.0
-            surely = [f"it took {words.more_than(surely_s)}"] if surely_s > 0 else []
-            tone = "fail" if limit is None else limit.verdict.value
-            quiet = quiet_end(impaired[-1]) if impaired else ""
-            figure = words.NOT_SEEN if quiet else "to the end"
-            told = [waiting, *([quiet] if quiet else []), *surely, *notes]
-            return Tile(name, figure, tuple(told), tone)
-        reason = why(verdict, "not_recovered", "fault_did_not_bite", "not_healed", "interrupted")
-        return Tile(name, words.NOT_MEASURED, (reason, *notes), "inconclusive")
+        figure, told, tone = _no_recovery(verdict, "" if limit is None else limit.verdict.value)
+        return Tile(name, figure, (*told, *notes), tone)
     tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
     ends = recovery.from_heal_s_low, recovery.from_heal_s_high
     write = words.from_heal(
@@ -224,6 +203,44 @@ def _recovery(verdict: Verdict) -> Tile:
     if not recovery.confirmed:
         told.append("not confirmed: too little evidence after it")
     return Tile(name, figure, (*told, *notes), tone)
+
+
+def _no_recovery(verdict: Verdict, judged: str) -> tuple[str, list[str], str]:
+    """Figure, notes and tone where no time to recover was measured; ``judged`` is what the limit
+    came to, empty without one.
+    """
+    recovery = verdict.recovery
+    impaired = [e for e in verdict.episodes if e.class_ in _IMPAIRED]
+    if needless := _needless(verdict, impaired):
+        if judged == Judgement.INCONCLUSIVE.value:
+            return words.NOT_MEASURED, [needless], judged
+        return "not needed", [needless], ""
+    if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
+        was = "down" if impaired[-1].class_ == "outage" else "degraded"
+        reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
+        codes = [found.code for found in verdict.findings if found.verdict is Weight.FAIL]
+        if "not_recovered" in codes:
+            return "to the end", [reason], "fail"
+        return words.NOT_MEASURED, [reason], judged
+    if recovery.censored or (impaired and impaired[-1].recovered_s is None):
+        quiet = quiet_end(impaired[-1]) if impaired else ""
+        told = _not_seen(recovery, quiet)
+        return words.NOT_SEEN if quiet else "to the end", told, judged or "fail"
+    reason = why(verdict, "not_recovered", "fault_did_not_bite", "not_healed", "interrupted")
+    return words.NOT_MEASURED, [reason], "inconclusive"
+
+
+def _not_seen(recovery: Recovery, quiet: str) -> list[str]:
+    """Until when nobody saw a recovery, and how long it surely took."""
+    when = "the next fault came" if recovery.next_faults else "the run ended"
+    waiting = f"nothing shows that borrowing had recovered when {when}"
+    if recovery.observed_s is not None:
+        after = recovery.observed_s > 0
+        when = f"{words.seconds(recovery.observed_s)} after" if after else "before"
+        waiting += f", {when} the heal"
+    surely_s = recovery.from_heal_s_low or 0.0
+    surely = f"it took {words.more_than(surely_s)}" if surely_s > 0 else ""
+    return [text for text in (waiting, quiet, surely) if text]
 
 
 def _needless(verdict: Verdict, impaired: list[Episode]) -> str:
@@ -302,7 +319,8 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
 def money(verdict: Verdict) -> Tile:
     """All that must hold of the money in one: red if any of it does not."""
     ledger, name = verdict.reconciliation, "Money"
-    broken = [f for f in verdict.findings if f.code in MONEY and f.verdict is Weight.FAIL]
+    failing = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    broken = [f for f in failing if f.code in MONEY or f.evidence.get("condition") in MONEY_STOPS]
     notes = [f"of {words.count(ledger.acknowledged)} confirmed in the whole run"]
     if ledger.watched_s is not None:
         notes.append(f"ledger then watched for {words.seconds(ledger.watched_s)}")

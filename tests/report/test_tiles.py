@@ -17,7 +17,7 @@ from harness.judge import judge
 from harness.load.locustfile import hypothesis_of
 from harness.objectives import KINDS, Objectives
 from harness.plan import Plan
-from harness.report import html, impairment, terminal, words
+from harness.report import folding, html, impairment, terminal, words
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
@@ -116,6 +116,36 @@ def test_failures_that_fail_a_run_by_themselves_are_red(code: str) -> None:
     verdict = replace(calm(), findings=[Finding(code, Weight.FAIL, "as planted", {})])
 
     assert red(verdict) == ["Failed borrow requests"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "name"),
+    [
+        ("failed_budget", "Failed borrow requests"),
+        ("failed_surge", "Failed borrow requests"),
+        ("double_disbursement", "Money"),
+        ("principal_at_risk_fen", "Money"),
+    ],
+)
+def test_the_tile_of_what_stopped_a_run_is_red(condition: str, name: str) -> None:
+    """As its section is open."""
+    found = Finding("safety_stop", Weight.FAIL, "as planted", {"condition": condition})
+    verdict = replace(calm(), findings=[found])
+
+    assert red(verdict) == [name]
+    assert folding.stays_open("reconciliation", verdict, ()) == (name == "Money")
+
+
+def test_a_service_that_stays_impaired_without_a_fault_is_red() -> None:
+    """That it is not seen to recover may be all that fails a run."""
+    plan = plan_of(objectives=Objectives(failed_share_max=0.9))
+    verdict = judge(plan, facts(plan, operations(plan, during(14.0, 99.0))))
+    alone = [one for one in verdict.findings if one.code == "not_recovered"]
+    told = replace(verdict, findings=alone)
+
+    assert [one.verdict for one in alone] == [Weight.FAIL]
+    assert red(told) == ["Time to recover"]
+    assert named(told, "Time to recover").figure == "to the end"
 
 
 # --- an early recovery -----------------------------------------------------------------------
