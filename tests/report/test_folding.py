@@ -92,11 +92,15 @@ def test_what_is_marked_red_or_undecided_is_not_hidden() -> None:
     ("code", "where"),
     [
         ("replay_unstable", "reconciliation"),
+        ("ledger_unread", "reconciliation"),
         ("ledger_incomplete", "reconciliation"),
+        ("outage", "episodes"),
         ("degraded", "episodes"),
         ("not_recovered", "episodes"),
         ("load_unfaithful", "method"),
         ("evidence_damaged", "method"),
+        ("interrupted", "method"),
+        ("no_evidence", "method"),
     ],
 )
 def test_the_section_of_a_finding_stays_open(code: str, where: str, weight: Weight) -> None:
@@ -113,6 +117,8 @@ def test_the_section_of_a_finding_stays_open(code: str, where: str, weight: Weig
     ("identifier", "where"),
     [
         ("recovery_seconds_max", "episodes"),
+        ("latency_recovery_seconds_max", "episodes"),
+        ("lost_service_seconds_max", "episodes"),
         ("slow_episodes_max", "episodes"),
         ("latency_ms_p99_max", "waits"),
         ("grey_failure_seconds_max", "health"),
