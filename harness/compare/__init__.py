@@ -185,7 +185,8 @@ def run_of(stored: Stored) -> Run:
         left_out=left_out(stored),
         figures={figure.name: figure.read(verdict) for figure in FIGURES},
         money=money_of(verdict),
-        ledger_read=verdict.reconciliation.ledger_read,
+        ledger_read=verdict.reconciliation.ledger_read
+        and not any(found.code == "ledger_incomplete" for found in verdict.findings),
     )
 
 

@@ -1,15 +1,16 @@
 """The figures of a run that are compared, each with its unit and its interval. Larger is worse."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import series
-from harness.core.codes import LOANS
+from harness.core.codes import LOANS, MONEY
 from harness.measure.intervals import clopper_pearson
 from harness.report import words
 from harness.report.shown_run import Value
-from harness.verdict import Verdict
+from harness.verdict import Verdict, Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,12 @@ FIGURES = (
 
 
 def money_of(verdict: Verdict) -> dict[str, int]:
-    """What is wrong with the money of a run: each kind of which there is any.
+    """What is wrong with the money of a run: each kind of which there is any; findings are counted
+    where no loan is.
 
     It is told and never compared: one is too many, and fewer than before still are.
     """
-    found = {name: getattr(verdict.reconciliation, name) for name in LOANS}
+    failing = Counter(f.code for f in verdict.findings if f.verdict is Weight.FAIL)
+    counted = {name: getattr(verdict.reconciliation, name) for name in LOANS}
+    found = {name: counted.get(name) or failing[name] for name in MONEY}
     return {name: count for name, count in found.items() if count}

@@ -122,7 +122,7 @@ def _runs(group: Group) -> list[str]:
         told = [words.date(run.zero_utc), run.run_id, f"seed {run.seed}", run.verdict.value]
         told += [run.label] if run.label and run.label != group.name else []
         told += [f"left out: {run.left_out}"] if run.left_out else []
-        told += [] if run.ledger_read else ["ledger not read"]
+        told += [] if run.ledger_read else ["ledger not read in full"]
         lines.append(f"  {', '.join(told)}")
     return lines
 

@@ -102,7 +102,7 @@ def _glance_row(trend: Trend) -> tuple[Cell, ...]:
     if wrong:
         money = Cell(f"in {words.plural(len(wrong), 'run')}", tone="fail")
     elif not all(run.ledger_read for run in trend.runs):
-        money = Cell("not read in every run", tone="inconclusive")
+        money = Cell("not read in full in every run", tone="inconclusive")
     verdict = Cell(
         words.VERDICT[newest.verdict],
         f"{words.date(newest.zero_utc)}, {words.cut(newest.label, 64)}",
@@ -156,7 +156,7 @@ def _table(trend: Trend, runs: Sequence[Run]) -> Table:
 
 def _run_row(trend: Trend, run: Run) -> tuple[Cell, ...]:
     verdict = Cell(words.VERDICT[run.verdict], run.left_out, tone=run.verdict.value)
-    money = Cell("none" if run.ledger_read else "ledger not read")
+    money = Cell("none" if run.ledger_read else "ledger not read in full")
     if run.money:
         money = Cell(run.wrong, tone="fail")
     values = (_cell(figure, run) for figure in trend.figures)

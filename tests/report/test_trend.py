@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.compare import run_of
 from harness.compare.trend import page
+from harness.core.codes import MONEY
 from harness.history import Stored
 from harness.report.shown_run import Run, Value
 from harness.report.trend import RUNS_MAX, TABLE_ROWS
@@ -113,9 +115,26 @@ def test_money_stands_out() -> None:
 
     assert ">2 lost<" in page([Stored(lost, None, "main")])
     assert ">in 1 run<" in page([Stored(lost, None, "main"), *kept(1)])
-    assert ">ledger not read<" in page(
+    assert ">ledger not read in full<" in page(
         [Stored(replace(verdict, reconciliation=unread), None, "main")]
     )
+
+
+@pytest.mark.parametrize("code", MONEY)
+def test_money_is_wrong_by_its_findings_too(code: str) -> None:
+    """Also where no class of the ledger counts it: as in the tile of its report."""
+    wrong = with_finding(verdict_of(1), code)
+
+    assert f">1 {code}<" in page([Stored(wrong, None, "main")])
+    assert run_of(Stored(wrong)).wrong == f"1 {code}"
+    assert run_of(Stored(with_finding(verdict_of(1), code, Weight.NOTE))).money == {}
+
+
+def test_a_listing_that_is_not_complete_shows_no_money_in_order() -> None:
+    """What is missing in it may be wrong."""
+    partly = with_finding(verdict_of(1), "ledger_incomplete", Weight.INCONCLUSIVE)
+
+    assert ">ledger not read in full<" in page([Stored(partly, None, "main")])
 
 
 def test_a_run_without_evidence_is_marked() -> None:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from harness.compare.figures import FIGURES
-from harness.core.codes import LOANS
+from harness.core.codes import MONEY
 from harness.explain import FINDINGS
 from harness.fault_facts import EndedBy
 from harness.fault_specs import (
@@ -144,7 +144,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "PreviewDocument.objective_sources": tuple(KINDS),
     "PreviewDocument.stop_sources": tuple(STOP_KINDS),
     "Run.figures": tuple(figure.name for figure in FIGURES),
-    "Run.money": LOANS,
+    "Run.money": MONEY,
 }
 """Objects whose keys are known words."""
 
