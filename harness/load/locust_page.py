@@ -151,7 +151,9 @@ def tabs(leader: Follower, report_url: str) -> list[dict[str, Any]]:
     ]
     if found["report"] is not None:
         rows.append({"item": "report", "value": "the link Report below opens it"})
-    faults = [] if leader.run is None else leader.run.live.rows() or [_NO_FAULT]
+    # Until a run has its directory, the latest one is that before it.
+    run = None if leader.progress.run_dir is None else leader.run
+    faults = [] if run is None else run.live.rows() or [_NO_FAULT]
     return [{"key": VERDICT_TAB, "data": rows}, {"key": CHAOS_TAB, "data": faults}]
 
 

@@ -74,8 +74,11 @@ def test_the_chaos_tab_says_that_there_is_no_fault() -> None:
     """Where a run has some, these are its rows."""
     row = {"fault": "1-kill"}
 
-    assert [row["fault"] for row in shown_tabs(Progress(), [])[1]] == ["none"]
-    assert shown_tabs(Progress(), [row])[1] == [row]
+    progress = Progress(run_dir="r")
+    assert [row["fault"] for row in shown_tabs(progress, [])[1]] == ["none"]
+    assert shown_tabs(progress, [row])[1] == [row]
+    progress.begin("the next, of which there is nothing yet")
+    assert shown_tabs(progress, [row])[1] == []
 
 
 @pytest.mark.parametrize(
