@@ -20,6 +20,7 @@ from harness.verdict.units import (
 from harness.verdict.visible import never_longer, none_stands_out
 
 _SPANS_MAX = 3
+_FAULTS_MAX = 3
 _SHARES = ("failed_share_max", "failed_outside_fault_share_max")
 CLEAN = 2
 """What is always said of the money: that no loan was lost, and none lent twice."""
@@ -98,15 +99,17 @@ def _cause(case: Case) -> str:
         return nothing
     impacts = case.measured.impacts
     impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
-    text = _clause(impacts[0])
-    earlier = {impacts[0].fault.name}
-    for impact in impacts[1:]:
+    told = impacts if len(impacts) <= _FAULTS_MAX + 1 else impacts[:_FAULTS_MAX]
+    text = _clause(told[0])
+    earlier = {told[0].fault.name}
+    for impact in told[1:]:
         meets = any(overlap.fault in earlier for overlap in impact.fault.overlaps)
         came = impact.fault.injected_s is not None
         how = "while" if meets else "then" if came else "and"
         text += f", {how} {_clause(impact)}"
         earlier.add(impact.fault.name)
-    return text
+    more = len(impacts) - len(told)
+    return f"{text}, and {more:,} more faults" if more else text
 
 
 def _clause(impact: Impact) -> str:
@@ -230,6 +233,8 @@ def _which_heal(case: Case) -> str:
         return "the heal"
     if len(counted) == 1:
         return f"the heal of {counted[0]}"
+    if len(counted) > _FAULTS_MAX + 1:
+        return f"the last heal of {len(counted):,} faults"
     return f"the last heal of {', '.join(counted[:-1])} and {counted[-1]}"
 
 

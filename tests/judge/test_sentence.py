@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.events import Operation, Outcome
+from harness.fault_specs import Partition
 from harness.faults import Kill
 from harness.judge import judge
 from harness.plan import Plan
@@ -189,3 +190,16 @@ def test_what_failed_before_the_injection_is_told_apart() -> None:
         "251 borrow requests failed, 251 with unknown outcome: 250 of the 1,000 after the"
         " injection (25.0 %) and 1 before it; "
     ) in verdict.sentence
+
+
+@pytest.mark.parametrize("lasts", [0.5, 3.0], ids=["one by one", "at the same time"])
+def test_many_faults_leave_room_for_what_came_of_them(lasts: float) -> None:
+    """Three are told, and how many more: what borrowers lost is not cut off behind them."""
+    when = [(number / 60, (number + lasts) / 60) for number in range(57)]
+    plan = plan_of(*(Partition("database", during=one) for one in when), fault_s=60, rate=5)
+    told = judge(plan, facts(plan, operations(plan, during(8, 68.2)))).sentence
+
+    assert told.count("bytes vanished") + told.count("Bytes vanished") == 3
+    assert "and 54 more faults: " in told
+    assert "borrow requests after the injection failed" in told.partition("54 more faults")[2]
+    assert len(told) < 800
