@@ -223,7 +223,9 @@ def test_healing_by_keyboard(chromium: Chromium) -> None:
 
 
 def test_aborting_asks_first(chromium: Chromium, axe: str) -> None:
-    """Escape lets the run go on; with a reason, it goes into the order."""
+    """Escape lets the run go on; with a reason, it goes into the order. What is healed and called
+    off is not healed once more.
+    """
     leader = made_leader()
     with opened(chromium, leader) as screen:
         page = screen.page
@@ -239,6 +241,9 @@ def test_aborting_asks_first(chromium: Chromium, axe: str) -> None:
         page.wait_for_timeout(100)
         page.get_by_role("button", name="Heal all").click()
         expect(page.locator(".faults .chip").nth(1)).to_have_text("called off")
+        assert leader.run is not None
+        leader.run.live.board.tell("1-partition", "healed", 1)
+        expect(page.get_by_role("button", name="Heal all")).to_be_disabled()
 
     assert orders(leader) == [("abort", None, "enough"), ("heal", None, "")]
 

@@ -130,7 +130,8 @@ function show({ progress, live, game_day: gameDay }) {
   const tone = progress.verdict ?? (settled ? "fail" : active.length ? "fault" : "calm");
   const word = verdicts[progress.verdict] ?? (active.length && !settled ? "FAULT ACTIVE" : headings[progress.state]);
   headline(word, progress.scenario, happening(progress, active), clock(progress, live), tone);
-  enable(part("heal-all"), ["load", "draining"].includes(progress.state) && live?.faults.length > 0);
+  const toHeal = active.length || live?.faults.some((fault) => fault.state === "planned");
+  enable(part("heal-all"), ["load", "draining"].includes(progress.state) && Boolean(toHeal));
   enable(part("abort"), underWay);
   part("orders").hidden = ["idle", "judging"].includes(progress.state) || isOver(progress);
   showReport(progress);
