@@ -340,6 +340,7 @@ def test_nothing_of_what_is_over_stays_on_the_page(
         expect(page.locator("#what")).to_have_text("the conductor died without a verdict")
         expect(page.locator(".faults .chip")).to_have_text(["heal not seen", "not injected"])
         expect(page.locator("#tile-failing")).to_contain_text("Failing at the end")
+        expect(page.locator("#chart .now")).to_have_count(0)
 
         leader.run = MadeRun(Live(made_live().plan))
         for number in range(EVENTS_MAX):

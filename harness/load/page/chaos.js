@@ -121,11 +121,11 @@ const isOver = (progress) => ["done", "failed"].includes(progress.state);
 const isActive = (fault) => !["planned", "healed", "called off", "not injected"].includes(fault.state);
 
 function show({ progress, live, game_day: gameDay }) {
-  latest = live;
+  settled = isOver(progress);
+  latest = live && { ...live, over: settled };
   showGameDay(gameDay);
   const underWay = ["setting_up", "load"].includes(progress.state);
   const active = (live?.faults ?? []).filter(isActive);
-  settled = isOver(progress);
   part("head").dataset.over = settled;
   const tone = progress.verdict ?? (settled ? "fail" : active.length ? "fault" : "calm");
   const word = verdicts[progress.verdict] ?? (active.length && !settled ? "FAULT ACTIVE" : headings[progress.state]);
@@ -146,7 +146,7 @@ function show({ progress, live, game_day: gameDay }) {
   const step = live.bins?.width_s;
   set(part("step"), step ? ` per ${step < 1 ? `${Math.round(step * 1000)} ms` : `${step} s`}` : "");
   document.querySelector(".legend .dropped").hidden = !live.totals?.dropped;
-  draw(part("chart"), live);
+  draw(part("chart"), latest);
 }
 
 function happening(progress, active) {

@@ -55,7 +55,7 @@ export function draw(place, live) {
     ...faultRows(live, x, left, width, faultsTop),
     ...axis(live, x, left, inside, foot),
   );
-  if (live.now_s !== null && live.now_s < live.end_s) {
+  if (!live.over && live.now_s !== null && live.now_s < live.end_s) {
     svg.append(line(x(live.now_s), TOP, x(live.now_s), foot + 15, "now"));
   }
   place.replaceChildren(svg);
