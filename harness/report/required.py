@@ -2,8 +2,10 @@
 
 from textwrap import shorten
 
+from harness.core.codes import MONEY
 from harness.report import words
 from harness.report.tables import Cell, row
+from harness.report.tiles import MONEY_STOPS
 from harness.verdict import Finding, Judgement, Verdict, Weight
 from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, Rule
 from harness.verdict.visible import shows_any
@@ -56,7 +58,10 @@ def _whole_clauses(message: str) -> str:
 
 def held(verdict: Verdict) -> str:
     """What else is required of every run and held, in one line; empty where nothing is sure."""
-    broken = {f.code for f in verdict.findings if f.verdict is not Weight.NOTE}
+    weighty = [f for f in verdict.findings if f.verdict is not Weight.NOTE]
+    broken = {f.code for f in weighty}
+    if any(f.evidence.get("condition") in MONEY_STOPS for f in weighty):
+        broken.update(MONEY)
     injected = any(fault.injected_s is not None for fault in verdict.faults)
     # An objective may tolerate a stretch, which does not account for it.
     unaccounted = not injected and any(e.class_ in _STRETCHES for e in verdict.episodes)

@@ -17,7 +17,7 @@ from harness.judge import judge
 from harness.load.locustfile import hypothesis_of
 from harness.objectives import KINDS, Objectives
 from harness.plan import Plan
-from harness.report import folding, html, impairment, terminal, words
+from harness.report import folding, html, impairment, required, terminal, words
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
 from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
@@ -134,6 +134,7 @@ def test_the_tile_of_what_stopped_a_run_is_red(condition: str, name: str) -> Non
 
     assert red(verdict) == [name]
     assert folding.stays_open("reconciliation", verdict, ()) == (name == "Money")
+    assert ("no loan lost" in required.held(verdict)) == (name != "Money")
 
 
 def test_a_service_that_stays_impaired_without_a_fault_is_red() -> None:
