@@ -27,6 +27,8 @@ from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 TRY_SECONDS = 0.5
 """Whoever only asks whether the lock is held holds it for a moment."""
 _BETWEEN_TRIES_SECONDS = 0.05
+ENDING_SECONDS_MAX = 2.0
+"""From the end of the first thread of a process to that of its last one, on a busy machine."""
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -148,13 +150,20 @@ def held_while_alive(state_dir: Path) -> BinaryIO:
 
 
 def has_supervisor(state_dir: Path) -> bool:
-    """Whether a supervisor is alive there, also where its process cannot be seen."""
+    """Whether a supervisor is alive there, also where its process cannot be seen.
+
+    One that was killed counts as dead when its first thread has ended; its lock is free when the
+    last one has.
+    """
     try:
         lock = open_regular(state_dir / ALIVE_LOCK)
     except OSError:
         return False
     with lock:
-        return not _taken(lock, fcntl.LOCK_SH)
+        deadline_s = time.monotonic() + ENDING_SECONDS_MAX
+        while not (free := _taken(lock, fcntl.LOCK_SH)) and time.monotonic() < deadline_s:
+            time.sleep(_BETWEEN_TRIES_SECONDS)
+        return not free
 
 
 def opened_lock(path: Path) -> BinaryIO:

@@ -93,12 +93,14 @@ def assert_every_arrival_is_written_down_once(load: LoadProcesses, workers: set[
     assert (load.folder / "locust.html").stat().st_size > 0
 
 
+@pytest.mark.alone
 def test_one_process_counts_every_arrival_once(single: Finished) -> None:
     """Each is written down, sent and reported exactly once."""
     assert_every_arrival_is_written_down_once(single.load, {"load-0"})
     assert "summary: pass" in single.output
 
 
+@pytest.mark.alone
 def test_two_workers_count_the_same(load: LoadProcesses) -> None:
     """The plan is the same, whoever sends it."""
     reports = (f"--html={load.folder}/locust.html", f"--csv={load.folder}/locust")
@@ -109,6 +111,7 @@ def test_two_workers_count_the_same(load: LoadProcesses) -> None:
     assert_every_arrival_is_written_down_once(load, {"load-0", "load-1"})
 
 
+@pytest.mark.alone
 def test_arrivals_start_on_time(single: Finished) -> None:
     """Every row carries the planned start, and nothing began before it or far behind."""
     begin, drained = single.load.received()
@@ -122,6 +125,7 @@ def test_arrivals_start_on_time(single: Finished) -> None:
     assert plan.hypothesis == "A scenario of a test. Hypothesis: all is well."
 
 
+@pytest.mark.alone
 def test_progress_for_a_program(single: Finished) -> None:
     """Whoever started us reads what we do from a pipe, line by line."""
     lines = [json.loads(line) for line in single.progress.splitlines()]
@@ -162,6 +166,7 @@ def test_interrupted(load: LoadProcesses, number: signal.Signals, options: tuple
     assert {o["ending"] for o in load.rows("operation")} == {"finished"}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("options", [(), ("--processes=2",)], ids=["one", "a_worker"])
 def test_paused(load: LoadProcesses, options: tuple[str, ...]) -> None:
     """Told as a stall; what would have been sent too late is dropped, and no burst follows."""

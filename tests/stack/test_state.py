@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.stack import register
+from harness.stack import register, run_lock
 from harness.stack.client import ask, short_path
 from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.launch import down, launch, silent
@@ -263,8 +263,25 @@ def test_a_stack_of_an_earlier_boot_is_cleaned_and_nothing_is_killed(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stack_whose_processes_cannot_be_seen_is_left_alone(tmp_path: Path) -> None:
+def test_a_supervisor_that_has_just_been_killed_is_none_of_another_container(
+    tmp_path: Path,
+) -> None:
+    """Its first thread has ended, and the last one has not: its lock is held a moment longer."""
+    save_state(replace(a_stack(tmp_path), supervisor=ProcessRef(2**22 - 1, 1)))
+    held = held_while_alive(tmp_path)
+    held.__enter__()
+    last_thread = threading.Timer(0.3, held.__exit__, (None, None, None))
+    last_thread.start()
+
+    assert read_state(tmp_path) is not None
+    last_thread.join()
+
+
+def test_a_stack_whose_processes_cannot_be_seen_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is up in another container, which has the same folder and the same home."""
+    monkeypatch.setattr(run_lock, "ENDING_SECONDS_MAX", 0.1)
     save_state(replace(a_stack(tmp_path), supervisor=ProcessRef(2**22 - 1, 1)))
     (tmp_path / "postgres").mkdir()
     with held_while_alive(tmp_path):
