@@ -77,7 +77,7 @@ def operation(plan: Plan, index: int, **changes: Any) -> Operation:
         decline=decline,
         worker="load-0",
     )
-    return replace(known, **changes)
+    return replace(known, **changes) if changes else known
 
 
 def failed(plan: Plan, index: int, **changes: Any) -> Operation:
@@ -119,7 +119,7 @@ def attempt(op: Operation, step: Step = Step.BORROW, **changes: Any) -> Attempt:
         worker="load-0",
         key=op.key if step is Step.BORROW else None,
     )
-    return replace(made, **changes)
+    return replace(made, **changes) if changes else made
 
 
 def account_of(borrower: int) -> str:
@@ -141,7 +141,7 @@ def entry(op: Operation, **changes: Any) -> LedgerEntry:
         ledger_balance_fen=op.amount_fen if paid else 0,
         created_at="2026-01-01T00:00:00Z",
     )
-    return replace(row, **changes)
+    return replace(row, **changes) if changes else row
 
 
 def ledger(ops: Iterable[Operation], **changes: Any) -> LedgerReading:

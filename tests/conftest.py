@@ -5,6 +5,7 @@ running, in which no other test of the same process could run its own.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for path in {item.path for item in items if item.get_closest_marker("alone")}:
         if "mark.alone" not in path.read_text(encoding="utf-8"):
             raise pytest.UsageError(f"{path} has tests marked alone, and `make test` misses them")
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests stay to the end: the garbage collector need not look at them again."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:

@@ -275,7 +275,8 @@ def test_the_conductor_dies(load: LoadProcesses) -> None:
     assert "the conductor died without a verdict: the conductor's last words" in output
     operations = load.rows("operation")
     assert 0 < len(operations) < load.planned()
-    assert {o["key"] for o in operations} == set(load.target.keys)
+    # A busy machine drops what it cannot send in time; that is written down, too.
+    assert {o["key"] for o in operations if o["attempts"]} == set(load.target.keys)
 
 
 def test_the_conductor_fails(load: LoadProcesses) -> None:
