@@ -11,7 +11,7 @@ LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
 # Where it is set, each of the many processes of the tests would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock provision browser firefox namespaces terminal demo test test-long bench-measure bench-heal bench-packets bench-defects bench-input lint clean
+.PHONY: help setup lock provision browser firefox tools demo test test-long bench-measure bench-heal bench-packets bench-defects bench-input lint clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,31 +36,26 @@ browser: setup ## find Chromium, axe-core and html-validate for the tests of pag
 firefox: setup ## find Firefox for the long tests of pages, or install it (80 MB to fetch, 312 on disk)
 	@$(BIN)/python -m tests.browser.provide firefox
 
-namespaces: ## find iproute2 and nftables for the tests of packet loss, or install them
-	@test "$$(id -u)" != 0 || { command -v ip && command -v nft; } >/dev/null 2>&1 \
-	  || ! command -v apt-get >/dev/null || { apt-get update && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install -y --no-install-recommends iproute2 nftables; } >/dev/null \
-	  || echo "tests of packet loss will not run: iproute2 and nftables could not be installed"
+tools: ## find iproute2, nftables, tmux and locales, which some tests need, or install them
+	@{ command -v ip && command -v nft && command -v tmux && test -d /usr/share/i18n/locales; } \
+	  >/dev/null 2>&1 || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+	  || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+	  --no-install-recommends iproute2 nftables tmux locales; } >/dev/null \
+	  || echo "tests of packet loss, game days or locales will not run: these could not be installed"
 
 demo: provision ## run the three fault scenarios and end with their reports
 	@$(BIN)/lendchaos run database_migration server_failure network_partition
 	@printf '%s\n' '' 'Next: . $(VENV)/bin/activate; then: lendchaos doctor; lendchaos run --help;' \
 	  '      lendchaos run baseline --defect amount_truncated; or open runs/latest/report.html'
 
-terminal: ## find tmux for the test of a game day, or install it
-	@command -v tmux >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
-	  || { apt-get update && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install -y --no-install-recommends tmux; } >/dev/null \
-	  || echo "the test in a terminal will not run: tmux could not be installed"
-
-test: provision browser namespaces terminal ## run the tests, live ones included
+test: provision browser tools ## run the tests, live ones included
 	@# What needs the processor to itself comes afterwards, whatever came of the others.
 	@code=0; $(BIN)/python -m pytest -m "not long and not alone" --numprocesses 3 --dist loadfile \
 	  --no-loadscope-reorder || code=$$?; \
 	$(BIN)/python -m pytest -m "alone and not long" $$(grep -rl mark.alone tests --include=*.py) \
 	  || code=$$?; exit $$code
 
-test-long: provision browser firefox namespaces terminal ## the others: at more length, one at a time (30 min)
+test-long: provision browser firefox tools ## the others: at more length, one at a time (30 min)
 	$(BIN)/python -m pytest -m long
 
 bench-measure: provision ## how well it measures, against known truth (55 min; ARGS=--quick: 3 min)

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests import lacking
 
 SOURCES = Path("/usr/share/i18n/locales")
 TURKISH, CHINESE = "tr_TR.ISO-8859-9", "zh_CN.GBK"
@@ -15,7 +15,7 @@ def made(folder: Path, *names: str) -> dict[str, str]:
     """The environment in which these locales are found; skips the test where none can be made."""
     program = shutil.which("localedef")
     if program is None or not SOURCES.is_dir():
-        pytest.skip(f"no locale can be made here: that needs localedef and {SOURCES}")
+        lacking.skip(f"no locale can be made here: that needs localedef and {SOURCES}")
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         language, _, letters = name.partition(".")

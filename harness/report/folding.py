@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from harness.core.codes import MONEY
+from harness.core.codes import MONEY, MONEY_STOPS
 from harness.report.tables import Table
-from harness.report.tiles import MONEY_STOPS
 from harness.verdict import Judgement, Verdict, Weight
 
 _WRONG = ("fail", "inconclusive")

@@ -2,10 +2,9 @@
 
 from textwrap import shorten
 
-from harness.core.codes import MONEY
+from harness.core.codes import MONEY, MONEY_STOPS
 from harness.report import words
 from harness.report.tables import Cell, row
-from harness.report.tiles import MONEY_STOPS
 from harness.verdict import Finding, Judgement, Verdict, Weight
 from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, Rule
 from harness.verdict.visible import shows_any

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from textwrap import shorten
 
-from harness.core.codes import LOANS, MONEY
+from harness.core.codes import LOANS, MONEY, MONEY_STOPS
 from harness.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
@@ -27,8 +27,6 @@ _IMPAIRED = ("outage", "degraded")
 _REASON_MAX = 110  # letters; the findings have it all
 _STOPS = ("failed_budget", "failed_surge")
 """Stop conditions of requests that failed."""
-MONEY_STOPS = ("double_disbursement", "principal_at_risk_fen")
-"""Stop conditions of the money."""
 _FAILURES = ("outage", "degraded", "borrowers_shut_out", "false_decline", "invalid_answer")
 """Findings of requests that failed."""
 _RECOVERY = 1

@@ -26,6 +26,7 @@ from harness.gameday.session import Session, StepState, What, read_session
 from harness.gameday.view import Command, Message, Order, Stage, View
 from harness.stack import Stack, StackClient, load_state
 from harness.verdict import from_json
+from tests import lacking
 from tests.live.conftest import SCENARIOS
 from tests.ports import free_port
 
@@ -106,10 +107,7 @@ class Tmux:
 def tmux(tmp_path: Path) -> Iterator[Tmux]:
     """A terminal in a folder with the plan and the scenarios; nothing of it is left afterwards."""
     if shutil.which("tmux") is None:
-        said = "tmux is missing: `apt-get install tmux`"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(said)
-        pytest.skip(said)
+        lacking.skip("tmux is missing: `apt-get install tmux`")
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     (tmp_path / "plan.yaml").write_text(PLAN)
     terminal = Tmux(tmp_path)
