@@ -10,13 +10,15 @@ from playwright.sync_api import Locator, Page, expect
 VERDICT_MS_MAX = 40_000
 WATCHED = """
 window.seen = []; window.drawn = new Set();
-setInterval(() => {
+window.look = () => {
   const buttons = new Set([...document.querySelectorAll("#root button")].map((b) => b.textContent));
   const form = buttons.has("Start") && "form", ended = buttons.has("New") && "ended";
   const runs = (buttons.has("Stop") || buttons.has("Loading")) && "runs";
   const shown = form || ended || runs || "nothing";
   if (shown !== window.seen.at(-1)) window.seen.push(shown);
-}, 50);
+  return window.seen;
+};
+setInterval(window.look, 50);
 const fillText = CanvasRenderingContext2D.prototype.fillText;
 CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
   window.drawn.add(text);
@@ -42,7 +44,7 @@ class Front:
     @property
     def seen(self) -> list[str]:
         """What could be pressed, one after the other, since the page was loaded."""
-        return list(self.page.evaluate("window.seen"))
+        return list(self.page.evaluate("window.look()"))  # a busy page may look later than we ask
 
     def drawn(self, name: str) -> list[str]:
         """What the charts say with this in it."""
