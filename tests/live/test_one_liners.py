@@ -10,9 +10,9 @@ import pytest
 
 from harness.stack import down
 from harness.verdict import ExitCode
+from tests import lacking
 from tests.live.conftest import BRIEF, ROOT
 from tests.live.test_composition import lendchaos
-from tests.live.test_packet_loss import require_namespaces
 
 pytestmark = [pytest.mark.live, pytest.mark.long]
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_it_bites_and_heals(line: str, state_dirs: dict[bool, Path], tmp_path: P
     """
     words = shlex.split(line)
     if NAMESPACES in words:
-        require_namespaces()
+        lacking.require_namespaces()
     folders = (
         f"--runs-dir={tmp_path / 'runs'}",
         f"--state-dir={state_dirs[NAMESPACES in words]}",

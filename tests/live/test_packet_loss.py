@@ -36,19 +36,10 @@ FAULT_SECONDS = 7.5
 """Past the kernel's sixth try (6.3 to 7.3 s after the cut), well before its seventh (12.7 s)."""
 
 
-def require_namespaces() -> None:
-    """Skip where namespaces cannot be had; not where root only has to install what makes them."""
-    why_not = namespaces.why_not()
-    if why_not is None:
-        return
-    only_to_install = namespaces.missing_programs() and namespaces.kernel_refusal() is None
-    lacking.skip(why_not, can_be_installed=os.geteuid() == 0 and bool(only_to_install))
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _can_be_had() -> None:
     """None of this file's tests can do without."""
-    require_namespaces()
+    lacking.require_namespaces()
 
 
 @pytest.fixture(scope="module")

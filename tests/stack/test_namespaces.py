@@ -9,22 +9,27 @@ from harness.errors import HarnessError
 from harness.stack import StackSettings
 from harness.stack import namespaces as spaces
 from harness.stack.namespaces import Wire
+from tests import lacking
 
 OPEN_FILES = Path("/proc/self/fd")
 WIRE = Wire(device="lc0123", block="198.18.7.32", port=5432)
-needs_ip = pytest.mark.skipif(spaces.missing_programs() is not None, reason="no iproute2, nftables")
+
+
+@pytest.fixture
+def _programs() -> None:
+    """Those that make namespaces."""
+    lacking.require_programs()
 
 
 def test_a_kernel_without_nftables_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trial tries the very rule that a fault needs."""
-    if (lacking := spaces.why_not()) is not None:
-        pytest.skip(lacking)
+    lacking.require_namespaces()
     monkeypatch.setattr(spaces, "_TRIAL_RULES", "table inet trial { no such thing }")
 
-    lacking = spaces.why_not()
+    why_not = spaces.why_not()
 
-    assert lacking is not None
-    assert lacking.startswith("this kernel cannot drop packets in a network namespace (")
+    assert why_not is not None
+    assert why_not.startswith("this kernel cannot drop packets in a network namespace (")
 
 
 def test_the_trial_leaves_nothing() -> None:
@@ -47,7 +52,7 @@ def test_the_addresses_of_a_wire_are_its_own() -> None:
     assert WIRE.address == f"{WIRE.far_host}:5432"
 
 
-@needs_ip
+@pytest.mark.usefixtures("_programs")
 def test_a_planned_wire_is_named_after_its_stack() -> None:
     """In what the kernel allows for a name, with addresses that nobody routes to."""
     wires = spaces.plan_wires("0123456789abcdef", {"database": 5432, "bureau": 8100})
@@ -62,7 +67,7 @@ def test_a_planned_wire_is_named_after_its_stack() -> None:
         assert ipaddress.ip_address(wire.block) in ipaddress.ip_network("198.18.0.0/15")
 
 
-@needs_ip
+@pytest.mark.usefixtures("_programs")
 def test_addresses_in_use_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where this machine has a route already, there is no block left."""
     monkeypatch.setattr(spaces, "BENCHMARK_NETWORK", ipaddress.ip_network("127.0.0.0/24"))
