@@ -8,13 +8,13 @@ judges it again. In nine of ten repeats that must be decided.
 import numpy as np
 
 from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
-from harness.judge.bounds import OPERATIONS_MIN, Limit, by_share
-from harness.measure import advice as rules
-from harness.measure.baseline import HALVES_P_MIN, THETA
-from harness.measure.edges import confirmed
-from harness.measure.intervals import CONFIDENCE, Share, differ
-from harness.objectives import SteadyState
-from harness.verdict import Judgement
+from harness.plan.objectives import SteadyState
+from harness.verdict.checks.bounds import OPERATIONS_MIN, Limit, by_share
+from harness.verdict.measure import advice as rules
+from harness.verdict.measure.baseline import HALVES_P_MIN, THETA
+from harness.verdict.measure.intervals import CONFIDENCE, Share, differ
+from harness.verdict.measure.recovery_instant import confirmed
+from harness.verdict.types import Judgement
 
 LIMIT = SteadyState().failed_share_max
 DECIDED_MIN = 0.87

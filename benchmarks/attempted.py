@@ -20,9 +20,9 @@ from benchmarks.simulate import (
     arrivals,
 )
 from benchmarks.truth import LOG_IN_SHARE, TIMEOUT_SECONDS
-from harness.measure.baseline import Baseline
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.samples import Samples, Timeline
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.samples import Samples, Timeline
 
 LENGTHS_SECONDS = {10: (2.0, 3.0), 50: (1.0, 3.0), 200: (1.0, 3.0)}
 """By rate: an outage lasts as long as one of these, and up to half a second more."""

@@ -13,13 +13,13 @@ from benchmarks.endless import BEYOND_SECONDS, HEAL_SECONDS, LOAD_SECONDS, measu
 from benchmarks.outage_script import Kind, Stretch
 from benchmarks.sections import Column, Figures, Joint, Row, Rule, Section, Want
 from benchmarks.simulate import BASELINE_SECONDS
-from harness.compare import CHANCE_MAX, Claim, compare
-from harness.history import Stored
-from harness.judge import judge
-from harness.measure.intervals import Share
-from harness.measure.recovery import recovery_of
-from harness.measure.samples import Samples, Timeline
-from harness.verdict import Borrow, Recovery, Verdict
+from harness.report.archive import Stored
+from harness.report.compare.comparison import CHANCE_MAX, Claim, compare
+from harness.verdict.judge import judge
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Borrow, Recovery, Verdict
 from tests.builders import cut_run
 
 RATE, DEADLINE_SECONDS = 50, 10.0

@@ -14,12 +14,12 @@ import numpy as np
 from benchmarks.outage_script import Kind, Stretch
 from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
 from benchmarks.simulate import BASELINE_SECONDS, samples_from, simulate
-from harness.measure.baseline import THETA, Baseline
-from harness.measure.episodes import episodes_of, impaired
-from harness.measure.recovery import recovery_of
-from harness.measure.samples import Samples, Timeline
-from harness.objectives import SteadyState
-from harness.verdict import Episode
+from harness.plan.objectives import SteadyState
+from harness.verdict.measure.baseline import THETA, Baseline
+from harness.verdict.measure.episodes import episodes_of, impaired
+from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Episode
 
 RATES = (10, 50, 200)
 SHARES = (0.05, 0.1, 0.2, 0.5, 1.0)

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from benchmarks.kill_matrix import plan
 from benchmarks.kill_matrix.trial import Result, run_trial
+from harness.core.exit_codes import ExitCode
 from harness.stack import down
-from harness.verdict import ExitCode
 
 TRIALS_DEFAULT = 110
 STACKS_DEFAULT = 2

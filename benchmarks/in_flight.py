@@ -10,9 +10,9 @@ from benchmarks.calibration import SLACK, ms
 from benchmarks.limits import edge_limit
 from benchmarks.scoring import holds, spans_of, width_s
 from benchmarks.sections import Column, Figures, Form, Joint, Row, Rule, Section, Want
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import Fate
-from harness.verdict import Episode
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import Fate
+from harness.verdict.types import Episode
 
 RATES = (10, 50, 200)
 LATENCIES_MS = (5, 30, 60, 100, 300)

@@ -12,12 +12,12 @@ from benchmarks.sections import Column, Figures, Row, Rule, Section, Want
 from benchmarks.simulate import BAD, GOOD, LATENCY_SIGMA, STRAY_SHARE, Floats, arrivals
 from benchmarks.stutters import SLOWER_SECONDS, stuttering
 from benchmarks.truth import TIMEOUT_SECONDS
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.intervals import Share
-from harness.measure.samples import Samples, Timeline
-from harness.verdict import Episode
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Episode
 
 BASELINE_REQUESTS, BASELINE_SECONDS, TAIL_SECONDS = 160, 8.0, 12.0
 LATENCY_SECONDS = 0.012

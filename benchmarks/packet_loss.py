@@ -19,9 +19,10 @@ from pathlib import Path
 from benchmarks.measure import machine
 from benchmarks.real_runs import ROOT, BenchmarkError
 from benchmarks.tables import table
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.stack import namespaces
-from harness.verdict import Verdict
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Verdict
 
 SCENARIO = ROOT / "scenarios" / "packet_loss.py"
 SERVICES = ("tuned", "naive")
@@ -97,7 +98,7 @@ def run(service: str, fault_s: float, folder: Path, seed: int) -> Loss:
     paths = list(folder.glob("runs/*-*/verdict.json"))
     if len(paths) != 1:
         raise BenchmarkError(f"no verdict: see {folder / 'locust.log'}")
-    return loss_of(service, fault_s, RunDirectory(paths[0].parent).read_verdict())
+    return loss_of(service, fault_s, read_verdict(RunDirectory(paths[0].parent)))
 
 
 def render(losses: Sequence[Loss]) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.tables import table
-from harness.events import Facts, Outcome
-from harness.record import RunDirectory
+from harness.history.events import Facts, Outcome
+from harness.history.run_directory import RunDirectory
 from harness.stack import StackSettings, down, up
-from harness.verdict import Fault, Verdict
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Fault, Verdict
 
 ROOT = Path(__file__).parent.parent
 SCENARIO = ROOT / "scenarios" / "partition_during_migration.py"
@@ -94,7 +95,7 @@ def run_one(service: str, case: str, folder: Path) -> Row:
     command += ["--only-faults", ",".join(CASES[case]), "--loglevel", "WARNING", *OPTIONS]
     subprocess.run(command, cwd=ROOT, capture_output=True, timeout=RUN_SECONDS_MAX, check=False)
     directory = RunDirectory((runs / "latest").resolve())
-    verdict = directory.read_verdict()
+    verdict = read_verdict(directory)
     facts = directory.read_facts(directory.read_plan())
     partition = next((fault for fault in verdict.faults if fault.name == PARTITION), None)
     return Row(service, case, verdict, all_clear_s(partition, facts))

@@ -26,12 +26,13 @@ from benchmarks.outage_script import Pace, Script, Stretch
 from benchmarks.scoring import Answers, Score, extra, score, spans_of
 from benchmarks.target_log import Count, count_failures, on_clock, read_log, travel_s
 from benchmarks.truth import LOG_IN_SHARE, SHAPES, TIMEOUT_SECONDS, truths_of
-from harness import verdict as verdicts
-from harness.events import Clock, Facts
-from harness.measure.episodes import impaired
-from harness.measure.samples import samples_of
-from harness.record import RunDirectory
+from harness.history.events import Clock, Facts
+from harness.history.run_directory import RunDirectory
 from harness.stack import StackSettings, down, up
+from harness.verdict import types as verdicts
+from harness.verdict.measure.episodes import impaired
+from harness.verdict.measure.samples import samples_of
+from harness.verdict.stored_verdict import read_verdict
 
 ROOT = Path(__file__).parent.parent
 OWN_SCENARIOS = Path(__file__).parent / "scenarios"
@@ -149,7 +150,7 @@ def _compare(folder: Path, log: Path) -> Watched:
     clock = facts.status.clock
     if clock is None:
         raise BenchmarkError(f"the run in {run.path} never began")
-    verdict = run.read_verdict()
+    verdict = read_verdict(run)
     refuse_cut_short(verdict, run.path)
     truth = read_log(log)
     truths = truths_of(on_clock(truth, clock))
@@ -267,7 +268,7 @@ def quiet_run(scenario: Path, state_dir: Path, folder: Path, seed: int) -> Quiet
     process = _start(scenario, options, folder, state_dir, None)
     with _ended(process):
         _wait(process, 10 + OVERHEAD_SECONDS_MAX)
-    verdict = _read(folder)[0].read_verdict()
+    verdict = read_verdict(_read(folder)[0])
     return Quiet(
         passed=verdict.verdict == verdicts.Judgement.PASS,
         impaired=len(impaired(verdict.episodes)),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.truth import Truth
-from harness.verdict import Episode
+from harness.verdict.types import Episode
 
 BUCKET_GOOD_MIN = 0.5
 """A 1 s bucket with fewer good answers than this begins an outage, by that rule."""

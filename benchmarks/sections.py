@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from harness.measure.intervals import clopper_pearson
+from harness.verdict.measure.intervals import clopper_pearson
 
 PROCESSES = 2
 CHUNK = 10

@@ -15,13 +15,13 @@ from benchmarks.steady import (
     shuffled,
     steady,
 )
-from harness.measure.baseline import healthy_share
-from harness.measure.evidence import Evidence
-from harness.measure.known import Window
-from harness.measure.search import Requests, impaired_stretches
-from harness.measure.visibility import SEEN_IN, visible
-from harness.plan import SteadyState
-from harness.verdict import Visible
+from harness.plan.plan import SteadyState
+from harness.verdict.measure.baseline import healthy_share
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.known import Window
+from harness.verdict.measure.search import Requests, impaired_stretches
+from harness.verdict.measure.visibility import SEEN_IN, visible
+from harness.verdict.types import Visible
 
 QUICK_FALSE = (50, (8.0, 28.0), 0.02)
 QUICK_SEEN = ("an outage", "10/s", "0.1%")

@@ -15,14 +15,14 @@ from benchmarks.limits import Spacing
 from benchmarks.outage_script import Kind, Stretch
 from benchmarks.scoring import Answers, Score, extra, holds, score, spans_of
 from benchmarks.truth import HARD, LOG_IN_SHARE, SHAPES, TIMEOUT_SECONDS, truths_of
-from harness.events import Operation, Outcome
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import Evidence
-from harness.measure.intervals import Share
-from harness.measure.recovery import recovery_of
-from harness.measure.samples import Samples, Timeline
-from harness.verdict import Crossing as MeasuredCrossing
+from harness.history.events import Operation, Outcome
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Crossing as MeasuredCrossing
 
 STRAY_SHARE = 0.001
 BASELINE_SECONDS = 8.0

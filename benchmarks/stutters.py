@@ -6,13 +6,13 @@ import numpy as np
 
 from benchmarks.sections import Figures
 from benchmarks.simulate import GOOD, LATENCY_SIGMA, Floats, arrivals
-from harness.events import Attempt, Operation, Outcome, Step
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import Evidence
-from harness.measure.intervals import Share
-from harness.measure.own_delay import own_delays_s
-from harness.measure.samples import Samples, Timeline
+from harness.history.events import Attempt, Operation, Outcome, Step
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.own_delay import own_delays_s
+from harness.verdict.measure.samples import Samples, Timeline
 
 BASELINE_SECONDS, BEGIN_SECONDS, LENGTH_SECONDS, LOAD_SECONDS = 8.0, 14.0, 4.0, 30.0
 SLOWER_SECONDS = 0.3

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.outage_script import Fate, Stretch, script_of
 from benchmarks.truth import TIMEOUT_SECONDS
-from harness.events import Clock, Facts, Operation, Step
+from harness.history.events import Clock, Facts, Operation, Step
 
 LAST_MOMENT_SECONDS = 0.1
 """The hundreds of answers that a stall holds back all come at once, and take their clients long."""

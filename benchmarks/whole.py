@@ -13,12 +13,12 @@ from benchmarks.attempted import Attempted, Kind, arrays_of, attempted
 from benchmarks.in_flight import KINDS
 from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
 from benchmarks.simulate import BASELINE_SECONDS
-from harness.events import Attempt, Facts, Operation, Outcome, Step
-from harness.judge import judge
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import STEPS, Fate
-from harness.plan import Plan
-from harness.verdict import Episode, Judgement
+from harness.history.events import Attempt, Facts, Operation, Outcome, Step
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import STEPS, Fate
+from harness.verdict.types import Episode, Judgement
 from tests import builders
 
 NOT_COMPARED = "affected_borrowers"

@@ -5,34 +5,24 @@ Exports are lazy: `Borrower` brings Locust, which patches the standard library a
 not come along when only a stored run is judged.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.core import started_in  # noqa: F401  # before anything can change the folder
+
 if TYPE_CHECKING:
-    from harness.load.borrower import Borrower
-    from harness.objectives import Objectives
-    from harness.plan import Scenario
-    from harness.stop_conditions import StopConditions
+    from harness.apps.locust.borrower import Borrower
+    from harness.plan.objectives import Objectives
+    from harness.plan.plan import Scenario
+    from harness.plan.stop_conditions import StopConditions
 
 __all__ = ["Borrower", "Objectives", "Scenario", "StopConditions"]
 
 _HOMES = {
-    "Borrower": "harness.load.borrower",
-    "Objectives": "harness.objectives",
-    "Scenario": "harness.plan",
-    "StopConditions": "harness.stop_conditions",
+    "Borrower": "harness.apps.locust.borrower",
+    "Objectives": "harness.plan.objectives",
+    "Scenario": "harness.plan.plan",
+    "StopConditions": "harness.plan.stop_conditions",
 }
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # it was deleted
-        return Path()
-
-
-STARTED_IN = _current_folder()
-"""What the user names is relative to it, wherever a scenario file goes while it is loaded."""
 
 
 def __getattr__(name: str) -> Any:

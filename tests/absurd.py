@@ -20,16 +20,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.compare import compare
-from harness.errors import HarnessError, UsageError
-from harness.events import Proof, SafetyStop, Stall
-from harness.fault_facts import ForeignChange, LockHolder
-from harness.history import read_run
-from harness.journal_row import JournalRow
-from harness.judge import judge
-from harness.record import RunDirectory
-from harness.report import figures, html, terminal
-from harness.run_facts import Trouble
+from harness.core.errors import HarnessError, UsageError
+from harness.history.events import Proof, SafetyStop, Stall
+from harness.history.fault_facts import ForeignChange, LockHolder
+from harness.history.journal_row import JournalRow
+from harness.history.run_directory import RunDirectory
+from harness.history.run_facts import Trouble
+from harness.report import figures, html, terminal_text
+from harness.report.archive import read_run
+from harness.report.compare.comparison import compare
+from harness.verdict.judge import judge
+from harness.verdict.stored_verdict import read_verdict
 from tests.builders import CUT, at_ns, during, facts, operations, plan_of
 from tests.stored import store
 
@@ -151,10 +152,10 @@ def use(run: Path) -> None:
         assert not broken, broken
         figures(verdict)
         html.render(plan, known, verdict)
-        terminal.render(verdict, "report.html", width=80, color=False)
-        stored = directory.read_verdict()
+        terminal_text.render(verdict, "report.html", width=80, color=False)
+        stored = read_verdict(directory)
         html.render(plan, known, stored)
-        terminal.render(stored, "report.html", width=80, color=False)
+        terminal_text.render(stored, "report.html", width=80, color=False)
     with suppress(HarnessError, UsageError):
         compare([read_run(run)])
 

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness import http_calls, ledger_watch
+from harness.core import http_calls
+from harness.target import ledger_watch
 
 ACCOUNTS = frozenset({"account-1"})
 Answer = tuple[int, bytes]

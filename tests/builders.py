@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import (
+from harness.history.events import (
     GRANTED,
     Attempt,
     Clock,
@@ -21,13 +21,20 @@ from harness.events import (
     RunStatus,
     Step,
 )
-from harness.fault_facts import EndedBy
-from harness.fault_specs import AnyFault, Partition
-from harness.ledger_facts import LedgerEntry, LedgerReading
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.samples import Samples
-from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
-from harness.plan import expand as expand_plan
+from harness.history.fault_facts import EndedBy
+from harness.history.ledger_facts import LedgerEntry, LedgerReading
+from harness.plan.fault_specs import AnyFault, Partition
+from harness.plan.plan import (
+    REVIEW_AMOUNT_FEN,
+    Objectives,
+    Plan,
+    PlannedFault,
+    Scenario,
+    Settings,
+)
+from harness.plan.plan import expand as expand_plan
+from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.samples import Samples
 
 ZERO_NS = 10**12
 WAIT_S = 0.02

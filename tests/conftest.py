@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
-from harness.connections import forget_libpq_variables
+from harness.core.connections import forget_libpq_variables
 from tests.browser import provide
 from tests.browser.chromium import Chromium, Site, or_skip, serving
 from tests.faithful import Plugin

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.events import Facts, HealthAddress, HealthPoll, Operation, Sent
-from harness.judge import judge
-from harness.plan import Plan
-from harness.record import EventWriter, RunDirectory
-from harness.verdict import to_json
+from harness.history.events import Facts, HealthAddress, HealthPoll, Operation, Sent
+from harness.history.run_directory import EventWriter, RunDirectory
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import to_json
 from tests.builders import at_ns, attempt
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import by_key as by_key_module
-from harness.by_key import KeyQuestions, SentKey, chosen
-from harness.ledger_facts import KeyedLoan
-from harness.seeding import SeededBorrower
+from harness.history.ledger_facts import KeyedLoan
+from harness.target import by_key as by_key_module
+from harness.target.account_provisioning import SeededBorrower
+from harness.target.by_key import KeyQuestions, SentKey, chosen
 from tests.audit import Audit, hurry, loan, serving
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 ECHO = """
-from harness.channel import Channel, Interrupted
+from harness.load.channel import Channel, Interrupted
 channel = Channel()
 print("stray output of a library")
 while (message := channel.receive(5.0)) is not None:
@@ -21,7 +21,7 @@ channel.close()
 """
 STUCK_READER = """
 import time
-from harness.channel import Channel
+from harness.load.channel import Channel
 channel = Channel()
 channel.receive(5.0)
 started = time.monotonic()
@@ -75,7 +75,7 @@ def test_a_load_process_that_does_not_read_holds_nothing_up() -> None:
 
 def test_a_silent_load_process_is_given_up() -> None:
     """Nothing in time reads like the end of the file."""
-    code = "from harness.channel import Channel; print(Channel().receive(0.2))"
+    code = "from harness.load.channel import Channel; print(Channel().receive(0.2))"
     with conductor(code) as process:
         started = time.monotonic()
         assert process.stderr is not None
@@ -95,7 +95,7 @@ def test_half_a_message_is_the_end_of_the_load_process() -> None:
 
 CLOSED = """
 import time
-from harness.channel import Channel
+from harness.load.channel import Channel
 channel = Channel()
 channel.receive(5.0)
 print(channel.is_closed(), flush=True)

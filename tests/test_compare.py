@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.compare import FIGURES, Claim, Comparison, Result, _judged, compare
-from harness.compare.document import to_json
-from harness.compare.text import render, value_text, warnings, what_it_can_show
-from harness.errors import UsageError
-from harness.history import Stored
+from harness.core.errors import UsageError
+from harness.report.archive import Stored
+from harness.report.compare.comparison import FIGURES, Claim, Comparison, Result, _judged, compare
+from harness.report.compare.comparison_document import to_json
+from harness.report.compare.comparison_text import render, value_text, warnings, what_it_can_show
 from harness.report.shown_run import Value
-from harness.verdict import Weight
+from harness.verdict.types import Weight
 from tests.verdicts import stored_of, verdict_of, with_finding
 
 NEVER = math.inf

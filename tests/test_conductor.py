@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness import conductor
-from harness.errors import HarnessError, UsageError
-from harness.record import RunDirectory
+from harness.core.errors import HarnessError, UsageError
+from harness.history.run_directory import RunDirectory
+from harness.run import conductor
 from tests.builders import plan_of
 
 
@@ -85,7 +85,7 @@ def test_a_conductor_at_its_file_size_limit_says_so_in_one_line(tmp_path: Path) 
     limit = 16
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "harness.conductor", str(run.path)),
+            *(sys.executable, "-m", "harness.run.conductor", str(run.path)),
             *("--state-dir", str(tmp_path / "state")),
         ],
         stdin=subprocess.DEVNULL,

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.processes import RunAs
 from harness.faults.proxy_control import ProxyControl
-from harness.ledger import Ledger
-from harness.plan import Scenario, Settings, expand
-from harness.seeding import Seeder
+from harness.plan.plan import Scenario, Settings, expand
 from harness.stack.postgres import SERVICE_USER, SUPERUSER, ClusterSpec, database_url
-from harness.stack.processes import RunAs
+from harness.target.account_provisioning import Seeder
+from harness.target.ledger import Ledger
 from tests.hostile import hostile_environment
 from tests.test_architecture import ROOT, SOURCES
 
@@ -33,7 +33,7 @@ MAKES_CONNECTIONS = {
     *("requests.Session", "requests.session"),
 }
 ELSEWHERE = {
-    "harness/connections.py": {"psycopg.connect", "requests.Session"},
+    "harness/core/connections.py": {"psycopg.connect", "requests.Session"},
     # A download from the internet goes the way that the user's environment says.
     "harness/stack/toxiproxy_binary.py": {"urllib.request.urlopen"},
 }
@@ -41,7 +41,7 @@ ELSEWHERE = {
 CONNECT = """
 import sys
 import psycopg
-from harness.connections import connect
+from harness.core.connections import connect
 try:
     connect(sys.argv[1], connect_timeout=3)
 except psycopg.OperationalError as error:

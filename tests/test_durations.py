@@ -17,16 +17,16 @@ import numpy as np
 import pytest
 from flask import Flask
 
+from harness.apps.gameday.plan_format import read_plan
+from harness.apps.locust import web
+from harness.apps.locust.options import _DURATIONS, run_time, settings_from
 from harness.core import durations
-from harness.errors import UsageError
-from harness.finished_run import _window_s
-from harness.gameday.format import read_plan
-from harness.load import web
-from harness.load.options import _DURATIONS, run_time, settings_from
-from harness.objectives import KINDS
-from harness.plan import Scenario
-from harness.resilience import read
-from harness.resilience.format import schema_text
+from harness.core.errors import UsageError
+from harness.plan.objectives import KINDS
+from harness.plan.plan import Scenario
+from harness.plan.resilience import read
+from harness.plan.resilience_format import schema_text
+from harness.run.finished_run import _window_s
 from tests.gameday.test_format import GOOD
 from tests.load.test_options import options
 

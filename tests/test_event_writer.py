@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.event_writer import EventWriter, UnwrittenError
-from harness.record import RunDirectory
+from harness.history.event_writer import EventWriter, UnwrittenError
+from harness.history.run_directory import RunDirectory
 from tests.builders import attempt, facts, plan_of
 from tests.full_disk import files_end_at
 from tests.stored import sent

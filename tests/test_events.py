@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Attempt, Clock, Decline, Outcome, settle
+from harness.history.events import Attempt, Clock, Outcome, settle
+from harness.plan.decline import Decline
 from tests.builders import attempt, operation, plan_of
 
 F, U, A, D = Outcome.FAILED, Outcome.INDETERMINATE, Outcome.APPROVED, Outcome.DECLINED

@@ -1,4 +1,4 @@
-"""`harness.explain`: every code that can be met has an entry, and no entry is of a dead code."""
+"""`lendchaos explain`: every code that can be met has an entry, and no entry is of a dead code."""
 
 import ast
 import re
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.core.codes import INVARIANTS
-from harness.errors import UsageError
-from harness.explain import ENTRIES, FINDINGS, Entry, Kind, find
-from harness.gates.checks import Kind as Check
-from harness.judge import borrowing, impairment
-from harness.objectives import KINDS
+from harness.core.errors import UsageError
+from harness.core.exit_codes import ExitCode
+from harness.plan.objectives import KINDS
+from harness.plan.stop_conditions import STOP_KINDS
 from harness.report import words
-from harness.stop_conditions import STOP_KINDS
-from harness.verdict import ExitCode
+from harness.report.explain.entries import ENTRIES, FINDINGS, Entry, Kind, find
+from harness.report.run_checks import Kind as Check
+from harness.verdict.checks import borrowing, impairment
 
 ROOT = Path(__file__).parent.parent
 MAKERS = {"Finding", "fail", "inconclusive", "note", "weigh"}

@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 from pydantic import TypeAdapter
 
-from harness.errors import UsageError
-from harness.fault_specs import (
+from harness.core.errors import UsageError
+from harness.plan.fault_specs import (
     AnyFault,
     CommitLost,
     Direction,
@@ -18,7 +18,7 @@ from harness.fault_specs import (
     Reset,
     Throttle,
 )
-from harness.fault_text import parse_fault
+from harness.plan.fault_text import parse_fault
 
 SOUND: list[AnyFault] = [
     Partition("edge"),

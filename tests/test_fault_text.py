@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import fault_specs
-from harness.errors import UsageError
-from harness.fault_specs import (
+from harness.core.errors import UsageError
+from harness.plan import fault_specs
+from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     CommitLost,
@@ -21,7 +21,7 @@ from harness.fault_specs import (
     Restart,
     Throttle,
 )
-from harness.fault_text import names, parse_fault
+from harness.plan.fault_text import names, parse_fault
 
 ROOT = Path(__file__).parent.parent
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from harness.fault_text import names, parse_fault
+from harness.plan.fault_text import names, parse_fault
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.forwarding import AGAIN_SECONDS
+from harness.core.forwarding import AGAIN_SECONDS
 
 pytestmark = pytest.mark.usefixtures("hang_up_is_heard")
 
@@ -43,13 +43,13 @@ STARTER = """
 import sys
 from pathlib import Path
 
-from harness import headless
+from harness.run import runner
 
-headless._command = lambda *_: [sys.executable, "locust.py"]
+runner._command = lambda *_: [sys.executable, "locust.py"]
 lines = []
-with headless.listening():
+with runner.listening():
     ends = [
-        headless.run_scenario(Path("a.py"), [], lambda u: lines.append(u.text), lines.append)
+        runner.run_scenario(Path("a.py"), [], lambda u: lines.append(u.text), lines.append)
         for _ in range(2)
     ]
 Path("said").write_text("\\n".join(lines))

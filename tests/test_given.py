@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness import headless
-from harness.errors import UsageError
-from harness.given import Elsewhere, first_seed, given, with_places
-from harness.headless import Ended, run_series
+from harness.core.errors import UsageError
+from harness.run import runner
+from harness.run.given import Elsewhere, first_seed, given, with_places
+from harness.run.runner import Ended, run_series
 from tests.verdicts import judged
 
 TOML = "[tool.locust]\nruns-dir = 'of-toml'\nusers = 7\ntags = ['a', 'b']\n"
@@ -100,11 +100,11 @@ def test_objectives_of_a_file_count_and_are_named(folder: Path) -> None:
     """For the number of runs, too."""
     (folder / "locust.conf").write_text("objectives = strict.yaml\n")
     with pytest.raises(UsageError, match=r"strict.yaml cannot be read.*\(--objectives is set by"):
-        headless.runs_of([Path("calm.py")], [], None)
+        runner.runs_of([Path("calm.py")], [], None)
     (folder / "strict.yaml").write_text("version: 1\ndefaults: {runs: 3}\n")
 
-    assert headless.runs_of([Path("calm.py")], [], None) == [3]
-    assert headless.runs_of([Path("calm.py")], [], 2) == [2]
+    assert runner.runs_of([Path("calm.py")], [], None) == [3]
+    assert runner.runs_of([Path("calm.py")], [], 2) == [2]
 
 
 def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
@@ -145,11 +145,11 @@ def test_which_option_a_message_is_about(
 
 def test_the_level_of_logs_of_a_file_counts(folder: Path) -> None:
     """It is ours only where nobody sets one."""
-    before = headless._command(Path("a.py"), [], None)
+    before = runner._command(Path("a.py"), [], None)
     (folder / "locust.conf").write_text("loglevel = DEBUG\n")
 
     assert before[-2:] == ["--loglevel", "WARNING"]
-    assert "--loglevel" not in headless._command(Path("a.py"), [], None)
+    assert "--loglevel" not in runner._command(Path("a.py"), [], None)
 
 
 def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +176,9 @@ def test_no_stack_is_brought_up_for_the_target_of_a_file(
     """Its runs go elsewhere."""
     (folder / "locust.conf").write_text("host = http://127.0.0.1:1\n")
     asked: list[Any] = []
-    monkeypatch.setattr(headless, "up", lambda *args, **_: asked.append(args))
+    monkeypatch.setattr(runner, "up", lambda *args, **_: asked.append(args))
 
-    with headless.shared_stack([], lambda _: None):
+    with runner.shared_stack([], lambda _: None):
         pass
 
     assert asked == []

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness import guardian
-from harness.fault_specs import Partition
-from harness.faults.healing import HealResult
+from harness.faults.heal import guardian
+from harness.faults.heal.guardian import heal_what_is_late
+from harness.faults.heal.healing import HealResult
 from harness.faults.journal import Journal, OpenFault
-from harness.guardian import heal_what_is_late
-from harness.plan import PlannedFault
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import PlannedFault
 
 PAST_NS = 6_000_000_000
 """More than the margin beyond a planned heal."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness import headless
-from harness.errors import UsageError
-from harness.forwarding import Forwarded
-from harness.headless import Ended, Update, find_scenario, locust_command
+from harness.core.errors import UsageError
+from harness.core.forwarding import Forwarded
+from harness.run import runner
+from harness.run.runner import Ended, Update, find_scenario, locust_command
 
 VERDICT = {"verdict": "pass", "phase": None}
 
@@ -43,7 +43,7 @@ def test_only_a_verdict_says_that_an_objective_was_missed(
     code: int, last: dict[str, Any], meant: int
 ) -> None:
     """What Locust or Python ends with says that nothing was run, or that nothing is known."""
-    assert headless._honest(code, last, [], Forwarded()) == meant
+    assert runner._honest(code, last, [], Forwarded()) == meant
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_all_other_names_will_do(
 
 def test_a_dry_run_that_locust_refuses_is_a_mistake() -> None:
     """Also where nothing was to be run."""
-    assert headless._honest(1, {}, ["--dry-run"], Forwarded()) == 2
-    assert headless._honest(0, {}, ["--dry-run"], Forwarded()) == 0
+    assert runner._honest(1, {}, ["--dry-run"], Forwarded()) == 2
+    assert runner._honest(0, {}, ["--dry-run"], Forwarded()) == 0
 
 
 def test_a_dry_run_waits_for_nothing_that_a_scenario_starts(
@@ -94,9 +94,9 @@ def test_a_dry_run_waits_for_nothing_that_a_scenario_starts(
         "started = subprocess.Popen(['sleep', '40'])\nprint(f'pid {started.pid}')\n"
         "class Mine(Borrower):\n    scenario = Scenario()\n"
     )
-    monkeypatch.setattr(headless, "ASK_SECONDS_MAX", 30.0)
+    monkeypatch.setattr(runner, "ASK_SECONDS_MAX", 30.0)
 
-    said = headless.dry_run(tmp_path / "mine.py", [f"--state-dir={tmp_path}/state"])
+    said = runner.dry_run(tmp_path / "mine.py", [f"--state-dir={tmp_path}/state"])
 
     os.kill(int(said.split()[1]), signal.SIGKILL)
     assert "dry run of mine" in said
@@ -114,9 +114,9 @@ def test_an_error_before_a_kill_is_not_the_word_of_a_run(
         "; os.kill(os.getpid(), 9)"
     )
     words = [sys.executable, "-c", text, json.dumps(message) + "\n"]
-    monkeypatch.setattr(headless, "_command", lambda *_: words)
+    monkeypatch.setattr(runner, "_command", lambda *_: words)
 
-    ended = headless.run_scenario(Path("mine.py"), [], lambda _: None, lambda _: None)
+    ended = runner.run_scenario(Path("mine.py"), [], lambda _: None, lambda _: None)
 
     killed = {"killed_by": "SIGKILL"} if code == 3 else {}
     assert (ended.exit_code, ended.last) == (code, {**message, **killed})
@@ -131,11 +131,11 @@ def test_a_page_that_is_asked_for_is_there(
         "import json, os; said = json.dumps({'text': os.environ['LOCUST_HEADLESS']})"
         "; os.write(int(os.environ['LENDCHAOS_PROGRESS_FD']), said.encode())"
     )
-    monkeypatch.setattr(headless, "_command", lambda *_: [sys.executable, "-c", text])
+    monkeypatch.setattr(runner, "_command", lambda *_: [sys.executable, "-c", text])
     monkeypatch.setenv("LOCUST_HEADLESS", "true")
     shown: list[Update] = []
 
-    headless.run_scenario(Path("a.py"), [], shown.append, lambda _: None, web_port=web_port)
+    runner.run_scenario(Path("a.py"), [], shown.append, lambda _: None, web_port=web_port)
 
     assert [update.text for update in shown] == ["false" if web_port else "true"]
 
@@ -152,9 +152,9 @@ def test_a_run_that_was_told_to_end_is_no_pass(phase: str | None) -> None:
         yield '{"text": "verdict: pass", "phase": null, "verdict": "pass", "exit_code": 0}'
 
     said: list[str] = []
-    last = headless._follow(lines(), shown.append, said.append, run)
+    last = runner._follow(lines(), shown.append, said.append, run)
 
-    assert headless._honest(0, last, [], run) == 130
+    assert runner._honest(0, last, [], run) == 130
     assert said == ["interrupted: healing, draining and judging"]
 
 
@@ -162,8 +162,8 @@ def test_after_a_signal_no_other_run_is_begun(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whoever was told to end has ended: the next scenario is not even looked for."""
-    monkeypatch.setattr(headless, "is_interrupted", lambda: True)
+    monkeypatch.setattr(runner, "is_interrupted", lambda: True)
     told: list[Any] = []
-    ended = headless.run_scenario(tmp_path / "none.py", [], told.append, told.append)
+    ended = runner.run_scenario(tmp_path / "none.py", [], told.append, told.append)
 
     assert (ended, told) == (Ended(130), [])

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import HealthAddress, HealthPoll
-from harness.health import ASKED_PER_SECOND, TIMEOUT_SECONDS, HealthPoller, ask
-from harness.record import RunDirectory
+from harness.history.events import HealthAddress, HealthPoll
+from harness.history.run_directory import RunDirectory
+from harness.target.health import ASKED_PER_SECOND, TIMEOUT_SECONDS, HealthPoller, ask
 from tests.builders import plan_of
 
 Answer = Callable[[socket.socket, str], None]

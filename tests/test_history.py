@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
-from harness.history import SCHEMA, History, Stored, open_history, read_file, read_run
-from harness.verdict import from_json, to_json
+from harness.core.errors import UsageError
+from harness.report.archive import SCHEMA, History, Stored, open_history, read_file, read_run
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import from_json, to_json
 from tests.builders import cut_run, plan_of
 from tests.stored import store
 from tests.verdicts import stored_of, verdict_of
@@ -273,7 +274,7 @@ def test_a_wrong_value_is_named_with_its_place(tmp_path: Path) -> None:
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is none of ours."""
-    monkeypatch.setattr("harness.history.BYTES_MAX", 1000)
+    monkeypatch.setattr("harness.report.archive.BYTES_MAX", 1000)
     path = tmp_path / "verdict.json"
     path.write_text(to_json(verdict_of(1)))
     with pytest.raises(UsageError, match="larger than 1,000 bytes"):
@@ -288,7 +289,7 @@ def test_a_run_directory_gives_its_settings(tmp_path: Path) -> None:
     run = store(tmp_path, *cut_run(plan_of(rate=20, seed=9)))
     found = read_run(run.path)
 
-    assert found.verdict == run.read_verdict()
+    assert found.verdict == read_verdict(run)
     assert found.settings is not None
     assert (found.settings["rate"], found.settings["service"]) == (20, "tuned")
     assert "seed" not in found.settings

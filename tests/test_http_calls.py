@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness import http_calls
-from harness.errors import HarnessError
-from harness.http_calls import Http, Patience, Reply
+from harness.core import http_calls
+from harness.core.errors import HarnessError
+from harness.core.http_calls import Http, Patience, Reply
 
 
 @dataclass

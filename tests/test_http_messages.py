@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.http_calls import Http
-from harness.http_messages import request
+from harness.core.errors import HarnessError
+from harness.core.http_calls import Http
+from harness.core.http_messages import request
 from harness.load.transport import Transport
 
 Told = tuple[int, bytes] | None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.http_times import lifetime_s, retry_after_s
+from harness.core.http_times import lifetime_s, retry_after_s
 
 DATE = {"date": "Sun, 29 Nov 2026 12:00:00 GMT"}
 

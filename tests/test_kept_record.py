@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.event_writer import EventWriter, UnwrittenError
-from harness.events import Facts, HealthAddress
-from harness.judge import judge
-from harness.kept_record import KeptRecord
-from harness.plan import Plan
-from harness.record import RunDirectory
-from harness.results import judged
-from harness.verdict import Judgement
+from harness.core.errors import HarnessError
+from harness.history.event_writer import EventWriter, UnwrittenError
+from harness.history.events import Facts, HealthAddress
+from harness.history.kept_record import KeptRecord
+from harness.history.run_directory import RunDirectory
+from harness.plan.plan import Plan
+from harness.run.results import judged
+from harness.verdict.judge import judge
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Judgement
 from tests.builders import CUT, at_ns, attempt, during, facts, ledger, operations, plan_of
 from tests.full_disk import files_end_at
 from tests.stored import sent
@@ -101,8 +102,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *names: str, number: int = errno.ENO
         return wrapped
 
     for name in ("replace_file", "open_append"):
-        plain = getattr(__import__("harness.record", fromlist=[name]), name)
-        monkeypatch.setattr(f"harness.record.{name}", refusing(plain))
+        plain = getattr(__import__("harness.history.run_directory", fromlist=[name]), name)
+        monkeypatch.setattr(f"harness.history.run_directory.{name}", refusing(plain))
 
 
 def test_a_whole_record_is_judged_from_the_disk(
@@ -114,7 +115,7 @@ def test_a_whole_record_is_judged_from_the_disk(
 
     assert (verdict.verdict, path) == (Judgement.PASS, str(run.path / "report.html"))
     assert told == []
-    assert RunDirectory(run.path).read_verdict() == verdict
+    assert read_verdict(RunDirectory(run.path)) == verdict
 
 
 @pytest.mark.parametrize("name", [*FILES, *RESULTS])
@@ -144,7 +145,7 @@ def test_a_load_that_the_disk_ended_is_neither_pass_nor_failure(
     verdict, _ = judged(run)
 
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 3)
-    assert RunDirectory(run.path).read_verdict() == verdict
+    assert read_verdict(RunDirectory(run.path)) == verdict
 
 
 def test_a_folder_that_is_gone(

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import http_calls
-from harness import ledger as ledger_module
-from harness.errors import HarnessError
-from harness.ledger import Ledger
-from harness.ledger_facts import LedgerReading
-from harness.ledger_watch import LedgerWatch, Ours
+from harness.core import http_calls
+from harness.core.errors import HarnessError
+from harness.history.ledger_facts import LedgerReading
+from harness.target import ledger as ledger_module
+from harness.target.ledger import Ledger
+from harness.target.ledger_watch import LedgerWatch, Ours
 from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving
 
 

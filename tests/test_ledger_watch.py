@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import pytest
 
-from harness import ledger_watch
-from harness.errors import HarnessError
-from harness.ledger import Ledger
-from harness.ledger_facts import LedgerEntry, LedgerReading
-from harness.ledger_watch import LedgerWatch, Ours
+from harness.core.errors import HarnessError
+from harness.history.ledger_facts import LedgerEntry, LedgerReading
+from harness.target import ledger_watch
+from harness.target.ledger import Ledger
+from harness.target.ledger_watch import LedgerWatch, Ours
 from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving
 
 OURS = Ours(frozenset(f"key-{n}" for n in range(1, 10)), ACCOUNTS, frozenset({"key-1"}))
@@ -305,7 +305,7 @@ def test_the_tables_must_be_at_rest_and_agree(audit: Audit, clock: Clock) -> Non
 
 def test_a_listing_in_pages_is_one_listing(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is repeated from one page to the next is repeated."""
-    monkeypatch.setattr("harness.ledger.PAGE_ENTRIES", 2)
+    monkeypatch.setattr("harness.target.ledger.PAGE_ENTRIES", 2)
 
     def listing(after: int, limit: int) -> Answer:
         rows = [loan(1), loan(2), {**loan(2), "cursor": 3}, loan(4)]

@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, replace
 
 import pytest
 
-from harness import by_key, judge, ledger_watch
-from harness.events import Operation, Outcome
-from harness.ledger import Ledger
-from harness.plan import Plan
-from harness.read_ledger import Source, read_ledger
-from harness.seeding import SeededBorrower
-from harness.verdict import Judgement, Verdict
+from harness.history.events import Operation, Outcome
+from harness.plan.plan import Plan
+from harness.target import by_key, ledger_watch
+from harness.target.account_provisioning import SeededBorrower
+from harness.target.ledger import Ledger
+from harness.target.read_ledger import Source, read_ledger
+from harness.verdict import judge
+from harness.verdict.types import Judgement, Verdict
 from tests import builders
 from tests.audit import Answer, Audit, hurry, page, serving
 

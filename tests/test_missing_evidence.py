@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.judge import judge
-from harness.record import RunDirectory
+from harness.core.errors import HarnessError, UsageError
+from harness.history.run_directory import RunDirectory
+from harness.verdict.judge import judge
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.stored import store
 

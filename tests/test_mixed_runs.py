@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.judge import judge
-from harness.record import RunDirectory
-from harness.verdict import Verdict, to_json
+from harness.core.errors import UsageError
+from harness.history.run_directory import RunDirectory
+from harness.verdict.judge import judge
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Verdict, to_json
 from tests import builders
 from tests.builders import CUT, facts, operations, plan_of
 from tests.stored import store
@@ -34,7 +35,7 @@ def runs(tmp_path: Path) -> tuple[RunDirectory, RunDirectory]:
         )
         made.append(store(tmp_path, plan, known))
     one, two = made
-    assert (one.read_verdict().verdict, two.read_verdict().verdict) == ("pass", "pass")
+    assert (read_verdict(one).verdict, read_verdict(two).verdict) == ("pass", "pass")
     return one, two
 
 
@@ -81,7 +82,7 @@ def test_events_of_another_run_beside_ours_are_left_out(
 ) -> None:
     """The load process of a run that nobody had."""
     one, two = runs
-    counted = one.read_verdict().borrow
+    counted = read_verdict(one).borrow
     shutil.copy(two.path / NAMES[0], one.path / "events-load-1.jsonl")
     if not sealed:
         without_seals(one)
@@ -121,8 +122,8 @@ def test_the_verdict_of_another_run_is_none(name: str, told: str, tmp_path: Path
     """A pass that was put into the folder of a run that failed."""
     plan = plan_of(CUT)
     run = store(tmp_path, plan, facts(plan, operations(plan, builders.during(8, 13.3))))
-    other = replace(run.read_verdict(), **{name: "other"})  # type: ignore[arg-type]  # texts
+    other = replace(read_verdict(run), **{name: "other"})  # type: ignore[arg-type]  # texts
     run.write_text("verdict.json", to_json(other))
 
     with pytest.raises(UsageError, match=told):
-        run.read_verdict()
+        read_verdict(run)

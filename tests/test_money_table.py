@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.money_table import Money, Row, judged
-from harness.told import Told
+from harness.verdict.money_table import Money, Row, judged
+from harness.verdict.told import Told
 
 PAGE = Path(__file__).parent.parent / "docs" / "money.md"
 STATUSES = (

@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 
 from harness.core.codes import INVARIANTS
-from harness.fault_specs import Partition
-from harness.objectives import (
+from harness.plan.fault_specs import Partition
+from harness.plan.objectives import (
     Objectives,
     Resilience,
     SteadyState,
@@ -15,7 +15,7 @@ from harness.objectives import (
     overridden,
     wrong_values,
 )
-from harness.plan import Plan, Scenario, Settings, check, expand
+from harness.plan.plan import Plan, Scenario, Settings, check, expand
 
 DEFAULT = Objectives(recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005)
 FILE = Resilience(

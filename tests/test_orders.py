@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
-from harness.orders import obey
+from harness.core.errors import UsageError
+from harness.run.commands import obey
 
 
 class Timeline:

@@ -9,18 +9,18 @@ from types import ModuleType
 
 import pytest
 
-from harness import own_python
-from harness.own_python import is_needed, module_command
+from harness.core import own_python
+from harness.core.own_python import is_needed, module_command
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ("queue", "platform", "requests", "numpy", "yaml", "psycopg", "email", "selectors")
 PACKAGES = ("harness", "target_service", "locust", "scenarios")
 MINE = "from harness import Borrower, Scenario\nclass Mine(Borrower):\n    scenario = Scenario()\n"
 PROGRAMS = {
-    "command line": ("harness.cli", ["explain", "3"], 0),
-    "load process": ("harness.load", ["-f", "mine.py", "--dry-run"], 0),
-    "conductor": ("harness.conductor", ["--help"], 0),
-    "guardian": ("harness.guardian", ["--help"], 0),
+    "command line": ("harness.apps.cli", ["explain", "3"], 0),
+    "load process": ("harness.apps.locust", ["-f", "mine.py", "--dry-run"], 0),
+    "conductor": ("harness.run.conductor", ["--help"], 0),
+    "guardian": ("harness.faults.heal.guardian", ["--help"], 0),
     "supervisor": ("harness.stack.supervisor", [], 1),
     "relay": ("harness.faults.commit_relay", [], 1),
     "service": ("target_service", [], 2),
@@ -72,12 +72,14 @@ def test_the_users_own_modules_are_found_beside_a_scenario(folder: Path) -> None
     modules = "common, beside, queue, tests.helpers"
     (folder / "deep" / "mine.py").write_text(f"import {modules}\n{MINE}")
 
-    done = run(*module_command("harness.load"), "-f", "deep/mine.py", "--dry-run", cwd=folder)
+    done = run(
+        *module_command("harness.apps.locust"), "-f", "deep/mine.py", "--dry-run", cwd=folder
+    )
 
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("start", [["-m", "locust"], ["-m", "harness.cli", "run", "mine.py"]])
+@pytest.mark.parametrize("start", [["-m", "locust"], ["-m", "harness.apps.cli", "run", "mine.py"]])
 def test_what_was_imported_before_us_is_one_line(start: list[str], tmp_path: Path) -> None:
     """Python looks into the current folder first, and only this file says nothing by itself."""
     words = ["-f", "mine.py", "--headless"] if "locust" in start else []
@@ -137,9 +139,9 @@ def test_what_was_installed_with_us_comes_as_the_user_ordered_it(
 def test_an_installation_behind_a_link_is_ours_all_the_same(folder: Path) -> None:
     """Its end of a dry run is nothing that the user's code raised."""
     (folder / "linked").symlink_to(ROOT)
-    program = str(folder / "linked" / "harness" / "own_python.py")
+    program = str(folder / "linked" / "harness" / "core" / "own_python.py")
 
-    words = ["harness.load", *PROGRAMS["load process"][1]]
+    words = ["harness.apps.locust", *PROGRAMS["load process"][1]]
     done = run(sys.executable, "-P", program, *words, cwd=folder)
 
     assert done.returncode == 0, done.stderr

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from harness.errors import UsageError
-from harness.fault_specs import (
+from harness.core.errors import UsageError
+from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     Freeze,
@@ -16,8 +16,8 @@ from harness.fault_specs import (
     Reset,
     Restart,
 )
-from harness.placement import Choice, chosen, named, placed, timeline_text, wrong_choice
-from harness.plan import (
+from harness.plan.placement import Choice, chosen, named, placed, timeline_text, wrong_choice
+from harness.plan.plan import (
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
     RECOVERY_MARGIN_SECONDS,
     Plan,

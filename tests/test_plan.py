@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from harness.errors import UsageError
-from harness.events import Decline
-from harness.fault_specs import Kill, Partition
-from harness.plan import (
+from harness.core.errors import UsageError
+from harness.plan.decline import Decline
+from harness.plan.fault_specs import Kill, Partition
+from harness.plan.plan import (
     DEFAULT_OBJECTIVES_WITH_FAULT,
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
     Arrival,
@@ -18,7 +18,7 @@ from harness.plan import (
     check,
     expand,
 )
-from harness.population import NEAR_LIMIT_FEN, AccountClass
+from harness.plan.population import NEAR_LIMIT_FEN, AccountClass
 
 CUT = Partition(link="database")
 

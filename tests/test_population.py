@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from harness.population import AccountClass, borrowers_of, trials_of
+from harness.plan.population import AccountClass, borrowers_of, trials_of
 
 
 @pytest.mark.parametrize("count", [1, 1_000, 99_990, 100_010])

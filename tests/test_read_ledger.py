@@ -5,14 +5,14 @@ from dataclasses import asdict
 
 import pytest
 
-from harness import by_key
-from harness.errors import HarnessError
-from harness.events import Facts, Outcome
-from harness.ledger import Ledger
-from harness.ledger_facts import LedgerReading
-from harness.plan import Plan
-from harness.read_ledger import Source, read_ledger
-from harness.seeding import SeededBorrower
+from harness.core.errors import HarnessError
+from harness.history.events import Facts, Outcome
+from harness.history.ledger_facts import LedgerReading
+from harness.plan.plan import Plan
+from harness.target import by_key
+from harness.target.account_provisioning import SeededBorrower
+from harness.target.ledger import Ledger
+from harness.target.read_ledger import Source, read_ledger
 from tests import builders
 from tests.audit import Audit, hurry, loan, serving
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Facts, Outcome
-from harness.ledger_facts import LedgerEntry
-from harness.plan import Plan
-from harness.reconcile import Reconciled, Sample, reconcile
+from harness.history.events import Facts, Outcome
+from harness.history.ledger_facts import LedgerEntry
+from harness.plan.decline import Decline
+from harness.plan.plan import Plan
+from harness.verdict.reconcile import Reconciled, Sample, reconcile
 from tests import builders
 from tests.builders import entry, facts, ledger, operations, plan_of
 from tests.reconciling import INDEX, settled, subject, wrong

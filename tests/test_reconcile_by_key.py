@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from harness.events import Facts, Operation, Outcome
-from harness.ledger_facts import KeyedLoan
-from harness.plan import Plan
-from harness.reconcile import Sample, reconcile
+from harness.history.events import Facts, Operation, Outcome
+from harness.history.ledger_facts import KeyedLoan
+from harness.plan.plan import Plan
+from harness.verdict.reconcile import Sample, reconcile
 from tests import builders
 from tests.builders import facts, ledger, operations, plan_of
 from tests.reconciling import INDEX, settled, subject, wrong

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.events import Outcome
-from harness.ledger_facts import LedgerEntry
-from harness.plan import Plan
-from harness.reconcile import reconcile
+from harness.history.events import Outcome
+from harness.history.ledger_facts import LedgerEntry
+from harness.plan.plan import Plan
+from harness.verdict.reconcile import reconcile
 from tests import builders
 from tests.builders import entry, facts, ledger, operations, plan_of
 from tests.reconciling import INDEX, settled, subject, wrong

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.events import Attempt, Decline, Ending, Operation, Outcome, Sent, Step
-from harness.judge import judge
-from harness.plan import Plan
-from harness.record import EventWriter, RunDirectory, complete_operations
-from harness.run_facts import Trouble
-from harness.verdict import to_json
+from harness.core.errors import UsageError
+from harness.history.events import Attempt, Ending, Operation, Outcome, Sent, Step
+from harness.history.run_directory import EventWriter, RunDirectory, complete_operations
+from harness.history.run_facts import Trouble
+from harness.plan.decline import Decline
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import to_json
 from tests import builders
 from tests.builders import CUT, at_ns, attempt, facts, operation, operations, plan_of
 from tests.stored import store
@@ -84,7 +86,7 @@ def test_a_finished_run_without_its_checksums_decides_nothing(
     run = store(tmp_path, plan, facts(plan))
     status = run.path / "status.json"
     body = json.loads(status.read_bytes())
-    assert run.read_verdict().verdict == "pass"
+    assert read_verdict(run).verdict == "pass"
     del body["seals"]
     status.write_text(json.dumps(body | seals))
     verdict = judge(plan, run.read_facts(plan))
@@ -128,7 +130,7 @@ def test_a_stored_run_can_be_judged_again(run: RunDirectory) -> None:
     verdict = judge(plan, run.read_facts(plan))
     run.write_text("verdict.json", to_json(verdict))
 
-    assert run.read_verdict() == verdict
+    assert read_verdict(run) == verdict
 
 
 def test_latest_points_at_the_newest_run(tmp_path: Path, plan: Plan) -> None:
@@ -179,7 +181,7 @@ def test_no_run_directory_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a run directory"):
         RunDirectory(tmp_path).read_plan()
     with pytest.raises(UsageError, match="lendchaos judge"):
-        RunDirectory(tmp_path).read_verdict()
+        read_verdict(RunDirectory(tmp_path))
 
 
 # --- damage --------------------------------------------------------------------------------------

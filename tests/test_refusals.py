@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Decline, Outcome
+from harness.history.events import Outcome
 from harness.load.outcomes import (
     Answer,
     Judged,
@@ -16,7 +16,8 @@ from harness.load.outcomes import (
     judge_log_in,
     may_have_worked,
 )
-from harness.refusals import Refusal, refusal_of
+from harness.plan.decline import Decline
+from harness.target.refusals import Refusal, refusal_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "contract.md"
 STATUSES = range(400, 600)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.events import Clock, FaultFact, Proof, RunStatus
+from harness.faults.heal.takeover import Death, complete_record, completed
 from harness.faults.journal import Journal
-from harness.journal_row import JournalRow
-from harness.judge import judge
-from harness.plan import PlannedFault
-from harness.record import JOURNAL_FILE, RunDirectory
-from harness.rescue import Death, complete_record, completed
+from harness.history.events import Clock, FaultFact, Proof, RunStatus
+from harness.history.journal_row import JournalRow
+from harness.history.run_directory import JOURNAL_FILE, RunDirectory
+from harness.plan.plan import PlannedFault
+from harness.verdict.judge import judge
 from tests.builders import CUT, ZERO_NS, plan_of
 
 PLANNED = PlannedFault("1-partition", CUT, 8.0, 13.0)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.room_watch import DATABASE_BYTES_MIN, places_of, room_watched
+from harness.run.room_watch import DATABASE_BYTES_MIN, places_of, room_watched
 
 
 def test_too_little_room_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +26,7 @@ def test_too_little_room_is_told_once(tmp_path: Path, monkeypatch: pytest.Monkey
         return SimpleNamespace(**values, f_flag=0, f_files=9, f_ffree=9)
 
     monkeypatch.setattr(os, "statvfs", statvfs)
-    monkeypatch.setattr("harness.room_watch.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("harness.run.room_watch.LOOK_SECONDS", 0.01)
     heard = threading.Event()
 
     def short(error: OSError, since_ns: int) -> None:

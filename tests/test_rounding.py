@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from harness.judge import judge
-from harness.verdict import Crossing, Recovery, to_json
+from harness.verdict.judge import judge
 from harness.verdict.rounding import rounded
+from harness.verdict.types import Crossing, Recovery, to_json
 from tests.builders import cut_run
 
 

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.faults import BlockingMigration, Kill, Latency, Partition
-from harness.plan import Objectives, Scenario, Settings, expand
-from harness.scenario import wrong_types
-from harness.stop_conditions import StopConditions
+from harness.plan.plan import Objectives, Scenario, Settings, expand
+from harness.plan.scenario import wrong_types
+from harness.plan.stop_conditions import StopConditions
 
 ANY = cast("list[Any]", [5, "x", (0.0, None), "slow", None, [0, 1]])
 """Values whose types are not looked at before they are used."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.seals import broken_seals, seals_of
+from harness.history.manifest import broken_seals, seals_of
 
 
 @pytest.fixture
@@ -57,7 +57,9 @@ def test_a_file_that_has_grown_beyond_reading_is_told_at_once(
     seals = seals_of(folder)
     with (folder / "plan.json").open("ab") as file:
         file.truncate(40 << 30)
-    monkeypatch.setattr("harness.seals.hashlib.file_digest", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        "harness.history.manifest.hashlib.file_digest", lambda *_: pytest.fail("it was read")
+    )
     monkeypatch.delitem(seals, "events-load-0.jsonl")
 
     assert (

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.plan import Plan, Scenario, Settings, expand
-from harness.population import LIMIT_FEN, NEAR_LIMIT_FEN, AccountClass
-from harness.seeding import Seeder
+from harness.core.errors import HarnessError
+from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.plan.population import LIMIT_FEN, NEAR_LIMIT_FEN, AccountClass
+from harness.target.account_provisioning import Seeder
 
 
 @dataclass

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.events import Outcome
-from harness.judge import judge
-from harness.objectives import Objectives
-from harness.series import (
+from harness.history.events import Outcome
+from harness.plan.objectives import Objectives
+from harness.verdict.judge import judge
+from harness.verdict.series import (
     SeriesRun,
     median_confidence,
     render,
@@ -19,7 +19,7 @@ from harness.series import (
     stop_reason,
     to_json,
 )
-from harness.verdict import Judgement, Verdict
+from harness.verdict.types import Judgement, Verdict
 from tests import builders
 from tests.builders import CUT, cut_run, facts, ledger, operations, plan_of
 from tests.judge.helpers import one_changed

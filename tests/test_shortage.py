@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.events import Facts, HealthPoll
+from harness.core.errors import HarnessError
+from harness.core.http_calls import Http
+from harness.core.shortage import shortage_of, stretches
 from harness.faults.probes import LinkProbe
 from harness.faults.proxy_log import ProxyLog
-from harness.health import ask
-from harness.http_calls import Http
-from harness.judge import judge
+from harness.history.event_tail import EventTail
+from harness.history.events import Facts, HealthPoll
+from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.transport import Transport
-from harness.plan import Plan
-from harness.record import EventWriter, RunDirectory
-from harness.safety.tail import EventTail
-from harness.shortage import shortage_of, stretches
+from harness.plan.plan import Plan
 from harness.stack.state import Link
+from harness.target.health import ask
+from harness.verdict.judge import judge
 from tests.builders import attempt, facts, failed, operation, plan_of
 from tests.judge.helpers import codes
 

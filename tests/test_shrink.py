@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from harness.judge import judge
-from harness.plan import Objectives
-from harness.shrink import Shrunk, Trial, again, failure_codes, render, shrink, to_json
-from harness.verdict import ExitCode
+from harness.core.exit_codes import ExitCode
+from harness.plan.plan import Objectives
+from harness.run.shrink import Shrunk, Trial, again, failure_codes, render, shrink, to_json
+from harness.verdict.judge import judge
 from tests.builders import CUT, cut_run, plan_of
 
 ALL = ("1-latency", "2-partition", "3-kill", "4-freeze")

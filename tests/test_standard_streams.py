@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CLI = f"exec {sys.executable} -m harness.cli"
+CLI = f"exec {sys.executable} -m harness.apps.cli"
 
 
 def shell(line: str, **more: str) -> "subprocess.CompletedProcess[str]":
@@ -36,7 +36,7 @@ def test_a_closed_stream_changes_no_exit_code(closed: str) -> None:
     )
 
 
-@pytest.mark.parametrize("package", ["harness.cli", "harness.load"])
+@pytest.mark.parametrize("package", ["harness.apps.cli", "harness.apps.locust"])
 def test_no_file_takes_the_place_of_a_closed_stream(package: str) -> None:
     """Here or in a program that is started from here."""
     code = (
@@ -52,14 +52,14 @@ def test_no_file_takes_the_place_of_a_closed_stream(package: str) -> None:
 
 def test_what_the_encoding_lacks_is_written_nonetheless() -> None:
     """In letters that it has."""
-    code = "import harness.cli; print('größe 龙')"
+    code = "import harness.apps.cli; print('größe 龙')"
 
     done = shell(f'exec {sys.executable} -c "{code}"', PYTHONIOENCODING="ascii")
 
     assert (done.returncode, done.stdout) == (0, "gr\\xf6\\xdfe \\u9f99\n"), done.stderr
 
 
-@pytest.mark.parametrize("package", ["harness.cli", "harness.load"])
+@pytest.mark.parametrize("package", ["harness.apps.cli", "harness.apps.locust"])
 @pytest.mark.parametrize("unbuffered", ["", "-u"])
 def test_a_full_disk_changes_no_exit_code(package: str, unbuffered: str) -> None:
     """Not even at the very end, where Python writes what is left."""
@@ -75,7 +75,7 @@ def test_a_full_disk_changes_no_exit_code(package: str, unbuffered: str) -> None
 def test_a_pipe_that_does_not_wait_gets_all_of_it() -> None:
     """Whoever shares it may have made it so; what it does not take at once is written later."""
     code = (
-        "import os; os.set_blocking(1, False); import harness.cli;"
+        "import os; os.set_blocking(1, False); import harness.apps.cli;"
         " print('x' * 3_000_000, flush=True); print('end')"
     )
 
@@ -84,7 +84,7 @@ def test_a_pipe_that_does_not_wait_gets_all_of_it() -> None:
     assert (len(done.stdout), done.stderr) == (3_000_005, "")
 
 
-@pytest.mark.parametrize("package", ["harness.cli", "harness.load"])
+@pytest.mark.parametrize("package", ["harness.apps.cli", "harness.apps.locust"])
 def test_lines_between_our_programs_stay_readable(package: str) -> None:
     """In an encoding that writes ASCII in another way, here and in what is started from here."""
     inner = "import sys; print('inner', sys.stdin.encoding)"
@@ -102,7 +102,7 @@ def test_lines_between_our_programs_stay_readable(package: str) -> None:
 def test_commands_to_a_ci_go_out_by_name_only() -> None:
     """As docs/ci.md says: not by print, but by the stream that Python had at its start."""
     code = (
-        "import sys; from harness.standard_streams import make_usable; make_usable();"
+        "import sys; from harness.core.standard_streams import make_usable; make_usable();"
         "print('::error::foreign', flush=True); sys.__stdout__.write('::error::meant')"
     )
     done = shell(f'{sys.executable} -c "{code}"')
@@ -112,9 +112,8 @@ def test_commands_to_a_ci_go_out_by_name_only() -> None:
 
 def test_a_log_that_was_set_up_before_lets_no_command_out() -> None:
     """Of a scenario file, say, that does so in its first line; it holds the stream of before."""
-    code = (
-        "import logging; logging.basicConfig(); import harness.load; logging.error('\\n::error::')"
-    )
+    code = "import logging; logging.basicConfig(); import harness.apps.locust"
+    code += "; logging.error('\\n::error::')"
 
     done = shell(f'exec {sys.executable} -c "{code}"')
 

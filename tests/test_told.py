@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.events import Attempt, Decline, Outcome, settle
-from harness.told import Told, told_by, told_of
+from harness.history.events import Attempt, Outcome, settle
+from harness.plan.decline import Decline
+from harness.verdict.told import Told, told_by, told_of
 from tests.builders import attempt, operation, plan_of
 
 F, U, A, D = Outcome.FAILED, Outcome.INDETERMINATE, Outcome.APPROVED, Outcome.DECLINED

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from harness.events import Facts
-from harness.judge import judge
-from harness.plan import Plan
-from harness.verdict import from_json, to_json
+from harness.history.events import Facts
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import from_json, to_json
 from tests import builders
 from tests.builders import CUT, cut_run, facts, plan_of
 

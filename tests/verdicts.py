@@ -4,9 +4,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from harness.history import Stored
-from harness.judge import judge
-from harness.verdict import Finding, Judgement, Verdict, Weight
+from harness.report.archive import Stored
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Judgement, Verdict, Weight
 from tests.builders import cut_run
 
 SETTINGS = {"rate": 50, "warm_up_s": 1.0, "baseline_s": 8.0, "fault_s": 5.0, "recovery_s": 15.0,

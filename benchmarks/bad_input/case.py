@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from harness.verdict import ExitCode
+from harness.core.exit_codes import ExitCode
 
 USAGE, INCONCLUSIVE = int(ExitCode.USAGE), int(ExitCode.INCONCLUSIVE)
 REFUSED = frozenset({USAGE})

@@ -51,8 +51,8 @@ def read() -> tuple[Parameter, ...]:
 def _of_cli() -> Iterator[Parameter]:
     from typer.main import get_command  # noqa: PLC0415  # see above
 
-    from harness.cli.app import app  # noqa: PLC0415
-    from harness.cli.commands import load  # noqa: PLC0415
+    from harness.apps.cli.app import app  # noqa: PLC0415
+    from harness.apps.cli.lazy_commands import load  # noqa: PLC0415
 
     group: Any = get_command(app)
     for name in group.list_commands(None):
@@ -85,7 +85,7 @@ def _kind_of(parameter: Any) -> Kind:
 def _of_locust() -> Iterator[Parameter]:
     from locust.argument_parser import get_parser  # noqa: PLC0415
 
-    import harness.load.borrower  # noqa: F401, PLC0415  # adds our options
+    import harness.apps.locust.borrower  # noqa: F401, PLC0415  # adds our options
 
     parser: Any = get_parser()
     for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else

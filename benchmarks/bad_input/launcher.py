@@ -92,11 +92,11 @@ def _become(request: dict[str, Any]) -> None:
         importlib.import_module("gevent").reinit()
     sys.path = [path for path in sys.path if path]
     if request["entry"] == "load":
-        sys.argv = ["harness.load", *words]
-        runpy.run_module("harness.load", run_name="__main__", alter_sys=True)
+        sys.argv = ["harness.apps.locust", *words]
+        runpy.run_module("harness.apps.locust", run_name="__main__", alter_sys=True)
     else:
         sys.argv = ["lendchaos", *words]
-        importlib.import_module("harness.cli").app()
+        importlib.import_module("harness.apps.cli").app()
 
 
 def _redirect(number: int, name: str) -> None:

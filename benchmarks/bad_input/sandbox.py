@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from harness import series
-from harness.gameday import recording
-from harness.history import open_history, read_run
+from harness.apps.gameday import recording
+from harness.report.archive import open_history, read_run
+from harness.verdict import series
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = "work"

@@ -14,8 +14,8 @@ from typing import Any, Self
 from benchmarks.bad_input import sandbox
 from benchmarks.bad_input.case import Case
 from benchmarks.bad_input.sandbox import BYSTANDER, Sandbox
-from harness.stack.processes import ProcessRef, identify
-from harness.verdict import ExitCode
+from harness.core.exit_codes import ExitCode
+from harness.core.processes import ProcessRef, identify
 
 MEMORY_BYTES_MAX = 4 << 30
 SECONDS_MAX = 60.0
@@ -159,7 +159,7 @@ def _run(case: Case, launchers: Launchers, world: Sandbox, seconds: float) -> Do
 def real_program(entry: str) -> tuple[str, ...]:
     """What users start; for the load process, what `lendchaos run` starts."""
     if entry == "load":
-        return (sys.executable, "-P", "-m", "harness.load")
+        return (sys.executable, "-P", "-m", "harness.apps.locust")
     installed = Path(sys.executable).with_name("lendchaos")
     return (sys.executable, "-P", str(installed))
 
@@ -225,6 +225,6 @@ def in_shell(case: Case) -> str:
     words = shlex.join(word if len(word) <= 100 else f"{word[:90]}…" for word in case.words)
     given = case.environment.items()
     more = "".join(f"{name}={shlex.quote((value or '')[:100])} " for name, value in given)
-    name = "harness.load" if case.entry == "load" else "lendchaos"
+    name = "harness.apps.locust" if case.entry == "load" else "lendchaos"
     said = ascii(f"{more}{name if case.program is None else case.program[0]} {words}")[1:-1]
     return f"{said}{f' · {case.note}' if case.note else ''}"

@@ -9,7 +9,7 @@ from benchmarks.bad_input import values
 from benchmarks.bad_input.case import PERHAPS, REFUSED, Case, written
 from benchmarks.bad_input.inventory import Parameter
 from benchmarks.bad_input.sandbox import ROOT, RUN
-from harness.objectives import KINDS
+from harness.plan.objectives import KINDS
 
 _HEAD = "version: 1\n"
 _WHOLE: tuple[str | bytes, ...] = (

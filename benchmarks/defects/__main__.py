@@ -27,9 +27,9 @@ from benchmarks.defects.plan import PAIRS, Pair
 from benchmarks.defects.trial import Result, Ruling, run_pair
 from benchmarks.real_runs import ROOT, BenchmarkError
 from benchmarks.tables import table
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.exit_codes import ExitCode
 from harness.stack import down
-from harness.verdict import ExitCode
 
 STACKS_DEFAULT = 2
 PAGE = ROOT / "docs" / "defects.md"

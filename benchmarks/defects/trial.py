@@ -11,13 +11,14 @@ from pathlib import Path
 from benchmarks.defects.acts import Act, Circumstances, read_acts
 from benchmarks.defects.plan import RATE, Pair
 from benchmarks.real_runs import ROOT, BenchmarkError
-from harness.connections import connect
-from harness.events import Clock, Facts, FaultFact
-from harness.gates.selftest import FOUND_BY
-from harness.plan import Plan
-from harness.record import RunDirectory
+from harness.apps.gate.selftest import FOUND_BY
+from harness.core.connections import connect
+from harness.history.events import Clock, Facts, FaultFact
+from harness.history.run_directory import RunDirectory
+from harness.plan.plan import Plan
 from harness.stack import Stack, StackSettings, down, up
-from harness.verdict import Judgement, Verdict, Weight
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Judgement, Verdict, Weight
 
 RUN_SECONDS_MAX = 240.0
 
@@ -128,7 +129,7 @@ def run_pair(pair: Pair, folder: Path, seed: int) -> Result:
         assert facts.status.clock is not None  # noqa: S101  # or there were no circumstances
         zero_s = facts.status.clock.zero_wall_ns / 1e9
         acts = read_acts(_logs(stack), zero_s, _loans_of(stack))
-        return ruled(pair, run.read_verdict(), acts, around)
+        return ruled(pair, read_verdict(run), acts, around)
     finally:
         down(state_dir)
 

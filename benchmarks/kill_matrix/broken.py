@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 
-from harness.connections import connect
+from harness.core import http_probe
+from harness.core.connections import connect
+from harness.core.processes import identify
 from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
-from harness.stack import Stack, http_probe
-from harness.stack.processes import identify
+from harness.stack import Stack
 from harness.stack.state import read_state
 
 _ASK_SECONDS = 1.0

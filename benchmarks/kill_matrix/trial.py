@@ -16,11 +16,11 @@ from benchmarks.kill_matrix import plan
 from benchmarks.kill_matrix.broken import broken, left_behind, look
 from benchmarks.kill_matrix.plan import Trial
 from benchmarks.kill_matrix.under_attack import ROOT, MissedError, UnderAttack
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.exit_codes import ExitCode
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
-from harness.verdict import ExitCode
 
 HEALED_SECONDS_MAX = 3.0
 START_SECONDS_MAX = 5.0
@@ -177,7 +177,7 @@ def _judged(run: UnderAttack, code: int | None) -> tuple[str, list[str]]:
     except Exception as error:  # noqa: BLE001  # whatever it is, the directory cannot be read
         return "", [f"the run directory cannot be read: {error!r}"]
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "judge", str(folder), "--json"],
+        [sys.executable, "-m", "harness.apps.cli", "judge", str(folder), "--json"],
         capture_output=True,
         text=True,
         cwd=ROOT,

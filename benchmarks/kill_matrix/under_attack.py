@@ -21,12 +21,12 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.kill_matrix import plan
+from harness.core.ports import choose_ports
+from harness.core.processes import ProcessRef, identify, is_alive
 from harness.faults.journal import Journal
-from harness.journal_row import JournalRow
-from harness.seals import STATUS_FILE
+from harness.history.journal_row import JournalRow
+from harness.history.manifest import STATUS_FILE
 from harness.stack import Stack, StackClient
-from harness.stack.ports import choose_ports
-from harness.stack.processes import ProcessRef, identify, is_alive
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "LENDCHAOS_KILL_MATRIX"
@@ -186,8 +186,8 @@ class UnderAttack:
             (own,) = {line for process, line in marked if process == leading}
             workers = [p for p, line in marked if line == own and p != leading]
             return workers[:1]
-        words = [b"harness.conductor"] * (target in (plan.CONDUCTOR, plan.BOTH))
-        words += [b"harness.guardian"] * (target in (plan.GUARDIAN, plan.BOTH))
+        words = [b"harness.run.conductor"] * (target in (plan.CONDUCTOR, plan.BOTH))
+        words += [b"harness.faults.heal.guardian"] * (target in (plan.GUARDIAN, plan.BOTH))
         return [p for p, line in marked if any(word in line for word in words)]
 
     # --- moments -----------------------------------------------------------------------------

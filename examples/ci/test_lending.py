@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.finished_run import FinishedRun, assert_passed
+from harness.run.finished_run import FinishedRun, assert_passed
 from harness.stack import Stack
 
 SHORT = ("--rate=30", "--warm-up=500ms", "--baseline=6s", "--fault=2s", "--recovery=4s")

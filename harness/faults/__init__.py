@@ -1,6 +1,6 @@
 """Faults: specifications for scenario files here, one family of injectors a file beside it."""
 
-from harness.fault_specs import (
+from harness.plan.fault_specs import (
     BlockingMigration,
     CommitLost,
     Flap,

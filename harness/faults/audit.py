@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from harness.connections import connect
-from harness.errors import HarnessError
-from harness.events import Proof
+from harness.core.connections import connect
+from harness.core.errors import HarnessError
+from harness.history.events import Proof
 from harness.stack.state import Stack
 
 CLEAN_SECONDS_MAX = 4.0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from harness.events import Proof
-from harness.fault_facts import EndedBy, LockHolder
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy, LockHolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.errors import HarnessError
-from harness.fault_facts import ForeignChange
+from harness.core.errors import HarnessError
+from harness.history.fault_facts import ForeignChange
 
 LOOK_SECONDS = 0.5
 LAST_LOOK_SECONDS_MAX = 5.0

@@ -18,19 +18,19 @@ import time
 
 import psycopg
 
-from harness.connections import connect
-from harness.errors import HarnessError, UsageError
-from harness.events import Proof
-from harness.fault_facts import EndedBy
-from harness.fault_specs import CommitLost
+from harness.core.connections import connect
+from harness.core.errors import HarnessError, UsageError
+from harness.core.own_python import module_command
+from harness.core.ports import LOOPBACK, choose_ports
+from harness.core.processes import clean_environment, is_stopped
 from harness.faults.base import Gone, unless_in_place
 from harness.faults.commit_relay import Task
 from harness.faults.probes import LinkProbe, leads_to_database
 from harness.faults.proxy_control import NotThereError, ProxyControl
-from harness.own_python import module_command
-from harness.plan import PlannedFault
-from harness.stack.ports import LOOPBACK, choose_ports
-from harness.stack.processes import clean_environment, is_stopped
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import CommitLost
+from harness.plan.plan import PlannedFault
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 

@@ -23,7 +23,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.faults.proxy_control import ProxyControl
 
 _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104

@@ -13,15 +13,15 @@ import threading
 import time
 from dataclasses import dataclass
 
-from harness.errors import HarnessError, ProxyApiHangs
-from harness.events import Proof
-from harness.fault_facts import EndedBy
-from harness.fault_specs import Flap
+from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.faults.base import Gone
 from harness.faults.network import PartitionInjector
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS
 from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
-from harness.plan import PlannedFault
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import Flap
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
 _WATCH_SECONDS_MAX = 5.0

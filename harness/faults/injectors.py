@@ -1,7 +1,20 @@
 """From a specification to the injector that carries it out."""
 
-from harness.errors import UsageError
-from harness.fault_specs import (
+from harness.core.errors import UsageError
+from harness.faults.base import Injector
+from harness.faults.commit_lost import CommitLostInjector
+from harness.faults.flap import FlapInjector
+from harness.faults.migration import BlockingMigrationInjector
+from harness.faults.network import (
+    LatencyInjector,
+    PartitionInjector,
+    RefuseInjector,
+    ThrottleInjector,
+)
+from harness.faults.packets import PacketDropInjector
+from harness.faults.reset import ResetInjector
+from harness.faults.server import FreezeInjector, KillInjector, RestartInjector
+from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     CommitLost,
@@ -16,20 +29,7 @@ from harness.fault_specs import (
     Restart,
     Throttle,
 )
-from harness.faults.base import Injector
-from harness.faults.commit_lost import CommitLostInjector
-from harness.faults.flap import FlapInjector
-from harness.faults.migration import BlockingMigrationInjector
-from harness.faults.network import (
-    LatencyInjector,
-    PartitionInjector,
-    RefuseInjector,
-    ThrottleInjector,
-)
-from harness.faults.packets import PacketDropInjector
-from harness.faults.reset import ResetInjector
-from harness.faults.server import FreezeInjector, KillInjector, RestartInjector
-from harness.plan import PlannedFault
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.errors import HarnessError
 from harness.core.files import append_line, read_regular
-from harness.errors import HarnessError
-from harness.journal_row import JournalRow
-from harness.plan import PlannedFault
+from harness.core.processes import boot_id
+from harness.history.journal_row import JournalRow
+from harness.plan.plan import PlannedFault
 from harness.stack.folder import JOURNAL_FILE
-from harness.stack.processes import boot_id
 
 SCHEMA = "lendchaos.journal/1"
 DEADLINE_MARGIN_SECONDS = 5.0

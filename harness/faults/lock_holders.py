@@ -11,10 +11,10 @@ from types import TracebackType
 
 import psycopg
 
-from harness.connections import connect
-from harness.errors import HarnessError
-from harness.fault_facts import LockHolder
+from harness.core.connections import connect
+from harness.core.errors import HarnessError
 from harness.faults.change_watch import ChangeWatch
+from harness.history.fault_facts import LockHolder
 from harness.stack.postgres import SERVICE_USER
 from harness.stack.state import Stack
 

@@ -13,12 +13,12 @@ from collections.abc import Callable
 import psycopg
 from psycopg import errors, sql
 
-from harness.connections import connect
-from harness.errors import HarnessError
-from harness.events import Proof
-from harness.fault_facts import EndedBy, LockHolder
-from harness.fault_specs import BlockingMigration
+from harness.core.connections import connect
+from harness.core.errors import HarnessError
 from harness.faults.base import Gone
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy, LockHolder
+from harness.plan.fault_specs import BlockingMigration
 from harness.stack.state import Stack
 
 COLUMN = "lendchaos_probe"

@@ -9,12 +9,12 @@ import math
 import statistics
 import time
 
-from harness.errors import HarnessError, ProxyApiHangs
-from harness.events import Proof
-from harness.fault_specs import Flap, Latency, LinkFault, Partition, Refuse, Throttle
+from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.faults.base import Gone, unless_in_place
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, HEALED_TIMEOUT_SECONDS, LinkProbe
 from harness.faults.proxy_control import STREAMS, NotThereError, ProxyControl, Toxic
+from harness.history.events import Proof
+from harness.plan.fault_specs import Flap, Latency, LinkFault, Partition, Refuse, Throttle
 from harness.stack.state import Stack
 
 _ROUND_TRIPS = 5

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from harness.errors import HarnessError
-from harness.events import Proof
-from harness.fault_specs import (
+from harness.core.errors import HarnessError
+from harness.faults.base import Injector
+from harness.history.events import Proof
+from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     CommitLost,
@@ -30,8 +31,7 @@ from harness.fault_specs import (
     Restart,
     Throttle,
 )
-from harness.faults.base import Injector
-from harness.plan import PlannedFault
+from harness.plan.plan import PlannedFault
 
 TURN_SECONDS = 0.05
 ENDING_SECONDS = 1.0

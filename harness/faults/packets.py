@@ -12,13 +12,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.events import Proof
-from harness.fault_specs import PacketDrop
+from harness.core.errors import HarnessError
+from harness.core.processes import is_alive
 from harness.faults.base import Gone, unless_in_place
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, LinkProbe
+from harness.history.events import Proof
+from harness.plan.fault_specs import PacketDrop
 from harness.stack.namespaces import nft
-from harness.stack.processes import is_alive
 from harness.stack.state import Link, Stack
 
 _FAMILY = "inet"

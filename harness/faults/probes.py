@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from harness.connections import connect
-from harness.errors import HarnessError
-from harness.fault_specs import Direction
-from harness.shortage import Shortage, shortage_of
+from harness.core.connections import connect
+from harness.core.errors import HarnessError
+from harness.core.shortage import Shortage, shortage_of
+from harness.plan.fault_specs import Direction
 from harness.stack.state import DATABASE, EDGE, Link, Stack
 
 CANARY_TIMEOUT_SECONDS = 0.5

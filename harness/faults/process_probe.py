@@ -4,8 +4,8 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from harness.core import http_probe
 from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
-from harness.stack import http_probe
 from harness.stack.state import Link, Stack
 
 PROBES = 12

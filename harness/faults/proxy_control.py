@@ -18,9 +18,9 @@ import requests
 from toxiproxy.api import validate_response
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
-from harness.connections import http_session
-from harness.errors import HarnessError, ProxyApiHangs
-from harness.fault_specs import Direction
+from harness.core.connections import http_session
+from harness.core.errors import HarnessError, ProxyApiHangs
+from harness.plan.fault_specs import Direction
 from harness.stack.state import Link
 
 CALL_TIMEOUT_SECONDS = 1.5

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from harness.faults.second_way import TOXIPROXY
-from harness.run_facts import Trouble
-from harness.shortage import Shortage, in_words, shortage_in, stretches
+from harness.core.shortage import Shortage, in_words, shortage_in, stretches
+from harness.faults.heal.proxy_restart import TOXIPROXY
+from harness.history.run_facts import Trouble
 
 TICK_SECONDS = 1.0
 """The log tells whole seconds, rounded down."""

@@ -25,11 +25,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.events import Proof
-from harness.fault_specs import Reset
+from harness.core.errors import HarnessError
 from harness.faults.network import LinkInjector
 from harness.faults.probes import HEALED_TIMEOUT_SECONDS, wait_for
+from harness.history.events import Proof
+from harness.plan.fault_specs import Reset
 from harness.stack.client import StackClient
 from harness.stack.state import Link, Stack
 

@@ -6,13 +6,13 @@ comes back although the harness may have died meanwhile.
 
 import time
 
-from harness.errors import HarnessError
-from harness.events import Proof
-from harness.fault_facts import EndedBy
-from harness.fault_specs import Freeze, Kill, Restart
+from harness.core.errors import HarnessError
 from harness.faults.base import Gone
 from harness.faults.process_probe import probe_for
-from harness.plan import PlannedFault
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import Freeze, Kill, Restart
+from harness.plan.plan import PlannedFault
 from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.state import Stack
 

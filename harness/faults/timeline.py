@@ -12,22 +12,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.errors import HarnessError, UsageError
-from harness.events import FaultFact, Proof
-from harness.fault_facts import EndedBy, ForeignChange
+from harness.core.errors import HarnessError, UsageError
 from harness.faults.audit import audit, leftovers, told
 from harness.faults.base import Gone
 from harness.faults.change_watch import ChangeWatch
+from harness.faults.foreign_sessions import Ours, StrangerWatch, ours_of, remove_strangers
+from harness.faults.heal.proxy_restart import ProxyWatch
 from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.lock_holders import LockHolders
 from harness.faults.overlap import AtWork
 from harness.faults.proxy_log import ProxyLog
-from harness.faults.second_way import ProxyWatch
-from harness.faults.strangers import Ours, StrangerWatch, ours_of, remove_strangers
 from harness.faults.walk import OneFault, Surroundings
-from harness.journal_row import JournalRow
-from harness.plan import PlannedFault
-from harness.run_facts import Trouble
+from harness.history.events import FaultFact, Proof
+from harness.history.fault_facts import EndedBy, ForeignChange
+from harness.history.journal_row import JournalRow
+from harness.history.run_facts import Trouble
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 10.0

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.events import FaultFact
-from harness.fault_facts import ForeignChange
-from harness.fault_specs import AnyFault
-from harness.faults.second_way import TOXIPROXY
+from harness.faults.heal.proxy_restart import TOXIPROXY
+from harness.history.events import FaultFact
+from harness.history.fault_facts import ForeignChange
+from harness.plan.fault_specs import AnyFault
 from harness.stack.state import Stack
 from harness.stack.supervisor import EVENT_LOG
 

@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 import gevent
 from gevent.queue import Empty, Queue
 
-from harness.own_python import module_command
+from harness.core.own_python import module_command
 
 EXIT_SECONDS_MAX = 30.0
 """For a conductor that has said its last word: it still has a stack to take down."""

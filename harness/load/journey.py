@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import gevent
 
 from harness.core.foreign_text import clean
-from harness.event_writer import EventWriter, UnwrittenError
-from harness.events import (
+from harness.history.event_writer import EventWriter, UnwrittenError
+from harness.history.events import (
     GRANTED,
     Attempt,
     Ending,
@@ -30,7 +30,7 @@ from harness.load.raised import ENDS, message_of, place_of
 from harness.load.sessions import Account
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
-from harness.plan import Arrival, Borrower, Plan
+from harness.plan.plan import Arrival, Borrower, Plan
 
 UNAUTHORIZED = 401
 CODE_LETTERS_MAX = 200
@@ -109,7 +109,7 @@ class Journey:
 
 
 class Steps(Protocol):
-    """What a borrower does; `harness.load.borrower.Borrower` speaks the project's own contract."""
+    """What a borrower does; `Borrower` speaks the project's own contract."""
 
     def log_in(self, journey: Journey) -> Judged:
         """Open a session."""

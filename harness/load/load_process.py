@@ -9,18 +9,18 @@ from typing import Any
 
 import gevent
 
-from harness.errors import HarnessError
-from harness.event_writer import EventWriter
-from harness.load import messages
+from harness.core.errors import HarnessError
+from harness.history.event_writer import EventWriter
+from harness.history.run_directory import RunDirectory
+from harness.load import worker_messages
+from harness.load.arrival_times import own_arrivals
 from harness.load.journey import Journeys, Steps
 from harness.load.open_loop import OpenLoop
 from harness.load.raised import ENDS
-from harness.load.schedule import own_arrivals
 from harness.load.sessions import Account, Session
 from harness.load.stalls import Ticker
 from harness.load.transport import Transport
-from harness.plan import Arrival, Plan
-from harness.record import RunDirectory
+from harness.plan.plan import Arrival, Plan
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -83,25 +83,25 @@ class LoadProcess:
         self._part: _Part | None = None
         self._drained: str | None = None
         runner = environment.runner
-        runner.register_message(messages.PREPARE, self._on_prepare)
-        runner.register_message(messages.GO, self._on_go)
-        runner.register_message(messages.STOP, self._on_stop)
+        runner.register_message(worker_messages.PREPARE, self._on_prepare)
+        runner.register_message(worker_messages.GO, self._on_go)
+        runner.register_message(worker_messages.STOP, self._on_stop)
         environment.events.report_to_master.add_listener(self._on_report)
 
     def note_trouble(self, text: str) -> None:
         """Something raised in the user's code, for the leading process to hear of."""
-        self._environment.runner.send_message(messages.TROUBLE, {"text": text})
+        self._environment.runner.send_message(worker_messages.TROUBLE, {"text": text})
 
     def ask_to_end(self) -> bool:
         """The user's code wants the process to end: the leading one ends the run in order."""
-        self._environment.runner.send_message(messages.END)
+        self._environment.runner.send_message(worker_messages.END)
         return True
 
     def _end_unwritten(self, text: str) -> None:
         """The disk takes no more: nothing more is sent, and the leading process ends the run."""
         if self._part is not None and self._part.loop is not None:
             self._part.loop.stop(time.monotonic_ns())
-        gevent.spawn(self._environment.runner.send_message, messages.END, {"text": text})
+        gevent.spawn(self._environment.runner.send_message, worker_messages.END, {"text": text})
 
     def _on_prepare(self, msg: Any, **_: Any) -> None:
         order = msg.data
@@ -116,7 +116,7 @@ class LoadProcess:
                 raise
             except BaseException as error:  # noqa: BLE001  # the leading process tells it
                 reply["error"] = f"{type(error).__name__}: {error}"
-        self._environment.runner.send_message(messages.PREPARED, reply)
+        self._environment.runner.send_message(worker_messages.PREPARED, reply)
 
     def _on_go(self, msg: Any, **_: Any) -> None:
         part = self._part
@@ -129,7 +129,7 @@ class LoadProcess:
             self._part.loop.stop(msg.data["at_ns"])
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
-        data[messages.REPORTED_KEY] = self._drained
+        data[worker_messages.REPORTED_KEY] = self._drained
 
     def _run(self, part: _Part, loop: OpenLoop) -> None:
         trouble: str | None = None
@@ -150,4 +150,4 @@ class LoadProcess:
             "at_ns": time.monotonic_ns(),
             "stalls": [asdict(stall) for stall in part.ticker.stop()],
         }
-        self._environment.runner.send_message(messages.DRAINED, reply)
+        self._environment.runner.send_message(worker_messages.DRAINED, reply)

@@ -15,9 +15,9 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
+from harness.load.arrival_times import intended_ns
 from harness.load.journey import Journeys
-from harness.load.schedule import intended_ns
-from harness.plan import Arrival
+from harness.plan.plan import Arrival
 
 IN_FLIGHT_MAX = 8000
 """Each journey under way holds a socket, and Locust asks for 10,000 open files."""

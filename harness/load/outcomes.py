@@ -1,7 +1,8 @@
 """What one answer means, judged against what the borrower was entitled to.
 
-Pure: status, body and ground truth go in, the outcome fields of an `harness.events.Attempt` come
-out. A lender whose API has another shape judges its answers in an own subclass of the borrower.
+Pure: status, body and ground truth go in, the outcome fields of an `harness.history.events.Attempt`
+come out. A lender whose API has another shape judges its answers in an own subclass of the
+borrower.
 """
 
 import json
@@ -9,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.events import Decline, Outcome
-from harness.http_times import lifetime_s, retry_after_s
-from harness.refusals import (
+from harness.core.http_times import lifetime_s, retry_after_s
+from harness.history.events import Outcome
+from harness.plan.decline import Decline
+from harness.target.refusals import (
     WORTH_ANOTHER_TRY,
     decline_of,
     is_false_decline,

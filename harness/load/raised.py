@@ -13,10 +13,10 @@ from typing import Any
 import gevent
 from gevent import GreenletExit
 
-from harness import STARTED_IN
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean, clean_lines
-from harness.errors import HarnessError, UsageError
-from harness.verdict import ExitCode
+from harness.core.started_in import STARTED_IN
 
 ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 """What ends a greenlet or the process on purpose: nothing is wrong, and it has to go on."""
@@ -24,8 +24,8 @@ ENDS = (GreenletExit, SystemExit, KeyboardInterrupt)
 _LOCUST = find_spec("locust")  # to import it would patch the standard library
 _LOCUSTS = (_LOCUST and _LOCUST.submodule_search_locations) or ()
 _OURS = (
-    f"{Path(__file__).resolve().parent.parent}/",
-    f"{Path(__file__).parent.parent}/",  # a traceback keeps links of the way there
+    f"{Path(__file__).resolve().parents[1]}/",
+    f"{Path(__file__).parents[1]}/",  # a traceback keeps links of the way there
     *(f"{folder}/" for folder in _LOCUSTS),
 )
 LETTERS_MAX = 2000
@@ -37,7 +37,7 @@ _NOT_THEIRS = tuple(
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
         *(*site.getsitepackages(), site.getusersitepackages()),
         *_LOCUSTS,
-        str(Path(__file__).parent.parent),
+        str(Path(__file__).parents[1]),
     }
 )
 """Python, what is installed beside it, and the harness."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gevent.event import Event
 
-from harness.events import Outcome
+from harness.history.events import Outcome
 from harness.load.outcomes import Answer, Judged, may_have_worked
 
 

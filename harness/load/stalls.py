@@ -8,7 +8,7 @@ import time
 
 import gevent
 
-from harness.events import Stall
+from harness.history.events import Stall
 
 TICK_SECONDS = 0.05
 """How exactly the begin of a stall is known; twenty wake-ups a second cost next to nothing."""

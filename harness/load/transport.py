@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from gevent.monkey import get_original
 
-from harness.errors import UsageError
-from harness.http_messages import BrokenOffError, Connection, Reader, remaining_s, request
+from harness.core.errors import UsageError
+from harness.core.http_messages import BrokenOffError, Connection, Reader, remaining_s, request
+from harness.core.shortage import shortage_of
 from harness.load.outcomes import Answer
-from harness.shortage import shortage_of
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 """Of an answer's body as it comes, and of what is unpacked from it."""

@@ -3,13 +3,13 @@
 import numpy as np
 from markupsafe import Markup
 
-from harness.plan import Plan
+from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.axis import COLOURS, Axis, Layout, Strip, fill
 from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
 from harness.report.marks import text_width as width_of
-from harness.verdict import Episode, Fault, Verdict
 from harness.verdict.spans import began, ended, quiet_end, span, starts_open
+from harness.verdict.types import Episode, Fault, Verdict
 
 _TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _ROWS_MAX = 6

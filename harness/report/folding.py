@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from harness.core.codes import MONEY, MONEY_STOPS
 from harness.report.tables import Table
-from harness.verdict import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Verdict, Weight
 
 _WRONG = ("fail", "inconclusive")
 _ABOUT = {

@@ -8,23 +8,23 @@ from importlib.resources import files
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.events import Facts
-from harness.plan import Plan
+from harness.history.events import Facts
+from harness.plan.plan import Plan
 from harness.report import (
     folding,
-    impairment,
+    impairment_table,
     method,
     people,
-    required,
-    safety,
+    required_checks,
+    safety_section,
     sections,
     signals,
-    timeline,
+    timeline_chart,
     words,
     worst,
 )
 from harness.report.tiles import tiles
-from harness.verdict import Verdict
+from harness.verdict.types import Verdict
 
 
 def _shown(value: object) -> object:
@@ -46,12 +46,10 @@ def style_hash(css: str) -> str:
     return f"sha256-{b64encode(sha256(css.encode()).digest()).decode()}"
 
 
-def environment(package: str = "report") -> Environment:
-    """Templates of a package of ours, which may use those of the report; all text is escaped."""
+def environment(folder: str = "report") -> Environment:
+    """Templates of a folder of ours, which may use those of the report; all text is escaped."""
     found = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("harness", package), PackageLoader("harness", "report")]
-        ),
+        loader=ChoiceLoader([PackageLoader("harness", folder), PackageLoader("harness", "report")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
@@ -77,9 +75,9 @@ def looks(foot: str, *sheets: str) -> dict[str, Markup]:
     return {"css": Markup(css), "css_hash": Markup(style_hash(css))}  # noqa: S704  # our own, base64
 
 
-def style(name: str, package: str = "report") -> str:
+def style(name: str, folder: str = "report") -> str:
     """The text of a style sheet of ours."""
-    return files(f"harness.{package}").joinpath(name).read_text(encoding="utf-8")
+    return files("harness").joinpath(folder, name).read_text(encoding="utf-8")
 
 
 def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
@@ -92,18 +90,18 @@ def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
             method=method,
             folding=folding,
             sections=sections,
-            impairment=impairment,
+            impairment=impairment_table,
             people=people,
-            required=required,
-            safety=safety,
-            timeline=timeline,
+            required=required_checks,
+            safety=safety_section,
+            timeline=timeline_chart,
             signals=signals,
             worst=worst,
             plan=plan,
             facts=facts,
             verdict=verdict,
             tiles=tiles(plan, verdict),
-            chart=timeline.svg(plan, facts, verdict),
-            narrow_chart=timeline.svg(plan, facts, verdict, timeline.NARROW),
+            chart=timeline_chart.svg(plan, facts, verdict),
+            narrow_chart=timeline_chart.svg(plan, facts, verdict, timeline_chart.NARROW),
         )
     )

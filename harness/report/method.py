@@ -3,13 +3,13 @@
 import platform
 from importlib import metadata
 
-from harness.events import Facts
-from harness.measure import THETA
-from harness.plan import Plan
+from harness.history.events import Facts
+from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import window_name
-from harness.verdict import Load, Verdict
+from harness.verdict.measure.measurement import THETA
+from harness.verdict.types import Load, Verdict
 from harness.verdict.visible import least_seen
 
 FILES = (

@@ -2,7 +2,7 @@
 
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.verdict import Affected, Borrow, ClosedLoop, Verdict
+from harness.verdict.types import Affected, Borrow, ClosedLoop, Verdict
 
 
 def wider(borrow: Borrow) -> tuple[float | None, float | None]:

@@ -11,12 +11,12 @@ from typing import Final
 import resvg_py
 from markupsafe import Markup
 
-from harness.events import Facts
-from harness.plan import Plan
-from harness.report import timeline, words
+from harness.history.events import Facts
+from harness.plan.plan import Plan
+from harness.report import timeline_chart, words
 from harness.report.axis import WIDE
 from harness.report.marks import PAPER, box, label, number, tag
-from harness.verdict import Judgement, Verdict
+from harness.verdict.types import Judgement, Verdict
 
 FONTS: Final = ("Roboto-Regular.ttf", "Roboto-Bold.ttf")
 _MARGIN = 16.0
@@ -31,7 +31,7 @@ def drawing(plan: Plan, facts: Facts, verdict: Verdict) -> Markup | None:
     """Verdict, sentence and chart as one SVG document; None where the load never began."""
     if facts.status.clock is None:
         return None
-    chart, height = timeline.draw(plan, facts, verdict)
+    chart, height = timeline_chart.draw(plan, facts, verdict)
     head, top = _head(verdict)
     width, bottom = WIDE.width + 2 * _MARGIN, top + height + _MARGIN
     return tag(

@@ -3,13 +3,20 @@
 import json
 from typing import Any
 
-from harness.events import Facts
-from harness.plan import Plan
-from harness.report import required, series, words
+from harness.history.events import Facts
+from harness.plan.plan import Plan
+from harness.report import chart_series, required_checks, words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import money, why
-from harness.verdict import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
 from harness.verdict.reasons import counted
+from harness.verdict.types import (
+    Fault,
+    Judgement,
+    ObjectiveResult,
+    Reconciliation,
+    Verdict,
+    Weight,
+)
 
 _EVIDENCE_MAX = 4000
 _ROWS_MAX = 60
@@ -31,10 +38,10 @@ _CLASSES = (
 
 def objectives(verdict: Verdict, *, told: bool = True) -> Table:
     """What had to hold, and whether it did: objectives, and what is required of every run."""
-    judged = required.rows(verdict, told=told)
+    judged = required_checks.rows(verdict, told=told)
     judged += [(result.verdict, _objective(result, verdict)) for result in verdict.objectives]
     judged.sort(key=lambda one: _WORST_FIRST.index(one[0]))
-    held = required.held(verdict)
+    held = required_checks.held(verdict)
     none = "The scenario sets no objective of its own."
     return Table(
         headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
@@ -271,7 +278,9 @@ def over_time(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
     clock = facts.status.clock
     if clock is None:
         return Table(headers=(), rows=(), empty="The load never began.")
-    data = series.count(clock, facts.operations, series.span(plan, facts, verdict), _ROWS_MAX)
+    data = chart_series.count(
+        clock, facts.operations, chart_series.span(plan, facts, verdict), _ROWS_MAX
+    )
     rows = []
     for index in range(data.bins):
         waits = (data.median_ms[index], data.longest_ms[index])
@@ -282,10 +291,10 @@ def over_time(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
                 *("none" if wait != wait else words.milliseconds(wait) for wait in waits),  # noqa: PLR0124  # NaN
             )
         )
-    totals = (words.count(data.total(kind)) for kind in series.KINDS)
+    totals = (words.count(data.total(kind)) for kind in chart_series.KINDS)
     rows.append(row("all", *totals, "", ""))
     return Table(
-        headers=("Planned start", *series.KINDS, "median wait", "longest wait"),
+        headers=("Planned start", *chart_series.KINDS, "median wait", "longest wait"),
         rows=tuple(rows),
         lead="All borrow requests, the warm-up included.",
     )

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from harness.core.numbers import Count, Figure, Whole
-from harness.verdict import Judgement
+from harness.verdict.types import Judgement
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What the target said of its own health, how often was tried again, what was decided."""
 
-from harness.measure import EDGE_LINK, impaired
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.verdict import DecisionShare, Verdict
 from harness.verdict.beside import places_beside
+from harness.verdict.measure.measurement import EDGE_LINK, impaired
+from harness.verdict.types import DecisionShare, Verdict
 
 _KINDS = {
     "approved": "approved",

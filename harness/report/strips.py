@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from harness.report import words
 from harness.report.axis import COLOURS, KIND_WORDS, Axis, Layout, Strip, fill
+from harness.report.chart_series import KINDS, Series
 from harness.report.marks import INK, MUTED, box, label, line, number, tag
 from harness.report.marks import text_width as width_of
-from harness.report.series import KINDS, Series
 
 
 def step(data: Series) -> str:

@@ -4,11 +4,14 @@ from dataclasses import replace
 from textwrap import shorten
 
 from harness.core.codes import LOANS, MONEY, MONEY_STOPS
-from harness.plan import Plan, SteadyState
+from harness.plan.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
-from harness.verdict import (
+from harness.verdict.reasons import brief, counted
+from harness.verdict.required import RULES
+from harness.verdict.spans import quiet_end, slow_after, span
+from harness.verdict.types import (
     Episode,
     Finding,
     Judgement,
@@ -18,9 +21,6 @@ from harness.verdict import (
     Verdict,
     Weight,
 )
-from harness.verdict.reasons import brief, counted
-from harness.verdict.required import RULES
-from harness.verdict.spans import quiet_end, slow_after, span
 from harness.verdict.visible import never_longer, none_stands_out
 
 _IMPAIRED = ("outage", "degraded")

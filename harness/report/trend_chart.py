@@ -20,7 +20,7 @@ from harness.report.marks import (
     text_width,
 )
 from harness.report.shown_run import Run, Value
-from harness.verdict import Judgement
+from harness.verdict.types import Judgement
 
 RUNS_MAX = 60
 """Runs of a chart; more could not be told apart at the width of a phone."""

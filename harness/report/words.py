@@ -7,8 +7,9 @@ import re
 from datetime import datetime
 
 from harness.core import foreign_text
-from harness.verdict import Finding, Judgement, Verdict, Weight, units
+from harness.verdict import units
 from harness.verdict.required import RULES
+from harness.verdict.types import Finding, Judgement, Verdict, Weight
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",

@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from harness.events import Facts
-from harness.plan import Plan
-from harness.record import RunDirectory
+from harness.history.events import Facts
+from harness.history.run_directory import RunDirectory
+from harness.plan.plan import Plan
 from harness.report import html
-from harness.verdict import Verdict, to_json
+from harness.verdict.types import Verdict, to_json
 
 _log = logging.getLogger(__name__)
 

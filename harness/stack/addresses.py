@@ -5,7 +5,7 @@ import socket
 import urllib.parse
 from collections.abc import Collection
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 _TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing listens there
 """Where Linux goes when a connection is to no address."""

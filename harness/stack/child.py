@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.stack.processes import ProcessRef, family, identify, is_alive, is_stopped
+from harness.core.processes import ProcessRef, family, identify, is_alive, is_stopped
 
 _BACKOFF_SECONDS = 0.2
 _BACKOFF_SECONDS_MAX = 5.0

@@ -5,14 +5,12 @@ import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.stack.child import Child
 from harness.stack.client import short_path
-
-if TYPE_CHECKING:  # the supervisor is run as a program and imports this module
-    from harness.stack.supervisor import Supervisor
+from harness.stack.state import Stack
 
 UNDO_SECONDS = 120.0
 """How long a killed process stays down, or a frozen one still, if nobody says how long."""
@@ -21,10 +19,21 @@ Request = dict[str, Any]
 TakeDown = Callable[[Child, float], Awaitable[int]]
 
 
+class Supervised(Protocol):
+    """What the socket asks of who owns the processes."""
+
+    stack: Stack
+    children: dict[str, Child]
+    stopping: asyncio.Event
+
+    async def wait_ready(self, name: str, seconds: float) -> int:
+        """Wait until a process answers; returns when, in monotonic nanoseconds."""
+
+
 class Control:
     """Serves requests; every request has an answer, and an error is an answer too."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervised) -> None:
         self._supervisor = supervisor
         self._server: asyncio.Server | None = None
         self._waiting_for_end: list[asyncio.StreamWriter] = []

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from harness.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError
 
 DEFAULT_NAME = ".lendchaos"
 ATTACHED = "attached"

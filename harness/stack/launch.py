@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from harness.errors import HarnessError
-from harness.own_python import module_command
+from harness.core.errors import HarnessError
+from harness.core.own_python import module_command
+from harness.core.processes import ProcessRef, end_all, identify, is_alive, own_environment
 from harness.stack.client import StackClient, ask
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
-from harness.stack.processes import ProcessRef, end_all, identify, is_alive, own_environment
 from harness.stack.run_lock import opened_lock
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import (

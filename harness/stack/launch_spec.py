@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from harness.core.processes import ProcessRef
 from harness.stack.postgres import ClusterSpec
-from harness.stack.processes import ProcessRef
 from harness.stack.state import Stack
 
 

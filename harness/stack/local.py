@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
+from harness.core.processes import ProcessRef, RunAs
 from harness.stack import namespaces, postgres, register
 from harness.stack.addresses import require_allowed, split_address
 from harness.stack.folder import LOGS, default_state_dir
@@ -23,9 +25,7 @@ from harness.stack.launch import (
 )
 from harness.stack.launch_spec import LaunchSpec
 from harness.stack.namespaces import Wire
-from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
 from harness.stack.postgres_binaries import reachable_by_others, unprivileged
-from harness.stack.processes import ProcessRef, RunAs
 from harness.stack.provision import Programs, provision_all
 from harness.stack.state import (
     BUREAU,

@@ -34,7 +34,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 BENCHMARK_NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
 """Set aside for tests between network devices (RFC 2544): nobody's real addresses."""

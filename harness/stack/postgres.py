@@ -8,12 +8,12 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.core.files import open_append
-from harness.errors import HarnessError
+from harness.core.ports import LOOPBACK
+from harness.core.processes import RunAs, bound_to_parent, clean_environment
 from harness.stack.cluster_template import copied, fingerprint, forget
 from harness.stack.namespaces import entering
-from harness.stack.ports import LOOPBACK
-from harness.stack.processes import RunAs, bound_to_parent, clean_environment
 from harness.stack.shared_memory import remove_database
 from harness.stack.toxiproxy_binary import cache_dir
 

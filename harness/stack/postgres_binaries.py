@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.stack.processes import RunAs
+from harness.core.errors import HarnessError
+from harness.core.processes import RunAs
 
 OLDEST_MAJOR = 14
 HOW_TO_GET = (

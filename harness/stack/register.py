@@ -24,10 +24,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.errors import HarnessError
 from harness.core.files import HALF_WRITTEN, read_regular, replace_file
-from harness.errors import HarnessError
+from harness.core.processes import STATE_VARIABLE, boot_id
 from harness.stack.folder import is_private
-from harness.stack.processes import STATE_VARIABLE, boot_id
 
 _NAME = "lendchaos"
 _ENTRY_BYTES_MAX = 100_000

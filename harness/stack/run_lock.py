@@ -19,9 +19,9 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.errors import HarnessError
 from harness.core.files import open_append, open_regular
 from harness.core.numbers import Count, UnixSeconds
-from harness.errors import HarnessError
 from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 
 TRY_SECONDS = 0.5

@@ -4,12 +4,12 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.own_python import module_command
-from harness.stack.http_probe import get
+from harness.core.errors import HarnessError
+from harness.core.http_probe import get
+from harness.core.own_python import module_command
+from harness.core.ports import LOOPBACK
+from harness.core.processes import bound_to_parent, clean_environment, listeners
 from harness.stack.namespaces import entering
-from harness.stack.ports import LOOPBACK
-from harness.stack.processes import bound_to_parent, clean_environment, listeners
 from harness.stack.state import BUREAU, Stack, StackSettings, bureau_dir_for
 
 CODE_FOLDER = Path(__file__).resolve().parents[2]

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
-from harness.errors import HarnessError, UsageError
-from harness.planted import wrong_defects
+from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
+from harness.plan.planted import wrong_defects
 from harness.stack import register
 from harness.stack.folder import ALIVE_LOCK, BUREAU_DATA, DATA, STATE_FILE, checked
 from harness.stack.namespaces import Wire, remove
-from harness.stack.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.stack.register import Entry
 from harness.stack.run_lock import has_supervisor
 from harness.stack.shared_memory import remove_database

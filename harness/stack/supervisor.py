@@ -20,16 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.http_probe import get
+from harness.core.processes import ProcessRef, clean_environment, identify, is_alive
 from harness.stack import namespaces, postgres, register, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
 from harness.stack.folder import STATE_FILE, whereabouts
-from harness.stack.http_probe import get
-from harness.stack.last_resort import stand_by
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.postgres import ClusterSpec
-from harness.stack.processes import ProcessRef, clean_environment, identify, is_alive
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import (
     BUREAU,
@@ -40,6 +39,7 @@ from harness.stack.state import (
     forget,
     save_state,
 )
+from harness.stack.watchdog import stand_by
 
 EVENT_LOG = "supervisor.jsonl"
 _START_SECONDS_MAX = 30.0

@@ -5,9 +5,9 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.stack.http_probe import get
-from harness.stack.ports import LOOPBACK
-from harness.stack.processes import bound_to_parent
+from harness.core.http_probe import get
+from harness.core.ports import LOOPBACK
+from harness.core.processes import bound_to_parent
 from harness.stack.state import Link
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.core.disk import require_room
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.http_probe import get
 from harness.stack import namespaces, register
 from harness.stack.addresses import leads_to, split_address
-from harness.stack.http_probe import get
 from harness.stack.service import OK
 from harness.stack.state import Stack, StackSettings
 

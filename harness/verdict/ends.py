@@ -1,18 +1,6 @@
 """How a run ends, in the words of ``verdict.json``."""
 
-from enum import IntEnum, StrEnum
-
-
-class ExitCode(IntEnum):
-    """What a process of ours ends with."""
-
-    PASS = 0
-    FAIL = 1
-    USAGE = 2
-    INCONCLUSIVE = 3
-    SAFETY_STOP = 4
-    INTERNAL = 70
-    INTERRUPTED = 130
+from enum import StrEnum
 
 
 class Judgement(StrEnum):

@@ -1,4 +1,4 @@
-"""The parts of ``verdict.json``, as types; `harness.verdict` says what they have in common."""
+"""The parts of ``verdict.json``, as types; `types` says what they have in common."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -22,9 +22,9 @@ from benchmarks.scoring import Answers, Score, Span, extra, naive_errors, score,
 from benchmarks.simulate import Job, perform
 from benchmarks.target_log import Count, TargetLog, count_failures
 from benchmarks.truth import SHAPES, Truth, hard_outages, one_of_each, truths_of
-from harness.events import Outcome, Step
-from harness.judge import judge
-from harness.verdict import Episode, Finding, Weight
+from harness.history.events import Outcome, Step
+from harness.verdict.judge import judge
+from harness.verdict.types import Episode, Finding, Weight
 from tests import builders
 
 TRUTH = Truth("hard outage", "hard outage/1", 10.0, 13.0, Kind.REFUSE)

@@ -26,9 +26,9 @@ from benchmarks.defects.acts import (
 from benchmarks.defects.plan import PAIRS, PAIRS_MAX, Pair, Trial
 from benchmarks.defects.trial import Result, Ruling, ruling_of
 from benchmarks.real_runs import ROOT, BenchmarkError
-from harness.fault_specs import Partition
-from harness.gates.selftest import FOUND_BY
-from harness.verdict import Judgement
+from harness.apps.gate.selftest import FOUND_BY
+from harness.plan.fault_specs import Partition
+from harness.verdict.types import Judgement
 from target_service.defects import DEFECTS, check
 from tests import builders
 from tests.verdicts import judged

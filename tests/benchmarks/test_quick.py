@@ -11,7 +11,7 @@ from benchmarks.calibration import Aim
 from benchmarks.scoring import Span
 from benchmarks.section_tables import aims_of
 from benchmarks.sections import chosen, repeat_rows
-from harness.verdict import Episode
+from harness.verdict.types import Episode
 
 REPEATS = measure.QUICK.repeats
 

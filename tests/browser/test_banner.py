@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from harness.load.banner import BANNER
+from harness.apps.locust.banner import BANNER
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen, Site
 
 pytestmark = pytest.mark.browser

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect
 
-from harness.load import chaos_page
-from harness.load.fault_board import EVENTS_MAX, FaultBoard
-from harness.load.live import Live
-from harness.load.live_series import KINDS
+from harness.apps.locust import chaos_page
+from harness.apps.locust.fault_board import EVENTS_MAX, FaultBoard
+from harness.apps.locust.live import Live
+from harness.apps.locust.live_series import KINDS
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.looks import boxes, painted, too_wide, violations
 from tests.load.made_live import MadeLeader, MadeRun, made_leader, made_live, served

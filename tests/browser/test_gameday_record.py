@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday import page, printing, recording
-from harness.gameday.record import Record
-from harness.gameday.stored import Runs
+from harness.apps.gameday import page, printing, recording
+from harness.apps.gameday.day_record import Record
+from harness.apps.gameday.stored_runs import Runs
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
 from tests.browser.looks import boxes, parted, sheets_of, too_wide, violations
 from tests.gameday.stored_days import ATTACK, PLAN, whole_day

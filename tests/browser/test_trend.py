@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare.trend import page
-from harness.history import Stored
-from harness.verdict import Judgement, Weight
+from harness.report.archive import Stored
+from harness.report.compare.trend_of_runs import page
+from harness.verdict.types import Judgement, Weight
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
 from tests.browser.looks import boxes, sheets_of, too_wide, violations
 from tests.report.sample import ATTACK

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.headless import Ended as RunEnded
-from harness.headless import Update
+from harness.apps.cli import app
+from harness.run.runner import Ended as RunEnded
+from harness.run.runner import Update
 from harness.stack.doctor import Check
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.stored import store
@@ -62,7 +62,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
         Check("Python", ok=True, found="/a/long/path" * 20),
         Check("Go", ok=False, found="nothing", how_to_get="get it"),
     ]
-    monkeypatch.setattr("harness.cli.doctor.diagnose", lambda _: found)
+    monkeypatch.setattr("harness.apps.cli.diagnosing.diagnose", lambda _: found)
     return found
 
 
@@ -81,7 +81,7 @@ def quick_locust(monkeypatch: pytest.MonkeyPatch, run: Path, tmp_path: Path) -> 
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "baseline.py").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.cli.run.run_scenario", run_scenario)
-    monkeypatch.setattr("harness.cli.run.dry_run", lambda *_: "")
+    monkeypatch.setattr("harness.apps.cli.run_command.run_scenario", run_scenario)
+    monkeypatch.setattr("harness.apps.cli.run_command.dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return outputs

@@ -10,8 +10,8 @@ import json
 import locale
 from pathlib import Path
 
-from harness import standard_streams
-from harness.cli import app
+from harness.apps.cli import app
+from harness.core import standard_streams
 
 COMMANDS = (
     ("judge", "run"),

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness import standard_streams
-from harness.cli import app
-from harness.cli.commands import load
-from harness.headless import Ended, Update
+from harness.apps.cli import app
+from harness.apps.cli.lazy_commands import load
+from harness.core import standard_streams
+from harness.run.runner import Ended, Update
 
 WRITTEN = importlib.import_module("harness.report.written")
 FULL, CLOSED, UNREAD = "full", "closed", "unread"
@@ -93,7 +93,7 @@ def quick_run(_path: Path, options: list[str], show: Any, *_: Any, **__: Any) ->
 def main() -> None:
     """All that was asked for."""
     asked = json.load(sys.stdin)
-    importlib.import_module("harness.cli.run").__dict__["run_scenario"] = quick_run
+    importlib.import_module("harness.apps.cli.run_command").__dict__["run_scenario"] = quick_run
     for name in {words[0] for _, words in asked}:
         load(name)
     for name in ("judge", "report.terminal", "record"):

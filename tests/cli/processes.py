@@ -33,14 +33,14 @@ def python(*words: str, cwd: Path | None = None, **more: str) -> "subprocess.Com
 def lendchaos(*words: str, cwd: Path, **more: str) -> "subprocess.CompletedProcess[str]":
     """Run `lendchaos` with its output read by a program."""
     state = {"LENDCHAOS_STATE": str(cwd / "state"), **more}
-    return python("-m", "harness.cli", *words, cwd=cwd, **state)
+    return python("-m", "harness.apps.cli", *words, cwd=cwd, **state)
 
 
 def in_terminal(*words: str, cwd: Path, **more: str) -> bytes:
     """All that `lendchaos` writes into a terminal of its own, escape sequences included."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", *words],
+        [sys.executable, "-m", "harness.apps.cli", *words],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

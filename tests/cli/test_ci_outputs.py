@@ -11,11 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 import typer
 
-from harness.cli import run as run_module
+from harness.apps.cli import run_command as run_module
+from harness.core.errors import HarnessError
 from harness.core.files import replace_file
-from harness.errors import HarnessError
-from harness.headless import Ended as RunEnded
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
+from harness.run.runner import Ended as RunEnded
+from harness.verdict.stored_verdict import read_verdict
 from tests.cli.conftest import Ended
 from tests.junit import parsed
 
@@ -37,7 +38,7 @@ def red(path: Path = Path("out/gate.xml")) -> dict[str, str]:
 
 def passed(run: Path) -> RunEnded:
     """A run that lies there, as it ended."""
-    verdict = RunDirectory(run).read_verdict()
+    verdict = read_verdict(RunDirectory(run))
     last = {"verdict": str(verdict.verdict), "sentence": verdict.sentence}
     return RunEnded(verdict.exit_code, {**last, "report": str(run / "report.html")})
 
@@ -358,7 +359,7 @@ def test_a_file_that_cannot_be_written_in_the_end_is_told(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace_file(path, text)
 
-    monkeypatch.setattr("harness.cli.ci_outputs.replace_file", full)
+    monkeypatch.setattr("harness.apps.cli.ci_outputs.replace_file", full)
     done = lendchaos("run", "-q", "cut", *FILES)
 
     assert done.exit_code == 0

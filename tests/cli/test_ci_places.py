@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.ci_places import (
+from harness.apps.cli.ci_places import (
     artifacts_page,
     from_checkout,
     in_repository,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.history import Stored, open_history
-from harness.series import run_of, series_of
-from harness.series import to_json as series_json
-from harness.verdict import Verdict, to_json
+from harness.report.archive import Stored, open_history
+from harness.verdict.series import run_of, series_of
+from harness.verdict.series import to_json as series_json
+from harness.verdict.types import Verdict, to_json
 from tests.cli.conftest import Ended
 from tests.verdicts import stored_of, verdict_of
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.cli.completing import DEFECTS, SERVICES
+from harness.apps.cli import app
+from harness.apps.cli.completing import DEFECTS, SERVICES
 from target_service.defects import DEFECTS as PLANTED
 from tests.cli.processes import SECONDS_MAX, environment, lendchaos
 
@@ -130,7 +130,7 @@ def test_the_script_of_a_shell_can_be_seen(shell: str) -> None:
 def test_bash_itself_completes(folder: Path) -> None:
     """The whole way: its script, its variables, a process of ours, its answer."""
     program = folder / "lendchaos"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m harness.cli "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m harness.apps.cli "$@"\n')
     program.chmod(0o755)
     script = """
         PATH=$PWD:$PATH

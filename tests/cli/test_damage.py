@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Ending, Outcome
-from harness.record import RunDirectory
+from harness.history.events import Ending, Outcome
+from harness.history.run_directory import RunDirectory
 from tests.builders import CUT, facts, ledger, operations, plan_of
 from tests.cli.conftest import Ended
 from tests.stored import store

@@ -13,7 +13,7 @@ AT_IMPORT = """
 import os, signal, sys, time
 
 def watch(event, arguments):
-    in_run = "harness.load" in sys.orig_argv
+    in_run = "harness.apps.locust" in sys.orig_argv
     if event != "import" or in_run != ("IN_RUN" in os.environ):
         return
     if arguments[0] == os.environ["AT"]:
@@ -33,17 +33,17 @@ def interrupted_at(
     (folder / "hook" / "sitecustomize.py").write_text(AT_IMPORT)
     (folder / "mine.py").write_text(MINE)
     hooked = {"PYTHONPATH": f"{folder / 'hook'}:{ROOT}", "AT": module, **more}
-    return python("-m", "harness.cli", *words, cwd=folder, **hooked)
+    return python("-m", "harness.apps.cli", *words, cwd=folder, **hooked)
 
 
 @pytest.mark.parametrize(
     ("words", "module"),
     [
         (["--help"], "typer"),
-        (["status"], "harness.cli.app"),
+        (["status"], "harness.apps.cli.app"),
         (["status"], "harness.stack.client"),
-        (["run", "mine.py", "--dry-run"], "harness.cli.results"),
-        (["run", "mine.py", "--dry-run"], "harness.resilience.format"),
+        (["run", "mine.py", "--dry-run"], "harness.apps.cli.outcome_text"),
+        (["run", "mine.py", "--dry-run"], "harness.plan.resilience_format"),
     ],
     ids=str,
 )
@@ -54,7 +54,7 @@ def test_a_command_ends_without_a_word(words: list[str], module: str, tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-@pytest.mark.parametrize("module", ["harness.standard_streams", "locust.main"])
+@pytest.mark.parametrize("module", ["harness.core.standard_streams", "locust.main"])
 def test_a_run_that_is_being_loaded_ends_without_a_word(module: str, tmp_path: Path) -> None:
     """The command passes it on to the run, which has touched nothing yet."""
     done = interrupted_at(module, "run", "mine.py", "--dry-run", folder=tmp_path, IN_RUN="yes")
@@ -65,7 +65,7 @@ def test_a_run_that_is_being_loaded_ends_without_a_word(module: str, tmp_path: P
 
 def test_who_imports_the_commands_keeps_his_own_handler() -> None:
     """They are no program then."""
-    code = "import harness.cli, signal; print(signal.getsignal(signal.SIGINT).__name__)"
+    code = "import harness.apps.cli, signal; print(signal.getsignal(signal.SIGINT).__name__)"
     done = python("-c", code, cwd=ROOT)
 
     assert (done.returncode, done.stdout) == (0, f"{signal.default_int_handler.__name__}\n")
@@ -77,6 +77,6 @@ def test_ctrl_c_while_it_is_loaded_leaves_no_traceback(tmp_path: Path) -> None:
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n"
     )
 
-    done = python("-m", "harness.load", "-f", "mine.py", "--dry-run", cwd=tmp_path)
+    done = python("-m", "harness.apps.locust", "-f", "mine.py", "--dry-run", cwd=tmp_path)
 
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -160,7 +160,7 @@ def test_absurd_numbers_take_neither_time_nor_memory(load_ended_ns: int, run: Pa
     status.write_text(json.dumps(body))
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30));"
-        "from harness.cli import app; app(['judge', sys.argv[1], '--json'])"
+        "from harness.apps.cli import app; app(['judge', sys.argv[1], '--json'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(run)],

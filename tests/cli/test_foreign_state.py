@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.processes import identify
 from harness.stack import register
-from harness.stack.processes import identify
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT
 from tests.cli.processes import lendchaos as in_process

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.ci_outputs import CiOutputs, publish
+from harness.apps.cli.ci_outputs import CiOutputs, publish
 from harness.core import disk
 from tests.cli.conftest import Ended
 from tests.gates.made import suite_of, verdict_of
@@ -53,7 +53,9 @@ def test_a_disk_that_refuses_is_told_in_one_line(
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     refusing(number, monkeypatch, folder)
     if command == "save":
-        monkeypatch.setattr("harness.history.History.place_of", lambda *_: history / "x" / "y.json")
+        monkeypatch.setattr(
+            "harness.report.archive.History.place_of", lambda *_: history / "x" / "y.json"
+        )
     done = lendchaos("-q", *words[command])
 
     assert done.exit_code == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday.session import Event, SessionLog, What
+from harness.apps.gameday.session import Event, SessionLog, What
 from tests.cli.conftest import Ended
 
 ROOT = Path(__file__).parent.parent.parent

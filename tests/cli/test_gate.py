@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import gate as gate_module
-from harness.headless import Ended as RunEnded
-from harness.record import RunDirectory
-from harness.verdict import Verdict, Weight, to_json
+from harness.apps.cli import gating as gate_module
+from harness.history.run_directory import RunDirectory
+from harness.run.runner import Ended as RunEnded
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Verdict, Weight, to_json
 from tests.cli.conftest import Ended
 from tests.gates.made import with_finding
 
@@ -41,9 +42,9 @@ class Runs:
 @pytest.fixture
 def runs(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """No process and no stack, in a folder with a scenario."""
-    found = Runs(tmp_path, RunDirectory(run).read_verdict())
+    found = Runs(tmp_path, read_verdict(RunDirectory(run)))
     monkeypatch.setattr(gate_module, "_run_locust", found)
-    monkeypatch.setattr("harness.cli.gate.dry_run", lambda *_: "")
+    monkeypatch.setattr("harness.apps.cli.gating.dry_run", lambda *_: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     for name in ("LENDCHAOS_STATE", "LOCUST_HOST"):
         monkeypatch.delenv(name, raising=False)

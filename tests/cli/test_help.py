@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.cli.commands import LATER, load
-from harness.load.options import add_options
+from harness.apps.cli.lazy_commands import LATER, load
+from harness.apps.locust.options import add_options
 from tests.cli.conftest import Ended
 from tests.cli.processes import in_terminal
 

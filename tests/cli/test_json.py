@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from harness.cli.commands import LATER, load
-from harness.faults.strangers import Stranger
-from harness.headless import Ended as RunEnded
+from harness.apps.cli.lazy_commands import LATER, load
+from harness.core.processes import ProcessRef
+from harness.faults.foreign_sessions import Stranger
+from harness.run.runner import Ended as RunEnded
 from harness.stack.client import ProcessStatus
-from harness.stack.processes import ProcessRef
 from harness.stack.run_lock import Owner
 from harness.stack.state import Link, Stack, save_state
 from tests.cli.conftest import Ended
@@ -90,15 +90,15 @@ def a_stack(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
         last_exit=None,
         ordered_ns=1,
     )
-    monkeypatch.setattr("harness.cli.stack.is_alive", lambda _: True)
+    monkeypatch.setattr("harness.apps.cli.stacks.is_alive", lambda _: True)
     monkeypatch.setattr("harness.stack.state.is_alive", lambda _: True)
-    monkeypatch.setattr("harness.cli.stack.StackClient.status", lambda _: (process,))
+    monkeypatch.setattr("harness.apps.cli.stacks.StackClient.status", lambda _: (process,))
     monkeypatch.setattr("harness.stack.local.up", lambda *_: stack)
     monkeypatch.setattr("harness.stack.launch.down", lambda *_: True)
-    monkeypatch.setattr("harness.cli.heal.link_canaries", lambda _: [("edge", True)])
+    monkeypatch.setattr("harness.apps.cli.heal_command.link_canaries", lambda _: [("edge", True)])
     was = ["link edge is disabled"]
-    monkeypatch.setattr("harness.cli.heal.remove_strangers", lambda *_, **__: was)
-    monkeypatch.setattr("harness.cli.heal.strangers", lambda _: ())
+    monkeypatch.setattr("harness.apps.cli.heal_command.remove_strangers", lambda *_, **__: was)
+    monkeypatch.setattr("harness.apps.cli.heal_command.strangers", lambda _: ())
     return stack
 
 
@@ -128,7 +128,7 @@ def test_a_link_that_others_disabled_is_no_clean_heal(
 ) -> None:
     """It is named to programs and to people, with what would put it right."""
     disabled = Stranger("edge", text="link edge is disabled")
-    monkeypatch.setattr("harness.cli.heal.strangers", lambda _: (disabled,))
+    monkeypatch.setattr("harness.apps.cli.heal_command.strangers", lambda _: (disabled,))
     done, told = lendchaos("heal", "--json"), lendchaos("heal")
     document = check_document(done)
 
@@ -158,7 +158,7 @@ def test_a_run_that_uses_the_stack_is_named(
 ) -> None:
     """With everything that the words for people have."""
     owner = Owner(7, "ci", "r1", "baseline", time.time())
-    monkeypatch.setattr("harness.cli.stack.holder", lambda _: owner)
+    monkeypatch.setattr("harness.apps.cli.stacks.holder", lambda _: owner)
 
     document = check_document(lendchaos("status", "--json"))
     assert document["stacks"][0]["used_by"]["run_id"] == "r1"
@@ -238,7 +238,7 @@ def test_what_was_not_run_is_told_apart_as_well(
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.py").touch()
-    monkeypatch.setattr("harness.cli.run.run_scenario", lambda *_, **__: RunEnded(4))
+    monkeypatch.setattr("harness.apps.cli.run_command.run_scenario", lambda *_, **__: RunEnded(4))
     done = lendchaos("run", "a/x.py", "b/x.py", "--json")
 
     document = check_document(done)
@@ -271,8 +271,8 @@ def test_a_series_for_programs(
     monkeypatch: pytest.MonkeyPatch, lendchaos: Callable[..., Ended]
 ) -> None:
     """Its runs are in the document; what people read of it goes beside."""
-    monkeypatch.setattr("harness.headless.up", lambda *_, **_more: None)
-    monkeypatch.setattr("harness.headless.down", lambda *_: None)
+    monkeypatch.setattr("harness.run.runner.up", lambda *_, **_more: None)
+    monkeypatch.setattr("harness.run.runner.down", lambda *_: None)
     done = lendchaos("run", "baseline", "--runs", "2", "--json")
 
     (scenario,) = check_document(done)["scenarios"]
@@ -294,7 +294,7 @@ def test_what_only_asks_has_no_result_for_programs(
 
 def test_the_document_of_a_dry_run_is_the_plan(tmp_path: Path) -> None:
     """Printed by the load process alone; of two scenarios there would be two documents."""
-    command = [sys.executable, "-m", "harness.cli", "run"]
+    command = [sys.executable, "-m", "harness.apps.cli", "run"]
     options = ["--dry-run", "--json", f"--state-dir={tmp_path}"]
     alone, two = (
         subprocess.run(
@@ -322,7 +322,7 @@ def test_the_plan_says_whether_it_waits_for_somebody_else(
     words = ["run", scenario, "--dry-run", "--json", f"--state-dir={tmp_path}"]
     told = {} if step is None else {"LENDCHAOS_GAMEDAY": step}
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words],
+        [sys.executable, "-m", "harness.apps.cli", *words],
         capture_output=True,
         text=True,
         check=False,

@@ -22,7 +22,7 @@ OLD_PROCESSOR = {
 def judged_by_a_process(run: Path, **environment: str) -> bytes:
     """What `lendchaos judge --json` prints in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "harness.cli", "judge", str(run), "--json"],
+        [sys.executable, "-W", "ignore", "-m", "harness.apps.cli", "judge", str(run), "--json"],
         capture_output=True,
         check=False,
         cwd=ROOT,
@@ -193,7 +193,7 @@ def test_a_place_that_cannot_be_written(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("harness.record.replace_file", refuse)
+    monkeypatch.setattr("harness.history.run_directory.replace_file", refuse)
     done = lendchaos("judge", run)
 
     assert done.exit_code == 3

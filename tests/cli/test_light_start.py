@@ -6,21 +6,29 @@ import pytest
 
 from tests.cli.processes import python
 
-HEAVY = ("scipy", "pandas", "jinja2", "harness.conductor", "harness.judge", "locust", "gevent")
+HEAVY = (
+    "scipy",
+    "pandas",
+    "jinja2",
+    "harness.run.conductor",
+    "harness.verdict.judge",
+    "locust",
+    "gevent",
+)
 DRIVERS = ("psycopg", "requests", "toxiproxy")
 """For healing; who only looks has no use for them."""
 BEGIN = """
 import sys
 {before}
-from harness.cli import app
+from harness.apps.cli import app
 code = app({words!r}, prog_name="lendchaos", standalone_mode=False)
 """
 AS_LOCUST_STARTS = """
-import harness.forwarding
+import harness.core.forwarding
 def started(*_, **__):
     print("|" + " ".join(sys.modules))
     raise SystemExit(0)
-harness.forwarding.subprocess.Popen = started
+harness.core.forwarding.subprocess.Popen = started
 """
 
 
@@ -49,13 +57,13 @@ def test_what_it_does_not_need_is_not_loaded(
     """Where a second of loading would be most of the command."""
     modules = loaded(words, tmp_path)
 
-    assert "harness.cli.app" in modules
+    assert "harness.apps.cli.app" in modules
     assert modules & set(needless) == set()
 
 
 def test_healing_has_everything_loaded(tmp_path: Path) -> None:
     """It must not depend on an import that happens late, not even where nothing is broken."""
-    assert {"harness.faults.healing", "harness.faults.injectors", *DRIVERS} <= loaded(
+    assert {"harness.faults.heal.healing", "harness.faults.injectors", *DRIVERS} <= loaded(
         ["heal"], tmp_path
     )
 
@@ -65,14 +73,14 @@ def test_nothing_is_judged_before_locust_has_started(tmp_path: Path) -> None:
     (tmp_path / "plain.py").touch()
     modules = loaded(["run", "plain.py"], tmp_path, AS_LOCUST_STARTS)
 
-    assert "harness.headless" in modules
-    assert modules & {*HEAVY, "harness.report.html", "harness.report.terminal"} == set()
+    assert "harness.run.runner" in modules
+    assert modules & {*HEAVY, "harness.report.html", "harness.report.terminal_text"} == set()
 
 
 def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
     """All that heals is there before it says that it is ready."""
     code = (
-        "import sys, harness.guardian; before = set(sys.modules)\n"
+        "import sys, harness.faults.heal.guardian; before = set(sys.modules)\n"
         "from harness.stack import load_state, down, Stack\n"
         "from harness.faults import injectors, second_way, proxy_control, migration\n"
         "print(sorted(set(sys.modules) - before))\n"
@@ -84,11 +92,11 @@ def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
 
 def test_nobody_who_runs_or_judges_loads_what_only_comparisons_need() -> None:
     """Its import takes as long as all else that a load process and its conductor load."""
-    code = "import sys, harness.load.borrower, harness.judge; print(*sys.modules)"
+    code = "import sys, harness.apps.locust.borrower, harness.verdict.judge; print(*sys.modules)"
     done = python("-c", code)
 
     assert done.returncode == 0, done.stderr
-    assert {"scipy.special", "harness.measure"} <= set(done.stdout.split())
+    assert {"scipy.special", "harness.verdict.measure.measurement"} <= set(done.stdout.split())
     assert {"scipy.stats", "scipy.optimize"} & set(done.stdout.split()) == set()
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import typer
 
-from harness.cli import run as run_module
-from harness.cli.app import Patience
-from harness.cli.commands import LATER, load
-from harness.headless import Ended as RunEnded
+from harness.apps.cli import run_command as run_module
+from harness.apps.cli.console import Patience
+from harness.apps.cli.lazy_commands import LATER, load
+from harness.run.runner import Ended as RunEnded
 from tests.cli.conftest import Ended
 from tests.cli.processes import environment, in_terminal
 from tests.cli.processes import lendchaos as in_a_process
@@ -25,7 +25,7 @@ from tests.cli.processes import lendchaos as in_a_process
 LONG = "x" * 300
 
 ESCAPE = b"\x1b["
-cli_app = importlib.import_module("harness.cli.app")
+cli_app = importlib.import_module("harness.apps.cli.console")
 """The module; in its package that name is the application."""
 
 
@@ -118,7 +118,7 @@ def a_group(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """One step."""
         cli_app.show(f"{step} {cli_app.is_quiet()}")
 
-    module = types.ModuleType("harness.cli.walking")
+    module = types.ModuleType("harness.apps.cli.walking")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(LATER, "tour", ("walking", "Walk through."))
     cli_app.app.add_typer(group, name="tour")
@@ -181,7 +181,7 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "explain"],
+        [sys.executable, "-m", "harness.apps.cli", "explain"],
         stdout=writer,
         stderr=subprocess.PIPE,
         check=False,

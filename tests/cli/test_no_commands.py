@@ -16,13 +16,14 @@ from typing import Any, Self
 import pytest
 import typer
 
-from harness.cli import app
-from harness.cli.app import tell_error
+from harness.apps.cli import app
+from harness.apps.cli.console import tell_error
+from harness.apps.gameday.session import Event, SessionLog, What
 from harness.core import foreign_text
-from harness.errors import HarnessError, UsageError
-from harness.gameday.session import Event, SessionLog, What
-from harness.record import RunDirectory
-from harness.report import terminal
+from harness.core.errors import HarnessError, UsageError
+from harness.history.run_directory import RunDirectory
+from harness.report import terminal_text
+from harness.verdict.stored_verdict import read_verdict
 from tests.commands_to_ci import commands_in, hostile, unseen_in
 from tests.verdicts import verdict_of
 
@@ -115,10 +116,10 @@ def spoilt_run(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     for name in ("faults.jsonl", "ledger.jsonl", "events-load-0.jsonl"):
         said += spoil(path / name, lambda: run.read_facts(plan), chance, -1)
     said += spoil(path / "ledger.jsonl", lambda: run.read_facts(plan), chance)
-    said += spoil(path / "verdict.json", run.read_verdict, chance)
+    said += spoil(path / "verdict.json", lambda: read_verdict(run), chance)
 
     def read_all() -> Any:
-        run.read_verdict()
+        read_verdict(run)
         return run.read_facts(run.read_plan())
 
     return path, said + spoil(path / "plan.json", read_all, chance)
@@ -237,7 +238,9 @@ def test_answers_of_a_game_day_are_no_commands(
 def test_a_line_that_is_wrapped_begins_no_command() -> None:
     """Where a command stood in the middle of a text; the guard is what breaks it."""
     sentence = "lorem " * 16 + "::error::planted"
-    text = terminal.render(replace(verdict_of(1), sentence=sentence), "report.html", color=False)
+    text = terminal_text.render(
+        replace(verdict_of(1), sentence=sentence), "report.html", color=False
+    )
     with Captured() as captured:
         sys.stdout.write(text)
 
@@ -262,10 +265,10 @@ class Mine(Borrower):
 @pytest.mark.parametrize(
     ("module", "words", "more"),
     [
-        ("harness.load", ["-f", "mine.py", "--dry-run"], ""),
-        ("harness.load", ["-f", "mine.py", "--dry-run", "--json"], ""),
+        ("harness.apps.locust", ["-f", "mine.py", "--dry-run"], ""),
+        ("harness.apps.locust", ["-f", "mine.py", "--dry-run", "--json"], ""),
         ("locust", ["-f", "mine.py", "--dry-run"], "raise ValueError({0!r})"),
-        ("harness.cli", ["run", "mine.py", "--dry-run"], "raise ValueError({0!r})"),
+        ("harness.apps.cli", ["run", "mine.py", "--dry-run"], "raise ValueError({0!r})"),
     ],
 )
 def test_a_real_process_says_no_command(

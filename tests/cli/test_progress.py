@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.cli import run as run_module
-from harness.headless import Ended, Update
+from harness.apps.cli import run_command as run_module
+from harness.run.runner import Ended, Update
 
 ROOT = Path(__file__).parent.parent.parent
-cli_app = importlib.import_module("harness.cli.app")
+cli_app = importlib.import_module("harness.apps.cli.console")
 SAID = f"run /srv/{'a' * 60}/runs/network_partition-0123456789ab, seed 362145987"
 
 

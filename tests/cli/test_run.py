@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.cli import run as run_module
-from harness.headless import Ended as RunEnded
-from harness.judge import judge
-from harness.objectives import Objectives
-from harness.verdict import ExitCode, to_json
+from harness.apps.cli import run_command as run_module
+from harness.core.exit_codes import ExitCode
+from harness.plan.objectives import Objectives
+from harness.run.runner import Ended as RunEnded
+from harness.verdict.judge import judge
+from harness.verdict.types import to_json
 from tests.builders import CUT, cut_run, plan_of
 from tests.cli.conftest import Ended
 

@@ -297,7 +297,7 @@ def test_a_file_that_goes_elsewhere_is_held_to_the_same_objectives(
 def locust_says(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """`lendchaos`, as it is installed: its own folder is not looked through first."""
     return subprocess.run(
-        [sys.executable, "-P", "-m", "harness.cli", *words],
+        [sys.executable, "-P", "-m", "harness.apps.cli", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -333,7 +333,7 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     """Python cannot even say where it is."""
     (tmp_path / "mine.py").write_text(MINE.format(""))
     (tmp_path / "gone").mkdir()
-    command = f"rmdir ../gone; exec {sys.executable} -P -m harness.cli -q run"
+    command = f"rmdir ../gone; exec {sys.executable} -P -m harness.apps.cli -q run"
 
     done = subprocess.run(
         ["bash", "-c", f"{command} {tmp_path}/mine.py --dry-run"],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import resilience
+from harness.plan import resilience
 from harness.stack.toxiproxy_binary import VERSION, cached_path
 from tests.examples.workflows import FOLDER, ROOT, Job, github, gitlab, parsed
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.fault_facts import EndedBy
 from harness.faults import walk as walk_module
 from harness.faults.base import Gone
 from harness.faults.journal import Journal
+from harness.history.fault_facts import EndedBy
 from tests.faults.test_timeline import Breakable, walk
 
 

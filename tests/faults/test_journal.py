@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.fault_specs import BlockingMigration, Kill, Partition
+from harness.core.errors import HarnessError
+from harness.core.processes import boot_id
 from harness.faults import journal as journal_module
 from harness.faults.journal import Journal, first_heal
-from harness.plan import PlannedFault
+from harness.plan.fault_specs import BlockingMigration, Kill, Partition
+from harness.plan.plan import PlannedFault
 from harness.stack.folder import JOURNAL_FILE
-from harness.stack.last_resort import read_open
-from harness.stack.processes import boot_id
+from harness.stack.watchdog import read_open
 
 PARTITION = PlannedFault("1-partition", Partition("edge", direction="upstream"), 8.0, 13.0)
 KILL = PlannedFault("2-kill", Kill("replica-1", expects_impact=False), 8.0, 10.0)

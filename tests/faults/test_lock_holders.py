@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.faults import change_watch, lock_holders
 from harness.faults.lock_holders import LockGuard
 from tests.stack.test_state import a_stack

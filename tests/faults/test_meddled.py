@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness.events import FaultFact
-from harness.fault_facts import EndedBy
-from harness.fault_specs import AnyFault, CommitLost, Flap, Partition, Refuse
+from harness.core.ports import LOOPBACK, choose_ports
+from harness.core.processes import is_stopped
 from harness.faults.commit_lost import CommitLostInjector
+from harness.faults.foreign_sessions import remove_strangers, strangers
 from harness.faults.injectors import injector_for
 from harness.faults.proxy_control import Proxy
-from harness.faults.strangers import remove_strangers, strangers
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
-from harness.stack.ports import LOOPBACK, choose_ports
-from harness.stack.processes import is_stopped
+from harness.history.events import FaultFact
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import AnyFault, CommitLost, Flap, Partition, Refuse
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Link
 from tests.faults.test_network import FAULTS, until
 from tests.faults.toxiproxy import Rig

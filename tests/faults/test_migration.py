@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from harness.fault_facts import EndedBy
-from harness.fault_specs import BlockingMigration
 from harness.faults import migration
 from harness.faults.migration import BlockingMigrationInjector
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import BlockingMigration
 
 
 class Database:

@@ -13,10 +13,18 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from harness.errors import HarnessError, ProxyApiHangs, UsageError
-from harness.events import Proof
-from harness.fault_facts import EndedBy
-from harness.fault_specs import (
+from harness.core.errors import HarnessError, ProxyApiHangs, UsageError
+from harness.core.ports import LOOPBACK, choose_ports
+from harness.faults import network
+from harness.faults.base import Injector
+from harness.faults.commit_relay import Answers, Task, lead_back
+from harness.faults.flap import FlapInjector
+from harness.faults.injectors import injector_for
+from harness.faults.probes import LinkProbe
+from harness.faults.reset import _sockets
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import (
     AnyFault,
     CommitLost,
     Flap,
@@ -25,18 +33,10 @@ from harness.fault_specs import (
     Refuse,
     Throttle,
 )
-from harness.faults import network
-from harness.faults.base import Injector
-from harness.faults.commit_relay import Answers, Task, lead_back
-from harness.faults.flap import FlapInjector
-from harness.faults.injectors import injector_for
-from harness.faults.probes import LinkProbe
-from harness.faults.reset import _sockets
-from harness.judge.sentence import _WHAT
-from harness.plan import PlannedFault
-from harness.stack.ports import LOOPBACK, choose_ports
+from harness.plan.plan import PlannedFault
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
+from harness.verdict.checks.sentence import _WHAT
 from tests.faults.toxiproxy import Rig
 
 WAIT_SECONDS = 10.0
@@ -197,9 +197,9 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
     code = (
         "import sys, time\n"
         "from pydantic import TypeAdapter\n"
-        "from harness.fault_specs import Flap\n"
+        "from harness.plan.fault_specs import Flap\n"
         "from harness.faults.injectors import injector_for\n"
-        "from harness.plan import PlannedFault\n"
+        "from harness.plan.plan import PlannedFault\n"
         "from harness.stack.state import Stack\n"
         "stack = TypeAdapter(Stack).validate_json(sys.stdin.readline())\n"
         "flap = Flap('edge', period=0.4, duty=0.5)\n"

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import FaultFact, Proof
-from harness.fault_specs import (
+from harness.faults import walk as walk_module
+from harness.faults.heal import healing
+from harness.faults.overlap import AtWork, can_silence
+from harness.faults.timeline import FaultTimeline
+from harness.history.events import FaultFact, Proof
+from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     Freeze,
@@ -19,11 +23,7 @@ from harness.fault_specs import (
     Refuse,
     Restart,
 )
-from harness.faults import healing
-from harness.faults import walk as walk_module
-from harness.faults.overlap import AtWork, can_silence
-from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.plan.plan import PlannedFault
 from tests.faults.test_timeline import Place
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.fault_specs import AnyFault, PacketDrop, Partition
+from harness.core.errors import HarnessError, UsageError
 from harness.faults.injectors import injector_for
-from harness.plan import PlannedFault
+from harness.plan.fault_specs import AnyFault, PacketDrop, Partition
+from harness.plan.plan import PlannedFault
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
 

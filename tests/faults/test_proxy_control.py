@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.errors import HarnessError, ProxyApiHangs
+from harness.core.errors import HarnessError, ProxyApiHangs
+from harness.core.ports import LOOPBACK, choose_ports
 from harness.faults.proxy_control import ProxyControl, Toxic
-from harness.stack.ports import LOOPBACK, choose_ports
 from tests.faults.toxiproxy import Rig, serving
 
 TIMEOUT_SECONDS = 0.4

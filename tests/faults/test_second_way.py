@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import FaultFact
-from harness.fault_specs import AnyFault, Freeze, Partition
+from harness.core.processes import identify
 from harness.faults import walk as walk_module
+from harness.faults.heal.proxy_restart import SECOND_WAY, ProxyWatch
 from harness.faults.journal import Journal
-from harness.faults.second_way import SECOND_WAY, ProxyWatch
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact
+from harness.plan.fault_specs import AnyFault, Freeze, Partition
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack
-from harness.stack.processes import identify
 from harness.stack.state import save_state
 from tests.faults.test_timeline import Breakable
 from tests.stack.test_state import a_stack

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.fault_facts import EndedBy
-from harness.fault_specs import AnyFault, Freeze, Kill, Restart
 from harness.faults import server as server_module
 from harness.faults.base import Gone
 from harness.faults.injectors import injector_for
-from harness.plan import PlannedFault
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import AnyFault, Freeze, Kill, Restart
+from harness.plan.plan import PlannedFault
 from harness.stack.client import Killed, ProcessStatus
 from tests.stack.test_state import a_stack
 

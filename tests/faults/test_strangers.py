@@ -9,24 +9,24 @@ from typing import Any
 import pytest
 import requests
 
-from harness.errors import HarnessError
-from harness.fault_specs import CommitLost, Latency, Refuse
+from harness.core.errors import HarnessError
+from harness.core.ports import LOOPBACK, choose_ports
+from harness.core.processes import identify
 from harness.faults import change_watch as change_watch_module
-from harness.faults import strangers as strangers_module
+from harness.faults import foreign_sessions as strangers_module
 from harness.faults import walk as walk_module
-from harness.faults.healing import HealResult
-from harness.faults.injectors import injector_for
-from harness.faults.strangers import (
+from harness.faults.foreign_sessions import (
     Ours,
     StrangerWatch,
     ours_of,
     remove_strangers,
     strangers,
 )
+from harness.faults.heal.healing import HealResult
+from harness.faults.injectors import injector_for
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
-from harness.stack.ports import LOOPBACK, choose_ports
-from harness.stack.processes import identify
+from harness.plan.fault_specs import CommitLost, Latency, Refuse
+from harness.plan.plan import PlannedFault
 from harness.stack.state import save_state
 from tests.faults.toxiproxy import Rig
 

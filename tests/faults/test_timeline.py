@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.events import FaultFact, Proof
-from harness.fault_facts import EndedBy
-from harness.fault_specs import Partition
+from harness.core.errors import HarnessError, UsageError
 from harness.faults import timeline as timeline_module
 from harness.faults import walk as walk_module
 from harness.faults.base import Gone
 from harness.faults.journal import Journal
 from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact, Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Link
 
 PLANNED = PlannedFault("1-partition", Partition("edge"), 0.0, 0.2)

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from harness.events import FaultFact
-from harness.fault_specs import Kill
 from harness.faults.unplanned import foreign_orders, unplanned_ends
+from harness.history.events import FaultFact
+from harness.plan.fault_specs import Kill
 from harness.stack.supervisor import EVENT_LOG
 from tests.stack.test_state import a_stack
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.ports import LOOPBACK, choose_ports
 from harness.faults.proxy_control import ProxyControl
-from harness.stack.ports import LOOPBACK, choose_ports
 from harness.stack.state import EDGE, Link, Stack
 from harness.stack.toxiproxy import server_command, write_configuration
 from harness.stack.toxiproxy_binary import provide_toxiproxy

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday import recording
+from harness.apps.gameday import recording
 from tests.cli.conftest import lendchaos
 from tests.gameday.stored_days import small_day
 

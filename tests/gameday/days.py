@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.gameday.conduct import GameDay
-from harness.gameday.diary import Diary
-from harness.gameday.foresee import Foreseen, Span
-from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.gameday.running import LeftRun
-from harness.gameday.session import What
-from harness.gameday.view import Command, Finished, Message, Order, Stage, View
-from harness.headless import Ended, Tell, Update
+from harness.apps.gameday.conduct import GameDay
+from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
+from harness.apps.gameday.diary import Diary
+from harness.apps.gameday.foresee import Foreseen, Span
+from harness.apps.gameday.running import LeftRun
+from harness.apps.gameday.session import What
+from harness.apps.gameday.view import Command, Finished, Message, Order, Stage, View
+from harness.run.runner import Ended, Tell, Update
 
 PLAN = GameDayPlan(
     title="Before the release",

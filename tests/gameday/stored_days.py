@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from harness.events import Clock, Operation
-from harness.gameday.session import (
+from harness.apps.gameday.session import (
     REFUSED,
     RUNS_FOLDER,
     STAYS_REFUSED,
@@ -12,7 +11,8 @@ from harness.gameday.session import (
     SessionLog,
     What,
 )
-from harness.plan import Plan
+from harness.history.events import Clock, Operation
+from harness.plan.plan import Plan
 from tests.builders import CUT, ZERO_NS, during, facts, operations, plan_of, status
 from tests.stored import store
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import gameday
-from harness.cli.gameday_record import at_the_end
-from harness.errors import HarnessError
-from harness.gameday import printing, recording
-from harness.gameday.session import SESSION_FILE, read_session
+from harness.apps.cli import game_days
+from harness.apps.cli.gameday_record import at_the_end
+from harness.apps.gameday import printing, recording
+from harness.apps.gameday.session import SESSION_FILE, read_session
+from harness.core.errors import HarnessError
 from tests.full_disk import files_end_at
 from tests.gameday.stored_days import small_day
 
@@ -24,7 +24,7 @@ def test_a_day_that_was_closed_has_a_record(
 ) -> None:
     """Its files are named after the session; one that is only paused has none yet."""
     day = small_day(tmp_path / "day")
-    gameday._tell_end(read_session(day))
+    game_days._tell_end(read_session(day))
 
     assert (day / "record.json").exists()
     assert str(day / "record.html") in capsys.readouterr().out
@@ -32,7 +32,7 @@ def test_a_day_that_was_closed_has_a_record(
     paused = small_day(tmp_path / "paused")
     path = paused / SESSION_FILE
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
-    gameday._tell_end(read_session(paused))
+    game_days._tell_end(read_session(paused))
 
     assert not (paused / "record.json").exists()
 

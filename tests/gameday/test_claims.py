@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday import claims
-from harness.gameday.verify import verify
+from harness.apps.gameday import claims
+from harness.apps.gameday.verify import verify
+from harness.core.errors import UsageError
 from tests.cli.conftest import Ended
 from tests.gameday.stored_days import contents
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday.diary import DiskDiary, is_conducted
-from harness.gameday.running import LeftRun
-from harness.gameday.session import (
+from harness.apps.gameday.diary import DiskDiary, is_conducted
+from harness.apps.gameday.running import LeftRun
+from harness.apps.gameday.session import (
     STAYS_ABORTED,
     Event,
     Session,
@@ -16,8 +15,9 @@ from harness.gameday.session import (
     What,
     read_session,
 )
-from harness.gameday.view import Command, Finished, Message, Order, Stage
-from harness.headless import Update
+from harness.apps.gameday.view import Command, Finished, Message, Order, Stage
+from harness.core.errors import UsageError
+from harness.run.runner import Update
 from tests.gameday.days import (
     ABORT,
     GO,

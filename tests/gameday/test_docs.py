@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday.format import PLAN_KEYS, STEP_KEYS, read_plan
-from harness.gameday.record import PAGE_FILE, PRINT_FILE, RECORD_FILE, SCHEMA
-from harness.gameday.terminal import _KEYS
+from harness.apps.gameday.day_record import PAGE_FILE, PRINT_FILE, RECORD_FILE, SCHEMA
+from harness.apps.gameday.keyboard import _KEYS
+from harness.apps.gameday.plan_format import PLAN_KEYS, STEP_KEYS, read_plan
 
 TEXT = (Path(__file__).parents[2] / "docs" / "gamedays.md").read_text(encoding="utf-8")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday.diary import DiskDiary
+from harness.apps.gameday.diary import DiskDiary
+from harness.core.errors import UsageError
 from tests.cli.conftest import Ended
 
 DEEP = "[" * 100_000

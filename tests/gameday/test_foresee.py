@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday.foresee import foresee, seed_of, understood
-from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.safety.preview import preview
+from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
+from harness.apps.gameday.foresee import foresee, seed_of, understood
+from harness.core.errors import UsageError
+from harness.run.preview import preview
 from harness.stack.run_lock import held_alone
 from tests.builders import CUT, plan_of
 

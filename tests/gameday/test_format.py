@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday.format import OPTIONS, read_plan
-from harness.load.options import add_options
+from harness.apps.gameday.plan_format import OPTIONS, read_plan
+from harness.apps.locust.options import add_options
+from harness.core.errors import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
 GOOD = """\

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from harness.cli import gameday
+from harness.apps.cli import game_days
+from harness.apps.gameday import locust_runner as runner_module
+from harness.apps.gameday.conduct import GameDay
+from harness.apps.gameday.day_plan import GameDayStep
+from harness.apps.gameday.diary import DiskDiary
+from harness.apps.gameday.locust_runner import LocustRunner
+from harness.apps.gameday.session import FULL_DISK, Event, StepState, What, read_session
+from harness.apps.gameday.unattended import Unattended
+from harness.apps.gameday.view import Finished, Message
 from harness.core.disk import ROOM_BYTES_MIN
-from harness.events import RunStatus
-from harness.gameday import runner as runner_module
-from harness.gameday.conduct import GameDay
-from harness.gameday.diary import DiskDiary
-from harness.gameday.plan import GameDayStep
-from harness.gameday.runner import LocustRunner
-from harness.gameday.session import FULL_DISK, Event, StepState, What, read_session
-from harness.gameday.unattended import Unattended
-from harness.gameday.view import Finished, Message
-from harness.headless import Ended
-from harness.record import RunDirectory
-from harness.room_watch import DATABASE_BYTES_MIN
+from harness.history.events import RunStatus
+from harness.history.run_directory import RunDirectory
+from harness.run.room_watch import DATABASE_BYTES_MIN
+from harness.run.runner import Ended
 from harness.stack.usable import STACK_BYTES_MIN
 from tests.full_disk import files_end_at
 from tests.gameday.days import FORESEEN, PLAN, FakeRunner, conduct, ended, passes
@@ -222,8 +222,8 @@ def test_a_day_that_leaves_no_record_does_not_end_with_0(
     recorded: bool, code: int, diary: DiskDiary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `lendchaos judge` of a run into which nothing can be written."""
-    monkeypatch.setattr(gameday, "_tell_end", lambda _: recorded)
+    monkeypatch.setattr(game_days, "_tell_end", lambda _: recorded)
     runner: Any = FakeRunner(passes)
     runner.end = lambda: None
 
-    assert gameday._conduct(PLAN, FORESEEN, diary, runner, {}, unattended=True) == code
+    assert game_days._conduct(PLAN, FORESEEN, diary, runner, {}, unattended=True) == code

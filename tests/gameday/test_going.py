@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday.diary import DiskDiary
-from harness.gameday.session import STAYS_REFUSED, StepState, What, read_session
-from harness.gameday.view import Finished, Stage
-from harness.gameday.words import failing, summary
-from harness.headless import Ended, Update
+from harness.apps.gameday.diary import DiskDiary
+from harness.apps.gameday.screen_words import failing, summary
+from harness.apps.gameday.session import STAYS_REFUSED, StepState, What, read_session
+from harness.apps.gameday.view import Finished, Stage
+from harness.run.runner import Ended, Update
 from tests.gameday.days import GO, MOMENT, NO_GO, PLAN, FakeRunner, conduct, ended
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Clock
-from harness.gameday import recording
-from harness.gameday.conduct import GameDay
-from harness.gameday.diary import DiskDiary
-from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.gameday.record import Record
-from harness.gameday.session import Event, SessionLog, What
-from harness.gameday.view import Command, Finished, Message, Order
-from harness.headless import Ended, Update
-from harness.plan import Objectives
-from harness.verdict import Judgement
+from harness.apps.gameday import recording
+from harness.apps.gameday.conduct import GameDay
+from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
+from harness.apps.gameday.day_record import Record
+from harness.apps.gameday.diary import DiskDiary
+from harness.apps.gameday.session import Event, SessionLog, What
+from harness.apps.gameday.view import Command, Finished, Message, Order
+from harness.history.events import Clock
+from harness.plan.plan import Objectives
+from harness.run.runner import Ended, Update
+from harness.verdict.types import Judgement
 from tests.builders import ZERO_NS, during, facts, operations, plan_of, status
 from tests.gameday.days import MOMENT, SEEN, FakeRunner, People
 from tests.gameday.stored_days import VERSIONS, at, ran, run_in

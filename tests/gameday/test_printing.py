@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday import printing, recording
+from harness.apps.gameday import printing, recording
 from tests.gameday.stored_days import small_day
 
 Plant = Callable[[str], None]
@@ -25,7 +25,7 @@ def chromium_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
         path.chmod(0o755)
 
     monkeypatch.setattr(
-        "harness.gameday.printing.shutil.which",
+        "harness.apps.gameday.printing.shutil.which",
         lambda name: str(folder / name) if (folder / name).exists() else None,
     )
     return plant

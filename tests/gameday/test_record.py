@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday import chronicle, instants, page, recording
-from harness.gameday.record import Record, RecordedStep, Source, to_json
-from harness.gameday.session import PLAN_FILE, STAYS_ABORTED, Event, SessionLog, What
-from harness.gameday.stored import Runs
-from harness.verdict import Judgement
+from harness.apps.gameday import chronicle, instants, page, recording
+from harness.apps.gameday.day_record import Record, RecordedStep, Source, to_json
+from harness.apps.gameday.session import PLAN_FILE, STAYS_ABORTED, Event, SessionLog, What
+from harness.apps.gameday.stored_runs import Runs
+from harness.core.errors import UsageError
+from harness.verdict.types import Judgement
 from tests.builders import during, operations, plan_of
 from tests.cli.conftest import Ended
 from tests.gameday.stored_days import (

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from harness import headless as headless_module
-from harness.errors import UsageError
-from harness.forwarding import interrupt_under_way
-from harness.gameday import runner as runner_module
-from harness.gameday.plan import GameDayPlan
-from harness.gameday.runner import GAME_DAY_VARIABLE, STACK, LocustRunner
-from harness.gameday.session import LOGS_FOLDER, Event, SessionLog, What
-from harness.gameday.view import Finished, Message
-from harness.headless import Ended, Update
+from harness.apps.gameday import locust_runner as runner_module
+from harness.apps.gameday.day_plan import GameDayPlan
+from harness.apps.gameday.locust_runner import GAME_DAY_VARIABLE, STACK, LocustRunner
+from harness.apps.gameday.session import LOGS_FOLDER, Event, SessionLog, What
+from harness.apps.gameday.view import Finished, Message
+from harness.core.errors import UsageError
+from harness.core.forwarding import interrupt_under_way
+from harness.run import runner as headless_module
+from harness.run.runner import Ended, Update
 from harness.stack.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.gameday.days import PLAN

@@ -9,10 +9,19 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from harness.gameday.screen import Looking, Screen
-from harness.gameday.session import Event, Session, What
-from harness.gameday.terminal import WORD_SECONDS_MAX, Keyboard
-from harness.gameday.view import Command, Message, Order, Outcome, Stage, UnderWay, View, too_soon
+from harness.apps.gameday.keyboard import WORD_SECONDS_MAX, Keyboard
+from harness.apps.gameday.screen import Looking, Screen
+from harness.apps.gameday.session import Event, Session, What
+from harness.apps.gameday.view import (
+    Command,
+    Message,
+    Order,
+    Outcome,
+    Stage,
+    UnderWay,
+    View,
+    too_soon,
+)
 from harness.report.tables import Tile
 from tests.gameday.days import ABORT, FORESEEN, GO, NO_GO, PAUSE, PLAN
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gameday.session import (
+from harness.apps.gameday.session import (
     SESSION_FILE,
     Event,
     SessionLog,
@@ -13,6 +12,7 @@ from harness.gameday.session import (
     What,
     read_session,
 )
+from harness.core.errors import UsageError
 
 
 @pytest.fixture

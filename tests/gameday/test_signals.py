@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import signal, sys
-from harness.gameday.terminal import signals_as_orders
+from harness.apps.gameday.keyboard import signals_as_orders
 
 heard = []
 with signals_as_orders(heard.append, attended=sys.argv[2] == "attended"):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.gameday.conduct import GameDay
-from harness.gameday.diary import MemoryDiary
-from harness.gameday.plan import GameDayPlan
-from harness.gameday.session import StepState, What
-from harness.gameday.unattended import Unattended
-from harness.gameday.view import Finished, Message
-from harness.headless import Update
+from harness.apps.gameday.conduct import GameDay
+from harness.apps.gameday.day_plan import GameDayPlan
+from harness.apps.gameday.diary import MemoryDiary
+from harness.apps.gameday.session import StepState, What
+from harness.apps.gameday.unattended import Unattended
+from harness.apps.gameday.view import Finished, Message
+from harness.run.runner import Update
 from tests.gameday.days import FORESEEN, MOMENT, PLAN, FakeRunner, ended, passes
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.gameday import recording
-from harness.gameday.session import Event, SessionLog, What
-from harness.gameday.verify import Found, Verification, verify
+from harness.apps.gameday import recording
+from harness.apps.gameday.session import Event, SessionLog, What
+from harness.apps.gameday.verify import Found, Verification, verify
 from tests.cli.conftest import Ended
 from tests.gameday.stored_days import contents, run_of
 
@@ -287,7 +287,7 @@ def test_a_record_of_another_program_is_held_against_the_same_figures(
     day: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The versions are told; figures and hashes still have to agree."""
-    monkeypatch.setattr("harness.gameday.recording.own_version", lambda: "0.0.9")
+    monkeypatch.setattr("harness.apps.gameday.recording.own_version", lambda: "0.0.9")
     recording.write(day, silent, pdf=False)
     monkeypatch.undo()
     found = verify(day, silent)

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from functools import cache
 
-from harness.gates.suite import GateRun, GateSuite
-from harness.judge import judge
-from harness.objectives import Objectives
-from harness.verdict import Finding, Judgement, Verdict, Weight
+from harness.plan.objectives import Objectives
+from harness.report.suite import GateRun, GateSuite
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Judgement, Verdict, Weight
 from tests.builders import CUT, cut_run, plan_of
 
 GOOD, OPEN, BAD = 13.3, 14.9, 19.0

@@ -2,9 +2,9 @@
 
 import re
 
-from harness.gates.annotations import SHOWN_MAX, annotations
-from harness.gates.suite import GateSuite
-from harness.verdict import Weight
+from harness.report.annotations import SHOWN_MAX, annotations
+from harness.report.suite import GateSuite
+from harness.verdict.types import Weight
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 
 COMMAND = re.compile(r"::error (?:file=[^,:\r\n]*,)?title=[^,:\r\n]*::[^\r\n]*")

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.core.codes import INVARIANTS
-from harness.gates import Kind, checks_of, names_of
-from harness.verdict import Judgement, Verdict, Weight
+from harness.report.run_checks import Kind, checks_of, names_of
+from harness.verdict.types import Judgement, Verdict, Weight
 from tests.gates.made import verdict_of, with_finding
 
 

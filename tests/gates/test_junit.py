@@ -6,10 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness.gates.checks import MESSAGE_MAX
-from harness.gates.junit import class_names, to_xml
-from harness.gates.suite import GateSuite
-from harness.verdict import Verdict, Weight
+from harness.report.junit import class_names, to_xml
+from harness.report.run_checks import MESSAGE_MAX
+from harness.report.suite import GateSuite
+from harness.verdict.types import Verdict, Weight
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 from tests.junit import problems
 

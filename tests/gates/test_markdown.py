@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.gates.markdown import BYTES_MAX, escaped, summary
-from harness.gates.suite import GateSuite
-from harness.verdict import Finding, Verdict, Weight
+from harness.report.markdown import BYTES_MAX, escaped, summary
+from harness.report.suite import GateSuite
+from harness.verdict.types import Finding, Verdict, Weight
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.gates.selftest import FOUND_BY, SelfTest, Trial, self_test
-from harness.verdict import Weight
+from harness.apps.gate.selftest import FOUND_BY, SelfTest, Trial, self_test
+from harness.core.errors import UsageError
+from harness.verdict.types import Weight
 from target_service.defects import DEFECTS
 from tests.gates.made import OPEN, verdict_of, with_finding
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness.gates.sparkline import BINS_MAX, draw, of_run
-from harness.record import RunDirectory
-from harness.verdict import Fault
+from harness.history.run_directory import RunDirectory
+from harness.report.sparkline import BINS_MAX, draw, of_run
+from harness.verdict.types import Fault
 from tests.builders import CUT, cut_run, facts, plan_of
 from tests.stored import store
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.gates import names_of
-from harness.gates.suite import GateCase, GateSuite, cases_of
-from harness.verdict import Judgement, Verdict, Weight
+from harness.report.run_checks import names_of
+from harness.report.suite import GateCase, GateSuite, cases_of
+from harness.verdict.types import Judgement, Verdict, Weight
 from tests.gates.made import BAD, GOOD, OPEN, run_of, suite_of, verdict_of, with_finding
 
 PASS, FAIL, UNDECIDED = Judgement.PASS, Judgement.FAIL, Judgement.INCONCLUSIVE

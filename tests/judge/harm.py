@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.events import Operation, Outcome
-from harness.fault_specs import AnyFault, Kill, Latency, Partition, Refuse, Restart
-from harness.judge import judge
-from harness.plan import Objectives, Plan, PlannedFault
-from harness.verdict import Verdict
+from harness.history.events import Operation, Outcome
+from harness.plan.fault_specs import AnyFault, Kill, Latency, Partition, Refuse, Restart
+from harness.plan.plan import Objectives, Plan, PlannedFault
+from harness.verdict.judge import judge
+from harness.verdict.types import Verdict
 from tests.builders import WAIT_S, at_ns, facts, failed, operation, plan_of
 
 Chance = random.Random

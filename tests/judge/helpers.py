@@ -1,8 +1,8 @@
 """Short views of a verdict, and runs in which one operation differs."""
 
-from harness.events import Facts
-from harness.plan import Plan
-from harness.verdict import Verdict
+from harness.history.events import Facts
+from harness.plan.plan import Plan
+from harness.verdict.types import Verdict
 from tests.builders import changed, facts, operations
 
 

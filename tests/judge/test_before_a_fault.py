@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.judge import judge
-from harness.verdict import Weight
+from harness.verdict.judge import judge
+from harness.verdict.types import Weight
 from tests.builders import CUT, at_ns, attempt, facts, failed, operation, plan_of
 
 TOOK_S, INJECTED_S = 0.3, 8.0

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from harness.events import Outcome, Step
-from harness.judge import judge
-from harness.verdict import Judgement
+from harness.history.events import Outcome, Step
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement
 from tests import builders
 from tests.builders import at_ns, during, facts, operations, plan_of
 from tests.judge.helpers import codes, one_changed

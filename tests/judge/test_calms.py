@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.fault_specs import AnyFault, Latency, Partition
-from harness.judge import judge
-from harness.judge.bounds import Limit, by_share
-from harness.judge.calms import failed_results
-from harness.measure import Calm, Share
-from harness.plan import Objectives, Plan
-from harness.verdict import Judgement, ObjectiveResult, Verdict
+from harness.plan.fault_specs import AnyFault, Latency, Partition
+from harness.plan.plan import Objectives, Plan
+from harness.verdict.checks.bounds import Limit, by_share
+from harness.verdict.checks.calms import failed_results
+from harness.verdict.judge import judge
+from harness.verdict.measure.measurement import Calm, Share
+from harness.verdict.types import Judgement, ObjectiveResult, Verdict
 from tests.builders import CUT, at_ns, during, facts, operations, plan_of
 
 LIMIT = 0.005

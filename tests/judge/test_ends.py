@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from harness import series
-from harness.compare.figures import FIGURES
-from harness.events import Facts, HealthAddress
-from harness.fault_specs import Restart
-from harness.judge import judge
-from harness.plan import Objectives, Plan
-from harness.verdict import Judgement, Verdict, Weight
+from harness.history.events import Facts, HealthAddress
+from harness.plan.fault_specs import Restart
+from harness.plan.plan import Objectives, Plan
+from harness.report.compare.compared_figures import FIGURES
+from harness.verdict import series
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement, Verdict, Weight
 from tests.builders import CUT, facts, operations, plan_of, polls
 from tests.judge.helpers import codes
 

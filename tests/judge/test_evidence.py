@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Proof
-from harness.fault_facts import EndedBy, ForeignChange, LockHolder
-from harness.judge import judge
-from harness.plan import Objectives
-from harness.verdict import Finding, Judgement, Verdict, Weight
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
+from harness.plan.plan import Objectives
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Judgement, Verdict, Weight
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Outcome
-from harness.fault_specs import AnyFault, Partition, Restart
-from harness.judge import judge
-from harness.plan import Objectives, Plan
-from harness.verdict import Judgement, Verdict
+from harness.history.events import Outcome
+from harness.plan.fault_specs import AnyFault, Partition, Restart
+from harness.plan.plan import Objectives, Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement, Verdict
 from tests.builders import (
     CUT,
     at_ns,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.fault_specs import (
+from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     CommitLost,
@@ -17,9 +17,9 @@ from harness.fault_specs import (
     Restart,
     Throttle,
 )
-from harness.judge import judge
-from harness.plan import Objectives, Plan
-from harness.verdict import Judgement, Verdict
+from harness.plan.plan import Objectives, Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement, Verdict
 from tests.builders import at_ns, facts, failed, operation, plan_of
 from tests.judge.helpers import codes
 

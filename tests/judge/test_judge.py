@@ -6,12 +6,13 @@ from importlib import metadata
 
 import pytest
 
-from harness.events import Decline, Facts, Outcome, Proof
-from harness.fault_specs import Kill
-from harness.judge import CHECKS, judge
-from harness.judge.case import Case
-from harness.plan import Objectives, Plan
-from harness.verdict import Finding, Judgement
+from harness.history.events import Facts, Outcome, Proof
+from harness.plan.decline import Decline
+from harness.plan.fault_specs import Kill
+from harness.plan.plan import Objectives, Plan
+from harness.verdict.checks.case import Case
+from harness.verdict.judge import CHECKS, judge
+from harness.verdict.types import Finding, Judgement
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes, one_changed

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.judge import judge
-from harness.verdict import Judgement
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement
 from tests import builders
 from tests.builders import cut_run, facts, operations, plan_of
 from tests.judge.helpers import codes

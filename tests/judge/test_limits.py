@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Ending, Facts, Operation, Outcome
-from harness.judge import judge
-from harness.plan import Plan
-from harness.verdict import Judgement, Verdict
+from harness.history.events import Ending, Facts, Operation, Outcome
+from harness.plan.decline import Decline
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement, Verdict
 from tests import builders
 from tests.builders import facts, operations, plan_of
 from tests.judge.helpers import codes

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Facts, Operation, Outcome
-from harness.judge import judge
-from harness.ledger_facts import KeyedLoan, LedgerEntry
-from harness.plan import Plan
-from harness.verdict import Verdict
+from harness.history.events import Facts, Operation, Outcome
+from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.plan.decline import Decline
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import Verdict
 from tests import builders
 from tests.builders import changed, entry, facts, ledger, operations, plan_of
 from tests.judge.helpers import codes

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from harness.verdict import Finding, Judgement
+from harness.verdict.types import Finding, Judgement
 from tests.judge.harm import harm_at, plan_at, worse
 
 BETTER = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.judge import judge
-from harness.judge.objectives import judge_objectives
-from harness.measure import Measured, measure
-from harness.objectives import KINDS, Objectives
-from harness.verdict import (
+from harness.plan.objectives import KINDS, Objectives
+from harness.verdict.checks.objective_results import judge_objectives
+from harness.verdict.judge import judge
+from harness.verdict.measure.measurement import Measured, measure
+from harness.verdict.types import (
     Affected,
     DecisionShare,
     Episode,

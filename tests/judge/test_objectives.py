@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Outcome
-from harness.judge import judge
-from harness.plan import Objectives
-from harness.verdict import Judgement
+from harness.history.events import Outcome
+from harness.plan.plan import Objectives
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from harness.fault_specs import BlockingMigration, Kill, Latency, Partition
-from harness.judge import judge
-from harness.plan import Objectives
-from harness.verdict import Judgement
+from harness.plan.fault_specs import BlockingMigration, Kill, Latency, Partition
+from harness.plan.plan import Objectives
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement
 from tests.builders import cut_run, during, facts, operations, plan_of
 
 INSIDE = (BlockingMigration(), Partition("database", during=(0.2, 0.6)))

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Attempt, Decline, Facts, HealthAddress, Operation, Outcome, Step
-from harness.judge import judge
-from harness.plan import Plan
-from harness.verdict import Finding, Verdict
+from harness.history.events import Attempt, Facts, HealthAddress, Operation, Outcome, Step
+from harness.plan.decline import Decline
+from harness.plan.plan import Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Verdict
 from tests.builders import (
     CUT,
     at_ns,

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Ending, Facts, HealthAddress, Outcome
-from harness.fault_specs import Refuse
-from harness.judge import judge
-from harness.plan import Objectives, Plan
+from harness.history.events import Ending, Facts, HealthAddress, Outcome
+from harness.plan.fault_specs import Refuse
+from harness.plan.plan import Objectives, Plan
 from harness.report.html import render
 from harness.report.tiles import tiles
-from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.judge import judge
 from harness.verdict.reasons import about
 from harness.verdict.spans import began, span
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from tests.builders import cut_run, during, facts, operations, plan_of, polls
 
 

@@ -8,20 +8,21 @@ from functools import cache
 
 import pytest
 
-from harness.events import Facts, Outcome
-from harness.explain import FINDINGS
-from harness.gates.annotations import annotations
-from harness.gates.junit import to_xml
-from harness.gates.markdown import escaped, summary
-from harness.judge import borrowing, impairment, judge
-from harness.judge.case import Case, fail, inconclusive
-from harness.judge.sentence import sentence
-from harness.measure import measure
-from harness.objectives import KINDS
-from harness.plan import Objectives, Plan
-from harness.reconcile import reconcile
-from harness.report import html, terminal, words
-from harness.verdict import Episode, Finding, Judgement, ObjectiveResult, Verdict, to_json
+from harness.history.events import Facts, Outcome
+from harness.plan.objectives import KINDS
+from harness.plan.plan import Objectives, Plan
+from harness.report import html, terminal_text, words
+from harness.report.annotations import annotations
+from harness.report.explain.entries import FINDINGS
+from harness.report.junit import to_xml
+from harness.report.markdown import escaped, summary
+from harness.verdict.checks import borrowing, impairment
+from harness.verdict.checks.case import Case, fail, inconclusive
+from harness.verdict.checks.sentence import sentence
+from harness.verdict.judge import judge
+from harness.verdict.measure.measurement import measure
+from harness.verdict.reconcile import reconcile
+from harness.verdict.types import Episode, Finding, Judgement, ObjectiveResult, Verdict, to_json
 from tests.builders import CUT, cut_run, during, entry, facts, ledger, operations, plan_of
 from tests.gates.made import suite_of
 
@@ -183,7 +184,7 @@ def test_the_reason_is_the_same_in_every_place(made: Callable[[], Told]) -> None
     page = html.render(plan, known, verdict)
     head = re.sub("</?code>", "`", page.split("</header>")[0])  # a command looks like one there
     assert words.unbroken(verdict.sentence)[:150] in head
-    shown = " ".join(terminal.render(verdict, "", color=False).split())
+    shown = " ".join(terminal_text.render(verdict, "", color=False).split())
     assert verdict.sentence[:150] in shown
     assert escaped(verdict.sentence[:150]) in summary(suite)
     for text in (shown, annotations(suite)[0].replace("%25", "%"), to_xml(suite)):

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Facts, SafetyStop
-from harness.judge import judge
-from harness.plan import Plan
-from harness.record import RunDirectory
+from harness.core.exit_codes import ExitCode
+from harness.history.events import Facts, SafetyStop
+from harness.history.run_directory import RunDirectory
+from harness.plan.plan import Plan
 from harness.report import write
-from harness.verdict import ExitCode, Finding, Judgement, Verdict
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Judgement, Verdict
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, plan_of
 from tests.judge.helpers import codes

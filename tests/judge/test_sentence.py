@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from harness.events import Operation, Outcome
-from harness.fault_specs import Partition
 from harness.faults import Kill
-from harness.judge import judge
-from harness.plan import Plan
+from harness.history.events import Operation, Outcome
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import Plan
 from harness.report.html import render
-from harness.verdict import Judgement, Visible
+from harness.verdict.judge import judge
 from harness.verdict.spans import span
+from harness.verdict.types import Judgement, Visible
 from harness.verdict.visible import least_seen, never_longer
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.judge import judge
-from harness.verdict import Verdict, Weight
+from harness.verdict.judge import judge
+from harness.verdict.types import Verdict, Weight
 from tests.builders import facts, failed, operation, plan_of
 
 

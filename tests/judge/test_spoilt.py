@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from harness.events import Facts, Operation, Outcome, Stall
-from harness.fault_facts import ForeignChange
-from harness.judge import judge
-from harness.plan import Objectives, Plan
-from harness.run_facts import Trouble
-from harness.verdict import Judgement, Verdict
+from harness.history.events import Facts, Operation, Outcome, Stall
+from harness.history.fault_facts import ForeignChange
+from harness.history.run_facts import Trouble
+from harness.plan.plan import Objectives, Plan
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement, Verdict
 from tests import builders
 from tests.builders import (
     CUT,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from harness.events import Facts, Operation, Outcome, Step
-from harness.judge import judge
-from harness.plan import Plan, Scenario, Settings, expand
-from harness.verdict import Finding, Judgement, Verdict
+from harness.history.events import Facts, Operation, Outcome, Step
+from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Judgement, Verdict
 from tests.builders import CUT, attempt, during, facts, failed, operation, plan_of
 
 

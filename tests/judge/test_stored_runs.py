@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.judge import judge
-from harness.record import RunDirectory
-from harness.verdict import to_json
+from harness.history.run_directory import RunDirectory
+from harness.verdict.judge import judge
+from harness.verdict.types import to_json
 
 HERE = Path(__file__).parent / "stored_runs"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.judge import judge
-from harness.plan import Objectives
-from harness.verdict import Judgement, Verdict
+from harness.plan.plan import Objectives
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement, Verdict
 from tests.builders import plan_of
 from tests.judge.helpers import codes
 from tests.measure.stuttering import Pauses, every_second, stuttering

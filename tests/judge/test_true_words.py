@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.events import GRANTED, Facts, HealthAddress, SafetyStop
-from harness.fault_specs import Kill, Partition, Refuse
-from harness.judge import judge
-from harness.judge.case import inconclusive
-from harness.plan import Objectives, Plan
-from harness.report import impairment, required, signals, words
-from harness.report.series import Series
+from harness.history.events import GRANTED, Facts, HealthAddress, SafetyStop
+from harness.plan.fault_specs import Kill, Partition, Refuse
+from harness.plan.plan import Objectives, Plan
+from harness.report import impairment_table, required_checks, signals, words
+from harness.report.chart_series import Series
 from harness.report.tiles import tiles
-from harness.verdict import Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.checks.case import inconclusive
+from harness.verdict.judge import judge
 from harness.verdict.reasons import advice, brief, why
+from harness.verdict.types import Judgement, ObjectiveResult, Verdict, Weight
 from harness.verdict.units import share
 from tests.builders import (
     CUT,
@@ -384,8 +384,8 @@ def test_a_run_too_short_to_show_an_outage_claims_none() -> None:
     verdict = judge(plan, facts(plan, operations(plan)[500:501]))
 
     assert verdict.visible is None or verdict.visible.outage_s is None
-    assert "no outage" not in required.held(verdict)
-    assert impairment.episodes(verdict).digest == words.NOT_MEASURED
+    assert "no outage" not in required_checks.held(verdict)
+    assert impairment_table.episodes(verdict).digest == words.NOT_MEASURED
 
 
 def test_a_fault_that_was_never_injected_came_not_after_another() -> None:

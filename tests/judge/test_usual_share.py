@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.judge import judge
-from harness.plan import Objectives
-from harness.verdict import Judgement
+from harness.plan.plan import Objectives
+from harness.verdict.judge import judge
+from harness.verdict.types import Judgement
 from tests.builders import CUT, facts, failed, operation, plan_of
 from tests.judge.helpers import codes
 

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
 from tests import faithful
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 from tests.load.target import Target
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
-from harness import conductor
-from harness.seeding import SeededBorrower, Seeder
+from harness.run import conductor
+from harness.target.account_provisioning import SeededBorrower, Seeder
 
 TOLD = "TEST_TOLD_SECRETS"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.fault_specs import AnyFault, Freeze, Kill, Partition
+from harness.core.http_probe import get
 from harness.faults.injectors import injector_for
-from harness.plan import PlannedFault
+from harness.plan.fault_specs import AnyFault, Freeze, Kill, Partition
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
-from harness.stack.http_probe import get
 from tests.live.conftest import BRIEF, RATE, Run, Runner, judged, service_lines
 from tests.live.defects import failures
 

@@ -20,10 +20,10 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from harness import judge
-from harness.record import RunDirectory
+from harness.core.ports import choose_ports
+from harness.history.run_directory import RunDirectory
 from harness.stack import Stack
-from harness.stack.ports import choose_ports
+from harness.verdict import judge
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.locust_front import Front
 from tests.browser.looks import boxes, too_wide, violations

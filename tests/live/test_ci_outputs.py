@@ -181,7 +181,7 @@ def starve(sample: Sample, shell: int) -> None:
     else:
         return
     children = psutil.Process(shell).children(recursive=True)
-    (load,) = [child for child in children if "harness.load" in child.cmdline()]
+    (load,) = [child for child in children if "harness.apps.locust" in child.cmdline()]
     load.send_signal(signal.SIGSTOP)
     time.sleep(STOPPED_SECONDS)
     load.send_signal(signal.SIGCONT)

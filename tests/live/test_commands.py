@@ -20,7 +20,7 @@ def lendchaos(
 ) -> "subprocess.CompletedProcess[str]":
     """Run `lendchaos` and return how it ended."""
     return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words],
+        [sys.executable, "-m", "harness.apps.cli", *words],
         capture_output=True,
         text=True,
         timeout=150,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.stack import StackSettings, down, up
 from tests.live.conftest import ROOT, SHORT, Runner
 
@@ -74,7 +74,7 @@ def test_faults_inside_one_another_are_proven_healed_and_told_apart(runner: Runn
 def lendchaos(*words: str) -> "subprocess.CompletedProcess[str]":
     """The command line in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words],
+        [sys.executable, "-m", "harness.apps.cli", *words],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

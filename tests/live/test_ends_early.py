@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from harness.events import FaultFact
-from harness.fault_facts import EndedBy
-from harness.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Refuse
 from harness.faults.proxy_control import ProxyControl
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Refuse
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.live.conftest import query
 

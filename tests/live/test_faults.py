@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import FaultFact
-from harness.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Partition, Restart
 from harness.faults.journal import Journal
 from harness.faults.probes import LinkProbe
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact
+from harness.plan.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Partition, Restart
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.live.conftest import SCENARIOS, SHORT, Runner, query
 from tests.live.test_audit import connected

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness.gameday.conduct import GameDay
-from harness.gameday.diary import DiskDiary, is_conducted
-from harness.gameday.foresee import foresee
-from harness.gameday.plan import GameDayPlan, GameDayStep
-from harness.gameday.runner import LocustRunner
-from harness.gameday.session import Session, StepState, What, read_session
-from harness.gameday.view import Command, Message, Order, Stage, View
+from harness.apps.gameday.conduct import GameDay
+from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
+from harness.apps.gameday.diary import DiskDiary, is_conducted
+from harness.apps.gameday.foresee import foresee
+from harness.apps.gameday.locust_runner import LocustRunner
+from harness.apps.gameday.session import Session, StepState, What, read_session
+from harness.apps.gameday.view import Command, Message, Order, Stage, View
 from harness.stack import Stack, StackClient, load_state
-from harness.verdict import from_json
+from harness.verdict.types import from_json
 from tests import lacking
 from tests.live.conftest import SCENARIOS
 from tests.ports import free_port
@@ -71,7 +71,7 @@ class Tmux:
 
     def gameday(self, *words: str) -> None:
         """Open a terminal with a game day in it, which stays open after its end."""
-        command = shlex.join([sys.executable, "-m", "harness.cli", "gameday", *words])
+        command = shlex.join([sys.executable, "-m", "harness.apps.cli", "gameday", *words])
         environment = f"PYTHONPATH={shlex.quote(str(ROOT))}"
         script = f"{environment} {command}; echo EXIT CODE $?; sleep 600"
         at = ["-c", str(self.folder), "-x", "80", "-y", "24"]
@@ -79,7 +79,7 @@ class Tmux:
 
     def called(self, *words: str) -> tuple[int, str]:
         """A command beside the terminal: its exit code and what it said."""
-        command = [sys.executable, "-m", "harness.cli", *words]
+        command = [sys.executable, "-m", "harness.apps.cli", *words]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False

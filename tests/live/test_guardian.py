@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.events import FaultFact
-from harness.fault_specs import Partition
-from harness.faults.healing import heal_open
+from harness.faults.heal.healing import heal_open
 from harness.faults.injectors import injector_for
 from harness.faults.journal import DEADLINE_MARGIN_SECONDS, Journal
 from harness.faults.probes import LinkProbe
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackSettings, down, load_state, up
 from tests.live.conftest import ROOT, Run, Runner
 from tests.live.test_how_a_harness_lies import wait_for_fault
@@ -98,8 +98,8 @@ def start(state_dir: Path, folder: Path, *options: str) -> Started:
     wait_for_fault(runner, load)
     assert load.poll() is None, load.communicate()[0]
     family = psutil.Process(load.pid).children(recursive=True)
-    (conductor,) = [p for p in family if "harness.conductor" in p.cmdline()]
-    (guardian,) = [p for p in conductor.children() if "harness.guardian" in p.cmdline()]
+    (conductor,) = [p for p in family if "harness.run.conductor" in p.cmdline()]
+    (guardian,) = [p for p in conductor.children() if "harness.faults.heal.guardian" in p.cmdline()]
     everybody = [psutil.Process(load.pid), *family]
     return Started(runner, load, conductor, guardian, everybody)
 
@@ -195,7 +195,7 @@ def test_healed_from_another_terminal_the_run_ends(own_stack: Stack, tmp_path: P
     log = started.runner.newest() / "guardian.log"
     journal = Journal(own_stack.state_dir, own_stack.stack_id)
     wait_until(lambda: sum(r.event == "run" for r in journal.rows()) == 2, "another guardian")
-    command = [sys.executable, "-m", "harness.cli", "heal", "--state-dir"]
+    command = [sys.executable, "-m", "harness.apps.cli", "heal", "--state-dir"]
     command.append(str(own_stack.state_dir))
     first = subprocess.run(command, capture_output=True, text=True, check=False)
     run = started.ended()
@@ -225,7 +225,7 @@ def test_a_closed_terminal_ends_the_run_in_order(own_stack: Stack, tmp_path: Pat
         os.chdir(ROOT)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
         options = ["--runs-dir", str(runs), "--state-dir", str(own_stack.state_dir), *LONG_FAULT]
-        command = [sys.executable, "-m", "harness.cli", "run", "network_partition", *options]
+        command = [sys.executable, "-m", "harness.apps.cli", "run", "network_partition", *options]
         os.execv(sys.executable, command)  # noqa: S606  # no shell is wanted
     faults = "*-*/faults.jsonl"
     wait_until(
@@ -248,7 +248,7 @@ def test_a_guardian_heals_at_the_deadline_of_a_conductor_that_hangs(
     planned = PlannedFault("1-partition", Partition("edge"), 0.0, 1.0)
     journal = Journal(own_stack.state_dir, own_stack.stack_id, "run-x", "conductor", str(tmp_path))
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "harness.guardian", str(tmp_path)],
+        [sys.executable, "-m", "harness.faults.heal.guardian", str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from harness.events import HealthAddress
+from harness.history.events import HealthAddress
 from tests.live.conftest import LOAD_SECONDS, RATE, SHORT, Run, Runner
 
 pytestmark = pytest.mark.live

@@ -10,9 +10,9 @@ import pytest
 from benchmarks.kill_matrix import plan
 from benchmarks.kill_matrix.broken import broken
 from benchmarks.kill_matrix.trial import run_trial
-from harness.fault_specs import BlockingMigration
 from harness.faults.injectors import injector_for
-from harness.plan import PlannedFault
+from harness.plan.fault_specs import BlockingMigration
+from harness.plan.plan import PlannedFault
 from harness.stack import StackSettings, down, up
 
 pytestmark = pytest.mark.live
@@ -21,7 +21,7 @@ SEED = 11
 BY_NOBODY = '''"""Planted by a test: a guardian that stands by and does nothing."""
 import sys, time
 
-if "harness.guardian" in sys.orig_argv and "--once" not in sys.orig_argv:
+if "harness.faults.heal.guardian" in sys.orig_argv and "--once" not in sys.orig_argv:
     print("ready", flush=True)
     time.sleep(12)
     sys.exit(0)

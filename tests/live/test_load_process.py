@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.forwarding import AGAIN_SECONDS
-from harness.load.schedule import intended_ns
-from harness.record import RunDirectory
+from harness.core.forwarding import AGAIN_SECONDS
+from harness.history.run_directory import RunDirectory
+from harness.load.arrival_times import intended_ns
 from tests.live.load_process import PHASES, RATE, SCENARIO, LoadProcesses
 from tests.load.target import running_target
 

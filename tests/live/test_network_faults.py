@@ -19,9 +19,16 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from harness.events import Proof
-from harness.fault_facts import EndedBy
-from harness.fault_specs import (
+from harness.core.http_probe import get
+from harness.core.ports import is_free
+from harness.core.processes import listeners
+from harness.faults.base import Gone, Injector
+from harness.faults.commit_lost import CommitLostInjector
+from harness.faults.injectors import injector_for
+from harness.faults.proxy_control import ProxyControl
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import (
     AnyFault,
     CommitLost,
     Direction,
@@ -31,15 +38,8 @@ from harness.fault_specs import (
     Reset,
     Throttle,
 )
-from harness.faults.base import Gone, Injector
-from harness.faults.commit_lost import CommitLostInjector
-from harness.faults.injectors import injector_for
-from harness.faults.proxy_control import ProxyControl
-from harness.plan import PlannedFault
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient
-from harness.stack.http_probe import get
-from harness.stack.ports import is_free
-from harness.stack.processes import listeners
 from tests.live.conftest import ROOT, query
 
 pytestmark = pytest.mark.live
@@ -342,9 +342,9 @@ def test_commit_lost_tells_of_a_relay_that_died(stack: Stack) -> None:
 INJECTED_BY_A_PROCESS = """
 import sys, time
 from pathlib import Path
-from harness.fault_specs import CommitLost
+from harness.plan.fault_specs import CommitLost
 from harness.faults.injectors import injector_for
-from harness.plan import PlannedFault
+from harness.plan.plan import PlannedFault
 from harness.stack.state import load_state
 stack = load_state(Path(sys.argv[1]))
 injector_for(PlannedFault("1-commit_lost", CommitLost(), 0.0, 60.0), stack).inject()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.exit_codes import ExitCode
 from harness.stack import down
-from harness.verdict import ExitCode
 from tests import lacking
 from tests.live.conftest import BRIEF, ROOT
 from tests.live.test_composition import lendchaos

@@ -19,12 +19,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.fault_facts import EndedBy
-from harness.fault_specs import AnyFault, PacketDrop, Partition
 from harness.faults.base import Injector
 from harness.faults.injectors import injector_for
 from harness.faults.probes import link_canaries
-from harness.plan import PlannedFault
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import AnyFault, PacketDrop, Partition
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, load_state, namespaces, up
 from tests import lacking
 from tests.live.conftest import Run, Runner, query

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.gates import checks_of
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
+from harness.report.run_checks import checks_of
 from harness.stack import Stack, load_state
-from harness.verdict import Judgement
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Judgement
 from tests.junit import parsed
 from tests.live.conftest import ROOT
 from tests.pytest_plugin.stand_in import PLUGIN
@@ -46,7 +47,7 @@ def test_a_gate_on_a_stack_that_is_up(stack: Stack, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (tmp_path / "runs").glob("network_partition-*")
-    checks = checks_of(RunDirectory(path).read_verdict())
+    checks = checks_of(read_verdict(RunDirectory(path)))
     root = parsed(tmp_path / "junit.xml")
     cases = [case.attrib["name"] for case in root.iter("testcase")]
     assert cases == [check.name for check in checks]

@@ -17,8 +17,8 @@ import psutil
 import pytest
 import requests
 
+from harness.core.ports import choose_ports
 from harness.stack import Stack, StackSettings, down, load_state, up
-from harness.stack.ports import choose_ports
 from tests.live.conftest import ROOT, RUN_SECONDS_MAX, Run, Runner
 from tests.live.telling_conductor import TOLD
 from tests.live.test_commands import lendchaos

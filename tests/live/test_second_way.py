@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import FaultFact
-from harness.fault_specs import Latency, Partition
-from harness.faults.healing import heal_open
+from harness.faults.heal.healing import heal_open
+from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.injectors import injector_for
 from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
-from harness.faults.second_way import SECOND_WAY
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact
+from harness.plan.fault_specs import Latency, Partition
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.live.conftest import SCENARIOS, SHORT, Runner
 from tests.live.hung_proxy import add_toxic, hang, hangs, stalled_reader

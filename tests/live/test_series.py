@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.apps.cli import app
 from harness.stack import Stack, load_state
 from tests.live.conftest import BRIEF, RATE, Run
 from tests.live.test_commands import lendchaos

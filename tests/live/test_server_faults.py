@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from harness.events import FaultFact
-from harness.fault_specs import AnyFault, Freeze, Kill, Restart
 from harness.faults.timeline import FaultTimeline
-from harness.plan import PlannedFault
+from harness.history.events import FaultFact
+from harness.plan.fault_specs import AnyFault, Freeze, Kill, Restart
+from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
 
 pytestmark = pytest.mark.live

@@ -20,9 +20,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.gameday.session import What, read_session
+from harness.apps.gameday.session import What, read_session
+from harness.core.processes import is_alive, listeners
 from harness.stack import Stack, load_state
-from harness.stack.processes import is_alive, listeners
 from tests.live.conftest import ROOT, Run
 from tests.live.test_guardian import (
     HEALED_SECONDS_MAX,
@@ -53,7 +53,7 @@ steps:
   - {name: cut, scenario: network_partition, expect: back within 5 s}
   - {name: again, scenario: network_partition, expect: as before}
 """
-LENDCHAOS = (sys.executable, "-m", "harness.cli")
+LENDCHAOS = (sys.executable, "-m", "harness.apps.cli")
 RUN = (*LENDCHAOS, "run", "network_partition", *OPTIONS)
 LOCUST = ("-m", "locust", "-f", "scenarios/network_partition.py", "--headless", *OPTIONS)
 WAYS: dict[str, tuple[str, ...]] = {

@@ -14,11 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError
+from harness.core.http_probe import get
+from harness.core.ports import LOOPBACK, choose_ports
+from harness.core.processes import ProcessRef, identify, is_alive
 from harness.stack import Stack, StackClient, StackSettings, attach, diagnose, down, load_state, up
-from harness.stack.http_probe import get
-from harness.stack.ports import LOOPBACK, choose_ports
-from harness.stack.processes import ProcessRef, identify, is_alive
 
 pytestmark = pytest.mark.live
 

@@ -86,7 +86,14 @@ def test_what_others_change_before_and_during_a_run_is_told(
 
 def heal(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
     """The command, in a process of its own."""
-    command = [sys.executable, "-m", "harness.cli", "heal", "--state-dir", str(stack.state_dir)]
+    command = [
+        sys.executable,
+        "-m",
+        "harness.apps.cli",
+        "heal",
+        "--state-dir",
+        str(stack.state_dir),
+    ]
     return subprocess.run(
         [*command, *options], capture_output=True, text=True, timeout=60, check=False
     )

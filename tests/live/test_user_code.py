@@ -191,7 +191,7 @@ def test_an_end_by_force_is_no_pass(when: str, code: int, load: LoadProcesses) -
     (load.folder / "calm.py").write_text(HEAD + listener + CALM)
     options = [*PHASES, f"--rate={RATE}", "--conductor-module=tests.load.protocol_conductor"]
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "run", "calm.py", *options],
+        [sys.executable, "-m", "harness.apps.cli", "run", "calm.py", *options],
         capture_output=True,
         text=True,
         check=False,

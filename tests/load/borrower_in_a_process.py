@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from harness import Borrower
-from harness.events import Decline
 from harness.load.outcomes import Answer
+from harness.plan.decline import Decline
 
 LIMIT = {"limit_fen": 500, "used_fen": 200, "available_fen": 300}
 DECLINE = {"code": "limit", "category": "risk_decline"}

@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from harness.events import Operation
+from harness.history.events import Operation
+from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load import outcomes
 from harness.load.journey import Journey, Journeys
 from harness.load.outcomes import Judged
 from harness.load.sessions import Account, Session
 from harness.load.transport import Transport
-from harness.plan import Plan, Scenario, Settings, expand
-from harness.record import EventWriter, RunDirectory
+from harness.plan.plan import Plan, Scenario, Settings, expand
 
 Reply = tuple[int, dict[str, Any], dict[str, str]]
 LOST: Reply = (0, {}, {})
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Steps:
-    """The steps of the contract, as `harness.load.borrower.Borrower` takes them.
+    """The steps of the contract, as `harness.apps.locust.borrower.Borrower` takes them.
 
     ``meanwhile`` happens once, when the borrow is about to leave with the session held by then.
     """

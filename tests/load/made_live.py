@@ -11,13 +11,13 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import make_server
 
-from harness.fault_specs import Partition
-from harness.load.chaos_page import ChaosPage
-from harness.load.door import Door
-from harness.load.live import Live
-from harness.load.live_series import LiveSeries
-from harness.load.progress import Progress
-from harness.plan import Scenario, Settings, expand
+from harness.apps.locust.chaos_page import ChaosPage
+from harness.apps.locust.door import Door
+from harness.apps.locust.live import Live
+from harness.apps.locust.live_series import LiveSeries
+from harness.apps.locust.progress import Progress
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import Scenario, Settings, expand
 
 NOW_S = 8.0
 SETTINGS = Settings(rate=50, warm_up_s=1, baseline_s=5, fault_s=8, recovery_s=6)

@@ -1,4 +1,4 @@
-"""Runs many command lines as ``python -m harness.load`` does, each in a fork of this process.
+"""Runs many command lines as ``python -m harness.apps.locust``, each in a fork of this process.
 
 Standard input has a list of [words, environment]; printed are exit code, standard output, standard
 error, and ``left``: the names that the folder then holds and did not before, and whatever came,
@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import harness.load.__main__ as program
+import harness.apps.locust.__main__ as program
 
 NO_CONDUCTOR = "--conductor-module=tests.load.no_such_conductor"
 """Whatever is not refused ends there, with a run directory, and starts nothing."""

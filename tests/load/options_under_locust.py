@@ -15,8 +15,8 @@ from locust.argument_parser import (
     setup_parser_arguments,
 )
 
-from harness.load import borrower  # noqa: F401  # adds our options
-from harness.load.locust_options import RUN_COMMAND
+from harness.apps.locust import borrower  # noqa: F401  # adds our options
+from harness.apps.locust.locust_options import RUN_COMMAND
 
 
 def read(words: list[str], variables: dict[str, str], *, bare: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 
 parser = argparse.ArgumentParser()
 parser.add_argument("run", type=Path)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from harness.load import chaos_page
-from harness.load import door as web_door
-from harness.load.access import Token
-from harness.load.progress import GAME_DAY_VARIABLE
+from harness.apps.locust import chaos_page
+from harness.apps.locust import door as web_door
+from harness.apps.locust.access import Token
+from harness.apps.locust.progress import GAME_DAY_VARIABLE
 from tests.load.made_live import MadeLeader, made_app, made_leader
 
 HOME = "http://127.0.0.1:1"

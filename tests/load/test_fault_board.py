@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from harness.load.fault_board import EVENTS_MAX, FaultBoard
-from harness.plan import Scenario, expand
+from harness.apps.locust.fault_board import EVENTS_MAX, FaultBoard
+from harness.plan.plan import Scenario, expand
 from tests.load.made_live import FAULTS, SETTINGS
 
 SECOND = 1_000_000_000

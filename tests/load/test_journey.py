@@ -8,13 +8,14 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.events import Decline, Ending, Operation, Outcome, Step
+from harness.history.events import Ending, Operation, Outcome, Step
+from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.outcomes import Answer, Judged
 from harness.load.sessions import Account, Session
 from harness.load.transport import Transport
-from harness.plan import Plan, Scenario, Settings, expand
-from harness.record import EventWriter, RunDirectory
+from harness.plan.decline import Decline
+from harness.plan.plan import Plan, Scenario, Settings, expand
 from tests.full_disk import files_end_at
 
 OK = Judged(Outcome.OK)

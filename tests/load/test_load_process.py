@@ -8,13 +8,13 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.errors import HarnessError
-from harness.load import load_process, messages
-from harness.load.crew import Crew
+from harness.core.errors import HarnessError
+from harness.history.run_directory import RunDirectory
+from harness.load import load_process, worker_messages
 from harness.load.load_process import LoadProcess, boot_id
 from harness.load.sessions import Session
-from harness.record import RunDirectory
-from harness.seeding import SeededBorrower
+from harness.load.workers import Crew
+from harness.target.account_provisioning import SeededBorrower
 from tests.builders import plan_of
 
 
@@ -41,10 +41,12 @@ def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> 
             user_classes=[user],
         )
     )
-    handlers[messages.PREPARE](SimpleNamespace(data={"name": "load-0", "boot_id": boot_id()}))
+    handlers[worker_messages.PREPARE](
+        SimpleNamespace(data={"name": "load-0", "boot_id": boot_id()})
+    )
 
     ((kind, reply),) = sent
-    assert (kind, reply["error"]) == (messages.PREPARED, told)
+    assert (kind, reply["error"]) == (worker_messages.PREPARED, told)
 
 
 def test_a_kernel_that_tells_no_boot_is_told(
@@ -66,7 +68,7 @@ def test_a_session_of_set_up_comes_with_its_end(tmp_path: Path) -> None:
     process, crew = LoadProcess(environment), Crew(environment)
 
     def send(kind: str, data: dict[str, Any], *_: str) -> None:
-        if kind == messages.PREPARED:
+        if kind == worker_messages.PREPARED:
             crew.on_prepared(data)
         else:
             handlers[kind](SimpleNamespace(data=data))

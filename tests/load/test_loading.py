@@ -18,8 +18,8 @@ STREAMS = {
 """What a file does to standard output and standard error; the last before it imports us."""
 ENDS = """
 import atexit, io, json, os, sys
-from harness import standard_streams
-from harness.load import loading
+from harness.core import standard_streams
+from harness.apps.locust import loading
 codes = {}
 for name, done_by_file in json.load(sys.stdin).items():
     if (child := os.fork()) == 0:

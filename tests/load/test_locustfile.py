@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
-from harness.load.locustfile import hypothesis_of, read_locustfile, require_user
-from harness.plan import Scenario
+from harness.apps.locust.locustfile import hypothesis_of, read_locustfile, require_user
+from harness.core.errors import UsageError
+from harness.plan.plan import Scenario
 
 WRONG: dict[str, Any] = {"faults": [5], "objectives": {}, "stop": 5, "near_limit_share": "x"}
 

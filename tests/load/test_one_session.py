@@ -8,13 +8,13 @@ from pathlib import Path
 import gevent
 import pytest
 
-from harness.events import Outcome, Step
+from harness.history.events import Outcome, Step
+from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.outcomes import Answer, Judged
 from harness.load.sessions import Account, LogIn, Session
 from harness.load.transport import Transport
-from harness.plan import Scenario, Settings, expand
-from harness.record import EventWriter, RunDirectory
+from harness.plan.plan import Scenario, Settings, expand
 from tests.load.lender import LOST, NEW, OLD, Lender, Load, Reply
 
 NOT_APPLIED = {"category": "availability", "outcome": "not_applied"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.load.open_loop import CATCH_UP_SPEED, LATE_SECONDS_MAX, OpenLoop
-from harness.plan import Arrival
+from harness.plan.plan import Arrival
 
 
 class Recorder:

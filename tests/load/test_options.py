@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.apps.locust.fault_options import composed
+from harness.apps.locust.options import add_options, rate_from, run_time, settings_from
+from harness.core.errors import UsageError
 from harness.faults import Kill, Partition
-from harness.given import Elsewhere
-from harness.load.fault_options import composed
-from harness.load.options import add_options, rate_from, run_time, settings_from
-from harness.placement import Choice
-from harness.plan import Scenario, Settings
+from harness.plan.placement import Choice
+from harness.plan.plan import Scenario, Settings
+from harness.run.given import Elsewhere
 
 CALM = Scenario()
 BROKEN = Scenario(faults=[Partition("database")])

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.events import Decline, Outcome
+from harness.history.events import Outcome
 from harness.load.outcomes import Answer, Judged, judge_borrow, judge_credit_line, judge_log_in
+from harness.plan.decline import Decline
 
 AMOUNT_FEN = 10_000
 LOAN = {"loan_id": "loan-1", "status": "disbursed", "principal_fen": AMOUNT_FEN}

@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import os, signal, sys
 import gevent
-from harness.load import process_control
+from harness.apps.locust import process_control
 
 heard = []
 number = signal.Signals[sys.argv[1]]
@@ -42,7 +42,7 @@ def test_a_handler_of_the_users_code_replaces_none_of_ours(number: str, theirs: 
 HUNG_UP = """
 import os, signal, sys
 import gevent
-from harness.load import process_control
+from harness.apps.locust import process_control
 
 heard = []
 process_control.on_hang_up(lambda: heard.append("ours"))
@@ -69,7 +69,7 @@ def test_a_hang_up_is_heard_but_under_nohup(under: list[str], heard: str) -> Non
 STARTER_DIED = """
 import os
 import gevent
-from harness.load import process_control
+from harness.apps.locust import process_control
 
 heard = []
 reader, writer = os.pipe()
@@ -96,8 +96,8 @@ import sys, time
 from types import SimpleNamespace
 import gevent
 from gevent.event import Event
-from harness.load.borrower import Borrower
-from harness.load.plugin import Leader
+from harness.apps.locust.borrower import Borrower
+from harness.apps.locust.plugin import Leader
 
 leader = Leader(SimpleNamespace(process_exit_code=None), None, Borrower)
 board = SimpleNamespace(active=["1-partition"])

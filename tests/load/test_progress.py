@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import standard_streams
-from harness.load.progress import FD_VARIABLE, Progress
+from harness.apps.locust.progress import FD_VARIABLE, Progress
+from harness.core import standard_streams
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from harness.core.processes import identify
 from harness.stack import Stack, StackSettings
-from harness.stack.processes import identify
 from harness.stack.run_lock import held_alone
 from harness.stack.state import Link, save_state
 

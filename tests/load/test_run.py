@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.load.crew import Crew
-from harness.load.progress import Progress
-from harness.load.run import Order, Run
+from harness.apps.locust.controller import Order, Run
+from harness.apps.locust.progress import Progress
+from harness.load.workers import Crew
 from tests.builders import CUT, plan_of
 
 

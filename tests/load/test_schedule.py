@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.load.schedule import intended_ns, own_arrivals
-from harness.plan import Scenario, Settings, expand
+from harness.load.arrival_times import intended_ns, own_arrivals
+from harness.plan.plan import Scenario, Settings, expand
 
 PLAN = expand("a", "", Scenario(), Settings(rate=20, baseline_s=1.0, fault_s=0, recovery_s=1.0))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.events import Step
+from harness.history.events import Step
 from harness.load.sessions import Session
-from harness.plan import Settings
+from harness.plan.plan import Settings
 from tests.load.lender import NEW, OLD, Lender, Load
 
 # --- sessions ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import time
 import gevent
 import pytest
 
-from harness.events import Stall
+from harness.history.events import Stall
 from harness.load.stalls import STALL_SECONDS_MIN, TICK_SECONDS, Ticker
 
 

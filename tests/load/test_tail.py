@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from harness.load.tail import PIECE_BYTES, EventsTail
+from harness.apps.locust.page_tail import PIECE_BYTES, EventsTail
 from tests.load.made_live import operation
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.load.outcomes import Answer
 from harness.load.transport import Transport
 

@@ -14,7 +14,7 @@ from locust import TaskSet, User, task
 from locust.event import EventHook, Events
 from locust.exception import InterruptTaskSet, RescheduleTask, StopTest, StopUser
 
-from harness.load.user_code import Exits, UserCode
+from harness.apps.locust.user_code import Exits, UserCode
 
 logging.disable(logging.CRITICAL)
 events = Events()

@@ -13,9 +13,9 @@ from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.web import WebUI
 
-from harness.load import borrower, web
-from harness.load.progress import Progress
-from harness.plan import Scenario
+from harness.apps.locust import borrower, web
+from harness.apps.locust.progress import Progress
+from harness.plan.plan import Scenario
 
 HOSTS = (
     *("", "http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://127.0.0.1:9997"),

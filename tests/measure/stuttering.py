@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from harness.events import Attempt, Facts, Operation, Outcome, Step
-from harness.plan import Plan
+from harness.history.events import Attempt, Facts, Operation, Outcome, Step
+from harness.plan.plan import Plan
 from tests.builders import at_ns, attempt, facts, operation
 
 Pauses = Sequence[tuple[float, float]]

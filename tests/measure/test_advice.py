@@ -5,9 +5,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.measure.advice import CHANCE_MIN, Most, advise, bounded, requests_enough, within
-from harness.measure.baseline import too_short_a_baseline
-from harness.measure.intervals import Share, clopper_pearson
+from harness.verdict.measure.advice import (
+    CHANCE_MIN,
+    Most,
+    advise,
+    bounded,
+    requests_enough,
+    within,
+)
+from harness.verdict.measure.baseline import too_short_a_baseline
+from harness.verdict.measure.intervals import Share, clopper_pearson
 from tests.builders import plan_of
 
 LIMIT = 0.025

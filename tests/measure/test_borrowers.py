@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.measure.borrowers import P_RESOLVED, Tries, Who, came_and_failed, tail, who_of
-from harness.measure.samples import Timeline
-from harness.verdict import Episode
+from harness.verdict.measure.borrowers import (
+    P_RESOLVED,
+    Tries,
+    Who,
+    came_and_failed,
+    tail,
+    who_of,
+)
+from harness.verdict.measure.samples import Timeline
+from harness.verdict.types import Episode
 
 Share = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

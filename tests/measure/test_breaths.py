@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import Facts, Outcome
-from harness.measure import measure
-from harness.measure.breaths import told_apart
-from harness.measure.evidence import Evidence
-from harness.measure.rows import orders
-from harness.measure.search import Requests, impaired_stretches
-from harness.plan import Plan
+from harness.history.events import Facts, Outcome
+from harness.plan.plan import Plan
+from harness.verdict.measure.breaths import told_apart
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.evidence_rows import orders
+from harness.verdict.measure.measurement import measure
+from harness.verdict.measure.search import Requests, impaired_stretches
 from tests.builders import at_ns, attempt, facts, failed, operations, plan_of
 from tests.measure.test_false_alarms import found_in, planned
 

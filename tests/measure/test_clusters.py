@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.measure import measure
-from harness.measure.clusters import clustered_share
+from harness.verdict.measure.clusters import clustered_share
+from harness.verdict.measure.measurement import measure
 from tests.builders import cut_run, facts
 
 

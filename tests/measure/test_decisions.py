@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import Decline, Outcome
-from harness.measure import Share, measure
-from harness.measure.decisions import KINDS, newcombe, wilson
-from harness.verdict import DecisionShare
+from harness.history.events import Outcome
+from harness.plan.decline import Decline
+from harness.verdict.measure.decisions import KINDS, newcombe, wilson
+from harness.verdict.measure.measurement import Share, measure
+from harness.verdict.types import DecisionShare
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, facts, operations, plan_of
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of, flaps_of
-from harness.measure.evidence import Evidence
-from harness.measure.intervals import Share
-from harness.measure.samples import Samples, Timeline
-from harness.verdict import Episode
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.episodes import episodes_of, flaps_of
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Episode
 
 END_S = 40.0
 Script = list[tuple[float, float, float]]

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.events import Attempt, Facts, Outcome, Step
-from harness.measure import measure
-from harness.measure.evidence import STEPS, USUAL, Fate, Tries, evidence_from, evidence_of, met
+from harness.history.events import Attempt, Facts, Outcome, Step
+from harness.verdict.measure.evidence import (
+    STEPS,
+    USUAL,
+    Fate,
+    Tries,
+    evidence_from,
+    evidence_of,
+    met,
+)
+from harness.verdict.measure.measurement import measure
 from tests.builders import at_ns, attempt, facts, failed, operation, operations, plan_of, status
 
 PLAN = plan_of()

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from harness.measure.baseline import Baseline, healthy_share
-from harness.measure.evidence import Evidence
-from harness.measure.intervals import Share, events_to_bound
-from harness.measure.known import Window, windows_of
-from harness.measure.search import Bools, Floats, Found, Requests, impaired_stretches
+from harness.verdict.measure.baseline import Baseline, healthy_share
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.intervals import Share, events_to_bound
+from harness.verdict.measure.known import Window, windows_of
+from harness.verdict.measure.search import Bools, Floats, Found, Requests, impaired_stretches
 
 
 def before(part: int, whole: int) -> Baseline:

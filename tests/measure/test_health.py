@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import Facts, HealthAddress, HealthPoll
-from harness.fault_specs import Partition
-from harness.measure import measure
-from harness.measure.health import failing_stretches, states_of
+from harness.history.events import Facts, HealthAddress, HealthPoll
+from harness.plan.fault_specs import Partition
 from harness.stack.state import EDGE
-from harness.verdict import Episode, Health
+from harness.verdict.measure.health_checks import failing_stretches, states_of
+from harness.verdict.measure.measurement import measure
+from harness.verdict.types import Episode, Health
 from tests.builders import at_ns, cut_run, during, plan_of, polls
 
 READY = HealthAddress("/readyz", 5.0)

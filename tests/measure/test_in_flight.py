@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.measure.baseline import Baseline
-from harness.measure.elsewhere import elsewhere_of
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.intervals import Share
-from harness.measure.samples import Samples, Timeline
-from harness.verdict import Episode
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.elsewhere import elsewhere_of
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Episode
 
 BASELINE_S = 8.0
 BEGIN_S, END_S, LOAD_S = 10.0, 12.0, 22.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.measure.intervals import (
+from harness.verdict.measure.intervals import (
     Share,
     clopper_pearson,
     differ,

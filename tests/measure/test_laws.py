@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, hypergeom
 
-from harness.measure.known import _at_least
-from harness.measure.visibility import MIDDLES, _quantile
+from harness.verdict.measure.known import _at_least
+from harness.verdict.measure.visibility import MIDDLES, _quantile
 
 
 def test_so_many_failures_or_more_of_a_draw() -> None:

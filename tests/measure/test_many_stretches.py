@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from harness.measure import troubles
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import Fate, met
-from harness.measure.intervals import Share
-from harness.measure.samples import Timeline
-from harness.verdict import Episode
+from harness.verdict.measure import troubles
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import Fate, met
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.samples import Timeline
+from harness.verdict.types import Episode
 from tests.builders import borrow_samples
 
 RATE, PERIOD_S, DOWN_S = 50, 4.0, 1.0

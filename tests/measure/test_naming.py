@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Facts, Outcome, Step
-from harness.measure import measure
-from harness.plan import Plan
+from harness.history.events import Facts, Outcome, Step
+from harness.plan.plan import Plan
+from harness.verdict.measure.measurement import measure
 from tests.builders import at_ns, attempt, facts, failed, operation, plan_of
 
 Goes = Callable[[int, float], bool]

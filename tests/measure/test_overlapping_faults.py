@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Facts, Outcome
-from harness.fault_specs import AnyFault, BlockingMigration, Kill, Latency, Partition
-from harness.measure import measure
-from harness.plan import Plan
-from harness.verdict import Fault, Overlap
+from harness.history.events import Facts, Outcome
+from harness.plan.fault_specs import AnyFault, BlockingMigration, Kill, Latency, Partition
+from harness.plan.plan import Plan
+from harness.verdict.measure.measurement import measure
+from harness.verdict.types import Fault, Overlap
 from tests.builders import at_ns, attempt, during, facts, failed, operation, operations, plan_of
 
 # The fault phase lasts from 8 s to 13 s.

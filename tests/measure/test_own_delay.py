@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Outcome, Step
-from harness.measure.own_delay import own_delays_s
+from harness.history.events import Outcome, Step
+from harness.verdict.measure.own_delay import own_delays_s
 from tests.builders import at_ns, attempt, operation, plan_of
 from tests.measure.stuttering import stuttering
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Facts, Outcome
-from harness.measure import measure
-from harness.plan import Plan
+from harness.history.events import Facts, Outcome
+from harness.plan.plan import Plan
+from harness.verdict.measure.measurement import measure
 from tests.builders import (
     CUT,
     at_ns,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.events import Step
-from harness.measure import measure
-from harness.measure.retries import busiest
+from harness.history.events import Step
+from harness.verdict.measure.measurement import measure
+from harness.verdict.measure.retries import busiest
 from tests.builders import attempt, cut_run, during, facts, operations, plan_of
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from harness.measure.evidence import Evidence
-from harness.measure.noise import row_chance, row_needed, row_seen
-from harness.measure.rows import orders, rows_of
-from harness.measure.search import Requests, impaired_stretches
-from harness.measure.visibility import visible
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.evidence_rows import orders, rows_of
+from harness.verdict.measure.noise import row_chance, row_needed, row_seen
+from harness.verdict.measure.search import Requests, impaired_stretches
+from harness.verdict.measure.visibility import visible
 from tests.measure.test_false_alarms import found_in, planned
 
 

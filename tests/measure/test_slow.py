@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.events import Facts, Operation, Outcome
-from harness.measure import Measured, measure
-from harness.measure.baseline import Baseline
-from harness.measure.episodes import episodes_of
-from harness.measure.evidence import Evidence
-from harness.measure.intervals import Share
-from harness.measure.samples import Samples, Timeline
-from harness.plan import Plan
-from harness.verdict import Episode
+from harness.history.events import Facts, Operation, Outcome
+from harness.plan.plan import Plan
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.episodes import episodes_of
+from harness.verdict.measure.evidence import Evidence
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.measurement import Measured, measure
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Episode
 from tests.builders import at_ns, attempt, facts, failed, operation, plan_of
 from tests.measure.stuttering import Pauses, every_second, stuttering
 

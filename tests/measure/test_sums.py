@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from harness.measure.baseline import Baseline
-from harness.measure.elsewhere import elsewhere_of
-from harness.measure.episodes import episodes_of, impaired
-from harness.measure.evidence import Fate
-from harness.measure.intervals import Share
-from harness.measure.samples import Samples, Timeline
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.elsewhere import elsewhere_of
+from harness.verdict.measure.episodes import episodes_of, impaired
+from harness.verdict.measure.evidence import Fate
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.samples import Samples, Timeline
 from tests.builders import borrow_samples
 
 RATE, LOAD_S, TIMEOUT_S = 50, 40.0, 2.0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.measure.two_samples import (
+from harness.verdict.measure.two_samples import (
     _left_out,
     _orders_by_u,
     against,

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from benchmarks.simulate import arrays
-from harness.measure.baseline import Baseline
-from harness.measure.elsewhere import elsewhere_of, recovered_below
-from harness.measure.episodes import episodes_of, impaired
-from harness.measure.evidence import STEPS, Fate, Tries, evidence_from
-from harness.measure.recovery import recovery_of
-from harness.measure.samples import Samples, Timeline
-from harness.verdict import Episode
+from harness.verdict.measure.baseline import Baseline
+from harness.verdict.measure.elsewhere import elsewhere_of, recovered_below
+from harness.verdict.measure.episodes import episodes_of, impaired
+from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.types import Episode
 
 RUNS = 250
 FATES = (Fate.ANSWERED, Fate.CUT, Fate.HUNG, Fate.REFUSED)

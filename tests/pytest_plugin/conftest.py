@@ -7,9 +7,9 @@ from typing import Any
 import configargparse  # noqa: F401  # each import wraps argparse anew; a pytest in here forgets its own
 import pytest
 
-from harness import gate_runs
-from harness.events import Facts
-from harness.objectives import Objectives
+from harness.apps.gate import gate_runs
+from harness.history.events import Facts
+from harness.plan.objectives import Objectives
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.pytest_plugin.stand_in import PLUGIN, Gate, Stored, stand_in, write_script
 from tests.stored import store

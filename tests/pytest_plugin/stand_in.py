@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.gate_runs import Asked
-from harness.gates import names_of
-from harness.headless import Ended, Update, given
+from harness.apps.gate.gate_runs import Asked
+from harness.core.errors import HarnessError, UsageError
+from harness.report.run_checks import names_of
+from harness.run.runner import Ended, Update, given
 
 CONFTEST = """
 from pathlib import Path
 from tests.pytest_plugin.stand_in import stand_in
-from harness import gate_runs
+from harness.apps.gate import gate_runs
 stand_in(lambda name, value: setattr(gate_runs, name, value), Path(__file__).parent)
 """
 """For a pytest in a process of its own."""
 OBJECTIVES = ("recovery_seconds_max",)
 NAMES = names_of(OBJECTIVES)
 INSTALLED = "lendchaos" in {e.name for e in importlib.metadata.entry_points(group="pytest11")}
-PLUGIN = () if INSTALLED else ("-p", "harness.pytest_plugin")
+PLUGIN = () if INSTALLED else ("-p", "harness.apps.pytest.pytest_plugin")
 Stored = dict[str, tuple[Path, int]]
 Gate = Callable[..., pytest.RunResult]
 ACTS = "acts.txt"

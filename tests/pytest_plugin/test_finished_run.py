@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.finished_run import FinishedRun, assert_passed
-from harness.headless import Ended
-from harness.objectives import Objectives
-from harness.plan import Plan
+from harness.core.errors import HarnessError, UsageError
+from harness.plan.objectives import Objectives
+from harness.plan.plan import Plan
+from harness.run.finished_run import FinishedRun, assert_passed
+from harness.run.runner import Ended
 from tests.builders import (
     CUT,
     at_ns,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate_runs import Asked, Outcome, ask, result_of
-from harness.gates.checks import MESSAGE_MAX
-from harness.pytest_workers import ScenarioScheduling
+from harness.apps.gate.gate_runs import Asked, Outcome, ask, result_of
+from harness.apps.pytest.pytest_workers import ScenarioScheduling
+from harness.report.run_checks import MESSAGE_MAX
 from harness.stack.run_lock import held_alone
 from tests.junit import parsed
 from tests.pytest_plugin.stand_in import (

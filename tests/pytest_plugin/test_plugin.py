@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 HEAVY = (
     *("gevent", "locust", "numpy", "pandas", "scipy", "pydantic", "yaml", "jinja2", "typer"),
-    *("rich", "harness.headless", "harness.gates", "harness.stack"),
+    *("rich", "harness.run.runner", "harness.report.run_checks", "harness.stack"),
 )
 
 
@@ -34,12 +34,13 @@ def test_the_entry_point_names_the_plugin() -> None:
     """Under which every pytest finds it once the package is installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-    assert project["entry-points"]["pytest11"] == {"lendchaos": "harness.pytest_plugin"}
+    assert project["entry-points"]["pytest11"] == {"lendchaos": "harness.apps.pytest.pytest_plugin"}
 
 
 def test_the_plugin_is_light() -> None:
     """It is imported into every pytest of every project that has the package."""
-    code = f"import sys, harness.pytest_plugin; print([m for m in {HEAVY} if m in sys.modules])"
+    loaded = f"[m for m in {HEAVY} if m in sys.modules]"
+    code = f"import sys, harness.apps.pytest.pytest_plugin; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
@@ -153,7 +154,7 @@ def test_a_file_that_is_no_scenario_is_an_error_of_usage(
 # --- fixtures ------------------------------------------------------------------------------------
 
 OWN_TEST = """
-from harness.finished_run import assert_passed
+from harness.run.finished_run import assert_passed
 
 def test_passes(chaos_run):
     run = chaos_run("cut", "--rate=30")

@@ -4,7 +4,7 @@
 from dataclasses import replace
 from functools import cache
 
-from harness.verdict import (
+from harness.verdict.types import (
     Affected,
     ClosedLoop,
     Crossing,

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
-from harness.events import (
+from harness.history.events import (
     Clock,
-    Decline,
     Ending,
     Facts,
     FaultFact,
@@ -18,10 +17,11 @@ from harness.events import (
     RunStatus,
     Step,
 )
-from harness.fault_specs import Partition
-from harness.ledger_facts import LedgerReading
-from harness.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
-from harness.verdict import (
+from harness.history.ledger_facts import LedgerReading
+from harness.plan.decline import Decline
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
+from harness.verdict.types import (
     Borrow,
     Crossing,
     Declined,

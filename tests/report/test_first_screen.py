@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from harness.judge import judge
-from harness.objectives import Objectives
-from harness.report import required, words
+from harness.plan.objectives import Objectives
+from harness.report import required_checks, words
 from harness.report.html import render
 from harness.report.sections import objectives
-from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.judge import judge
 from harness.verdict.required import HELD, RULES
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from tests.builders import CUT, cut_run, during, facts, operations, plan_of
 from tests.report.test_tiles import calm, named
 
@@ -114,10 +114,10 @@ def test_nothing_is_said_to_hold_that_was_not_seen() -> None:
     """Not of a run that was cut short, nor of a ledger that was not read in full."""
     for code, gone in (("interrupted", ""), ("ledger_incomplete", "no loan lost")):
         found = Finding(code, Weight.INCONCLUSIVE, "as planted", {})
-        told = required.held(replace(calm(), findings=[found]))
+        told = required_checks.held(replace(calm(), findings=[found]))
         assert not gone or gone not in told
         assert bool(told) == bool(gone)
-    assert required.held(calm()).count("; ") == len(HELD) - 1
+    assert required_checks.held(calm()).count("; ") == len(HELD) - 1
     assert {code for codes in HELD.values() for code in codes} <= set(RULES)
 
 

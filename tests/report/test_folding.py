@@ -6,7 +6,15 @@ from dataclasses import replace
 import pytest
 
 from harness.report import html, signals
-from harness.verdict import Finding, Health, Judgement, ObjectiveResult, Retries, Verdict, Weight
+from harness.verdict.types import (
+    Finding,
+    Health,
+    Judgement,
+    ObjectiveResult,
+    Retries,
+    Verdict,
+    Weight,
+)
 from tests.report import rich, sample
 
 LATER = [

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness import report
-from harness.record import RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.report import html, words
-from harness.verdict import Recovery, Verdict, from_json
+from harness.verdict.types import Recovery, Verdict, from_json
 from tests.report import sample
 
 RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile, sample.never_began]

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from harness import report
-from harness.record import RunDirectory
-from harness.report import picture, timeline
+from harness.history.run_directory import RunDirectory
+from harness.report import picture, timeline_chart
 from harness.report.axis import COLOURS, NARROW, WIDE, Layout
 from tests.report import pixels, rich, sample
 
@@ -70,7 +70,7 @@ def test_the_colours_of_the_page_are_drawn() -> None:
 @pytest.mark.parametrize("layout", [WIDE, NARROW], ids=lambda layout: layout.name)
 def test_no_two_outcomes_look_alike_without_colours(layout: Layout) -> None:
     """In grey, and to who cannot tell red from green: every fill of the key has its own look."""
-    chart = ET.fromstring(timeline.svg(*rich.rich(), layout))  # noqa: S314  # made by ourselves
+    chart = ET.fromstring(timeline_chart.svg(*rich.rich(), layout))  # noqa: S314  # made by ourselves
     (patterns,) = chart.findall("defs")
     fills = {e.get("fill", "") for e in chart.findall("rect") if e.get("stroke-width") == "0.5"}
     assert len(fills) >= 5

@@ -5,9 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import html, impairment, people, sections, signals, terminal, words, worst
+from harness.report import (
+    html,
+    impairment_table,
+    people,
+    sections,
+    signals,
+    terminal_text,
+    words,
+    worst,
+)
 from harness.report.tiles import tiles
-from harness.verdict import Affected, ClosedLoop, Verdict
+from harness.verdict.types import Affected, ClosedLoop, Verdict
 from tests.report import rich, sample
 from tests.report.test_html import changed, page
 
@@ -284,7 +293,7 @@ def test_the_version_that_judged_is_told() -> None:
 def test_endless_texts_are_cut_everywhere() -> None:
     """Ten thousand letters without a space leave room for the figures; nothing is lost silently."""
     rendered = html.render(*rich.endless())
-    shown = terminal.render(rich.endless()[2], "r.html", color=False)
+    shown = terminal_text.render(rich.endless()[2], "r.html", color=False)
 
     assert "(10,000 letters)" in rendered
     assert len(rendered) < 400_000
@@ -301,7 +310,7 @@ def test_newer_strings_are_escaped_too() -> None:
 
 def test_the_terminal_tells_what_the_key_figures_do_not() -> None:
     """Slow answers, a health check that was green in vain, borrowers shut out."""
-    shown = terminal.render(rich.rich()[2], "r.html", color=False)
+    shown = terminal_text.render(rich.rich()[2], "r.html", color=False)
 
     assert "latency      back to normal 4.2 s after the last heal" in shown
     assert "health check green for 2.1 s while borrowing failed" in shown
@@ -311,7 +320,7 @@ def test_the_terminal_tells_what_the_key_figures_do_not() -> None:
 @pytest.mark.parametrize("run", [sample.passed, sample.failed])
 def test_the_terminal_stays_silent_where_there_is_nothing_to_tell(run: sample.Maker) -> None:
     """No line for a figure that is missing or zero."""
-    shown = terminal.render(run()[2], "r.html", color=False)
+    shown = terminal_text.render(run()[2], "r.html", color=False)
 
     assert not re.search(r"^(latency|health|shut out)", shown, re.MULTILINE)
 
@@ -320,7 +329,7 @@ def test_slow_to_the_end_is_told_in_the_terminal() -> None:
     """There is no instant to give."""
     verdict: Verdict = rich.censored()[2]
 
-    assert "nothing shows that it was back to normal when the run ended" in terminal.render(
+    assert "nothing shows that it was back to normal when the run ended" in terminal_text.render(
         verdict, "r.html"
     )
 
@@ -353,6 +362,6 @@ def test_a_phase_that_the_run_did_not_have_has_no_row() -> None:
     seen = replace(verdict.retries, attempts_per_operation={"baseline": 1.0, "fault": None})
     watched = replace(verdict, phases=phases, borrow=borrow, retries=seen)
 
-    rows = impairment.phases_failed(rich.rich()[1], watched).rows
+    rows = impairment_table.phases_failed(rich.rich()[1], watched).rows
     assert [cells[0].text for cells in rows] == ["baseline", "rest"]
     assert "fault" not in str(signals.retries(watched).rows)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.events import Ending, Operation
-from harness.report import sections, series
+from harness.history.events import Ending, Operation
+from harness.report import chart_series, sections
 from harness.report.words import count
 from tests.report import sample
 
@@ -21,12 +21,14 @@ def test_every_operation_is_counted_once_and_by_kind() -> None:
     """Over all bins, each kind adds up to what the facts hold."""
     plan, facts, verdict = sample.inconclusive()
     assert facts.status.clock is not None
-    bounds_s = series.span(plan, facts, verdict)
-    data = series.count(facts.status.clock, facts.operations, bounds_s, 600)
+    bounds_s = chart_series.span(plan, facts, verdict)
+    data = chart_series.count(facts.status.clock, facts.operations, bounds_s, 600)
 
     expected = Counter(kind(operation) for operation in facts.operations)
 
-    assert {k: data.total(k) for k in series.KINDS} == {k: expected[k] for k in series.KINDS}
+    assert {k: data.total(k) for k in chart_series.KINDS} == {
+        k: expected[k] for k in chart_series.KINDS
+    }
     assert expected["not started"] == 2
     assert int(data.counts.sum()) == len(plan.arrivals)
 
@@ -35,8 +37,8 @@ def test_a_bin_holds_the_operations_planned_in_it() -> None:
     """One bin, counted again by hand from the planned starts."""
     plan, facts, verdict = sample.failed()
     assert facts.status.clock is not None
-    bounds_s = series.span(plan, facts, verdict)
-    data = series.count(facts.status.clock, facts.operations, bounds_s, 600)
+    bounds_s = chart_series.span(plan, facts, verdict)
+    data = chart_series.count(facts.status.clock, facts.operations, bounds_s, 600)
     index = round((9.0 - data.start_s) / data.width_s)
 
     inside = [
@@ -55,7 +57,7 @@ def test_long_runs_get_wider_bins(length_s: float, width_s: float) -> None:
     _, facts, _ = sample.passed()
     assert facts.status.clock is not None
 
-    data = series.count(facts.status.clock, (), (0.0, length_s), 600)
+    data = chart_series.count(facts.status.clock, (), (0.0, length_s), 600)
 
     assert data.width_s == width_s
     assert data.bins <= 600
@@ -67,7 +69,7 @@ def test_an_unfinished_operation_has_no_wait() -> None:
     assert facts.status.clock is not None
     alone = replace(facts.operations[500], ended_ns=None)
 
-    data = series.count(facts.status.clock, (alone,), (7.0, 9.0), 600)
+    data = chart_series.count(facts.status.clock, (alone,), (7.0, 9.0), 600)
 
     assert int(data.counts.sum()) == 1
     assert (data.median_ms != data.median_ms).all()
@@ -81,8 +83,10 @@ def test_the_table_of_the_chart_has_the_counts_of_the_facts() -> None:
 
     shown = dict(zip(table.headers, (cell.text for cell in table.rows[-1]), strict=True))
 
-    assert {k: shown[k] for k in series.KINDS} == {k: count(totals[k]) for k in series.KINDS}
-    for place, name in enumerate(series.KINDS, start=1):
+    assert {k: shown[k] for k in chart_series.KINDS} == {
+        k: count(totals[k]) for k in chart_series.KINDS
+    }
+    for place, name in enumerate(chart_series.KINDS, start=1):
         assert sum(int(row[place].text) for row in table.rows[:-1]) == totals[name]
 
 
@@ -98,7 +102,7 @@ def test_a_heal_days_away_does_not_make_the_chart_endless(healed_s: float) -> No
     """By hand, or said by a verdict of somebody else: a day of it is shown."""
     plan, facts, verdict = sample.failed()
     far = replace(verdict, faults=[replace(fault, healed_s=healed_s) for fault in verdict.faults])
-    start_s, end_s = series.span(plan, facts, far)
+    start_s, end_s = chart_series.span(plan, facts, far)
 
     assert end_s - start_s < 2 * 24 * 3600
     assert start_s <= plan.phases[0].start_s
@@ -112,4 +116,4 @@ def test_a_verdict_whose_phases_are_nowhere_is_shown_over_the_planned_load() -> 
     bare = replace(facts, operations=())
     far = replace(verdict, phases=nowhere, faults=[])
 
-    assert series.span(plan, bare, far) == (plan.phases[0].start_s, plan.load_end_s)
+    assert chart_series.span(plan, bare, far) == (plan.phases[0].start_s, plan.load_end_s)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import terminal
-from harness.verdict import Judgement
+from harness.report import terminal_text
+from harness.verdict.types import Judgement
 from tests.report import sample
 
 RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile, sample.never_began]
@@ -20,7 +20,7 @@ def folded(text: str) -> str:
 @pytest.mark.parametrize("width", [40, 100])
 def test_without_colour_there_is_no_escape_sequence(run: sample.Maker, width: int) -> None:
     """Whoever asked for none gets none, not even from a hostile target."""
-    shown = terminal.render(run()[2], "runs/x/report.html", width, color=False)
+    shown = terminal_text.render(run()[2], "runs/x/report.html", width, color=False)
 
     assert "\x1b" not in shown
     assert not [c for c in shown if ord(c) < 32 and c != "\n"]
@@ -28,7 +28,7 @@ def test_without_colour_there_is_no_escape_sequence(run: sample.Maker, width: in
 
 def test_colour_only_adds() -> None:
     """The words are the same with and without it."""
-    coloured = terminal.render(sample.failed()[2], "r.html", color=True)
+    coloured = terminal_text.render(sample.failed()[2], "r.html", color=True)
 
     assert "\x1b[" in coloured
     assert "FAIL" in coloured
@@ -38,7 +38,7 @@ def test_it_has_verdict_sentence_reasons_and_paths() -> None:
     """All that is needed to decide whether to open the report."""
     _, _, verdict = sample.failed()
 
-    shown = folded(terminal.render(verdict, "runs/x/report.html", color=False))
+    shown = folded(terminal_text.render(verdict, "runs/x/report.html", color=False))
 
     assert shown.startswith("FAIL network_partition")
     assert verdict.sentence in shown
@@ -53,7 +53,7 @@ def test_key_figures_are_those_of_the_page() -> None:
     """One source for both, so that they cannot disagree."""
     _, _, verdict = sample.failed()
 
-    shown = folded(terminal.render(verdict, "report.html", color=False))
+    shown = folded(terminal_text.render(verdict, "report.html", color=False))
 
     assert f"Failed borrow requests {verdict.borrow.failed} " in shown
     assert "Time to recover 1.9 s" in shown
@@ -62,7 +62,7 @@ def test_key_figures_are_those_of_the_page() -> None:
 
 def test_what_is_inconclusive_is_named() -> None:
     """With its code, which other programs know, too."""
-    shown = folded(terminal.render(sample.inconclusive()[2], "report.html", color=False))
+    shown = folded(terminal_text.render(sample.inconclusive()[2], "report.html", color=False))
 
     assert "INCONCLUSIVE" in shown
     assert "inconclusive ledger_unread: The ledger was not read" in shown
@@ -74,7 +74,7 @@ def test_markup_of_the_terminal_library_is_plain_text() -> None:
     _, _, verdict = sample.passed()
     odd = replace(verdict, sentence="[red]loans[/red] :smile:")
 
-    assert "[red]loans[/red] :smile:" in terminal.render(odd, "r.html", color=False)
+    assert "[red]loans[/red] :smile:" in terminal_text.render(odd, "r.html", color=False)
 
 
 @pytest.mark.parametrize("judgement", list(Judgement))
@@ -82,6 +82,6 @@ def test_every_verdict_has_a_word(judgement: Judgement) -> None:
     """The first word is the verdict."""
     verdict = replace(sample.passed()[2], verdict=judgement)
 
-    shown = terminal.render(verdict, "r.html", color=False)
+    shown = terminal_text.render(verdict, "r.html", color=False)
 
     assert shown.split()[0] == judgement.value.upper()

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from harness import series
+from harness.apps.locust.locustfile import hypothesis_of
 from harness.core.codes import LOANS, MONEY
-from harness.events import Facts, Outcome
-from harness.gates.annotations import annotations
-from harness.gates.junit import to_xml
-from harness.gates.markdown import summary
-from harness.judge import judge
-from harness.load.locustfile import hypothesis_of
-from harness.objectives import KINDS, Objectives
-from harness.plan import Plan
-from harness.report import folding, html, impairment, required, terminal, words
+from harness.history.events import Facts, Outcome
+from harness.plan.objectives import KINDS, Objectives
+from harness.plan.plan import Plan
+from harness.report import folding, html, impairment_table, required_checks, terminal_text, words
+from harness.report.annotations import annotations
+from harness.report.junit import to_xml
+from harness.report.markdown import summary
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
-from harness.verdict import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict import series
+from harness.verdict.judge import judge
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from tests.builders import CUT, attempt, cut_run, during, facts, operations, plan_of
 from tests.gates.made import suite_of
 from tests.report.test_html import page
@@ -134,7 +134,7 @@ def test_the_tile_of_what_stopped_a_run_is_red(condition: str, name: str) -> Non
 
     assert red(verdict) == [name]
     assert folding.stays_open("reconciliation", verdict, ()) == (name == "Money")
-    assert ("no loan lost" in required.held(verdict)) == (name != "Money")
+    assert ("no loan lost" in required_checks.held(verdict)) == (name != "Money")
 
 
 def test_a_service_that_stays_impaired_without_a_fault_is_red() -> None:
@@ -158,7 +158,7 @@ def test_an_early_recovery_reads_the_same_everywhere() -> None:
     run = cut_run(plan, end_s=11.5)
     verdict = judge(*run)
     suite = suite_of(verdict)
-    shown = terminal.render(verdict, "", color=False)
+    shown = terminal_text.render(verdict, "", color=False)
     texts = [verdict.sentence, shown, page((*run, verdict)).text, summary([suite]), to_xml([suite])]
 
     assert -1.6 < (verdict.recovery.from_heal_s or 0) < -1.4
@@ -226,7 +226,7 @@ SAME = [
 def test_counts_with_the_same_words_are_the_same(pattern: str) -> None:
     """On one page, in its terminal verdict and in its summary."""
     _, _, verdict = busy()
-    shown = " ".join(terminal.render(verdict, "", color=False).split())
+    shown = " ".join(terminal_text.render(verdict, "", color=False).split())
     texts = [page(busy()).text, shown, summary([suite_of(verdict)]).replace("\\", "")]
     found = [numbers(pattern, text) for text in texts]
 
@@ -261,7 +261,7 @@ def test_figures_for_programs_have_one_window_or_name_it() -> None:
 def test_failures_of_a_phase_have_their_base() -> None:
     """And add up to those after the warm-up."""
     _, known, verdict = busy()
-    rows = impairment.phases_failed(known, verdict).rows
+    rows = impairment_table.phases_failed(known, verdict).rows
     failed, whole = ([int(row[n].text.replace(",", "")) for row in rows] for n in (2, 3))
 
     assert sum(failed) == verdict.borrow.failed
@@ -277,7 +277,7 @@ def test_slow_answers_do_not_claim_that_borrowing_worked() -> None:
 
     def kind(failed: int) -> str:
         shown = replace(verdict, episodes=[replace(slow, failed=failed)])
-        return impairment.episodes(shown).rows[0][0].text
+        return impairment_table.episodes(shown).rows[0][0].text
 
     assert kind(107) == "slow: answers came late"
     assert kind(0) == "slow: borrowing worked, but answers came late"
@@ -303,6 +303,6 @@ def test_an_answer_is_told_with_its_status() -> None:
     told = tuple(
         attempt(op, status=503, code="pool_timeout") if op.failed else attempt(op) for op in ops
     )
-    (row,) = impairment.answers(facts(plan, ops, attempts=told)).rows
+    (row,) = impairment_table.answers(facts(plan, ops, attempts=told)).rows
 
     assert [cell.text for cell in row] == ["borrow", "503 pool_timeout", "failed", "250"]

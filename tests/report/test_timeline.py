@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import timeline
+from harness.report import timeline_chart
 from harness.report.axis import NARROW, WIDE, Axis, Layout
 from harness.report.faultbar import foot
-from harness.verdict import Episode
+from harness.verdict.types import Episode
 from tests.report import sample
 
 RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile]
@@ -16,7 +16,7 @@ RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile]
 
 def parsed(run: sample.Run, layout: Layout = WIDE) -> ET.Element:
     """The chart as a tree; fails where it is not well-formed."""
-    return ET.fromstring(timeline.svg(*run, layout))  # noqa: S314  # made by ourselves
+    return ET.fromstring(timeline_chart.svg(*run, layout))  # noqa: S314  # made by ourselves
 
 
 def texts(svg: ET.Element) -> list[str]:
@@ -170,7 +170,7 @@ def test_many_faults_are_cut_to_a_few_rows() -> None:
 
 def test_a_load_that_never_began_is_said_in_words() -> None:
     """No empty axes."""
-    drawn = timeline.svg(*sample.never_began())
+    drawn = timeline_chart.svg(*sample.never_began())
 
     assert "never began" in drawn
     assert "<svg" not in drawn
@@ -185,7 +185,7 @@ def test_two_stretches_that_are_far_apart_are_not_told_as_one() -> None:
         onset_s=24.5, onset_s_low=24.4, onset_s_high=24.6,
         recovered_s=26.5, recovered_s_low=26.4, recovered_s_high=26.6,
     )  # fmt: skip
-    shown = str(timeline.svg(plan, known, replace(verdict, episodes=[first, late])))
+    shown = str(timeline_chart.svg(plan, known, replace(verdict, episodes=[first, late])))
 
     assert "outage from 8.0 s to 13.0 s" in shown
     assert "degraded from 24.5 s to 26.5 s</text>" in shown

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.compare import run_of
-from harness.compare.trend import page
 from harness.core.codes import MONEY
-from harness.history import Stored
+from harness.report.archive import Stored
+from harness.report.compare.comparison import run_of
+from harness.report.compare.trend_of_runs import page
 from harness.report.shown_run import Run, Value
-from harness.report.trend import RUNS_MAX, TABLE_ROWS
 from harness.report.trend_chart import (
     Trend,
     TrendFigure,
@@ -20,8 +19,9 @@ from harness.report.trend_chart import (
     draw,
     legend,
 )
+from harness.report.trend_page import RUNS_MAX, TABLE_ROWS
 from harness.report.words import seconds, share
-from harness.verdict import Judgement, Weight
+from harness.verdict.types import Judgement, Weight
 from tests.report.sample import ATTACK
 from tests.verdicts import stored_of, verdict_of, with_finding
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.report import html, words
 from harness.report.tiles import after_heal, beside_heal, heal_interval
-from harness.verdict import Judgement, ObjectiveResult
+from harness.verdict.types import Judgement, ObjectiveResult
 from tests.report import sample
 
 

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from harness.errors import UsageError
-from harness.objectives import KINDS, Objectives, Resilience, SteadyState
-from harness.resilience import find, read, schema_text
+from harness.core.errors import UsageError
+from harness.plan.objectives import KINDS, Objectives, Resilience, SteadyState
+from harness.plan.resilience import find, read, schema_text
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA_PATH = ROOT / "docs" / "resilience.schema.json"

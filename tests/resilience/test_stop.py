@@ -6,9 +6,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.errors import UsageError
-from harness.resilience import read
-from harness.stop_conditions import STOP_KINDS, StopConditions
+from harness.core.errors import UsageError
+from harness.plan.resilience import read
+from harness.plan.stop_conditions import STOP_KINDS, StopConditions
 from tests.resilience.test_resilience import SCHEMA_PATH, mistakes, written
 
 EVERYTHING = """\

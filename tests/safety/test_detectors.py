@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.ledger_facts import LedgerEntry
-from harness.safety.detectors import BLIP_FAILURES_LEAST, FailureCusum, Payouts
+from harness.history.ledger_facts import LedgerEntry
+from harness.run.safety.detectors import BLIP_FAILURES_LEAST, FailureCusum, Payouts
 
 HOUR_AT_50 = 180_000
 PAID = LedgerEntry(1, "loan-1", "ours", "key-1", 10_000, 1, 10_000, "2026-01-01", "disbursed")

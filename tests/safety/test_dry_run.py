@@ -111,12 +111,12 @@ def test_lendchaos_starts_locust_and_nothing_else(witnessed: Witnessed) -> None:
     """Several scenarios, several runs of each: told once each, and no stack for them."""
     more = str(ROOT / "scenarios" / "server_failure.py")
     words = ("run", SCENARIO, more, "--runs", "2", "--dry-run")
-    code, output, seen = witnessed("-m", "harness.cli", *words)
+    code, output, seen = witnessed("-m", "harness.apps.cli", *words)
 
     assert code == 0, output
     assert output.count("nothing was touched") == 2
     assert [line.split()[0] for line in seen] == ["subprocess.Popen"] * 2
-    assert all("'harness.load'" in line for line in seen)
+    assert all("'harness.apps.locust'" in line for line in seen)
 
 
 def test_the_witness_sees(witnessed: Witnessed) -> None:

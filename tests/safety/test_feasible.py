@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.fault_specs import AnyFault
+from harness.core.errors import HarnessError, UsageError
 from harness.faults import BlockingMigration, CommitLost, Kill, PacketDrop, Partition
-from harness.planted import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
-from harness.safety import feasible
-from harness.safety.feasible import TABLES, require_feasible, require_set_up
+from harness.plan.fault_specs import AnyFault
+from harness.plan.planted import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
+from harness.run.safety import feasible
+from harness.run.safety.feasible import TABLES, require_feasible, require_set_up
 from harness.stack import Stack, StackSettings
 from harness.stack.state import Link
 from target_service import defects

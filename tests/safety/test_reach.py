@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
-from harness.fault_specs import BlockingMigration, Kill, PacketDrop, Partition
-from harness.plan import Plan, Scenario, Settings, expand
-from harness.safety.feasible import lacking
-from harness.safety.preview import preview
-from harness.safety.radius import radius_of
-from harness.safety.reach import addresses_of, require_reach
+from harness.core.errors import UsageError
+from harness.core.processes import identify
+from harness.plan.fault_specs import BlockingMigration, Kill, PacketDrop, Partition
+from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.run.preview import preview
+from harness.run.safety.feasible import lacking
+from harness.run.safety.radius import radius_of
+from harness.run.safety.reach import addresses_of, require_reach
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
-from harness.stack.processes import identify
 from harness.stack.state import save_state
 
 LINKS = {

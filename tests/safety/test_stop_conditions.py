@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
-from harness.fault_specs import Kill, Partition
-from harness.load.options import stop_from
-from harness.objectives import Resilience
-from harness.plan import Scenario, Settings, expand
-from harness.stop_conditions import (
+from harness.apps.locust.options import stop_from
+from harness.core.errors import UsageError
+from harness.plan.fault_specs import Kill, Partition
+from harness.plan.objectives import Resilience
+from harness.plan.plan import Scenario, Settings, expand
+from harness.plan.stop_conditions import (
     OFF,
     STOP_KINDS,
     STOP_MEANINGS,

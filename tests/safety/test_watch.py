@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, PutOffError
-from harness.events import FaultFact, Operation, Outcome, SafetyStop
-from harness.ledger import PAGE_ENTRIES
-from harness.ledger_facts import LedgerEntry
-from harness.plan import Plan
-from harness.record import EventWriter, RunDirectory
-from harness.safety import watch as watch_module
-from harness.safety.tail import EventTail
-from harness.safety.watch import LedgerTail, SafetyWatch
-from harness.stop_conditions import StopConditions
+from harness.core.errors import HarnessError, PutOffError
+from harness.history.event_tail import EventTail
+from harness.history.events import FaultFact, Operation, Outcome, SafetyStop
+from harness.history.ledger_facts import LedgerEntry
+from harness.history.run_directory import EventWriter, RunDirectory
+from harness.plan.plan import Plan
+from harness.plan.stop_conditions import StopConditions
+from harness.run.safety import watch as watch_module
+from harness.run.safety.watch import LedgerTail, SafetyWatch
+from harness.target.ledger import PAGE_ENTRIES
 from tests import builders
 from tests.builders import CUT, account_of, entry, failed, operation, plan_of
 

@@ -8,13 +8,16 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.cli.gate import _document
-from harness.cli.results import RunDocument, _end
-from harness.compare import compare
-from harness.compare.document import to_json as comparison_json
+from harness.apps.cli import app
+from harness.apps.cli.gating import _document
+from harness.apps.cli.outcome_text import RunDocument, _end
+from harness.apps.gameday import recording
+from harness.apps.gameday.verify import verify
+from harness.apps.gate.selftest import Trial as GateTrial
+from harness.apps.gate.selftest import self_test
 from harness.core.documents import text_of
-from harness.fault_specs import (
+from harness.history.run_directory import RunDirectory
+from harness.plan.fault_specs import (
     BlockingMigration,
     CommitLost,
     Flap,
@@ -28,22 +31,19 @@ from harness.fault_specs import (
     Restart,
     Throttle,
 )
-from harness.gameday import recording
-from harness.gameday.verify import verify
-from harness.gates.selftest import Trial as GateTrial
-from harness.gates.selftest import self_test
-from harness.headless import Ended
-from harness.judge import judge
-from harness.plan import Objectives, Plan, Scenario, Settings, expand
-from harness.record import RunDirectory
-from harness.safety.preview import preview_json
-from harness.series import SeriesRun, run_of, series_of
-from harness.series import to_json as series_json
-from harness.shrink import Trial, shrink
-from harness.shrink import to_json as shrink_json
-from harness.stop_conditions import StopConditions
-from harness.verdict import Verdict, Weight
-from harness.verdict import to_json as verdict_json
+from harness.plan.plan import Objectives, Plan, Scenario, Settings, expand
+from harness.plan.stop_conditions import StopConditions
+from harness.report.compare.comparison import compare
+from harness.report.compare.comparison_document import to_json as comparison_json
+from harness.run.preview import preview_json
+from harness.run.runner import Ended
+from harness.run.shrink import Trial, shrink
+from harness.run.shrink import to_json as shrink_json
+from harness.verdict.judge import judge
+from harness.verdict.series import SeriesRun, run_of, series_of
+from harness.verdict.series import to_json as series_json
+from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import to_json as verdict_json
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.gameday.stored_days import refused_day, whole_day
 from tests.gates.made import verdict_of as gate_verdict

@@ -1,14 +1,14 @@
 """The JSON Schema of a game day's plan, for editors: ``docs/gameday_plan.schema.json``.
 
 Of draft 7, which is what yaml-language-server, and so most editors, read. It is made of the words
-of the reader, `harness.gameday.format`, and of the options of a run.
+of the reader, `harness.apps.gameday.plan_format`, and of the options of a run.
 """
 
 import json
 from types import SimpleNamespace
 from typing import Any
 
-from harness.gameday.format import (
+from harness.apps.gameday.plan_format import (
     _TAKEN,
     ABORT_WORD_LETTERS,
     FOR_ALL_STEPS,
@@ -17,9 +17,9 @@ from harness.gameday.format import (
     PLAN_KEYS,
     STEP_KEYS,
 )
-from harness.load.options import OF_LOCUST, add_options
-from harness.resilience.format import DURATION
-from harness.stop_conditions import STOP_KINDS, most
+from harness.apps.locust.options import OF_LOCUST, add_options
+from harness.plan.resilience_format import DURATION
+from harness.plan.stop_conditions import STOP_KINDS, most
 from tests.schemas.make import DOCS
 
 PATH = DOCS / "gameday_plan.schema.json"

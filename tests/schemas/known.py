@@ -4,23 +4,24 @@ import re
 from dataclasses import fields
 from typing import Any, get_args
 
-from harness.compare.figures import FIGURES
+from harness.apps.gameday.session import AFTER, What
 from harness.core.codes import MONEY
-from harness.explain import FINDINGS
-from harness.fault_facts import EndedBy
-from harness.fault_specs import (
+from harness.core.exit_codes import ExitCode
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault_specs import (
     KILOBYTES_PER_SECOND_MAX,
     MILLISECONDS_MAX,
     PERIOD_SECONDS_MAX,
     PERIOD_SECONDS_MIN,
     AnyFault,
 )
-from harness.gameday.session import AFTER, What
-from harness.objectives import KINDS, MEANINGS, bounds
-from harness.plan import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
-from harness.population import POPULATIONS
-from harness.stop_conditions import STOP_KINDS, STOP_MEANINGS, most
-from harness.verdict import ExitCode, Judgement
+from harness.plan.objectives import KINDS, MEANINGS, bounds
+from harness.plan.plan import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
+from harness.plan.population import POPULATIONS
+from harness.plan.stop_conditions import STOP_KINDS, STOP_MEANINGS, most
+from harness.report.compare.compared_figures import FIGURES
+from harness.report.explain.entries import FINDINGS
+from harness.verdict.types import Judgement
 
 _UTC = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$"
 _ADDRESS = {"pattern": r"^\S+:\d{1,5}$"}

@@ -13,26 +13,26 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from harness.cli.doctor import DoctorDocument
-from harness.cli.explaining import ExplainDocument
-from harness.cli.gameday import GameDayDocument
-from harness.cli.gate import GateSelftestDocument
-from harness.cli.heal import HealDocument
-from harness.cli.results import RunDocument
-from harness.cli.stack import DownDocument, StatusDocument, UpDocument
-from harness.cli.stored import ReportDocument
-from harness.compare.document import ComparisonDocument
-from harness.gameday.record import Record
-from harness.gameday.session import SCHEMA as SESSION_SCHEMA
-from harness.gameday.session import Event
-from harness.gameday.verify import VerificationDocument
-from harness.objectives import Objectives
-from harness.plan import Plan
-from harness.safety.preview import PreviewDocument
-from harness.series import Series
-from harness.shrink import Shrunk
-from harness.stop_conditions import StopConditions
-from harness.verdict import Verdict
+from harness.apps.cli.diagnosing import DoctorDocument
+from harness.apps.cli.explaining import ExplainDocument
+from harness.apps.cli.game_days import GameDayDocument
+from harness.apps.cli.gating import GateSelftestDocument
+from harness.apps.cli.heal_command import HealDocument
+from harness.apps.cli.outcome_text import RunDocument
+from harness.apps.cli.stacks import DownDocument, StatusDocument, UpDocument
+from harness.apps.cli.stored import ReportDocument
+from harness.apps.gameday.day_record import Record
+from harness.apps.gameday.session import SCHEMA as SESSION_SCHEMA
+from harness.apps.gameday.session import Event
+from harness.apps.gameday.verify import VerificationDocument
+from harness.plan.objectives import Objectives
+from harness.plan.plan import Plan
+from harness.plan.stop_conditions import StopConditions
+from harness.report.compare.comparison_document import ComparisonDocument
+from harness.run.preview import PreviewDocument
+from harness.run.shrink import Shrunk
+from harness.verdict.series import Series
+from harness.verdict.types import Verdict
 from tests.schemas.known import FORMATS, KEYS, MORE, NAMES, TEXTS, plain, text_of
 from tests.schemas.words import WORDS
 

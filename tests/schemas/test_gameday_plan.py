@@ -9,8 +9,8 @@ import jsonschema_rs
 import pytest
 from ruamel.yaml import YAML
 
-from harness.errors import UsageError
-from harness.gameday.format import OPTIONS, read_plan
+from harness.apps.gameday.plan_format import OPTIONS, read_plan
+from harness.core.errors import UsageError
 from tests.gameday.test_format import GOOD, MISTAKES
 from tests.schemas.gameday_plan import PATH, schema_text
 from tests.schemas.make import DOCS

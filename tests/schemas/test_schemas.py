@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from harness.verdict import to_json as verdict_json
+from harness.verdict.types import to_json as verdict_json
 from tests.schemas import gameday_plan
 from tests.schemas.documents import documents
 from tests.schemas.known import KEYS, MORE, TEXTS

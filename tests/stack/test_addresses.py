@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.stack.addresses import (
     is_loopback,
     join_address,

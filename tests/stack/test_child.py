@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from harness.stack.child import Child, ChildSpec
-from harness.stack.processes import (
+from harness.core.processes import (
     bound_to_parent,
     clean_environment,
     identify,
     is_alive,
     is_stopped,
 )
+from harness.stack.child import Child, ChildSpec
 
 Story = Callable[[Child], Coroutine[Any, Any, None]]
 SECONDS_MAX = 5.0
@@ -175,7 +175,7 @@ def test_a_thaw_meets_a_child_that_has_not_stopped_yet(
 
 _PARENT = """
 import signal, subprocess, sys
-from harness.stack.processes import bound_to_parent
+from harness.core.processes import bound_to_parent
 command = bound_to_parent(["/bin/sleep", "60"], signal.SIGKILL)
 child = subprocess.Popen(command, start_new_session=True)
 print(child.pid, flush=True)

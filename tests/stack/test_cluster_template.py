@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.processes import RunAs
 from harness.stack import cluster_template, postgres
 from harness.stack.cluster_template import KEPT, KEPT_MAX, copied, fingerprint, forget
 from harness.stack.postgres import ClusterSpec
-from harness.stack.processes import RunAs
 
 INITDB = """#!/bin/sh
 echo "$@" >> {calls}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.stack.folder import checked, entered, whereabouts
 from harness.stack.run_lock import held_alone, holder
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from harness.stack.http_probe import get
+from harness.core.http_probe import get
 
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"ok"}'

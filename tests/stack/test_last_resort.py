@@ -5,12 +5,12 @@ import os
 import time
 from pathlib import Path
 
-from harness.fault_specs import Partition
+from harness.core.processes import identify
 from harness.faults.journal import Journal
-from harness.plan import PlannedFault
+from harness.plan.fault_specs import Partition
+from harness.plan.plan import PlannedFault
 from harness.stack.folder import JOURNAL_FILE
-from harness.stack.last_resort import Open, read_open
-from harness.stack.processes import identify
+from harness.stack.watchdog import Open, read_open
 
 FAULT = PlannedFault("1-partition", Partition("edge"), 8.0, 13.0)
 DEAD = (2**22 - 1, 1)

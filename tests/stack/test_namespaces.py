@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.stack import StackSettings
 from harness.stack import namespaces as spaces
 from harness.stack.namespaces import Wire

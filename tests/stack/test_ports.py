@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
-from harness.stack.ports import LOOPBACK, choose_ports, ephemeral_start, is_free, require_free
-from harness.stack.processes import listeners
+from harness.core.errors import HarnessError, UsageError
+from harness.core.ports import LOOPBACK, choose_ports, ephemeral_start, is_free, require_free
+from harness.core.processes import listeners
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.stack import postgres_binaries
 from harness.stack.postgres_binaries import find_postgres, reachable_by_others, unprivileged
 

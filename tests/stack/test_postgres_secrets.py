@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.processes import RunAs
 from harness.stack import postgres
 from harness.stack.postgres import ClusterSpec
-from harness.stack.processes import RunAs
 
 REPEATS = """#!/bin/sh
 echo "ERROR:  syntax error"

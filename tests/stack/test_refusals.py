@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError
+from harness.core.ports import choose_ports, ephemeral_start
 from harness.stack import StackSettings, attach, diagnose, down, register, up
-from harness.stack.ports import choose_ports, ephemeral_start
 
 
 @pytest.mark.parametrize(

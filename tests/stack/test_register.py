@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.stack import processes, register
-from harness.stack.processes import boot_id, own_environment
+from harness.core import processes
+from harness.core.errors import HarnessError
+from harness.core.processes import boot_id, own_environment
+from harness.stack import register
 
 
 @pytest.fixture(autouse=True)

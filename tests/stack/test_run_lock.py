@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.stack.folder import RUN_LOCK
 from harness.stack.run_lock import Owner, held_alone, holder, is_held
 

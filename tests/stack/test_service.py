@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.stack.ports import choose_ports
+from harness.core.errors import HarnessError
+from harness.core.ports import choose_ports
 from harness.stack.service import environment, who_answers
 from harness.stack.state import Stack, StackSettings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.stack import register, supervisor
 from harness.stack.folder import STATE_FILE
 from harness.stack.launch_spec import LaunchSpec

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.stack import toxiproxy_binary
 from harness.stack.toxiproxy_binary import (
     MODULE_SUM,

@@ -1,0 +1,395 @@
+"""What a run leaves for the tools of CI: a JUnit file, a summary, annotations.
+
+They are written whatever becomes of the run, an interruption and a stack that does not start
+included: a gate that leaves no file is a silent one. What makes them is imported only then.
+"""
+
+import errno
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from harness.apps.cli.ci_places import (
+    artifacts_page,
+    from_checkout,
+    in_repository,
+    is_address,
+    report_address,
+)
+from harness.apps.cli.console import tell_error
+from harness.apps.cli.run_options import OUTPUT
+from harness.core import foreign_text
+from harness.core.disk import nearest
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
+from harness.core.files import is_stream, open_regular, real, replace_file
+from harness.core.rows import reason_of
+from harness.run.runner import Ended, RunOne
+from harness.verdict.types import Verdict
+
+if TYPE_CHECKING:
+    from harness.report.suite import GateRun, GateSuite
+
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+STEP_SUMMARY_BYTES_MAX = 2**20
+"""Of a longer one GitHub shows nothing, not even what other commands of the step wrote."""
+ACTIONS_VARIABLE = "GITHUB_ACTIONS"
+
+_OURS = (
+    b'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="lendchaos"',
+    *(f"### {mark} ".encode() for mark in "🟢🟡🔴"),
+    b"| Verdict | Scenario | Runs |",
+)
+"""How the files begin that are written here."""
+
+
+def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Any:
+    """Remove what an earlier command wrote there, before anything else is looked at.
+
+    A request that is refused, or a run that is killed, would leave it, and CI would read a pass in
+    it. A file of somebody else stays until it is replaced.
+    """
+    if path is None or context.resilient_parsing or not os.path.isfile(path):  # noqa: PTH113  # never raises
+        return path
+    if is_stream(path):  # it is refused later
+        return path
+    try:
+        with open_regular(path, None, follow=True) as file:
+            ours = file.read(200).startswith(_OURS)
+        if ours:
+            path.unlink()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{option.opts[0]} {path}: the older file cannot be removed: {reason_of(error)}"
+        ) from error
+    return path
+
+
+JUnitFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--junitxml",
+        metavar="FILE",
+        help="JUnit XML: one suite for each scenario, one case for each check.",
+        rich_help_panel=OUTPUT,
+        is_eager=True,  # before the mistakes of other options are told
+        callback=_without_old,
+    ),
+]
+SummaryFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary",
+        metavar="FILE",
+        help="The first screen of the report as Markdown.",
+        rich_help_panel=OUTPUT,
+        is_eager=True,
+        callback=_without_old,
+    ),
+]
+SummaryPicture = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where CI serves the chart, for the summary; {run} is the run directory's name.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """One run as it ended, in ``seconds``."""
+
+    path: Path
+    exit_code: int
+    seconds: float
+    verdict: Verdict | None = None
+    directory: Path | None = None
+    why: str = ""
+
+
+@dataclass(slots=True)
+class CiOutputs:
+    """Where to write, and the runs so far. Nothing is written where nothing was asked for."""
+
+    junitxml: Path | None = None
+    summary: Path | None = None
+    picture: str | None = None
+    step_summary: Path | None = None
+    annotate: bool = False
+    _runs: list[_Noted] = field(default_factory=list)
+    _series: dict[Path, Ended] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to be written."""
+        return bool(self.junitxml or self.summary or self.step_summary or self.annotate)
+
+    def noting(self, run_one: RunOne) -> RunOne:
+        """The same, and how each run ended is noted, one that was broken off included."""
+        if not self.wanted:
+            return run_one
+
+        def noted(path: Path, options: list[str]) -> Ended:
+            begun = time.monotonic()
+            try:
+                end = run_one(path, options)
+            except BaseException as error:
+                code = getattr(error, "exit_code", ExitCode.INTERNAL)
+                if isinstance(error, KeyboardInterrupt):
+                    code = ExitCode.INTERRUPTED
+                self._runs.append(_Noted(path, int(code), time.monotonic() - begun))
+                raise
+            took = time.monotonic() - begun
+            verdict = end.read_verdict()
+            why = str(end.last.get("error", ""))
+            self._runs.append(_Noted(path, end.exit_code, took, verdict, end.directory, why))
+            return end
+
+        return noted
+
+    def note_series(self, path: Path, end: Ended) -> Ended:
+        """Why runs of a series are missing, and what they say together."""
+        self._series[path] = end
+        return end
+
+    @contextmanager
+    def published(self, jobs: Iterable[tuple[Path, int]]) -> Iterator[None]:
+        """Write everything on the way out: of each scenario, and how often it was to be run.
+
+        What cannot be written is told, and the verdict's exit code stays.
+        """
+        why = ""
+        try:
+            yield
+        except BaseException as error:
+            why = str(error) if isinstance(error, HarnessError | UsageError) else "interrupted"
+            raise
+        finally:
+            if self.wanted:
+                for trouble in publish(self, self._suites(_asked(jobs), why)):
+                    tell_error(trouble)
+
+    def _suites(self, asked: dict[Path, int], why: str) -> list["GateSuite"]:
+        from harness.report.suite import GateSuite  # noqa: PLC0415  # see the module's text
+
+        stems = Counter(path.stem for path in asked)
+        suites = []
+        for path, times in asked.items():
+            noted = [run for run in self._runs if run.path == path]
+            series = self._series[path].series if path in self._series else None
+            stopped = (series.stopped if series else None) or why
+            runs = tuple(_gate_run(number, run) for number, run in enumerate(noted, 1))
+            suites.append(
+                GateSuite(
+                    name=path.stem if stems[path.stem] == 1 else path.as_posix(),
+                    file=in_repository(path),
+                    asked=times,
+                    runs=runs,
+                    stopped="" if len(runs) == times else stopped or "it was ended before",
+                    statement=series.statement if series else "",
+                )
+            )
+        return suites
+
+
+def _asked(jobs: Iterable[tuple[Path, int]]) -> dict[Path, int]:
+    """How often each scenario is to be run; one that is named twice is one suite."""
+    asked: dict[Path, int] = {}
+    for path, times in jobs:
+        asked[path] = asked.get(path, 0) + times
+    return asked
+
+
+def ci_outputs(
+    junitxml: Path | None,
+    summary: Path | None,
+    picture: str | None,
+    *,
+    unasked: bool = True,
+    others: Mapping[str, Path | None] = MappingProxyType({}),
+) -> CiOutputs:
+    """What is to be written; with ``unasked`` also what GitHub's runner asks for by itself.
+
+    ``others`` are files that somebody else will write, by the option that names each.
+
+    Raises:
+        UsageError: a file cannot be written where it is wanted, or the address is none.
+    """
+    for option, path in (("--junitxml", junitxml), ("--summary", summary)):
+        if path is not None:
+            _check_place(option, path)
+    _check_apart({"--junitxml": junitxml, "--summary": summary, **others})
+    if picture is not None and not is_address(picture):
+        raise UsageError(f"--summary-picture {picture} must be an address like https://host/path")
+    step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
+    if picture is not None and not (summary or step):
+        raise UsageError("--summary-picture goes with --summary only")
+    return CiOutputs(
+        junitxml=junitxml,
+        summary=summary,
+        picture=picture,
+        step_summary=Path(step) if step else None,
+        annotate=unasked and os.environ.get(ACTIONS_VARIABLE) == "true",
+    )
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Before anything is started: a run of minutes must not end in a name that is a folder.
+
+    Folders are made below the working folder only: elsewhere a missing one is a slip.
+    """
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder; name a file in it, like {path}/report")
+    if is_stream(path) or (path.exists() and not path.is_file()):
+        raise UsageError(f"{option} {path} is no regular file, and only such a one is written")
+    full = Path(os.path.abspath(path))  # noqa: PTH100  # without ".."; a link leads where it does
+    folder = path.parent
+    if not folder.exists() and not full.is_relative_to(Path.cwd()):
+        raise UsageError(f"{option} {path}: there is no folder {folder}")
+    folder = nearest(folder)
+    if not folder.is_dir():
+        raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
+    if _is_evidence(path):
+        raise UsageError(f"{option} {path} is a file of a run, which is kept as it is")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"{option} {path} cannot be written: no permission")
+
+
+def _is_evidence(path: Path) -> bool:
+    """Whether it is a file that a run is judged by, or that judging it makes."""
+    in_run = any((path.parent / name).exists() for name in ("plan.json", "status.json"))
+    of_run = path.suffix in (".json", ".jsonl") or path.name in ("report.html", "timeline.png")
+    return in_run and of_run
+
+
+def _check_apart(files: dict[str, Path | None]) -> None:
+    """The second would take the place of the first."""
+    named: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is not None and (other := named.setdefault(real(path), option)) != option:
+            raise UsageError(f"{other} and {option} are one file, {path}: name two")
+
+
+def _gate_run(number: int, run: _Noted) -> "GateRun":
+    from harness.report.suite import GateRun  # noqa: PLC0415
+
+    if run.directory is None:
+        return GateRun(number, run.exit_code, run.seconds, run.verdict, why=run.why)
+    return stored_run(number, run.exit_code, run.verdict, run.directory, run.seconds)
+
+
+def stored_run(
+    number: int,
+    exit_code: int,
+    verdict: Verdict | None,
+    directory: Path,
+    seconds: float,
+) -> "GateRun":
+    """A run that lies in a directory, with its page and its picture, if it has one."""
+    from harness.report.suite import GateRun  # noqa: PLC0415
+
+    picture = from_checkout(directory / "timeline.png")
+    has_one = (directory / "timeline.png").is_file() and not Path(picture).is_absolute()
+    report = from_checkout(directory / "report.html")
+    chart = picture if has_one else ""
+    return GateRun(number, exit_code, seconds, verdict, report, chart, directory)
+
+
+def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
+    """Write what is asked for; returns what could not be written, in words."""
+    from harness.report.annotations import annotations  # noqa: PLC0415
+    from harness.report.junit import to_xml  # noqa: PLC0415
+
+    trouble: list[str] = []
+    if outputs.junitxml is not None:
+        trouble += _attempt(outputs.junitxml, lambda path: _replace(path, to_xml(suites)))
+    if outputs.summary is not None or outputs.step_summary is not None:
+        text = _summary(outputs, suites)
+        if outputs.summary is not None:
+            trouble += _attempt(outputs.summary, lambda path: _replace(path, text))
+        if outputs.step_summary not in (None, outputs.summary):
+            trouble += _attempt(outputs.step_summary, lambda path: _append(path, text))
+    if outputs.annotate:
+        foreign_text.write_commands(annotations(suites))
+    return trouble
+
+
+def _summary(outputs: CiOutputs, suites: list["GateSuite"]) -> str:
+    from harness.history.run_directory import RunDirectory  # noqa: PLC0415
+    from harness.report import sparkline  # noqa: PLC0415
+    from harness.report.markdown import summary  # noqa: PLC0415
+    from harness.report.suite import deciding_run  # noqa: PLC0415
+
+    charts, pictures = {}, {}
+    for suite in suites:
+        decides = deciding_run(suite)
+        if decides is None or decides.directory is None:
+            continue
+        folder = decides.directory
+        charts[suite.name] = sparkline.of_run(RunDirectory(folder))
+        if outputs.picture is not None:
+            pictures[suite.name] = outputs.picture.replace("{run}", quote(folder.name))
+    # One text serves both places: no page of a CI knows the way from a file.
+    place = None if outputs.step_summary else outputs.summary
+    links = {
+        run.report: report_address(run.directory / "report.html", place)
+        for suite in suites
+        for run in suite.runs
+        if run.directory is not None
+    }
+    return summary(suites, charts, pictures, links, artifacts_page())
+
+
+def _attempt(path: Path | None, write: Callable[[Path], None]) -> list[str]:
+    if path is None:
+        return []
+    try:
+        write(path)
+    except OSError as error:
+        return [f"{path} was not written: {reason_of(error)}"]
+    return []
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text)
+
+
+def _append(path: Path, text: str) -> None:
+    # Of a FIFO that nobody reads it is refused, not waited for.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o666)
+    with os.fdopen(handle, "ab") as file:
+        os.set_blocking(handle, True)
+        added = f"{text}\n".encode()
+        if os.fstat(handle).st_size + len(added) > STEP_SUMMARY_BYTES_MAX:
+            raise OSError(errno.EFBIG, "the step's summary has no room left (GitHub takes 1 MiB)")
+        file.write(added)
+
+
+def publish_stored(outputs: CiOutputs, verdict: Verdict, directory: Path) -> None:
+    """The same for a run that is over.
+
+    Raises:
+        HarnessError: something could not be written.
+    """
+    from harness.report.suite import GateSuite  # noqa: PLC0415
+
+    if not outputs.wanted:
+        return
+    seconds = sum(phase.end_s - phase.start_s for phase in verdict.phases)
+    run = stored_run(1, verdict.exit_code, verdict, directory, seconds)
+    trouble = publish(outputs, [GateSuite(verdict.scenario, "", 1, (run,))])
+    if trouble:
+        raise HarnessError(trouble[0])

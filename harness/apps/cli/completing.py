@@ -1,0 +1,101 @@
+"""What the shell may complete a word to. Nothing here starts anything, and nothing can fail.
+
+A completion that raises would print a traceback into somebody's half-typed command.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from harness.apps.cli.run_options import RunOption, run_options
+from harness.core.errors import HarnessError
+from harness.plan.planted import DEFECTS
+
+SERVICES = ("tuned", "naive")
+_SHOWN_MAX = 30
+
+
+def services(incomplete: str) -> list[str]:
+    """Client settings of the reference service."""
+    return _those(SERVICES, incomplete)
+
+
+def defects(incomplete: str) -> list[str]:
+    """Names of planted defects; the last of several, separated by commas."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in _those(DEFECTS, last)]
+
+
+def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the scenarios, or the values of the option of Locust's that stands before."""
+    said = ctx.params.get("scenario") or []
+    words = [said] if isinstance(said, str) else list(said)
+    words += ctx.args if isinstance(said, str) else []
+    before = str(words[-1]) if words else ""
+    if before == "--defect":
+        return defects(incomplete)
+    option = _option(before) if before.startswith("-") else None
+    if option is not None and option.metavar is not None:
+        return _those(option.choices, incomplete)
+    return _those((path.stem for path in _listed(Path("scenarios"), "[!_]*.py")), incomplete)
+
+
+def options_of_a_run() -> list[RunOption]:
+    """What Locust takes after `lendchaos run`; none where Locust does not say it."""
+    with suppress(HarnessError):
+        return run_options()
+    return []
+
+
+def _option(word: str) -> RunOption | None:
+    return next((one for one in options_of_a_run() if word in one.words), None)
+
+
+def codes(incomplete: str) -> list[tuple[str, str]]:
+    """Everything that `lendchaos explain` knows, with its meaning."""
+    from harness.report.explain.entries import ENTRIES  # noqa: PLC0415  # only where it is asked for
+
+    return [(e.code, e.meaning) for e in ENTRIES.values() if e.code.startswith(incomplete)]
+
+
+def commands(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the commands."""
+    top: Any = ctx.find_root().command
+    return _those(top.list_commands(ctx), incomplete)
+
+
+def runs(incomplete: str) -> list[str]:
+    """Run directories under ``./runs``, the newest first; none of another place."""
+    return _newest(Path("runs"), "plan.json", incomplete)
+
+
+def sessions(incomplete: str) -> list[str]:
+    """Sessions of game days under ``./gamedays``, the newest first."""
+    return _newest(Path("gamedays"), "plan.yaml", incomplete)
+
+
+def _newest(folder: Path, holds: str, incomplete: str) -> list[str]:
+    """Folders that hold a file of this name."""
+    found = [path for path in _listed(folder, "*") if (path / holds).is_file()]
+    return _those((str(path) for path in sorted(found, key=_age)[:_SHOWN_MAX]), incomplete)
+
+
+def _age(run: Path) -> float:
+    try:
+        return -run.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _those(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []

@@ -1,0 +1,256 @@
+"""How commands speak, and how they end."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import typer
+from rich.console import Console
+
+from harness.apps.cli.run_options import LIMITS, OUTPUT
+from harness.core import early_interrupt
+from harness.core.digits import whole
+from harness.core.disk import refusal
+from harness.core.documents import text_of
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
+from harness.core.files import NO_PATH
+from harness.core.foreign_text import clean_lines
+from harness.core.standard_streams import lost_output
+
+PATIENCE_SECONDS = 2.0
+"""What takes longer says what it is doing."""
+WIDTH_MAX = 100
+
+
+def is_plain() -> bool:
+    """Whether no colour is wanted, or none can be shown: ``NO_COLOR`` or a dumb terminal."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def _console(*, stderr: bool) -> Console:
+    """Without colours there is no other style either: a dumb terminal would show the codes."""
+    return Console(stderr=stderr, color_system=None) if is_plain() else Console(stderr=stderr)
+
+
+console = _console(stderr=False)
+errors = _console(stderr=True)
+
+StateDir = Annotated[
+    Path | None,
+    # That it cannot be read is no usage error; it is told where it is opened.
+    typer.Option(
+        metavar="DIR",
+        help="Where the local stack is kept.",
+        show_default="$LENDCHAOS_STATE, else ./.lendchaos",
+        readable=False,
+    ),
+]
+ObjectivesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--objectives",
+        metavar="FILE",
+        help="YAML file with limits that must hold (docs/objectives.md).",
+        show_default="./resilience.yaml, if there is one",
+        rich_help_panel=LIMITS,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document instead (docs/json.md).",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def number(least: int | None = None) -> Callable[[str], int]:
+    """A reader of whole numbers, for the ``parser`` of an option: digits of other scripts, which
+    Python takes, are none.
+    """
+
+    def read(text: str) -> int:
+        try:
+            found = whole(str(text))
+        except ValueError:
+            found = None
+        if found is None or (least is not None and found < least):
+            more = "" if least is None else f" from {least}"
+            raise typer.BadParameter(f"{str(text)[:60]!r} is no whole number{more}")
+        return found
+
+    return read
+
+
+class _Manner:
+    """How this process speaks."""
+
+    quiet = False
+    json = False
+
+
+def begin(*, quiet: bool) -> None:
+    """A command is about to speak: this is how."""
+    _Manner.quiet, _Manner.json = quiet, False
+
+
+def be_quiet() -> None:
+    """From now on only results and errors."""
+    _Manner.quiet = True
+
+
+def is_quiet() -> bool:
+    """Whether only results and errors are wanted."""
+    return _Manner.quiet
+
+
+def keep_for_json() -> None:
+    """Standard output is for one document: what is written for people goes beside."""
+    _Manner.json = True
+
+
+def wants_json() -> bool:
+    """Whether standard output is for one document."""
+    return _Manner.json
+
+
+def width() -> int:
+    """Of running text: the terminal's up to a length that reads well, or that length."""
+    return min(console.width, WIDTH_MAX) if console.is_terminal else WIDTH_MAX
+
+
+def has_colours() -> bool:
+    """Whether standard output shows colours."""
+    return console.is_terminal and console.color_system is not None
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """One clear line and the right exit code for every error a user can cause or meet.
+
+    A command that raises `typer.Exit` has decided: its code stands, whatever became of its words.
+    One that returns has done nothing but say them.
+    """
+    try:
+        early_interrupt.hand_over()
+        yield
+        _require_heard()
+    except UsageError as error:
+        tell_error(str(error))
+        raise typer.Exit(ExitCode.USAGE) from error
+    except HarnessError as error:
+        tell_error(str(error))
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from error
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except KeyboardInterrupt as error:
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except MemoryError as error:
+        tell_error("there is not enough memory for this")
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from error
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            tell_error("the current folder was deleted: change to one that is there")
+            raise typer.Exit(ExitCode.USAGE) from error
+        if isinstance(error, OSError) and error.errno in NO_PATH:
+            tell_error(f"{error.strerror}: {str(error.filename)[:80]}")
+            raise typer.Exit(ExitCode.USAGE) from error
+        if isinstance(error, OSError) and (refused := refusal(error)):
+            tell_error(refused)
+            raise typer.Exit(ExitCode.INCONCLUSIVE) from error
+        tell_error(f"our bug, {type(error).__name__}: {error}")
+        raise typer.Exit(ExitCode.INTERNAL) from error
+
+
+def _require_heard() -> None:
+    """Whether standard output took all that was said."""
+    lost = lost_output()
+    if isinstance(lost, BrokenPipeError):  # whoever read it has seen enough
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if lost is not None:
+        raise HarnessError(f"standard output takes no more: {lost.strerror}")
+
+
+def tell_error(text: str) -> None:
+    """One clear line of what went wrong; in a quiet process, too."""
+    errors.print(
+        f"error: {clean_lines(text)}", style="red", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def say(text: str) -> None:
+    """Tell what is being done, beside the results; nothing in a quiet process."""
+    if not _Manner.quiet:
+        errors.print(clean_lines(text), style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def show(text: str, *, highlight: bool = False) -> None:
+    """One line of a result. Never wrapped: a path that is cut in two cannot be copied."""
+    console.print(clean_lines(text), markup=False, highlight=highlight, soft_wrap=True)
+
+
+def write_result(text: str) -> None:
+    """A result that is text already; beside the document, where that is asked for."""
+    if not _Manner.json:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    elif not _Manner.quiet:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def show_json(document: Any) -> None:
+    """The one document that a command prints with ``--json``: a dataclass with a ``schema``."""
+    sys.stdout.write(text_of(document))
+    sys.stdout.flush()
+
+
+class Patience:
+    """Says what is being done once it takes longer than one likes to wait without a word.
+
+    ``with Patience("reading …") as doing: … doing.step("judging …")``. Quick work says nothing.
+    """
+
+    def __init__(self, text: str, seconds: float | None = None) -> None:
+        seconds = PATIENCE_SECONDS if seconds is None else seconds
+        self._text = text
+        self._late = False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._run_out)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        """Begin to wait."""
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It is done: nothing more is said."""
+        self._timer.cancel()
+
+    def step(self, text: str) -> None:
+        """Something else is being done from here on."""
+        with self._lock:
+            self._text = text
+            if self._late:
+                say(text)
+
+    def _run_out(self) -> None:
+        with self._lock:
+            self._late = True
+            say(self._text)

@@ -1,0 +1,179 @@
+"""`lendchaos gate-selftest`: one clean run that must pass, and one that must fail."""
+
+import itertools
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.apps.cli.app import app
+from harness.apps.cli.ci_places import from_here
+from harness.apps.cli.completing import defects, scenarios
+from harness.apps.cli.console import Json, console, exit_codes, keep_for_json, say, show, show_json
+from harness.apps.cli.run_command import _run_locust
+from harness.apps.cli.run_options import HANDS_ON, TARGET, RunCommand
+from harness.core.errors import UsageError
+from harness.core.forwarding import listening
+from harness.core.numbers import Exit
+from harness.run.given import given, with_places
+from harness.run.runner import asks_only, dry_run, find_scenario
+from harness.stack import default_state_dir, load_state
+from harness.verdict.types import Judgement
+
+if TYPE_CHECKING:
+    from harness.apps.gate.selftest import SelfTest, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRun:
+    """One run of a self-test; ``verdict`` and ``report`` are None where it came to none."""
+
+    exit_code: Exit
+    verdict: Judgement | None
+    failed_by: tuple[str, ...]
+    report: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSelftestDocument:
+    """What `lendchaos gate-selftest --json` prints.
+
+    ``planted`` is None where the clean run did not let it come to that.
+    """
+
+    scenario: str
+    defect: str
+    exit_code: Exit
+    sentence: str
+    clean: GateRun
+    planted: GateRun | None
+    schema: str = "lendchaos.gate_selftest/1"
+
+
+GateScenario = Annotated[
+    str | None,
+    typer.Argument(
+        help="A name under scenarios/, or a path.",
+        autocompletion=scenarios,
+        show_default="baseline",
+    ),
+]
+PlantedDefect = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The bug to plant (docs/defects.md).",
+        autocompletion=defects,
+        show_default="amount_truncated",
+        rich_help_panel=TARGET,
+    ),
+]
+
+
+@app.command(
+    name="gate-selftest",
+    cls=RunCommand,
+    context_settings=HANDS_ON,
+)
+def gate_selftest(
+    context: typer.Context,
+    scenario: GateScenario = None,
+    *,
+    defect: PlantedDefect = "",
+    json: Json = False,
+) -> None:
+    """Show that a gate can bite: it must fail a planted bug.
+
+    And it must pass a sound service: the same scenario is run twice, clean and with the bug.
+    Both runs are on stacks of their own, which are gone afterwards.
+    """
+    with exit_codes(), listening():
+        from harness.apps.gate import selftest  # noqa: PLC0415  # brings much, and help needs none
+
+        if json:
+            keep_for_json()
+        words = [word for word in (scenario, *context.args) if word is not None]
+        names = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+        if len(names) > 1:
+            raise UsageError(f"one scenario at a time, not {', '.join(names)}")
+        path = find_scenario(names[0] if names else selftest.SCENARIO_DEFAULT)
+        defect = defect or selftest.DEFECT_DEFAULT
+        selftest.expected(defect)
+        options = _own_stack(words[len(names) :])
+        if asked := asks_only(options):
+            raise UsageError(f"{min(asked)} runs nothing: leave it out, or use `lendchaos run`")
+        dry_run(path, options)
+
+        def trial(planted: str) -> selftest.Trial:
+            say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")
+            end = _run_locust(path, [*options, *(["--defect", planted] if planted else [])])
+            report = end.last.get("report") if end.directory is not None else None
+            return selftest.Trial(
+                end.exit_code, end.read_verdict(), from_here(Path(report)) if report else ""
+            )
+
+        result = selftest.self_test(path.stem, defect, trial)
+        if json:
+            show_json(_document(result))
+        else:
+            _print(result)
+        raise typer.Exit(result.exit_code)
+
+
+def _own_stack(options: list[str]) -> list[str]:
+    """The options, with a place for stacks that is nobody else's.
+
+    Raises:
+        UsageError: the service is not ours to plant a bug in, or a stack is up there.
+    """
+    known = given(options)
+    if known.host:
+        said = f"--host {known.host}: bugs are planted in the reference service alone; leave it out"
+        raise UsageError(with_places(said, known.elsewhere))
+    if known.defect:
+        raise UsageError(with_places("--defect is given once", known.elsewhere))
+    default = default_state_dir()
+    folder = known.state_dir
+    if folder == default:
+        folder = default.with_name(f"{default.name}-selftest")
+    if load_state(folder) is not None:
+        raise UsageError(
+            f"a stack is up in {folder}: `lendchaos down --state-dir {shlex.quote(str(folder))}`"
+            " takes it down"
+        )
+    return [*options, "--state-dir", str(folder)]
+
+
+def _print(result: "SelfTest") -> None:
+    """Both runs, then what they show."""
+    for name, trial in (("clean", result.clean), (result.defect, result.planted)):
+        if trial is None:
+            continue
+        verdict = trial.verdict.verdict.upper() if trial.verdict else "NO VERDICT"
+        by = f"  by {', '.join(trial.failures)}" if trial.failures else ""
+        console.print(f"{verdict}  {result.scenario}, {name}{by}", style="bold", markup=False)
+        if trial.report:
+            show(f"report {trial.report}")
+    show(result.sentence)
+
+
+def _document(result: "SelfTest") -> GateSelftestDocument:
+    return GateSelftestDocument(
+        scenario=result.scenario,
+        defect=result.defect,
+        exit_code=int(result.exit_code),
+        sentence=result.sentence,
+        clean=_run(result.clean),
+        planted=_run(result.planted) if result.planted else None,
+    )
+
+
+def _run(trial: "Trial") -> GateRun:
+    return GateRun(
+        exit_code=trial.exit_code,
+        verdict=trial.verdict.verdict if trial.verdict else None,
+        failed_by=tuple(trial.failures),
+        report=trial.report or None,
+    )

@@ -1,0 +1,197 @@
+"""The record of a game day: everything that its page shows, as types and as ``record.json``.
+
+It follows from the stored session alone (the plan, the events, the runs judged again and the files'
+hashes), so that it can be made again, and verified, by anybody who has the folder.
+"""
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from harness.apps.gameday.session import StepState
+from harness.core.numbers import Exit, Length, Seconds
+from harness.history.events import Seal
+from harness.verdict.types import Judgement, Verdict
+from harness.verdict.types import to_json as verdict_to_json
+
+SCHEMA = "lendchaos.record/1"
+RECORD_FILE = "record.json"
+PAGE_FILE = "record.html"
+PRINT_FILE = "record.pdf"
+
+
+class Source(StrEnum):
+    """Whose word an entry of the timeline is."""
+
+    SESSION = "session"
+    """Somebody said or did it, and the session wrote it down."""
+    HARNESS = "harness"
+    """The harness did it: a fault was injected or healed."""
+    DATA = "data"
+    """The borrowers' answers show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of the day's timeline. ``at_utc`` is RFC 3339 with milliseconds."""
+
+    at_utc: str
+    source: Source
+    text: str
+    step: str | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wrote down while it ran."""
+
+    at_utc: str
+    text: str
+    step: str | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that is to be done after the day, and by whom."""
+
+    at_utc: str
+    text: str
+    owner: str
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A plug of which somebody said that it was pulled, or restored, by hand.
+
+    ``seen_utc`` is when the borrowers' answers show it, ``seen_after_s`` the seconds from what was
+    said to what was seen (negative: seen first); both None where the answers show nothing.
+    """
+
+    restored: bool
+    said_utc: str
+    by: str
+    text: str
+    seen_utc: str | None
+    seen_after_s: Seconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A stored run and its verdict, judged again for the record.
+
+    ``verdict`` is None where it cannot be judged, and then ``trouble`` says why.
+    """
+
+    directory: str
+    verdict: Verdict | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A step from its start to its end; a step that is begun again has several.
+
+    ``ended`` is ``done``, ``aborted``, ``refused``, or empty where nothing says how it ended.
+    ``said``, ``said_verdict`` and ``said_exit_code`` are what the session was told when the run
+    ended.
+    """
+
+    started_utc: str
+    ended_utc: str | None
+    ended: str
+    aborts: tuple[str, ...]
+    run: RecordedRun | None
+    said: str
+    said_verdict: str | None
+    said_exit_code: Exit | None
+    plugs: tuple[Plug, ...]
+    unseen: str = ""
+    """Why it shows nothing of a plug that was said to be pulled."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of its run, if that could be judged."""
+        return None if self.run is None else self.run.verdict
+
+    @property
+    def outcome(self) -> Judgement | None:
+        """What it came to; nothing passes whose plug left no trace."""
+        if self.verdict is None:
+            return None
+        passed = self.verdict.verdict is Judgement.PASS
+        return Judgement.INCONCLUSIVE if passed and self.unseen else self.verdict.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """A step as it was planned and what came of it. Times in seconds after the session's start.
+
+    ``outcome`` is that of its last try, but a failure in any of them is one of the step; None where
+    it was left out or never begun.
+    """
+
+    name: str
+    scenario: str
+    expect: str
+    hand_pulled: str | None
+    options: tuple[str, ...]
+    at_s: Seconds | None
+    length_s: Length | None
+    state: StepState
+    outcome: Judgement | None
+    observed: str
+    tries: tuple[Try, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A whole game day. ``remarks`` are reasons to doubt it; ``files`` are hashes by path."""
+
+    title: str
+    hypothesis: str
+    outcome: Judgement
+    statement: str
+    started_utc: str | None
+    ended_utc: str | None
+    closed: bool
+    target: str | None
+    abort_word: str
+    roles: dict[str, str]
+    steps: tuple[RecordedStep, ...]
+    timeline: tuple[Moment, ...]
+    notes: tuple[Note, ...]
+    actions: tuple[Action, ...]
+    versions: dict[str, str]
+    """And whatever else was noted when the session was opened."""
+    remarks: tuple[str, ...] = ()
+    files: dict[str, Seal] = field(default_factory=dict)
+    recorded_with: str = ""
+    """The version of lendchaos that made the record: the only thing not found in the session."""
+    schema: str = SCHEMA
+
+    @property
+    def runs(self) -> tuple[tuple[RecordedStep, RecordedRun], ...]:
+        """All runs in the order of the steps, each with its step."""
+        return tuple((s, t.run) for s in self.steps for t in s.tries if t.run is not None)
+
+
+_RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+def to_json(record: Record) -> str:
+    """``record.json``: stable order, each verdict spelled as in its ``verdict.json``."""
+    body = _RECORD.dump_python(record, mode="json")
+    for step, written in zip(record.steps, body["steps"], strict=True):
+        for one, written_try in zip(step.tries, written["tries"], strict=True):
+            if one.verdict is not None:
+                written_try["run"]["verdict"] = json.loads(verdict_to_json(one.verdict))
+    ordered: dict[str, Any] = {"schema": body.pop("schema"), **body}
+    text = json.dumps(ordered, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
+    return text.encode("utf-8", "replace").decode()

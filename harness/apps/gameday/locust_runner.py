@@ -1,0 +1,258 @@
+"""What a game day runs for real: one stack for all steps, and Locust for each of them."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
+from harness.apps.gameday.foresee import seed_of
+from harness.apps.gameday.running import LeftRun
+from harness.apps.gameday.session import LOGS_FOLDER, RUNS_FOLDER, read_session
+from harness.apps.gameday.view import Finished, Message
+from harness.core.disk import ROOM_BYTES_MIN, refusal, require_rooms
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
+from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
+from harness.core.forwarding import interrupt_under_way
+from harness.core.own_python import module_command
+from harness.core.said import last_words
+from harness.history.run_directory import RunDirectory
+from harness.run.given import given
+from harness.run.room_watch import DATABASE_BYTES_MIN
+from harness.run.runner import Ended, Tell, find_scenario, run_scenario
+from harness.stack import StackSettings, down, load_state, up
+from harness.stack.folder import ATTACHED
+from harness.stack.run_lock import Owner, holder
+from harness.stack.state import read_state
+from harness.stack.usable import STACK_BYTES_MIN
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Verdict
+
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""Tells the page of a run what it is part of."""
+STACK = "stack"
+"""The detail of an event that names the stack that was brought up for the session."""
+START_SECONDS_MAX = 10.0
+"""For Locust to be there, so that it can be told to end."""
+JUDGED_SECONDS_MAX = 20.0
+"""For whoever survived to judge a run whose processes were killed."""
+END_SECONDS_MAX = 600.0
+HEAL_SECONDS_MAX = 60.0
+
+
+class LocustRunner:
+    """Runs the steps of the session in ``folder`` on the stack of ``state_dir``, or on its host.
+
+    With ``web_port`` each run has its page there. The stack stays up through a pause; `close`
+    takes it down, if the session brought it up.
+    """
+
+    def __init__(
+        self,
+        plan: GameDayPlan,
+        folder: Path,
+        seed: int,
+        state_dir: Path,
+        web_port: int | None = None,
+    ) -> None:
+        self._plan, self._folder, self._seed = plan, folder, seed
+        self._web_port = web_port
+        self._state_dir = state_dir.absolute()
+        self._host = plan.host or given(list(plan.options)).host
+        self._run: LocustRun | None = None
+
+    def require_room(self, steps: int) -> None:
+        """Whether the runs of so many steps find room, and the stack, up or still to be.
+
+        Raises:
+            OSError: they do not.
+            HarnessError: the state of the stack cannot be read.
+        """
+        places = [(self._folder, steps * ROOM_BYTES_MIN), (self._state_dir, ROOM_BYTES_MIN)]
+        running = None if self._host else read_state(self._state_dir)
+        if running is not None and running.data_dir is not None:
+            places.append((running.data_dir, DATABASE_BYTES_MIN))
+        elif running is None and not self._host:
+            places.append((self._state_dir, STACK_BYTES_MIN + DATABASE_BYTES_MIN))
+        require_rooms(places)
+
+    def open(self, tell: Tell) -> dict[str, str]:
+        """Bring the local stack up, unless one is; its id, where it is ours to take down.
+
+        Raises:
+            HarnessError: it does not come up.
+            UsageError: its settings make no sense.
+        """
+        if self._host:
+            return {}
+        running = load_state(self._state_dir)
+        if running is not None:
+            return {STACK: running.stack_id} if running.stack_id in self._our_stacks() else {}
+        known = given(list(self._plan.options))
+        settings = StackSettings.asked(
+            known.service, defect=known.defect, namespaces=known.namespaces
+        )
+        return {STACK: up(settings, self._state_dir, tell).stack_id}
+
+    def start(
+        self, step: GameDayStep, attempt: int, post: Callable[[Message], None]
+    ) -> "LocustRun":
+        """Begin the run of a step; what Locust writes goes to a log of the session."""
+        options = [*self._plan.options_of(step), *seed_of(self._plan, step, self._seed)]
+        options += ["--runs-dir", str(self._folder / RUNS_FOLDER)]
+        options += ["--state-dir", str(self._state_dir)]
+        number = self._plan.steps.index(step) + 1
+        log = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
+        log.parent.mkdir(exist_ok=True)
+        told = {"title": self._plan.title, "step": step.name, "abort_word": self._plan.abort_word}
+        told |= {"watches": "yes"} if step.hand_pulled else {}
+        self._run = LocustRun(
+            find_scenario(step.scenario),
+            options,
+            log,
+            post,
+            web_port=self._web_port,
+            environment={GAME_DAY_VARIABLE: json.dumps(told)},
+        )
+        return self._run
+
+    def still_running(self) -> str | None:
+        """The run of this session that uses the stack right now, in words."""
+        whose = self._holder()
+        if whose is None:
+            return None
+        ours = any(path.name.endswith(f"-{whose.run_id}") for path in self._runs())
+        return whose.in_words() if ours else None
+
+    def end_it(self) -> None:
+        """Order from outside that everything is healed, upon which the run ends."""
+        command = [*module_command("harness.apps.cli"), "heal", "--state-dir", str(self._state_dir)]
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=HEAL_SECONDS_MAX,
+            check=False,
+        )
+
+    def left_behind(self, known: set[str]) -> list[LeftRun]:
+        """Runs that no event tells of, each with its verdict, or why it has none."""
+        return [_left_run(path) for path in self._runs() if path.name not in known]
+
+    def close(self) -> None:
+        """Take the stack down that was brought up for this session, by whichever process."""
+        if self._host:
+            return
+        running = load_state(self._state_dir)
+        if running is not None and running.stack_id in self._our_stacks():
+            down(self._state_dir)
+
+    def end(self) -> None:
+        """Whatever is under way ends in order; for an end that nobody planned."""
+        if self._run is not None and self._run.is_alive():
+            self._run.abort()
+            self._run.wait(END_SECONDS_MAX)
+
+    def _holder(self) -> Owner | None:
+        return holder(self._state_dir / ATTACHED if self._host else self._state_dir)
+
+    def _runs(self) -> list[Path]:
+        found = (self._folder / RUNS_FOLDER).glob("*-*")
+        return sorted(path for path in found if path.is_dir() and not path.is_symlink())
+
+    def _our_stacks(self) -> set[str]:
+        events = read_session(self._folder).events
+        return {event.details[STACK] for event in events if STACK in event.details}
+
+
+class LocustRun:
+    """One run, in a thread of its own, which posts what becomes of it."""
+
+    def __init__(
+        self,
+        path: Path,
+        options: list[str],
+        log: Path,
+        post: Callable[[Message], None],
+        *,
+        web_port: int | None,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._path, self._options, self._log, self._post = path, options, log, post
+        self._web_port, self._environment = web_port, environment
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def abort(self) -> None:
+        """Tell Locust to end in order, as soon as it is there to hear it."""
+        threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def is_alive(self) -> bool:
+        """Whether it goes on."""
+        return self._thread.is_alive()
+
+    def wait(self, seconds_max: float) -> None:
+        """Until it is over, within a bound."""
+        self._thread.join(seconds_max)
+
+    def _interrupt(self) -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while self.is_alive() and not interrupt_under_way() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _work(self) -> None:
+        ended = Ended(ExitCode.INTERNAL)
+        try:
+            with open_append(self._log) as log:
+
+                def tell(text: str) -> None:
+                    with suppress(OSError):  # what a disk does not take ends no run
+                        os.write(log.fileno(), f"lendchaos: {text}\n".encode())
+
+                ended = run_scenario(
+                    self._path,
+                    self._options,
+                    self._post,
+                    tell,
+                    output=log.fileno(),
+                    web_port=self._web_port,
+                    environment=self._environment,
+                )
+            if ended.directory is None and ended.exit_code == ExitCode.INTERRUPTED:
+                ended = Ended(ended.exit_code, {**ended.last, "text": "it had not begun"})
+            elif ended.directory is None:
+                text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
+                ended = Ended(ended.exit_code, {**ended.last, "text": text})
+        except Exception as error:  # noqa: BLE001  # told where somebody sees it
+            refused = refusal(error) if isinstance(error, OSError) else ""
+            said = refused or f"our bug, {type(error).__name__}: {error}"
+            ended = Ended(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL, {"text": said})
+        finally:
+            self._post(Finished(ended))
+
+
+def _left_run(path: Path) -> LeftRun:
+    """A run that ended without us; it may still be about to be judged."""
+    deadline = time.monotonic() + JUDGED_SECONDS_MAX
+    while True:
+        verdict = _verdict_in(path)
+        if verdict is not None:
+            code = int(verdict.exit_code)
+            return LeftRun(path.name, code, str(verdict.verdict), verdict.sentence)
+        if time.monotonic() > deadline:
+            said = "no verdict: nobody judged it; `lendchaos judge` does"
+            return LeftRun(path.name, int(ExitCode.INCONCLUSIVE), None, said)
+        time.sleep(0.2)
+
+
+def _verdict_in(path: Path) -> Verdict | None:
+    try:
+        return read_verdict(RunDirectory(path))
+    except (HarnessError, UsageError):
+        return None

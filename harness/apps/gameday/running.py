@@ -1,0 +1,86 @@
+"""What the engine of a game day asks of whoever does what touches anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.apps.gameday.day_plan import GameDayStep
+from harness.apps.gameday.view import Message
+from harness.history.run_directory import RunDirectory
+from harness.run.runner import Tell
+
+_CONDUCTOR_ENDS = "the conductor ends the run: "
+_ABORTED_ON_PAGE = "aborted by hand, from the web page"
+
+
+class Running(Protocol):
+    """The run of a step, while it goes on."""
+
+    def abort(self) -> None:
+        """End it in order: it heals, drains and is judged as interrupted. Returns at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRun:
+    """A run that somebody else began; without a verdict there is a reason in ``text``."""
+
+    directory: str
+    exit_code: int | None
+    verdict: str | None
+    text: str
+
+
+class Runner(Protocol):
+    """Does what touches anything."""
+
+    def require_room(self, steps: int) -> None:
+        """Whether the runs of so many steps find room on the disk, and the stack that they use.
+
+        Raises:
+            OSError: they do not.
+        """
+
+    def open(self, tell: Tell) -> dict[str, str]:
+        """Bring up what all steps use; what is to be kept of it."""
+
+    def start(self, step: GameDayStep, attempt: int, post: Callable[[Message], None]) -> Running:
+        """Begin the run of a step. Updates are posted, and that it has finished, in any case."""
+
+    def still_running(self) -> str | None:
+        """A run that another process of this session began and that goes on; in words."""
+
+    def end_it(self) -> None:
+        """End such a run in order; returns at once."""
+
+    def left_behind(self, known: set[str]) -> list[LeftRun]:
+        """Runs of this session that are over and in none of its events; ``known`` are those."""
+
+    def close(self) -> None:
+        """Take down what `open` brought up, now or in an earlier process."""
+
+
+def ended_from_outside(text: str) -> str | None:
+    """How a run says that somebody else ended it; None if it says no such thing."""
+    if text == _ABORTED_ON_PAGE:
+        return "page"
+    if not text.startswith(_CONDUCTOR_ENDS):
+        return None
+    reason = text.removeprefix(_CONDUCTOR_ENDS)
+    return "heal" if reason.startswith("the heal command") else reason
+
+
+def by_disk(folder: Path | None) -> bool:
+    """Whether it may have been for want of room that a run is inconclusive: the disk broke it off,
+    or did not take what it says of itself.
+    """
+    status = None if folder is None else RunDirectory(folder).read_status([])
+    return status is None or status.broken_off or not status.known
+
+
+def by_page(folder: Path | None) -> bool:
+    """Whether a run was aborted from its own page, by what it says of itself."""
+    if folder is None:
+        return False
+    notes = RunDirectory(folder).read_status([]).notes
+    return any(note.startswith("the run was aborted by hand") for note in notes)

@@ -1,0 +1,1 @@
+"""Runs that decide whether a build goes on."""

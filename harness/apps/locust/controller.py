@@ -1,0 +1,400 @@
+"""One run as the leading load process tells it: set up, load, drain, verdict.
+
+It lives in a greenlet of its own and takes everything that happens from one queue: what the
+conductor says, its end, an interruption. Every wait is bounded.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from harness.apps.locust.live import Live
+from harness.apps.locust.progress import Progress, write_over_bar
+from harness.core.disk import refusal, require_room
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
+from harness.core.started_in import STARTED_IN
+from harness.history.run_directory import RunDirectory
+from harness.history.run_facts import Trouble
+from harness.load.conductor_link import END_OF_FILE, ConductorLink
+from harness.load.workers import Crew
+from harness.plan.plan import Plan
+
+LEAD_SECONDS = 0.7
+"""From the order to go to the first arrival: every load process has the order by then."""
+SILENCE_SECONDS_MAX = 300.0
+"""Without a word from the conductor while it sets up or judges, it is taken for hung."""
+INTERRUPTED_SET_UP_SECONDS_MAX = 120.0
+SPAWN_MARGIN_SECONDS = 30.0
+STOP_USERS_SECONDS_MAX = 10.0
+_INTERRUPT = "interrupted"
+"""Our own word to ourselves; "interrupt" is what we say to the conductor."""
+
+
+class BrokenOffError(Exception):
+    """The run ended without a verdict; carries the exit code that says why."""
+
+    def __init__(self, exit_code: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def require_places(*folders: str | Path) -> None:
+    """Whether what a run leaves, and what it needs meanwhile, can be written where it is to lie.
+
+    Raises:
+        HarnessError: the disk takes nothing, or hardly anything.
+    """
+    for folder in folders:
+        try:
+            require_room(STARTED_IN / folder)
+        except OSError as error:
+            where = error.filename or folder
+            raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run, and where."""
+
+    plan: Plan
+    runs_dir: Path
+    state_dir: Path
+    host: str | None
+    allow_targets: list[str]
+    conductor_module: str
+    spawn_seconds: float
+
+
+class Run:
+    """One run, from its order to its end."""
+
+    def __init__(
+        self,
+        order: Order,
+        crew: Crew,
+        progress: Progress,
+        stop_users: Callable[[], None],
+    ) -> None:
+        self._order = order
+        self._plan = order.plan
+        self._crew = crew
+        self._progress = progress
+        self._stop_users = stop_users
+        self._link: ConductorLink | None = None
+        self._interrupted_ns: int | None = None
+        self._ended_by = ""
+        """What ended the load early: ``hand``, ``safety`` or ``disk``."""
+        self._began = False
+        self._troubles: list[Trouble] = []
+        self._reported = False
+        self.live = Live(order.plan)
+        self.spawned = Event()
+        """Set from outside when Locust has all its users."""
+        self.ready = Event()
+        """Set when Locust may spawn its users, or will never have to."""
+        self.over = Event()
+        self.exit_code = int(ExitCode.INCONCLUSIVE)
+
+    # --- from outside ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, in a greenlet of its own."""
+        gevent.spawn(self._tell)
+
+    @property
+    def is_loading(self) -> bool:
+        """True while arrivals are started."""
+        return self._progress.state == "load" and not self.over.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """True once somebody, or a stop condition, ended the run early."""
+        return self._interrupted_ns is not None
+
+    @property
+    def rate(self) -> int:
+        """Arrivals a second, which is the number of Locust's users."""
+        return self._plan.settings.rate
+
+    def interrupt(self) -> None:
+        """Stop: heal, drain, judge as interrupted. Without effect once the load has ended."""
+        text = "interrupted: healing and draining; Ctrl-C once more quits at once"
+        self._end_load("hand", text)
+
+    def break_off(self, text: str) -> None:
+        """The disk takes no more: as `interrupt`, but nobody did, and the verdict says why."""
+        if not self._note(Trouble(text, time.monotonic_ns())):
+            self._progress.say(text)  # the verdict has it from the conductor
+        self._end_load("disk", "the disk takes no more: healing and draining")
+
+    def _end_load(self, by: str, text: str) -> None:
+        if self.interrupted or self._progress.state not in ("setting_up", "load"):
+            return
+        self._interrupted_ns, self._ended_by = time.monotonic_ns(), by
+        self._progress.say(text)
+        if self._link is not None:
+            self._link.send("interrupt")
+            self._link.put(_INTERRUPT)
+
+    def _stop_for_safety(self, text: str) -> None:
+        """A stop condition tripped: the conductor heals, we send no more and drain."""
+        self._progress.say(f"safety stop: {text}; healing and draining")
+        self.live.board.note(f"safety stop: {text}")
+        if not self.interrupted:
+            self._interrupted_ns, self._ended_by = time.monotonic_ns(), "safety"
+
+    def order(self, do: str, fault: str | None, reason: str) -> str | None:
+        """Pass an order from the page on to the conductor; why not, if it cannot be obeyed.
+
+        ``do`` is heal (without a fault: all), inject or abort.
+        """
+        state, board = self._progress.state, self.live.board
+        allowed = {"abort": ("setting_up", "load"), "heal": ("load", "draining")}.get(do, ("load",))
+        if self._link is None or self.over.is_set() or state not in allowed:
+            return f"The run is {state.replace('_', ' ')}: there is nothing to {do}."
+        if do == "abort":
+            board.note(f"abort: ordered by hand{': ' if reason else ''}{reason}")
+            self._link.send("command", do=do, reason=reason)
+            self._progress.say("aborted by hand, from the web page")
+            self.interrupt()
+            return None
+        if objection := board.objection(do, fault):
+            return objection
+        board.order(do, fault)
+        self._link.send("command", do=do, fault=fault)
+        return None
+
+    def note_trouble(self, text: str) -> bool:
+        """Remember a reason not to trust the evidence from now on; each once.
+
+        False when it comes too late for the verdict.
+        """
+        return self._note(Trouble(text, time.monotonic_ns()))
+
+    def note_user_code(self, text: str) -> bool:
+        """The same of the user's code; what else it did wrong, and since when, nobody knows."""
+        return self._note(Trouble(text))
+
+    def _note(self, trouble: Trouble) -> bool:
+        if self._reported or self.over.is_set():
+            return False
+        if trouble.text not in [known.text for known in self._troubles]:
+            self._troubles.append(trouble)
+            self._progress.say(trouble.text)
+            self.live.board.note(trouble.text)  # the next line would hide it
+        return True
+
+    # --- the story ---------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        try:
+            self._conduct()
+        except (UsageError, HarnessError, BrokenOffError) as error:
+            self.exit_code = int(error.exit_code)
+            self._progress.fail(str(error), self.exit_code)
+        except Exception as error:  # noqa: BLE001  # the last line of defence
+            refused = refusal(error) if isinstance(error, OSError) else ""
+            self.exit_code = int(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL)
+            text = f"our bug, {type(error).__name__}: {error}"
+            self._progress.fail(refused or text, self.exit_code)
+        finally:
+            if self._link is not None:
+                self._link.close()
+            self.live.board.end(broken_off=self._progress.state == "failed")
+            self.over.set()
+            self.ready.set()
+
+    def _conduct(self) -> None:
+        order = self._order
+        require_places(order.runs_dir, order.state_dir)
+        try:
+            directory = RunDirectory.create(order.runs_dir, self._plan)
+        except OSError as error:
+            where = error.filename or order.runs_dir
+            raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
+        self._progress.run_dir = str(directory.path)
+        self._progress.say(f"run {directory.path}, seed {self._plan.settings.seed}")
+        for text in directory.not_latest():
+            self._progress.tell_once(text)
+        self._link = ConductorLink(
+            order.conductor_module,
+            directory.path,
+            order.state_dir,
+            order.host,
+            order.allow_targets,
+        )
+        if self.interrupted:
+            self._link.send("interrupt")
+            self._link.put(_INTERRUPT)
+        message = self._set_up(self._link)
+        if message["type"] == "ready":
+            # What the target does not offer has left the plan by now.
+            self._plan = self._plan_of(directory)
+            self._load(self._link, directory, message)
+            message = self._await_verdict(self._link)
+        self._finish(message)
+
+    def _plan_of(self, directory: RunDirectory) -> Plan:
+        try:
+            return directory.read_plan()
+        except UsageError as error:  # we have made it: somebody took it away
+            raise HarnessError(str(error)) from error
+
+    def _set_up(self, link: ConductorLink) -> dict[str, Any]:
+        """Wait for ``ready``; interrupted, for a verdict."""
+        while True:
+            bound = INTERRUPTED_SET_UP_SECONDS_MAX if self.interrupted else SILENCE_SECONDS_MAX
+            message = self._receive(link, bound)
+            if message is None:
+                raise HarnessError(f"the conductor was silent for {bound:g}s while setting up")
+            if message["type"] in ("ready", "verdict"):
+                return message
+
+    def _load(self, link: ConductorLink, directory: RunDirectory, ready: dict[str, Any]) -> None:
+        """From the first arrival to the end of the drain."""
+        if not self.interrupted:
+            self.ready.set()
+            self._await_users(link)
+        if not self.interrupted:
+            self._crew.prepare(directory.path, ready["edge_url"], ready["borrowers"])
+        if self.interrupted:
+            self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
+            return
+        zero_ns = self._begin(link)
+        self.live.begin(self._plan, directory.path, zero_ns, self._progress.tell_failing)
+        load_ends_ns = zero_ns + round(self._plan.load_end_s * 1e9)
+        phases = gevent.spawn(self._tell_phases, zero_ns)
+        try:
+            self._follow(link, load_ends_ns)
+        finally:
+            phases.kill()
+            ended_ns = min(self._interrupted_ns or time.monotonic_ns(), load_ends_ns)
+            self.live.end(ended_ns)
+            self._drain(ended_ns, zero_ns)
+        drained_ns = time.monotonic_ns()
+        # What the user's code does wrong at its end belongs to the run, too.
+        gevent.spawn(self._stop_users).join(STOP_USERS_SECONDS_MAX)
+        self._tell_drained(link, ended_ns, drained_ns)
+
+    def _await_users(self, link: ConductorLink) -> None:
+        """Locust spawns its users; they send nothing, but the page shows them."""
+        deadline = time.monotonic() + self._order.spawn_seconds + SPAWN_MARGIN_SECONDS
+        while not self.spawned.wait(0.05):
+            self._receive(link, 0.0)
+            if self.interrupted:
+                return
+            if time.monotonic() > deadline:
+                raise HarnessError("Locust did not get all its users in time")
+
+    def _begin(self, link: ConductorLink) -> int:
+        """Fix the one clock of this run and let everybody go."""
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        zero_ns = now_ns + round((LEAD_SECONDS + self._plan.settings.warm_up_s) * 1e9)
+        link.send(
+            "begin",
+            zero_ns=zero_ns,
+            anchor_monotonic_ns=now_ns,
+            anchor_wall_ns=wall_ns,
+            workers=self._crew.names,
+        )
+        self._crew.go(zero_ns)
+        self._began = True
+        self._progress.state = "load"
+        return zero_ns
+
+    def _follow(self, link: ConductorLink, until_ns: int) -> None:
+        """Wait for the planned end of the load, or for whatever ends it before."""
+        while not self.interrupted and (left_ns := until_ns - time.monotonic_ns()) > 0:
+            message = self._receive(link, min(left_ns / 1e9, 0.5))
+            if message is not None and message["type"] == "verdict":
+                raise BrokenOffError(
+                    ExitCode.INTERNAL, "the conductor gave its verdict before the load had ended"
+                )
+            if self._crew.is_gone:
+                self.note_trouble("no load process is left: the load ended early")
+                self.interrupt()
+
+    def _drain(self, ended_ns: int, zero_ns: int) -> None:
+        """Let what is under way end, wherever it runs."""
+        self._crew.stop(ended_ns)
+        settings = self._plan.settings
+        end_s = (ended_ns - zero_ns) / 1e9
+        self._progress.enter("draining", "drain", end_s, end_s + settings.drain_s)
+        for text in self._crew.wait_drained(settings.drain_s):
+            self._note(Trouble(text))  # since when is not known
+
+    def _tell_drained(self, link: ConductorLink, ended_ns: int, drained_ns: int | None) -> None:
+        self._reported = True
+        link.send(
+            "drained",
+            load_ended_ns=ended_ns,
+            drained_ns=drained_ns or time.monotonic_ns(),
+            interrupted=self._ended_by == "hand",
+            broken_off=self._ended_by == "disk",
+            troubles=[asdict(trouble) for trouble in self._troubles],
+            stalls=self._crew.stalls if self._began else [],
+            workers=self._crew.names if self._began else [],
+        )
+        self._progress.enter("judging", "verdict", None, None)
+
+    def _await_verdict(self, link: ConductorLink) -> dict[str, Any]:
+        while (message := self._receive(link, SILENCE_SECONDS_MAX)) is not None:
+            if message["type"] == "verdict":
+                return message
+        raise BrokenOffError(
+            ExitCode.INTERNAL, f"the conductor was silent for {SILENCE_SECONDS_MAX:g}s: no verdict"
+        )
+
+    def _finish(self, message: dict[str, Any]) -> None:
+        self._crew.wait_reported()
+        if self._link is not None:
+            self._link.close()  # first, so that whoever sees "done" can start the next run
+        self.exit_code = int(message["exit_code"])
+        self._progress.finish(message)
+        write_over_bar("stdout", message["summary"].rstrip("\n") + "\n")
+
+    # --- the queue ---------------------------------------------------------------------------
+
+    def _receive(self, link: ConductorLink, timeout_s: float) -> dict[str, Any] | None:
+        """The next message that somebody waits for; the rest is told or obeyed here.
+
+        Raises:
+            BrokenOffError: the conductor failed or died.
+        """
+        message = link.receive(timeout_s)
+        if message is None:
+            return None
+        kind = message["type"]
+        if kind == END_OF_FILE:
+            raise BrokenOffError(
+                ExitCode.INTERNAL,
+                f"the conductor died without a verdict: {link.log_tail()}; its guardian heals what"
+                f" it left broken, and judges what there is: {link.run_dir}",
+            )
+        if kind == "failed":
+            raise BrokenOffError(message["exit_code"], message["message"])
+        if kind == "progress":
+            self._progress.say(message["text"])
+        elif kind == "stop":
+            self._progress.say(f"the conductor ends the run: {message['reason']}")
+            self.interrupt()
+        elif kind == "fault":
+            self.live.board.tell(message["name"], message["state"], message["at_ns"])
+            self._progress.say(f"{message['name']} {message['state']}")
+        elif kind == "unwritten":
+            self.break_off(message["text"])
+        elif kind == "safety":
+            self._stop_for_safety(message["text"])
+        return message
+
+    def _tell_phases(self, zero_ns: int) -> None:
+        for phase in self._plan.phases:
+            starts_ns = zero_ns + round(phase.start_s * 1e9)
+            gevent.sleep(max(0.0, (starts_ns - time.monotonic_ns()) / 1e9))
+            self._progress.enter("load", phase.name, phase.start_s, phase.end_s)

@@ -1,0 +1,144 @@
+"""What a run is doing right now: for the terminal, for a program that started us, for the page."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.core.foreign_text import clean_lines
+from harness.core.standard_streams import write_own
+
+FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
+_EMPTY_LINE = "\r\x1b[2K"  # ECMA-48: EL
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""A JSON object in the environment of a run that is a step of a game day."""
+
+
+def _progress_fd() -> int | None:
+    text = os.environ.get(FD_VARIABLE, "")
+    if not text.isdecimal():
+        return None
+    with suppress(OSError):
+        os.set_blocking(int(text), False)
+        return int(text)
+    return None
+
+
+def write_over_bar(name: str, text: str) -> None:
+    """Write to ``stdout`` or ``stderr``, where whoever started us may have left its cursor at the
+    end of a bar: that line is emptied first.
+
+    Raises:
+        OSError: as `write_own`.
+    """
+    has_bar = FD_VARIABLE in os.environ and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    at_terminal = has_bar and os.isatty(("stdin", "stdout", "stderr").index(name))
+    write_own(name, f"{_EMPTY_LINE if at_terminal else ''}{text}")
+
+
+def _write_line(text: str, who: str = "lendchaos") -> None:
+    """For whoever reads it; a terminal that has just been closed must not end a run."""
+    with suppress(OSError):
+        write_over_bar("stderr", f"{who}: {clean_lines(text)}\n")
+
+
+def tell_error(text: str) -> None:
+    """One line of what went wrong, for a person; a program that started us has it, too."""
+    _write_line(text, "error")
+    if (fd := _progress_fd()) is not None:
+        with suppress(OSError):  # whoever reads it may be gone or slow
+            os.write(fd, f"{json.dumps({'error': text})}\n".encode())
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of the latest run in this process.
+
+    ``state`` is one of idle, setting_up, load, draining, judging, done, failed; the two instants
+    are seconds after zero.
+    """
+
+    state: str = "idle"
+    text: str = ""
+    phase: str | None = None
+    at_s: float | None = None
+    until_s: float | None = None
+    verdict: str | None = None
+    exit_code: int | None = None
+    sentence: str | None = None
+    report: Path | None = None
+    run_dir: str | None = None
+    """Of a run that came so far as to have one."""
+    scenario: str = ""
+    fd: int | None = field(default_factory=_progress_fd)
+    """The pipe to whoever started us; None where it was a person."""
+
+    def begin(self, scenario: str) -> None:
+        """Forget the run before this one."""
+        self.state, self.text, self.scenario = "setting_up", "", scenario
+        self.phase = self.at_s = self.until_s = None
+        self.verdict = self.exit_code = self.sentence = self.report = self.run_dir = None
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        self.text = text
+        self.tell_once(text)
+
+    def tell_once(self, text: str, **more: Any) -> None:
+        """Tell one line, and keep it nowhere: neither on a page nor in a log."""
+        if self.fd is None:
+            _write_line(text)
+            return
+        fields = ("phase", "at_s", "until_s", "verdict", "exit_code", "sentence", "run_dir")
+        found = {name: getattr(self, name) for name in fields}
+        report = None if self.report is None else str(self.report)
+        line = json.dumps({**found, "text": text, "report": report, **more}) + "\n"
+        # Whoever reads it may be gone or slow; neither may hold a run up.
+        with suppress(OSError):
+            os.write(self.fd, line.encode())
+
+    @property
+    def tell_failing(self) -> Callable[[dict[str, Any]], None] | None:
+        """Tells the screen of a game day what fails just now; None where there is none."""
+        watched = self.fd is not None and GAME_DAY_VARIABLE in os.environ
+        return self._tell_failing if watched else None
+
+    def _tell_failing(self, recent: dict[str, Any]) -> None:
+        self.tell_once("", failing=[recent[name] for name in ("failed", "ended", "seconds")])
+
+    def tell_code(self, text: str, exit_code: int) -> None:
+        """Tell one line, and that the process ends with another exit code than the verdict's."""
+        self.exit_code = exit_code
+        self.tell_once(text)
+
+    def enter(self, state: str, phase: str, at_s: float | None, until_s: float | None) -> None:
+        """Tell that a phase begins."""
+        self.state, self.phase, self.at_s, self.until_s = state, phase, at_s, until_s
+        bound = "at most " if state == "draining" else ""
+        length = "" if at_s is None or until_s is None else f" ({bound}{until_s - at_s:.3g}s)"
+        self.say(f"{phase}{length}")
+
+    def fail(self, text: str, exit_code: int) -> None:
+        """Tell that there is no verdict."""
+        self.state, self.exit_code, self.text = "failed", exit_code, text
+        self.phase = self.verdict = self.sentence = self.report = None
+        tell_error(text)
+
+    def finish(self, message: dict[str, Any]) -> None:
+        """Take over the verdict."""
+        self.state, self.phase = "done", None
+        self.verdict = message["verdict"]
+        self.exit_code = message["exit_code"]
+        self.sentence = message["sentence"]
+        self.run_dir = message["run_dir"]
+        self.report = Path(message["report"]) if message["report"] else None
+        self.say(f"verdict: {self.verdict}")
+
+    def as_json(self, report_url: str) -> dict[str, Any]:
+        """For the page."""
+        fields = ("state", "text", "phase", "at_s", "until_s", "verdict", "exit_code", "sentence")
+        found = {name: getattr(self, name) for name in (*fields, "scenario")}
+        return {**found, "report": report_url if self.report is not None else None}

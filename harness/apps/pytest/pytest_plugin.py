@@ -1,0 +1,355 @@
+"""The pytest plugin: scenarios as items of a gate, and fixtures for tests of one's own.
+
+It is loaded into every pytest where this package is installed, so without its options and fixtures
+it does nothing and imports nothing but pytest; everything else is imported where it is used.
+"""
+
+# ruff: noqa: PLC0415
+
+import os
+import shlex
+import signal
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.apps.gate.gate_runs import Asked, Bench
+    from harness.run.finished_run import FinishedRun
+    from harness.run.runner import Update
+    from harness.stack import Stack
+
+WORKER_INPUT = "lendchaos_asked"
+WORKER_OUTPUT = "lendchaos_not_passed"
+WHOLE_FILES = ("loadfile", "loadscope")
+"""The ways of pytest-xdist that leave the items of one file together by themselves."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """What this session was asked for. ``paths`` are absolute."""
+
+    paths: tuple[Path, ...]
+    asked: dict[Path, "Asked"] = field(default_factory=dict)
+    collected: set[Path] = field(default_factory=set)
+    bench: "Bench | None" = None
+    workers: list[int] = field(default_factory=list)
+    """Processes of pytest-xdist on this machine."""
+    not_passed: list[str] = field(default_factory=list)
+    """One line for each scenario that did not pass, of workers as well."""
+    told: list[str] = field(default_factory=list)
+    """Those lines, where nothing else makes the exit code 1."""
+    listens: ExitStack = field(default_factory=ExitStack)
+    """To signals, from the first run on; each interrupts pytest, as a Ctrl-C does."""
+
+
+GATE = pytest.StashKey[Gate]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the gate, and of every run that a fixture makes."""
+    group = parser.getgroup("lendchaos", "chaos runs on a lending service")
+    group.addoption(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="SCENARIO",
+        help="run this scenario (a file, or its name under scenarios/) and collect one item for"
+        " each objective and invariant; repeatable",
+    )
+    group.addoption(
+        "--runs",
+        type=int,
+        metavar="N",
+        help="runs of each --scenario, all of which must pass (default: as resilience.yaml says)",
+    )
+    group.addoption(
+        "--objectives", metavar="FILE", help="limits that must hold (default: ./resilience.yaml)"
+    )
+    group.addoption(
+        "--chaos-options",
+        default="",
+        metavar="OPTIONS",
+        help="passed on to every run: --chaos-options='--rate=30 --baseline=10s'",
+    )
+    group.addoption(
+        "--chaos-runs-dir", metavar="DIR", help="where runs are written down (default: runs)"
+    )
+    group.addoption(
+        "--chaos-state-dir",
+        metavar="DIR",
+        help="of the local stack (default: $LENDCHAOS_STATE, else ./.lendchaos); with pytest-xdist"
+        " each worker has one of its own beside it",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the scenarios collected: alone, unless tests are named on the command line, too."""
+    here = config.invocation_params.dir
+    gate = config.stash[GATE] = Gate(_scenarios(config.getoption("scenario")))
+    if not gate.paths:
+        if config.getoption("runs") is not None:
+            raise pytest.UsageError("--runs is for scenarios: name one with --scenario")
+        return
+    named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    chosen = {_absolute(here / argument.partition("::")[0]) for argument in named}
+    config.args = [*named, *(str(path) for path in gate.paths if path not in chosen)]
+
+
+def _scenarios(names: list[str]) -> tuple[Path, ...]:
+    """Their files, each once, by path or by name as for `lendchaos run`."""
+    if not names:
+        return ()
+    from harness.run.runner import find_scenario
+
+    with _usage_errors():
+        return tuple(dict.fromkeys(_absolute(find_scenario(name)) for name in names))
+
+
+def _absolute(path: Path) -> Path:
+    """As pytest has it: symbolic links stay, so that ids are made of what the user wrote."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # `resolve` would follow links
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Know what each scenario will be judged by; whatever makes no sense ends pytest here."""
+    config = session.config
+    gate = config.stash[GATE]
+    if not gate.paths:
+        return
+    if hasattr(config, "workerinput"):
+        from harness.apps.gate.gate_runs import Asked
+
+        told = config.workerinput[WORKER_INPUT]
+        gate.asked = {Path(p): Asked(Path(p), runs, tuple(names)) for p, runs, names in told}
+        return
+    if config.getoption("dist", "no") == "each":
+        raise pytest.UsageError("--dist each would run every scenario once for each worker")
+    with _usage_errors():
+        gate.asked = _ask_all(config, gate.paths)
+    from harness.apps.pytest.pytest_items import SuiteFigures
+
+    config.pluginmanager.register(SuiteFigures(config, gate.paths))
+
+
+def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "Asked"]:
+    from harness.apps.gate.gate_runs import ask
+    from harness.run.runner import runs_of
+
+    bench = _bench(config)
+    options = [*bench.options, "--state-dir", str(bench.state_dir)]
+    each = runs_of(list(paths), options, config.getoption("runs"))
+    return {path: ask(path, options, runs) for path, runs in zip(paths, each, strict=True)}
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """What makes no sense is an error of usage to pytest, too: one line, exit code 4."""
+    from harness.core.errors import HarnessError, UsageError
+
+    try:
+        yield
+    except (HarnessError, UsageError) as error:
+        raise pytest.UsageError(f"lendchaos: {error}") from error
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist what is known already."""
+    gate = node.config.stash[GATE]
+    asked = [(str(a.path), a.runs, list(a.objectives)) for a in gate.asked.values()]
+    node.workerinput[WORKER_INPUT] = asked
+    if asked and node.gateway.spec.popen:
+        gate.workers.append(node.gateway._rinfo().pid)  # noqa: SLF001  # nothing else tells it
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The items of a scenario share one run, so one worker gets them all, however the others go."""
+    paths = config.stash[GATE].paths
+    if not paths or config.getoption("dist") in WHOLE_FILES:
+        return None
+    from harness.apps.pytest.pytest_items import file_id
+    from harness.apps.pytest.pytest_workers import ScenarioScheduling
+
+    return ScenarioScheduling(config, log, [file_id(path, config) for path in paths])
+
+
+# --- collecting ----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[Any], list[Any]]:
+    """A scenario is collected by us alone: any other would import it, and Locust with it."""
+    others = yield
+    gate = parent.config.stash[GATE]
+    path = _absolute(file_path)
+    if path not in gate.asked:
+        return others
+    from harness.apps.pytest.pytest_items import ScenarioFile
+
+    gate.collected.add(path)
+    return [ScenarioFile.of(parent, file_path, gate.asked[path], _bench(parent.config))]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """See to it that no scenario that was asked for is passed over in silence."""
+    gate = config.stash[GATE]
+    if lost := [str(path) for path in gate.paths if path not in gate.collected]:
+        raise pytest.UsageError(
+            f"--scenario {', '.join(lost)} was not collected: pytest is told to ignore it"
+            " (--ignore, norecursedirs, collect_ignore)"
+        )
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def _bench(config: pytest.Config) -> "Bench":
+    """Where the runs of this session happen; made when the first asks for it."""
+    gate = config.stash[GATE]
+    if gate.bench is None:
+        from harness.apps.gate.gate_runs import Bench, require_runnable
+        from harness.core.forwarding import listening
+        from harness.run.given import given
+
+        try:
+            options = shlex.split(config.getoption("chaos_options"))
+        except ValueError as error:
+            raise pytest.UsageError(f"--chaos-options cannot be read: {error}") from error
+        with _usage_errors():
+            require_runnable(options)
+        if (objectives := config.getoption("objectives")) is not None:
+            options += ["--objectives", objectives]
+        with _usage_errors():
+            known = given(options)
+        runs_dir = Path(config.getoption("chaos_runs_dir") or known.runs_dir)
+        state_dir = _state_dir(config, known.state_dir)
+        gate.bench = Bench(options, state_dir, runs_dir, *_tellers(config))
+        gate.listens.enter_context(listening())
+    return gate.bench
+
+
+def _state_dir(config: pytest.Config, default: Path) -> Path:
+    path = Path(config.getoption("chaos_state_dir") or default).absolute()
+    if hasattr(config, "workerinput"):
+        return path.with_name(f"{path.name}-{config.workerinput['workerid']}")
+    return path
+
+
+def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["Update"], None]]:
+    """Two writers on the terminal, while pytest captures what tests print.
+
+    That a run begins is told unless pytest is to be quiet, how it goes on if it is to be verbose.
+    """
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def write(text: str) -> None:
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            reporter.ensure_newline()
+            reporter.write_line(f"lendchaos: {text}")
+
+    def tell(text: str) -> None:
+        if reporter is not None and config.get_verbosity() >= 0:
+            write(text)
+
+    def show(update: "Update") -> None:
+        if reporter is not None and config.get_verbosity() > 0:
+            write(update.text)
+
+    return tell, show
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(
+    session: pytest.Session, exitstatus: int
+) -> Generator[None, object, object]:
+    """Take down the stack that was started for this session; fail it if a run did not pass.
+
+    Interrupted, workers are told at once: pytest-xdist would wait before it tells them.
+    """
+    gate = session.config.stash.get(GATE, None)
+    if gate is not None:
+        _require_passed(session, gate, exitstatus)
+    if gate is not None and exitstatus == pytest.ExitCode.INTERRUPTED:
+        for worker in gate.workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGINT)
+    try:
+        return (yield)
+    finally:
+        if gate is not None and gate.bench is not None:
+            gate.bench.close()
+
+
+def _require_passed(session: pytest.Session, gate: Gate, exitstatus: int) -> None:
+    """No exit code 0 for a run that did not pass, whatever a mark (skip, xfail) made of its items.
+
+    A worker of pytest-xdist tells its parent, whose exit code counts.
+    """
+    config = session.config
+    if gate.bench is not None:
+        gate.not_passed += gate.bench.not_passed()
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[WORKER_OUTPUT] = gate.not_passed
+    elif gate.not_passed and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        gate.told = [f"lendchaos: exit code 1: {line}" for line in gate.not_passed]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say why pytest ends with 1 although no item failed."""
+    for line in config.stash[GATE].told:
+        terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker of pytest-xdist what did not pass; one that died told nothing."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[GATE].not_passed += output.get(WORKER_OUTPUT, [])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Handle no signal any more; this is reached, too, where the session never began."""
+    gate = config.stash.get(GATE, None)
+    if gate is not None:
+        gate.listens.close()
+
+
+# --- fixtures ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def lending_stack(request: pytest.FixtureRequest) -> "Stack":
+    """The local stack that this session's runs use; taken down at its end if it was not up."""
+    return _bench(request.config).stack()
+
+
+@pytest.fixture(scope="session")
+def chaos_run(request: pytest.FixtureRequest) -> "Callable[..., FinishedRun]":
+    """``chaos_run(scenario, *options)``: run a scenario once and return it, whatever its verdict.
+
+    SCENARIO is a path or a name under ``scenarios/``; options are those of `locust -f SCENARIO`,
+    and win over --chaos-options. `harness.run.finished_run.assert_passed` judges it.
+    """
+    from harness.run.finished_run import FinishedRun
+    from harness.run.runner import find_scenario
+
+    bench = _bench(request.config)
+
+    def run(scenario: str | os.PathLike[str], *options: str) -> FinishedRun:
+        __tracebackhide__ = True
+        return FinishedRun.of(bench.run(find_scenario(os.fspath(scenario)), options))
+
+    return run

@@ -1,0 +1,55 @@
+"""How this program connects: to what it names, and by nothing that the user's environment says.
+
+A connection string leaves most settings open, and libpq takes them from ``PG…`` variables, service
+files, ``~/.pgpass`` and ``~/.postgresql``: a `PGOPTIONS` with a lock time-out would end a migration
+that should hurt, and a `PGHOSTADDR` would lead to another host. An HTTP client asks ``HTTP_PROXY``
+and ``~/.netrc`` in the same way. Every connection of the harness is made here, but for those of
+`harness.core.http_calls`, whose client reads nothing of its environment.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    import psycopg
+
+_LIBPQ_PREFIX = "PG"
+
+
+def forget_libpq_variables() -> None:
+    """Take every variable of libpq's out of this process and of what it starts.
+
+    Not every one of them can be overruled in a connection string: `PGSERVICE` cannot. For processes
+    of ours at their start, before there are threads; a load process runs the user's own code, and
+    keeps them.
+    """
+    for name in [name for name in os.environ if name.startswith(_LIBPQ_PREFIX)]:
+        del os.environ[name]
+
+
+def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Connect to a database of our own stack.
+
+    Args:
+        url: `harness.stack.postgres.database_url` makes it: with a password and without encryption,
+            so that libpq looks for no file in the home.
+        parameters: As `psycopg.connect` takes them.
+
+    Raises:
+        psycopg.Error: there is no connection.
+    """
+    # Here, as others use this module for HTTP alone and have to be started quickly. Whoever heals
+    # by SQL has imported the driver at its own start.
+    import psycopg  # noqa: PLC0415
+
+    forget_libpq_variables()  # for a process that is not ours from its start, like a test's
+    return psycopg.connect(url, **parameters)
+
+
+def http_session() -> requests.Session:
+    """A session that takes no proxy, no password and no certificate from its environment."""
+    session = requests.Session()
+    session.trust_env = False
+    return session

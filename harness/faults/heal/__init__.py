@@ -1,0 +1,1 @@
+"""Healing, from the conductor's own heal down to that of a process that outlives it."""

@@ -1,0 +1,150 @@
+"""The second way to heal a network fault: Toxiproxy itself is replaced.
+
+Toxiproxy 2.12 holds the lock of a proxy's toxics while it takes one out, and waits there for a
+chunk of data that it is just forwarding. When nobody reads at the far end, it waits for ever: every
+later call about that proxy hangs, and all healing with it (its issues 412 and 558). Then the
+supervisor kills the process and starts it again from its configuration file, which holds every
+proxy and no toxic. All connections through all links are cut by that, which is told.
+"""
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core import http_probe
+from harness.core.errors import HarnessError, UsageError
+from harness.core.processes import ProcessRef, is_alive
+from harness.faults.journal import Journal
+from harness.faults.probes import link_canaries
+from harness.history.journal_row import JournalRow
+from harness.history.run_facts import Trouble
+from harness.stack.client import StackClient
+from harness.stack.folder import PROXY_LOCK
+from harness.stack.run_lock import opened_lock
+from harness.stack.state import Stack, read_state
+
+TOXIPROXY = "toxiproxy"
+SECOND_WAY = "second_way"
+"""Event of the journal, and kind of proof: what is told of a heal by this way."""
+LOCK_SECONDS_MAX = 5.0
+ANSWER_SECONDS_MAX = 0.5
+READY_SECONDS_MAX = 5.0
+CANARIES_SECONDS_MAX = 1.0
+"""A link may lead to what another fault keeps down; then its own canary decides."""
+
+
+def restart_proxy(stack: Stack, journal: Journal, by: str, fault: str, reason: str) -> str:
+    """Replace Toxiproxy by a new one without toxics; what was done, in words for the report.
+
+    When several healers come at once, the first one replaces it and the others find it answering.
+
+    Raises:
+        HarnessError: it does not answer after that either, or there is no supervisor.
+    """
+    began = time.monotonic()
+    client = StackClient(stack)
+    with _one_at_a_time(stack.state_dir):
+        if _answers(stack):
+            return f"Toxiproxy's control API answers again ({reason})"
+        if not any(p.alive for p in client.status() if p.name == TOXIPROXY):
+            client.restart(TOXIPROXY)
+            client.wait_ready(TOXIPROXY, READY_SECONDS_MAX)
+            return f"Toxiproxy had ended, and its toxics with it; {_links(stack)}"
+        # Before it is done, like every step: whoever comes next knows why the toxics are gone.
+        note = {"fault": fault, "by": by}
+        journal.write(SECOND_WAY, text=f"replacing Toxiproxy: {reason}", **note)
+        client.kill(TOXIPROXY, restart_after_seconds=0.0)
+        client.wait_ready(TOXIPROXY, READY_SECONDS_MAX)
+        text = (
+            f"healed the second way: {reason}; Toxiproxy was killed and started again without"
+            f" toxics within {time.monotonic() - began:.1f} s, which cut every connection through"
+            f" its links; {_links(stack)}"
+        )
+        journal.write(SECOND_WAY, text=text, holds=True, **note)
+        return text
+
+
+def _answers(stack: Stack) -> bool:
+    """Whether the control API tells of all proxies, which it cannot while it hangs."""
+    answer = http_probe.get(f"{stack.toxiproxy_api}/proxies", ANSWER_SECONDS_MAX)
+    return answer is not None and all(answer.field(name) for name in stack.links)
+
+
+def _links(stack: Stack) -> str:
+    """Wait until every link carries a canary, or for as long as that can be expected to take."""
+    deadline = time.monotonic() + CANARIES_SECONDS_MAX
+    while not all((answers := dict(link_canaries(stack))).values()):
+        if time.monotonic() > deadline:
+            silent = ", ".join(name for name, well in answers.items() if not well)
+            return f"no canary came through {silent} by then"
+        time.sleep(0.02)
+    return "every link carries a canary"
+
+
+@contextmanager
+def _one_at_a_time(state_dir: Path) -> Iterator[None]:
+    """Hold off the other healers of this stack; the kernel frees it when its holder dies.
+
+    A holder that was stopped must not stop us: then both restart it, which is only one cut more.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS_MAX
+    with opened_lock(state_dir / PROXY_LOCK) as lock:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.02)
+        yield
+
+
+def running_proxy(state_dir: Path) -> ProcessRef | None:
+    """Toxiproxy's process by the state file, which may have been replaced; None where none runs."""
+    try:
+        stack = read_state(state_dir)
+    except (HarnessError, UsageError):
+        return None
+    found = None if stack is None else stack.processes.get(TOXIPROXY)
+    return found if is_alive(found) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """That Toxiproxy ended, in words; ``troubles`` say so when it was not replaced to heal."""
+
+    text: str
+    troubles: tuple[Trouble, ...] = ()
+
+
+class ProxyWatch:
+    """Tells when Toxiproxy ended, for its toxics end with it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._state_dir = stack.state_dir
+        self._process = self._current()
+        self._replaced = 0
+        self._seen_ns = time.monotonic_ns()
+
+    def ended(self, rows: Callable[[], list[JournalRow]]) -> Ended | None:
+        """That it has ended since the last call; ``rows`` of the journal say whether it had to."""
+        if self._process is None:
+            self._process = self._current()
+        seen_ns, self._seen_ns = self._seen_ns, time.monotonic_ns()
+        if self._process is None or is_alive(self._process):
+            return None
+        self._process = None
+        text = "Toxiproxy ended, and with it every toxic and every connection through its links"
+        # Announced since the last end: a replacement excuses one end, not every later one.
+        announced = [row for row in rows() if row.event == SECOND_WAY and not row.holds]
+        replacing = announced[self._replaced :]
+        self._replaced = len(announced)
+        if not replacing:
+            trouble = f"{text}: what borrowers saw then was not the target's doing"
+            return Ended(text, (Trouble(trouble, seen_ns),))
+        return Ended(f"{text}: it was replaced to heal {replacing[-1].fault}")
+
+    def _current(self) -> ProcessRef | None:
+        return running_proxy(self._state_dir)

@@ -1,0 +1,74 @@
+"""Whether the files of a stored run are still as the run left them.
+
+A line that is cut can be seen; a file that ends early at the end of a line, or lacks a line in the
+middle, cannot. So a run that comes to its end notes size and digest of everything it is judged by.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from harness.core.files import open_regular
+from harness.history.events import RunStatus, Seal
+
+STATUS_FILE = "status.json"
+"""Holds the seals, so it can have none; it is written whole, and unreadable when cut."""
+_RESULTS = ("verdict", "report")
+_EVIDENCE = (".json", ".jsonl")
+
+
+def seals_of(folder: Path) -> dict[str, Seal]:
+    """The seal of every file that a run is judged by, in the order of their names."""
+    found = [p for p in sorted(folder.iterdir()) if _is_evidence(p)]
+    return {p.name: seal_of(p) for p in found if p.is_file() and not p.is_symlink()}
+
+
+def broken_seals(folder: Path, seals: dict[str, Seal]) -> dict[str, str]:
+    """What is not as it was sealed, by name, in words that hold wherever the directory lies."""
+    if not seals:
+        return {}
+    found = {}
+    for name, seal in seals.items():
+        path = folder / name
+        try:
+            size, same = _compare(path, seal)
+        except FileNotFoundError:
+            found[name] = f"{name} is missing"
+            continue
+        except OSError as error:
+            found[name] = f"{name} cannot be read: {error.strerror}"
+            continue
+        if size != seal.size:
+            found[name] = f"{name} has {size:,} bytes, and had {seal.size:,} after the run"
+        elif not same:
+            found[name] = f"{name} was changed after the run"
+    added = [p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in seals]
+    return found | {name: f"{name} was added after the run" for name in added}
+
+
+def _compare(path: Path, seal: Seal) -> tuple[int, bool]:
+    """Size of a file, and whether it is as sealed; one of another size is not read at all."""
+    with open_regular(path, None) as file:
+        size = os.fstat(file.fileno()).st_size
+    return size, size == seal.size and seal_of(path) == seal
+
+
+def missing_seals(status: RunStatus) -> list[str]:
+    """That a run which came to its end has no seals, in words; one that did not needs none."""
+    if status.seals or status.interrupted:
+        return []
+    return [
+        f"{STATUS_FILE} has no checksums: nothing shows that the files are as the run left them"
+    ]
+
+
+def _is_evidence(path: Path) -> bool:
+    named = path.suffix in _EVIDENCE and path.name != STATUS_FILE
+    return named and not path.name.startswith(_RESULTS) and not path.is_dir()
+
+
+def seal_of(path: Path) -> Seal:
+    """Size and digest of a file as it is."""
+    with open_regular(path, None) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Seal(file.tell(), digest)

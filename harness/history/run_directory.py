@@ -1,0 +1,329 @@
+"""The run directory: plan, arrivals, events, faults, ledger, verdict.
+
+Append-only while the run lasts and readable whatever cut it short. Line-delimited JSON throughout;
+the first line of every such file names its schema. Secrets (passwords, tokens) are never written
+here.
+
+    plan.json        intent, without the arrivals
+    arrivals.jsonl   every planned arrival
+    events-*.jsonl   one file for each load process
+    accounts.json    borrower index -> account id
+    faults.jsonl     what was injected, healed, proven
+    journal.jsonl    this run's rows of the stack's journal
+    health.jsonl     what the target said of its own health
+    status.json      how the run as a whole went
+    ledger.jsonl     the ledger as read
+    verdict.json, report.html
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from harness.core.documents import json_of
+from harness.core.errors import HarnessError, UsageError
+from harness.core.files import lines_of, open_append, read_regular, real, replace_file
+from harness.core.rows import plain, reason_of
+from harness.history.completion import complete_operations, lent_unwritten
+from harness.history.event_writer import EventWriter, RowWriter
+from harness.history.events import (
+    Attempt,
+    Facts,
+    FaultFact,
+    HealthAddress,
+    HealthPoll,
+    Operation,
+    RunStatus,
+    Sent,
+)
+from harness.history.journal_row import JournalRow
+from harness.history.ledger_facts import LedgerReading
+from harness.history.manifest import STATUS_FILE, broken_seals, missing_seals, seals_of
+from harness.history.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
+from harness.history.stored_rows import Span, read_accounts, read_events, read_rows, span_of
+from harness.plan.plan import Plan
+
+__all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory", "complete_operations"]
+
+ACCOUNTS_FILE = "accounts.json"
+LATEST = "latest"
+"""The link to the newest run, beside it."""
+FAULTS_SCHEMA = "lendchaos.faults/1"
+HEALTH_SCHEMA = "lendchaos.health/1"
+HEALTH_FILE = "health.jsonl"
+JOURNAL_SCHEMA = "lendchaos.journal/1"
+JOURNAL_FILE = "journal.jsonl"
+LEDGER_SCHEMA = "lendchaos.ledger/1"
+ARRIVALS_FILE = "arrivals.jsonl"
+LEDGER_FILE = "ledger.jsonl"
+
+_PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+_STATUS: TypeAdapter[RunStatus] = TypeAdapter(RunStatus)
+_ADDRESS: TypeAdapter[HealthAddress] = TypeAdapter(HealthAddress)
+_READING: TypeAdapter[LedgerReading] = TypeAdapter(LedgerReading)
+UNREAD = LedgerReading(read=False, complete=False, source="none", error="the run ended before it")
+UNKNOWN = RunStatus(target="unknown", interrupted=True, known=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """One directory under ``runs/``."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, plan: Plan) -> "RunDirectory":
+        """Make the directory, write the whole plan down, and point ``latest`` at it."""
+        path = root / f"{plan.scenario}-{plan.run_id}"
+        path.mkdir(parents=True)
+        run = cls(real(path))
+        run._write_plan(plan)
+        run._point_latest()
+        return run
+
+    def _point_latest(self) -> None:
+        """Only a link, or an empty folder, is replaced: anything else may be of worth to others."""
+        latest = self.path.parent / LATEST
+        link = latest.with_name(f".{LATEST}-{self.run_id}")
+        with contextlib.suppress(OSError):  # a convenience: not worth failing a run for
+            if latest.is_dir() and not latest.is_symlink():
+                latest.rmdir()
+            if latest.is_symlink() or not latest.exists():
+                link.symlink_to(self.path.name)
+                link.replace(latest)
+        with contextlib.suppress(OSError):
+            link.unlink(missing_ok=True)
+
+    def not_latest(self) -> tuple[str, ...]:
+        """That ``latest`` beside it is no link and shows something else, in one line; else none."""
+        latest = self.path.parent / LATEST
+        if latest.is_symlink() or not latest.exists():
+            return ()
+        kind = "folder" if latest.is_dir() else "file"
+        where = f"{latest.parent.name}/{latest.name}"
+        return (f"{where} is a {kind} and no link, so it does not show this run: move it away",)
+
+    @property
+    def run_id(self) -> str:
+        """As the plan has it; "" where it cannot be read."""
+        return self.of_plan().get("run_id", "")
+
+    def of_plan(self) -> dict[str, str]:
+        """What the plan names the run and its scenario; without what cannot be read."""
+        try:
+            body = json_of(read_regular(self.path / "plan.json"))
+            return {name: str(body[name]) for name in ("run_id", "scenario") if name in body}
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _write_plan(self, plan: Plan) -> None:
+        body = _PLAN.dump_python(dataclasses.replace(plan, arrivals=()), mode="json")
+        replace_file(self.path / "plan.json", json.dumps(body, indent=1))
+        writer = RowWriter(self.path / ARRIVALS_FILE, ARRIVALS_SCHEMA)
+        for arrival in plan.arrivals:
+            writer.write("arrival", arrival)
+        writer.close()
+
+    def rewrite_plan(self, plan: Plan) -> None:
+        """Replace the plan before the load begins, when the target does not offer all of it."""
+        (self.path / ARRIVALS_FILE).unlink()
+        self._write_plan(plan)
+
+    def read_plan(self) -> Plan:
+        """The plan, arrivals included; what of them cannot be read is told by `read_facts`.
+
+        Raises:
+            UsageError: this is not a run directory.
+            HarnessError: it is one, but its plan cannot be read.
+        """
+        try:
+            plan = plan_in(self.path / "plan.json")
+        except (OSError, ValueError) as error:
+            reason = reason_of(error)
+            if any(os.path.lexists(self.path / name) for name in (ARRIVALS_FILE, STATUS_FILE)):
+                raise HarnessError(
+                    f"plan.json of {self.path} cannot be read, and without it nothing can be"
+                    f" judged: {reason}"
+                ) from error
+            raise UsageError(f"{self.path} is not a run directory: {reason}") from error
+        arrivals = arrivals_in(self.path / ARRIVALS_FILE, plan, [])
+        return dataclasses.replace(plan, arrivals=arrivals)
+
+    def append_fault(self, fact: FaultFact) -> None:
+        """Append what is known of a fault now; the last line of a fault is the truth."""
+        path = self.path / "faults.jsonl"
+        schema = () if path.exists() else (json.dumps({"schema": FAULTS_SCHEMA}),)
+        line = json.dumps({"fault": plain(fact)}, default=plain)
+        with open_append(path) as file:
+            file.write("\n".join((*schema, line, "")).encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def write_status(self, status: RunStatus) -> None:
+        """Replace the status of the run."""
+        replace_file(self.path / STATUS_FILE, _STATUS.dump_json(status, indent=1).decode())
+
+    def seal(self) -> None:
+        """Note in the status what every file with evidence is like: the run is over."""
+        status = self.read_status([])
+        self.write_status(dataclasses.replace(status, seals=seals_of(self.path)))
+
+    def write_journal(self, rows: Iterable[JournalRow]) -> None:
+        """Write this run's rows of the journal, without the paths of this machine."""
+        lines = [json.dumps({"schema": JOURNAL_SCHEMA})]
+        lines += [json.dumps({"journal": plain(dataclasses.replace(r, run_dir=""))}) for r in rows]
+        replace_file(self.path / JOURNAL_FILE, "\n".join(lines) + "\n")
+
+    def write_accounts(self, accounts: dict[int, str]) -> None:
+        """Write which account each borrower of the plan was given."""
+        replace_file(self.path / ACCOUNTS_FILE, json.dumps({"run_id": self.run_id, **accounts}))
+
+    def write_ledger(self, reading: LedgerReading) -> None:
+        """Write the ledger reading: a header with all but the entries, then one loan a line."""
+        header = _READING.dump_python(dataclasses.replace(reading, entries=()), mode="json")
+        lines = [json.dumps({"schema": LEDGER_SCHEMA, "reading": header})]
+        lines += [json.dumps({"loan": plain(entry)}) for entry in reading.entries]
+        replace_file(self.path / LEDGER_FILE, "\n".join(lines) + "\n")
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write one result file (verdict.json, report.html) whole and return its path."""
+        replace_file(self.path / name, text)
+        return self.path / name
+
+    def health_writer(self, address: HealthAddress) -> RowWriter:
+        """For what the target says of its own health."""
+        return RowWriter(self.path / HEALTH_FILE, HEALTH_SCHEMA, address=plain(address))
+
+    def write_bytes(self, name: str, body: bytes) -> Path:
+        """Write one result file that is no text (timeline.png) whole and return its path."""
+        replace_file(self.path / name, body)
+        return self.path / name
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def _rows(
+        self, name: str, schema: str, kinds: tuple[str, ...], damage: list[str]
+    ) -> Iterator[tuple[str, Any]]:
+        return read_rows(self.path / name, schema, kinds, damage)
+
+    def read_facts(self, plan: Plan) -> Facts:
+        """Everything that was written down, folded so that each planned arrival has one
+        operation.
+        """
+        damage: list[str] = []
+        sent: dict[int, list[Sent]] = {}
+        attempts: list[Attempt] = []
+        operations: dict[int, Operation] = {}
+        # `read_plan` has them; here it is told what of them is damaged.
+        arrivals_in(self.path / ARRIVALS_FILE, plan, damage)
+        status, span = self._spanned(plan, damage)
+        broken = broken_seals(self.path, status.seals)
+        for path in sorted(self.path.glob("events-*.jsonl")):
+            if status.seals and path.name not in status.seals:
+                continue  # it is not of this run, as `broken` says
+            for kind, fact in read_events(path, plan, span, damage):
+                if kind == "sent":
+                    sent.setdefault(fact.arrival, []).append(fact)
+                elif kind == "attempt":
+                    attempts.append(fact)
+                elif kind == "operation":
+                    operations[fact.arrival] = fact
+        faults = self.read_faults(damage)
+        journal = self._rows(JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
+        announced = tuple(row for _, row in journal)
+        account_of = {}
+        if ACCOUNTS_FILE not in broken:  # else loans would seem to go to others
+            account_of = read_accounts(self.path / ACCOUNTS_FILE, plan, damage)
+        address, polls = self._health(damage, span)
+        ledger = self._unchanged_ledger(broken, damage)
+        damage += (*broken.values(), *missing_seals(status))
+        if not status.seals:
+            damage += lent_unwritten(plan, operations, attempts, sent, ledger.lent)
+        completed = complete_operations(
+            plan, status, operations, attempts, sent, damaged=bool(damage)
+        )
+        return Facts(
+            status=status,
+            operations=tuple(completed),
+            attempts=tuple(sorted(attempts, key=lambda a: (a.intended_ns, a.started_ns))),
+            faults=tuple(faults.values()),
+            ledger=ledger,
+            account_ids=frozenset(account_of.values()),
+            damage=tuple(damage),
+            account_of=account_of,
+            health=polls,
+            health_address=address,
+            journal=announced,
+        )
+
+    def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
+        """What is known of each fault, by its name: its last line."""
+        rows = self._rows("faults.jsonl", FAULTS_SCHEMA, ("fault",), damage)
+        return {fact.name: fact for _, fact in rows}
+
+    def read_status(self, damage: list[str]) -> RunStatus:
+        """The status; an interrupted one of an unknown target where it cannot be read."""
+        try:
+            return _status(read_regular(self.path / STATUS_FILE))
+        except (OSError, ValueError) as error:
+            damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
+            return UNKNOWN
+
+    def _spanned(self, plan: Plan, damage: list[str]) -> tuple[RunStatus, Span | None]:
+        status = self.read_status(damage)
+        try:
+            return status, span_of(plan, status)
+        except ValueError as error:
+            damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
+            return UNKNOWN, None
+
+    def read_ledger(self, damage: list[str]) -> LedgerReading:
+        """The ledger reading; an unread one where the file is missing or damaged."""
+        path = self.path / LEDGER_FILE
+        if not path.exists():
+            return UNREAD
+        try:
+            reading = _READING.validate_python(json_of(next(lines_of(path), b""))["reading"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            damage.append(f"ledger.jsonl has no readable header: {reason_of(error)}")
+            return UNREAD
+        before = len(damage)
+        rows = self._rows(LEDGER_FILE, LEDGER_SCHEMA, ("loan",), damage)
+        entries = tuple(fact for _, fact in rows)
+        complete = reading.complete and len(damage) == before
+        return dataclasses.replace(reading, entries=entries, complete=complete)
+
+    def _unchanged_ledger(self, broken: dict[str, str], damage: list[str]) -> LedgerReading:
+        """As `read_ledger`; an unread one where whoever changed it could accuse the target."""
+        if LEDGER_FILE in broken:
+            return dataclasses.replace(UNREAD, error=broken[LEDGER_FILE])
+        return self.read_ledger(damage)
+
+    def _health(
+        self, damage: list[str], span: Span | None
+    ) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
+        rows = read_rows(self.path / HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage, span)
+        polls = tuple(fact for _, fact in rows)
+        try:
+            header = json_of(next(lines_of(self.path / HEALTH_FILE), b""))
+            return _ADDRESS.validate_python(header["address"]), polls
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            damage.append(f"{HEALTH_FILE} has no readable header: {reason_of(error)}")
+        return None, ()
+
+
+def _status(body: bytes) -> RunStatus:
+    """The status; in older ones a trouble is its words alone."""
+    read = json_of(body)
+    if isinstance(read, dict) and isinstance(read.get("troubles"), list):
+        told = read["troubles"]
+        read["troubles"] = [{"text": one} if isinstance(one, str) else one for one in told]
+    return _STATUS.validate_python(read)

@@ -1,0 +1,181 @@
+"""Facts read back from the files of a run directory, but for those of another run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from harness.core.documents import json_of
+from harness.core.files import lines_of, read_regular
+from harness.core.numbers import NS_MAX
+from harness.core.rows import reason_of
+from harness.history.events import Attempt, FaultFact, HealthPoll, Operation, RunStatus, Sent
+from harness.history.journal_row import JournalRow
+from harness.history.ledger_facts import LedgerEntry
+from harness.plan.plan import Arrival, Plan
+
+EVENTS_SCHEMA = "lendchaos.events/1"
+SPOILT_TOLD_MAX = 100
+SPOILT_MAX = 100_000
+"""Lines that cannot be read: of more, nothing is told one by one, and nothing is read on."""
+BESIDE_SECONDS_MAX = 24 * 3600.0
+"""How far from its planned load anything can be that happens in a run."""
+Row = tuple[str, Any]
+Span = tuple[int, int]
+"""From when to when, in monotonic nanoseconds."""
+
+_ROWS: dict[str, TypeAdapter[Any]] = {
+    "arrival": TypeAdapter(Arrival),
+    "sent": TypeAdapter(Sent),
+    "attempt": TypeAdapter(Attempt),
+    "operation": TypeAdapter(Operation),
+    "fault": TypeAdapter(FaultFact),
+    "journal": TypeAdapter(JournalRow),
+    "poll": TypeAdapter(HealthPoll),
+    "loan": TypeAdapter(LedgerEntry),
+}
+_INSTANTS = {
+    "sent": ("at_ns",),
+    "attempt": ("intended_ns", "started_ns", "ended_ns"),
+    "operation": ("intended_ns", "started_ns", "ended_ns"),
+    "poll": ("at_ns", "ended_ns"),
+}
+"""Of what happens while the machine does not start anew; a fault may be healed after that."""
+
+
+def read_rows(
+    path: Path,
+    schema: str,
+    kinds: tuple[str, ...],
+    damage: list[str],
+    span: Span | None = None,
+) -> Iterator[Row]:
+    """Facts of one file in order; a line that cannot be read is noted, not fatal.
+
+    No fact may be outside the ``span`` of the run, if that is known.
+    """
+    spoilt = 0
+    try:
+        for number, line in enumerate(lines_of(path), start=1):
+            try:
+                found = _fact(line, schema, kinds, span)
+            except ValueError as error:
+                spoilt += 1
+                if spoilt <= SPOILT_TOLD_MAX:
+                    damage.append(f"{path.name}, line {number} is not readable: {reason_of(error)}")
+                if spoilt == SPOILT_MAX:
+                    break
+                continue
+            if found is not None:
+                yield found
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        damage.append(f"{path.name} cannot be read: {reason_of(error)}")
+    if spoilt > SPOILT_TOLD_MAX:
+        rest = ", and is not read further" if spoilt == SPOILT_MAX else ""
+        damage.append(f"{path.name} has {spoilt:,} lines that are not readable{rest}")
+
+
+def read_events(path: Path, plan: Plan, span: Span | None, damage: list[str]) -> list[Row]:
+    """What one load process wrote; nothing of a file that is of another run.
+
+    Keys are made of the run's id, so no arrival has the key of another run. A single line with one
+    is left out.
+    """
+    keys = {arrival.index: arrival.key for arrival in plan.arrivals}
+    kinds = ("sent", "attempt", "operation")
+    rows = list(read_rows(path, EVENTS_SCHEMA, kinds, damage, span))
+    known = [row for row in rows if row[0] != "operation" or row[1].borrower < len(plan.borrowers)]
+    if len(known) < len(rows):
+        damage.append(f"{path.name} has operations of nobody in the plan: they are left out")
+    rows = known
+    keyed = [fact for _, fact in rows if fact.key is not None and fact.arrival in keys]
+    foreign = sum(fact.key != keys[fact.arrival] for fact in keyed)
+    of_run = _run_of(path)
+    if of_run not in ("", plan.run_id) or (foreign and foreign == len(keyed)):
+        damage.append(f"{path.name} is of another run{of_run and f', {of_run}'}: it is left out")
+        return []
+    if not foreign:
+        return rows
+    damage.append(f"{path.name} has {foreign:,} lines of another run: they are left out")
+    return [row for row in rows if row[1].key in (None, keys.get(row[1].arrival, row[1].key))]
+
+
+def _run_of(path: Path) -> str:
+    """The run that the first line names; "" in files that are older than that."""
+    try:
+        return str(json_of(next(lines_of(path), b""))["run_id"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def read_accounts(path: Path, plan: Plan, damage: list[str]) -> dict[int, str]:
+    """Which account each borrower had; nothing of a file of another run, or of other borrowers."""
+    try:
+        body = json_of(read_regular(path))
+        of_run = body.pop("run_id", plan.run_id)
+        if of_run != plan.run_id:
+            damage.append(f"{path.name} is of another run, {of_run}: it is left out")
+            return {}
+        accounts = {int(borrower): str(account) for borrower, account in body.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        damage.append(f"{path.name} is not readable: {reason_of(error)}")
+        return {}
+    if accounts.keys() != {borrower.index for borrower in plan.borrowers}:
+        damage.append(f"{path.name} has other borrowers than the plan: it is left out")
+        return {}
+    return accounts
+
+
+def span_of(plan: Plan, status: RunStatus) -> Span | None:
+    """When anything of a run can have happened; None where its load never began.
+
+    Raises:
+        ValueError: no run can have had its clock, or its end.
+    """
+    clock = status.clock
+    if clock is None:
+        return None
+    if not clock.anchor_wall_ns >= 0 or not 0 <= clock.zero_wall_ns <= NS_MAX:
+        raise ValueError("its clock is not of a year in which there are runs")
+    begin_s = plan.phases[0].start_s - BESIDE_SECONDS_MAX
+    end_s = plan.load_end_s + BESIDE_SECONDS_MAX
+    span = clock.zero_ns + round(begin_s * 1e9), clock.zero_ns + round(end_s * 1e9)
+    for name in ("load_ended_ns", "drained_ns"):
+        _require_within(span, name, getattr(status, name))
+    for stall in status.stalls:
+        _require_within(span, "stall", stall.begin_ns)
+        _require_within(span, "stall", stall.end_ns)
+    return span
+
+
+def _require_within(span: Span, name: str, at_ns: int | None) -> None:
+    if at_ns is not None and not span[0] <= at_ns <= span[1]:
+        raise ValueError(f"its {name} is more than a day from the load that was planned")
+
+
+def _fact(line: bytes, schema: str, kinds: tuple[str, ...], span: Span | None = None) -> Row | None:
+    """The fact of one line; None for a header.
+
+    Raises:
+        ValueError: it is none, or not one of these kinds, or outside the span.
+    """
+    row = json_of(line)
+    if not isinstance(row, dict):
+        raise ValueError("it is no object")  # noqa: TRY004  # a line is read or it is not
+    if "schema" in row:
+        if row["schema"] != schema:
+            raise ValueError(f"schema {row['schema']!r} is not {schema!r}")
+        return None
+    kind = next(iter(row), "")
+    if len(row) != 1 or kind not in kinds:
+        raise ValueError(f"it is none of {', '.join(kinds)}")
+    fact = _ROWS[kind].validate_python(row[kind])
+    if span is not None:
+        for name in _INSTANTS[kind]:
+            _require_within(span, name, getattr(fact, name))
+    return kind, fact

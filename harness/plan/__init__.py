@@ -1,0 +1,1 @@
+"""Intent: what a run is to do, and what must hold."""

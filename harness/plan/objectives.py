@@ -1,0 +1,331 @@
+"""What must hold: limits on measured values, and where each of them came from. Pure.
+
+The fields of `Objectives` are the words of ``resilience.yaml`` and of every message. That money is
+neither lost, nor lent twice, nor lent to somebody who was refused is no objective: it always holds.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Protocol
+
+from harness.plan.stop_conditions import StopConditions, set_conditions
+
+OnInconclusive = Literal["fail", "inconclusive"]
+Kind = Literal["seconds", "milliseconds", "share", "count", "ratio"]
+
+SECONDS_MAX = 24 * 3600.0
+COUNT_MAX = 1000
+RATIO_MAX = 1000.0
+RUNS_MAX = 1000
+FAILED_SHARE_MAX = 0.025
+"""Of a steady baseline: half of the share at which borrowing counts as impaired, so that the two
+can be told apart."""
+
+
+def _limit(kind: Kind, meaning: str) -> Any:
+    """A bound that is not judged unless it is set; ``kind`` gives its unit."""
+    return field(default=None, metadata={"kind": kind, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """Bounds on measured values; None means "not judged". Money invariants always hold, unnamed.
+
+    ``recovery_seconds_max`` bounds the upper end of the interval from heal to recovery.
+    ``failed_outside_fault_share_max`` leaves out the time from each injection to its heal plus
+    ``recovery_seconds_max`` (10 s where that is not set), and what was under way when the fault
+    came. ``failed_share_max`` bounds the whole measured window.
+    ``indeterminate_share_max`` is taken of the operations planned while a fault was active (of the
+    whole window, without a fault). ``impaired_episodes_max`` counts outage and degraded episodes,
+    ``slow_episodes_max`` those in which answers only came late. ``latency_ms_p99_max`` counts
+    answered operations outside the fault, from the planned start; ``latency_recovery_seconds_max``
+    bounds the time from each heal to answers as fast as before. ``grey_failure_seconds_max``
+    bounds the time in which the target called itself healthy while borrowing failed.
+    ``attempts_per_operation_max`` is taken under the fault. ``decision_shift_share_max`` bounds how
+    far the share of any kind of decision may move from the baseline.
+    """
+
+    recovery_seconds_max: float | None = _limit(
+        "seconds", "from each heal to borrowing as before, upper end of its interval"
+    )
+    failed_share_max: float | None = _limit(
+        "share", "of borrow requests that fail, in the whole measured window"
+    )
+    failed_outside_fault_share_max: float | None = _limit(
+        "share", "of borrow requests that fail outside the fault and its time to recover"
+    )
+    indeterminate_share_max: float | None = _limit(
+        "share", "of borrow requests under the fault whose outcome the borrower never learns"
+    )
+    impaired_episodes_max: int | None = _limit("count", "outages and degraded stretches")
+    latency_ms_p99_max: float | None = _limit(
+        "milliseconds", "99th percentile of the wait for an answer, outside the fault"
+    )
+    latency_recovery_seconds_max: float | None = _limit(
+        "seconds", "from each heal to answers as fast as before, upper end of its interval"
+    )
+    grey_failure_seconds_max: float | None = _limit(
+        "seconds", "in which the health address was green while borrowing failed"
+    )
+    lost_service_seconds_max: float | None = _limit(
+        "seconds", "failed borrow requests of the measured window over arrivals a second"
+    )
+    attempts_per_operation_max: float | None = _limit(
+        "ratio", "borrow attempts for each borrow request, under the fault"
+    )
+    affected_borrowers_share_max: float | None = _limit(
+        "share", "of borrowers with at least one failed borrow request"
+    )
+    slow_episodes_max: int | None = _limit("count", "stretches in which answers came late")
+    decision_shift_share_max: float | None = _limit(
+        "share", "by which any kind of decision may become more or less frequent, as a difference"
+    )
+
+
+KINDS: dict[str, Kind] = {f.name: f.metadata["kind"] for f in fields(Objectives)}
+"""The unit of each objective."""
+MEANINGS: dict[str, str] = {f.name: f.metadata["meaning"] for f in fields(Objectives)}
+
+NEED_A_FAULT = frozenset(
+    ("recovery_seconds_max", "latency_recovery_seconds_max", "attempts_per_operation_max")
+)
+"""Nothing can be said of these where nothing is broken and healed."""
+
+DEFAULT_OBJECTIVES_WITH_FAULT = Objectives(
+    recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005
+)
+DEFAULT_OBJECTIVES_WITHOUT_FAULT = Objectives(impaired_episodes_max=0, failed_share_max=0.005)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyState:
+    """What the baseline must be, for anything to be compared with it.
+
+    ``min_baseline_s`` is its least length in seconds, ``failed_share_max`` what the upper bound of
+    its share of failures must stay under, ``started_share_min`` how much of its planned load must
+    have been started.
+    """
+
+    min_baseline_s: float = 0.0
+    failed_share_max: float = FAILED_SHARE_MAX
+    started_share_min: float = 0.98
+
+
+STEADY_STATE_KEYS = {
+    "min_baseline": "min_baseline_s",
+    "max_bad": "failed_share_max",
+    "min_started": "started_share_min",
+}
+"""The words of ``resilience.yaml`` and the fields they set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resilience:
+    """What one ``resilience.yaml`` asks for. ``places`` names the line of each limit.
+
+    Keys of ``places`` are the words on the way to a limit, joined by dots; values are like
+    ``resilience.yaml:7``.
+    """
+
+    name: str
+    objectives: Objectives = field(default_factory=Objectives)
+    scenarios: dict[str, Objectives] = field(default_factory=dict)
+    steady_state: SteadyState = field(default_factory=SteadyState)
+    runs: int = 1
+    runs_of: dict[str, int] = field(default_factory=dict)
+    on_inconclusive: OnInconclusive = "inconclusive"
+    stop: StopConditions = field(default_factory=StopConditions)
+    stop_of: dict[str, StopConditions] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+
+    def stop_layers(self, scenario: str) -> list[tuple[StopConditions | None, dict[str, str]]]:
+        """Its stop conditions for one scenario, the weaker first, with the line of each."""
+        sections = {"stop": self.stop, f"scenarios.{scenario}.stop": self.stop_of.get(scenario)}
+        return [
+            (stop, {n: self.places.get(f"{path}.{n}", self.name) for n in set_conditions(stop)})
+            for path, stop in sections.items()
+        ]
+
+    def runs_for(self, scenario: str) -> int:
+        """How many runs of a scenario make a series."""
+        return self.runs_of.get(scenario, self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The limits that count, and where each came from."""
+
+    objectives: Objectives
+    sources: dict[str, str]
+
+
+class Planned(Protocol):
+    """What judging again needs of a plan."""
+
+    @property
+    def scenario(self) -> str:
+        """Its name."""
+
+    @property
+    def faults(self) -> Sequence[object]:
+        """What it broke."""
+
+    @property
+    def objectives(self) -> Objectives:
+        """The limits it was run with."""
+
+    @property
+    def objective_sources(self) -> dict[str, str]:
+        """Where they came from."""
+
+    @property
+    def steady_state(self) -> SteadyState:
+        """What its baseline had to be."""
+
+    @property
+    def on_inconclusive(self) -> OnInconclusive:
+        """How its process ends when nothing is decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAgain:
+    """What a stored run is judged by; ``changes`` says in words what of it is new."""
+
+    objectives: Objectives
+    sources: dict[str, str]
+    steady_state: SteadyState
+    on_inconclusive: OnInconclusive
+    changes: tuple[str, ...]
+
+
+def set_fields(objectives: Objectives | None) -> dict[str, Any]:
+    """The limits that are set, by name, in the order of the fields."""
+    if objectives is None:
+        return {}
+    values = {name: getattr(objectives, name) for name in KINDS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def effective(
+    scenario: str, own: Objectives | None, file: Resilience | None, *, has_faults: bool
+) -> Effective:
+    """Merge, the later the stronger: defaults, the file, its scenario, the scenario's own.
+
+    A scenario with objectives of its own takes the place of the built-in defaults as a whole; what
+    the file sets stays in force beside them. What it sets for every scenario does not reach those
+    to which it cannot apply: `NEED_A_FAULT`.
+    """
+    default = DEFAULT_OBJECTIVES_WITH_FAULT if has_faults else DEFAULT_OBJECTIVES_WITHOUT_FAULT
+    layers: list[tuple[dict[str, Any], dict[str, str]]] = []
+    if own is None:
+        layers.append(_layer(default, "built-in default"))
+    layers += _of_file(scenario, file, has_faults=has_faults)
+    layers.append(_layer(own, "scenario file"))
+    return _merge(layers)
+
+
+def overridden(scenario: str, own: Objectives | None, file: Resilience) -> list[str]:
+    """Each limit of the file that a scenario's own one takes the place of, in a sentence."""
+    asked = _merge(_of_file(scenario, file, has_faults=True))
+    values = set_fields(asked.objectives)
+    return [
+        f"{name} is {value:g} in the scenario file, which takes the place of {values[name]:g} in"
+        f" {asked.sources[name]}"
+        for name, value in set_fields(own).items()
+        if values.get(name, value) != value
+    ]
+
+
+def judged_again(planned: "Planned", file: Resilience) -> "JudgedAgain":
+    """What a stored run is judged by when a file is named for judging it again.
+
+    Here the file is the last word: what it sets wins over the plan, the rest stays as planned.
+    """
+    stored = set_fields(planned.objectives)
+    origin = {n: planned.objective_sources.get(n, "plan of the run") for n in stored}
+    asked = _of_file(planned.scenario, file, has_faults=bool(planned.faults))
+    merged = _merge([(stored, origin), *asked])
+    steady = {
+        field_name: getattr(
+            file.steady_state if f"steady_state.{key}" in file.places else planned.steady_state,
+            field_name,
+        )
+        for key, field_name in STEADY_STATE_KEYS.items()
+    }
+    named = "defaults.on_inconclusive" in file.places
+    changes = [
+        f"{name} is {value:g} ({merged.sources[name]})"
+        + (f" and was {stored[name]:g}" if name in stored else " and was not asked for")
+        for name, value in set_fields(merged.objectives).items()
+        if stored.get(name) != value
+    ]
+    steady_state = SteadyState(**steady)
+    if steady_state != planned.steady_state:
+        changes.append("the baseline is held to its steady_state")
+    return JudgedAgain(
+        merged.objectives,
+        merged.sources,
+        steady_state,
+        file.on_inconclusive if named else planned.on_inconclusive,
+        tuple(changes),
+    )
+
+
+def _layer(objectives: Objectives | None, source: str) -> tuple[dict[str, Any], dict[str, str]]:
+    values = set_fields(objectives)
+    return values, dict.fromkeys(values, source)
+
+
+def _of_file(
+    scenario: str, file: Resilience | None, *, has_faults: bool
+) -> list[tuple[dict[str, Any], dict[str, str]]]:
+    if file is None:
+        return []
+    everywhere = set_fields(file.objectives)
+    if not has_faults:
+        everywhere = {n: value for n, value in everywhere.items() if n not in NEED_A_FAULT}
+    sections = {
+        "objectives": everywhere,
+        f"scenarios.{scenario}.objectives": set_fields(file.scenarios.get(scenario)),
+    }
+    return [
+        (values, {name: file.places.get(f"{path}.{name}", file.name) for name in values})
+        for path, values in sections.items()
+    ]
+
+
+def _merge(layers: list[tuple[dict[str, Any], dict[str, str]]]) -> Effective:
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for layer, origin in layers:
+        values |= layer
+        sources |= origin
+    ordered = {name: sources[name] for name in KINDS if name in sources}
+    return Effective(Objectives(**values), ordered)
+
+
+def wrong_values(objectives: Objectives | None) -> list[str]:
+    """Every limit that can be no limit, each with what would be valid."""
+    found = []
+    for name, value in set_fields(objectives).items():
+        low, high = bounds(KINDS[name])
+        kind = KINDS[name]
+        whole = kind != "count" or isinstance(value, int)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and whole and math.isfinite(value) and low <= value <= high):
+            what = {"count": "a whole number", "seconds": "seconds"}.get(kind, f"a {kind}")
+            what = "milliseconds" if kind == "milliseconds" else what
+            found.append(f"{name} {value!r} must be {what} from {low:g} to {high:g}")
+    return found
+
+
+def bounds(kind: Kind) -> tuple[float, float]:
+    """The least and the largest value that a limit of this kind may have, both included."""
+    return {
+        "seconds": (0.0, SECONDS_MAX),
+        "milliseconds": (0.0, SECONDS_MAX * 1000),
+        "share": (0.0, 1.0),
+        "count": (0, COUNT_MAX),
+        "ratio": (1.0, RATIO_MAX),
+    }[kind]

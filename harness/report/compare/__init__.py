@@ -1,0 +1,1 @@
+"""Runs of one scenario side by side, or against others."""

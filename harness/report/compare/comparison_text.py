@@ -1,0 +1,246 @@
+"""A comparison in words for a terminal."""
+
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+
+from harness.report import words
+from harness.report.compare.compared_figures import Figure
+from harness.report.compare.comparison import (
+    CHANCE_MAX,
+    Claim,
+    Comparison,
+    Group,
+    Result,
+    middle_of,
+)
+from harness.report.shown_run import Value
+from harness.verdict.measure.two_samples import (
+    RUNS_LEAST,
+    RUNS_MOST,
+    TwoSamples,
+    runs_enough,
+    smallest_p,
+)
+from harness.verdict.series import median_confidence
+
+_WIDTH = 98
+_UNSEEN = "not seen"
+_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|s|ms|pp)\b|%)")
+"""Between a number and its unit."""
+
+
+def render(comparison: Comparison) -> str:
+    """The whole comparison as lines of text."""
+    groups = [g for g in (comparison.baseline, comparison.these) if g is not None]
+    lines = [_head(comparison), ""]
+    for group in groups:
+        lines += _runs(group)
+    for result in comparison.results:
+        lines += ["", *_figure(result, comparison)]
+    lines += ["", *warnings(comparison), *_wrapped(what_it_can_show(comparison))]
+    # A name from a file may hold an end of line; none is to begin a line of its own.
+    return "\n".join(words.clean(line) for line in lines) + "\n"
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What a reader must not miss, a line each: regressions, money, and what is not alike."""
+    found = [
+        f"warning: REGRESSION of {result.figure.meaning}: {_told(result)}"
+        for result in comparison.regressions
+    ]
+    found += [f"warning: MONEY: {text}" for text in comparison.these.money]
+    found += [
+        f"warning: {run.run_id} is left out: {run.left_out}"
+        for run in comparison.these.runs
+        if run.left_out
+    ]
+    if comparison.baseline is not None:
+        found += [f"warning: money in the baseline: {text}" for text in comparison.baseline.money]
+        found += [
+            f"warning: not comparable, so nothing is claimed: {text}"
+            for text in comparison.not_alike
+        ]
+    else:
+        found += [f"warning: the runs are not alike: {text}" for text in comparison.not_alike]
+    found += [f"note: what was tested differs: {text}" for text in comparison.tested]
+    return [*found, *(f"note: {text}" for text in comparison.notes)]
+
+
+def what_it_can_show(comparison: Comparison) -> str:
+    """An honest statement of what so many runs can show."""
+    these, baseline = comparison.these, comparison.baseline
+    if baseline is None:
+        return _of_one_group(len(these.counted))
+    first, second = len(these.counted), len(baseline.counted)
+    both = f"{first} against {second}"
+    if comparison.not_alike:
+        return f"{both}, under different conditions: nothing is claimed."
+    if min(first, second) < RUNS_LEAST:
+        least = smallest_p(RUNS_LEAST, RUNS_LEAST)
+        return (
+            f"{both} runs: too few for a conclusion, in either direction. It takes at least"
+            f" {RUNS_LEAST} against {RUNS_LEAST}: there, alike runs all lie on one side of the"
+            f" others by chance in 1 of {1 / least:.0f} cases (two-sided p = {least:.3f}). With"
+            " fewer, one odd run"
+            " decides."
+        )
+    tested = comparison.figures_tested
+    if not tested:
+        return f"{both} runs: no figure differs, or was measured in {RUNS_LEAST} of each side."
+    least = smallest_p(first, second)
+    said = (
+        f"{both} runs: the smallest p that they can give is {_p(least)} (two-sided Mann-Whitney),"
+        f" and {_p(min(1.0, tested * least))} corrected for {tested} figures (Holm). A claim takes"
+        f" less than {CHANCE_MAX:g} and a shift that matters: all claims together are false in at"
+        " most 1 of 20 comparisons of alike runs."
+    )
+    if 2 * tested * least >= CHANCE_MAX:
+        said += " So few runs show only differences in which hardly a run lies among the others."
+    return f"{said} No conclusion does not mean that nothing has changed."
+
+
+def _of_one_group(runs: int) -> str:
+    if not runs:
+        return "No run here has figures that count, so there is nothing to be said."
+    said = (
+        f"{words.plural(runs, 'run')} side by side: the largest of each figure is an upper bound of"
+        f" its median in runs like these with {100 * median_confidence(runs):.1f} % confidence, if"
+        " all that were made are here."
+    )
+    return f"{said} To claim a change takes a --baseline, and {RUNS_LEAST} runs of each."
+
+
+# --- the parts -----------------------------------------------------------------------------------
+
+
+def _head(comparison: Comparison) -> str:
+    count = words.plural(len(comparison.these.runs), "run")
+    if comparison.baseline is None:
+        return f"{comparison.scenario}: {count} side by side"
+    others = comparison.baseline
+    return f"{comparison.scenario}: {count} against {len(others.runs)} of {others.name}"
+
+
+def _runs(group: Group) -> list[str]:
+    lines = [f"{group.name}:" if group.runs else f"{group.name}: no run"]
+    for run in group.runs:
+        told = [words.date(run.zero_utc), run.run_id, f"seed {run.seed}", run.verdict.value]
+        told += [run.label] if run.label and run.label != group.name else []
+        told += [f"left out: {run.left_out}"] if run.left_out else []
+        told += [] if run.ledger_read else ["ledger not read in full"]
+        lines.append(f"  {', '.join(told)}")
+    return lines
+
+
+def _figure(result: Result, comparison: Comparison) -> list[str]:
+    figure, baseline = result.figure, comparison.baseline
+    lines = [figure.meaning]
+    if baseline is not None:
+        lines += _list(figure, baseline.name, result.baseline)
+    lines += _list(figure, comparison.these.name, result.these)
+    if baseline is not None:
+        lines += _wrapped(_outcome(result, comparison), "  = ", "    ")
+    return lines
+
+
+def _list(figure: Figure, name: str, values: Sequence[Value]) -> list[str]:
+    """Median and largest, then every run with its interval, the oldest first."""
+    if not values:
+        return [f"  {name}: {words.NOT_MEASURED}"]
+    median, largest = (
+        _UNSEEN if math.isinf(size) else figure.write(size)
+        for size in (middle_of(values), max(value.size for value in values))
+    )
+    texts = [value_text(figure, value) for value in values]
+    head = f"  {name}: median {median}, largest {largest}"
+    return [head, *_wrapped("; ".join(map(_whole, texts)), "    ", "    ")]
+
+
+def value_text(figure: Figure, value: Value) -> str:
+    """One value with its interval."""
+    if value.censored:
+        surely = value.low is not None and value.low > 0
+        return f"more than {figure.write(value.low)}" if surely else _UNSEEN
+    if value.low is None and value.high is None:
+        return figure.write(value.size)
+    between = words.interval(value.low, value.high, figure.write)
+    return f"{figure.write(value.size)} ({between})"
+
+
+def _outcome(result: Result, comparison: Comparison) -> str:
+    """What is said of one figure."""
+    if result.test is None:
+        if comparison.not_alike:
+            return "no conclusion: the runs are not comparable"
+        if min(len(result.these), len(result.baseline)) < RUNS_LEAST:
+            counts = f"measured in {len(result.these)} against {len(result.baseline)} runs"
+            return f"no conclusion: {counts}, and it takes {RUNS_LEAST} against {RUNS_LEAST}"
+        return "no difference: all runs have the same value"
+    advice = _advice(result, result.test, comparison) if result.claim is Claim.NONE else ""
+    return f"{_CLAIMS[result.claim]}: {_told(result)}{advice}"
+
+
+def _advice(result: Result, test: TwoSamples, comparison: Comparison) -> str:
+    """How many runs would claim a difference as it is seen; nothing where its size is unsure."""
+    worth = result.worth or 0.0
+    if abs(test.shift) <= worth:
+        return "; more runs will not help, if the shift is the one seen"
+    if math.isfinite(test.shift) and not math.isfinite(test.shift_high - test.shift_low):
+        return ""
+    runs = len(result.these), len(result.baseline)
+    enough = runs_enough(test, runs, CHANCE_MAX / comparison.figures_tested, worth)
+    many = f"not even {RUNS_MOST:,}" if enough is None else f"{max(enough, min(runs) + 1):,}"
+    return f"; {many} runs of each suffice in 9 of 10 comparisons, if the shift is the one seen"
+
+
+_CLAIMS = {
+    Claim.REGRESSION: "REGRESSION",
+    Claim.IMPROVEMENT: "improvement",
+    Claim.SMALL: "a difference too small to matter",
+    Claim.NONE: "no conclusion",
+}
+
+
+def _told(result: Result) -> str:
+    """Size, effect and chance of a difference."""
+    test, figure = result.test, result.figure
+    assert test is not None  # noqa: S101  # for the type checker; the callers asked
+    worth = figure.write_shift(result.worth or 0.0).removeprefix("+")
+    return (
+        f"shift {_shift(figure, test)}, where less than {worth} does not matter; a new run is"
+        f" the larger one in {words.share(test.larger)} of all pairs"
+        f" ({words.interval(test.larger_low, test.larger_high, words.share)}); p = {_p(test.p)},"
+        f" corrected {_p(result.p or 0.0)}"
+    )
+
+
+def _shift(figure: Figure, test: TwoSamples) -> str:
+    def written(shift: float) -> str:
+        if math.isinf(shift):
+            return "beyond measure" if shift > 0 else "beyond measure downwards"
+        return figure.write_shift(shift)
+
+    ends = f"{written(test.shift_low)} to {written(test.shift_high)}"
+    return f"{written(test.shift)} ({ends})"
+
+
+def _p(chance: float) -> str:
+    return "less than 0.001" if chance < 0.001 else f"{chance:.3f}"  # noqa: PLR2004  # enough
+
+
+_JOINT = "\x00"
+
+
+def _whole(text: str) -> str:
+    """A text that no line ends in."""
+    return text.replace(" ", _JOINT)
+
+
+def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
+    lines = textwrap.wrap(
+        _UNIT.sub(_JOINT, text), _WIDTH, initial_indent=first, subsequent_indent=later,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace(_JOINT, " ") for line in lines]

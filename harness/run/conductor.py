@@ -1,0 +1,384 @@
+"""The story of one run, top to bottom; a process of its own, spoken to by the load process.
+
+It owns the order and the clean-up: stack, borrowers, fault timeline, heal, ledger, verdict, report.
+The load process starts it with the run directory and talks newline-delimited JSON over its standard
+input and output. End of file means that the load process died: then everything is healed, and the
+run is judged as interrupted.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.core.connections import forget_libpq_variables
+from harness.core.disk import DISK_ERRORS, refusal
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
+from harness.faults.heal.guardian_link import Guardian
+from harness.faults.heal.healing import heal_left_over
+from harness.faults.journal import Journal
+from harness.faults.lock_holders import LockGuard
+from harness.faults.timeline import FaultTimeline
+from harness.faults.unplanned import foreign_orders, unplanned_ends
+from harness.history.events import Clock, RunStatus, SafetyStop, Stall
+from harness.history.kept_record import KeptRecord
+from harness.load.channel import Channel, Interrupted
+from harness.plan.plan import Plan
+from harness.report import terminal_text
+from harness.run.commands import obey
+from harness.run.preview import told_before
+from harness.run.results import judged
+from harness.run.room_watch import places_of, room_watched
+from harness.run.safety.feasible import require_feasible, settings_for
+from harness.run.safety.radius import radius_of
+from harness.run.safety.reach import require_reach
+from harness.run.safety.watch import LedgerTail, SafetyWatch
+from harness.stack import Stack, attach, down, load_state, up
+from harness.stack.folder import ATTACHED
+from harness.stack.run_lock import held_alone
+from harness.target.account_provisioning import SeededBorrower, Seeder
+from harness.target.health import HealthPoller
+from harness.target.ledger import Ledger
+from harness.target.read_ledger import Source, read_ledger
+
+BEGIN_SECONDS_MAX = 900.0
+"""For Locust to spawn its users, as slowly as it was told to."""
+LOAD_OVERRUN_SECONDS = 30.0
+"""Beyond load and drain, the load process is taken for hung."""
+
+_log = logging.getLogger("lendchaos.conductor")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the load process asks for."""
+
+    run: KeptRecord
+    state_dir: Path
+    host: str | None
+    allow_targets: frozenset[str]
+
+
+def main() -> int:
+    """Run one run; the exit code matters only to whoever starts it by hand."""
+    forget_libpq_variables()
+    parser = argparse.ArgumentParser(prog="python -m harness.run.conductor", description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--host")
+    parser.add_argument("--allow-target", action="append", default=[])
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    channel = Channel()
+    request = Request(
+        KeptRecord(options.run, lambda text: channel.send("unwritten", text=text)),
+        options.state_dir.absolute(),
+        options.host,
+        frozenset(options.allow_target),
+    )
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda got, _: channel.interrupt(signal.Signals(got).name))
+    try:
+        conduct(request, channel)
+    except UsageError as error:
+        return _fail(channel, ExitCode.USAGE, str(error))
+    except HarnessError as error:
+        return _fail(channel, ExitCode.INCONCLUSIVE, str(error))
+    except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
+        if isinstance(error, OSError) and (refused := _refusal(error, request)):
+            return _fail(channel, ExitCode.INCONCLUSIVE, refused)
+        _log.exception("our bug")
+        return _fail(channel, ExitCode.INTERNAL, f"our bug, {type(error).__name__}: {error}")
+    finally:
+        channel.close()
+    return ExitCode.PASS
+
+
+def _refusal(error: OSError, request: Request) -> str:
+    """What the disk refused us, in one line; empty where it was something else."""
+    folders = (request.run.path.absolute(), request.state_dir)
+    path = str(error.filename or "")
+    if path and not any(Path(path).is_relative_to(folder) for folder in folders):
+        return refusal(error) if error.errno in DISK_ERRORS else ""
+    return refusal(error, f"the run directory {folders[0]} or the state folder {folders[1]}")
+
+
+def _fail(channel: Channel, code: ExitCode, message: str) -> int:
+    _log.error("%s", message)
+    channel.send("failed", exit_code=int(code), message=message)
+    return code
+
+
+def conduct(request: Request, channel: Channel) -> None:
+    """One run, from a plan to a verdict.
+
+    Raises:
+        UsageError: the plan asks for what this target cannot give.
+        HarnessError: the environment failed before there was anything to judge.
+    """
+    run = request.run
+    plan = run.read_plan()
+    run.write_status(RunStatus(target="not reached", interrupted=True))
+    with ExitStack() as clean_up:
+        # First, because it gets ready meanwhile and may be let go only after everything else.
+        guardian = clean_up.enter_context(Guardian(run.path, plan.run_id, channel.interrupt))
+        try:
+            stack = _bring_up(request, plan, channel, clean_up, guardian)
+            with LockGuard(stack, channel.check_interrupt) as check:
+                scene = _prepare(run, plan, stack, channel, check)
+            guardian.await_ready()
+        except Interrupted:
+            _log.info("interrupted before the load")
+        else:
+            _perform(run, scene, channel, guardian)
+        channel.progress("writing the report")
+        run.go_on()
+        run.seal()
+        verdict, path = judged(run)
+    channel.send(
+        "verdict",
+        verdict=verdict.verdict,
+        exit_code=verdict.exit_code,
+        sentence=verdict.sentence,
+        summary=terminal_text.render(verdict, path, color=False),
+        report=path,
+        run_dir=str(run.path),
+    )
+
+
+# --- set-up --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A run that is ready for its load."""
+
+    plan: Plan
+    stack: Stack
+    ledger: Ledger
+    cursor: int | str
+    borrowers: list[SeededBorrower]
+    timeline: FaultTimeline
+    health: HealthPoller
+    safety: SafetyWatch
+    status: RunStatus
+
+
+def _bring_up(
+    request: Request, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
+) -> Stack:
+    """The stack to run on; what is brought up here is taken down by ``clean_up``."""
+    progress = channel.progress
+    require_feasible(plan, request.state_dir, request.host, request.allow_targets)
+    if request.host is not None:
+        state_dir = request.state_dir / ATTACHED
+        clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
+        guardian.guard(state_dir, owns_stack=True)
+        stack = attach(request.host, state_dir, request.allow_targets, progress)
+        owns_stack = True
+        clean_up.callback(down, state_dir)
+    else:
+        clean_up.enter_context(held_alone(request.state_dir, plan.run_id, plan.scenario))
+        running = load_state(request.state_dir)
+        settings = settings_for(plan, running)
+        owns_stack = running is None
+        if owns_stack:
+            progress("bringing the local stack up")
+            guardian.guard(request.state_dir, owns_stack=True)
+        stack = up(settings, request.state_dir, progress, request.allow_targets)
+        if owns_stack:
+            clean_up.callback(down, request.state_dir)
+    require_reach(stack, request.allow_targets)
+    for name in heal_left_over(stack):
+        progress(f"healed {name}, left by a run that died")
+    Journal(stack.state_dir, stack.stack_id).begin_anew()
+    guardian.guard(stack.state_dir, owns_stack=owns_stack, stack=stack)
+    return stack
+
+
+def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> FaultTimeline:
+    """The faults of this run, which tell the load process how they stand."""
+
+    def tell(name: str, state: str, at_ns: int) -> None:
+        channel.send("fault", name=name, state=state, at_ns=at_ns)
+
+    return FaultTimeline(
+        stack,
+        plan.faults,
+        run.append_fault,
+        tell,
+        run_id=plan.run_id,
+        run_dir=run.path,
+        aborted=lambda row: channel.interrupt(f"the {row.by}, from another process"),
+    )
+
+
+def _prepare(
+    run: KeptRecord, plan: Plan, stack: Stack, channel: Channel, check: Callable[[], None]
+) -> Scene:
+    """Everything that has to stand before the load, with a look for an interrupt in between."""
+
+    def progress(text: str) -> None:
+        check()
+        channel.progress(text)
+
+    progress("; ".join(told_before(plan)))
+    timeline = _timeline(run, plan, stack, channel)
+    notes = timeline.put_right("before the load", progress)
+    notes += timeline.check(progress)
+    seeder = Seeder(
+        *(stack.service_url, stack.edge_url, stack.admin_token),
+        *(progress, check),
+    )
+    progress("trying one borrower of each class")
+    offered, unlike = seeder.confirm_classes(plan)
+    if stack.kind == "local":
+        # Our own service knows every class: one treated wrongly is a defect of it, and is measured.
+        notes += tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
+    else:
+        notes += tuple(f"the target does not know borrowers of class {name}" for name in unlike)
+        plan = offered
+        run.rewrite_plan(plan)
+    progress(f"registering {len(plan.borrowers)} borrowers")
+    borrowers = seeder.seed(plan)
+    run.write_accounts({b.index: b.account_id for b in borrowers})
+    ledger = Ledger(stack.service_url, stack.admin_token, stack.database_url)
+    progress("reading where the ledger stands")
+    cursor = ledger.cursor(check)
+    check()
+    if stack.settings is not None and stack.settings.defect:
+        notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
+    classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
+    target = stack.service_url if stack.kind == "attached" else f"local stack {stack.stack_id}"
+    notes += run.not_latest()
+    status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
+    run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))
+    paid = LedgerTail(ledger, cursor, frozenset(b.account_id for b in borrowers))
+    safety = SafetyWatch(
+        run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel), timeline.facts
+    )
+    health = HealthPoller(run, stack.service_url)
+    return Scene(plan, stack, ledger, cursor, borrowers, timeline, health, safety, status)
+
+
+def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -> None:
+    """Heal, then have the load ended; the main thread writes down why."""
+    timeline.heal_now()
+    channel.send("safety", code=stop.condition, text=stop.text, at_ns=stop.at_ns)
+    channel.put("safety")
+
+
+# --- the run itself ------------------------------------------------------------------------------
+
+
+def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian) -> None:
+    """Hand over to the load, walk the faults, and write down what is left behind."""
+    run.go_on()
+    channel.send(
+        "ready",
+        edge_url=scene.stack.edge_url,
+        borrowers=[asdict(borrower) for borrower in scene.borrowers],
+        account_classes=list(scene.status.account_classes),
+    )
+    try:
+        with room_watched(places_of(run.path, scene.stack), run.run_short):
+            status = _follow_load(run, scene, channel)
+    finally:
+        try:
+            scene.timeline.finish()
+        finally:
+            scene.health.stop()
+            scene.safety.stop()
+    run.write_journal(scene.timeline.journal_rows())
+    status = replace(status, audit=scene.timeline.audit(status.load_ended_ns))
+    notes = (*status.notes, *scene.safety.notes, *guardian.notes)
+    foreign = scene.timeline.foreign
+    if status.clock is not None:
+        specs = [planned.spec for planned in scene.plan.faults]
+        since_ns = status.clock.anchor_monotonic_ns
+        ordered = foreign_orders(scene.stack, scene.timeline.facts(), since_ns)
+        notes += unplanned_ends(scene.stack, specs, since_ns, ordered)
+        foreign += ordered
+    status = replace(status, foreign=foreign)
+    troubles = (*status.troubles, *scene.timeline.troubles)
+    stopped = scene.safety.tripped
+    if not scene.plan.watches:  # what is broken by hand is theirs to mend
+        notes += scene.timeline.put_right_after(channel.progress)
+    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
+    facts = run.read_facts(scene.plan)
+    with LockGuard(scene.stack) as check:
+        source = Source(scene.ledger, scene.cursor, channel.progress, channel.is_closed, check)
+        run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
+
+
+def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
+    """Follow the load process from its first arrival to its last answer."""
+    settings = scene.plan.settings
+    status = scene.status
+    bound_s = BEGIN_SECONDS_MAX
+    while (message := channel.receive(bound_s)) is not None:
+        match message["type"]:
+            case "begin":
+                clock = Clock(
+                    message["zero_ns"],
+                    message["anchor_monotonic_ns"],
+                    message["anchor_wall_ns"],
+                )
+                status = replace(status, clock=clock, workers=tuple(message["workers"]))
+                run.write_status(status)
+                scene.timeline.start(clock.zero_ns)
+                scene.health.start()
+                scene.safety.start(clock)
+                bound_s = settings.load_s + settings.drain_s + LOAD_OVERRUN_SECONDS
+            case "interrupt":
+                scene.timeline.heal_now()
+            case "safety":
+                # Whatever may still happen to us, what ended the run is known.
+                status = replace(status, safety_stop=scene.safety.tripped)
+                run.write_status(status)
+            case "stop":
+                # Asked of us and not of the load process: it ends the load and drains.
+                scene.timeline.heal_now()
+                remark = f"the run was ended by {message['reason']}"
+                status = replace(status, notes=(*status.notes, remark))
+                channel.send("stop", reason=message["reason"])
+                bound_s = settings.drain_s + LOAD_OVERRUN_SECONDS
+            case "command":
+                status = _obey(message, run, scene, status)
+            case "drained":
+                return replace(
+                    status,
+                    interrupted=bool(message["interrupted"]),
+                    broken_off=bool(message.get("broken_off")),
+                    load_ended_ns=message["load_ended_ns"],
+                    drained_ns=message["drained_ns"],
+                    workers=tuple(message["workers"]),
+                    troubles=tuple(message["troubles"]),
+                    stalls=tuple(Stall(**stall) for stall in message["stalls"]),
+                )
+    # The load process died. What it had not begun by now was never due.
+    scene.timeline.heal_now()
+    now_ns = time.monotonic_ns()
+    trouble: Any = {"text": "the load process died before the run was over", "begin_ns": now_ns}
+    return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
+
+
+def _obey(message: dict[str, Any], run: KeptRecord, scene: Scene, status: RunStatus) -> RunStatus:
+    """An order from the page, done and then put on record."""
+    now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
+    remark = obey(message, scene.timeline, now_s)
+    _log.info("%s", remark)
+    status = replace(status, notes=(*status.notes, remark))
+    run.write_status(status)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

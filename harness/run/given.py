@@ -1,0 +1,201 @@
+"""What of Locust's options matters to whoever starts it, too, wherever they are set.
+
+Locust reads them from the command line, from variables and from its files of configuration. Here
+they are read the same way and from the same places, without Locust.
+"""
+
+import argparse
+import random
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, TextIO
+from urllib.parse import urlsplit
+
+from harness.core.digits import whole
+from harness.core.errors import UsageError
+from harness.core.text_file import text_of
+from harness.stack import default_state_dir
+
+FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
+"""Locust's files of configuration; a later one wins."""
+SECTION = "tool.locust"
+LOCUST_FILES = ("--html", "--json-file", "--logfile")
+"""What Locust writes where it is told to."""
+_VARIABLES = {"--host": "LOCUST_HOST", "--html": "LOCUST_HTML", "--logfile": "LOCUST_LOGFILE"}
+_SAME = {"--users": "--rate"}
+"""One Locust user is one arrival a second, and messages speak of the rate."""
+_TELLING = 5
+"""Letters of a value that is hardly another's."""
+
+
+class Elsewhere(NamedTuple):
+    """An option that neither the command line nor a default sets; Locust sends it to workers.
+
+    ``name`` is its field, ``options`` are its words on the command line, ``key`` is what it is
+    called in ``place``: a file, or the environment.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    key: str
+    place: str
+    value: str
+
+    def __str__(self) -> str:
+        """As a run names it."""
+        return f"{self.key} from {self.place}: {self.value}"
+
+    @property
+    def word(self) -> str:
+        """What it is called on the command line."""
+        return next((o for o in self.options if o.startswith("--")), self.options[0])
+
+    def concerns(self, text: str) -> bool:
+        """Whether a message is about this option: its word stands there, name and value, or a
+        value that is nothing else's.
+        """
+        parts = [re.escape(option) for option in self.options]
+        names = [_SAME.get(o, o)[2:] for o in self.options if o.startswith("--")]
+        parts += [rf"{name.replace('-', '[-_ ]')} ['\"]?-?\d[\w.]*" for name in names]
+        if len(self.value) >= _TELLING and self.value not in ("true", "True", "(secret)"):
+            parts += [re.escape(self.value), re.escape(urlsplit(self.value).hostname or self.value)]
+        return re.search(rf"(?<![\w-])(?:{'|'.join(parts)})(?![\w-])", text) is not None
+
+
+def with_places(text: str, elsewhere: Iterable[Elsewhere]) -> str:
+    """A message about options, and where those were set that are not on the command line."""
+    found = [f"{one.word} is set by {one.key} in {one.place}"
+             for one in map(Elsewhere._make, elsewhere) if one.concerns(text)]  # fmt: skip
+    found = [place for place in found if place not in text]
+    return f"{text} ({'; '.join(found)})" if found else text
+
+
+def refuse_lists(parser: Any) -> Any:
+    """The same parser of `configargparse`, which would fail at a list in place of yes or no."""
+    convert = parser.convert_item_to_command_line_arg
+
+    def converted(action: Any, key: str, value: Any) -> Any:
+        try:
+            return convert(action, key, value)
+        except (AssertionError, AttributeError):  # the second where Python leaves checks out
+            parser.error(f"{key} in a file of configuration takes no list, and is {value!s:.60}")
+
+    parser.convert_item_to_command_line_arg = converted
+    return parser
+
+
+@contextmanager
+def naming_places(options: list[str]) -> Iterator[None]:
+    """What is told to be wrong in here names where a value was set."""
+    elsewhere = given(options).elsewhere
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(with_places(str(error), elsewhere)) from error
+
+
+def set_elsewhere(parser: Any) -> list[Elsewhere]:
+    """What a parser of `configargparse` has just found in the environment and in files."""
+    found = []
+    for source, settings in parser.get_source_to_settings_dict().items():
+        kind, _, path = source.partition("|")
+        place = {"environment_variables": "the environment", "config_file": path}.get(kind)
+        for key, (action, value) in settings.items() if place else ():
+            options = tuple(getattr(action, "option_strings", None) or (f"--{key}",))
+            shown = "(secret)" if getattr(action, "is_secret", False) else f"{value}"
+            found.append(Elsewhere(getattr(action, "dest", key), options, key, f"{place}", shown))
+    return found
+
+
+def without_value(parser: Any, options: Any) -> Iterator[str]:
+    """Options that were given ``--`` as their value, of which argparse leaves an empty list."""
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        value = getattr(options, action.dest, None)
+        of_many = isinstance(value, list) and [] in value
+        if of_many or (action.nargs is None and value == [] != action.default):
+            yield f"argument {'/'.join(action.option_strings)}: expected one argument"
+
+
+def given(options: list[str]) -> argparse.Namespace:
+    """The options that matter outside a run; ``elsewhere`` are those of the environment and files.
+
+    Raises:
+        UsageError: a file of configuration cannot be read, an option has no value, or there is no
+            current folder.
+    """
+    try:
+        state_dir = default_state_dir()
+    except FileNotFoundError as error:
+        said = "the current folder was deleted: change to one that is there"
+        raise UsageError(said) from error
+    parser = _parser()
+    parser.add_argument("--config", is_config_file_arg=True)
+    parser.add_argument("--state-dir", type=Path, default=state_dir)
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--objectives", type=Path)
+    parser.add_argument("--service", default="tuned")
+    parser.add_argument("--defect", default="")
+    parser.add_argument("--namespaces", action="store_true")
+    parser.add_argument("--seed")
+    parser.add_argument("--loglevel", "-L", env_var="LOCUST_LOGLEVEL")
+    for option in LOCUST_FILES:
+        parser.add_argument(option, type=Path, env_var=_VARIABLES.get(option))
+    parser.add_argument("--host", "-H", env_var=_VARIABLES["--host"])
+    known, _ = parser.parse_known_args(options)
+    known.elsewhere = set_elsewhere(parser)
+    if lost := next(without_value(parser, known), None):
+        raise UsageError(with_places(lost, known.elsewhere))
+    return argparse.Namespace(**vars(known))
+
+
+def first_seed(options: list[str]) -> int:
+    """The seed of the first run; those after it count up from it.
+
+    Raises:
+        UsageError: the one that is given is no whole number.
+    """
+    known = given(options)
+    if known.seed is None:
+        return random.SystemRandom().getrandbits(31)
+    try:
+        return whole(known.seed)
+    except ValueError as error:
+        text = f"--seed {known.seed[:60]} must be a whole number of at most 18 digits"
+        raise UsageError(with_places(text, known.elsewhere)) from error
+
+
+def _parser() -> Any:
+    """A parser that looks where Locust's does."""
+    import configargparse  # noqa: PLC0415  # not before it is needed
+
+    class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it ships no types
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message)
+
+    class Files(configargparse.ConfigFileParser):  # type: ignore[misc]  # as above
+        def parse(self, stream: TextIO) -> Any:
+            toml = configargparse.TomlConfigParser([SECTION])
+            is_toml = stream.name.endswith(".toml")
+            try:
+                return (toml if is_toml else configargparse.DefaultConfigFileParser()).parse(stream)
+            except configargparse.ConfigFileParserException as error:
+                raise UsageError(f"{stream.name} cannot be read: {error}") from error
+
+    def opened(path: str) -> TextIO:
+        stream = StringIO(text_of(Path(path), "configuration of Locust"))
+        stream.name = path
+        return stream
+
+    parser = Parser(
+        config_file_open_func=opened,
+        add_help=False,
+        allow_abbrev=False,
+        default_config_files=FILES,
+        config_file_parser_class=Files,
+        add_env_var_help=False,
+        add_config_file_help=False,
+    )
+    return refuse_lists(parser)

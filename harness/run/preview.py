@@ -1,0 +1,209 @@
+"""What a run would do, told before anything is done: ``--dry-run``, for people or as JSON.
+
+Reads no more than the plan and, where a stack is up, its state file.
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core.documents import text_of
+from harness.core.foreign_text import clean
+from harness.core.numbers import Count, Fen, Figure, Seconds
+from harness.faults.journal import DEADLINE_MARGIN_SECONDS
+from harness.history.run_facts import BlastRadius
+from harness.plan.objectives import OnInconclusive
+from harness.plan.plan import Plan, PlannedFault, PlannedPhase, Settings, SteadyState
+from harness.plan.stop_conditions import Off, accepted, in_words
+from harness.run.safety.feasible import require_feasible
+from harness.run.safety.radius import radius_of
+from harness.stack import Stack
+from harness.verdict.visible import Visible, least_seen
+
+SCHEMA = "lendchaos.preview/1"
+_TO_BE_STARTED = "to be started on this machine, at ports chosen then"
+NOTHING = "nothing was touched: no stack, no run directory, no connection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewLoad:
+    """How much a run would ask for."""
+
+    arrivals: Count
+    accounts: Count
+    amount_fen: Fen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewFault:
+    """A fault with its place on the timeline, and what it would break."""
+
+    name: str
+    kind: str
+    link_or_target: str
+    description: str
+    expects_impact: bool
+    inject_s: Seconds
+    heal_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewDocument:
+    """What `lendchaos run --dry-run --json` prints: the plan without its arrivals and borrowers.
+
+    Instants are seconds after the warm-up. Only what is set stands in ``objectives`` and ``stop``.
+    """
+
+    scenario: str
+    hypothesis: str
+    target: str
+    settings: Settings
+    load: PreviewLoad
+    visible: Visible
+    phases: tuple[PlannedPhase, ...]
+    faults: tuple[PreviewFault, ...]
+    watches: bool
+    objectives: dict[str, Figure]
+    objective_sources: dict[str, str]
+    steady_state: SteadyState
+    on_inconclusive: OnInconclusive
+    stop: dict[str, Count | bool | Off]
+    stop_sources: dict[str, str]
+    blast_radius: BlastRadius
+    schema: str = SCHEMA
+
+
+def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]) -> str:
+    """Everything that is planned, in lines.
+
+    Raises:
+        UsageError, HarnessError: as `require_feasible`.
+    """
+    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
+    where = _target(stack, host)
+    lines = [f"dry run of {clean(plan.scenario)}, seed {plan.settings.seed}", f"target   {where}"]
+    lines += ["", "load", *_load(plan), *(f"  {text}" for text in told_before(plan))]
+    lines += ["", "timeline, seconds after the warm-up", *_timeline(plan)]
+    lines += ["", "blast radius", *_radius(plan, stack, host)]
+    lines += ["", "the run ends at once, healed, with exit code 4, if", *_stops(plan)]
+    return "\n".join([*lines, "", NOTHING]) + "\n"
+
+
+def preview_json(
+    plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
+) -> str:
+    """The same for programs, as `PreviewDocument`.
+
+    Raises:
+        UsageError, HarnessError: as `require_feasible`.
+    """
+    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
+    return text_of(
+        PreviewDocument(
+            scenario=plan.scenario,
+            hypothesis=plan.hypothesis,
+            target=_target(stack, host),
+            settings=plan.settings,
+            load=PreviewLoad(
+                arrivals=len(plan.arrivals),
+                accounts=len(plan.borrowers),
+                amount_fen=sum(arrival.amount_fen for arrival in plan.arrivals),
+            ),
+            visible=shown(plan),
+            phases=plan.phases,
+            faults=tuple(_fault(fault) for fault in plan.faults),
+            watches=plan.watches,
+            objectives=_set(plan.objectives),
+            objective_sources=plan.objective_sources,
+            steady_state=plan.steady_state,
+            on_inconclusive=plan.on_inconclusive,
+            stop=_set(plan.stop),
+            stop_sources=plan.stop_sources,
+            blast_radius=radius_of(plan, stack, host),
+        )
+    )
+
+
+def _fault(planned: PlannedFault) -> PreviewFault:
+    return PreviewFault(
+        name=planned.name,
+        kind=planned.spec.kind,
+        link_or_target=planned.spec.target,
+        description=planned.spec.description,
+        expects_impact=planned.spec.expects_impact,
+        inject_s=planned.inject_s,
+        heal_s=planned.heal_s,
+    )
+
+
+def _set(limits: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(limits).items() if value is not None}
+
+
+def _target(stack: Stack | None, host: str | None) -> str:
+    local = "the local stack, which is up" if stack else f"the local stack, {_TO_BE_STARTED}"
+    return host or local
+
+
+def _load(plan: Plan) -> list[str]:
+    settings = plan.settings
+    amount_fen = sum(arrival.amount_fen for arrival in plan.arrivals)
+    tries = (
+        f"each sent at most {1 + settings.retries} times" if settings.retries else "each sent once"
+    )
+    return [
+        f"  {settings.rate} arrivals a second for {settings.load_s:g} s",
+        f"  {len(plan.arrivals):,} borrow requests worth {amount_fen / 100:,.2f} yuan, {tries}",
+        f"  {len(plan.borrowers):,} accounts of our own are opened for them",
+    ]
+
+
+def shown(plan: Plan) -> Visible:
+    """The least impairment that nine of ten such runs show, of a service that is well otherwise."""
+    from harness.verdict.measure.measurement import foreseen  # noqa: PLC0415  # a load process needs no statistics
+
+    return foreseen(plan)
+
+
+def told_before(plan: Plan) -> list[str]:
+    """What such a run shows, in words, and whether its baseline will hardly do."""
+    from harness.verdict.measure.measurement import too_short_a_baseline  # noqa: PLC0415  # see above
+
+    told = [f"nine of ten such runs show {least_seen(shown(plan))}", too_short_a_baseline(plan)]
+    return [text for text in told if text]
+
+
+def _timeline(plan: Plan) -> list[str]:
+    """Phases and faults in the order of their begin."""
+    rows = [
+        (phase.start_s, 0, f"{phase.start_s:8.1f} to {phase.end_s:6.1f}   phase {phase.name}")
+        for phase in plan.phases
+    ]
+    for fault in plan.faults:
+        quiet = "" if fault.spec.expects_impact else "; borrowers should not notice it"
+        gone_by_s = fault.heal_s + DEADLINE_MARGIN_SECONDS
+        text = (
+            f"{fault.inject_s:8.1f} to {fault.heal_s:6.1f}   fault {fault.name}:"
+            f" {fault.spec.description}{quiet}; healed by {gone_by_s:.1f} s at the latest"
+        )
+        rows.append((fault.inject_s, 1, text))
+    return [text for *_, text in sorted(rows)]
+
+
+def _radius(plan: Plan, stack: Stack | None, host: str | None) -> list[str]:
+    radius = radius_of(plan, stack, host)
+    lines = [f"  {name} touches {', '.join(what)}" for name, what in radius.touched.items()]
+    if not plan.faults:
+        lines.append("  no fault: nothing is broken")
+    if radius.untouched:
+        lines.append(f"  not touched: {', '.join(radius.untouched)}")
+    return lines
+
+
+def _stops(plan: Plan) -> list[str]:
+    lines = [f"  {text}" for text in in_words(plan.stop)] or ["  (nothing: all conditions are off)"]
+    if plan.stop.failed_surge:
+        spans = [f"{start_s:.1f} to {end_s:.1f}" for start_s, end_s in accepted(plan)]
+        lines.append(f"  where failures are expected: {', '.join(spans) or 'nowhere'}")
+    return lines

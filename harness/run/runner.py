@@ -1,0 +1,395 @@
+"""A scenario run without anybody watching: Locust in a process of its own, once or as a series.
+
+What `lendchaos run`, the pytest plugin, a gate's self-test and a game day share. Nothing here knows
+a terminal: whoever calls is told of progress and shows it.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+import harness
+from harness.core.documents import write_beside
+from harness.core.errors import HarnessError, UsageError
+from harness.core.exit_codes import ExitCode
+from harness.core.foreign_text import clean
+from harness.core.forwarding import Forwarded, forwarded, is_interrupted, listening
+from harness.core.own_python import OWN, is_needed, module_command
+from harness.core.processes import identify
+from harness.core.said import last_words
+from harness.history.run_directory import RunDirectory
+from harness.plan import resilience
+from harness.plan.objectives import RUNS_MAX
+from harness.run.given import first_seed, given, naming_places
+from harness.stack import StackSettings, down, load_state, up
+from harness.verdict import series
+from harness.verdict.series import Series, SeriesRun
+from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Verdict
+
+ASKS_ONLY = frozenset(
+    {
+        *("--help", "-h", "--version", "-V", "--list", "-l", "--dry-run"),
+        *("--show-task-ratio", "--show-task-ratio-json"),
+    }
+)
+"""With these nothing is run, and no verdict is missed."""
+_CLUSTER = re.compile("-([hVl]+)")
+ALONE_SCENARIO = Path(harness.__file__).parent / "apps" / "locust" / "given_faults.py"
+"""The scenario of faults that are given without one."""
+NAME_LETTERS_MAX = 255
+ASK_SECONDS_MAX = 120.0
+"""For a scenario file to be loaded and a plan to be made of it."""
+
+Tell = Callable[[str], None]
+
+
+def asks_only(options: Iterable[str]) -> set[str]:
+    """Those of the options with which nothing is run; ``-lV`` is two of them."""
+    found: set[str] = set()
+    for option in options:
+        cluster = _CLUSTER.match(option)
+        found |= {f"-{letter}" for letter in cluster[1]} if cluster else {option}
+    return found & ASKS_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a run says of itself. Instants in seconds after zero; None where they do not apply."""
+
+    text: str
+    phase: str | None = None
+    at_s: float | None = None
+    until_s: float | None = None
+    failing: tuple[int, int, float] | None = None
+    """Of a game day's run: requests that failed, of those that ended in the last seconds."""
+    verdict: str | None = None
+    """With the last of a run that comes to one; its result is printed after it."""
+
+
+Show = Callable[[Update], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one run, or one series, ended; ``last`` is the last thing that a run said.
+
+    ``series`` is None for a single run.
+    """
+
+    exit_code: int
+    last: dict[str, Any] = field(default_factory=dict)
+    series: Series | None = None
+
+    @property
+    def directory(self) -> Path | None:
+        """The run directory; None when it ended without a verdict, and for a series."""
+        report = self.last.get("report") if self.series is None else None
+        return Path(report).parent if report and self.last.get("verdict") else None
+
+    @property
+    def kept_in(self) -> Path | None:
+        """Where a run lies that came so far as to have a folder, with a verdict or without."""
+        run_dir = self.last.get("run_dir")
+        return self.directory or (Path(run_dir) if run_dir else None)
+
+    def read_verdict(self) -> Verdict | None:
+        """The verdict of a run; None when it ended without one, or it is not there any more."""
+        folder = self.directory
+        try:
+            return None if folder is None else read_verdict(RunDirectory(folder))
+        except UsageError:
+            return None
+
+
+RunOne = Callable[[Path, list[str]], Ended]
+"""Runs a scenario file with these options of Locust's, once."""
+
+
+def find_scenario(name: str) -> Path:
+    """The file of a scenario that is named by its path or by its name under ``./scenarios``.
+
+    Raises:
+        UsageError: there is none, and the message names those there are; or it has a name under
+            which it cannot be loaded.
+    """
+    folder = Path("scenarios")
+    for path in (Path(name), folder / name, folder / f"{name}.py"):
+        with suppress(OSError):  # longer than a name may be, or a loop of links
+            if path.is_file():
+                _require_name(path)
+                return path
+    names = known_scenarios()
+    near = get_close_matches(Path(name).stem.lower()[:NAME_LETTERS_MAX], names, n=1)
+    guess = f": did you mean {near[0]}? There are: " if near else "; there are: "
+    known = ", ".join(names) or "none in ./scenarios"
+    raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}{guess}{known}")
+
+
+def _require_name(path: Path) -> None:
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is no scenario file: its name must end in .py")
+    if "," in _word_for(path):
+        raise UsageError(f"{path} has a comma, which Locust takes for the end of a name: rename it")
+    if path.stem in OWN or (is_needed(path.stem) and path.stem != "locust"):
+        raise UsageError(
+            f"{path} would be taken for the module {path.stem} that is needed here: rename it"
+        )
+
+
+def _word_for(path: Path) -> str:
+    """A path as Locust takes it: a comma would end it, so one of a folder above us is left out."""
+    return os.path.relpath(path) if "," in str(path) else str(path)
+
+
+def known_scenarios() -> list[str]:
+    """Names of the scenarios under ``./scenarios``."""
+    return sorted(path.stem for path in Path("scenarios").glob("[!_]*.py"))
+
+
+def runs_of(paths: list[Path], options: list[str], runs: int | None) -> list[int]:
+    """How often to run each scenario: as asked, else what the file of objectives says, else once.
+
+    Raises:
+        UsageError: the number makes no sense, or the file of objectives has mistakes.
+    """
+    if runs is not None and not 1 <= runs <= RUNS_MAX:
+        raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
+    with naming_places(options):
+        found = resilience.find(given(options).objectives)
+        file = resilience.read(found, [path.stem for path in paths]) if found else None
+    return [runs or (file.runs_for(path.stem) if file else 1) for path in paths]
+
+
+@contextmanager
+def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
+    """One local stack for several runs, unless they go to another target or one is up already.
+
+    It goes with us, even when we are killed.
+    """
+    known = given(options)
+    if known.host or load_state(known.state_dir) is not None:
+        yield
+        return
+    settings = StackSettings.asked(known.service, defect=known.defect, namespaces=known.namespaces)
+    up(settings, known.state_dir, tell, owner=identify(os.getpid()))
+    try:
+        yield
+    finally:
+        down(known.state_dir, tell)
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+
+def run_scenario(
+    path: Path,
+    options: list[str],
+    show: Show,
+    tell: Tell,
+    *,
+    output: int | None = None,
+    web_port: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a scenario file headless, or with Locust's page on ``web_port``, and wait for its end.
+
+    Locust's periodic tables are left out, its warnings are not; what it writes goes to ``output``
+    (a file descriptor) or, if None, to where our own output goes. ``show`` is given what the run
+    says of itself, ``tell`` what we say. A signal that ends us ends the run in order, which then
+    was interrupted; after one, no other run is begun. The run ends itself when we are killed: it
+    sees that nobody reads any more what it says.
+    """
+    with listening():
+        if is_interrupted():
+            return Ended(ExitCode.INTERRUPTED)
+        read_end, write_end = os.pipe()
+        variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
+        if web_port is not None:  # a file or a variable is there for other tests
+            variables["LOCUST_HEADLESS"] = "false"
+        with os.fdopen(read_end, encoding="utf-8") as messages, forwarded() as run:
+            try:
+                process = run.start(
+                    _command(path, options, web_port),
+                    hears_late=True,
+                    env=variables,
+                    pass_fds=[write_end],
+                    stdout=output,
+                    stderr=output,
+                )
+            finally:
+                os.close(write_end)
+            last = _follow(messages, show, tell, run)
+            code = process.wait()
+            if code < 0 and not last.keys() - {"error"}:
+                last = {**last, "killed_by": signal.Signals(-code).name}
+            return Ended(_honest(code, last, options, run), last)
+
+
+def locust_command(path: Path) -> list[str]:
+    """Locust on a scenario file, which ends with 2 and one line where that cannot be loaded."""
+    return [*module_command("harness.apps.locust"), "-f", _word_for(path)]
+
+
+def dry_run(path: Path, options: list[str], *, later: bool = False) -> str:
+    """What a run of a scenario file would do, told by ``--dry-run``; ``later``: not to be now.
+
+    Several runs try each file in it, before anything is brought up for them.
+
+    In a process of its own: Locust patches what it is imported into, and the file is the user's.
+
+    Raises:
+        UsageError: it cannot be run with these options; the message is the dry run's.
+        HarnessError: something else is not as it must be, say a state file.
+    """
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", "LENDCHAOS_RUNS_LATER": "1" if later else ""}
+    # Files, and no pipes: what the scenario starts when it is imported may hold those open.
+    with tempfile.TemporaryFile() as plan, tempfile.TemporaryFile() as words:
+        try:
+            code = subprocess.run(
+                [*locust_command(path), "--dry-run", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=plan,
+                stderr=words,
+                timeout=ASK_SECONDS_MAX,
+                check=False,
+                env={**os.environ, **variables},
+            ).returncode
+        except subprocess.TimeoutExpired as error:
+            raise UsageError(
+                f"{path} does not come to say what it would do in {ASK_SECONDS_MAX:g} s: what it"
+                " does when it is imported must be quick"
+            ) from error
+        said = [_text_in(file) for file in (plan, words)]
+    if code < 0:
+        raise HarnessError(killed_text(path, signal.Signals(-code).name))
+    if code != ExitCode.PASS:
+        kind = HarnessError if code == ExitCode.INCONCLUSIVE else UsageError
+        raise kind(last_words(said[1]))
+    return said[0]
+
+
+def _text_in(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def killed_text(path: Path, name: str) -> str:
+    """Of a process that said nothing; ``name`` is that of the signal."""
+    return f"{path} was ended by {name} while it was loaded (too little memory, or a crash)"
+
+
+def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
+    """What runs a scenario once and then ends."""
+    command = [*locust_command(path), "--only-summary"]
+    page = ["--autostart", "--autoquit=0", f"--web-port={web_port}"]
+    command += ["--headless"] if web_port is None else page
+    if given(options).loglevel is None:
+        command += ["--loglevel", "WARNING"]
+    return [*command, *options]
+
+
+def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[str, Any]:
+    """Show what a run says until it says no more; its last words."""
+    message: dict[str, Any] = {}
+    told = False
+    for line in messages:
+        if run.signals and not told:  # not by the handler: it may have come in mid-line
+            tell("interrupted: healing, draining and judging")
+            told = True
+        news = json.loads(line)
+        if "error" in news:  # it stands on standard error already
+            message = {**message, **news}
+            continue
+        message = news
+        text = clean(str(message.get("text", "")))  # may be what a target said
+        more = [message.get(name) for name in ("phase", "at_s", "until_s", "failing", "verdict")]
+        show(Update(text, *more))
+    return message
+
+
+def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:
+    """The exit code of a run; 0 only where there is a verdict that says pass, 1 only with one.
+
+    A Locust that was killed gives none; before it said a word, that is no bug of ours. One that was
+    told to end before it was there to hear it died of the signal, with nothing touched. Where the
+    scenario's own code ended the process with 0 in spite of its verdict, that counts. What Locust
+    or Python ends with says that nothing could be run, or that a run came to no verdict. Told to
+    end, in whatever phase, a run is no pass: what waits for it must not go on.
+    """
+    if run.signals and (code == ExitCode.PASS or not last.get("verdict")):
+        return ExitCode.INTERRUPTED
+    if code < 0:
+        return ExitCode.INCONCLUSIVE if "killed_by" in last else ExitCode.INTERNAL
+    if not last.get("verdict") and (code == ExitCode.FAIL or code not in set(ExitCode)):
+        return ExitCode.INCONCLUSIVE if last.get("phase") else ExitCode.USAGE
+    if code == ExitCode.FAIL and last["verdict"] != "fail" and last.get("exit_code") != code:
+        return ExitCode.INCONCLUSIVE  # Locust's own report could not be written, say
+    if code != ExitCode.PASS or asks_only(options) or last.get("verdict") == "pass":
+        return code
+    return int(last.get("exit_code") or ExitCode.INTERNAL)
+
+
+# --- a series ------------------------------------------------------------------------------------
+
+
+def run_series(
+    path: Path,
+    options: list[str],
+    runs: int,
+    run_one: RunOne,
+    tell: Tell,
+    *,
+    warn: Tell | None = None,
+) -> tuple[Ended, Path | None]:
+    """All runs of one scenario, until they are done, or have failed beyond repair.
+
+    How it ended, and where ``series.json`` lies: nowhere if no run came to a verdict, or where it
+    could not be written, which ``warn`` is told (by default ``tell``).
+    """
+    name, seed_of_first = path.stem, first_seed(options)
+    done: list[SeriesRun] = []
+    stopped: str | None = None
+    while len(done) < runs and stopped is None:
+        number, seed = len(done) + 1, seed_of_first + len(done)
+        tell(f"{name}: run {number} of {runs}, seed {seed}")
+        end = run_one(path, [*options, "--seed", str(seed)])
+        verdict, directory = end.read_verdict(), end.directory
+        if verdict is None or directory is None:
+            done.append(SeriesRun(number, seed, end.exit_code))
+        else:
+            done.append(series.run_of(number, seed, end.exit_code, directory.name, verdict))
+            stopped = series.stop_reason(verdict)
+        if end.exit_code in (ExitCode.INTERRUPTED, ExitCode.USAGE):
+            stopped = "interrupted" if end.exit_code == ExitCode.INTERRUPTED else "it cannot be run"
+    if len(done) == runs:
+        stopped = None
+    whole = series.series_of(name, runs, tuple(done), stopped)
+    judged = any(run.verdict for run in done)
+    written = None
+    try:
+        if judged:
+            text = series.to_json(whole)
+            written = write_beside(given(options).runs_dir, "series", name, text)
+    except OSError as error:  # what the runs came to stands without it
+        (warn or tell)(f"{error.filename} was not written: {error.strerror}")
+    last = {"verdict": str(whole.verdict), "sentence": whole.statement}
+    last |= {"report": str(written)} if written is not None else {}
+    return Ended(whole.exit_code, last if judged else {}, whole), written
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code for several runs: a safety stop first, then a failure, then what is no pass."""
+    all_codes = list(codes)
+    if ExitCode.SAFETY_STOP in all_codes:
+        return ExitCode.SAFETY_STOP
+    return ExitCode.FAIL if ExitCode.FAIL in all_codes else max(all_codes)

@@ -1,0 +1,200 @@
+"""What a run is refused for before anything is started; ``--dry-run`` asks the same functions.
+
+They read the plan, the environment and, where a stack is up, its state file and locks, and change
+nothing. What takes a connection or a program to know is asked for a run alone.
+"""
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from harness.core.errors import HarnessError, UsageError
+from harness.core.ports import port_range
+from harness.core.processes import is_alive
+from harness.plan.fault_specs import BlockingMigration, CommitLost
+from harness.plan.plan import Plan
+from harness.run.safety.radius import in_words, parts_of
+from harness.run.safety.reach import require_reach
+from harness.stack import Stack, StackSettings
+from harness.stack.addresses import join_address, require_allowed, split_target
+from harness.stack.attaching import TOKEN_VARIABLE
+from harness.stack.folder import ATTACHED, enterable
+from harness.stack.postgres_binaries import find_postgres
+from harness.stack.run_lock import require_unused
+from harness.stack.state import DATABASE, read_state
+from harness.stack.toxiproxy_binary import find_toxiproxy
+from harness.stack.usable import (
+    own_link,
+    require_answer,
+    require_proxy_for,
+    require_register,
+    require_same,
+    require_startable,
+)
+
+TABLES = (
+    *("account", "session", "credit_line", "credit_score", "policy", "risk_flag"),
+    *("idempotency_key", "loan", "disbursement", "decision", "review_task", "repayment"),
+    *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
+)
+"""Those of the reference service, the only one whose database a fault can reach."""
+
+
+def require_feasible(
+    plan: Plan,
+    state_dir: Path,
+    host: str | None,
+    allow_targets: Collection[str],
+    *,
+    look_up: bool = True,
+) -> Stack | None:
+    """The stack that is up, if that is the target, which the plan may and can use.
+
+    What "localhost" means is looked up, unless ``look_up`` is False.
+
+    Raises:
+        UsageError: the target may not be touched, or lacks what the plan needs, and all is named;
+            or there can be no state folder.
+        HarnessError: the state file of the stack is damaged, or not ours; or the stack that is up
+            is another one than the plan asks for.
+    """
+    found = _running(_folder_of(state_dir, host))
+    stack = found if host is None else None
+    if host is not None:
+        require_allowed(split_target(host)[0], allow_targets, look_up=look_up)
+    elif stack is not None:
+        require_reach(stack, allow_targets, look_up=look_up)
+    port_range()
+    wrong = [*lacking(plan, stack, host)]
+    if host is not None:
+        wrong += _not_elsewhere(plan, host, (_local(state_dir), found))
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    if found is not None and found.ready:  # else it is taken down
+        _require_agreeing(plan, found, host)
+    return stack
+
+
+def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool = True) -> None:
+    """Whether this machine can give what a feasible plan needs.
+
+    The kernel, the programs of a stack and the target are asked, unless ``asks`` is False.
+
+    Raises:
+        UsageError: a stack cannot be at home in the state folder.
+        HarnessError: another run uses the stack, a program or room is missing, or the target does
+            not answer.
+    """
+    folder = enterable(_folder_of(state_dir, host))
+    require_unused(folder)
+    running = _running(folder)
+    missing = running is None or not running.ready
+    if host is None and missing:
+        require_startable(settings_for(plan, running), folder, tries=asks)
+    elif missing:
+        require_register()
+    if asks and missing:
+        find_toxiproxy()
+    if asks and missing and host is None:
+        find_postgres()
+    if asks and host is not None:
+        require_answer(_service_url(host))
+
+
+def settings_for(plan: Plan, running: Stack | None) -> StackSettings:
+    """What the local stack of a run has to be.
+
+    One that is up may have more than the plan asks for; only the service's kind has to agree.
+    """
+    settings = (running and running.settings) or StackSettings()
+    return replace(
+        settings,
+        service=plan.settings.service,
+        defect=plan.settings.defect or settings.defect,
+        namespaces=plan.settings.namespaces or settings.namespaces,
+    )
+
+
+def _folder_of(state_dir: Path, host: str | None) -> Path:
+    return state_dir if host is None else state_dir / ATTACHED
+
+
+def _service_url(host: str) -> str:
+    return f"http://{join_address(*split_target(host))}"
+
+
+def _require_agreeing(plan: Plan, running: Stack, host: str | None) -> None:
+    if host is None:
+        require_same(running, settings_for(plan, running))
+    else:
+        require_proxy_for(running, _service_url(host), os.environ.get(TOKEN_VARIABLE, ""))
+
+
+def _local(state_dir: Path) -> Stack | None:
+    """The local stack beside an attached one; what is not ours there does not matter."""
+    with suppress(HarnessError):
+        return _running(state_dir)
+    return None
+
+
+def _running(state_dir: Path) -> Stack | None:
+    """The stack that is up; nothing is tidied up where one was left behind."""
+    stack = read_state(state_dir)
+    return stack if stack is not None and is_alive(stack.supervisor) else None
+
+
+def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> Iterator[str]:
+    """What only the local stack can give, and what is no target beside these stacks of ours."""
+    if plan.settings.defect:
+        yield "--defect is for the local stack's service, not for one that runs"
+    if plan.settings.service != "tuned":
+        yield "--service is for the local stack's service, not for one that runs"
+    if plan.settings.namespaces:
+        yield "--namespaces is for the local stack, not for a service that runs"
+    if not os.environ.get(TOKEN_VARIABLE):
+        yield f"{TOKEN_VARIABLE} must hold the admin token of {host}"
+    if own := own_link(stacks, *split_target(host)):
+        yield own
+
+
+def lacking(plan: Plan, stack: Stack | None, host: str | None) -> Iterator[str]:
+    """Faults that this target, once it is up, cannot have, each with what it could be."""
+    parts = parts_of(plan, stack, host)
+    for fault in plan.faults:
+        spec, needed = fault.spec, fault.spec.requires
+        kind, _, name = needed.partition(":")
+        if needed not in parts:
+            what = f"the fault {fault.name} needs {in_words(needed)[:80]}, which this target lacks"
+            yield f"{what}; {_remedy(kind, name, parts)}"
+        elif isinstance(spec, BlockingMigration) and spec.table not in TABLES:
+            yield (
+                f"the fault {fault.name} needs a table of the service, and {spec.table[:60]!r} is"
+                f" none; there are {', '.join(TABLES)}"
+            )
+        elif isinstance(spec, CommitLost) and not _leads_to_database(name, stack):
+            yield (
+                f"the fault {fault.name} needs a link to the stack's own PostgreSQL, and {name}"
+                f" leads elsewhere: use {DATABASE}"
+            )
+
+
+def _remedy(kind: str, name: str, parts: Collection[str]) -> str:
+    """What would do instead."""
+    if kind == "link" and f"packets:{name}" in parts:
+        return "in network namespaces there is no proxy on it: leave out --namespaces"
+    there = [in_words(part) for part in sorted(parts) if part.startswith(f"{kind}:")]
+    if there:
+        return f"it has {', '.join(there)}"
+    if kind == "packets" and "database" in parts:
+        return "start the stack with --namespaces (`lendchaos down` first, if it is up)"
+    return "run it on the local stack, without --host"
+
+
+def _leads_to_database(name: str, stack: Stack | None) -> bool:
+    if stack is None:
+        return name == DATABASE
+    from harness.faults.probes import leads_to_database  # noqa: PLC0415  # brings a driver
+
+    return leads_to_database(stack.links[name], stack)

@@ -1,0 +1,1 @@
+"""The lending service under test: its accounts, its ledger, its answers, its health."""

@@ -1,0 +1,1 @@
+"""Checks: what is held against a run, each with its findings."""

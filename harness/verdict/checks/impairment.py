@@ -1,0 +1,304 @@
+"""Checks of when borrowing was impaired: whose doing it was, and whether it was ever over."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+
+from harness.verdict.checks.case import Case, inconclusive, note, plural
+from harness.verdict.checks.longer import longer
+from harness.verdict.measure.measurement import (
+    GroupRecovery,
+    InnerHeal,
+    Share,
+    Tail,
+    impaired,
+    last_stretch,
+    more_in_first,
+    open_ended,
+    overlaps,
+)
+from harness.verdict.spans import span
+from harness.verdict.types import Episode, Finding, Recovery, Weight
+
+STEADY_P_MIN = 0.01
+"""An end that chance makes likelier than this, by the rest of the run, is as the rest."""
+
+
+def episodes(case: Case) -> Iterator[Finding]:
+    """Impairments: expected under a fault of ours, a failure anywhere else."""
+    for episode in case.measured.episodes:
+        weight, unaccounted = _weight(case, episode), ""
+        if weight is Weight.FAIL:
+            unaccounted = ", which no injected fault accounts for"
+            if why := case.excuse(_fails_in(episode), _bounds(episode)):
+                weight = Weight.INCONCLUSIVE
+                unaccounted += f"; but {why}"
+        yield Finding(
+            episode.class_,
+            weight,
+            f"{_STATE[episode.class_]} {span(episode)}{_failed_in(case, episode)}"
+            f"{_at_work(case, episode)}" + unaccounted,
+            {
+                "onset_s": episode.onset_s,
+                "recovered_s": episode.recovered_s,
+                "failed": episode.failed,
+            },
+        )
+
+
+def _weight(case: Case, episode: Episode) -> Weight:
+    """A failure, unless a fault of ours may account for it or an objective tolerates it."""
+    allowed = case.plan.objectives.impaired_episodes_max or 0
+    tolerated = len(impaired(case.measured.episodes)) <= allowed
+    if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
+        return Weight.NOTE
+    return Weight.FAIL
+
+
+def _bounds(episode: Episode) -> tuple[float, float]:
+    return episode.onset_s, math.inf if episode.recovered_s is None else episode.recovered_s
+
+
+def _fails_in(episode: Episode) -> Callable[[Case], bool]:
+    """Whether a run has an impairment within this one that fails it."""
+
+    def fails(case: Case) -> bool:
+        return any(
+            _weight(case, other) is Weight.FAIL and overlaps(other, *_bounds(episode))
+            for other in case.measured.episodes
+        )
+
+    return fails
+
+
+_STATE = {
+    "outage": "borrowing was down",
+    "degraded": "borrowing was degraded",
+    "slow": "answers were slow",
+}
+
+
+def _failed_in(case: Case, episode: Episode) -> str:
+    """How many failed meanwhile, and among how many; what is slow need not have failed any."""
+    if episode.class_ == "slow" and not episode.failed:
+        return ""
+    among = f"{episode.failed:,} of {plural(episode.operations, 'request')} failed"
+    if episode.class_ != "slow":
+        return f" ({among})"
+    other = any(overlaps(one, *_bounds(episode)) for one in impaired(case.measured.episodes))
+    return f" ({among} meanwhile{', in part while borrowing was impaired' if other else ''})"
+
+
+def _at_work(case: Case, episode: Episode) -> str:
+    """Which of several faults were at work meanwhile; of one alone it goes without saying."""
+    if len(case.measured.impacts) == 1:
+        return ""
+    end_s = case.measured.timeline.load_end_s or 0.0
+    until_s = end_s if episode.recovered_s is None else episode.recovered_s
+    met = [
+        fault
+        for impact in case.measured.impacts
+        if (fault := impact.fault).injected_s is not None
+        and fault.injected_s <= until_s
+        and (end_s if fault.healed_s is None else fault.healed_s) >= episode.onset_s
+    ]
+    if not met:
+        return ""
+    names = " and ".join(fault.name for fault in met)
+    shared = any(fault.overlaps for fault in met)
+    return f", with {names} at work" + (
+        "; where they overlap their effects can't be told apart" if shared else ""
+    )
+
+
+def _is_expected(case: Case, episode: Episode) -> bool:
+    """Whether it began in the shadow of a fault that borrowers may notice."""
+    timeline = case.measured.timeline
+    # One that may have been there all along was there at the first request, before any fault.
+    earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
+    latest_s = episode.onset_s if episode.onset_s_high is None else episode.onset_s_high
+    # What was under way when the fault came met it too, unless it was overdue by then. The upper
+    # end allows for that already: for a service that decides at the end of a request.
+    reach_s = max(0.0, case.measured.overdue_s - case.measured.usual_s)
+    for impact in case.measured.impacts:
+        fault = impact.fault
+        if fault.injected_s is None or not fault.expects_impact:
+            continue
+        end_s = timeline.load_end_s or 0.0
+        if fault.healed_s is not None:
+            end_s = fault.healed_s + timeline.allowed_s
+        if latest_s >= fault.injected_s - reach_s and earliest_s <= end_s:
+            return True
+    return False
+
+
+def not_recovered(case: Case) -> Iterator[Finding]:
+    """Nothing shows that borrowing had recovered when the next fault came, or the load ended.
+
+    Whoever cures it later, and however many stretches are allowed: what surely lasts longer than a
+    recovery may take has failed, and what may have been over in time decides nothing.
+    """
+    for found in _without_end(case):
+        why = case.excuse(_never_ends) if found.verdict is Weight.FAIL else ""
+        message = found.message + (f"; but {why}" if why else "")
+        yield replace(found, verdict=Weight.INCONCLUSIVE, message=message) if why else found
+
+
+def _never_ends(case: Case) -> bool:
+    return any(found.verdict is Weight.FAIL for found in _without_end(case))
+
+
+def _without_end(case: Case) -> Iterator[Finding]:
+    """Whatever was ours."""
+    for one in case.measured.recoveries:
+        if one.ended_by and one.group.has_deadline:
+            yield from _cut_short(case, one)
+        yield from _beside_others(case, one)
+    stretches = impaired(case.measured.episodes)
+    if stretches and open_ended(stretches[-1]):
+        yield _open_end(case, last_stretch(stretches))
+    elif stretches and not stretches[-1].confirmed:
+        yield inconclusive(
+            "not_recovered",
+            "borrowing came back, but the load ended too soon after it to show that fewer than"
+            f" {100 * case.measured.recovered_below:.0f} % of requests fail for good:"
+            f" {_longer(case, stretches[-1])}",
+            recovered_s=stretches[-1].recovered_s,
+        )
+    elif (tail := cut_off(case)) is not None:
+        yield inconclusive("not_recovered", _cut_off(case, tail), **asdict(tail))
+
+
+def cut_off(case: Case) -> Tail | None:
+    """The failures at the very end that are told of: no impairment has an end as open as that."""
+    stretches = impaired(case.measured.episodes)
+    open_end = bool(stretches) and (open_ended(stretches[-1]) or not stretches[-1].confirmed)
+    return None if open_end or case.spoilt else case.measured.tail
+
+
+def _longer(case: Case, last: Episode) -> str:
+    """From when it was surely over, if that is known."""
+    since_s = last.recovered_s if last.recovered_s_high is None else last.recovered_s_high
+    measured = case.measured
+    return longer(case.facts, case.plan.settings.rate, measured.recovered_below, since_s or 0.0)
+
+
+def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
+    """The next fault came before it was seen that borrowing had recovered from these."""
+    seen, heal = one.recovery, f"the heal of {' and '.join(one.group.names)}"
+    when = f"fault {' and '.join(one.ended_by)} came"
+    unbounded = seen.censored or (seen.from_heal_s is not None and seen.from_heal_s_high is None)
+    if unbounded and seen.from_heal_s_low is not None:
+        yield _too_long(case, seen.from_heal_s_low, f"after {heal}", when)
+    elif seen.from_heal_s is not None and not seen.confirmed:
+        yield inconclusive(
+            "not_recovered",
+            f"borrowing came back after {heal}, but {when} too soon after it to show that fewer"
+            f" than {100 * case.measured.recovered_below:.0f} % of requests fail for good",
+            recovered_s=seen.from_heal_s,
+        )
+
+
+def _beside_others(case: Case, one: GroupRecovery) -> Iterator[Finding]:
+    """A heal after which borrowing stayed impaired for too long, with other faults in place."""
+    allowed_s = case.measured.timeline.allowed_s
+    for heal in one.inner:
+        if not heal.undecided(allowed_s):
+            continue
+        seen = heal.recovery
+        yield inconclusive(
+            "not_recovered",
+            f"borrowing {_stayed(seen)} the heal of {heal.fault} (limit {allowed_s:g} s):"
+            f" {_unexplained(heal)}",
+            fault=heal.fault,
+            from_heal_s=seen.from_heal_s,
+            from_heal_s_low=seen.from_heal_s_low,
+            from_heal_s_high=seen.from_heal_s_high,
+            limit_s=allowed_s,
+        )
+
+
+def _unexplained(heal: InnerHeal) -> str:
+    came = heal.recovery.next_faults
+    others = [name for name in heal.others if name not in came]
+    told = [f"fault {name} came then" for name in came]
+    if others:
+        were = "was" if len(others) == 1 else "were"
+        cause = "it is" if len(others) == 1 else "one of them is"
+        shows = f"and nothing shows that {cause} the cause"
+        told.insert(0, f"{' and '.join(others)} {were} at work, {shows}")
+    return "; ".join(told)
+
+
+def attributed_to_fault(case: Case) -> Iterator[Finding]:
+    """A heal after which borrowing was impaired for too long, and the fault that explains it."""
+    allowed_s = case.measured.timeline.allowed_s
+    for heal in (heal for one in case.measured.recoveries for heal in one.inner):
+        seen = heal.recovery
+        if heal.cause and (seen.censored or (seen.from_heal_s or 0.0) > allowed_s):
+            yield note(
+                "attributed_to_fault",
+                f"borrowing {_stayed(seen)} the heal of {heal.fault} (limit {allowed_s:g} s); that"
+                f" is put down to {heal.cause}, {heal.why}",
+                fault=heal.fault,
+                cause=heal.cause,
+            )
+
+
+def _stayed(seen: Recovery) -> str:
+    lasted_s = seen.from_heal_s_low if seen.from_heal_s is None else seen.from_heal_s
+    return f"stayed impaired for {max(0.0, lasted_s or 0.0):.1f} s after"
+
+
+def _cut_off(case: Case, tail: Tail) -> str:
+    """Requests that failed at the very end, too few to be an impairment; a service that failed so
+    all along had nothing to come back from.
+    """
+    calm, every = case.measured.failed_elsewhere, tail.failed == tail.requests
+    rest = Share(max(calm.part - tail.failed, 0), max(calm.whole - tail.requests, 0))
+    as_before = more_in_first(Share(tail.failed, tail.requests), rest) > STEADY_P_MIN
+    then = "nobody knows whether it would have come back"
+    if as_before:
+        then = f"at other times it was so, too ({rest.part:,} of {rest.whole:,} failed)"
+    which = "" if every else f"{tail.failed} of "
+    return (
+        f"{which}the last {tail.requests} requests failed, and then the load ended: a service that"
+        f" is well ends so in fewer than 1 of {math.floor(1 / tail.chance):,} runs by chance;"
+        f" {then}"
+    )
+
+
+def _open_end(case: Case, stretch: list[Episode]) -> Finding:
+    """How long an impairment to the end of the load surely lasted after its heal, or its onset."""
+    timeline, onset_s = case.measured.timeline, stretch[0].onset_s
+    last_s = stretch[-1].recovered_s_low
+    last_s = onset_s if last_s is None else last_s
+    groups = [one.group for one in case.measured.recoveries if one.group.has_deadline]
+    met = [group for group in groups if group.injected_s <= last_s]
+    if not met:
+        return _too_long(case, last_s - onset_s, "after its onset", "the load ended")
+    own_s = 0.0 if _is_expected(case, stretch[0]) else max(0.0, met[0].injected_s - onset_s)
+    healed_s = met[-1].healed_s
+    if healed_s is None and own_s <= timeline.allowed_s:
+        return inconclusive(
+            "not_recovered", "borrowing was impaired to the end, and the fault was never healed"
+        )
+    if healed_s is None or own_s > max(0.0, last_s - healed_s):
+        return _too_long(case, own_s, "after its onset", f"fault {met[0].names[0]} came")
+    if onset_s > healed_s + timeline.allowed_s:
+        return _too_long(case, last_s - onset_s, "after its onset", "the load ended")
+    return _too_long(case, last_s - healed_s, "after the last heal", "the load ended")
+
+
+def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
+    """An impairment that surely lasted ``lasted_s`` seconds, and whose end was not seen."""
+    allowed_s, lasted_s = case.measured.timeline.allowed_s, max(0.0, lasted_s)
+    late = lasted_s > allowed_s
+    return Finding(
+        "not_recovered",
+        Weight.FAIL if late else Weight.INCONCLUSIVE,
+        f"borrowing surely had not recovered {lasted_s:.1f} s {since}, and nothing shows that it"
+        f" had when {when} (limit {allowed_s:g} s)"
+        + ("" if late else ": whether it did, or would have, in time is not known"),
+        {"waited_s": lasted_s, "limit_s": allowed_s, "theta": case.measured.recovered_below},
+    )

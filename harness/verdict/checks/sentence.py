@@ -1,0 +1,337 @@
+"""The verdict in one plain sentence with its numbers."""
+
+from harness.core.codes import LOANS
+from harness.plan.plan import SteadyState
+from harness.verdict.checks.case import Case, plural
+from harness.verdict.checks.credit_limits import must_be_declined, over_limit
+from harness.verdict.measure.measurement import Impact, impaired
+from harness.verdict.reasons import why
+from harness.verdict.spans import slow_after, span
+from harness.verdict.types import Episode, Finding, Recovery
+from harness.verdict.units import (
+    AT_ONCE,
+    from_heal,
+    limit,
+    more_than,
+    seconds,
+    seconds_beside,
+    share,
+)
+from harness.verdict.visible import never_longer, none_stands_out
+
+_SPANS_MAX = 3
+_FAULTS_MAX = 3
+_SHARES = ("failed_share_max", "failed_outside_fault_share_max")
+CLEAN = 2
+"""What is always said of the money: that no loan was lost, and none lent twice."""
+TO_THE_END = 0.9
+"""Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
+
+_WHAT = {
+    "partition": "bytes vanished on the {target} link",
+    "refuse": "the {target} link refused connections",
+    "reset": "connections on the {target} link were reset",
+    "latency": "the {target} link was slow to answer",
+    "throttle": "the {target} link was narrow",
+    "flap": "the {target} link came and went",
+    "commit_lost": "answers to COMMITs on the {target} link were lost",
+    "packet_drop": "packets on the {target} link were dropped",
+    "kill": "{target} {was} killed and down",
+    "freeze": "{target} {was} frozen",
+    "restart": "{target} {was} restarted",
+    "blocking_migration": "a migration blocked {target}",
+}
+
+_NOUN = {
+    "partition": "end of the partition",
+    "refuse": "end of the refusals",
+    "reset": "end of the resets",
+    "latency": "end of the delay",
+    "throttle": "end of the throttling",
+    "flap": "end of the flapping",
+    "packet_drop": "end of the packet loss",
+    "freeze": "end of the freeze",
+    "restart": "restart",
+    "blocking_migration": "end of the migration",
+}
+"""What was healed, where several kinds of fault were injected."""
+
+
+def sentence(case: Case, findings: list[Finding]) -> str:
+    """Why it failed or is undecided; what was injected, what borrowers lost, how fast it was over,
+    and what became of the money.
+    """
+    reason, told = why(findings, case.objectives)
+    codes = {finding.code for finding in told}
+    partly = any(finding.code == "ledger_incomplete" for finding in findings)
+    stretch_told = bool(codes.intersection(("outage", "degraded")))
+    parts = [
+        "" if "safety_stop" in codes else _stopped(case),
+        _borrowing(case),
+        "" if _is_told(case, stretch_told) else _recovery(case),
+        _elsewhere(case),
+        _slow(case),
+        _money(case, codes, partly=partly),
+    ]
+    happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
+    said = (reason, happened, "" if reason else _expected(case))
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
+
+
+def _is_told(case: Case, stretch_told: bool) -> bool:
+    """Whether the reason has told already of the only stretch of a run without a fault."""
+    alone = len(impaired(case.measured.episodes)) == 1 and not case.plan.faults
+    return stretch_told and alone
+
+
+def _cause(case: Case) -> str:
+    if case.measured.timeline.load_end_s is None:
+        return "the load never began"
+    if not case.plan.faults:
+        # What somebody else breaks meanwhile is not ours to tell of.
+        nothing = "nothing was injected" + (" by lendchaos" if case.plan.watches else "")
+        if impaired(case.measured.episodes):
+            return f"{nothing}, yet borrowing was impaired"
+        if case.measured.episodes:
+            return f"{nothing}, yet answers were slow"
+        if _fails_throughout(case):
+            return f"{nothing}, yet borrow requests failed throughout"
+        return nothing
+    impacts = case.measured.impacts
+    impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
+    told = impacts if len(impacts) <= _FAULTS_MAX + 1 else impacts[:_FAULTS_MAX]
+    text = _clause(told[0])
+    earlier = {told[0].fault.name}
+    for impact in told[1:]:
+        meets = any(overlap.fault in earlier for overlap in impact.fault.overlaps)
+        came = impact.fault.injected_s is not None
+        how = "while" if meets else "then" if came else "and"
+        text += f", {how} {_clause(impact)}"
+        earlier.add(impact.fault.name)
+    more = len(impacts) - len(told)
+    return f"{text}, and {more:,} more faults" if more else text
+
+
+def _clause(impact: Impact) -> str:
+    fault = impact.fault
+    if fault.injected_s is None:
+        return f"fault {fault.name} was never injected"
+    was = "were" if fault.link_or_target == "replicas" else "was"
+    what = _WHAT.get(impact.kind, "{target} {was} disturbed")
+    what = what.format(target=fault.link_or_target, was=was)
+    if fault.healed_s is None:
+        return f"{what}, and that was not seen to be healed"
+    return f"{what} for {seconds(fault.healed_s - fault.injected_s)}"
+
+
+def _stopped(case: Case) -> str:
+    """What ended the run at once, and when."""
+    status = case.facts.status
+    if status.safety_stop is None or status.clock is None:
+        return ""
+    at_s = status.clock.seconds(status.safety_stop.at_ns)
+    return f"stopped for safety at {at_s:.1f} s because {status.safety_stop.text}"
+
+
+def _borrowing(case: Case) -> str:
+    """How many failed, each count with its base: of the window, and with what failed before it."""
+    borrow = case.measured.borrow
+    window, earlier = borrow.window, borrow.failed - borrow.window.failed
+    if not window.operations:
+        return "no borrow request was measured after the baseline"
+    unknown = f", {borrow.indeterminate:,} with unknown outcome" if borrow.indeterminate else ""
+    part, percent = "none", ""
+    if window.failed:
+        part, percent = f"{window.failed:,}", f" ({share(window.failed / window.operations)})"
+    injected = case.measured.timeline.injected_s is not None
+    since, before = ("injection", "before it") if injected else ("baseline", "during it")
+    if not earlier:
+        among = f"of the {plural(window.operations, 'borrow request')} after the {since}"
+        return f"{part} {among} failed{percent}{unknown}"
+    return (
+        f"{plural(borrow.failed, 'borrow request')} failed{unknown}: {part} of the"
+        f" {window.operations:,} after the {since}{percent} and {earlier:,} {before}"
+    )
+
+
+def _expected(case: Case) -> str:
+    """Why failures are none of a run that passed: they came with the fault, or a limit allows them.
+
+    Nothing is said of them where none failed.
+    """
+    measured, window = case.measured, case.measured.borrow.window
+    if not window.failed:
+        return ""
+    if any(one.injected and one.fault.expects_impact for one in measured.impacts):
+        which = "the fault is" if len(measured.impacts) == 1 else "a fault is"
+        return f"failures while {which} active are expected; {_after(case)}"
+    limits = [r for r in case.objectives if r.id in _SHARES and r.observed]
+    return f"the failures are within the limit of {limit(limits[0])}" if limits else ""
+
+
+def _after(case: Case) -> str:
+    """How many failed after the heal, or, if any did, beyond the time allowed to recover."""
+    calm, several = case.measured.failed_outside, len(case.measured.impacts) > 1
+    if not calm.part and not case.measured.borrow.failed_by_phase.get("recovery"):
+        return f"after {'the last heal' if several else 'it'} none failed"
+    allowed = f"the {case.measured.timeline.allowed_s:g} s allowed to recover"
+    where = f"outside {'them' if several else 'it'} and {allowed}"
+    if not calm.part:
+        return f"{where}, none of {calm.whole:,} failed"
+    return f"{where}, {calm.part:,} of {calm.whole:,} failed ({share(calm.observed)})"
+
+
+def _recovery(case: Case) -> str:
+    measured = case.measured
+    if measured.timeline.injected_s is None:
+        return _stretches(case)
+    seen, limit_s = measured.recovery, case.plan.objectives.recovery_seconds_max
+    within = "" if limit_s is None else f", limit {limit_s:g} s"
+    if seen.from_heal_s is not None:
+        ends = seen.from_heal_s_low, seen.from_heal_s_high
+        when = from_heal(seconds_beside(limit_s, seen.from_heal_s, *ends))(seen.from_heal_s)
+        told = f" ({within.removeprefix(', ')})" if within else ""
+        # At once, it may have come long before.
+        took = f"{when}, by" if when == AT_ONCE else f"{when} after"
+        return f"borrowing recovered {took} {_what_ended(case)}{told}"
+    if seen.censored:
+        return f"{_not_seen_to_recover(case, seen)}{within}"
+    stretches = impaired(measured.episodes)
+    if stretches and stretches[-1].recovered_s is None:
+        return f"nothing shows that borrowing had recovered when the load ended{within}"
+    return _stretches(case)
+
+
+def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
+    """What failed (almost) to the end had not recovered; else that is open, and told so."""
+    names, surely_s = " and ".join(seen.next_faults), seen.from_heal_s_low or 0.0
+    watched_s = seen.observed_s or 0.0
+    when = f"fault {names} came" if names else "the load ended"
+    waited = f"{watched_s:.1f} s after {_which_heal(case)}"
+    if watched_s <= 0:
+        waited = f"before {_which_heal(case)}"
+    if surely_s > TO_THE_END * watched_s > 0:
+        return f"borrowing had not recovered when {when} {waited}"
+    took = f" (it took {more_than(surely_s)})" if surely_s > 0 else ""
+    return f"nothing shows that borrowing had recovered when {when} {waited}{took}"
+
+
+def _what_ended(case: Case) -> str:
+    """The same in words that need no name of a fault, where one of its kind was injected."""
+    counted, impacts = case.measured.recovery.faults, case.measured.impacts
+    kinds = [impact.kind for impact in impacts]
+    mine = [impact.kind for impact in impacts if counted == [impact.fault.name]]
+    if len(impacts) > 1 and mine and kinds.count(mine[0]) == 1 and mine[0] in _NOUN:
+        return f"the {_NOUN[mine[0]]}"
+    return _which_heal(case)
+
+
+def _which_heal(case: Case) -> str:
+    """Named where more than one could be meant."""
+    counted = case.measured.recovery.faults
+    if len(case.measured.impacts) == 1 or not counted:
+        return "the heal"
+    if len(counted) == 1:
+        return f"the heal of {counted[0]}"
+    if len(counted) > _FAULTS_MAX + 1:
+        return f"the last heal of {len(counted):,} faults"
+    return f"the last heal of {', '.join(counted[:-1])} and {counted[-1]}"
+
+
+def _stretches(case: Case) -> str:
+    """Impairments that no fault of ours is the measure of."""
+    stretches = impaired(case.measured.episodes)
+    if not stretches and _fails_throughout(case):
+        return none_stands_out(case.measured.visible)
+    if not stretches:
+        failed = case.measured.failed_elsewhere.part
+        few = f", beside {plural(failed, 'failure')} too few or too scattered for one"
+        return never_longer(case.measured.visible) + (few if failed else "")
+    count = plural(len(stretches), "impaired stretch", "impaired stretches")
+    return f"{count}, {_spans(stretches)}"
+
+
+def _fails_throughout(case: Case) -> bool:
+    """Whether surely more fail, outside every stretch, than of a service that is well."""
+    measured = case.measured
+    surely = measured.failed_elsewhere.low or 0.0
+    return surely > SteadyState().failed_share_max and not impaired(measured.episodes)
+
+
+def _spans(episodes: list[Episode]) -> str:
+    """The first of them."""
+    more = ", ..." if len(episodes) > _SPANS_MAX else ""
+    return ", ".join(map(span, episodes[:_SPANS_MAX])) + more
+
+
+def _elsewhere(case: Case) -> str:
+    """Failures that are of no stretch, however few."""
+    failed = case.measured.failed_elsewhere.part
+    if not failed or not impaired(case.measured.episodes):
+        return ""  # without a stretch they are told with that
+    lie = "lies" if failed == 1 else "lie"
+    return f"{plural(failed, 'failure')} {lie} outside every impaired stretch"
+
+
+def _slow(case: Case) -> str:
+    """Answers that came late: nobody failed for that, and so it is no impairment."""
+    slow = [episode for episode in case.measured.episodes if episode.class_ == "slow"]
+    stayed = slow_after(case.measured.recovery)
+    if stayed and len(slow) == 1:
+        return stayed
+    return f"answers were slow {_spans(slow)}" if slow else ""
+
+
+def _money(case: Case, told: set[str], *, partly: bool) -> str:
+    """What became of the money, but for the findings that were ``told`` before.
+
+    Of a ledger that was read ``partly`` nothing is claimed that only all of it shows.
+    """
+    result = case.reconciled.result
+    if not result.ledger_read:
+        unread = "the ledger could not be read, so nothing is known about lost loans"
+        return "" if "ledger_unread" in told else unread
+    lost, twice = result.lost or 0, result.duplicated or 0
+    was, none = ("is known to be", "none known to be") if partly else ("was", "none")
+    said = {
+        "lost": f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else f"no loan {was} lost",
+        "duplicated": f"{plural(twice, 'loan')} lent twice" if twice else f"{none} lent twice",
+    }
+    if "lost" in told and not twice:
+        said["duplicated"] = f"no loan {was} lent twice"
+    said |= _otherwise_wrong(case)
+    texts = [text for name, text in said.items() if name not in told]
+    if told.intersection(LOANS) and not lost and not twice and not partly and len(texts) == CLEAN:
+        texts = ["no other loan was wrong"]
+    if (beyond := len(over_limit(case))) and "invariant_violated" not in told:
+        texts.append(f"{plural(beyond, 'borrower')} over their credit limit")
+    violations = len(case.facts.ledger.violations)
+    if violations and "invariant_violated" not in told:
+        texts.append(f"{plural(violations, 'violation')} named by the target")
+    if partly and "ledger_incomplete" not in told:
+        texts.append("but the ledger's listing is not complete")
+    return ", ".join(texts)
+
+
+def _otherwise_wrong(case: Case) -> dict[str, str]:
+    """What else is wrong with loans, by finding; nothing of what no loan is."""
+    result = case.reconciled.result
+    others = {
+        "phantom": (result.phantom, "lent or reserved though refused"),
+        "corrupt": (result.corrupt, "booked otherwise than asked for or told"),
+        "orphan": (result.orphan, "asked for by nobody"),
+        "unbalanced": (result.unbalanced, "with a wrong balance"),
+        "invariant_violated": (
+            len(must_be_declined(case)),
+            "granted to borrowers who must be declined",
+        ),
+    }
+    return {
+        name: f"{plural(count, 'loan')} {meaning}"
+        for name, (count, meaning) in others.items()
+        if count
+    }
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

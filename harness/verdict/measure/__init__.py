@@ -1,0 +1,1 @@
+"""Measuring: shares, intervals and instants from the facts of one run."""

@@ -1,0 +1,196 @@
+"""Whether borrowing was normal, and steadily so, before anything was broken."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.history.events import Ending, Facts
+from harness.plan.plan import Plan
+from harness.verdict.beside import places_beside
+from harness.verdict.measure.advice import advise, advised, bounded, requests_enough
+from harness.verdict.measure.intervals import Share, differ, events_to_bound
+from harness.verdict.measure.noise import HEALTHY_SHARE
+from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.units import plural
+
+THETA = 0.05
+"""Borrowing is recovered when fewer than this share of requests fail."""
+RECOVERED_PART = 0.5
+"""A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
+RECOVERED_ODDS = 2.0
+"""Over a steady share of failures a trouble is over at odds between that and an impaired share's,
+which are `noise.ODDS_MIN` times as high."""
+HALVES_P_MIN = 0.01
+UNSTEADY_SHARE_MAX = 0.01
+"""No larger share is taken for normal for the sake of a baseline that is not steady."""
+SLOW_FACTOR = 1.5
+SLOW_MS_MIN = 100.0
+"""Nobody feels a wait below a tenth of a second, however fast the baseline was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The normal state; ``reasons`` say why it is not steady (none: it is). Without ``unsteady``
+    it was only too short, and ``needed_s`` (in s) would do, if that is known.
+    """
+
+    failed: Share
+    wait_ms_p95: float | None
+    reasons: tuple[str, ...]
+    unsteady: bool = True
+    needed_s: int | None = None
+
+
+def baseline_mask(plan: Plan, samples: Samples, timeline: Timeline) -> NDArray[np.bool_]:
+    """Operations over before anything was injected.
+
+    What was under way at the first injection met the fault: it belongs to neither side.
+    """
+    phase = plan.phase("baseline")
+    end_s = phase.end_s if phase else 0.0
+    inside = samples.times_s < end_s
+    if timeline.injected_s is not None:
+        inside &= (samples.times_s < timeline.injected_s) & (samples.ended_s < timeline.injected_s)
+    return inside
+
+
+def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) -> Baseline:
+    """Measure the baseline and find every reason not to trust it as normal."""
+    inside = baseline_mask(plan, samples, timeline)
+    failed = _share(samples, inside)
+    reasons = _too_short(plan, timeline)
+    least_s: float | None = plan.steady_state.min_baseline_s if reasons else 0.0
+    limit, rate = plan.steady_state.failed_share_max, plan.settings.rate
+    suffices = advise(failed, limit, bounded(limit), rate=rate)
+    if failed.whole < events_to_bound(limit, 0.975):
+        enough = requests_enough(failed, limit, bounded(limit))
+        least_s = None if enough is None else max(least_s or 0.0, enough / rate)
+        reasons.append(_too_few(failed, enough, rate, suffices))
+    short = len(reasons)
+    if failed.whole >= events_to_bound(limit, 0.975) and (failed.high or 0.0) >= limit:
+        high = 100 * (failed.high or 0.0)
+        places = places_beside(100 * limit, [high], 1)
+        told = (
+            f"{failed.part} of {failed.whole} borrow requests failed in the baseline, so the share"
+            f" may be up to {high:.{places}f} % (limit {100 * limit:g} %): "
+        )
+        reasons.append(advised(told, suffices))
+    if failed.whole:
+        middle_s = float(np.median(samples.times_s[inside]))
+        first = _share(samples, inside & (samples.times_s < middle_s))
+        second = _share(samples, inside & (samples.times_s >= middle_s))
+        if differ(first, second) <= HALVES_P_MIN:
+            less = (second.observed or 0.0) < (first.observed or 0.0)
+            reasons.append(
+                f"its halves disagree: {first.part} of {first.whole} failed, then {second.part} of"
+                f" {second.whole}" + (": a longer warm-up may help" if less else "")
+            )
+    started = _started(plan, facts)
+    if started.whole and (started.observed or 0.0) < plan.steady_state.started_share_min:
+        reasons.append(f"only {started.part} of its {started.whole} planned arrivals were started")
+    waits_ms = samples.served_s[inside & samples.answered] * 1e3
+    enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
+    p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
+    unsteady = len(reasons) > short or least_s is None
+    needed_s = math.ceil(least_s) if least_s and not unsteady else None
+    return Baseline(failed, p95, tuple(reasons), unsteady, needed_s)
+
+
+def _too_few(failed: Share, enough: int | None, rate: float, suffices: str) -> str:
+    """How many requests of the baseline ended, and how many are needed."""
+    count = plural(failed.whole, "borrow request")
+    seen = f" ({failed.part} failed)" if failed.part else ""
+    if enough is None:
+        return advised(f"{count}{seen}: ", suffices)
+    length_s = math.ceil(10 * enough / rate) / 10
+    return f"{count}{seen}, {enough:,} are needed (about {length_s:.1f} s at {rate:g} a second)"
+
+
+def too_short_a_baseline(plan: Plan) -> str:
+    """Before a run: that its baseline will hardly do, and how long it must be; empty if it will."""
+    phase, limit = plan.phase("baseline"), plan.steady_state.failed_share_max
+    requests = sum(0 <= arrival.at_s < (phase.end_s if phase else 0.0) for arrival in plan.arrivals)
+    enough = requests_enough(Share(0, 0), limit, bounded(limit))
+    if enough is not None and requests >= enough:
+        return ""
+    suffices = advise(Share(0, 0), limit, bounded(limit), rate=plan.settings.rate)
+    return f"{requests} requests of the baseline are too few: {suffices}"
+
+
+def _too_short(plan: Plan, timeline: Timeline) -> list[str]:
+    """Whether the baseline, which the first injection ends, lasted as long as was asked."""
+    phase, least_s = plan.phase("baseline"), plan.steady_state.min_baseline_s
+    length_s = phase.end_s if phase else 0.0
+    ends_s = (timeline.injected_s, timeline.load_end_s)
+    length_s = min(at_s for at_s in (length_s, *ends_s) if at_s is not None)
+    if length_s >= least_s:
+        return []
+    return [f"it lasted {length_s:.1f} s, and at least {least_s:g} s were asked for"]
+
+
+def _share(samples: Samples, inside: NDArray[np.bool_]) -> Share:
+    return Share(int(samples.failed[inside].sum()), int(inside.sum()))
+
+
+def _started(plan: Plan, facts: Facts) -> Share:
+    """How many of the arrivals planned for the baseline the load generator started."""
+    clock, phase = facts.status.clock, plan.phase("baseline")
+    if clock is None or phase is None:
+        return Share(0, 0)
+    due = [o for o in facts.operations if 0 <= clock.seconds(o.intended_ns) < phase.end_s]
+    return Share(sum(o.ending is not Ending.DROPPED for o in due), len(due))
+
+
+def slow_limit_ms(baseline: Baseline) -> float | None:
+    """Answers that took longer are slow; None when too few were answered before to say."""
+    if baseline.wait_ms_p95 is None:
+        return None
+    return max(SLOW_FACTOR * baseline.wait_ms_p95, SLOW_MS_MIN)
+
+
+def overdue_s(plan: Plan, baseline: Baseline) -> float:
+    """A request under way for so long, in s, is in trouble already: no fault that comes then made
+    it so. Without a baseline to tell by, that is as long as a request may take.
+    """
+    limit_ms = slow_limit_ms(baseline)
+    longest_s = plan.settings.request_timeout_s
+    return longest_s if limit_ms is None else min(limit_ms / 1e3, longest_s)
+
+
+def healthy_share(baseline: Baseline) -> float:
+    """The share of failures that is taken for normal.
+
+    A hundred good requests do not show that none in a hundred fails, so the estimate is Jeffreys':
+    half a failure more among one request more. A bad baseline must not hide an outage. What of it
+    is steady all through the run is found by the search, which begins with this share.
+    """
+    failed = baseline.failed
+    share = (failed.part + 0.5) / (failed.whole + 1)
+    return max(HEALTHY_SHARE, min(share, UNSTEADY_SHARE_MAX) if baseline.reasons else share)
+
+
+def usual_max(baseline: Baseline) -> float:
+    """The largest share that may fail at any time, by what the baseline shows.
+
+    A service comes back to a share of failures only that it had before. Next to none before, in
+    however few requests, is none: what fails after a trouble may be what is left of it.
+    """
+    failed = baseline.failed
+    seldom = (failed.observed or 0.0) <= THETA / 2 or (failed.low or 0.0) <= HEALTHY_SHARE
+    return 0.0 if seldom else (failed.high or 0.0)
+
+
+def recovered_share(usual: float, worst: float = 1.0) -> float:
+    """Of a trouble that was so bad at its worst: it is over when a smaller share of requests fails.
+
+    ``usual`` is the share that fails outside of all troubles. Up to half of `THETA` it is told
+    apart from that. A larger one is what a service comes back to that always fails so often, so
+    the limit lies above it, at `RECOVERED_ODDS` times its odds.
+    """
+    if usual <= THETA / 2:
+        return min(THETA, RECOVERED_PART * worst)
+    above = RECOVERED_ODDS * usual / (1 + (RECOVERED_ODDS - 1) * usual)
+    halfway = usual + RECOVERED_PART * max(0.0, worst - usual)
+    return min(max(THETA, above), halfway, 1 - THETA)

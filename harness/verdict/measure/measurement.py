@@ -1,0 +1,280 @@
+"""Pure: turns the facts of a run into every number of its verdict but the reconciliation."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.history.events import Facts, Step
+from harness.plan.plan import Plan
+from harness.verdict.measure.advice import NoHelp, advise, advised, bounded, no_help, within
+from harness.verdict.measure.baseline import (
+    THETA,
+    Baseline,
+    baseline_of,
+    overdue_s,
+    too_short_a_baseline,
+)
+from harness.verdict.measure.borrowers import (
+    Who,
+    borrow_tries,
+    came_and_failed,
+    log_in_tries,
+    who_of,
+)
+from harness.verdict.measure.closed_loop import closed_loops
+from harness.verdict.measure.clusters import by_worker
+from harness.verdict.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
+from harness.verdict.measure.decisions import decisions_of
+from harness.verdict.measure.elsewhere import ShortRow, elsewhere_of, recovered_below
+from harness.verdict.measure.episodes import (
+    episodes_of,
+    flaps_of,
+    impaired,
+    last_stretch,
+    open_ended,
+    overlaps,
+)
+from harness.verdict.measure.evidence import USUAL
+from harness.verdict.measure.health_checks import (
+    EDGE_LINK,
+    health_known_s,
+    health_of,
+    telling_stretches,
+)
+from harness.verdict.measure.inner_heals import InnerHeal
+from harness.verdict.measure.intervals import (
+    CONFIDENCE,
+    Share,
+    clopper_pearson,
+    differ,
+    events_to_bound,
+    more_in_first,
+    upper_bound,
+)
+from harness.verdict.measure.outside import Calm, calms_of, step_calms_of
+from harness.verdict.measure.recoveries import (
+    GroupRecovery,
+    judged_of,
+    recoveries_of,
+    slowest_of,
+    with_recovery,
+)
+from harness.verdict.measure.retries import Herd, herd_of, retries_of
+from harness.verdict.measure.samples import Samples, Timeline, samples_of, timeline_of
+from harness.verdict.measure.slow import late_answers
+from harness.verdict.measure.tail_latency import Tail, tail_of
+from harness.verdict.measure.together import spans_of
+from harness.verdict.measure.took_effect import Impact, Run, impacts_of
+from harness.verdict.measure.visibility import foreseen, visible_in
+from harness.verdict.measure.windows import worst_windows
+from harness.verdict.types import (
+    Borrow,
+    ClosedLoop,
+    DecisionShare,
+    Episode,
+    Health,
+    Load,
+    LogIn,
+    Phase,
+    Recovery,
+    Retries,
+    Visible,
+    WorstWindow,
+)
+
+__all__ = [
+    "CONFIDENCE",
+    "EDGE_LINK",
+    "THETA",
+    "Baseline",
+    "Calm",
+    "GroupRecovery",
+    "Herd",
+    "Impact",
+    "InnerHeal",
+    "Measured",
+    "NoHelp",
+    "Share",
+    "ShortRow",
+    "Tail",
+    "Timeline",
+    "Who",
+    "advise",
+    "advised",
+    "bounded",
+    "clopper_pearson",
+    "differ",
+    "events_to_bound",
+    "foreseen",
+    "impaired",
+    "last_stretch",
+    "late_answers",
+    "measure",
+    "more_in_first",
+    "no_help",
+    "open_ended",
+    "overlaps",
+    "samples_of",
+    "too_short_a_baseline",
+    "upper_bound",
+    "within",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Every number of a verdict but the reconciliation, and what the checks need beside them.
+
+    ``recoveries`` are those that are judged, in the order of their heals; ``recovery`` is the one
+    of them that decides. ``failed_outside`` and ``waits_outside_ms`` leave out each fault, what was
+    under way when it came and the time allowed after its heal; ``calms`` are the stretches that
+    this leaves, each by itself, ``step_calms`` those of the steps before the borrow;
+    ``unknown_inside`` are operations of unknown outcome planned while a fault was at work (in the
+    whole window, without one).
+    ``overdue_s`` is how long a request may be under way and meet a fault that comes then,
+    ``usual_s`` how long one is under way as a rule.
+    ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
+    total length of outage and degraded episodes without faults on the edge, which health is asked
+    around, ``health_known_s`` that of their parts in which
+    the health address had answered. ``failed_elsewhere`` are operations that lie outside every
+    outage and degraded episode, ``short_rows`` those in a row that are too few to be one,
+    ``visible`` is the least impairment that such a run shows. ``recovered_below`` is the share of
+    failures below which borrowing has recovered for good.
+    """
+
+    load: Load
+    borrow: Borrow
+    log_in: LogIn
+    phases: list[Phase]
+    baseline: Baseline
+    timeline: Timeline
+    impacts: list[Impact]
+    episodes: list[Episode]
+    flaps: int
+    failed_elsewhere: Share
+    short_rows: tuple[ShortRow, ...]
+    visible: Visible | None
+    recovered_below: float
+    overdue_s: float
+    usual_s: float
+    tail: Tail | None
+    recovery: Recovery
+    recoveries: list[GroupRecovery]
+    failed_window: Share
+    failed_outside: Share
+    calms: list[Calm]
+    step_calms: dict[Step, list[Calm]]
+    unknown_inside: Share
+    unknown_window: int
+    waits_outside_ms: NDArray[np.float64]
+    log_in_who: Who
+    borrow_who: Who
+    worst_windows: list[WorstWindow]
+    retries: Retries
+    herd: Herd | None
+    decisions: list[DecisionShare]
+    health: Health | None
+    failing_s: float
+    health_known_s: float
+    closed_loop: list[ClosedLoop]
+
+
+def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
+    """Measure one run, without chance and without a clock; ``own_s_max`` is for `samples_of`."""
+    samples, timeline = samples_of(facts, own_s_max), timeline_of(plan, facts)
+    baseline = baseline_of(plan, facts, samples, timeline)
+    episodes = episodes_of(samples, timeline, baseline)
+    failing = telling_stretches(facts, timeline, episodes)
+    late_s = overdue_s(plan, baseline)
+    outside = timeline.outside(samples, late_s)
+    log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
+    phases = phases_of(plan, timeline)
+    borrow = borrow_of(plan, facts, samples, timeline, phases)
+    borrow = replace(borrow, affected=borrow_who.affected, **_by_worker(plan, samples, timeline))
+    herd, run = herd_of(plan, facts, samples, timeline), Run(plan, facts, samples, timeline)
+    recoveries = recoveries_of(run, baseline, episodes)
+    return Measured(
+        load=load_of(plan, facts),
+        borrow=borrow,
+        log_in=replace(log_in_of(plan, facts, samples), affected=log_in_who.affected),
+        phases=phases,
+        baseline=baseline,
+        timeline=timeline,
+        impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
+        episodes=episodes,
+        flaps=flaps_of(episodes),
+        **_elsewhere(plan, samples, baseline, episodes),
+        recovered_below=recovered_below(samples, impaired(episodes), baseline),
+        overdue_s=late_s,
+        usual_s=float(samples.evidence.takes_s[:, USUAL].max()),
+        tail=tail_of(samples.failed),
+        recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
+        recoveries=judged_of(recoveries),
+        failed_window=Share(borrow.window.failed, borrow.window.operations),
+        failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
+        calms=calms_of(run, recoveries, late_s),
+        step_calms=step_calms_of(run, recoveries, late_s),
+        unknown_inside=_unknown_inside(run),
+        unknown_window=_unknown_window(plan, samples, timeline),
+        waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,
+        log_in_who=log_in_who,
+        borrow_who=borrow_who,
+        worst_windows=worst_windows(samples, timeline, plan.settings.rate),
+        retries=retries_of(samples, phases, herd),
+        herd=herd,
+        decisions=decisions_of(plan, samples, timeline),
+        health=health_of(facts, timeline, episodes),
+        health_known_s=health_known_s(facts, timeline, episodes),
+        closed_loop=closed_loops(plan, samples, timeline),
+        failing_s=sum(end_s - begin_s for begin_s, end_s in failing),
+    )
+
+
+def _elsewhere(
+    plan: Plan, samples: Samples, baseline: Baseline, episodes: list[Episode]
+) -> dict[str, Any]:
+    found, requests = elsewhere_of(samples, impaired(episodes)), len(samples.times_s)
+    return {
+        "failed_elsewhere": found.failed,
+        "short_rows": found.short_rows,
+        "visible": visible_in(plan, requests, found.failed, baseline.failed.whole),
+    }
+
+
+def _by_worker(plan: Plan, samples: Samples, timeline: Timeline) -> dict[str, Any]:
+    low, high = by_worker(plan, samples, timeline)
+    return {"failed_share_low_by_worker": low, "failed_share_high_by_worker": high}
+
+
+def _who(
+    plan: Plan, facts: Facts, samples: Samples, timeline: Timeline, episodes: list[Episode]
+) -> tuple[Who, Who]:
+    """Whom failures hit, at the log-in and at the borrow."""
+    log_ins = log_in_tries(plan, facts, samples)
+    logged_in = came_and_failed(log_ins.borrower, log_ins.failed)
+    borrowers = np.array([o.borrower for o in samples.operations], dtype=np.int64)
+    borrowed = came_and_failed(borrowers, samples.failed)
+    return (
+        who_of(log_ins, timeline, episodes, logged_in),
+        who_of(borrow_tries(samples), timeline, episodes, borrowed),
+    )
+
+
+def _unknown_inside(run: Run) -> Share:
+    """Of what was planned while a fault was at work; without one, of the whole window."""
+    samples, spans = run.samples, spans_of(run.plan, run.facts)
+    bounds = [(span.start_s, span.until_s) for span in spans]
+    if not spans and (window := window_bounds(run.plan, run.timeline)) is not None:
+        bounds = [window]
+    inside = np.zeros(len(samples.times_s), dtype=bool)
+    for start_s, end_s in bounds:
+        inside |= (samples.times_s >= start_s) & (samples.times_s <= end_s)
+    return Share(int(samples.indeterminate[inside].sum()), int(inside.sum()))
+
+
+def _unknown_window(plan: Plan, samples: Samples, timeline: Timeline) -> int:
+    bounds = window_bounds(plan, timeline)
+    start_s = bounds[0] if bounds else np.inf
+    return int(samples.indeterminate[samples.times_s >= start_s].sum())

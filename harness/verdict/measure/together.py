@@ -1,0 +1,194 @@
+"""Faults that overlap: when each was at work alone, when with others, and what recovers as one.
+
+Which of several faults made a request fail cannot be known while they are at work together. What
+can be told apart is told apart: requests that only one of them can have touched are its own.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.history.events import Facts
+from harness.plan.plan import Plan
+from harness.verdict.measure.samples import Samples, healed_ns
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When one fault was at work, seconds after zero; ``end_s`` None if it was never healed.
+
+    ``stops_lending`` says that nobody can be served while it is.
+    """
+
+    name: str
+    start_s: float
+    end_s: float | None
+    expects_impact: bool = True
+    target: str = ""
+    stops_lending: bool = False
+
+    @property
+    def until_s(self) -> float:
+        """Its end, or for ever."""
+        return np.inf if self.end_s is None else self.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One or more faults of which each was injected before the one before it was healed.
+
+    One that nobody is to notice is in no group with others, and puts off no recovery from them.
+    """
+
+    spans: tuple[Span, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its faults in the order of their injections."""
+        return tuple(span.name for span in self.spans)
+
+    @property
+    def injected_s(self) -> float:
+        """The first injection."""
+        return self.spans[0].start_s
+
+    @property
+    def healed_s(self) -> float | None:
+        """The last heal, None if one of them was never healed."""
+        ends_s = [span.end_s for span in self.spans]
+        known_s = [end_s for end_s in ends_s if end_s is not None]
+        return max(known_s) if len(known_s) == len(ends_s) else None
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether there is anything to recover from: not where nobody is to notice them."""
+        return self.spans[0].expects_impact
+
+
+def spans_of(plan: Plan, facts: Facts) -> list[Span]:
+    """When each planned fault that was injected was at work, in the order of the injections."""
+    clock = facts.status.clock
+    planned = {fault.name: fault for fault in plan.faults}
+    spans = []
+    for fact in facts.faults:
+        if clock is None or fact.inject_called_ns is None or fact.name not in planned:
+            continue
+        own, heal_ns = planned[fact.name], healed_ns(fact)
+        spans.append(
+            Span(
+                fact.name,
+                start_s=clock.seconds(fact.inject_called_ns),
+                end_s=None if heal_ns is None else clock.seconds(heal_ns),
+                expects_impact=fact.expects_impact,
+                target=own.spec.target,
+                stops_lending=own.stops_all_lending,
+            )
+        )
+    return sorted(spans, key=lambda span: (span.start_s, span.name))
+
+
+def overlap_s(one: Span, other: Span) -> tuple[float, float] | None:
+    """From when to when both were at work; None if they never were."""
+    start_s, end_s = max(one.start_s, other.start_s), min(one.until_s, other.until_s)
+    return (start_s, end_s) if start_s < end_s else None
+
+
+def groups_of(spans: list[Span]) -> list[Group]:
+    """Faults that overlap, directly or through others, in the order of their injection.
+
+    Those that nobody is to notice are on their own: their heal gives nobody time to recover.
+    """
+    noticed = _chained([span for span in spans if span.expects_impact])
+    unnoticed = _chained([span for span in spans if not span.expects_impact])
+    return sorted(noticed + unnoticed, key=lambda group: (group.injected_s, group.names))
+
+
+def _chained(spans: list[Span]) -> list[Group]:
+    groups: list[Group] = []
+    for span in spans:
+        if groups and span.start_s < max(before.until_s for before in groups[-1].spans):
+            groups[-1] = Group((*groups[-1].spans, span))
+        else:
+            groups.append(Group((span,)))
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Requests by what they can have met; shape (n,) each.
+
+    ``alone``: this fault and no other. ``settled``: those of them that would have been over before
+    the next fault came, however long they took; of the others only the quick ones are in ``alone``.
+    ``together``: planned while another was at work, too. ``without``: planned under those others,
+    at times when this fault cannot matter.
+    """
+
+    alone: Mask
+    settled: Mask
+    together: Mask
+    without: Mask
+
+
+def parts_of(samples: Samples, span: Span, others: list[Span], reach_s: float) -> Parts:
+    """Split requests by which faults they can have met.
+
+    A request under way when a fault came met it, and for ``reach_s`` seconds, the longest that one
+    may take, requests after a heal may still meet what had queued up: neither counts as untouched.
+    """
+    touched, near, with_others = (_none(samples) for _ in range(3))
+    for other in others:
+        touched |= _may_have_met(samples, other, reach_s)
+        near |= planned_near(samples, other, reach_s)
+        if overlap_s(span, other) is not None:
+            with_others |= _planned_in(samples, other)
+    theirs = with_others & ~planned_near(samples, span, reach_s)
+    for other in others:
+        if overlap_s(span, other) is None:
+            theirs &= ~planned_near(samples, other, reach_s)
+    under = _planned_in(samples, span)
+    alone = under & ~touched
+    return Parts(alone, alone & ~near, under & with_others, theirs)
+
+
+def _none(samples: Samples) -> Mask:
+    return np.zeros(len(samples.times_s), dtype=bool)
+
+
+def planned_near(samples: Samples, span: Span, reach_s: float) -> Mask:
+    """Planned under a fault, or so close to it that an answer may have come under it."""
+    near: Mask = (samples.times_s >= span.start_s - reach_s) & (
+        samples.times_s <= span.until_s + reach_s
+    )
+    return near
+
+
+def _planned_in(samples: Samples, span: Span) -> Mask:
+    inside: Mask = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
+    return inside
+
+
+def _may_have_met(samples: Samples, span: Span, reach_s: float) -> Mask:
+    """Under way, or planned, at any time from its injection to ``reach_s`` after its heal."""
+    over_before = samples.ended_s < span.start_s  # never of one without an end
+    met: Mask = ~over_before & (samples.times_s <= span.until_s + reach_s)
+    return met
+
+
+def alone_s(span: Span, others: list[Span], load_end_s: float) -> float:
+    """For how long it was the only fault at work."""
+    cuts = {span.start_s, min(span.until_s, load_end_s)}
+    for other in others:
+        for at_s in (other.start_s, other.until_s):
+            if span.start_s < at_s < min(span.until_s, load_end_s):
+                cuts.add(at_s)
+    edges = sorted(cuts)
+    total = 0.0
+    for left, right in itertools.pairwise(edges):
+        middle_s = (left + right) / 2
+        if not any(other.start_s <= middle_s <= other.until_s for other in others):
+            total += right - left
+    return total
