@@ -21,7 +21,7 @@ from benchmarks.simulate import (
 )
 from benchmarks.truth import LOG_IN_SHARE, TIMEOUT_SECONDS
 from harness.verdict.measure.baseline import Baseline
-from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.samples import Samples, Timeline
 
 LENGTHS_SECONDS = {10: (2.0, 3.0), 50: (1.0, 3.0), 200: (1.0, 3.0)}
@@ -56,7 +56,7 @@ class Attempted:
     times_s: Floats
     ended_s: Floats
     failed: NDArray[np.bool_]
-    tries: Tries
+    tries: TryTable
     load_s: float
     outage_s: tuple[float, float]
 
@@ -96,7 +96,7 @@ def attempted(chance: np.random.Generator, kind: Kind, rate: int, latency_s: flo
         pieces.append((place, np.full(len(place), step), began_s, began_s + took_s, fate))
         at_s[place] = began_s + took_s
         going[place[fate != Fate.GOOD]] = False
-    tries = Tries(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+    tries = TryTable(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
     return Attempted(times_s, at_s, ~going, tries, load_s, outage_s)
 
 

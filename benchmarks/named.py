@@ -14,7 +14,7 @@ from benchmarks.stutters import SLOWER_SECONDS, stuttering
 from benchmarks.truth import TIMEOUT_SECONDS
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of
-from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Episode
@@ -44,9 +44,9 @@ class Made:
         """The episodes that the harness's estimators find in it."""
         began_s, count = self.times_s + self.line_s, len(self.times_s)
         ended_s, place, bad = began_s + self.took_s, np.arange(count), self.fate != Fate.GOOD
-        tries = Tries(place, np.full(count, BORROW), began_s, ended_s, self.fate)
+        tries = TryTable(place, np.full(count, BORROW), began_s, ended_s, self.fate)
         if self.line_s.any():
-            tries = Tries(
+            tries = TryTable(
                 np.concatenate([place, place]),
                 np.repeat([CREDIT_LINE, BORROW], count),
                 np.concatenate([self.times_s, began_s]),

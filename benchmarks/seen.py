@@ -19,7 +19,7 @@ from harness.plan.plan import SteadyState
 from harness.verdict.measure.baseline import healthy_share
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.known import Window
-from harness.verdict.measure.search import Requests, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, impaired_stretches
 from harness.verdict.measure.visibility import SEEN_IN, visible
 from harness.verdict.types import Visible
 
@@ -54,7 +54,7 @@ def _is_seen(
     bad = chance.random(len(times_s)) < fails
     before = bad[times_s < baseline_s]
     healthy = healthy_share(baseline_from(int(before.sum()), len(before)))
-    found = impaired_stretches(Requests(times_s, bad, Evidence.at(times_s)), end_s, healthy)
+    found = impaired_stretches(RequestCounts(times_s, bad, Evidence.at(times_s)), end_s, healthy)
     return any(
         one.parts[0].start_s < begin_s + lasts_s and one.parts[-1].stop_s >= begin_s
         for one in found

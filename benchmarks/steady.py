@@ -13,7 +13,7 @@ from harness.verdict.measure.baseline import Baseline, healthy_share
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.measure.known import Window, windows_of, with_known
-from harness.verdict.measure.search import Requests, by_share, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, by_share, impaired_stretches
 
 FALSE_MAX = 0.02
 """Of the runs, those with a false stretch; half of it for either kind."""
@@ -91,7 +91,7 @@ def _found(
     before = bad[times_s < ends_s[0]]
     healthy = healthy_share(baseline_from(int(before.sum()), len(before)))
     windows = windows_of(times_s, len(before), faults_s)
-    requests = Requests(times_s, bad, Evidence.at(times_s), windows=windows)
+    requests = RequestCounts(times_s, bad, Evidence.at(times_s), windows=windows)
     shares, _ = by_share(requests, ends_s[1], healthy)
     shares = with_known(times_s, bad, windows, shares)
     every = impaired_stretches(requests, ends_s[1], healthy)

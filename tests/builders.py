@@ -33,7 +33,7 @@ from harness.plan.plan import (
     Settings,
 )
 from harness.plan.plan import expand as expand_plan
-from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.samples import Samples
 
 ZERO_NS = 10**12
@@ -264,5 +264,5 @@ def borrow_samples(
         wait_s=np.where(failed, np.nan, took_s),
         failed=failed,
         indeterminate=np.zeros(count, dtype=bool),
-        evidence=evidence_from(count, Tries(np.arange(count), step, times_s, ended_s, fates)),
+        evidence=evidence_from(count, TryTable(np.arange(count), step, times_s, ended_s, fates)),
     )

@@ -12,7 +12,14 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.report.archive import Stored
-from harness.report.compare.comparison import FIGURES, Claim, Comparison, Result, _judged, compare
+from harness.report.compare.comparison import (
+    FIGURES,
+    Claim,
+    ComparedFigure,
+    Comparison,
+    _judged,
+    compare,
+)
 from harness.report.compare.comparison_document import to_json
 from harness.report.compare.comparison_text import render, value_text, warnings, what_it_can_show
 from harness.report.shown_run import Value
@@ -42,7 +49,7 @@ def alike(count: int, first: int = 1, **changes: Any) -> list[Stored]:
     return runs(count, first, **{"share": rising(0.2), "recovery_s": rising(0.3), **changes})
 
 
-def result_of(comparison: Comparison, name: str) -> Result:
+def result_of(comparison: Comparison, name: str) -> ComparedFigure:
     """The result of one figure."""
     return next(r for r in comparison.results if r.figure.name == name)
 
@@ -61,11 +68,11 @@ def drawn(chance: np.random.Generator, count: int, shifts: dict[str, float]) -> 
     return tuple(Value(float(v)) for v in chance.lognormal(8, 0.5, count) * (1 + shift))
 
 
-def claims(seed: int, these: int, before: int, planted: dict[str, float]) -> list[Result]:
+def claims(seed: int, these: int, before: int, planted: dict[str, float]) -> list[ComparedFigure]:
     """What is claimed of five figures that have nothing to do with each other."""
     chance = np.random.default_rng(seed)
     results = [
-        Result(
+        ComparedFigure(
             figure,
             drawn(chance, these, {figure.name: planted.get(figure.name, 0.0)}),
             drawn(chance, before, {figure.name: 0.0}),
@@ -101,7 +108,7 @@ def test_without_the_correction_there_would_be_more() -> None:
     false = 0
     for _ in range(150):
         alone = [
-            _judged([Result(f, drawn(chance, 5, {"": 0.0}), drawn(chance, 10, {"": 0.0}),
+            _judged([ComparedFigure(f, drawn(chance, 5, {"": 0.0}), drawn(chance, 10, {"": 0.0}),
                             Claim.NONE)])
             for f in FIGURES
         ]  # fmt: skip

@@ -12,8 +12,8 @@ from harness.core.exit_codes import ExitCode
 from harness.plan.objectives import KINDS
 from harness.plan.stop_conditions import STOP_KINDS
 from harness.report import words
-from harness.report.explain.entries import ENTRIES, FINDINGS, Entry, Kind, find
-from harness.report.run_checks import Kind as Check
+from harness.report.explain.entries import ENTRIES, FINDINGS, Entry, EntryKind, find
+from harness.report.run_checks import CheckKind as Check
 from harness.verdict.checks import borrowing, impairment
 
 ROOT = Path(__file__).parent.parent
@@ -89,15 +89,15 @@ def test_a_code_that_cannot_be_read_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (Kind.INVARIANT, set(INVARIANTS)),
-        (Kind.OBJECTIVE, set(KINDS)),
-        (Kind.STOP, {*STOP_KINDS, "watch_failed"}),
-        (Kind.CHECK, {Check.OTHER.value, Check.EVIDENCE.value}),
-        (Kind.EXIT, {str(int(code)) for code in ExitCode}),
+        (EntryKind.INVARIANT, set(INVARIANTS)),
+        (EntryKind.OBJECTIVE, set(KINDS)),
+        (EntryKind.STOP, {*STOP_KINDS, "watch_failed"}),
+        (EntryKind.CHECK, {Check.OTHER.value, Check.EVIDENCE.value}),
+        (EntryKind.EXIT, {str(int(code)) for code in ExitCode}),
     ],
-    ids=lambda value: str(value) if isinstance(value, Kind) else "",
+    ids=lambda value: str(value) if isinstance(value, EntryKind) else "",
 )
-def test_everything_else_that_has_a_name_is_explained(kind: Kind, expected: set[str]) -> None:
+def test_everything_else_that_has_a_name_is_explained(kind: EntryKind, expected: set[str]) -> None:
     """Neither less nor more than there is of each kind."""
     assert {entry.code for entry in ENTRIES.values() if entry.kind is kind} == set(expected)
 
@@ -117,7 +117,11 @@ def test_an_entry_says_everything(entry: Entry) -> None:
 
 def test_no_code_has_two_entries() -> None:
     """One word, one meaning."""
-    kinds = [entry for entry in ENTRIES.values() if entry.kind in (Kind.INVARIANT, Kind.FINDING)]
+    kinds = [
+        entry
+        for entry in ENTRIES.values()
+        if entry.kind in (EntryKind.INVARIANT, EntryKind.FINDING)
+    ]
 
     assert len(kinds) == len(FINDINGS)
 

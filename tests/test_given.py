@@ -8,8 +8,8 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.run import runner
-from harness.run.given import Elsewhere, first_seed, given, with_places
-from harness.run.runner import Ended, run_series
+from harness.run.given import OptionElsewhere, first_seed, given, with_places
+from harness.run.runner import RunResult, run_series
 from tests.verdicts import judged
 
 TOML = "[tool.locust]\nruns-dir = 'of-toml'\nusers = 7\ntags = ['a', 'b']\n"
@@ -116,7 +116,7 @@ def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
     ):
         first_seed([])
     assert first_seed(["--seed", "4"]) == 4
-    share = Elsewhere("log_in_share", ("--log-in-share",), "log-in-share", "a.conf", "2")
+    share = OptionElsewhere("log_in_share", ("--log-in-share",), "log-in-share", "a.conf", "2")
     said = "log-in share 2 must be from 0 to 1"
     assert with_places(said, [share]).endswith(" (--log-in-share is set by log-in-share in a.conf)")
     assert with_places("rate 0 must be", [share]) == "rate 0 must be"
@@ -140,7 +140,7 @@ def test_which_option_a_message_is_about(
     option: str, value: str, text: str, concerned: bool
 ) -> None:
     """By its word, by its name with a value, or by the value alone where that says enough."""
-    assert Elsewhere("x", (option,), "x", "a.conf", value).concerns(text) is concerned
+    assert OptionElsewhere("x", (option,), "x", "a.conf", value).concerns(text) is concerned
 
 
 def test_the_level_of_logs_of_a_file_counts(folder: Path) -> None:
@@ -157,11 +157,11 @@ def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / "locust.conf").write_text("runs-dir = mine\nseed = 8\n")
     seeds: list[str] = []
     verdict = judged()
-    monkeypatch.setattr(Ended, "read_verdict", lambda _: verdict)
+    monkeypatch.setattr(RunResult, "read_verdict", lambda _: verdict)
 
-    def run_one(_path: Path, options: list[str]) -> Ended:
+    def run_one(_path: Path, options: list[str]) -> RunResult:
         seeds.append(options[-1])
-        return Ended(0, {"verdict": "pass", "report": f"mine/run-{len(seeds)}/report.html"})
+        return RunResult(0, {"verdict": "pass", "report": f"mine/run-{len(seeds)}/report.html"})
 
     _, written = run_series(Path("calm.py"), [], 2, run_one, lambda _: None)
 

@@ -12,7 +12,7 @@ import pytest
 from harness.core.errors import UsageError
 from harness.core.forwarding import Forwarded
 from harness.run import runner
-from harness.run.runner import Ended, Update, find_scenario, locust_command
+from harness.run.runner import RunResult, Update, find_scenario, locust_command
 
 VERDICT = {"verdict": "pass", "phase": None}
 
@@ -166,4 +166,4 @@ def test_after_a_signal_no_other_run_is_begun(
     told: list[Any] = []
     ended = runner.run_scenario(tmp_path / "none.py", [], told.append, told.append)
 
-    assert (ended, told) == (Ended(130), [])
+    assert (ended, told) == (RunResult(130), [])

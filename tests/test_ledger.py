@@ -13,7 +13,7 @@ from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerReading
 from harness.target import ledger as ledger_module
 from harness.target.ledger import Ledger
-from harness.target.ledger_watch import LedgerWatch, Ours
+from harness.target.ledger_watch import LedgerWatch, OwnLoans
 from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving
 
 
@@ -37,7 +37,7 @@ def target(audit: Audit) -> Iterator[Ledger]:
 
 def read(ledger: Ledger, after: int = 0) -> LedgerReading:
     """What is behind a cursor, once it is at rest."""
-    return LedgerWatch(ledger, after, Ours(frozenset(), ACCOUNTS)).read(0.0)
+    return LedgerWatch(ledger, after, OwnLoans(frozenset(), ACCOUNTS)).read(0.0)
 
 
 def test_reads_every_page_until_the_empty_one(

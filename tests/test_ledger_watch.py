@@ -11,10 +11,10 @@ from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.target import ledger_watch
 from harness.target.ledger import Ledger
-from harness.target.ledger_watch import LedgerWatch, Ours
+from harness.target.ledger_watch import LedgerWatch, OwnLoans
 from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving
 
-OURS = Ours(frozenset(f"key-{n}" for n in range(1, 10)), ACCOUNTS, frozenset({"key-1"}))
+OURS = OwnLoans(frozenset(f"key-{n}" for n in range(1, 10)), ACCOUNTS, frozenset({"key-1"}))
 Step = tuple[float, Callable[[], object]]
 
 

@@ -10,7 +10,7 @@ from harness.plan.plan import Plan
 from harness.target import by_key, ledger_watch
 from harness.target.account_provisioning import SeededBorrower
 from harness.target.ledger import Ledger
-from harness.target.read_ledger import Source, read_ledger
+from harness.target.read_ledger import LedgerSource, read_ledger
 from harness.verdict import judge
 from harness.verdict.types import Judgement, Verdict
 from tests import builders
@@ -33,7 +33,9 @@ class Target:
             for index, account in facts.account_of.items()
         ]
         with serving(self.audit) as url:
-            reading = read_ledger(Source(Ledger(url, "secret"), 0), self.plan, facts, borrowers)
+            reading = read_ledger(
+                LedgerSource(Ledger(url, "secret"), 0), self.plan, facts, borrowers
+            )
         return judge.judge(self.plan, replace(facts, ledger=reading))
 
 

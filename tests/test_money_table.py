@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.verdict.money_table import Money, Row, judged
+from harness.verdict.money_table import Money, MoneyRow, judged
 from harness.verdict.told import Told
 
 PAGE = Path(__file__).parent.parent / "docs" / "money.md"
@@ -60,7 +60,7 @@ def expected(told: Told, status: str | None, payouts: int) -> Money:
 @pytest.mark.parametrize("payouts", PAYOUTS)
 def test_every_cell(told: Told, status: str | None, payouts: int) -> None:
     """Told, status and payouts decide; an unknown status is right nowhere."""
-    assert judged(told, Row(status, payouts)) is expected(told, status, payouts)
+    assert judged(told, MoneyRow(status, payouts)) is expected(told, status, payouts)
 
 
 @pytest.mark.parametrize("told", Told)
@@ -78,7 +78,7 @@ def test_no_row(told: Told, decides_reviews: bool, repaid: bool) -> None:
 @pytest.mark.parametrize("payouts", PAYOUTS)
 def test_a_target_that_decides_reviews(told: Told, status: str | None, payouts: int) -> None:
     """Whoever was told 202 may have been paid, promised, declined or cancelled; no one else."""
-    found = judged(told, Row(status, payouts), decides_reviews=True)
+    found = judged(told, MoneyRow(status, payouts), decides_reviews=True)
     decided = {("declined", 0), ("cancelled", 0), ("approved", 0), ("disbursed", 1), (None, 1)}
 
     if told is Told.REFERRED and (status, min(payouts, 1)) in decided:
@@ -95,9 +95,9 @@ def test_a_loan_that_the_run_repaid(
     told: Told, status: str | None, payouts: int, decides_reviews: bool
 ) -> None:
     """Repaid is right where disbursed is, and nothing else changes."""
-    found = judged(told, Row(status, payouts), repaid=True, decides_reviews=decides_reviews)
+    found = judged(told, MoneyRow(status, payouts), repaid=True, decides_reviews=decides_reviews)
     paid = status == "repaid" and payouts > 0
-    like = Row("disbursed" if paid else status, payouts)
+    like = MoneyRow("disbursed" if paid else status, payouts)
 
     assert found is judged(told, like, decides_reviews=decides_reviews)
 
@@ -108,15 +108,15 @@ def test_what_is_committed(status: str | None, payouts: int) -> None:
     """Paid out, or reserved to be."""
     reserved = status in ("under_review", "approved") and payouts == 0
 
-    assert Row(status, payouts).committed is (payouts > 0 or reserved)
+    assert MoneyRow(status, payouts).committed is (payouts > 0 or reserved)
 
 
-COLUMNS: dict[str, list[Row | None]] = {
+COLUMNS: dict[str, list[MoneyRow | None]] = {
     "no row": [None],
-    "`disbursed`, 1 payout": [Row("disbursed", 1), Row("disbursed", 2)],
-    "`under_review`, 0": [Row("under_review", 0)],
-    "`approved`, 0": [Row("approved", 0)],
-    "`declined` or `cancelled`, 0": [Row("declined", 0), Row("cancelled", 0)],
+    "`disbursed`, 1 payout": [MoneyRow("disbursed", 1), MoneyRow("disbursed", 2)],
+    "`under_review`, 0": [MoneyRow("under_review", 0)],
+    "`approved`, 0": [MoneyRow("approved", 0)],
+    "`declined` or `cancelled`, 0": [MoneyRow("declined", 0), MoneyRow("cancelled", 0)],
 }
 """The page's columns; every other row belongs to one of the last two."""
 OTHERS = [
@@ -124,7 +124,7 @@ OTHERS = [
     for status in STATUSES
     for payouts in PAYOUTS
     if status is not None
-    and (row := Row(status, payouts)) not in [r for rows in COLUMNS.values() for r in rows]
+    and (row := MoneyRow(status, payouts)) not in [r for rows in COLUMNS.values() for r in rows]
 ]
 COLUMNS |= {
     "any other row with a payout": [row for row in OTHERS if row.payouts > 0],

@@ -12,7 +12,7 @@ from harness.plan.plan import Plan
 from harness.target import by_key
 from harness.target.account_provisioning import SeededBorrower
 from harness.target.ledger import Ledger
-from harness.target.read_ledger import Source, read_ledger
+from harness.target.read_ledger import LedgerSource, read_ledger
 from tests import builders
 from tests.audit import Audit, hurry, loan, serving
 
@@ -31,7 +31,7 @@ def read(
         for index, account in facts.account_of.items()
     ]
     with serving(audit) as url:
-        source = Source(Ledger(url, "secret"), 0, check=check)
+        source = LedgerSource(Ledger(url, "secret"), 0, check=check)
         return read_ledger(source, plan, facts, borrowers)
 
 

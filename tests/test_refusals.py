@@ -10,7 +10,7 @@ import pytest
 from harness.history.events import Outcome
 from harness.load.outcomes import (
     Answer,
-    Judged,
+    Classification,
     judge_borrow,
     judge_credit_line,
     judge_log_in,
@@ -55,7 +55,7 @@ def test_the_steps_before_the_borrow(status: int) -> None:
     for (given, cause, _), must_be in product(_answers(status), MUST_BE):
         false = _is_false(status, cause, {must_be})
         outcome = Outcome.FAILED if cause is None or false else Outcome.DECLINED
-        expected = Judged(outcome, "c", cause, false)
+        expected = Classification(outcome, "c", cause, false)
 
         assert judge_log_in(given, must_be) == expected
         assert judge_credit_line(given, 0, must_be) == expected

@@ -9,7 +9,7 @@ import pytest
 
 from harness.core.exit_codes import ExitCode
 from harness.plan.plan import Objectives
-from harness.run.shrink import Shrunk, Trial, again, failure_codes, render, shrink, to_json
+from harness.run.shrink import ShrinkTrial, Shrunk, again, failure_codes, render, shrink, to_json
 from harness.verdict.judge import judge
 from tests.builders import CUT, cut_run, plan_of
 
@@ -19,26 +19,26 @@ ALL = ("1-latency", "2-partition", "3-kill", "4-freeze")
 class Runner:
     """Runs whatever it is asked for; ``verdict`` says what comes of a set of faults."""
 
-    def __init__(self, faults: tuple[str, ...], verdict: Callable[[set[str]], Trial]) -> None:
+    def __init__(self, faults: tuple[str, ...], verdict: Callable[[set[str]], ShrinkTrial]) -> None:
         self.asked: list[tuple[str, ...]] = []
         self._faults = faults
         self._verdict = verdict
 
-    def __call__(self, faults: tuple[str, ...] | None) -> Trial:
+    def __call__(self, faults: tuple[str, ...] | None) -> ShrinkTrial:
         """One trial; each set is run once at most."""
         kept = self._faults if faults is None else faults
         assert kept not in self.asked
         self.asked.append(kept)
         known = self._verdict(set(kept))
-        return Trial(kept, known.exit_code, f"run-{len(self.asked)}", known.codes)
+        return ShrinkTrial(kept, known.exit_code, f"run-{len(self.asked)}", known.codes)
 
 
-PASSED = Trial((), ExitCode.PASS)
-LOST = Trial((), ExitCode.FAIL, codes=("lost", "objective_missed:recovery_seconds_max"))
-OPEN = Trial((), ExitCode.INCONCLUSIVE)
+PASSED = ShrinkTrial((), ExitCode.PASS)
+LOST = ShrinkTrial((), ExitCode.FAIL, codes=("lost", "objective_missed:recovery_seconds_max"))
+OPEN = ShrinkTrial((), ExitCode.INCONCLUSIVE)
 
 
-def fails_with(*guilty: str) -> Callable[[set[str]], Trial]:
+def fails_with(*guilty: str) -> Callable[[set[str]], ShrinkTrial]:
     """A run fails if it has all of these faults."""
     return lambda faults: LOST if set(guilty) <= faults else PASSED
 
@@ -67,7 +67,7 @@ def test_the_result_is_one_minimal_however_the_failure_depends_on_them() -> None
     for failing in itertools.islice(itertools.combinations(sets, 3), 0, None, 7):
         chosen = {*failing, frozenset(ALL)}
 
-        def verdict(faults: set[str], chosen: Iterable[frozenset[str]] = chosen) -> Trial:
+        def verdict(faults: set[str], chosen: Iterable[frozenset[str]] = chosen) -> ShrinkTrial:
             return LOST if frozenset(faults) in chosen else PASSED
 
         found = shrunk(Runner(ALL, verdict))
@@ -89,7 +89,7 @@ def test_a_plan_that_passes_has_nothing_to_shrink() -> None:
 
 def test_another_failure_is_not_the_same() -> None:
     """Without the guilty fault the run fails, too, but by another finding."""
-    other = Trial((), ExitCode.FAIL, codes=("objective_missed:latency_ms_p99_max",))
+    other = ShrinkTrial((), ExitCode.FAIL, codes=("objective_missed:latency_ms_p99_max",))
     runner = Runner(ALL, lambda faults: LOST if "3-kill" in faults else other)
     found = shrunk(runner)
 
@@ -99,7 +99,7 @@ def test_another_failure_is_not_the_same() -> None:
 
 def test_the_same_failure_beside_another_one_counts() -> None:
     """What is looked for need not be the first finding of a smaller run."""
-    both = Trial((), ExitCode.FAIL, codes=("corrupt", "lost"))
+    both = ShrinkTrial((), ExitCode.FAIL, codes=("corrupt", "lost"))
     runner = Runner(ALL, lambda faults: LOST if faults == set(ALL) else both)
 
     assert shrunk(runner).faults == ()
@@ -144,7 +144,7 @@ def test_runs_are_bounded() -> None:
 
 def test_an_interruption_ends_it() -> None:
     """No further run is begun."""
-    stop = Trial((), ExitCode.INTERRUPTED)
+    stop = ShrinkTrial((), ExitCode.INTERRUPTED)
     runner = Runner(ALL, lambda faults: LOST if faults == set(ALL) else stop)
     found = shrunk(runner)
 

@@ -17,7 +17,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from harness.core.errors import HarnessError
-from harness.core.http_messages import BrokenOffError, Connection, Reader, remaining_s, request
+from harness.core.http_messages import (
+    BrokenConnectionError,
+    Connection,
+    Reader,
+    remaining_s,
+    request,
+)
 from harness.core.http_times import retry_after_s
 from harness.core.shortage import shortage_of
 
@@ -152,7 +158,7 @@ class Http:
         while True:
             try:
                 reply = self._once(method, url, headers, content, seconds)
-            except (OSError, BrokenOffError) as error:
+            except (OSError, BrokenConnectionError) as error:
                 shortage = shortage_of(error)
                 text = error if shortage is None else f"our own machine: {shortage.text}"
                 raise HarnessError(f"{where}: {text}") from error
@@ -206,7 +212,7 @@ class Http:
             answer = reader.read(bool)  # nothing at all may be the end of a listing, or half of it
         except BaseException as error:
             connection.socket.close()  # half read: it can carry no other answer
-            closed = isinstance(error, ConnectionError | BrokenOffError)
+            closed = isinstance(error, ConnectionError | BrokenConnectionError)
             if closed and reader.untouched:
                 raise _ClosedError(*error.args) from error
             raise

@@ -30,7 +30,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_LENGTH = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?")
 
 
-class BrokenOffError(Exception):
+class BrokenConnectionError(Exception):
     """A request ended without a whole answer; ``code`` is ``end_of_file`` or ``malformed``."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -118,11 +118,13 @@ class Reader:
             framed, packed = self._body(status, headers)
             body = decode(packed, headers.get("content-encoding", ""), self.body_max)
         except ValueError as error:
-            raise BrokenOffError("malformed", f"the answer cannot be read: {error}") from error
+            raise BrokenConnectionError(
+                "malformed", f"the answer cannot be read: {error}"
+            ) from error
         # A packed body says by itself where it ends, if there is any of it.
         ends = framed or (packed and "content-encoding" in headers)
         if not ends and 200 <= status < 300 and not is_whole(body):  # noqa: PLR2004
-            raise BrokenOffError("end_of_file", "the connection ended in mid-answer")
+            raise BrokenConnectionError("end_of_file", "the connection ended in mid-answer")
         closing = headers.get("connection", "keep-alive" if minor else "close").lower()
         return Message(
             status, headers, body, framed and not self._buffer and "close" not in closing
@@ -251,7 +253,7 @@ class Reader:
 
     def _more_or_end(self) -> None:
         if not self._more():
-            raise BrokenOffError("end_of_file", "the connection ended before a whole answer")
+            raise BrokenConnectionError("end_of_file", "the connection ended before a whole answer")
 
 
 def remaining_s(deadline: float) -> float:

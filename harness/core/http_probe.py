@@ -10,7 +10,7 @@ from harness.core.final_response import FinalResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeAnswer:
     """An answered request: HTTP status and the body, which may be anything."""
 
     status: int
@@ -25,7 +25,7 @@ class Answer:
         return content.get(name) if isinstance(content, dict) else None
 
 
-def get(url: str, timeout_seconds: float = 1.0) -> Answer | None:
+def get(url: str, timeout_seconds: float = 1.0) -> ProbeAnswer | None:
     """The answer to a GET on a fresh connection; None if there was none in time.
 
     Never through a proxy from the environment, and without following redirects.
@@ -38,7 +38,7 @@ def get(url: str, timeout_seconds: float = 1.0) -> Answer | None:
     try:
         connection.request("GET", parts.path or "/", headers={"Connection": "close"})
         response = connection.getresponse()
-        return Answer(response.status, response.read())
+        return ProbeAnswer(response.status, response.read())
     except (OSError, http.client.HTTPException):
         return None
     finally:

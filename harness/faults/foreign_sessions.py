@@ -36,26 +36,28 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OwnSessions:
     """What the faults of a run may have changed: names of toxics, and links that are switched."""
 
     toxics: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
 
-    def __or__(self, other: "Ours") -> "Ours":
+    def __or__(self, other: "OwnSessions") -> "OwnSessions":
         """What either may have."""
-        return Ours(self.toxics | other.toxics, self.links | other.links)
+        return OwnSessions(self.toxics | other.toxics, self.links | other.links)
 
 
-def ours_of(plan: tuple[PlannedFault, ...], at_work: frozenset[str]) -> Ours:
+def ours_of(plan: tuple[PlannedFault, ...], at_work: frozenset[str]) -> OwnSessions:
     """What faults of a plan may have changed, of which those named are at work."""
     names = {name for planned in plan for name in toxic_names(planned.name)}
     switches = (Refuse, CommitLost)
     specs = [planned.spec for planned in plan if planned.name in at_work]
-    return Ours(frozenset(names), frozenset(s.link for s in specs if isinstance(s, switches)))
+    return OwnSessions(
+        frozenset(names), frozenset(s.link for s in specs if isinstance(s, switches))
+    )
 
 
-def strangers(stack: Stack, ours: Callable[[], Ours] = Ours) -> tuple[Stranger, ...]:
+def strangers(stack: Stack, ours: Callable[[], OwnSessions] = OwnSessions) -> tuple[Stranger, ...]:
     """What is neither the stack's nor a fault's.
 
     Raises:
@@ -70,7 +72,7 @@ def strangers(stack: Stack, ours: Callable[[], Ours] = Ours) -> tuple[Stranger, 
     return tuple(seen)
 
 
-def _on(proxy: Proxy, stack: Stack, known: Ours) -> list[Stranger]:
+def _on(proxy: Proxy, stack: Stack, known: OwnSessions) -> list[Stranger]:
     link = stack.links.get(proxy.name)
     if link is None:
         where = f"from {proxy.listen} to {proxy.upstream}"
@@ -98,7 +100,7 @@ def _told(toxic: Toxic) -> str:
 
 def remove_strangers(
     stack: Stack,
-    ours: Callable[[], Ours] = Ours,
+    ours: Callable[[], OwnSessions] = OwnSessions,
     wanted: Callable[[Stranger], bool] = lambda _: True,
 ) -> list[str]:
     """Make the stack's Toxiproxy as the stack has it, but for what is ours; what was not so.
@@ -123,7 +125,7 @@ def remove_strangers(
 class StrangerWatch(ChangeWatch):
     """Notes what others change at Toxiproxy; `put_right` is for a fault that ends on a link."""
 
-    def __init__(self, stack: Stack, ours: Callable[[], Ours]) -> None:
+    def __init__(self, stack: Stack, ours: Callable[[], OwnSessions]) -> None:
         super().__init__("strangers", self._seen)
         self._stack = stack
         self._ours = ours

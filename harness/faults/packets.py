@@ -31,7 +31,7 @@ _MATCHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DropRule:
     """One rule of our table: packets whose ``field`` is ``host``, and how many of them it counted.
 
     ``field`` is empty where it does anything else than count and drop them all.
@@ -131,7 +131,7 @@ class PacketDropInjector:
         rules = self._rules()
         return None if rules is None else {r.field: r.packets for r in rules if r.field}
 
-    def _rules(self) -> list[Rule] | None:
+    def _rules(self) -> list[DropRule] | None:
         """The rules of our table, none of a dormant one; None without our table."""
         told: list[dict[str, Any]] = json.loads(self._nft("-j", "list", "ruleset"))["nftables"]
         tables = [entry["table"] for entry in told if "table" in entry]
@@ -164,7 +164,7 @@ def _is_in(entry: dict[str, Any], table: str) -> bool:
     return bool(entry.get("rule", {}).get("table") == table)
 
 
-def _rule(expressions: list[dict[str, Any]]) -> Rule:
+def _rule(expressions: list[dict[str, Any]]) -> DropRule:
     """A rule as nftables prints it.
 
     Source: `libnftables-json(5)`.
@@ -175,5 +175,5 @@ def _rule(expressions: list[dict[str, Any]]) -> Rule:
             {"counter": {"packets": packets}},
             {"drop": _},
         ]:
-            return Rule(field, host, packets)
-    return Rule("", "", 0)
+            return DropRule(field, host, packets)
+    return DropRule("", "", 0)

@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.faults.audit import audit, leftovers, told
 from harness.faults.base import Gone
 from harness.faults.change_watch import ChangeWatch
-from harness.faults.foreign_sessions import Ours, StrangerWatch, ours_of, remove_strangers
+from harness.faults.foreign_sessions import OwnSessions, StrangerWatch, ours_of, remove_strangers
 from harness.faults.heal.proxy_restart import ProxyWatch
 from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.lock_holders import LockHolders
@@ -218,13 +218,13 @@ class FaultTimeline:
                 if fault.planned.spec.requires.startswith("link:"):
                     fault.end_early(Gone(EndedBy.NOBODY, ended.text))
 
-    def _ours(self) -> Ours:
+    def _ours(self) -> OwnSessions:
         """What of Toxiproxy's state our own faults may have made."""
         at_work = {name for name, fault in self._one_fault.items() if fault.at_work}
         planned = tuple(fault.planned for fault in self._one_fault.values())
         return ours_of(planned, frozenset(at_work))
 
-    def _at_work(self) -> Ours:
+    def _at_work(self) -> OwnSessions:
         """What faults that are not healed have made there."""
         planned = tuple(fault.planned for fault in self._one_fault.values() if fault.at_work)
         return ours_of(planned, frozenset(p.name for p in planned))

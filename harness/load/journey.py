@@ -25,12 +25,12 @@ from harness.history.events import (
     is_decision,
     settle,
 )
-from harness.load.outcomes import Answer, Judged
+from harness.load.outcomes import Answer, Classification
 from harness.load.raised import ENDS, message_of, place_of
 from harness.load.sessions import Account
 from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
-from harness.plan.plan import Arrival, Borrower, Plan
+from harness.plan.plan import Arrival, Plan, PlannedBorrower
 
 UNAUTHORIZED = 401
 CODE_LETTERS_MAX = 200
@@ -76,7 +76,7 @@ class Journey:
     """What their credit line must show at least; 0 for those who must be declined."""
     most_credit_fen: int | None = None
 
-    def block(self, step: Step, judged: Judged) -> None:
+    def block(self, step: Step, judged: Classification) -> None:
         """No borrow will be sent; the first cause of it counts, but for a decline."""
         if self.blocked_by is None and judged.outcome is not Outcome.DECLINED:
             self.blocked_by, self.code = step, judged.code
@@ -109,15 +109,15 @@ class Journey:
 
 
 class Steps(Protocol):
-    """What a borrower does; `Borrower` speaks the project's own contract."""
+    """What a borrower does; `PlannedBorrower` speaks the project's own contract."""
 
-    def log_in(self, journey: Journey) -> Judged:
+    def log_in(self, journey: Journey) -> Classification:
         """Open a session."""
 
-    def read_credit_line(self, journey: Journey) -> Judged:
+    def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit."""
 
-    def borrow(self, journey: Journey) -> Judged:
+    def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan with the arrival's key."""
 
 
@@ -185,7 +185,7 @@ class Journeys:
             self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)
 
-    def _least_credit_fen(self, borrower: Borrower) -> int:
+    def _least_credit_fen(self, borrower: PlannedBorrower) -> int:
         """The limit they are registered with, less everything that this run asks for."""
         if borrower.account_class.expected_decline is not None:
             return 0  # whoever must be declined may be told so by their credit line
@@ -228,7 +228,7 @@ class Journeys:
             return False
         return True
 
-    def _open_session(self, journey: Journey) -> Judged:
+    def _open_session(self, journey: Journey) -> Classification:
         with journey.account.logging_in() as log_in:
             judged = self._steps.log_in(journey)
         journey.account.take(log_in, judged, journey.answer)
@@ -238,9 +238,9 @@ class Journeys:
         self,
         journey: Journey,
         step: Step,
-        act: Callable[[Journey], Judged],
+        act: Callable[[Journey], Classification],
         waited_s: float = 0.0,
-    ) -> Judged:
+    ) -> Classification:
         """One step, tried again as its answers ask for and as the settings allow."""
         while True:
             judged = self._in_session(journey, step, act, waited_s)
@@ -250,8 +250,12 @@ class Journeys:
             gevent.sleep(wait_s)
 
     def _in_session(
-        self, journey: Journey, step: Step, act: Callable[[Journey], Judged], waited_s: float
-    ) -> Judged:
+        self,
+        journey: Journey,
+        step: Step,
+        act: Callable[[Journey], Classification],
+        waited_s: float,
+    ) -> Classification:
         """One try; where the session was over, a log-in as an app does it and then one more.
 
         Once in a journey, and both tries share one deadline, so that the drain can allow for it;
@@ -269,8 +273,12 @@ class Journeys:
         return self._attempt(journey, step, act, journey.timeout_s - tried_s)
 
     def _attempt(
-        self, journey: Journey, step: Step, act: Callable[[Journey], Judged], timeout_s: float
-    ) -> Judged:
+        self,
+        journey: Journey,
+        step: Step,
+        act: Callable[[Journey], Classification],
+        timeout_s: float,
+    ) -> Classification:
         arrival, is_borrow = journey.arrival, step is Step.BORROW
         started_ns = time.monotonic_ns()
         journey.started_ns = journey.started_ns or started_ns

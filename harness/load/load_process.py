@@ -17,7 +17,7 @@ from harness.load.arrival_times import own_arrivals
 from harness.load.journey import Journeys, Steps
 from harness.load.open_loop import OpenLoop
 from harness.load.raised import ENDS
-from harness.load.sessions import Account, Session
+from harness.load.sessions import Account, BorrowerSession
 from harness.load.stalls import Ticker
 from harness.load.transport import Transport
 from harness.plan.plan import Arrival, Plan
@@ -56,7 +56,7 @@ class _Part:
         self.transport = Transport(order["edge_url"])
         self.events = EventWriter(run, self.name, refused)
         accounts = {
-            index: Account(phone, password, Session(*session))
+            index: Account(phone, password, BorrowerSession(*session))
             for index, phone, password, *session in order["accounts"]
         }
         self.journeys = Journeys(

@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Classification:
     """What one answer came to. ``may_retry``: trying again with the same key could help."""
 
     outcome: Outcome
@@ -73,7 +73,7 @@ class Judged:
     may_retry: bool = False
 
 
-def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Judged:
+def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Classification:
     """A borrower with valid credentials must get a session, or may be declined already.
 
     ``expected_decline`` is the cause for which they must be declined; None for none.
@@ -81,7 +81,7 @@ def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Jud
     token = answer.payload.get("token")
     if answer.status == 201 and isinstance(token, str) and _fits_header(token):  # noqa: PLR2004
         lives_s = lifetime_s(answer.payload.get("expires_at"), answer.headers)
-        return Judged(Outcome.OK, token=token, lifetime_s=lives_s)
+        return Classification(Outcome.OK, token=token, lifetime_s=lives_s)
     return _failed_step(answer, expected_decline)
 
 
@@ -90,7 +90,7 @@ def judge_credit_line(
     least_fen: int = 0,
     expected_decline: Decline | None = None,
     most_fen: int | None = None,
-) -> Judged:
+) -> Classification:
     """A logged-in borrower must get their limit, as three integers, or may be declined already.
 
     ``least_fen`` is what must be left of it whatever became of this run's requests: to be shown
@@ -103,26 +103,26 @@ def judge_credit_line(
         credit_fen = payload["limit_fen"], payload["available_fen"]
         too_high = most_fen is not None and max(credit_fen) > most_fen
         if too_high or min(payload["limit_fen"], payload["used_fen"]) < 0:
-            return Judged(Outcome.FAILED, code=CREDIT_LINE_IMPOSSIBLE, invalid_answer=True)
+            return Classification(Outcome.FAILED, code=CREDIT_LINE_IMPOSSIBLE, invalid_answer=True)
         if min(credit_fen) >= least_fen:
-            return Judged(Outcome.OK)
-        return Judged(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
+            return Classification(Outcome.OK)
+        return Classification(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
     return _failed_step(answer, expected_decline)
 
 
-def _failed_step(answer: Answer, expected_decline: Decline | None) -> Judged:
+def _failed_step(answer: Answer, expected_decline: Decline | None) -> Classification:
     """A step before the borrow moves no money, so nothing about it is indeterminate."""
     status, payload = answer.status, answer.payload
     if status is None:
-        return Judged(Outcome.FAILED, code=answer.error)
+        return Classification(Outcome.FAILED, code=answer.error)
     if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
-        return Judged(Outcome.FAILED, code=REDIRECT)
+        return Classification(Outcome.FAILED, code=REDIRECT)
     if status < 400:  # noqa: PLR2004  # HTTP's words
-        return Judged(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
+        return Classification(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
     decline = decline_of(status, payload)
     false_declined = is_false_decline(status, payload, expected_decline)
     put_off = status in (429, 503) and decline is None
-    return Judged(
+    return Classification(
         Outcome.FAILED if decline is None or false_declined else Outcome.DECLINED,
         code=_code(payload),
         decline=decline,
@@ -143,7 +143,7 @@ def judge_borrow(
     expected_decline: Decline | None,
     amount_fen: int,
     possible_decline: Decline | None = None,
-) -> Judged:
+) -> Classification:
     """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read.
 
     ``possible_decline`` is a cause for which a decline is as right as a loan.
@@ -151,10 +151,10 @@ def judge_borrow(
     status = answer.status
     if status is None:
         outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED
-        return Judged(outcome, code=answer.error, may_retry=True)
+        return Classification(outcome, code=answer.error, may_retry=True)
     payload = answer.payload
     if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
-        return Judged(Outcome.INDETERMINATE, code=REDIRECT, may_retry=True)
+        return Classification(Outcome.INDETERMINATE, code=REDIRECT, may_retry=True)
     if status < 400:  # noqa: PLR2004  # HTTP's words
         return _judge_acceptance(status, payload, amount_fen)
     rightly = expected_decline, possible_decline
@@ -162,10 +162,10 @@ def judge_borrow(
     false_declined = is_false_decline(status, payload, *rightly)
     if decline is not None:
         outcome = Outcome.FAILED if false_declined else Outcome.DECLINED
-        return Judged(outcome, _code(payload), decline, false_declined)
+        return Classification(outcome, _code(payload), decline, false_declined)
     refused = refusal_of(status, payload)
     applied = not is_surely_not_applied(status, payload)
-    return Judged(
+    return Classification(
         Outcome.INDETERMINATE if applied else Outcome.FAILED,
         code=_code(payload),
         false_declined=false_declined,
@@ -173,18 +173,18 @@ def judge_borrow(
     )
 
 
-def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> Judged:
+def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> Classification:
     loan_id = payload.get("loan_id")
     if isinstance(loan_id, str) and loan_id:
         principal = payload.get("principal_fen")
         paid_out = payload.get("status") == "disbursed" and _is_integer(principal)
         if status == 201 and paid_out and principal == amount_fen:  # noqa: PLR2004
-            return Judged(Outcome.APPROVED, loan_id=loan_id)
+            return Classification(Outcome.APPROVED, loan_id=loan_id)
         if status == 202 and payload.get("status") == "under_review":  # noqa: PLR2004
-            return Judged(Outcome.REFERRED, loan_id=loan_id)
+            return Classification(Outcome.REFERRED, loan_id=loan_id)
     else:
         loan_id = None
-    return Judged(
+    return Classification(
         Outcome.INDETERMINATE,
         code=INVALID_ANSWER,
         invalid_answer=True,

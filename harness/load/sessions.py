@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from gevent.event import Event
 
 from harness.history.events import Outcome
-from harness.load.outcomes import Answer, Judged, may_have_worked
+from harness.load.outcomes import Answer, Classification, may_have_worked
 
 
 @dataclass(slots=True, eq=False)
-class LogIn:
+class LogInOutcome:
     """A log-in that opened a session, or may have done so. Instants are monotonic nanoseconds."""
 
     began_ns: int
@@ -27,13 +27,13 @@ class LogIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class BorrowerSession:
     """What a log-in gave; ``log_in`` is None for the one before the load, ended before it began."""
 
     token: str = field(repr=False)
     expires_ns: int | None = None
     """When it ends by the lifetime told at log-in (monotonic); None if none was told."""
-    log_in: LogIn | None = None
+    log_in: LogInOutcome | None = None
 
 
 @dataclass(slots=True)
@@ -42,15 +42,15 @@ class Account:
 
     phone: str
     password: str = field(repr=False)
-    session: Session
-    _log_ins: list[LogIn] = field(default_factory=list)
+    session: BorrowerSession
+    _log_ins: list[LogInOutcome] = field(default_factory=list)
     _under_way: int = 0
     _quiet: Event = field(default_factory=Event)
 
     @contextmanager
-    def logging_in(self) -> Iterator[LogIn]:
+    def logging_in(self) -> Iterator[LogInOutcome]:
         """A log-in that is under way; if it is ended from outside, its answer is lost."""
-        log_in = LogIn(time.monotonic_ns())
+        log_in = LogInOutcome(time.monotonic_ns())
         self._log_ins.append(log_in)
         self._under_way += 1
         self._quiet.clear()
@@ -61,19 +61,19 @@ class Account:
             if not self._under_way:
                 self._quiet.set()
 
-    def take(self, log_in: LogIn, judged: Judged, answer: Answer | None) -> None:
+    def take(self, log_in: LogInOutcome, judged: Classification, answer: Answer | None) -> None:
         """Take over what a log-in came to."""
         if judged.outcome is Outcome.OK:
             log_in.ended_ns = time.monotonic_ns()
             token, expires_ns = self.session.token, self.session.expires_ns
             if judged.token is not None:
                 token, expires_ns = judged.token, _end_ns(log_in.ended_ns, judged.lifetime_s)
-            self.session = Session(token, expires_ns, log_in)
+            self.session = BorrowerSession(token, expires_ns, log_in)
             self._log_ins = [each for each in self._log_ins if each.ended_ns > log_in.began_ns]
         elif answer is None or not may_have_worked(answer):
             self._log_ins.remove(log_in)
 
-    def may_have_ended(self, session: Session) -> bool:
+    def may_have_ended(self, session: BorrowerSession) -> bool:
         """Whether its lifetime is over, or a log-in of ours that was not over when this session was
         asked for may have replaced it.
         """

@@ -14,7 +14,13 @@ from urllib.parse import urlsplit
 from gevent.monkey import get_original
 
 from harness.core.errors import UsageError
-from harness.core.http_messages import BrokenOffError, Connection, Reader, remaining_s, request
+from harness.core.http_messages import (
+    BrokenConnectionError,
+    Connection,
+    Reader,
+    remaining_s,
+    request,
+)
 from harness.core.shortage import shortage_of
 from harness.load.outcomes import Answer
 
@@ -52,7 +58,7 @@ class Transport:
             connection.socket.settimeout(remaining_s(deadline))
             connection.socket.sendall(message)
             found = Reader(connection.socket, deadline, BODY_BYTES_MAX).read(_is_json)
-        except (OSError, BrokenOffError) as error:
+        except (OSError, BrokenConnectionError) as error:
             connection.socket.close()
             return Answer(error=_name(error), connection_reused=reused)
         except BaseException:  # the journey was ended from outside: its connection is half used
@@ -92,7 +98,7 @@ class Transport:
 
 def _name(error: Exception) -> str:
     match error:
-        case BrokenOffError():
+        case BrokenConnectionError():
             return error.code
         case TimeoutError():
             return "timeout"

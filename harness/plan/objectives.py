@@ -160,7 +160,7 @@ class Effective:
     sources: dict[str, str]
 
 
-class Planned(Protocol):
+class JudgedPlan(Protocol):
     """What judging again needs of a plan."""
 
     @property
@@ -237,7 +237,7 @@ def overridden(scenario: str, own: Objectives | None, file: Resilience) -> list[
     ]
 
 
-def judged_again(planned: "Planned", file: Resilience) -> "JudgedAgain":
+def judged_again(planned: "JudgedPlan", file: Resilience) -> "JudgedAgain":
     """What a stored run is judged by when a file is named for judging it again.
 
     Here the file is the last word: what it sets wins over the plan, the rest stays as planned.

@@ -38,7 +38,7 @@ from harness.plan.population import (
     NEAR_LIMIT_AMOUNTS_FEN,
     POPULATIONS,
     AccountClass,
-    Borrower,
+    PlannedBorrower,
     borrowers_of,
     pair_starts,
     turns_of,
@@ -54,9 +54,9 @@ __all__ = [
     "REVIEW_AMOUNT_FEN",
     "AccountClass",
     "Arrival",
-    "Borrower",
     "Objectives",
     "Plan",
+    "PlannedBorrower",
     "PlannedFault",
     "PlannedPhase",
     "Scenario",
@@ -158,7 +158,7 @@ class Plan:
     objectives: Objectives
     phases: tuple[PlannedPhase, ...]
     faults: tuple[PlannedFault, ...]
-    borrowers: tuple[Borrower, ...]
+    borrowers: tuple[PlannedBorrower, ...]
     arrivals: tuple[Arrival, ...]
     objective_sources: dict[str, str] = field(default_factory=dict)
     steady_state: SteadyState = field(default_factory=SteadyState)
@@ -327,7 +327,7 @@ def faults_of(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...
 
 def _borrowers(
     scenario: Scenario, settings: Settings, chance: random.Random, run: uuid.UUID
-) -> tuple[Borrower, ...]:
+) -> tuple[PlannedBorrower, ...]:
     """As many as the rate needs: nobody comes again while their last journey may be under way."""
     count = max(50, round(settings.rate * (settings.drain_s + 1.0)))
     pairs = 0
@@ -339,7 +339,7 @@ def _borrowers(
 def _arrivals(
     scenario: Scenario,
     settings: Settings,
-    borrowers: tuple[Borrower, ...],
+    borrowers: tuple[PlannedBorrower, ...],
     chance: random.Random,
     run: uuid.UUID,
 ) -> tuple[Arrival, ...]:

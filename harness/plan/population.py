@@ -70,7 +70,7 @@ POPULATIONS: dict[str, dict[AccountClass, float]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Borrower:
+class PlannedBorrower:
     """A synthetic borrower; ``index`` is its place in the plan, ``phone`` is fresh for every
     run.
     """
@@ -82,7 +82,7 @@ class Borrower:
 
 def borrowers_of(
     population: str, count: int, near_limit: int, chance: random.Random, run: uuid.UUID
-) -> tuple[Borrower, ...]:
+) -> tuple[PlannedBorrower, ...]:
     """About ``count`` borrowers of a population, and behind them ``near_limit`` near theirs."""
     classes: list[AccountClass] = []
     for account_class, share in POPULATIONS[population].items():
@@ -94,14 +94,17 @@ def borrowers_of(
     width = max(PHONE_INDEX_DIGITS_MIN, len(str(len(classes) - 1)))
     own = PHONE_DIGITS - len(BORROWERS) - width
     prefix = f"{BORROWERS}{run.int % 10**own:0{own}d}"
-    return tuple(Borrower(i, f"{prefix}{i:0{width}d}", c) for i, c in enumerate(classes))
+    return tuple(PlannedBorrower(i, f"{prefix}{i:0{width}d}", c) for i, c in enumerate(classes))
 
 
-def trials_of(borrowers: Sequence[Borrower], classes: Iterable[AccountClass]) -> list[Borrower]:
+def trials_of(
+    borrowers: Sequence[PlannedBorrower], classes: Iterable[AccountClass]
+) -> list[PlannedBorrower]:
     """Throw-away borrowers of these classes, whose phones no borrower of any run has."""
     prefix = TRIALS + borrowers[0].phone[len(BORROWERS) : -PHONE_INDEX_DIGITS_MIN]
     return [
-        Borrower(i, f"{prefix}{i:0{PHONE_INDEX_DIGITS_MIN}d}", c) for i, c in enumerate(classes)
+        PlannedBorrower(i, f"{prefix}{i:0{PHONE_INDEX_DIGITS_MIN}d}", c)
+        for i, c in enumerate(classes)
     ]
 
 
@@ -114,7 +117,9 @@ def pair_starts(arrivals: int, pairs: int, chance: random.Random) -> list[int]:
     return [int((number + 0.8 * chance.random()) * stride) for number in range(pairs)]
 
 
-def turns_of(borrowers: Sequence[Borrower], block: int, chance: random.Random) -> Iterator[int]:
+def turns_of(
+    borrowers: Sequence[PlannedBorrower], block: int, chance: random.Random
+) -> Iterator[int]:
     """Whose turn it is, round after round without an end, for all but those near their limit.
 
     Within every ``block`` of borrowers the order is another one each round: otherwise a trouble

@@ -58,7 +58,7 @@ STOP_MEANINGS: dict[str, str] = {
 }
 
 
-class Planned(Protocol):
+class StopPlan(Protocol):
     """What the defaults need of a plan."""
 
     @property
@@ -120,7 +120,7 @@ def wrong_conditions(stop: StopConditions | None) -> list[str]:
 
 
 def effective_stop(
-    plan: Planned,
+    plan: StopPlan,
     file: Layered | None,
     own: Mapping[str, StopConditions | None],
     *,
@@ -146,7 +146,7 @@ def effective_stop(
     return StopConditions(**values), sources
 
 
-def defaults(plan: Planned, *, attached: bool) -> StopConditions:
+def defaults(plan: StopPlan, *, attached: bool) -> StopConditions:
     """What holds unless something else is asked for.
 
     A loan paid out twice ends every run: it is never part of an experiment. The rest is off on the
@@ -173,14 +173,14 @@ def defaults(plan: Planned, *, attached: bool) -> StopConditions:
     )
 
 
-def allowance_s(plan: Planned) -> float:
+def allowance_s(plan: StopPlan) -> float:
     """For how long after a heal borrowing may fail by plan, requests under way included, in s."""
     limit_s = plan.objectives.recovery_seconds_max
     recovery_s = RECOVERY_SECONDS_DEFAULT if limit_s is None else limit_s
     return float(recovery_s + plan.settings.request_timeout_s)
 
 
-def accepted(plan: Planned) -> list[tuple[float, float]]:
+def accepted(plan: StopPlan) -> list[tuple[float, float]]:
     """When borrowing may fail by plan, in seconds: from each injection to the end of the time
     allowed for recovery and of the requests planned in it.
 

@@ -27,7 +27,7 @@ _WIDTHS_MS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class ChartSeries:
     """``counts`` has a row for each kind and a column for each bin.
 
     ``median_ms`` and ``longest_ms`` are the time from the planned start until the borrower had an
@@ -81,7 +81,7 @@ def span(plan: Plan, facts: Facts, verdict: Verdict) -> tuple[float, float]:
 
 def count(
     clock: Clock, operations: Sequence[Operation], bounds_s: tuple[float, float], bins_max: int
-) -> Series:
+) -> ChartSeries:
     """Count operations in bins of 100 ms, or of the next round width that gives ``bins_max``."""
     start_s, end_s = bounds_s
     fits = (w for w in _WIDTHS_MS if (end_s - start_s) * 1000 <= w * bins_max)
@@ -97,7 +97,7 @@ def count(
         counts[_kind(operation), index] += 1
         if operation.ended_ns is not None:
             waits_ms[index].append((operation.ended_ns - operation.intended_ns) / 1e6)
-    return Series(
+    return ChartSeries(
         start_s=first * width_ns / 1e9,
         width_s=width_ns / 1e9,
         counts=counts,

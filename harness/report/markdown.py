@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report import words
-from harness.report.run_checks import Kind, cut_message
+from harness.report.run_checks import CheckKind, cut_message
 from harness.report.sections import objectives as objectives_table
 from harness.report.suite import GateSuite, cases_of, deciding_run
 from harness.report.tables import Table
@@ -138,7 +138,7 @@ def _broken(suite: GateSuite) -> str:
     lines = []
     for case in found[:_ROWS_MAX]:
         # Of an objective the sentence leaves count and interval to the table.
-        fact = case.message.partition(" (")[0] if case.kind is Kind.OBJECTIVE else case.message
+        fact = case.message.partition(" (")[0] if case.kind is CheckKind.OBJECTIVE else case.message
         said = "" if fact.lower() in above else f": {escaped(cut_message(case.message))}"
         name = escaped(words.cut(case.name, 80))
         word = words.OBJECTIVE_VERDICT[case.verdict]

@@ -5,7 +5,7 @@ from textwrap import shorten
 from harness.core.codes import MONEY, MONEY_STOPS
 from harness.report import words
 from harness.report.tables import Cell, row
-from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, Rule
+from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, RequiredRule
 from harness.verdict.types import Finding, Judgement, Verdict, Weight
 from harness.verdict.visible import shows_any
 
@@ -32,7 +32,7 @@ def rows(verdict: Verdict, *, told: bool = True) -> list[tuple[Judgement, tuple[
 
 
 def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
-    rule = RULES.get(found.code) or Rule(words.finding(found.code), "always checked")
+    rule = RULES.get(found.code) or RequiredRule(words.finding(found.code), "always checked")
     figure, judged = found.evidence.get(rule.figure), _JUDGED[found.verdict]
     counted = isinstance(figure, int)
     note = _whole_clauses(words.clean(found.message)) if told else ""

@@ -24,7 +24,7 @@ MESSAGE_MAX = 1_000
 """Letters of one message in a file or a list of a CI; `verdict.json` has the whole text."""
 
 
-class Kind(StrEnum):
+class CheckKind(StrEnum):
     """What a check is about."""
 
     OBJECTIVE = "objective"
@@ -42,7 +42,7 @@ class GateCheck:
     """
 
     name: str
-    kind: Kind
+    kind: CheckKind
     verdict: Judgement
     message: str
     observed: float | None = None
@@ -55,14 +55,14 @@ class GateCheck:
     def meaning(self) -> str:
         """What it asks for, in one phrase."""
         named = _MEANING.get(self.name) or words.objective(self.name)
-        if self.kind is not Kind.OBJECTIVE or self.limit is None:
+        if self.kind is not CheckKind.OBJECTIVE or self.limit is None:
             return named
         return f"{named} at most {words.limit_of(self.name, self.limit)}"
 
 
 _MEANING = {
-    Kind.OTHER.value: "Nothing else fails the run",
-    Kind.EVIDENCE.value: "There is evidence enough for a verdict",
+    CheckKind.OTHER.value: "Nothing else fails the run",
+    CheckKind.EVIDENCE.value: "There is evidence enough for a verdict",
     "invariant_violated": "The target keeps its own rules, and nobody is lent to who must not be",
     "false_decline": "Nobody is refused who is entitled to a loan",
     "invalid_answer": "Every successful answer keeps to the agreed format",
@@ -72,7 +72,7 @@ _MEANING = {
 
 def names_of(objectives: Iterable[str]) -> list[str]:
     """Names of the checks of a run with these objectives, in the order of `checks_of`."""
-    return [*objectives, *INVARIANTS, Kind.OTHER.value, Kind.EVIDENCE.value]
+    return [*objectives, *INVARIANTS, CheckKind.OTHER.value, CheckKind.EVIDENCE.value]
 
 
 def checks_of(verdict: Verdict) -> list[GateCheck]:
@@ -100,7 +100,7 @@ def _objective(result: ObjectiveResult) -> GateCheck:
     observed, low, high = map(no_less_than_zero, ends) if recovery else ends
     return GateCheck(
         name=result.id,
-        kind=Kind.OBJECTIVE,
+        kind=CheckKind.OBJECTIVE,
         verdict=result.verdict,
         message=words.clean(about(result)),
         observed=observed,
@@ -122,12 +122,21 @@ def _invariant(name: str, verdict: Verdict) -> GateCheck:
         counts = [f.evidence["count"] for f in broken if isinstance(f.evidence.get("count"), int)]
         observed = float(sum(counts)) if counts else None
         return GateCheck(
-            name, Kind.INVARIANT, Judgement.FAIL, _said(broken, name), observed=observed, limit=0.0
+            name,
+            CheckKind.INVARIANT,
+            Judgement.FAIL,
+            _said(broken, name),
+            observed=observed,
+            limit=0.0,
         )
     unread = [f for f in verdict.findings if f.code in _UNREAD and f.verdict is not Weight.NOTE]
     if unread and name in _LEDGER:
-        return GateCheck(name, Kind.INVARIANT, Judgement.INCONCLUSIVE, _said(unread), limit=0.0)
-    return GateCheck(name, Kind.INVARIANT, Judgement.PASS, "none found", observed=0.0, limit=0.0)
+        return GateCheck(
+            name, CheckKind.INVARIANT, Judgement.INCONCLUSIVE, _said(unread), limit=0.0
+        )
+    return GateCheck(
+        name, CheckKind.INVARIANT, Judgement.PASS, "none found", observed=0.0, limit=0.0
+    )
 
 
 def _others(verdict: Verdict) -> GateCheck:
@@ -135,7 +144,9 @@ def _others(verdict: Verdict) -> GateCheck:
     known = (*INVARIANTS, *_OF_OBJECTIVES)
     found = [f for f in verdict.findings if f.verdict is Weight.FAIL and f.code not in known]
     judgement = Judgement.FAIL if found else Judgement.PASS
-    return GateCheck(Kind.OTHER.value, Kind.OTHER, judgement, _said(found) or "none found")
+    return GateCheck(
+        CheckKind.OTHER.value, CheckKind.OTHER, judgement, _said(found) or "none found"
+    )
 
 
 def _evidence(verdict: Verdict) -> GateCheck:
@@ -147,7 +158,10 @@ def _evidence(verdict: Verdict) -> GateCheck:
     ]
     judgement = Judgement.INCONCLUSIVE if found else Judgement.PASS
     return GateCheck(
-        Kind.EVIDENCE.value, Kind.EVIDENCE, judgement, _said(found) or "nothing is missing"
+        CheckKind.EVIDENCE.value,
+        CheckKind.EVIDENCE,
+        judgement,
+        _said(found) or "nothing is missing",
     )
 
 

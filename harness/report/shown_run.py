@@ -27,7 +27,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ShownRun:
     """One run as it stands in a comparison; ``left_out`` says why its figures do not count."""
 
     run_id: str

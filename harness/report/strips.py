@@ -7,17 +7,17 @@ from markupsafe import Markup
 
 from harness.report import words
 from harness.report.axis import COLOURS, KIND_WORDS, Axis, Layout, Strip, fill
-from harness.report.chart_series import KINDS, Series
+from harness.report.chart_series import KINDS, ChartSeries
 from harness.report.marks import INK, MUTED, box, label, line, number, tag
 from harness.report.marks import text_width as width_of
 
 
-def step(data: Series) -> str:
+def step(data: ChartSeries) -> str:
     """The width of a bin in words."""
     return f"{data.width_s * 1000:g} ms" if data.width_s < 1 else f"{data.width_s:g} s"
 
 
-def legend(data: Series, layout: Layout) -> Strip:
+def legend(data: ChartSeries, layout: Layout) -> Strip:
     """Heading of the first strip, then the key of its colours, wrapped where it is narrow."""
     size, line_height = layout.font, layout.font + 5
     heading = f"Borrow requests per {step(data)}"
@@ -36,7 +36,7 @@ def legend(data: Series, layout: Layout) -> Strip:
     return Strip(Markup("").join(parts), y + 4)
 
 
-def outcomes(data: Series, axis: Axis, top: float) -> Strip:
+def outcomes(data: ChartSeries, axis: Axis, top: float) -> Strip:
     """Borrow requests stacked by what became of them."""
     layout = axis.layout
     bottom = top + layout.outcomes
@@ -52,7 +52,7 @@ def outcomes(data: Series, axis: Axis, top: float) -> Strip:
     return Strip(Markup("").join(parts), bottom)
 
 
-def _stack(data: Series, axis: Axis, kind: str, bottom: float) -> Markup:
+def _stack(data: ChartSeries, axis: Axis, kind: str, bottom: float) -> Markup:
     """All bins of one kind as a single path: a run of 300 bins stays a few kilobytes."""
     place = KINDS.index(kind)
     row, base = data.counts[place], data.counts[:place].sum(axis=0)
@@ -71,7 +71,7 @@ def _stack(data: Series, axis: Axis, kind: str, bottom: float) -> Markup:
     )
 
 
-def waits(data: Series, axis: Axis, timeout_s: float, top: float) -> Strip:
+def waits(data: ChartSeries, axis: Axis, timeout_s: float, top: float) -> Strip:
     """Median and longest wait of each bin, on a logarithmic scale."""
     layout = axis.layout
     heading = "Wait for an answer, from the planned start: line = median, bar = up to the longest"
@@ -99,7 +99,7 @@ def waits(data: Series, axis: Axis, timeout_s: float, top: float) -> Strip:
     return Strip(Markup("").join(parts), bottom)
 
 
-def _wait_marks(data: Series, axis: Axis, y: Callable[[float], float]) -> list[Markup]:
+def _wait_marks(data: ChartSeries, axis: Axis, y: Callable[[float], float]) -> list[Markup]:
     ranges, medians = [], []
     for index in np.flatnonzero(~np.isnan(data.median_ms)):
         left, right = axis.x(data.edge_s(int(index))), axis.x(data.edge_s(int(index) + 1))

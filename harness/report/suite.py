@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.core.exit_codes import ExitCode
 from harness.report import words
-from harness.report.run_checks import GateCheck, Kind, checks_of
+from harness.report.run_checks import CheckKind, GateCheck, checks_of
 from harness.verdict.types import Judgement, Verdict
 
 _WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
@@ -86,7 +86,7 @@ class GateCase:
     """
 
     name: str
-    kind: Kind
+    kind: CheckKind
     verdict: Judgement
     meaning: str
     message: str
@@ -116,13 +116,15 @@ def cases_of(suite: GateSuite) -> list[GateCase]:
     for run in suite.runs:
         for check in checks_of(run.verdict) if run.verdict else ():
             by_name.setdefault(check.name, []).append((run.number, check))
-    by_name.setdefault(Kind.EVIDENCE.value, [])
+    by_name.setdefault(CheckKind.EVIDENCE.value, [])
     cases = [_case(suite, name, checks) for name, checks in by_name.items()]
-    return sorted(cases, key=lambda case: list(Kind).index(case.kind))  # runs may differ in theirs
+    return sorted(
+        cases, key=lambda case: list(CheckKind).index(case.kind)
+    )  # runs may differ in theirs
 
 
 def _case(suite: GateSuite, name: str, checks: list[tuple[int, GateCheck]]) -> GateCase:
-    lacking = missing(suite) if name == Kind.EVIDENCE.value else ""
+    lacking = missing(suite) if name == CheckKind.EVIDENCE.value else ""
     ranked = sorted(checks, key=lambda pair: _badness(pair[1]))
     decides = ranked[0][1] if ranked else None
     verdicts = [check.verdict for _, check in checks]
@@ -133,7 +135,7 @@ def _case(suite: GateSuite, name: str, checks: list[tuple[int, GateCheck]]) -> G
         said = f"{said}; {lacking}" if open_ else lacking
     return GateCase(
         name=name,
-        kind=decides.kind if decides else Kind.EVIDENCE,
+        kind=decides.kind if decides else CheckKind.EVIDENCE,
         verdict=worst(verdicts),
         meaning=decides.meaning if decides else "There is evidence enough for a verdict",
         message=said,

@@ -9,7 +9,7 @@ from harness.history.events import Facts
 from harness.plan.plan import Plan
 from harness.report import chart_series, faultbar, strips, words
 from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout, patterns
-from harness.report.chart_series import KINDS, Series
+from harness.report.chart_series import KINDS, ChartSeries
 from harness.report.marks import PAPER, box, number, tag
 from harness.verdict.spans import began, quiet_end, starts_open
 from harness.verdict.types import Verdict
@@ -64,7 +64,7 @@ def draw(
     return drawn, foot.bottom
 
 
-def describe(data: Series, verdict: Verdict) -> str:
+def describe(data: ChartSeries, verdict: Verdict) -> str:
     """The chart in sentences, for people who cannot see it."""
     totals = ", ".join(
         f"{words.count(data.total(kind))} {KIND_WORDS.get(kind, kind)}"

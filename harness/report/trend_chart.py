@@ -19,7 +19,7 @@ from harness.report.marks import (
     tag,
     text_width,
 )
-from harness.report.shown_run import Run, Value
+from harness.report.shown_run import ShownRun, Value
 from harness.verdict.types import Judgement
 
 RUNS_MAX = 60
@@ -50,7 +50,7 @@ class Trend:
 
     scenario: str
     figures: tuple[TrendFigure, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[ShownRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def _joined(
     return drawn
 
 
-def _point(run: Run, value: Value, paint: str, x: float, scale: _Scale) -> Markup:
+def _point(run: ShownRun, value: Value, paint: str, x: float, scale: _Scale) -> Markup:
     """A run: its interval as a bar, its value as a mark; what has no size as an arrow upwards."""
     parts = []
     if value.value is None:

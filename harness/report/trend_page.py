@@ -12,7 +12,7 @@ from markupsafe import Markup
 from harness.report import trend_chart as chart
 from harness.report import words
 from harness.report.html import environment, looks, style
-from harness.report.shown_run import Run
+from harness.report.shown_run import ShownRun
 from harness.report.tables import Cell, Table, row
 from harness.report.trend_chart import RUNS_MAX, Trend, TrendFigure
 from harness.verdict.types import Judgement
@@ -113,7 +113,7 @@ def _glance_row(trend: Trend) -> tuple[Cell, ...]:
     return row(name, words.count(len(trend.runs)), verdict, *values, money)
 
 
-def _cell(figure: TrendFigure, run: Run) -> Cell:
+def _cell(figure: TrendFigure, run: ShownRun) -> Cell:
     value = run.figures.get(figure.name)
     if value is None:
         return Cell(words.NOT_MEASURED)
@@ -146,7 +146,7 @@ def _section(trend: Trend, labels: Sequence[str], number: int) -> _Section:
     )
 
 
-def _table(trend: Trend, runs: Sequence[Run]) -> Table:
+def _table(trend: Trend, runs: Sequence[ShownRun]) -> Table:
     """Every number of these runs."""
     return Table(
         headers=("Run", "Label", "Verdict", *(f.heading for f in trend.figures), _MONEY),
@@ -154,7 +154,7 @@ def _table(trend: Trend, runs: Sequence[Run]) -> Table:
     )
 
 
-def _run_row(trend: Trend, run: Run) -> tuple[Cell, ...]:
+def _run_row(trend: Trend, run: ShownRun) -> tuple[Cell, ...]:
     verdict = Cell(words.VERDICT[run.verdict], run.left_out, tone=run.verdict.value)
     money = Cell("none" if run.ledger_read else "ledger not read in full")
     if run.money:

@@ -46,7 +46,7 @@ from harness.stack.run_lock import held_alone
 from harness.target.account_provisioning import SeededBorrower, Seeder
 from harness.target.health import HealthPoller
 from harness.target.ledger import Ledger
-from harness.target.read_ledger import Source, read_ledger
+from harness.target.read_ledger import LedgerSource, read_ledger
 
 BEGIN_SECONDS_MAX = 900.0
 """For Locust to spawn its users, as slowly as it was told to."""
@@ -57,7 +57,7 @@ _log = logging.getLogger("lendchaos.conductor")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RunRequest:
     """What the load process asks for."""
 
     run: KeptRecord
@@ -77,7 +77,7 @@ def main() -> int:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     channel = Channel()
-    request = Request(
+    request = RunRequest(
         KeptRecord(options.run, lambda text: channel.send("unwritten", text=text)),
         options.state_dir.absolute(),
         options.host,
@@ -101,7 +101,7 @@ def main() -> int:
     return ExitCode.PASS
 
 
-def _refusal(error: OSError, request: Request) -> str:
+def _refusal(error: OSError, request: RunRequest) -> str:
     """What the disk refused us, in one line; empty where it was something else."""
     folders = (request.run.path.absolute(), request.state_dir)
     path = str(error.filename or "")
@@ -116,7 +116,7 @@ def _fail(channel: Channel, code: ExitCode, message: str) -> int:
     return code
 
 
-def conduct(request: Request, channel: Channel) -> None:
+def conduct(request: RunRequest, channel: Channel) -> None:
     """One run, from a plan to a verdict.
 
     Raises:
@@ -172,7 +172,7 @@ class Scene:
 
 
 def _bring_up(
-    request: Request, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
+    request: RunRequest, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
 ) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
     progress = channel.progress
@@ -314,7 +314,9 @@ def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian
     run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
     facts = run.read_facts(scene.plan)
     with LockGuard(scene.stack) as check:
-        source = Source(scene.ledger, scene.cursor, channel.progress, channel.is_closed, check)
+        source = LedgerSource(
+            scene.ledger, scene.cursor, channel.progress, channel.is_closed, check
+        )
         run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
 
 

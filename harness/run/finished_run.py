@@ -20,7 +20,7 @@ from harness.history.events import Clock, Ending, Facts, Outcome
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.report import words
-from harness.run.runner import Ended
+from harness.run.runner import RunResult
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement, Verdict, Weight
 
@@ -38,7 +38,7 @@ class FinishedRun:
     verdict: Verdict
 
     @classmethod
-    def of(cls, ended: Ended) -> "FinishedRun":
+    def of(cls, ended: RunResult) -> "FinishedRun":
         """The run that has just ended.
 
         Raises:

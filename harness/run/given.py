@@ -31,7 +31,7 @@ _TELLING = 5
 """Letters of a value that is hardly another's."""
 
 
-class Elsewhere(NamedTuple):
+class OptionElsewhere(NamedTuple):
     """An option that neither the command line nor a default sets; Locust sends it to workers.
 
     ``name`` is its field, ``options`` are its words on the command line, ``key`` is what it is
@@ -65,10 +65,10 @@ class Elsewhere(NamedTuple):
         return re.search(rf"(?<![\w-])(?:{'|'.join(parts)})(?![\w-])", text) is not None
 
 
-def with_places(text: str, elsewhere: Iterable[Elsewhere]) -> str:
+def with_places(text: str, elsewhere: Iterable[OptionElsewhere]) -> str:
     """A message about options, and where those were set that are not on the command line."""
     found = [f"{one.word} is set by {one.key} in {one.place}"
-             for one in map(Elsewhere._make, elsewhere) if one.concerns(text)]  # fmt: skip
+             for one in map(OptionElsewhere._make, elsewhere) if one.concerns(text)]  # fmt: skip
     found = [place for place in found if place not in text]
     return f"{text} ({'; '.join(found)})" if found else text
 
@@ -97,7 +97,7 @@ def naming_places(options: list[str]) -> Iterator[None]:
         raise UsageError(with_places(str(error), elsewhere)) from error
 
 
-def set_elsewhere(parser: Any) -> list[Elsewhere]:
+def set_elsewhere(parser: Any) -> list[OptionElsewhere]:
     """What a parser of `configargparse` has just found in the environment and in files."""
     found = []
     for source, settings in parser.get_source_to_settings_dict().items():
@@ -106,7 +106,9 @@ def set_elsewhere(parser: Any) -> list[Elsewhere]:
         for key, (action, value) in settings.items() if place else ():
             options = tuple(getattr(action, "option_strings", None) or (f"--{key}",))
             shown = "(secret)" if getattr(action, "is_secret", False) else f"{value}"
-            found.append(Elsewhere(getattr(action, "dest", key), options, key, f"{place}", shown))
+            found.append(
+                OptionElsewhere(getattr(action, "dest", key), options, key, f"{place}", shown)
+            )
     return found
 
 

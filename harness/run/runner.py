@@ -80,7 +80,7 @@ Show = Callable[[Update], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunResult:
     """How one run, or one series, ended; ``last`` is the last thing that a run said.
 
     ``series`` is None for a single run.
@@ -111,7 +111,7 @@ class Ended:
             return None
 
 
-RunOne = Callable[[Path, list[str]], Ended]
+RunOne = Callable[[Path, list[str]], RunResult]
 """Runs a scenario file with these options of Locust's, once."""
 
 
@@ -200,7 +200,7 @@ def run_scenario(
     output: int | None = None,
     web_port: int | None = None,
     environment: Mapping[str, str] | None = None,
-) -> Ended:
+) -> RunResult:
     """Run a scenario file headless, or with Locust's page on ``web_port``, and wait for its end.
 
     Locust's periodic tables are left out, its warnings are not; what it writes goes to ``output``
@@ -211,7 +211,7 @@ def run_scenario(
     """
     with listening():
         if is_interrupted():
-            return Ended(ExitCode.INTERRUPTED)
+            return RunResult(ExitCode.INTERRUPTED)
         read_end, write_end = os.pipe()
         variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
         if web_port is not None:  # a file or a variable is there for other tests
@@ -232,7 +232,7 @@ def run_scenario(
             code = process.wait()
             if code < 0 and not last.keys() - {"error"}:
                 last = {**last, "killed_by": signal.Signals(-code).name}
-            return Ended(_honest(code, last, options, run), last)
+            return RunResult(_honest(code, last, options, run), last)
 
 
 def locust_command(path: Path) -> list[str]:
@@ -350,7 +350,7 @@ def run_series(
     tell: Tell,
     *,
     warn: Tell | None = None,
-) -> tuple[Ended, Path | None]:
+) -> tuple[RunResult, Path | None]:
     """All runs of one scenario, until they are done, or have failed beyond repair.
 
     How it ended, and where ``series.json`` lies: nowhere if no run came to a verdict, or where it
@@ -384,7 +384,7 @@ def run_series(
         (warn or tell)(f"{error.filename} was not written: {error.strerror}")
     last = {"verdict": str(whole.verdict), "sentence": whole.statement}
     last |= {"report": str(written)} if written is not None else {}
-    return Ended(whole.exit_code, last if judged else {}, whole), written
+    return RunResult(whole.exit_code, last if judged else {}, whole), written
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -21,7 +21,7 @@ SCHEMA = "lendchaos.shrink/1"
 NONE = "none"
 
 
-class Result(StrEnum):
+class ShrinkResult(StrEnum):
     """What a trial says of the failure that is looked for."""
 
     FAILED = "failed"
@@ -33,7 +33,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ShrinkTrial:
     """One run with some of the faults. ``codes`` are of the findings that failed it.
 
     ``result`` is None as long as no failure is looked for.
@@ -44,18 +44,18 @@ class Trial:
     directory: str | None = None
     codes: tuple[str, ...] = ()
     sentence: str = ""
-    result: Result | None = None
+    result: ShrinkResult | None = None
 
-    def held_against(self, failure: str) -> "Trial":
+    def held_against(self, failure: str) -> "ShrinkTrial":
         """The same with its result: whether it failed in the way that is looked for."""
         return replace(self, result=self._result(failure))
 
-    def _result(self, failure: str) -> Result:
+    def _result(self, failure: str) -> ShrinkResult:
         if failure in self.codes:
-            return Result.FAILED
+            return ShrinkResult.FAILED
         if self.exit_code == ExitCode.FAIL and self.codes:
-            return Result.OTHERWISE
-        return Result.PASSED if self.exit_code == ExitCode.PASS else Result.UNDECIDED
+            return ShrinkResult.OTHERWISE
+        return ShrinkResult.PASSED if self.exit_code == ExitCode.PASS else ShrinkResult.UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Shrunk:
     seed: Whole
     failure: str | None
     faults: tuple[str, ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[ShrinkTrial, ...]
     minimal: bool
     stopped: str | None = None
     schema: str = SCHEMA
@@ -92,19 +92,19 @@ def _code(finding: Finding) -> str:
 def shrink(
     scenario: str,
     seed: int,
-    run: Callable[[tuple[str, ...] | None], Trial],
+    run: Callable[[tuple[str, ...] | None], ShrinkTrial],
     runs_max: int,
 ) -> Shrunk:
     """Run the whole plan, then leave out fault after fault, in at most ``runs_max`` runs.
 
     ``run`` is called with the names of the faults to keep, None for all of them at first; its
-    `Trial` says which those were.
+    `ShrinkTrial` says which those were.
     """
     whole = run(None)
     if not whole.codes:
         return Shrunk(scenario, seed, None, whole.faults, (whole,), minimal=False)
     failure, kept = whole.codes[0], whole.faults
-    known: dict[tuple[str, ...], Trial] = {kept: whole.held_against(failure)}
+    known: dict[tuple[str, ...], ShrinkTrial] = {kept: whole.held_against(failure)}
     at, needed, stopped = 0, 0, None
     while needed < len(kept) and stopped is None:
         fewer = kept[:at] + kept[at + 1 :]
@@ -115,7 +115,7 @@ def shrink(
             known[fewer] = run(fewer).held_against(failure)
             if known[fewer].exit_code == ExitCode.INTERRUPTED:
                 stopped = "interrupted"
-        if known[fewer].result is Result.FAILED:
+        if known[fewer].result is ShrinkResult.FAILED:
             kept, needed = fewer, 0  # one fault less: whatever was needed may not be any longer
             at = at if at < len(kept) else 0
         else:
@@ -151,17 +151,17 @@ def render(shrunk: Shrunk, command: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _listed(trial: Trial) -> str:
+def _listed(trial: ShrinkTrial) -> str:
     return " ".join(trial.faults) or "no fault"
 
 
-def _outcome(trial: Trial) -> str:
+def _outcome(trial: ShrinkTrial) -> str:
     where = f"  {trial.directory}" if trial.directory else ""
     if trial.result is None:
         return f"exit code {trial.exit_code}{where}"
-    if trial.result is Result.OTHERWISE:
+    if trial.result is ShrinkResult.OTHERWISE:
         return f"{trial.result}: {', '.join(trial.codes)}{where}"
-    if trial.result is Result.UNDECIDED:
+    if trial.result is ShrinkResult.UNDECIDED:
         return f"{trial.result} (exit code {trial.exit_code}), counts as not failed{where}"
     return f"{trial.result}{where}"
 
@@ -169,7 +169,7 @@ def _outcome(trial: Trial) -> str:
 def _conclusion(shrunk: Shrunk) -> list[str]:
     faults, all_faults, failure = shrunk.faults, shrunk.trials[0].faults, shrunk.failure
     told = [one for one in shrunk.trials if one.exit_code != ExitCode.INTERRUPTED]
-    open_ = [set(one.faults) for one in told if one.result is Result.UNDECIDED]
+    open_ = [set(one.faults) for one in told if one.result is ShrinkResult.UNDECIDED]
     undecided = [name for name in faults if {*faults} - {name} in open_]
     whole, listed = faults == all_faults, ", ".join(faults)
     if not faults:

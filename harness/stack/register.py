@@ -40,7 +40,7 @@ _HALF_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RegisterEntry:
     """One stack. ``state_dir`` is its folder's real path, ``device`` and ``inode`` the folder's."""
 
     state_dir: str
@@ -51,7 +51,7 @@ class Entry:
     key: str = ""
 
     @classmethod
-    def of(cls, state_dir: Path, stack_id: str, key: str = "") -> "Entry":
+    def of(cls, state_dir: Path, stack_id: str, key: str = "") -> "RegisterEntry":
         """An entry of this boot.
 
         Raises:
@@ -67,7 +67,7 @@ class Entry:
             key=key,
         )
 
-    def is_folder(self, other: "Entry") -> bool:
+    def is_folder(self, other: "RegisterEntry") -> bool:
         """Whether both are of one folder: moved or mounted elsewhere, it keeps inode and device;
         a device may be numbered anew.
         """
@@ -75,7 +75,7 @@ class Entry:
         return self.inode == other.inode and same_place
 
 
-_ENTRY = TypeAdapter(Entry)
+_ENTRY = TypeAdapter(RegisterEntry)
 
 
 # --- where it is ---------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _check(place: Path) -> None:
 # --- what it lists -------------------------------------------------------------------------------
 
 
-def entries() -> list[Entry]:
+def entries() -> list[RegisterEntry]:
     """Every stack that is listed; looks, and makes nothing.
 
     Raises:
@@ -193,7 +193,7 @@ def add(state_dir: Path, stack_id: str, key: str = "") -> None:
         HarnessError: It cannot be listed.
         OSError: The folder is gone.
     """
-    entry = Entry.of(state_dir, stack_id, key)
+    entry = RegisterEntry.of(state_dir, stack_id, key)
     if entry in entries():
         return
     place = prepared()
@@ -214,7 +214,7 @@ def remove(stack_id: str) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _read(place: Path) -> Iterator[tuple[Path, Entry]]:
+def _read(place: Path) -> Iterator[tuple[Path, RegisterEntry]]:
     """The entries with their files; what is no entry lists nothing."""
     for path in filter(_is_ours, place.glob("*.json")):
         with contextlib.suppress(OSError, ValidationError):

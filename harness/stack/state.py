@@ -19,7 +19,7 @@ from harness.plan.planted import wrong_defects
 from harness.stack import register
 from harness.stack.folder import ALIVE_LOCK, BUREAU_DATA, DATA, STATE_FILE, checked
 from harness.stack.namespaces import Wire, remove
-from harness.stack.register import Entry
+from harness.stack.register import RegisterEntry
 from harness.stack.run_lock import has_supervisor
 from harness.stack.shared_memory import remove_database
 
@@ -221,7 +221,7 @@ def read_state(state_dir: Path) -> Stack | None:
     return replace(relocated(stack, folder), ready=stack.ready and mounted)
 
 
-def _entry_of(folder: Path, text: bytes) -> Entry:
+def _entry_of(folder: Path, text: bytes) -> RegisterEntry:
     """The register's entry of this folder and this text.
 
     Raises:
@@ -232,7 +232,7 @@ def _entry_of(folder: Path, text: bytes) -> Entry:
     except (ValueError, KeyError, TypeError, RecursionError):
         stack_id = None  # damaged: then the folder alone says whose it is
     listed = register.entries()
-    here = Entry.of(folder, "")
+    here = RegisterEntry.of(folder, "")
     for entry in listed:
         if entry.is_folder(here) and stack_id in (None, entry.stack_id):
             return entry

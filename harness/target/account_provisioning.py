@@ -20,7 +20,7 @@ from harness.core.http_times import lifetime_s
 from harness.core.ids import comparable
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
-from harness.plan.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, Borrower, trials_of
+from harness.plan.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, PlannedBorrower, trials_of
 from harness.target.refusals import decline_of, is_false_decline
 
 REGISTER_BATCH = 50
@@ -106,7 +106,9 @@ class Seeder:
         )
         return replace(plan, borrowers=borrowers), [str(c) for c in unlike]
 
-    def _behaves(self, trials: list[Borrower], accounts: dict[str, str], *, reads: bool) -> bool:
+    def _behaves(
+        self, trials: list[PlannedBorrower], accounts: dict[str, str], *, reads: bool
+    ) -> bool:
         """Whether the first of these borrowers of one class who can log in, or must be declined and
         are so at log-in, is treated rightly.
         """
@@ -164,7 +166,7 @@ class Seeder:
             self._progress(f"{refused} of {len(seeded)} borrowers are refused at log-in")
         return seeded
 
-    def _register(self, borrowers: Iterable[Borrower]) -> dict[str, str]:
+    def _register(self, borrowers: Iterable[PlannedBorrower]) -> dict[str, str]:
         """Account ids by phone."""
         rows = [
             {
@@ -202,7 +204,7 @@ class Seeder:
             text = text.replace(secret, "(secret)")
         return text
 
-    def _open_session(self, borrower: Borrower, accounts: dict[str, str]) -> SeededBorrower:
+    def _open_session(self, borrower: PlannedBorrower, accounts: dict[str, str]) -> SeededBorrower:
         body = {"phone": borrower.phone, "password": self._password}
         answer = self._call(f"{self._edge_url}/v1/sessions", body, {})
         came_ns = time.monotonic_ns()

@@ -29,7 +29,7 @@ _Identity = tuple[str, str, str, int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OwnLoans:
     """What is this run's: its idempotency keys, and its borrowers' accounts.
 
     ``acknowledged`` are keys whose borrowers were told of a loan.
@@ -60,7 +60,7 @@ class LedgerWatch:
         self,
         ledger: Ledger,
         after: int | str,
-        ours: Ours,
+        ours: OwnLoans,
         progress: Callable[[str], object] = lambda _: None,
         is_cut_short: Callable[[], bool] = lambda: False,
         *,

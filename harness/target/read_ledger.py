@@ -10,11 +10,11 @@ from harness.plan.plan import Plan
 from harness.target.account_provisioning import SeededBorrower
 from harness.target.by_key import KeyQuestions, SentKey, chosen, sample_of
 from harness.target.ledger import Ledger
-from harness.target.ledger_watch import LedgerWatch, Ours
+from harness.target.ledger_watch import LedgerWatch, OwnLoans
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LedgerSource:
     """Where to read, from which cursor on. ``is_cut_short`` ends what is not needed any more.
 
     ``check`` is called every second of a long wait, and may raise `HarnessError` to end it.
@@ -28,12 +28,12 @@ class Source:
 
 
 def read_ledger(
-    source: Source, plan: Plan, facts: Facts, borrowers: Iterable[SeededBorrower]
+    source: LedgerSource, plan: Plan, facts: Facts, borrowers: Iterable[SeededBorrower]
 ) -> LedgerReading:
     """Read it when the load is over; never raises."""
     borrowers = list(borrowers)
     sent = list(_sent(facts, borrowers))
-    ours = Ours(
+    ours = OwnLoans(
         keys=frozenset(arrival.key for arrival in plan.arrivals),
         accounts=frozenset(borrower.account_id for borrower in borrowers),
         acknowledged=frozenset(key.key for key in sent if key.acknowledged),

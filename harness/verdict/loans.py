@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
-from harness.verdict.money_table import Row
+from harness.verdict.money_table import MoneyRow
 
 BOOKED_STATUSES = ("disbursed", "repaid")
 """A loan of such a status was paid out once, where only its status is shown."""
@@ -23,7 +23,7 @@ class Loan:
 
     loan_id: str
     key: str
-    row: Row
+    row: MoneyRow
     principals_fen: tuple[int, ...]
     account_ids: tuple[str, ...] = ()
     payouts_min: int = 0
@@ -60,7 +60,7 @@ def _merged(rows: Sequence[LedgerEntry], *, has_status: bool) -> Loan:
     return Loan(
         loan_id=last.loan_id,
         key=last.idempotency_key,
-        row=Row(last.status if has_status else None, max(payouts)),
+        row=MoneyRow(last.status if has_status else None, max(payouts)),
         principals_fen=tuple(row.principal_fen for row in rows),
         account_ids=tuple(row.account_id for row in rows),
         payouts_min=min(payouts),
@@ -74,5 +74,5 @@ def found_alone(key: str, loan: KeyedLoan) -> Loan:
 
     The listing lacks it.
     """
-    row = Row(loan.status, int(loan.status in BOOKED_STATUSES))
+    row = MoneyRow(loan.status, int(loan.status in BOOKED_STATUSES))
     return Loan(loan.loan_id, key, row, (loan.principal_fen,), listed=False)

@@ -27,7 +27,7 @@ class Money(StrEnum):
     PHANTOM = "phantom"
 
 
-class Row(NamedTuple):
+class MoneyRow(NamedTuple):
     """What the ledger says of one loan; ``status`` None for a ledger without a status column."""
 
     status: str | None
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def judged(
-    told: Told, row: Row | None, *, decides_reviews: bool = False, repaid: bool = False
+    told: Told, row: MoneyRow | None, *, decides_reviews: bool = False, repaid: bool = False
 ) -> Money:
     """Judge one row, or that there is none (None), by what the borrower was told.
 

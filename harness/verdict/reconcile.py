@@ -42,7 +42,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AskedLoan:
     """One key of the run, what was asked for under it, and what the borrower was told."""
 
     key: str
@@ -67,7 +67,7 @@ class Reconciled:
     """
 
     result: Reconciliation
-    requests: tuple[Request, ...] = ()
+    requests: tuple[AskedLoan, ...] = ()
     loans: tuple[Loan, ...] = ()
     unlisted: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ def reconcile(plan: Plan, facts: Facts) -> Reconciled:
     return _Reconciliation(facts, requests).done(acknowledged)
 
 
-def _requests(plan: Plan, facts: Facts) -> Iterator[Request]:
+def _requests(plan: Plan, facts: Facts) -> Iterator[AskedLoan]:
     """Every key of the run, those that were never due too."""
     borrows: dict[int, list[Attempt]] = defaultdict(list)
     for attempt in facts.attempts:
@@ -117,21 +117,21 @@ def _requests(plan: Plan, facts: Facts) -> Iterator[Request]:
     told = Told.UNKNOWN if facts.damage else Told.NEVER_SENT
     for arrival in plan.arrivals:
         if arrival.key not in seen:
-            yield Request(arrival.key, arrival.borrower, arrival.amount_fen, told)
+            yield AskedLoan(arrival.key, arrival.borrower, arrival.amount_fen, told)
 
 
-def _asked(operation: Operation, borrows: list[Attempt]) -> Request:
+def _asked(operation: Operation, borrows: list[Attempt]) -> AskedLoan:
     told, deciding = told_of(operation, borrows), settle(borrows)
     loan_id = None
     if told in GRANTED:
         loan_id = comparable((deciding and deciding.loan_id) or operation.loan_id or "") or None
-    return Request(operation.key, operation.borrower, operation.amount_fen, told, loan_id)
+    return AskedLoan(operation.key, operation.borrower, operation.amount_fen, told, loan_id)
 
 
 class _Reconciliation:
     """One reconciliation under way."""
 
-    def __init__(self, facts: Facts, requests: tuple[Request, ...]) -> None:
+    def __init__(self, facts: Facts, requests: tuple[AskedLoan, ...]) -> None:
         self._facts = facts
         self._requests = requests
         self._found = _Classes()
@@ -192,7 +192,7 @@ class _Reconciliation:
             differing={name: count for name in DIFFERING if (count := found.count(name))},
         )
 
-    def _settle(self, request: Request) -> None:
+    def _settle(self, request: AskedLoan) -> None:
         """Put one request into every class it belongs to."""
         key, found = request.key, self._found
         listed = self._listed.get(key)
@@ -212,7 +212,7 @@ class _Reconciliation:
         elif any(map(_is_unbalanced, loans)):
             found.add("unbalanced", key)
 
-    def _judge(self, request: Request, loans: list[Loan]) -> None:
+    def _judge(self, request: AskedLoan, loans: list[Loan]) -> None:
         """Whether one request is right, else what is wrong with its loans."""
         money = max(
             (judged(request.told, loan.row) for loan in loans),
@@ -229,7 +229,7 @@ class _Reconciliation:
         for name in differing if money is Money.CORRUPT else ():
             self._found.add(name, request.key)
 
-    def _by_key(self, request: Request) -> list[Loan] | None:
+    def _by_key(self, request: AskedLoan) -> list[Loan] | None:
         """The loans of a key that the listing lacks; None where nobody knows."""
         granted, answer = request.told in GRANTED, self._answers.get(request.key)
         sampled = not granted and request.told is not Told.NEVER_SENT
@@ -244,7 +244,7 @@ class _Reconciliation:
         self._sample["hidden"] += sampled and bool(answer)
         return self._found_alone(request.key, answer)
 
-    def _in_both_views(self, request: Request, listed: list[Loan]) -> list[Loan]:
+    def _in_both_views(self, request: AskedLoan, listed: list[Loan]) -> list[Loan]:
         """The loans of a key that the listing has, and what else shows when asking for it alone."""
         key, found = request.key, self._found
         if key not in self._answers:
@@ -272,7 +272,7 @@ class _Reconciliation:
             self._loans += loans
         return loans
 
-    def _differing(self, request: Request, loans: list[Loan]) -> list[str]:
+    def _differing(self, request: AskedLoan, loans: list[Loan]) -> list[str]:
         """What of loans is not as asked for and told, whatever else holds of them.
 
         A second loan of one key is told as duplicated: one of them may be another than was told.
@@ -295,7 +295,7 @@ class _Reconciliation:
         return bool(self._facts.account_ids) and account not in self._facts.account_ids
 
 
-def _differs(request: Request, loans: Iterable[Loan]) -> bool:
+def _differs(request: AskedLoan, loans: Iterable[Loan]) -> bool:
     """Whether any of them is of another amount than was asked for."""
     return any(fen != request.amount_fen for loan in loans for fen in loan.principals_fen)
 
@@ -314,7 +314,7 @@ def _of_the_run(facts: Facts, keys: set[str]) -> dict[str, list[Loan]]:
 
 
 def _key_answers(
-    facts: Facts, requests: Iterable[Request], listed: dict[str, list[Loan]]
+    facts: Facts, requests: Iterable[AskedLoan], listed: dict[str, list[Loan]]
 ) -> tuple[dict[str, _Answer], list[str]]:
     """What the target shows by key, and for which keys it showed loans of other ones, too.
 

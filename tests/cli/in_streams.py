@@ -14,7 +14,7 @@ from typing import Any
 from harness.apps.cli import app
 from harness.apps.cli.lazy_commands import load
 from harness.core import standard_streams
-from harness.run.runner import Ended, Update
+from harness.run.runner import RunResult, Update
 
 WRITTEN = importlib.import_module("harness.report.written")
 FULL, CLOSED, UNREAD = "full", "closed", "unread"
@@ -81,13 +81,13 @@ def code_of(condition: str, words: list[str]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def quick_run(_path: Path, options: list[str], show: Any, *_: Any, **__: Any) -> Ended:
+def quick_run(_path: Path, options: list[str], show: Any, *_: Any, **__: Any) -> RunResult:
     """Stands in for Locust: the run is one that is stored in ``--runs-dir=…``."""
     (folder,) = [Path(word.partition("=")[2]) for word in options if word.startswith("--runs-dir=")]
     verdict = json.loads((folder / "verdict.json").read_bytes())
     show(Update("set up"))
     last = {name: verdict[name] for name in ("verdict", "sentence")}
-    return Ended(verdict["exit_code"], {**last, "report": str(folder / "report.html")})
+    return RunResult(verdict["exit_code"], {**last, "report": str(folder / "report.html")})
 
 
 def main() -> None:

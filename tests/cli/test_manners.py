@@ -15,9 +15,9 @@ import pytest
 import typer
 
 from harness.apps.cli import run_command as run_module
-from harness.apps.cli.console import Patience
+from harness.apps.cli.console import SlowNotice
 from harness.apps.cli.lazy_commands import LATER, load
-from harness.run.runner import Ended as RunEnded
+from harness.run.runner import RunResult as RunEnded
 from tests.cli.conftest import Ended
 from tests.cli.processes import environment, in_terminal
 from tests.cli.processes import lendchaos as in_a_process
@@ -206,7 +206,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_is_quick_says_nothing(said: list[str]) -> None:
     """Not even at its end."""
-    with Patience("reading", seconds=60) as doing:
+    with SlowNotice("reading", seconds=60) as doing:
         doing.step("judging")
 
     assert said == []
@@ -214,7 +214,7 @@ def test_what_is_quick_says_nothing(said: list[str]) -> None:
 
 def test_what_takes_long_says_what_it_is_at(said: list[str]) -> None:
     """The step that is under way when patience runs out, then each further one."""
-    with Patience("reading", seconds=0.05) as doing:
+    with SlowNotice("reading", seconds=0.05) as doing:
         doing.step("judging")
         deadline = time.monotonic() + 10
         while not said and time.monotonic() < deadline:
@@ -227,7 +227,7 @@ def test_what_takes_long_says_what_it_is_at(said: list[str]) -> None:
 def test_nothing_is_left_waiting() -> None:
     """The timer is gone with its work, whatever came of it."""
     before = threading.active_count()
-    with pytest.raises(typer.Exit), Patience("reading", seconds=60):
+    with pytest.raises(typer.Exit), SlowNotice("reading", seconds=60):
         raise typer.Exit(1)
     time.sleep(0.05)
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from harness.apps.cli import run_command as run_module
-from harness.run.runner import Ended, Update
+from harness.run.runner import RunResult, Update
 
 ROOT = Path(__file__).parent.parent.parent
 cli_app = importlib.import_module("harness.apps.cli.console")
@@ -25,10 +25,10 @@ def test_directory_and_seed_are_whole_at_80_columns(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run_module, "errors", terminal)
     monkeypatch.setattr(cli_app, "errors", terminal)
 
-    def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> Ended:
+    def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> RunResult:
         show(Update(SAID))
         show(Update("baseline (8s)", "baseline", 0.0, 8.0))
-        return Ended(0)
+        return RunResult(0)
 
     monkeypatch.setattr(run_module, "run_scenario", runs)
     run_module._run_locust(Path("network_partition.py"), [])
@@ -44,13 +44,13 @@ def test_the_bar_is_gone_when_the_result_is_printed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run_module, "errors", terminal)
     after = ""
 
-    def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> Ended:
+    def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> RunResult:
         nonlocal after
         show(Update("verdict: pass", verdict="pass"))
         before = shown.getvalue()
         time.sleep(0.3)
         after = shown.getvalue()[len(before) :]
-        return Ended(0)
+        return RunResult(0)
 
     monkeypatch.setattr(run_module, "run_scenario", runs)
     run_module._run_locust(Path("network_partition.py"), [])

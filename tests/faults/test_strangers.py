@@ -16,7 +16,7 @@ from harness.faults import change_watch as change_watch_module
 from harness.faults import foreign_sessions as strangers_module
 from harness.faults import walk as walk_module
 from harness.faults.foreign_sessions import (
-    Ours,
+    OwnSessions,
     StrangerWatch,
     ours_of,
     remove_strangers,
@@ -161,7 +161,7 @@ def test_a_link_that_leads_to_a_relay_of_ours_is_ours() -> None:
 def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the last look without it and the first without it again; what stays has no end."""
     monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.05)
-    watch = StrangerWatch(clean.stack, Ours)
+    watch = StrangerWatch(clean.stack, OwnSessions)
     started_ns = time.monotonic_ns()
     watch.start()
     time.sleep(0.3)
@@ -215,7 +215,7 @@ def test_a_toxiproxy_that_somebody_stopped_is_told(
     assert reference is not None
     save_state(replace(clean.stack, processes={"toxiproxy": reference}))
     monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.05)
-    watch = StrangerWatch(clean.stack, Ours)
+    watch = StrangerWatch(clean.stack, OwnSessions)
     watch.start()
     time.sleep(0.3)
     stopped_ns = time.monotonic_ns()

@@ -13,11 +13,11 @@ from typing import Any
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.diary import Diary
-from harness.apps.gameday.foresee import Foreseen, Span
+from harness.apps.gameday.foresee import Foreseen, PreviewSpan
 from harness.apps.gameday.running import LeftRun
 from harness.apps.gameday.session import What
-from harness.apps.gameday.view import Command, Finished, Message, Order, Stage, View
-from harness.run.runner import Ended, Tell, Update
+from harness.apps.gameday.view import Command, CommandKind, Finished, Message, Stage, View
+from harness.run.runner import RunResult, Tell, Update
 
 PLAN = GameDayPlan(
     title="Before the release",
@@ -35,28 +35,28 @@ SEEN = Foreseen(
     target="the local stack",
     load=("30 arrivals a second for 10 s",),
     spans=(
-        Span("phase", "warm-up", -2.0, 0.0),
-        Span("phase", "baseline", 0.0, 4.0),
-        Span("phase", "fault", 4.0, 6.0),
-        Span("fault", "1-partition", 4.0, 6.0, "bytes vanish"),
-        Span("phase", "recovery", 6.0, 8.0),
+        PreviewSpan("phase", "warm-up", -2.0, 0.0),
+        PreviewSpan("phase", "baseline", 0.0, 4.0),
+        PreviewSpan("phase", "fault", 4.0, 6.0),
+        PreviewSpan("fault", "1-partition", 4.0, 6.0, "bytes vanish"),
+        PreviewSpan("phase", "recovery", 6.0, 8.0),
     ),
     radius=("1-partition touches link database", "not touched: link edge (127.0.0.1:1 → 2)"),
     stops=("a loan is paid out twice",),
 )
 FORESEEN = {step.name: SEEN for step in PLAN.steps}
-GO, NO_GO, PAUSE = Command(Order.GO), Command(Order.NO_GO), Command(Order.PAUSE)
-ABORT = Command(Order.ABORT, "key")
+GO, NO_GO, PAUSE = Command(CommandKind.GO), Command(CommandKind.NO_GO), Command(CommandKind.PAUSE)
+ABORT = Command(CommandKind.ABORT, "key")
 MOMENT, UNTIL_ABORTED = "a moment", "until aborted"
 """Where a script waits."""
 
 
-def ended(code: int = 0, verdict: str | None = "pass", name: str = "run-1") -> Ended:
+def ended(code: int = 0, verdict: str | None = "pass", name: str = "run-1") -> RunResult:
     """A run that came to a verdict, in a folder that need not be there."""
     if verdict is None:
-        return Ended(code, {"text": "it did not come up"})
+        return RunResult(code, {"text": "it did not come up"})
     report = f"/nowhere/{name}/report.html"
-    return Ended(code, {"verdict": verdict, "sentence": "All was well.", "report": report})
+    return RunResult(code, {"verdict": verdict, "sentence": "All was well.", "report": report})
 
 
 @dataclass

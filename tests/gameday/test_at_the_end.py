@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.apps.cli import game_days
-from harness.apps.cli.gameday_record import at_the_end
+from harness.apps.cli.written_record import at_the_end
 from harness.apps.gameday import printing, recording
 from harness.apps.gameday.session import SESSION_FILE, read_session
 from harness.core.errors import HarnessError

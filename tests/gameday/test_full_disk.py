@@ -23,7 +23,7 @@ from harness.core.disk import ROOM_BYTES_MIN
 from harness.history.events import RunStatus
 from harness.history.run_directory import RunDirectory
 from harness.run.room_watch import DATABASE_BYTES_MIN
-from harness.run.runner import Ended
+from harness.run.runner import RunResult
 from harness.stack.usable import STACK_BYTES_MIN
 from tests.full_disk import files_end_at
 from tests.gameday.days import FORESEEN, PLAN, FakeRunner, conduct, ended, passes
@@ -42,7 +42,7 @@ def broken_off(step: GameDayStep, attempt: int) -> list[Message | str]:
     """The first run of the first step is broken off; its disk did not take the verdict."""
     if (step.name, attempt) != ("cut", 1):
         return passes(step, attempt)
-    return [Finished(Ended(3, {**HAS_VERDICT, "run_dir": "/somewhere/cut-1"}))]
+    return [Finished(RunResult(3, {**HAS_VERDICT, "run_dir": "/somewhere/cut-1"}))]
 
 
 @pytest.mark.parametrize("full_at", [0, 1], ids=["before the briefing", "before the first go"])
@@ -199,9 +199,11 @@ def test_what_the_log_of_a_step_does_not_take_costs_no_verdict(
 ) -> None:
     """What is told beside a run ends none."""
     (tmp_path / "day").mkdir()
-    said = Ended(3, {**HAS_VERDICT, "run_dir": "/somewhere/cut-1"})
+    said = RunResult(3, {**HAS_VERDICT, "run_dir": "/somewhere/cut-1"})
 
-    def run(_path: Path, _options: Any, _show: Any, tell: Callable[[str], None], **_: Any) -> Ended:
+    def run(
+        _path: Path, _options: Any, _show: Any, tell: Callable[[str], None], **_: Any
+    ) -> RunResult:
         tell("interrupted: healing")
         return said
 

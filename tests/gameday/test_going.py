@@ -9,7 +9,7 @@ from harness.apps.gameday.diary import DiskDiary
 from harness.apps.gameday.screen_words import failing, summary
 from harness.apps.gameday.session import STAYS_REFUSED, StepState, What, read_session
 from harness.apps.gameday.view import Finished, Stage
-from harness.run.runner import Ended, Update
+from harness.run.runner import RunResult, Update
 from tests.gameday.days import GO, MOMENT, NO_GO, PLAN, FakeRunner, conduct, ended
 
 
@@ -28,7 +28,7 @@ def test_a_step_that_is_refused_says_why_and_was_not_aborted(diary: DiskDiary) -
         lambda step, _: [
             Update("setting up"),
             MOMENT,
-            Finished(Ended(3, last) if step.name == "cut" else ended()),
+            Finished(RunResult(3, last) if step.name == "cut" else ended()),
         ]
     )
     answers = {"asking cut": [GO, NO_GO], "asking killed": [NO_GO], "asking by hand": [NO_GO]}

@@ -13,10 +13,10 @@ from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.day_record import Record
 from harness.apps.gameday.diary import DiskDiary
 from harness.apps.gameday.session import Event, SessionLog, What
-from harness.apps.gameday.view import Command, Finished, Message, Order
+from harness.apps.gameday.view import Command, CommandKind, Finished, Message
 from harness.history.events import Clock
 from harness.plan.plan import Objectives
-from harness.run.runner import Ended, Update
+from harness.run.runner import RunResult, Update
 from harness.verdict.types import Judgement
 from tests.builders import ZERO_NS, during, facts, operations, plan_of, status
 from tests.gameday.days import MOMENT, SEEN, FakeRunner, People
@@ -126,12 +126,12 @@ def test_the_exit_code_of_a_day_knows_it_too(
         run = store(tmp_path / "day" / "runs", planned, known).path
         last = {"verdict": "pass", "sentence": "All was well.", "report": str(run / "report.html")}
         begun = Update("observation", "observation", 9.0, 20.0)
-        return [begun, MOMENT, Finished(Ended(0, last))]
+        return [begun, MOMENT, Finished(RunResult(0, last))]
 
     with DiskDiary.new(tmp_path / "day") as diary:
         runner = FakeRunner(ran_whole)
         inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        people = People(inbox, {"going plug": [Command(Order.PULLED)]})
+        people = People(inbox, {"going plug": [Command(CommandKind.PULLED)]})
         game = GameDay(plan, {"plug": SEEN}, diary, runner, inbox=inbox, show=people.show,
                        rehearsal=rehearsal)  # fmt: skip
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.apps.gameday import chronicle, instants, page, recording
-from harness.apps.gameday.day_record import Record, RecordedStep, Source, to_json
+from harness.apps.gameday.day_record import Record, RecordedStep, RecordSource, to_json
 from harness.apps.gameday.session import PLAN_FILE, STAYS_ABORTED, Event, SessionLog, What
 from harness.apps.gameday.stored_runs import Runs
 from harness.core.errors import UsageError
@@ -106,7 +106,7 @@ def test_the_timeline_mixes_what_was_said_done_and_seen(day: Day) -> None:
     second = [m for m in moments if m.step == "cut" and m.at_utc > at(100)]
 
     assert [m.at_utc for m in moments] == sorted(m.at_utc for m in moments)
-    assert {m.source for m in moments} == set(Source)
+    assert {m.source for m in moments} == set(RecordSource)
     assert [m.text for m in second] == [
         "go",
         "the step was begun",

@@ -20,7 +20,7 @@ from harness.apps.gameday.view import Finished, Message
 from harness.core.errors import UsageError
 from harness.core.forwarding import interrupt_under_way
 from harness.run import runner as headless_module
-from harness.run.runner import Ended, Update
+from harness.run.runner import RunResult, Update
 from harness.stack.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.gameday.days import PLAN
@@ -54,12 +54,12 @@ class Machine:
         self.up = None
         self.calls.append("down")
 
-    def run(self, path: Path, options: list[str], show: Any, _tell: Any, **more: Any) -> Ended:
+    def run(self, path: Path, options: list[str], show: Any, _tell: Any, **more: Any) -> RunResult:
         """A run that says two things and comes to no verdict."""
         self.calls.append((path, options, more))
         show(Update("baseline"))
         os.write(more["output"], b"error: it is broken\n\n")
-        return Ended(3, {"text": "baseline"})
+        return RunResult(3, {"text": "baseline"})
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_step_is_run_with_its_options_its_seed_and_a_log(
     assert inbox.get(timeout=10) == Update("baseline")
     end = inbox.get(timeout=10)
     assert isinstance(end, Finished)
-    assert end.ended == Ended(3, {"text": "it is broken"})
+    assert end.ended == RunResult(3, {"text": "it is broken"})
     ((path, options, more),) = machine.calls
     assert path.name == "server_failure.py"
     assert options[:2] == ["--seed", "8"]
@@ -173,7 +173,7 @@ def test_a_run_that_breaks_off_is_finished_all_the_same(
     """Or the day would wait for it for ever."""
     assert machine.calls == []
 
-    def broken(*_: Any, **__: Any) -> Ended:
+    def broken(*_: Any, **__: Any) -> RunResult:
         raise UsageError("not this one")
 
     monkeypatch.setattr(runner_module, "run_scenario", broken)
@@ -225,9 +225,9 @@ def test_an_abort_waits_until_locust_is_there_to_hear_it(
     """And is given once: a second one would end it at once, without healing."""
     over, asked = threading.Event(), []
 
-    def run(*_: Any, **__: Any) -> Ended:
+    def run(*_: Any, **__: Any) -> RunResult:
         assert over.wait(10), "it was never told"
-        return Ended(130)
+        return RunResult(130)
 
     def interrupt() -> bool:
         asked.append(len(asked))

@@ -12,7 +12,7 @@ import pytest
 
 from harness.apps.gameday import recording
 from harness.apps.gameday.session import Event, SessionLog, What
-from harness.apps.gameday.verify import Found, Verification, verify
+from harness.apps.gameday.verify import CheckState, Verification, verify
 from tests.cli.conftest import Ended
 from tests.gameday.stored_days import contents, run_of
 
@@ -23,7 +23,7 @@ def silent(_: str) -> None:
 
 def differing(found: Verification) -> list[str]:
     """Names of what differs."""
-    return [check.name for check in found.checks if check.found is Found.DIFFERS]
+    return [check.name for check in found.checks if check.found is CheckState.DIFFERS]
 
 
 def edit_record(day: Path, edit: Callable[[dict[str, Any]], None]) -> None:
@@ -45,10 +45,10 @@ def edit_record(day: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 def test_an_untouched_record_verifies(day: Path, name: str) -> None:
     """By its data, its page or its folder: each file, each verdict, all figures and the page."""
     found = verify(day / name, silent)
-    verified = {c.name for c in found.checks if c.found is Found.VERIFIED}
+    verified = {c.name for c in found.checks if c.found is CheckState.VERIFIED}
 
-    assert (found.found, found.exit_code) == (Found.VERIFIED, 0)
-    assert {c.found for c in found.checks} == {Found.VERIFIED}
+    assert (found.found, found.exit_code) == (CheckState.VERIFIED, 0)
+    assert {c.found for c in found.checks} == {CheckState.VERIFIED}
     assert verified >= {"plan.yaml", "session.jsonl", "logs/cut-1.log", "record.json"}
     assert "record.html" in verified
     assert {n.rpartition("/")[2] for n in verified} >= {
@@ -73,7 +73,7 @@ def test_a_copy_elsewhere_verifies(day: Path, tmp_path: Path) -> None:
 
     assert (copy / "runs" / "latest").is_dir()
     assert not (copy / "runs" / "latest").is_symlink()
-    assert verify(copy, silent).found is Found.VERIFIED
+    assert verify(copy, silent).found is CheckState.VERIFIED
 
 
 # --- planted: one changed byte -------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_a_changed_figure_is_found_though_its_hash_was_fixed_up(day: Path) -> No
 
     edit_record(day, embellish)
     found = verify(day, silent)
-    told = [c.text for c in found.checks if c.found is Found.DIFFERS]
+    told = [c.text for c in found.checks if c.found is CheckState.DIFFERS]
 
     assert told == [
         "steps[0].tries[0].run.verdict.borrow.failed says 3, and what is stored gives 107"
@@ -150,7 +150,7 @@ def test_any_other_change_of_the_data_is_found(
     edit_record(day, edit)
     found = verify(day, silent)
 
-    assert next(c.text for c in found.checks if c.found is Found.DIFFERS).startswith(said)
+    assert next(c.text for c in found.checks if c.found is CheckState.DIFFERS).startswith(said)
 
 
 def test_a_hash_that_was_changed_in_the_record_is_found(day: Path) -> None:
@@ -192,7 +192,7 @@ def test_an_edited_line_of_the_session_is_found(day: Path) -> None:
     session = day / "session.jsonl"
     session.write_text(session.read_text().replace("all quiet", "all fine!"))
     found = verify(day, silent)
-    told = " ".join(c.text for c in found.checks if c.found is Found.DIFFERS)
+    told = " ".join(c.text for c in found.checks if c.found is CheckState.DIFFERS)
 
     assert set(differing(found)) == {"session.jsonl", "record.json"}
     assert 'notes[0].text says "all quiet", and what is stored gives "all fine!"' in told
@@ -244,7 +244,7 @@ def test_another_file_is_told_and_no_more(day: Path) -> None:
     (run_of(day) / "verdict-strict.json").write_text("{}")
     (day / "photo.jpg").write_bytes(b"jpg")
     found = verify(day, silent)
-    told = {c.name for c in found.checks if c.found is Found.NOTE}
+    told = {c.name for c in found.checks if c.found is CheckState.NOTE}
 
     assert told == {"photo.jpg", f"runs/{run_of(day).name}/verdict-strict.json"}
     assert found.exit_code == 0
@@ -255,11 +255,11 @@ def test_a_run_that_could_never_be_judged_is_no_pass(day: Path) -> None:
     (run_of(day) / "plan.json").write_text("{")
     recording.write(day, silent, pdf=False)
     found = verify(day, silent)
-    (check,) = [c for c in found.checks if c.found is Found.NOT_JUDGED]
+    (check,) = [c for c in found.checks if c.found is CheckState.NOT_JUDGED]
 
     assert check.name == f"runs/{run_of(day).name}"
     assert "plan.json" in check.text
-    assert (found.found, found.exit_code) == (Found.NOT_JUDGED, 3)
+    assert (found.found, found.exit_code) == (CheckState.NOT_JUDGED, 3)
 
 
 def test_a_run_that_was_lost_before_the_record_is_no_pass(day: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_run_that_was_lost_before_the_record_is_no_pass(day: Path) -> None:
     recording.write(day, silent, pdf=False)
     found = verify(day, silent)
 
-    assert [c.name for c in found.checks if c.found is Found.NOT_JUDGED] == [f"runs/{name}"]
+    assert [c.name for c in found.checks if c.found is CheckState.NOT_JUDGED] == [f"runs/{name}"]
     assert found.exit_code == 3
 
 

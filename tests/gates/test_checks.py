@@ -3,7 +3,7 @@
 import pytest
 
 from harness.core.codes import INVARIANTS
-from harness.report.run_checks import Kind, checks_of, names_of
+from harness.report.run_checks import CheckKind, checks_of, names_of
 from harness.verdict.types import Judgement, Verdict, Weight
 from tests.gates.made import verdict_of, with_finding
 
@@ -35,7 +35,7 @@ def test_a_missed_objective_says_by_how_much() -> None:
     (check,) = [c for c in checks_of(verdict_of(19.0)) if c.name == "recovery_seconds_max"]
 
     assert check.verdict is Judgement.FAIL
-    assert (check.kind, check.limit) == (Kind.OBJECTIVE, 2)
+    assert (check.kind, check.limit) == (CheckKind.OBJECTIVE, 2)
     assert check.low is not None
     assert check.low > 2
     assert "the limit is 2 s (95 % interval 6.0 s" in check.message

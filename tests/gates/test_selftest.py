@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gate.selftest import FOUND_BY, SelfTest, Trial, self_test
+from harness.apps.gate.selftest import FOUND_BY, SelfTest, SelfTestTrial, self_test
 from harness.core.errors import UsageError
 from harness.verdict.types import Weight
 from target_service.defects import DEFECTS
 from tests.gates.made import OPEN, verdict_of, with_finding
 
 DEFECT = "amount_truncated"
-CLEAN = Trial(0, verdict_of(), "runs/a/report.html")
-FOUND = Trial(1, with_finding(verdict_of(), "corrupt", Weight.FAIL))
-OTHERWISE = Trial(1, with_finding(verdict_of(), "outage", Weight.FAIL))
-UNDECIDED = Trial(3, verdict_of(OPEN))
-NONE = Trial(3)
+CLEAN = SelfTestTrial(0, verdict_of(), "runs/a/report.html")
+FOUND = SelfTestTrial(1, with_finding(verdict_of(), "corrupt", Weight.FAIL))
+OTHERWISE = SelfTestTrial(1, with_finding(verdict_of(), "outage", Weight.FAIL))
+UNDECIDED = SelfTestTrial(3, verdict_of(OPEN))
+NONE = SelfTestTrial(3)
 
 
-def outcome(clean: Trial, planted: Trial) -> tuple[SelfTest, list[str]]:
+def outcome(clean: SelfTestTrial, planted: SelfTestTrial) -> tuple[SelfTest, list[str]]:
     """The result, and the defects of the runs that were made for it."""
     made: list[str] = []
 
-    def run(defect: str) -> Trial:
+    def run(defect: str) -> SelfTestTrial:
         made.append(defect)
         return planted if defect else clean
 
@@ -50,13 +50,15 @@ def test_it_bites() -> None:
         (UNDECIDED, CLEAN, 1, "the run with amount_truncated passes"),
         (UNDECIDED, FOUND, 3, "the clean run is not decided"),
         (NONE, FOUND, 3, "the clean run is not decided"),
-        (Trial(4, verdict_of()), FOUND, 3, "the clean run is not decided"),
+        (SelfTestTrial(4, verdict_of()), FOUND, 3, "the clean run is not decided"),
         (CLEAN, UNDECIDED, 3, "the run with amount_truncated is not decided"),
         (CLEAN, NONE, 3, "the run with amount_truncated is not decided"),
-        (CLEAN, Trial(130), 130, "exit code 130: nothing was shown"),
+        (CLEAN, SelfTestTrial(130), 130, "exit code 130: nothing was shown"),
     ],
 )
-def test_it_does_not_say_so_otherwise(clean: Trial, planted: Trial, code: int, said: str) -> None:
+def test_it_does_not_say_so_otherwise(
+    clean: SelfTestTrial, planted: SelfTestTrial, code: int, said: str
+) -> None:
     """Cannot is 1, not shown is 3."""
     result, _ = outcome(clean, planted)
 
@@ -67,7 +69,7 @@ def test_it_does_not_say_so_otherwise(clean: Trial, planted: Trial, code: int, s
 @pytest.mark.parametrize("code", [2, 70, 130])
 def test_it_ends_where_nothing_can_be_run(code: int) -> None:
     """The second run would end alike."""
-    result, made = outcome(Trial(code), FOUND)
+    result, made = outcome(SelfTestTrial(code), FOUND)
 
     assert (result.exit_code, result.planted, made) == (code, None, [""])
 

@@ -10,7 +10,7 @@ from harness.history.events import GRANTED, Facts, HealthAddress, SafetyStop
 from harness.plan.fault_specs import Kill, Partition, Refuse
 from harness.plan.plan import Objectives, Plan
 from harness.report import impairment_table, required_checks, signals, words
-from harness.report.chart_series import Series
+from harness.report.chart_series import ChartSeries
 from harness.report.tiles import tiles
 from harness.verdict.checks.case import inconclusive
 from harness.verdict.judge import judge
@@ -256,7 +256,7 @@ def test_no_request_is_no_service_that_was_not_lost() -> None:
 
 def test_bins_of_the_chart_have_round_edges() -> None:
     """No 1.11022e-16 s, which the sum of fifths comes to."""
-    bins = Series(-0.6, 0.2, np.zeros((1, 5)), np.zeros(5), np.zeros(5))
+    bins = ChartSeries(-0.6, 0.2, np.zeros((1, 5)), np.zeros(5), np.zeros(5))
 
     assert [f"{bins.edge_s(index):g}" for index in range(5)] == ["-0.6", "-0.4", "-0.2", "0", "0.2"]
 

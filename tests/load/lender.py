@@ -15,8 +15,8 @@ from harness.history.events import Operation
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load import outcomes
 from harness.load.journey import Journey, Journeys
-from harness.load.outcomes import Judged
-from harness.load.sessions import Account, Session
+from harness.load.outcomes import Classification
+from harness.load.sessions import Account, BorrowerSession
 from harness.load.transport import Transport
 from harness.plan.plan import Plan, Scenario, Settings, expand
 
@@ -94,17 +94,17 @@ class Steps:
 
     meanwhile: Callable[[], None] | None = None
 
-    def log_in(self, journey: Journey) -> Judged:
+    def log_in(self, journey: Journey) -> Classification:
         """Open a session."""
         return outcomes.judge_log_in(journey.send("POST", "/v1/sessions", {}))
 
-    def read_credit_line(self, journey: Journey) -> Judged:
+    def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit."""
         return outcomes.judge_credit_line(
             journey.send("GET", "/v1/credit-line", headers=_bearer(journey))
         )
 
-    def borrow(self, journey: Journey) -> Judged:
+    def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan."""
         amount_fen = journey.arrival.amount_fen
         headers = _bearer(journey)
@@ -128,7 +128,7 @@ class Load:
         expires_ns = None
         if expires_in_s is not None:
             expires_ns = time.monotonic_ns() + round(expires_in_s * 1e9)
-        self.account = Account("1", "p", Session(OLD, expires_ns))
+        self.account = Account("1", "p", BorrowerSession(OLD, expires_ns))
 
     def perform(
         self, *, reads: float = 1.0, meanwhile: str | None = None, **settings: Any

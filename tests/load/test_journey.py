@@ -11,24 +11,26 @@ import pytest
 from harness.history.events import Ending, Operation, Outcome, Step
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
-from harness.load.outcomes import Answer, Judged
-from harness.load.sessions import Account, Session
+from harness.load.outcomes import Answer, Classification
+from harness.load.sessions import Account, BorrowerSession
 from harness.load.transport import Transport
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from tests.full_disk import files_end_at
 
-OK = Judged(Outcome.OK)
-APPROVED = Judged(Outcome.APPROVED, loan_id="loan-1")
-UNKNOWN = Judged(Outcome.INDETERMINATE, "timeout", may_retry=True)
-BUSY = Judged(Outcome.FAILED, "overloaded", may_retry=True)
-REFUSED = Judged(Outcome.FAILED, "bad_request")
+OK = Classification(Outcome.OK)
+APPROVED = Classification(Outcome.APPROVED, loan_id="loan-1")
+UNKNOWN = Classification(Outcome.INDETERMINATE, "timeout", may_retry=True)
+BUSY = Classification(Outcome.FAILED, "overloaded", may_retry=True)
+REFUSED = Classification(Outcome.FAILED, "bad_request")
 
 
 class Script:
     """Steps whose answers are set; each takes note of the journey it saw."""
 
-    def __init__(self, *borrows: Judged, log_in: Judged = OK, line: Judged = OK) -> None:
+    def __init__(
+        self, *borrows: Classification, log_in: Classification = OK, line: Classification = OK
+    ) -> None:
         self._borrows = list(borrows)
         self._log_in, self._line = log_in, line
         self.keys: list[str] = []
@@ -36,23 +38,23 @@ class Script:
         self.during_borrow: Callable[[], None] = lambda: None
         self.see: Callable[[Journey], None] = lambda _: None
 
-    def log_in(self, journey: Journey) -> Judged:
+    def log_in(self, journey: Journey) -> Classification:
         """As told."""
         return self._answer(journey, self._log_in)
 
-    def read_credit_line(self, journey: Journey) -> Judged:
+    def read_credit_line(self, journey: Journey) -> Classification:
         """As told."""
         self.tokens.append(journey.token)
         self.see(journey)
         return self._answer(journey, self._line)
 
-    def borrow(self, journey: Journey) -> Judged:
+    def borrow(self, journey: Journey) -> Classification:
         """The next one as told."""
         self.keys.append(journey.arrival.key)
         self.during_borrow()
         return self._answer(journey, self._borrows.pop(0))
 
-    def _answer(self, journey: Journey, judged: Judged) -> Judged:
+    def _answer(self, journey: Journey, judged: Classification) -> Classification:
         journey.answer = Answer(status=200)
         journey.request = ("GET", "/step")
         return judged
@@ -70,7 +72,9 @@ class Load:
         self.journeys = Journeys(
             plan=self.plan,
             steps=script,
-            accounts={b.index: Account(b.phone, "p", Session("held")) for b in self.plan.borrowers},
+            accounts={
+                b.index: Account(b.phone, "p", BorrowerSession("held")) for b in self.plan.borrowers
+            },
             transport=Transport("http://127.0.0.1:1"),
             events=self.events,
             worker="load-0",
@@ -175,7 +179,7 @@ def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load])
 def test_whoever_holds_no_session_logs_in_first(make_load: Callable[..., Load]) -> None:
     """A borrower who was refused before the load tries again at every arrival."""
     load = make_load(Script(log_in=REFUSED), log_in_share=0.0)
-    load.journeys._accounts[load.plan.arrivals[0].borrower].session = Session("")
+    load.journeys._accounts[load.plan.arrivals[0].borrower].session = BorrowerSession("")
 
     operation = load.perform()
 
@@ -184,7 +188,7 @@ def test_whoever_holds_no_session_logs_in_first(make_load: Callable[..., Load]) 
 
 def test_a_new_session_is_used_from_then_on(make_load: Callable[..., Load]) -> None:
     """Where a log-in ends the sessions before it, the held one would be a false failure."""
-    script = Script(APPROVED, log_in=Judged(Outcome.OK, token="fresh"))
+    script = Script(APPROVED, log_in=Classification(Outcome.OK, token="fresh"))
     load = make_load(script, log_in_share=1.0)
 
     load.perform()
@@ -195,7 +199,7 @@ def test_a_new_session_is_used_from_then_on(make_load: Callable[..., Load]) -> N
 @pytest.mark.parametrize("step", [Step.LOG_IN, Step.CREDIT_LINE])
 def test_a_failed_step_takes_its_borrow_with_it(make_load: Callable[..., Load], step: Step) -> None:
     """The operation is there, failed, without an attempt, and names the step."""
-    bad = Judged(Outcome.FAILED, "timeout")
+    bad = Classification(Outcome.FAILED, "timeout")
     script = Script(log_in=bad) if step is Step.LOG_IN else Script(line=bad)
     load = make_load(script, log_in_share=1.0)
 
@@ -211,7 +215,7 @@ def test_a_decline_before_the_borrow_is_the_decision(
     make_load: Callable[..., Load], step: Step
 ) -> None:
     """Nothing failed, nothing is blocked, and no borrow is sent."""
-    no = Judged(Outcome.DECLINED, "overdue", decline=Decline.BEHAVIOUR)
+    no = Classification(Outcome.DECLINED, "overdue", decline=Decline.BEHAVIOUR)
     script = Script(log_in=no) if step is Step.LOG_IN else Script(line=no)
     load = make_load(script, log_in_share=1.0)
 
@@ -233,7 +237,11 @@ def test_a_decline_before_the_borrow_is_the_decision(
     ],
 )
 def test_retries(
-    make_load: Callable[..., Load], answers: list[Judged], retries: int, outcome: str, attempts: int
+    make_load: Callable[..., Load],
+    answers: list[Classification],
+    retries: int,
+    outcome: str,
+    attempts: int,
 ) -> None:
     """Only where it could help, with the same key; a refusal never undoes what may be applied."""
     script = Script(*answers)
@@ -330,7 +338,7 @@ def test_response_times_count_from_the_planned_start(make_load: Callable[..., Lo
 def test_a_code_of_the_target_stays_in_its_line(make_load: Callable[..., Load]) -> None:
     """Locust shows it in a table on the terminal, and the cursor obeys nobody else."""
     code = f"x\n::error::y\x1b[1A\x1b[2Kverdict: pass{'z' * 10_000}"
-    load = make_load(Script(Judged(Outcome.FAILED, code)))
+    load = make_load(Script(Classification(Outcome.FAILED, code)))
 
     load.perform()
 

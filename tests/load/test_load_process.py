@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.history.run_directory import RunDirectory
 from harness.load import load_process, worker_messages
 from harness.load.load_process import LoadProcess, boot_id
-from harness.load.sessions import Session
+from harness.load.sessions import BorrowerSession
 from harness.load.workers import Crew
 from harness.target.account_provisioning import SeededBorrower
 from tests.builders import plan_of
@@ -81,4 +81,4 @@ def test_a_session_of_set_up_comes_with_its_end(tmp_path: Path) -> None:
     part = process._part
     assert part is not None
     part.events.close()
-    assert part.journeys._accounts[0].session == Session("token", 99)
+    assert part.journeys._accounts[0].session == BorrowerSession("token", 99)

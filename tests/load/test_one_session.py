@@ -11,14 +11,14 @@ import pytest
 from harness.history.events import Outcome, Step
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
-from harness.load.outcomes import Answer, Judged
-from harness.load.sessions import Account, LogIn, Session
+from harness.load.outcomes import Answer, Classification
+from harness.load.sessions import Account, BorrowerSession, LogInOutcome
 from harness.load.transport import Transport
 from harness.plan.plan import Scenario, Settings, expand
 from tests.load.lender import LOST, NEW, OLD, Lender, Load, Reply
 
 NOT_APPLIED = {"category": "availability", "outcome": "not_applied"}
-BUSY = Judged(Outcome.FAILED, "busy")
+BUSY = Classification(Outcome.FAILED, "busy")
 
 
 def test_a_log_in_of_the_borrowers_other_journey(tmp_path: Path, lender: Lender) -> None:
@@ -94,11 +94,11 @@ def test_the_session_of_the_last_log_in(tmp_path: Path, lender: Lender) -> None:
 
 
 def _account() -> Account:
-    return Account("1", "p", Session(OLD))
+    return Account("1", "p", BorrowerSession(OLD))
 
 
-def _took(account: Account, log_in: LogIn, token: str) -> Session:
-    account.take(log_in, Judged(Outcome.OK, token=token), Answer(status=201))
+def _took(account: Account, log_in: LogInOutcome, token: str) -> BorrowerSession:
+    account.take(log_in, Classification(Outcome.OK, token=token), Answer(status=201))
     return account.session
 
 
@@ -136,7 +136,7 @@ def test_a_log_in_without_an_answer() -> None:
     account = _account()
     with account.logging_in() as lost:
         pass
-    account.take(lost, Judged(Outcome.FAILED, "timeout"), Answer(error="timeout"))
+    account.take(lost, Classification(Outcome.FAILED, "timeout"), Answer(error="timeout"))
     with account.logging_in() as log_in:
         pass
 
@@ -158,8 +158,8 @@ def test_a_lifetime_that_is_over() -> None:
     """Whoever logged in."""
     account = _account()
 
-    assert account.may_have_ended(Session(OLD, time.monotonic_ns() - 1))
-    assert not account.may_have_ended(Session(OLD, time.monotonic_ns() + 10**9))
+    assert account.may_have_ended(BorrowerSession(OLD, time.monotonic_ns() - 1))
+    assert not account.may_have_ended(BorrowerSession(OLD, time.monotonic_ns() + 10**9))
 
 
 # --- waiting for the other journey's log-in ------------------------------------------------------
@@ -200,27 +200,27 @@ class _Slow:
         self.log_ins: list[int] = []
         """How many others were under way as each began."""
 
-    def log_in(self, journey: Journey) -> Judged:
+    def log_in(self, journey: Journey) -> Classification:
         """Answered after 50 ms."""
         self.log_ins.append(self.under_way)
         self.under_way += 1
         gevent.sleep(0.05)
         self.under_way -= 1
         journey.answer = Answer(status=201)
-        return Judged(Outcome.OK, token=NEW)
+        return Classification(Outcome.OK, token=NEW)
 
-    def read_credit_line(self, journey: Journey) -> Judged:
+    def read_credit_line(self, journey: Journey) -> Classification:
         """Not asked for."""
         raise NotImplementedError
 
-    def borrow(self, journey: Journey) -> Judged:
+    def borrow(self, journey: Journey) -> Classification:
         """In the session that is held, answered after 10 ms."""
         token = journey.token
         gevent.sleep(0.01)
         journey.answer = Answer(status=201 if token == NEW else 401)
         if token == NEW:
-            return Judged(Outcome.APPROVED, loan_id="loan")
-        return Judged(Outcome.FAILED, false_declined=True)
+            return Classification(Outcome.APPROVED, loan_id="loan")
+        return Classification(Outcome.FAILED, false_declined=True)
 
 
 @pytest.mark.parametrize("both_log_in", [False, True])

@@ -12,7 +12,7 @@ from harness.core.errors import UsageError
 from harness.faults import Kill, Partition
 from harness.plan.placement import Choice
 from harness.plan.plan import Scenario, Settings
-from harness.run.given import Elsewhere
+from harness.run.given import OptionElsewhere
 
 CALM = Scenario()
 BROKEN = Scenario(faults=[Partition("database")])
@@ -94,7 +94,7 @@ def test_a_rate_that_cannot_be(rate: str, users: int | None) -> None:
 @pytest.mark.parametrize(("elsewhere", "expected"), [("num_users", 20), ("rate", 100)])
 def test_the_command_line_counts_more_than_a_file(elsewhere: str, expected: int) -> None:
     """A file that is there for other tests says how many users those have."""
-    set_there = [Elsewhere(elsewhere, (), "key", "locust.conf", "")]
+    set_there = [OptionElsewhere(elsewhere, (), "key", "locust.conf", "")]
     options = SimpleNamespace(rate="20", num_users=100, set_elsewhere=set_there)
 
     assert rate_from(options) == expected

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from harness.history.events import Outcome
-from harness.load.outcomes import Answer, Judged, judge_borrow, judge_credit_line, judge_log_in
+from harness.load.outcomes import (
+    Answer,
+    Classification,
+    judge_borrow,
+    judge_credit_line,
+    judge_log_in,
+)
 from harness.plan.decline import Decline
 
 AMOUNT_FEN = 10_000
@@ -30,23 +36,29 @@ def problem(status: int, category: str, code: str = "a_code") -> Answer:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (answer(201, {"token": "t"}), Judged(Outcome.OK, token="t")),
+        (answer(201, {"token": "t"}), Classification(Outcome.OK, token="t")),
         (
             answer(200, {"token": "t"}),
-            Judged(Outcome.FAILED, "invalid_answer", invalid_answer=True),
+            Classification(Outcome.FAILED, "invalid_answer", invalid_answer=True),
         ),
-        (answer(201, {"token": ""}), Judged(Outcome.FAILED, "invalid_answer", invalid_answer=True)),
-        (answer(201, ["token"]), Judged(Outcome.FAILED, "invalid_answer", invalid_answer=True)),
+        (
+            answer(201, {"token": ""}),
+            Classification(Outcome.FAILED, "invalid_answer", invalid_answer=True),
+        ),
+        (
+            answer(201, ["token"]),
+            Classification(Outcome.FAILED, "invalid_answer", invalid_answer=True),
+        ),
         (
             answer(401, {"code": "invalid_credentials"}),
-            Judged(Outcome.FAILED, "invalid_credentials", false_declined=True),
+            Classification(Outcome.FAILED, "invalid_credentials", false_declined=True),
         ),
-        (answer(404), Judged(Outcome.FAILED, false_declined=True)),
-        (answer(503, NOT_APPLIED), Judged(Outcome.FAILED, "db_unavailable")),
-        (Answer(error="timeout"), Judged(Outcome.FAILED, "timeout")),
+        (answer(404), Classification(Outcome.FAILED, false_declined=True)),
+        (answer(503, NOT_APPLIED), Classification(Outcome.FAILED, "db_unavailable")),
+        (Answer(error="timeout"), Classification(Outcome.FAILED, "timeout")),
     ],
 )
-def test_log_in(given: Answer, expected: Judged) -> None:
+def test_log_in(given: Answer, expected: Classification) -> None:
     """Valid credentials open a session; whatever else comes is a failure, never indeterminate."""
     assert judge_log_in(given) == expected
 
@@ -92,11 +104,11 @@ def test_credit_line(given: Answer, outcome: Outcome, false_declined: bool) -> N
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (answer(201, LOAN), Judged(Outcome.APPROVED, loan_id="loan-1")),
-        (answer(202, REVIEW), Judged(Outcome.REFERRED, loan_id="loan-1")),
+        (answer(201, LOAN), Classification(Outcome.APPROVED, loan_id="loan-1")),
+        (answer(202, REVIEW), Classification(Outcome.REFERRED, loan_id="loan-1")),
     ],
 )
-def test_a_borrow_is_accepted(given: Answer, expected: Judged) -> None:
+def test_a_borrow_is_accepted(given: Answer, expected: Classification) -> None:
     """Paid out, or taken in for review."""
     assert judge_borrow(given, None, AMOUNT_FEN) == expected
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.apps.locust.controller import Order, Run
+from harness.apps.locust.controller import Run, RunOrder
 from harness.apps.locust.progress import Progress
 from harness.load.workers import Crew
 from tests.builders import CUT, plan_of
@@ -13,7 +13,7 @@ from tests.builders import CUT, plan_of
 
 def made_run(folder: Path) -> Run:
     """One with a fault, of which nothing has begun."""
-    order = Order(plan_of(CUT), folder / "runs", folder, None, [], "no.module", 0.0)
+    order = RunOrder(plan_of(CUT), folder / "runs", folder, None, [], "no.module", 0.0)
     return Run(order, Crew(SimpleNamespace()), Progress(), lambda: None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.history.events import Step
-from harness.load.sessions import Session
+from harness.load.sessions import BorrowerSession
 from harness.plan.plan import Settings
 from tests.load.lender import NEW, OLD, Lender, Load
 
@@ -145,13 +145,13 @@ def test_an_earlier_step_that_is_put_off(tmp_path: Path, lender: Lender, call: s
     """It is tried again as well, where the answer says when."""
     lender.first = {call: [(429, {}, {"Retry-After": "0"})]}
     load = Load(tmp_path, lender, None)
-    load.account.session = Session("" if call == "sessions" else OLD)
+    load.account.session = BorrowerSession("" if call == "sessions" else OLD)
 
     assert load.perform(retries=1).outcome == "approved"
     assert lender.calls.count(call) == 2
 
     lender.first = {call: [(429, {}, {})]}
-    load.account.session = Session("" if call == "sessions" else NEW)
+    load.account.session = BorrowerSession("" if call == "sessions" else NEW)
     assert load.perform(retries=1).outcome == "failed"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.verdict.measure.borrowers import (
     P_RESOLVED,
-    Tries,
+    BorrowerTries,
     Who,
     came_and_failed,
     tail,
@@ -61,7 +61,7 @@ def simulated(
     failed = chance.random(count) < share(times_s)
     failed |= out[borrower] & (times_s >= locked_s[0]) & (times_s < locked_s[1])
     kept = chance.random(count) < log_in_share
-    tries = Tries(times_s[kept], borrower[kept], failed[kept], (index % workers)[kept])
+    tries = BorrowerTries(times_s[kept], borrower[kept], failed[kept], (index % workers)[kept])
     timeline = timeline or Timeline(seconds, None, None, 10.0)
     return who_of(tries, timeline, list(episodes), came_and_failed(tries.borrower, tries.failed))
 
@@ -167,7 +167,7 @@ def test_asking_twice_at_once_is_no_repeat() -> None:
     times_s = np.repeat(np.arange(200) / 10.0, 2)
     borrower = np.repeat(np.arange(200), 2)
     failed = np.repeat(np.arange(200) % 10 == 0, 2)
-    tries = Tries(times_s, borrower, failed, np.zeros(400, dtype=np.int64))
+    tries = BorrowerTries(times_s, borrower, failed, np.zeros(400, dtype=np.int64))
     who = who_of(tries, Timeline(20.0, None, None, 10.0), [], (200, 20))
 
     assert (who.repeats, who.tried_again, who.affected.shut_out_p) == (0, 0, None)
@@ -176,7 +176,9 @@ def test_asking_twice_at_once_is_no_repeat() -> None:
 def test_nobody_who_tried_is_nobody_shut_out() -> None:
     """Without a single try every figure is empty, and none is a number."""
     empty = np.zeros(0, dtype=np.int64)
-    who = who_of(Tries(np.zeros(0), empty, empty.astype(bool), empty), FAULT, [OUTAGE], (0, 0))
+    who = who_of(
+        BorrowerTries(np.zeros(0), empty, empty.astype(bool), empty), FAULT, [OUTAGE], (0, 0)
+    )
 
     assert not who.shuts_out
     assert (who.affected.affected_share, who.affected.shut_out_p) == (None, None)

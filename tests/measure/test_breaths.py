@@ -11,7 +11,7 @@ from harness.verdict.measure.breaths import told_apart
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.evidence_rows import orders
 from harness.verdict.measure.measurement import measure
-from harness.verdict.measure.search import Requests, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, impaired_stretches
 from tests.builders import at_ns, attempt, facts, failed, operations, plan_of
 from tests.measure.test_false_alarms import found_in, planned
 
@@ -48,7 +48,7 @@ def test_outages_with_six_good_answers_between_them_are_two(
     bad[1000 + length : 1000 + length + good] = False
     times_s = np.arange(2000) / 10
 
-    requests = Requests(times_s, bad, Evidence.at(times_s))
+    requests = RequestCounts(times_s, bad, Evidence.at(times_s))
 
     assert len(impaired_stretches(requests, 200.0, 0.002)) == stretches
 
@@ -71,7 +71,7 @@ def test_an_outage_that_goes_over_into_a_ramp_stays_one_trouble() -> None:
     bad = np.zeros(600, dtype=bool)
     bad[300:306] = bad[308:311] = bad[314:316] = True
     times_s = np.arange(600) / 10
-    requests = Requests(times_s, bad, Evidence.at(times_s))
+    requests = RequestCounts(times_s, bad, Evidence.at(times_s))
 
     (found,) = impaired_stretches(requests, 60.0, 0.002)
 

@@ -11,7 +11,7 @@ from harness.verdict.measure.evidence import (
     STEPS,
     USUAL,
     Fate,
-    Tries,
+    TryTable,
     evidence_from,
     evidence_of,
     met,
@@ -158,7 +158,7 @@ def test_a_hang_is_due_when_the_last_answers_before_it_came(
     began_s = np.arange(0.0, 100.0, 0.1)
     took_s = np.where(began_s < 90, 0.05, 0.6)
     borrow, good = np.full(len(began_s), BORROW), np.full(len(began_s), Fate.GOOD)
-    tries = Tries(np.arange(len(began_s)), borrow, began_s, began_s + took_s, good)
+    tries = TryTable(np.arange(len(began_s)), borrow, began_s, began_s + took_s, good)
     evidence = evidence_from(len(began_s), tries)
 
     assert evidence.takes_s[BORROW, USUAL] == pytest.approx(0.05)

@@ -7,7 +7,13 @@ from harness.verdict.measure.baseline import Baseline, healthy_share
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.measure.known import Window, windows_of
-from harness.verdict.measure.search import Bools, Floats, Found, Requests, impaired_stretches
+from harness.verdict.measure.search import (
+    Bools,
+    Floats,
+    ImpairedStretch,
+    RequestCounts,
+    impaired_stretches,
+)
 
 
 def before(part: int, whole: int) -> Baseline:
@@ -19,12 +25,12 @@ def before(part: int, whole: int) -> Baseline:
 
 def found_in(
     times_s: Floats, bad: Bools, baseline_s: float, end_s: float, *faults_s: Window
-) -> list[Found]:
+) -> list[ImpairedStretch]:
     """The stretches of a run in which each request met the service when it was planned."""
     inside = times_s < baseline_s
     healthy = healthy_share(before(int(bad[inside].sum()), int(inside.sum())))
     windows = windows_of(times_s, int(inside.sum()), faults_s)
-    requests = Requests(times_s, bad, Evidence.at(times_s), windows=windows)
+    requests = RequestCounts(times_s, bad, Evidence.at(times_s), windows=windows)
     return impaired_stretches(requests, end_s, healthy)
 
 
@@ -120,7 +126,7 @@ def test_an_outage_is_found_whatever_the_baseline_was(part: int) -> None:
     """Ten requests of 220 at the end, one a second."""
     bad = np.arange(220) >= 210
     times_s = np.arange(220.0)
-    requests = Requests(times_s, bad, Evidence.at(times_s))
+    requests = RequestCounts(times_s, bad, Evidence.at(times_s))
 
     assert impaired_stretches(requests, 220.0, healthy_share(before(part, 160)))
 
@@ -146,7 +152,7 @@ def test_a_brownout_under_a_fault_is_found() -> None:
     bad = np.isin(np.arange(265), [172, 180, 191, 200, 214, 230, 240])
     windows = windows_of(times_s, 170, [(34.0, 49.0)])
     found = impaired_stretches(
-        Requests(times_s, bad, Evidence.at(times_s), windows=windows), 53.0, 0.003
+        RequestCounts(times_s, bad, Evidence.at(times_s), windows=windows), 53.0, 0.003
     )
 
     (stretch,) = found

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.elsewhere import elsewhere_of
 from harness.verdict.measure.episodes import episodes_of
-from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Episode
@@ -105,7 +105,7 @@ def samples_of(
         fate = np.where(hit, kind.fate, Fate.GOOD).astype(np.int64)
         columns.append((place, np.full(len(place), step), began_s, began_s + took_s, fate))
         at_s[place], going[place[hit]] = began_s + took_s, False
-    tries = Tries(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+    tries = TryTable(*(np.concatenate(column) for column in zip(*columns, strict=True)))
     return Samples(
         operations=(),
         times_s=times_s,

@@ -6,7 +6,7 @@ import pytest
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.evidence_rows import orders, rows_of
 from harness.verdict.measure.noise import row_chance, row_needed, row_seen
-from harness.verdict.measure.search import Requests, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, impaired_stretches
 from harness.verdict.measure.visibility import visible
 from tests.measure.test_false_alarms import found_in, planned
 
@@ -75,7 +75,7 @@ def test_a_brownout_as_small_as_is_told_is_seen(
         bad = chance.random(len(times_s)) < np.where(inside, told.brownout_share, strays)
         before = times_s < baseline_s
         healthy = max(0.002, (bad[before].sum() + 0.5) / (before.sum() + 1))
-        requests = Requests(times_s, bad, Evidence.at(times_s))
+        requests = RequestCounts(times_s, bad, Evidence.at(times_s))
         seen += any(
             stretch.parts[0].start_s <= begin_s + 10 and stretch.parts[-1].stop_s >= begin_s
             for stretch in impaired_stretches(requests, end_s, healthy)
@@ -94,7 +94,7 @@ def test_fewer_than_five_in_a_row_are_no_stretch(failures: int) -> None:
     """Whatever they are, they are too few to call."""
     times_s = np.arange(400) / 10
     bad = (times_s >= 20) & (times_s < 20 + failures / 10 - 0.01)
-    requests = Requests(times_s, bad, Evidence.at(times_s))
+    requests = RequestCounts(times_s, bad, Evidence.at(times_s))
 
     found = impaired_stretches(requests, 40.0, 0.002)
     (row,) = rows_of(np.arange(400), bad, np.ones(400, dtype=bool))
@@ -116,4 +116,4 @@ def test_a_row_is_one_of_requests_as_they_met_the_service() -> None:
     (row,) = rows_of(order, bad, np.ones(600, dtype=bool))
 
     assert row.length == bad.sum() == 10
-    assert len(impaired_stretches(Requests(times_s, bad, evidence), 30.0, 0.002)) == 1
+    assert len(impaired_stretches(RequestCounts(times_s, bad, evidence), 30.0, 0.002)) == 1

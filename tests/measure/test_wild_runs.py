@@ -7,7 +7,7 @@ from benchmarks.simulate import arrays
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.elsewhere import elsewhere_of, recovered_below
 from harness.verdict.measure.episodes import episodes_of, impaired
-from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.recovery import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Episode
@@ -45,7 +45,7 @@ def wild(chance: np.random.Generator) -> tuple[Samples, Timeline, Baseline]:
         rows.append((place, np.full(len(place), step), began_s, began_s + took_s, fate))
         sent_s[place] = began_s + took_s
         going[place[fate != Fate.GOOD]] = False
-    tries = Tries(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+    tries = TryTable(*(np.concatenate(column) for column in zip(*rows, strict=True)))
     samples, baseline = arrays(times_s, sent_s, ~going, evidence_from(count, tries), before_s)
     injected_s = spans[0][0] if spans else None
     healed_s = spans[-1][1] if spans and spans[-1][1] < load_s else None

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness.apps.gate.gate_runs import Asked
+from harness.apps.gate.gate_runs import GateOrder
 from harness.core.errors import HarnessError, UsageError
 from harness.report.run_checks import names_of
-from harness.run.runner import Ended, Update, given
+from harness.run.runner import RunResult, Update, given
 
 CONFTEST = """
 from pathlib import Path
@@ -65,13 +65,15 @@ def stand_in(replace: Callable[[str, Any], None], root: Path) -> None:
         with (root / ACTS).open("a") as file:
             file.write(text + "\n")
 
-    def ask(path: Path, options: list[str], runs: int) -> Asked:
+    def ask(path: Path, options: list[str], runs: int) -> GateOrder:
         if "--refuse" in options:
             raise UsageError(f"{path} cannot be run: refused")
         note(f"ask {path.stem}")
-        return Asked(path, runs, OBJECTIVES)
+        return GateOrder(path, runs, OBJECTIVES)
 
-    def run_scenario(path: Path, options: list[str], show: Any, _: Any, *, output: int) -> Ended:
+    def run_scenario(
+        path: Path, options: list[str], show: Any, _: Any, *, output: int
+    ) -> RunResult:
         made = sum(line.startswith(f"run {path.stem} ") for line in acts(root))
         note(f"run {path.stem} {given(options).state_dir.name}")
         show(Update("baseline (5s)"))
@@ -81,10 +83,10 @@ def stand_in(replace: Callable[[str, Any], None], root: Path) -> None:
             time.sleep(60)
         folder, code = script[path.stem][made]
         if folder is None:
-            return Ended(code)
+            return RunResult(code)
         body = json.loads((Path(folder) / "verdict.json").read_bytes())
         last = {"verdict": body["verdict"], "sentence": body["sentence"]}
-        return Ended(code, {**last, "report": f"{folder}/report.html"})
+        return RunResult(code, {**last, "report": f"{folder}/report.html"})
 
     @contextmanager
     def shared_stack(options: list[str], _tell: Any) -> Iterator[None]:

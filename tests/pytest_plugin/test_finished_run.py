@@ -10,7 +10,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
 from harness.run.finished_run import FinishedRun, assert_passed
-from harness.run.runner import Ended
+from harness.run.runner import RunResult
 from tests.builders import (
     CUT,
     at_ns,
@@ -182,7 +182,7 @@ def test_what_decides_nothing_is_no_pass(plan: Plan, tmp_path: Path) -> None:
 def test_a_run_that_ended_without_a_verdict_is_none() -> None:
     """There is nothing to give to a test."""
     with pytest.raises(HarnessError, match=r"without a verdict \(exit code 70\)"):
-        FinishedRun.of(Ended(70))
+        FinishedRun.of(RunResult(70))
 
 
 def test_a_folder_without_a_verdict_is_no_finished_run(tmp_path: Path) -> None:

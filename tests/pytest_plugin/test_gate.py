@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gate.gate_runs import Asked, Outcome, ask, result_of
+from harness.apps.gate.gate_runs import GateOrder, GateOutcome, ask, result_of
 from harness.apps.pytest.pytest_workers import ScenarioScheduling
 from harness.report.run_checks import MESSAGE_MAX
 from harness.stack.run_lock import held_alone
@@ -98,7 +98,7 @@ def test_what_decides_nothing_is_an_error(gate: Gate, stored: Stored) -> None:
 
 def test_a_reason_from_elsewhere_is_no_command_to_a_ci() -> None:
     """Pytest shows it as it stands, at the start of a line."""
-    outcome = Outcome(Asked(Path("cut.py"), 1, ()), (), "broken\n::error::planted ##vso[x]")
+    outcome = GateOutcome(GateOrder(Path("cut.py"), 1, ()), (), "broken\n::error::planted ##vso[x]")
 
     assert result_of(outcome, "evidence").message == "broken ::error::planted ##vso [x]"
 

@@ -11,7 +11,7 @@ from harness.core.codes import MONEY
 from harness.report.archive import Stored
 from harness.report.compare.comparison import run_of
 from harness.report.compare.trend_of_runs import page
-from harness.report.shown_run import Run, Value
+from harness.report.shown_run import ShownRun, Value
 from harness.report.trend_chart import (
     Trend,
     TrendFigure,
@@ -29,10 +29,10 @@ FAILED = TrendFigure("failed", "Failed", "failed share", share)
 AFTER = TrendFigure("after", "After", "recovered after the heal", seconds)
 
 
-def run(name: str, label: str, figure: str, value: Value | None, day: int = 1) -> Run:
+def run(name: str, label: str, figure: str, value: Value | None, day: int = 1) -> ShownRun:
     """A run that passed."""
     at = f"2026-11-{day:02}T08:00:00Z"
-    return Run(name, at, 1, Judgement.PASS, label, "", {figure: value}, {}, ledger_read=True)
+    return ShownRun(name, at, 1, Judgement.PASS, label, "", {figure: value}, {}, ledger_read=True)
 
 
 def trend_of(

@@ -13,8 +13,7 @@ from harness.apps.cli.gating import _document
 from harness.apps.cli.outcome_text import RunDocument, _end
 from harness.apps.gameday import recording
 from harness.apps.gameday.verify import verify
-from harness.apps.gate.selftest import Trial as GateTrial
-from harness.apps.gate.selftest import self_test
+from harness.apps.gate.selftest import SelfTestTrial, self_test
 from harness.core.documents import text_of
 from harness.history.run_directory import RunDirectory
 from harness.plan.fault_specs import (
@@ -36,8 +35,8 @@ from harness.plan.stop_conditions import StopConditions
 from harness.report.compare.comparison import compare
 from harness.report.compare.comparison_document import to_json as comparison_json
 from harness.run.preview import preview_json
-from harness.run.runner import Ended
-from harness.run.shrink import Trial, shrink
+from harness.run.runner import RunResult
+from harness.run.shrink import ShrinkTrial, shrink
 from harness.run.shrink import to_json as shrink_json
 from harness.verdict.judge import judge
 from harness.verdict.series import SeriesRun, run_of, series_of
@@ -88,17 +87,19 @@ def _series() -> Any:
 
 
 def _shrunk(*codes: str) -> Any:
-    def run(kept: tuple[str, ...] | None) -> Trial:
+    def run(kept: tuple[str, ...] | None) -> ShrinkTrial:
         faults = ("1-partition", "2-kill") if kept is None else kept
         failed = "1-partition" in faults and bool(codes)
-        return Trial(faults, 1 if failed else 0, "cut-1", codes if failed else (), "It failed.")
+        return ShrinkTrial(
+            faults, 1 if failed else 0, "cut-1", codes if failed else (), "It failed."
+        )
 
     return shrink("cut", 1, run, 20)
 
 
 def _run_documents() -> list[str]:
     last = {"verdict": "fail", "sentence": "It failed.", "report": "/srv/runs/cut-1/report.html"}
-    ends = [Ended(1, last), Ended(1, last, _series()), Ended(2)]
+    ends = [RunResult(1, last), RunResult(1, last, _series()), RunResult(2)]
     ended = tuple(_end(Path(f"{n}/cut.py"), end) for n, end in zip("abc", ends, strict=True))
     left_out = {"not_run": ("cut", "given_faults"), "not_run_files": ("d/cut.py", None)}
     return [
@@ -122,11 +123,11 @@ def _comparisons() -> list[str]:
 
 
 def _selftests() -> list[str]:
-    found = GateTrial(1, with_finding(gate_verdict(), "corrupt", Weight.FAIL))
-    clean = GateTrial(0, gate_verdict(), "runs/a/report.html")
-    trials: list[Callable[[str], GateTrial]] = [
+    found = SelfTestTrial(1, with_finding(gate_verdict(), "corrupt", Weight.FAIL))
+    clean = SelfTestTrial(0, gate_verdict(), "runs/a/report.html")
+    trials: list[Callable[[str], SelfTestTrial]] = [
         lambda defect: found if defect else clean,
-        lambda _: GateTrial(130),
+        lambda _: SelfTestTrial(130),
     ]
     made = [self_test("baseline", "amount_truncated", trial) for trial in trials]
     return [text_of(_document(result)) for result in made]

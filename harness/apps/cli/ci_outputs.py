@@ -33,7 +33,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
-from harness.run.runner import Ended, RunOne
+from harness.run.runner import RunOne, RunResult
 from harness.verdict.types import Verdict
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class CiOutputs:
     step_summary: Path | None = None
     annotate: bool = False
     _runs: list[_Noted] = field(default_factory=list)
-    _series: dict[Path, Ended] = field(default_factory=dict)
+    _series: dict[Path, RunResult] = field(default_factory=dict)
 
     @property
     def wanted(self) -> bool:
@@ -140,7 +140,7 @@ class CiOutputs:
         if not self.wanted:
             return run_one
 
-        def noted(path: Path, options: list[str]) -> Ended:
+        def noted(path: Path, options: list[str]) -> RunResult:
             begun = time.monotonic()
             try:
                 end = run_one(path, options)
@@ -158,7 +158,7 @@ class CiOutputs:
 
         return noted
 
-    def note_series(self, path: Path, end: Ended) -> Ended:
+    def note_series(self, path: Path, end: RunResult) -> RunResult:
         """Why runs of a series are missing, and what they say together."""
         self._series[path] = end
         return end

@@ -15,7 +15,7 @@ from harness.report.archive import History, Stored, check_label, open_history, w
 from harness.report.compare.comparison import Comparison, compare
 from harness.report.compare.comparison_document import to_json
 from harness.report.compare.comparison_text import render, warnings
-from harness.report.compare.sources import Asked, Found, find_baseline, find_these
+from harness.report.compare.sources import AskedRuns, FoundRuns, find_baseline, find_these
 from harness.report.compare.trend_of_runs import page
 
 LAST_DEFAULT = 10
@@ -105,8 +105,8 @@ def compare_runs(
         folder = None if history is None else open_history(history, create=save is not None)
         order = _Order(runs or [], baseline or [], folder, save, trend, fail_on_regression)
         _check(order)
-        asked = Asked(folder, scenario, last)
-        these = find_these(order.runs, asked) if order.runs else Found()
+        asked = AskedRuns(folder, scenario, last)
+        these = find_these(order.runs, asked) if order.runs else FoundRuns()
         comparison = _compare(order, these, asked) if order.runs else None
         kept = _check_places(order, these.runs)
         trend_page = _trend_page(order, kept)
@@ -147,7 +147,7 @@ def _check(order: _Order) -> None:
             raise UsageError(f"--trend {order.trend}: there is no folder {order.trend.parent}")
 
 
-def _compare(order: _Order, these: Found, asked: Asked) -> Comparison:
+def _compare(order: _Order, these: FoundRuns, asked: AskedRuns) -> Comparison:
     if not order.baseline:
         return compare(these.runs, notes=these.notes)
     if not these.runs:

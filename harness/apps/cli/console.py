@@ -220,7 +220,7 @@ def show_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-class Patience:
+class SlowNotice:
     """Says what is being done once it takes longer than one likes to wait without a word.
 
     ``with Patience("reading …") as doing: … doing.step("judging …")``. Quick work says nothing.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.apps.cli.app import app
-from harness.apps.cli.console import Json, Patience, StateDir, exit_codes, say, show, show_json
+from harness.apps.cli.console import Json, SlowNotice, StateDir, exit_codes, say, show, show_json
 from harness.core.exit_codes import ExitCode
 from harness.stack.doctor import Check, diagnose
 from harness.stack.folder import default_state_dir
@@ -33,9 +33,9 @@ def doctor(
     """Say what is found, what is missing and how to get it."""
     with exit_codes():
         if provide:
-            with Patience("finding or building PostgreSQL and Toxiproxy"):
+            with SlowNotice("finding or building PostgreSQL and Toxiproxy"):
                 provision_all(say)
-        with Patience("looking at this machine"):
+        with SlowNotice("looking at this machine"):
             checks = diagnose(state_dir or default_state_dir())
         ok = all(check.ok for check in checks)
         if json:

@@ -10,7 +10,7 @@ import typer
 from harness.apps.cli.app import app
 from harness.apps.cli.completing import codes
 from harness.apps.cli.console import Json, exit_codes, show, show_json, width
-from harness.report.explain.entries import ENTRIES, Entry, Kind, find
+from harness.report.explain.entries import ENTRIES, Entry, EntryKind, find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,12 @@ class ExplainDocument:
 
 
 _HEADS = {
-    Kind.INVARIANT: "invariants: hold always",
-    Kind.FINDING: "other findings",
-    Kind.OBJECTIVE: "objectives",
-    Kind.STOP: "stop conditions",
-    Kind.CHECK: "lines of a gate",
-    Kind.EXIT: "exit codes",
+    EntryKind.INVARIANT: "invariants: hold always",
+    EntryKind.FINDING: "other findings",
+    EntryKind.OBJECTIVE: "objectives",
+    EntryKind.STOP: "stop conditions",
+    EntryKind.CHECK: "lines of a gate",
+    EntryKind.EXIT: "exit codes",
 }
 
 

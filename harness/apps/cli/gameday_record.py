@@ -25,7 +25,7 @@ _RESULT = {
     "differs": "the record is not what is stored: see the lines that begin with DIFFERS",
     "not judged": "nothing was changed, but a stored run cannot be judged",
 }
-"""By what was found, in the words of `harness.apps.gameday.verify.Found`."""
+"""By what was found, in the words of `harness.apps.gameday.verify.CheckState`."""
 
 
 @gameday_app.command()

@@ -23,11 +23,11 @@ from harness.stack import default_state_dir, load_state
 from harness.verdict.types import Judgement
 
 if TYPE_CHECKING:
-    from harness.apps.gate.selftest import SelfTest, Trial
+    from harness.apps.gate.selftest import SelfTest, SelfTestTrial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateRun:
+class SelfTestRun:
     """One run of a self-test; ``verdict`` and ``report`` are None where it came to none."""
 
     exit_code: Exit
@@ -47,8 +47,8 @@ class GateSelftestDocument:
     defect: str
     exit_code: Exit
     sentence: str
-    clean: GateRun
-    planted: GateRun | None
+    clean: SelfTestRun
+    planted: SelfTestRun | None
     schema: str = "lendchaos.gate_selftest/1"
 
 
@@ -106,11 +106,11 @@ def gate_selftest(
             raise UsageError(f"{min(asked)} runs nothing: leave it out, or use `lendchaos run`")
         dry_run(path, options)
 
-        def trial(planted: str) -> selftest.Trial:
+        def trial(planted: str) -> selftest.SelfTestTrial:
             say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")
             end = _run_locust(path, [*options, *(["--defect", planted] if planted else [])])
             report = end.last.get("report") if end.directory is not None else None
-            return selftest.Trial(
+            return selftest.SelfTestTrial(
                 end.exit_code, end.read_verdict(), from_here(Path(report)) if report else ""
             )
 
@@ -170,8 +170,8 @@ def _document(result: "SelfTest") -> GateSelftestDocument:
     )
 
 
-def _run(trial: "Trial") -> GateRun:
-    return GateRun(
+def _run(trial: "SelfTestTrial") -> SelfTestRun:
+    return SelfTestRun(
         exit_code=trial.exit_code,
         verdict=trial.verdict.verdict if trial.verdict else None,
         failed_by=tuple(trial.failures),

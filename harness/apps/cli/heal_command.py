@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.apps.cli.app import app
-from harness.apps.cli.console import Json, Patience, StateDir, exit_codes, show, show_json
+from harness.apps.cli.console import Json, SlowNotice, StateDir, exit_codes, show, show_json
 from harness.apps.cli.stacks import stack_name, stacks_in
 from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.core.exit_codes import ExitCode
@@ -138,7 +138,7 @@ def heal(
         stacks, foreign = stacks_in(state_dir or default_state_dir(), load_state)
         if not stacks and not foreign and not json:
             show("no stack is up: there is nothing to heal")
-        with Patience("healing, and waiting until it is shown to have helped"):
+        with SlowNotice("healing, and waiting until it is shown to have helped"):
             done = [_heal(stack, _silent if json else show, everything) for stack in stacks]
         troubles = [trouble for healing in done for trouble in healing.troubles]
         troubles += foreign

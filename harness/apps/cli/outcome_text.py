@@ -16,7 +16,7 @@ from harness.apps.cli.console import (
 )
 from harness.core.errors import UsageError
 from harness.core.numbers import Exit
-from harness.run.runner import ALONE_SCENARIO, Ended, asks_only
+from harness.run.runner import ALONE_SCENARIO, RunResult, asks_only
 from harness.run.shrink import Shrunk
 from harness.verdict.series import Series
 from harness.verdict.types import Judgement
@@ -77,7 +77,7 @@ class LocustOutput:
         if self.kept is not None:
             self.kept.close()
 
-    def tell(self, end: Ended) -> None:
+    def tell(self, end: RunResult) -> None:
         """Of what was kept, what matters: the verdict, or all of it where there is none."""
         if self.kept is None:
             return
@@ -114,7 +114,7 @@ def locust_output(options: list[str]) -> LocustOutput:
     return LocustOutput(_STDERR if wants_json() else None)
 
 
-def show_runs(exit_code: int, paths: list[Path], ends: list[Ended]) -> None:
+def show_runs(exit_code: int, paths: list[Path], ends: list[RunResult]) -> None:
     """The document of `run --json`: one entry for each scenario that was run."""
     left_out = paths[len(ends) :]
     show_json(
@@ -127,7 +127,7 @@ def show_runs(exit_code: int, paths: list[Path], ends: list[Ended]) -> None:
     )
 
 
-def _end(path: Path, end: Ended) -> ScenarioEnd:
+def _end(path: Path, end: RunResult) -> ScenarioEnd:
     told = end.last.get("report")
     report = None if told is None else str(told)
     several = end.series is not None

@@ -44,8 +44,8 @@ from harness.plan.fault_text import parse_fault
 from harness.run.given import LOCUST_FILES, first_seed, given, naming_places
 from harness.run.runner import (
     ALONE_SCENARIO,
-    Ended,
     RunOne,
+    RunResult,
     Update,
     asks_only,
     dry_run,
@@ -246,13 +246,13 @@ def _require_runnable(paths: list[Path], options: list[str]) -> None:
             if wants_json():
                 others = paths.copy()
                 others.remove(path)
-                show_runs(error.exit_code, [path, *others], [Ended(error.exit_code)])
+                show_runs(error.exit_code, [path, *others], [RunResult(error.exit_code)])
             raise
 
 
-def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[Ended]:
+def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[RunResult]:
     """Job after job; an interruption or a safety stop ends them all, not only its own run."""
-    ends: list[Ended] = []
+    ends: list[RunResult] = []
     run_one = outputs.noting(_run_locust)
     for job in jobs:
         if job.runs > 1:
@@ -264,18 +264,18 @@ def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[E
     return ends
 
 
-def _exit_code(ends: list[Ended]) -> int:
+def _exit_code(ends: list[RunResult]) -> int:
     """The worst; what was interrupted says so, whatever came before it."""
     last = ends[-1].exit_code
     return last if last in _ENDS_ALL else worst(end.exit_code for end in ends)
 
 
-def _is_out_of_sight(end: Ended) -> bool:
+def _is_out_of_sight(end: RunResult) -> bool:
     """Whether the tables of Locust, which it prints last, stand between a verdict and the eye."""
     return console.is_terminal and not is_quiet() and end.directory is not None
 
 
-def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
+def _print_ends(jobs: list[_Job], ends: list[RunResult]) -> None:
     """The verdicts together, where the eye is when they are over."""
     for job in jobs[len(ends) :]:
         console.print(f"\nnot run  {job.path.stem}", style="dim", markup=False)
@@ -288,7 +288,7 @@ def _print_ends(jobs: list[_Job], ends: list[Ended]) -> None:
                 console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
 
 
-def _run_series(job: _Job, options: list[str], run_one: RunOne) -> Ended:
+def _run_series(job: _Job, options: list[str], run_one: RunOne) -> RunResult:
     """All runs of one scenario, and what they say together."""
     end, path = run_series(job.path, options, job.runs, run_one, say, warn=tell_error)
     if end.series is not None:
@@ -319,7 +319,7 @@ def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> 
 # --- one run -------------------------------------------------------------------------------------
 
 
-def _run_locust(path: Path, options: list[str]) -> Ended:
+def _run_locust(path: Path, options: list[str]) -> RunResult:
     """One run, with its progress shown here."""
     columns = (
         SpinnerColumn(),

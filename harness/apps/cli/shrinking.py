@@ -7,8 +7,8 @@ from pathlib import Path
 from harness.apps.cli.console import say, tell_error, write_result
 from harness.core.documents import write_beside
 from harness.core.exit_codes import ExitCode
-from harness.run.runner import Ended
-from harness.run.shrink import NONE, Shrunk, Trial, failure_codes, render, shrink, to_json
+from harness.run.runner import RunResult
+from harness.run.shrink import NONE, ShrinkTrial, Shrunk, failure_codes, render, shrink, to_json
 
 RUNS_MAX_DEFAULT = 20
 """Enough for any six faults of which one is to blame."""
@@ -27,7 +27,9 @@ class ShrinkOrder:
     runs_max: int
 
 
-def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[int, str, Shrunk]:
+def shrink_runs(
+    order: ShrinkOrder, run: Callable[[list[str]], RunResult]
+) -> tuple[int, str, Shrunk]:
     """Run the trials, tell what came of them; the exit code, where the figures are, and they.
 
     Without a path they could not be written: what the trials came to stands all the same. ``run``
@@ -35,7 +37,7 @@ def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[
     """
     shared = without(order.options, _SET_HERE)
 
-    def trial(faults: tuple[str, ...] | None) -> Trial:
+    def trial(faults: tuple[str, ...] | None) -> ShrinkTrial:
         options = order.options
         if faults is not None:
             say(f"{order.name}: with {', '.join(faults) or 'no fault'}")
@@ -52,13 +54,13 @@ def shrink_runs(order: ShrinkOrder, run: Callable[[list[str]], Ended]) -> tuple[
     return ExitCode.INTERRUPTED if interrupted else found.trials[0].exit_code, path, found
 
 
-def _trial(faults: tuple[str, ...] | None, end: Ended) -> Trial:
+def _trial(faults: tuple[str, ...] | None, end: RunResult) -> ShrinkTrial:
     verdict, directory = end.read_verdict(), end.directory
     if verdict is None or directory is None:
-        return Trial(faults or (), end.exit_code)
+        return ShrinkTrial(faults or (), end.exit_code)
     planned = tuple(fault.name for fault in verdict.faults)
     codes = failure_codes(verdict) if end.exit_code == ExitCode.FAIL else ()
-    return Trial(planned, end.exit_code, directory.name, codes, verdict.sentence)
+    return ShrinkTrial(planned, end.exit_code, directory.name, codes, verdict.sentence)
 
 
 def without(options: list[str], names: tuple[str, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from harness.apps.cli.app import app
 from harness.apps.cli.completing import defects, services
 from harness.apps.cli.console import (
     Json,
-    Patience,
+    SlowNotice,
     StateDir,
     exit_codes,
     number,
@@ -36,7 +36,7 @@ from harness.stack.state import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
+class WireStatus:
     """A link in the kernel, where packets can be dropped."""
 
     name: str
@@ -65,7 +65,7 @@ class StackBody:
     edge_url: str
     service_url: str
     links: tuple[Link, ...]
-    wires: tuple[Wire, ...]
+    wires: tuple[WireStatus, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
         try:
             stack = load_state(folder)
             if stack is not None:
-                with Patience("healing what a run left"):
+                with SlowNotice("healing what a run left"):
                     healed = _heal_left_over(stack)
         except ForeignStateError:
             pass  # told below, once what is ours is down
@@ -252,7 +252,7 @@ def status(state_dir: StateDir = None, json: Json = False) -> None:
     """Say what is up and which run uses it; changes nothing."""
     with exit_codes():
         stacks, foreign = stacks_in(state_dir or default_state_dir(), read_state)
-        with Patience("asking the stack's supervisor"):
+        with SlowNotice("asking the stack's supervisor"):
             found = [
                 (stack, StackClient(stack).status(), holder(stack.state_dir))
                 for stack in stacks
@@ -328,5 +328,5 @@ def _body(stack: Stack) -> dict[str, Any]:
         "edge_url": stack.edge_url,
         "service_url": stack.service_url,
         "links": tuple(stack.links.values()),
-        "wires": tuple(Wire(name=name, address=wire.address) for name, wire in wires),
+        "wires": tuple(WireStatus(name=name, address=wire.address) for name, wire in wires),
     }

@@ -25,7 +25,7 @@ from harness.apps.cli.ci_outputs import (
 from harness.apps.cli.completing import runs
 from harness.apps.cli.console import (
     Json,
-    Patience,
+    SlowNotice,
     exit_codes,
     has_colours,
     show,
@@ -152,9 +152,9 @@ def report(
 
 
 @contextmanager
-def _reading(run: Path) -> Iterator[tuple[Patience, _Stored]]:
+def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
     """The run as it was left, and somebody who says what takes long."""
-    with Patience(f"reading {run}") as doing:
+    with SlowNotice(f"reading {run}") as doing:
         from harness.history.run_directory import RunDirectory  # noqa: PLC0415
 
         directory = RunDirectory(real(run))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from harness.apps.gameday import instants
-from harness.apps.gameday.day_record import Moment, RecordedStep, Source
+from harness.apps.gameday.day_record import Moment, RecordedStep, RecordSource
 from harness.apps.gameday.session import STAYS, Event, What
 from harness.report import words
 from harness.verdict.types import Verdict
@@ -40,14 +40,14 @@ def _said(event: Event) -> Moment:
     text = _SAID[event.what]
     if event.what is What.NO_GO and event.text in STAYS.values():
         text = f"no go: it {event.text}"
-        return Moment(event.at_utc, Source.SESSION, text, event.step, event.by)
+        return Moment(event.at_utc, RecordSource.SESSION, text, event.step, event.by)
     if event.what is What.RUN_ENDED:
         text += f": {event.verdict}" if event.verdict else ""
         text += "" if event.exit_code is None else f", exit code {event.exit_code}"
     # The sentence of a verdict stands with its step.
     if event.text and not event.verdict:
         text += f": {event.text}"
-    return Moment(event.at_utc, Source.SESSION, text, event.step, event.by)
+    return Moment(event.at_utc, RecordSource.SESSION, text, event.step, event.by)
 
 
 def _done(step: str, verdict: Verdict) -> Iterable[Moment]:
@@ -55,7 +55,7 @@ def _done(step: str, verdict: Verdict) -> Iterable[Moment]:
         for at_s, what in ((fault.injected_s, "injected"), (fault.healed_s, "healed")):
             at_utc = instants.after(verdict.zero_utc, at_s)
             if at_utc is not None:
-                yield Moment(at_utc, Source.HARNESS, f"fault {fault.name} {what}", step)
+                yield Moment(at_utc, RecordSource.HARNESS, f"fault {fault.name} {what}", step)
 
 
 def _seen(step: str, verdict: Verdict) -> Iterable[Moment]:
@@ -64,4 +64,4 @@ def _seen(step: str, verdict: Verdict) -> Iterable[Moment]:
         for at_s, what in ((episode.onset_s, "begins"), (episode.recovered_s, "is over")):
             at_utc = instants.after(verdict.zero_utc, at_s)
             if at_utc is not None:
-                yield Moment(at_utc, Source.DATA, f"{kind} {what}", step)
+                yield Moment(at_utc, RecordSource.DATA, f"{kind} {what}", step)

@@ -28,7 +28,7 @@ _NAMED = re.compile(r'<meta name="lendchaos-record" content="([0-9a-f]{64})">')
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RecordClaim:
     """A record as it was read: its text, its figures, and the hashes that it names."""
 
     text: str
@@ -41,7 +41,7 @@ class Claim:
         return str(self.body.get("recorded_with", ""))
 
 
-def read(path: Path) -> Claim:
+def read(path: Path) -> RecordClaim:
     """Read one ``record.json``.
 
     Raises:
@@ -63,7 +63,7 @@ def read(path: Path) -> Claim:
     if body["schema"] != SCHEMA:
         place = _place(text, text.index('"schema"'))
         raise UsageError(f"{path}, {place}: schema {body['schema']!r} must be {SCHEMA!r}")
-    return Claim(text, body, _files(path, text, body))
+    return RecordClaim(text, body, _files(path, text, body))
 
 
 def read_text(path: Path) -> str:

@@ -28,12 +28,12 @@ from harness.apps.gameday.session import (
 )
 from harness.apps.gameday.view import (
     Command,
+    CommandKind,
     Finished,
     Message,
-    Order,
-    Outcome,
     Show,
     Stage,
+    StepOutcome,
     UnderWay,
     View,
     is_refused,
@@ -44,7 +44,7 @@ from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
-from harness.run.runner import Ended, Update, worst
+from harness.run.runner import RunResult, Update, worst
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement
 
@@ -85,7 +85,7 @@ class GameDay:
             resumed=bool(diary.read().events),
             rehearsal=rehearsal,
         )
-        self._outcomes: dict[str, Outcome] = {}
+        self._outcomes: dict[str, StepOutcome] = {}
 
     def conduct(self) -> int:
         """From the briefing to the close, or to a pause; the exit code of the whole day.
@@ -95,7 +95,7 @@ class GameDay:
         """
         try:
             self._require_room()
-            if self._wait(Stage.BRIEFING) is Order.NO_GO:
+            if self._wait(Stage.BRIEFING) is CommandKind.NO_GO:
                 self._enter(Stage.OVER, "nothing was begun")
                 return ExitCode.INTERRUPTED
             self._open()
@@ -167,7 +167,7 @@ class GameDay:
         while (whose := self._runner.still_running()) is not None:
             self._enter(Stage.OPENING, f"still under way, waiting for its end: {whose}")
             order = self._obey(self._next())
-            if order is Order.ABORT:
+            if order is CommandKind.ABORT:
                 self._runner.end_it()
 
     def _close_left_steps(self) -> None:
@@ -198,7 +198,7 @@ class GameDay:
         while self._diary.read().is_open(step.name):
             self._view = replace(self._view, step=step)
             command = self._wait_command(Stage.ASKING)
-            if command.order is Order.NO_GO:
+            if command.order is CommandKind.NO_GO:
                 state = self._view.session.state_of(step.name)
                 text = STAYS.get(state, command.text)
                 self._write(What.NO_GO, step, text, by=command.by)
@@ -224,7 +224,7 @@ class GameDay:
                 case Update() as update:
                     self._follow(step, update)
                 case Command() as command:
-                    if self._obey(command) is Order.ABORT and self._view.stage is Stage.GOING:
+                    if self._obey(command) is CommandKind.ABORT and self._view.stage is Stage.GOING:
                         self._write(What.ABORT, step, command.text, by=command.by)
                         self._enter(Stage.ENDING, f"aborted ({command.text}): healing")
                         running.abort()
@@ -235,7 +235,7 @@ class GameDay:
         if full is not None:
             raise full
 
-    def _end_step(self, step: GameDayStep, ended: Ended) -> OSError | None:
+    def _end_step(self, step: GameDayStep, ended: RunResult) -> OSError | None:
         """Write down how it ended; the error, if it was for want of room."""
         aborted = self._view.stage is Stage.ENDING or ended.exit_code == ExitCode.INTERRUPTED
         folder, kept, full = ended.directory, ended.kept_in, None
@@ -320,7 +320,7 @@ class GameDay:
             self._show()
             return None
 
-    def _wait(self, stage: Stage) -> Order:
+    def _wait(self, stage: Stage) -> CommandKind:
         return self._wait_command(stage).order
 
     def _wait_command(self, stage: Stage) -> Command:
@@ -333,32 +333,34 @@ class GameDay:
             order = self._obey(message)
             if self._view.pausing:
                 raise _PauseError
-            if order in (Order.GO, Order.NO_GO):
+            if order in (CommandKind.GO, CommandKind.NO_GO):
                 assert isinstance(message, Command)  # noqa: S101  # as nothing else is an order
                 return message
-            if order is Order.ABORT and stage is Stage.BRIEFING:
-                return Command(Order.NO_GO)
-            if order is Order.ABORT:
+            if order is CommandKind.ABORT and stage is Stage.BRIEFING:
+                return Command(CommandKind.NO_GO)
+            if order is CommandKind.ABORT:
                 self._tell("nothing is under way; n leaves a step out, p pauses")
 
-    def _obey(self, message: Message | None) -> Order | None:
+    def _obey(self, message: Message | None) -> CommandKind | None:
         """Do what can be done at any time; the order, for whoever waits for one."""
         if not isinstance(message, Command):
             return None
         step = self._view.step if self._view.under_way else None
         match message.order:
-            case Order.NOTE if self._can_write():
+            case CommandKind.NOTE if self._can_write():
                 self._write(What.NOTE, step, message.text, by=message.by)
-            case Order.ACTION if self._can_write():
+            case CommandKind.ACTION if self._can_write():
                 self._write(What.ACTION, step, message.text, by=message.by)
-            case Order.NOTE | Order.ACTION:
+            case CommandKind.NOTE | CommandKind.ACTION:
                 self._tell("notes are kept from the first go on")
-            case Order.PULLED if step is not None and (said := too_soon(self._view, self._clock())):
+            case CommandKind.PULLED if step is not None and (
+                said := too_soon(self._view, self._clock())
+            ):
                 self._tell(said)
-            case Order.PULLED | Order.RESTORED if step is not None and step.hand_pulled:
-                what = What.PULLED if message.order is Order.PULLED else What.RESTORED
+            case CommandKind.PULLED | CommandKind.RESTORED if step is not None and step.hand_pulled:
+                what = What.PULLED if message.order is CommandKind.PULLED else What.RESTORED
                 self._write(what, step, message.text, by=message.by)
-            case Order.PAUSE:
+            case CommandKind.PAUSE:
                 lost = message.text == "lost terminal"
                 self._view = replace(self._view, pausing=lost or not self._view.pausing)
                 self._show()

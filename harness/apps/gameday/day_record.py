@@ -23,7 +23,7 @@ PAGE_FILE = "record.html"
 PRINT_FILE = "record.pdf"
 
 
-class Source(StrEnum):
+class RecordSource(StrEnum):
     """Whose word an entry of the timeline is."""
 
     SESSION = "session"
@@ -39,7 +39,7 @@ class Moment:
     """One entry of the day's timeline. ``at_utc`` is RFC 3339 with milliseconds."""
 
     at_utc: str
-    source: Source
+    source: RecordSource
     text: str
     step: str | None = None
     by: str = ""

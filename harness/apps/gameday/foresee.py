@@ -27,7 +27,7 @@ _RADIUS, _STOPS = "blast radius", "the run ends at once, healed, with exit code 
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PreviewSpan:
     """A phase or a fault, in seconds after the warm-up; ``text`` says what a fault is."""
 
     kind: Literal["phase", "fault"]
@@ -43,17 +43,17 @@ class Foreseen:
 
     target: str
     load: tuple[str, ...]
-    spans: tuple[Span, ...]
+    spans: tuple[PreviewSpan, ...]
     radius: tuple[str, ...]
     stops: tuple[str, ...]
 
     @property
-    def phases(self) -> tuple[Span, ...]:
+    def phases(self) -> tuple[PreviewSpan, ...]:
         """From the warm-up to the end of the load."""
         return tuple(span for span in self.spans if span.kind == "phase")
 
     @property
-    def faults(self) -> tuple[Span, ...]:
+    def faults(self) -> tuple[PreviewSpan, ...]:
         """In the order of their begin."""
         return tuple(span for span in self.spans if span.kind == "fault")
 
@@ -164,14 +164,14 @@ def understood(text: str) -> Foreseen:
     )
 
 
-def _spans(lines: Iterable[str]) -> Iterable[Span]:
+def _spans(lines: Iterable[str]) -> Iterable[PreviewSpan]:
     for line in lines:
         found = _SPAN.fullmatch(line)
         if found is None:
             continue
         start_s, end_s = float(found["start"]), float(found["end"])
         if found["kind"] == "phase":
-            yield Span("phase", found["rest"], start_s, end_s)
+            yield PreviewSpan("phase", found["rest"], start_s, end_s)
         else:
             name, _, text = found["rest"].partition(": ")
-            yield Span("fault", name, start_s, end_s, text)
+            yield PreviewSpan("fault", name, start_s, end_s, text)

@@ -24,7 +24,7 @@ from harness.core.said import last_words
 from harness.history.run_directory import RunDirectory
 from harness.run.given import given
 from harness.run.room_watch import DATABASE_BYTES_MIN
-from harness.run.runner import Ended, Tell, find_scenario, run_scenario
+from harness.run.runner import RunResult, Tell, find_scenario, run_scenario
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.run_lock import Owner, holder
@@ -207,7 +207,7 @@ class LocustRun:
             time.sleep(0.05)
 
     def _work(self) -> None:
-        ended = Ended(ExitCode.INTERNAL)
+        ended = RunResult(ExitCode.INTERNAL)
         try:
             with open_append(self._log) as log:
 
@@ -225,14 +225,16 @@ class LocustRun:
                     environment=self._environment,
                 )
             if ended.directory is None and ended.exit_code == ExitCode.INTERRUPTED:
-                ended = Ended(ended.exit_code, {**ended.last, "text": "it had not begun"})
+                ended = RunResult(ended.exit_code, {**ended.last, "text": "it had not begun"})
             elif ended.directory is None:
                 text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
-                ended = Ended(ended.exit_code, {**ended.last, "text": text})
+                ended = RunResult(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it
             refused = refusal(error) if isinstance(error, OSError) else ""
             said = refused or f"our bug, {type(error).__name__}: {error}"
-            ended = Ended(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL, {"text": said})
+            ended = RunResult(
+                ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL, {"text": said}
+            )
         finally:
             self._post(Finished(ended))
 

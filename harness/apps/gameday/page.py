@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from harness.apps.gameday import parts
 from harness.apps.gameday.day_record import RECORD_FILE, Record, Try, to_json
-from harness.apps.gameday.stored_runs import Judged, Runs
+from harness.apps.gameday.stored_runs import JudgedStep, Runs
 from harness.report import html, sections, timeline_chart
 from harness.report.axis import Layout
 from harness.report.tiles import tiles
@@ -44,7 +44,7 @@ def hash_of(text: str) -> str:
 def _charts(one: Try, runs: Runs, number: int) -> tuple[Markup, Markup] | None:
     """The chart of a run for a desk and for a phone, with ids of their own."""
     stored = None if one.run is None else runs.get(one.run.directory)
-    if not isinstance(stored, Judged) or stored.facts.status.clock is None:
+    if not isinstance(stored, JudgedStep) or stored.facts.status.clock is None:
         return None
     verdict: Verdict = stored.verdict
     wide, narrow = (

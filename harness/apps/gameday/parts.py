@@ -1,7 +1,7 @@
 """The tables of a record's page. Pure: a record in, words in tables out."""
 
 from harness.apps.gameday import instants
-from harness.apps.gameday.day_record import Plug, Record, RecordedStep, Source, Try
+from harness.apps.gameday.day_record import Plug, Record, RecordedStep, RecordSource, Try
 from harness.apps.gameday.session import RUNS_FOLDER, StepState
 from harness.report import words
 from harness.report.tables import Cell, Table, row
@@ -16,9 +16,9 @@ _STATE = {
     StepState.LEFT_OUT: "left out",
 }
 _WHOSE = {
-    Source.SESSION: "said",
-    Source.HARNESS: "done by the harness",
-    Source.DATA: "seen in the answers",
+    RecordSource.SESSION: "said",
+    RecordSource.HARNESS: "done by the harness",
+    RecordSource.DATA: "seen in the answers",
 }
 _TONE = {Weight.FAIL: "fail", Weight.INCONCLUSIVE: "inconclusive", Weight.NOTE: ""}
 _SIGNED_BY = ("Led by", "Observed by", "Approved by")

@@ -8,7 +8,7 @@ from harness.apps.gameday.foresee import Foreseen
 from harness.apps.gameday.running import LeftRun
 from harness.apps.gameday.view import Finished, Message
 from harness.core.exit_codes import ExitCode
-from harness.run.runner import Ended, Tell, Update
+from harness.run.runner import RunResult, Tell, Update
 
 STEP_SECONDS = 8.0
 """How long the longest step of a rehearsal takes."""
@@ -81,7 +81,7 @@ class _Played:
         code = ExitCode.INTERRUPTED if self._aborted.is_set() else ExitCode.PASS
         # As if there were a folder: a step without one would count as aborted.
         last = {"verdict": "rehearsed", "sentence": SENTENCE, "report": "rehearsal/report.html"}
-        self._post(Finished(Ended(code, last)))
+        self._post(Finished(RunResult(code, last)))
 
 
 def _updates(seen: Foreseen) -> list[tuple[float, Update]]:

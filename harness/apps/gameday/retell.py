@@ -19,7 +19,7 @@ from harness.apps.gameday.day_record import (
 )
 from harness.apps.gameday.plug import said_pulled, shown, unseen
 from harness.apps.gameday.session import REFUSED, RUNS_FOLDER, Event, Session, StepState, What
-from harness.apps.gameday.stored_runs import VERDICT_FILE, Judged, NotJudged, Runs
+from harness.apps.gameday.stored_runs import VERDICT_FILE, JudgedStep, NotJudged, Runs
 from harness.history.events import Seal
 from harness.report import words
 from harness.verdict.types import Episode, Judgement, Verdict
@@ -35,7 +35,7 @@ def retell(
     events = session.events
     outcome = _outcome(steps)
     opened = next((event for event in events if event.what is What.OPENED), None)
-    targets = [s.verdict.target for s in runs.values() if isinstance(s, Judged)]
+    targets = [s.verdict.target for s in runs.values() if isinstance(s, JudgedStep)]
     return Record(
         title=plan.title,
         hypothesis=plan.hypothesis,
@@ -234,9 +234,9 @@ def _remarks(
     for name, stored in runs.items():
         if name not in told:
             yield f"{RUNS_FOLDER}/{name} is a run of which the session does not tell"
-        if isinstance(stored, Judged) and stored.kept is None:
+        if isinstance(stored, JudgedStep) and stored.kept is None:
             yield f"{RUNS_FOLDER}/{name} left no {VERDICT_FILE}: it was judged for this record"
-        elif isinstance(stored, Judged) and not stored.as_kept:
+        elif isinstance(stored, JudgedStep) and not stored.as_kept:
             yield f"{RUNS_FOLDER}/{name}/{VERDICT_FILE} is not what judging the run again gives"
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from harness.apps.gameday import screen_words
 from harness.apps.gameday.day_plan import GameDayStep
 from harness.apps.gameday.session import STAYS, StepState, What
-from harness.apps.gameday.view import Outcome, Stage, View
+from harness.apps.gameday.view import Stage, StepOutcome, View
 from harness.report.words import clean, cut, length
 
 NOTES_SHOWN = 6
@@ -281,7 +281,7 @@ def _settled(view: View, step: GameDayStep) -> RenderableType:
     return Group(*parts)
 
 
-def _observed(outcome: Outcome) -> RenderableType:
+def _observed(outcome: StepOutcome) -> RenderableType:
     style = _VERDICT.get(outcome.verdict, "bold")
     head = Text.assemble(
         (f" {outcome.verdict.upper()} ", style), f"  {cut(clean(outcome.sentence), 800)}"

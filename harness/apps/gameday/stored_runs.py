@@ -28,7 +28,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedStep:
     """A stored run as it is judged now. ``kept`` is its ``verdict.json``, None without one."""
 
     plan: Plan
@@ -59,7 +59,7 @@ class NotJudged:
     reason: str
 
 
-Runs = dict[str, Judged | NotJudged]
+Runs = dict[str, JudgedStep | NotJudged]
 """By the name of their folder below ``runs/``."""
 
 
@@ -120,7 +120,7 @@ def _runs_in(folder: Path) -> list[Path]:
     ]
 
 
-def judged(path: Path) -> Judged | NotJudged:
+def judged(path: Path) -> JudgedStep | NotJudged:
     """One stored run, by its own objectives."""
     directory = RunDirectory(real(path))
     try:
@@ -134,7 +134,7 @@ def judged(path: Path) -> Judged | NotJudged:
         if not facts.damage:
             raise
         return NotJudged(f"its evidence is damaged and contradicts itself: {facts.damage[0]}")
-    return Judged(plan, facts, verdict, _kept(path))
+    return JudgedStep(plan, facts, verdict, _kept(path))
 
 
 def _kept(path: Path) -> bytes | None:

@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.apps.gameday import claims, page
-from harness.apps.gameday.claims import Claim
+from harness.apps.gameday.claims import RecordClaim
 from harness.apps.gameday.day_record import PAGE_FILE, PRINT_FILE, RECORD_FILE, Record, to_json
 from harness.apps.gameday.recording import made
 from harness.apps.gameday.session import PLAN_FILE, RUNS_FOLDER, SESSION_FILE
 from harness.apps.gameday.stored_runs import (
     VERDICT_FILE,
-    Judged,
+    JudgedStep,
     NotJudged,
     Runs,
     Tell,
@@ -34,7 +34,7 @@ from harness.history.events import Seal
 SCHEMA = "lendchaos.verification/1"
 
 
-class Found(StrEnum):
+class CheckState(StrEnum):
     """What came of verifying one thing."""
 
     VERIFIED = "verified"
@@ -49,7 +49,7 @@ class Checked:
     """One thing that was verified: a file, a run, or a figure."""
 
     name: str
-    found: Found
+    found: CheckState
     text: str
 
 
@@ -58,7 +58,7 @@ class VerificationDocument:
     """What `lendchaos gameday verify --json` prints; ``found`` is what it comes to."""
 
     record: str
-    found: Found
+    found: CheckState
     exit_code: Exit
     checks: tuple[Checked, ...]
     schema: str = SCHEMA
@@ -72,18 +72,18 @@ class Verification:
     checks: tuple[Checked, ...]
 
     @property
-    def found(self) -> Found:
+    def found(self) -> CheckState:
         """A difference beats what cannot be judged, and that beats the rest."""
         all_found = {check.found for check in self.checks}
-        for worst in (Found.DIFFERS, Found.NOT_JUDGED):
+        for worst in (CheckState.DIFFERS, CheckState.NOT_JUDGED):
             if worst in all_found:
                 return worst
-        return Found.VERIFIED
+        return CheckState.VERIFIED
 
     @property
     def exit_code(self) -> ExitCode:
         """0 verified, 1 something differs, 3 a run cannot be judged."""
-        codes = {Found.DIFFERS: ExitCode.FAIL, Found.NOT_JUDGED: ExitCode.INCONCLUSIVE}
+        codes = {CheckState.DIFFERS: ExitCode.FAIL, CheckState.NOT_JUDGED: ExitCode.INCONCLUSIVE}
         return codes.get(self.found, ExitCode.PASS)
 
     def to_json(self) -> str:
@@ -120,7 +120,7 @@ def verify(given: Path, tell: Tell) -> Verification:
     claim = claims.read(data)
     tell(f"computing the hashes of {len(claim.files):,} files")
     checks = list(_files(claim.files, hashes(folder)))
-    intact = not any(check.found is Found.DIFFERS for check in checks)
+    intact = not any(check.found is CheckState.DIFFERS for check in checks)
     again = _made_again(folder, tell, intact=intact)
     checks += _runs(again[1] if isinstance(again, tuple) else runs_of(folder, tell))
     if isinstance(again, tuple):
@@ -132,7 +132,9 @@ def verify(given: Path, tell: Tell) -> Verification:
         checks.append(again)
     checks += _page(shown.name, text, named, claim, again)
     if (folder / PRINT_FILE).exists():
-        checks.append(Checked(PRINT_FILE, Found.NOTE, "a print of the page; it is not verified"))
+        checks.append(
+            Checked(PRINT_FILE, CheckState.NOTE, "a print of the page; it is not verified")
+        )
     return Verification(str(given), tuple(checks))
 
 
@@ -143,7 +145,7 @@ def _made_again(folder: Path, tell: Tell, *, intact: bool) -> tuple[Record, Runs
         if intact:  # nobody changed it: then it is not for us to read
             raise
         said = f"the session cannot be told again: {str(error).splitlines()[-1].strip()}"
-        return Checked(RECORD_FILE, Found.DIFFERS, said)
+        return Checked(RECORD_FILE, CheckState.DIFFERS, said)
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -153,18 +155,18 @@ def _files(claimed: dict[str, Seal], there: dict[str, Seal]) -> Iterator[Checked
     for name, seal in claimed.items():
         now = there.get(name)
         if now is None:
-            yield Checked(name, Found.DIFFERS, "it is missing")
+            yield Checked(name, CheckState.DIFFERS, "it is missing")
         elif now.size != seal.size:
             said = f"it has {now.size:,} bytes, and had {seal.size:,}{_remedy(name)}"
-            yield Checked(name, Found.DIFFERS, said)
+            yield Checked(name, CheckState.DIFFERS, said)
         elif now != seal:
             said = f"it was changed: its SHA-256 was {seal.sha256} and is {now.sha256}"
-            yield Checked(name, Found.DIFFERS, said + _remedy(name))
+            yield Checked(name, CheckState.DIFFERS, said + _remedy(name))
         else:
-            yield Checked(name, Found.VERIFIED, f"SHA-256 {seal.sha256}")
+            yield Checked(name, CheckState.VERIFIED, f"SHA-256 {seal.sha256}")
     for name in there:
         if name not in claimed:
-            found = Found.DIFFERS if _counts(name) else Found.NOTE
+            found = CheckState.DIFFERS if _counts(name) else CheckState.NOTE
             yield Checked(name, found, "it was added after the record was made")
 
 
@@ -190,25 +192,25 @@ def _runs(runs: Runs) -> Iterator[Checked]:
     for name, run in runs.items():
         where = f"{RUNS_FOLDER}/{name}"
         if isinstance(run, NotJudged):
-            yield Checked(where, Found.NOT_JUDGED, f"it cannot be judged: {run.reason}")
+            yield Checked(where, CheckState.NOT_JUDGED, f"it cannot be judged: {run.reason}")
         elif run.kept is None:
             said = f"it has no {VERDICT_FILE}; judged again, it is: {run.verdict.verdict}"
-            yield Checked(where, Found.NOTE, said)
+            yield Checked(where, CheckState.NOTE, said)
         elif run.as_kept:
             said = f"judged again: {run.verdict.verdict}, byte for byte as kept"
-            yield Checked(f"{where}/{VERDICT_FILE}", Found.VERIFIED, said)
+            yield Checked(f"{where}/{VERDICT_FILE}", CheckState.VERIFIED, said)
         else:
-            yield Checked(f"{where}/{VERDICT_FILE}", Found.DIFFERS, _verdict_differs(run))
+            yield Checked(f"{where}/{VERDICT_FILE}", CheckState.DIFFERS, _verdict_differs(run))
 
 
 def _lost(record: Record, runs: Runs) -> Iterator[Checked]:
     """Runs of which the session tells and that nobody has: nothing can be said of them."""
     for _, run in record.runs:
         if run.directory not in runs:
-            yield Checked(f"{RUNS_FOLDER}/{run.directory}", Found.NOT_JUDGED, run.trouble)
+            yield Checked(f"{RUNS_FOLDER}/{run.directory}", CheckState.NOT_JUDGED, run.trouble)
 
 
-def _verdict_differs(run: Judged) -> str:
+def _verdict_differs(run: JudgedStep) -> str:
     said = f"judged again, the run is: {run.verdict.verdict}, and the file differs"
     try:
         kept = json_of(run.kept or b"")
@@ -218,7 +220,7 @@ def _verdict_differs(run: Judged) -> str:
     return "; ".join([said, *islice(claims.differences(kept, now), 3)])
 
 
-def _figures(name: str, claim: Claim, record: Record) -> Iterator[Checked]:
+def _figures(name: str, claim: RecordClaim, record: Record) -> Iterator[Checked]:
     written = to_json(record)
     body: dict[str, Any] = json.loads(written)
     same_version = claim.recorded_with == record.recorded_with
@@ -227,20 +229,20 @@ def _figures(name: str, claim: Claim, record: Record) -> Iterator[Checked]:
     expected = {k: v for k, v in body.items() if k not in apart}
     told = list(claims.differences(claimed, expected))
     for text in told[: claims.SHOWN_MAX]:
-        yield Checked(name, Found.DIFFERS, text)
+        yield Checked(name, CheckState.DIFFERS, text)
     if len(told) > claims.SHOWN_MAX:
-        yield Checked(name, Found.DIFFERS, f"and {len(told) - claims.SHOWN_MAX:,} more")
+        yield Checked(name, CheckState.DIFFERS, f"and {len(told) - claims.SHOWN_MAX:,} more")
     if not same_version:
         said = f"made with lendchaos {claim.recorded_with}, verified with {record.recorded_with}"
-        yield Checked(name, Found.NOTE, said)
+        yield Checked(name, CheckState.NOTE, said)
     if told:
         return
     if same_version and claim.text != written:
         place = claims.first_difference(claim.text, written)
-        yield Checked(name, Found.DIFFERS, f"{place}: it is not written as it was made")
+        yield Checked(name, CheckState.DIFFERS, f"{place}: it is not written as it was made")
         return
     said = f"{claims.leaves(claimed):,} figures and words are what the stored runs give"
-    yield Checked(name, Found.VERIFIED, said)
+    yield Checked(name, CheckState.VERIFIED, said)
 
 
 # --- the page ------------------------------------------------------------------------------------
@@ -250,22 +252,24 @@ def _page(
     name: str,
     text: str | None,
     named: str | None,
-    claim: Claim,
+    claim: RecordClaim,
     again: tuple[Record, Runs] | Checked,
 ) -> Iterator[Checked]:
     if text is None:
-        yield Checked(name, Found.NOTE, "there is no page beside it")
+        yield Checked(name, CheckState.NOTE, "there is no page beside it")
         return
     if named != page.hash_of(claim.text):
-        yield Checked(name, Found.DIFFERS, f"it was made of another {RECORD_FILE}")
+        yield Checked(name, CheckState.DIFFERS, f"it was made of another {RECORD_FILE}")
         return
     if not isinstance(again, tuple) or to_json(again[0]) != claim.text:
         said = f"it names this {RECORD_FILE}; what it shows was not compared"
-        yield Checked(name, Found.NOTE, said)
+        yield Checked(name, CheckState.NOTE, said)
         return
     written = page.render(*again)
     if text == written:
-        yield Checked(name, Found.VERIFIED, f"it shows what {RECORD_FILE} says, byte for byte")
+        yield Checked(name, CheckState.VERIFIED, f"it shows what {RECORD_FILE} says, byte for byte")
     else:
         place = claims.first_difference(text, written)
-        yield Checked(name, Found.DIFFERS, f"{place}: it does not show what {RECORD_FILE} says")
+        yield Checked(
+            name, CheckState.DIFFERS, f"{place}: it does not show what {RECORD_FILE} says"
+        )

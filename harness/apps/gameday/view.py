@@ -12,11 +12,11 @@ from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
-from harness.run.runner import Ended, Update
+from harness.run.runner import RunResult, Update
 from harness.verdict.stored_verdict import read_verdict
 
 
-class Order(StrEnum):
+class CommandKind(StrEnum):
     """What people, a signal or a clock can tell a game day."""
 
     GO = "go"
@@ -35,7 +35,7 @@ class Command:
     or, of an action, who is to do it.
     """
 
-    order: Order
+    order: CommandKind
     text: str = ""
     by: str = ""
 
@@ -44,7 +44,7 @@ class Command:
 class Finished:
     """A run came to its end."""
 
-    ended: Ended
+    ended: RunResult
 
 
 Message = Command | Update | Finished
@@ -68,7 +68,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StepOutcome:
     """What a run showed, in words."""
 
     verdict: str
@@ -108,7 +108,7 @@ class View:
     session: Session
     step: GameDayStep | None = None
     under_way: UnderWay | None = None
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[str, StepOutcome] = field(default_factory=dict)
     """What the last run of a step showed, by the step's name."""
     said: str = ""
     pausing: bool = False
@@ -123,7 +123,7 @@ _BEFORE = ("warm-up", "baseline")
 Show = Callable[[View], None]
 
 
-def outcome_of(folder: Path) -> Outcome:
+def outcome_of(folder: Path) -> StepOutcome:
     """What the run in a folder showed.
 
     Raises:
@@ -132,10 +132,10 @@ def outcome_of(folder: Path) -> Outcome:
     """
     directory = RunDirectory(folder)
     verdict = read_verdict(directory)
-    return Outcome(str(verdict.verdict), verdict.sentence, tuple(tiles(None, verdict)))
+    return StepOutcome(str(verdict.verdict), verdict.sentence, tuple(tiles(None, verdict)))
 
 
-def is_refused(seen: UnderWay | None, ended: Ended) -> bool:
+def is_refused(seen: UnderWay | None, ended: RunResult) -> bool:
     """Whether a run ended before it sent anything, and said why."""
     never_began = seen is None or seen.zero_s is None
     codes = (ExitCode.USAGE, ExitCode.INCONCLUSIVE)

@@ -19,10 +19,10 @@ from harness.core.foreign_text import clean_lines
 from harness.core.forwarding import is_interrupted
 from harness.core.said import last_words
 from harness.report import words
-from harness.report.run_checks import GateCheck, Kind, checks_of, cut_message, names_of
+from harness.report.run_checks import CheckKind, GateCheck, checks_of, cut_message, names_of
 from harness.run.given import given
 from harness.run.runner import (
-    Ended,
+    RunResult,
     Show,
     Tell,
     asks_only,
@@ -48,7 +48,7 @@ Property = tuple[str, str | float]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GateOrder:
     """A scenario that is to be judged, and by what."""
 
     path: Path
@@ -72,16 +72,16 @@ class JudgedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GateOutcome:
     """All runs of a scenario; ``missing`` says why some of those asked were not made."""
 
-    asked: Asked
+    asked: GateOrder
     runs: tuple[JudgedRun, ...]
     missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class GateResult:
     """One check over all runs: a line for people, figures for programs, where to read more.
 
     ``meaning`` is what must hold, in words.
@@ -113,7 +113,7 @@ def require_runnable(options: Collection[str]) -> None:
             raise UsageError(f"with {name} nothing would be run: leave it out")
 
 
-def ask(path: Path, options: list[str], runs: int) -> Asked:
+def ask(path: Path, options: list[str], runs: int) -> GateOrder:
     """What a scenario will be judged by, told by a dry run: Locust must not be imported here.
 
     Raises:
@@ -123,7 +123,7 @@ def ask(path: Path, options: list[str], runs: int) -> Asked:
         said = dry_run(path, ["--json", *options], later=True)
     except UsageError as error:
         raise UsageError(f"{path} cannot be run: {words.clean(str(error))}") from error
-    return Asked(path, runs, tuple(_preview(said, path)["objectives"]))
+    return GateOrder(path, runs, tuple(_preview(said, path)["objectives"]))
 
 
 def _preview(text: str, path: Path) -> dict[str, dict[str, object]]:
@@ -149,7 +149,7 @@ class Bench:
     show: Show
     _open: ExitStack = field(default_factory=ExitStack)
     _shared: bool = False
-    _outcomes: dict[Path, Outcome] = field(default_factory=dict)
+    _outcomes: dict[Path, GateOutcome] = field(default_factory=dict)
     _ended_by: str = ""
 
     def _all(self, more: Collection[str] = ()) -> list[str]:
@@ -182,7 +182,7 @@ class Bench:
         self._open.close()
         self._shared = False
 
-    def run(self, path: Path, more: Collection[str] = ()) -> Ended:
+    def run(self, path: Path, more: Collection[str] = ()) -> RunResult:
         """One run, whatever came of it; ``more`` options win over those of the session.
 
         Raises:
@@ -192,7 +192,7 @@ class Bench:
         require_runnable(more)
         return self._run(path, self._all(more))[0]
 
-    def _run(self, path: Path, options: list[str]) -> tuple[Ended, str]:
+    def _run(self, path: Path, options: list[str]) -> tuple[RunResult, str]:
         """How it ended, and its last words."""
         if self._ended_by:
             raise HarnessError(self._ended_by)
@@ -207,7 +207,7 @@ class Bench:
             self._ended_by = f"nothing more is run: {path.stem} was stopped for safety"
         return end, said
 
-    def outcome(self, asked: Asked) -> Outcome:
+    def outcome(self, asked: GateOrder) -> GateOutcome:
         """What came of a scenario; it is run when this is asked for the first time.
 
         Raises:
@@ -222,10 +222,10 @@ class Bench:
         said = {path: not_passed(outcome) for path, outcome in self._outcomes.items()}
         return [f"{path.stem} did not pass: {text}" for path, text in said.items() if text]
 
-    def _made(self, asked: Asked) -> Outcome:
+    def _made(self, asked: GateOrder) -> GateOutcome:
         runs: list[JudgedRun] = []
 
-        def run_one(path: Path, options: list[str]) -> Ended:
+        def run_one(path: Path, options: list[str]) -> RunResult:
             end, said = self._run(path, options)
             runs.append(_judged(len(runs) + 1, end, said))
             return end
@@ -234,15 +234,15 @@ class Bench:
             if asked.runs == 1:
                 self.tell(f"{asked.path.stem}: one run")
                 run_one(asked.path, self._all())
-                return Outcome(asked, tuple(runs))
+                return GateOutcome(asked, tuple(runs))
             end, _ = run_series(asked.path, self._all(), asked.runs, run_one, self.tell)
         except (HarnessError, UsageError) as error:
-            return Outcome(asked, tuple(runs), str(error))
+            return GateOutcome(asked, tuple(runs), str(error))
         stopped = end.series.stopped if end.series is not None else None
-        return Outcome(asked, tuple(runs), stopped or "")
+        return GateOutcome(asked, tuple(runs), stopped or "")
 
 
-def _judged(number: int, end: Ended, said: str) -> JudgedRun:
+def _judged(number: int, end: RunResult, said: str) -> JudgedRun:
     try:
         verdict = end.read_verdict()
     except UsageError as error:
@@ -259,7 +259,7 @@ def _judged(number: int, end: Ended, said: str) -> JudgedRun:
 # --- what came of it -----------------------------------------------------------------------------
 
 
-def result_of(outcome: Outcome, name: str) -> Result:
+def result_of(outcome: GateOutcome, name: str) -> GateResult:
     """One check over all runs of a scenario. Pure.
 
     Failed if it failed in any run; passed only if it passed in each of those that were asked for.
@@ -277,12 +277,14 @@ def result_of(outcome: Outcome, name: str) -> Result:
     if short and verdict is not Judgement.FAIL:
         said.append(_missing(outcome))
     reports = tuple(run.directory / "report.html" for run, _ in seen if run.directory is not None)
-    meaning = GateCheck(name, Kind.EVIDENCE, verdict, "").meaning
+    meaning = GateCheck(name, CheckKind.EVIDENCE, verdict, "").meaning
     properties = _properties(outcome, seen, verdict, name)
-    return Result(verdict, cut_message(clean_lines("; ".join(said))), meaning, properties, reports)
+    return GateResult(
+        verdict, cut_message(clean_lines("; ".join(said))), meaning, properties, reports
+    )
 
 
-def not_passed(outcome: Outcome, but: Collection[str] = (), known: str = "") -> str:
+def not_passed(outcome: GateOutcome, but: Collection[str] = (), known: str = "") -> str:
     """Every check that failed or is open in one line, without those named ``but``; else "".
 
     What ``known`` says is not said again, nor anything twice. Pure.
@@ -298,32 +300,32 @@ def not_passed(outcome: Outcome, but: Collection[str] = (), known: str = "") -> 
 _WORD = {Judgement.FAIL: "failed", Judgement.INCONCLUSIVE: "not decided"}
 
 
-def _check(run: JudgedRun, asked: Asked, name: str) -> GateCheck:
+def _check(run: JudgedRun, asked: GateOrder, name: str) -> GateCheck:
     """What one run says of it."""
     if run.verdict is None:
-        return GateCheck(name, Kind.EVIDENCE, Judgement.INCONCLUSIVE, run.why)
+        return GateCheck(name, CheckKind.EVIDENCE, Judgement.INCONCLUSIVE, run.why)
     found = {check.name: check for check in checks_of(run.verdict)}
     if list(found) != asked.names:
         judged_by = ", ".join(r.id for r in run.verdict.objectives) or "no objective"
         text = f"the scenario changed after it was collected: its run was judged by {judged_by}"
-        return GateCheck(name, Kind.EVIDENCE, Judgement.INCONCLUSIVE, text)
+        return GateCheck(name, CheckKind.EVIDENCE, Judgement.INCONCLUSIVE, text)
     return found[name]
 
 
-def _line(run: JudgedRun, check: GateCheck, asked: Asked) -> str:
+def _line(run: JudgedRun, check: GateCheck, asked: GateOrder) -> str:
     return (
         check.message if asked.runs == 1 else f"run {run.number} of {asked.runs}: {check.message}"
     )
 
 
-def _missing(outcome: Outcome) -> str:
+def _missing(outcome: GateOutcome) -> str:
     made, asked = len(outcome.runs), outcome.asked.runs
     why = outcome.missing or "nobody knows why"
     return why if asked == 1 else f"only {made} of {asked} runs were made: {why}"
 
 
 def _properties(
-    outcome: Outcome, seen: list[tuple[JudgedRun, GateCheck]], verdict: Judgement, name: str
+    outcome: GateOutcome, seen: list[tuple[JudgedRun, GateCheck]], verdict: Judgement, name: str
 ) -> tuple[Property, ...]:
     """The figures of the run that decides (the first that is as bad as all together)."""
     made: dict[str, str | float | None] = {"verdict": str(verdict)}
@@ -338,12 +340,12 @@ def _properties(
         values = [check.observed for _, check in seen]
         made["observed_by_run"] = ", ".join("?" if v is None else f"{v:g}" for v in values)
     found = [(key, value) for key, value in made.items() if value not in (None, "")]
-    if name == Kind.OTHER:
+    if name == CheckKind.OTHER:
         found += _notes(outcome)
     return tuple(found)
 
 
-def _notes(outcome: Outcome) -> list[Property]:
+def _notes(outcome: GateOutcome) -> list[Property]:
     """What was seen and tolerated, by its code, with the run where there are several."""
     several = outcome.asked.runs > 1
     found: dict[str, list[str]] = {}

@@ -46,7 +46,7 @@ _ENDS_ALL = (ExitCode.USAGE, ExitCode.INTERNAL, ExitCode.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SelfTestTrial:
     """How one run of a self-test ended; ``verdict`` is None when it ended without one."""
 
     exit_code: int
@@ -66,13 +66,13 @@ class SelfTest:
 
     scenario: str
     defect: str
-    clean: Trial
-    planted: Trial | None
+    clean: SelfTestTrial
+    planted: SelfTestTrial | None
     exit_code: int
     sentence: str
 
 
-RunTrial = Callable[[str], Trial]
+RunTrial = Callable[[str], SelfTestTrial]
 """Runs the scenario once, on a stack of its own, with this defect (none if empty)."""
 
 
@@ -104,7 +104,7 @@ def self_test(scenario: str, defect: str, run: RunTrial) -> SelfTest:
 
 
 def _concluded(
-    clean: Trial, planted: Trial, defect: str, codes: tuple[str, ...]
+    clean: SelfTestTrial, planted: SelfTestTrial, defect: str, codes: tuple[str, ...]
 ) -> tuple[int, str]:
     """The exit code and the sentence; what was shown for sure comes before what is open."""
     by = ", ".join(code for code in planted.failures if code in codes)
@@ -124,7 +124,9 @@ def _concluded(
     )
 
 
-def _toothless(clean: Trial, planted: Trial, defect: str, codes: tuple[str, ...]) -> str:
+def _toothless(
+    clean: SelfTestTrial, planted: SelfTestTrial, defect: str, codes: tuple[str, ...]
+) -> str:
     """Why the gate cannot bite; empty if that is not shown."""
     if _judgement(clean) is Judgement.FAIL:
         found = ", ".join(clean.failures)
@@ -137,5 +139,5 @@ def _toothless(clean: Trial, planted: Trial, defect: str, codes: tuple[str, ...]
     return ""
 
 
-def _judgement(trial: Trial) -> Judgement | None:
+def _judgement(trial: SelfTestTrial) -> Judgement | None:
     return None if trial.verdict is None else trial.verdict.verdict

@@ -33,7 +33,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageRequest:
     """What decides of a request. ``address`` is scheme, host and port that it was sent to."""
 
     address: str
@@ -43,7 +43,7 @@ class Asked:
     token: object
 
 
-def may_not_look(asked: Asked, token: Token) -> str | None:
+def may_not_look(asked: PageRequest, token: Token) -> str | None:
     """Why this request gets no answer; None if it does.
 
     A page on another port of this machine is of the same site: a browser sends the cookie along.
@@ -56,7 +56,7 @@ def may_not_look(asked: Asked, token: Token) -> str | None:
     return None
 
 
-def may_not_order(asked: Asked, token: Token) -> str | None:
+def may_not_order(asked: PageRequest, token: Token) -> str | None:
     """Why this request changes nothing; None if it may.
 
     A browser that says itself where a request comes from is believed before its Origin, whose

@@ -11,7 +11,7 @@ from locust import User, task
 from harness.apps.locust import plugin
 from harness.load import outcomes
 from harness.load.journey import Journey
-from harness.load.outcomes import Judged
+from harness.load.outcomes import Classification
 from harness.plan.plan import Scenario
 
 _FOREVER_SECONDS = 10_000_000.0
@@ -38,21 +38,21 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
     def _planned_arrivals(self) -> None:
         """Locust wants a task, and shows its name; the arrivals are the open loop's."""
 
-    def log_in(self, journey: Journey) -> Judged:
+    def log_in(self, journey: Journey) -> Classification:
         """Open a session with phone and password."""
         account = journey.account
         body = {"phone": account.phone, "password": account.password}
         answer = journey.send("POST", "/v1/sessions", body)
         return outcomes.judge_log_in(answer, journey.expected_decline)
 
-    def read_credit_line(self, journey: Journey) -> Judged:
+    def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit, as an app does before it offers a loan."""
         headers = {"Authorization": f"Bearer {journey.token}"}
         answer = journey.send("GET", "/v1/credit-line", headers=headers)
         least_fen, most_fen = journey.least_credit_fen, journey.most_credit_fen
         return outcomes.judge_credit_line(answer, least_fen, journey.expected_decline, most_fen)
 
-    def borrow(self, journey: Journey) -> Judged:
+    def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan; a retry sends the same key."""
         arrival = journey.arrival
         body = {

@@ -38,7 +38,7 @@ class RunInProcess(Protocol):
         """Do it, or say why not."""
 
 
-class Leader(Protocol):
+class RunHandle(Protocol):
     """What the page needs of the process that leads."""
 
     progress: Progress
@@ -51,7 +51,7 @@ class Leader(Protocol):
 class ChaosPage:
     """The page of one process, behind its door; ``address`` is printed once."""
 
-    def __init__(self, web_ui: Any, door: Door, leader: Leader, prefix: str) -> None:
+    def __init__(self, web_ui: Any, door: Door, leader: RunHandle, prefix: str) -> None:
         self._leader = leader
         self._door = door
         self._path = f"{prefix}/lendchaos"

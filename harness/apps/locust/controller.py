@@ -59,7 +59,7 @@ def require_places(*folders: str | Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunOrder:
     """What is to be run, and where."""
 
     plan: Plan
@@ -76,7 +76,7 @@ class Run:
 
     def __init__(
         self,
-        order: Order,
+        order: RunOrder,
         crew: Crew,
         progress: Progress,
         stop_users: Callable[[], None],

@@ -17,7 +17,7 @@ os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"  # nothing is sent from here
 from locust import argument_parser
 
 from harness.apps.locust.locust_options import MEANINGLESS
-from harness.apps.locust.option_groups import Group
+from harness.apps.locust.option_groups import OptionGroup
 from harness.apps.locust.options import OF_LOCUST, add_options
 
 _SENTENCE_MIN = 20
@@ -38,14 +38,14 @@ def described() -> list[dict[str, Any]]:
     parser = argument_parser.get_empty_argument_parser(default_config_files=[])
     argument_parser.setup_parser_arguments(parser)
     add_options(parser)
-    order = list(Group)
+    order = list(OptionGroup)
     found = sorted(_options(parser), key=lambda one: one[0] in OF_LOCUST)
     return sorted((option for _, option in found), key=lambda one: order.index(one["group"]))
 
 
 def _options(parser: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     for group in parser._action_groups:  # noqa: SLF001  # argparse lists them nowhere else
-        of_locust = Group.OUTPUT if group.title in _OUTPUT else None
+        of_locust = OptionGroup.OUTPUT if group.title in _OUTPUT else None
         for action in group._group_actions:  # noqa: SLF001  # as above
             place = getattr(action, "group", of_locust)
             hidden = action.help == argparse.SUPPRESS or action.dest in _NOT_IN_A_RUN

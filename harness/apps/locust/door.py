@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, request
 
-from harness.apps.locust.access import Asked, Token, may_not_look, may_not_order
+from harness.apps.locust.access import PageRequest, Token, may_not_look, may_not_order
 
 NAME = "lendchaos-door"
 TOKEN_HEADER = "X-Lendchaos-Token"  # noqa: S105  # a header's name, not a token
@@ -62,9 +62,9 @@ class Door:
         """What is printed, once: whoever opens it comes in."""
         return f"{self._home}{path}#token={self._token.reveal()}"
 
-    def _asked(self, token: object = None) -> Asked:
+    def _asked(self, token: object = None) -> PageRequest:
         shown = request.headers.get(TOKEN_HEADER)
-        return Asked(
+        return PageRequest(
             address=request.host_url.rstrip("/"),
             origin=request.headers.get("Origin"),
             fetch_site=None if shown else request.headers.get("Sec-Fetch-Site"),

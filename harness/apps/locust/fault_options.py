@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness.apps.locust.option_groups import Group, add
+from harness.apps.locust.option_groups import OptionGroup, add
 from harness.core.errors import UsageError
 from harness.plan.fault_text import parse_fault
 from harness.plan.placement import Choice
@@ -49,7 +49,7 @@ def add_fault_options(parser: Any) -> None:
     for option, details in OPTIONS.items():
         add(
             parser,
-            Group.FAULTS,
+            OptionGroup.FAULTS,
             option,
             _DEFAULTS.get(option, ""),
             include_in_web_ui=False,

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Group(StrEnum):
+class OptionGroup(StrEnum):
     """What an option is about; in the order of the help."""
 
     LOAD = "Load"
@@ -14,7 +14,7 @@ class Group(StrEnum):
     OUTPUT = "Output"
 
 
-def add(parser: Any, group: Group, option: str, told: str = "", **details: Any) -> None:
+def add(parser: Any, group: OptionGroup, option: str, told: str = "", **details: Any) -> None:
     """Add an option to Locust's parser.
 
     ``told`` is its default in words, where none stands in the parser.

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.apps.locust.fault_options import add_fault_options, fault_settings
-from harness.apps.locust.option_groups import Group, add
+from harness.apps.locust.option_groups import OptionGroup, add
 from harness.core import durations
 from harness.core.digits import decimal, whole
 from harness.core.errors import UsageError
@@ -62,13 +62,13 @@ _IN_WEB_UI: dict[str, tuple[str | None, str, str]] = {
 }
 """By option, in the order of the start form: its default, its placeholder and what it is."""
 _DURATIONS = ("warm_up", "baseline", "fault", "recovery", "request_timeout", "ledger_settle")
-_ONLY_ON_COMMAND_LINE: dict[str, tuple[Group, str, dict[str, Any]]] = {
+_ONLY_ON_COMMAND_LINE: dict[str, tuple[OptionGroup, str, dict[str, Any]]] = {
     "--rate": (
-        *(Group.LOAD, str(RATE_DEFAULT)),
+        *(OptionGroup.LOAD, str(RATE_DEFAULT)),
         {"metavar": _NUMBER, "help": "arrivals a second; the same as -u"},
     ),
     "--allow-target": (
-        *(Group.SAFETY, "none but this machine"),
+        *(OptionGroup.SAFETY, "none but this machine"),
         {
             "action": "append",
             "default": [],
@@ -77,11 +77,11 @@ _ONLY_ON_COMMAND_LINE: dict[str, tuple[Group, str, dict[str, Any]]] = {
         },
     ),
     "--objectives": (
-        *(Group.SAFETY, f"./{FILE_NAME}, if there is one"),
+        *(OptionGroup.SAFETY, f"./{FILE_NAME}, if there is one"),
         {"metavar": "FILE", "help": "limits that must hold (docs/objectives.md)"},
     ),
     "--defect": (
-        *(Group.TARGET, "none"),
+        *(OptionGroup.TARGET, "none"),
         {
             "default": "",
             "metavar": "NAME",
@@ -89,7 +89,7 @@ _ONLY_ON_COMMAND_LINE: dict[str, tuple[Group, str, dict[str, Any]]] = {
         },
     ),
     "--dry-run": (
-        *(Group.SAFETY, ""),
+        *(OptionGroup.SAFETY, ""),
         {
             "action": "store_true",
             "help": "tell what would be done, faults and what they touch included, and do nothing;"
@@ -97,45 +97,48 @@ _ONLY_ON_COMMAND_LINE: dict[str, tuple[Group, str, dict[str, Any]]] = {
         },
     ),
     "--namespaces": (
-        *(Group.TARGET, ""),
+        *(OptionGroup.TARGET, ""),
         {
             "action": "store_true",
             "help": "local stack in network namespaces, where packets can be lost (root, Linux)",
         },
     ),
     "--runs-dir": (
-        *(Group.OUTPUT, ""),
+        *(OptionGroup.OUTPUT, ""),
         {"default": "runs", "metavar": "DIR", "help": "where runs are written down"},
     ),
     # For tests of the pipe to the conductor alone.
     "--conductor-module": (
-        *(Group.OUTPUT, ""),
+        *(OptionGroup.OUTPUT, ""),
         {"default": CONDUCTOR_MODULE, "help": argparse.SUPPRESS},
     ),
 }
 OF_LOCUST = {
-    "host": (Group.TARGET, "URL", "the local stack", "a service that already runs"),
+    "host": (OptionGroup.TARGET, "URL", "the local stack", "a service that already runs"),
     "num_users": (
-        Group.LOAD,
+        OptionGroup.LOAD,
         _NUMBER,
         "--rate",
         "the same as --rate: a user is one arrival a second",
     ),
     "run_time": (
-        *(Group.LOAD, _TIME, "all phases"),
+        *(OptionGroup.LOAD, _TIME, "all phases"),
         "length of the whole load; the recovery becomes longer or shorter",
     ),
     "processes": (
-        Group.LOAD,
+        OptionGroup.LOAD,
         _NUMBER,
         "1",
         "processes that send the load; -1 is one for each core",
     ),
-    "config": (*(Group.LOAD, "FILE", "locust.conf and others"), "a file of Locust's with options"),
-    "loglevel": (Group.OUTPUT, None, "WARNING", "how much Locust's log tells"),
-    "logfile": (Group.OUTPUT, "FILE", "standard error", "where Locust's log goes"),
+    "config": (
+        *(OptionGroup.LOAD, "FILE", "locust.conf and others"),
+        "a file of Locust's with options",
+    ),
+    "loglevel": (OptionGroup.OUTPUT, None, "WARNING", "how much Locust's log tells"),
+    "logfile": (OptionGroup.OUTPUT, "FILE", "standard error", "where Locust's log goes"),
     "otel": (
-        Group.OUTPUT,
+        OptionGroup.OUTPUT,
         None,
         "",
         "export Locust's requests by OpenTelemetry, if it is installed",
@@ -151,11 +154,14 @@ def add_options(parser: Any) -> None:
     for name, (default, metavar, text) in _IN_WEB_UI.items():
         details = {"default": default, "metavar": metavar, "help": text}
         details["choices"] = metavar.split("|") if "|" in metavar else None
-        group, told = Group.TARGET if name == "service" else Group.LOAD, "" if default else "random"
+        group, told = (
+            OptionGroup.TARGET if name == "service" else OptionGroup.LOAD,
+            "" if default else "random",
+        )
         add(parser, group, "--" + name.replace("_", "-"), told, **details)
     for name, kind in STOP_KINDS.items():
         add(
-            *(parser, Group.SAFETY, "--stop-" + name.replace("_", "-")),
+            *(parser, OptionGroup.SAFETY, "--stop-" + name.replace("_", "-")),
             "as the scenario or its file says",
             metavar="on|off" if kind == "switch" else "N|off",
             help=STOP_MEANINGS[name] + " (docs/safety.md)",
@@ -163,7 +169,7 @@ def add_options(parser: Any) -> None:
         )
     add_fault_options(parser)
     add(
-        *(parser, Group.TARGET, "--state-dir", f"${STATE_DIR_VARIABLE}, else ./.lendchaos"),
+        *(parser, OptionGroup.TARGET, "--state-dir", f"${STATE_DIR_VARIABLE}, else ./.lendchaos"),
         default=os.environ.get(STATE_DIR_VARIABLE) or "./.lendchaos",
         metavar="DIR",
         help="where the local stack is kept",

@@ -17,7 +17,7 @@ from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
 from harness.apps.locust import process_control, web
-from harness.apps.locust.controller import Order, Run, require_places
+from harness.apps.locust.controller import Run, RunOrder, require_places
 from harness.apps.locust.endings import (
     Endings,
     leave_out_address,
@@ -55,7 +55,7 @@ CSV_SECONDS = 1.2
 JUDGED = (ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
 
 
-class Leader:
+class RunController:
     """The process that leads: the only one, or the master of others."""
 
     def __init__(self, environment: Any, web_ui: Any, borrower_class: type) -> None:
@@ -191,7 +191,7 @@ class Leader:
         self.progress.begin(locustfile.name)
         plan = self._planned(locustfile, rate)
         self._crew = Crew(self.environment)
-        order = Order(
+        order = RunOrder(
             plan=plan,
             runs_dir=STARTED_IN / options.runs_dir,
             state_dir=STARTED_IN / options.state_dir,
@@ -382,7 +382,7 @@ def _on_init(
             environment.events.quitting.add_listener(process_control.only_in_order)
         return
     try:
-        leader = Leader(environment, web_ui, borrower_class)
+        leader = RunController(environment, web_ui, borrower_class)
         user_code.begin(environment, leader.note_user_code, leader.end_run)
         user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
         leader.begin()
@@ -395,7 +395,7 @@ def _on_init(
         sys.exit(exit_code_of(error))
 
 
-def _guarded(listener: Callable[..., None], leader: Leader) -> Callable[..., None]:
+def _guarded(listener: Callable[..., None], leader: RunController) -> Callable[..., None]:
     @functools.wraps(listener)
     def wrapped(**fields: Any) -> None:
         try:

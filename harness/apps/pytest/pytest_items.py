@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from harness.apps.gate.gate_runs import Asked, Bench, Outcome, Result, not_passed, result_of
+from harness.apps.gate.gate_runs import (
+    Bench,
+    GateOrder,
+    GateOutcome,
+    GateResult,
+    not_passed,
+    result_of,
+)
 from harness.report.run_checks import cut_message
 from harness.verdict.types import Judgement
 
@@ -71,13 +78,15 @@ class SuiteFigures:
 class ScenarioFile(pytest.File):
     """One scenario; it is not imported, as that would bring Locust."""
 
-    asked: Asked
+    asked: GateOrder
     bench: Bench
     teller = ""
     """Name of the item that tells what was not selected: the first that is set up."""
 
     @classmethod
-    def of(cls, parent: pytest.Collector, path: Path, asked: Asked, bench: Bench) -> "ScenarioFile":
+    def of(
+        cls, parent: pytest.Collector, path: Path, asked: GateOrder, bench: Bench
+    ) -> "ScenarioFile":
         """The collector of a scenario that is known already."""
         nodeid: Any = None
         if not path.is_relative_to(parent.config.rootpath):
@@ -98,7 +107,7 @@ class ScenarioItem(pytest.Item):
     """One thing that must hold in a scenario."""
 
     scenario: ScenarioFile
-    _result: Result
+    _result: GateResult
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -121,7 +130,7 @@ class ScenarioItem(pytest.Item):
             self._tell_reports("setup")
             raise NotSelected(self._not_selected, pytrace=False)
 
-    def _of_others(self, outcome: Outcome) -> str:
+    def _of_others(self, outcome: GateOutcome) -> str:
         """What did not pass and has no item in this session, told by one item.
 
         Items of one run are often chosen (--lf, -k, an id, a split over several machines), yet the

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness.apps.gate.gate_runs import Asked, Bench
+    from harness.apps.gate.gate_runs import Bench, GateOrder
     from harness.run.finished_run import FinishedRun
     from harness.run.runner import Update
     from harness.stack import Stack
@@ -34,7 +34,7 @@ class Gate:
     """What this session was asked for. ``paths`` are absolute."""
 
     paths: tuple[Path, ...]
-    asked: dict[Path, "Asked"] = field(default_factory=dict)
+    asked: dict[Path, "GateOrder"] = field(default_factory=dict)
     collected: set[Path] = field(default_factory=set)
     bench: "Bench | None" = None
     workers: list[int] = field(default_factory=list)
@@ -124,10 +124,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not gate.paths:
         return
     if hasattr(config, "workerinput"):
-        from harness.apps.gate.gate_runs import Asked
+        from harness.apps.gate.gate_runs import GateOrder
 
         told = config.workerinput[WORKER_INPUT]
-        gate.asked = {Path(p): Asked(Path(p), runs, tuple(names)) for p, runs, names in told}
+        gate.asked = {Path(p): GateOrder(Path(p), runs, tuple(names)) for p, runs, names in told}
         return
     if config.getoption("dist", "no") == "each":
         raise pytest.UsageError("--dist each would run every scenario once for each worker")
@@ -138,7 +138,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.pluginmanager.register(SuiteFigures(config, gate.paths))
 
 
-def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "Asked"]:
+def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "GateOrder"]:
     from harness.apps.gate.gate_runs import ask
     from harness.run.runner import runs_of
 

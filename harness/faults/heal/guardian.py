@@ -72,7 +72,7 @@ def _heal_late(stack: Stack, fault: OpenFault) -> None:
 
 
 @dataclass(slots=True)
-class Watch:
+class GuardianWatch:
     """What the guardian watches: one run, and the stack that it uses once it has one."""
 
     run: DeadRun
@@ -131,13 +131,13 @@ def main() -> int:
     try:
         if options.once:
             return int(not look_once(options.state_dir.absolute()))
-        return int(not guard(Watch(DeadRun(options.run.absolute()))))
+        return int(not guard(GuardianWatch(DeadRun(options.run.absolute()))))
     except (HarnessError, UsageError) as error:
         _log.error("%s", error)  # the environment's, told in one line
         return error.exit_code
 
 
-def guard(watch: Watch) -> bool:
+def guard(watch: GuardianWatch) -> bool:
     """Watch a run to its end; whether nothing of it is left broken."""
     os.write(1, b"ready\n")
     pending = b""

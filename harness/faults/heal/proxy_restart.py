@@ -112,7 +112,7 @@ def running_proxy(state_dir: Path) -> ProcessRef | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProxyEnded:
     """That Toxiproxy ended, in words; ``troubles`` say so when it was not replaced to heal."""
 
     text: str
@@ -128,7 +128,7 @@ class ProxyWatch:
         self._replaced = 0
         self._seen_ns = time.monotonic_ns()
 
-    def ended(self, rows: Callable[[], list[JournalRow]]) -> Ended | None:
+    def ended(self, rows: Callable[[], list[JournalRow]]) -> ProxyEnded | None:
         """That it has ended since the last call; ``rows`` of the journal say whether it had to."""
         if self._process is None:
             self._process = self._current()
@@ -143,8 +143,8 @@ class ProxyWatch:
         self._replaced = len(announced)
         if not replacing:
             trouble = f"{text}: what borrowers saw then was not the target's doing"
-            return Ended(text, (Trouble(trouble, seen_ns),))
-        return Ended(f"{text}: it was replaced to heal {replacing[-1].fault}")
+            return ProxyEnded(text, (Trouble(trouble, seen_ns),))
+        return ProxyEnded(f"{text}: it was replaced to heal {replacing[-1].fault}")
 
     def _current(self) -> ProcessRef | None:
         return running_proxy(self._state_dir)

@@ -15,7 +15,7 @@ from harness.core.errors import UsageError
 from harness.report.archive import Stored
 from harness.report.compare.compared_figures import FIGURES, Figure, money_of
 from harness.report.compare.likeness import conditions, differences, left_out, tested
-from harness.report.shown_run import Run, Value
+from harness.report.shown_run import ShownRun, Value
 from harness.verdict.measure.two_samples import RUNS_LEAST, TwoSamples, against, holm
 
 __all__ = [
@@ -23,10 +23,10 @@ __all__ = [
     "FIGURES",
     "SCHEMA",
     "Claim",
+    "ComparedFigure",
     "Comparison",
-    "Group",
-    "Result",
-    "Run",
+    "RunGroup",
+    "ShownRun",
     "compare",
     "run_of",
 ]
@@ -47,14 +47,14 @@ class Claim(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RunGroup:
     """Runs that are taken together, the oldest first."""
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[ShownRun, ...]
 
     @property
-    def counted(self) -> list[Run]:
+    def counted(self) -> list[ShownRun]:
         """Those whose figures count."""
         return [run for run in self.runs if not run.left_out]
 
@@ -70,7 +70,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ComparedFigure:
     """One figure of both groups; without ``test`` there are too few runs, or nothing to tell.
 
     ``p`` is corrected for the number of figures (Holm); ``worth`` is the smallest shift that
@@ -95,15 +95,15 @@ class Comparison:
     """
 
     scenario: str
-    these: Group
-    baseline: Group | None
-    results: tuple[Result, ...]
+    these: RunGroup
+    baseline: RunGroup | None
+    results: tuple[ComparedFigure, ...]
     not_alike: tuple[str, ...]
     tested: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
-    def regressions(self) -> list[Result]:
+    def regressions(self) -> list[ComparedFigure]:
         """Figures that have become worse, by evidence."""
         return [result for result in self.results if result.claim is Claim.REGRESSION]
 
@@ -168,15 +168,15 @@ def _counted(runs: Sequence[Stored]) -> list[Stored]:
     return [stored for stored in runs if not left_out(stored)]
 
 
-def _group(name: str, runs: Sequence[Stored]) -> Group:
+def _group(name: str, runs: Sequence[Stored]) -> RunGroup:
     ordered = sorted(runs, key=lambda s: (s.verdict.zero_utc or "", s.verdict.run_id))
-    return Group(name, tuple(run_of(stored) for stored in ordered))
+    return RunGroup(name, tuple(run_of(stored) for stored in ordered))
 
 
-def run_of(stored: Stored) -> Run:
+def run_of(stored: Stored) -> ShownRun:
     """A stored run with all that is compared of it."""
     verdict = stored.verdict
-    return Run(
+    return ShownRun(
         run_id=verdict.run_id,
         zero_utc=verdict.zero_utc,
         seed=verdict.seed,
@@ -193,13 +193,13 @@ def run_of(stored: Stored) -> Run:
 # --- what can be claimed -------------------------------------------------------------------------
 
 
-def _shown(figure: Figure, these: Group, baseline: Group | None) -> Result:
+def _shown(figure: Figure, these: RunGroup, baseline: RunGroup | None) -> ComparedFigure:
     """Both lists, and no claim."""
     before = baseline.values(figure) if baseline else []
-    return Result(figure, tuple(these.values(figure)), tuple(before), Claim.NONE)
+    return ComparedFigure(figure, tuple(these.values(figure)), tuple(before), Claim.NONE)
 
 
-def _judged(results: Sequence[Result]) -> tuple[Result, ...]:
+def _judged(results: Sequence[ComparedFigure]) -> tuple[ComparedFigure, ...]:
     """The same with what can be claimed; the correction is for those that can be tested at all."""
     tests = [_test(result) for result in results]
     corrected = iter(holm([test.p for test in tests if test is not None]))
@@ -209,7 +209,7 @@ def _judged(results: Sequence[Result]) -> tuple[Result, ...]:
     )
 
 
-def _test(result: Result) -> TwoSamples | None:
+def _test(result: ComparedFigure) -> TwoSamples | None:
     these = [value.size for value in result.these]
     before = [value.size for value in result.baseline]
     if min(len(these), len(before)) < RUNS_LEAST or len({*these, *before}) == 1:
@@ -217,7 +217,7 @@ def _test(result: Result) -> TwoSamples | None:
     return against(these, before)
 
 
-def _claimed(result: Result, test: TwoSamples, p: float) -> Result:
+def _claimed(result: ComparedFigure, test: TwoSamples, p: float) -> ComparedFigure:
     usual = statistics.median(value.size for value in result.baseline)
     worth = result.figure.worth(usual)
     claim = Claim.NONE
@@ -227,7 +227,7 @@ def _claimed(result: Result, test: TwoSamples, p: float) -> Result:
             claim = Claim.REGRESSION
         elif test.shift < -worth:
             claim = Claim.IMPROVEMENT
-    return Result(result.figure, result.these, result.baseline, claim, test, p, worth)
+    return ComparedFigure(result.figure, result.these, result.baseline, claim, test, p, worth)
 
 
 def middle_of(values: Sequence[Value]) -> float:

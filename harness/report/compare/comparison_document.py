@@ -6,7 +6,14 @@ from typing import Any
 
 from harness.core.documents import text_of
 from harness.core.numbers import Count, Figure, Share
-from harness.report.compare.comparison import SCHEMA, Claim, Comparison, Group, Result, middle_of
+from harness.report.compare.comparison import (
+    SCHEMA,
+    Claim,
+    ComparedFigure,
+    Comparison,
+    RunGroup,
+    middle_of,
+)
 from harness.report.compare.comparison_text import what_it_can_show
 
 
@@ -47,8 +54,8 @@ class ComparisonDocument:
     """
 
     scenario: str
-    these: Group
-    baseline: Group | None
+    these: RunGroup
+    baseline: RunGroup | None
     figures: tuple[FigureBody, ...]
     regressions: tuple[str, ...]
     not_alike: tuple[str, ...]
@@ -75,7 +82,7 @@ def to_json(comparison: Comparison) -> str:
     )
 
 
-def _figure(result: Result) -> FigureBody:
+def _figure(result: ComparedFigure) -> FigureBody:
     test = result.test
     return FigureBody(
         name=result.figure.name,

@@ -10,9 +10,9 @@ from harness.report.compare.compared_figures import Figure
 from harness.report.compare.comparison import (
     CHANCE_MAX,
     Claim,
+    ComparedFigure,
     Comparison,
-    Group,
-    Result,
+    RunGroup,
     middle_of,
 )
 from harness.report.shown_run import Value
@@ -123,7 +123,7 @@ def _head(comparison: Comparison) -> str:
     return f"{comparison.scenario}: {count} against {len(others.runs)} of {others.name}"
 
 
-def _runs(group: Group) -> list[str]:
+def _runs(group: RunGroup) -> list[str]:
     lines = [f"{group.name}:" if group.runs else f"{group.name}: no run"]
     for run in group.runs:
         told = [words.date(run.zero_utc), run.run_id, f"seed {run.seed}", run.verdict.value]
@@ -134,7 +134,7 @@ def _runs(group: Group) -> list[str]:
     return lines
 
 
-def _figure(result: Result, comparison: Comparison) -> list[str]:
+def _figure(result: ComparedFigure, comparison: Comparison) -> list[str]:
     figure, baseline = result.figure, comparison.baseline
     lines = [figure.meaning]
     if baseline is not None:
@@ -169,7 +169,7 @@ def value_text(figure: Figure, value: Value) -> str:
     return f"{figure.write(value.size)} ({between})"
 
 
-def _outcome(result: Result, comparison: Comparison) -> str:
+def _outcome(result: ComparedFigure, comparison: Comparison) -> str:
     """What is said of one figure."""
     if result.test is None:
         if comparison.not_alike:
@@ -182,7 +182,7 @@ def _outcome(result: Result, comparison: Comparison) -> str:
     return f"{_CLAIMS[result.claim]}: {_told(result)}{advice}"
 
 
-def _advice(result: Result, test: TwoSamples, comparison: Comparison) -> str:
+def _advice(result: ComparedFigure, test: TwoSamples, comparison: Comparison) -> str:
     """How many runs would claim a difference as it is seen; nothing where its size is unsure."""
     worth = result.worth or 0.0
     if abs(test.shift) <= worth:
@@ -203,7 +203,7 @@ _CLAIMS = {
 }
 
 
-def _told(result: Result) -> str:
+def _told(result: ComparedFigure) -> str:
     """Size, effect and chance of a difference."""
     test, figure = result.test, result.figure
     assert test is not None  # noqa: S101  # for the type checker; the callers asked

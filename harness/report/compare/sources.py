@@ -23,7 +23,7 @@ SERIES_FILE = "series.json"
 
 
 @dataclass(slots=True)
-class Found:
+class FoundRuns:
     """Runs, and what is to be said of how they were chosen."""
 
     runs: list[Stored] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedRuns:
     """Where to look, and how much of a label to take: its newest ``last`` runs."""
 
     history: History | None
@@ -39,13 +39,13 @@ class Asked:
     last: int
 
 
-def find_these(names: Sequence[str], asked: Asked) -> Found:
+def find_these(names: Sequence[str], asked: AskedRuns) -> FoundRuns:
     """All runs that are named, each once however often it is named.
 
     Raises:
         UsageError: a name stands for nothing, or something cannot be read.
     """
-    found = Found()
+    found = FoundRuns()
     for name in names:
         if _is_label(name, asked.history):
             runs = _of_label(name, asked, asked.scenario)
@@ -55,13 +55,13 @@ def find_these(names: Sequence[str], asked: Asked) -> Found:
     return found
 
 
-def find_baseline(names: Sequence[str], these: Sequence[Stored], asked: Asked) -> Found:
+def find_baseline(names: Sequence[str], these: Sequence[Stored], asked: AskedRuns) -> FoundRuns:
     """The runs to compare with; of a label those of the same scenario and conditions, if any.
 
     Raises:
         UsageError: a name stands for nothing, or something cannot be read.
     """
-    found = Found()
+    found = FoundRuns()
     known = {_identity(stored) for stored in these}
     scenarios = {stored.verdict.scenario for stored in these}
     for name in names:
@@ -91,7 +91,7 @@ def _is_label(name: str, history: History | None) -> bool:
     return history is not None and is_label(name) and name in history.labels()
 
 
-def _of_label(name: str, asked: Asked, scenario: str | None) -> list[Stored]:
+def _of_label(name: str, asked: AskedRuns, scenario: str | None) -> list[Stored]:
     assert asked.history is not None  # noqa: S101  # for the type checker; `_is_label` asked
     return asked.history.read(name, scenario)
 
@@ -116,7 +116,7 @@ def _alike(
     return alike
 
 
-def _take(found: Found, runs: Iterable[Stored]) -> None:
+def _take(found: FoundRuns, runs: Iterable[Stored]) -> None:
     """Add runs; one that is there already is not counted twice."""
     for stored in runs:
         if any(_identity(stored) == _identity(s) for s in found.runs):
@@ -125,7 +125,7 @@ def _take(found: Found, runs: Iterable[Stored]) -> None:
             found.runs.append(stored)
 
 
-def _at(name: str, asked: Asked, notes: list[str]) -> list[Stored]:
+def _at(name: str, asked: AskedRuns, notes: list[str]) -> list[Stored]:
     """The runs of a folder: a run directory or a series."""
     path = Path(name)
     if not path.exists():

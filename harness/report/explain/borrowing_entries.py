@@ -1,7 +1,7 @@
 """Findings of what borrowers met: impairments, missed objectives, patterns, remarks."""
 
 from harness.report import words
-from harness.report.explain.entry import Entry, Kind
+from harness.report.explain.entry import Entry, EntryKind
 
 _NOTE = "A note: it changes nothing by itself."
 
@@ -10,7 +10,7 @@ def _finding(
     code: str, *, weight: str, decided: str, causes: str, next_step: str, docs: str | None = None
 ) -> Entry:
     meaning = words.finding(code)
-    return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)
+    return Entry(code, EntryKind.FINDING, meaning, weight, decided, causes, next_step, docs)
 
 
 _SPOILT = (

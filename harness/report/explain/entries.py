@@ -9,13 +9,13 @@ import difflib
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
 from harness.report.explain.borrowing_entries import BORROWING
-from harness.report.explain.entry import Entry, Kind
+from harness.report.explain.entry import Entry, EntryKind
 from harness.report.explain.evidence_entries import EVIDENCE
 from harness.report.explain.exit_entries import CHECKS, EXITS
 from harness.report.explain.invariant_entries import INVARIANTS
 from harness.report.explain.limit_entries import OBJECTIVES, STOPS
 
-__all__ = ["ENTRIES", "FINDINGS", "Entry", "Kind", "find"]
+__all__ = ["ENTRIES", "FINDINGS", "Entry", "EntryKind", "find"]
 
 FINDINGS: tuple[Entry, ...] = (*INVARIANTS, *BORROWING, *EVIDENCE)
 """Every code that a finding of a verdict can have."""

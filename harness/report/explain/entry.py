@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What a code is the name of."""
 
     INVARIANT = "invariant"
@@ -23,7 +23,7 @@ class Entry:
     """
 
     code: str
-    kind: Kind
+    kind: EntryKind
     meaning: str
     weight: str
     decided: str

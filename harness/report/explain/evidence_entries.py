@@ -1,7 +1,7 @@
 """Findings about the evidence itself. They leave a run open: nothing passes without evidence."""
 
 from harness.report import words
-from harness.report.explain.entry import Entry, Kind
+from harness.report.explain.entry import Entry, EntryKind
 
 _OPEN = "Leaves the run open, unless something else already fails it."
 
@@ -16,7 +16,7 @@ def _finding(
     docs: str | None = None,
 ) -> Entry:
     meaning = words.finding(code)
-    return Entry(code, Kind.FINDING, meaning, weight, decided, causes, next_step, docs)
+    return Entry(code, EntryKind.FINDING, meaning, weight, decided, causes, next_step, docs)
 
 
 EVIDENCE = (

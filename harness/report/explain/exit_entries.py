@@ -1,7 +1,7 @@
 """How a process of ours can end, and the two lines of a gate that are no code of a finding."""
 
 from harness.core.exit_codes import ExitCode
-from harness.report.explain.entry import Entry, Kind
+from harness.report.explain.entry import Entry, EntryKind
 
 _EXITS: dict[ExitCode, tuple[str, str, str, str]] = {
     ExitCode.PASS: (
@@ -69,7 +69,14 @@ def _exit(code: ExitCode) -> Entry:
     meaning, decided, causes, next_step = _EXITS[code]
     weight = "The exit code of the process; of several runs the worst one's."
     return Entry(
-        str(int(code)), Kind.EXIT, meaning, weight, decided, causes, next_step, "docs/commands.md"
+        str(int(code)),
+        EntryKind.EXIT,
+        meaning,
+        weight,
+        decided,
+        causes,
+        next_step,
+        "docs/commands.md",
     )
 
 
@@ -78,7 +85,7 @@ EXITS = tuple(_exit(code) for code in ExitCode)
 CHECKS = (
     Entry(
         "other_findings",
-        Kind.CHECK,
+        EntryKind.CHECK,
         "Nothing else fails the run",
         "Red when a finding fails the run that is neither an objective nor an invariant.",
         "All such findings together are one line of a gate; its message has their codes.",
@@ -88,7 +95,7 @@ CHECKS = (
     ),
     Entry(
         "evidence",
-        Kind.CHECK,
+        EntryKind.CHECK,
         "There is evidence enough for a verdict",
         "An error, not a failure, when a finding leaves the run open.",
         "All such findings together are one line of a gate; its message has their codes.",

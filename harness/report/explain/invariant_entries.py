@@ -2,7 +2,7 @@
 
 from harness.core.codes import LOANS
 from harness.report import words
-from harness.report.explain.entry import Entry, Kind
+from harness.report.explain.entry import Entry, EntryKind
 
 _WEIGHT = "One is enough to fail the run, also one that was cut short. It has no limit to set."
 _KEYS = "evidence.examples of the finding names idempotency keys"
@@ -11,7 +11,7 @@ _KEYS = "evidence.examples of the finding names idempotency keys"
 def _invariant(code: str, *, decided: str, causes: str, next_step: str) -> Entry:
     return Entry(
         code,
-        Kind.INVARIANT,
+        EntryKind.INVARIANT,
         words.finding(code),
         _WEIGHT,
         decided,

@@ -3,7 +3,7 @@
 from harness.plan.objectives import KINDS, MEANINGS
 from harness.plan.stop_conditions import STOP_MEANINGS
 from harness.report import words
-from harness.report.explain.entry import Entry, Kind
+from harness.report.explain.entry import Entry, EntryKind
 
 _BOUND = (
     "Met when the upper end of its 95 % interval is within the limit, missed when the lower end is"
@@ -111,7 +111,7 @@ def _objective(name: str) -> Entry:
     )
     meaning = words.objective(name)
     docs = "docs/objectives.md"
-    return Entry(name, Kind.OBJECTIVE, meaning, _WEIGHT, decided, causes, next_step, docs)
+    return Entry(name, EntryKind.OBJECTIVE, meaning, _WEIGHT, decided, causes, next_step, docs)
 
 
 OBJECTIVES = tuple(_objective(name) for name in KINDS)
@@ -158,7 +158,7 @@ def _stop(name: str) -> Entry:
     text = STOP_MEANINGS[name]
     meaning = f"{text[0].upper()}{text[1:]}"
     return Entry(
-        name, Kind.STOP, meaning, _STOP_WEIGHT, decided, causes, next_step, "docs/safety.md"
+        name, EntryKind.STOP, meaning, _STOP_WEIGHT, decided, causes, next_step, "docs/safety.md"
     )
 
 
@@ -166,7 +166,7 @@ STOPS = (
     *(_stop(name) for name in STOP_MEANINGS),
     Entry(
         "watch_failed",
-        Kind.STOP,
+        EntryKind.STOP,
         "The watch over the stop conditions itself failed",
         "Ends the run at once, healed, with exit code 4; the verdict is inconclusive.",
         "Whatever goes wrong in the watch ends the run: what nobody watches could do any harm.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.history.events import Operation, Outcome, Step
 from harness.verdict.checks.case import Case
 from harness.verdict.loans import Loan
-from harness.verdict.reconcile import Request
+from harness.verdict.reconcile import AskedLoan
 from harness.verdict.told import GRANTED, Told
 
 
@@ -150,7 +150,7 @@ def _spans(case: Case) -> dict[str, _Span]:
     return spans
 
 
-def _excuses(case: Case, other: Request, declined: _Span | None, span: _Span | None) -> bool:
+def _excuses(case: Case, other: AskedLoan, declined: _Span | None, span: _Span | None) -> bool:
     """Whether another request of a borrower may have held the limit when one was declined."""
     if other.told in (Told.DECLINED, Told.NEVER_SENT):
         return False

@@ -38,7 +38,7 @@ P_RESOLVED = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class BorrowerTries:
     """n tries in order of their planned start (s after zero): whose, whether failed, by whom sent.
 
     ``borrower`` and ``worker`` are small numbers; all arrays have shape (n,).
@@ -74,7 +74,7 @@ class Who:
         return p is not None and p < SHUT_OUT_P_MAX and self.repeats >= REPEATS_MIN
 
 
-def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> Tries:
+def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> BorrowerTries:
     """The log-ins after the warm-up; one that left no good answer behind has failed."""
     return _tries(samples, *tries_at(Step.LOG_IN, plan, facts, samples))
 
@@ -100,7 +100,7 @@ def tries_at(
     return np.array(kept, dtype=bool), np.array(failed, dtype=bool)
 
 
-def borrow_tries(samples: Samples) -> Tries:
+def borrow_tries(samples: Samples) -> BorrowerTries:
     """The operations after the warm-up that came past their log-in: what a log-in blocks is told
     of log-ins, and must not be told twice.
     """
@@ -108,13 +108,15 @@ def borrow_tries(samples: Samples) -> Tries:
     return _tries(samples, np.array(kept, dtype=bool), samples.failed)
 
 
-def _tries(samples: Samples, kept: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Tries:
+def _tries(samples: Samples, kept: NDArray[np.bool_], failed: NDArray[np.bool_]) -> BorrowerTries:
     _, worker = np.unique([o.worker or "" for o in samples.operations], return_inverse=True)
     borrower = np.array([o.borrower for o in samples.operations], dtype=np.int64)
-    return Tries(samples.times_s[kept], borrower[kept], failed[kept], worker[kept])
+    return BorrowerTries(samples.times_s[kept], borrower[kept], failed[kept], worker[kept])
 
 
-def who_of(tries: Tries, timeline: Timeline, episodes: list[Episode], came: tuple[int, int]) -> Who:
+def who_of(
+    tries: BorrowerTries, timeline: Timeline, episodes: list[Episode], came: tuple[int, int]
+) -> Who:
     """Who failed, and whether some were shut out.
 
     ``came`` are the borrowers who came at all and those of them who failed, which ``tries`` may be
@@ -161,7 +163,9 @@ def who_of(tries: Tries, timeline: Timeline, episodes: list[Episode], came: tupl
     )
 
 
-def _strata(tries: Tries, episodes: list[Episode]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _strata(
+    tries: BorrowerTries, episodes: list[Episode]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The stratum of every try, shape (n,), and the share of failures of every stratum."""
     count = len(tries.times_s)
     if not count:
@@ -186,7 +190,7 @@ def _strata(tries: Tries, episodes: list[Episode]) -> tuple[NDArray[np.int64], N
     return stratum, bad / np.bincount(stratum)
 
 
-def _moment_s(tries: Tries) -> float:
+def _moment_s(tries: BorrowerTries) -> float:
     """The length of a stratum at most, in s: as long as it takes for enough tries to come."""
     streams = len(np.unique(tries.worker))
     length_s = float(tries.times_s[-1] - tries.times_s[0])
@@ -207,7 +211,9 @@ def _in_long_run(worker: NDArray[np.int64], failed: NDArray[np.bool_]) -> NDArra
     return found
 
 
-def _pairs(tries: Tries, telling: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(
+    tries: BorrowerTries, telling: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of each telling try and of the same borrower's next one, by borrower and time."""
     kept = np.flatnonzero(telling)
     kept = kept[np.argsort(tries.borrower[kept], kind="stable")]

@@ -11,9 +11,9 @@ from harness.verdict.measure.evidence import ARRIVED, ENDED
 from harness.verdict.measure.known import windows_of
 from harness.verdict.measure.queues import queued
 from harness.verdict.measure.samples import Samples, Timeline
-from harness.verdict.measure.search import Requests, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, impaired_stretches
 from harness.verdict.measure.slow import slow_troubles
-from harness.verdict.measure.troubles import Trouble, troubles_of
+from harness.verdict.measure.troubles import RowTrouble, troubles_of
 from harness.verdict.types import Episode
 
 
@@ -28,7 +28,7 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
         return []
     times_s = samples.times_s
     windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
-    failing = Requests(times_s, samples.failed, samples.evidence, windows=windows)
+    failing = RequestCounts(times_s, samples.failed, samples.evidence, windows=windows)
     found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max(baseline))
     known, theirs = _with_failures(troubles_of(failing, found, end_s), samples)
     troubles, own = _gone_over(known, theirs, samples)
@@ -63,7 +63,7 @@ def _reach(low_s: float | None, stop_s: float | None, high_s: float | None) -> t
     return -np.inf if low_s is None else low_s, over_s
 
 
-def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.bool_]]:
+def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[NDArray[np.bool_]]:
     """The failures of each trouble; of two that it may belong to, each is of the nearer one.
 
     A journey that was under way at the onset of a trouble, and failed then, is a failure of it.
@@ -82,8 +82,8 @@ def _failures_of(troubles: list[Trouble], samples: Samples) -> list[NDArray[np.b
 
 
 def _with_failures(
-    troubles: list[Trouble], samples: Samples
-) -> tuple[list[Trouble], list[NDArray[np.bool_]]]:
+    troubles: list[RowTrouble], samples: Samples
+) -> tuple[list[RowTrouble], list[NDArray[np.bool_]]]:
     """The troubles that have failures of their own, and these.
 
     Where answers take long, one trouble can lie so near to another that all its failures may be the
@@ -104,8 +104,8 @@ def _with_failures(
 
 
 def _gone_over(
-    troubles: list[Trouble], own: list[NDArray[np.bool_]], samples: Samples
-) -> tuple[list[Trouble], list[NDArray[np.bool_]]]:
+    troubles: list[RowTrouble], own: list[NDArray[np.bool_]], samples: Samples
+) -> tuple[list[RowTrouble], list[NDArray[np.bool_]]]:
     """The troubles and their failures, but two with nobody served in between as one.
 
     Of two classes, the first one goes over into the second.
@@ -125,7 +125,7 @@ def _gone_over(
 
 
 def _served_between(
-    earlier: NDArray[np.bool_], after: Trouble, failed: NDArray[np.bool_], samples: Samples
+    earlier: NDArray[np.bool_], after: RowTrouble, failed: NDArray[np.bool_], samples: Samples
 ) -> bool:
     """Whether a request was surely served after the failures ``earlier`` and before ``after``.
 
@@ -145,13 +145,13 @@ def _served_between(
     return bool(((began_s > last_s) & (ended_s < first_s)).any())
 
 
-def _span(trouble: Trouble) -> tuple[float, float]:
+def _span(trouble: RowTrouble) -> tuple[float, float]:
     at_s, stop_s = trouble.onset.at_s, trouble.recovery.at_s
     assert at_s is not None  # noqa: S101  # for the type checker; an onset is always found
     return at_s, np.inf if stop_s is None else stop_s
 
 
-def _episode(trouble: Trouble, failed: NDArray[np.bool_], samples: Samples) -> Episode:
+def _episode(trouble: RowTrouble, failed: NDArray[np.bool_], samples: Samples) -> Episode:
     """``failed`` are the failures of the trouble, shape (n,)."""
     onset, recovery = trouble.onset, trouble.recovery
     at_s, stop_s = _span(trouble)

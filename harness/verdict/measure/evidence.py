@@ -72,7 +72,7 @@ class Fate(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class TryTable:
     """The attempts of a run as arrays of one length, by their start, in seconds after zero.
 
     ``place`` is the index of the operation, ``step`` that of the step in `STEPS`.
@@ -276,7 +276,7 @@ def evidence_of(
     ]
     columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
     began_s, ended_s = ((columns[:, at] - clock.zero_ns) / _SECOND for at in (2, 3))
-    tries = Tries(columns[:, 0], columns[:, 1], began_s, ended_s, columns[:, 4])
+    tries = TryTable(columns[:, 0], columns[:, 1], began_s, ended_s, columns[:, 4])
     return evidence_from(len(operations), tries)
 
 
@@ -290,7 +290,7 @@ def _fate(attempt: Attempt) -> Fate:
     return Fate.CUT if attempt.error in BROKEN else Fate.ANSWERED
 
 
-def evidence_from(count: int, tries: Tries) -> Evidence:
+def evidence_from(count: int, tries: TryTable) -> Evidence:
     """The evidence of ``count`` operations from all their attempts."""
     order = np.argsort(tries.began_s, kind="stable")
     place, step, fate = tries.place[order], tries.step[order], tries.fate[order]

@@ -14,7 +14,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EvidenceRow:
     """``length`` failures with no success between them; ``places`` are their indices.
 
     ``chance`` is how often a run has so many in a row anywhere, by chance alone.
@@ -49,7 +49,7 @@ def orders(times_s: Floats, bad: Bools, evidence: Evidence) -> list[NDArray[np.i
     return found
 
 
-def rows_of(order: NDArray[np.int64], bad: Bools, outside: Bools) -> list[Row]:
+def rows_of(order: NDArray[np.int64], bad: Bools, outside: Bools) -> list[EvidenceRow]:
     """Every two failures or more in a row, none of them in a known stretch: all are ``outside``.
 
     A row is held against the share of failures of all that is outside. Other rows of `ROW_MIN` are
@@ -62,7 +62,7 @@ def rows_of(order: NDArray[np.int64], bad: Bools, outside: Bools) -> list[Row]:
     within = int(lengths[lengths >= ROW_MIN].sum())
     rest = Share(int(failed.sum()) - within, int(outside.sum()) - within)
     return [
-        Row(order[start:end], _chance(end - start, rest, len(bad)))
+        EvidenceRow(order[start:end], _chance(end - start, rest, len(bad)))
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         if end - start > 1
     ]

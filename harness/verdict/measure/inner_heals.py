@@ -12,8 +12,8 @@ from harness.verdict.measure.episodes import episodes_of, impaired, last_stretch
 from harness.verdict.measure.intervals import Share, differ, more_in_first, upper_bound
 from harness.verdict.measure.recovery import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
-from harness.verdict.measure.together import Group, Mask, Span, planned_near, spans_of
-from harness.verdict.measure.took_effect import ENOUGH, FAILED_P_MAX, Run
+from harness.verdict.measure.together import FaultGroup, FaultSpan, Mask, planned_near, spans_of
+from harness.verdict.measure.took_effect import ENOUGH, FAILED_P_MAX, MeasuredRun
 from harness.verdict.types import Episode, Recovery
 
 ABOUT_AS_MUCH = 0.8
@@ -53,17 +53,17 @@ class InnerHeal:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class HealWatch:
     """What was seen of borrowing up to the end of the time in which a group could be watched."""
 
-    run: Run
+    run: MeasuredRun
     samples: Samples
     timeline: Timeline
     baseline: Baseline
     episodes: list[Episode]
 
 
-def inner_heals_of(group: Group, watch: Watch) -> list[InnerHeal]:
+def inner_heals_of(group: FaultGroup, watch: HealWatch) -> list[InnerHeal]:
     """Every heal before the last one of a group of faults that borrowers may notice."""
     last_s = max(span.until_s for span in group.spans)
     return [
@@ -76,7 +76,7 @@ def inner_heals_of(group: Group, watch: Watch) -> list[InnerHeal]:
 class _InnerHeal:
     """The heal of ``own``, and the others of its group."""
 
-    def __init__(self, own: Span, others: list[Span], watch: Watch) -> None:
+    def __init__(self, own: FaultSpan, others: list[FaultSpan], watch: HealWatch) -> None:
         self.own, self.others, self.watch = own, others, watch
         self.at_s = own.until_s
         self.spans = spans_of(watch.run.plan, watch.run.facts)
@@ -109,7 +109,7 @@ class _InnerHeal:
                 return seen
         return self._recovery()
 
-    def _recovery(self, next_one: Span | None = None) -> Recovery:
+    def _recovery(self, next_one: FaultSpan | None = None) -> Recovery:
         """Counted from this heal; nothing is looked at from the next one's injection on."""
         watch = self.watch
         own = replace(watch.timeline, injected_s=self.own.start_s, healed_s=self.at_s)
@@ -125,7 +125,7 @@ class _InnerHeal:
 
     # --- what shows that another fault is the cause ----------------------------------------------
 
-    def _explained_by(self, other: Span) -> str:
+    def _explained_by(self, other: FaultSpan) -> str:
         """Why what borrowers had after this heal was the other's doing; empty where none shows."""
         if other.stops_lending:
             return "which leaves nobody served while it is in place"
@@ -136,7 +136,7 @@ class _InnerHeal:
             return self._as_much_alone(other, alone)
         return self._changed_level(other)
 
-    def _began_with(self, other: Span) -> str:
+    def _began_with(self, other: FaultSpan) -> str:
         """Under this fault borrowing was well, up to the other's injection and no longer."""
         well = self._between(self.own.start_s, other.start_s - self.late_s)
         if upper_bound(well.part, well.whole) > THETA:
@@ -158,7 +158,7 @@ class _InnerHeal:
         before = [e for e in impaired(self.watch.episodes) if e.onset_s <= episode.onset_s]
         return last_stretch(before)[0].onset_s
 
-    def _alone(self, other: Span) -> Share:
+    def _alone(self, other: FaultSpan) -> Share:
         """What failed under the other alone, before this fault came.
 
         The later half of that time counts: what breaks at an injection is soon over. What was
@@ -173,7 +173,7 @@ class _InnerHeal:
         first_s, last_s = times_s[before][[0, -1]]
         return self._share(before & (times_s >= (first_s + last_s) / 2))
 
-    def _as_much_alone(self, other: Span, alone: Share) -> str:
+    def _as_much_alone(self, other: FaultSpan, alone: Share) -> str:
         """It alone made about as many requests fail."""
         stop_s = min([other.until_s, self.end_s, *self._changes_s(other)])
         skipped_s = min(self.watch.timeline.allowed_s, (stop_s - self.at_s) / 2)
@@ -189,7 +189,7 @@ class _InnerHeal:
             f" and {100 * has:.0f} % failed then"
         )
 
-    def _changed_level(self, other: Span) -> str:
+    def _changed_level(self, other: FaultSpan) -> str:
         """Fewer failed from this heal on, and as many all the time up to the other's heal.
 
         Only where nothing but that heal can have ended it, and where it ends nothing but that
@@ -217,11 +217,11 @@ class _InnerHeal:
             " up to that one's heal"
         )
 
-    def _thirds(self, other: Span) -> list[Span]:
+    def _thirds(self, other: FaultSpan) -> list[FaultSpan]:
         """All the faults of the run but these two, tolerated ones too."""
         return [span for span in self.spans if span.name not in (self.own.name, other.name)]
 
-    def _changes_s(self, other: Span) -> list[float]:
+    def _changes_s(self, other: FaultSpan) -> list[float]:
         """When any third fault came or went after this heal, while the other was in place."""
         return [
             at_s

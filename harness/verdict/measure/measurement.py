@@ -66,7 +66,7 @@ from harness.verdict.measure.samples import Samples, Timeline, samples_of, timel
 from harness.verdict.measure.slow import late_answers
 from harness.verdict.measure.tail_latency import Tail, tail_of
 from harness.verdict.measure.together import spans_of
-from harness.verdict.measure.took_effect import Impact, Run, impacts_of
+from harness.verdict.measure.took_effect import Impact, MeasuredRun, impacts_of
 from harness.verdict.measure.visibility import foreseen, visible_in
 from harness.verdict.measure.windows import worst_windows
 from harness.verdict.types import (
@@ -193,7 +193,7 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
     phases = phases_of(plan, timeline)
     borrow = borrow_of(plan, facts, samples, timeline, phases)
     borrow = replace(borrow, affected=borrow_who.affected, **_by_worker(plan, samples, timeline))
-    herd, run = herd_of(plan, facts, samples, timeline), Run(plan, facts, samples, timeline)
+    herd, run = herd_of(plan, facts, samples, timeline), MeasuredRun(plan, facts, samples, timeline)
     recoveries = recoveries_of(run, baseline, episodes)
     return Measured(
         load=load_of(plan, facts),
@@ -262,7 +262,7 @@ def _who(
     )
 
 
-def _unknown_inside(run: Run) -> Share:
+def _unknown_inside(run: MeasuredRun) -> Share:
     """Of what was planned while a fault was at work; without one, of the whole window."""
     samples, spans = run.samples, spans_of(run.plan, run.facts)
     bounds = [(span.start_s, span.until_s) for span in spans]

@@ -16,8 +16,8 @@ from harness.verdict.measure.baseline import THETA
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.measure.recoveries import GroupRecovery
-from harness.verdict.measure.together import Group, Mask, Span, spans_of
-from harness.verdict.measure.took_effect import Run
+from harness.verdict.measure.together import FaultGroup, FaultSpan, Mask, spans_of
+from harness.verdict.measure.took_effect import MeasuredRun
 
 REQUESTS_MIN = events_to_bound(THETA)
 """Fewer show nothing of a stretch."""
@@ -64,7 +64,7 @@ class _Gap:
     after: GroupRecovery | None = None
 
 
-def calms_of(run: Run, recoveries: list[GroupRecovery], late_s: float) -> list[Calm]:
+def calms_of(run: MeasuredRun, recoveries: list[GroupRecovery], late_s: float) -> list[Calm]:
     """The stretches before, between and after the faults that borrowers may notice, in order.
 
     They are cut where a fault began or ended that nobody is to notice, and hold what
@@ -76,7 +76,7 @@ def calms_of(run: Run, recoveries: list[GroupRecovery], late_s: float) -> list[C
 
 
 def step_calms_of(
-    run: Run, recoveries: list[GroupRecovery], late_s: float
+    run: MeasuredRun, recoveries: list[GroupRecovery], late_s: float
 ) -> dict[Step, list[Calm]]:
     """The same of the borrowers who tried a step before the borrow; who tried it again and again
     in one stretch counts once.
@@ -89,7 +89,9 @@ def step_calms_of(
     return found
 
 
-def _calms(run: Run, recoveries: list[GroupRecovery], late_s: float, tries: _Tries) -> list[Calm]:
+def _calms(
+    run: MeasuredRun, recoveries: list[GroupRecovery], late_s: float, tries: _Tries
+) -> list[Calm]:
     samples, timeline = run.samples, run.timeline
     outside = timeline.outside(samples, late_s)
     without = timeline.outside(samples, late_s, allowed_s=0.0)
@@ -121,7 +123,7 @@ def _gaps(recoveries: list[GroupRecovery]) -> Iterator[_Gap]:
             yield _Gap(one.group.healed_s, end_s, where, one)
 
 
-def _named(group: Group) -> str:
+def _named(group: FaultGroup) -> str:
     return f"the fault at {group.injected_s:.1f} s"
 
 
@@ -138,7 +140,7 @@ def _settled_s(gap: _Gap, load_end_s: float | None) -> float | None:
 
 
 def _parts(
-    gap: _Gap, unnoticed: list[Span], times_s: NDArray[np.float64]
+    gap: _Gap, unnoticed: list[FaultSpan], times_s: NDArray[np.float64]
 ) -> Iterator[tuple[str, Mask]]:
     """The stretch, cut at both ends of each fault that nobody is to notice."""
     ends_s = {end for span in unnoticed for end in (span.start_s, span.until_s)}
@@ -149,7 +151,7 @@ def _parts(
         yield where, (times_s >= begin_s) & (times_s < end_s)
 
 
-def _calm(run: Run, gap: _Gap, kept: Mask, tries: _Tries) -> Calm:
+def _calm(run: MeasuredRun, gap: _Gap, kept: Mask, tries: _Tries) -> Calm:
     samples, healed_s = run.samples, None if gap.after is None else gap.begin_s
     waits_ms = samples.wait_s[kept & samples.answered] * 1e3
     chosen = np.flatnonzero(kept & tries.tried)

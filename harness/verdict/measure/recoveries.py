@@ -7,11 +7,11 @@ import numpy as np
 from harness.verdict.measure.baseline import Baseline, overdue_s
 from harness.verdict.measure.cut import seen_before, until
 from harness.verdict.measure.episodes import episodes_of
-from harness.verdict.measure.inner_heals import InnerHeal, Watch, inner_heals_of
+from harness.verdict.measure.inner_heals import HealWatch, InnerHeal, inner_heals_of
 from harness.verdict.measure.recovery import recovery_of
 from harness.verdict.measure.samples import Timeline
-from harness.verdict.measure.together import Group, groups_of, spans_of
-from harness.verdict.measure.took_effect import Impact, Run
+from harness.verdict.measure.together import FaultGroup, groups_of, spans_of
+from harness.verdict.measure.took_effect import Impact, MeasuredRun
 from harness.verdict.types import Episode, LatencyRecovery, Recovery
 
 
@@ -22,13 +22,15 @@ class GroupRecovery:
     last one.
     """
 
-    group: Group
+    group: FaultGroup
     recovery: Recovery
     ended_by: tuple[str, ...]
     inner: tuple[InnerHeal, ...] = ()
 
 
-def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list[GroupRecovery]:
+def recoveries_of(
+    run: MeasuredRun, baseline: Baseline, episodes: list[Episode]
+) -> list[GroupRecovery]:
     """Each group of overlapping faults from its own last heal, up to the next group's injection.
     A fault that nobody is to notice ends nothing.
 
@@ -49,12 +51,12 @@ def recoveries_of(run: Run, baseline: Baseline, episodes: list[Episode]) -> list
         ended_by = () if after is None else after.names
         if recovery.censored:
             recovery = replace(recovery, next_faults=list(ended_by))
-        inner = inner_heals_of(group, Watch(run, seen, own, baseline, own_episodes))
+        inner = inner_heals_of(group, HealWatch(run, seen, own, baseline, own_episodes))
         found.append(GroupRecovery(group, recovery, ended_by, tuple(inner)))
     return found
 
 
-def _next(group: Group, groups: list[Group]) -> Group | None:
+def _next(group: FaultGroup, groups: list[FaultGroup]) -> FaultGroup | None:
     """The first group injected after the heal of this one that may keep it from recovering."""
     if group.healed_s is None:
         return None
@@ -105,5 +107,5 @@ def with_recovery(impact: Impact, recoveries: list[GroupRecovery]) -> Impact:
     return impact
 
 
-def _own(timeline: Timeline, group: Group) -> Timeline:
+def _own(timeline: Timeline, group: FaultGroup) -> Timeline:
     return replace(timeline, injected_s=group.injected_s, healed_s=group.healed_s)

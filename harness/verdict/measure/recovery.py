@@ -18,7 +18,7 @@ from harness.verdict.measure.episodes import (
 from harness.verdict.measure.evidence import ARRIVAL, END, met
 from harness.verdict.measure.queues import answering_again_s
 from harness.verdict.measure.samples import Samples, Timeline
-from harness.verdict.measure.search import Requests
+from harness.verdict.measure.search import RequestCounts
 from harness.verdict.measure.slow import late_answers
 from harness.verdict.types import Crossing, Episode, LatencyRecovery, Recovery
 
@@ -49,7 +49,7 @@ def recovery_of(
     last = ours[-1] if ours else None
     recovered_s = None if last is None else last.recovered_s
     impact = samples.failed & _within(samples, ours)
-    failing = Requests(samples.times_s, samples.failed, samples.evidence)
+    failing = RequestCounts(samples.times_s, samples.failed, samples.evidence)
     # Where nothing was impaired, a share of failures below the usual limit has to show that.
     theta = recovered_below(samples, impaired(episodes), baseline) if last else THETA
     lasts = _lasts(failing, impaired(episodes), healed_s, last, theta)
@@ -72,7 +72,7 @@ def recovery_of(
 
 
 def _lasts(
-    requests: Requests,
+    requests: RequestCounts,
     episodes: list[Episode],
     healed_s: float,
     last: Episode | None,

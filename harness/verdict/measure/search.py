@@ -24,7 +24,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
+class RequestCounts:
     """The n operations that one search looks at: when they came, which were bad, the evidence.
 
     ``times_s`` are planned starts, rising; the three belong together by index.
@@ -40,7 +40,7 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ImpairedStretch:
     """One impaired stretch: its adjoining parts, and the seconds around it until the next ones.
 
     ``healthy`` is the share of bad ones that was taken for normal, ``usual`` the one that was bad
@@ -54,8 +54,8 @@ class Found:
 
 
 def impaired_stretches(
-    requests: Requests, end_s: float, healthy: float, usual_max: float = 0.0
-) -> list[Found]:
+    requests: RequestCounts, end_s: float, healthy: float, usual_max: float = 0.0
+) -> list[ImpairedStretch]:
     """Every stretch in which clearly more were bad than outside of all stretches.
 
     ``healthy`` is the share that was bad in the baseline, as far as it is to be trusted, and
@@ -74,13 +74,13 @@ def impaired_stretches(
 
 def apart(
     groups: list[list[Part]], end_s: float, healthy: float, usual: float = 0.0
-) -> list[Found]:
+) -> list[ImpairedStretch]:
     """Each group with the seconds from the end of the one before it to the begin of the next."""
     groups = sorted(groups, key=lambda group: group[0].start_s)
     stops_s = [0.0, *(group[-1].stop_s for group in groups)]
     starts_s = [*(group[0].start_s for group in groups), end_s]
     return [
-        Found(group, (stop_s, start_s), healthy, usual)
+        ImpairedStretch(group, (stop_s, start_s), healthy, usual)
         for group, stop_s, start_s in zip(groups, stops_s[:-1], starts_s[1:], strict=True)
     ]
 
@@ -88,7 +88,9 @@ def apart(
 # --- by the share of failures --------------------------------------------------------------------
 
 
-def by_share(requests: Requests, end_s: float, healthy: float) -> tuple[list[list[Part]], float]:
+def by_share(
+    requests: RequestCounts, end_s: float, healthy: float
+) -> tuple[list[list[Part]], float]:
     """Stretches at the least noise with which each of them stands out, and that noise.
 
     With too little noise the search takes scattered failures, or the whole run, for a stretch. One
@@ -135,7 +137,7 @@ def _noises(bad: Bools, healthy: float) -> Iterator[float]:
 
 
 def _by_rows(
-    requests: Requests, groups: list[list[Part]], ways: list[NDArray[np.int64]]
+    requests: RequestCounts, groups: list[list[Part]], ways: list[NDArray[np.int64]]
 ) -> list[list[Part]]:
     """Failures in a row beside the stretches that are known, as stretches of their own."""
     times_s, bad = requests.times_s, requests.bad

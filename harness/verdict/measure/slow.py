@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from harness.history.events import Step
-from harness.verdict.measure.evidence import STEPS, Fate, Tries, evidence_from
+from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.queues import answering_again_s
 from harness.verdict.measure.recovery_instant import Instant, in_order
 from harness.verdict.measure.samples import Samples
-from harness.verdict.measure.search import Requests, apart, by_share
-from harness.verdict.measure.troubles import Trouble, troubles_of
+from harness.verdict.measure.search import RequestCounts, apart, by_share
+from harness.verdict.measure.troubles import RowTrouble, troubles_of
 from harness.verdict.types import Episode
 
 SLOW_HEALTHY_SHARE = 0.02
@@ -21,7 +21,7 @@ them on, and from more where more are late all the time."""
 
 def slow_troubles(
     samples: Samples, end_s: float, limit_ms: float, others: Sequence[Episode]
-) -> list[Trouble]:
+) -> list[RowTrouble]:
     """The slow stretches of a run; ``others`` are its episodes of failures."""
     late = late_answers(samples, limit_ms)
     groups, noise = by_share(late, end_s, SLOW_HEALTHY_SHARE)
@@ -35,7 +35,7 @@ def slow_troubles(
     ]
 
 
-def _onset(trouble: Trouble, samples: Samples, outages: Sequence[Episode]) -> Instant:
+def _onset(trouble: RowTrouble, samples: Samples, outages: Sequence[Episode]) -> Instant:
     """When answers became late.
 
     In an outage nothing is answered. What is slow after it may be so since the outage began, or
@@ -70,7 +70,7 @@ def _recovery(onset: Instant, recovery: Instant, outages: Sequence[Episode]) -> 
     return recovery
 
 
-def late_answers(samples: Samples, limit_ms: float) -> Requests:
+def late_answers(samples: Samples, limit_ms: float) -> RequestCounts:
     """The answered operations; bad is an answer that took the target longer than ``limit_ms``.
 
     Lateness is felt from the planned start, so that is what edges are dated by. But what a load
@@ -82,5 +82,5 @@ def late_answers(samples: Samples, limit_ms: float) -> Requests:
     count, late = len(times_s), served_s > limit_ms / 1e3
     step = np.full(count, STEPS.index(Step.BORROW))
     fate = np.where(late, Fate.HUNG, Fate.GOOD)
-    tries = Tries(np.arange(count), step, times_s, times_s + served_s, fate)
-    return Requests(times_s, late, evidence_from(count, tries), late=True)
+    tries = TryTable(np.arange(count), step, times_s, times_s + served_s, fate)
+    return RequestCounts(times_s, late, evidence_from(count, tries), late=True)

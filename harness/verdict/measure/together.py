@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class FaultSpan:
     """When one fault was at work, seconds after zero; ``end_s`` None if it was never healed.
 
     ``stops_lending`` says that nobody can be served while it is.
@@ -38,13 +38,13 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FaultGroup:
     """One or more faults of which each was injected before the one before it was healed.
 
     One that nobody is to notice is in no group with others, and puts off no recovery from them.
     """
 
-    spans: tuple[Span, ...]
+    spans: tuple[FaultSpan, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class Group:
         return self.spans[0].expects_impact
 
 
-def spans_of(plan: Plan, facts: Facts) -> list[Span]:
+def spans_of(plan: Plan, facts: Facts) -> list[FaultSpan]:
     """When each planned fault that was injected was at work, in the order of the injections."""
     clock = facts.status.clock
     planned = {fault.name: fault for fault in plan.faults}
@@ -79,7 +79,7 @@ def spans_of(plan: Plan, facts: Facts) -> list[Span]:
             continue
         own, heal_ns = planned[fact.name], healed_ns(fact)
         spans.append(
-            Span(
+            FaultSpan(
                 fact.name,
                 start_s=clock.seconds(fact.inject_called_ns),
                 end_s=None if heal_ns is None else clock.seconds(heal_ns),
@@ -91,13 +91,13 @@ def spans_of(plan: Plan, facts: Facts) -> list[Span]:
     return sorted(spans, key=lambda span: (span.start_s, span.name))
 
 
-def overlap_s(one: Span, other: Span) -> tuple[float, float] | None:
+def overlap_s(one: FaultSpan, other: FaultSpan) -> tuple[float, float] | None:
     """From when to when both were at work; None if they never were."""
     start_s, end_s = max(one.start_s, other.start_s), min(one.until_s, other.until_s)
     return (start_s, end_s) if start_s < end_s else None
 
 
-def groups_of(spans: list[Span]) -> list[Group]:
+def groups_of(spans: list[FaultSpan]) -> list[FaultGroup]:
     """Faults that overlap, directly or through others, in the order of their injection.
 
     Those that nobody is to notice are on their own: their heal gives nobody time to recover.
@@ -107,13 +107,13 @@ def groups_of(spans: list[Span]) -> list[Group]:
     return sorted(noticed + unnoticed, key=lambda group: (group.injected_s, group.names))
 
 
-def _chained(spans: list[Span]) -> list[Group]:
-    groups: list[Group] = []
+def _chained(spans: list[FaultSpan]) -> list[FaultGroup]:
+    groups: list[FaultGroup] = []
     for span in spans:
         if groups and span.start_s < max(before.until_s for before in groups[-1].spans):
-            groups[-1] = Group((*groups[-1].spans, span))
+            groups[-1] = FaultGroup((*groups[-1].spans, span))
         else:
-            groups.append(Group((span,)))
+            groups.append(FaultGroup((span,)))
     return groups
 
 
@@ -133,7 +133,7 @@ class Parts:
     without: Mask
 
 
-def parts_of(samples: Samples, span: Span, others: list[Span], reach_s: float) -> Parts:
+def parts_of(samples: Samples, span: FaultSpan, others: list[FaultSpan], reach_s: float) -> Parts:
     """Split requests by which faults they can have met.
 
     A request under way when a fault came met it, and for ``reach_s`` seconds, the longest that one
@@ -158,7 +158,7 @@ def _none(samples: Samples) -> Mask:
     return np.zeros(len(samples.times_s), dtype=bool)
 
 
-def planned_near(samples: Samples, span: Span, reach_s: float) -> Mask:
+def planned_near(samples: Samples, span: FaultSpan, reach_s: float) -> Mask:
     """Planned under a fault, or so close to it that an answer may have come under it."""
     near: Mask = (samples.times_s >= span.start_s - reach_s) & (
         samples.times_s <= span.until_s + reach_s
@@ -166,19 +166,19 @@ def planned_near(samples: Samples, span: Span, reach_s: float) -> Mask:
     return near
 
 
-def _planned_in(samples: Samples, span: Span) -> Mask:
+def _planned_in(samples: Samples, span: FaultSpan) -> Mask:
     inside: Mask = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
     return inside
 
 
-def _may_have_met(samples: Samples, span: Span, reach_s: float) -> Mask:
+def _may_have_met(samples: Samples, span: FaultSpan, reach_s: float) -> Mask:
     """Under way, or planned, at any time from its injection to ``reach_s`` after its heal."""
     over_before = samples.ended_s < span.start_s  # never of one without an end
     met: Mask = ~over_before & (samples.times_s <= span.until_s + reach_s)
     return met
 
 
-def alone_s(span: Span, others: list[Span], load_end_s: float) -> float:
+def alone_s(span: FaultSpan, others: list[FaultSpan], load_end_s: float) -> float:
     """For how long it was the only fault at work."""
     cuts = {span.start_s, min(span.until_s, load_end_s)}
     for other in others:

@@ -12,9 +12,9 @@ from harness.verdict.measure.baseline import baseline_mask
 from harness.verdict.measure.intervals import Share, larger_in_first, more_in_first
 from harness.verdict.measure.samples import Samples, Timeline, healed_ns
 from harness.verdict.measure.together import (
+    FaultSpan,
     Mask,
     Parts,
-    Span,
     alone_s,
     overlap_s,
     parts_of,
@@ -59,7 +59,7 @@ class Impact:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """What the effect of a fault is read from."""
 
     plan: Plan
@@ -68,7 +68,7 @@ class Run:
     timeline: Timeline
 
 
-def impacts_of(run: Run) -> list[Impact]:
+def impacts_of(run: MeasuredRun) -> list[Impact]:
     """Every planned fault, done or not."""
     known = {fact.name: fact for fact in run.facts.faults}
     spans = {span.name: span for span in spans_of(run.plan, run.facts)}
@@ -77,7 +77,7 @@ def impacts_of(run: Run) -> list[Impact]:
 
 
 def _impact(
-    planned: PlannedFault, fact: FaultFact | None, spans: dict[str, Span], view: "_View"
+    planned: PlannedFault, fact: FaultFact | None, spans: dict[str, FaultSpan], view: "_View"
 ) -> Impact:
     span = spans.get(planned.name)
     if fact is None or span is None:
@@ -194,7 +194,7 @@ class _Seen:
 class _View:
     """Whether borrowers fared worse under a fault than without it, and the numbers."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: MeasuredRun) -> None:
         self.run = run
         self._before = baseline_mask(run.plan, run.samples, run.timeline)
         # Unknown outcomes that a retry settled are an effect, too, though nothing failed.
@@ -202,7 +202,7 @@ class _View:
         arrivals = [o.arrival for o in run.samples.operations]
         self._unknown = np.array([arrival in unknown for arrival in arrivals], dtype=bool)
 
-    def of(self, span: Span, others: list[Span]) -> _Seen:
+    def of(self, span: FaultSpan, others: list[FaultSpan]) -> _Seen:
         """One fault; where others overlap, by what can be told apart from them."""
         samples = self.run.samples
         end_s = self.run.timeline.load_end_s or 0.0

@@ -12,14 +12,14 @@ from harness.verdict.measure.evidence import ARRIVED, USUAL, met
 from harness.verdict.measure.naming import Class, class_of, surely
 from harness.verdict.measure.noise import impaired_share, ratio
 from harness.verdict.measure.readings import MIXED_MAX, together
-from harness.verdict.measure.search import Bools, Floats, Found, Requests
+from harness.verdict.measure.search import Bools, Floats, ImpairedStretch, RequestCounts
 from harness.verdict.measure.segments import Part, parts_of
 
 ONSET_REACH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RowTrouble:
     """One part of an impaired stretch, or neighbours of one class, with its edges."""
 
     class_: Class
@@ -34,7 +34,7 @@ class _Run:
     So the cost of many stretches is that of the run, and not of the run for each of them.
     """
 
-    def __init__(self, requests: Requests) -> None:
+    def __init__(self, requests: RequestCounts) -> None:
         self._all = requests
         self._reach_s = first_s, last_s = requests.evidence.reach_s(requests.times_s)
         # From each request on none comes before, and up to each none after.
@@ -43,7 +43,7 @@ class _Run:
         self.first_s, self.count = float(requests.times_s[0]), len(requests.times_s)
         self.parts_of_the_way = requests.evidence.parts_of_the_way
 
-    def near(self, found: Found) -> Requests:
+    def near(self, found: ImpairedStretch) -> RequestCounts:
         """What may have met the service between the neighbours of a stretch, or was of its own."""
         times_s, evidence = self._all.times_s, self._all.evidence
         ends_s = found.parts[0].start_s, found.parts[-1].stop_s, *found.around
@@ -60,7 +60,7 @@ class _Run:
         hung = np.flatnonzero(bad[inside] & own.hung[inside])
         if len(hung) and not self._all.late:
             own = own.slower(float(np.nanmin(own.down_first_s[inside][hung, ARRIVED])))
-        return Requests(times_s[near], bad, own, self._all.late)
+        return RequestCounts(times_s[near], bad, own, self._all.late)
 
 
 class _Reading:
@@ -71,7 +71,7 @@ class _Reading:
     """
 
     def __init__(
-        self, run: _Run, requests: Requests, found: Found, parts: tuple[float, float]
+        self, run: _Run, requests: RequestCounts, found: ImpairedStretch, parts: tuple[float, float]
     ) -> None:
         times_s, self._bad = requests.times_s, requests.bad
         self._first_s = run.first_s
@@ -191,7 +191,9 @@ def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
     return at_s[order], bad[order]
 
 
-def troubles_of(requests: Requests, stretches: Sequence[Found], load_end_s: float) -> list[Trouble]:
+def troubles_of(
+    requests: RequestCounts, stretches: Sequence[ImpairedStretch], load_end_s: float
+) -> list[RowTrouble]:
     """The troubles of all stretches of a run; ``load_end_s`` is when the load ended."""
     if not stretches:
         return []
@@ -199,7 +201,7 @@ def troubles_of(requests: Requests, stretches: Sequence[Found], load_end_s: floa
     return [trouble for found in stretches for trouble in _adjoining(run, found, load_end_s)]
 
 
-def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
+def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[RowTrouble]:
     """The adjoining troubles of one stretch."""
     requests = run.near(found)
     readings = [_Reading(run, requests, found, parts) for parts in run.parts_of_the_way]
@@ -224,13 +226,13 @@ def _adjoining(run: _Run, found: Found, load_end_s: float) -> list[Trouble]:
     classes = best.classes(dated, (readings[0], readings[-1]))
     return _merged(
         [
-            Trouble(class_, start, stop, confirmed)
+            RowTrouble(class_, start, stop, confirmed)
             for class_, (start, stop) in zip(classes, itertools.pairwise(dated), strict=True)
         ]
     )
 
 
-def _merged(troubles: list[Trouble]) -> list[Trouble]:
+def _merged(troubles: list[RowTrouble]) -> list[RowTrouble]:
     """Neighbours of one class as one trouble."""
     merged = troubles[:1]
     for trouble in troubles[1:]:
