@@ -4,14 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from benchmarks.bad_input import (
-    faults,
-    options,
-    scenario_files,
-    stored,
-    surroundings,
-    yaml_files,
-)
+from benchmarks.bad_input import faults, options, scenario_files, stored, surroundings, yaml_files
 from benchmarks.bad_input.case import Case
 from benchmarks.bad_input.inventory import Parameter
 

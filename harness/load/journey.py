@@ -109,7 +109,7 @@ class Journey:
 
 
 class Steps(Protocol):
-    """What a borrower does; `PlannedBorrower` speaks the project's own contract."""
+    """What a borrower does; `Borrower` speaks the project's own contract."""
 
     def log_in(self, journey: Journey) -> Classification:
         """Open a session."""
@@ -119,6 +119,9 @@ class Steps(Protocol):
 
     def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan with the arrival's key."""
+
+
+_Act = Callable[[Journey], Classification]
 
 
 class FailedStepError(Exception):
@@ -235,11 +238,7 @@ class Journeys:
         return judged
 
     def _persist(
-        self,
-        journey: Journey,
-        step: Step,
-        act: Callable[[Journey], Classification],
-        waited_s: float = 0.0,
+        self, journey: Journey, step: Step, act: _Act, waited_s: float = 0.0
     ) -> Classification:
         """One step, tried again as its answers ask for and as the settings allow."""
         while True:
@@ -250,11 +249,7 @@ class Journeys:
             gevent.sleep(wait_s)
 
     def _in_session(
-        self,
-        journey: Journey,
-        step: Step,
-        act: Callable[[Journey], Classification],
-        waited_s: float,
+        self, journey: Journey, step: Step, act: _Act, waited_s: float
     ) -> Classification:
         """One try; where the session was over, a log-in as an app does it and then one more.
 
@@ -272,13 +267,7 @@ class Journeys:
             return judged
         return self._attempt(journey, step, act, journey.timeout_s - tried_s)
 
-    def _attempt(
-        self,
-        journey: Journey,
-        step: Step,
-        act: Callable[[Journey], Classification],
-        timeout_s: float,
-    ) -> Classification:
+    def _attempt(self, journey: Journey, step: Step, act: _Act, timeout_s: float) -> Classification:
         arrival, is_borrow = journey.arrival, step is Step.BORROW
         started_ns = time.monotonic_ns()
         journey.started_ns = journey.started_ns or started_ns

@@ -9,14 +9,7 @@ from harness.report import chart_series, required_checks, words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import money, why
 from harness.verdict.reasons import counted
-from harness.verdict.types import (
-    Fault,
-    Judgement,
-    ObjectiveResult,
-    Reconciliation,
-    Verdict,
-    Weight,
-)
+from harness.verdict.types import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
 
 _EVIDENCE_MAX = 4000
 _ROWS_MAX = 60

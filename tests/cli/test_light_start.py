@@ -82,7 +82,8 @@ def test_the_guardian_loads_nothing_late(tmp_path: Path) -> None:
     code = (
         "import sys, harness.faults.heal.guardian; before = set(sys.modules)\n"
         "from harness.stack import load_state, down, Stack\n"
-        "from harness.faults import injectors, second_way, proxy_control, migration\n"
+        "from harness.faults import injectors, proxy_control, migration\n"
+        "from harness.faults.heal import proxy_restart\n"
         "print(sorted(set(sys.modules) - before))\n"
     )
     done = python("-c", code, cwd=tmp_path)

@@ -26,6 +26,7 @@ LONG = "x" * 300
 
 ESCAPE = b"\x1b["
 cli_app = importlib.import_module("harness.apps.cli.console")
+APP: Any = importlib.import_module("harness.apps.cli.app").app
 """The module; in its package that name is the application."""
 
 
@@ -119,11 +120,12 @@ def a_group(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cli_app.show(f"{step} {cli_app.is_quiet()}")
 
     module = types.ModuleType("harness.apps.cli.walking")
+    module.__dict__["app"] = APP
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(LATER, "tour", ("walking", "Walk through."))
-    cli_app.app.add_typer(group, name="tour")
+    APP.add_typer(group, name="tour")
     yield
-    cli_app.app.registered_groups.pop()
+    APP.registered_groups.pop()
 
 
 @pytest.mark.usefixtures("a_group")

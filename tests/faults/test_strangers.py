@@ -24,6 +24,7 @@ from harness.faults.foreign_sessions import (
 )
 from harness.faults.heal.healing import HealResult
 from harness.faults.injectors import injector_for
+from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
 from harness.faults.timeline import FaultTimeline
 from harness.plan.fault_specs import CommitLost, Latency, Refuse
 from harness.plan.plan import PlannedFault
@@ -220,8 +221,10 @@ def test_a_toxiproxy_that_somebody_stopped_is_told(
     time.sleep(0.3)
     stopped_ns = time.monotonic_ns()
     clean.process.send_signal(signal.SIGSTOP)
-    try:
-        time.sleep(1.0)
+    try:  # a look that is under way just then hangs for as long as a call may last
+        deadline = time.monotonic() + CALL_TIMEOUT_SECONDS + 5.0
+        while not watch.found and time.monotonic() < deadline:
+            time.sleep(0.05)
     finally:
         clean.process.send_signal(signal.SIGCONT)
         continued_ns = time.monotonic_ns()

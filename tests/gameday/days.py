@@ -16,7 +16,7 @@ from harness.apps.gameday.diary import Diary
 from harness.apps.gameday.foresee import Foreseen, PreviewSpan
 from harness.apps.gameday.running import LeftRun
 from harness.apps.gameday.session import What
-from harness.apps.gameday.view import Command, CommandKind, Finished, Message, Stage, View
+from harness.apps.gameday.view import Command, Finished, Message, Order, Stage, View
 from harness.run.runner import RunResult, Tell, Update
 
 PLAN = GameDayPlan(
@@ -45,8 +45,8 @@ SEEN = Foreseen(
     stops=("a loan is paid out twice",),
 )
 FORESEEN = {step.name: SEEN for step in PLAN.steps}
-GO, NO_GO, PAUSE = Command(CommandKind.GO), Command(CommandKind.NO_GO), Command(CommandKind.PAUSE)
-ABORT = Command(CommandKind.ABORT, "key")
+GO, NO_GO, PAUSE = Command(Order.GO), Command(Order.NO_GO), Command(Order.PAUSE)
+ABORT = Command(Order.ABORT, "key")
 MOMENT, UNTIL_ABORTED = "a moment", "until aborted"
 """Where a script waits."""
 

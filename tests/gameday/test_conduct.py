@@ -15,7 +15,7 @@ from harness.apps.gameday.session import (
     What,
     read_session,
 )
-from harness.apps.gameday.view import Command, CommandKind, Finished, Message, Stage
+from harness.apps.gameday.view import Command, Finished, Message, Order, Stage
 from harness.core.errors import UsageError
 from harness.run.runner import Update
 from tests.gameday.days import (
@@ -258,8 +258,8 @@ def test_a_pause_can_be_taken_back(diary: DiskDiary) -> None:
 def test_a_lost_terminal_ends_the_run_and_pauses(diary: DiskDiary) -> None:
     """In order: the run is judged before the pause is written down."""
     lost = [
-        Command(CommandKind.ABORT, "lost terminal"),
-        Command(CommandKind.PAUSE, "lost terminal"),
+        Command(Order.ABORT, "lost terminal"),
+        Command(Order.PAUSE, "lost terminal"),
     ]
 
     code, _ = conduct(diary, FakeRunner(waits_for_abort), {"going cut": lost})
@@ -315,10 +315,10 @@ def test_a_run_that_was_left_behind_can_be_aborted(diary: DiskDiary) -> None:
 def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> None:
     """A plug only where one is to be pulled by hand."""
     said = [
-        Command(CommandKind.NOTE, "the queue grows"),
-        Command(CommandKind.PULLED),
-        Command(CommandKind.ACTION, "raise the timeout", "bob"),
-        Command(CommandKind.RESTORED),
+        Command(Order.NOTE, "the queue grows"),
+        Command(Order.PULLED),
+        Command(Order.ACTION, "raise the timeout", "bob"),
+        Command(Order.RESTORED),
         ABORT,
     ]
     later = Update("observation", "observation", 4.5, 8.0)
@@ -344,7 +344,7 @@ def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> N
 
 def test_a_plug_is_not_pulled_before_the_baseline_is_over(diary: DiskDiary) -> None:
     """It is refused and said why, and nothing is kept of it."""
-    pulls = [Command(CommandKind.PULLED), ABORT]
+    pulls = [Command(Order.PULLED), ABORT]
 
     _, people = conduct(
         diary,

@@ -13,7 +13,7 @@ from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.day_record import Record
 from harness.apps.gameday.diary import DiskDiary
 from harness.apps.gameday.session import Event, SessionLog, What
-from harness.apps.gameday.view import Command, CommandKind, Finished, Message
+from harness.apps.gameday.view import Command, Finished, Message, Order
 from harness.history.events import Clock
 from harness.plan.plan import Objectives
 from harness.run.runner import RunResult, Update
@@ -131,7 +131,7 @@ def test_the_exit_code_of_a_day_knows_it_too(
     with DiskDiary.new(tmp_path / "day") as diary:
         runner = FakeRunner(ran_whole)
         inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        people = People(inbox, {"going plug": [Command(CommandKind.PULLED)]})
+        people = People(inbox, {"going plug": [Command(Order.PULLED)]})
         game = GameDay(plan, {"plug": SEEN}, diary, runner, inbox=inbox, show=people.show,
                        rehearsal=rehearsal)  # fmt: skip
 

@@ -16,16 +16,7 @@ from harness.core.errors import UsageError
 from harness.verdict.types import Judgement
 from tests.builders import during, operations, plan_of
 from tests.cli.conftest import Ended
-from tests.gameday.stored_days import (
-    ATTACK,
-    PLAN,
-    at,
-    ran,
-    run_in,
-    run_of,
-    small_day,
-    whole_day,
-)
+from tests.gameday.stored_days import ATTACK, PLAN, at, ran, run_in, run_of, small_day, whole_day
 from tests.report.test_html import Page
 
 Day = tuple[Record, Runs]

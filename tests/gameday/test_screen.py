@@ -14,8 +14,8 @@ from harness.apps.gameday.screen import Looking, Screen
 from harness.apps.gameday.session import Event, Session, What
 from harness.apps.gameday.view import (
     Command,
-    CommandKind,
     Message,
+    Order,
     Stage,
     StepOutcome,
     UnderWay,
@@ -159,7 +159,7 @@ def test_an_accent_is_one_however_it_is_encoded(word: str, form: Literal["NFC", 
     for typed in (word, f"t{word}\r"):
         Keyboard(word, heard.append).press(unicodedata.normalize(form, typed))
 
-    assert heard == 2 * [Command(CommandKind.ABORT, "word")]
+    assert heard == 2 * [Command(Order.ABORT, "word")]
 
 
 class Typist:
@@ -182,20 +182,20 @@ class Typist:
     ("keys", "orders"),
     [
         *(("g", [GO]), ("n", [NO_GO]), ("a", [ABORT]), ("p", [PAUSE]), ("q", [PAUSE])),
-        ("x", [Command(CommandKind.PULLED)]),
-        ("r", [Command(CommandKind.RESTORED)]),
+        ("x", [Command(Order.PULLED)]),
+        ("r", [Command(Order.RESTORED)]),
         *(("z", []), ("j", []), ("\x1b", [])),
-        ("tit is slow\n", [Command(CommandKind.NOTE, "it is slow")]),
-        (":  two   words \r", [Command(CommandKind.NOTE, "two words")]),
-        ("tabx\x7fc\n", [Command(CommandKind.NOTE, "abc")]),
+        ("tit is slow\n", [Command(Order.NOTE, "it is slow")]),
+        (":  two   words \r", [Command(Order.NOTE, "two words")]),
+        ("tabx\x7fc\n", [Command(Order.NOTE, "abc")]),
         ("tgone\x1bg", [GO]),
         ("t\n", []),
-        ("t@bob raise it\n", [Command(CommandKind.ACTION, "raise it", "bob")]),
-        ("t@bob\n", [Command(CommandKind.NOTE, "@bob")]),
-        ("tplease halt it\n", [Command(CommandKind.NOTE, "please halt it")]),
-        ("tHalt", [Command(CommandKind.ABORT, "word")]),
-        (":halt\n", [Command(CommandKind.ABORT, "word")]),
-        ("tx\x7fhalt\n", [Command(CommandKind.ABORT, "word")]),
+        ("t@bob raise it\n", [Command(Order.ACTION, "raise it", "bob")]),
+        ("t@bob\n", [Command(Order.NOTE, "@bob")]),
+        ("tplease halt it\n", [Command(Order.NOTE, "please halt it")]),
+        ("tHalt", [Command(Order.ABORT, "word")]),
+        (":halt\n", [Command(Order.ABORT, "word")]),
+        ("tx\x7fhalt\n", [Command(Order.ABORT, "word")]),
     ],
 )
 def test_what_keys_order(keys: str, orders: list[Message]) -> None:
@@ -205,8 +205,8 @@ def test_what_keys_order(keys: str, orders: list[Message]) -> None:
 
 def test_the_abort_word_is_heard_without_a_key_before_it() -> None:
     """Some of its letters are keys: the word is what ends it, or already its `a`."""
-    assert Typist().types("halt")[-1] == Command(CommandKind.ABORT, "word")
-    assert Typist().types("HALT") == [Command(CommandKind.ABORT, "word")]
+    assert Typist().types("halt")[-1] == Command(Order.ABORT, "word")
+    assert Typist().types("HALT") == [Command(Order.ABORT, "word")]
 
 
 def test_letters_far_apart_are_no_word() -> None:

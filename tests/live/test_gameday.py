@@ -23,7 +23,7 @@ from harness.apps.gameday.diary import DiskDiary, is_conducted
 from harness.apps.gameday.foresee import foresee
 from harness.apps.gameday.locust_runner import LocustRunner
 from harness.apps.gameday.session import Session, StepState, What, read_session
-from harness.apps.gameday.view import Command, CommandKind, Message, Stage, View
+from harness.apps.gameday.view import Command, Message, Order, Stage, View
 from harness.stack import Stack, StackClient, load_state
 from harness.verdict.types import from_json
 from tests import lacking
@@ -217,9 +217,9 @@ class Presser:
         """Answer what is asked for the first time; a step that was aborted stays so."""
         asked = view.stage in (Stage.BRIEFING, Stage.ASKING, Stage.CLOSING)
         if view.stage is Stage.ASKING and view.session.runs_of("cut"):
-            self._inbox.put(Command(CommandKind.NO_GO))
+            self._inbox.put(Command(Order.NO_GO))
         elif asked and view.stage not in self._stages:
-            self._inbox.put(Command(CommandKind.GO))
+            self._inbox.put(Command(Order.GO))
         elif view.under_way is not None and view.under_way.phase == "baseline" and not self.page:
             self.page = view.under_way.page
             self._press(*self.page.split("/#token="))

@@ -9,11 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from locust.argument_parser import (
-    get_empty_argument_parser,
-    get_parser,
-    setup_parser_arguments,
-)
+from locust.argument_parser import get_empty_argument_parser, get_parser, setup_parser_arguments
 
 from harness.apps.locust import borrower  # noqa: F401  # adds our options
 from harness.apps.locust.locust_options import RUN_COMMAND

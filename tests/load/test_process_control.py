@@ -97,9 +97,9 @@ from types import SimpleNamespace
 import gevent
 from gevent.event import Event
 from harness.apps.locust.borrower import Borrower
-from harness.apps.locust.plugin import Leader
+from harness.apps.locust.plugin import RunController
 
-leader = Leader(SimpleNamespace(process_exit_code=None), None, Borrower)
+leader = RunController(SimpleNamespace(process_exit_code=None), None, Borrower)
 board = SimpleNamespace(active=["1-partition"])
 times = []
 leader.run = SimpleNamespace(

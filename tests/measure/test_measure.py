@@ -20,7 +20,6 @@ def test_every_arrival_is_counted_once() -> None:
     ops = (*ops[:-3], *(builders.dropped(plan, op.arrival) for op in ops[-3:]))
 
     found = measure(plan, facts(plan, ops))
-
     borrow, load = found.borrow, found.load
     declined = borrow.declined
     assert load.arrivals == len(plan.arrivals)

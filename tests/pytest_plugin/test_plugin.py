@@ -10,15 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.stand_in import (
-    CONFTEST,
-    PLUGIN,
-    Gate,
-    Stored,
-    acts,
-    runs_of,
-    write_script,
-)
+from tests.pytest_plugin.stand_in import CONFTEST, PLUGIN, Gate, Stored, acts, runs_of, write_script
 
 pytest_plugins = ["pytester"]
 

@@ -12,13 +12,7 @@ from harness.report.archive import Stored
 from harness.report.compare.comparison import run_of
 from harness.report.compare.trend_of_runs import page
 from harness.report.shown_run import ShownRun, Value
-from harness.report.trend_chart import (
-    Trend,
-    TrendFigure,
-    _ticks,
-    draw,
-    legend,
-)
+from harness.report.trend_chart import Trend, TrendFigure, _ticks, draw, legend
 from harness.report.trend_page import RUNS_MAX, TABLE_ROWS
 from harness.report.words import seconds, share
 from harness.verdict.types import Judgement, Weight

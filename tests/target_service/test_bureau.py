@@ -18,12 +18,7 @@ import pytest
 import requests
 
 from tests.ports import free_port
-from tests.target_service.conftest import (
-    START_SECONDS,
-    Link,
-    Service,
-    clean_environment,
-)
+from tests.target_service.conftest import START_SECONDS, Link, Service, clean_environment
 
 pytestmark = pytest.mark.live
 

@@ -28,9 +28,9 @@ from harness.apps.gameday.session import (
 )
 from harness.apps.gameday.view import (
     Command,
-    CommandKind,
     Finished,
     Message,
+    Order,
     Show,
     Stage,
     StepOutcome,
@@ -95,7 +95,7 @@ class GameDay:
         """
         try:
             self._require_room()
-            if self._wait(Stage.BRIEFING) is CommandKind.NO_GO:
+            if self._wait(Stage.BRIEFING) is Order.NO_GO:
                 self._enter(Stage.OVER, "nothing was begun")
                 return ExitCode.INTERRUPTED
             self._open()
@@ -167,7 +167,7 @@ class GameDay:
         while (whose := self._runner.still_running()) is not None:
             self._enter(Stage.OPENING, f"still under way, waiting for its end: {whose}")
             order = self._obey(self._next())
-            if order is CommandKind.ABORT:
+            if order is Order.ABORT:
                 self._runner.end_it()
 
     def _close_left_steps(self) -> None:
@@ -198,7 +198,7 @@ class GameDay:
         while self._diary.read().is_open(step.name):
             self._view = replace(self._view, step=step)
             command = self._wait_command(Stage.ASKING)
-            if command.order is CommandKind.NO_GO:
+            if command.order is Order.NO_GO:
                 state = self._view.session.state_of(step.name)
                 text = STAYS.get(state, command.text)
                 self._write(What.NO_GO, step, text, by=command.by)
@@ -224,7 +224,7 @@ class GameDay:
                 case Update() as update:
                     self._follow(step, update)
                 case Command() as command:
-                    if self._obey(command) is CommandKind.ABORT and self._view.stage is Stage.GOING:
+                    if self._obey(command) is Order.ABORT and self._view.stage is Stage.GOING:
                         self._write(What.ABORT, step, command.text, by=command.by)
                         self._enter(Stage.ENDING, f"aborted ({command.text}): healing")
                         running.abort()
@@ -320,7 +320,7 @@ class GameDay:
             self._show()
             return None
 
-    def _wait(self, stage: Stage) -> CommandKind:
+    def _wait(self, stage: Stage) -> Order:
         return self._wait_command(stage).order
 
     def _wait_command(self, stage: Stage) -> Command:
@@ -333,34 +333,32 @@ class GameDay:
             order = self._obey(message)
             if self._view.pausing:
                 raise _PauseError
-            if order in (CommandKind.GO, CommandKind.NO_GO):
+            if order in (Order.GO, Order.NO_GO):
                 assert isinstance(message, Command)  # noqa: S101  # as nothing else is an order
                 return message
-            if order is CommandKind.ABORT and stage is Stage.BRIEFING:
-                return Command(CommandKind.NO_GO)
-            if order is CommandKind.ABORT:
+            if order is Order.ABORT and stage is Stage.BRIEFING:
+                return Command(Order.NO_GO)
+            if order is Order.ABORT:
                 self._tell("nothing is under way; n leaves a step out, p pauses")
 
-    def _obey(self, message: Message | None) -> CommandKind | None:
+    def _obey(self, message: Message | None) -> Order | None:
         """Do what can be done at any time; the order, for whoever waits for one."""
         if not isinstance(message, Command):
             return None
         step = self._view.step if self._view.under_way else None
         match message.order:
-            case CommandKind.NOTE if self._can_write():
+            case Order.NOTE if self._can_write():
                 self._write(What.NOTE, step, message.text, by=message.by)
-            case CommandKind.ACTION if self._can_write():
+            case Order.ACTION if self._can_write():
                 self._write(What.ACTION, step, message.text, by=message.by)
-            case CommandKind.NOTE | CommandKind.ACTION:
+            case Order.NOTE | Order.ACTION:
                 self._tell("notes are kept from the first go on")
-            case CommandKind.PULLED if step is not None and (
-                said := too_soon(self._view, self._clock())
-            ):
+            case Order.PULLED if step is not None and (said := too_soon(self._view, self._clock())):
                 self._tell(said)
-            case CommandKind.PULLED | CommandKind.RESTORED if step is not None and step.hand_pulled:
-                what = What.PULLED if message.order is CommandKind.PULLED else What.RESTORED
+            case Order.PULLED | Order.RESTORED if step is not None and step.hand_pulled:
+                what = What.PULLED if message.order is Order.PULLED else What.RESTORED
                 self._write(what, step, message.text, by=message.by)
-            case CommandKind.PAUSE:
+            case Order.PAUSE:
                 lost = message.text == "lost terminal"
                 self._view = replace(self._view, pausing=lost or not self._view.pausing)
                 self._show()

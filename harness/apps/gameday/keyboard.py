@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.live import Live
 
 from harness.apps.gameday.screen import Looking, Screen
-from harness.apps.gameday.view import Command, CommandKind, Message, View
+from harness.apps.gameday.view import Command, Message, Order, View
 from harness.core.terminal import let_go_of_terminal
 
 LOST = "lost terminal"
@@ -32,14 +32,14 @@ WORD_SECONDS_MAX = 2.0
 NOTE_LETTERS_MAX = 500
 _ESCAPE, _ENTER, _BACK = "\x1b", ("\r", "\n"), ("\x7f", "\b")
 _KEYS = {
-    "g": Command(CommandKind.GO),
-    "n": Command(CommandKind.NO_GO),
-    "s": Command(CommandKind.NO_GO),
-    "a": Command(CommandKind.ABORT, "key"),
-    "p": Command(CommandKind.PAUSE),
-    "q": Command(CommandKind.PAUSE),
-    "x": Command(CommandKind.PULLED),
-    "r": Command(CommandKind.RESTORED),
+    "g": Command(Order.GO),
+    "n": Command(Order.NO_GO),
+    "s": Command(Order.NO_GO),
+    "a": Command(Order.ABORT, "key"),
+    "p": Command(Order.PAUSE),
+    "q": Command(Order.PAUSE),
+    "x": Command(Order.PULLED),
+    "r": Command(Order.RESTORED),
 }
 _SCROLL = {" ": 10, "b": -10, "j": 1, "k": -1}
 _ARROWS = {"[A": "k", "[B": "j", "[5~": "b", "[6~": " ", "OA": "k", "OB": "j"}
@@ -71,7 +71,7 @@ class Keyboard:
     def _press(self, key: str) -> None:
         if self._completes_abort_word(key):
             self.looking.typing = None
-            self.post(Command(CommandKind.ABORT, "word"))
+            self.post(Command(Order.ABORT, "word"))
         elif self.looking.typing is not None:
             self._type(key)
         elif key in ("t", ":"):
@@ -112,12 +112,12 @@ class Keyboard:
         if text.startswith("@"):
             who, _, what = text[1:].partition(" ")
             if who and what:
-                self.post(Command(CommandKind.ACTION, what, who))
+                self.post(Command(Order.ACTION, what, who))
                 return
         if _alike(text) == _alike(self.abort_word):
-            self.post(Command(CommandKind.ABORT, "word"))
+            self.post(Command(Order.ABORT, "word"))
         elif text:
-            self.post(Command(CommandKind.NOTE, text))
+            self.post(Command(Order.NOTE, text))
 
 
 class Terminal:
@@ -176,8 +176,8 @@ class Terminal:
 
 def lose(post: Callable[[Message], None]) -> None:
     """Nobody sees or says anything any more: what is under way ends, and the day is paused."""
-    post(Command(CommandKind.ABORT, LOST))
-    post(Command(CommandKind.PAUSE, LOST))
+    post(Command(Order.ABORT, LOST))
+    post(Command(Order.PAUSE, LOST))
 
 
 @contextmanager
@@ -192,10 +192,10 @@ def signals_as_orders(post: Callable[[Message], None], *, attended: bool = True)
             let_go_of_terminal()
             lose(post)
         elif number == signal.SIGINT and attended:
-            post(Command(CommandKind.ABORT, "key"))
+            post(Command(Order.ABORT, "key"))
         else:
-            post(Command(CommandKind.ABORT, "signal"))
-            post(Command(CommandKind.PAUSE, LOST))
+            post(Command(Order.ABORT, "signal"))
+            post(Command(Order.PAUSE, LOST))
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from harness.apps.gameday import screen_words
 from harness.apps.gameday.day_plan import GameDayStep
 from harness.apps.gameday.session import FULL_DISK, What
-from harness.apps.gameday.view import Command, CommandKind, Message, Stage, View, too_soon
+from harness.apps.gameday.view import Command, Message, Order, Stage, View, too_soon
 from harness.core.exit_codes import ExitCode
 from harness.report.words import clean
 
@@ -37,7 +37,7 @@ class Unattended:
         self._rehearsal = rehearsal
         self._events = 0
         self._asked: tuple[Stage, str] | None = None
-        self._pulls: set[tuple[str, int, CommandKind]] = set()
+        self._pulls: set[tuple[str, int, Order]] = set()
         self._said = ""
         self._told = 0
 
@@ -60,11 +60,11 @@ class Unattended:
     def _answer(self, view: View) -> Command | None:
         match view.stage:
             case Stage.BRIEFING | Stage.CLOSING:
-                return Command(CommandKind.GO)
+                return Command(Order.GO)
             case Stage.ASKING if view.step is not None:
                 if (reason := _no_go(view, view.step)) is not None:
-                    return Command(CommandKind.NO_GO, f"unattended: {reason}")
-                return Command(CommandKind.GO)
+                    return Command(Order.NO_GO, f"unattended: {reason}")
+                return Command(Order.GO)
             case _:
                 return None
 
@@ -90,8 +90,8 @@ class Unattended:
             return
         began_s = seen.zero_s + view.foreseen[seen.step.name].phases[0].start_s
         for order, command, after_s in (
-            (CommandKind.PULLED, seen.step.pull, seen.step.pull_after_s),
-            (CommandKind.RESTORED, seen.step.restore, seen.step.restore_after_s),
+            (Order.PULLED, seen.step.pull, seen.step.pull_after_s),
+            (Order.RESTORED, seen.step.restore, seen.step.restore_after_s),
         ):
             key = (seen.step.name, seen.attempt, order)
             due = bool(command) and after_s is not None and self._clock() >= began_s + after_s
@@ -100,7 +100,7 @@ class Unattended:
                 work = (order, command)
                 threading.Thread(target=self._do, args=work, daemon=True).start()
 
-    def _do(self, order: CommandKind, command: tuple[str, ...]) -> None:
+    def _do(self, order: Order, command: tuple[str, ...]) -> None:
         said = f"by command: {shlex.join(command)}"
         if self._rehearsal:
             self._post(Command(order, f"{said} (a rehearsal: not called)"))
@@ -120,7 +120,7 @@ class Unattended:
         except (OSError, subprocess.TimeoutExpired) as error:
             trouble = f"failed: {error}"
         if trouble:
-            self._post(Command(CommandKind.NOTE, f"{command[0]} {trouble}"))
+            self._post(Command(Order.NOTE, f"{command[0]} {trouble}"))
 
 
 def _no_go(view: View, step: GameDayStep) -> str | None:

@@ -16,7 +16,7 @@ from harness.run.runner import RunResult, Update
 from harness.verdict.stored_verdict import read_verdict
 
 
-class CommandKind(StrEnum):
+class Order(StrEnum):
     """What people, a signal or a clock can tell a game day."""
 
     GO = "go"
@@ -35,7 +35,7 @@ class Command:
     or, of an action, who is to do it.
     """
 
-    order: CommandKind
+    order: Order
     text: str = ""
     by: str = ""
 

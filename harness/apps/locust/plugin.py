@@ -4,7 +4,6 @@ Locust logs an exception in a listener and runs on, or ends with a code of its o
 listener here is wrapped, and what goes wrong ends in one clear line and one of our exit codes.
 """
 
-import functools
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,14 +15,8 @@ import gevent
 from locust import events
 from locust.runners import STATE_STOPPED, WorkerRunner
 
-from harness.apps.locust import process_control, web
+from harness.apps.locust import endings, process_control, web
 from harness.apps.locust.controller import Run, RunOrder, require_places
-from harness.apps.locust.endings import (
-    Endings,
-    leave_out_address,
-    require_port,
-    require_port_number,
-)
 from harness.apps.locust.fault_options import composed
 from harness.apps.locust.loading import refuse_early_end
 from harness.apps.locust.locust_options import leave_out_empty_tables, settle_options
@@ -94,7 +87,7 @@ class RunController:
             require_sense(locustfile, options, rate, self.run_time_s)
             if options.headless or options.autostart:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
-        require_port_number(options.web_port)
+        endings.require_port_number(options.web_port)
         for one in options.set_elsewhere:
             note = " (no effect on a scenario)" if one.name in options.without_effect else ""
             self.progress.say(f"{one}{note}")
@@ -109,7 +102,7 @@ class RunController:
         if self.progress.fd is not None:
             process_control.on_reader_gone(self.progress.fd, self._on_hang_up)
         if self.web_ui is not None:
-            require_port(self.web_ui.host, self.web_ui.port)
+            endings.require_port(self.web_ui.host, self.web_ui.port)
             web.extend(self.web_ui, self)
             self.under_way = options.autostart  # the page is there before the run is
 
@@ -350,19 +343,19 @@ class RunController:
 def install(borrower_class: type) -> None:
     """Listen to Locust's events; once, when the borrower is imported."""
     refuse_early_end(events)
-    leave_out_address()
+    endings.leave_out_address()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init_command_line_parser.add_listener(lambda parser, **_: settle_options(parser))
-    endings, user_code = Endings(), UserCode()
-    endings.watch(events)
+    ends, user_code = endings.Endings(), UserCode()
+    ends.watch(events)
     user_code.watch(events)
-    events.init.add_listener(functools.partial(_on_init, borrower_class, user_code, endings))
+    events.init.add_listener(partial(_on_init, borrower_class, user_code, ends))
 
 
 def _on_init(
     borrower_class: type,
     user_code: UserCode,
-    endings: Endings,
+    ends: endings.Endings,
     *,
     environment: Any,
     runner: Any,
@@ -370,8 +363,7 @@ def _on_init(
     **_: Any,
 ) -> None:
     if runner is None:
-        refuse = functools.partial(refuse_single_user, borrower_class)
-        environment.events.test_start.add_listener(refuse)
+        environment.events.test_start.add_listener(partial(refuse_single_user, borrower_class))
         return
     if isinstance(runner, WorkerRunner):
         process = LoadProcess(environment)
@@ -386,7 +378,7 @@ def _on_init(
         user_code.begin(environment, leader.note_user_code, leader.end_run)
         user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
         leader.begin()
-        endings.has_begun, endings.settle = True, leader.exits.settle
+        ends.has_begun, ends.settle = True, leader.exits.settle
         if not hasattr(runner, "clients"):
             LoadProcess(environment)
     except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
@@ -396,7 +388,7 @@ def _on_init(
 
 
 def _guarded(listener: Callable[..., None], leader: RunController) -> Callable[..., None]:
-    @functools.wraps(listener)
+    @wraps(listener)
     def wrapped(**fields: Any) -> None:
         try:
             listener(**fields)
