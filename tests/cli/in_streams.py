@@ -96,7 +96,7 @@ def main() -> None:
     importlib.import_module("harness.apps.cli.run_command").__dict__["run_scenario"] = quick_run
     for name in {words[0] for _, words in asked}:
         load(name)
-    for name in ("judge", "report.terminal", "record"):
+    for name in ("verdict.judge", "report.terminal_text", "history.run_directory"):
         importlib.import_module(f"harness.{name}")
     WRITTEN._write_picture = lambda *_: None  # takes most of the time
     os.chdir(Path(__file__).parent)

@@ -62,8 +62,8 @@ TEXTS: dict[str, dict[str, Any]] = {
     "PreviewFault.kind": _one_of(*_KINDS),
     "Settings.population": _one_of(*POPULATIONS),
     "SeriesRun.findings": _one_of(*_CODES),
-    "GateRun.failed_by": _one_of(*_CODES),
-    "Trial.codes": _FAILURE,
+    "SelfTestRun.failed_by": _one_of(*_CODES),
+    "ShrinkTrial.codes": _FAILURE,
     "Shrunk.failure": _FAILURE,
     "FigureBody.name": _one_of(*(figure.name for figure in FIGURES)),
     "ComparisonDocument.regressions": _one_of(*(figure.name for figure in FIGURES)),
@@ -75,10 +75,10 @@ TEXTS: dict[str, dict[str, Any]] = {
     "HealedStack.kind": _one_of("local", "attached"),
     "Link.listen": _ADDRESS,
     "Link.upstream": _ADDRESS,
-    "Wire.address": _ADDRESS,
+    "WireStatus.address": _ADDRESS,
     "Seal.sha256": _SHA256,
     "Health.path": {"pattern": "^/"},
-    "Borrower.phone": {"pattern": r"^\d{1,15}$"},
+    "PlannedBorrower.phone": {"pattern": r"^\d{1,15}$"},
     "Entry.docs": {"pattern": r"^docs/\w+\.md$"},
 }
 """Plain texts that are one of few, or of one form."""
@@ -144,8 +144,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "Plan.stop_sources": tuple(STOP_KINDS),
     "PreviewDocument.objective_sources": tuple(KINDS),
     "PreviewDocument.stop_sources": tuple(STOP_KINDS),
-    "Run.figures": tuple(figure.name for figure in FIGURES),
-    "Run.money": MONEY,
+    "ShownRun.figures": tuple(figure.name for figure in FIGURES),
+    "ShownRun.money": MONEY,
 }
 """Objects whose keys are known words."""
 
