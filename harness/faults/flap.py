@@ -25,6 +25,7 @@ from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
 _WATCH_SECONDS_MAX = 5.0
+LATE_PERIODS_MAX = 1.0
 _JOIN_SECONDS_MAX = 4 * CALL_TIMEOUT_SECONDS
 """A cut is two toxics; of the calls for one, the first that hangs ends the thread."""
 
@@ -91,7 +92,7 @@ class FlapInjector(PartitionInjector):
         """Wait until an instant of the beat; True when the beat is over before it.
 
         It is over when the heal asks, at the fault's planned end, and when the instant was missed
-        by more than a period, which is how a process finds out that it was stopped.
+        by more than `LATE_PERIODS_MAX`, which is how a process finds out that it was stopped.
         """
         if at_s >= self._lasts_s:
             return True
@@ -100,7 +101,7 @@ class FlapInjector(PartitionInjector):
         late_s = time.monotonic() - start - at_s
         if start + self._lasts_s < time.monotonic():
             return True
-        if late_s > self._spec.period:
+        if late_s > LATE_PERIODS_MAX * self._spec.period:
             self._failure = HarnessError(f"the beat was held up for {late_s:.1f} s and ended")
             return True
         return False
