@@ -21,6 +21,7 @@ pytestmark = pytest.mark.live
 LASTS_SECONDS = 1.0
 ASK_SECONDS = 0.2
 UP_SECONDS_MAX = 30.0
+CONNECTIONS_MAX = 40
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -122,7 +123,9 @@ def test_a_frozen_replica_takes_connections_and_says_nothing(own_stack: Stack) -
     address = address_of(own_stack.service_url)
     with broken(own_stack, Freeze("replica-1")):
         came_to = [ask(address, HEALTH) for _ in range(4)]
-        came_to += [ask(address, HEALTH) for _ in range(4) if "silence" not in came_to]
+        # The kernel shares connections out by chance: each meets the frozen one with a half.
+        while "silence" not in came_to and len(came_to) < CONNECTIONS_MAX:
+            came_to.append(ask(address, HEALTH))
     after = {ask(address, HEALTH) for _ in range(8)}
 
     assert set(came_to) <= {"silence", "answer"}
