@@ -1,9 +1,9 @@
 """Runs in which one request and its rows differ, reconciled."""
 
-from harness.core.codes import LOANS
 from harness.history.events import Operation, Outcome
 from harness.history.ledger_facts import LedgerEntry
 from harness.plan.plan import Plan
+from harness.verdict.catalogue import LOANS
 from harness.verdict.reconcile import Reconciled, reconcile
 from tests import builders
 from tests.builders import facts, ledger, operations

@@ -4,9 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from harness.core.codes import INVARIANTS
 from harness.plan.fault_specs import Partition
 from harness.plan.objectives import (
+    INVARIANTS,
     Objectives,
     Resilience,
     SteadyState,

@@ -83,6 +83,11 @@ class Objectives:
     )
 
 
+INVARIANTS = (
+    *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
+    *("invariant_violated", "false_decline", "invalid_answer", "replay_unstable"),
+)
+"""What must hold in every phase, even of a run that was cut short, money first; no limit to set."""
 KINDS: dict[str, Kind] = {f.name: f.metadata["kind"] for f in fields(Objectives)}
 """The unit of each objective."""
 MEANINGS: dict[str, str] = {f.name: f.metadata["meaning"] for f in fields(Objectives)}

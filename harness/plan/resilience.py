@@ -11,10 +11,15 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from harness.core.codes import INVARIANTS
 from harness.core.located import Document, Problem, parse, refuse
 from harness.core.text_file import text_of
-from harness.plan.objectives import STEADY_STATE_KEYS, Objectives, Resilience, SteadyState
+from harness.plan.objectives import (
+    INVARIANTS,
+    STEADY_STATE_KEYS,
+    Objectives,
+    Resilience,
+    SteadyState,
+)
 from harness.plan.resilience_format import Limits, ResilienceFile, schema_text
 from harness.plan.stop_conditions import STOP_KINDS, StopConditions
 

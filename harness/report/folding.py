@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from harness.core.codes import MONEY, MONEY_STOPS
 from harness.report.tables import Table
+from harness.verdict.catalogue import MONEY, MONEY_STOPS
 from harness.verdict.types import Judgement, Verdict, Weight
 
 _WRONG = ("fail", "inconclusive")

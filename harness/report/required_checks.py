@@ -2,20 +2,30 @@
 
 from textwrap import shorten
 
-from harness.core.codes import MONEY, MONEY_STOPS
 from harness.report import words
 from harness.report.tables import Cell, row
-from harness.verdict.required import HELD, NEEDED, NONE, RULES, SPOILS_ALL, RequiredRule
+from harness.verdict.catalogue import MONEY, MONEY_STOPS, RULES
+from harness.verdict.catalogue_row import ALWAYS, NEVER
 from harness.verdict.types import Finding, Judgement, Verdict, Weight
 from harness.verdict.visible import shows_any
 
 _OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 _JUDGED = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
 _STRETCHES = ("outage", "degraded")
-_SEEN = {NONE: "found", NEEDED: "not shown"}
+_SEEN = {NEVER: "found", ALWAYS: "not shown"}
 """Of a rule that was broken or not decided and has no figure."""
 _NOTE_MAX = 160
 """Letters of a message; the findings have all of it."""
+HELD = {
+    "no loan lost, lent twice or wrong": (*MONEY, "ledger_unread", "ledger_incomplete"),
+    "no outage without a fault": ("outage", "degraded", "not_recovered"),
+    "nobody refused wrongly": ("false_decline", "invalid_answer", "borrowers_shut_out"),
+    "a steady baseline": ("baseline_not_steady",),
+    "a load as planned": ("load_unfaithful",),
+}
+"""What holds where none of these codes was found, in a run whose evidence is whole."""
+SPOILS_ALL = ("interrupted", "no_evidence", "evidence_damaged", "internal_check_error")
+"""With one of these nothing is said to hold."""
 
 
 def rows(verdict: Verdict, *, told: bool = True) -> list[tuple[Judgement, tuple[Cell, ...]]]:
@@ -32,14 +42,18 @@ def rows(verdict: Verdict, *, told: bool = True) -> list[tuple[Judgement, tuple[
 
 
 def _row(found: Finding, *, told: bool) -> tuple[Cell, ...]:
-    rule = RULES.get(found.code) or RequiredRule(words.finding(found.code), "always checked")
-    figure, judged = found.evidence.get(rule.figure), _JUDGED[found.verdict]
+    rule, judged = RULES.get(found.code), _JUDGED[found.verdict]
+    limit = rule.limit if rule else "always checked"
+    figure = found.evidence.get(rule.figure) if rule else None
     counted = isinstance(figure, int)
     note = _whole_clauses(words.clean(found.message)) if told else ""
     return row(
-        Cell(rule.name, note=words.clean(f"{found.code} · required of every run")),
-        rule.limit,
-        Cell(words.count(figure) if counted else _SEEN.get(rule.limit, "not so"), note=note),
+        Cell(
+            rule.rule if rule else words.finding(found.code),
+            note=words.clean(f"{found.code} · required of every run"),
+        ),
+        limit,
+        Cell(words.count(figure) if counted else _SEEN.get(limit, "not so"), note=note),
         "exact count" if counted else "none",
         Cell(words.OBJECTIVE_VERDICT[judged], tone=judged.value),
     )

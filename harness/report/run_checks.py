@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.core.codes import INVARIANTS, LOANS
+from harness.plan.objectives import INVARIANTS
 from harness.report import words
+from harness.verdict.catalogue import LOANS
 from harness.verdict.reasons import about
 from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 
@@ -54,20 +55,10 @@ class GateCheck:
     @property
     def meaning(self) -> str:
         """What it asks for, in one phrase."""
-        named = _MEANING.get(self.name) or words.objective(self.name)
+        named = words.objective(self.name)
         if self.kind is not CheckKind.OBJECTIVE or self.limit is None:
             return named
         return f"{named} at most {words.limit_of(self.name, self.limit)}"
-
-
-_MEANING = {
-    CheckKind.OTHER.value: "Nothing else fails the run",
-    CheckKind.EVIDENCE.value: "There is evidence enough for a verdict",
-    "invariant_violated": "The target keeps its own rules, and nobody is lent to who must not be",
-    "false_decline": "Nobody is refused who is entitled to a loan",
-    "invalid_answer": "Every successful answer keeps to the agreed format",
-    "replay_unstable": "Asking again under the same key names the same loan",
-}
 
 
 def names_of(objectives: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from harness.plan.plan import Plan
 from harness.report import chart_series, required_checks, words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import money, why
+from harness.verdict.catalogue import LOANS, RULES
 from harness.verdict.reasons import counted
 from harness.verdict.types import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
 
@@ -19,14 +20,6 @@ _UNKNOWN = {
 }
 _ORDER = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
 _WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
-_CLASSES = (
-    ("lost", "confirmed to the borrower but missing in the ledger"),
-    ("duplicated", "one request, more than one payment"),
-    ("phantom", "refused or declined to the borrower, yet paid or reserved"),
-    ("corrupt", "booked otherwise than asked for or told"),
-    ("orphan", "a loan of our borrowers that no request asked for"),
-    ("unbalanced", "the balance of a loan differs from its principal"),
-)
 
 
 def objectives(verdict: Verdict, *, told: bool = True) -> Table:
@@ -241,7 +234,7 @@ def reconciliation(verdict: Verdict) -> Table:
     return Table(
         headers=("Class", "Loans", "Must be", "Examples (idempotency keys)"),
         rows=(
-            *(_class(ledger, name, meaning, zero=True) for name, meaning in _CLASSES),
+            *(_class(ledger, name, RULES[name].rule.lower(), zero=True) for name in LOANS),
             _class(ledger, "committed_unknown", "the borrower does not know that there is a loan"),
             _class(
                 ledger, "not_committed_unknown", "the borrower does not know that there is none"

@@ -137,7 +137,7 @@ def _case(suite: GateSuite, name: str, checks: list[tuple[int, GateCheck]]) -> G
         name=name,
         kind=decides.kind if decides else CheckKind.EVIDENCE,
         verdict=worst(verdicts),
-        meaning=decides.meaning if decides else "There is evidence enough for a verdict",
+        meaning=decides.meaning if decides else words.objective(CheckKind.EVIDENCE),
         message=said,
         checks=tuple(checks),
         decides=decides,

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from textwrap import shorten
 
-from harness.core.codes import LOANS, MONEY, MONEY_STOPS
 from harness.plan.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
 from harness.report.tables import Tile
+from harness.verdict.catalogue import LOANS, MONEY, MONEY_STOPS, RULES
 from harness.verdict.reasons import brief, counted
-from harness.verdict.required import RULES
 from harness.verdict.spans import quiet_end, slow_after, span
 from harness.verdict.types import (
     Episode,
@@ -329,7 +328,7 @@ def money(verdict: Verdict) -> Tile:
     if broken:
         figure = f"{wrong} wrong" if (wrong := _loans_wrong(ledger)) else RULE_BROKEN
         told = [
-            f"{words.count(number)} {RULES[kind].name.removeprefix('Loans ')}"
+            f"{words.count(number)} {RULES[kind].rule.removeprefix('Loans ')}"
             for kind in LOANS
             if (number := getattr(ledger, kind))
         ]

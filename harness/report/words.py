@@ -8,7 +8,7 @@ from datetime import datetime
 
 from harness.core import foreign_text
 from harness.verdict import units
-from harness.verdict.required import RULES
+from harness.verdict.catalogue import ASKED, FINDINGS, RULES
 from harness.verdict.types import Finding, Judgement, Verdict, Weight
 
 _MONTHS = (
@@ -48,69 +48,6 @@ EPISODE = {
     "degraded": "degraded: some borrowers could not borrow",
     "slow": "slow: answers came late",
 }
-_FINDINGS = {
-    "outage": "Borrowing was down",
-    "degraded": "Some borrowers could not borrow",
-    "slow": "Answers came late",
-    "not_recovered": "Borrowing was not seen to recover",
-    "attributed_to_fault": "Another fault explains a late recovery",
-    "lost": "Loans that borrowers were told they had are missing from the ledger",
-    "duplicated": "A borrower asked once and was lent money more than once",
-    "phantom": "Money was lent or reserved although the borrower was refused",
-    "corrupt": "A loan was booked otherwise than asked for or told",
-    "orphan": "The ledger holds loans that no request asked for",
-    "unbalanced": "A loan's ledger balance differs from its principal",
-    "invariant_violated": "The target reports that one of its own rules is broken",
-    "false_decline": "A borrower who was entitled to a loan was refused",
-    "decision_drift": "The mix of approvals and declines moved away from the baseline",
-    "failures_in_a_row": "A few requests in a row failed, too few to call it an outage",
-    "borrowers_shut_out": "Some borrowers fail every time, the others hardly at all",
-    "herd": "The load came back all at once after the heal",
-    "no_evidence": "There is too little to judge",
-    "evidence_damaged": "The stored run is damaged or not complete",
-    "remark": "A remark",
-    "internal_check_error": "Internal error in lendchaos: please report it",
-    "grey_failure": "Health checks stayed green while borrowing failed",
-    "invalid_answer": "Successful answers broke the agreed format",
-    "replay_unstable": "Repeating a request gave a different answer",
-    "fault_did_not_bite": "Nothing shows that the fault took effect",
-    "not_healed": "A fault could not be undone",
-    "unclean_recovery": "Something was left behind after the fault",
-    "foreign_change": "Something else changed the stack during the run",
-    "ended_early": "A fault was over before its plan, as it may be",
-    "lock_held": "Another session held a lock during a heal",
-    "healed_otherwise": "A fault was healed by another process, or not at the first try",
-    "baseline_not_steady": "Borrowing was not normal in the baseline",
-    "load_unfaithful": "The load was not sent as planned",
-    "ledger_unread": "The ledger could not be read",
-    "ledger_incomplete": "The ledger listing is not complete",
-    "ledger_sampled": "Not every request was asked for by key",
-    "objective_missed": "An objective was missed",
-    "objective_undecided": "There is too little evidence to decide an objective",
-    "safety_stop": "The run was stopped by its safety condition",
-    "interrupted": "The run was interrupted",
-}
-_OBJECTIVES = {
-    "recovery_seconds_max": "Recovery time after the fault",
-    "failed_share_max": "Failed requests in the measured window",
-    "failed_outside_fault_share_max": "Failed requests outside the fault and its recovery",
-    "indeterminate_share_max": "Requests with unknown outcome while a fault was active",
-    "impaired_episodes_max": "Outages and degraded stretches",
-    "latency_ms_p99_max": "99th percentile of latency outside the fault",
-    "latency_recovery_seconds_max": "Latency back to normal after the fault",
-    "grey_failure_seconds_max": "Health check green while borrowing fails",
-    "lost_service_seconds_max": "Lost service",
-    "attempts_per_operation_max": "Attempts for each request while a fault was active",
-    "affected_borrowers_share_max": "Borrowers affected",
-    "slow_episodes_max": "Stretches of slow answers",
-    "decision_shift_share_max": "Shift in the mix of decisions",
-    "lost": "No loan that a borrower was told of is missing from the ledger",
-    "duplicated": "Nobody is lent money twice for one request",
-    "phantom": "No money is lent to, or reserved for, a borrower who was refused",
-    "corrupt": "Every loan is as it was asked for and told",
-    "orphan": "The ledger holds no loan that nobody asked for",
-    "unbalanced": "Every loan's ledger balance agrees with its principal",
-}
 
 
 def cut(text: str, letters: int) -> str:
@@ -125,7 +62,8 @@ def spaced(code: str) -> str:
 
 def finding(code: str) -> str:
     """What a finding's code means, in one phrase."""
-    return _FINDINGS.get(code, spaced(code))
+    known = FINDINGS.get(code)
+    return known.title if known else spaced(code)
 
 
 def episode(class_: str, failed: int) -> str:
@@ -151,15 +89,15 @@ def meaning(verdict: Verdict) -> str:
 def _rule(found: Finding) -> str:
     """The objective or the rule that a finding says is broken, as in the table of objectives."""
     known, identifier = RULES.get(found.code), found.evidence.get("id")
-    name = known.name if known else found.code
+    name = known.rule if known else found.code
     name = objective(str(identifier)) if identifier else name
     return f"{name[:1].lower()}{name[1:]}"
 
 
 def objective(identifier: str) -> str:
-    """What an objective asks for, in one phrase."""
-    name = identifier if identifier in _OBJECTIVES else identifier.removesuffix("_max")
-    return _OBJECTIVES.get(name, spaced(name))
+    """What an objective, or a line of a gate, asks for, in one phrase."""
+    name = identifier if identifier in ASKED else identifier.removesuffix("_max")
+    return ASKED.get(name, spaced(name))
 
 
 def points(shift: float | None) -> str:

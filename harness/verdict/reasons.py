@@ -6,9 +6,9 @@ Every page, file and line says it in the words that are made here.
 from collections.abc import Iterable
 from typing import Any
 
+from harness.verdict.catalogue import CATALOGUE, RULES
 from harness.verdict.ends import Judgement, Weight
 from harness.verdict.figures import Finding, ObjectiveResult
-from harness.verdict.required import RULES
 from harness.verdict.units import (
     AT_ONCE,
     count,
@@ -48,25 +48,6 @@ _FACTS = {
 _RECOVERING = {
     "recovery_seconds_max": "borrowing",
     "latency_recovery_seconds_max": "latency",
-}
-_ADVICE = {
-    "interrupted": "run it again, to its end",
-    "no_evidence": "run it again; conductor.log says what ended the load",
-    "evidence_damaged": "judge an undamaged copy of the run, or run it again",
-    "ledger_unread": "make the ledger readable and run it again",
-    "ledger_incomplete": "make the ledger list every loan and run it again",
-    "load_unfaithful": "lower the rate or free the machine, and run it again",
-    "baseline_not_steady": "raise the rate, or lengthen warm-up and baseline",
-    "fault_did_not_bite": "lengthen the fault, or check that the target uses what it acts on",
-    "not_healed": "heal it with `lendchaos heal` and run it again",
-    "unclean_recovery": "remove what was left behind and run it again",
-    "foreign_change": "keep others off the stack and run it again",
-    "internal_check_error": "report it, it is a bug in lendchaos",
-    "not_recovered": "lengthen the recovery phase or raise the rate",
-    "indeterminate_share_max": "raise the rate or lengthen the fault",
-    "attempts_per_operation_max": "raise the rate or lengthen the fault",
-    "decision_shift_share_max": "raise the rate or lengthen the baseline",
-    "grey_failure_seconds_max": "make the health check answer during the fault",
 }
 _SAME_AS = {"not_recovered": "recovery_seconds_max"}
 """A finding that a missed or undecided objective tells already, with its limit."""
@@ -151,7 +132,8 @@ def advice(finding: Finding) -> str:
         return f"raise the rate, or lengthen the baseline (`--baseline {seen['needed_s']}s`)"
     if finding.code == "objective_missed":
         return _AGAIN
-    usual = _ADVICE.get(identifier, _MORE_LOAD) if identifier else _ADVICE.get(finding.code, _AGAIN)
+    known = CATALOGUE.get(identifier or finding.code)
+    usual = (known.advice if known else "") or (_MORE_LOAD if identifier else _AGAIN)
     return _special(seen) or usual
 
 

@@ -14,13 +14,15 @@ from harness.core.ids import comparable
 from harness.history.events import Attempt, Facts, Operation, Step, settle
 from harness.history.ledger_facts import KeyedLoan, LedgerReading
 from harness.plan.plan import Plan
+from harness.verdict.catalogue import LOANS
 from harness.verdict.loans import Loan, found_alone, loans_by_key
 from harness.verdict.money_table import Money, judged
 from harness.verdict.told import GRANTED, Told, told_of
 from harness.verdict.types import Reconciliation
 
 EXAMPLES_MAX = 20
-AT_RISK = ("lost", "duplicated", "phantom", "corrupt", "unbalanced")
+AT_RISK = tuple(code for code in LOANS if code != "orphan")
+"""An orphan is no loan of a request: nobody asked for its principal."""
 DIFFERING = ("amount", "loan id", "account", "status or payout")
 """What of a corrupt loan may be another."""
 WORST_LAST = (Money.RIGHT, Money.CORRUPT, Money.LOST, Money.PHANTOM)

@@ -8,10 +8,10 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from harness.core.codes import INVARIANTS
 from harness.core.documents import text_of
 from harness.core.exit_codes import ExitCode
 from harness.core.numbers import Count, Exit, Figure, Seconds, Share, Whole
+from harness.plan.objectives import INVARIANTS
 from harness.verdict.types import Judgement, Verdict, Weight
 from harness.verdict.units import AT_ONCE, NOT_SEEN, more_than
 

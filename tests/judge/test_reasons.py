@@ -13,9 +13,9 @@ from harness.plan.objectives import KINDS
 from harness.plan.plan import Objectives, Plan
 from harness.report import html, terminal_text, words
 from harness.report.annotations import annotations
-from harness.report.explain.entries import FINDINGS
 from harness.report.junit import to_xml
 from harness.report.markdown import escaped, summary
+from harness.verdict.catalogue import FINDINGS
 from harness.verdict.checks import borrowing, impairment
 from harness.verdict.checks.case import Case, fail, inconclusive
 from harness.verdict.checks.sentence import sentence
@@ -28,7 +28,7 @@ from tests.gates.made import suite_of
 
 Told = tuple[Plan, Facts, str]
 """A run, and how the reason reads for which it failed or is undecided."""
-CODES = sorted(entry.code for entry in FINDINGS)
+CODES = sorted(FINDINGS)
 LIMITS = {  # the limit, what was observed, and how it begins
     "recovery_seconds_max": (5.0, 7.3, "Borrowing took 7.3 s to recover; the limit is 5 s"),
     "failed_share_max": (0.1, 0.214, "21.4 % of borrow requests failed; the limit is 10 %"),

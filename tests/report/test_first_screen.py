@@ -8,8 +8,8 @@ from harness.plan.objectives import Objectives
 from harness.report import required_checks, words
 from harness.report.html import render
 from harness.report.sections import objectives
+from harness.verdict.catalogue import RULES
 from harness.verdict.judge import judge
-from harness.verdict.required import HELD, RULES
 from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from tests.builders import CUT, cut_run, during, facts, operations, plan_of
 from tests.report.test_tiles import calm, named
@@ -117,8 +117,8 @@ def test_nothing_is_said_to_hold_that_was_not_seen() -> None:
         told = required_checks.held(replace(calm(), findings=[found]))
         assert not gone or gone not in told
         assert bool(told) == bool(gone)
-    assert required_checks.held(calm()).count("; ") == len(HELD) - 1
-    assert {code for codes in HELD.values() for code in codes} <= set(RULES)
+    assert required_checks.held(calm()).count("; ") == len(required_checks.HELD) - 1
+    assert {code for codes in required_checks.HELD.values() for code in codes} <= set(RULES)
 
 
 def test_an_objective_met_below_the_end_of_its_interval_says_why() -> None:

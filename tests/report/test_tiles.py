@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from harness.apps.locust.locustfile import hypothesis_of
-from harness.core.codes import LOANS, MONEY
 from harness.history.events import Facts, Outcome
 from harness.plan.objectives import KINDS, Objectives
 from harness.plan.plan import Plan
@@ -19,6 +18,7 @@ from harness.report.markdown import summary
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
 from harness.verdict import series
+from harness.verdict.catalogue import LOANS, MONEY
 from harness.verdict.judge import judge
 from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from tests.builders import CUT, attempt, cut_run, during, facts, operations, plan_of

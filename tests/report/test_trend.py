@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from harness.core.codes import MONEY
 from harness.report.archive import Stored
 from harness.report.compare.comparison import run_of
 from harness.report.compare.trend_of_runs import page
@@ -15,6 +14,7 @@ from harness.report.shown_run import ShownRun, Value
 from harness.report.trend_chart import Trend, TrendFigure, _ticks, draw, legend
 from harness.report.trend_page import RUNS_MAX, TABLE_ROWS
 from harness.report.words import seconds, share
+from harness.verdict.catalogue import MONEY
 from harness.verdict.types import Judgement, Weight
 from tests.report.sample import ATTACK
 from tests.verdicts import stored_of, verdict_of, with_finding

@@ -5,7 +5,6 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from harness.apps.gameday.session import AFTER, What
-from harness.core.codes import MONEY
 from harness.core.exit_codes import ExitCode
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import (
@@ -20,7 +19,7 @@ from harness.plan.plan import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, 
 from harness.plan.population import POPULATIONS
 from harness.plan.stop_conditions import STOP_KINDS, STOP_MEANINGS, most
 from harness.report.compare.compared_figures import FIGURES
-from harness.report.explain.entries import FINDINGS
+from harness.verdict.catalogue import FINDINGS, MONEY
 from harness.verdict.types import Judgement
 
 _UTC = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$"
@@ -42,7 +41,7 @@ def _one_of(*words: str) -> dict[str, Any]:
     return {"enum": list(words)}
 
 
-_CODES = tuple(entry.code for entry in FINDINGS)
+_CODES = tuple(sorted(FINDINGS))
 _SPECS = get_args(get_args(AnyFault)[0])
 _FAULTS = tuple(spec.__name__ for spec in _SPECS)
 _KINDS = tuple(f.default for spec in _SPECS for f in fields(spec) if f.name == "kind")

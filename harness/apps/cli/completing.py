@@ -56,9 +56,9 @@ def _option(word: str) -> RunOption | None:
 
 def codes(incomplete: str) -> list[tuple[str, str]]:
     """Everything that `lendchaos explain` knows, with its meaning."""
-    from harness.report.explain.entries import ENTRIES  # noqa: PLC0415  # only where it is asked for
+    from harness.verdict.catalogue import CATALOGUE  # noqa: PLC0415  # only where it is asked for
 
-    return [(e.code, e.meaning) for e in ENTRIES.values() if e.code.startswith(incomplete)]
+    return [(code, row.title) for code, row in CATALOGUE.items() if code.startswith(incomplete)]
 
 
 def commands(ctx: typer.Context, incomplete: str) -> list[str]:

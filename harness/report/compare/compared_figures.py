@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.core.codes import LOANS, MONEY
 from harness.report import words
 from harness.report.shown_run import Value
 from harness.verdict import series
+from harness.verdict.catalogue import LOANS, MONEY
 from harness.verdict.measure.intervals import clopper_pearson
 from harness.verdict.types import Verdict, Weight
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.history.events import Ending, Step
+from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.verdict.checks.credit_limits import (
     loans_lent,
@@ -42,7 +43,7 @@ _FOR_NOTHING = "borrow for a limit that nothing was taken from"
 def money(case: Case) -> Iterator[Finding]:
     """No loan lost, duplicated, phantom, corrupt, orphan or unbalanced, ever."""
     result = case.reconciled.result
-    for name in _MONEY:
+    for name in LOANS:
         count: int | None = getattr(result, name)
         if count:
             contradicts = name in SELF_CHECKABLE and case.facts.ledger.says_ok is True

@@ -1,7 +1,7 @@
 """The verdict in one plain sentence with its numbers."""
 
-from harness.core.codes import LOANS
 from harness.plan.plan import SteadyState
+from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.case import Case, plural
 from harness.verdict.checks.credit_limits import must_be_declined, over_limit
 from harness.verdict.measure.measurement import Impact, impaired

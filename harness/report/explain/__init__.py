@@ -1,1 +1,0 @@
-"""What codes mean, in words for people."""
