@@ -19,10 +19,11 @@ from flask import Flask
 
 from harness.apps.gameday.plan_format import read_plan
 from harness.apps.locust import web
-from harness.apps.locust.options import _DURATIONS, run_time, settings_from
+from harness.apps.locust.run_settings import run_time, settings_from
 from harness.core import durations
 from harness.core.errors import UsageError
 from harness.plan.objectives import KINDS
+from harness.plan.options import DURATION, RUN_OPTIONS
 from harness.plan.plan import Scenario
 from harness.plan.resilience import read
 from harness.plan.resilience_format import schema_text
@@ -106,7 +107,7 @@ def by_game_day(place: str, value: Any, folder: Path) -> float:
 
 
 PLACES: dict[str, Callable[[Any, Path], float]] = {
-    **{f"--{name}": partial(by_option, name) for name in _DURATIONS},
+    **{o.word: partial(by_option, o.field) for o in RUN_OPTIONS if o.type is DURATION},
     **{name: partial(by_objective, name) for name in ONLY_SECONDS},
     **{key: partial(by_game_day, key) for key in GAME_DAY},
     "-t": by_run_time,

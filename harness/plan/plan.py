@@ -33,7 +33,7 @@ from harness.plan.placement import (
     planned_faults,
     wrong_choice,
 )
-from harness.plan.planted import wrong_defects
+from harness.plan.planted import SERVICES, wrong_defects
 from harness.plan.population import (
     NEAR_LIMIT_AMOUNTS_FEN,
     POPULATIONS,
@@ -231,8 +231,8 @@ def wrong_load(settings: Settings) -> list[str]:
         found.append(f"seed {settings.seed} must be from {-SEED_MAX} to {SEED_MAX}")
     if settings.population not in POPULATIONS:
         found.append(f"population {settings.population!r} must be one of {', '.join(POPULATIONS)}")
-    if settings.service not in ("tuned", "naive"):
-        found.append(f"service {settings.service!r} must be one of tuned, naive")
+    if settings.service not in SERVICES:
+        found.append(f"service {settings.service!r} must be one of {', '.join(SERVICES)}")
     return [*found, *wrong_defects(settings.defect)]
 
 

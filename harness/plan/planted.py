@@ -1,7 +1,9 @@
-"""Names of the bugs that can be planted in the reference service; it checks them itself, too."""
+"""What the reference service can be asked to be; it checks that itself, too."""
 
 from harness.core.digits import decimal
 
+SERVICES = ("tuned", "naive")
+"""Client settings with which it speaks to its database."""
 DEFECTS = (
     *("no_idempotency_check", "acknowledge_before_commit", "limit_check_outside_lock"),
     *("one_sided_ledger", "amount_truncated", "decline_answered_201"),
@@ -13,6 +15,7 @@ DEFECTS = (
     *("health_green_while_dead", "pool_never_recovers", "slow_forever_after_a_fault"),
     *("success_status_with_error_body", "retry_storm", "restart_loses_sessions"),
 )
+"""Bugs that can be planted in it."""
 LATE = ("paid_twice_later", "refused_paid_later")
 """Those that act late: ``name=seconds`` says how late."""
 DELAY_SECONDS_MAX = 60.0

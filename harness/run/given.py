@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 from urllib.parse import urlsplit
 
-from harness.core.digits import whole
 from harness.core.errors import UsageError
 from harness.core.text_file import text_of
+from harness.plan.options import ALL_OPTIONS, DIRECTORY, FILE, LOCUST_OPTIONS, Use, option
 from harness.stack import default_state_dir
 
 FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 """Locust's files of configuration; a later one wins."""
 SECTION = "tool.locust"
-LOCUST_FILES = ("--html", "--json-file", "--logfile")
+_OUTSIDE = [each for each in ALL_OPTIONS if Use.OUTSIDE in each.uses]
+LOCUST_FILES = [e.word for e in _OUTSIDE if e in LOCUST_OPTIONS and e.type is FILE]
 """What Locust writes where it is told to."""
-_VARIABLES = {"--host": "LOCUST_HOST", "--html": "LOCUST_HTML", "--logfile": "LOCUST_LOGFILE"}
 _SAME = {"--users": "--rate"}
 """One Locust user is one arrival a second, and messages speak of the rate."""
 _TELLING = 5
@@ -134,18 +134,13 @@ def given(options: list[str]) -> argparse.Namespace:
         said = "the current folder was deleted: change to one that is there"
         raise UsageError(said) from error
     parser = _parser()
-    parser.add_argument("--config", is_config_file_arg=True)
-    parser.add_argument("--state-dir", type=Path, default=state_dir)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--objectives", type=Path)
-    parser.add_argument("--service", default="tuned")
-    parser.add_argument("--defect", default="")
-    parser.add_argument("--namespaces", action="store_true")
-    parser.add_argument("--seed")
-    parser.add_argument("--loglevel", "-L", env_var="LOCUST_LOGLEVEL")
-    for option in LOCUST_FILES:
-        parser.add_argument(option, type=Path, env_var=_VARIABLES.get(option))
-    parser.add_argument("--host", "-H", env_var=_VARIABLES["--host"])
+    parser.add_argument(option("config").word, is_config_file_arg=True)
+    for each in _OUTSIDE:
+        details = {**each.parsing, "env_var": each.variable or None}
+        if each.type in (DIRECTORY, FILE):
+            details["type"] = Path
+        parser.add_argument(*reversed(each.words), **details)
+    parser.set_defaults(state_dir=state_dir)
     known, _ = parser.parse_known_args(options)
     known.elsewhere = set_elsewhere(parser)
     if lost := next(without_value(parser, known), None):
@@ -163,10 +158,9 @@ def first_seed(options: list[str]) -> int:
     if known.seed is None:
         return random.SystemRandom().getrandbits(31)
     try:
-        return whole(known.seed)
-    except ValueError as error:
-        text = f"--seed {known.seed[:60]} must be a whole number of at most 18 digits"
-        raise UsageError(with_places(text, known.elsewhere)) from error
+        return int(option("seed").read(known.seed))
+    except UsageError as error:
+        raise UsageError(with_places(str(error), known.elsewhere)) from error
 
 
 def _parser() -> Any:

@@ -1,6 +1,5 @@
 """What a command says of itself: every option with its default, in one kind of words."""
 
-import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,52 +8,33 @@ from typing import Any
 import pytest
 
 from harness.apps.cli.lazy_commands import LATER, load
-from harness.apps.locust.options import add_options
+from harness.plan.options import ALL_OPTIONS, GROUPS
 from tests.cli.conftest import Ended
 from tests.cli.processes import in_terminal
 
 SUBCOMMANDS = ("run", "note", "action", "status", "record", "verify")
 COMMANDS = [(name,) for name in LATER] + [("gameday", name) for name in SUBCOMMANDS]
-GROUPS = ["Load", "Target", "Faults", "Limits and safety", "Output", "Options"]
 PLACEHOLDER = re.compile(r"[A-Z][A-Z.|a-z]*|[a-z]+(\|[a-z]+)+")
-
-
-class Options:
-    """Takes the place of Locust's parser."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, dict[str, Any]] = {}
-
-    def add_argument(self, option: str, **details: Any) -> argparse.Namespace:
-        """Keep what is added."""
-        self.found[option] = details
-        return argparse.Namespace()
-
-    def set_defaults(self, **_: Any) -> None:
-        """Of Locust's own options."""
 
 
 def test_help_of_a_run_has_every_option_in_groups_with_its_default(
     lendchaos: Callable[..., Ended],
 ) -> None:
     """Those that Locust reads, too: it cannot show them itself."""
-    options = Options()
-    add_options(options)
     said = lendchaos("run", "--help").stdout
-    text = " ".join(said.split())
+    text = "".join(said.split())
 
-    assert re.findall(r"^(\w.*):$", said, re.MULTILINE)[1:] == GROUPS
-    for option, details in options.found.items():
-        if details["help"] == argparse.SUPPRESS:
-            assert option not in text
+    assert re.findall(r"^(\w.*):$", said, re.MULTILINE)[1:] == [*GROUPS, "Options"]
+    for option in ALL_OPTIONS:
+        if not option.help:
+            assert option.word not in text
             continue
-        after = text.partition(f" {option} ")[2].partition(" --")[0]
-        assert after, option
-        if details.get("action") != "store_true" and option != "--inject":
-            assert "[default: " in after, option
-        if isinstance(default := details.get("default"), str) and option != "--state-dir":
-            assert f"[default: {default or 'none'}]" in after, option
-    for of_locust in ("-u, --users N", "-t, --run-time TIME", "--processes N", "--html FILE"):
+        shown = f"{option.word}{option.type.placeholder}{option.sentence}".replace(" ", "")
+        assert shown in text, option.word
+        if option.shown_default:
+            default = text.partition(shown)[2].partition("[default:")[2].lstrip("(")
+            assert default.startswith(option.shown_default.replace(" ", "")), option.word
+    for of_locust in ("-u,--usersN", "-t,--run-timeTIME", "--processesN", "--htmlFILE"):
         assert of_locust in text
 
 

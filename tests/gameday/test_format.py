@@ -1,12 +1,10 @@
 """The plan of a game day as a file: what it may say, and how what it may not is told."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from harness.apps.gameday.plan_format import OPTIONS, read_plan
-from harness.apps.locust.options import add_options
+from harness.apps.gameday.plan_format import read_plan
 from harness.core.errors import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -195,29 +193,6 @@ def test_elsewhere_nothing_outside_the_file_is_looked_at(
     assert len(read_plan(path, scenarios=False).steps) == 2
     with pytest.raises(UsageError, match=r"there is no scenario 'network_partition'; none is in"):
         read_plan(path)
-
-
-class Names:
-    """Collects the options that a parser is given."""
-
-    def __init__(self) -> None:
-        self.found = {"run-time", "processes"}  # Locust's own
-
-    def add_argument(self, option: str, **_: object) -> SimpleNamespace:
-        """Keep its name."""
-        self.found.add(option.removeprefix("--"))
-        return SimpleNamespace()
-
-    def set_defaults(self, **_: object) -> None:
-        """Defaults do not matter here."""
-
-
-def test_every_option_is_one_that_locust_knows() -> None:
-    """What a plan may say is understood by what runs it."""
-    names = Names()
-    add_options(names)
-
-    assert set(OPTIONS) - names.found == set()
 
 
 def test_the_sample_plan_is_half_an_hour_of_real_scenarios() -> None:

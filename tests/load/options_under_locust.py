@@ -57,5 +57,15 @@ with tempfile.TemporaryDirectory() as elsewhere:
     assert Path.cwd().samefile(elsewhere)
 parser = get_empty_argument_parser()
 setup_parser_arguments(parser)
-known = [action.option_strings[-1] for action in parser._actions if action.option_strings]
-json.dump({"results": results, "options": known}, sys.stdout)
+known = [action for action in parser._actions if action.option_strings]
+described = [
+    {
+        "words": sorted(action.option_strings, key=len),
+        "variable": getattr(action, "env_var", None),
+        "choices": list(action.choices or ()),
+        "help": action.help,
+    }
+    for action in known
+]
+options = [action.option_strings[-1] for action in known]
+json.dump({"results": results, "options": options, "described": described}, sys.stdout)

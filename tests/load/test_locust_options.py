@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.plan.options import LOCUST_OPTIONS, RunOption, Use
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = ["--csv=out/run", "--html=run.html", "--json-file=run", "--logfile=run.log"]
 BARE = "bare"
@@ -213,7 +215,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     results = dict(zip(cases, said["results"], strict=True))
-    return {**results, "start": folder, "options": said["options"]}
+    return {**results, "start": folder, **{name: said[name] for name in ("options", "described")}}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -253,3 +255,16 @@ def test_every_option_of_locust_works_or_is_refused(found: Any) -> None:
     known = [WORKS, MEANINGLESS, SOMETIMES, OF_LOCUSTS_PAST]
 
     assert sorted(found["options"]) == sorted(option for kind in known for option in kind)
+
+
+@pytest.mark.parametrize("option", LOCUST_OPTIONS, ids=lambda option: option.name)
+def test_locusts_own_options_are_listed_as_locust_has_them(option: RunOption, found: Any) -> None:
+    """Help, completion and what starts a run know them without loading Locust."""
+    (own,) = [one for one in found["described"] if option.word in one["words"]]
+
+    assert list(option.words) == own["words"]
+    assert list(option.type.choices) == own["choices"]
+    if option.help[0].isupper():  # the beginning of what Locust says itself
+        assert own["help"].startswith(option.help)
+    if Use.OUTSIDE in option.uses:
+        assert (option.variable or None) == own["variable"]

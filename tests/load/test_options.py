@@ -1,13 +1,19 @@
 """From the command line to settings, and every mistake in one line."""
 
+import argparse
 import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness.apps.locust.fault_options import composed
-from harness.apps.locust.options import add_options, rate_from, run_time, settings_from
+from harness.apps.locust.run_settings import (
+    add_options,
+    composed,
+    rate_from,
+    run_time,
+    settings_from,
+)
 from harness.core.errors import UsageError
 from harness.faults import Kill, Partition
 from harness.plan.placement import Choice
@@ -18,27 +24,21 @@ CALM = Scenario()
 BROKEN = Scenario(faults=[Partition("database")])
 
 
-class Parser:
-    """Collects options as Locust's parser takes them."""
+class Parser(argparse.ArgumentParser):
+    """Takes options as Locust's parser takes them."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def add_argument(self, option: str, **details: Any) -> SimpleNamespace:
-        """Keep the default."""
-        self.values[option.removeprefix("--").replace("-", "_")] = details.get("default")
-        return SimpleNamespace()
-
-    def set_defaults(self, **values: Any) -> None:
-        """Keep them."""
-        self.values |= values
+    def add_argument(self, *words: str, include_in_web_ui: bool = True, **details: Any) -> Any:
+        """Only Locust knows of a start form."""
+        action: Any = super().add_argument(*words, **details)
+        action.include_in_web_ui = include_in_web_ui
+        return action
 
 
 def options(**changes: str) -> dict[str, Any]:
     """The defaults, changed."""
     parser = Parser()
     add_options(parser)
-    return {**parser.values, **changes}
+    return {**vars(parser.parse_args([])), **changes}
 
 
 def test_defaults_are_those_of_the_plan() -> None:
@@ -46,6 +46,32 @@ def test_defaults_are_those_of_the_plan() -> None:
     found = settings_from(options(seed="1"), 50, None, BROKEN)
 
     assert found == Settings(seed=1)
+
+
+def test_the_start_form_has_what_changes_a_run_from_one_to_the_next() -> None:
+    """Neither folders nor what is for safety, which the command line alone sets."""
+    parser = Parser()
+    add_options(parser)
+    shown = {a.dest for a in parser._actions if getattr(a, "include_in_web_ui", False)}
+
+    assert {"warm_up", "seed", "service"} <= shown - {"help"}
+    assert {"runs_dir", "allow_target", "rate", "inject"} & shown == set()
+
+
+def test_an_empty_field_is_a_mistake_unless_it_is_the_seeds() -> None:
+    """It is no length of time, and no default in disguise."""
+    with pytest.raises(UsageError, match="--recovery  must be a duration"):
+        settings_from(options(recovery="", seed=""), 50, None, BROKEN)
+
+
+def test_a_population_is_one_of_those_there_are() -> None:
+    """The parser refuses all other words."""
+    parser = Parser(exit_on_error=False)
+    add_options(parser)
+
+    assert parser.parse_args(["--population", "good"]).population == "good"
+    with pytest.raises(argparse.ArgumentError, match="invalid choice: 'bad'"):
+        parser.parse_args(["--population", "bad"])
 
 
 def test_the_web_page_is_this_machines_own() -> None:

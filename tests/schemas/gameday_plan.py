@@ -5,7 +5,6 @@ of the reader, `harness.apps.gameday.plan_format`, and of the options of a run.
 """
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 from harness.apps.gameday.plan_format import (
@@ -17,8 +16,9 @@ from harness.apps.gameday.plan_format import (
     PLAN_KEYS,
     STEP_KEYS,
 )
-from harness.apps.locust.options import OF_LOCUST, add_options
-from harness.plan.resilience_format import DURATION
+from harness.plan.options import DURATION, ON_OR_OFF, SWITCH, RunOption
+from harness.plan.options import option as option_named
+from harness.plan.resilience_format import DURATION as DURATION_SCHEMA
 from harness.plan.stop_conditions import STOP_KINDS, most
 from tests.schemas.make import DOCS
 
@@ -54,13 +54,13 @@ _STEP: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "scenario": ("A name below scenarios/, or a path.", _TEXT),
     "expect": ("What should be seen, in your own words.", _TEXT),
-    "at": ("When the step should begin, after the day's start.", DURATION),
-    "for": ("How long the step is planned to take; more than no time.", DURATION),
+    "at": ("When the step should begin, after the day's start.", DURATION_SCHEMA),
+    "for": ("How long the step is planned to take; more than no time.", DURATION_SCHEMA),
     "hand_pulled": ("What somebody is to break by hand, instead of a fault.", _TEXT),
     "pull": ("A command in place of the hand, for --unattended.", _TEXT),
-    "pull_after": ("When it is called, after the load began.", DURATION),
+    "pull_after": ("When it is called, after the load began.", DURATION_SCHEMA),
     "restore": ("The command that takes it back.", _TEXT),
-    "restore_after": ("When that is called; later than pull_after.", DURATION),
+    "restore_after": ("When that is called; later than pull_after.", DURATION_SCHEMA),
 }
 _NEEDS = {
     "at": ["for"],
@@ -72,55 +72,35 @@ _NEEDS = {
 }
 
 
-class _Helps:
-    """Collects, as a parser, what the options of a run are for, and their words."""
-
-    def __init__(self) -> None:
-        self.of = {name: str(OF_LOCUST[name][3]) for name in ("run_time", "processes")}
-        self.metavar: dict[str, str] = {"run_time": "TIME", "processes": "N"}
-
-    def add_argument(self, option: str, **details: Any) -> SimpleNamespace:
-        """Note it."""
-        name = option[2:].replace("-", "_")
-        self.of[name] = str(details.get("help"))
-        self.metavar[name] = "" if "action" in details else str(details.get("metavar"))
-        return SimpleNamespace()
-
-    def set_defaults(self, **_: object) -> None:
-        """Not needed."""
-
-
-def _value(name: str, metavar: str) -> dict[str, Any]:
-    """What an option takes, as far as its placeholder says it."""
-    stop = STOP_KINDS.get(name.removeprefix("stop_")) if name.startswith("stop_") else None
-    if stop == "switch":
-        return {"enum": ["on", "off", True, False]}
-    if stop is not None:
-        number = {"type": "integer", "minimum": 0, "maximum": most(stop)}
+def _value(option: RunOption) -> dict[str, Any]:
+    """What an option takes, as far as its type says it."""
+    kind = option.type
+    if kind is ON_OR_OFF:
+        return {"enum": [*kind.choices, True, False]}
+    if kind.placeholder == "N|off":
+        highest = most(STOP_KINDS[option.field.removeprefix("stop_")])
+        number = {"type": "integer", "minimum": 0, "maximum": highest}
         return {"anyOf": [number, {"enum": ["off", False]}]}
-    if metavar == "TIME":
-        return DURATION
-    if metavar in ("N", "SHARE"):
-        kind = "integer" if metavar == "N" else "number"
-        least = -1 if name == "processes" else 0
+    if kind is DURATION:
+        return DURATION_SCHEMA
+    if kind.placeholder in ("N", "SHARE"):
+        of = "integer" if kind.placeholder == "N" else "number"
+        least = -1 if option.name == "processes" else 0
         text = {"type": "string", "pattern": r"^-?[0-9]*\.?[0-9]+$"}
-        return {"anyOf": [{"type": kind, "minimum": least}, text]}
-    if name in ("explore", "namespaces"):
+        return {"anyOf": [{"type": of, "minimum": least}, text]}
+    if kind is SWITCH:
         return {"type": "boolean", "const": True}
-    return {"enum": metavar.split("|")} if "|" in metavar else {"type": "string", "minLength": 1}
+    return {"enum": list(kind.choices)} if kind.choices else {"type": "string", "minLength": 1}
 
 
 def _options(names: list[str]) -> dict[str, Any]:
     """A section with options, with dashes or underscores, or a list of words."""
-    helps = _Helps()
-    add_options(helps)
     known, otherwise = {}, {}
     for dashed in names:
-        name = dashed.replace("-", "_")
-        value = _value(name, helps.metavar[name])
-        said = helps.of[name]
-        known[name] = {"description": f"{said[:1].upper()}{said[1:]}.", **value}
-        spelt = "" if name == dashed else f"|{dashed}"
+        option = option_named(dashed)
+        value = _value(option)
+        known[option.field] = {"description": option.sentence, **value}
+        spelt = "" if option.field == dashed else f"|{dashed}"
         otherwise[f"^(--{dashed.replace('-', '[-_]')}{spelt})$"] = value
     section = {
         "type": "object",

@@ -26,13 +26,13 @@ from harness.apps.cli.ci_places import (
     report_address,
 )
 from harness.apps.cli.console import tell_error
-from harness.apps.cli.run_options import OUTPUT
 from harness.core import foreign_text
 from harness.core.disk import nearest
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
+from harness.plan.options import OUTPUT
 from harness.run.runner import RunOne, RunResult
 from harness.verdict.types import Verdict
 

@@ -4,17 +4,14 @@ A completion that raises would print a traceback into somebody's half-typed comm
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from harness.apps.cli.run_options import RunOption, run_options
-from harness.core.errors import HarnessError
-from harness.plan.planted import DEFECTS
+from harness.plan.options import SHOWN_OPTIONS
+from harness.plan.planted import DEFECTS, SERVICES
 
-SERVICES = ("tuned", "naive")
 _SHOWN_MAX = 30
 
 
@@ -30,28 +27,17 @@ def defects(incomplete: str) -> list[str]:
 
 
 def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of the scenarios, or the values of the option of Locust's that stands before."""
+    """Names of the scenarios, or the values of the option of a run that stands before."""
     said = ctx.params.get("scenario") or []
     words = [said] if isinstance(said, str) else list(said)
     words += ctx.args if isinstance(said, str) else []
     before = str(words[-1]) if words else ""
     if before == "--defect":
         return defects(incomplete)
-    option = _option(before) if before.startswith("-") else None
-    if option is not None and option.metavar is not None:
-        return _those(option.choices, incomplete)
+    for option in SHOWN_OPTIONS:
+        if before in option.words and option.type.placeholder:
+            return _those(option.type.choices, incomplete)
     return _those((path.stem for path in _listed(Path("scenarios"), "[!_]*.py")), incomplete)
-
-
-def options_of_a_run() -> list[RunOption]:
-    """What Locust takes after `lendchaos run`; none where Locust does not say it."""
-    with suppress(HarnessError):
-        return run_options()
-    return []
-
-
-def _option(word: str) -> RunOption | None:
-    return next((one for one in options_of_a_run() if word in one.words), None)
 
 
 def codes(incomplete: str) -> list[tuple[str, str]]:

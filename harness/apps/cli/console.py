@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 import typer
 from rich.console import Console
 
-from harness.apps.cli.run_options import LIMITS, OUTPUT
+from harness.apps.cli.run_help import own_option
 from harness.core import early_interrupt
 from harness.core.digits import whole
 from harness.core.disk import refusal
@@ -21,6 +21,7 @@ from harness.core.exit_codes import ExitCode
 from harness.core.files import NO_PATH
 from harness.core.foreign_text import clean_lines
 from harness.core.standard_streams import lost_output
+from harness.plan.options import LIMITS, OUTPUT
 
 PATIENCE_SECONDS = 2.0
 """What takes longer says what it is doing."""
@@ -40,26 +41,9 @@ def _console(*, stderr: bool) -> Console:
 console = _console(stderr=False)
 errors = _console(stderr=True)
 
-StateDir = Annotated[
-    Path | None,
-    # That it cannot be read is no usage error; it is told where it is opened.
-    typer.Option(
-        metavar="DIR",
-        help="Where the local stack is kept.",
-        show_default="$LENDCHAOS_STATE, else ./.lendchaos",
-        readable=False,
-    ),
-]
-ObjectivesFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--objectives",
-        metavar="FILE",
-        help="YAML file with limits that must hold (docs/objectives.md).",
-        show_default="./resilience.yaml, if there is one",
-        rich_help_panel=LIMITS,
-    ),
-]
+# That it cannot be read is no usage error; it is told where it is opened.
+StateDir = Annotated[Path | None, own_option("state-dir", readable=False)]
+ObjectivesFile = Annotated[Path | None, own_option("objectives", rich_help_panel=LIMITS)]
 Json = Annotated[
     bool,
     typer.Option(

@@ -13,10 +13,11 @@ from harness.apps.cli.ci_places import from_here
 from harness.apps.cli.completing import defects, scenarios
 from harness.apps.cli.console import Json, console, exit_codes, keep_for_json, say, show, show_json
 from harness.apps.cli.run_command import _run_locust
-from harness.apps.cli.run_options import HANDS_ON, TARGET, RunCommand
+from harness.apps.cli.run_help import HANDS_ON, RunCommand
 from harness.core.errors import UsageError
 from harness.core.forwarding import listening
 from harness.core.numbers import Exit
+from harness.plan.options import TARGET
 from harness.run.given import given, with_places
 from harness.run.runner import asks_only, dry_run, find_scenario
 from harness.stack import default_state_dir, load_state

@@ -34,13 +34,14 @@ from harness.apps.cli.console import (
     write_result,
 )
 from harness.apps.cli.outcome_text import locust_output, show_runs, show_shrunk
-from harness.apps.cli.run_options import FAULTS, HANDS_ON, LOAD, RunCommand
+from harness.apps.cli.run_help import HANDS_ON, RunCommand, own_option
 from harness.apps.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean
 from harness.core.forwarding import listening
 from harness.plan.fault_text import parse_fault
+from harness.plan.options import FAULTS, LOAD
 from harness.run.given import LOCUST_FILES, first_seed, given, naming_places
 from harness.run.runner import (
     ALONE_SCENARIO,
@@ -74,15 +75,7 @@ Scenarios = Annotated[
         metavar="SCENARIO", help="A name under scenarios/, or a path.", autocompletion=scenarios
     ),
 ]
-GivenFaults = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FAULT",
-        help="A fault beside those of the scenario, or without one, as in a scenario file:"
-        " 'Latency(\"database\", milliseconds=200)'; repeatable (docs/faults.md).",
-        rich_help_panel=FAULTS,
-    ),
-]
+GivenFaults = Annotated[list[str] | None, own_option("inject", rich_help_panel=FAULTS)]
 Runs = Annotated[
     int | None,
     typer.Option(

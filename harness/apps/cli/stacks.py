@@ -19,6 +19,7 @@ from harness.apps.cli.console import (
     show,
     show_json,
 )
+from harness.apps.cli.run_help import own_option
 from harness.core.errors import HarnessError, UsageError
 from harness.core.numbers import Count, Exit
 from harness.core.processes import is_alive
@@ -120,21 +121,8 @@ ServicePort = Annotated[
         show_default="any that is free",
     ),
 ]
-Service = Annotated[
-    str,
-    typer.Option(
-        metavar="tuned|naive", help="Client settings of the service.", autocompletion=services
-    ),
-]
-Defect = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="A bug to plant (docs/defects.md).",
-        autocompletion=defects,
-        show_default="none",
-    ),
-]
+Service = Annotated[str, own_option("service", autocompletion=services)]
+Defect = Annotated[str, own_option("defect", autocompletion=defects)]
 
 
 @app.command()
@@ -144,9 +132,7 @@ def up(
     service_port: ServicePort = None,
     defect: Defect = "",
     *,
-    namespaces: Annotated[
-        bool, typer.Option("--namespaces", help="The database in a network namespace (root only).")
-    ] = False,
+    namespaces: Annotated[bool, own_option("namespaces")] = False,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:

@@ -33,6 +33,7 @@ from harness.apps.cli.console import (
     tell_error,
     width,
 )
+from harness.apps.cli.run_help import own_option
 from harness.core.errors import HarnessError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import real
@@ -52,9 +53,8 @@ RunPath = Annotated[
 ]
 OtherObjectives = Annotated[
     Path | None,
-    typer.Option(
-        "--objectives",
-        metavar="FILE",
+    own_option(
+        "objectives",
         help="YAML file with other limits (docs/objectives.md).",
         show_default="those of the run",
     ),

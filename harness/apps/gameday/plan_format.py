@@ -18,8 +18,8 @@ from harness.core.located import Document, Problem, parse, refuse
 from harness.core.located import Path as Keys
 from harness.core.text_file import text_of
 from harness.plan import resilience
+from harness.plan.options import ALL_OPTIONS, Use
 from harness.plan.resilience_format import seconds
-from harness.plan.stop_conditions import STOP_KINDS
 from harness.run.runner import find_scenario, known_scenarios
 
 PLAN_KEYS = (
@@ -30,23 +30,9 @@ STEP_KEYS = (
     *("name", "scenario", "expect", "at", "for", "options"),
     *("hand_pulled", "pull", "pull_after", "restore", "restore_after"),
 )
-FOR_ALL_STEPS = ("service", "defect", "namespaces")
+FOR_ALL_STEPS = tuple(each.name for each in ALL_OPTIONS if Use.DAY in each.uses)
 """Options of the one stack that all steps use."""
-OPTIONS = (
-    *("rate", "warm-up", "baseline", "fault", "recovery", "request-timeout", "log-in-share"),
-    *(
-        "ledger-settle",
-        "retries",
-        "seed",
-        "population",
-        "inject",
-        "explore",
-        "only-faults",
-        "without-fault",
-    ),
-    *("run-time", "processes", *FOR_ALL_STEPS),
-    *("stop-" + name.replace("_", "-") for name in STOP_KINDS),
-)
+OPTIONS = tuple(each.name for each in ALL_OPTIONS if each.uses & (Use.STEP | Use.DAY))
 ABORT_WORD_LETTERS = (2, 20)
 NAME_LETTERS_MAX = 60
 _WORD = re.compile(r"[^\W\d_]+")

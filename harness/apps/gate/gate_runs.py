@@ -18,6 +18,7 @@ from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean_lines
 from harness.core.forwarding import is_interrupted
 from harness.core.said import last_words
+from harness.plan.options import RUN_OPTIONS
 from harness.report import words
 from harness.report.run_checks import CheckKind, GateCheck, checks_of, cut_message, names_of
 from harness.run.given import given
@@ -37,11 +38,7 @@ from harness.verdict.types import Judgement, Verdict, Weight
 PREVIEW_SCHEMA = "lendchaos.preview/1"
 LAST_BYTES = 8_192
 """Of what a run wrote, where it ended without a verdict."""
-SET_ELSEWHERE = {
-    "--runs-dir": "--chaos-runs-dir",
-    "--state-dir": "--chaos-state-dir",
-    "--objectives": "--objectives",
-}
+SET_ELSEWHERE = {each.word: each.pytest for each in RUN_OPTIONS if each.pytest}
 """Options of Locust that have one of ours, by which they are given instead."""
 
 Property = tuple[str, str | float]

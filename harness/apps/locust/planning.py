@@ -8,7 +8,7 @@ from typing import Any
 from harness.apps.locust.chaos_page import pulled_by_hand
 from harness.apps.locust.controller import require_places
 from harness.apps.locust.locustfile import Locustfile
-from harness.apps.locust.options import settings_from, stop_from
+from harness.apps.locust.run_settings import settings_from, stop_from
 from harness.core.started_in import STARTED_IN
 from harness.plan import resilience
 from harness.plan.objectives import Resilience, overridden

@@ -18,7 +18,6 @@ from locust.runners import STATE_STOPPED, WorkerRunner
 
 from harness.apps.locust import endings, process_control, web
 from harness.apps.locust.controller import Run, RunOrder, require_places
-from harness.apps.locust.fault_options import composed
 from harness.apps.locust.loading import refuse_early_end
 from harness.apps.locust.locust_options import leave_out_empty_tables, settle_options
 from harness.apps.locust.locustfile import (
@@ -27,9 +26,9 @@ from harness.apps.locust.locustfile import (
     refuse_single_user,
     require_user,
 )
-from harness.apps.locust.options import SPAWN_RATE_MAX, add_options, rate_from
 from harness.apps.locust.planning import planned, require_runnable, require_sense, target_of
 from harness.apps.locust.progress import Progress, tell_error, write_over_bar
+from harness.apps.locust.run_settings import SPAWN_RATE_MAX, add_options, composed, rate_from
 from harness.apps.locust.start_form import announced, objection
 from harness.apps.locust.user_code import Exits, UserCode
 from harness.core.errors import UsageError

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from harness.apps.locust.locustfile import Locustfile
-from harness.apps.locust.options import settings_from
 from harness.apps.locust.planning import require_sense, resilience_for
+from harness.apps.locust.run_settings import settings_from
 from harness.core.errors import HarnessError, UsageError
 from harness.plan.plan import faults_of
 

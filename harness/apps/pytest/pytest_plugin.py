@@ -1,7 +1,7 @@
 """The pytest plugin: scenarios as items of a gate, and fixtures for tests of one's own.
 
 It is loaded into every pytest where this package is installed, so without its options and fixtures
-it does nothing and imports nothing but pytest; everything else is imported where it is used.
+it does nothing and imports little but pytest; everything else is imported where it is used.
 """
 
 # ruff: noqa: PLC0415
@@ -52,6 +52,8 @@ GATE = pytest.StashKey[Gate]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the gate, and of every run that a fixture makes."""
+    from harness.plan.options import RUN_OPTIONS
+
     group = parser.getgroup("lendchaos", "chaos runs on a lending service")
     group.addoption(
         "--scenario",
@@ -68,23 +70,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="runs of each --scenario, all of which must pass (default: as resilience.yaml says)",
     )
     group.addoption(
-        "--objectives", metavar="FILE", help="limits that must hold (default: ./resilience.yaml)"
-    )
-    group.addoption(
         "--chaos-options",
         default="",
         metavar="OPTIONS",
         help="passed on to every run: --chaos-options='--rate=30 --baseline=10s'",
     )
-    group.addoption(
-        "--chaos-runs-dir", metavar="DIR", help="where runs are written down (default: runs)"
-    )
-    group.addoption(
-        "--chaos-state-dir",
-        metavar="DIR",
-        help="of the local stack (default: $LENDCHAOS_STATE, else ./.lendchaos); with pytest-xdist"
-        " each worker has one of its own beside it",
-    )
+    for each in RUN_OPTIONS:
+        if each.pytest:
+            said = f"{each.help} (default: {each.shown_default})"
+            if each.name == "state-dir":
+                said += "; with pytest-xdist each worker has one of its own beside it"
+            group.addoption(each.pytest, metavar=each.type.placeholder, help=said)
 
 
 @pytest.hookimpl(tryfirst=True)

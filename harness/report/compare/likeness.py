@@ -6,6 +6,7 @@ was tested may differ: to see what that does is what a comparison is for. Both a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from harness.plan.options import RUN_OPTIONS, Use
 from harness.report import words
 from harness.report.archive import Stored
 from harness.verdict.types import Weight
@@ -43,23 +44,7 @@ def conditions(stored: Stored) -> dict[str, str]:
     if verdict.phases and not settings:
         length_s = verdict.phases[-1].end_s - verdict.phases[0].start_s
         found["length of the load"] = f"{length_s:.0f} s"
-    for name, unit in _CONDITIONS.items():
-        if name in settings:
-            found[name.removesuffix("_s").replace("_", "-")] = f"{_shown(settings[name])}{unit}"
-    return found
-
-
-_CONDITIONS = {
-    "warm_up_s": " s",
-    "baseline_s": " s",
-    "fault_s": " s",
-    "recovery_s": " s",
-    "population": "",
-    "log_in_share": "",
-    "retries": "",
-    "explore": "",
-}
-_TESTED = ("service", "defect", "namespaces")
+    return found | _given(settings, Use.CONDITION)
 
 
 def tested(stored: Stored) -> dict[str, str]:
@@ -68,9 +53,17 @@ def tested(stored: Stored) -> dict[str, str]:
     limits = ", ".join(f"{o.id} {o.limit:g}" for o in stored.verdict.objectives)
     # Every local stack has a number of its own, which says nothing.
     found = {"target": _LOCAL if target.startswith(_LOCAL) else words.cut(target, 100)}
-    settings = stored.settings or {}
-    found |= {name: _shown(settings[name]) for name in _TESTED if name in settings}
+    found |= _given(stored.settings or {}, Use.TESTED)
     return {**found, "objectives": words.cut(limits or "none", 500)}
+
+
+def _given(settings: Mapping[str, object], use: Use) -> dict[str, str]:
+    """The options of one use, as a stored run has them."""
+    return {
+        each.name: f"{_shown(settings[each.setting])} {each.type.unit}".rstrip()
+        for each in RUN_OPTIONS
+        if use in each.uses and each.setting in settings
+    }
 
 
 def _shown(value: object) -> str:
