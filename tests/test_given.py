@@ -9,7 +9,8 @@ import pytest
 from harness.core.errors import UsageError
 from harness.run import runner
 from harness.run.given import OptionElsewhere, first_seed, given, with_places
-from harness.run.runner import RunResult, run_series
+from harness.run.result import RunResult
+from harness.run.runner import run_series
 from tests.verdicts import judged
 
 TOML = "[tool.locust]\nruns-dir = 'of-toml'\nusers = 7\ntags = ['a', 'b']\n"
@@ -157,7 +158,7 @@ def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / "locust.conf").write_text("runs-dir = mine\nseed = 8\n")
     seeds: list[str] = []
     verdict = judged()
-    monkeypatch.setattr(RunResult, "read_verdict", lambda _: verdict)
+    monkeypatch.setattr(RunResult, "verdict", verdict)
 
     def run_one(_path: Path, options: list[str]) -> RunResult:
         seeds.append(options[-1])

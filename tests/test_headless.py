@@ -12,7 +12,8 @@ import pytest
 from harness.core.errors import UsageError
 from harness.core.forwarding import Forwarded
 from harness.run import runner
-from harness.run.runner import RunResult, Update, find_scenario, locust_command
+from harness.run.result import RunResult
+from harness.run.runner import Update, find_scenario, locust_command
 
 VERDICT = {"verdict": "pass", "phase": None}
 

@@ -15,7 +15,7 @@ from harness.history.events import Facts, HealthAddress
 from harness.history.kept_record import KeptRecord
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
-from harness.run.results import judged
+from harness.run.judging import judged
 from harness.verdict.judge import judge
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement

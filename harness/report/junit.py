@@ -111,10 +111,9 @@ def _sentence(case: GateCase) -> str:
 def _told(suite: GateSuite, case: GateCase) -> list[str]:
     """The sentence and where the report is; GitLab shows the picture of a case that is not met."""
     told = [_clean(suite.sentence)]
-    told += [f"report: {_clean(run.report)}" for run in suite.runs if run.report]
-    decides = deciding_run(suite)
-    if case.verdict is not Judgement.PASS and decides is not None and decides.picture:
-        told.append(f"{_ATTACHMENT}{_clean(decides.picture)}]]")
+    told += [f"report: {_clean(report)}" for report in suite.reports]
+    if case.verdict is not Judgement.PASS and suite.picture:
+        told.append(f"{_ATTACHMENT}{_clean(suite.picture)}]]")
     return told
 
 
@@ -131,12 +130,7 @@ def _properties(element: ET.Element, properties: Properties) -> None:
 
 def _of_case(case: GateCase) -> Properties:
     """The numbers of the run that decides, then of every run where there are several."""
-    found: Properties = [("verdict", case.verdict.value)]
-    if case.decides is not None:
-        check = case.decides
-        found += [("observed", check.observed), ("low", check.low), ("high", check.high)]
-        found += [("limit", check.limit), ("source", check.source)]
-    named: Properties = [(f"{case.name}.{key}", value) for key, value in found]
+    named: Properties = [(f"{case.name}.{key}", value) for key, value in case.figures.items()]
     if len(case.checks) > 1:
         for number, check in case.checks:
             name = f"run{number}.{case.name}."
@@ -159,7 +153,7 @@ def _of_suite(suite: GateSuite) -> Properties:
     found += [("runs.stopped", suite.stopped), ("runs.statement", suite.statement)]
     for run in suite.runs:
         name = f"run{run.number}."
-        found += [(f"{name}exit_code", run.exit_code), (f"{name}report", run.report)]
+        found += [(f"{name}exit_code", run.exit_code), (f"{name}report", suite.report_of(run))]
         if run.verdict is not None:
             found += [(name + key, value) for key, value in _of_run(run.verdict)]
     return found

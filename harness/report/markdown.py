@@ -208,13 +208,12 @@ def _finding(found: Finding) -> str:
 
 def _reports(suite: GateSuite, links: Mapping[str, str], artifacts: str) -> str:
     """Where each page is: linked, as far as its address is known."""
-    reports = [run.report for run in suite.runs if run.report]
     page = f" in the [artifacts of this run](<{artifacts}>)" if artifacts else ""
     lines = []
-    for report in reports[:_ROWS_MAX]:
+    for report in suite.reports[:_ROWS_MAX]:
         path, address = _code(words.cut(report, 300)), links.get(report, "")
         lines.append(f"- report: [{path}](<{address}>)" if address else f"- report: {path}{page}")
-    return "\n".join([*lines, *_more(len(reports))])
+    return "\n".join([*lines, *_more(len(suite.reports))])
 
 
 # --- letters -------------------------------------------------------------------------------------

@@ -43,7 +43,6 @@ class GateCheck:
     """
 
     name: str
-    kind: CheckKind
     verdict: Judgement
     message: str
     observed: float | None = None
@@ -51,6 +50,13 @@ class GateCheck:
     high: float | None = None
     limit: float | None = None
     source: str = ""
+
+    @property
+    def kind(self) -> CheckKind:
+        """What it is about, which its name says."""
+        if self.name in (CheckKind.OTHER, CheckKind.EVIDENCE):
+            return CheckKind(self.name)
+        return CheckKind.INVARIANT if self.name in INVARIANTS else CheckKind.OBJECTIVE
 
     @property
     def meaning(self) -> str:
@@ -91,7 +97,6 @@ def _objective(result: ObjectiveResult) -> GateCheck:
     observed, low, high = map(no_less_than_zero, ends) if recovery else ends
     return GateCheck(
         name=result.id,
-        kind=CheckKind.OBJECTIVE,
         verdict=result.verdict,
         message=words.clean(about(result)),
         observed=observed,
@@ -112,22 +117,12 @@ def _invariant(name: str, verdict: Verdict) -> GateCheck:
     if broken:
         counts = [f.evidence["count"] for f in broken if isinstance(f.evidence.get("count"), int)]
         observed = float(sum(counts)) if counts else None
-        return GateCheck(
-            name,
-            CheckKind.INVARIANT,
-            Judgement.FAIL,
-            _said(broken, name),
-            observed=observed,
-            limit=0.0,
-        )
+        said = _said(broken, name)
+        return GateCheck(name, Judgement.FAIL, said, observed=observed, limit=0.0)
     unread = [f for f in verdict.findings if f.code in _UNREAD and f.verdict is not Weight.NOTE]
     if unread and name in _LEDGER:
-        return GateCheck(
-            name, CheckKind.INVARIANT, Judgement.INCONCLUSIVE, _said(unread), limit=0.0
-        )
-    return GateCheck(
-        name, CheckKind.INVARIANT, Judgement.PASS, "none found", observed=0.0, limit=0.0
-    )
+        return GateCheck(name, Judgement.INCONCLUSIVE, _said(unread), limit=0.0)
+    return GateCheck(name, Judgement.PASS, "none found", observed=0.0, limit=0.0)
 
 
 def _others(verdict: Verdict) -> GateCheck:
@@ -135,9 +130,7 @@ def _others(verdict: Verdict) -> GateCheck:
     known = (*INVARIANTS, *_OF_OBJECTIVES)
     found = [f for f in verdict.findings if f.verdict is Weight.FAIL and f.code not in known]
     judgement = Judgement.FAIL if found else Judgement.PASS
-    return GateCheck(
-        CheckKind.OTHER.value, CheckKind.OTHER, judgement, _said(found) or "none found"
-    )
+    return GateCheck(CheckKind.OTHER.value, judgement, _said(found) or "none found")
 
 
 def _evidence(verdict: Verdict) -> GateCheck:
@@ -148,12 +141,7 @@ def _evidence(verdict: Verdict) -> GateCheck:
         if f.verdict is Weight.INCONCLUSIVE and f.code not in _OF_OBJECTIVES
     ]
     judgement = Judgement.INCONCLUSIVE if found else Judgement.PASS
-    return GateCheck(
-        CheckKind.EVIDENCE.value,
-        CheckKind.EVIDENCE,
-        judgement,
-        _said(found) or "nothing is missing",
-    )
+    return GateCheck(CheckKind.EVIDENCE.value, judgement, _said(found) or "nothing is missing")
 
 
 def _said(findings: list[Finding], name: str = "") -> str:

@@ -1,18 +1,21 @@
 """Runs of one scenario as a gate sees them: each check judged over all of them. Pure.
 
-A series is never a way to get lucky: one run that fails a check fails it, one that leaves it open
-leaves it open, and a run that was asked for and is not there is a lack of evidence.
+The command line, the pytest plugin and the files of a CI merge several runs here, so that all of
+them say the same. A series is never a way to get lucky: one run that fails a check fails it, one
+that leaves it open leaves it open, and a run that was asked for and is not there is a lack of
+evidence.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.exit_codes import ExitCode
 from harness.report import words
 from harness.report.run_checks import CheckKind, GateCheck, checks_of
-from harness.verdict.types import Judgement, Verdict
+from harness.verdict.stored_verdict import EndedRun
+from harness.verdict.types import Judgement
 
 _WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 _ENDINGS = {
@@ -26,22 +29,16 @@ _ENDINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class GateRun:
-    """One run. ``verdict`` is None when it ended without one, ``seconds`` how long it took.
+class GateRun(EndedRun):
+    """One run of a suite, by its ``number`` from 1; ``seconds`` is how long it took."""
 
-    ``report`` is where its page lies, as it is shown; empty where there is none. ``picture`` is
-    its chart, a path below the root of the checkout, or empty; ``directory`` is where it lies on
-    this machine. ``why`` is the error that it ended with instead of a verdict, or empty.
-    """
+    number: int = 1
+    seconds: float = 0.0
 
-    number: int
-    exit_code: int
-    seconds: float
-    verdict: Verdict | None
-    report: str = ""
-    picture: str = ""
-    directory: Path | None = None
-    why: str = ""
+    @classmethod
+    def of(cls, ended: EndedRun, number: int, seconds: float = 0.0) -> "GateRun":
+        """A run that ended, as the one with this number."""
+        return cls(ended.path, ended.exit_code, ended.verdict, ended.why, number, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,9 @@ class GateSuite:
     """All runs of a scenario; ``stopped`` says why some of those asked for are missing.
 
     ``file`` is the scenario file, empty where it is not known; ``statement`` is what several runs
-    allow to be said together.
+    allow to be said together. ``names`` are those of its checks, empty where they were not known
+    before it was run: a run that was judged by others is no evidence. ``shown`` writes a path for
+    people; ``picture`` is the chart of the run that decides, so written, or empty.
     """
 
     name: str
@@ -58,6 +57,18 @@ class GateSuite:
     runs: tuple[GateRun, ...]
     stopped: str = ""
     statement: str = ""
+    names: tuple[str, ...] = ()
+    shown: Callable[[Path], str] = str
+    picture: str = ""
+
+    def report_of(self, run: GateRun) -> str:
+        """Where the page of a run lies; empty where it has none."""
+        return "" if run.path is None else self.shown(run.path / "report.html")
+
+    @property
+    def reports(self) -> list[str]:
+        """Where the page of each run lies that has one."""
+        return [report for run in self.runs if (report := self.report_of(run))]
 
     @property
     def verdict(self) -> Judgement:
@@ -93,6 +104,13 @@ class GateCase:
     checks: tuple[tuple[int, GateCheck], ...] = ()
     decides: GateCheck | None = None
 
+    @property
+    def figures(self) -> dict[str, str | float | None]:
+        """Its verdict, and the figures of the check that decides."""
+        found: dict[str, str | float | None] = {"verdict": self.verdict.value}
+        names = ("observed", "low", "high", "limit", "source") if self.decides else ()
+        return found | {name: getattr(self.decides, name) for name in names}
+
 
 def worst(verdicts: Iterable[Judgement]) -> Judgement:
     """Merged: fail beats inconclusive beats pass; of none, inconclusive."""
@@ -111,20 +129,31 @@ def _judgement(run: GateRun) -> Judgement:
 
 
 def cases_of(suite: GateSuite) -> list[GateCase]:
-    """Every check of every run, once each; of a suite without any verdict, one that says so."""
-    by_name: dict[str, list[tuple[int, GateCheck]]] = {}
+    """Every check that was known beforehand or that a run has, once each, the evidence last."""
+    by_name: dict[str, list[tuple[int, GateCheck]]] = {name: [] for name in suite.names}
     for run in suite.runs:
-        for check in checks_of(run.verdict) if run.verdict else ():
+        for check in _checks(suite, run):
             by_name.setdefault(check.name, []).append((run.number, check))
     by_name.setdefault(CheckKind.EVIDENCE.value, [])
     cases = [_case(suite, name, checks) for name, checks in by_name.items()]
-    return sorted(
-        cases, key=lambda case: list(CheckKind).index(case.kind)
-    )  # runs may differ in theirs
+    # Sorted: runs may differ in theirs.
+    return sorted(cases, key=lambda case: list(CheckKind).index(case.kind))
+
+
+def case_of(suite: GateSuite, name: str) -> GateCase:
+    """The case of a check that was known beforehand."""
+    return next(case for case in cases_of(suite) if case.name == name)
+
+
+def _checks(suite: GateSuite, run: GateRun) -> list[GateCheck]:
+    """What a run has to say: nothing without a verdict, nor judged by other than was asked."""
+    found = checks_of(run.verdict) if run.verdict is not None else []
+    return found if suite.names in ((), tuple(check.name for check in found)) else []
 
 
 def _case(suite: GateSuite, name: str, checks: list[tuple[int, GateCheck]]) -> GateCase:
-    lacking = missing(suite) if name == CheckKind.EVIDENCE.value else ""
+    """The worst of the runs that have the check; where there is none, it is open."""
+    lacking = missing(suite) if name == CheckKind.EVIDENCE or not checks else ""
     ranked = sorted(checks, key=lambda pair: _badness(pair[1]))
     decides = ranked[0][1] if ranked else None
     verdicts = [check.verdict for _, check in checks]
@@ -133,11 +162,12 @@ def _case(suite: GateSuite, name: str, checks: list[tuple[int, GateCheck]]) -> G
         verdicts.append(Judgement.INCONCLUSIVE)
         open_ = decides is not None and decides.verdict is not Judgement.PASS
         said = f"{said}; {lacking}" if open_ else lacking
+    named = decides or GateCheck(name, Judgement.INCONCLUSIVE, lacking)
     return GateCase(
         name=name,
-        kind=decides.kind if decides else CheckKind.EVIDENCE,
+        kind=named.kind,
         verdict=worst(verdicts),
-        meaning=decides.meaning if decides else words.objective(CheckKind.EVIDENCE),
+        meaning=named.meaning,
         message=said,
         checks=tuple(checks),
         decides=decides,
@@ -169,7 +199,7 @@ def missing(suite: GateSuite) -> str:
 
     A series that has failed may end early: what it left out could not have made it good.
     """
-    said = [_ending(suite, run) for run in suite.runs if _is_lacking(run)]
+    said = [why for run in suite.runs if (why := _lack(suite, run))]
     failed = any(_judgement(run) is Judgement.FAIL for run in suite.runs)
     if len(suite.runs) < suite.asked and not failed:
         made = f"{len(suite.runs)} of {words.plural(suite.asked, 'run')} made"
@@ -177,16 +207,18 @@ def missing(suite: GateSuite) -> str:
     return words.clean("; ".join(said))
 
 
-def _is_lacking(run: GateRun) -> bool:
-    """No verdict at all, or one that says pass of a run that did not end so."""
-    green = run.verdict is not None and run.verdict.verdict is Judgement.PASS
-    return run.verdict is None or (green and run.exit_code != ExitCode.PASS)
-
-
-def _ending(suite: GateSuite, run: GateRun) -> str:
-    which = f"run {run.number} of {suite.asked}" if suite.asked > 1 else "the run"
+def _lack(suite: GateSuite, run: GateRun) -> str:
+    """Why a run is no evidence, or no pass although its verdict is one; empty if neither."""
+    which = f"run {run.number} of {suite.asked}" if suite.asked > 1 else ""
+    if run.verdict is not None and not _checks(suite, run):
+        judged_by = ", ".join(result.id for result in run.verdict.objectives) or "no objective"
+        said = f"the scenario changed after it was collected: its run was judged by {judged_by}"
+        return f"{which}: {said}" if which else said
+    passed = _judgement(run) is Judgement.PASS
+    if run.verdict is not None and (not passed or run.exit_code == ExitCode.PASS):
+        return ""
     known = {int(code): text for code, text in _ENDINGS.items()}
     kind = f" ({known[run.exit_code]})" if run.exit_code in known else ""
     had = "without a verdict, " if run.verdict is None else ""
     why = f": {run.why}" if run.why else ""
-    return f"{which} ended {had}with exit code {run.exit_code}{kind}{why}"
+    return f"{which or 'the run'} ended {had}with exit code {run.exit_code}{kind}{why}"

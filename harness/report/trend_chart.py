@@ -1,12 +1,13 @@
 """One figure of past runs as a small chart: every run with its interval, in the order of time."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from harness.report import words
+from harness.report.compare.compared_figures import Figure
 from harness.report.marks import (
     INK,
     MUTED,
@@ -35,21 +36,11 @@ _BEYOND = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class TrendFigure:
-    """What is drawn; ``heading`` is for a table, ``meaning`` for the chart."""
-
-    name: str
-    heading: str
-    meaning: str
-    write: Callable[[float | None], str]
-
-
-@dataclass(frozen=True, slots=True)
 class Trend:
     """All runs of one scenario, the oldest first."""
 
     scenario: str
-    figures: tuple[TrendFigure, ...]
+    figures: tuple[Figure, ...]
     runs: tuple[ShownRun, ...]
 
 
@@ -85,7 +76,7 @@ def _line(ends: tuple[float, float, float, float], name: str, labels: Sequence[s
     return line(*ends, stroke=paint, stroke_opacity=0.6, stroke_dasharray=dashes, class_="")
 
 
-def draw(trend: Trend, figure: TrendFigure, labels: Sequence[str], name: str) -> Markup:
+def draw(trend: Trend, figure: Figure, labels: Sequence[str], name: str) -> Markup:
     """The chart as one ``<svg>`` element as wide as there is room; ``name`` begins its ids."""
     values = [run.figures.get(figure.name) for run in trend.runs]
     ticks = _ticks([value for value in values if value is not None])
@@ -164,7 +155,7 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _described(figure: TrendFigure, values: Sequence[Value | None]) -> str:
+def _described(figure: Figure, values: Sequence[Value | None]) -> str:
     """The chart in sentences, for people who cannot see it."""
     known = [v for v in values if v is not None]
     sizes = [v.value for v in known if v.value is not None]
@@ -197,7 +188,7 @@ def _ticks(values: Sequence[Value]) -> list[float]:
     return [step * place for place in range(first, last + 1)]
 
 
-def _tick(figure: TrendFigure, tick: float, scale: _Scale) -> Markup:
+def _tick(figure: Figure, tick: float, scale: _Scale) -> Markup:
     y = scale.y(tick)
     said = label(_LEFT - 6, y + 4, figure.write(tick), size=_FONT, anchor="end", muted=True)
     return Markup("").join((line(_LEFT, y, _WIDTH - _RIGHT, y), said))
@@ -223,9 +214,7 @@ def _dates(trend: Trend, scale: _Scale) -> list[Markup]:
 # --- runs ----------------------------------------------------------------------------------------
 
 
-def _joined(
-    trend: Trend, figure: TrendFigure, labels: Sequence[str], scale: _Scale
-) -> list[Markup]:
+def _joined(trend: Trend, figure: Figure, labels: Sequence[str], scale: _Scale) -> list[Markup]:
     """A thin line through the runs of each label; it stops where one has no number."""
     drawn = []
     for known in labels:

@@ -1,24 +1,24 @@
 """Past runs over time as one HTML page: a chart for each figure of each scenario, and every number.
 
-Pure: what is shown comes in as plain values, the oldest run first. The page draws no conclusion.
+Pure. The page draws no conclusion.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from harness.report import trend_chart as chart
 from harness.report import words
+from harness.report.archive import Stored
+from harness.report.compare.compared_figures import FIGURES, Figure
+from harness.report.compare.comparison import run_of
 from harness.report.html import environment, looks, style
 from harness.report.shown_run import ShownRun
 from harness.report.tables import Cell, Table, row
-from harness.report.trend_chart import RUNS_MAX, Trend, TrendFigure
+from harness.report.trend_chart import RUNS_MAX, Trend
 from harness.verdict.types import Judgement
-
-__all__ = ["RUNS_MAX", "Trend", "TrendFigure", "render"]
-
 
 _MONEY = "Money wrong"
 TABLE_ROWS = 10
@@ -39,7 +39,26 @@ class _Section:
     older: Table
 
 
-def render(trends: list[Trend]) -> str:
+def page(stored: Sequence[Stored], added: Sequence[Stored] = (), label: str = "") -> str:
+    """The page of a history, with runs that are about to be kept under a label."""
+    kept = [(s, s.label) for s in stored] + [(s, label) for s in added]
+    unique = {(s.verdict.scenario, name, s.verdict.run_id): (s, name) for s, name in kept}
+    scenarios: dict[str, list[ShownRun]] = {}
+    for known, name in unique.values():
+        scenarios.setdefault(known.verdict.scenario, []).append(replace(run_of(known), label=name))
+    return _render(
+        [
+            Trend(scenario, FIGURES, tuple(sorted(scenarios[scenario], key=_age)))
+            for scenario in sorted(scenarios)
+        ]
+    )
+
+
+def _age(run: ShownRun) -> tuple[str, str, str]:
+    return run.zero_utc or "", run.run_id, run.label
+
+
+def _render(trends: list[Trend]) -> str:
     """The whole page. Every string from outside is escaped."""
     labels = _labels(trends)
     return (
@@ -113,7 +132,7 @@ def _glance_row(trend: Trend) -> tuple[Cell, ...]:
     return row(name, words.count(len(trend.runs)), verdict, *values, money)
 
 
-def _cell(figure: TrendFigure, run: ShownRun) -> Cell:
+def _cell(figure: Figure, run: ShownRun) -> Cell:
     value = run.figures.get(figure.name)
     if value is None:
         return Cell(words.NOT_MEASURED)

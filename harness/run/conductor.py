@@ -33,8 +33,8 @@ from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan
 from harness.report import terminal_text
 from harness.run.commands import obey
+from harness.run.judging import judged
 from harness.run.preview import told_before
-from harness.run.results import judged
 from harness.run.room_watch import places_of, room_watched
 from harness.run.safety.feasible import require_feasible, settings_for
 from harness.run.safety.radius import radius_of

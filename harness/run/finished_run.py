@@ -20,8 +20,8 @@ from harness.history.events import Clock, Ending, Facts, Outcome
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.report import words
-from harness.run.runner import RunResult
-from harness.verdict.stored_verdict import read_verdict
+from harness.run.result import RunResult
+from harness.verdict.stored_verdict import EndedRun, read_verdict
 from harness.verdict.types import Judgement, Verdict, Weight
 
 REPORT_FILE = "report.html"
@@ -30,11 +30,10 @@ WINDOWS_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedRun:
+class FinishedRun(EndedRun):
     """One run directory with a verdict. ``exit_code`` is what its process ended with."""
 
     path: Path
-    exit_code: int
     verdict: Verdict
 
     @classmethod
@@ -44,10 +43,9 @@ class FinishedRun:
         Raises:
             HarnessError: it ended without a verdict.
         """
-        verdict, folder = ended.read_verdict(), ended.directory
-        if verdict is None or folder is None:
+        if ended.verdict is None or ended.path is None:
             raise HarnessError(f"the run ended without a verdict (exit code {ended.exit_code})")
-        return cls(real(folder), ended.exit_code, verdict)
+        return cls(real(ended.path), ended.exit_code, ended.verdict)
 
     @classmethod
     def read(cls, path: str | Path) -> "FinishedRun":

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -26,15 +26,13 @@ from harness.core.forwarding import Forwarded, forwarded, is_interrupted, listen
 from harness.core.own_python import OWN, is_needed, module_command
 from harness.core.processes import identify
 from harness.core.said import last_words
-from harness.history.run_directory import RunDirectory
 from harness.plan import resilience
 from harness.plan.objectives import RUNS_MAX
 from harness.run.given import first_seed, given, naming_places
+from harness.run.result import RunResult
 from harness.stack import StackSettings, down, load_state, up
 from harness.verdict import series
-from harness.verdict.series import Series, SeriesRun
-from harness.verdict.stored_verdict import read_verdict
-from harness.verdict.types import Verdict
+from harness.verdict.series import SeriesRun
 
 ASKS_ONLY = frozenset(
     {
@@ -77,38 +75,6 @@ class Update:
 
 
 Show = Callable[[Update], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How one run, or one series, ended; ``last`` is the last thing that a run said.
-
-    ``series`` is None for a single run.
-    """
-
-    exit_code: int
-    last: dict[str, Any] = field(default_factory=dict)
-    series: Series | None = None
-
-    @property
-    def directory(self) -> Path | None:
-        """The run directory; None when it ended without a verdict, and for a series."""
-        report = self.last.get("report") if self.series is None else None
-        return Path(report).parent if report and self.last.get("verdict") else None
-
-    @property
-    def kept_in(self) -> Path | None:
-        """Where a run lies that came so far as to have a folder, with a verdict or without."""
-        run_dir = self.last.get("run_dir")
-        return self.directory or (Path(run_dir) if run_dir else None)
-
-    def read_verdict(self) -> Verdict | None:
-        """The verdict of a run; None when it ended without one, or it is not there any more."""
-        folder = self.directory
-        try:
-            return None if folder is None else read_verdict(RunDirectory(folder))
-        except UsageError:
-            return None
 
 
 RunOne = Callable[[Path, list[str]], RunResult]
@@ -363,12 +329,11 @@ def run_series(
         number, seed = len(done) + 1, seed_of_first + len(done)
         tell(f"{name}: run {number} of {runs}, seed {seed}")
         end = run_one(path, [*options, "--seed", str(seed)])
-        verdict, directory = end.read_verdict(), end.directory
-        if verdict is None or directory is None:
+        if end.verdict is None or end.path is None:
             done.append(SeriesRun(number, seed, end.exit_code))
         else:
-            done.append(series.run_of(number, seed, end.exit_code, directory.name, verdict))
-            stopped = series.stop_reason(verdict)
+            done.append(series.run_of(number, seed, end.exit_code, end.path.name, end.verdict))
+            stopped = series.stop_reason(end.verdict)
         if end.exit_code in (ExitCode.INTERRUPTED, ExitCode.USAGE):
             stopped = "interrupted" if end.exit_code == ExitCode.INTERRUPTED else "it cannot be run"
     if len(done) == runs:

@@ -1,10 +1,33 @@
-"""``verdict.json`` of a run directory, read back."""
+"""``verdict.json`` of a run directory, read back, and the run that it is of."""
+
+from dataclasses import dataclass
+from pathlib import Path
 
 from harness.core.errors import UsageError
 from harness.core.files import read_regular
 from harness.core.rows import reason_of
 from harness.history.run_directory import RunDirectory
-from harness.verdict.types import Verdict, from_json
+from harness.verdict.types import Verdict, Weight, from_json
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that ended: its directory, what its process ended with, and its verdict.
+
+    ``path`` is None where there is no directory with a verdict, ``verdict`` where it came to none.
+    ``why`` is the error that it ended with instead, or empty.
+    """
+
+    path: Path | None
+    exit_code: int
+    verdict: Verdict | None = None
+    why: str = ""
+
+    @property
+    def failures(self) -> list[str]:
+        """Codes of the findings that fail it, in their order."""
+        found = self.verdict.findings if self.verdict is not None else []
+        return list(dict.fromkeys(f.code for f in found if f.verdict is Weight.FAIL))
 
 
 def read_verdict(run: RunDirectory) -> Verdict:

@@ -7,7 +7,7 @@ from harness.apps.gameday import page as record_page
 from harness.apps.gameday import recording
 from harness.apps.locust.chaos_page import PAGE_FILES
 from harness.report import html
-from harness.report.compare.trend_of_runs import page as trend_page
+from harness.report.trend_page import page as trend_page
 from tests.browser.test_report import RUNS
 from tests.browser.test_trend import PAGES
 from tests.gameday.stored_days import ATTACK, PLAN, whole_day

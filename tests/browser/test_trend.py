@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.archive import Stored
-from harness.report.compare.trend_of_runs import page
+from harness.report.trend_page import page
 from harness.verdict.types import Judgement, Weight
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
 from tests.browser.looks import boxes, sheets_of, too_wide, violations

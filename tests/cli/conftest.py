@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.apps.cli import app
-from harness.run.runner import RunResult as RunEnded
+from harness.run.result import RunResult as RunEnded
 from harness.run.runner import Update
 from harness.stack.doctor import Check
 from tests.builders import CUT, during, facts, operations, plan_of

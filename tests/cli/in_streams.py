@@ -14,7 +14,8 @@ from typing import Any
 from harness.apps.cli import app
 from harness.apps.cli.lazy_commands import load
 from harness.core import standard_streams
-from harness.run.runner import RunResult, Update
+from harness.run.result import RunResult
+from harness.run.runner import Update
 
 WRITTEN = importlib.import_module("harness.report.written")
 FULL, CLOSED, UNREAD = "full", "closed", "unread"

@@ -15,7 +15,7 @@ from harness.apps.cli import run_command as run_module
 from harness.core.errors import HarnessError
 from harness.core.files import replace_file
 from harness.history.run_directory import RunDirectory
-from harness.run.runner import RunResult as RunEnded
+from harness.run.result import RunResult as RunEnded
 from harness.verdict.stored_verdict import read_verdict
 from tests.cli.conftest import Ended
 from tests.junit import parsed

@@ -10,7 +10,7 @@ import pytest
 
 from harness.apps.cli import gating as gate_module
 from harness.history.run_directory import RunDirectory
-from harness.run.runner import RunResult as RunEnded
+from harness.run.result import RunResult as RunEnded
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Verdict, Weight, to_json
 from tests.cli.conftest import Ended

@@ -17,7 +17,7 @@ import typer
 from harness.apps.cli import run_command as run_module
 from harness.apps.cli.console import SlowNotice
 from harness.apps.cli.lazy_commands import LATER, load
-from harness.run.runner import RunResult as RunEnded
+from harness.run.result import RunResult as RunEnded
 from tests.cli.conftest import Ended
 from tests.cli.processes import environment, in_terminal
 from tests.cli.processes import lendchaos as in_a_process
@@ -134,6 +134,8 @@ def test_a_group_is_a_command_like_the_others(lendchaos: Callable[..., Ended]) -
     assert "tour" in lendchaos("--help").stdout
     assert lendchaos("tour", "walk", "first").stdout == "first False\n"
     assert lendchaos("tour", "walk", "first", "-q").stdout == "first True\n"
+    assert lendchaos("tour", "-q", "walk", "first").stdout == "first True\n"
+    assert lendchaos("tour", "walk", "--", "-q").stdout == "-q False\n"
     assert lendchaos("tour", "nowhere").exit_code == 2
 
 

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from harness.apps.cli import run_command as run_module
-from harness.run.runner import RunResult, Update
+from harness.run.result import RunResult
+from harness.run.runner import Update
 
 ROOT = Path(__file__).parent.parent.parent
 cli_app = importlib.import_module("harness.apps.cli.console")

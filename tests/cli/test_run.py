@@ -13,7 +13,7 @@ import pytest
 from harness.apps.cli import run_command as run_module
 from harness.core.exit_codes import ExitCode
 from harness.plan.objectives import Objectives
-from harness.run.runner import RunResult as RunEnded
+from harness.run.result import RunResult as RunEnded
 from harness.verdict.judge import judge
 from harness.verdict.types import to_json
 from tests.builders import CUT, cut_run, plan_of

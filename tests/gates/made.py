@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from harness.plan.objectives import Objectives
 from harness.report.suite import GateRun, GateSuite
@@ -38,11 +39,12 @@ def with_finding(
 def run_of(number: int, verdict: Verdict | None, exit_code: int | None = None) -> GateRun:
     """A run of two seconds that ended as its verdict says."""
     code = exit_code if exit_code is not None else verdict.exit_code if verdict else 70
-    report = f"runs/test-{number}/report.html" if verdict else ""
-    return GateRun(number, code, 2.0, verdict, report, f"runs/test-{number}/timeline.png")
+    path = Path(f"runs/test-{number}") if verdict else None
+    return GateRun(path, code, verdict, number=number, seconds=2.0)
 
 
 def suite_of(*verdicts: Verdict | None, asked: int = 0, name: str = "cut") -> GateSuite:
     """A suite of such runs."""
     runs = tuple(run_of(number, verdict) for number, verdict in enumerate(verdicts, 1))
-    return GateSuite(name, f"scenarios/{name}.py", asked or len(runs), runs)
+    picture = "runs/test-1/timeline.png" if any(verdicts) else ""
+    return GateSuite(name, f"scenarios/{name}.py", asked or len(runs), runs, picture=picture)

@@ -5,25 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gate.selftest import FOUND_BY, SelfTest, SelfTestTrial, self_test
+from harness.apps.gate.selftest import FOUND_BY, SelfTest, self_test
 from harness.core.errors import UsageError
+from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Weight
 from target_service.defects import DEFECTS
 from tests.gates.made import OPEN, verdict_of, with_finding
 
 DEFECT = "amount_truncated"
-CLEAN = SelfTestTrial(0, verdict_of(), "runs/a/report.html")
-FOUND = SelfTestTrial(1, with_finding(verdict_of(), "corrupt", Weight.FAIL))
-OTHERWISE = SelfTestTrial(1, with_finding(verdict_of(), "outage", Weight.FAIL))
-UNDECIDED = SelfTestTrial(3, verdict_of(OPEN))
-NONE = SelfTestTrial(3)
+CLEAN = EndedRun(Path("runs/a"), 0, verdict_of())
+FOUND = EndedRun(None, 1, with_finding(verdict_of(), "corrupt", Weight.FAIL))
+OTHERWISE = EndedRun(None, 1, with_finding(verdict_of(), "outage", Weight.FAIL))
+UNDECIDED = EndedRun(None, 3, verdict_of(OPEN))
+NONE = EndedRun(None, 3)
 
 
-def outcome(clean: SelfTestTrial, planted: SelfTestTrial) -> tuple[SelfTest, list[str]]:
+def outcome(clean: EndedRun, planted: EndedRun) -> tuple[SelfTest, list[str]]:
     """The result, and the defects of the runs that were made for it."""
     made: list[str] = []
 
-    def run(defect: str) -> SelfTestTrial:
+    def run(defect: str) -> EndedRun:
         made.append(defect)
         return planted if defect else clean
 
@@ -50,14 +51,14 @@ def test_it_bites() -> None:
         (UNDECIDED, CLEAN, 1, "the run with amount_truncated passes"),
         (UNDECIDED, FOUND, 3, "the clean run is not decided"),
         (NONE, FOUND, 3, "the clean run is not decided"),
-        (SelfTestTrial(4, verdict_of()), FOUND, 3, "the clean run is not decided"),
+        (EndedRun(None, 4, verdict_of()), FOUND, 3, "the clean run is not decided"),
         (CLEAN, UNDECIDED, 3, "the run with amount_truncated is not decided"),
         (CLEAN, NONE, 3, "the run with amount_truncated is not decided"),
-        (CLEAN, SelfTestTrial(130), 130, "exit code 130: nothing was shown"),
+        (CLEAN, EndedRun(None, 130), 130, "exit code 130: nothing was shown"),
     ],
 )
 def test_it_does_not_say_so_otherwise(
-    clean: SelfTestTrial, planted: SelfTestTrial, code: int, said: str
+    clean: EndedRun, planted: EndedRun, code: int, said: str
 ) -> None:
     """Cannot is 1, not shown is 3."""
     result, _ = outcome(clean, planted)
@@ -69,7 +70,7 @@ def test_it_does_not_say_so_otherwise(
 @pytest.mark.parametrize("code", [2, 70, 130])
 def test_it_ends_where_nothing_can_be_run(code: int) -> None:
     """The second run would end alike."""
-    result, made = outcome(SelfTestTrial(code), FOUND)
+    result, made = outcome(EndedRun(None, code), FOUND)
 
     assert (result.exit_code, result.planted, made) == (code, None, [""])
 

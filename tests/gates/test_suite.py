@@ -5,17 +5,11 @@ from dataclasses import replace
 import pytest
 
 from harness.report.run_checks import names_of
-from harness.report.suite import GateCase, GateSuite, cases_of
+from harness.report.suite import GateSuite, case_of, cases_of
 from harness.verdict.types import Judgement, Verdict, Weight
 from tests.gates.made import BAD, GOOD, OPEN, run_of, suite_of, verdict_of, with_finding
 
 PASS, FAIL, UNDECIDED = Judgement.PASS, Judgement.FAIL, Judgement.INCONCLUSIVE
-
-
-def case_of(suite: GateSuite, name: str) -> GateCase:
-    """The one case of that name."""
-    (found,) = [case for case in cases_of(suite) if case.name == name]
-    return found
 
 
 def open_cases(suite: GateSuite) -> dict[str, Judgement]:
@@ -141,6 +135,36 @@ def test_a_pass_that_did_not_end_as_one_is_none() -> None:
 
     assert open_cases(suite) == {"evidence": UNDECIDED}
     assert case_of(suite, "evidence").message == "the run ended with exit code 70 (a bug)"
+
+
+NAMED = tuple(names_of(["recovery_seconds_max"]))
+"""Of the checks of a run that is judged against a time to recover."""
+
+
+def test_a_check_that_is_known_beforehand_is_never_missing() -> None:
+    """Where no run came to a verdict it is open, with the words of the evidence."""
+    suite = replace(suite_of(None), names=NAMED)
+
+    assert open_cases(suite) == dict.fromkeys(NAMED, UNDECIDED)
+    assert {case.message for case in cases_of(suite)} == {
+        "the run ended without a verdict, with exit code 70 (a bug)"
+    }
+    assert [case.kind for case in cases_of(suite)] == [
+        case.kind for case in cases_of(suite_of(verdict_of()))
+    ]
+
+
+def test_a_run_that_was_judged_by_others_is_no_evidence() -> None:
+    """It says nothing of any check, and leaves the evidence open beside one that does."""
+    other = replace(verdict_of(), objectives=[])
+    alone = replace(suite_of(other), names=NAMED)
+    beside = replace(suite_of(verdict_of(), other), names=NAMED)
+
+    said = "the scenario changed after it was collected: its run was judged by no objective"
+    assert {case.message for case in cases_of(alone)} == {said}
+    assert alone.verdict is UNDECIDED
+    assert open_cases(beside) == {"evidence": UNDECIDED}
+    assert case_of(beside, "evidence").message == f"run 2 of 2: {said}"
 
 
 @pytest.mark.parametrize(

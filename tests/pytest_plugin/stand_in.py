@@ -16,7 +16,8 @@ import pytest
 from harness.apps.gate.gate_runs import GateOrder
 from harness.core.errors import HarnessError, UsageError
 from harness.report.run_checks import names_of
-from harness.run.runner import RunResult, Update, given
+from harness.run.result import RunResult
+from harness.run.runner import Update, given
 
 CONFTEST = """
 from pathlib import Path
@@ -57,6 +58,15 @@ def runs_of(pytester: pytest.Pytester) -> int:
     return sum(line.startswith("run ") for line in acts(pytester.path))
 
 
+def ended(folder: Path | str | None, code: int, error: str = "") -> RunResult:
+    """A run that came to the verdict in a folder, or to none."""
+    if folder is None:
+        return RunResult(code, {"error": error} if error else {})
+    body = json.loads((Path(folder) / "verdict.json").read_bytes())
+    last = {"verdict": body["verdict"], "sentence": body["sentence"]}
+    return RunResult(code, {**last, "report": f"{folder}/report.html"})
+
+
 def stand_in(replace: Callable[[str, Any], None], root: Path) -> None:
     """Replace three functions of `gate_runs`."""
     script = json.loads((root / "script.json").read_text())
@@ -81,12 +91,7 @@ def stand_in(replace: Callable[[str, Any], None], root: Path) -> None:
             file.write(b"error: PostgreSQL did not come up\n")
         if "--wait" in options:
             time.sleep(60)
-        folder, code = script[path.stem][made]
-        if folder is None:
-            return RunResult(code)
-        body = json.loads((Path(folder) / "verdict.json").read_bytes())
-        last = {"verdict": body["verdict"], "sentence": body["sentence"]}
-        return RunResult(code, {**last, "report": f"{folder}/report.html"})
+        return ended(*script[path.stem][made])
 
     @contextmanager
     def shared_stack(options: list[str], _tell: Any) -> Iterator[None]:

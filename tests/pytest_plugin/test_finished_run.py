@@ -10,7 +10,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
 from harness.run.finished_run import FinishedRun, assert_passed
-from harness.run.runner import RunResult
+from harness.run.result import RunResult
 from tests.builders import (
     CUT,
     at_ns,

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gate.gate_runs import GateOrder, GateOutcome, ask, result_of
+from harness.apps.gate.gate_runs import GateOrder, ask
 from harness.apps.pytest.pytest_workers import ScenarioScheduling
 from harness.report.run_checks import MESSAGE_MAX
+from harness.report.suite import case_of
 from harness.stack.run_lock import held_alone
 from tests.junit import parsed
 from tests.pytest_plugin.stand_in import (
@@ -98,9 +99,10 @@ def test_what_decides_nothing_is_an_error(gate: Gate, stored: Stored) -> None:
 
 def test_a_reason_from_elsewhere_is_no_command_to_a_ci() -> None:
     """Pytest shows it as it stands, at the start of a line."""
-    outcome = GateOutcome(GateOrder(Path("cut.py"), 1, ()), (), "broken\n::error::planted ##vso[x]")
+    suite = GateOrder(Path("cut.py"), 1, ()).suite((), "broken\n::error::planted ##vso[x]")
 
-    assert result_of(outcome, "evidence").message == "broken ::error::planted ##vso [x]"
+    said = "0 of 1 run made: broken ::error::planted ##vso [x]"
+    assert {case_of(suite, name).message for name in ("lost", "evidence")} == {said}
 
 
 @pytest.mark.parametrize("code", [70, 3, 1, 0])
@@ -110,16 +112,19 @@ def test_a_run_without_a_verdict_is_an_error_of_every_item(gate: Gate, code: int
 
     done.assert_outcomes(errors=len(NAMES))
     done.stdout.fnmatch_lines(
-        [f"it ended without a verdict (exit code {code}): PostgreSQL did not come up"]
+        [f"the run ended without a verdict, with exit code {code}*: PostgreSQL did not come up"]
     )
 
 
-def test_a_verdict_that_its_process_denies_decides_nothing(gate: Gate, stored: Stored) -> None:
-    """A pass is none when the process ended as if by a bug."""
+def test_a_verdict_that_its_process_denies_is_no_pass(gate: Gate, stored: Stored) -> None:
+    """When the process ended as if by a bug, evidence is missing."""
     done = gate(cut=[(stored["passed"][0], 70)])
 
-    done.assert_outcomes(errors=len(NAMES))
-    done.stdout.fnmatch_lines(["its verdict says pass, but it ended with exit code 70"])
+    done.assert_outcomes(errors=1, passed=len(NAMES) - 1)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["ERROR scenarios/cut.py::evidence - NotDecided: the run ended with exit code 70 (a bug)"]
+    )
 
 
 def test_a_scenario_that_changed_meanwhile_decides_nothing(gate: Gate, stored: Stored) -> None:
@@ -155,12 +160,17 @@ def test_one_open_run_of_a_series_leaves_its_item_open(gate: Gate, stored: Store
 def test_a_series_that_cannot_be_won_ends_early(
     gate: Gate, stored: Stored, pytester: pytest.Pytester
 ) -> None:
-    """What failed is red; of the rest nothing is claimed."""
+    """What failed is red, and says why no more runs were made: they could not make it good."""
     done = gate("--runs=3", cut=[stored["far"]])
 
-    done.assert_outcomes(failed=1, errors=len(NAMES) - 1)
-    assert runs_of(pytester) == 1
-    done.stdout.fnmatch_lines(["only 1 of 3 runs were made: recovery_seconds_max is missed by*"])
+    done.assert_outcomes(failed=1, passed=len(NAMES) - 1)
+    assert (runs_of(pytester), done.ret) == (1, 1)
+    done.stdout.fnmatch_lines(
+        [
+            "run 1 of 3: borrowing took * s to recover*",
+            "stopped early: recovery_seconds_max is missed by more than 2 times its limit*",
+        ]
+    )
 
 
 def test_the_number_of_runs_may_stand_in_the_file(
@@ -303,7 +313,7 @@ def test_nothing_follows_a_safety_stop(
     done = gate(scenarios=("cut", "slow"), cut=[(None, 4)], slow=[stored["passed"]])
 
     done.assert_outcomes(errors=2 * len(NAMES))
-    done.stdout.fnmatch_lines(["nothing more is run: cut was stopped for safety"])
+    done.stdout.fnmatch_lines(["0 of 1 run made: nothing more is run: cut was stopped for safety"])
     assert runs_of(pytester) == 1
 
 
@@ -325,7 +335,7 @@ def test_a_stack_that_does_not_come_up_is_an_error_of_every_item(
     done = gate("--chaos-options=--no-stack", cut=[stored["passed"]])
 
     done.assert_outcomes(errors=len(NAMES))
-    done.stdout.fnmatch_lines(["no port is free"])
+    done.stdout.fnmatch_lines(["0 of 1 run made: no port is free"])
 
 
 # --- pytest-xdist --------------------------------------------------------------------------------

@@ -90,6 +90,20 @@ def test_what_was_not_selected_counts(
     assert done.parseoutcomes().get("errors", 0) == int(hidden or run == "open")
 
 
+def test_a_run_of_a_series_without_a_verdict_leaves_the_evidence_open(
+    gate: Gate, stored: Stored
+) -> None:
+    """Although the others passed; no item is chosen without it."""
+    ends = [stored["passed"], (None, 70), stored["passed"]]
+    gate("--runs=3", cut=ends * 2).assert_outcomes(errors=1, passed=len(NAMES) - 1)
+    done = gate("--runs=3", "-k", "lost")
+
+    done.assert_outcomes(errors=1, deselected=len(NAMES) - 1)
+    done.stdout.fnmatch_lines(
+        ["ERROR *::lost - NotSelected: evidence not decided: run 2 of 3 ended without a verdict*"]
+    )
+
+
 def test_a_red_item_tells_what_else_went_wrong(gate: Gate) -> None:
     """Once, even where nothing came of the whole run."""
     done = gate("-k", "lost", cut=[(None, 70)])

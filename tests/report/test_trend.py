@@ -8,19 +8,18 @@ from typing import Any
 import pytest
 
 from harness.report.archive import Stored
+from harness.report.compare.compared_figures import FIGURES, Figure
 from harness.report.compare.comparison import run_of
-from harness.report.compare.trend_of_runs import page
 from harness.report.shown_run import ShownRun, Value
-from harness.report.trend_chart import Trend, TrendFigure, _ticks, draw, legend
-from harness.report.trend_page import RUNS_MAX, TABLE_ROWS
-from harness.report.words import seconds, share
+from harness.report.trend_chart import RUNS_MAX, Trend, _ticks, draw, legend
+from harness.report.trend_page import TABLE_ROWS, page
+from harness.report.words import seconds
 from harness.verdict.catalogue import MONEY
 from harness.verdict.types import Judgement, Weight
 from tests.report.sample import ATTACK
 from tests.verdicts import stored_of, verdict_of, with_finding
 
-FAILED = TrendFigure("failed", "Failed", "failed share", share)
-AFTER = TrendFigure("after", "After", "recovered after the heal", seconds)
+FAILED, AFTER = FIGURES[0], replace(FIGURES[1], write=seconds)
 
 
 def run(name: str, label: str, figure: str, value: Value | None, day: int = 1) -> ShownRun:
@@ -30,7 +29,7 @@ def run(name: str, label: str, figure: str, value: Value | None, day: int = 1) -
 
 
 def trend_of(
-    *values: Value | None, label: str = "main", figure: TrendFigure = AFTER, **changes: Any
+    *values: Value | None, label: str = "main", figure: Figure = AFTER, **changes: Any
 ) -> Trend:
     """One run for each value, a day apart."""
     runs = (
@@ -142,7 +141,7 @@ def test_a_run_without_evidence_is_marked() -> None:
     assert drawn_lines(crossed, AFTER) == 6  # three crosses, of two strokes each
 
 
-def drawn_lines(trend: Trend, figure: TrendFigure) -> int:
+def drawn_lines(trend: Trend, figure: Figure) -> int:
     """Lines that are not of the grid."""
     return str(draw(trend, figure, ["main"], "x")).count('class=""')
 
@@ -206,7 +205,7 @@ def test_one_run_alone_is_drawn() -> None:
 
 def test_verdicts_have_shapes_and_labels_have_colours() -> None:
     """Nobody needs to see colours to tell pass from fail."""
-    runs = tuple(replace(run(f"r{v}", v, "failed", Value(0.1)), verdict=v) for v in Judgement)
+    runs = tuple(replace(run(f"r{v}", v, FAILED.name, Value(0.1)), verdict=v) for v in Judgement)
     trend = Trend("cut", (FAILED,), runs)
     svg = str(draw(trend, FAILED, ["pass", "fail", "inconclusive"], "x"))
 
@@ -219,7 +218,9 @@ def test_verdicts_have_shapes_and_labels_have_colours() -> None:
 def test_lines_of_labels_are_told_apart_without_colours() -> None:
     """By their dashes, which the legend shows, too."""
     labels = [f"pr-{n}" for n in range(9)]
-    runs = tuple(run(f"{name}{n}", name, "failed", Value(0.1)) for n in (1, 2) for name in labels)
+    runs = tuple(
+        run(f"{name}{n}", name, FAILED.name, Value(0.1)) for n in (1, 2) for name in labels
+    )
     trend = Trend("cut", (FAILED,), runs)
     found = [
         re.findall(r'stroke="(#\w+)"[^>]* stroke-dasharray="([^"]+)"', str(svg))
@@ -233,7 +234,7 @@ def test_lines_of_labels_are_told_apart_without_colours() -> None:
 def test_more_labels_than_colours_share_the_last() -> None:
     """And the legend says how many."""
     labels = [f"pr-{n}" for n in range(9)]
-    runs = tuple(run(name, name, "failed", Value(0.1)) for name in labels)
+    runs = tuple(run(name, name, FAILED.name, Value(0.1)) for name in labels)
     drawn = str(legend(Trend("cut", (FAILED,), runs), labels, "x"))
 
     assert "4 other labels" in drawn

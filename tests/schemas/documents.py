@@ -13,7 +13,7 @@ from harness.apps.cli.gating import _document
 from harness.apps.cli.outcome_text import RunDocument, _end
 from harness.apps.gameday import recording
 from harness.apps.gameday.verify import verify
-from harness.apps.gate.selftest import SelfTestTrial, self_test
+from harness.apps.gate.selftest import self_test
 from harness.core.documents import text_of
 from harness.history.run_directory import RunDirectory
 from harness.plan.fault_specs import (
@@ -35,12 +35,13 @@ from harness.plan.stop_conditions import StopConditions
 from harness.report.compare.comparison import compare
 from harness.report.compare.comparison_document import to_json as comparison_json
 from harness.run.preview import preview_json
-from harness.run.runner import RunResult
+from harness.run.result import RunResult
 from harness.run.shrink import ShrinkTrial, shrink
 from harness.run.shrink import to_json as shrink_json
 from harness.verdict.judge import judge
 from harness.verdict.series import SeriesRun, run_of, series_of
 from harness.verdict.series import to_json as series_json
+from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Verdict, Weight
 from harness.verdict.types import to_json as verdict_json
 from tests.builders import CUT, during, facts, operations, plan_of
@@ -123,11 +124,11 @@ def _comparisons() -> list[str]:
 
 
 def _selftests() -> list[str]:
-    found = SelfTestTrial(1, with_finding(gate_verdict(), "corrupt", Weight.FAIL))
-    clean = SelfTestTrial(0, gate_verdict(), "runs/a/report.html")
-    trials: list[Callable[[str], SelfTestTrial]] = [
+    found = EndedRun(None, 1, with_finding(gate_verdict(), "corrupt", Weight.FAIL))
+    clean = EndedRun(Path("runs/a"), 0, gate_verdict())
+    trials: list[Callable[[str], EndedRun]] = [
         lambda defect: found if defect else clean,
-        lambda _: SelfTestTrial(130),
+        lambda _: EndedRun(None, 130),
     ]
     made = [self_test("baseline", "amount_truncated", trial) for trial in trials]
     return [text_of(_document(result)) for result in made]

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,11 +33,14 @@ from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
 from harness.plan.options import OUTPUT
-from harness.run.runner import RunOne, RunResult
+from harness.run.result import RunResult
+from harness.run.runner import RunOne
+from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Verdict
 
 if TYPE_CHECKING:
     from harness.report.suite import GateRun, GateSuite
+    from harness.verdict.series import Series
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 STEP_SUMMARY_BYTES_MAX = 2**20
@@ -106,18 +109,6 @@ SummaryPicture = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    """One run as it ended, in ``seconds``."""
-
-    path: Path
-    exit_code: int
-    seconds: float
-    verdict: Verdict | None = None
-    directory: Path | None = None
-    why: str = ""
-
-
 @dataclass(slots=True)
 class CiOutputs:
     """Where to write, and the runs so far. Nothing is written where nothing was asked for."""
@@ -127,8 +118,8 @@ class CiOutputs:
     picture: str | None = None
     step_summary: Path | None = None
     annotate: bool = False
-    _runs: list[_Noted] = field(default_factory=list)
-    _series: dict[Path, RunResult] = field(default_factory=dict)
+    _runs: dict[Path, list["GateRun"]] = field(default_factory=dict)
+    _series: dict[Path, "Series | None"] = field(default_factory=dict)
 
     @property
     def wanted(self) -> bool:
@@ -148,19 +139,23 @@ class CiOutputs:
                 code = getattr(error, "exit_code", ExitCode.INTERNAL)
                 if isinstance(error, KeyboardInterrupt):
                     code = ExitCode.INTERRUPTED
-                self._runs.append(_Noted(path, int(code), time.monotonic() - begun))
+                self._note(path, EndedRun(None, int(code)), time.monotonic() - begun)
                 raise
             took = time.monotonic() - begun
-            verdict = end.read_verdict()
-            why = str(end.last.get("error", ""))
-            self._runs.append(_Noted(path, end.exit_code, took, verdict, end.directory, why))
+            self._note(path, end.ended, took)
             return end
 
         return noted
 
+    def _note(self, path: Path, ended: EndedRun, seconds: float) -> None:
+        from harness.report.suite import GateRun  # noqa: PLC0415  # see the module's text
+
+        runs = self._runs.setdefault(path, [])
+        runs.append(GateRun.of(ended, len(runs) + 1, seconds))
+
     def note_series(self, path: Path, end: RunResult) -> RunResult:
         """Why runs of a series are missing, and what they say together."""
-        self._series[path] = end
+        self._series[path] = end.series
         return end
 
     @contextmanager
@@ -186,20 +181,18 @@ class CiOutputs:
         stems = Counter(path.stem for path in asked)
         suites = []
         for path, times in asked.items():
-            noted = [run for run in self._runs if run.path == path]
-            series = self._series[path].series if path in self._series else None
+            runs, series = tuple(self._runs.get(path, ())), self._series.get(path)
             stopped = (series.stopped if series else None) or why
-            runs = tuple(_gate_run(number, run) for number, run in enumerate(noted, 1))
-            suites.append(
-                GateSuite(
-                    name=path.stem if stems[path.stem] == 1 else path.as_posix(),
-                    file=in_repository(path),
-                    asked=times,
-                    runs=runs,
-                    stopped="" if len(runs) == times else stopped or "it was ended before",
-                    statement=series.statement if series else "",
-                )
+            suite = GateSuite(
+                name=path.stem if stems[path.stem] == 1 else path.as_posix(),
+                file=in_repository(path),
+                asked=times,
+                runs=runs,
+                stopped="" if len(runs) == times else stopped or "it was ended before",
+                statement=series.statement if series else "",
+                shown=from_checkout,
             )
+            suites.append(_with_picture(suite))
         return suites
 
 
@@ -281,29 +274,21 @@ def _check_apart(files: dict[str, Path | None]) -> None:
             raise UsageError(f"{other} and {option} are one file, {path}: name two")
 
 
-def _gate_run(number: int, run: _Noted) -> "GateRun":
-    from harness.report.suite import GateRun  # noqa: PLC0415
+def _with_picture(suite: "GateSuite") -> "GateSuite":
+    """With the chart of the run that decides, if it has one where CI looks for it."""
+    folder = _decides_in(suite)
+    if folder is None or not (folder / "timeline.png").is_file():
+        return suite
+    picture = suite.shown(folder / "timeline.png")
+    return suite if Path(picture).is_absolute() else replace(suite, picture=picture)
 
-    if run.directory is None:
-        return GateRun(number, run.exit_code, run.seconds, run.verdict, why=run.why)
-    return stored_run(number, run.exit_code, run.verdict, run.directory, run.seconds)
 
+def _decides_in(suite: "GateSuite") -> Path | None:
+    """The directory of the run that decides; None where there is none."""
+    from harness.report.suite import deciding_run  # noqa: PLC0415
 
-def stored_run(
-    number: int,
-    exit_code: int,
-    verdict: Verdict | None,
-    directory: Path,
-    seconds: float,
-) -> "GateRun":
-    """A run that lies in a directory, with its page and its picture, if it has one."""
-    from harness.report.suite import GateRun  # noqa: PLC0415
-
-    picture = from_checkout(directory / "timeline.png")
-    has_one = (directory / "timeline.png").is_file() and not Path(picture).is_absolute()
-    report = from_checkout(directory / "report.html")
-    chart = picture if has_one else ""
-    return GateRun(number, exit_code, seconds, verdict, report, chart, directory)
+    decides = deciding_run(suite)
+    return None if decides is None else decides.path
 
 
 def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
@@ -329,24 +314,22 @@ def _summary(outputs: CiOutputs, suites: list["GateSuite"]) -> str:
     from harness.history.run_directory import RunDirectory  # noqa: PLC0415
     from harness.report import sparkline  # noqa: PLC0415
     from harness.report.markdown import summary  # noqa: PLC0415
-    from harness.report.suite import deciding_run  # noqa: PLC0415
 
     charts, pictures = {}, {}
     for suite in suites:
-        decides = deciding_run(suite)
-        if decides is None or decides.directory is None:
+        folder = _decides_in(suite)
+        if folder is None:
             continue
-        folder = decides.directory
         charts[suite.name] = sparkline.of_run(RunDirectory(folder))
         if outputs.picture is not None:
             pictures[suite.name] = outputs.picture.replace("{run}", quote(folder.name))
     # One text serves both places: no page of a CI knows the way from a file.
     place = None if outputs.step_summary else outputs.summary
     links = {
-        run.report: report_address(run.directory / "report.html", place)
+        suite.report_of(run): report_address(run.path / "report.html", place)
         for suite in suites
         for run in suite.runs
-        if run.directory is not None
+        if run.path is not None
     }
     return summary(suites, charts, pictures, links, artifacts_page())
 
@@ -384,12 +367,13 @@ def publish_stored(outputs: CiOutputs, verdict: Verdict, directory: Path) -> Non
     Raises:
         HarnessError: something could not be written.
     """
-    from harness.report.suite import GateSuite  # noqa: PLC0415
+    from harness.report.suite import GateRun, GateSuite  # noqa: PLC0415
 
     if not outputs.wanted:
         return
     seconds = sum(phase.end_s - phase.start_s for phase in verdict.phases)
-    run = stored_run(1, verdict.exit_code, verdict, directory, seconds)
-    trouble = publish(outputs, [GateSuite(verdict.scenario, "", 1, (run,))])
+    run = GateRun.of(EndedRun(directory, verdict.exit_code, verdict), 1, seconds)
+    suite = GateSuite(verdict.scenario, "", 1, (run,), shown=from_checkout)
+    trouble = publish(outputs, [_with_picture(suite)])
     if trouble:
         raise HarnessError(trouble[0])

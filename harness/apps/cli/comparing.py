@@ -16,7 +16,7 @@ from harness.report.compare.comparison import Comparison, compare
 from harness.report.compare.comparison_document import to_json
 from harness.report.compare.comparison_text import render, warnings
 from harness.report.compare.sources import AskedRuns, FoundRuns, find_baseline, find_these
-from harness.report.compare.trend_of_runs import page
+from harness.report.trend_page import page
 
 LAST_DEFAULT = 10
 

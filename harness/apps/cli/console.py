@@ -84,11 +84,6 @@ def begin(*, quiet: bool) -> None:
     _Manner.quiet, _Manner.json = quiet, False
 
 
-def be_quiet() -> None:
-    """From now on only results and errors."""
-    _Manner.quiet = True
-
-
 def is_quiet() -> bool:
     """Whether only results and errors are wanted."""
     return _Manner.quiet

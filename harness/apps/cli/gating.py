@@ -3,7 +3,6 @@
 import itertools
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,10 +20,11 @@ from harness.plan.options import TARGET
 from harness.run.given import given, with_places
 from harness.run.runner import asks_only, dry_run, find_scenario
 from harness.stack import default_state_dir, load_state
+from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Judgement
 
 if TYPE_CHECKING:
-    from harness.apps.gate.selftest import SelfTest, SelfTestTrial
+    from harness.apps.gate.selftest import SelfTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +107,10 @@ def gate_selftest(
             raise UsageError(f"{min(asked)} runs nothing: leave it out, or use `lendchaos run`")
         dry_run(path, options)
 
-        def trial(planted: str) -> selftest.SelfTestTrial:
+        def trial(planted: str) -> EndedRun:
             say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")
-            end = _run_locust(path, [*options, *(["--defect", planted] if planted else [])])
-            report = end.last.get("report") if end.directory is not None else None
-            return selftest.SelfTestTrial(
-                end.exit_code, end.read_verdict(), from_here(Path(report)) if report else ""
-            )
+            defects = ["--defect", planted] if planted else []
+            return _run_locust(path, [*options, *defects]).ended
 
         result = selftest.self_test(path.stem, defect, trial)
         if json:
@@ -155,8 +152,8 @@ def _print(result: "SelfTest") -> None:
         verdict = trial.verdict.verdict.upper() if trial.verdict else "NO VERDICT"
         by = f"  by {', '.join(trial.failures)}" if trial.failures else ""
         console.print(f"{verdict}  {result.scenario}, {name}{by}", style="bold", markup=False)
-        if trial.report:
-            show(f"report {trial.report}")
+        if report := _report(trial):
+            show(f"report {report}")
     show(result.sentence)
 
 
@@ -171,10 +168,15 @@ def _document(result: "SelfTest") -> GateSelftestDocument:
     )
 
 
-def _run(trial: "SelfTestTrial") -> SelfTestRun:
+def _run(trial: EndedRun) -> SelfTestRun:
     return SelfTestRun(
         exit_code=trial.exit_code,
         verdict=trial.verdict.verdict if trial.verdict else None,
         failed_by=tuple(trial.failures),
-        report=trial.report or None,
+        report=_report(trial),
     )
+
+
+def _report(trial: EndedRun) -> str | None:
+    """Where its page lies, as people of this folder can use it."""
+    return None if trial.path is None else from_here(trial.path / "report.html")

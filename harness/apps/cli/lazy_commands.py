@@ -6,15 +6,16 @@ completing a word or asking for the status must not wait for it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from harness.apps.cli.console import be_quiet, tell_error
+from harness.apps.cli.console import tell_error
 
 LATER: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Run scenarios headless; the exit code is that of the worst verdict."),
@@ -44,9 +45,7 @@ class Later(TyperCommand):
     ) -> Any:
         """Load the real command, and be it from here on."""
         real = load(str(self.name))
-        words = _without_quiet(args)
-        if _hands_on(real):
-            words = _with_long_help(words)
+        words = _with_long_help(args) if _hands_on(real) else args
         return real.make_context(info_name, words, parent=parent, **extra)
 
 
@@ -91,6 +90,13 @@ class Commands(WholeGroup):
         with _one_line():
             return super().make_context(*args, **fields)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As if ``-q`` or ``--quiet`` stood first, wherever it stands before ``--``."""
+        end = args.index("--") if "--" in args else len(args)
+        words = [word for word in args[:end] if word not in _QUIET]
+        quiet = _QUIET[:1] if len(words) < end else ()
+        return super().parse_args(ctx, [*quiet, *words, *args[end:]])
+
     def invoke(self, ctx: Any) -> Any:
         """Find the command, read what is for it, and do it."""
         with _one_line():
@@ -104,8 +110,7 @@ class Commands(WholeGroup):
         """The command, or who stands for it."""
         if cmd_name in LATER:
             return Later(name=cmd_name, help=LATER[cmd_name][1], callback=None)
-        found = super().get_command(ctx, cmd_name)
-        return None if found is None else _with_quiet(found)
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As always, with all names at hand for a suggestion."""
@@ -121,7 +126,22 @@ def load(name: str) -> Any:
     """The real command of a name in `LATER`."""
     module = import_module(f"harness.apps.cli.{LATER[name][0]}")
     group: Any = typer.main.get_command(module.app)
-    return _plainly(_with_quiet(group.commands[name]))
+    (quiet,) = (option for option in group.params if option.name == "quiet")
+    return _plainly(_listing(quiet, group.commands[name]))
+
+
+def _listing(quiet: Any, command: Any) -> Any:
+    """The command, in whose help ``quiet`` stands, too; `Commands` has taken it from its words."""
+    inner = getattr(command, "commands", None)
+    for one in (inner or {}).values():
+        _listing(quiet, one)
+    if inner is None:
+        listed = copy(quiet)
+        listed.help, listed.expose_value = "Only results and errors (-q).", False
+        # A parser that leaves options alone would still look for a letter in their values.
+        listed.opts = ["--quiet"] if _hands_on(command) else quiet.opts
+        command.params.append(listed)
+    return command
 
 
 def _hands_on(command: Any) -> bool:
@@ -164,51 +184,3 @@ def _without_types(get: Callable[[Any], list[Any]], context: Any) -> list[Any]:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
     return found
-
-
-# --- quiet, after the command --------------------------------------------------------------------
-
-
-def _quieten(value: bool) -> bool:
-    if value:
-        be_quiet()
-    return value
-
-
-def _with_quiet(command: Any) -> Any:
-    """The command with an option more; a group passes it on to its own commands.
-
-    A command that hands unknown options on gets the long name only.
-    """
-    for inner in getattr(command, "commands", {}).values():
-        _with_quiet(inner)
-    taken = {word for parameter in command.params for word in parameter.opts}
-    words = [word for word in _QUIET if word not in taken]
-    if _hands_on(command):
-        words = [word for word in words if word.startswith("--")]
-    if words and not hasattr(command, "commands"):
-        command.params.append(_quiet_option(words))
-    return command
-
-
-def _quiet_option(words: list[str]) -> Any:
-    """Made by Typer itself, of a command that is never called."""
-    lone = typer.Typer(add_completion=False)
-    option = typer.Option(
-        *words, callback=_quieten, expose_value=False, help="Only results and errors (-q)."
-    )
-
-    @lone.command()
-    def _never(*, quiet: Annotated[bool, option] = False) -> None:
-        """Lend its option."""
-
-    command: Any = typer.main.get_command(lone)
-    return command.params[0]
-
-
-def _without_quiet(words: list[str]) -> list[str]:
-    """The words but for a lone ``-q``, which is heard wherever it stands."""
-    end = words.index("--") if "--" in words else len(words)
-    if "-q" in words[:end]:
-        _quieten(value=True)
-    return [word for word in words[:end] if word != "-q"] + words[end:]

@@ -16,7 +16,8 @@ from harness.apps.cli.console import (
 )
 from harness.core.errors import UsageError
 from harness.core.numbers import Exit
-from harness.run.runner import ALONE_SCENARIO, RunResult, asks_only
+from harness.run.result import RunResult
+from harness.run.runner import ALONE_SCENARIO, asks_only
 from harness.run.shrink import Shrunk
 from harness.verdict.series import Series
 from harness.verdict.types import Judgement
@@ -81,8 +82,7 @@ class LocustOutput:
         """Of what was kept, what matters: the verdict, or all of it where there is none."""
         if self.kept is None:
             return
-        verdict = end.read_verdict()
-        if verdict is None:
+        if end.verdict is None:
             self.kept.seek(0)
             sys.stderr.write(self.kept.read().decode("utf-8", "replace"))
             sys.stderr.flush()
@@ -93,7 +93,7 @@ class LocustOutput:
 
             path = str(end.last["report"])
             sys.stdout.write(
-                terminal_text.render(verdict, path, width=width(), color=has_colours())
+                terminal_text.render(end.verdict, path, width=width(), color=has_colours())
             )
             sys.stdout.flush()
 
@@ -138,7 +138,7 @@ def _end(path: Path, end: RunResult) -> ScenarioEnd:
         exit_code=int(end.exit_code),
         sentence=end.last.get("sentence"),
         report=None if several else report,
-        run_directory=None if end.directory is None else str(end.directory),
+        run_directory=None if end.path is None else str(end.path),
         series_file=report if several else None,
         series=end.series,
     )

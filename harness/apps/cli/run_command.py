@@ -43,10 +43,10 @@ from harness.core.forwarding import listening
 from harness.plan.fault_text import parse_fault
 from harness.plan.options import FAULTS, LOAD
 from harness.run.given import LOCUST_FILES, first_seed, given, naming_places
+from harness.run.result import RunResult
 from harness.run.runner import (
     ALONE_SCENARIO,
     RunOne,
-    RunResult,
     Update,
     asks_only,
     dry_run,
@@ -265,7 +265,7 @@ def _exit_code(ends: list[RunResult]) -> int:
 
 def _is_out_of_sight(end: RunResult) -> bool:
     """Whether the tables of Locust, which it prints last, stand between a verdict and the eye."""
-    return console.is_terminal and not is_quiet() and end.directory is not None
+    return console.is_terminal and not is_quiet() and end.path is not None
 
 
 def _print_ends(jobs: list[_Job], ends: list[RunResult]) -> None:
@@ -343,6 +343,6 @@ def _run_locust(path: Path, options: list[str]) -> RunResult:
         output.tell(end)
         if end.exit_code == ExitCode.INCONCLUSIVE and "killed_by" in end.last:
             tell_error(killed_text(path, end.last["killed_by"]))
-        if end.exit_code == ExitCode.INTERNAL and end.directory is None:
+        if end.exit_code == ExitCode.INTERNAL and end.path is None:
             tell_error("the run ended without a verdict")
         return end

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.apps.cli.console import say, tell_error, write_result
 from harness.core.documents import write_beside
 from harness.core.exit_codes import ExitCode
-from harness.run.runner import RunResult
+from harness.run.result import RunResult
 from harness.run.shrink import NONE, ShrinkTrial, Shrunk, failure_codes, render, shrink, to_json
 
 RUNS_MAX_DEFAULT = 20
@@ -55,12 +55,12 @@ def shrink_runs(
 
 
 def _trial(faults: tuple[str, ...] | None, end: RunResult) -> ShrinkTrial:
-    verdict, directory = end.read_verdict(), end.directory
-    if verdict is None or directory is None:
+    verdict = end.verdict
+    if verdict is None or end.path is None:
         return ShrinkTrial(faults or (), end.exit_code)
     planned = tuple(fault.name for fault in verdict.faults)
     codes = failure_codes(verdict) if end.exit_code == ExitCode.FAIL else ()
-    return ShrinkTrial(planned, end.exit_code, directory.name, codes, verdict.sentence)
+    return ShrinkTrial(planned, end.exit_code, end.path.name, codes, verdict.sentence)
 
 
 def without(options: list[str], names: tuple[str, ...]) -> list[str]:

@@ -44,12 +44,12 @@ from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
-from harness.run.runner import RunResult, Update, worst
+from harness.run.result import RunResult
+from harness.run.runner import Update, worst
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement
 
-TICK_SECONDS = 0.25
-SAID_LINES = 40
+TICK_SECONDS, SAID_LINES = 0.25, 40
 _PAGE = "chaos page: "
 
 
@@ -238,7 +238,7 @@ class GameDay:
     def _end_step(self, step: GameDayStep, ended: RunResult) -> OSError | None:
         """Write down how it ended; the error, if it was for want of room."""
         aborted = self._view.stage is Stage.ENDING or ended.exit_code == ExitCode.INTERRUPTED
-        folder, kept, full = ended.directory, ended.kept_in, None
+        folder, kept, full = ended.path, ended.kept_in, None
         if aborted and self._view.stage is not Stage.ENDING:
             self._write(What.ABORT, step, "page" if by_page(folder) else "signal")
         # Aborted before it was there to hear it, it died of the signal, with nothing touched.

@@ -23,8 +23,9 @@ from harness.core.own_python import module_command
 from harness.core.said import last_words
 from harness.history.run_directory import RunDirectory
 from harness.run.given import given
+from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
-from harness.run.runner import RunResult, Tell, find_scenario, run_scenario
+from harness.run.runner import Tell, find_scenario, run_scenario
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.run_lock import Owner, holder
@@ -224,9 +225,9 @@ class LocustRun:
                     web_port=self._web_port,
                     environment=self._environment,
                 )
-            if ended.directory is None and ended.exit_code == ExitCode.INTERRUPTED:
+            if ended.path is None and ended.exit_code == ExitCode.INTERRUPTED:
                 ended = RunResult(ended.exit_code, {**ended.last, "text": "it had not begun"})
-            elif ended.directory is None:
+            elif ended.path is None:
                 text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
                 ended = RunResult(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.stored_verdict import EndedRun
+from harness.verdict.types import Judgement
 
 DEFECT_DEFAULT = "amount_truncated"
 SCENARIO_DEFAULT = "baseline"
@@ -46,33 +47,18 @@ _ENDS_ALL = (ExitCode.USAGE, ExitCode.INTERNAL, ExitCode.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
-class SelfTestTrial:
-    """How one run of a self-test ended; ``verdict`` is None when it ended without one."""
-
-    exit_code: int
-    verdict: Verdict | None = None
-    report: str = ""
-
-    @property
-    def failures(self) -> list[str]:
-        """Codes of the findings that fail it, in their order."""
-        found = self.verdict.findings if self.verdict is not None else []
-        return list(dict.fromkeys(f.code for f in found if f.verdict is Weight.FAIL))
-
-
-@dataclass(frozen=True, slots=True)
 class SelfTest:
     """What came of it. ``planted`` is None when the clean run did not let it come to that."""
 
     scenario: str
     defect: str
-    clean: SelfTestTrial
-    planted: SelfTestTrial | None
+    clean: EndedRun
+    planted: EndedRun | None
     exit_code: int
     sentence: str
 
 
-RunTrial = Callable[[str], SelfTestTrial]
+RunTrial = Callable[[str], EndedRun]
 """Runs the scenario once, on a stack of its own, with this defect (none if empty)."""
 
 
@@ -104,7 +90,7 @@ def self_test(scenario: str, defect: str, run: RunTrial) -> SelfTest:
 
 
 def _concluded(
-    clean: SelfTestTrial, planted: SelfTestTrial, defect: str, codes: tuple[str, ...]
+    clean: EndedRun, planted: EndedRun, defect: str, codes: tuple[str, ...]
 ) -> tuple[int, str]:
     """The exit code and the sentence; what was shown for sure comes before what is open."""
     by = ", ".join(code for code in planted.failures if code in codes)
@@ -124,9 +110,7 @@ def _concluded(
     )
 
 
-def _toothless(
-    clean: SelfTestTrial, planted: SelfTestTrial, defect: str, codes: tuple[str, ...]
-) -> str:
+def _toothless(clean: EndedRun, planted: EndedRun, defect: str, codes: tuple[str, ...]) -> str:
     """Why the gate cannot bite; empty if that is not shown."""
     if _judgement(clean) is Judgement.FAIL:
         found = ", ".join(clean.failures)
@@ -139,5 +123,5 @@ def _toothless(
     return ""
 
 
-def _judgement(trial: SelfTestTrial) -> Judgement | None:
+def _judgement(trial: EndedRun) -> Judgement | None:
     return None if trial.verdict is None else trial.verdict.verdict

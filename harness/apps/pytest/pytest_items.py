@@ -10,15 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.apps.gate.gate_runs import (
-    Bench,
-    GateOrder,
-    GateOutcome,
-    GateResult,
-    not_passed,
-    result_of,
-)
+from harness.apps.gate.gate_runs import Bench, GateOrder, figures, not_passed
+from harness.report import words
 from harness.report.run_checks import cut_message
+from harness.report.suite import GateCase, GateSuite, case_of
 from harness.verdict.types import Judgement
 
 _Told: Any = pytest.fail.Exception
@@ -107,7 +102,8 @@ class ScenarioItem(pytest.Item):
     """One thing that must hold in a scenario."""
 
     scenario: ScenarioFile
-    _result: GateResult
+    _suite: GateSuite
+    _case: GateCase
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -119,18 +115,18 @@ class ScenarioItem(pytest.Item):
     def setup(self) -> None:
         """Have the scenario run, unless it has been; what decides nothing is an error here."""
         scenario = self.scenario
-        outcome = scenario.bench.outcome(scenario.asked)
-        self._result = result_of(outcome, self.name)
-        self.user_properties += self._result.properties
-        self._not_selected = self._of_others(outcome)
-        if self._result.verdict is Judgement.INCONCLUSIVE:
+        self._suite = scenario.bench.suite(scenario.asked)
+        self._case = case_of(self._suite, self.name)
+        self.user_properties += figures(self._suite, self._case)
+        self._not_selected = self._of_others()
+        if self._case.verdict is Judgement.INCONCLUSIVE:
             self._tell_reports("setup")
             raise NotDecided(self._message, pytrace=False)
-        if self._result.verdict is Judgement.PASS and self._not_selected:
+        if self._case.verdict is Judgement.PASS and self._not_selected:
             self._tell_reports("setup")
             raise NotSelected(self._not_selected, pytrace=False)
 
-    def _of_others(self, outcome: GateOutcome) -> str:
+    def _of_others(self) -> str:
         """What did not pass and has no item in this session, told by one item.
 
         Items of one run are often chosen (--lf, -k, an id, a split over several machines), yet the
@@ -141,22 +137,26 @@ class ScenarioItem(pytest.Item):
         if self.name != scenario.teller:
             return ""
         selected = {item.name for item in self.session.items if item.parent is scenario}
-        return cut_message(not_passed(outcome, selected, self._result.message))
+        return cut_message(not_passed(self._suite, selected, self._case.message))
 
     @property
     def _message(self) -> str:
-        return cut_message("; ".join(filter(None, (self._result.message, self._not_selected))))
+        told = (cut_message(self._case.message), self._not_selected)
+        return cut_message("; ".join(filter(None, told)))
 
     def runtest(self) -> None:
         """Fail if it did not hold."""
-        if self._result.verdict is Judgement.FAIL:
+        if self._case.verdict is Judgement.FAIL:
             self._tell_reports("call")
             raise Missed(self._message, pytrace=False)
 
     def _tell_reports(self, when: str) -> None:
-        """Where to read on, below the line that says what is wrong."""
-        reports = [os.path.relpath(path) for path in self._result.reports] or ["there is none"]
-        lines = [f"required: {self._result.meaning}", *(f"report: {path}" for path in reports)]
+        """What was required, and where to read on, below the line that says what is wrong."""
+        suite = self._suite
+        lines = [f"required: {self._case.meaning}"]
+        if suite.runs and suite.stopped:
+            lines.append(words.clean(f"stopped early: {suite.stopped}"))
+        lines += [f"report: {path}" for path in suite.reports or ["there is none"]]
         self.add_report_section(when, "lendchaos", "\n".join(lines))
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -17,10 +17,12 @@ from harness.verdict.types import Verdict, Weight
 class Figure:
     """What is compared. ``least`` is the smallest shift worth a word, in its unit.
 
-    ``write`` writes a value, ``write_shift`` the difference of two.
+    ``meaning`` is for a chart, ``heading`` for a table; ``write`` writes a value, ``write_shift``
+    the difference of two.
     """
 
     name: str
+    heading: str
     meaning: str
     least: float
     read: Callable[[Verdict], Value | None]
@@ -93,23 +95,23 @@ def _signed(shift: float, write: Callable[[float | None], str]) -> str:
 
 FIGURES = (
     Figure(
-        "failed_share", "failed share, from the fault on",
+        "failed_share", "Failed", "failed share, from the fault on",
         0.005, _failed_share, words.share, words.points,
     ),
     Figure(
-        "recovery_s", "recovered after the heal",
+        "recovery_s", "Recovered after", "recovered after the heal",
         0.25, _recovery, words.from_heal(words.seconds), _seconds_shift,
     ),
     Figure(
-        "lost_service_s", "lost service",
+        "lost_service_s", "Lost service", "lost service",
         0.25, _lost_service, words.seconds, _seconds_shift,
     ),
     Figure(
-        "wait_ms_p99", "99th percentile of the wait, without a fault",
+        "wait_ms_p99", "Wait (p99)", "99th percentile of the wait, without a fault",
         10.0, _wait, words.milliseconds, _milliseconds_shift,
     ),
     Figure(
-        "indeterminate_share", "share with an unknown outcome",
+        "indeterminate_share", "Outcome unknown", "share with an unknown outcome",
         0.005, _unknown_share, words.share, words.points,
     ),
 )  # fmt: skip
