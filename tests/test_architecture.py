@@ -1,6 +1,7 @@
 """Who may import whom, and how large things may grow: the style guide as a test."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -9,6 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from harness.stack.service import TABLES
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
@@ -34,7 +37,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "verdict": BELOW,
     "report": (*BELOW, "verdict"),
     "run": (*BELOW, "target", "load", "stack", "faults", "verdict", "report"),
-    "apps": (*BELOW, "load", "stack", "faults", "verdict", "report", "run"),
+    "apps": (*BELOW, "target", "load", "stack", "faults", "verdict", "report", "run"),
 }
 APPS: dict[str, tuple[str, ...]] = {
     "locust": (),
@@ -52,7 +55,7 @@ HOMES = {
     "flask": {"apps/locust/"},
     "toxiproxy": {"faults/proxy_control"},
     "psycopg": {
-        *("core/connections", "target/ledger"),
+        "core/connections",
         *("faults/audit", "faults/lock_holders", "faults/migration", "faults/probes"),
         "faults/commit_lost",
     },
@@ -67,6 +70,13 @@ HOMES = {
     "scipy": {"verdict/measure/"},
     "pandas": {"run/finished_run"},
 }
+
+# What is known of our contract: its paths, and SQL on the tables of the service.
+CONTRACT = re.compile(
+    r"/v1/|/healthz|/readyz"
+    rf"|\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:{'|'.join(TABLES)})\b"
+)
+CONTRACT_HOMES = ("target/", "stack/service")
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -197,6 +207,33 @@ def test_names_are_found_once() -> None:
 
     assert [name for name, count in names.items() if count > 1] == []
     assert [name for name, count in classes.items() if count > 1] == []
+
+
+def test_the_contract_is_known_in_one_room() -> None:
+    """And by the part that starts the service: another lender's API is another class there."""
+    texts = {place(p): p.read_text(encoding="utf-8") for p in HARNESS}
+    known = {where: CONTRACT.findall(text) for where, text in texts.items()}
+
+    assert known["target/contract"]
+    assert known["target/contract_ledger"]
+    elsewhere = {w: found for w, found in known.items() if not w.startswith(CONTRACT_HOMES)}
+    assert {where: found for where, found in elsewhere.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        'journey.send("POST", "/v1/loans", body)',
+        'get(f"{url}/healthz")',
+        'READY = "/readyz"',
+        '"SELECT count(*) FROM loan"',
+        "UPDATE\n  credit_line SET used_fen = 0",
+    ],
+)
+def test_knowledge_of_the_contract_would_be_found(planted: str) -> None:
+    """Each kind; what is named like a table and is no SQL is none."""
+    assert CONTRACT.search(planted)
+    assert not CONTRACT.search("FROM loans, a loan from disbursement to repayment")
 
 
 def test_the_root_stays_small() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from harness.history.ledger_facts import KeyedLoan
 from harness.target import by_key as by_key_module
-from harness.target.account_provisioning import SeededBorrower
+from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.by_key import KeyQuestions, SentKey, chosen
+from harness.target.contract import Contract
 from tests.audit import Audit, hurry, loan, serving
 
 
@@ -30,13 +31,14 @@ def audit() -> Audit:
 def questions(audit: Audit) -> Iterator[KeyQuestions]:
     """Questions to this target."""
     with serving(audit) as url:
-        yield KeyQuestions(url)
+        yield KeyQuestions(Contract(url))
 
 
 def sent(number: int, borrower: int = 0, *, acknowledged: bool = False) -> SentKey:
     """A key of a borrower who holds a session."""
     account = f"account-{borrower}"
-    who = SeededBorrower(borrower, account, f"phone-{borrower}", "password", f"token-{borrower}")
+    secrets = "password", f"token-{borrower}"
+    who = ProvisionedBorrower(borrower, account, f"phone-{borrower}", *secrets)
     return SentKey(f"key-{number}", who, acknowledged)
 
 
@@ -123,7 +125,7 @@ def test_what_there_is_no_time_for_is_not_asked(
 def test_nothing_is_asked_where_nobody_waits(audit: Audit) -> None:
     """Whoever started the run has quit."""
     with serving(audit) as url:
-        assert KeyQuestions(url, is_cut_short=lambda: True).ask([sent(1)]) == {}
+        assert KeyQuestions(Contract(url), is_cut_short=lambda: True).ask([sent(1)]) == {}
 
 
 def test_questions_are_paced(questions: KeyQuestions, monkeypatch: pytest.MonkeyPatch) -> None:

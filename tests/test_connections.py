@@ -19,8 +19,8 @@ from harness.core.processes import RunAs
 from harness.faults.proxy_control import ProxyControl
 from harness.plan.plan import Scenario, Settings, expand
 from harness.stack.postgres import SERVICE_USER, SUPERUSER, ClusterSpec, database_url
-from harness.target.account_provisioning import Seeder
-from harness.target.ledger import Ledger
+from harness.target.account_provisioning import AccountProvisioner
+from harness.target.contract import Contract
 from tests.hostile import hostile_environment
 from tests.test_architecture import ROOT, SOURCES
 
@@ -182,9 +182,9 @@ def test_no_proxy_and_no_password_of_the_user_on_our_own_ways(recording: _Server
 
     ProxyControl(url).proxies()
     with pytest.raises(HarnessError, match="listing"):  # an empty object is none
-        Ledger(url, "token").cursor()
+        Contract(url, "token").ledger.cursor()
     plan = expand("a", "b", Scenario(), Settings(rate=1))
     with pytest.raises(HarnessError, match="200"):  # nor a registration
-        Seeder(url, url, "token", lambda _: None).seed(plan)
+        AccountProvisioner(Contract(url, "token"), url, lambda _: None).provision(plan)
     assert len(recording.seen) == 3
     assert set(recording.seen) == {None}

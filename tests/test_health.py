@@ -15,6 +15,7 @@ import pytest
 
 from harness.history.events import HealthAddress, HealthPoll
 from harness.history.run_directory import RunDirectory
+from harness.target.contract import Contract
 from harness.target.health import ASKED_PER_SECOND, TIMEOUT_SECONDS, HealthPoller, ask
 from tests.builders import plan_of
 
@@ -129,7 +130,7 @@ def test_nobody_there_is_a_red_poll() -> None:
 
 def polled(run: RunDirectory, port: int, seconds: float, asked_per_s: float = 20.0) -> None:
     """Poll for a while."""
-    poller = HealthPoller(run, f"http://127.0.0.1:{port}", asked_per_s)
+    poller = HealthPoller(run, Contract(f"http://127.0.0.1:{port}"), asked_per_s)
     poller.start()
     time.sleep(seconds)
     poller.stop()
@@ -186,7 +187,7 @@ def test_a_slow_answer_delays_no_other_poll(run: RunDirectory) -> None:
             says("HTTP/1.1 200 OK")(connection, path)
 
     with server(answer) as port:
-        poller = HealthPoller(run, f"http://127.0.0.1:{port}", 10.0)
+        poller = HealthPoller(run, Contract(f"http://127.0.0.1:{port}"), 10.0)
         poller.start()
         time.sleep(0.5)
         hanging.set()
@@ -206,7 +207,7 @@ def test_polls_go_on_whatever_the_target_does(run: RunDirectory) -> None:
     """Down from the start, then up: red, then green."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    poller = HealthPoller(run, f"http://127.0.0.1:{port}", 20.0)
+    poller = HealthPoller(run, Contract(f"http://127.0.0.1:{port}"), 20.0)
     poller.start()
     time.sleep(0.3)
     with socket.create_server(("127.0.0.1", port)) as late:
@@ -224,7 +225,7 @@ def test_polls_go_on_whatever_the_target_does(run: RunDirectory) -> None:
 
 def test_a_poller_that_never_began_leaves_nothing(run: RunDirectory) -> None:
     """An interruption before the load: stopping is harmless, any number of times."""
-    poller = HealthPoller(run, "http://127.0.0.1:1")
+    poller = HealthPoller(run, Contract("http://127.0.0.1:1"))
     poller.stop()
     poller.stop()
 

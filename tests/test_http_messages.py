@@ -14,7 +14,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Http
 from harness.core.http_messages import request
-from harness.load.transport import Transport
+from harness.target.transport import Transport
 
 Told = tuple[int, bytes] | None
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

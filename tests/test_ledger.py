@@ -11,7 +11,9 @@ import pytest
 from harness.core import http_calls
 from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerReading
+from harness.target import contract_ledger
 from harness.target import ledger as ledger_module
+from harness.target.contract_ledger import ContractLedger
 from harness.target.ledger import Ledger
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
 from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving
@@ -32,7 +34,7 @@ def audit() -> Audit:
 def target(audit: Audit) -> Iterator[Ledger]:
     """The ledger of a target that is nothing but this audit."""
     with serving(audit) as url:
-        yield Ledger(url, "secret")
+        yield ContractLedger(url, "secret")
 
 
 def read(ledger: Ledger, after: int = 0) -> LedgerReading:
@@ -44,7 +46,7 @@ def test_reads_every_page_until_the_empty_one(
     target: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three loans in pages of two are three loans, and the cursor is behind the last."""
-    monkeypatch.setattr(ledger_module, "PAGE_ENTRIES", 2)
+    monkeypatch.setattr(contract_ledger, "PAGE_ENTRIES", 2)
 
     reading = read(target)
 
@@ -163,7 +165,7 @@ def test_a_listing_that_fails_on_a_later_page_is_unread(
     audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of a listing is not taken for all of it."""
-    monkeypatch.setattr(ledger_module, "PAGE_ENTRIES", 2)
+    monkeypatch.setattr(contract_ledger, "PAGE_ENTRIES", 2)
     audit.listing = lambda after, limit: (
         audit.honest_listing(after, limit) if after == 0 else (500, b"")
     )
@@ -290,7 +292,7 @@ def test_a_page_that_is_cut_off_does_not_end_the_listing(answer: bytes) -> None:
                 connection.shutdown(socket.SHUT_WR)
 
         threading.Thread(target=serve).start()
-        ledger = Ledger(f"http://127.0.0.1:{server.getsockname()[1]}", "secret")
+        ledger = ContractLedger(f"http://127.0.0.1:{server.getsockname()[1]}", "secret")
         with pytest.raises(HarnessError, match=r"connection ended|cannot be read|breaks off"):
             ledger.page(0)
 

@@ -10,7 +10,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.target import ledger_watch
-from harness.target.ledger import Ledger
+from harness.target.contract_ledger import ContractLedger
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
 from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving
 
@@ -51,7 +51,7 @@ def audit(clock: Clock) -> Audit:
 def watched(audit: Audit, settle_s: float, **hooks: Callable[[], bool]) -> LedgerReading:
     """What a run of nine keys and one account reads of this audit."""
     with serving(audit) as url:
-        return LedgerWatch(Ledger(url, "secret"), 0, OURS, **hooks).read(settle_s)
+        return LedgerWatch(ContractLedger(url, "secret"), 0, OURS, **hooks).read(settle_s)
 
 
 def later(audit: Audit, clock: Clock, *steps: Step) -> None:
@@ -280,7 +280,7 @@ def test_interim_answers_of_the_audit_are_skipped(audit: Audit) -> None:
     assert watched(audit, 0.0).complete is True
 
 
-class Tables(Ledger):
+class Tables(ContractLedger):
     """A ledger whose tables are ours, too."""
 
     shown: ClassVar[list[LedgerEntry]] = []
@@ -305,7 +305,7 @@ def test_the_tables_must_be_at_rest_and_agree(audit: Audit, clock: Clock) -> Non
 
 def test_a_listing_in_pages_is_one_listing(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is repeated from one page to the next is repeated."""
-    monkeypatch.setattr("harness.target.ledger.PAGE_ENTRIES", 2)
+    monkeypatch.setattr("harness.target.contract_ledger.PAGE_ENTRIES", 2)
 
     def listing(after: int, limit: int) -> Answer:
         rows = [loan(1), loan(2), {**loan(2), "cursor": 3}, loan(4)]

@@ -8,8 +8,8 @@ import pytest
 from harness.history.events import Operation, Outcome
 from harness.plan.plan import Plan
 from harness.target import by_key, ledger_watch
-from harness.target.account_provisioning import SeededBorrower
-from harness.target.ledger import Ledger
+from harness.target.account_provisioning import ProvisionedBorrower
+from harness.target.contract import Contract
 from harness.target.read_ledger import LedgerSource, read_ledger
 from harness.verdict import judge
 from harness.verdict.types import Judgement, Verdict
@@ -29,12 +29,12 @@ class Target:
         """Read this audit as a run would, and judge."""
         facts = builders.facts(self.plan, self.operations)
         borrowers = [
-            SeededBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
+            ProvisionedBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
             for index, account in facts.account_of.items()
         ]
         with serving(self.audit) as url:
             reading = read_ledger(
-                LedgerSource(Ledger(url, "secret"), 0), self.plan, facts, borrowers
+                LedgerSource(Contract(url, "secret"), 0), self.plan, facts, borrowers
             )
         return judge.judge(self.plan, replace(facts, ledger=reading))
 

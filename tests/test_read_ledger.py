@@ -10,8 +10,8 @@ from harness.history.events import Facts, Outcome
 from harness.history.ledger_facts import LedgerReading
 from harness.plan.plan import Plan
 from harness.target import by_key
-from harness.target.account_provisioning import SeededBorrower
-from harness.target.ledger import Ledger
+from harness.target.account_provisioning import ProvisionedBorrower
+from harness.target.contract import Contract
 from harness.target.read_ledger import LedgerSource, read_ledger
 from tests import builders
 from tests.audit import Audit, hurry, loan, serving
@@ -27,11 +27,11 @@ def read(
 ) -> LedgerReading:
     """What a run reads of this audit, each borrower with a session of their own."""
     borrowers = [
-        SeededBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
+        ProvisionedBorrower(index, account, f"phone-{index}", "password", f"token-{index}")
         for index, account in facts.account_of.items()
     ]
     with serving(audit) as url:
-        source = LedgerSource(Ledger(url, "secret"), 0, check=check)
+        source = LedgerSource(Contract(url, "secret"), 0, check=check)
         return read_ledger(source, plan, facts, borrowers)
 
 

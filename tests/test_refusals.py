@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from harness.history.events import Outcome
-from harness.load.outcomes import (
+from harness.plan.decline import Decline
+from harness.target.classification import (
     Answer,
     Classification,
+    GroundTruth,
     judge_borrow,
     judge_credit_line,
     judge_log_in,
     may_have_worked,
 )
-from harness.plan.decline import Decline
 from harness.target.refusals import Refusal, refusal_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "contract.md"
@@ -57,8 +58,8 @@ def test_the_steps_before_the_borrow(status: int) -> None:
         outcome = Outcome.FAILED if cause is None or false else Outcome.DECLINED
         expected = Classification(outcome, "c", cause, false)
 
-        assert judge_log_in(given, must_be) == expected
-        assert judge_credit_line(given, 0, must_be) == expected
+        assert judge_log_in(given, GroundTruth(must_be)) == expected
+        assert judge_credit_line(given, GroundTruth(must_be)) == expected
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -66,7 +67,7 @@ def test_the_borrow(status: int) -> None:
     """By the same rule; and what it tells of the money."""
     truths = list(product(MUST_BE, (None, Decline.CREDIT)))
     for (given, cause, outcome), (must_be, may_be) in product(_answers(status), truths):
-        judged = judge_borrow(given, must_be, 1, may_be)
+        judged = judge_borrow(given, GroundTruth(must_be, may_be, amount_fen=1))
 
         false = _is_false(status, cause, {must_be, may_be})
         assert (judged.false_declined, judged.decline) == (false, cause)

@@ -23,10 +23,10 @@ from harness.faults.proxy_log import ProxyLog
 from harness.history.event_tail import EventTail
 from harness.history.events import Facts, HealthPoll
 from harness.history.run_directory import EventWriter, RunDirectory
-from harness.load.transport import Transport
 from harness.plan.plan import Plan
 from harness.stack.state import Link
 from harness.target.health import ask
+from harness.target.transport import Transport
 from harness.verdict.judge import judge
 from tests.builders import attempt, facts, failed, operation, plan_of
 from tests.judge.helpers import codes

@@ -4,13 +4,15 @@ A connection string leaves most settings open, and libpq takes them from ``PG…
 files, ``~/.pgpass`` and ``~/.postgresql``: a `PGOPTIONS` with a lock time-out would end a migration
 that should hurt, and a `PGHOSTADDR` would lead to another host. An HTTP client asks ``HTTP_PROXY``
 and ``~/.netrc`` in the same way. Every connection of the harness is made here, but for those of
-`harness.core.http_calls`, whose client reads nothing of its environment.
+`harness.core.connection_pool`, which reads nothing of its environment.
 """
 
 import os
 from typing import TYPE_CHECKING, Any
 
 import requests
+
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,6 +48,23 @@ def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]
 
     forget_libpq_variables()  # for a process that is not ours from its start, like a test's
     return psycopg.connect(url, **parameters)
+
+
+def read_rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """What one query reads, in a transaction that can change nothing.
+
+    Raises:
+        HarnessError: the database cannot be read.
+    """
+    import psycopg  # noqa: PLC0415  # as in `connect`
+
+    try:
+        with connect(url, connect_timeout=3) as connection:
+            connection.read_only = True
+            connection.execute("SET statement_timeout = '10s'")
+            return connection.execute(query, parameters).fetchall()
+    except psycopg.Error as error:
+        raise HarnessError(f"the database cannot be read: {error}") from error
 
 
 def http_session() -> requests.Session:

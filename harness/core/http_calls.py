@@ -5,21 +5,19 @@ would carry our token elsewhere.
 """
 
 import json
-import select
-import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from harness.core.connection_pool import ConnectionPool
 from harness.core.errors import HarnessError
 from harness.core.http_messages import (
     BrokenConnectionError,
     Connection,
+    Message,
     Reader,
     remaining_s,
     request,
@@ -112,22 +110,17 @@ class Patience:
 NO_PATIENCE = Patience(0.0)
 
 
-class _ClosedError(ConnectionError):
-    """The other side closed a connection before any byte of an answer."""
-
-
 class Http:
     """Calls over connections, ``at_once`` of them kept for each address; threads may share it."""
 
     def __init__(self, at_once: int = 1) -> None:
         self._at_once = at_once
-        self._idle: dict[tuple[str, int], deque[Connection]] = {}
+        self._pools: dict[tuple[str, int], ConnectionPool] = {}
 
     def close(self) -> None:
         """Close what is kept."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().socket.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def call(
         self,
@@ -187,52 +180,26 @@ class Http:
             headers = {"Content-Type": "application/json", **headers}
         message = request(method, target, parts.netloc, dict(headers), body)
         address = (parts.hostname or "", parts.port or 80)
-        connection = self._take(address)
-        if connection is not None:
-            with suppress(_ClosedError):
-                return self._exchange(address, connection, message, deadline)
-        connect_s = min(CONNECT_SECONDS_MAX, remaining_s(deadline))
-        fresh = Connection(socket.create_connection(address, connect_s))
-        fresh.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._exchange(address, fresh, message, deadline)
+        pool = self._pools.setdefault(address, ConnectionPool(address, self._at_once))
+        kept = pool.take()
+        if kept is not None:
+            reader = _reader(kept, deadline)
+            try:
+                return _reply(pool.exchange(kept, message, reader, bool))
+            except (ConnectionError, BrokenConnectionError):
+                if not reader.untouched:
+                    raise
+        fresh = pool.connect(min(CONNECT_SECONDS_MAX, remaining_s(deadline)))
+        # Nothing at all may be the end of a listing, or half of it.
+        return _reply(pool.exchange(fresh, message, _reader(fresh, deadline), bool))
 
-    def _exchange(
-        self, address: tuple[str, int], connection: Connection, message: bytes, deadline: float
-    ) -> Reply:
-        """Send once and read the whole answer.
 
-        Raises:
-            OSError: the connection broke, or the answer took too long.
-            BrokenOffError: the answer is none.
-        """
-        reader = Reader(connection.socket, deadline, BODY_BYTES_MAX, CONNECT_SECONDS_MAX)
-        try:
-            connection.socket.settimeout(remaining_s(deadline))
-            connection.socket.sendall(message)
-            answer = reader.read(bool)  # nothing at all may be the end of a listing, or half of it
-        except BaseException as error:
-            connection.socket.close()  # half read: it can carry no other answer
-            closed = isinstance(error, ConnectionError | BrokenConnectionError)
-            if closed and reader.untouched:
-                raise _ClosedError(*error.args) from error
-            raise
-        idle = self._idle.setdefault(address, deque())
-        if answer.reusable and len(idle) < self._at_once:
-            connection.idle_since = time.monotonic()
-            idle.append(connection)
-        else:
-            connection.socket.close()
-        return Reply(answer.status, answer.body, answer.headers)
+def _reader(connection: Connection, deadline: float) -> Reader:
+    return Reader(connection.socket, deadline, BODY_BYTES_MAX, CONNECT_SECONDS_MAX)
 
-    def _take(self, address: tuple[str, int]) -> Connection | None:
-        idle = self._idle.get(address, deque())
-        with suppress(IndexError):  # another thread may take the last one
-            while True:
-                connection = idle.pop()
-                if connection.is_alive(select.poll()):
-                    return connection
-                connection.socket.close()
-        return None
+
+def _reply(answer: Message) -> Reply:
+    return Reply(answer.status, answer.body, answer.headers)
 
 
 def _pause_s(reply: Reply, tries: int) -> float | None:

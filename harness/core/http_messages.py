@@ -96,7 +96,7 @@ class Reader:
     ) -> None:
         """``wait_s`` bounds the wait for the next byte, ``body_max`` a body, packed or not."""
         self._source = source
-        self._deadline = deadline
+        self.deadline = deadline
         self._wait_s = wait_s
         self.body_max = body_max
         self._buffer = bytearray()
@@ -111,7 +111,7 @@ class Reader:
 
         Raises:
             OSError: the connection broke, or nothing came in time.
-            BrokenOffError: no whole answer came.
+            BrokenConnectionError: no whole answer came.
         """
         try:
             status, minor, headers = self._final_head()
@@ -213,7 +213,7 @@ class Reader:
 
     def _more(self) -> bool:
         """Wait for further bytes; False at the end of the file."""
-        self._source.settimeout(min(remaining_s(self._deadline), self._wait_s))
+        self._source.settimeout(min(remaining_s(self.deadline), self._wait_s))
         try:
             received = self._source.recv(65536)
         except TimeoutError:

@@ -19,6 +19,7 @@ from harness.core.connections import connect
 from harness.core.errors import HarnessError
 from harness.core.shortage import Shortage, shortage_of
 from harness.plan.fault_specs import Direction
+from harness.stack.service import HEALTH_PATH
 from harness.stack.state import DATABASE, EDGE, Link, Stack
 
 CANARY_TIMEOUT_SECONDS = 0.5
@@ -209,7 +210,7 @@ def http_question(link: Link, padding: int | None = None) -> bytes:
     more = "Connection: close"
     if padding is not None:
         more = f"X-Padding: {'x' * padding}"
-    return f"GET /healthz HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
+    return f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
 
 
 def _read_answers(connection: socket.socket, count: int) -> int:

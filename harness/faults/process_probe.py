@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from harness.core import http_probe
 from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
+from harness.stack.service import HEALTH_PATH
 from harness.stack.state import Link, Stack
 
 PROBES = 12
@@ -18,7 +19,7 @@ class ReplicaProbe:
     """Asks the port that the replicas share who answers."""
 
     def __init__(self, stack: Stack, names: tuple[str, ...]) -> None:
-        self._url = f"{stack.service_url}/healthz"
+        self._url = f"{stack.service_url}{HEALTH_PATH}"
         self._names = names
 
     def silent(self, probes: int = PROBES) -> tuple[bool, str]:

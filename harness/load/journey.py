@@ -3,10 +3,9 @@
 The rows written here are the truth about a run; Locust's statistics are told the same, as a view.
 """
 
-import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -25,18 +24,15 @@ from harness.history.events import (
     is_decision,
     settle,
 )
-from harness.load.outcomes import Answer, Classification
 from harness.load.raised import ENDS, message_of, place_of
 from harness.load.sessions import Account
-from harness.load.transport import Transport
 from harness.load.waits import FurtherTries
 from harness.plan.plan import Arrival, Plan, PlannedBorrower
+from harness.target.classification import Answer, Classification, GroundTruth, denies_session
+from harness.target.transport import Transport, in_json
 
-UNAUTHORIZED = 401
 CODE_LETTERS_MAX = 200
 """Of a problem of the target's, in Locust's tables."""
-NETWORK_MARGIN_MS = 300
-"""How much earlier than ourselves the service has to give up, so that its answer still arrives."""
 
 
 @dataclass(slots=True)
@@ -49,8 +45,8 @@ class Journey:
     arrival: Arrival
     account: Account
     account_class: str
-    expected_decline: Any
-    """The cause for which the borrower must be declined; None for none."""
+    truth: GroundTruth
+    """What is true of the borrower, for judging the answers."""
     intended_ns: int
     transport: Transport
     timeout_s: float
@@ -70,11 +66,6 @@ class Journey:
     """A step before the borrow that declined the borrower, rightly."""
     blocked_by: Step | None = None
     code: str | None = None
-    possible_decline: Any = None
-    """A cause for which the borrower may be declined or be served, both rightly."""
-    least_credit_fen: int = 0
-    """What their credit line must show at least; 0 for those who must be declined."""
-    most_credit_fen: int | None = None
 
     def block(self, step: Step, judged: Classification) -> None:
         """No borrow will be sent; the first cause of it counts, but for a decline."""
@@ -90,19 +81,12 @@ class Journey:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request within what is left of this attempt's deadline, once."""
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
-        service_ms = max(left_ms - NETWORK_MARGIN_MS, left_ms // 2)
-        all_headers = {"X-Request-Deadline-Ms": str(service_ms), "Accept": "application/json"}
-        content = b""
-        if body is not None:
-            content = json.dumps(body).encode()
-            all_headers["Content-Type"] = "application/json"
-        if headers:
-            all_headers |= headers
+        all_headers, content = in_json(body, headers, left_ms)
         self.request = (method, path.partition("?")[0])
         self.answer = self.transport.request(method, path, all_headers, content, left_ms / 1000)
         return self.answer
@@ -166,14 +150,11 @@ class Journeys:
             arrival=arrival,
             account=self._accounts[arrival.borrower],
             account_class=str(borrower.account_class),
-            expected_decline=borrower.account_class.expected_decline,
-            possible_decline=borrower.account_class.possible_decline,
+            truth=self._truth_of(borrower, arrival),
             intended_ns=intended_ns,
             transport=self._transport,
             timeout_s=self._plan.settings.request_timeout_s,
             further_tries=FurtherTries(self._plan.settings, arrival),
-            least_credit_fen=self._least_credit_fen(borrower),
-            most_credit_fen=borrower.account_class.limit_fen,
         )
         ending = Ending.UNFINISHED
         try:
@@ -188,11 +169,18 @@ class Journeys:
             self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)
 
-    def _least_credit_fen(self, borrower: PlannedBorrower) -> int:
-        """The limit they are registered with, less everything that this run asks for."""
-        if borrower.account_class.expected_decline is not None:
-            return 0  # whoever must be declined may be told so by their credit line
-        return max(0, borrower.account_class.limit_fen - self._asked_fen[borrower.index])
+    def _truth_of(self, borrower: PlannedBorrower, arrival: Arrival) -> GroundTruth:
+        """A credit line must show the limit of the borrower, less all that this run asks for."""
+        known = borrower.account_class
+        least_fen = max(0, known.limit_fen - self._asked_fen[borrower.index])
+        return GroundTruth(
+            expected_decline=known.expected_decline,
+            possible_decline=known.possible_decline,
+            # A borrower who must be declined may be told so by their credit line.
+            least_credit_fen=least_fen if known.expected_decline is None else 0,
+            most_credit_fen=known.limit_fen,
+            amount_fen=arrival.amount_fen,
+        )
 
     def drop(self, arrival: Arrival, intended_ns: int, reason: str) -> None:
         """Write down an arrival that is not started at all."""
@@ -280,8 +268,7 @@ class Journeys:
         judged = act(journey)
         journey.ended_ns = time.monotonic_ns()
         answer = journey.answer or Answer(error="other", sent=False)
-        denied = answer.status == UNAUTHORIZED and judged.false_declined and not judged.decline
-        in_session = denied and step is not Step.LOG_IN
+        in_session = step is not Step.LOG_IN and denies_session(answer, judged)
         journey.session_over = in_session and journey.account.may_have_ended(held)
         if journey.session_over:
             judged = replace(judged, false_declined=False)
@@ -359,7 +346,7 @@ class Journeys:
                 blocked_by=blocked_by,
                 decline=last.decline if last else None,
                 false_declined=bool(last and last.false_declined),
-                wrongly_approved=outcome in GRANTED and journey.expected_decline is not None,
+                wrongly_approved=outcome in GRANTED and journey.truth.expected_decline is not None,
                 code=last.code if last else journey.code,
                 loan_id=last.loan_id if last else None,
                 worker=self._worker,

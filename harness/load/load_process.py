@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.monkey import get_original
 
 from harness.core.errors import HarnessError
 from harness.history.event_writer import EventWriter
@@ -19,8 +20,8 @@ from harness.load.open_loop import OpenLoop
 from harness.load.raised import ENDS
 from harness.load.sessions import Account, BorrowerSession
 from harness.load.stalls import Ticker
-from harness.load.transport import Transport
 from harness.plan.plan import Arrival, Plan
+from harness.target.transport import Transport
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -53,7 +54,8 @@ class _Part:
         self.name: str = order["name"]
         run = RunDirectory(Path(order["run_dir"]))
         self.plan: Plan = run.read_plan()
-        self.transport = Transport(order["edge_url"])
+        # gevent's own poll would switch to another journey where one look is wanted.
+        self.transport = Transport(order["edge_url"], get_original("select", "poll"))
         self.events = EventWriter(run, self.name, refused)
         accounts = {
             index: Account(phone, password, BorrowerSession(*session))

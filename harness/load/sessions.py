@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from gevent.event import Event
 
 from harness.history.events import Outcome
-from harness.load.outcomes import Answer, Classification, may_have_worked
+from harness.target.classification import Answer, Classification, may_have_worked
 
 
 @dataclass(slots=True, eq=False)

@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass
 
 from harness.core.http_times import RETRY_AFTER_SECONDS_MAX, retry_after_s
-from harness.load.outcomes import Answer
 from harness.plan.plan import Arrival, Settings
+from harness.target.classification import Answer
 
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_TOTAL_SECONDS_MAX = 1.0

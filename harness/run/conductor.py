@@ -43,9 +43,10 @@ from harness.run.safety.watch import LedgerTail, SafetyWatch
 from harness.stack import Stack, attach, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.run_lock import held_alone
-from harness.target.account_provisioning import SeededBorrower, Seeder
+from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
+from harness.target.contract import Contract
 from harness.target.health import HealthPoller
-from harness.target.ledger import Ledger
+from harness.target.interface import Target
 from harness.target.read_ledger import LedgerSource, read_ledger
 
 BEGIN_SECONDS_MAX = 900.0
@@ -162,9 +163,9 @@ class Scene:
 
     plan: Plan
     stack: Stack
-    ledger: Ledger
+    target: Target
     cursor: int | str
-    borrowers: list[SeededBorrower]
+    borrowers: list[ProvisionedBorrower]
     timeline: FaultTimeline
     health: HealthPoller
     safety: SafetyWatch
@@ -233,12 +234,10 @@ def _prepare(
     timeline = _timeline(run, plan, stack, channel)
     notes = timeline.put_right("before the load", progress)
     notes += timeline.check(progress)
-    seeder = Seeder(
-        *(stack.service_url, stack.edge_url, stack.admin_token),
-        *(progress, check),
-    )
+    lender = Contract(stack.service_url, stack.admin_token, stack.database_url)
+    provisioner = AccountProvisioner(lender, stack.edge_url, progress, check)
     progress("trying one borrower of each class")
-    offered, unlike = seeder.confirm_classes(plan)
+    offered, unlike = provisioner.confirm_classes(plan)
     if stack.kind == "local":
         # Our own service knows every class: one treated wrongly is a defect of it, and is measured.
         notes += tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
@@ -247,11 +246,10 @@ def _prepare(
         plan = offered
         run.rewrite_plan(plan)
     progress(f"registering {len(plan.borrowers)} borrowers")
-    borrowers = seeder.seed(plan)
+    borrowers = provisioner.provision(plan)
     run.write_accounts({b.index: b.account_id for b in borrowers})
-    ledger = Ledger(stack.service_url, stack.admin_token, stack.database_url)
     progress("reading where the ledger stands")
-    cursor = ledger.cursor(check)
+    cursor = lender.ledger.cursor(check)
     check()
     if stack.settings is not None and stack.settings.defect:
         notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
@@ -260,12 +258,12 @@ def _prepare(
     notes += run.not_latest()
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
     run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))
-    paid = LedgerTail(ledger, cursor, frozenset(b.account_id for b in borrowers))
+    paid = LedgerTail(lender.ledger, cursor, frozenset(b.account_id for b in borrowers))
     safety = SafetyWatch(
         run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel), timeline.facts
     )
-    health = HealthPoller(run, stack.service_url)
-    return Scene(plan, stack, ledger, cursor, borrowers, timeline, health, safety, status)
+    health = HealthPoller(run, lender)
+    return Scene(plan, stack, lender, cursor, borrowers, timeline, health, safety, status)
 
 
 def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -> None:
@@ -315,7 +313,7 @@ def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian
     facts = run.read_facts(scene.plan)
     with LockGuard(scene.stack) as check:
         source = LedgerSource(
-            scene.ledger, scene.cursor, channel.progress, channel.is_closed, check
+            scene.target, scene.cursor, channel.progress, channel.is_closed, check
         )
         run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
 

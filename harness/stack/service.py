@@ -15,6 +15,14 @@ from harness.stack.state import BUREAU, Stack, StackSettings, bureau_dir_for
 CODE_FOLDER = Path(__file__).resolve().parents[2]
 """Where this program lies: `python -m` finds it and the service from here, installed or not."""
 OK = 200
+HEALTH_PATH = "/healthz"
+"""Answered by every service that can be attached, and by each process of ours that speaks HTTP."""
+TABLES = (
+    *("account", "session", "credit_line", "credit_score", "policy", "risk_flag"),
+    *("idempotency_key", "loan", "disbursement", "decision", "review_task", "repayment"),
+    *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
+)
+"""Those of the service, the only one whose database a fault can reach."""
 
 
 def migrate_command() -> list[str]:
@@ -97,7 +105,7 @@ def who_answers(stack: Stack, url: str, port: int) -> str | None:
         HarnessError: Somebody answers who is not of this stack: a replica left over from another
             one shares the port silently and would take part of the traffic.
     """
-    answer = get(f"{url}/healthz")
+    answer = get(f"{url}{HEALTH_PATH}")
     if answer is None:
         return None
     if answer.field("stack_id") != stack.stack_id:

@@ -231,13 +231,14 @@ class Supervisor:
     async def _check_edge(self) -> None:
         deadline = time.monotonic() + _START_SECONDS_MAX
         while time.monotonic() < deadline:
-            url = f"{self.stack.edge_url}/healthz"
+            url = f"{self.stack.edge_url}{service.HEALTH_PATH}"
             answer = await asyncio.to_thread(get, url)
             if answer is not None and answer.status == service.OK:
                 return
             await asyncio.sleep(_POLL_SECONDS)
         upstream = self.stack.links[EDGE].upstream
-        raise HarnessError(f"{upstream} does not answer /healthz through the edge link")
+        path = service.HEALTH_PATH
+        raise HarnessError(f"{upstream} does not answer {path} through the edge link")
 
     async def _start_child(
         self,

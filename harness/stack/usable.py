@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError
 from harness.core.http_probe import get
 from harness.stack import namespaces, register
 from harness.stack.addresses import leads_to, split_address
-from harness.stack.service import OK
+from harness.stack.service import HEALTH_PATH, OK
 from harness.stack.state import Stack, StackSettings
 
 STACK_BYTES_MIN = 48_000_000
@@ -117,10 +117,10 @@ def require_answer(service_url: str) -> None:
     Raises:
         HarnessError: It does not, or says that it is not well.
     """
-    answer = get(f"{service_url}/healthz", _ANSWER_SECONDS_MAX)
+    answer = get(f"{service_url}{HEALTH_PATH}", _ANSWER_SECONDS_MAX)
     if answer is None:
         raise HarnessError(
-            f"{service_url} does not answer GET /healthz: is the service running there?"
+            f"{service_url} does not answer GET {HEALTH_PATH}: is the service running there?"
         )
     if answer.status != OK:
-        raise HarnessError(f"{service_url} answers GET /healthz with {answer.status}, not 200")
+        raise HarnessError(f"{service_url} answers GET {HEALTH_PATH} with {answer.status}, not 200")

@@ -1,27 +1,25 @@
-"""Borrowers with a known ground truth: registered, tried out and logged in before the load.
+"""Account provisioning: borrowers with a known ground truth, registered, tried and logged in.
 
-Admin calls go to the service itself, never through the edge link. The password is made up for each
-run and lives in memory only.
+All of it is done before the load, with the steps that the load takes. Admin calls go to the service
+itself, never through the edge link. The password is made up for each run and lives in memory only.
 """
 
-import json
 import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
-from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Http, Patience, Reply
-from harness.core.http_times import lifetime_s
-from harness.core.ids import comparable
+from harness.history.events import Outcome, Step
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.plan.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, PlannedBorrower, trials_of
-from harness.target.refusals import decline_of, is_false_decline
+from harness.target.classification import NO_TRUTH, Answer, Classification, GroundTruth
+from harness.target.interface import LoanRequest, NewAccount, Request, Target
+from harness.target.transport import call
 
 REGISTER_BATCH = 50
 """A target that hashes passwords strongly takes a tenth of a second for each."""
@@ -30,24 +28,14 @@ LOG_INS_AT_ONCE = 4
 PUT_OFF_SECONDS_MAX = 300.0
 """For which a target may put off the calls of one set-up, the waits of all of them added up."""
 TRIAL_AMOUNT_FEN = 10_000
-TERM_DAYS = 30
 TRIALS_OF_A_CLASS = 3
 """A target on which some borrowers cannot log in still shows how it treats the others."""
 REFUSED_SHARE_MAX = 0.5
 """Beyond it the target does not know our borrowers at all, and there is nothing to measure."""
 
-_SHAPES: dict[AccountClass, dict[str, Any]] = {
-    AccountClass.GOOD: {},
-    AccountClass.LOW_SCORE: {"score": 300},
-    AccountClass.BLOCKED_REGION: {"region": "closed"},
-    AccountClass.OVERDUE: {"flags": ["overdue"]},
-    AccountClass.ISOLATED: {"flags": ["risk_isolation"]},
-    AccountClass.NEAR_LIMIT: {},
-}
-
 
 @dataclass(frozen=True, slots=True)
-class SeededBorrower:
+class ProvisionedBorrower:
     """A borrower that the target knows and that holds a live session.
 
     ``token`` is empty for one who was refused at log-in, registered as they are; ``declined`` tells
@@ -64,21 +52,19 @@ class SeededBorrower:
     declined: bool = False
 
 
-class Seeder:
+class AccountProvisioner:
     """Sets the borrowers of one run up on one target."""
 
     def __init__(
         self,
-        service_url: str,
+        target: Target,
         edge_url: str,
-        admin_token: str,
         progress: Callable[[str], None],
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """``check`` is called every second of a long wait, and may raise to end it."""
-        self._service_url = service_url
+        self._target = target
         self._edge_url = edge_url
-        self._admin = {"X-Admin-Token": admin_token}
         self._progress = progress
         self._password = secrets.token_urlsafe(16)
         self._http = Http(LOG_INS_AT_ONCE)
@@ -107,7 +93,7 @@ class Seeder:
         return replace(plan, borrowers=borrowers), [str(c) for c in unlike]
 
     def _behaves(
-        self, trials: list[PlannedBorrower], accounts: dict[str, str], *, reads: bool
+        self, trials: list[PlannedBorrower], accounts: Mapping[str, str], *, reads: bool
     ) -> bool:
         """Whether the first of these borrowers of one class who can log in, or must be declined and
         are so at log-in, is treated rightly.
@@ -125,25 +111,20 @@ class Seeder:
             return (first, self._decision(session, amount_fen)) == (None, Decline.CREDIT)
         return self._decision(session, TRIAL_AMOUNT_FEN) is account_class.expected_decline
 
-    def _declined_by_credit_line(self, session: SeededBorrower) -> Decline | None:
+    def _declined_by_credit_line(self, session: ProvisionedBorrower) -> Decline | None:
         """Whatever else it answers is measured in the run."""
-        return _decline(
-            self._call(f"{self._edge_url}/v1/credit-line", None, _bearer(session), "GET")
-        )
+        reply = self._call(self._edge_url, self._target.credit_line(session.token))
+        return self._judged(Step.CREDIT_LINE, reply).decline
 
-    def _decision(self, session: SeededBorrower, amount_fen: int) -> Decline | str | None:
+    def _decision(self, session: ProvisionedBorrower, amount_fen: int) -> Decline | str | None:
         """What a borrow came to: None for a loan, a decline, or another answer in words."""
-        answer = self._call(
-            f"{self._edge_url}/v1/loans",
-            {"amount_fen": amount_fen, "term_days": TERM_DAYS, "method": "daily"},
-            {**_bearer(session), "Idempotency-Key": str(uuid.uuid4())},
-        )
-        if answer.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
-            _identifier("/v1/loans", "loan_id", _payload(answer).get("loan_id", ""))
+        loan = LoanRequest(str(uuid.uuid4()), amount_fen)
+        reply = self._call(self._edge_url, self._target.borrow(session.token, loan))
+        if self._target.grants(reply):
             return None
-        return _decline(answer) or f"status {answer.status}"
+        return self._judged(Step.BORROW, reply).decline or f"status {reply.status}"
 
-    def seed(self, plan: Plan) -> list[SeededBorrower]:
+    def provision(self, plan: Plan) -> list[ProvisionedBorrower]:
         """Register every borrower of the plan and open a session for each.
 
         Raises:
@@ -155,132 +136,82 @@ class Seeder:
             self._progress(f"registered {len(accounts)} of {len(plan.borrowers)} borrowers")
         self._progress("opening their sessions")
         with ThreadPoolExecutor(LOG_INS_AT_ONCE, thread_name_prefix="log-in") as pool:
-            seeded = list(pool.map(lambda b: self._open_session(b, accounts), plan.borrowers))
-        refused = sum(not (borrower.token or borrower.declined) for borrower in seeded)
-        if refused > REFUSED_SHARE_MAX * len(seeded):
+            provisioned = list(pool.map(lambda b: self._open_session(b, accounts), plan.borrowers))
+        refused = sum(not (borrower.token or borrower.declined) for borrower in provisioned)
+        if refused > REFUSED_SHARE_MAX * len(provisioned):
+            log_in = self._target.log_in(plan.borrowers[0].phone, self._password)
             raise HarnessError(
-                f"POST /v1/sessions refused {refused} of {len(seeded)} registered borrowers;"
+                f"{log_in} refused {refused} of {len(provisioned)} registered borrowers;"
                 " nothing to measure"
             )
         if refused:
-            self._progress(f"{refused} of {len(seeded)} borrowers are refused at log-in")
-        return seeded
+            self._progress(f"{refused} of {len(provisioned)} borrowers are refused at log-in")
+        return provisioned
 
-    def _register(self, borrowers: Iterable[PlannedBorrower]) -> dict[str, str]:
+    def _register(self, borrowers: Iterable[PlannedBorrower]) -> Mapping[str, str]:
         """Account ids by phone."""
-        rows = [
-            {
-                "phone": borrower.phone,
-                "password": self._password,
-                "limit_fen": borrower.account_class.limit_fen,
-                "score": 700,
-                "flags": [],
-                "region": "open",
-                **_SHAPES[borrower.account_class],
-            }
-            for borrower in borrowers
-        ]
-        url = f"{self._service_url}/v1/admin/accounts"
-        answer = self._call(url, {"accounts": rows}, self._admin)
-        if answer.status != HTTPStatus.CREATED:
+        accounts = [NewAccount(b.phone, self._password, b.account_class) for b in borrowers]
+        request = self._target.create_accounts(accounts)
+        reply = self._call(self._target.url, request)
+        if reply.status != request.expects:
             raise HarnessError(
-                f"POST /v1/admin/accounts answered {answer.status}, 201 was expected:"
-                f" {self._without_secrets(answer.text)[:200]}"
+                f"{request} answered {reply.status}, {request.expects:d} was expected:"
+                f" {self._without_secrets(reply.text, request)[:200]}"
             )
         try:
-            shown = {str(r["phone"]): r["account_id"] for r in answer.json()["accounts"]}
+            shown = self._target.account_ids(reply)
         except (ValueError, KeyError, TypeError) as error:
-            raise HarnessError(f"POST /v1/admin/accounts is not as agreed: {error!r}") from error
-        if missing := {row["phone"] for row in rows} - set(shown):
+            raise HarnessError(f"{request} is not as agreed: {error!r}") from error
+        if missing := {account.phone for account in accounts} - set(shown):
             raise HarnessError(f"the target did not register {len(missing)} borrowers")
-        return {
-            phone: _identifier("/v1/admin/accounts", "account_id", given)
-            for phone, given in shown.items()
-        }
+        return shown
 
-    def _without_secrets(self, text: str) -> str:
+    def _without_secrets(self, text: str, request: Request) -> str:
         """A target's own words, in which it may repeat what it was sent."""
-        for secret in (self._password, *self._admin.values()):
+        for secret in filter(None, (self._password, *request.headers.values())):
             text = text.replace(secret, "(secret)")
         return text
 
-    def _open_session(self, borrower: PlannedBorrower, accounts: dict[str, str]) -> SeededBorrower:
-        body = {"phone": borrower.phone, "password": self._password}
-        answer = self._call(f"{self._edge_url}/v1/sessions", body, {})
+    def _open_session(
+        self, borrower: PlannedBorrower, accounts: Mapping[str, str]
+    ) -> ProvisionedBorrower:
+        request = self._target.log_in(borrower.phone, self._password)
+        reply = self._call(self._edge_url, request)
         came_ns = time.monotonic_ns()
-        declined = _decline(answer)
-        seeded = SeededBorrower(
+        truth = GroundTruth(expected_decline=borrower.account_class.expected_decline)
+        provisioned = ProvisionedBorrower(
             index=borrower.index,
             account_id=accounts[borrower.phone],
             phone=borrower.phone,
             password=self._password,
             token="",
-            declined=declined is not None and declined is borrower.account_class.expected_decline,
+            declined=self._judged(Step.LOG_IN, reply, truth).outcome is Outcome.DECLINED,
         )
-        if _refuses(answer):
-            # Some users who cannot log in are a finding of the run, not the end of it.
-            return seeded
+        # Somebody who is registered was refused in person, rightly or not. Some users who cannot
+        # log in are a finding of the run, not the end of it.
+        if self._judged(Step.LOG_IN, reply).false_declined:
+            return provisioned
         try:
-            session = answer.json()
-            token = str(session["token"])
-            lives_s = lifetime_s(session.get("expires_at"), answer.headers)
+            session = self._target.session(reply)
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(
-                f"POST /v1/sessions answered {answer.status} to a registered borrower,"
-                " 201 with a token was expected"
+                f"{request} answered {reply.status} to a registered borrower,"
+                f" {request.expects:d} with a token was expected"
             ) from error
+        lives_s = session.lifetime_s
         expires_ns = None if lives_s is None else came_ns + round(lives_s * 1e9)
-        return replace(seeded, token=token, expires_ns=expires_ns)
+        return replace(provisioned, token=session.token, expires_ns=expires_ns)
 
-    def _call(
-        self, url: str, content: Any, headers: Mapping[str, str], method: str = "POST"
-    ) -> Reply:
+    def _call(self, base_url: str, request: Request) -> Reply:
         """One call, made again while the target puts it off: nothing is measured yet. A borrow
         keeps its key, so that it can't become two.
         """
-        return self._http.call(
-            method,
-            url,
-            headers=headers,
-            content=content,
-            patience=self._patience,
-            is_final=lambda reply: _decline(reply) is not None,
-        )
 
+        def is_final(reply: Reply) -> bool:
+            return self._judged(Step.LOG_IN, reply).decline is not None
 
-def _identifier(path: str, name: str, given: Any) -> str:
-    """An identifier as it is compared.
+        return call(self._http, base_url, request, patience=self._patience, is_final=is_final)
 
-    Raises:
-        HarnessError: it is no string.
-    """
-    if not isinstance(given, str):
-        raise HarnessError(
-            f'POST {path}: {name} is {json.dumps(given)}, a string was expected, as "1001":'
-            " identifiers are strings in every call"
-        )
-    return comparable(given)
-
-
-def _bearer(session: SeededBorrower) -> dict[str, str]:
-    return {"Authorization": f"Bearer {session.token}"}
-
-
-def _refuses(answer: Reply) -> bool:
-    """Whether somebody who is registered was refused in person."""
-    return answer.status >= HTTPStatus.BAD_REQUEST and is_false_decline(
-        answer.status, _payload(answer)
-    )
-
-
-def _decline(answer: Reply) -> Decline | None:
-    """What an answer says of the borrower; None if it is no decline."""
-    return decline_of(answer.status, _payload(answer))
-
-
-def _payload(answer: Reply) -> dict[str, Any]:
-    try:
-        payload = answer.json()
-    except ValueError:
-        return {}
-    return payload if isinstance(payload, dict) else {}
+    def _judged(self, step: Step, reply: Reply, truth: GroundTruth = NO_TRUTH) -> Classification:
+        """What an answer means, by the rules of the load."""
+        return self._target.classify(step, Answer.of(reply), truth)

@@ -14,12 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from pydantic import TypeAdapter
-
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Http, Patience, Reply
 from harness.history.ledger_facts import KeyedLoan
-from harness.target.account_provisioning import SeededBorrower
+from harness.target.account_provisioning import ProvisionedBorrower
+from harness.target.interface import Request, Target
+from harness.target.transport import call
 
 ASKED_AT_ONCE = 4
 """As many as log in at once, which each of them may have to."""
@@ -41,19 +41,11 @@ Loans = tuple[KeyedLoan, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    loans: Loans
-
-
-_LISTED: TypeAdapter[_Listed] = TypeAdapter(_Listed)
-
-
-@dataclass(frozen=True, slots=True)
 class SentKey:
     """A key that was sent, and who sent it; ``acknowledged`` if they were told of a loan."""
 
     key: str
-    borrower: SeededBorrower
+    borrower: ProvisionedBorrower
     acknowledged: bool
 
 
@@ -78,13 +70,13 @@ class KeyQuestions:
 
     def __init__(
         self,
-        service_url: str,
+        target: Target,
         progress: Callable[[str], object] = lambda _: None,
         is_cut_short: Callable[[], bool] = lambda: False,
         *,
         check: Callable[[], object] = lambda: None,
     ) -> None:
-        self._service_url = service_url
+        self._target = target
         self._progress = progress
         self._is_cut_short = is_cut_short
         self._http = Http(ASKED_AT_ONCE)
@@ -134,48 +126,28 @@ class KeyQuestions:
         borrower = sent.borrower
         token = self._tokens.get(borrower.index, borrower.token)
         try:
-            reply = self._get(sent.key, token)
+            reply = self._call(self._target.find_by_key(token, sent.key))
             if reply.status == HTTPStatus.UNAUTHORIZED:
-                reply = self._get(sent.key, self._log_in_again(borrower))
-            if reply.status != HTTPStatus.OK:
-                return None
-            return _LISTED.validate_json(reply.json_bytes).loans
-        except (HarnessError, ValueError):
+                token = self._log_in_again(borrower)
+                reply = self._call(self._target.find_by_key(token, sent.key))
+            return self._target.loans(reply)
+        except (HarnessError, ValueError, KeyError, TypeError):
             return None
 
-    def _get(self, key: str, token: str) -> Reply:
-        return self._http.call(
-            "GET",
-            f"{self._service_url}/v1/loans",
-            headers={"Authorization": f"Bearer {token}"},
-            query={"idempotency_key": key},
-            seconds=CALL_SECONDS_MAX,
-            patience=self._patience,
-        )
-
-    def _log_in_again(self, borrower: SeededBorrower) -> str:
+    def _log_in_again(self, borrower: ProvisionedBorrower) -> str:
         """A fresh session, asked for once for each borrower.
 
         Raises:
-            HarnessError: there is none.
+            HarnessError: there was no answer.
+            ValueError, KeyError, TypeError: the answer opens none.
         """
         with self._locks[borrower.index]:
             if borrower.index not in self._tokens:
                 self._tokens[borrower.index] = ""
-                reply = self._http.call(
-                    "POST",
-                    f"{self._service_url}/v1/sessions",
-                    headers={},
-                    content={"phone": borrower.phone, "password": borrower.password},
-                    seconds=CALL_SECONDS_MAX,
-                    patience=self._patience,
-                )
-                self._tokens[borrower.index] = _token_of(reply)
+                reply = self._call(self._target.log_in(borrower.phone, borrower.password))
+                self._tokens[borrower.index] = self._target.session(reply).token
         return self._tokens[borrower.index]
 
-
-def _token_of(reply: Reply) -> str:
-    try:
-        return str(reply.json()["token"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"POST /v1/sessions answered {reply.status}") from error
+    def _call(self, request: Request) -> Reply:
+        bounds = {"seconds": CALL_SECONDS_MAX, "patience": self._patience}
+        return call(self._http, self._target.url, request, **bounds)

@@ -3,8 +3,7 @@
 What an operator's load balancer or orchestrator sees decides whether anybody is paged: an address
 that stays green while borrowing fails is a fault of its own. So it is asked where those would ask,
 at the service itself and never through our edge link, over a fresh connection each time, which any
-of the replicas may take. A target that has ``/readyz`` ("can serve") is asked there, any other one
-at ``/healthz`` ("the process lives").
+of the replicas may take. Of the paths that a target names, the first one that it has is asked.
 """
 
 import asyncio
@@ -13,19 +12,19 @@ import math
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from harness.core.shortage import shortage_of
 from harness.history.events import HealthAddress, HealthPoll
 from harness.history.run_directory import RunDirectory
+from harness.target.interface import Target
 
 ASKED_PER_SECOND = 5.0
 """Dates a change to a fifth of a second. A readiness check may ask the database, so this is load
 as well: one tenth of the least that a run sends."""
 TIMEOUT_SECONDS = 1.0
 """As long as orchestrators wait by default. With the rate it bounds how many are under way."""
-READY, ALIVE = "/readyz", "/healthz"
 NOT_FOUND = 404
 STATUS_LINE_BYTES_MAX = 4096
 
@@ -36,13 +35,14 @@ class HealthPoller:
     """A thread that asks at a fixed rate, however slowly the answers come, until it is stopped.
 
     Nothing that the target does ends it: no answer, or an answer that is none, is a red poll.
+    A target that names no path is not asked.
     """
 
     def __init__(
-        self, run: RunDirectory, service_url: str, asked_per_s: float = ASKED_PER_SECOND
+        self, run: RunDirectory, target: Target, asked_per_s: float = ASKED_PER_SECOND
     ) -> None:
         self._run = run
-        self._service_url = service_url
+        self._target = target
         self._asked_per_s = asked_per_s
         self._stop = threading.Event()
         self._wake: Callable[[], object] = self._stop.set
@@ -50,7 +50,8 @@ class HealthPoller:
 
     def start(self) -> None:
         """Begin to ask; returns at once."""
-        self._thread.start()
+        if self._target.health:
+            self._thread.start()
 
     def stop(self) -> None:
         """End within a little more than one timeout; does nothing if it was never started."""
@@ -69,8 +70,9 @@ class HealthPoller:
     async def _poll_until_stopped(self) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(stopped.set)
-        host, port = _host_and_port(self._service_url)
-        address = HealthAddress(await _path_of(host, port), self._asked_per_s)
+        host, port = _host_and_port(self._target.url)
+        path = await _path_of(host, port, self._target.health)
+        address = HealthAddress(path, self._asked_per_s)
         writer = self._run.health_writer(address)
         under_way: set[asyncio.Task[None]] = set()
 
@@ -149,10 +151,12 @@ async def _status(host: str, port: int, path: str) -> int:
     return int(status)
 
 
-async def _path_of(host: str, port: int) -> str:
-    """Where this target is to be asked: its readiness, if it has such an address."""
-    trial = await ask(host, port, READY)
-    return ALIVE if trial.status == NOT_FOUND else READY
+async def _path_of(host: str, port: int, paths: Sequence[str]) -> str:
+    """The first path that the target has, as far as it tells; else the last."""
+    for path in paths[:-1]:
+        if (await ask(host, port, path)).status != NOT_FOUND:
+            return path
+    return paths[-1]
 
 
 def _host_and_port(service_url: str) -> tuple[str, int]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from harness.history.events import GRANTED, Facts, Step
 from harness.history.ledger_facts import LedgerReading
 from harness.plan.plan import Plan
-from harness.target.account_provisioning import SeededBorrower
+from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.by_key import KeyQuestions, SentKey, chosen, sample_of
-from harness.target.ledger import Ledger
+from harness.target.interface import Target
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
 
 
@@ -20,7 +20,7 @@ class LedgerSource:
     ``check`` is called every second of a long wait, and may raise `HarnessError` to end it.
     """
 
-    ledger: Ledger
+    target: Target
     cursor: int | str
     progress: Callable[[str], object] = lambda _: None
     is_cut_short: Callable[[], bool] = lambda: False
@@ -28,7 +28,7 @@ class LedgerSource:
 
 
 def read_ledger(
-    source: LedgerSource, plan: Plan, facts: Facts, borrowers: Iterable[SeededBorrower]
+    source: LedgerSource, plan: Plan, facts: Facts, borrowers: Iterable[ProvisionedBorrower]
 ) -> LedgerReading:
     """Read it when the load is over; never raises."""
     borrowers = list(borrowers)
@@ -39,7 +39,7 @@ def read_ledger(
         acknowledged=frozenset(key.key for key in sent if key.acknowledged),
     )
     hooks = source.progress, source.is_cut_short
-    watch = LedgerWatch(source.ledger, source.cursor, ours, *hooks, check=source.check)
+    watch = LedgerWatch(source.target.ledger, source.cursor, ours, *hooks, check=source.check)
     reading = watch.read(plan.settings.ledger_settle_s)
     if not reading.read:
         return reading
@@ -51,12 +51,12 @@ def read_ledger(
         return reading
     # Whoever has a loan asks first, for a key of nobody: is the key looked at, at all?
     unsent = replace(asked[0], key=str(uuid.uuid4()), acknowledged=False)
-    questions = KeyQuestions(source.ledger.service_url, *hooks, check=source.check)
+    questions = KeyQuestions(source.target, *hooks, check=source.check)
     by_key = questions.ask([unsent, *asked, *sample[1:]])
     return replace(reading, unsent=by_key.pop(unsent.key, None), by_key=by_key)
 
 
-def _sent(facts: Facts, borrowers: list[SeededBorrower]) -> Iterator[SentKey]:
+def _sent(facts: Facts, borrowers: list[ProvisionedBorrower]) -> Iterator[SentKey]:
     """Every key that may have left; acknowledged if any answer to it told of a loan."""
     by_index = {borrower.index: borrower for borrower in borrowers}
     told = {a.arrival for a in facts.attempts if a.step is Step.BORROW and a.outcome in GRANTED}

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from harness.run import conductor
-from harness.target.account_provisioning import SeededBorrower, Seeder
+from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 
 TOLD = "TEST_TOLD_SECRETS"
 
@@ -19,15 +19,15 @@ def tell(*secrets: str) -> None:
         file.write("".join(f"{secret}\n" for secret in secrets if secret))
 
 
-_open_session = Seeder._open_session
+_open_session = AccountProvisioner._open_session
 
 
-def _open_session_and_tell(self: Seeder, *arguments: Any) -> SeededBorrower:
-    seeded = _open_session(self, *arguments)
-    tell(seeded.password, seeded.token)
-    return seeded
+def _open_session_and_tell(self: AccountProvisioner, *arguments: Any) -> ProvisionedBorrower:
+    borrower = _open_session(self, *arguments)
+    tell(borrower.password, borrower.token)
+    return borrower
 
 
 if __name__ == "__main__":
-    Seeder._open_session = _open_session_and_tell  # type: ignore[method-assign]
+    AccountProvisioner._open_session = _open_session_and_tell  # type: ignore[method-assign]
     sys.exit(conductor.main())

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from harness import Borrower
-from harness.load.outcomes import Answer
 from harness.plan.decline import Decline
+from harness.target.classification import Answer, GroundTruth
 
 LIMIT = {"limit_fen": 500, "used_fen": 200, "available_fen": 300}
 DECLINE = {"code": "limit", "category": "risk_decline"}
@@ -25,15 +25,13 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
     sent: list[Any] = []
 
     def send(method: str, path: str, body_sent: Any = None, headers: Any = None) -> Answer:
-        sent.append([method, path, body_sent, headers])
+        sent.append([method, path, body_sent, dict(headers or {})])
         return Answer(status=status, body=json.dumps(body).encode())
 
     account = SimpleNamespace(phone="138", password="secret")
     arrival = SimpleNamespace(amount_fen=100, key="k")
-    defaults = {"expected_decline": None, "possible_decline": None}
-    credit = {"least_credit_fen": 0, "most_credit_fen": None}
     journey = SimpleNamespace(
-        account=account, arrival=arrival, token="t", send=send, **{**defaults, **credit, **known}
+        account=account, arrival=arrival, token="t", send=send, truth=GroundTruth(**known)
     )
     judged = getattr(Scripted, step)(cast("Any", Scripted), journey)
     return {**asdict(judged), "sent": sent}

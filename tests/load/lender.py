@@ -13,12 +13,12 @@ from typing import Any
 
 from harness.history.events import Operation
 from harness.history.run_directory import EventWriter, RunDirectory
-from harness.load import outcomes
 from harness.load.journey import Journey, Journeys
-from harness.load.outcomes import Classification
 from harness.load.sessions import Account, BorrowerSession
-from harness.load.transport import Transport
 from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.target import classification
+from harness.target.classification import Classification, GroundTruth
+from harness.target.transport import Transport
 
 Reply = tuple[int, dict[str, Any], dict[str, str]]
 LOST: Reply = (0, {}, {})
@@ -96,11 +96,11 @@ class Steps:
 
     def log_in(self, journey: Journey) -> Classification:
         """Open a session."""
-        return outcomes.judge_log_in(journey.send("POST", "/v1/sessions", {}))
+        return classification.judge_log_in(journey.send("POST", "/v1/sessions", {}))
 
     def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit."""
-        return outcomes.judge_credit_line(
+        return classification.judge_credit_line(
             journey.send("GET", "/v1/credit-line", headers=_bearer(journey))
         )
 
@@ -112,7 +112,7 @@ class Steps:
             meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
         answer = journey.send("POST", "/v1/loans", {"amount_fen": amount_fen}, headers)
-        return outcomes.judge_borrow(answer, None, amount_fen)
+        return classification.judge_borrow(answer, GroundTruth(amount_fen=amount_fen))
 
 
 def _bearer(journey: Journey) -> dict[str, str]:

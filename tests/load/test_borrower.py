@@ -45,7 +45,7 @@ def test_what_is_sent_is_the_contract(found: Found) -> None:
         found[name]["sent"] for name in ("logs in", "limit too low", "declined maybe")
     )
 
-    assert log_in == ["POST", "/v1/sessions", {"phone": "138", "password": "secret"}, None]
+    assert log_in == ["POST", "/v1/sessions", {"phone": "138", "password": "secret"}, {}]
     assert line == ["GET", "/v1/credit-line", None, {"Authorization": "Bearer t"}]
     assert borrow[:2] == ["POST", "/v1/loans"]
     assert borrow[2]["amount_fen"] == 100

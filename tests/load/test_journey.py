@@ -11,11 +11,11 @@ import pytest
 from harness.history.events import Ending, Operation, Outcome, Step
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
-from harness.load.outcomes import Answer, Classification
 from harness.load.sessions import Account, BorrowerSession
-from harness.load.transport import Transport
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.target.classification import Answer, Classification
+from harness.target.transport import Transport
 from tests.full_disk import files_end_at
 
 OK = Classification(Outcome.OK)
@@ -149,8 +149,8 @@ def test_what_a_credit_line_must_show_is_the_limit_less_what_the_run_asks_for(
     most: dict[int, int | None] = {}
 
     def see(journey: Journey) -> None:
-        least[journey.arrival.borrower] = journey.least_credit_fen
-        most[journey.arrival.borrower] = journey.most_credit_fen
+        least[journey.arrival.borrower] = journey.truth.least_credit_fen
+        most[journey.arrival.borrower] = journey.truth.most_credit_fen
 
     script.see = see
     for arrival in load.plan.arrivals:

@@ -14,7 +14,7 @@ from harness.load import load_process, worker_messages
 from harness.load.load_process import LoadProcess, boot_id
 from harness.load.sessions import BorrowerSession
 from harness.load.workers import Crew
-from harness.target.account_provisioning import SeededBorrower
+from harness.target.account_provisioning import ProvisionedBorrower
 from tests.builders import plan_of
 
 
@@ -58,8 +58,13 @@ def test_a_kernel_that_tells_no_boot_is_told(
         boot_id()
 
 
-def test_a_session_of_set_up_comes_with_its_end(tmp_path: Path) -> None:
-    """Most borrowers hold one: what comes after its end is no false decline."""
+def test_a_session_of_set_up_comes_with_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most borrowers hold one: what comes after its end is no false decline. Requests look at their
+    connections with the poll that gevent has not patched.
+    """
+    monkeypatch.setattr(load_process, "get_original", lambda *name: name)
     handlers: dict[str, Any] = {}
     runner = SimpleNamespace(client_id="me", register_message=handlers.__setitem__)
     report = SimpleNamespace(add_listener=lambda _: None, fire=None)
@@ -75,10 +80,11 @@ def test_a_session_of_set_up_comes_with_its_end(tmp_path: Path) -> None:
 
     runner.send_message = send
     plan = plan_of(rate=1)
-    seeded = SeededBorrower(0, "account", "138", "secret", "token", expires_ns=99)
-    crew.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", [asdict(seeded)])
+    holds = ProvisionedBorrower(0, "account", "138", "secret", "token", expires_ns=99)
+    crew.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", [asdict(holds)])
 
     part = process._part
     assert part is not None
     part.events.close()
     assert part.journeys._accounts[0].session == BorrowerSession("token", 99)
+    assert part.transport._pool._new_poll == ("select", "poll")

@@ -11,10 +11,10 @@ import pytest
 from harness.history.events import Outcome, Step
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
-from harness.load.outcomes import Answer, Classification
 from harness.load.sessions import Account, BorrowerSession, LogInOutcome
-from harness.load.transport import Transport
 from harness.plan.plan import Scenario, Settings, expand
+from harness.target.classification import Answer, Classification
+from harness.target.transport import Transport
 from tests.load.lender import LOST, NEW, OLD, Lender, Load, Reply
 
 NOT_APPLIED = {"category": "availability", "outcome": "not_applied"}

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import UsageError
-from harness.load.outcomes import Answer
-from harness.load.transport import Transport
+from harness.target.classification import Answer
+from harness.target.transport import Transport
 
 pack = functools.partial(gzip.compress, mtime=0)
 """Without the time of day, which would name a test anew in each test process."""

@@ -9,16 +9,17 @@ import sys  # noqa: E402
 
 import gevent  # noqa: E402
 
-from harness.load.transport import Transport  # noqa: E402
+from harness.target.transport import Transport  # noqa: E402
 
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(4000, hard), hard))
 files = [open("/dev/null") for _ in range(1100)]  # noqa: PTH123, SIM115  # kept open on purpose
-good, bad = (Transport(url) for url in sys.argv[1:])
+new_poll = monkey.get_original("select", "poll")
+good, bad = (Transport(url, new_poll) for url in sys.argv[1:])
 
 answers = [good.request("GET", "/", {}, b"", 5.0) for _ in range(50)]
 assert [a.connection_reused for a in answers] == [False] + [True] * 49
-assert good._idle[0].socket.fileno() > 1024
+assert good._pool._idle[0].socket.fileno() > 1024
 
 greenlets = [
     gevent.spawn(bad.request, method, "/", {}, b"", 5.0) for method in ("GET", "POST") * 50

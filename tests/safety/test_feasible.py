@@ -13,8 +13,9 @@ from harness.faults import BlockingMigration, CommitLost, Kill, PacketDrop, Part
 from harness.plan.fault_specs import AnyFault
 from harness.plan.planted import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
 from harness.run.safety import feasible
-from harness.run.safety.feasible import TABLES, require_feasible, require_set_up
+from harness.run.safety.feasible import require_feasible, require_set_up
 from harness.stack import Stack, StackSettings
+from harness.stack.service import TABLES
 from harness.stack.state import Link
 from target_service import defects
 from target_service.defects import DEFECTS as PLANTED

@@ -9,11 +9,14 @@ from typing import ClassVar
 from locust import User, task
 
 from harness.apps.locust import plugin
-from harness.load import outcomes
+from harness.history.events import Step
 from harness.load.journey import Journey
-from harness.load.outcomes import Classification
 from harness.plan.plan import Scenario
+from harness.target.classification import Classification
+from harness.target.contract import Contract
+from harness.target.interface import LoanRequest, Request
 
+_CONTRACT = Contract()
 _FOREVER_SECONDS = 10_000_000.0
 
 
@@ -22,7 +25,7 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
 
     Subclass it, once in a locustfile, and set ``scenario``. Override `log_in`, `read_credit_line`
     or `borrow` for a target with another API; each sends with `Journey.send` and returns what the
-    answer came to, in the words of `harness.load.outcomes`.
+    answer came to, in the words of `harness.target.classification`.
     """
 
     abstract = True
@@ -41,33 +44,22 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
     def log_in(self, journey: Journey) -> Classification:
         """Open a session with phone and password."""
         account = journey.account
-        body = {"phone": account.phone, "password": account.password}
-        answer = journey.send("POST", "/v1/sessions", body)
-        return outcomes.judge_log_in(answer, journey.expected_decline)
+        return _perform(Step.LOG_IN, journey, _CONTRACT.log_in(account.phone, account.password))
 
     def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit, as an app does before it offers a loan."""
-        headers = {"Authorization": f"Bearer {journey.token}"}
-        answer = journey.send("GET", "/v1/credit-line", headers=headers)
-        least_fen, most_fen = journey.least_credit_fen, journey.most_credit_fen
-        return outcomes.judge_credit_line(answer, least_fen, journey.expected_decline, most_fen)
+        return _perform(Step.CREDIT_LINE, journey, _CONTRACT.credit_line(journey.token))
 
     def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan; a retry sends the same key."""
-        arrival = journey.arrival
-        body = {
-            "amount_fen": arrival.amount_fen,
-            "term_days": self.term_days,
-            "method": self.repayment_method,
-        }
-        headers = {
-            "Authorization": f"Bearer {journey.token}",
-            "Idempotency-Key": arrival.key,
-        }
-        answer = journey.send("POST", "/v1/loans", body, headers)
-        return outcomes.judge_borrow(
-            answer, journey.expected_decline, arrival.amount_fen, journey.possible_decline
-        )
+        key, amount_fen = journey.arrival.key, journey.arrival.amount_fen
+        loan = LoanRequest(key, amount_fen, self.term_days, self.repayment_method)
+        return _perform(Step.BORROW, journey, _CONTRACT.borrow(journey.token, loan))
+
+
+def _perform(step: Step, journey: Journey, request: Request) -> Classification:
+    answer = journey.send(request.method, request.path, request.body, request.headers)
+    return _CONTRACT.classify(step, answer, journey.truth)
 
 
 plugin.install(Borrower)

@@ -23,6 +23,7 @@ from harness.stack.attaching import TOKEN_VARIABLE
 from harness.stack.folder import ATTACHED, enterable
 from harness.stack.postgres_binaries import find_postgres
 from harness.stack.run_lock import require_unused
+from harness.stack.service import TABLES
 from harness.stack.state import DATABASE, read_state
 from harness.stack.toxiproxy_binary import find_toxiproxy
 from harness.stack.usable import (
@@ -33,13 +34,6 @@ from harness.stack.usable import (
     require_same,
     require_startable,
 )
-
-TABLES = (
-    *("account", "session", "credit_line", "credit_score", "policy", "risk_flag"),
-    *("idempotency_key", "loan", "disbursement", "decision", "review_task", "repayment"),
-    *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
-)
-"""Those of the reference service, the only one whose database a fault can reach."""
 
 
 def require_feasible(

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from harness.history.events import Outcome
-from harness.load.outcomes import (
+from harness.plan.decline import Decline
+from harness.target.classification import (
     Answer,
     Classification,
+    GroundTruth,
     judge_borrow,
     judge_credit_line,
     judge_log_in,
 )
-from harness.plan.decline import Decline
 
 AMOUNT_FEN = 10_000
+ASKED = GroundTruth(amount_fen=AMOUNT_FEN)
 LOAN = {"loan_id": "loan-1", "status": "disbursed", "principal_fen": AMOUNT_FEN}
 REVIEW = {"loan_id": "loan-1", "status": "under_review"}
 LINE = {"limit_fen": 5, "used_fen": 0, "available_fen": 5, "tier": "A"}
@@ -74,8 +76,8 @@ def test_log_in(given: Answer, expected: Classification) -> None:
 def test_a_decline_before_the_borrow(category: str, decline: Decline) -> None:
     """As right as in the borrow, for whoever must be declined for this cause; else a false one."""
     for status, expected in product((403, 429, 451), (None, *Decline)):
-        given = problem(status, category)
-        for judged in (judge_log_in(given, expected), judge_credit_line(given, 0, expected)):
+        given, truth = problem(status, category), GroundTruth(expected)
+        for judged in (judge_log_in(given, truth), judge_credit_line(given, truth)):
             right = expected is decline
             assert judged.outcome is (Outcome.DECLINED if right else Outcome.FAILED)
             assert (judged.decline, judged.false_declined) == (decline, not right)
@@ -110,7 +112,7 @@ def test_credit_line(given: Answer, outcome: Outcome, false_declined: bool) -> N
 )
 def test_a_borrow_is_accepted(given: Answer, expected: Classification) -> None:
     """Paid out, or taken in for review."""
-    assert judge_borrow(given, None, AMOUNT_FEN) == expected
+    assert judge_borrow(given, ASKED) == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_an_acceptance_that_breaks_the_contract(
     status: int, body: Any, loan_id: str | None
 ) -> None:
     """It may have been applied, so it is indeterminate, and told as invalid."""
-    judged = judge_borrow(answer(status, body), None, AMOUNT_FEN)
+    judged = judge_borrow(answer(status, body), ASKED)
 
     assert judged.outcome is Outcome.INDETERMINATE
     assert (judged.invalid_answer, judged.code) == (True, "invalid_answer")
@@ -148,7 +150,7 @@ def test_an_acceptance_that_breaks_the_contract(
 def test_a_decline_is_right_for_its_own_cause_only(category: str, decline: Decline) -> None:
     """The expected cause is a decline; any other, or none expected, a false one."""
     for status, expected in product((403, 409, 425, 429), (None, *Decline)):
-        judged = judge_borrow(problem(status, category), expected, AMOUNT_FEN)
+        judged = judge_borrow(problem(status, category), GroundTruth(expected))
 
         right = expected is decline
         assert judged.decline is decline
@@ -196,7 +198,7 @@ def test_a_borrow_fails(
     given: Answer, outcome: Outcome, false_declined: bool, may_retry: bool
 ) -> None:
     """Surely not applied, or nobody knows; and whether the same key may be tried again."""
-    judged = judge_borrow(given, None, AMOUNT_FEN)
+    judged = judge_borrow(given, ASKED)
 
     assert judged.outcome is outcome
     assert judged.false_declined is false_declined
@@ -223,7 +225,7 @@ def test_a_redirect_is_named_as_what_it_is(status: int) -> None:
     judged = [
         judge_log_in(answer(status)),
         judge_credit_line(answer(status)),
-        judge_borrow(answer(status), None, AMOUNT_FEN),
+        judge_borrow(answer(status), ASKED),
     ]
 
     assert {j.code for j in judged} == {"redirect"}
@@ -237,8 +239,9 @@ def test_a_redirect_is_named_as_what_it_is(status: int) -> None:
 def test_near_the_limit_a_loan_and_a_decline_are_right(category: str, outcome: Outcome) -> None:
     """Only for the one cause that is possible; any other contradicts what is true of them."""
     given = problem(422, category, "credit_limit_exceeded")
-    declined = judge_borrow(given, None, AMOUNT_FEN, Decline.CREDIT)
-    granted = judge_borrow(answer(201, LOAN), None, AMOUNT_FEN, Decline.CREDIT)
+    near = GroundTruth(possible_decline=Decline.CREDIT, amount_fen=AMOUNT_FEN)
+    declined = judge_borrow(given, near)
+    granted = judge_borrow(answer(201, LOAN), near)
 
     assert (declined.outcome, declined.false_declined) == (outcome, outcome is Outcome.FAILED)
     assert granted.outcome is Outcome.APPROVED
@@ -258,7 +261,9 @@ def test_a_credit_line_below_what_must_be_left_is_a_false_decline(
     shown: dict[str, int], refused: bool
 ) -> None:
     """A limit of 1,000, and 600 asked for in this run: no fact of life takes more."""
-    judged = judge_credit_line(answer(200, {"used_fen": 0, **shown}), least_fen=400)
+    judged = judge_credit_line(
+        answer(200, {"used_fen": 0, **shown}), GroundTruth(least_credit_fen=400)
+    )
 
     assert judged.false_declined is refused
     assert judged.outcome is (Outcome.FAILED if refused else Outcome.OK)
@@ -278,7 +283,7 @@ def test_a_credit_line_below_what_must_be_left_is_a_false_decline(
 def test_a_credit_line_that_cannot_be_is_an_invalid_answer(shown: dict[str, int]) -> None:
     """More than the borrower was registered with, maybe somebody else's; or less than nothing."""
     line = {"limit_fen": 1000, "used_fen": 0, "available_fen": 1000, **shown}
-    judged = judge_credit_line(answer(200, line), most_fen=1000)
+    judged = judge_credit_line(answer(200, line), GroundTruth(most_credit_fen=1000))
 
     assert (judged.outcome, judged.invalid_answer) == (Outcome.FAILED, True)
     assert judged.code == "credit_line_impossible"
@@ -287,6 +292,7 @@ def test_a_credit_line_that_cannot_be_is_an_invalid_answer(shown: dict[str, int]
 def test_what_a_borrower_was_registered_with_is_no_more_than_that() -> None:
     """All of the limit may be left; where it is not known, no limit is too high."""
     line = {"limit_fen": 1000, "used_fen": 0, "available_fen": 1000}
+    known = GroundTruth(most_credit_fen=1000)
 
-    assert judge_credit_line(answer(200, line), most_fen=1000).outcome is Outcome.OK
+    assert judge_credit_line(answer(200, line), known).outcome is Outcome.OK
     assert judge_credit_line(answer(200, line)).outcome is Outcome.OK

@@ -1,15 +1,17 @@
 """What one answer means, judged against what the borrower was entitled to.
 
 Pure: status, body and ground truth go in, the outcome fields of an `harness.history.events.Attempt`
-come out. A lender whose API has another shape judges its answers in an own subclass of the
-borrower.
+come out. Set-up and load are judged by this code alone. A lender whose API has another shape judges
+its answers in an own subclass of the borrower.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+from harness.core.http_calls import PUT_OFF, Reply
 from harness.core.http_times import lifetime_s, retry_after_s
 from harness.history.events import Outcome
 from harness.plan.decline import Decline
@@ -41,10 +43,19 @@ class Answer:
     body: bytes = b""
     error: str | None = None
     sent: bool = True
-    replayed: bool = False
     connection_reused: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     """By name in lower case."""
+
+    @classmethod
+    def of(cls, reply: Reply) -> "Answer":
+        """What came back for a request outside the load."""
+        return cls(status=reply.status, body=reply.body, headers=reply.headers)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it says that it repeats an earlier answer to the same key."""
+        return self.headers.get("idempotency-replayed", "").lower() == "true"
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -54,6 +65,26 @@ class Answer:
         except (ValueError, RecursionError):
             return {}
         return parsed if isinstance(parsed, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """What is true of a borrower, by which the answers to them are judged."""
+
+    expected_decline: Decline | None = None
+    """The cause for which the borrower must be declined; None for none."""
+    possible_decline: Decline | None = None
+    """A cause for which a decline is as right as a loan."""
+    least_credit_fen: int = 0
+    """What their credit line must show at least; 0 for those who must be declined."""
+    most_credit_fen: int | None = None
+    """What they were registered with: more is not theirs. None if it is not known."""
+    amount_fen: int = 0
+    """What they ask for."""
+
+
+NO_TRUTH = GroundTruth()
+"""Of a borrower who must not be declined, and of whom nothing more is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,44 +104,35 @@ class Classification:
     may_retry: bool = False
 
 
-def judge_log_in(answer: Answer, expected_decline: Decline | None = None) -> Classification:
-    """A borrower with valid credentials must get a session, or may be declined already.
-
-    ``expected_decline`` is the cause for which they must be declined; None for none.
-    """
+def judge_log_in(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
+    """A borrower with valid credentials must get a session, or may be declined already."""
     token = answer.payload.get("token")
-    if answer.status == 201 and isinstance(token, str) and _fits_header(token):  # noqa: PLR2004
+    if answer.status == HTTPStatus.CREATED and isinstance(token, str) and _fits_header(token):
         lives_s = lifetime_s(answer.payload.get("expires_at"), answer.headers)
         return Classification(Outcome.OK, token=token, lifetime_s=lives_s)
-    return _failed_step(answer, expected_decline)
+    return _failed_step(answer, truth)
 
 
-def judge_credit_line(
-    answer: Answer,
-    least_fen: int = 0,
-    expected_decline: Decline | None = None,
-    most_fen: int | None = None,
-) -> Classification:
+def judge_credit_line(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
     """A logged-in borrower must get their limit, as three integers, or may be declined already.
 
-    ``least_fen`` is what must be left of it whatever became of this run's requests: to be shown
-    less is to be refused, as no borrower asks for more than they are shown. ``most_fen`` is what
-    they were registered with (None: not known): more is not theirs.
+    To be shown less than must be left of it, whatever became of this run's requests, is to be
+    refused: no borrower asks for more than they are shown.
     """
     payload = answer.payload
     fields = {name: payload.get(name) for name in ("limit_fen", "used_fen", "available_fen")}
-    if answer.status == 200 and all(_is_integer(value) for value in fields.values()):  # noqa: PLR2004
+    if answer.status == HTTPStatus.OK and all(_is_integer(value) for value in fields.values()):
         credit_fen = payload["limit_fen"], payload["available_fen"]
-        too_high = most_fen is not None and max(credit_fen) > most_fen
+        too_high = truth.most_credit_fen is not None and max(credit_fen) > truth.most_credit_fen
         if too_high or min(payload["limit_fen"], payload["used_fen"]) < 0:
             return Classification(Outcome.FAILED, code=CREDIT_LINE_IMPOSSIBLE, invalid_answer=True)
-        if min(credit_fen) >= least_fen:
+        if min(credit_fen) >= truth.least_credit_fen:
             return Classification(Outcome.OK)
         return Classification(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
-    return _failed_step(answer, expected_decline)
+    return _failed_step(answer, truth)
 
 
-def _failed_step(answer: Answer, expected_decline: Decline | None) -> Classification:
+def _failed_step(answer: Answer, truth: GroundTruth) -> Classification:
     """A step before the borrow moves no money, so nothing about it is indeterminate."""
     status, payload = answer.status, answer.payload
     if status is None:
@@ -120,8 +142,8 @@ def _failed_step(answer: Answer, expected_decline: Decline | None) -> Classifica
     if status < 400:  # noqa: PLR2004  # HTTP's words
         return Classification(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
     decline = decline_of(status, payload)
-    false_declined = is_false_decline(status, payload, expected_decline)
-    put_off = status in (429, 503) and decline is None
+    false_declined = is_false_decline(status, payload, truth.expected_decline)
+    put_off = status in PUT_OFF and decline is None
     return Classification(
         Outcome.FAILED if decline is None or false_declined else Outcome.DECLINED,
         code=_code(payload),
@@ -131,6 +153,12 @@ def _failed_step(answer: Answer, expected_decline: Decline | None) -> Classifica
     )
 
 
+def denies_session(answer: Answer, judged: Classification) -> bool:
+    """Whether an answer rejects the session, and names no cause that lies in the borrower."""
+    unauthorized = answer.status == HTTPStatus.UNAUTHORIZED
+    return unauthorized and judged.false_declined and not judged.decline
+
+
 def may_have_worked(answer: Answer) -> bool:
     """Whether a request that failed so may have changed something all the same."""
     if answer.status is None:
@@ -138,16 +166,8 @@ def may_have_worked(answer: Answer) -> bool:
     return answer.status < 400 or not is_surely_not_applied(answer.status, answer.payload)  # noqa: PLR2004
 
 
-def judge_borrow(
-    answer: Answer,
-    expected_decline: Decline | None,
-    amount_fen: int,
-    possible_decline: Decline | None = None,
-) -> Classification:
-    """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read.
-
-    ``possible_decline`` is a cause for which a decline is as right as a loan.
-    """
+def judge_borrow(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
+    """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read."""
     status = answer.status
     if status is None:
         outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED
@@ -156,8 +176,8 @@ def judge_borrow(
     if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
         return Classification(Outcome.INDETERMINATE, code=REDIRECT, may_retry=True)
     if status < 400:  # noqa: PLR2004  # HTTP's words
-        return _judge_acceptance(status, payload, amount_fen)
-    rightly = expected_decline, possible_decline
+        return _judge_acceptance(status, payload, truth.amount_fen)
+    rightly = truth.expected_decline, truth.possible_decline
     decline = decline_of(status, payload)
     false_declined = is_false_decline(status, payload, *rightly)
     if decline is not None:
@@ -178,9 +198,9 @@ def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> 
     if isinstance(loan_id, str) and loan_id:
         principal = payload.get("principal_fen")
         paid_out = payload.get("status") == "disbursed" and _is_integer(principal)
-        if status == 201 and paid_out and principal == amount_fen:  # noqa: PLR2004
+        if status == HTTPStatus.CREATED and paid_out and principal == amount_fen:
             return Classification(Outcome.APPROVED, loan_id=loan_id)
-        if status == 202 and payload.get("status") == "under_review":  # noqa: PLR2004
+        if status == HTTPStatus.ACCEPTED and payload.get("status") == "under_review":
             return Classification(Outcome.REFERRED, loan_id=loan_id)
     else:
         loan_id = None

@@ -14,7 +14,8 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.population import LIMIT_FEN, NEAR_LIMIT_FEN, AccountClass
-from harness.target.account_provisioning import Seeder
+from harness.target.account_provisioning import AccountProvisioner
+from harness.target.contract import Contract
 
 
 @dataclass
@@ -136,9 +137,9 @@ def target() -> Iterator[Target]:
 
 
 @pytest.fixture
-def seeder(target: Target) -> Seeder:
+def provisioner(target: Target) -> AccountProvisioner:
     """Sets up borrowers on this lender."""
-    return Seeder(target.url, target.url, "secret", lambda _: None)
+    return AccountProvisioner(Contract(target.url, "secret"), target.url, lambda _: None)
 
 
 @pytest.fixture
@@ -153,9 +154,9 @@ def classes(plan: Plan) -> set[AccountClass]:
     return {borrower.account_class for borrower in plan.borrowers}
 
 
-def test_an_honest_lender_knows_every_class(seeder: Seeder, plan: Plan) -> None:
+def test_an_honest_lender_knows_every_class(provisioner: AccountProvisioner, plan: Plan) -> None:
     """All are confirmed, and the plan stays as it was."""
-    assert seeder.confirm_classes(plan) == (plan, [])
+    assert provisioner.confirm_classes(plan) == (plan, [])
     assert classes(plan) == set(AccountClass)
 
 
@@ -163,11 +164,11 @@ def test_an_honest_lender_knows_every_class(seeder: Seeder, plan: Plan) -> None:
     ("attribute", "left_out"), [("enforces_limits", "near_limit"), ("knows_scores", "low_score")]
 )
 def test_a_class_that_is_treated_otherwise_is_left_out(
-    seeder: Seeder, target: Target, plan: Plan, attribute: str, left_out: str
+    provisioner: AccountProvisioner, target: Target, plan: Plan, attribute: str, left_out: str
 ) -> None:
     """Its borrowers become good ones, with an ordinary limit."""
     setattr(target, attribute, False)
-    offered, unlike = seeder.confirm_classes(plan)
+    offered, unlike = provisioner.confirm_classes(plan)
 
     assert unlike == [left_out]
     assert classes(plan) - classes(offered) == {AccountClass(left_out)}
@@ -175,56 +176,62 @@ def test_a_class_that_is_treated_otherwise_is_left_out(
 
 
 def test_a_target_that_is_busy_for_a_moment_is_asked_again(
-    seeder: Seeder, target: Target, plan: Plan
+    provisioner: AccountProvisioner, target: Target, plan: Plan
 ) -> None:
     """Nothing is measured yet, so a few 503s end no run and leave no class out."""
     target.busy_answers = 3
 
-    assert seeder.confirm_classes(plan) == (plan, [])
+    assert provisioner.confirm_classes(plan) == (plan, [])
 
 
 @pytest.mark.parametrize("path", ["/v1/admin/accounts", "/v1/sessions", "/v1/loans"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_target_that_asks_for_patience_is_given_it(
-    seeder: Seeder, target: Target, plan: Plan, path: str, status: int
+    provisioner: AccountProvisioner, target: Target, plan: Plan, path: str, status: int
 ) -> None:
     """Nobody is left out because a registration, a log-in or a borrow had to wait."""
     target.put_off = [(path, status, {"Retry-After": "1"})]
     began_s = time.monotonic()
 
-    assert seeder.confirm_classes(plan) == (plan, [])
+    assert provisioner.confirm_classes(plan) == (plan, [])
     assert target.put_off == []
     assert time.monotonic() - began_s > 0.9
 
 
 def test_a_target_that_asks_for_more_patience_than_there_is_ends_the_run(
-    seeder: Seeder, target: Target, plan: Plan
+    provisioner: AccountProvisioner, target: Target, plan: Plan
 ) -> None:
     """At once, with what it answered."""
     target.put_off = [("/v1/sessions", 429, {"Retry-After": "3600"})]
 
     with pytest.raises(HarnessError, match="answered 429 to a registered borrower"):
-        seeder.seed(plan)
+        provisioner.provision(plan)
 
 
-def test_a_decline_with_429_is_a_decline(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_a_decline_with_429_is_a_decline(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """It is not asked for again: it says something of the borrower."""
     target.declines_with_429 = True
 
-    assert seeder.confirm_classes(plan) == (plan, [])
+    assert provisioner.confirm_classes(plan) == (plan, [])
 
 
-def test_interim_answers_are_skipped(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_interim_answers_are_skipped(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """103 Early Hints come before the answer that counts."""
     target.interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
 
-    assert seeder.confirm_classes(plan) == (plan, [])
-    assert all(borrower.token for borrower in seeder.seed(plan))
+    assert provisioner.confirm_classes(plan) == (plan, [])
+    assert all(borrower.token for borrower in provisioner.provision(plan))
 
 
-def test_limits_are_registered_by_class(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_limits_are_registered_by_class(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """Near the limit it covers one loan; elsewhere it never binds."""
-    seeder.seed(plan)
+    provisioner.provision(plan)
     limits = {
         target.accounts[borrower.phone]["limit_fen"]: borrower.account_class
         for borrower in plan.borrowers
@@ -234,14 +241,16 @@ def test_limits_are_registered_by_class(seeder: Seeder, target: Target, plan: Pl
     assert limits[NEAR_LIMIT_FEN] is AccountClass.NEAR_LIMIT
 
 
-def test_borrowers_who_cannot_log_in_take_part(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_borrowers_who_cannot_log_in_take_part(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """They hold no session; whoever can log in holds one, and the classes are confirmed by them."""
     target.refuses = ("0", "3")  # of the trials of one class in a row, at most two
-    _, unlike = seeder.confirm_classes(plan)
-    seeded = seeder.seed(plan)
+    _, unlike = provisioner.confirm_classes(plan)
+    provisioned = provisioner.provision(plan)
 
     assert unlike == []
-    assert {b.index for b in seeded if not b.token} == {
+    assert {b.index for b in provisioned if not b.token} == {
         b.index for b in plan.borrowers if b.phone.endswith(target.refuses)
     }
 
@@ -250,32 +259,36 @@ def test_borrowers_who_cannot_log_in_take_part(seeder: Seeder, target: Target, p
     "refusal", [(410, {}), (423, {}), (451, {}), (422, {"category": "risk_decline"})]
 )
 def test_whoever_is_refused_in_person_takes_part(
-    seeder: Seeder, target: Target, plan: Plan, refusal: tuple[int, dict[str, Any]]
+    provisioner: AccountProvisioner, target: Target, plan: Plan, refusal: tuple[int, dict[str, Any]]
 ) -> None:
     """By the same rule as in the run, where it is a false decline."""
     target.refuses, target.refusal = ("0",), refusal
 
-    assert any(not borrower.token for borrower in seeder.seed(plan))
+    assert any(not borrower.token for borrower in provisioner.provision(plan))
 
 
 @pytest.mark.parametrize("step", ["/v1/sessions", "/v1/credit-line"])
 def test_whoever_must_be_declined_may_be_so_before_the_borrow(
-    seeder: Seeder, target: Target, plan: Plan, step: str
+    provisioner: AccountProvisioner, target: Target, plan: Plan, step: str
 ) -> None:
     """Their class is confirmed, and however many they are, they do not count as refused."""
     target.declines_at = step
     everybody = [replace(b, account_class=AccountClass.OVERDUE) for b in plan.borrowers[:-1]]
     overdue = replace(plan, borrowers=(*everybody, plan.borrowers[-1]))
 
-    assert seeder.confirm_classes(plan) == (plan, [])
-    assert sum(b.declined for b in seeder.seed(overdue)) == (
+    assert provisioner.confirm_classes(plan) == (plan, [])
+    assert sum(b.declined for b in provisioner.provision(overdue)) == (
         len(everybody) if step == "/v1/sessions" else 0
     )
 
 
 @pytest.mark.parametrize("step", ["/v1/sessions", "/v1/credit-line"])
 def test_a_decline_before_the_borrow_must_name_the_right_cause(
-    seeder: Seeder, target: Target, plan: Plan, step: str, monkeypatch: pytest.MonkeyPatch
+    provisioner: AccountProvisioner,
+    target: Target,
+    plan: Plan,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One who is overdue is declined for their region: the target does not know the class."""
     target.declines_at = step
@@ -283,86 +296,94 @@ def test_a_decline_before_the_borrow_must_name_the_right_cause(
     wrong = (451, {"category": "regulatory_decline"})
     monkeypatch.setattr(target, "decline", lambda a: wrong if a["flags"] else decline(a))
 
-    assert seeder.confirm_classes(plan)[1] == ["isolated", "overdue"]
+    assert provisioner.confirm_classes(plan)[1] == ["isolated", "overdue"]
 
 
-def test_a_credit_line_that_fails_ends_no_trial(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_a_credit_line_that_fails_ends_no_trial(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """It says nothing of the borrower, and is measured in the run."""
     target.credit_line_status = 500
 
-    assert seeder.confirm_classes(plan) == (plan, [])
+    assert provisioner.confirm_classes(plan) == (plan, [])
 
 
 @pytest.mark.parametrize("status", [400, 409, 422, 500])
 def test_a_target_that_answers_something_else_ends_the_run(
-    seeder: Seeder, target: Target, plan: Plan, status: int
+    provisioner: AccountProvisioner, target: Target, plan: Plan, status: int
 ) -> None:
     """It says nothing of the borrower."""
     target.refuses, target.refusal = ("0",), (status, {})
 
     with pytest.raises(HarnessError, match=f"answered {status}"):
-        seeder.seed(plan)
+        provisioner.provision(plan)
 
 
 def test_a_target_that_refuses_most_borrowers_is_refused(
-    seeder: Seeder, target: Target, plan: Plan
+    provisioner: AccountProvisioner, target: Target, plan: Plan
 ) -> None:
     """Then it is not some of its users who are shut out, but ours who are not known."""
     target.refuses = tuple("012345")
 
     with pytest.raises(HarnessError, match="nothing to measure"):
-        seeder.seed(plan)
+        provisioner.provision(plan)
 
 
 def test_a_target_that_repeats_what_it_was_sent_tells_no_secret(
-    seeder: Seeder, target: Target, plan: Plan
+    provisioner: AccountProvisioner, target: Target, plan: Plan
 ) -> None:
     """Its own words are in the message, without the password and the admin token in them."""
     target.repeats = True
     with pytest.raises(HarnessError) as caught:
-        seeder.seed(plan)
+        provisioner.provision(plan)
     line = str(caught.value)
 
     assert "answered 422" in line
     assert "(secret)" in line
-    assert seeder._password not in line
+    assert provisioner._password not in line
 
 
 @pytest.mark.parametrize("name", ["account_id", "loan_id"])
 def test_an_identifier_that_is_a_number_ends_the_run_at_once(
-    seeder: Seeder, target: Target, plan: Plan, name: str
+    provisioner: AccountProvisioner, target: Target, plan: Plan, name: str
 ) -> None:
     """One rule for every call, told before the load and not by every row of the audit."""
     target.numbers = name
     with pytest.raises(HarnessError, match=f'{name} is 10[0-9]+, a string was expected, as "1001"'):
-        seeder.confirm_classes(plan)
+        provisioner.confirm_classes(plan)
 
 
-def test_a_redirect_is_not_followed(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_a_redirect_is_not_followed(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """It would carry the admin token to whatever the target names."""
     target.redirects_to = target.url
     with pytest.raises(HarnessError, match="answered 307"):
-        seeder.seed(plan)
+        provisioner.provision(plan)
 
     assert target.asked == 1
 
 
-def test_a_borrower_is_shown_without_its_secrets(seeder: Seeder, plan: Plan) -> None:
+def test_a_borrower_is_shown_without_its_secrets(
+    provisioner: AccountProvisioner, plan: Plan
+) -> None:
     """In a log, a traceback or a message."""
-    (first, *_) = seeder.seed(plan)
+    (first, *_) = provisioner.provision(plan)
 
     assert first.password not in repr(first)
     assert f"token='{first.token}'" not in repr(first)
 
 
-def test_the_end_of_a_session_is_kept(seeder: Seeder, target: Target, plan: Plan) -> None:
+def test_the_end_of_a_session_is_kept(
+    provisioner: AccountProvisioner, target: Target, plan: Plan
+) -> None:
     """On our own clock, from the lifetime told; a refusal after it is right."""
     target.expires_at = (datetime.now(UTC) + timedelta(seconds=100)).isoformat()
     began_ns = time.monotonic_ns()
-    seeded = seeder.seed(plan)
+    provisioned = provisioner.provision(plan)
 
-    lives_s = [((b.expires_ns or 0) - began_ns) / 1e9 for b in seeded]
+    lives_s = [((b.expires_ns or 0) - began_ns) / 1e9 for b in provisioned]
     assert 97 < min(lives_s) <= max(lives_s) < 103
 
     target.expires_at = "for ever"
-    assert {b.expires_ns for b in seeder.seed(plan)} == {None}
+    assert {b.expires_ns for b in provisioner.provision(plan)} == {None}
