@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -32,7 +32,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "history": ("core", "plan"),
     "target": BELOW,
     "load": (*BELOW, "target"),
-    "stack": ("core", "plan"),
+    "stack": BELOW,
     "faults": (*BELOW, "stack"),
     "verdict": BELOW,
     "report": (*BELOW, "verdict"),
@@ -49,7 +49,7 @@ APPS: dict[str, tuple[str, ...]] = {
 ROOT_ENTRIES_MAX = 13
 
 # Third parties that are at home in few places, and only there.
-HOMES = {
+HOMES: dict[str, set[str]] = {
     "locust": {"apps/locust/"},
     "gevent": {"apps/locust/", "load/"},
     "flask": {"apps/locust/"},
@@ -59,7 +59,7 @@ HOMES = {
         *("faults/audit", "faults/lock_holders", "faults/migration", "faults/probes"),
         "faults/commit_lost",
     },
-    "requests": {"core/connections", "faults/proxy_control"},
+    "requests": set(),  # it asks the environment: `core/http_calls` and `core/http_probe` do not
     "yaml": {"core/located"},
     "jinja2": {"report/html"},
     "resvg_py": {"report/picture"},
@@ -77,6 +77,32 @@ CONTRACT = re.compile(
     rf"|\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:{'|'.join(TABLES)})\b"
 )
 CONTRACT_HOMES = ("target/", "stack/service")
+
+
+def _locks(node: ast.AST) -> bool:
+    name = getattr(node, "attr", None) or (isinstance(node, ast.alias) and node.name)
+    return name in ("flock", "lockf")
+
+
+def _puts_in_place(node: ast.AST) -> bool:
+    """A file gets the name of another; what replaces in a text or a fact has other arguments."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    alone = len(node.args) == 1 and not node.keywords
+    named = ast.unparse(node.func) in ("os.replace", "os.rename", "shutil.move")
+    return named or (alone and node.func.attr in ("replace", "rename"))
+
+
+def _names_the_boot(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and "random/boot_id" in str(node.value)
+
+
+# What is done in one file alone, and a line that does it, as it could stand in another one.
+ONCE: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
+    "core/locks": (_locks, "fcntl.flock(file, fcntl.LOCK_EX)"),
+    "core/files": (_puts_in_place, "half.rename(whole)"),
+    "core/processes": (_names_the_boot, "Path('/proc/sys/kernel/random/boot_id').read_text()"),
+}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -193,6 +219,18 @@ def test_the_import_checks_can_fail() -> None:
     assert found == ["harness.run.conductor", "target_service.rules", "locust"]
     assert not may_import("harness.apps.gameday.session", "harness.apps.cli.app")
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}]
+
+
+@pytest.mark.parametrize("home", ONCE)
+def test_what_is_done_in_one_file_is_done_in_no_other(home: str) -> None:
+    """One lock, one file put in the place of another, one reading of the boot's id."""
+    does, planted = ONCE[home]
+    found = [p for p in HARNESS if any(map(does, ast.walk(ast.parse(p.read_text("utf-8")))))]
+
+    assert [place(path) for path in found] == [home]
+    assert any(map(does, ast.walk(ast.parse(planted))))
+    for other in ("text.replace('a', 'b')", "replace(fact, by='x')", "now.replace(tzinfo=UTC)"):
+        assert not any(map(does, ast.walk(ast.parse(other))))
 
 
 def test_names_are_found_once() -> None:

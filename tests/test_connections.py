@@ -28,12 +28,12 @@ MAKES_CONNECTIONS = {
     "psycopg.connect",
     "psycopg.Connection.connect",
     "psycopg.AsyncConnection.connect",
-    "urllib.request.urlopen",
+    *("urllib.request.urlopen", "http.client.HTTPConnection", "HTTPConnection"),
     *("requests." + name for name in ("get", "post", "put", "delete", "head", "patch", "request")),
     *("requests.Session", "requests.session"),
 }
 ELSEWHERE = {
-    "harness/core/connections.py": {"psycopg.connect", "requests.Session"},
+    "harness/core/connections.py": {"psycopg.connect"},
     # A download from the internet goes the way that the user's environment says.
     "harness/stack/toxiproxy_binary.py": {"urllib.request.urlopen"},
 }

@@ -11,7 +11,7 @@ import pytest
 from harness.faults.heal import guardian
 from harness.faults.heal.guardian import heal_what_is_late
 from harness.faults.heal.healing import HealResult
-from harness.faults.journal import Journal, OpenFault
+from harness.history.journal import Journal, OpenFault
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import PlannedFault
 

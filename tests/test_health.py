@@ -1,6 +1,5 @@
 """The health poller, against small servers that answer, refuse, hang and talk nonsense."""
 
-import asyncio
 import json
 import resource
 import socket
@@ -84,7 +83,7 @@ def drip(connection: socket.socket, _: str) -> None:
 
 def asked(port: int, timeout_seconds: float = 0.3) -> HealthPoll:
     """One poll."""
-    return asyncio.run(ask("127.0.0.1", port, "/readyz", timeout_seconds))
+    return ask(f"http://127.0.0.1:{port}/readyz", timeout_seconds)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def asked(port: int, timeout_seconds: float = 0.3) -> HealthPoll:
 def test_every_answer_is_a_poll(
     answer: Answer, ok: bool, status: int | None, error: str | None
 ) -> None:
-    """Only a 2xx status line in time is green; the rest is red and says why."""
+    """Only a 2xx in time is green; the rest is red and says why."""
     with server(answer) as port:
         poll = asked(port)
 
@@ -119,7 +118,7 @@ def test_nobody_there_is_a_red_poll() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     refused = asked(port)
-    unknown = asyncio.run(ask("no-such-host.invalid", 80, "/readyz"))
+    unknown = ask("http://no-such-host.invalid/readyz")
 
     assert (refused.ok, refused.error) == (False, "refused")
     assert (unknown.ok, unknown.status) == (False, None)

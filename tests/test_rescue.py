@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.faults.heal.takeover import Death, complete_record, completed
-from harness.faults.journal import Journal
 from harness.history.events import Clock, FaultFact, Proof, RunStatus
-from harness.history.journal_row import JournalRow
-from harness.history.run_directory import JOURNAL_FILE, RunDirectory
+from harness.history.journal import Journal
+from harness.history.journal_row import JOURNAL_FILE, JournalRow
+from harness.history.run_directory import RunDirectory
 from harness.plan.plan import PlannedFault
 from harness.verdict.judge import judge
 from tests.builders import CUT, ZERO_NS, plan_of

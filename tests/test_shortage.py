@@ -1,6 +1,5 @@
 """What our own machine lacks for a connection: named, dated, and never held against the target."""
 
-import asyncio
 import errno
 import json
 import os
@@ -21,7 +20,7 @@ from harness.core.shortage import shortage_of, stretches
 from harness.faults.probes import LinkProbe
 from harness.faults.proxy_log import ProxyLog
 from harness.history.event_tail import EventTail
-from harness.history.events import Facts, HealthPoll
+from harness.history.events import Facts
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.plan.plan import Plan
 from harness.stack.state import Link
@@ -174,15 +173,12 @@ def test_what_toxiproxy_lacked_is_ours(tmp_path: Path) -> None:
 def test_health_polls_name_it_too() -> None:
     """A poll that could not be made is no sign of the target's health."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-
-    async def poll() -> HealthPoll:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-        return await ask("127.0.0.1", 9, "/readyz")
-
     try:
-        assert asyncio.run(poll()).error == "no_open_file"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        poll = ask("http://127.0.0.1:9/readyz")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert poll.error == "no_open_file"
 
 
 def test_a_stop_condition_does_not_count_it(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import psycopg
 from harness.core import http_probe
 from harness.core.connections import connect
 from harness.core.processes import identify
-from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
+from harness.history.journal import Journal
 from harness.stack import Stack
 from harness.stack.state import read_state
 

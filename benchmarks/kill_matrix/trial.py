@@ -18,7 +18,7 @@ from benchmarks.kill_matrix.plan import Trial
 from benchmarks.kill_matrix.under_attack import ROOT, MissedError, UnderAttack
 from harness.core.errors import HarnessError
 from harness.core.exit_codes import ExitCode
-from harness.faults.journal import DEADLINE_MARGIN_SECONDS
+from harness.history.journal import DEADLINE_MARGIN_SECONDS
 from harness.history.run_directory import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
 

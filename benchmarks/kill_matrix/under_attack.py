@@ -23,7 +23,7 @@ from typing import Self
 from benchmarks.kill_matrix import plan
 from harness.core.ports import choose_ports
 from harness.core.processes import ProcessRef, identify, is_alive
-from harness.faults.journal import Journal
+from harness.history.journal import Journal
 from harness.history.journal_row import JournalRow
 from harness.history.manifest import STATUS_FILE
 from harness.stack import Stack, StackClient

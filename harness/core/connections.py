@@ -2,15 +2,14 @@
 
 A connection string leaves most settings open, and libpq takes them from ``PG…`` variables, service
 files, ``~/.pgpass`` and ``~/.postgresql``: a `PGOPTIONS` with a lock time-out would end a migration
-that should hurt, and a `PGHOSTADDR` would lead to another host. An HTTP client asks ``HTTP_PROXY``
-and ``~/.netrc`` in the same way. Every connection of the harness is made here, but for those of
-`harness.core.connection_pool`, which reads nothing of its environment.
+that should hurt, and a `PGHOSTADDR` would lead to another host. Every connection to a database is
+made here. Those of HTTP are made by `harness.core.http_calls` and `harness.core.http_probe`, and
+those of the load by `harness.core.connection_pool`, which read nothing of their environment: no
+``HTTP_PROXY``, no ``~/.netrc``.
 """
 
 import os
 from typing import TYPE_CHECKING, Any
-
-import requests
 
 from harness.core.errors import HarnessError
 
@@ -42,8 +41,8 @@ def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]
     Raises:
         psycopg.Error: there is no connection.
     """
-    # Here, as others use this module for HTTP alone and have to be started quickly. Whoever heals
-    # by SQL has imported the driver at its own start.
+    # Here, as others only forget the variables and have to be started quickly. Whoever heals by SQL
+    # has imported the driver at its own start.
     import psycopg  # noqa: PLC0415
 
     forget_libpq_variables()  # for a process that is not ours from its start, like a test's
@@ -65,10 +64,3 @@ def read_rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
             return connection.execute(query, parameters).fetchall()
     except psycopg.Error as error:
         raise HarnessError(f"the database cannot be read: {error}") from error
-
-
-def http_session() -> requests.Session:
-    """A session that takes no proxy, no password and no certificate from its environment."""
-    session = requests.Session()
-    session.trust_env = False
-    return session

@@ -20,12 +20,25 @@ _MOST = 10**9
 _UNITS = tuple(map(Decimal, ("3600", "60", "1", "0.001")))
 
 
-def seconds(value: Any, *, unit: bool = False) -> Decimal:
-    """A duration in seconds: text, a number or a `timedelta`; ``unit``: no number alone.
+def seconds(value: Any) -> float:
+    """A duration in seconds: text, a number of seconds or a `timedelta`.
 
     Raises:
         ValueError: it is none; the message says what it must be.
     """
+    return float(_seconds(value, unit=False))
+
+
+def milliseconds(value: Any) -> float:
+    """The same in milliseconds; a text must have its unit, and a number alone is none.
+
+    Raises:
+        ValueError: it is none; the message says what it must be.
+    """
+    return float(1000 * _seconds(value, unit=True))
+
+
+def _seconds(value: Any, *, unit: bool) -> Decimal:
     if isinstance(value, timedelta) and value >= timedelta(0):
         return Decimal(value // timedelta(microseconds=1)) / 10**6
     is_number = isinstance(value, Real) and not isinstance(value, bool) and not unit

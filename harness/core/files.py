@@ -121,13 +121,25 @@ def replace_file(
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        put_in_place(temporary, path)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):  # it names the file that was asked for
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+    if durable:
+        with suppress(OSError):  # some file systems of a network cannot: the file itself is safe
+            sync_folder(path.parent)
+
+
+def put_in_place(made: Path, path: Path) -> None:
+    """Give what was made whole beside a place its name there; a link is replaced, not followed.
+
+    Raises:
+        OSError: it cannot have it, or a folder that is not empty has it.
+    """
+    made.replace(path)
 
 
 def append_line(path: Path, line: str, mode: int = 0o666) -> None:
@@ -146,7 +158,7 @@ def append_line(path: Path, line: str, mode: int = 0o666) -> None:
         _write_whole(handle, body)
         os.fsync(handle)
         if size == 0:  # a new file is safe only once its folder is
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
@@ -158,7 +170,12 @@ def _write_whole(handle: int, body: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have the names of files in a folder on the disk when this returns.
+
+    Raises:
+        OSError: it cannot be opened, or its file system cannot do it.
+    """
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

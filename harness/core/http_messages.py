@@ -5,6 +5,7 @@ them takes for an answer is one for all. It is as lenient as RFC 9112 allows whe
 doubt (folded headers, lines that end in LF alone), and takes nothing else for an answer.
 """
 
+import json
 import math
 import re
 import socket
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.encodings import decode
+from harness.core.shortage import shortage_of
 
 HEAD_BYTES_MAX = 64 * 1024
 IDLE_SECONDS_MAX = 20.0
@@ -49,6 +51,14 @@ class Message:
     headers: dict[str, str]
     body: bytes
     reusable: bool
+
+    def field(self, name: str) -> Any:
+        """A member of a JSON body; None if there is none."""
+        try:
+            content = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return content.get(name) if isinstance(content, dict) else None
 
 
 @dataclass(slots=True)
@@ -118,9 +128,7 @@ class Reader:
             framed, packed = self._body(status, headers)
             body = decode(packed, headers.get("content-encoding", ""), self.body_max)
         except ValueError as error:
-            raise BrokenConnectionError(
-                "malformed", f"the answer cannot be read: {error}"
-            ) from error
+            raise _malformed(error) from error
         # A packed body says by itself where it ends, if there is any of it.
         ends = framed or (packed and "content-encoding" in headers)
         if not ends and 200 <= status < 300 and not is_whole(body):  # noqa: PLR2004
@@ -129,6 +137,19 @@ class Reader:
         return Message(
             status, headers, body, framed and not self._buffer and "close" not in closing
         )
+
+    def read_head(self) -> Message:
+        """Wait for status and headers only; the connection can carry no other request.
+
+        Raises:
+            OSError: the connection broke, or nothing came in time.
+            BrokenConnectionError: no head of an answer came.
+        """
+        try:
+            status, _, headers = self._final_head()
+        except ValueError as error:
+            raise _malformed(error) from error
+        return Message(status, headers, b"", reusable=False)
 
     # --- the parts of an answer ------------------------------------------------------------------
 
@@ -254,6 +275,25 @@ class Reader:
     def _more_or_end(self) -> None:
         if not self._more():
             raise BrokenConnectionError("end_of_file", "the connection ended before a whole answer")
+
+
+def failure_code(error: OSError | BrokenConnectionError) -> str:
+    """How a request ended without its answer, in the one word that facts have for it."""
+    match error:
+        case BrokenConnectionError():
+            return error.code
+        case TimeoutError():
+            return "timeout"
+        case ConnectionRefusedError():
+            return "refused"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset"
+    shortage = shortage_of(error)
+    return "other" if shortage is None else shortage.code
+
+
+def _malformed(error: ValueError) -> BrokenConnectionError:
+    return BrokenConnectionError("malformed", f"the answer cannot be read: {error}")
 
 
 def remaining_s(deadline: float) -> float:

@@ -18,7 +18,9 @@ STATE_VARIABLE = "XDG_STATE_HOME"
 """Below it is the register of state folders."""
 CACHE_VARIABLE = "XDG_CACHE_HOME"
 """Below it are built programs and clusters."""
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+UNKNOWN_BOOT = "unknown"
+"""Where the kernel tells none (gVisor)."""
 _LISTENING = "0A"
 _END_SECONDS_MAX = 5.0
 
@@ -51,12 +53,12 @@ class RunAs:
 def boot_id() -> str:
     """This boot of this machine: process ids and monotonic instants mean something within one.
 
-    Always the same where the kernel tells none (gVisor): a process's start has to do alone there.
+    `UNKNOWN_BOOT` where the kernel tells none: a process's start has to do alone there.
     """
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
+        return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
-        return "unknown"
+        return UNKNOWN_BOOT
 
 
 def identify(pid: int) -> ProcessRef | None:

@@ -1,7 +1,8 @@
 """Canaries through a link: what a user of it would meet, measured with a connection of our own.
 
 Connecting proves little: Toxiproxy accepts by itself, whatever became of the far side. So every
-probe asks a first question of the far side's own protocol.
+probe asks a first question of the far side's own protocol. It speaks bytes and no client's words:
+what counts is whether one byte comes back, and how a connection ends, which a client would hide.
 """
 
 import math

@@ -9,17 +9,20 @@ No lock is held during a call: one server that hangs delays no call to another, 
 hangs delays no other thread's call to the same server.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-import requests
 from toxiproxy.api import validate_response
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
-from harness.core.connections import http_session
 from harness.core.errors import HarnessError, ProxyApiHangs
+from harness.core.http_messages import BrokenConnectionError
+from harness.core.http_probe import exchange
 from harness.plan.fault_specs import Direction
 from harness.stack.state import Link
 
@@ -82,26 +85,27 @@ class ProxyControl:
         self._timeout_seconds = timeout_seconds
         self._base = f"http://{host}:{port}"
 
-    def _call(self, method: str, path: str, **kwargs: Any) -> Any:
+    def _call(self, method: str, path: str, content: Any = None) -> Any:
         what = f"{self._where}, {method} {path}"
         try:
-            with http_session() as http:
-                url, seconds = self._base + path, self._timeout_seconds
-                answer = validate_response(http.request(method, url, timeout=seconds, **kwargs))
-            answer_is_json = bool(answer.content)
-            found = answer.json() if answer.ok and answer_is_json else None
-        except requests.Timeout as error:
+            # Another program may have given a toxic any name.
+            url, seconds = self._base + quote(path), self._timeout_seconds
+            answer = exchange(method.upper(), url, seconds, content)
+            validate_response(SimpleNamespace(status_code=answer.status, content=answer.body))
+            fine = answer.status < HTTPStatus.BAD_REQUEST
+            found = json.loads(answer.body) if fine and answer.body else None
+        except TimeoutError as error:
             raise ProxyApiHangs(f"{what}: no answer within {self._timeout_seconds:g} s") from error
-        except requests.ConnectionError as error:
-            raise ProxyApiHangs(f"{what}: nobody answers") from error
         except NotFound as error:
             raise NotThereError(f"{what}: {_words(error)}") from error
         except (InvalidToxic, ProxyExists) as error:
             raise HarnessError(f"{what}: {_words(error)}") from error
-        except requests.RequestException as error:
-            raise HarnessError(f"{what}: {error}") from error
-        if not answer.ok:
-            raise HarnessError(f"{what}: {answer.status_code} {answer.text.strip()}")
+        except (OSError, BrokenConnectionError) as error:
+            raise ProxyApiHangs(f"{what}: nobody answers") from error
+        except ValueError as error:
+            raise HarnessError(f"{what}: this is no JSON: {error}") from error
+        if not fine:
+            raise HarnessError(f"{what}: {answer.status} {_text(answer.body)}")
         return found
 
     def proxies(self) -> dict[str, Proxy]:
@@ -127,7 +131,7 @@ class ProxyControl:
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Let a proxy listen, or end its connections and refuse new ones; as it is: no change."""
         if self.proxy(name).enabled != enabled:
-            self._call("post", f"/proxies/{name}", json={"enabled": enabled})
+            self._call("post", f"/proxies/{name}", {"enabled": enabled})
             self._confirm(name, f"enabled={enabled}", lambda proxy: proxy.enabled == enabled)
 
     def set_upstream(self, name: str, upstream: str) -> None:
@@ -142,7 +146,7 @@ class ProxyControl:
 
         if not leads(self.proxy(name)):
             wanted = {"upstream": upstream, "enabled": True}
-            self._call("post", f"/proxies/{name}", json=wanted)
+            self._call("post", f"/proxies/{name}", wanted)
             self._confirm(name, f"{wanted}", leads)
 
     def lay_if_gone(self, link: Link) -> None:
@@ -154,9 +158,9 @@ class ProxyControl:
         """The proxy of a link as the link says, and enabled; made if there is none."""
         wanted = {"listen": link.listen, "upstream": link.upstream, "enabled": True}
         if link.name in self.proxies():
-            self._call("post", f"/proxies/{link.name}", json=wanted)
+            self._call("post", f"/proxies/{link.name}", wanted)
         else:
-            self._call("post", "/proxies", json={"name": link.name, **wanted})
+            self._call("post", "/proxies", {"name": link.name, **wanted})
 
         def laid(found: Proxy) -> bool:
             where = (found.listen, found.upstream, found.enabled)
@@ -180,12 +184,12 @@ class ProxyControl:
         if self.proxy(proxy).toxic(name) == wanted:
             return
         body = {"name": name, "type": kind, "stream": stream, "attributes": attributes}
-        self._call("post", f"/proxies/{proxy}/toxics", json={"toxicity": 1.0, **body})
+        self._call("post", f"/proxies/{proxy}/toxics", {"toxicity": 1.0, **body})
         self._confirm(proxy, f"toxic {wanted}", lambda found: found.toxic(name) == wanted)
 
     def update_toxic(self, proxy: str, name: str, **attributes: int) -> None:
         """Change attributes of a toxic that is there; live connections feel it at once."""
-        self._call("post", f"/proxies/{proxy}/toxics/{name}", json={"attributes": attributes})
+        self._call("post", f"/proxies/{proxy}/toxics/{name}", {"attributes": attributes})
 
         def changed(found: Proxy) -> bool:
             toxic = found.toxic(name)
@@ -224,4 +228,8 @@ def _proxy(body: dict[str, Any]) -> Proxy:
 def _words(error: Exception) -> str:
     """What the library's errors carry: the raw body of the answer."""
     body = error.args[0] if error.args else ""
-    return body.decode(errors="replace").strip() if isinstance(body, bytes) else str(body)
+    return _text(body) if isinstance(body, bytes) else str(body)
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace").strip()

@@ -18,13 +18,13 @@ from harness.faults.base import Gone
 from harness.faults.change_watch import ChangeWatch
 from harness.faults.foreign_sessions import OwnSessions, StrangerWatch, ours_of, remove_strangers
 from harness.faults.heal.proxy_restart import ProxyWatch
-from harness.faults.journal import CONDUCTOR, Journal
 from harness.faults.lock_holders import LockHolders
 from harness.faults.overlap import AtWork
 from harness.faults.proxy_log import ProxyLog
 from harness.faults.walk import OneFault, Surroundings
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, ForeignChange
+from harness.history.journal import CONDUCTOR, Journal
 from harness.history.journal_row import JournalRow
 from harness.history.run_facts import Trouble
 from harness.plan.plan import PlannedFault

@@ -13,10 +13,10 @@ from harness.faults.base import Gone, HeldUp, Injector
 from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
 from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.injectors import injector_for
-from harness.faults.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, HEAL_COMMAND, Journal
 from harness.faults.overlap import AtWork, OwnProof
 from harness.history.events import CLEAN_UP_FAILED, FaultFact, Proof
 from harness.history.fault_facts import EndedBy
+from harness.history.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, HEAL_COMMAND, Journal
 from harness.history.journal_row import JournalRow
 from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack

@@ -1,9 +1,13 @@
-"""Fact: one step that was announced, or done, for a fault; see `harness.faults.journal`."""
+"""Fact: one step that was announced, or done, for a fault; see `harness.history.journal`."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from harness.core.numbers import Count, Nanoseconds
+
+JOURNAL_SCHEMA = "lendchaos.journal/1"
+JOURNAL_FILE = "journal.jsonl"
+"""Of a stack in its state folder, and of a run, which keeps a copy of its own rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,14 @@ from pydantic import TypeAdapter
 
 from harness.core.documents import json_of
 from harness.core.errors import HarnessError, UsageError
-from harness.core.files import lines_of, open_append, read_regular, real, replace_file
+from harness.core.files import (
+    lines_of,
+    open_append,
+    put_in_place,
+    read_regular,
+    real,
+    replace_file,
+)
 from harness.core.rows import plain, reason_of
 from harness.history.completion import complete_operations, lent_unwritten
 from harness.history.event_writer import EventWriter, RowWriter
@@ -42,7 +49,7 @@ from harness.history.events import (
     RunStatus,
     Sent,
 )
-from harness.history.journal_row import JournalRow
+from harness.history.journal_row import JOURNAL_FILE, JOURNAL_SCHEMA, JournalRow
 from harness.history.ledger_facts import LedgerReading
 from harness.history.manifest import STATUS_FILE, broken_seals, missing_seals, seals_of
 from harness.history.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
@@ -57,8 +64,6 @@ LATEST = "latest"
 FAULTS_SCHEMA = "lendchaos.faults/1"
 HEALTH_SCHEMA = "lendchaos.health/1"
 HEALTH_FILE = "health.jsonl"
-JOURNAL_SCHEMA = "lendchaos.journal/1"
-JOURNAL_FILE = "journal.jsonl"
 LEDGER_SCHEMA = "lendchaos.ledger/1"
 ARRIVALS_FILE = "arrivals.jsonl"
 LEDGER_FILE = "ledger.jsonl"
@@ -96,7 +101,7 @@ class RunDirectory:
                 latest.rmdir()
             if latest.is_symlink() or not latest.exists():
                 link.symlink_to(self.path.name)
-                link.replace(latest)
+                put_in_place(link, latest)
         with contextlib.suppress(OSError):
             link.unlink(missing_ok=True)
 

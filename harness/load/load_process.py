@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 from gevent.monkey import get_original
 
+from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.event_writer import EventWriter
 from harness.history.run_directory import RunDirectory
@@ -23,8 +24,6 @@ from harness.load.stalls import Ticker
 from harness.plan.plan import Arrival, Plan
 from harness.target.transport import Transport
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
 
 def boot_id() -> str:
     """What tells one running kernel, and with it one monotonic clock, from another.
@@ -32,13 +31,12 @@ def boot_id() -> str:
     Raises:
         HarnessError: The kernel does not tell (gVisor).
     """
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError as error:
+    if (found := processes.boot_id()) == processes.UNKNOWN_BOOT:
         raise HarnessError(
-            f"no run here: {BOOT_ID} cannot be read ({error.strerror}), by which load processes "
-            "are known to have one clock; use another container runtime"
-        ) from error
+            f"no run here: {processes.BOOT_ID} cannot be read, by which load processes are known"
+            " to have one clock; use another container runtime"
+        )
+    return found
 
 
 class _Part:

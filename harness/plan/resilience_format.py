@@ -5,12 +5,14 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
 from harness.core import durations
+from harness.core.codes import INVARIANTS
+from harness.core.yaml_models import VERSION_HINT, Section, VersionOne, one_of, shown, wrong
 from harness.plan.objectives import (
     COUNT_MAX,
     FAILED_SHARE_MAX,
@@ -29,35 +31,6 @@ SHARE = re.compile(rf"(?P<number>{_NUMBER}) ?%")
 STARTED_SHARE_LEAST = 0.5
 
 
-def _wrong(text: str) -> PydanticCustomError:
-    # Braces would be taken for places to fill in.
-    return PydanticCustomError("value", "{text}", {"text": text})
-
-
-def _shown(value: Any) -> str:
-    """A value as its writer may know it again."""
-    if isinstance(value, dict | list):
-        return "what stands here"
-    words = {True: "true", False: "false", None: "nothing"}
-    if value is None or isinstance(value, bool):
-        return words[value]
-    if not isinstance(value, str):
-        return f"{value}"
-    return repr(value if len(value) <= 60 else value[:60] + "…")  # noqa: PLR2004  # one line
-
-
-def _seconds(value: Any, *, unit: bool = False) -> Decimal:
-    try:
-        number = durations.seconds(value, unit=unit)
-    except ValueError as error:
-        hint = _meant(lambda text: _seconds(text, unit=True), value, "{:g}ms") if unit else ""
-        raise _wrong(f"{_shown(value)} {error}{hint}") from error
-    _, most = bounds("seconds")
-    if number > most:
-        raise _wrong(f"{_shown(value)} must be from 0s to 24h")
-    return number
-
-
 def _meant(read: Callable[[Any], Any], value: Any, *forms: str) -> str:
     """What a number without its unit may stand for, as far as that would be taken."""
     found = []
@@ -71,12 +44,25 @@ def _meant(read: Callable[[Any], Any], value: Any, *forms: str) -> str:
 
 def seconds(value: Any) -> float:
     """A duration, in seconds; a number alone is seconds."""
-    return float(_seconds(value))
+    return _duration(value, durations.seconds, 1)
 
 
 def milliseconds(value: Any) -> float:
     """A duration with its unit, in milliseconds."""
-    return float(_seconds(value, unit=True) * 1000)
+    return _duration(value, durations.milliseconds, 1000, "{:g}ms")
+
+
+def _duration(
+    value: Any, read: Callable[[Any], float], of_a_second: int, *meant_forms: str
+) -> float:
+    try:
+        number = read(value)
+    except ValueError as error:
+        hint = _meant(milliseconds, value, *meant_forms)
+        raise wrong(f"{shown(value)} {error}{hint}") from error
+    if number > bounds("seconds")[1] * of_a_second:
+        raise wrong(f"{shown(value)} must be from 0s to 24h")
+    return number
 
 
 def share(value: Any) -> float:
@@ -89,10 +75,10 @@ def _share(value: Any, least: float, most: float) -> float:
     if found is None:
         per_cent = f"{100 * value:g}%" if isinstance(value, int | float) else ""
         hint = _meant(lambda text: _share(text, least, most), value, per_cent, "{:g}%")
-        raise _wrong(f"{_shown(value)} must be a share with its per cent sign, like 0.5%{hint}")
+        raise wrong(f"{shown(value)} must be a share with its per cent sign, like 0.5%{hint}")
     number = Decimal(found["number"]) / 100
     if not least <= number <= most:
-        raise _wrong(f"{_shown(value)} must be from {100 * least:g}% to {100 * most:g}%")
+        raise wrong(f"{shown(value)} must be from {100 * least:g}% to {100 * most:g}%")
     return float(number)
 
 
@@ -101,7 +87,7 @@ def count(least: int, most: int) -> Callable[[Any], int]:
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise _wrong(f"{_shown(value)} must be a whole number from {least} to {most}")
+            raise wrong(f"{shown(value)} must be a whole number from {least} to {most}")
         return value
 
     return read
@@ -112,21 +98,12 @@ def ratio(value: Any) -> float:
     least, most = bounds("ratio")
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not least <= value <= most:
-        raise _wrong(f"{_shown(value)} must be a number from {least:g} to {most:g}")
+        raise wrong(f"{shown(value)} must be a number from {least:g} to {most:g}")
     return float(value)
 
 
 def _share_within(least: float, most: float) -> Callable[[Any], float]:
     return lambda value: _share(value, least, most)
-
-
-def _one_of(*words: Any) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if isinstance(value, bool) or value not in words:
-            raise _wrong(f"{_shown(value)} must be {' or '.join(str(word) for word in words)}")
-        return value
-
-    return read
 
 
 def _text(pattern: re.Pattern[str], *examples: str) -> dict[str, Any]:
@@ -165,10 +142,15 @@ Runs = Annotated[
 ]
 
 
-class _Section(BaseModel):
-    """A mapping in which every key is known."""
+class _Section(Section):
+    """A part of the file."""
 
-    model_config = ConfigDict(extra="forbid")
+    @classmethod
+    def unknown(cls, key: str) -> str:
+        """What is told of a key that is not known; some say what no limit can allow."""
+        if key.removesuffix("_max").removesuffix("_share") in INVARIANTS:
+            return f"{key} is not set here: none is ever allowed, in any run, so there is no limit"
+        return super().unknown(key)
 
 
 def _limits() -> type[_Section]:
@@ -196,7 +178,7 @@ def _known(value: Any) -> Any:
 def _switch(value: Any) -> bool:
     value = _known(value)
     if not isinstance(value, bool):
-        raise _wrong(f"{_shown(value)} must be on or off")
+        raise wrong(f"{shown(value)} must be on or off")
     return value
 
 
@@ -206,7 +188,7 @@ def _budget(kind: StopKind) -> Callable[[Any], Any]:
         if value is False:
             return OFF
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most(kind):
-            raise _wrong(f"{_shown(value)} must be a whole number from 0 to {most(kind)}, or off")
+            raise wrong(f"{shown(value)} must be a whole number from 0 to {most(kind)}, or off")
         return value
 
     return read
@@ -234,7 +216,7 @@ class Defaults(_Section):
     """How runs are made and what becomes of a run that decides nothing."""
 
     runs: Runs = Field(default=1, description="runs of each scenario, one after the other")
-    on_inconclusive: Annotated[OnInconclusive, BeforeValidator(_one_of("fail", "inconclusive"))] = (
+    on_inconclusive: Annotated[OnInconclusive, BeforeValidator(one_of("fail", "inconclusive"))] = (
         Field(
             default="inconclusive",
             description="exit code of a run that decides nothing: 1 for fail, else 3",
@@ -277,9 +259,9 @@ class ScenarioSection(_Section):
 class ResilienceFile(_Section):
     """What a service must withstand: limits, in how many runs, against what baseline."""
 
-    version: Annotated[Literal[1], BeforeValidator(_one_of(1)), WithJsonSchema({"const": 1})] = (
-        Field(description="of this format")
-    )
+    HINTS: ClassVar = {"version": VERSION_HINT, "scenarios": "names of scenarios"}
+
+    version: VersionOne = Field(description="of this format")
     defaults: Defaults = Field(default_factory=Defaults)
     steady_state: SteadyStateSection = Field(default_factory=SteadyStateSection)
     objectives: Limits = Field(default_factory=Limits)  # type: ignore[valid-type]

@@ -23,11 +23,11 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.faults.heal.guardian_link import Guardian
 from harness.faults.heal.healing import heal_left_over
-from harness.faults.journal import Journal
 from harness.faults.lock_holders import LockGuard
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.history.events import Clock, RunStatus, SafetyStop, Stall
+from harness.history.journal import Journal
 from harness.history.kept_record import KeptRecord
 from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan

@@ -245,7 +245,7 @@ def _text(word: object) -> str | None:
 
 def _window_s(length: str | float | timedelta) -> float:
     try:
-        found = float(durations.seconds(length))
+        found = durations.seconds(length)
     except ValueError as error:
         raise UsageError(f"a window's length: {length!r} {error}") from error
     if found <= 0:

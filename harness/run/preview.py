@@ -11,7 +11,7 @@ from typing import Any
 from harness.core.documents import text_of
 from harness.core.foreign_text import clean
 from harness.core.numbers import Count, Fen, Figure, Seconds
-from harness.faults.journal import DEADLINE_MARGIN_SECONDS
+from harness.history.journal import DEADLINE_MARGIN_SECONDS
 from harness.history.run_facts import BlastRadius
 from harness.plan.objectives import OnInconclusive
 from harness.plan.plan import Plan, PlannedFault, PlannedPhase, Settings, SteadyState

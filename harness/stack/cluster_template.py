@@ -6,13 +6,14 @@ is a whole one or none. Only the last few that were used are kept.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from harness.core.files import open_append, put_in_place, sync_folder
+from harness.core.locks import taken
 from harness.stack.shared_memory import remove_database
 
 KEPT = "postgres-cluster-"
@@ -51,7 +52,7 @@ def copied(cache: Path, name: str, make: Make, target: Path) -> bool:
     try:
         if not kept.is_dir():
             _keep(kept, make)
-        with _held(cache, fcntl.LOCK_SH):
+        with _held(cache, shared=True):
             shutil.copytree(kept / "cluster", target, symlinks=True)
     except (OSError, shutil.Error):
         shutil.rmtree(target, ignore_errors=True)
@@ -64,7 +65,7 @@ def copied(cache: Path, name: str, make: Make, target: Path) -> bool:
 
 def forget(cache: Path, name: str) -> None:
     """Remove what is kept under this name: it turned out to be no good."""
-    with contextlib.suppress(OSError), _held(cache, fcntl.LOCK_EX):
+    with contextlib.suppress(OSError), _held(cache):
         _remove(cache / f"{KEPT}{name}")
 
 
@@ -77,7 +78,7 @@ def _keep(kept: Path, make: Make) -> None:
     """
     cache = kept.parent
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _held(cache, fcntl.LOCK_EX):
+    with _held(cache):
         if kept.is_dir():
             return
         half = kept.with_name(f"{kept.name}{_HALF}")
@@ -85,11 +86,11 @@ def _keep(kept: Path, make: Make) -> None:
         half.mkdir(mode=0o700)
         try:
             make(half)
-            half.rename(kept)
+            put_in_place(half, kept)
         except BaseException:
             _remove(half)
             raise
-        _flush(cache)
+        sync_folder(cache)
 
 
 def _prune(cache: Path) -> None:
@@ -100,7 +101,7 @@ def _prune(cache: Path) -> None:
     Raises:
         OSError: The cache cannot be written.
     """
-    with contextlib.suppress(BlockingIOError), _held(cache, fcntl.LOCK_EX | fcntl.LOCK_NB):
+    with contextlib.suppress(BlockingIOError), _held(cache, seconds=0.0):
         found = [path for path in cache.glob(f"{KEPT}*") if path.is_dir()]
         whole = [path for path in found if path.suffix != _HALF]
         whole.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -113,33 +114,26 @@ def _remove(folder: Path) -> None:
     half = folder if folder.suffix == _HALF else folder.with_name(f"{folder.name}{_HALF}")
     if half != folder and folder.is_dir():
         shutil.rmtree(half, ignore_errors=True)
-        folder.rename(half)
+        put_in_place(folder, half)
     remove_database(half)
 
 
 @contextlib.contextmanager
-def _held(cache: Path, how: int) -> Iterator[None]:
-    """Hold the cache, shared or alone.
+def _held(cache: Path, seconds: float | None = None, *, shared: bool = False) -> Iterator[None]:
+    """Hold the cache, shared or alone; wait for as long as it takes, unless ``seconds`` are given.
 
     Raises:
-        BlockingIOError: Others hold it, and ``how`` says not to wait.
+        BlockingIOError: Others held it for all these seconds.
         OSError: It may not be written, so that it cannot be held alone.
     """
     try:
-        lock = (cache / f"{KEPT}lock").open("w")
+        lock = open_append(cache / f"{KEPT}lock")
     except OSError:
-        if how != fcntl.LOCK_SH:
+        if not shared:
             raise
         yield  # nobody removes anything from it either
         return
     with lock:
-        fcntl.flock(lock, how)
+        if not taken(lock, seconds, shared=shared):
+            raise BlockingIOError
         yield
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

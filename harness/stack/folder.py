@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
+from harness.history.journal_row import JOURNAL_FILE
 
 DEFAULT_NAME = ".lendchaos"
 ATTACHED = "attached"
@@ -18,7 +19,6 @@ ATTACHED = "attached"
 STATE_FILE = "stack.json"
 CHANGE_LOCK, RUN_LOCK, PROXY_LOCK = "lock", "run.lock", "second_way.lock"
 ALIVE_LOCK = "supervisor.lock"
-JOURNAL_FILE = "journal.jsonl"
 LOGS, DATA, BUREAU_DATA = "logs", "postgres", "bureau"
 PATH_BYTES_MAX = 900
 """PostgreSQL takes 1,023 bytes at most for a file of its data folder, which lies below."""

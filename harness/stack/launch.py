@@ -1,7 +1,6 @@
 """Starts the supervisor of a stack and follows it until the stack is up; ends it again."""
 
 import contextlib
-import fcntl
 import json
 import os
 import selectors
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import IO
 
 from harness.core.errors import HarnessError
+from harness.core.locks import locked
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, end_all, identify, is_alive, own_environment
 from harness.stack.client import StackClient, ask
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
 from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
-from harness.stack.run_lock import opened_lock
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import (
     BUREAU,
@@ -56,20 +55,13 @@ def state_lock(state_dir: Path, progress: Progress) -> Iterator[None]:
     """
     path = entered(state_dir) / CHANGE_LOCK
     _require_own(state_dir)  # before a file is made there
-    deadline = time.monotonic() + _LOCK_SECONDS_MAX
-    told = False
-    with opened_lock(path) as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HarnessError(f"{path} has been held by another `up`") from None
-                if not told:
-                    progress("waiting for another `up` or `down`")
-                    told = True
-                time.sleep(_POLL_SECONDS)
+
+    def waiting() -> None:
+        progress("waiting for another `up` or `down`")
+
+    with locked(path, _LOCK_SECONDS_MAX, waiting=waiting) as is_ours:
+        if not is_ours:
+            raise HarnessError(f"{path} has been held by another `up`")
         yield
 
 

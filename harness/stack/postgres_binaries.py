@@ -1,7 +1,6 @@
 """Finds PostgreSQL's programs and the way to run them, which refuse to run as root."""
 
 import contextlib
-import fcntl
 import importlib
 import importlib.util
 import os
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.files import put_in_place
+from harness.core.locks import locked
 from harness.core.processes import RunAs
 
 OLDEST_MAJOR = 14
@@ -167,13 +168,12 @@ def reachable_by_others(binaries: PostgresBinaries, cache: Path) -> PostgresBina
     if cache.is_symlink() or cache.stat().st_uid != os.geteuid():
         raise HarnessError(f"{cache} is a link or belongs to somebody else: remove it")
     copy = cache / f"postgres-{binaries.version}-{binaries.source}"
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(cache / "lock", None):
         if not copy.exists():
             half = cache / f"{copy.name}.half"
             shutil.rmtree(half, ignore_errors=True)
             _copy_package(root, half)
-            half.rename(copy)
+            put_in_place(half, copy)
     bin_dir = copy / root.parent.name / root.name / binaries.bin_dir.name
     return PostgresBinaries(bin_dir, binaries.version, binaries.source)
 

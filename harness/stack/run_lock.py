@@ -5,7 +5,6 @@ who holds it; what it says counts only while the lock is held, so that what a de
 does no harm.
 """
 
-import fcntl
 import json
 import os
 import pwd
@@ -20,13 +19,13 @@ from typing import BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.errors import HarnessError
-from harness.core.files import open_append, open_regular
+from harness.core.files import open_regular
+from harness.core.locks import open_lock, taken
 from harness.core.numbers import Count, UnixSeconds
 from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 
 TRY_SECONDS = 0.5
 """Whoever only asks whether the lock is held holds it for a moment."""
-_BETWEEN_TRIES_SECONDS = 0.05
 ENDING_SECONDS_MAX = 2.0
 """From the end of the first thread of a process to that of its last one, on a busy machine."""
 _MINUTE, _HOUR = 60, 3600
@@ -84,12 +83,9 @@ def held_alone(state_dir: Path, run_id: str, scenario: str) -> Iterator[None]:
         UsageError: there can be no state folder.
         HarnessError: another run holds it, and the message says which; or it cannot be used.
     """
-    with opened_lock(entered(state_dir) / RUN_LOCK) as lock:
-        deadline = time.monotonic() + TRY_SECONDS
-        while not _taken(lock):
-            if time.monotonic() > deadline:
-                raise _in_use(state_dir, _owner_in(lock))
-            time.sleep(_BETWEEN_TRIES_SECONDS)
+    with open_lock(entered(state_dir) / RUN_LOCK) as lock:
+        if not taken(lock, TRY_SECONDS):
+            raise _in_use(state_dir, _owner_in(lock))
         _write(lock, json.dumps(asdict(Owner.this_process(run_id, scenario))))
         try:
             yield
@@ -103,11 +99,8 @@ def require_unused(state_dir: Path) -> None:
     Raises:
         HarnessError: another run holds it, and the message says which.
     """
-    deadline = time.monotonic() + TRY_SECONDS
-    while (whose := holder(state_dir)) is not None:
-        if time.monotonic() > deadline:
-            raise _in_use(state_dir, whose)
-        time.sleep(_BETWEEN_TRIES_SECONDS)
+    if (whose := holder(state_dir, TRY_SECONDS)) is not None:
+        raise _in_use(state_dir, whose)
 
 
 def _in_use(state_dir: Path, whose: Owner | None) -> HarnessError:
@@ -118,8 +111,8 @@ def _in_use(state_dir: Path, whose: Owner | None) -> HarnessError:
     )
 
 
-def holder(state_dir: Path) -> Owner | None:
-    """The run that uses the stack of this folder right now; None if there is none.
+def holder(state_dir: Path, seconds: float = 0.0) -> Owner | None:
+    """The run that uses the stack of this folder for all these seconds; None if there is none.
 
     One that has the lock and has not written down who it is is told as such.
     """
@@ -128,7 +121,7 @@ def holder(state_dir: Path) -> Owner | None:
     except OSError:
         return None
     with lock:
-        if _taken(lock, fcntl.LOCK_SH):
+        if taken(lock, seconds, shared=True):
             return None
         return _owner_in(lock) or Owner(0, "unknown", "unknown", "an unknown scenario", time.time())
 
@@ -144,8 +137,8 @@ def held_while_alive(state_dir: Path) -> BinaryIO:
     Raises:
         HarnessError: It cannot be opened.
     """
-    lock = opened_lock(state_dir / ALIVE_LOCK)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = open_lock(state_dir / ALIVE_LOCK)
+    taken(lock, None)
     return lock
 
 
@@ -160,31 +153,7 @@ def has_supervisor(state_dir: Path) -> bool:
     except OSError:
         return False
     with lock:
-        deadline_s = time.monotonic() + ENDING_SECONDS_MAX
-        while not (free := _taken(lock, fcntl.LOCK_SH)) and time.monotonic() < deadline_s:
-            time.sleep(_BETWEEN_TRIES_SECONDS)
-        return not free
-
-
-def opened_lock(path: Path) -> BinaryIO:
-    """A file to be locked; never a link, which a checkout may have brought along. Nobody else may
-    open one that is made here: whoever can, can hold it.
-
-    Raises:
-        HarnessError: It cannot be opened.
-    """
-    try:
-        return open_append(path, 0o600)
-    except OSError as error:
-        raise HarnessError(f"{path} cannot be locked: {error.strerror}") from error
-
-
-def _taken(lock: BinaryIO, how: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(lock, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return not taken(lock, ENDING_SECONDS_MAX, shared=True)
 
 
 def _write(lock: BinaryIO, text: str) -> None:

@@ -19,6 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.files import put_in_place
 from harness.stack.folder import is_private, may_be_planted
 
 VERSION = "2.12.0"
@@ -143,7 +144,7 @@ def provide_toxiproxy(
                     raise _NotThisWayError(f"the result says version {version}")  # noqa: TRY301 - one way out for every reason
                 target.parent.mkdir(exist_ok=True)
                 # Whole or not at all; two at the same time do no harm.
-                program.replace(target)
+                put_in_place(program, target)
         except (_NotThisWayError, OSError, HTTPException) as error:
             reasons.append(f"{source}: {error}")
         else:

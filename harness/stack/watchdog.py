@@ -2,25 +2,20 @@
 
 Supervisor and stack outlive a conductor and its guardian. When both are dead, or when a fault is
 not healed although its deadline has passed (both stopped), `python -m harness.faults.heal.guardian
---once` is started, which knows how to heal. Of the journal only what is needed for that is read
-here.
+--once` is started, which knows how to heal.
 """
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from harness.core.files import read_regular
+from harness.core.errors import HarnessError
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, is_alive, own_environment
-from harness.stack.folder import JOURNAL_FILE
+from harness.history.journal import Journal, OpenFault
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 
@@ -30,79 +25,46 @@ GRACE_SECONDS = 1.0
 HEAL_SECONDS_MAX = 240.0
 AGAIN_SECONDS = 2.0
 AGAIN_SECONDS_MAX = 60.0
-_WHAT_NO_ROW_RAISES = (
-    *(ValueError, KeyError, TypeError, AttributeError),
-    *(RecursionError, OverflowError),  # nested too deeply, a deadline that never comes
-)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Open:
-    """What of a journal is still to be done: deadlines of faults by run and name, and the run.
+    """What of a journal is still to be done: its open faults, and the run that is not over."""
 
-    ``announced`` has the deadlines of faults that are healed and not undone, too.
-    """
-
-    announced: dict[tuple[str, str], int] = field(default_factory=dict)
-    deadlines: dict[tuple[str, str], int] = field(default_factory=dict)
+    faults: tuple[OpenFault, ...] = ()
     run: str = ""
     guards: tuple[ProcessRef, ...] = ()
 
     def reason(self) -> str | None:
         """Why somebody has to be called now; None when nobody has."""
-        now_ns = time.monotonic_ns() - round(GRACE_SECONDS * 1e9)
-        if late := [name for (_, name), by_ns in self.deadlines.items() if by_ns < now_ns]:
+        if late := [fault.name for fault in self.faults if fault.overdue(GRACE_SECONDS)]:
             return f"the deadline of {', '.join(late)} has passed"
         if self.run and not any(is_alive(guard) for guard in self.guards):
             return f"run {self.run} has lost its conductor and its guardian"
         return None
 
 
-def read_open(path: Path, stack_id: str) -> Open:
-    """What a journal leaves open for this stack; nothing where it cannot be read."""
-    found = Open()
+def read_open(journal: Journal) -> Open:
+    """What a journal leaves open for its stack; nothing where it cannot be read."""
     try:
-        lines = read_regular(path).splitlines()
-    except OSError:
-        return found
-    for line in lines:
-        with contextlib.suppress(*_WHAT_NO_ROW_RAISES):
-            row = json.loads(line)
-            if row["stack"] == stack_id:
-                _take(found, row)
-    return found
-
-
-def _take(found: Open, row: dict[str, Any]) -> None:
-    key = (row.get("run", ""), row.get("fault", ""))
-    match row["event"]:
-        case "intent":
-            found.announced[key] = found.deadlines[key] = int(row["deadline_ns"])
-        case "injected" if key in found.announced:  # after a heal, too
-            found.deadlines[key] = found.announced[key]
-        case "healed":
-            found.deadlines.pop(key, None)
-        case "undone":
-            found.announced.pop(key, None)
-            found.deadlines.pop(key, None)
-        case "run":
-            pairs = [row.get("conductor"), row.get("guardian")]
-            found.run = row["run"]
-            found.guards = tuple(ProcessRef(*pair) for pair in pairs if pair)
-        case "over" if row["run"] == found.run:
-            found.run = ""
+        faults, run = tuple(journal.open_faults()), journal.run_under_way()
+    except HarnessError:
+        return Open()
+    if run is None:
+        return Open(faults)
+    pairs = (run.conductor, run.guardian)
+    return Open(faults, run.run, tuple(ProcessRef(*pair) for pair in pairs if pair))
 
 
 async def stand_by(stack: Stack, record: Callable[..., None]) -> None:
     """Look again and again, as long as the stack is up."""
-    path = stack.state_dir / JOURNAL_FILE
+    journal = Journal(stack.state_dir, stack.stack_id)
     size, found, pause = -1, Open(), AGAIN_SECONDS
     reason_before: str | None = None
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        with contextlib.suppress(OSError):
-            if (now := path.stat().st_size) != size:
-                size, found = now, read_open(path, stack.stack_id)
+        if (now := journal.size()) != size:
+            size, found = now, read_open(journal)
         reason = found.reason()
         # Seen twice: who has just been born or has just died may still be writing that down.
         if reason is not None and reason == reason_before:

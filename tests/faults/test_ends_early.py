@@ -7,8 +7,8 @@ import pytest
 
 from harness.faults import walk as walk_module
 from harness.faults.base import Gone
-from harness.faults.journal import Journal
 from harness.history.fault_facts import EndedBy
+from harness.history.journal import Journal
 from tests.faults.test_timeline import Breakable, walk
 
 

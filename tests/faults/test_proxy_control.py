@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import pytest
 
@@ -177,6 +178,23 @@ def test_what_is_no_proxy_is_said_so() -> None:
         pytest.raises(HarnessError, match=r"edge is described as .*hello"),
     ):
         control_of(server).proxy("edge")
+
+
+def test_any_name_reaches_the_server_as_it_is() -> None:
+    """Another program may have named what a reset has to remove."""
+    asked: list[str] = []
+
+    class Told(Scripted):
+        proxy = scripted().proxy
+
+        def _answer(self, status: int) -> None:
+            asked.append(unquote(self.path))
+            super()._answer(status)
+
+    with serving(Told) as server:
+        control_of(server).proxy("50% a?b#c ü")
+
+    assert asked == ["/proxies/50% a?b#c ü"]
 
 
 def test_everything_can_be_changed_and_undone(rig: Rig) -> None:

@@ -11,9 +11,9 @@ import pytest
 from harness.core.processes import identify
 from harness.faults import walk as walk_module
 from harness.faults.heal.proxy_restart import SECOND_WAY, ProxyWatch
-from harness.faults.journal import Journal
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
+from harness.history.journal import Journal
 from harness.plan.fault_specs import AnyFault, Freeze, Partition
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack

@@ -13,11 +13,11 @@ from harness.core.errors import HarnessError, UsageError
 from harness.faults import timeline as timeline_module
 from harness.faults import walk as walk_module
 from harness.faults.base import Gone
-from harness.faults.journal import Journal
 from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
+from harness.history.journal import Journal
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import PlannedFault
 from harness.stack.state import Link

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults.journal import Journal
 from harness.faults.probes import LinkProbe
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
+from harness.history.journal import Journal
 from harness.plan.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Partition, Restart
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up

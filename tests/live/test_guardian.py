@@ -16,9 +16,9 @@ import pytest
 
 from harness.faults.heal.healing import heal_open
 from harness.faults.injectors import injector_for
-from harness.faults.journal import DEADLINE_MARGIN_SECONDS, Journal
 from harness.faults.probes import LinkProbe
 from harness.history.events import FaultFact
+from harness.history.journal import DEADLINE_MARGIN_SECONDS, Journal
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackSettings, down, load_state, up

@@ -11,10 +11,10 @@ import pytest
 from harness.faults.heal.healing import heal_open
 from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.injectors import injector_for
-from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
+from harness.history.journal import Journal
 from harness.plan.fault_specs import Latency, Partition
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up

@@ -8,6 +8,7 @@ from typing import Any
 import gevent
 import pytest
 
+from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.run_directory import RunDirectory
 from harness.load import load_process, worker_messages
@@ -53,9 +54,13 @@ def test_a_kernel_that_tells_no_boot_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That of gVisor does not, and nothing else shows that two processes have one clock."""
-    monkeypatch.setattr(load_process, "BOOT_ID", tmp_path / "missing")
-    with pytest.raises(HarnessError, match=r"no run here: .*missing cannot be read"):
-        boot_id()
+    monkeypatch.setattr(processes, "BOOT_ID", tmp_path / "missing")
+    processes.boot_id.cache_clear()
+    try:
+        with pytest.raises(HarnessError, match=r"no run here: .*missing cannot be read"):
+            boot_id()
+    finally:
+        processes.boot_id.cache_clear()
 
 
 def test_a_session_of_set_up_comes_with_its_end(

@@ -33,7 +33,7 @@ WHOLE = GOOD.replace("options:\n  rate: 30\n  warm_up: 500ms\n", MORE + ALL_OPTI
 DATA = GOOD.replace("roles:", MORE + "roles:")
 BEYOND_A_SCHEMA = re.compile(
     "is taken by|would begin|there is no scenario|must be later|no command|valid are: base"
-    "|takes more than no"
+    "|must be more"
 )
 
 

@@ -191,7 +191,7 @@ def test_a_cache_that_may_only_be_read_is_used(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(cluster_template, "open_append", refuse)
 
     assert copied(tmp_path / "cache", "a", make, tmp_path / "two") is True
     assert make.made == 1

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from harness.core.processes import identify
-from harness.faults.journal import Journal
+from harness.history.journal import Journal
+from harness.history.journal_row import JOURNAL_FILE
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import PlannedFault
-from harness.stack.folder import JOURNAL_FILE
 from harness.stack.watchdog import Open, read_open
 
 FAULT = PlannedFault("1-partition", Partition("edge"), 8.0, 13.0)
@@ -23,7 +23,7 @@ def journal_in(folder: Path) -> Journal:
 
 def read(folder: Path) -> Open:
     """As the supervisor reads it."""
-    return read_open(folder / JOURNAL_FILE, "stack-1")
+    return read_open(Journal(folder, "stack-1"))
 
 
 def alive() -> tuple[int, int]:
@@ -76,4 +76,4 @@ def test_a_run_without_conductor_and_guardian_calls(tmp_path: Path) -> None:
     journal.intend(FAULT, time.monotonic_ns() + 10**11)
 
     assert read(tmp_path).reason() == "run run-1 has lost its conductor and its guardian"
-    assert read_open(tmp_path / JOURNAL_FILE, "another stack").reason() is None
+    assert read_open(Journal(tmp_path, "another stack")).reason() is None

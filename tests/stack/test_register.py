@@ -44,7 +44,7 @@ def test_a_kernel_that_tells_no_boot_is_no_obstacle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That of gVisor does not."""
-    monkeypatch.setattr(processes, "_BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(processes, "BOOT_ID", tmp_path / "missing")
     boot_id.cache_clear()
     try:
         register.add(made(tmp_path / "state"), "0123")

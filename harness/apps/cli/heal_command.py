@@ -23,8 +23,8 @@ from harness.faults.foreign_sessions import remove_strangers, strangers
 # What heals is loaded before anything is looked at: healing never waits for an import.
 from harness.faults.heal.healing import HealResult, heal_open
 from harness.faults.heal.proxy_restart import restart_proxy
-from harness.faults.journal import HEAL_COMMAND, Journal
 from harness.faults.probes import link_canaries
+from harness.history.journal import HEAL_COMMAND, Journal
 from harness.history.journal_row import JournalRow
 from harness.stack.folder import default_state_dir
 from harness.stack.state import Stack, load_state

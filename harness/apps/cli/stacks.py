@@ -212,7 +212,7 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
 
 
 def _forget_journal(folder: Path) -> None:
-    from harness.faults.journal import Journal  # noqa: PLC0415
+    from harness.history.journal import Journal  # noqa: PLC0415
 
     if has_been_used(folder):
         Journal(folder, "").forget()
@@ -224,7 +224,7 @@ def _heal_left_over(stack: Stack) -> list[str]:
     What heals brings a driver and a client for whatever can be broken; where the journal says that
     nothing is, it is not loaded.
     """
-    from harness.faults.journal import Journal  # noqa: PLC0415
+    from harness.history.journal import Journal  # noqa: PLC0415
 
     if not Journal(stack.state_dir, stack.stack_id).open_faults():
         return []

@@ -1,6 +1,5 @@
 """Where the events of a game day go: to a session on the disk, or, rehearsing, nowhere."""
 
-import fcntl
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from harness.apps.gameday.session import (
 )
 from harness.core.errors import UsageError
 from harness.core.files import open_regular
+from harness.core.locks import taken
 
 
 class Diary(Protocol):
@@ -111,22 +111,17 @@ class DiskDiary:
 
     def _hold(self) -> None:
         lock = open_regular(self._path / SESSION_FILE)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not taken(lock):
             lock.close()
             said = f"{self._path} is conducted in another terminal: end it there first (q)"
-            raise UsageError(said) from error
+            raise UsageError(said)
         self._lock = lock
 
 
 def is_conducted(path: Path) -> bool:
     """Whether some process conducts the session in a folder right now."""
     with suppress(OSError), open_regular(path / SESSION_FILE) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        return not taken(file, shared=True)
     return False
 
 

@@ -157,7 +157,7 @@ def _take_run_time(leader: LeaderOfRuns) -> Any:
     form = request.form.copy()
     text = form.pop("run_time", "").strip()
     try:
-        leader.run_time_s = float(durations.seconds(text)) if text else leader.preset_run_time_s
+        leader.run_time_s = durations.seconds(text) if text else leader.preset_run_time_s
     except ValueError as error:
         return _refused(f"Run time {text} {error}.")
     request.form = form

@@ -29,7 +29,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.processes import is_alive
 from harness.faults.heal.healing import heal_all
 from harness.faults.heal.takeover import DeadRun, heal_run, process, rescue, stack_in
-from harness.faults.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
+from harness.history.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
 from harness.stack import load_state
 from harness.stack.state import Stack
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 from harness.core.errors import HarnessError
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, identify
-from harness.faults.journal import CONDUCTOR, Journal
+from harness.history.journal import CONDUCTOR, Journal
 from harness.stack import Stack
 
 READY_SECONDS_MAX = 30.0

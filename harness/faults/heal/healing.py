@@ -16,8 +16,8 @@ from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.faults.base import Injector
 from harness.faults.heal.proxy_restart import restart_proxy
 from harness.faults.injectors import injector_for
-from harness.faults.journal import NEXT_RUN, Journal, OpenFault
 from harness.history.events import Proof
+from harness.history.journal import NEXT_RUN, Journal, OpenFault
 from harness.history.journal_row import JournalRow
 from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack

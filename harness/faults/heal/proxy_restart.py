@@ -7,29 +7,28 @@ supervisor kills the process and starts it again from its configuration file, wh
 proxy and no toxic. All connections through all links are cut by that, which is told.
 """
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core import http_probe
 from harness.core.errors import HarnessError, UsageError
+from harness.core.locks import locked
 from harness.core.processes import ProcessRef, is_alive
-from harness.faults.journal import Journal
 from harness.faults.probes import link_canaries
+from harness.history.journal import Journal
 from harness.history.journal_row import JournalRow
 from harness.history.run_facts import Trouble
 from harness.stack.client import StackClient
 from harness.stack.folder import PROXY_LOCK
-from harness.stack.run_lock import opened_lock
 from harness.stack.state import Stack, read_state
 
 TOXIPROXY = "toxiproxy"
 SECOND_WAY = "second_way"
 """Event of the journal, and kind of proof: what is told of a heal by this way."""
 LOCK_SECONDS_MAX = 5.0
+"""A healer that was stopped must not stop us: then both restart it, which is one cut more."""
 ANSWER_SECONDS_MAX = 0.5
 READY_SECONDS_MAX = 5.0
 CANARIES_SECONDS_MAX = 1.0
@@ -46,7 +45,7 @@ def restart_proxy(stack: Stack, journal: Journal, by: str, fault: str, reason: s
     """
     began = time.monotonic()
     client = StackClient(stack)
-    with _one_at_a_time(stack.state_dir):
+    with locked(stack.state_dir / PROXY_LOCK, LOCK_SECONDS_MAX):
         if _answers(stack):
             return f"Toxiproxy's control API answers again ({reason})"
         if not any(p.alive for p in client.status() if p.name == TOXIPROXY):
@@ -82,23 +81,6 @@ def _links(stack: Stack) -> str:
             return f"no canary came through {silent} by then"
         time.sleep(0.02)
     return "every link carries a canary"
-
-
-@contextmanager
-def _one_at_a_time(state_dir: Path) -> Iterator[None]:
-    """Hold off the other healers of this stack; the kernel frees it when its holder dies.
-
-    A holder that was stopped must not stop us: then both restart it, which is only one cut more.
-    """
-    deadline = time.monotonic() + LOCK_SECONDS_MAX
-    with opened_lock(state_dir / PROXY_LOCK) as lock:
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.02)
-        yield
 
 
 def running_proxy(state_dir: Path) -> ProcessRef | None:

@@ -1,32 +1,30 @@
 """What is done for a run whose conductor died: healed, written down, taken down, judged."""
 
 import contextlib
-import fcntl
 import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
+from harness.core.locks import locked
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, is_alive
 from harness.faults.audit import audit
 from harness.faults.heal.healing import heal_open
 from harness.faults.heal.proxy_restart import SECOND_WAY
-from harness.faults.journal import HEAL_COMMAND, Journal, first_heal
 from harness.faults.probes import link_canaries
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
+from harness.history.journal import HEAL_COMMAND, Journal, first_heal
 from harness.history.journal_row import JournalRow
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan, PlannedFault
 from harness.stack import Stack, down, load_state
 from harness.stack.folder import RUN_LOCK
-from harness.stack.run_lock import opened_lock
 
 LOCK_SECONDS_MAX = 1.0
 """For the kernel to give back the lock of a process that is just dying."""
@@ -222,32 +220,14 @@ def _wait_for_load(run: DeadRun, plan: Plan | None) -> None:
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
-def _lock(state_dir: Path) -> Iterator[bool]:
-    """Hold the stack as a run does; False when a run holds it."""
-    deadline = time.monotonic() + LOCK_SECONDS_MAX
-    with opened_lock(state_dir / RUN_LOCK) as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    yield False
-                    return
-                time.sleep(0.02)
-            else:
-                yield True
-                return
-
-
 def _used_by_another(state_dir: Path) -> bool:
-    with _lock(state_dir) as free:
-        return not free
+    with locked(state_dir / RUN_LOCK, LOCK_SECONDS_MAX) as is_ours:
+        return not is_ours
 
 
 def _take_down(state_dir: Path) -> None:
-    with _lock(state_dir) as free:
-        if free:
+    with locked(state_dir / RUN_LOCK, LOCK_SECONDS_MAX) as is_ours:  # as a run holds it
+        if is_ours:
             down(state_dir, lambda text: _log.info("%s", text))
 
 

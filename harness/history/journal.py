@@ -19,11 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.errors import HarnessError
 from harness.core.files import append_line, read_regular
 from harness.core.processes import boot_id
-from harness.history.journal_row import JournalRow
+from harness.history.journal_row import JOURNAL_FILE, JOURNAL_SCHEMA, JournalRow
 from harness.plan.plan import PlannedFault
-from harness.stack.folder import JOURNAL_FILE
 
-SCHEMA = "lendchaos.journal/1"
 DEADLINE_MARGIN_SECONDS = 5.0
 """Beyond the planned heal: by then a fault is gone, whoever has to heal it."""
 
@@ -90,7 +88,7 @@ class Journal:
         row = JournalRow(event=event, **{**stamped, **now, **more})
         said = {name: getattr(row, name) for name in _DEFAULTS}
         kept = {name: value for name, value in said.items() if value != _DEFAULTS[name]}
-        append_line(self._path, json.dumps({"schema": SCHEMA, **kept}), 0o600)
+        append_line(self._path, json.dumps({"schema": JOURNAL_SCHEMA, **kept}), 0o600)
         return row
 
     def intend(self, fault: PlannedFault, gone_by_ns: int) -> None:
@@ -110,7 +108,7 @@ class Journal:
     def begin_anew(self) -> None:
         """Begin a new file if nothing is open; the runs before keep a copy of their own rows.
 
-        Only for who holds the stack alone.
+        The caller must hold the stack alone.
         """
         if not self.open_faults():
             self.forget()
@@ -196,8 +194,8 @@ def first_heal(rows: list[JournalRow], fault: str) -> JournalRow | None:
 def _row(line: bytes) -> JournalRow | None:
     try:
         said = json.loads(line)
-        if said.pop("schema") != SCHEMA:
+        if said.pop("schema") != JOURNAL_SCHEMA:
             return None
         return _ROW.validate_python(said)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None

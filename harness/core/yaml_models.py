@@ -1,0 +1,152 @@
+"""A YAML document checked against pydantic models: each mistake at its line and column.
+
+All mistakes are told at once. A message shows what stands there, as far as one line has room for
+it, and says what would be valid.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from harness.core.located import Document, Path, Problem
+
+_LETTERS_MAX = 60
+"""Of a value in a message."""
+_VALUE, _KEY = "value", "key"
+"""Where a mistake is told: at a value, with its name, or at its key."""
+
+
+class Section(BaseModel):
+    """A mapping in which every key is known."""
+
+    model_config = ConfigDict(extra="forbid")
+    HINTS: ClassVar[Mapping[str, str]] = {}
+    """By key: what it is, where it is missing or something else stands there."""
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """All keys, as the file spells them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def unknown(cls, key: str) -> str:
+        """What is told of a key that is none of them."""
+        return f"{key!r} is not known here{choices(key, cls.known_keys())}"
+
+
+_Model = TypeVar("_Model", bound=Section)
+
+
+def checked(model: type[_Model], document: Document) -> _Model | None:
+    """The document as its model; None where it cannot be, which its problems tell."""
+    if document.data is None and document.problems:  # it is no YAML
+        return None
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        document.problems += [_problem(detail, model, document) for detail in details]
+        return None
+
+
+def wrong(text: str, *, at_key: bool = False) -> PydanticCustomError:
+    """What a validator raises for a value that cannot be; ``text`` says what would be valid.
+
+    The message begins with the key. ``at_key``: it is told at the key, and ``text`` says all.
+    """
+    # Braces in the text itself would be taken for places to fill in.
+    return PydanticCustomError(_KEY if at_key else _VALUE, "{text}", {"text": text})
+
+
+def wrong_inside(found: Iterable[tuple[str | int, PydanticCustomError]]) -> ValidationError:
+    """The same for several places inside one value, by their keys or numbers there."""
+    lines = [InitErrorDetails(type=error, loc=(name,), input=None) for name, error in found]
+    return ValidationError.from_exception_data("", lines)
+
+
+def shown(value: Any) -> str:
+    """A value as its writer may know it again."""
+    if isinstance(value, dict | list):
+        return "what stands here"
+    words = {True: "true", False: "false", None: "nothing"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    if not isinstance(value, str):
+        return f"{value}"
+    return repr(value if len(value) <= _LETTERS_MAX else value[:_LETTERS_MAX] + "…")
+
+
+def choices(word: str, known: Iterable[str]) -> str:
+    """What may have been meant by a word that is not known, or all there is."""
+    words = list(known)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f", did you mean {close[0]}?" if close else f"; valid are: {', '.join(words)}"
+
+
+def one_of(*words: Any) -> Callable[[Any], Any]:
+    """A reader that takes these values alone."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, bool) or value not in words:
+            raise wrong(f"{shown(value)} must be {' or '.join(str(word) for word in words)}")
+        return value
+
+    return read
+
+
+VersionOne = Annotated[Literal[1], BeforeValidator(one_of(1)), WithJsonSchema({"const": 1})]
+"""Of a format of which there is no other version yet."""
+VERSION_HINT = "begin with `version: 1`"
+
+
+def _problem(detail: ErrorDetails, model: type[Section], document: Document) -> Problem:
+    path, text = detail["loc"], detail["msg"]
+    name = next((part for part in reversed(path) if isinstance(part, str)), "the file")
+    place = document.place(path)
+    match detail["type"]:
+        case "extra_forbidden":
+            place = document.keys.get(path, place)
+            text = _at(model, path[:-1]).unknown(name)
+        case "missing":
+            text = f"{name} is missing{_hint(model, path)}"
+        case "list_type" | "tuple_type":
+            text = f"{name} must be a list{_hint(model, path)}"
+        case "model_type" | "dict_type":
+            text = _no_section(detail, model)
+        case _ if detail["type"] == _KEY:
+            place = document.keys.get(path, place)
+        case _:
+            text = f"{name}: {text}"
+    return Problem(*place, text)
+
+
+def _no_section(detail: ErrorDetails, model: type[Section]) -> str:
+    path = detail["loc"]
+    section = _at(model, path)
+    is_model = isinstance(section, type) and issubclass(section, Section)
+    known = ", ".join(section.known_keys()) if is_model else _hint(model, path).removeprefix(": ")
+    name = str(path[-1]) if path else "the file"
+    if path and isinstance(path[-1], int):
+        name = f"each of {path[-2]}"
+    if detail["input"] is None:
+        return f"{name} has nothing in it: leave it out, or give it some of {known}"
+    return f"{name} must be a section with keys: {known}"
+
+
+def _hint(model: type[Section], path: Path) -> str:
+    hint = _at(model, path[:-1]).HINTS.get(path[-1])
+    return f": {hint}" if hint else ""
+
+
+def _at(model: Any, path: Path) -> Any:
+    """The section at a place, or the type of what stands there instead."""
+    for name in path:
+        if args := get_args(model):  # of a list or a mapping: what is in it
+            model = args[-1]
+        else:
+            fields = zip(model.known_keys(), model.model_fields.values(), strict=True)
+            model = dict(fields)[name].annotation
+    return model
