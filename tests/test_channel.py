@@ -1,22 +1,30 @@
 """The pipe between conductor and load process, from the conductor's end, over real pipes."""
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.load.load_protocol import (
+    FROM_CONDUCTOR,
+    FROM_LOAD,
+    ConductorProgress,
+    FromLoad,
+    InterruptRun,
+    PageCommand,
+)
+
 ECHO = """
 from harness.load.channel import Channel, Interrupted
 channel = Channel()
 print("stray output of a library")
 while (message := channel.receive(5.0)) is not None:
-    channel.send("echo", got=message["type"])
+    channel.progress(f"got {message}")
 try:
     channel.check_interrupt()
 except Interrupted:
-    channel.send("interrupted")
+    channel.progress("interrupted")
 channel.close()
 """
 STUCK_READER = """
@@ -26,9 +34,21 @@ channel = Channel()
 channel.receive(5.0)
 started = time.monotonic()
 for _ in range(20_000):
-    channel.send("progress", text="x" * 100)
+    channel.progress("x" * 100)
 print(time.monotonic() - started, flush=True)
 """
+HEAL, INJECT = PageCommand("heal"), PageCommand("inject", "1-partition")
+
+
+def line(message: FromLoad) -> str:
+    """A message of the load process, as it says it."""
+    return FROM_LOAD.encode(message).decode()
+
+
+def heard(output: str) -> list[str]:
+    """What the conductor said it was doing."""
+    told = [FROM_CONDUCTOR.decode(each) for each in output.splitlines()]
+    return [each.text for each in told if isinstance(each, ConductorProgress)]
 
 
 @contextmanager
@@ -51,13 +71,9 @@ def conductor(code: str) -> Iterator["subprocess.Popen[str]"]:
 def test_messages_pass_both_ways_and_nothing_else_does() -> None:
     """What a library prints goes to standard error; end of file counts as an interrupt."""
     with conductor(ECHO) as process:
-        out, err = process.communicate('{"type": "begin"}\n{"type": "drained"}\n', timeout=20)
+        out, err = process.communicate(line(HEAL) + line(INJECT), timeout=20)
 
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"type": "echo", "got": "begin"},
-        {"type": "echo", "got": "drained"},
-        {"type": "interrupted"},
-    ]
+    assert heard(out) == [f"got {HEAL}", f"got {INJECT}", "interrupted"]
     assert "stray output" in err
 
 
@@ -66,7 +82,7 @@ def test_a_load_process_that_does_not_read_holds_nothing_up() -> None:
     with conductor(STUCK_READER) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write('{"type": "begin"}\n')
+        process.stdin.write(line(HEAL))
         process.stdin.flush()
         seconds = float(process.stderr.readline())
 
@@ -88,9 +104,10 @@ def test_a_silent_load_process_is_given_up() -> None:
 def test_half_a_message_is_the_end_of_the_load_process() -> None:
     """Killed in mid-line: what follows is the same as after the end of the file."""
     with conductor(ECHO) as process:
-        out, _ = process.communicate('{"type": "begin"}\n{"type": "dra', timeout=20)
+        out, err = process.communicate(line(HEAL) + line(INJECT)[:20], timeout=20)
 
-    assert [json.loads(line)["type"] for line in out.splitlines()] == ["echo", "interrupted"]
+    assert heard(out) == [f"got {HEAL}", "interrupted"]
+    assert "no message of LoadBegun" in err
 
 
 CLOSED = """
@@ -99,11 +116,11 @@ from harness.load.channel import Channel
 channel = Channel()
 channel.receive(5.0)
 print(channel.is_closed(), flush=True)
-channel.interrupt("a signal")
+channel.interrupt("signal", "SIGTERM")
 ends = time.monotonic() + 10
 while not channel.is_closed() and time.monotonic() < ends:
     time.sleep(0.01)
-channel.send("closed", closed=channel.is_closed())
+channel.progress(f"closed: {channel.is_closed()}")
 channel.close()
 """
 
@@ -113,9 +130,9 @@ def test_the_end_of_the_load_process_is_told_from_an_interruption() -> None:
     with conductor(CLOSED) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write('{"type": "interrupt"}\n')
+        process.stdin.write(line(InterruptRun()))
         process.stdin.flush()
         assert process.stderr.readline() == "False\n"
         out, _ = process.communicate(timeout=20)
 
-    assert json.loads(out) == {"type": "closed", "closed": True}
+    assert heard(out) == ["closed: True"]

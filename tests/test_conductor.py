@@ -1,18 +1,17 @@
 """How a conductor ends that has no run to judge: by whose fault, and in one line."""
 
 import errno
-import json
 import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.core.errors import HarnessError, UsageError
 from harness.history.run_directory import RunDirectory
+from harness.load.load_protocol import FROM_CONDUCTOR, FromConductor, RunFailed
 from harness.run import conductor
 from tests.builders import plan_of
 
@@ -21,11 +20,11 @@ class Told:
     """The channel's messages, kept."""
 
     def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[FromConductor] = []
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, message: FromConductor) -> None:
         """Keep one."""
-        self.messages.append({"type": kind, **fields})
+        self.messages.append(message)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -74,9 +73,10 @@ def test_what_cannot_be_written_is_of_the_environment(
 
     assert conductor.main() == code
     (message,) = told.messages
-    assert (message["type"], message["exit_code"]) == ("failed", code)
-    assert ("our bug" in message["message"]) == (code == 70)
-    assert "\n" not in message["message"]
+    assert isinstance(message, RunFailed)
+    assert message.exit_code == code
+    assert ("our bug" in message.text) == (code == 70)
+    assert "\n" not in message.text
 
 
 def test_a_conductor_at_its_file_size_limit_says_so_in_one_line(tmp_path: Path) -> None:
@@ -95,8 +95,9 @@ def test_a_conductor_at_its_file_size_limit_says_so_in_one_line(tmp_path: Path) 
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
-    message = json.loads(done.stdout.splitlines()[-1])
+    message = FROM_CONDUCTOR.decode(done.stdout.splitlines()[-1])
 
-    assert done.returncode == message["exit_code"] == 3
-    assert "cannot be written: File too large" in message["message"]
-    assert str(run.path) in message["message"]
+    assert isinstance(message, RunFailed)
+    assert done.returncode == message.exit_code == 3
+    assert "cannot be written: File too large" in message.text
+    assert str(run.path) in message.text

@@ -23,7 +23,7 @@ from pathlib import Path
 def hear(number, _):
     with open("heard", "a") as heard:
         heard.write(signal.Signals(number).name + "\\n")
-    os.write(int(os.environ["LENDCHAOS_PROGRESS_FD"]), b'{"text": "healing"}\\n')
+    os.write(int(os.environ["LENDCHAOS_PROGRESS_FD"]), b'{"kind": "Update", "text": "healing"}\\n')
     global told
     told = True
 

@@ -1,9 +1,9 @@
 """How a run ended: no exit code of others is taken for one of ours."""
 
-import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 from harness.core.errors import UsageError
 from harness.core.forwarding import Forwarded
 from harness.run import runner
+from harness.run.progress_messages import PROGRESS, ErrorUpdate, ProgressMessage, Update
 from harness.run.result import RunResult
-from harness.run.runner import Update, find_scenario, locust_command
+from harness.run.runner import find_scenario, locust_command
 
 VERDICT = {"verdict": "pass", "phase": None}
 
@@ -104,23 +105,25 @@ def test_a_dry_run_waits_for_nothing_that_a_scenario_starts(
 
 
 @pytest.mark.parametrize(
-    ("message", "code"), [({"error": "no memory"}, 3), ({"phase": "baseline"}, 70)], ids=str
+    ("message", "code"),
+    [(ErrorUpdate("no memory"), 3), (Update("baseline", "baseline"), 70)],
+    ids=str,
 )
 def test_an_error_before_a_kill_is_not_the_word_of_a_run(
-    message: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch
+    message: ProgressMessage, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before the run began, whatever was told then, it is no bug of ours."""
     text = (
         "import os, sys; os.write(int(os.environ['LENDCHAOS_PROGRESS_FD']), sys.argv[1].encode())"
         "; os.kill(os.getpid(), 9)"
     )
-    words = [sys.executable, "-c", text, json.dumps(message) + "\n"]
+    words = [sys.executable, "-c", text, PROGRESS.encode(message).decode()]
     monkeypatch.setattr(runner, "_command", lambda *_: words)
 
     ended = runner.run_scenario(Path("mine.py"), [], lambda _: None, lambda _: None)
 
-    killed = {"killed_by": "SIGKILL"} if code == 3 else {}
-    assert (ended.exit_code, ended.last) == (code, {**message, **killed})
+    told = {"error": "no memory", "killed_by": "SIGKILL"} if code == 3 else asdict(message)
+    assert (ended.exit_code, ended.last) == (code, told)
 
 
 @pytest.mark.parametrize("web_port", [None, 7089])
@@ -129,7 +132,8 @@ def test_a_page_that_is_asked_for_is_there(
 ) -> None:
     """Whatever a file of Locust's or a variable says, which are there for other tests."""
     text = (
-        "import json, os; said = json.dumps({'text': os.environ['LOCUST_HEADLESS']})"
+        "import json, os; headless = os.environ['LOCUST_HEADLESS']"
+        "; said = json.dumps({'kind': 'Update', 'text': headless})"
         "; os.write(int(os.environ['LENDCHAOS_PROGRESS_FD']), said.encode())"
     )
     monkeypatch.setattr(runner, "_command", lambda *_: [sys.executable, "-c", text])
@@ -148,9 +152,9 @@ def test_a_run_that_was_told_to_end_is_no_pass(phase: str | None) -> None:
     shown: list[Update] = []
 
     def lines() -> Any:
-        yield f'{{"text": "on", "phase": {"null" if phase is None else chr(34) + phase + chr(34)}}}'
+        yield PROGRESS.encode(Update("on", phase)).decode()
         run.signals.append(signal.SIGINT)
-        yield '{"text": "verdict: pass", "phase": null, "verdict": "pass", "exit_code": 0}'
+        yield PROGRESS.encode(Update("verdict: pass", verdict="pass", exit_code=0)).decode()
 
     said: list[str] = []
     last = runner._follow(lines(), shown.append, said.append, run)

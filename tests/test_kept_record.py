@@ -14,6 +14,7 @@ from harness.history.event_writer import EventWriter, UnwrittenError
 from harness.history.events import Facts, HealthAddress
 from harness.history.kept_record import KeptRecord
 from harness.history.run_directory import RunDirectory
+from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
 from harness.run.judging import judged
 from harness.verdict.judge import judge
@@ -84,7 +85,8 @@ def perform(run: KeptRecord, known: Facts, size: int | None = None) -> None:
     status = known.status
     if told:
         ended_ns = done[-1].intended_ns
-        status = replace(status, broken_off=True, load_ended_ns=ended_ns, troubles=(told[0],))
+        troubles = (Trouble(told[0]),)
+        status = replace(status, broken_off=True, load_ended_ns=ended_ns, troubles=troubles)
     run.write_status(status)
     run.write_ledger(ledger(done))
     run.seal()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from harness.core.errors import UsageError
+from harness.load.load_protocol import PageCommand, PageOrder
 from harness.run.commands import obey
 
 
@@ -22,6 +23,8 @@ class Timeline:
 
     def inject(self, name: str) -> None:
         """Inject one."""
+        if name == "9-flood":
+            raise UsageError("no such fault")
         self.done.append(("inject", name))
 
     def heal_now(self) -> None:
@@ -30,32 +33,33 @@ class Timeline:
 
 
 @pytest.mark.parametrize(
-    ("message", "done", "remark"),
+    ("command", "done", "remark"),
     [
         (
-            {"do": "heal", "fault": "1-kill"},
+            PageCommand("heal", "1-kill"),
             ("heal", "1-kill"),
             "1-kill was healed by hand at 12.3 s",
         ),
-        ({"do": "heal", "fault": None}, "all", "all faults were healed by hand at 12.3 s"),
-        ({"do": "inject", "fault": "1-kill"}, ("inject", "1-kill"), "1-kill was injected by hand"),
-        ({"do": "abort", "reason": "too much"}, "all", "from the web page: too much"),
-        ({"do": "abort", "reason": ""}, "all", "the run was aborted by hand at 12.3 s"),
+        (PageCommand("heal"), "all", "all faults were healed by hand at 12.3 s"),
+        (PageCommand("inject", "1-kill"), ("inject", "1-kill"), "1-kill was injected by hand"),
+        (PageCommand("abort", reason="too much"), "all", "from the web page: too much"),
+        (PageCommand("abort"), "all", "the run was aborted by hand at 12.3 s"),
     ],
 )
-def test_an_order_is_passed_on_and_remarked(
-    message: dict[str, Any], done: Any, remark: str
-) -> None:
+def test_an_order_is_passed_on_and_remarked(command: PageCommand, done: Any, remark: str) -> None:
     """The report says what was done by hand, and when."""
     timeline = Timeline()
 
-    assert remark in obey(message, timeline, 12.34)
+    assert remark in obey(command, timeline, 12.34)
     assert timeline.done == [done]
 
 
-@pytest.mark.parametrize(
-    "message", [{"do": "heal", "fault": "9-flood"}, {"do": "dance"}, {}, {"do": "inject"}]
-)
-def test_a_wrong_order_ends_no_run(message: dict[str, Any]) -> None:
-    """There may be faults to heal: whatever comes, it is remarked and the run goes on."""
-    assert "by hand before the load" in obey(message, Timeline(), None)
+@pytest.mark.parametrize("do", ["heal", "inject"])
+def test_an_order_that_cannot_be_obeyed_ends_no_run(do: PageOrder) -> None:
+    """There may be faults to heal: it is remarked, and the run goes on."""
+    timeline = Timeline()
+    remark = obey(PageCommand(do, "9-flood"), timeline, None)
+
+    assert "by hand before the load" in remark
+    assert "could not be obeyed: no such fault" in remark
+    assert timeline.done == []

@@ -1,4 +1,4 @@
-"""The reason of a process that ended, found among all that Locust wrote."""
+"""The last line of a process that ended, found among all that Locust wrote."""
 
 import pytest
 
@@ -19,7 +19,6 @@ POST     /loans        10     0(0.00%) |      5       2      10      5 |    1.00
     ("said", "words"),
     [
         ("error: another run uses the stack\n" + TABLES, "another run uses the stack"),
-        (TABLES + "error: two\n  lines\n", "two\n  lines"),
         ("error: first\n" + TABLES + "error: last\n", "last"),
         ("lendchaos: healed\n" + TABLES, "healed"),
         ("--------|------\n", "it said nothing"),

@@ -13,7 +13,8 @@ from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import Freeze, Kill, Restart
 from harness.plan.plan import PlannedFault
-from harness.stack.client import ProcessStatus, StackClient
+from harness.stack.client import StackClient
+from harness.stack.control_protocol import ProcessStatus
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 15.0

@@ -14,7 +14,7 @@ from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere
 from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.injectors import injector_for
 from harness.faults.overlap import AtWork, OwnProof
-from harness.history.events import CLEAN_UP_FAILED, FaultFact, Proof
+from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, HEAL_COMMAND, Journal
 from harness.history.journal_row import JournalRow
@@ -287,7 +287,7 @@ class OneFault:
             self.injector.clean_up()
         except Exception as error:  # noqa: BLE001  # told in the report; the run is still judged
             _log.exception("clean-up of %s", self.planned.name)
-            self._note(error=f"{CLEAN_UP_FAILED}{error}")
+            self._note(clean_up_error=str(error))
             return
         proofs = {proof.kind: proof for proof in self.fact.proofs}
         if self.fact.heal_returned_ns is not None and proofs["healed"].holds:

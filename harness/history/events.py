@@ -14,7 +14,7 @@ from harness.core.numbers import Count, Fen, Figure, Length, Nanoseconds, PerSec
 from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
 from harness.history.journal_row import JournalRow
 from harness.history.ledger_facts import LedgerReading
-from harness.history.run_facts import BlastRadius, Trouble, troubles_of
+from harness.history.run_facts import BlastRadius, RunEndedBy, Trouble
 from harness.plan.decline import Decline
 
 
@@ -177,10 +177,6 @@ class Proof:
     text: str
 
 
-CLEAN_UP_FAILED = "clean-up: "
-"""How `FaultFact.error` begins when a healed fault could not be removed without a trace."""
-
-
 @dataclass(frozen=True, slots=True)
 class FaultFact:
     """What was done for one fault. The four instants bracket the true change; None is "never"."""
@@ -197,6 +193,8 @@ class FaultFact:
     """The instant of healing as the fault defines it (a restart ordered, a statement ended)."""
     proofs: tuple[Proof, ...] = ()
     error: str | None = None
+    clean_up_error: str | None = None
+    """Why the fault, once healed, could not be removed without a trace."""
     healed_by: str = ""
     """Who healed it, in the words of `JournalRow.by`; empty when nobody did, or nobody knows."""
     heal_tries: Count = 0
@@ -209,6 +207,11 @@ class FaultFact:
     """Who or what ended it; an end that nobody saw is dated by the last look that still saw it."""
     held_up_by: tuple[LockHolder, ...] = ()
     """Sessions of others that kept it from being healed in order."""
+
+    @property
+    def last_error(self) -> str | None:
+        """What went wrong last, for people."""
+        return self.error if self.clean_up_error is None else f"clean-up: {self.clean_up_error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,8 @@ class RunStatus:
     interrupted: bool = False
     broken_off: bool = False
     """Whether the load was ended early because the disk took no more."""
+    ended_by: RunEndedBy | None = None
+    """What ended the load early; None where nothing did, or nobody saw it, and in older runs."""
     workers: tuple[str, ...] = ()
     account_classes: tuple[str, ...] = ()
     """Classes of borrower that the target confirmed before the load."""
@@ -321,10 +326,6 @@ class RunStatus:
     late by more than 0.3 s, and caught up on the rest at one and a half times the planned rate.
     """
     known: bool = True
-
-    def __post_init__(self) -> None:
-        """Take a trouble that is told by its words alone, as older runs store it."""
-        object.__setattr__(self, "troubles", troubles_of(self.troubles))
 
     @property
     def cut_short(self) -> bool:

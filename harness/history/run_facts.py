@@ -1,10 +1,15 @@
 """Fact: what a run may touch, and what of ours went wrong in it; parts of `events`."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 from harness.core.numbers import Nanoseconds
+
+RunEndedBy = Literal["hand", "page", "heal", "signal", "guardian", "load", "safety", "disk"]
+"""What ended the load before its planned end: Ctrl-C, Locust's Stop or the user's code; the chaos
+page; `lendchaos heal`; a signal to the conductor; the death of its guardian, or of every process
+that sends; a stop condition; a full disk.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,3 @@ class Trouble:
     text: str
     begin_ns: Nanoseconds | None = None
     end_ns: Nanoseconds | None = None
-
-
-def troubles_of(told: Iterable[Any]) -> tuple[Trouble, ...]:
-    """Troubles, some of which may be told by their fields, or by their words alone."""
-    return tuple(
-        one
-        if isinstance(one, Trouble)
-        else Trouble(**one if isinstance(one, dict) else {"text": one})
-        for one in told
-    )

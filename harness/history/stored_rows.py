@@ -1,6 +1,7 @@
 """Facts read back from the files of a run directory, but for those of another run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ _INSTANTS = {
     "poll": ("at_ns", "ended_ns"),
 }
 """Of what happens while the machine does not start anew; a fault may be healed after that."""
+_CLEAN_UP = "clean-up: "
+"""How the error of a fault begins in an older run, where what was left behind has no field."""
 
 
 def read_rows(
@@ -175,6 +178,9 @@ def _fact(line: bytes, schema: str, kinds: tuple[str, ...], span: Span | None = 
     if len(row) != 1 or kind not in kinds:
         raise ValueError(f"it is none of {', '.join(kinds)}")
     fact = _ROWS[kind].validate_python(row[kind])
+    if isinstance(fact, FaultFact) and (fact.error or "").startswith(_CLEAN_UP):
+        left = (fact.error or "").removeprefix(_CLEAN_UP)
+        fact = replace(fact, error=None, clean_up_error=left)
     if span is not None:
         for name in _INSTANTS[kind]:
             _require_within(span, name, getattr(fact, name))

@@ -1,19 +1,23 @@
-"""The conductor's side of the pipe to the load process: newline-delimited JSON, one object a line.
+"""The conductor's end of the pipe to the load process, which says `harness.load.load_protocol`.
 
 A reader thread waits on standard input, a writer thread on standard output: neither a silent nor a
 stuck load process can hold up a heal.
 """
 
-import json
 import logging
 import os
 import queue
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
+
+from harness.history.events import SafetyStop
+from harness.history.run_facts import RunEndedBy
+from harness.load import load_protocol as protocol
 
 CLOSE_SECONDS_MAX = 5.0
+Received = protocol.FromLoad | protocol.StopLoad | SafetyStop
+"""From the load process, or of this process itself."""
 
 
 class Interrupted(Exception):  # noqa: N818  # not an error: somebody asked for it
@@ -25,11 +29,11 @@ class Channel:
 
     def __init__(self) -> None:
         # Whatever a library prints must not end up among the messages.
-        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         # Its put may be interrupted by a signal handler that puts, too.
-        self._incoming: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._outgoing: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._incoming: queue.SimpleQueue[Received | None] = queue.SimpleQueue()
+        self._outgoing: queue.Queue[protocol.FromConductor | None] = queue.Queue()
         self._stop_asked = threading.Event()
         self._closed = threading.Event()
         threading.Thread(target=self._read, name="channel-in", daemon=True).start()
@@ -39,35 +43,36 @@ class Channel:
     def _read(self) -> None:
         try:
             for line in sys.stdin:
-                message = json.loads(line)
-                if message["type"] == "interrupt":
+                message = protocol.FROM_LOAD.decode(line)
+                if isinstance(message, protocol.InterruptRun):
                     self._stop_asked.set()
                 self._incoming.put(message)
-        except (ValueError, KeyError):
+        except ValueError:
             logging.getLogger(__name__).exception("the load process sent half a message")
         finally:
             self.stop()
 
     def _write(self) -> None:
         while (message := self._outgoing.get()) is not None:
+            line = protocol.FROM_CONDUCTOR.encode(message)
             # A dead reader is noticed on standard input; here it must not matter.
             with suppress(OSError):
-                self._out.write(json.dumps(message) + "\n")
+                self._out.write(line)
                 self._out.flush()
 
     def progress(self, text: str) -> None:
         """Say what is being done."""
-        self.send("progress", text=text)
+        self.send(protocol.ConductorProgress(text))
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, message: protocol.FromConductor) -> None:
         """Queue one message; never waits."""
-        self._outgoing.put({"type": kind, **fields})
+        self._outgoing.put(message)
 
-    def put(self, kind: str, **fields: Any) -> None:
+    def put(self, message: SafetyStop) -> None:
         """Queue a message from this process itself, among those of the load process."""
-        self._incoming.put({"type": kind, **fields})
+        self._incoming.put(message)
 
-    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+    def receive(self, timeout_s: float) -> Received | None:
         """The next message; None at the end of the file, or when nothing comes in time."""
         try:
             return self._incoming.get(timeout=timeout_s)
@@ -84,10 +89,10 @@ class Channel:
         self._stop_asked.set()
         self._incoming.put(None)
 
-    def interrupt(self, reason: str) -> None:
+    def interrupt(self, by: RunEndedBy, reason: str) -> None:
         """Behave as if the load process had asked to stop; for signal handlers and threads."""
         self._stop_asked.set()
-        self._incoming.put({"type": "stop", "reason": reason})
+        self._incoming.put(protocol.StopLoad(by, reason))
 
     def check_interrupt(self) -> None:
         """Raise `Interrupted` if the load process asked to stop or is gone."""

@@ -1,21 +1,36 @@
-"""The pipe to the conductor: newline-delimited JSON, one object a line, in both directions."""
+"""The load process's end of the pipe to the conductor, which says `harness.load.load_protocol`."""
 
-import json
+import logging
 import signal
 import subprocess
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import gevent
 from gevent.queue import Empty, Queue
 
+from harness.core.messages import MessageError
 from harness.core.own_python import module_command
+from harness.load.load_protocol import FROM_CONDUCTOR, FROM_LOAD, FromConductor, FromLoad
 
 EXIT_SECONDS_MAX = 30.0
 """For a conductor that has said its last word: it still has a stack to take down."""
 TAIL_LINES = 5
-END_OF_FILE = "end_of_file"
+
+
+@dataclass(frozen=True, slots=True)
+class ConductorGone:
+    """It ended, or what it said could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """This process has something to do beside hearing the conductor."""
+
+
+Heard = FromConductor | ConductorGone | Woken
 
 
 class ConductorLink:
@@ -55,27 +70,32 @@ class ConductorLink:
         gevent.spawn(self._read)
 
     def _read(self) -> None:
-        with suppress(OSError, ValueError):
-            for line in self._stdout:
-                self._incoming.put(json.loads(line))
-        self._incoming.put({"type": END_OF_FILE})
-
-    def put(self, kind: str, **fields: Any) -> None:
-        """Queue a message from this process itself, among those of the conductor."""
-        self._incoming.put({"type": kind, **fields})
-
-    def receive(self, timeout_s: float) -> dict[str, Any] | None:
-        """The next message; None when nothing comes in time; `END_OF_FILE` when it is gone."""
         try:
-            message: dict[str, Any] = self._incoming.get(timeout=max(0.0, timeout_s))
+            for line in self._stdout:
+                self._incoming.put(FROM_CONDUCTOR.decode(line))
+        except MessageError as error:
+            logging.getLogger(__name__).warning("the conductor cannot be understood: %s", error)
+        except (OSError, ValueError):
+            pass  # closed
+        self._incoming.put(ConductorGone())
+
+    def wake(self) -> None:
+        """End the wait of whoever receives."""
+        self._incoming.put(Woken())
+
+    def receive(self, timeout_s: float) -> Heard | None:
+        """The next message; None when nothing comes in time."""
+        try:
+            message: Heard = self._incoming.get(timeout=max(0.0, timeout_s))
         except Empty:
             return None
         return message
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, message: FromLoad) -> None:
         """Send one message; that the conductor is gone shows when receiving."""
+        line = FROM_LOAD.encode(message)
         with suppress(OSError, ValueError):
-            self._stdin.write(json.dumps({"type": kind, **fields}).encode() + b"\n")
+            self._stdin.write(line)
             self._stdin.flush()
 
     def log_tail(self) -> str:

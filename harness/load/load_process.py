@@ -1,9 +1,7 @@
 """The side of a run that sends: one in each worker, or the only process itself."""
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.event_writer import EventWriter
 from harness.history.run_directory import RunDirectory
-from harness.load import worker_messages
+from harness.load import worker_messages as messages
 from harness.load.arrival_times import own_arrivals
 from harness.load.journey import Journeys, Steps
 from harness.load.open_loop import OpenLoop
@@ -44,20 +42,20 @@ class _Part:
 
     def __init__(
         self,
-        order: dict[str, Any],
+        order: messages.PrepareLoad,
         steps: Steps,
         tell_locust: Any,
         refused: Callable[[str], None],
     ) -> None:
-        self.name: str = order["name"]
-        run = RunDirectory(Path(order["run_dir"]))
+        self.name = order.name
+        run = RunDirectory(Path(order.run_dir))
         self.plan: Plan = run.read_plan()
         # gevent's own poll would switch to another journey where one look is wanted.
-        self.transport = Transport(order["edge_url"], get_original("select", "poll"))
+        self.transport = Transport(order.edge_url, get_original("select", "poll"))
         self.events = EventWriter(run, self.name, refused)
         accounts = {
-            index: Account(phone, password, BorrowerSession(*session))
-            for index, phone, password, *session in order["accounts"]
+            index: Account(each.phone, each.password, BorrowerSession(each.token, each.expires_ns))
+            for index, each in order.accounts.items()
         }
         self.journeys = Journeys(
             plan=self.plan,
@@ -68,9 +66,7 @@ class _Part:
             worker=self.name,
             tell_locust=tell_locust,
         )
-        self.arrivals: list[Arrival] = own_arrivals(
-            self.plan.arrivals, order["index"], order["count"]
-        )
+        self.arrivals: list[Arrival] = own_arrivals(self.plan.arrivals, order.index, order.count)
         self.ticker = Ticker(self.name)
         self.loop: OpenLoop | None = None
 
@@ -82,31 +78,44 @@ class LoadProcess:
         self._environment = environment
         self._part: _Part | None = None
         self._drained: str | None = None
-        runner = environment.runner
-        runner.register_message(worker_messages.PREPARE, self._on_prepare)
-        runner.register_message(worker_messages.GO, self._on_go)
-        runner.register_message(worker_messages.STOP, self._on_stop)
+        environment.runner.register_message(messages.TO_WORKER, self._hear)
         environment.events.report_to_master.add_listener(self._on_report)
 
     def note_trouble(self, text: str) -> None:
         """Something raised in the user's code, for the leading process to hear of."""
-        self._environment.runner.send_message(worker_messages.TROUBLE, {"text": text})
+        self._send(messages.UserCodeRaised(text))
 
     def ask_to_end(self) -> bool:
         """The user's code wants the process to end: the leading one ends the run in order."""
-        self._environment.runner.send_message(worker_messages.END)
+        self._send(messages.EndAsked())
         return True
 
     def _end_unwritten(self, text: str) -> None:
         """The disk takes no more: nothing more is sent, and the leading process ends the run."""
         if self._part is not None and self._part.loop is not None:
             self._part.loop.stop(time.monotonic_ns())
-        gevent.spawn(self._environment.runner.send_message, worker_messages.END, {"text": text})
+        gevent.spawn(self._send, messages.EndAsked(text))
 
-    def _on_prepare(self, msg: Any, **_: Any) -> None:
-        order = msg.data
-        reply = {"name": order["name"], "boot_id": boot_id(), "pid": os.getpid()}
-        if reply["boot_id"] == order["boot_id"]:
+    def _send(self, message: messages.ToLeader) -> None:
+        self._environment.runner.send_message(
+            messages.TO_LEADER, messages.FOR_LEADER.encode(message)
+        )
+
+    def _hear(self, msg: Any, **_: Any) -> None:
+        part = self._part
+        match messages.FOR_WORKER.decode(msg.data):
+            case messages.PrepareLoad() as order:
+                self._prepare(order)
+            case messages.StartLoad(zero_ns) if part is not None:
+                part.loop = OpenLoop(part.journeys, part.arrivals, zero_ns)
+                gevent.spawn(self._run, part, part.loop)
+            case messages.EndLoad(at_ns) if part is not None and part.loop is not None:
+                part.loop.stop(at_ns)
+
+    def _prepare(self, order: messages.PrepareLoad) -> None:
+        boot = boot_id()
+        error: str | None = None
+        if boot == order.boot_id:
             try:
                 (user_class,) = self._environment.user_classes
                 steps = user_class(self._environment)
@@ -114,22 +123,12 @@ class LoadProcess:
                 self._part = _Part(order, steps, tell, self._end_unwritten)
             except ENDS:
                 raise
-            except BaseException as error:  # noqa: BLE001  # the leading process tells it
-                reply["error"] = f"{type(error).__name__}: {error}"
-        self._environment.runner.send_message(worker_messages.PREPARED, reply)
-
-    def _on_go(self, msg: Any, **_: Any) -> None:
-        part = self._part
-        if part is not None:
-            part.loop = OpenLoop(part.journeys, part.arrivals, msg.data["zero_ns"])
-            gevent.spawn(self._run, part, part.loop)
-
-    def _on_stop(self, msg: Any, **_: Any) -> None:
-        if self._part is not None and self._part.loop is not None:
-            self._part.loop.stop(msg.data["at_ns"])
+            except BaseException as raised:  # noqa: BLE001  # the leading process tells it
+                error = f"{type(raised).__name__}: {raised}"
+        self._send(messages.WorkerPrepared(order.name, boot, error))
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
-        data[worker_messages.REPORTED_KEY] = self._drained
+        data[messages.REPORTED_KEY] = self._drained
 
     def _run(self, part: _Part, loop: OpenLoop) -> None:
         trouble: str | None = None
@@ -144,10 +143,4 @@ class LoadProcess:
             part.transport.close()
             self._part = None
             self._drained = part.name
-        reply = {
-            "name": part.name,
-            "trouble": trouble,
-            "at_ns": time.monotonic_ns(),
-            "stalls": [asdict(stall) for stall in part.ticker.stop()],
-        }
-        self._environment.runner.send_message(worker_messages.DRAINED, reply)
+        self._send(messages.WorkerDrained(part.name, trouble, tuple(part.ticker.stop())))

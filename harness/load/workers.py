@@ -8,8 +8,10 @@ from typing import Any
 import gevent
 
 from harness.core.errors import HarnessError
-from harness.load import worker_messages
+from harness.history.events import Stall
+from harness.load import worker_messages as messages
 from harness.load.load_process import boot_id
+from harness.load.load_protocol import LoadAccount
 
 PREPARE_SECONDS_MAX = 60.0
 REPORT_SECONDS_MAX = 6.0
@@ -24,8 +26,8 @@ class _Member:
     """One load process of this run."""
 
     client_id: str
-    prepared: dict[str, Any] | None = None
-    drained: dict[str, Any] | None = None
+    prepared: messages.WorkerPrepared | None = None
+    drained: messages.WorkerDrained | None = None
     reported: bool = False
 
 
@@ -38,26 +40,25 @@ class Crew:
 
     # --- what comes in -----------------------------------------------------------------------
 
-    def on_prepared(self, data: dict[str, Any]) -> None:
-        """A load process is ready, or says why it is not."""
-        if (member := self.members.get(data["name"])) is not None:
-            member.prepared = data
-
-    def on_drained(self, data: dict[str, Any]) -> None:
-        """A load process has nothing under way any more."""
-        if (member := self.members.get(data["name"])) is not None:
-            member.drained = data
+    def hear(self, message: messages.WorkerPrepared | messages.WorkerDrained) -> None:
+        """Take over what a load process says of itself."""
+        if (member := self.members.get(message.name)) is None:
+            return
+        if isinstance(message, messages.WorkerPrepared):
+            member.prepared = message
+        else:
+            member.drained = message
 
     def on_report(self, client_id: str, data: dict[str, Any]) -> None:
         """Statistics of a load process; its last ones say so."""
-        name = data.get(worker_messages.REPORTED_KEY)
+        name = data.get(messages.REPORTED_KEY)
         member = self.members.get(name) if name else None
         if member is not None and member.client_id == client_id:
             member.reported = True
 
     # --- what goes out -----------------------------------------------------------------------
 
-    def prepare(self, run_dir: Path, edge_url: str, borrowers: list[dict[str, Any]]) -> None:
+    def prepare(self, run_dir: Path, edge_url: str, accounts: dict[int, LoadAccount]) -> None:
         """Hand every load process its part.
 
         Raises:
@@ -67,19 +68,17 @@ class Crew:
         if not clients:
             raise HarnessError("no load process is connected: start workers first")
         self.members = {f"load-{i}": _Member(client) for i, client in enumerate(clients)}
-        fields = ("index", "phone", "password", "token", "expires_ns")
-        accounts = [[borrower[name] for name in fields] for borrower in borrowers]
         for index, (name, member) in enumerate(self.members.items()):
-            order = {
-                "name": name,
-                "run_dir": str(run_dir),
-                "index": index,
-                "count": len(self.members),
-                "edge_url": edge_url,
-                "accounts": accounts,
-                "boot_id": boot_id(),
-            }
-            self._send(worker_messages.PREPARE, order, member)
+            order = messages.PrepareLoad(
+                name=name,
+                run_dir=str(run_dir),
+                index=index,
+                count=len(self.members),
+                edge_url=edge_url,
+                accounts=accounts,
+                boot_id=boot_id(),
+            )
+            self._send(order, member)
         self._wait(lambda member: member.prepared is not None, PREPARE_SECONDS_MAX)
         for name, member in self.members.items():
             self._check_prepared(name, member)
@@ -88,23 +87,23 @@ class Crew:
         reply = member.prepared
         if reply is None:
             raise HarnessError(f"{name} did not get ready within {PREPARE_SECONDS_MAX:g}s")
-        if reply["boot_id"] != boot_id():
+        if reply.boot_id != boot_id():
             raise HarnessError(
                 f"{name} runs on another host: all load processes must share one monotonic clock,"
                 " so start them on this host (--processes)"
             )
-        if "error" in reply:
-            raise HarnessError(f"{name} cannot take part: {reply['error']}")
+        if reply.error is not None:
+            raise HarnessError(f"{name} cannot take part: {reply.error}")
 
     def go(self, zero_ns: int) -> None:
         """Let every load process start its arrivals; ``zero_ns`` lies ahead."""
         for member in self.members.values():
-            self._send(worker_messages.GO, {"zero_ns": zero_ns}, member)
+            self._send(messages.StartLoad(zero_ns), member)
 
     def stop(self, at_ns: int) -> None:
         """Let no load process start what was due after ``at_ns``."""
         for member in self.members.values():
-            self._send(worker_messages.STOP, {"at_ns": at_ns}, member)
+            self._send(messages.EndLoad(at_ns), member)
 
     def wait_drained(self, timeout_s: float) -> list[str]:
         """Wait until nothing is under way anywhere; returns what went wrong, in words."""
@@ -118,15 +117,15 @@ class Crew:
         for name, member in self.members.items():
             if member.drained is None:
                 troubles.append(f"{name} died or fell silent: what it had not written is lost")
-            elif trouble := member.drained["trouble"]:
-                troubles.append(f"{name}: {trouble}")
+            elif member.drained.trouble:
+                troubles.append(f"{name}: {member.drained.trouble}")
         return troubles
 
     @property
-    def stalls(self) -> list[dict[str, Any]]:
+    def stalls(self) -> tuple[Stall, ...]:
         """When load processes did not run, as far as they could still tell."""
         drained = [member.drained for member in self.members.values() if member.drained]
-        return [stall for reply in drained for stall in reply["stalls"]]
+        return tuple(stall for reply in drained for stall in reply.stalls)
 
     def wait_reported(self) -> None:
         """Wait, within bounds, for the last statistics, so that Locust's own reports are whole."""
@@ -141,9 +140,9 @@ class Crew:
         return not any(member.client_id in clients for member in self.members.values())
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """The load processes, as their rows in the record call them."""
-        return list(self.members)
+        return tuple(self.members)
 
     @property
     def _is_local(self) -> bool:
@@ -156,8 +155,9 @@ class Crew:
         known = [c.id for c in runner.clients.all if c.state != "missing"]
         return sorted(known, key=runner.get_worker_index)
 
-    def _send(self, kind: str, data: dict[str, Any], member: _Member) -> None:
-        self.environment.runner.send_message(kind, data, member.client_id)
+    def _send(self, message: messages.ToWorker, member: _Member) -> None:
+        line = messages.FOR_WORKER.encode(message)
+        self.environment.runner.send_message(messages.TO_WORKER, line, member.client_id)
 
     def _wait(self, holds: Any, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s

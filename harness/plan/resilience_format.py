@@ -11,11 +11,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
 from harness.core import durations
-from harness.core.codes import INVARIANTS
 from harness.core.yaml_models import VERSION_HINT, Section, VersionOne, one_of, shown, wrong
 from harness.plan.objectives import (
     COUNT_MAX,
     FAILED_SHARE_MAX,
+    INVARIANTS,
     KINDS,
     MEANINGS,
     RUNS_MAX,

@@ -4,7 +4,9 @@ The facts of a fault hold when it was really healed; the remark says that it was
 """
 
 import logging
-from typing import Any, Protocol
+from typing import Protocol
+
+from harness.load.load_protocol import PageCommand
 
 _log = logging.getLogger(__name__)
 
@@ -22,19 +24,19 @@ class Faults(Protocol):
         """Heal whatever is active and inject nothing more."""
 
 
-def obey(message: dict[str, Any], faults: Faults, at_s: float | None) -> str:
-    """Do what a message of type ``command`` asks for; the remark for the report.
+def obey(command: PageCommand, faults: Faults, at_s: float | None) -> str:
+    """Do what was ordered on the page; the remark for the report.
 
     ``at_s`` is now, in seconds after zero; None before the load.
     """
-    do, fault = message.get("do"), message.get("fault")
+    do, fault = command.do, command.fault
     when = "before the load" if at_s is None else f"at {at_s:.1f} s"
     by_hand = f"by hand {when}, from the web page"
     try:
         match do:
             case "abort":
                 faults.heal_now()
-                reason = message.get("reason")
+                reason = command.reason
                 return f"the run was aborted {by_hand}" + (f": {reason}" if reason else "")
             case "heal" if fault is None:
                 faults.heal_now()
@@ -48,4 +50,3 @@ def obey(message: dict[str, Any], faults: Faults, at_s: float | None) -> str:
     except Exception as error:  # noqa: BLE001  # a wrong order must not end a run that has faults to heal
         _log.exception("order %s %s", do, fault)
         return f"an order given {by_hand}, {do} {fault}, could not be obeyed: {error}"
-    return f"an order given {by_hand} was not understood"

@@ -1,9 +1,9 @@
 """The story of one run, top to bottom; a process of its own, spoken to by the load process.
 
 It owns the order and the clean-up: stack, borrowers, fault timeline, heal, ledger, verdict, report.
-The load process starts it with the run directory and talks newline-delimited JSON over its standard
-input and output. End of file means that the load process died: then everything is healed, and the
-run is judged as interrupted.
+The load process starts it with the run directory; they say `harness.load.load_protocol` over its
+standard input and output. End of file means that the load process died: then everything is healed,
+and the run is judged as interrupted.
 """
 
 import argparse
@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.core.connections import forget_libpq_variables
 from harness.core.disk import DISK_ERRORS, refusal
@@ -26,9 +26,11 @@ from harness.faults.heal.healing import heal_left_over
 from harness.faults.lock_holders import LockGuard
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import foreign_orders, unplanned_ends
-from harness.history.events import Clock, RunStatus, SafetyStop, Stall
+from harness.history.events import RunStatus, SafetyStop
 from harness.history.journal import Journal
 from harness.history.kept_record import KeptRecord
+from harness.history.run_facts import Trouble
+from harness.load import load_protocol as protocol
 from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan
 from harness.report import terminal_text
@@ -79,13 +81,13 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     channel = Channel()
     request = RunRequest(
-        KeptRecord(options.run, lambda text: channel.send("unwritten", text=text)),
+        KeptRecord(options.run, lambda text: channel.send(protocol.RecordUnwritten(text))),
         options.state_dir.absolute(),
         options.host,
         frozenset(options.allow_target),
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda got, _: channel.interrupt(signal.Signals(got).name))
+        signal.signal(number, lambda got, _: channel.interrupt("signal", signal.Signals(got).name))
     try:
         conduct(request, channel)
     except UsageError as error:
@@ -113,7 +115,7 @@ def _refusal(error: OSError, request: RunRequest) -> str:
 
 def _fail(channel: Channel, code: ExitCode, message: str) -> int:
     _log.error("%s", message)
-    channel.send("failed", exit_code=int(code), message=message)
+    channel.send(protocol.RunFailed(int(code), message))
     return code
 
 
@@ -128,8 +130,9 @@ def conduct(request: RunRequest, channel: Channel) -> None:
     plan = run.read_plan()
     run.write_status(RunStatus(target="not reached", interrupted=True))
     with ExitStack() as clean_up:
+        lost = partial(channel.interrupt, "guardian")
         # First, because it gets ready meanwhile and may be let go only after everything else.
-        guardian = clean_up.enter_context(Guardian(run.path, plan.run_id, channel.interrupt))
+        guardian = clean_up.enter_context(Guardian(run.path, plan.run_id, lost))
         try:
             stack = _bring_up(request, plan, channel, clean_up, guardian)
             with LockGuard(stack, channel.check_interrupt) as check:
@@ -144,13 +147,14 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         run.seal()
         verdict, path = judged(run)
     channel.send(
-        "verdict",
-        verdict=verdict.verdict,
-        exit_code=verdict.exit_code,
-        sentence=verdict.sentence,
-        summary=terminal_text.render(verdict, path, color=False),
-        report=path,
-        run_dir=str(run.path),
+        protocol.RunJudged(
+            verdict=str(verdict.verdict),
+            exit_code=int(verdict.exit_code),
+            sentence=verdict.sentence,
+            summary=terminal_text.render(verdict, path, color=False),
+            report=path,
+            run_dir=str(run.path),
+        )
     )
 
 
@@ -208,7 +212,7 @@ def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> Fa
     """The faults of this run, which tell the load process how they stand."""
 
     def tell(name: str, state: str, at_ns: int) -> None:
-        channel.send("fault", name=name, state=state, at_ns=at_ns)
+        channel.send(protocol.FaultChanged(name, state, at_ns))
 
     return FaultTimeline(
         stack,
@@ -217,7 +221,7 @@ def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> Fa
         tell,
         run_id=plan.run_id,
         run_dir=run.path,
-        aborted=lambda row: channel.interrupt(f"the {row.by}, from another process"),
+        aborted=lambda row: channel.interrupt("heal", f"the {row.by}, from another process"),
     )
 
 
@@ -269,8 +273,8 @@ def _prepare(
 def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -> None:
     """Heal, then have the load ended; the main thread writes down why."""
     timeline.heal_now()
-    channel.send("safety", code=stop.condition, text=stop.text, at_ns=stop.at_ns)
-    channel.put("safety")
+    channel.send(stop)
+    channel.put(stop)
 
 
 # --- the run itself ------------------------------------------------------------------------------
@@ -279,12 +283,13 @@ def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -
 def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian) -> None:
     """Hand over to the load, walk the faults, and write down what is left behind."""
     run.go_on()
-    channel.send(
-        "ready",
-        edge_url=scene.stack.edge_url,
-        borrowers=[asdict(borrower) for borrower in scene.borrowers],
-        account_classes=list(scene.status.account_classes),
-    )
+    accounts = {
+        borrower.index: protocol.LoadAccount(
+            borrower.phone, borrower.password, borrower.token, borrower.expires_ns
+        )
+        for borrower in scene.borrowers
+    }
+    channel.send(protocol.LoadReady(scene.stack.edge_url, accounts))
     try:
         with room_watched(places_of(run.path, scene.stack), run.run_short):
             status = _follow_load(run, scene, channel)
@@ -324,56 +329,59 @@ def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
     status = scene.status
     bound_s = BEGIN_SECONDS_MAX
     while (message := channel.receive(bound_s)) is not None:
-        match message["type"]:
-            case "begin":
-                clock = Clock(
-                    message["zero_ns"],
-                    message["anchor_monotonic_ns"],
-                    message["anchor_wall_ns"],
-                )
-                status = replace(status, clock=clock, workers=tuple(message["workers"]))
+        match message:
+            case protocol.LoadBegun(clock, workers):
+                status = replace(status, clock=clock, workers=workers)
                 run.write_status(status)
                 scene.timeline.start(clock.zero_ns)
                 scene.health.start()
                 scene.safety.start(clock)
                 bound_s = settings.load_s + settings.drain_s + LOAD_OVERRUN_SECONDS
-            case "interrupt":
+            case protocol.InterruptRun():
                 scene.timeline.heal_now()
-            case "safety":
+            case SafetyStop():
                 # Whatever may still happen to us, what ended the run is known.
                 status = replace(status, safety_stop=scene.safety.tripped)
                 run.write_status(status)
-            case "stop":
+            case protocol.StopLoad():
                 # Asked of us and not of the load process: it ends the load and drains.
                 scene.timeline.heal_now()
-                remark = f"the run was ended by {message['reason']}"
+                remark = f"the run was ended by {message.reason}"
                 status = replace(status, notes=(*status.notes, remark))
-                channel.send("stop", reason=message["reason"])
+                channel.send(message)
                 bound_s = settings.drain_s + LOAD_OVERRUN_SECONDS
-            case "command":
+            case protocol.PageCommand():
                 status = _obey(message, run, scene, status)
-            case "drained":
-                return replace(
-                    status,
-                    interrupted=bool(message["interrupted"]),
-                    broken_off=bool(message.get("broken_off")),
-                    load_ended_ns=message["load_ended_ns"],
-                    drained_ns=message["drained_ns"],
-                    workers=tuple(message["workers"]),
-                    troubles=tuple(message["troubles"]),
-                    stalls=tuple(Stall(**stall) for stall in message["stalls"]),
-                )
+            case protocol.LoadDrained():
+                return _drained(message, status)
     # The load process died. What it had not begun by now was never due.
     scene.timeline.heal_now()
     now_ns = time.monotonic_ns()
-    trouble: Any = {"text": "the load process died before the run was over", "begin_ns": now_ns}
+    trouble = Trouble("the load process died before the run was over", now_ns)
     return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
 
 
-def _obey(message: dict[str, Any], run: KeptRecord, scene: Scene, status: RunStatus) -> RunStatus:
+def _drained(message: protocol.LoadDrained, status: RunStatus) -> RunStatus:
+    """The status with what the load process says of its end."""
+    return replace(
+        status,
+        interrupted=message.ended_by not in (None, "safety", "disk"),
+        broken_off=message.ended_by == "disk",
+        ended_by=message.ended_by,
+        load_ended_ns=message.load_ended_ns,
+        drained_ns=message.drained_ns,
+        workers=message.workers,
+        troubles=message.troubles,
+        stalls=message.stalls,
+    )
+
+
+def _obey(
+    command: protocol.PageCommand, run: KeptRecord, scene: Scene, status: RunStatus
+) -> RunStatus:
     """An order from the page, done and then put on record."""
     now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
-    remark = obey(message, scene.timeline, now_s)
+    remark = obey(command, scene.timeline, now_s)
     _log.info("%s", remark)
     status = replace(status, notes=(*status.notes, remark))
     run.write_status(status)

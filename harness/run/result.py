@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import UsageError
+from harness.core.foreign_text import clean_lines
+from harness.core.said import last_words
 from harness.history.run_directory import RunDirectory
 from harness.verdict.series import Series
 from harness.verdict.stored_verdict import EndedRun, read_verdict
@@ -42,6 +44,11 @@ class RunResult:
             return None if self.path is None else read_verdict(RunDirectory(self.path))
         except UsageError:
             return None
+
+    def why(self, written: str) -> str:
+        """Why it has no verdict: the error that it told, else the last line of all it wrote."""
+        error = self.last.get("error")
+        return last_words(written) if error is None else clean_lines(str(error))
 
     @property
     def ended(self) -> EndedRun:

@@ -4,7 +4,6 @@ What `lendchaos run`, the pytest plugin, a gate's self-test and a game day share
 a terminal: whoever calls is told of progress and shows it.
 """
 
-import json
 import os
 import re
 import signal
@@ -12,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -21,7 +20,7 @@ import harness
 from harness.core.documents import write_beside
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
-from harness.core.foreign_text import clean
+from harness.core.foreign_text import clean, clean_lines
 from harness.core.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.core.own_python import OWN, is_needed, module_command
 from harness.core.processes import identify
@@ -29,6 +28,7 @@ from harness.core.said import last_words
 from harness.plan import resilience
 from harness.plan.objectives import RUNS_MAX
 from harness.run.given import first_seed, given, naming_places
+from harness.run.progress_messages import PIPE_VARIABLE, PROGRESS, ErrorUpdate, Update
 from harness.run.result import RunResult
 from harness.stack import StackSettings, down, load_state, up
 from harness.verdict import series
@@ -58,20 +58,6 @@ def asks_only(options: Iterable[str]) -> set[str]:
         cluster = _CLUSTER.match(option)
         found |= {f"-{letter}" for letter in cluster[1]} if cluster else {option}
     return found & ASKS_ONLY
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What a run says of itself. Instants in seconds after zero; None where they do not apply."""
-
-    text: str
-    phase: str | None = None
-    at_s: float | None = None
-    until_s: float | None = None
-    failing: tuple[int, int, float] | None = None
-    """Of a game day's run: requests that failed, of those that ended in the last seconds."""
-    verdict: str | None = None
-    """With the last of a run that comes to one; its result is printed after it."""
 
 
 Show = Callable[[Update], None]
@@ -179,7 +165,7 @@ def run_scenario(
         if is_interrupted():
             return RunResult(ExitCode.INTERRUPTED)
         read_end, write_end = os.pipe()
-        variables = {**os.environ, **(environment or {}), "LENDCHAOS_PROGRESS_FD": str(write_end)}
+        variables = {**os.environ, **(environment or {}), PIPE_VARIABLE: str(write_end)}
         if web_port is not None:  # a file or a variable is there for other tests
             variables["LOCUST_HEADLESS"] = "false"
         with os.fdopen(read_end, encoding="utf-8") as messages, forwarded() as run:
@@ -219,7 +205,12 @@ def dry_run(path: Path, options: list[str], *, later: bool = False) -> str:
     """
     variables = {"PYTHONDONTWRITEBYTECODE": "1", "LENDCHAOS_RUNS_LATER": "1" if later else ""}
     # Files, and no pipes: what the scenario starts when it is imported may hold those open.
-    with tempfile.TemporaryFile() as plan, tempfile.TemporaryFile() as words:
+    with (
+        tempfile.TemporaryFile() as plan,
+        tempfile.TemporaryFile() as words,
+        tempfile.TemporaryFile() as messages,
+    ):
+        variables[PIPE_VARIABLE] = str(messages.fileno())
         try:
             code = subprocess.run(
                 [*locust_command(path), "--dry-run", *options],
@@ -229,19 +220,22 @@ def dry_run(path: Path, options: list[str], *, later: bool = False) -> str:
                 timeout=ASK_SECONDS_MAX,
                 check=False,
                 env={**os.environ, **variables},
+                pass_fds=[messages.fileno()],
             ).returncode
         except subprocess.TimeoutExpired as error:
             raise UsageError(
                 f"{path} does not come to say what it would do in {ASK_SECONDS_MAX:g} s: what it"
                 " does when it is imported must be quick"
             ) from error
-        said = [_text_in(file) for file in (plan, words)]
+        said, written, told = (_text_in(file) for file in (plan, words, messages))
     if code < 0:
         raise HarnessError(killed_text(path, signal.Signals(-code).name))
     if code != ExitCode.PASS:
         kind = HarnessError if code == ExitCode.INCONCLUSIVE else UsageError
-        raise kind(last_words(said[1]))
-    return said[0]
+        messages_told = [PROGRESS.decode(line) for line in told.splitlines()]
+        errors = [each.text for each in messages_told if isinstance(each, ErrorUpdate)]
+        raise kind(clean_lines(errors[-1]) if errors else last_words(written))
+    return said
 
 
 def _text_in(file: IO[bytes]) -> str:
@@ -266,21 +260,19 @@ def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
 
 def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[str, Any]:
     """Show what a run says until it says no more; its last words."""
-    message: dict[str, Any] = {}
+    last: dict[str, Any] = {}
     told = False
     for line in messages:
         if run.signals and not told:  # not by the handler: it may have come in mid-line
             tell("interrupted: healing, draining and judging")
             told = True
-        news = json.loads(line)
-        if "error" in news:  # it stands on standard error already
-            message = {**message, **news}
+        message = PROGRESS.decode(line)
+        if isinstance(message, ErrorUpdate):  # it stands on standard error already
+            last["error"] = message.text
             continue
-        message = news
-        text = clean(str(message.get("text", "")))  # may be what a target said
-        more = [message.get(name) for name in ("phase", "at_s", "until_s", "failing", "verdict")]
-        show(Update(text, *more))
-    return message
+        last = asdict(message)
+        show(replace(message, text=clean(message.text)))  # may be what a target said
+    return last
 
 
 def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:

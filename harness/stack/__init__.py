@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.stack.attaching import attach
-    from harness.stack.client import Killed, ProcessStatus, StackClient
+    from harness.stack.client import StackClient
+    from harness.stack.control_protocol import Killed, ProcessStatus
     from harness.stack.doctor import Check, diagnose
     from harness.stack.folder import default_state_dir
     from harness.stack.launch import down
@@ -35,9 +36,9 @@ __all__ = [
 
 _HOMES = {
     "Check": "doctor",
-    "Killed": "client",
+    "Killed": "control_protocol",
     "Link": "state",
-    "ProcessStatus": "client",
+    "ProcessStatus": "control_protocol",
     "Stack": "state",
     "StackClient": "client",
     "StackSettings": "state",

@@ -11,7 +11,7 @@ from harness.stack import register
 from harness.stack.addresses import join_address, require_allowed, split_target
 from harness.stack.folder import LOGS, default_state_dir
 from harness.stack.launch import Progress, current_stack, launch, revive, silent, state_lock
-from harness.stack.launch_spec import LaunchSpec
+from harness.stack.launch_protocol import LaunchSpec
 from harness.stack.state import EDGE, Link, Stack, load_state, socket_path_for
 from harness.stack.toxiproxy_binary import provide_toxiproxy
 from harness.stack.usable import own_link, require_answer, require_proxy_for

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.core.processes import ProcessRef, family, identify, is_alive, is_stopped
+from harness.stack.control_protocol import ProcessStatus
 
 _BACKOFF_SECONDS = 0.2
 _BACKOFF_SECONDS_MAX = 5.0
@@ -97,20 +97,20 @@ class Child:
         pids = [member.pid for member in self._stopped if is_alive(member)]
         return pids if self.process is None else [self.process.pid, *pids]
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ProcessStatus:
         """The facts the supervisor tells its clients."""
-        return {
-            "name": self.spec.name,
-            "pid": self.reference.pid if self.reference else None,
-            "alive": self.alive,
-            "frozen": self.frozen,
-            "stopped": self.stopped,
-            "thawed_ns": self.thawed_ns,
-            "started_by": self.started_by,
-            "restarts": self.restarts,
-            "last_exit": self.last_exit,
-            "ordered_ns": self.ordered_ns,
-        }
+        return ProcessStatus(
+            name=self.spec.name,
+            pid=self.reference.pid if self.reference else None,
+            alive=self.alive,
+            frozen=self.frozen,
+            stopped=self.stopped,
+            thawed_ns=self.thawed_ns,
+            started_by=self.started_by,
+            restarts=self.restarts,
+            last_exit=self.last_exit,
+            ordered_ns=self.ordered_ns,
+        )
 
     async def start(self) -> None:
         """Starts the process and keeps it running from now on.

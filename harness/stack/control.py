@@ -1,22 +1,21 @@
-"""The supervisor's Unix socket: one JSON object a line in, one out."""
+"""The supervisor's end of its Unix socket, which says `harness.stack.control_protocol`."""
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.core.errors import HarnessError
+from harness.core.messages import MessageError
+from harness.stack import control_protocol as protocol
 from harness.stack.child import Child
 from harness.stack.client import short_path
 from harness.stack.state import Stack
 
 UNDO_SECONDS = 120.0
-"""How long a killed process stays down, or a frozen one still, if nobody says how long."""
+"""How long a killed process stays down, or a frozen one still, if nobody says how long: who asked
+may have died."""
 UNDO_SECONDS_MAX = 24 * 3600.0
-Request = dict[str, Any]
-TakeDown = Callable[[Child, float], Awaitable[int]]
 
 
 class Supervised(Protocol):
@@ -37,15 +36,6 @@ class Control:
         self._supervisor = supervisor
         self._server: asyncio.Server | None = None
         self._waiting_for_end: list[asyncio.StreamWriter] = []
-        self._commands: dict[str, Callable[[Request], Awaitable[Request]]] = {
-            "status": self._status,
-            "kill": self._kill,
-            "shut_down": self._shut_down,
-            "freeze": self._freeze,
-            "thaw": self._thaw,
-            "restart": self._restart,
-            "wait_ready": self._wait_ready,
-        }
 
     async def open(self) -> None:
         """Listens, for our own user only."""
@@ -61,67 +51,56 @@ class Control:
             self._server.close()
         for writer in self._waiting_for_end:
             with contextlib.suppress(OSError):
-                await _send(writer, {"ok": True})
+                await _send(writer, protocol.RequestDone(time.monotonic_ns()))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
             while line := await reader.readline():
-                request = json.loads(line)
-                if request.get("command") == "down":
+                try:
+                    request = protocol.REQUESTS.decode(line)
+                except MessageError as error:
+                    await _send(writer, protocol.RequestRefused(str(error)))
+                    continue
+                if request.do == "down":
                     self._waiting_for_end.append(writer)
                     self._supervisor.stopping.set()
                     return
                 await _send(writer, await self._answer(request))
         writer.close()
 
-    async def _answer(self, request: Request) -> Request:
-        command = self._commands.get(request.get("command", ""))
-        if command is None:
-            return {"ok": False, "error": f"known commands: down, {', '.join(self._commands)}"}
+    async def _answer(self, request: protocol.StackRequest) -> protocol.StackAnswer:
         try:
-            return {"ok": True, **await command(request)}
+            if request.do == "status":
+                children = self._supervisor.children.values()
+                return protocol.ProcessList(tuple(child.status() for child in children))
+            return await self._done(request, self._targets(request.target))
         except (HarnessError, OSError, TimeoutError) as error:
-            return {"ok": False, "error": str(error) or type(error).__name__}
-        except (KeyError, TypeError, ValueError) as error:
-            return {"ok": False, "error": f"malformed request: {error!r}"}
+            return protocol.RequestRefused(str(error) or type(error).__name__)
 
-    async def _status(self, _request: Request) -> Request:
-        children = self._supervisor.children.values()
-        return {"processes": [child.status() for child in children]}
-
-    async def _kill(self, request: Request) -> Request:
-        return await self._take_down(request, Child.kill)
-
-    async def _shut_down(self, request: Request) -> Request:
-        return await self._take_down(request, Child.shut_down)
-
-    async def _take_down(self, request: Request, how: TakeDown) -> Request:
-        after = _undo_seconds(request, "restart_after_seconds")
-        children = self._targets(request["target"])
-        pids = {child.spec.name: child.process.pid for child in children if child.process}
-        instants = await asyncio.gather(*(how(child, after) for child in children))
-        return {"killed_ns": min(instants), "gone_ns": time.monotonic_ns(), "pids": pids}
-
-    async def _freeze(self, request: Request) -> Request:
-        after = _undo_seconds(request, "thaw_after_seconds")
-        children = self._targets(request["target"])
-        instants = await asyncio.gather(*(child.freeze(after) for child in children))
-        pids = {child.spec.name: child.process.pid for child in children if child.process}
-        return {"frozen_ns": max(instants), "pids": pids}
-
-    async def _thaw(self, request: Request) -> Request:
-        thawed_ns = [child.thaw() for child in self._targets(request["target"])]
-        return {"thawed_ns": max(thawed_ns)}
-
-    async def _restart(self, request: Request) -> Request:
-        children = self._targets(request["target"])
-        return {"ordered_ns": max(child.order_restart() for child in children)}
-
-    async def _wait_ready(self, request: Request) -> Request:
-        seconds = float(request["timeout_seconds"])
-        names = [child.spec.name for child in self._targets(request["target"])]
-        waits = (self._supervisor.wait_ready(name, seconds) for name in names)
-        return {"ready_ns": max(await asyncio.gather(*waits))}
+    async def _done(
+        self, request: protocol.StackRequest, children: list[Child]
+    ) -> protocol.StackAnswer:
+        seconds = UNDO_SECONDS if request.seconds is None else request.seconds
+        if not 0 <= seconds <= UNDO_SECONDS_MAX:
+            bounds = f"0 to {UNDO_SECONDS_MAX:g} seconds"
+            raise HarnessError(f"{request.do} is for {bounds}, not {seconds:g}")
+        match request.do:
+            case "kill" | "shut_down":
+                pids = _pids(children)
+                how = Child.kill if request.do == "kill" else Child.shut_down
+                instants = await asyncio.gather(*(how(child, seconds) for child in children))
+                return protocol.Killed(min(instants), time.monotonic_ns(), pids)
+            case "freeze":
+                await asyncio.gather(*(child.freeze(seconds) for child in children))
+                return protocol.Frozen(_pids(children))
+            case "thaw":
+                instants = [child.thaw() for child in children]
+            case "restart":
+                instants = [child.order_restart() for child in children]
+            case _:
+                waits = (self._supervisor.wait_ready(c.spec.name, seconds) for c in children)
+                instants = await asyncio.gather(*waits)
+        return protocol.RequestDone(max(instants))
 
     def _targets(self, target: str) -> list[Child]:
         children = self._supervisor.children
@@ -133,14 +112,10 @@ class Control:
         return found
 
 
-def _undo_seconds(request: Request, name: str) -> float:
-    """After how long the supervisor undoes by itself what was asked: who asked may have died."""
-    after = UNDO_SECONDS if request.get(name) is None else float(request[name])
-    if not 0 <= after <= UNDO_SECONDS_MAX:
-        raise HarnessError(f"{name} must be 0 to {UNDO_SECONDS_MAX:g}, not {after:g}")
-    return after
+def _pids(children: list[Child]) -> dict[str, int]:
+    return {child.spec.name: child.process.pid for child in children if child.process}
 
 
-async def _send(writer: asyncio.StreamWriter, answer: Request) -> None:
-    writer.write(json.dumps(answer).encode() + b"\n")
+async def _send(writer: asyncio.StreamWriter, answer: protocol.StackAnswer) -> None:
+    writer.write(protocol.ANSWERS.encode(answer))
     await writer.drain()

@@ -1,7 +1,6 @@
 """Starts the supervisor of a stack and follows it until the stack is up; ends it again."""
 
 import contextlib
-import json
 import os
 import selectors
 import shutil
@@ -17,9 +16,10 @@ from harness.core.errors import HarnessError
 from harness.core.locks import locked
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, end_all, identify, is_alive, own_environment
+from harness.stack import launch_protocol as protocol
 from harness.stack.client import StackClient, ask
+from harness.stack.control_protocol import RequestDone, StackRequest
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
-from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import (
     BUREAU,
@@ -74,7 +74,7 @@ def _require_own(state_dir: Path) -> None:
         pass  # damaged, and ours to take down
 
 
-def launch(spec: LaunchSpec, progress: Progress) -> Stack:
+def launch(spec: protocol.LaunchSpec, progress: Progress) -> Stack:
     """Starts the supervisor and returns the stack once it is up; the caller holds the lock.
 
     Raises:
@@ -106,7 +106,7 @@ def launch(spec: LaunchSpec, progress: Progress) -> Stack:
     following = _Following(progress)
     with process.stdout as reports:
         with contextlib.suppress(BrokenPipeError), process.stdin as told:
-            told.write(LAUNCH_SPEC.dump_json(spec))
+            told.write(protocol.TO_SUPERVISOR.encode(spec))
         try:
             process.wait()  # it leaves a daemon behind at once
             following.until_ready(reports, log_path)
@@ -129,14 +129,14 @@ class _Following:
 
     def until_ready(self, reports: IO[bytes], log_path: Path) -> None:
         for line in _lines(reports, time.monotonic() + _UP_SECONDS_MAX):
-            match json.loads(line):
-                case {"pid": int(pid)}:
+            match protocol.TO_UP.decode(line):
+                case protocol.SupervisorStarted(pid):
                     self.supervisor = identify(pid)
-                case {"step": str(step)}:
-                    self.progress(step)
-                case {"error": str(error)}:
+                case protocol.LaunchStep(text):
+                    self.progress(text)
+                case protocol.LaunchFailed(error):
                     raise HarnessError(error)
-                case {"ready": True}:
+                case protocol.StackUp():
                     return
         raise HarnessError(f"the stack's supervisor ended unexpectedly: see {log_path}")
 
@@ -252,6 +252,6 @@ def _down_without_state(state_dir: Path) -> bool:
     """The supervisor can be reached without its state file; if it is dead, so are its children."""
     socket_path = socket_path_for(state_dir)
     with contextlib.suppress(HarnessError):
-        ask(socket_path, {"command": "down"}, _DOWN_SECONDS_MAX)
+        ask(socket_path, StackRequest("down"), RequestDone, _DOWN_SECONDS_MAX)
     clear(state_dir)
     return True

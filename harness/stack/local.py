@@ -16,7 +16,7 @@ from harness.stack import namespaces, postgres, register
 from harness.stack.addresses import require_allowed, split_address
 from harness.stack.folder import LOGS, default_state_dir
 from harness.stack.launch import Progress, current_stack, launch, revive, silent, state_lock
-from harness.stack.launch_spec import LaunchSpec
+from harness.stack.launch_protocol import LaunchSpec
 from harness.stack.namespaces import Wire
 from harness.stack.postgres_binaries import reachable_by_others, unprivileged
 from harness.stack.provision import Programs, provision_all

@@ -1,8 +1,8 @@
 """`python -m harness.stack.supervisor`: owns the processes of one stack for as long as it is up.
 
-Reads a `LaunchSpec` from standard input, reports progress as lines of JSON on standard output until
-the stack is up, then serves requests on a Unix socket. It starts children from its one event loop
-thread only, because the kernel ends them when the *thread* that started them ends.
+Reads a `LaunchSpec` from standard input, reports on standard output until the stack is up, then
+serves requests on a Unix socket. It starts children from its one event loop thread only, because
+the kernel ends them when the *thread* that started them ends.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from typing import Any, BinaryIO
 from harness.core.errors import HarnessError
 from harness.core.http_probe import get
 from harness.core.processes import ProcessRef, clean_environment, identify, is_alive
+from harness.stack import launch_protocol as protocol
 from harness.stack import namespaces, postgres, register, service, toxiproxy
 from harness.stack.child import Child, ChildSpec
 from harness.stack.control import Control
 from harness.stack.folder import STATE_FILE, whereabouts
-from harness.stack.launch_spec import LAUNCH_SPEC, LaunchSpec
 from harness.stack.postgres import ClusterSpec
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import (
@@ -56,7 +56,9 @@ _LOG_TAIL_BYTES = 2000
 class Supervisor:
     """The children of one stack, in the order of their start."""
 
-    def __init__(self, spec: LaunchSpec, report: Callable[..., None]) -> None:
+    def __init__(
+        self, spec: protocol.LaunchSpec, report: Callable[[protocol.LaunchReport], None]
+    ) -> None:
         self.spec = spec
         self.stack = replace(spec.stack, supervisor=identify(os.getpid()))
         self.children: dict[str, Child] = {}
@@ -158,7 +160,7 @@ class Supervisor:
         await self._start_child("toxiproxy", command, environment)
 
     async def _start_database(self, cluster: ClusterSpec) -> None:
-        self._report(step="making the database")
+        self._report(protocol.LaunchStep("making the database"))
         log = self.stack.log_dir / "initdb.log"
         await asyncio.to_thread(postgres.create_cluster, cluster, log)
         wire = self.stack.wires.get(DATABASE)
@@ -167,7 +169,7 @@ class Supervisor:
         signals = (signal.SIGQUIT, signal.SIGINT)  # SIGINT: a fast, yet orderly shutdown
         await self._start_child("postgres", command, clean_environment(), *signals)
         await self.wait_ready("postgres", _START_SECONDS_MAX, fail_fast=True)
-        self._report(step="creating the service's tables")
+        self._report(protocol.LaunchStep("creating the service's tables"))
         await self._migrate(postgres.database_url(cluster, postgres.SERVICE_USER, cluster.address))
 
     async def _migrate(self, url: str) -> None:
@@ -192,7 +194,8 @@ class Supervisor:
             raise HarnessError(f"the service's migration failed: {_last_words(path)}")
 
     async def _start_replicas(self, settings: StackSettings) -> None:
-        self._report(step=f"starting {settings.replicas} replicas of the service and its bureau")
+        step = f"starting {settings.replicas} replicas of the service and its bureau"
+        self._report(protocol.LaunchStep(step))
         port, cluster = self.spec.service_port, self.spec.cluster
         if port is None or cluster is None:
             raise AssertionError("a local stack has a database and a port for its service")
@@ -325,12 +328,12 @@ def _last_words(log_path: Path) -> str:
     return f"it said nothing ({log_path})"
 
 
-def _report(**facts: Any) -> None:
+def _report(report: protocol.LaunchReport) -> None:
     """Tells `up` one line. Fails when nobody listens any more: then the stack is not wanted."""
-    os.write(1, json.dumps(facts).encode() + b"\n")
+    os.write(1, protocol.TO_UP.encode(report))
 
 
-async def supervise(spec: LaunchSpec) -> None:
+async def supervise(spec: protocol.LaunchSpec) -> None:
     """Starts the stack, serves until told to stop, takes everything down."""
     supervisor = Supervisor(spec, _report)
     loop = asyncio.get_running_loop()
@@ -344,7 +347,7 @@ async def supervise(spec: LaunchSpec) -> None:
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            _report(ready=True)
+            _report(protocol.StackUp())
             _let_go_of_terminal()
             duties = [
                 supervisor.stop_when_forgotten(),
@@ -362,7 +365,7 @@ async def supervise(spec: LaunchSpec) -> None:
             await asyncio.gather(starting, return_exceptions=True)
     except (HarnessError, OSError) as error:
         with contextlib.suppress(OSError):
-            _report(error=str(error))
+            _report(protocol.LaunchFailed(str(error)))
     finally:
         await supervisor.take_down()
         await control.close()
@@ -377,12 +380,12 @@ def _let_go_of_terminal() -> None:
 
 def main() -> None:
     """Reads what to start, leaves the process that started us, supervises."""
-    spec = LAUNCH_SPEC.validate_json(sys.stdin.buffer.read())
+    spec = protocol.TO_SUPERVISOR.decode(sys.stdin.buffer.read())
     # A daemon of its own: whoever called `up` neither waits for us nor takes us along.
     if os.fork() != 0:
         os._exit(0)
     os.setsid()
-    _report(pid=os.getpid())
+    _report(protocol.SupervisorStarted(os.getpid()))
     asyncio.run(supervise(spec))
 
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from harness.apps.cli import run_command as run_module
+from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Update
 
 ROOT = Path(__file__).parent.parent.parent
 cli_app = importlib.import_module("harness.apps.cli.console")
@@ -27,7 +27,7 @@ def test_directory_and_seed_are_whole_at_80_columns(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cli_app, "errors", terminal)
 
     def runs(_path: Path, _options: list[str], show: Any, *_: Any, **__: Any) -> RunResult:
-        show(Update(SAID))
+        show(Update(SAID, seed=362145987))
         show(Update("baseline (8s)", "baseline", 0.0, 8.0))
         return RunResult(0)
 

@@ -11,7 +11,7 @@ from harness.faults.injectors import injector_for
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import AnyFault, Freeze, Kill, Restart
 from harness.plan.plan import PlannedFault
-from harness.stack.client import Killed, ProcessStatus
+from harness.stack.control_protocol import Killed, ProcessStatus
 from tests.stack.test_state import a_stack
 
 LASTS_SECONDS = 20.0

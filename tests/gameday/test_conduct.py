@@ -17,7 +17,8 @@ from harness.apps.gameday.session import (
 )
 from harness.apps.gameday.view import Command, Finished, Message, Order, Stage
 from harness.core.errors import UsageError
-from harness.run.runner import Update
+from harness.history.run_facts import RunEndedBy
+from harness.run.progress_messages import Update
 from tests.gameday.days import (
     ABORT,
     GO,
@@ -157,21 +158,17 @@ def test_an_aborted_step_may_stay_so(diary: DiskDiary) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "how"),
-    [
-        ("the conductor ends the run: the heal command, from another process", "heal"),
-        ("the conductor ends the run: no load is left", "no load is left"),
-        ("aborted by hand, from the web page", "page"),
-        ("safety: nothing of that kind", "signal"),
-    ],
+    ("by", "how"),
+    [("heal", "heal"), ("guardian", "guardian"), ("page", "page"), (None, "signal")],
 )
 def test_a_run_that_is_ended_from_outside_is_an_abort(
-    said: str, how: str, diary: DiskDiary
+    by: RunEndedBy | None, how: str, diary: DiskDiary
 ) -> None:
-    """By `lendchaos heal`, or by whatever else; it is told which."""
+    """By `lendchaos heal`, or by whatever else; a field tells which, whatever the words."""
+    said = Update("the conductor ends the run: in other words", "fault", 4.0, 6.0, ended_by=by)
     runner = FakeRunner(
         lambda step, attempt: (
-            [Update(said, "fault", 4.0, 6.0), Finished(ended(130, "inconclusive", "healed"))]
+            [said, Finished(ended(130, "inconclusive", "healed"))]
             if (step.name, attempt) == ("cut", 1)
             else passes(step, attempt)
         )

@@ -6,6 +6,7 @@ import pytest
 
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
+from harness.history.run_facts import Trouble
 from harness.plan.plan import Objectives
 from harness.verdict.judge import judge
 from harness.verdict.types import Finding, Judgement, Verdict, Weight
@@ -116,11 +117,15 @@ def test_what_a_fault_left_behind_is_inconclusive() -> None:
     """Healed and proven, but its column could not be dropped again: said, never passed over."""
     plan, known = cut_run()
     (fact,) = known.faults
-    left = replace(fact, error="clean-up: column could not be dropped")
+    left = replace(fact, clean_up_error="column could not be dropped")
     verdict = judge(plan, replace(known, faults=(left,)))
+    other = replace(known, faults=(replace(fact, error="clean-up: it is all in words"),))
 
     assert "unclean_recovery" not in codes(judge(plan, known))
+    assert "unclean_recovery" not in codes(judge(plan, other))
     assert codes(verdict)["unclean_recovery"] == "inconclusive"
+    (finding,) = [f for f in verdict.findings if f.code == "unclean_recovery"]
+    assert finding.message.endswith("was left behind: clean-up: column could not be dropped")
     assert verdict.exit_code == 3
 
 
@@ -204,7 +209,7 @@ def test_a_wait_that_may_be_our_own_lag_misses_no_latency_objective() -> None:
 def test_troubles_of_the_load_are_inconclusive() -> None:
     """What the load process says of itself counts."""
     plan = plan_of()
-    status = builders.status(plan, troubles=("a worker died",))
+    status = builders.status(plan, troubles=(Trouble("a worker died"),))
     verdict = judge(plan, facts(plan, status=status))
 
     assert codes(verdict) == {"load_unfaithful": "inconclusive"}

@@ -7,6 +7,7 @@ from importlib import metadata
 import pytest
 
 from harness.history.events import Facts, Outcome, Proof
+from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.fault_specs import Kill
 from harness.plan.plan import Objectives, Plan
@@ -141,7 +142,7 @@ def test_an_outage_in_a_run_with_troubles_of_its_own_decides_nothing() -> None:
     outage = operations(plan, during(12, 15))
     sound = facts(plan, outage)
     trouble = "Toxiproxy ended: what borrowers saw then was not the target's doing"
-    status = builders.status(plan, troubles=(trouble,))
+    status = builders.status(plan, troubles=(Trouble(trouble),))
     ended = facts(plan, outage, status=status)
 
     fails, undecided = judge(plan, sound), judge(plan, ended)

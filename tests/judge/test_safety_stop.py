@@ -8,6 +8,7 @@ import pytest
 from harness.core.exit_codes import ExitCode
 from harness.history.events import Facts, SafetyStop
 from harness.history.run_directory import RunDirectory
+from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
 from harness.report import write
 from harness.verdict.judge import judge
@@ -105,7 +106,7 @@ def test_what_may_have_failed_on_our_side_stops_the_run_and_decides_nothing(
 ) -> None:
     """Borrowers lacked an answer for one reason or another; who pays out twice does it himself."""
     plan, known = stopped_run(stop=replace(STOP, condition=condition))
-    ended = replace(known, status=replace(known.status, troubles=("Toxiproxy ended",)))
+    ended = replace(known, status=replace(known.status, troubles=(Trouble("Toxiproxy ended"),)))
 
     assert codes(judge(plan, known))["safety_stop"] == "fail"
     assert codes(judge(plan, ended))["safety_stop"] == weight

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.history.run_directory import RunDirectory
+from harness.load.load_protocol import FROM_LOAD
 from tests.load.target import Target
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,6 +33,8 @@ class Calm(Borrower):
 RATE = 30
 PHASES = ("--warm-up=500ms", "--baseline=1s", "--fault=0", "--recovery=1s", "--ledger-settle=1s")
 END_SECONDS_MAX = 30
+END_OF_FILE = "end_of_file"
+"""In what the stand-in was told."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,10 @@ class LoadProcesses:
             found += [row[kind] for row in rows if kind in row]
         return found
 
-    def received(self) -> list[dict[str, Any]]:
+    def received(self) -> list[Any]:
         """What the conductor's stand-in was told."""
         lines = (self.latest / "received.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        return [FROM_LOAD.decode(line) for line in lines if line != END_OF_FILE]
 
     def planned(self) -> int:
         """How many arrivals the newest run's plan has."""

@@ -14,6 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.faults.heal.guardian_protocol import (
+    FROM_GUARDIAN,
+    TO_GUARDIAN,
+    GuardedRun,
+    GuardianReady,
+    RunInOrder,
+)
 from harness.faults.heal.healing import heal_open
 from harness.faults.injectors import injector_for
 from harness.faults.probes import LinkProbe
@@ -255,10 +262,15 @@ def test_a_guardian_heals_at_the_deadline_of_a_conductor_that_hangs(
     )
     assert guardian.stdin is not None
     assert guardian.stdout is not None
-    assert guardian.stdout.readline() == b"ready\n"
-    said = {"type": "stack", "run_id": "run-x", "state_dir": str(own_stack.state_dir)}
-    said |= {"stack_id": own_stack.stack_id, "owns_stack": False, "load": None}
-    guardian.stdin.write(json.dumps(said).encode() + b"\n")
+    assert FROM_GUARDIAN.decode(guardian.stdout.readline()) == GuardianReady()
+    guarded = GuardedRun(
+        run_id="run-x",
+        state_dir=own_stack.state_dir,
+        stack_id=own_stack.stack_id,
+        owns_stack=False,
+        load=None,
+    )
+    guardian.stdin.write(TO_GUARDIAN.encode(guarded))
     guardian.stdin.flush()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         guardian.send_signal(number)
@@ -273,7 +285,7 @@ def test_a_guardian_heals_at_the_deadline_of_a_conductor_that_hangs(
 
     wait_until(lambda: bool(healed()), "its row in the journal")  # after a canary has come through
     by = healed()
-    guardian.stdin.write(b'{"type": "done"}\n')
+    guardian.stdin.write(TO_GUARDIAN.encode(RunInOrder()))
     guardian.stdin.close()
     guardian.stdout.close()
     code = guardian.wait(PATIENCE_SECONDS)

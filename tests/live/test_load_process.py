@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.core.forwarding import AGAIN_SECONDS
 from harness.history.run_directory import RunDirectory
 from harness.load.arrival_times import intended_ns
+from harness.load.load_protocol import InterruptRun, LoadBegun, LoadDrained
+from harness.run.progress_messages import PIPE_VARIABLE, PROGRESS, Update
 from tests.live.load_process import PHASES, RATE, SCENARIO, LoadProcesses
 from tests.load.target import running_target
 
@@ -52,6 +55,10 @@ def alive(group: int) -> list[int]:
     return found
 
 
+WHOLE = [LoadBegun, InterruptRun, LoadDrained]
+"""What the conductor hears of a run that is interrupted."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A run to its end, with what it printed and told."""
@@ -67,7 +74,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     with running_target() as target:
         load = LoadProcesses(tmp_path_factory.mktemp("single"), target)
         read_end, write_end = os.pipe()
-        environment = {"LENDCHAOS_PROGRESS_FD": str(write_end)}
+        environment = {PIPE_VARIABLE: str(write_end)}
         reports = (f"--html={load.folder}/locust.html", f"--csv={load.folder}/locust")
         code, output = load.run(*PHASES, *reports, f"--rate={RATE}", "--seed=5", **environment)
         os.close(write_end)
@@ -116,26 +123,27 @@ def test_arrivals_start_on_time(single: Finished) -> None:
     """Every row carries the planned start, and nothing began before it or far behind."""
     begin, drained = single.load.received()
     plan = RunDirectory(single.load.latest).read_plan()
-    planned = {a.index: intended_ns(a, begin["zero_ns"]) for a in plan.arrivals}
+    planned = {a.index: intended_ns(a, begin.clock.zero_ns) for a in plan.arrivals}
     for operation in single.load.rows("operation"):
         assert operation["intended_ns"] == planned[operation["arrival"]]
         assert 0 <= operation["started_ns"] - operation["intended_ns"] < 0.5 * 1e9
-    assert drained["load_ended_ns"] == begin["zero_ns"] + round(plan.load_end_s * 1e9)
-    assert (drained["interrupted"], drained["troubles"]) == (False, [])
+    assert drained.load_ended_ns == begin.clock.zero_ns + round(plan.load_end_s * 1e9)
+    assert (drained.ended_by, drained.troubles) == (None, ())
     assert plan.hypothesis == "A scenario of a test. Hypothesis: all is well."
 
 
 @pytest.mark.alone
 def test_progress_for_a_program(single: Finished) -> None:
     """Whoever started us reads what we do from a pipe, line by line."""
-    lines = [json.loads(line) for line in single.progress.splitlines()]
+    told: list[Any] = [PROGRESS.decode(line) for line in single.progress.splitlines()]
 
-    setting_up = next(line for line in lines if line["text"] == "setting up")
-    assert setting_up.pop("run_dir") == str(single.load.latest)
-    assert {setting_up[name] for name in setting_up if name != "text"} == {None}
-    assert lines[-1]["verdict"] == "pass"
-    assert lines[-1]["sentence"] == "It was a pass."
-    phases = [(t["phase"], t["at_s"], t["until_s"]) for t in lines if t["phase"] == "baseline"]
+    setting_up = next(update for update in told if update.text == "setting up")
+    assert setting_up == Update("setting up", run_dir=str(single.load.latest))
+    assert [update.text for update in told if update.seed == 5] == [
+        f"run {single.load.latest}, seed 5"
+    ]
+    assert (told[-1].verdict, told[-1].sentence) == ("pass", "It was a pass.")
+    phases = [(t.phase, t.at_s, t.until_s) for t in told if t.phase == "baseline"]
     assert phases == [("baseline", 0.0, 1.0)]
     assert "lendchaos:" not in single.output
 
@@ -154,11 +162,11 @@ def test_interrupted(load: LoadProcesses, number: signal.Signals, options: tuple
         assert process.returncode == 130, output
         assert alive(process.pid) == []
     begin, interrupt, drained = load.received()
-    assert interrupt == {"type": "interrupt"}
-    assert drained["interrupted"] is True
+    assert interrupt == InterruptRun()
+    assert drained.ended_by == "hand"
     plan = RunDirectory(load.latest).read_plan()
-    ended_ns = drained["load_ended_ns"]
-    due = {a.index for a in plan.arrivals if intended_ns(a, begin["zero_ns"]) <= ended_ns}
+    ended_ns = drained.load_ended_ns
+    due = {a.index for a in plan.arrivals if intended_ns(a, begin.clock.zero_ns) <= ended_ns}
     indices = [o["arrival"] for o in load.rows("operation")]
     assert len(indices) == len(set(indices))
     assert due <= set(indices)
@@ -185,13 +193,14 @@ def test_paused(load: LoadProcesses, options: tuple[str, ...]) -> None:
         output, _ = process.communicate(timeout=20)
 
     assert process.returncode == 0, output
-    (stall,) = [s for s in load.received()[-1]["stalls"] if s["end_ns"] > ended_ns]
-    assert stall["begin_ns"] <= began_ns
-    mine = [o for o in load.rows("operation") if o["worker"] == stall["worker"]]
+    stalls = load.received()[-1].stalls
+    (stall,) = [each for each in stalls if each.end_ns > ended_ns]
+    assert stall.begin_ns <= began_ns
+    mine = [o for o in load.rows("operation") if o["worker"] == stall.worker]
     assert len(load.rows("operation")) == load.planned()
     dropped = [o for o in mine if o["ending"] == "dropped"]
     assert len(dropped) >= 0.5 * (pause_s - 0.3) * 100 / (2 if options else 1)
-    near = [(s["begin_ns"], s["end_ns"] + 10**9) for s in load.received()[-1]["stalls"]]
+    near = [(each.begin_ns, each.end_ns + 10**9) for each in stalls]
     assert all(any(a <= o["intended_ns"] <= b for a, b in near) for o in dropped)
     late_ns = [o["started_ns"] - o["intended_ns"] for o in mine if o["started_ns"]]
     assert max(late_ns) < 0.6e9
@@ -206,15 +215,15 @@ def test_interrupted_while_setting_up(load: LoadProcesses) -> None:
         output, _ = process.communicate(timeout=10)
 
     assert process.returncode == 130, output
-    assert load.received() == [{"type": "interrupt"}]
+    assert load.received() == [InterruptRun()]
 
 
 def test_a_second_ctrl_c_quits_at_once(load: LoadProcesses) -> None:
     """The conductor sees the end of its file, and nobody is left behind."""
     with load.started("--headless", "--processes=2", *LONG, PROTOCOL_BEHAVIOUR="stuck") as process:
-        wait_for("latest/received.jsonl", "begin", load)
+        wait_for("latest/received.jsonl", "LoadBegun", load)
         os.killpg(process.pid, signal.SIGINT)
-        wait_for("latest/received.jsonl", "drained", load)
+        wait_for("latest/received.jsonl", "LoadDrained", load)
         time.sleep(AGAIN_SECONDS)
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=10)
@@ -233,14 +242,14 @@ def test_a_time_limit_tells_twice_and_means_once(load: LoadProcesses) -> None:
         output, _ = process.communicate(timeout=20)
 
     assert process.returncode == 130, output
-    assert [message["type"] for message in load.received()] == ["begin", "interrupt", "drained"]
+    assert [type(message) for message in load.received()] == WHOLE
 
 
 @pytest.mark.parametrize("behaviour", ["normal", "long"])
 def test_whoever_started_it_dies(load: LoadProcesses, behaviour: str) -> None:
     """Nobody reads any more what it says: it ends the run in order, as if told to."""
     read_end, write_end = os.pipe()
-    environment = {"PROTOCOL_BEHAVIOUR": behaviour, "LENDCHAOS_PROGRESS_FD": str(write_end)}
+    environment = {"PROTOCOL_BEHAVIOUR": behaviour, PIPE_VARIABLE: str(write_end)}
     with load.started("--headless", *LONG, **environment) as process:
         os.close(write_end)
         if behaviour == "normal":
@@ -251,8 +260,8 @@ def test_whoever_started_it_dies(load: LoadProcesses, behaviour: str) -> None:
         output, _ = process.communicate(timeout=20)
 
     assert process.returncode == 130, output
-    told = [message["type"] for message in load.received()]
-    assert told == (["begin", "interrupt", "drained"] if behaviour == "normal" else ["interrupt"])
+    told = [type(message) for message in load.received()]
+    assert told == (WHOLE if behaviour == "normal" else [InterruptRun])
 
 
 def test_workers_do_not_outlive_a_killed_master(load: LoadProcesses) -> None:
@@ -361,11 +370,11 @@ def test_a_disk_that_takes_no_more_ends_the_load_in_order(load: LoadProcesses) -
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size + 5_000, hard))
         output, _ = process.communicate(timeout=20)
 
-    (drained,) = [told for told in load.received() if told["type"] == "drained"]
-    assert (drained["interrupted"], drained["broken_off"]) == (False, True)
-    (trouble,) = drained["troubles"]
-    assert trouble["text"] == "events-load-0.jsonl cannot be written: File too large"
-    assert f"lendchaos: {trouble['text']}" in output
+    (drained,) = [told for told in load.received() if isinstance(told, LoadDrained)]
+    assert drained.ended_by == "disk"
+    (trouble,) = drained.troubles
+    assert trouble.text == "events-load-0.jsonl cannot be written: File too large"
+    assert f"lendchaos: {trouble.text}" in output
     assert "Traceback" not in output
     assert (process.returncode, "error: Locust ended in" in output) == (0, True)
     text = (load.latest / "events-load-0.jsonl").read_text()

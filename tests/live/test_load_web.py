@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
+from harness.load.load_protocol import InterruptRun, LoadBegun, LoadDrained, PageCommand
 from tests.live.load_process import PHASES, SCENARIO, LoadProcesses
 from tests.load.target import running_target
 from tests.ports import free_port
@@ -185,8 +186,8 @@ def test_the_form_lengthens_the_run_and_stop_ends_it(open_page: Callable[..., Pa
     assert status["exit_code"] == 130
     assert page.load.planned() == 20 * 20
     drained = page.load.received()[-1]
-    assert drained["interrupted"] is True
-    assert "the user count was changed during the run, to 25" in drained["troubles"][0]["text"]
+    assert drained.ended_by == "hand"
+    assert "the user count was changed during the run, to 25" in drained.troubles[0].text
     endings = Counter(o["ending"] for o in page.load.rows("operation"))
     # Whoever was due in the very moment of Stop may not have started any more.
     assert endings["dropped"] <= 3
@@ -223,8 +224,9 @@ def test_a_page_that_is_told_to_end(
     output, _ = page.process.communicate(timeout=20)
 
     assert page.process.returncode == (130 if state == "load" else 0), output
-    told = [message["type"] for message in page.load.received()]
-    assert told == (["begin", "interrupt", "drained"] if state == "load" else ["begin", "drained"])
+    told = [type(message) for message in page.load.received()]
+    interrupted = [InterruptRun] if state == "load" else []
+    assert told == [LoadBegun, *interrupted, LoadDrained]
 
 
 def test_a_run_that_cannot_be_is_told_on_the_page(open_page: Callable[..., Page]) -> None:
@@ -322,12 +324,13 @@ def test_orders_reach_the_conductor(open_page: Callable[..., Page]) -> None:
 
     assert status["exit_code"] == 130
     assert seen["totals"]["due"] > 0
-    commands = [m for m in page.load.received() if m["type"] in ("command", "interrupt")]
+    _, *commands, drained = page.load.received()
     assert commands == [
-        {"type": "command", "do": "heal", "fault": None},
-        {"type": "command", "do": "abort", "reason": "enough"},
-        {"type": "interrupt"},
+        PageCommand("heal"),
+        PageCommand("abort", reason="enough"),
+        InterruptRun(),
     ]
+    assert drained.ended_by == "page"
 
 
 def test_the_page_that_gives_orders_is_for_this_machine_alone(

@@ -133,9 +133,9 @@ def test_what_the_users_code_raises_is_a_trouble_of_the_run(
     """Listeners, users, tasks, greenlets, threads and steps: each with its type, file and line."""
     _, output = run(load, HEAD + RAISING, *options)
 
-    troubles = load.received()[-1]["troubles"]
-    told = "\n".join(trouble["text"] for trouble in troubles)
-    assert {trouble["begin_ns"] for trouble in troubles} == {None}  # the whole run
+    troubles = load.received()[-1].troubles
+    told = "\n".join(trouble.text for trouble in troubles)
+    assert {trouble.begin_ns for trouble in troubles} == {None}  # the whole run
     lines = (HEAD + RAISING).splitlines()
     numbers = {w: n for w in RAISED for n, line in enumerate(lines, 1) if f'("{w}")' in line}
     patterns = {w: rf"calm\.py:{n}, (RuntimeError|LimitError): {w}" for w, n in numbers.items()}

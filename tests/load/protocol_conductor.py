@@ -13,9 +13,24 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from harness.history.run_directory import RunDirectory
+from harness.load.load_protocol import (
+    FROM_CONDUCTOR,
+    FROM_LOAD,
+    ConductorProgress,
+    FaultChanged,
+    FromConductor,
+    FromLoad,
+    InterruptRun,
+    LoadAccount,
+    LoadBegun,
+    LoadDrained,
+    LoadReady,
+    PageCommand,
+    RunFailed,
+    RunJudged,
+)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("run", type=Path)
@@ -26,20 +41,20 @@ options = parser.parse_args()
 behaviour = os.environ.get("PROTOCOL_BEHAVIOUR", "normal")
 
 
-def send(kind: str, **fields: Any) -> None:
+def send(message: FromConductor) -> None:
     """One message to the load process."""
-    sys.stdout.write(json.dumps({"type": kind, **fields}) + "\n")
+    sys.stdout.write(FROM_CONDUCTOR.encode(message).decode())
     sys.stdout.flush()
 
 
-def receive() -> dict[str, Any]:
+def receive() -> FromLoad:
     """The next message; the end of the file ends everything here."""
     line = sys.stdin.readline()
     with (options.run / "received.jsonl").open("a") as file:
-        file.write(line or '{"type": "end_of_file"}\n')
+        file.write(line or "end_of_file\n")
     if not line:
         raise SystemExit
-    return dict(json.loads(line))
+    return FROM_LOAD.decode(line)
 
 
 def give_verdict(*, interrupted: bool) -> None:
@@ -49,58 +64,43 @@ def give_verdict(*, interrupted: bool) -> None:
     verdict, code = ("inconclusive", 130) if interrupted else ("pass", 0)
     if behaviour == "bad":
         verdict, code = "fail", 1
-    send(
-        "verdict",
-        verdict=verdict,
-        exit_code=code,
-        sentence=f"It was a {verdict}.",
-        summary=f"summary: {verdict}",
-        report=str(report),
-        run_dir=str(options.run),
-    )
+    sentence, summary = f"It was a {verdict}.", f"summary: {verdict}"
+    send(RunJudged(verdict, code, sentence, summary, str(report), str(options.run)))
 
 
 def main() -> None:
     """Set up, follow the load, give a verdict."""
     (options.run / "arguments.json").write_text(json.dumps([options.host, options.allow_target]))
     plan = RunDirectory(options.run).read_plan()
-    send("progress", text="setting up")
+    send(ConductorProgress("setting up"))
     if behaviour == "fail":
-        send("failed", exit_code=3, message="no PostgreSQL is to be found")
+        send(RunFailed(3, "no PostgreSQL is to be found"))
         return
     if behaviour == "long":
-        while receive()["type"] != "interrupt":
+        while receive() != InterruptRun():
             pass
         give_verdict(interrupted=True)
         return
-    borrowers = [
-        {
-            "index": borrower.index,
-            "account_id": f"account-{borrower.index}",
-            "phone": borrower.phone,
-            "password": "secret",
-            "token": f"token-{borrower.index}",
-            "expires_ns": None,
-        }
-        for borrower in plan.borrowers
-    ]
-    classes = sorted({str(borrower.account_class) for borrower in plan.borrowers})
     edge_url = os.environ["PROTOCOL_EDGE"]
-    send("ready", edge_url=edge_url, borrowers=borrowers, account_classes=classes)
-    while (message := receive())["type"] != "drained":
-        if message["type"] == "command" and message["do"] in ("inject", "heal"):
-            state = "injected" if message["do"] == "inject" else "healed"
-            for name in [message["fault"]] if message["fault"] else [f.name for f in plan.faults]:
-                send("fault", name=name, state=state, at_ns=time.monotonic_ns())
-        if message["type"] == "begin":
-            send("fault", name="1-partition", state="injected", at_ns=time.monotonic_ns())
+    accounts = {
+        borrower.index: LoadAccount(borrower.phone, "secret", f"token-{borrower.index}")
+        for borrower in plan.borrowers
+    }
+    send(LoadReady(edge_url, accounts))
+    while not isinstance(message := receive(), LoadDrained):
+        if isinstance(message, PageCommand) and message.do != "abort":
+            state = "injected" if message.do == "inject" else "healed"
+            for name in [message.fault] if message.fault else [f.name for f in plan.faults]:
+                send(FaultChanged(name, state, time.monotonic_ns()))
+        if isinstance(message, LoadBegun):
+            send(FaultChanged("1-partition", "injected", time.monotonic_ns()))
             if behaviour == "die":
                 sys.stderr.write("the conductor's last words\n")
-                lead_s = (message["zero_ns"] - time.monotonic_ns()) / 1e9
+                lead_s = (message.clock.zero_ns - time.monotonic_ns()) / 1e9
                 threading.Timer(lead_s + 1.0, os._exit, (9,)).start()
     if behaviour == "stuck":
         receive()
-    give_verdict(interrupted=message["interrupted"])
+    give_verdict(interrupted=message.ended_by not in (None, "disk"))
 
 
 main()

@@ -1,6 +1,5 @@
 """What a load process answers the leading process."""
 
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +10,19 @@ import pytest
 from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.run_directory import RunDirectory
-from harness.load import load_process, worker_messages
+from harness.load import load_process
 from harness.load.load_process import LoadProcess, boot_id
+from harness.load.load_protocol import LoadAccount
 from harness.load.sessions import BorrowerSession
+from harness.load.worker_messages import (
+    FOR_LEADER,
+    FOR_WORKER,
+    TO_LEADER,
+    TO_WORKER,
+    PrepareLoad,
+    WorkerPrepared,
+)
 from harness.load.workers import Crew
-from harness.target.account_provisioning import ProvisionedBorrower
 from tests.builders import plan_of
 
 
@@ -42,12 +49,20 @@ def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> 
             user_classes=[user],
         )
     )
-    handlers[worker_messages.PREPARE](
-        SimpleNamespace(data={"name": "load-0", "boot_id": boot_id()})
+    order = PrepareLoad(
+        name="load-0",
+        run_dir="runs/1",
+        index=0,
+        count=1,
+        edge_url="http://127.0.0.1:1",
+        accounts={},
+        boot_id=boot_id(),
     )
+    handlers[TO_WORKER](SimpleNamespace(data=FOR_WORKER.encode(order)))
 
     ((kind, reply),) = sent
-    assert (kind, reply["error"]) == (worker_messages.PREPARED, told)
+    assert kind == TO_LEADER
+    assert FOR_LEADER.decode(reply) == WorkerPrepared("load-0", boot_id(), told)
 
 
 def test_a_kernel_that_tells_no_boot_is_told(
@@ -77,16 +92,18 @@ def test_a_session_of_set_up_comes_with_its_end(
     environment = SimpleNamespace(runner=runner, events=events, user_classes=[lambda _: None])
     process, crew = LoadProcess(environment), Crew(environment)
 
-    def send(kind: str, data: dict[str, Any], *_: str) -> None:
-        if kind == worker_messages.PREPARED:
-            crew.on_prepared(data)
+    def send(kind: str, data: bytes, *_: str) -> None:
+        if kind == TO_LEADER:
+            message = FOR_LEADER.decode(data)
+            assert isinstance(message, WorkerPrepared)
+            crew.hear(message)
         else:
             handlers[kind](SimpleNamespace(data=data))
 
     runner.send_message = send
     plan = plan_of(rate=1)
-    holds = ProvisionedBorrower(0, "account", "138", "secret", "token", expires_ns=99)
-    crew.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", [asdict(holds)])
+    accounts = {0: LoadAccount("138", "secret", "token", expires_ns=99)}
+    crew.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", accounts)
 
     part = process._part
     assert part is not None

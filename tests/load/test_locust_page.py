@@ -9,6 +9,7 @@ import pytest
 
 from harness.apps.locust.locust_page import ASKS_IN, IN_OUR_WORDS, in_our_words, state_shown, tabs
 from harness.apps.locust.progress import Progress
+from harness.load.load_protocol import RunJudged
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,7 @@ def test_the_verdict_tab_says_each_thing_once() -> None:
     loaded, _ = shown_tabs(progress, [])
     progress.state, progress.phase, progress.text = "judging", "verdict", "watching the ledger"
     judging, _ = shown_tabs(progress, [])
-    told = {"verdict": "fail", "exit_code": 1, "sentence": "All failed."}
-    progress.finish({**told, "run_dir": "r", "report": "r/report.html"})
+    progress.finish(RunJudged("fail", 1, "All failed.", "", "r/report.html", "r"))
     done, _ = shown_tabs(progress, [])
 
     assert loaded["phase"] == "fault"

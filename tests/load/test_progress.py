@@ -1,32 +1,48 @@
 """What a run says of itself: to whoever started it, and what is kept for the page."""
 
-import json
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from harness.apps.locust.progress import FD_VARIABLE, Progress
+from harness.apps.locust.progress import Progress
 from harness.core import standard_streams
+from harness.load.load_protocol import RunJudged
+from harness.run.progress_messages import PIPE_VARIABLE, PROGRESS, ErrorUpdate, Update
 
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The end at which whoever started a run listens."""
     read_end, write_end = os.pipe()
-    monkeypatch.setenv(FD_VARIABLE, str(write_end))
+    monkeypatch.setenv(PIPE_VARIABLE, str(write_end))
     yield read_end
     os.close(read_end)
     os.close(write_end)
 
 
 def test_what_is_said_is_kept_for_the_page(pipe: int) -> None:
-    """And told as a line of JSON."""
+    """And told as a message."""
     progress = Progress()
     progress.say("baseline")
 
-    assert json.loads(os.read(pipe, 4096))["text"] == "baseline"
+    assert PROGRESS.decode(os.read(pipe, 4096)) == Update("baseline")
     assert progress.as_json("")["text"] == "baseline"
+
+
+def test_the_verdict_is_the_last_that_is_said(pipe: int) -> None:
+    """With everything that whoever started it shows."""
+    progress = Progress()
+    progress.finish(RunJudged("pass", 0, "All was well.", "PASS", "runs/1/report.html", "runs/1"))
+
+    assert PROGRESS.decode(os.read(pipe, 4096)) == Update(
+        "verdict: pass",
+        verdict="pass",
+        exit_code=0,
+        sentence="All was well.",
+        report="runs/1/report.html",
+        run_dir="runs/1",
+    )
 
 
 def test_a_secret_is_told_once_and_kept_nowhere(
@@ -36,9 +52,10 @@ def test_a_secret_is_told_once_and_kept_nowhere(
     progress = Progress()
     progress.say("target: the local stack")
     os.read(pipe, 4096)
-    progress.tell_once("chaos page: http://127.0.0.1/#token=abc")
+    address = "http://127.0.0.1/#token=abc"
+    progress.tell_once(f"chaos page: {address}", page=address)
 
-    assert json.loads(os.read(pipe, 4096))["text"].endswith("#token=abc")
+    assert PROGRESS.decode(os.read(pipe, 4096)) == Update(f"chaos page: {address}", page=address)
     assert progress.as_json("")["text"] == "target: the local stack"
     assert capsys.readouterr() == ("", "")
 
@@ -49,7 +66,7 @@ def test_an_error_is_told_to_people_and_to_who_started_it(
     """On a line of its own, and in a message that says nothing else."""
     Progress().fail("no stack", 3)
 
-    assert json.loads(os.read(pipe, 4096)) == {"error": "no stack"}
+    assert PROGRESS.decode(os.read(pipe, 4096)) == ErrorUpdate("no stack")
     assert capfd.readouterr() == ("", "error: no stack\n")
 
 

@@ -35,7 +35,7 @@ class Told(Progress):
 
     lines: list[str]
 
-    def tell_once(self, text: str) -> None:
+    def tell_once(self, text: str, **_: Any) -> None:
         """Keep it."""
         self.lines.append(text)
 

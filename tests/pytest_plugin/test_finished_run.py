@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.core.errors import HarnessError, UsageError
+from harness.history.run_facts import Trouble
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
 from harness.run.finished_run import FinishedRun, assert_passed
@@ -168,7 +169,7 @@ def test_a_failure_says_why(tmp_path: Path) -> None:
 
 def test_what_decides_nothing_is_no_pass(plan: Plan, tmp_path: Path) -> None:
     """Nor is a pass whose process ended otherwise."""
-    troubled = status(plan, troubles=("a worker went missing",))
+    troubled = status(plan, troubles=(Trouble("a worker went missing"),))
     known = facts(plan, operations(plan, during(8, 13.3)), status=troubled)
     run = FinishedRun.read(store(tmp_path / "open", plan, known).path)
     with pytest.raises(AssertionError, match=r"INCONCLUSIVE: (.|\n)*a worker went missing"):

@@ -18,6 +18,7 @@ from harness.history.events import (
     Step,
 )
 from harness.history.ledger_facts import LedgerReading
+from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
@@ -272,7 +273,9 @@ def inconclusive() -> Run:
         facts,
         operations=tuple(dropped.get(o.arrival, o) for o in facts.operations),
         ledger=LedgerReading(read=False, complete=False, source="none", error=told),
-        status=replace(facts.status, troubles=("the second load process stopped answering",)),
+        status=replace(
+            facts.status, troubles=(Trouble("the second load process stopped answering"),)
+        ),
     )
     verdict = replace(
         verdict,
@@ -300,7 +303,7 @@ def hostile() -> Run:
     operations = tuple(replace(o, code=ATTACK) if o.code else o for o in facts.operations)
     fault = replace(verdict.faults[0], name=ATTACK, link_or_target=ATTACK, proof=[ATTACK, ATTACK])
     status = replace(
-        facts.status, target=ATTACK, notes=(ATTACK,), troubles=(ATTACK, ATTACK),
+        facts.status, target=ATTACK, notes=(ATTACK,), troubles=(Trouble(ATTACK), Trouble(ATTACK)),
         account_classes=(ATTACK,),
     )  # fmt: skip
     facts = replace(

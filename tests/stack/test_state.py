@@ -17,9 +17,10 @@ from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, identify, is_alive
 from harness.stack import register, run_lock
 from harness.stack.client import ask, short_path
+from harness.stack.control_protocol import ANSWERS, ProcessList, StackRequest
 from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.launch import down, launch, silent
-from harness.stack.launch_spec import LaunchSpec
+from harness.stack.launch_protocol import LaunchSpec
 from harness.stack.run_lock import held_while_alive
 from harness.stack.state import (
     ForeignStateError,
@@ -324,11 +325,11 @@ def test_a_deep_folders_socket_is_reached(tmp_path: Path) -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1000)
-                connection.sendall(b'{"ok": true, "depth": 30}\n')
+                connection.sendall(ANSWERS.encode(ProcessList(())))
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert ask(path, {"command": "status"}, 5)["depth"] == 30
+        assert ask(path, StackRequest("status"), ProcessList, 5) == ProcessList(())
         thread.join()
     assert path.parent == deep
 

@@ -1,7 +1,6 @@
 """`lendchaos run`: scenarios headless, one after the other, each once or as a series of runs."""
 
 import itertools
-import re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +42,11 @@ from harness.core.forwarding import listening
 from harness.plan.fault_text import parse_fault
 from harness.plan.options import FAULTS, LOAD
 from harness.run.given import LOCUST_FILES, first_seed, given, naming_places
+from harness.run.progress_messages import Update
 from harness.run.result import RunResult
 from harness.run.runner import (
     ALONE_SCENARIO,
     RunOne,
-    Update,
     asks_only,
     dry_run,
     find_scenario,
@@ -62,8 +61,6 @@ from harness.verdict import series
 
 _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)
 """Neither what was stopped by hand nor what did too much harm is followed by more of it."""
-_NAMED = re.compile(r"run .+, seed \d+$")
-"""What a run says of its directory and its seed."""
 _SHRINKS_ALONE = (
     "--shrink is for one scenario, chooses its own runs, and is no gate: leave out --runs,"
     " --junitxml and --summary"
@@ -335,7 +332,7 @@ def _run_locust(path: Path, options: list[str]) -> RunResult:
             if update.until_s is not None:
                 progress.update(task, total=update.until_s, completed=update.at_s)
             # The bar is cut where the terminal ends, and these are to be copied.
-            if plain or _NAMED.match(update.text):
+            if plain or update.seed is not None:
                 say(f"{path.stem}: {update.text}")
 
         end = run_scenario(path, options, show, say, output=output.fileno)

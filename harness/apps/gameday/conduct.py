@@ -16,7 +16,7 @@ from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.diary import Diary
 from harness.apps.gameday.foresee import Foreseen
 from harness.apps.gameday.plug import said_pulled, unseen
-from harness.apps.gameday.running import Runner, by_disk, by_page, ended_from_outside
+from harness.apps.gameday.running import Runner, by_disk, by_page
 from harness.apps.gameday.session import (
     FULL_DISK,
     REFUSED,
@@ -44,13 +44,13 @@ from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
+from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Update, worst
+from harness.run.runner import worst
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement
 
 TICK_SECONDS, SAID_LINES = 0.25, 40
-_PAGE = "chaos page: "
 
 
 class _PauseError(Exception):
@@ -268,8 +268,8 @@ class GameDay:
         """Take over what the run says of itself."""
         seen = self._view.under_way
         assert seen is not None, "only a run that is under way says anything"  # noqa: S101
-        if update.text.startswith(_PAGE):
-            seen = replace(seen, page=update.text.removeprefix(_PAGE))
+        if update.page is not None:
+            seen = replace(seen, page=update.page)
         elif update.text and update.text not in seen.said[-1:]:
             said = (*seen.said, update.text)[-SAID_LINES:]
             seen = replace(seen, said=said, lines=seen.lines + 1)
@@ -280,7 +280,7 @@ class GameDay:
         failing = update.failing or seen.failing
         seen = replace(seen, until_s=update.until_s, failing=failing)
         self._view = replace(self._view, under_way=seen)
-        how = ended_from_outside(update.text)
+        how = update.ended_by
         if how is not None and self._view.stage is Stage.GOING:
             self._write(What.ABORT, step, how)
             self._enter(Stage.ENDING, f"aborted from outside ({how}): healing")

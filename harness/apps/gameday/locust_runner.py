@@ -20,7 +20,6 @@ from harness.core.exit_codes import ExitCode
 from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
 from harness.core.forwarding import interrupt_under_way
 from harness.core.own_python import module_command
-from harness.core.said import last_words
 from harness.history.run_directory import RunDirectory
 from harness.run.given import given
 from harness.run.result import RunResult
@@ -228,7 +227,7 @@ class LocustRun:
             if ended.path is None and ended.exit_code == ExitCode.INTERRUPTED:
                 ended = RunResult(ended.exit_code, {**ended.last, "text": "it had not begun"})
             elif ended.path is None:
-                text = last_words(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
+                text = ended.why(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
                 ended = RunResult(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it
             refused = refusal(error) if isinstance(error, OSError) else ""

@@ -8,8 +8,9 @@ from harness.apps.gameday.foresee import Foreseen
 from harness.apps.gameday.running import LeftRun
 from harness.apps.gameday.view import Finished, Message
 from harness.core.exit_codes import ExitCode
+from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Tell, Update
+from harness.run.runner import Tell
 
 STEP_SECONDS = 8.0
 """How long the longest step of a rehearsal takes."""

@@ -10,9 +10,6 @@ from harness.apps.gameday.view import Message
 from harness.history.run_directory import RunDirectory
 from harness.run.runner import Tell
 
-_CONDUCTOR_ENDS = "the conductor ends the run: "
-_ABORTED_ON_PAGE = "aborted by hand, from the web page"
-
 
 class Running(Protocol):
     """The run of a step, while it goes on."""
@@ -60,16 +57,6 @@ class Runner(Protocol):
         """Take down what `open` brought up, now or in an earlier process."""
 
 
-def ended_from_outside(text: str) -> str | None:
-    """How a run says that somebody else ended it; None if it says no such thing."""
-    if text == _ABORTED_ON_PAGE:
-        return "page"
-    if not text.startswith(_CONDUCTOR_ENDS):
-        return None
-    reason = text.removeprefix(_CONDUCTOR_ENDS)
-    return "heal" if reason.startswith("the heal command") else reason
-
-
 def by_disk(folder: Path | None) -> bool:
     """Whether it may have been for want of room that a run is inconclusive: the disk broke it off,
     or did not take what it says of itself.
@@ -80,7 +67,4 @@ def by_disk(folder: Path | None) -> bool:
 
 def by_page(folder: Path | None) -> bool:
     """Whether a run was aborted from its own page, by what it says of itself."""
-    if folder is None:
-        return False
-    notes = RunDirectory(folder).read_status([]).notes
-    return any(note.startswith("the run was aborted by hand") for note in notes)
+    return folder is not None and RunDirectory(folder).read_status([]).ended_by == "page"

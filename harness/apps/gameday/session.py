@@ -55,8 +55,8 @@ class What(StrEnum):
     RESTORED = "restored"
     """And that it was put back."""
     ABORT = "abort"
-    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal), or
-    `FULL_DISK`.
+    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal),
+    ``guardian`` where the run lost its own, or `FULL_DISK`.
     """
     PAUSED = "paused"
     RESUMED = "resumed"

@@ -12,8 +12,8 @@ from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
+from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Update
 from harness.verdict.stored_verdict import read_verdict
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import is_interrupted
-from harness.core.said import last_words
 from harness.plan.options import RUN_OPTIONS
 from harness.report import words
 from harness.report.run_checks import CheckKind, cut_message, names_of
@@ -177,7 +176,7 @@ class Bench:
         with tempfile.TemporaryFile() as output:
             end = run_scenario(path, options, self.show, self.tell, output=output.fileno())
             output.seek(max(0, output.seek(0, os.SEEK_END) - LAST_BYTES))
-            said = words.clean(last_words(output.read().decode("utf-8", errors="replace")))
+            said = words.clean(end.why(output.read().decode("utf-8", errors="replace")))
         if end.exit_code == ExitCode.INTERRUPTED or is_interrupted():
             raise KeyboardInterrupt
         if end.exit_code == ExitCode.SAFETY_STOP:

@@ -17,6 +17,7 @@ from flask import Blueprint, jsonify, make_response
 from harness.apps.locust.door import Door, harden, json_body, said
 from harness.apps.locust.live import Live
 from harness.apps.locust.progress import GAME_DAY_VARIABLE, Progress
+from harness.load.load_protocol import PageOrder
 
 NAME = "lendchaos-chaos"
 PAGE_FILES = {
@@ -34,7 +35,7 @@ class RunInProcess(Protocol):
 
     live: Live
 
-    def order(self, do: str, fault: str | None, reason: str) -> str | None:
+    def order(self, do: PageOrder, fault: str | None, reason: str) -> str | None:
         """Do it, or say why not."""
 
 

@@ -6,9 +6,8 @@ conductor says, its end, an interruption. Every wait is bounded.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -19,9 +18,11 @@ from harness.core.disk import refusal, require_room
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.started_in import STARTED_IN
+from harness.history.events import Clock, SafetyStop
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
-from harness.load.conductor_link import END_OF_FILE, ConductorLink
+from harness.history.run_facts import RunEndedBy, Trouble
+from harness.load import load_protocol as protocol
+from harness.load.conductor_link import ConductorGone, ConductorLink, Heard
 from harness.load.workers import Crew
 from harness.plan.plan import Plan
 
@@ -32,8 +33,6 @@ SILENCE_SECONDS_MAX = 300.0
 INTERRUPTED_SET_UP_SECONDS_MAX = 120.0
 SPAWN_MARGIN_SECONDS = 30.0
 STOP_USERS_SECONDS_MAX = 10.0
-_INTERRUPT = "interrupted"
-"""Our own word to ourselves; "interrupt" is what we say to the conductor."""
 
 
 class BrokenOffError(Exception):
@@ -88,8 +87,7 @@ class Run:
         self._stop_users = stop_users
         self._link: ConductorLink | None = None
         self._interrupted_ns: int | None = None
-        self._ended_by = ""
-        """What ended the load early: ``hand``, ``safety`` or ``disk``."""
+        self._ended_by: RunEndedBy | None = None
         self._began = False
         self._troubles: list[Trouble] = []
         self._reported = False
@@ -122,10 +120,10 @@ class Run:
         """Arrivals a second, which is the number of Locust's users."""
         return self._plan.settings.rate
 
-    def interrupt(self) -> None:
+    def interrupt(self, by: RunEndedBy = "hand") -> None:
         """Stop: heal, drain, judge as interrupted. Without effect once the load has ended."""
         text = "interrupted: healing and draining; Ctrl-C once more quits at once"
-        self._end_load("hand", text)
+        self._end_load(by, text)
 
     def break_off(self, text: str) -> None:
         """The disk takes no more: as `interrupt`, but nobody did, and the verdict says why."""
@@ -133,14 +131,17 @@ class Run:
             self._progress.say(text)  # the verdict has it from the conductor
         self._end_load("disk", "the disk takes no more: healing and draining")
 
-    def _end_load(self, by: str, text: str) -> None:
+    def _end_load(self, by: RunEndedBy, text: str) -> None:
         if self.interrupted or self._progress.state not in ("setting_up", "load"):
             return
         self._interrupted_ns, self._ended_by = time.monotonic_ns(), by
         self._progress.say(text)
+        self._tell_interrupted()
+
+    def _tell_interrupted(self) -> None:
         if self._link is not None:
-            self._link.send("interrupt")
-            self._link.put(_INTERRUPT)
+            self._link.send(protocol.InterruptRun())
+            self._link.wake()
 
     def _stop_for_safety(self, text: str) -> None:
         """A stop condition tripped: the conductor heals, we send no more and drain."""
@@ -149,25 +150,22 @@ class Run:
         if not self.interrupted:
             self._interrupted_ns, self._ended_by = time.monotonic_ns(), "safety"
 
-    def order(self, do: str, fault: str | None, reason: str) -> str | None:
-        """Pass an order from the page on to the conductor; why not, if it cannot be obeyed.
-
-        ``do`` is heal (without a fault: all), inject or abort.
-        """
+    def order(self, do: protocol.PageOrder, fault: str | None, reason: str) -> str | None:
+        """Pass an order from the page on to the conductor; why not, if it cannot be obeyed."""
         state, board = self._progress.state, self.live.board
         allowed = {"abort": ("setting_up", "load"), "heal": ("load", "draining")}.get(do, ("load",))
         if self._link is None or self.over.is_set() or state not in allowed:
             return f"The run is {state.replace('_', ' ')}: there is nothing to {do}."
         if do == "abort":
             board.note(f"abort: ordered by hand{': ' if reason else ''}{reason}")
-            self._link.send("command", do=do, reason=reason)
-            self._progress.say("aborted by hand, from the web page")
-            self.interrupt()
+            self._link.send(protocol.PageCommand(do, reason=reason))
+            self._progress.say("aborted by hand, from the web page", ended_by="page")
+            self.interrupt("page")
             return None
         if objection := board.objection(do, fault):
             return objection
         board.order(do, fault)
-        self._link.send("command", do=do, fault=fault)
+        self._link.send(protocol.PageCommand(do, fault))
         return None
 
     def note_trouble(self, text: str) -> bool:
@@ -219,7 +217,8 @@ class Run:
             where = error.filename or order.runs_dir
             raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
         self._progress.run_dir = str(directory.path)
-        self._progress.say(f"run {directory.path}, seed {self._plan.settings.seed}")
+        seed = self._plan.settings.seed
+        self._progress.say(f"run {directory.path}, seed {seed}", seed=seed)
         for text in directory.not_latest():
             self._progress.tell_once(text)
         self._link = ConductorLink(
@@ -230,10 +229,9 @@ class Run:
             order.allow_targets,
         )
         if self.interrupted:
-            self._link.send("interrupt")
-            self._link.put(_INTERRUPT)
+            self._tell_interrupted()
         message = self._set_up(self._link)
-        if message["type"] == "ready":
+        if isinstance(message, protocol.LoadReady):
             # What the target does not offer has left the plan by now.
             self._plan = self._plan_of(directory)
             self._load(self._link, directory, message)
@@ -246,23 +244,25 @@ class Run:
         except UsageError as error:  # we have made it: somebody took it away
             raise HarnessError(str(error)) from error
 
-    def _set_up(self, link: ConductorLink) -> dict[str, Any]:
-        """Wait for ``ready``; interrupted, for a verdict."""
+    def _set_up(self, link: ConductorLink) -> protocol.LoadReady | protocol.RunJudged:
+        """Wait until the load may begin; interrupted, for a verdict."""
         while True:
             bound = INTERRUPTED_SET_UP_SECONDS_MAX if self.interrupted else SILENCE_SECONDS_MAX
             message = self._receive(link, bound)
             if message is None:
                 raise HarnessError(f"the conductor was silent for {bound:g}s while setting up")
-            if message["type"] in ("ready", "verdict"):
+            if isinstance(message, protocol.LoadReady | protocol.RunJudged):
                 return message
 
-    def _load(self, link: ConductorLink, directory: RunDirectory, ready: dict[str, Any]) -> None:
+    def _load(
+        self, link: ConductorLink, directory: RunDirectory, ready: protocol.LoadReady
+    ) -> None:
         """From the first arrival to the end of the drain."""
         if not self.interrupted:
             self.ready.set()
             self._await_users(link)
         if not self.interrupted:
-            self._crew.prepare(directory.path, ready["edge_url"], ready["borrowers"])
+            self._crew.prepare(directory.path, ready.edge_url, ready.accounts)
         if self.interrupted:
             self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
             return
@@ -296,13 +296,7 @@ class Run:
         """Fix the one clock of this run and let everybody go."""
         now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
         zero_ns = now_ns + round((LEAD_SECONDS + self._plan.settings.warm_up_s) * 1e9)
-        link.send(
-            "begin",
-            zero_ns=zero_ns,
-            anchor_monotonic_ns=now_ns,
-            anchor_wall_ns=wall_ns,
-            workers=self._crew.names,
-        )
+        link.send(protocol.LoadBegun(Clock(zero_ns, now_ns, wall_ns), self._crew.names))
         self._crew.go(zero_ns)
         self._began = True
         self._progress.state = "load"
@@ -312,13 +306,13 @@ class Run:
         """Wait for the planned end of the load, or for whatever ends it before."""
         while not self.interrupted and (left_ns := until_ns - time.monotonic_ns()) > 0:
             message = self._receive(link, min(left_ns / 1e9, 0.5))
-            if message is not None and message["type"] == "verdict":
+            if isinstance(message, protocol.RunJudged):
                 raise BrokenOffError(
                     ExitCode.INTERNAL, "the conductor gave its verdict before the load had ended"
                 )
             if self._crew.is_gone:
                 self.note_trouble("no load process is left: the load ended early")
-                self.interrupt()
+                self.interrupt("load")
 
     def _drain(self, ended_ns: int, zero_ns: int) -> None:
         """Let what is under way end, wherever it runs."""
@@ -332,65 +326,63 @@ class Run:
     def _tell_drained(self, link: ConductorLink, ended_ns: int, drained_ns: int | None) -> None:
         self._reported = True
         link.send(
-            "drained",
-            load_ended_ns=ended_ns,
-            drained_ns=drained_ns or time.monotonic_ns(),
-            interrupted=self._ended_by == "hand",
-            broken_off=self._ended_by == "disk",
-            troubles=[asdict(trouble) for trouble in self._troubles],
-            stalls=self._crew.stalls if self._began else [],
-            workers=self._crew.names if self._began else [],
+            protocol.LoadDrained(
+                load_ended_ns=ended_ns,
+                drained_ns=drained_ns or time.monotonic_ns(),
+                ended_by=self._ended_by,
+                troubles=tuple(self._troubles),
+                stalls=self._crew.stalls if self._began else (),
+                workers=self._crew.names if self._began else (),
+            )
         )
         self._progress.enter("judging", "verdict", None, None)
 
-    def _await_verdict(self, link: ConductorLink) -> dict[str, Any]:
+    def _await_verdict(self, link: ConductorLink) -> protocol.RunJudged:
         while (message := self._receive(link, SILENCE_SECONDS_MAX)) is not None:
-            if message["type"] == "verdict":
+            if isinstance(message, protocol.RunJudged):
                 return message
         raise BrokenOffError(
             ExitCode.INTERNAL, f"the conductor was silent for {SILENCE_SECONDS_MAX:g}s: no verdict"
         )
 
-    def _finish(self, message: dict[str, Any]) -> None:
+    def _finish(self, judged: protocol.RunJudged) -> None:
         self._crew.wait_reported()
         if self._link is not None:
             self._link.close()  # first, so that whoever sees "done" can start the next run
-        self.exit_code = int(message["exit_code"])
-        self._progress.finish(message)
-        write_over_bar("stdout", message["summary"].rstrip("\n") + "\n")
+        self.exit_code = judged.exit_code
+        self._progress.finish(judged)
+        write_over_bar("stdout", judged.summary.rstrip("\n") + "\n")
 
     # --- the queue ---------------------------------------------------------------------------
 
-    def _receive(self, link: ConductorLink, timeout_s: float) -> dict[str, Any] | None:
+    def _receive(self, link: ConductorLink, timeout_s: float) -> Heard | None:
         """The next message that somebody waits for; the rest is told or obeyed here.
 
         Raises:
             BrokenOffError: the conductor failed or died.
         """
         message = link.receive(timeout_s)
-        if message is None:
-            return None
-        kind = message["type"]
-        if kind == END_OF_FILE:
-            raise BrokenOffError(
-                ExitCode.INTERNAL,
-                f"the conductor died without a verdict: {link.log_tail()}; its guardian heals what"
-                f" it left broken, and judges what there is: {link.run_dir}",
-            )
-        if kind == "failed":
-            raise BrokenOffError(message["exit_code"], message["message"])
-        if kind == "progress":
-            self._progress.say(message["text"])
-        elif kind == "stop":
-            self._progress.say(f"the conductor ends the run: {message['reason']}")
-            self.interrupt()
-        elif kind == "fault":
-            self.live.board.tell(message["name"], message["state"], message["at_ns"])
-            self._progress.say(f"{message['name']} {message['state']}")
-        elif kind == "unwritten":
-            self.break_off(message["text"])
-        elif kind == "safety":
-            self._stop_for_safety(message["text"])
+        match message:
+            case ConductorGone():
+                raise BrokenOffError(
+                    ExitCode.INTERNAL,
+                    f"the conductor died without a verdict: {link.log_tail()}; its guardian heals"
+                    f" what it left broken, and judges what there is: {link.run_dir}",
+                )
+            case protocol.RunFailed(exit_code, text):
+                raise BrokenOffError(exit_code, text)
+            case protocol.ConductorProgress(text):
+                self._progress.say(text)
+            case protocol.StopLoad(by, reason):
+                self._progress.say(f"the conductor ends the run: {reason}", ended_by=by)
+                self.interrupt(by)
+            case protocol.FaultChanged(name, state, at_ns):
+                self.live.board.tell(name, state, at_ns)
+                self._progress.say(f"{name} {state}")
+            case protocol.RecordUnwritten(text):
+                self.break_off(text)
+            case SafetyStop():
+                self._stop_for_safety(message.text)
         return message
 
     def _tell_phases(self, zero_ns: int) -> None:

@@ -35,9 +35,9 @@ from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import AGAIN_SECONDS
 from harness.core.started_in import STARTED_IN
-from harness.load import worker_messages
 from harness.load.load_process import LoadProcess
 from harness.load.raised import exit_code_of, line_of
+from harness.load.worker_messages import FOR_LEADER, TO_LEADER, EndAsked, UserCodeRaised
 from harness.load.workers import Crew
 from harness.plan.plan import Plan
 from harness.run.given import with_places
@@ -77,8 +77,7 @@ class RunController:
             UsageError: this locustfile with these options can never be run.
         """
         options = self.environment.parsed_options
-        locustfile = self._locustfile()
-        rate = rate_from(options)
+        locustfile, rate = self._locustfile(), rate_from(options)
         # Locust's own timer would end the load without draining it; ours drains.
         self.preset_run_time_s = self.run_time_s = options.run_time
         options.run_time = None
@@ -118,13 +117,8 @@ class RunController:
         sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:
-        runner = self.environment.runner
         hooks = self.environment.events
-        hear = runner.register_message
-        hear(worker_messages.PREPARED, lambda msg, **_: self._crew.on_prepared(msg.data))
-        hear(worker_messages.DRAINED, lambda msg, **_: self._crew.on_drained(msg.data))
-        hear(worker_messages.TROUBLE, lambda msg, **_: self.note_user_code(msg.data["text"]))
-        hear(worker_messages.END, lambda msg, **_: self.end_run(msg.data))
+        self.environment.runner.register_message(TO_LEADER, self._hear)
         hooks.worker_report.add_listener(
             lambda client_id, data, **_: self._crew.on_report(client_id, data)
         )
@@ -134,12 +128,19 @@ class RunController:
         hooks.quitting.add_listener(self._on_quitting)
         hooks.quit.add_listener(lambda **_: process_control.end_forked_workers())
 
+    def _hear(self, msg: Any, **_: Any) -> None:
+        match FOR_LEADER.decode(msg.data):
+            case UserCodeRaised(text):
+                self.note_user_code(text)
+            case EndAsked(unwritten):
+                self.end_run(unwritten)
+            case message:
+                self._crew.hear(message)
+
     def _locustfile(self) -> Locustfile | None:
         found = read_locustfile(self.environment, self._borrower_class)
-        if found is None:
-            return None
-        scenario = composed(found.scenario, self.environment.parsed_options)
-        return replace(found, scenario=scenario)
+        options = self.environment.parsed_options
+        return found and replace(found, scenario=composed(found.scenario, options))
 
     # --- what Locust tells -------------------------------------------------------------------
 
@@ -259,8 +260,7 @@ class RunController:
         run.over.wait()
         told = self._ending and run.exit_code in JUDGED  # after the load: its verdict stands
         self.exits.set(ExitCode.INTERRUPTED if told else run.exit_code)
-        options = self.environment.parsed_options
-        runner = self.environment.runner
+        options, runner = self.environment.parsed_options, self.environment.runner
         if options.headless:
             if options.csv_prefix:
                 gevent.sleep(CSV_SECONDS)
@@ -310,12 +310,12 @@ class RunController:
         if not self._ending:
             self._on_stop_signal()
 
-    def end_run(self, unwritten: dict[str, str] | None = None) -> bool:
+    def end_run(self, unwritten: str = "") -> bool:
         """The user's code wants the process to end: so does the run, in order; False without it."""
         if self.run is None or self.run.over.is_set():
             return False
         if unwritten:
-            self.run.break_off(unwritten["text"])
+            self.run.break_off(unwritten)
         else:
             self._on_hang_up()
         return True

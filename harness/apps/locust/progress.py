@@ -1,6 +1,5 @@
 """What a run is doing right now: for the terminal, for a program that started us, for the page."""
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,15 +9,22 @@ from typing import Any
 
 from harness.core.foreign_text import clean_lines
 from harness.core.standard_streams import write_own
+from harness.load.load_protocol import RunJudged
+from harness.run.progress_messages import (
+    PIPE_VARIABLE,
+    PROGRESS,
+    ErrorUpdate,
+    ProgressMessage,
+    Update,
+)
 
-FD_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 _EMPTY_LINE = "\r\x1b[2K"  # ECMA-48: EL
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
 """A JSON object in the environment of a run that is a step of a game day."""
 
 
 def _progress_fd() -> int | None:
-    text = os.environ.get(FD_VARIABLE, "")
+    text = os.environ.get(PIPE_VARIABLE, "")
     if not text.isdecimal():
         return None
     with suppress(OSError):
@@ -34,7 +40,7 @@ def write_over_bar(name: str, text: str) -> None:
     Raises:
         OSError: as `write_own`.
     """
-    has_bar = FD_VARIABLE in os.environ and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    has_bar = PIPE_VARIABLE in os.environ and os.environ.get("TERM", "") not in ("dumb", "unknown")
     at_terminal = has_bar and os.isatty(("stdin", "stdout", "stderr").index(name))
     write_own(name, f"{_EMPTY_LINE if at_terminal else ''}{text}")
 
@@ -45,12 +51,18 @@ def _write_line(text: str, who: str = "lendchaos") -> None:
         write_over_bar("stderr", f"{who}: {clean_lines(text)}\n")
 
 
+def _tell_program(fd: int, message: ProgressMessage) -> None:
+    """It may be gone or slow; neither may hold a run up."""
+    line = PROGRESS.encode(message)
+    with suppress(OSError):
+        os.write(fd, line)
+
+
 def tell_error(text: str) -> None:
     """One line of what went wrong, for a person; a program that started us has it, too."""
     _write_line(text, "error")
     if (fd := _progress_fd()) is not None:
-        with suppress(OSError):  # whoever reads it may be gone or slow
-            os.write(fd, f"{json.dumps({'error': text})}\n".encode())
+        _tell_program(fd, ErrorUpdate(text))
 
 
 @dataclass(slots=True)
@@ -82,23 +94,23 @@ class Progress:
         self.phase = self.at_s = self.until_s = None
         self.verdict = self.exit_code = self.sentence = self.report = self.run_dir = None
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, **more: Any) -> None:
         """Tell one line."""
         self.text = text
-        self.tell_once(text)
+        self.tell_once(text, **more)
 
     def tell_once(self, text: str, **more: Any) -> None:
-        """Tell one line, and keep it nowhere: neither on a page nor in a log."""
+        """Tell one line, and keep it nowhere: neither on a page nor in a log.
+
+        ``more`` are fields of an `Update`, for a program alone.
+        """
         if self.fd is None:
             _write_line(text)
             return
         fields = ("phase", "at_s", "until_s", "verdict", "exit_code", "sentence", "run_dir")
         found = {name: getattr(self, name) for name in fields}
         report = None if self.report is None else str(self.report)
-        line = json.dumps({**found, "text": text, "report": report, **more}) + "\n"
-        # Whoever reads it may be gone or slow; neither may hold a run up.
-        with suppress(OSError):
-            os.write(self.fd, line.encode())
+        _tell_program(self.fd, Update(text, report=report, **{**found, **more}))
 
     @property
     def tell_failing(self) -> Callable[[dict[str, Any]], None] | None:
@@ -107,7 +119,7 @@ class Progress:
         return self._tell_failing if watched else None
 
     def _tell_failing(self, recent: dict[str, Any]) -> None:
-        self.tell_once("", failing=[recent[name] for name in ("failed", "ended", "seconds")])
+        self.tell_once("", failing=(recent["failed"], recent["ended"], recent["seconds"]))
 
     def tell_code(self, text: str, exit_code: int) -> None:
         """Tell one line, and that the process ends with another exit code than the verdict's."""
@@ -127,14 +139,12 @@ class Progress:
         self.phase = self.verdict = self.sentence = self.report = None
         tell_error(text)
 
-    def finish(self, message: dict[str, Any]) -> None:
+    def finish(self, judged: RunJudged) -> None:
         """Take over the verdict."""
         self.state, self.phase = "done", None
-        self.verdict = message["verdict"]
-        self.exit_code = message["exit_code"]
-        self.sentence = message["sentence"]
-        self.run_dir = message["run_dir"]
-        self.report = Path(message["report"]) if message["report"] else None
+        self.verdict, self.exit_code = judged.verdict, judged.exit_code
+        self.sentence, self.run_dir = judged.sentence, judged.run_dir
+        self.report = Path(judged.report) if judged.report else None
         self.say(f"verdict: {self.verdict}")
 
     def as_json(self, report_url: str) -> dict[str, Any]:

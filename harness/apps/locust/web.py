@@ -61,11 +61,11 @@ def _add_own_page(web_ui: Any, door: Door, leader: LeaderOfRuns, prefix: str) ->
     """The page that gives orders is for this machine alone, whatever Locust's own listens on."""
     if web_ui.host not in _LOOPBACK:
         said = f"web page: {door.address('/')} (no chaos page: that is on {_LOOPBACK[0]} only)"
+        leader.progress.tell_once(said)
     else:
         page = chaos_page.ChaosPage(web_ui, door, leader, prefix)
         web_ui.app.register_blueprint(page.blueprint)
-        said = f"chaos page: {page.address}"
-    leader.progress.tell_once(said)
+        leader.progress.tell_once(f"chaos page: {page.address}", page=page.address)
 
 
 def _pages(web_ui: Any, leader: LeaderOfRuns, prefix: str) -> Any:

@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from harness.apps.gate.gate_runs import Bench, GateOrder
     from harness.run.finished_run import FinishedRun
-    from harness.run.runner import Update
+    from harness.run.progress_messages import Update
     from harness.stack import Stack
 
 WORKER_INPUT = "lendchaos_asked"

@@ -11,7 +11,6 @@ starts it: the supervisor of the stack, when conductor and guardian are both gon
 """
 
 import argparse
-import json
 import logging
 import os
 import select
@@ -27,6 +26,7 @@ from harness.core import foreign_text
 from harness.core.connections import forget_libpq_variables
 from harness.core.errors import HarnessError, UsageError
 from harness.core.processes import is_alive
+from harness.faults.heal import guardian_protocol as protocol
 from harness.faults.heal.healing import heal_all
 from harness.faults.heal.takeover import DeadRun, heal_run, process, rescue, stack_in
 from harness.history.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
@@ -83,18 +83,18 @@ class GuardianWatch:
 
     def hear(self, line: bytes) -> None:
         """Take one message of the conductor."""
-        message = json.loads(line)
-        if message["type"] == "stack":
-            self.run = DeadRun(
-                run_dir=self.run.run_dir,
-                run_id=message["run_id"],
-                state_dir=Path(message["state_dir"]),
-                stack_id=message["stack_id"],
-                owns_stack=message["owns_stack"],
-                load=process(message["load"]),
-            )
-        elif message["type"] == "done":
-            self.in_order = True
+        match protocol.TO_GUARDIAN.decode(line):
+            case protocol.GuardedRun() as told:
+                self.run = DeadRun(
+                    run_dir=self.run.run_dir,
+                    run_id=told.run_id,
+                    state_dir=told.state_dir,
+                    stack_id=told.stack_id,
+                    owns_stack=told.owns_stack,
+                    load=told.load,
+                )
+            case protocol.RunInOrder():
+                self.in_order = True
 
     def heal_overdue(self) -> None:
         """Heal what should have been healed by now."""
@@ -139,7 +139,7 @@ def main() -> int:
 
 def guard(watch: GuardianWatch) -> bool:
     """Watch a run to its end; whether nothing of it is left broken."""
-    os.write(1, b"ready\n")
+    os.write(1, protocol.FROM_GUARDIAN.encode(protocol.GuardianReady()))
     pending = b""
     while True:
         readable, _, _ = select.select([0], [], [], TICK_SECONDS)

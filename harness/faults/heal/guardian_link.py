@@ -4,7 +4,6 @@ Conductor and guardian watch each other through two pipes, which the kernel clos
 dies, however it dies.
 """
 
-import json
 import logging
 import os
 import signal
@@ -14,11 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from harness.core.errors import HarnessError
+from harness.core.messages import MessageError
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, identify
+from harness.faults.heal import guardian_protocol as protocol
 from harness.history.journal import CONDUCTOR, Journal
 from harness.stack import Stack
 
@@ -45,7 +46,7 @@ class Guardian:
         self._ready = threading.Event()
         self._over = threading.Event()
         self._lock = threading.Lock()
-        self._message: dict[str, Any] | None = None
+        self._told: protocol.GuardedRun | None = None
         self._journal: Journal | None = None
         self.restarts = 0
         """How often it died and was started again."""
@@ -68,7 +69,7 @@ class Guardian:
             if self._journal is not None:
                 with suppress(OSError):
                     self._journal.write("over")
-            self._send({"type": "done"})
+            self._send(protocol.RunInOrder())
         if process is None or process.stdin is None:
             return
         with suppress(OSError):
@@ -92,16 +93,18 @@ class Guardian:
                 start_new_session=True,
             )
         self._process = process
-        if self._message is not None:
-            self._send(self._message)
+        if self._told is not None:
+            self._send(self._told)
         self._announce()
         threading.Thread(target=self._watch, args=(process,), name="guardian", daemon=True).start()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Until it ends; it says only that it is ready."""
         if process.stdout is not None:
-            for _line in process.stdout:
-                self._ready.set()
+            for line in process.stdout:
+                with suppress(MessageError):  # whatever else is there, its end must be seen
+                    protocol.FROM_GUARDIAN.decode(line)
+                    self._ready.set()
         code = process.wait()
         with self._lock:
             if self._over.is_set():
@@ -114,10 +117,11 @@ class Guardian:
                     return
         self._lost("the guardian died and could not be started again")
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: protocol.ToGuardian) -> None:
         if self._process is not None and self._process.stdin is not None:
+            line = protocol.TO_GUARDIAN.encode(message)
             with suppress(OSError):  # that it is gone shows elsewhere
-                self._process.stdin.write(json.dumps(message).encode() + b"\n")
+                self._process.stdin.write(line)
                 self._process.stdin.flush()
 
     @property
@@ -132,15 +136,14 @@ class Guardian:
     def guard(self, state_dir: Path, *, owns_stack: bool, stack: Stack | None = None) -> None:
         """Say which stack is about to be used, and once it is up, that it is."""
         with self._lock:
-            self._message = {
-                "type": "stack",
-                "run_id": self._run_id,
-                "state_dir": str(state_dir),
-                "stack_id": "" if stack is None else stack.stack_id,
-                "owns_stack": owns_stack,
-                "load": _reference(_parent()),
-            }
-            self._send(self._message)
+            self._told = protocol.GuardedRun(
+                run_id=self._run_id,
+                state_dir=state_dir,
+                stack_id="" if stack is None else stack.stack_id,
+                owns_stack=owns_stack,
+                load=_parent(),
+            )
+            self._send(self._told)
             if stack is not None:
                 folder = str(self._run_dir)
                 args = (stack.state_dir, stack.stack_id, self._run_id, CONDUCTOR, folder)
@@ -149,15 +152,15 @@ class Guardian:
 
     def _announce(self) -> None:
         """In the journal, for the supervisor of the stack, which watches over both of us."""
-        if self._journal is None or self._message is None or self._process is None:
+        if self._journal is None or self._told is None or self._process is None:
             return
         with suppress(OSError):
             self._journal.write(
                 "run",
-                load=self._message["load"],
+                load=_reference(self._told.load),
                 conductor=_reference(identify(os.getpid())),
                 guardian=_reference(identify(self._process.pid)),
-                owns_stack=self._message["owns_stack"],
+                owns_stack=self._told.owns_stack,
             )
 
     def await_ready(self) -> None:

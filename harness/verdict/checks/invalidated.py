@@ -4,7 +4,6 @@ for a stop condition that tripped.
 
 from collections.abc import Iterator
 
-from harness.history.events import CLEAN_UP_FAILED
 from harness.plan.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict.checks.case import Case, fail, inconclusive, note, plural
 from harness.verdict.checks.spoilt import own_troubles, stalls_told
@@ -187,8 +186,9 @@ def not_healed(case: Case) -> Iterator[Finding]:
 
 def unclean_recovery(case: Case) -> Iterator[Finding]:
     """What a fault left behind would be part of the next run, and of the next release."""
+    left_behind = {fact.name for fact in case.facts.faults if fact.clean_up_error is not None}
     for impact in case.measured.impacts:
-        if impact.error is not None and impact.error.startswith(CLEAN_UP_FAILED):
+        if impact.fault.name in left_behind:
             yield inconclusive(
                 "unclean_recovery",
                 f"something of fault {impact.fault.name} was left behind: {impact.error}",
@@ -214,7 +214,7 @@ def healed_otherwise(case: Case) -> Iterator[Finding]:
         yield note(
             "healed_otherwise",
             f"fault {fact.name} was healed by the {who}{tries}"
-            + (f" ({fact.error})" if fact.error else ""),
+            + (f" ({fact.last_error})" if fact.last_error else ""),
             fault=fact.name,
             healed_by=who,
             tries=fact.heal_tries,

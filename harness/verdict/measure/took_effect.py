@@ -87,7 +87,7 @@ def _impact(
             injected=False,
             healed=True,
             missing=("it was never injected",),
-            error=fact.error if fact else None,
+            error=fact.last_error if fact else None,
         )
     proofs = {proof.kind: proof for proof in fact.proofs}  # the last of a kind is the truth
     missing = _missing(proofs)
@@ -120,7 +120,7 @@ def _impact(
         injected=True,
         healed=span.end_s is not None and _holds(proofs.get("healed")),
         missing=tuple(missing),
-        error=fact.error,
+        error=fact.last_error,
         early_s=early_s,
         cut_off=cut_off,
         how=proofs["ended"].text if "ended" in proofs else "",
