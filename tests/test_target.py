@@ -274,7 +274,11 @@ def test_a_foreign_lender_is_set_up_loaded_and_read(
 
 @pytest.mark.parametrize("paths", [("/gone", "/alive"), ()])
 def test_health_is_asked_where_the_target_says(
-    lender: Lender, tmp_path: Path, paths: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    lender: Lender,
+    tmp_path: Path,
+    paths: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """And nowhere, where it says nothing."""
     monkeypatch.setattr(Adapter, "health", paths)
@@ -288,3 +292,4 @@ def test_health_is_asked_where_the_target_says(
     assert facts.health_address == (HealthAddress("/alive", 20.0) if paths else None)
     assert all(poll.ok for poll in facts.health)
     assert bool(lender.asked) is bool(paths)
+    assert caplog.text == ""
