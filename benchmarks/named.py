@@ -12,6 +12,7 @@ from benchmarks.sections import Column, Figures, Row, Rule, Section, Want
 from benchmarks.simulate import BAD, GOOD, LATENCY_SIGMA, STRAY_SHARE, Floats, arrivals
 from benchmarks.stutters import SLOWER_SECONDS, stuttering
 from benchmarks.truth import TIMEOUT_SECONDS
+from harness.history.columns import Operations
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
@@ -55,7 +56,7 @@ class Made:
             )
         wait_s = np.where(bad, np.nan, ended_s - self.times_s)
         samples = Samples(
-            operations=tuple(BAD if failed else GOOD for failed in bad.tolist()),
+            operations=Operations.of(BAD if failed else GOOD for failed in bad.tolist()),
             times_s=self.times_s,
             ended_s=ended_s,
             wait_s=wait_s,

@@ -11,8 +11,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.tables import table
-from harness.history.events import Facts, Outcome
+from harness.history.columns import seconds
+from harness.history.events import Outcome
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.stack import StackSettings, down, up
 from harness.verdict.stored_verdict import read_verdict
@@ -76,12 +80,9 @@ def all_clear_s(partition: Fault | None, facts: Facts) -> float | None:
     clock = facts.status.clock
     if partition is None or partition.healed_s is None or clock is None or not facts.health:
         return None
-    lent_s = [
-        clock.seconds(o.ended_ns)
-        for o in facts.operations
-        if o.outcome is Outcome.APPROVED and o.ended_ns is not None
-    ]
-    next_s = min((at_s for at_s in lent_s if at_s > partition.healed_s), default=float("inf"))
+    lent = facts.operations.take(facts.operations.outcome.are(Outcome.APPROVED))
+    lent_s = seconds(lent.ended_ns, clock.zero_ns)
+    next_s = float(lent_s[lent_s > partition.healed_s].min(initial=np.inf))
     green = [p for p in facts.health if partition.healed_s < clock.seconds(p.ended_ns) < next_s]
     per_second = facts.health_address.asked_per_s if facts.health_address else 5.0
     return sum(poll.ok for poll in green) / per_second
@@ -96,7 +97,7 @@ def run_one(service: str, case: str, folder: Path) -> Row:
     subprocess.run(command, cwd=ROOT, capture_output=True, timeout=RUN_SECONDS_MAX, check=False)
     directory = RunDirectory((runs / "latest").resolve())
     verdict = read_verdict(directory)
-    facts = directory.read_facts(directory.read_plan())
+    facts = read_facts(directory, directory.read_plan())
     partition = next((fault for fault in verdict.faults if fault.name == PARTITION), None)
     return Row(service, case, verdict, all_clear_s(partition, facts))
 

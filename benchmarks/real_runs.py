@@ -26,7 +26,8 @@ from benchmarks.outage_script import Pace, Script, Stretch
 from benchmarks.scoring import Answers, Score, extra, score, spans_of
 from benchmarks.target_log import Count, count_failures, on_clock, read_log, travel_s
 from benchmarks.truth import LOG_IN_SHARE, SHAPES, TIMEOUT_SECONDS, truths_of
-from harness.history.events import Clock, Facts
+from harness.history.events import Clock
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.stack import StackSettings, down, up
 from harness.verdict import types as verdicts
@@ -324,7 +325,7 @@ def _read(folder: Path) -> tuple[RunDirectory, Facts]:
     if len(paths) != 1:
         raise BenchmarkError(f"no verdict in {folder}: {_last_words(folder)}")
     run = RunDirectory(paths[0].parent)
-    return run, run.read_facts(run.read_plan())
+    return run, read_facts(run, run.read_plan())
 
 
 def _last_words(folder: Path) -> str:

@@ -15,6 +15,7 @@ from benchmarks.limits import Spacing
 from benchmarks.outage_script import Kind, Stretch
 from benchmarks.scoring import Answers, Score, extra, holds, score, spans_of
 from benchmarks.truth import HARD, LOG_IN_SHARE, SHAPES, TIMEOUT_SECONDS, truths_of
+from harness.history.columns import Operations
 from harness.history.events import Operation, Outcome
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of
@@ -164,7 +165,7 @@ def arrays(
     """
     wait_s = np.where(failed, np.nan, ended_s - times_s)
     samples = Samples(
-        operations=tuple(BAD if bad else GOOD for bad in failed.tolist()),
+        operations=Operations.of(BAD if bad else GOOD for bad in failed.tolist()),
         times_s=times_s,
         ended_s=ended_s,
         wait_s=wait_s,

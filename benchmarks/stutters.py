@@ -6,7 +6,8 @@ import numpy as np
 
 from benchmarks.sections import Figures
 from benchmarks.simulate import GOOD, LATENCY_SIGMA, Floats, arrivals
-from harness.history.events import Attempt, Operation, Outcome, Step
+from harness.history.columns import Attempts, Operations
+from harness.history.events import Attempt, Outcome, Step
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of
 from harness.verdict.measure.evidence import Evidence
@@ -74,9 +75,7 @@ def _sent(due_s: Floats, pauses_s: Floats, pause_s: float, gap_s: float) -> Floa
     return sent_s + LAG_SECONDS
 
 
-def _rows(
-    due_s: Floats, sent_s: Floats, ended_s: Floats
-) -> tuple[tuple[Operation, ...], list[Attempt]]:
+def _rows(due_s: Floats, sent_s: Floats, ended_s: Floats) -> tuple[Operations, Attempts]:
     stamps = np.stack((due_s, sent_s, ended_s), axis=1) * SECOND_NS
     operations, attempts = [], []
     for index, (due, sent, ended) in enumerate(stamps.astype(int).tolist()):
@@ -84,4 +83,4 @@ def _rows(
             replace(GOOD, arrival=index, intended_ns=due, started_ns=sent, ended_ns=ended)
         )
         attempts.append(Attempt(index, Step.BORROW, 1, due, sent, ended, Outcome.APPROVED, ""))
-    return tuple(operations), attempts
+    return Operations.of(operations), Attempts.of(attempts)

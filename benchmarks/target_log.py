@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 
 from benchmarks.outage_script import Fate, Stretch, script_of
 from benchmarks.truth import TIMEOUT_SECONDS
-from harness.history.events import Clock, Facts, Operation, Step
+from harness.history.events import Clock, Step
+from harness.history.reader import Facts
 
 LAST_MOMENT_SECONDS = 0.1
 """The hundreds of answers that a stall holds back all come at once, and take their clients long."""
@@ -99,7 +101,7 @@ class Count:
 
 def count_failures(log: TargetLog, facts: Facts, locust: int | None) -> Count:
     """Compare key by key (account by account for a step before the borrow)."""
-    run = Counter(_failure(operation, facts) for operation in facts.operations if operation.failed)
+    run = Counter(_failures(facts))
     target = log.failures()
     unclear = log.last_moment()
     only_run, only_target = (run - target) - unclear, (target - run) - unclear
@@ -113,19 +115,20 @@ def count_failures(log: TargetLog, facts: Facts, locust: int | None) -> Count:
     )
 
 
-def _failure(operation: Operation, facts: Facts) -> Failure:
-    if operation.blocked_by is None:
-        return str(Step.BORROW), operation.key
-    return str(operation.blocked_by), facts.account_of.get(operation.borrower, "")
+def _failures(facts: Facts) -> Iterator[Failure]:
+    failed = facts.operations.take(facts.operations.failed)
+    told = failed.blocked_by.texts, failed.key, failed.borrower.tolist()
+    for step, key, borrower in zip(*told, strict=True):
+        yield str(step or Step.BORROW), facts.account_of.get(borrower, "") if step else key
 
 
 def travel_s(log: TargetLog, facts: Facts) -> tuple[float, float]:
     """How long borrows were under way to the target: median and 95th percentile, in seconds."""
     received_ns = log.received_ns()
     took_s = [
-        (received_ns[attempt.key] - attempt.started_ns) / 1e9
-        for attempt in facts.attempts
-        if attempt.key in received_ns
+        (received_ns[key] - started_ns) / 1e9
+        for key, started_ns in zip(facts.attempts.key, facts.attempts.started_ns, strict=True)
+        if key in received_ns
     ]
     if not took_s:
         return float("nan"), float("nan")

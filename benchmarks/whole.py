@@ -13,7 +13,8 @@ from benchmarks.attempted import Attempted, Kind, arrays_of, attempted
 from benchmarks.in_flight import KINDS
 from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
 from benchmarks.simulate import BASELINE_SECONDS
-from harness.history.events import Attempt, Facts, Operation, Outcome, Step
+from harness.history.events import Attempt, Operation, Outcome, Step
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
 from harness.verdict.measure.episodes import episodes_of

@@ -24,6 +24,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.history.events import Proof, SafetyStop, Stall
 from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.history.journal_row import JournalRow
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.report import figures, html, terminal_text
@@ -146,7 +147,7 @@ def use(run: Path) -> None:
     directory = RunDirectory(run)
     with suppress(HarnessError, UsageError):
         plan = directory.read_plan()
-        known = directory.read_facts(plan)
+        known = read_facts(directory, plan)
         verdict = judge(plan, known)
         broken = [f.message for f in verdict.findings if f.code == "internal_check_error"]
         assert not broken, broken

@@ -1,18 +1,18 @@
 """Plans and facts made by hand: every default is a run in which all goes well."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.history.columns import NONE, Attempts, Operations, Words
 from harness.history.events import (
     GRANTED,
     Attempt,
     Clock,
     Ending,
-    Facts,
     FaultFact,
     HealthPoll,
     Operation,
@@ -23,6 +23,7 @@ from harness.history.events import (
 )
 from harness.history.fault_facts import EndedBy
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
+from harness.history.reader import Facts
 from harness.plan.fault_specs import AnyFault, Partition
 from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
 from harness.plan.plan import expand as expand_plan
@@ -213,14 +214,39 @@ def facts(plan: Plan, ops: tuple[Operation, ...] | None = None, **changes: Any) 
     accounts = {borrower.index: account_of(borrower.index) for borrower in plan.borrowers}
     known = Facts(
         status=status(plan),
-        operations=ops,
-        attempts=tuple(attempt(op) for op in ops if op.attempts),
+        operations=Operations.of(ops),
+        attempts=Attempts.of(attempt(op) for op in ops if op.attempts),
         faults=tuple(fault_fact(planned) for planned in plan.faults),
         ledger=ledger(ops),
         account_ids=frozenset(accounts.values()),
         account_of=accounts,
     )
+    return with_rows(known, **changes)
+
+
+def with_rows(known: Facts, **changes: Any) -> Facts:
+    """The same facts with other ones in their place; operations and attempts may be rows."""
+    for name, columns in (("operations", Operations), ("attempts", Attempts)):
+        if isinstance(changes.get(name), tuple):
+            changes[name] = columns.of(changes[name])
     return replace(known, **changes)
+
+
+def rows(columns: Operations | Attempts) -> tuple[Any, ...]:
+    """Operations or attempts as the rows that they were made of."""
+    made = Operation if isinstance(columns, Operations) else Attempt
+    return tuple(map(made, *(_values(getattr(columns, field.name)) for field in fields(columns))))
+
+
+def told(known: Facts) -> tuple[object, ...]:
+    """Everything that is known of a run, with rows, which can be compared."""
+    every = (getattr(known, field.name) for field in fields(known))
+    return tuple(rows(one) if isinstance(one, Operations | Attempts) else one for one in every)
+
+
+def _values(column: Any) -> list[Any]:
+    words = (column.texts if isinstance(column, Words) else column).tolist()
+    return [None if word == NONE else word for word in words]
 
 
 def changed(ops: Iterable[Operation], index: int, **changes: Any) -> tuple[Operation, ...]:
@@ -251,7 +277,7 @@ def borrow_samples(
     step = np.full(count, STEPS.index("borrow"))
     fates = np.where(failed, fate, Fate.GOOD).astype(np.int64)
     return Samples(
-        operations=(),
+        operations=Operations.of(()),
         times_s=times_s,
         ended_s=ended_s,
         wait_s=np.where(failed, np.nan, took_s),

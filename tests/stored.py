@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.history.events import Facts, HealthAddress, HealthPoll, Operation, Sent
+from harness.history.events import HealthAddress, HealthPoll, Operation, Sent
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
 from harness.verdict.types import to_json
-from tests.builders import at_ns, attempt
+from tests.builders import at_ns, attempt, rows
 
 
 def sent(op: Operation) -> Sent:
@@ -20,7 +21,7 @@ def store(root: Path, plan: Plan, known: Facts) -> RunDirectory:
     """Write a whole run down, seal it and judge it."""
     run = RunDirectory.create(root, plan)
     writer = EventWriter(run, "load-0")
-    for op in known.operations:
+    for op in rows(known.operations):
         writer.sent(sent(op))
         writer.attempt(attempt(op))
         writer.operation(op)
@@ -38,5 +39,5 @@ def store(root: Path, plan: Plan, known: Facts) -> RunDirectory:
     run.write_ledger(known.ledger)
     run.seal()
     stored = run.read_plan()
-    run.write_text("verdict.json", to_json(judge(stored, run.read_facts(stored))))
+    run.write_text("verdict.json", to_json(judge(stored, read_facts(run, stored))))
     return run

@@ -47,6 +47,19 @@ APPS: dict[str, tuple[str, ...]] = {
     "cli": ("gate", "gameday"),
 }
 ROOT_ENTRIES_MAX = 13
+HANDED_ON = (
+    "zip",
+    "enumerate",
+    "sorted",
+    "reversed",
+    "list",
+    "tuple",
+    "set",
+    "iter",
+    "map",
+    "filter",
+)
+"""What goes from row to row of what it is given."""
 
 # Third parties that are at home in few places, and only there.
 HOMES: dict[str, set[str]] = {
@@ -219,6 +232,53 @@ def test_the_import_checks_can_fail() -> None:
     assert found == ["harness.run.conductor", "target_service.rules", "locust"]
     assert not may_import("harness.apps.gameday.session", "harness.apps.cli.app")
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}]
+
+
+def row_loops(source: str) -> list[str]:
+    """Loops and comprehensions over the rows of operations or attempts, as text.
+
+    Those over a list, a tuple or pairs of them, too; not those over a column.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            over: list[ast.AST] = [node.iter]
+            for one in over:  # which grows meanwhile
+                if isinstance(one, ast.Call) and ast.unparse(one.func) in HANDED_ON:
+                    over += one.args
+                elif isinstance(one, ast.Subscript | ast.Starred | ast.BinOp):
+                    over += ast.iter_child_nodes(one)
+            if {ast.unparse(one).rpartition(".")[2] for one in over} & {"operations", "attempts"}:
+                found.append(ast.unparse(node.iter))
+    return found
+
+
+def test_nothing_outside_history_iterates_over_rows() -> None:
+    """Operations and attempts are columns to all others, so that another store can hold them."""
+    others = [path for path in HARNESS if not place(path).startswith("history/")]
+
+    assert {place(path): f for path in others if (f := row_loops(path.read_text("utf-8")))} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "for operation in facts.operations: pass",
+        "n = sum(a.sent for a in case.facts.attempts)",
+        "keys = {o.key for o in sorted(facts.operations, key=by_start)}",
+        "for index, (o, bad) in enumerate(zip(samples.operations, failed)): pass",
+        "told = [a for a in reversed(list(attempts))[1:]]",
+    ],
+)
+def test_the_check_of_loops_can_fail(line: str) -> None:
+    """Each way to go from row to row is found."""
+    assert len(row_loops(line)) == 1
+
+
+def test_a_loop_over_a_column_is_none_over_rows() -> None:
+    """Nor is one over what a mask leaves of a column, or over counts."""
+    assert row_loops("for key in zip(facts.operations.key, told_by(attempts)): pass") == []
+    assert row_loops("for n in seen.attempts_per_operation.values(): pass") == []
 
 
 @pytest.mark.parametrize("home", ONCE)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.history.event_writer import EventWriter, UnwrittenError
 from harness.history.run_directory import RunDirectory
-from tests.builders import attempt, facts, plan_of
+from tests.builders import attempt, facts, plan_of, rows
 from tests.full_disk import files_end_at
 from tests.stored import sent
 
@@ -18,7 +18,7 @@ def test_a_full_disk_is_told_once_and_raises_only_where_something_must_not_be_do
     plan = plan_of(rate=5)
     run, told = RunDirectory.create(tmp_path, plan), list[str]()
     writer = EventWriter(run, "load-0", told.append)
-    op, *_ = facts(plan).operations
+    op, *_ = rows(facts(plan).operations)
     writer.sent(sent(op))
     path = run.path / "events-load-0.jsonl"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.history.events import HealthAddress, HealthPoll
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.target.contract import Contract
 from harness.target.health import ASKED_PER_SECOND, TIMEOUT_SECONDS, HealthPoller, ask
@@ -143,7 +144,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 def read(run: RunDirectory) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
     """What was written down."""
-    facts = run.read_facts(run.read_plan())
+    facts = read_facts(run, run.read_plan())
     return facts.health_address, facts.health
 
 
@@ -256,9 +257,9 @@ def test_damaged_polls_are_noted(run: RunDirectory) -> None:
     lines = path.read_text().splitlines(keepends=True)
     assert json.loads(lines[0])["schema"] == "lendchaos.health/1"
     path.write_text("".join(lines)[:-10])
-    cut = run.read_facts(run.read_plan())
+    cut = read_facts(run, run.read_plan())
     path.write_text("{}\n" + lines[1])
-    headless = run.read_facts(run.read_plan())
+    headless = read_facts(run, run.read_plan())
 
     assert cut.health == (HealthPoll(1, 2, ok=True, status=200),)
     assert any("health.jsonl, line 3" in damage for damage in cut.damage)

@@ -11,8 +11,9 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.history.event_writer import EventWriter, UnwrittenError
-from harness.history.events import Facts, HealthAddress
+from harness.history.events import HealthAddress
 from harness.history.kept_record import KeptRecord
+from harness.history.reader import Facts, RunReader, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
@@ -20,7 +21,7 @@ from harness.run.judging import judged
 from harness.verdict.judge import judge
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement
-from tests.builders import CUT, at_ns, attempt, during, facts, ledger, operations, plan_of
+from tests.builders import CUT, at_ns, attempt, during, facts, ledger, operations, plan_of, rows
 from tests.full_disk import files_end_at
 from tests.stored import sent
 
@@ -70,7 +71,7 @@ def perform(run: KeptRecord, known: Facts, size: int | None = None) -> None:
     writer = EventWriter(run, "load-0", told.append)
     done = []
     with files_end_at(size or 1 << 40):
-        for op in known.operations:
+        for op in rows(known.operations):
             try:
                 writer.sent(sent(op))
             except UnwrittenError:
@@ -113,7 +114,7 @@ def test_a_whole_record_is_judged_from_the_disk(
 ) -> None:
     """As anyone can judge it again."""
     perform(run, known)
-    verdict, path = judged(run)
+    verdict, path = judged(run, RunReader(run))
 
     assert (verdict.verdict, path) == (Judgement.PASS, str(run.path / "report.html"))
     assert told == []
@@ -127,7 +128,7 @@ def test_what_the_disk_refuses_is_judged_from_memory(
     """With all figures; told once, and no pass. Half a result is none."""
     refuse(monkeypatch, name)
     perform(run, known)
-    verdict, path = judged(run)
+    verdict, path = judged(run, RunReader(run))
 
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 3)
     assert told == [f"{name} cannot be written: refused"]
@@ -144,7 +145,7 @@ def test_a_load_that_the_disk_ended_is_neither_pass_nor_failure(
 ) -> None:
     """Wherever it ended, in the middle of a row too; what was sent by then is all on record."""
     perform(run, known, size)
-    verdict, _ = judged(run)
+    verdict, _ = judged(run, RunReader(run))
 
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 3)
     assert read_verdict(RunDirectory(run.path)) == verdict
@@ -162,7 +163,7 @@ def test_a_folder_that_is_gone(
 
     monkeypatch.setattr(RunDirectory, "write_journal", gone)
     perform(run, known)
-    verdict, path = judged(run)
+    verdict, path = judged(run, RunReader(run))
 
     assert (verdict.verdict, verdict.exit_code, path) == (Judgement.INCONCLUSIVE, 3, "")
     assert len(told) == 1
@@ -177,13 +178,13 @@ def test_a_disk_that_fills_up_while_everything_is_written(run: KeptRecord, told:
     run.run_short(OSError(errno.ENOSPC, "full", "/x/postgres"), at_ns(9))
     run.run_short(OSError(errno.ENOSPC, "full", "/x/postgres"), at_ns(10))
     perform(run, long)
-    verdict, path = judged(run)
+    verdict, path = judged(run, RunReader(run))
 
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 3)
     assert told == ["postgres cannot be written: full"]
     assert path
     again = RunDirectory(run.path)
-    assert judge(run.read_plan(), again.read_facts(run.read_plan())) == verdict
+    assert judge(run.read_plan(), read_facts(again, run.read_plan())) == verdict
 
 
 def test_before_the_load_a_refusal_ends_the_run(

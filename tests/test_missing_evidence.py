@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError, UsageError
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.verdict.judge import judge
 from tests.builders import CUT, during, facts, operations, plan_of
@@ -62,7 +63,7 @@ def verdict_of(run: Path) -> tuple[str, list[str]]:
     directory = RunDirectory(run)
     try:
         plan = directory.read_plan()
-        verdict = judge(plan, directory.read_facts(plan))
+        verdict = judge(plan, read_facts(directory, plan))
     except (HarnessError, UsageError):
         return "", []
     return str(verdict.verdict), [found.code for found in verdict.findings]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import UsageError
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.verdict.judge import judge
 from harness.verdict.stored_verdict import read_verdict
@@ -42,7 +43,7 @@ def runs(tmp_path: Path) -> tuple[RunDirectory, RunDirectory]:
 def judged(run: RunDirectory) -> Verdict:
     """Its verdict by what stands in its folder now."""
     plan = run.read_plan()
-    return judge(plan, run.read_facts(plan))
+    return judge(plan, read_facts(run, plan))
 
 
 def require_damage(verdict: Verdict, said: str) -> None:

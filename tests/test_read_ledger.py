@@ -6,8 +6,9 @@ from dataclasses import asdict
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
 from harness.history.ledger_facts import LedgerReading
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.target import by_key
 from harness.target.account_provisioning import ProvisionedBorrower

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
 from harness.history.ledger_facts import LedgerEntry
+from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.reconcile import Reconciled, Sample, reconcile
@@ -136,10 +137,12 @@ def test_a_wrong_decline_after_a_timeout_is_a_decline(plan: Plan) -> None:
     known = facts(plan, ops)
     first = builders.attempt(op, outcome=Outcome.INDETERMINATE)
     last = builders.attempt(op, attempt=2, outcome=Outcome.FAILED, decline=Decline.CREDIT)
-    tried = (*(a for a in known.attempts if a.arrival != INDEX), first, last)
+    tried = (*(a for a in builders.rows(known.attempts) if a.arrival != INDEX), first, last)
     reading = ledger(ops, entries=(*known.ledger.entries, entry(op)))
 
-    assert wrong(reconcile(plan, replace(known, attempts=tried, ledger=reading))) == {"phantom": 1}
+    assert wrong(reconcile(plan, builders.with_rows(known, attempts=tried, ledger=reading))) == {
+        "phantom": 1
+    }
 
 
 def test_approved_but_never_paid_is_corrupt(plan: Plan) -> None:

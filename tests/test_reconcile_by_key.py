@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.history.events import Facts, Operation, Outcome
+from harness.history.events import Operation, Outcome
 from harness.history.ledger_facts import KeyedLoan
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.reconcile import Sample, reconcile
 from tests import builders
@@ -134,10 +135,12 @@ def test_a_key_that_never_left_is_no_part_of_the_sample(plan: Plan, shown: Any) 
     ops = builders.changed(operations(plan), INDEX, outcome=Outcome.FAILED)
     op = ops[INDEX]
     known = facts(plan, ops)
-    tried = tuple(replace(a, sent=False) if a.arrival == INDEX else a for a in known.attempts)
+    tried = tuple(
+        replace(a, sent=False) if a.arrival == INDEX else a for a in builders.rows(known.attempts)
+    )
     answers = known_by_key(op) if shown == "a loan" else {op.key: shown}
     reading = replace(known.ledger, by_key=answers)
-    found = reconcile(plan, replace(known, attempts=tried, ledger=reading))
+    found = reconcile(plan, builders.with_rows(known, attempts=tried, ledger=reading))
 
     assert (found.sample, found.unclear) == (Sample(), ())
     assert wrong(found) == ({"phantom": 1} if shown == "a loan" else {})

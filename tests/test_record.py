@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import UsageError
+from harness.history.completion import complete_operations
 from harness.history.events import Attempt, Ending, Operation, Outcome, Sent, Step
-from harness.history.run_directory import EventWriter, RunDirectory, complete_operations
+from harness.history.reader import read_facts
+from harness.history.run_directory import EventWriter, RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
@@ -32,7 +34,7 @@ def run(tmp_path: Path, plan: Plan) -> RunDirectory:
     run = RunDirectory.create(tmp_path / "runs", plan)
     known = facts(plan)
     writer = EventWriter(run, "load-0")
-    for op in known.operations:
+    for op in builders.rows(known.operations):
         writer.sent(sent(op))
         writer.attempt(attempt(op))
         writer.operation(op)
@@ -70,10 +72,10 @@ def completed(
 def test_everything_is_read_back(run: RunDirectory, plan: Plan) -> None:
     """Plan and facts survive the directory."""
     run.seal()
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert run.read_plan() == plan
-    assert found == facts(plan, status=found.status)
+    assert builders.told(found) == builders.told(facts(plan, status=found.status))
     assert found.status == builders.status(plan, seals=found.status.seals)
 
 
@@ -89,7 +91,7 @@ def test_a_finished_run_without_its_checksums_decides_nothing(
     assert read_verdict(run).verdict == "pass"
     del body["seals"]
     status.write_text(json.dumps(body | seals))
-    verdict = judge(plan, run.read_facts(plan))
+    verdict = judge(plan, read_facts(run, plan))
 
     assert verdict.verdict == "inconclusive"
     assert [f.code for f in verdict.findings] == ["evidence_damaged"]
@@ -100,12 +102,12 @@ def test_an_interrupted_run_needs_no_checksums(run: RunDirectory, plan: Plan) ->
     """It may have ended before it could note any."""
     run.write_status(builders.status(plan, interrupted=True))
 
-    assert run.read_facts(plan).damage == ()
+    assert read_facts(run, plan).damage == ()
 
 
 def test_the_last_line_of_a_fault_is_the_truth(run: RunDirectory, plan: Plan) -> None:
     """Each state of a fault is appended; the newest one counts."""
-    (fault,) = run.read_facts(plan).faults
+    (fault,) = read_facts(run, plan).faults
 
     assert len(fault.proofs) == 3
 
@@ -127,7 +129,7 @@ def test_a_trouble_is_read_with_its_instants_or_as_older_runs_store_it(
 def test_a_stored_run_can_be_judged_again(run: RunDirectory) -> None:
     """The stored verdict is the one that judging again gives."""
     plan = run.read_plan()
-    verdict = judge(plan, run.read_facts(plan))
+    verdict = judge(plan, read_facts(run, plan))
     run.write_text("verdict.json", to_json(verdict))
 
     assert read_verdict(run) == verdict
@@ -193,12 +195,12 @@ def test_a_truncated_event_file_is_read_as_far_as_it_is_whole(
     """A crash in mid-line loses that line only, and it is noted."""
     path = run.path / "events-load-0.jsonl"
     path.write_bytes(path.read_bytes()[:-40])
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert len(found.operations) == len(plan.arrivals)
     assert len(found.damage) == 2
     assert "events-load-0.jsonl, line" in found.damage[0]
-    assert found.operations[:-1] == operations(plan)[:-1]
+    assert builders.rows(found.operations)[:-1] == operations(plan)[:-1]
 
 
 def test_garbage_in_the_middle_is_noted(run: RunDirectory, plan: Plan) -> None:
@@ -206,9 +208,9 @@ def test_garbage_in_the_middle_is_noted(run: RunDirectory, plan: Plan) -> None:
     path = run.path / "events-load-0.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:10], b"\xff\xfe{]\n", b"[1, 2]\n", *lines[10:]]))
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
-    assert found.operations == operations(plan)
+    assert builders.rows(found.operations) == operations(plan)
     assert len(found.damage) == 3
 
 
@@ -216,7 +218,7 @@ def test_a_run_without_its_files_is_no_pass(run: RunDirectory, plan: Plan) -> No
     """Events, status, ledger and accounts gone: read as unknown, judged as inconclusive."""
     for name in ("events-load-0.jsonl", "status.json", "ledger.jsonl", "accounts.json"):
         (run.path / name).unlink()
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert not found.ledger.read
     assert found.status.interrupted
@@ -227,7 +229,7 @@ def test_a_truncated_ledger_is_incomplete(run: RunDirectory, plan: Plan) -> None
     """Loans that cannot be read leave the listing incomplete, not clean."""
     path = run.path / "ledger.jsonl"
     path.write_bytes(path.read_bytes()[:-40])
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert found.ledger.read
     assert not found.ledger.complete
@@ -236,7 +238,7 @@ def test_a_truncated_ledger_is_incomplete(run: RunDirectory, plan: Plan) -> None
 def test_a_ledger_without_its_header_is_unread(run: RunDirectory, plan: Plan) -> None:
     """Without the header nobody knows how the listing came about."""
     (run.path / "ledger.jsonl").write_text("{]\n")
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert not found.ledger.read
     assert found.damage
@@ -245,7 +247,7 @@ def test_a_ledger_without_its_header_is_unread(run: RunDirectory, plan: Plan) ->
 def test_damaged_accounts_are_noted(run: RunDirectory, plan: Plan) -> None:
     """Whose accounts are ours is then not known."""
     (run.path / "accounts.json").write_text('{"0": ')
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert (found.account_ids, len(found.damage)) == (frozenset(), 2)
 
@@ -258,7 +260,7 @@ def test_accounts_of_borrowers_whom_the_plan_lacks_are_left_out(
     path = run.path / "accounts.json"
     body = json.loads(path.read_bytes())
     path.write_text(json.dumps({**body, str(index): body.pop("3")}))
-    found = run.read_facts(plan)
+    found = read_facts(run, plan)
 
     assert found.account_of == {}
     assert "accounts.json has other borrowers than the plan: it is left out" in found.damage
@@ -271,7 +273,7 @@ def test_a_ledger_that_was_changed_after_the_run_accuses_nobody(tmp_path: Path) 
     run = store(tmp_path, plan, facts(plan))
     path = run.path / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"disbursements": 1', b'"disbursements": 2', 9))
-    verdict = judge(plan, run.read_facts(plan))
+    verdict = judge(plan, read_facts(run, plan))
 
     assert verdict.verdict == "inconclusive"
     assert "ledger.jsonl was changed after the run" in str(verdict.findings)

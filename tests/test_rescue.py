@@ -7,6 +7,7 @@ from harness.faults.heal.takeover import Death, complete_record, completed
 from harness.history.events import Clock, FaultFact, Proof, RunStatus
 from harness.history.journal import Journal
 from harness.history.journal_row import JOURNAL_FILE, JournalRow
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import PlannedFault
 from harness.verdict.judge import judge
@@ -86,7 +87,7 @@ def test_a_dead_conductors_run_is_judged_from_its_remains(tmp_path: Path) -> Non
     death = Death(ZERO_NS + 9 * 10**9, "guardian", unclean)
     complete_record(directory, plan, rows_of(directory.path, *HEALED), death)
     stored = directory.read_plan()
-    facts = directory.read_facts(stored)
+    facts = read_facts(directory, stored)
     verdict = judge(stored, facts)
     codes = {finding.code: finding.message for finding in verdict.findings}
 
@@ -107,8 +108,8 @@ def test_a_run_that_was_over_stays_as_it_was_sealed(tmp_path: Path) -> None:
     directory.seal()
     complete_record(directory, plan, rows_of(tmp_path, *HEALED), Death(1, "guardian"))
 
-    assert directory.read_facts(directory.read_plan()).damage == ()
-    assert directory.read_facts(directory.read_plan()).status.interrupted is False
+    assert read_facts(directory, directory.read_plan()).damage == ()
+    assert read_facts(directory, directory.read_plan()).status.interrupted is False
 
 
 def test_a_cut_journal_is_told(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_a_cut_journal_is_told(tmp_path: Path) -> None:
     directory.seal()
     path = directory.path / JOURNAL_FILE
     path.write_bytes(path.read_bytes()[:-9])
-    damage = directory.read_facts(plan).damage
+    damage = read_facts(directory, plan).damage
 
     assert any("journal.jsonl, line 7 is not readable" in text for text in damage)
     assert any("journal.jsonl has" in text for text in damage)

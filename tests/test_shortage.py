@@ -20,7 +20,7 @@ from harness.core.shortage import shortage_of, stretches
 from harness.faults.probes import LinkProbe
 from harness.faults.proxy_log import ProxyLog
 from harness.history.event_tail import EventTail
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.plan.plan import Plan
 from harness.stack.state import Link

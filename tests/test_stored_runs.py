@@ -4,8 +4,10 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.report.written import figures
 from harness.verdict.judge import judge
@@ -28,8 +30,8 @@ def unpacked(name: str, folder: Path) -> RunDirectory:
 def judged_again(run: RunDirectory, *, lose: int = 0) -> str:
     """``verdict.json`` as it is now; ``lose`` leaves so many operations out."""
     plan = run.read_plan()
-    facts = run.read_facts(plan)
-    facts = replace(facts, operations=facts.operations[lose:])
+    facts = read_facts(run, plan)
+    facts = replace(facts, operations=facts.operations.take(np.arange(lose, len(facts.operations))))
     stored = from_json((run.path / "verdict.json").read_bytes())
     return figures(replace(judge(plan, facts), judged_by=stored.judged_by))
 

@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from harness.core.http_calls import NO_PATIENCE, Patience, Reply
-from harness.history.events import Facts, HealthAddress, Outcome, Step
+from harness.history.events import HealthAddress, Outcome, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import EventWriter, RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession
@@ -29,7 +30,7 @@ from harness.target.ledger import Ledger
 from harness.target.read_ledger import LedgerSource, read_ledger
 from harness.target.transport import Transport
 from tests.audit import hurry
-from tests.builders import plan_of
+from tests.builders import plan_of, rows
 
 Deal = dict[str, Any]
 
@@ -243,7 +244,7 @@ def loaded(folder: Path, target: Target, plan: Plan, borrowers: list[Provisioned
     events.close()
     transport.close()
     assert journeys.bug is None
-    return run.read_facts(plan)
+    return read_facts(run, plan)
 
 
 def test_a_foreign_lender_is_set_up_loaded_and_read(
@@ -261,9 +262,9 @@ def test_a_foreign_lender_is_set_up_loaded_and_read(
     reading = read_ledger(LedgerSource(target, cursor), plan, facts, borrowers)
 
     assert {*unlike, "good", "low_score"} == {str(b.account_class) for b in wanted.borrowers}
-    came_to = {(o.account_class, o.outcome) for o in facts.operations}
+    came_to = {(o.account_class, o.outcome) for o in rows(facts.operations)}
     assert came_to == {("good", Outcome.APPROVED), ("low_score", Outcome.DECLINED)}
-    approved = {o.key for o in facts.operations if o.outcome is Outcome.APPROVED}
+    approved = {o.key for o in rows(facts.operations) if o.outcome is Outcome.APPROVED}
     assert approved
     assert (reading.read, reading.complete, reading.says_ok) == (True, True, True)
     assert reading.lent == approved
@@ -287,7 +288,7 @@ def test_health_is_asked_where_the_target_says(
     poller.start()
     time.sleep(0.3)
     poller.stop()
-    facts = run.read_facts(run.read_plan())
+    facts = read_facts(run, run.read_plan())
 
     assert facts.health_address == (HealthAddress("/alive", 20.0) if paths else None)
     assert all(poll.ok for poll in facts.health)

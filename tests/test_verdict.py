@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
 from harness.verdict.types import from_json, to_json

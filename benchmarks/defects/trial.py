@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.defects.acts import Act, Circumstances, read_acts
 from benchmarks.defects.plan import RATE, Pair
 from benchmarks.real_runs import ROOT, BenchmarkError
 from harness.apps.gate.selftest import FOUND_BY
 from harness.core.connections import connect
-from harness.history.events import Clock, Facts, FaultFact
+from harness.history.events import Clock, FaultFact
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.stack import Stack, StackSettings, down, up
@@ -79,13 +82,13 @@ def circumstances(plan: Plan, facts: Facts) -> Circumstances:
     if clock is None:
         raise BenchmarkError(f"run {plan.run_id} never began")
     refusable = {b.index for b in plan.borrowers if b.account_class.expected_decline is not None}
-    ended_ns = facts.status.load_ended_ns
+    ended_ns, due = facts.status.load_ended_ns, facts.operations
     return Circumstances(
         load_end_s=plan.load_end_s if ended_ns is None else clock.seconds(ended_ns),
         rate=RATE,
         faults=tuple(_span(fault, clock, plan.load_end_s) for fault in facts.faults),
         refusable=frozenset(facts.account_of[i] for i in refusable if i in facts.account_of),
-        refusable_keys=frozenset(op.key for op in facts.operations if op.borrower in refusable),
+        refusable_keys=frozenset(due.key[np.isin(due.borrower, [*refusable])]),
     )
 
 
@@ -124,7 +127,7 @@ def run_pair(pair: Pair, folder: Path, seed: int) -> Result:
     try:
         run = _run(pair, folder, state_dir, seed)
         plan = run.read_plan()
-        facts = run.read_facts(plan)
+        facts = read_facts(run, plan)
         around = circumstances(plan, facts)
         assert facts.status.clock is not None  # noqa: S101  # or there were no circumstances
         zero_s = facts.status.clock.zero_wall_ns / 1e9

@@ -19,6 +19,7 @@ from benchmarks.kill_matrix.under_attack import ROOT, MissedError, UnderAttack
 from harness.core.errors import HarnessError
 from harness.core.exit_codes import ExitCode
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
 
@@ -172,7 +173,7 @@ def _judged(run: UnderAttack, code: int | None) -> tuple[str, list[str]]:
     stored = _stored(folder)
     try:
         directory = RunDirectory(folder)
-        facts = directory.read_facts(directory.read_plan())
+        facts = read_facts(directory, directory.read_plan())
         sealed = bool(facts.status.seals)
     except Exception as error:  # noqa: BLE001  # whatever it is, the directory cannot be read
         return "", [f"the run directory cannot be read: {error!r}"]

@@ -12,8 +12,6 @@ from enum import StrEnum
 from harness.core.ids import comparable
 from harness.core.numbers import Count, Fen, Figure, Length, Nanoseconds, PerSecond, Whole
 from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
-from harness.history.journal_row import JournalRow
-from harness.history.ledger_facts import LedgerReading
 from harness.history.run_facts import BlastRadius, RunEndedBy, Trouble
 from harness.plan.decline import Decline
 
@@ -331,26 +329,3 @@ class RunStatus:
     def cut_short(self) -> bool:
         """Whether the run was ended before its planned end, so that much could not show itself."""
         return self.interrupted or self.broken_off or self.safety_stop is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that was written down about one run, as far as it could be read."""
-
-    status: RunStatus
-    operations: tuple[Operation, ...]
-    attempts: tuple[Attempt, ...]
-    faults: tuple[FaultFact, ...]
-    ledger: LedgerReading
-    account_ids: frozenset[str]
-    """Accounts of this run's own borrowers; nothing else in the ledger is ours to judge."""
-    damage: tuple[str, ...] = ()
-    """What could not be read of the run directory."""
-    account_of: dict[int, str] = field(default_factory=dict)
-    """The account of each borrower of the plan, by index, as far as it is known."""
-    health: tuple[HealthPoll, ...] = ()
-    """In the order in which they ended; overlapping ones may have begun in another."""
-    health_address: HealthAddress | None = None
-    """What was asked; None when the health was not polled."""
-    journal: tuple[JournalRow, ...] = ()
-    """What was announced and healed, by whomever, in the order in which it was written down."""

@@ -1,6 +1,6 @@
 """A run directory whose disk may give out: what it refuses is kept in memory, and judged, too."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic_ns
@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
-from harness.history.events import Facts, FaultFact, RunStatus
+from harness.history.events import FaultFact, RunStatus
 from harness.history.journal_row import JournalRow
 from harness.history.ledger_facts import LedgerReading
 from harness.history.run_directory import RunDirectory
@@ -133,15 +133,17 @@ class KeptRecord(RunDirectory):
                 raise HarnessError(str(error)) from error
         return self._kept.plan
 
-    def read_facts(self, plan: Plan) -> Facts:
-        """Everything that is written down or kept."""
-        facts = RunDirectory.read_facts(self, plan)
-        if self.is_whole:
-            return facts
-        accounts = self._kept.accounts
-        journal = self._kept.journal or facts.journal
-        ids = frozenset(accounts.values())
-        return replace(facts, account_of=accounts, account_ids=ids, journal=journal)
+    def read_journal(self, damage: list[str]) -> tuple[JournalRow, ...]:
+        """This run's rows of the journal."""
+        written = RunDirectory.read_journal(self, damage)
+        return written if self.is_whole else self._kept.journal or written
+
+    def read_accounts(
+        self, plan: Plan, damage: list[str], broken: Collection[str] = ()
+    ) -> dict[int, str]:
+        """The account of each borrower."""
+        written = RunDirectory.read_accounts(self, plan, damage, broken)
+        return written if self.is_whole else self._kept.accounts
 
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status, with our trouble where there is one."""

@@ -20,7 +20,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +37,21 @@ from harness.core.files import (
     replace_file,
 )
 from harness.core.rows import plain, reason_of
-from harness.history.completion import complete_operations, lent_unwritten
 from harness.history.event_writer import EventWriter, RowWriter
 from harness.history.events import (
-    Attempt,
-    Facts,
     FaultFact,
     HealthAddress,
     HealthPoll,
-    Operation,
     RunStatus,
-    Sent,
 )
 from harness.history.journal_row import JOURNAL_FILE, JOURNAL_SCHEMA, JournalRow
 from harness.history.ledger_facts import LedgerReading
-from harness.history.manifest import STATUS_FILE, broken_seals, missing_seals, seals_of
+from harness.history.manifest import STATUS_FILE, seals_of
 from harness.history.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
-from harness.history.stored_rows import Span, read_accounts, read_events, read_rows, span_of
+from harness.history.stored_rows import Span, read_accounts, read_rows, span_of
 from harness.plan.plan import Plan
 
-__all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory", "complete_operations"]
+__all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory"]
 
 ACCOUNTS_FILE = "accounts.json"
 LATEST = "latest"
@@ -141,7 +136,7 @@ class RunDirectory:
         self._write_plan(plan)
 
     def read_plan(self) -> Plan:
-        """The plan, arrivals included; what of them cannot be read is told by `read_facts`.
+        """The plan, arrivals included; what of them cannot be read is told by `reader`.
 
         Raises:
             UsageError: this is not a run directory.
@@ -217,56 +212,6 @@ class RunDirectory:
     ) -> Iterator[tuple[str, Any]]:
         return read_rows(self.path / name, schema, kinds, damage)
 
-    def read_facts(self, plan: Plan) -> Facts:
-        """Everything that was written down, folded so that each planned arrival has one
-        operation.
-        """
-        damage: list[str] = []
-        sent: dict[int, list[Sent]] = {}
-        attempts: list[Attempt] = []
-        operations: dict[int, Operation] = {}
-        # `read_plan` has them; here it is told what of them is damaged.
-        arrivals_in(self.path / ARRIVALS_FILE, plan, damage)
-        status, span = self._spanned(plan, damage)
-        broken = broken_seals(self.path, status.seals)
-        for path in sorted(self.path.glob("events-*.jsonl")):
-            if status.seals and path.name not in status.seals:
-                continue  # it is not of this run, as `broken` says
-            for kind, fact in read_events(path, plan, span, damage):
-                if kind == "sent":
-                    sent.setdefault(fact.arrival, []).append(fact)
-                elif kind == "attempt":
-                    attempts.append(fact)
-                elif kind == "operation":
-                    operations[fact.arrival] = fact
-        faults = self.read_faults(damage)
-        journal = self._rows(JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
-        announced = tuple(row for _, row in journal)
-        account_of = {}
-        if ACCOUNTS_FILE not in broken:  # else loans would seem to go to others
-            account_of = read_accounts(self.path / ACCOUNTS_FILE, plan, damage)
-        address, polls = self._health(damage, span)
-        ledger = self._unchanged_ledger(broken, damage)
-        damage += (*broken.values(), *missing_seals(status))
-        if not status.seals:
-            damage += lent_unwritten(plan, operations, attempts, sent, ledger.lent)
-        completed = complete_operations(
-            plan, status, operations, attempts, sent, damaged=bool(damage)
-        )
-        return Facts(
-            status=status,
-            operations=tuple(completed),
-            attempts=tuple(sorted(attempts, key=lambda a: (a.intended_ns, a.started_ns))),
-            faults=tuple(faults.values()),
-            ledger=ledger,
-            account_ids=frozenset(account_of.values()),
-            damage=tuple(damage),
-            account_of=account_of,
-            health=polls,
-            health_address=address,
-            journal=announced,
-        )
-
     def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
         """What is known of each fault, by its name: its last line."""
         rows = self._rows("faults.jsonl", FAULTS_SCHEMA, ("fault",), damage)
@@ -280,7 +225,8 @@ class RunDirectory:
             damage.append(f"{STATUS_FILE} is not readable: {reason_of(error)}")
             return UNKNOWN
 
-    def _spanned(self, plan: Plan, damage: list[str]) -> tuple[RunStatus, Span | None]:
+    def read_spanned_status(self, plan: Plan, damage: list[str]) -> tuple[RunStatus, Span | None]:
+        """The status, and when anything of the run can have happened."""
         status = self.read_status(damage)
         try:
             return status, span_of(plan, status)
@@ -304,15 +250,31 @@ class RunDirectory:
         complete = reading.complete and len(damage) == before
         return dataclasses.replace(reading, entries=entries, complete=complete)
 
-    def _unchanged_ledger(self, broken: dict[str, str], damage: list[str]) -> LedgerReading:
+    def read_journal(self, damage: list[str]) -> tuple[JournalRow, ...]:
+        """This run's rows of the journal."""
+        rows = self._rows(JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
+        return tuple(row for _, row in rows)
+
+    def read_accounts(
+        self, plan: Plan, damage: list[str], broken: Collection[str] = ()
+    ) -> dict[int, str]:
+        """The account of each borrower; of a ``broken`` file none, or loans would seem to go to
+        others.
+        """
+        if ACCOUNTS_FILE in broken:
+            return {}
+        return read_accounts(self.path / ACCOUNTS_FILE, plan, damage)
+
+    def read_unchanged_ledger(self, damage: list[str], broken: dict[str, str]) -> LedgerReading:
         """As `read_ledger`; an unread one where whoever changed it could accuse the target."""
         if LEDGER_FILE in broken:
             return dataclasses.replace(UNREAD, error=broken[LEDGER_FILE])
         return self.read_ledger(damage)
 
-    def _health(
+    def read_health(
         self, damage: list[str], span: Span | None
     ) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
+        """What the target said of its own health, and at which address."""
         rows = read_rows(self.path / HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage, span)
         polls = tuple(fact for _, fact in rows)
         try:

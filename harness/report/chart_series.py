@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import Clock, Ending, Facts, Operation, Outcome
+from harness.history.columns import NONE, Operations
+from harness.history.events import Clock, Outcome
+from harness.history.reader import Facts
 from harness.plan.plan import DAY_SECONDS, Plan
 from harness.verdict.types import Verdict
 
@@ -69,8 +71,9 @@ def span(plan: Plan, facts: Facts, verdict: Verdict) -> tuple[float, float]:
     ]
     instants = [instant for phase in phases for instant in phase]
     clock = facts.status.clock
-    if clock is not None:
-        instants += [clock.seconds(o.intended_ns) for o in facts.operations]
+    due_ns = facts.operations.intended_ns
+    if clock is not None and len(due_ns):
+        instants += [clock.seconds(int(at_ns)) for at_ns in (due_ns.min(), due_ns.max())]
     instants += [f.healed_s for f in verdict.faults if f.healed_s is not None]
     load_s = plan.phases[0].start_s, plan.load_end_s
     least_s, most_s = load_s[0] - DAY_SECONDS, load_s[1] + DAY_SECONDS
@@ -80,7 +83,7 @@ def span(plan: Plan, facts: Facts, verdict: Verdict) -> tuple[float, float]:
 
 
 def count(
-    clock: Clock, operations: Sequence[Operation], bounds_s: tuple[float, float], bins_max: int
+    clock: Clock, operations: Operations, bounds_s: tuple[float, float], bins_max: int
 ) -> ChartSeries:
     """Count operations in bins of 100 ms, or of the next round width that gives ``bins_max``."""
     start_s, end_s = bounds_s
@@ -90,23 +93,18 @@ def count(
     first = int(np.floor(start_s * 1e9 / width_ns + 1e-6))
     last = max(first + 1, int(np.ceil(end_s * 1e9 / width_ns - 1e-6)))
     counts = np.zeros((len(KINDS), last - first), dtype=np.int64)
-    waits_ms: list[list[float]] = [[] for _ in range(last - first)]
-    for operation in operations:
-        index = (operation.intended_ns - clock.zero_ns) // width_ns - first
-        index = min(max(index, 0), last - first - 1)
-        counts[_kind(operation), index] += 1
-        if operation.ended_ns is not None:
-            waits_ms[index].append((operation.ended_ns - operation.intended_ns) / 1e6)
+    place = (operations.intended_ns - clock.zero_ns) // width_ns - first
+    place = np.clip(place, 0, last - first - 1)
+    kind = operations.outcome.each(lambda outcome: _KIND[outcome or Outcome.FAILED])
+    np.add.at(counts, (np.where(operations.dropped, _NOT_STARTED, kind), place), 1)
+    ended = np.flatnonzero(operations.ended_ns != NONE)
+    ended = ended[np.argsort(place[ended], kind="stable")]
+    took_ms = (operations.ended_ns - operations.intended_ns)[ended] / 1e6
+    waits_ms = np.split(took_ms, np.searchsorted(place[ended], np.arange(1, last - first)))
     return ChartSeries(
         start_s=first * width_ns / 1e9,
         width_s=width_ns / 1e9,
         counts=counts,
-        median_ms=np.array([np.median(w) if w else np.nan for w in waits_ms]),
-        longest_ms=np.array([max(w) if w else np.nan for w in waits_ms]),
+        median_ms=np.array([np.median(w) if len(w) else np.nan for w in waits_ms]),
+        longest_ms=np.array([w.max() if len(w) else np.nan for w in waits_ms]),
     )
-
-
-def _kind(operation: Operation) -> int:
-    if operation.ending is Ending.DROPPED:
-        return _NOT_STARTED
-    return _KIND[operation.outcome]

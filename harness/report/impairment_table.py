@@ -2,7 +2,11 @@
 
 from collections import Counter
 
-from harness.history.events import Ending, Facts
+import numpy as np
+
+from harness.history.columns import NONE
+from harness.history.events import Step
+from harness.history.reader import Facts
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, beside_heal, heal_interval, never_seen
@@ -206,21 +210,22 @@ def phases_failed(facts: Facts, verdict: Verdict) -> Table:
 
 def answers(facts: Facts) -> Table:
     """What the borrowers who failed were told, most frequent first."""
-    clock = facts.status.clock
-    status = {
-        (attempt.arrival, attempt.code): str(attempt.status)
-        for attempt in facts.attempts
-        if attempt.status
-    }
-    seen: Counter[tuple[str, str, str]] = Counter()
-    for operation in facts.operations:
-        counted = clock is not None and operation.intended_ns >= clock.zero_ns
-        if not counted or not operation.failed or operation.ending is Ending.DROPPED:
-            continue
-        step = operation.blocked_by.value if operation.blocked_by else "borrow"
-        answered = (status.get((operation.arrival, operation.code)), operation.code)
-        told = " ".join(filter(None, answered)) or "no answer"
-        seen[(step, told, operation.outcome.value)] += 1
+    operations, attempts, clock = facts.operations, facts.attempts, facts.status.clock
+    status = np.full(len(operations), None, dtype=object)
+    place = attempts.places_in(operations)
+    tried = attempts.take((place >= 0) & ~np.isin(attempts.status, (NONE, 0)))
+    place = tried.places_in(operations)
+    same = tried.code.within(operations.code) == operations.code.codes[place]
+    status[place[same]] = tried.status[same].tolist()  # of several, the last one stays
+    counted = operations.failed & ~operations.dropped
+    counted &= clock is not None and operations.intended_ns >= clock.zero_ns
+    failed = operations.take(counted)
+    told = (
+        " ".join(str(part) for part in answer if part) or "no answer"
+        for answer in zip(status[counted], failed.code.texts, strict=True)
+    )
+    steps = (str(step or Step.BORROW) for step in failed.blocked_by.texts)
+    seen = Counter(zip(steps, told, map(str, failed.outcome.texts), strict=True))
     ranked = seen.most_common()
     rows = [
         row(words.spaced(step), told, outcome, words.count(number))

@@ -3,7 +3,7 @@
 import platform
 from importlib import metadata
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row

@@ -11,7 +11,7 @@ from typing import Final
 import resvg_py
 from markupsafe import Markup
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import timeline_chart, words
 from harness.report.axis import WIDE

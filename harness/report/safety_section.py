@@ -1,6 +1,6 @@
 """What a run was allowed to touch, and what would have ended it at once. Pure."""
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.history.run_facts import BlastRadius
 from harness.plan.plan import Plan
 from harness.plan.stop_conditions import OFF, STOP_KINDS

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import chart_series, required_checks, words
 from harness.report.tables import Cell, Table, row

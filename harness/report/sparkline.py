@@ -3,6 +3,7 @@
 from math import ceil
 
 from harness.core.errors import HarnessError, UsageError
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.report import chart_series, words
 from harness.verdict.stored_verdict import read_verdict
@@ -22,7 +23,7 @@ def of_run(run: RunDirectory) -> list[str]:
     """
     try:
         plan, verdict = run.read_plan(), read_verdict(run)
-        facts = run.read_facts(plan)
+        facts = read_facts(run, plan)
     except (HarnessError, UsageError):
         return []
     clock = facts.status.clock

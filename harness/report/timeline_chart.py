@@ -5,7 +5,7 @@ Pure: facts and verdict in, SVG markup out.
 
 from markupsafe import Markup
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import chart_series, faultbar, strips, words
 from harness.report.axis import KIND_WORDS, NARROW, WIDE, Axis, Layout, patterns

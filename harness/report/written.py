@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.report import html

@@ -29,6 +29,7 @@ from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.history.events import RunStatus, SafetyStop
 from harness.history.journal import Journal
 from harness.history.kept_record import KeptRecord
+from harness.history.reader import RunReader
 from harness.history.run_facts import Trouble
 from harness.load import load_protocol as protocol
 from harness.load.channel import Channel, Interrupted
@@ -127,7 +128,7 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         HarnessError: the environment failed before there was anything to judge.
     """
     run = request.run
-    plan = run.read_plan()
+    plan, reader = run.read_plan(), RunReader(run)
     run.write_status(RunStatus(target="not reached", interrupted=True))
     with ExitStack() as clean_up:
         lost = partial(channel.interrupt, "guardian")
@@ -141,11 +142,11 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         except Interrupted:
             _log.info("interrupted before the load")
         else:
-            _perform(run, scene, channel, guardian)
+            _perform(reader, run, scene, channel, guardian)
         channel.progress("writing the report")
         run.go_on()
         run.seal()
-        verdict, path = judged(run)
+        verdict, path = judged(run, reader)
     channel.send(
         protocol.RunJudged(
             verdict=str(verdict.verdict),
@@ -280,7 +281,9 @@ def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -
 # --- the run itself ------------------------------------------------------------------------------
 
 
-def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian) -> None:
+def _perform(
+    reader: RunReader, run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian
+) -> None:
     """Hand over to the load, walk the faults, and write down what is left behind."""
     run.go_on()
     accounts = {
@@ -315,7 +318,7 @@ def _perform(run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian
     if not scene.plan.watches:  # what is broken by hand is theirs to mend
         notes += scene.timeline.put_right_after(channel.progress)
     run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
-    facts = run.read_facts(scene.plan)
+    facts = reader.facts(scene.plan)
     with LockGuard(scene.stack) as check:
         source = LedgerSource(
             scene.target, scene.cursor, channel.progress, channel.is_closed, check

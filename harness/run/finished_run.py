@@ -16,7 +16,9 @@ import pandas as pd
 from harness.core import durations
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import real
-from harness.history.events import Clock, Ending, Facts, Outcome
+from harness.history.columns import NONE, Attempts, Operations, Words, seconds
+from harness.history.events import Clock, Outcome
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.report import words
@@ -85,30 +87,7 @@ class FinishedRun(EndedRun):
             HarnessError: the run is damaged, or its load never started.
         """
         _, facts, clock = self._facts()
-        rows = [
-            {
-                "arrival": a.arrival,
-                "step": str(a.step),
-                "attempt": a.attempt,
-                "intended_s": clock.seconds(a.intended_ns),
-                "started_s": clock.seconds(a.started_ns),
-                "ended_s": clock.seconds(a.ended_ns),
-                "wait_s": (a.ended_ns - a.intended_ns) / 1e9,
-                "outcome": str(a.outcome),
-                "status": a.status,
-                "code": a.code,
-                "error": a.error,
-                "decline": _text(a.decline),
-                "sent": a.sent,
-                "replayed": a.replayed,
-                "key": a.key,
-                "amount_fen": a.amount_fen,
-                "loan_id": a.loan_id,
-                "worker": a.worker,
-            }
-            for a in facts.attempts
-        ]
-        return _frame(rows)
+        return _frame(facts.attempts, _ATTEMPT_COLUMNS, clock)
 
     def operations(self) -> pd.DataFrame:
         """One row for each planned arrival, whatever became of it: what borrowers felt.
@@ -122,30 +101,8 @@ class FinishedRun(EndedRun):
             HarnessError: as `events`.
         """
         _, facts, clock = self._facts()
-        rows = [
-            {
-                "arrival": o.arrival,
-                "borrower": o.borrower,
-                "account_class": o.account_class,
-                "intended_s": clock.seconds(o.intended_ns),
-                "started_s": None if o.started_ns is None else clock.seconds(o.started_ns),
-                "ended_s": None if o.ended_ns is None else clock.seconds(o.ended_ns),
-                "wait_s": None if o.ended_ns is None else (o.ended_ns - o.intended_ns) / 1e9,
-                "outcome": str(o.outcome),
-                "failed": o.failed and o.ending is not Ending.DROPPED,
-                "ending": str(o.ending),
-                "attempts": o.attempts,
-                "blocked_by": _text(o.blocked_by),
-                "code": o.code,
-                "decline": _text(o.decline),
-                "key": o.key,
-                "amount_fen": o.amount_fen,
-                "loan_id": o.loan_id,
-                "worker": o.worker,
-            }
-            for o in sorted(facts.operations, key=lambda o: o.intended_ns)
-        ]
-        return _frame(rows)
+        order = np.argsort(facts.operations.intended_ns, kind="stable")
+        return _frame(facts.operations.take(order), _OPERATION_COLUMNS, clock)
 
     def windows(self, length: str | float | timedelta) -> pd.DataFrame:
         """Borrow operations by planned start, in windows of ``length``.
@@ -167,19 +124,16 @@ class FinishedRun(EndedRun):
         end_s = plan.load_end_s if ended_ns is None else clock.seconds(ended_ns)
         # By the nanosecond: a float at an edge could fall on its wrong side.
         step_ns = round(step_s * 1e9)
-        place = np.array(
-            [(o.intended_ns - clock.zero_ns) // step_ns for o in facts.operations], dtype=np.int64
-        )
+        due = facts.operations
+        place = (due.intended_ns - clock.zero_ns) // step_ns
         first = int(place.min(initial=-_windows(-plan.phases[0].start_s, step_s)))
         count = int((place + 1).max(initial=max(1, _windows(end_s, step_s)))) - first
         if count > WINDOWS_MAX:
             raise UsageError(
                 f"windows of {length} would be {count:,} of them: at most {WINDOWS_MAX:,}"
             )
-        gone = np.array([o.ending is Ending.DROPPED for o in facts.operations], dtype=bool)
-        bad = np.array([o.failed for o in facts.operations], dtype=bool) & ~gone
-        unknown = np.array([o.outcome is Outcome.INDETERMINATE for o in facts.operations], bool)
-        picked = {"arrivals": gone | ~gone, "dropped": gone, "failed": bad}
+        gone, unknown = due.dropped, due.outcome.are(Outcome.INDETERMINATE)
+        picked = {"arrivals": gone | ~gone, "dropped": gone, "failed": due.failed & ~gone}
         picked["indeterminate"] = unknown & ~gone
         columns = {
             name: np.bincount(place[which] - first, minlength=count).astype(np.int64)
@@ -195,7 +149,7 @@ class FinishedRun(EndedRun):
         """
         directory = RunDirectory(self.path)
         plan = directory.read_plan()
-        facts = directory.read_facts(plan)
+        facts = read_facts(directory, plan)
         if facts.damage:
             raise HarnessError(f"the record of {self.path.name} is damaged: {facts.damage[0]}")
         if facts.status.clock is None:
@@ -233,14 +187,39 @@ _TYPES = {
 _TYPE_OF = {column: dtype for dtype, columns in _TYPES.items() for column in columns}
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a frame whose columns have the same types whatever is in them."""
-    frame = pd.DataFrame(rows)
-    return frame.astype({column: _TYPE_OF[column] for column in frame.columns})
+_ATTEMPT_COLUMNS = (
+    *("arrival", "step", "attempt", "intended_s", "started_s", "ended_s", "wait_s", "outcome"),
+    *("status", "code", "error", "decline", "sent", "replayed", "key", "amount_fen", "loan_id"),
+    "worker",
+)
+_OPERATION_COLUMNS = (
+    *("arrival", "borrower", "account_class", "intended_s", "started_s", "ended_s", "wait_s"),
+    *("outcome", "failed", "ending", "attempts", "blocked_by", "code", "decline", "key"),
+    *("amount_fen", "loan_id", "worker"),
+)
 
 
-def _text(word: object) -> str | None:
-    return None if word is None else str(word)
+def _frame(known: Operations | Attempts, names: tuple[str, ...], clock: Clock) -> pd.DataFrame:
+    """These columns as a frame, in which they have the same types whatever is in them."""
+    frame = pd.DataFrame({name: _values(known, name, clock) for name in names})
+    return frame.astype({name: _TYPE_OF[name] for name in names})
+
+
+def _values(known: Operations | Attempts, name: str, clock: Clock) -> Any:
+    if name == "wait_s":
+        took_s = (known.ended_ns - known.intended_ns) / 1e9
+        return np.where(known.ended_ns == NONE, np.nan, took_s)
+    if name.endswith("_s"):
+        return seconds(getattr(known, name.replace("_s", "_ns")), clock.zero_ns)
+    column = getattr(known, name)
+    if isinstance(known, Operations) and name == "failed":
+        return column & ~known.dropped
+    if isinstance(column, Words):
+        words = [None if word is None else str(word) for word in column.table]
+        return Words(column.codes, tuple(words)).texts
+    if _TYPE_OF[name] == "Int64":
+        return pd.arrays.IntegerArray(column, column == NONE)
+    return column
 
 
 def _window_s(length: str | float | timedelta) -> float:

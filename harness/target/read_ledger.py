@@ -4,8 +4,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from harness.history.events import GRANTED, Facts, Step
+import numpy as np
+
+from harness.history.columns import any_of
+from harness.history.events import GRANTED, Step
 from harness.history.ledger_facts import LedgerReading
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.by_key import KeyQuestions, SentKey, chosen, sample_of
@@ -59,8 +63,10 @@ def read_ledger(
 def _sent(facts: Facts, borrowers: list[ProvisionedBorrower]) -> Iterator[SentKey]:
     """Every key that may have left; acknowledged if any answer to it told of a loan."""
     by_index = {borrower.index: borrower for borrower in borrowers}
-    told = {a.arrival for a in facts.attempts if a.step is Step.BORROW and a.outcome in GRANTED}
-    for operation in facts.operations:
-        if operation.attempts and operation.borrower in by_index:
-            acknowledged = operation.outcome in GRANTED or operation.arrival in told
-            yield SentKey(operation.key, by_index[operation.borrower], acknowledged)
+    operations, attempts = facts.operations, facts.attempts
+    told = attempts.take(attempts.step.are(Step.BORROW) & attempts.outcome.are(*GRANTED))
+    acknowledged = any_of(told.places_in(operations), len(operations))
+    acknowledged |= operations.outcome.are(*GRANTED)
+    left = (operations.attempts > 0) & np.isin(operations.borrower, list(by_index))
+    owners = [by_index[borrower] for borrower in operations.borrower[left].tolist()]
+    yield from map(SentKey, operations.key[left], owners, acknowledged[left].tolist())

@@ -5,7 +5,8 @@ from functools import cache
 from importlib import metadata
 
 from harness.core.exit_codes import ExitCode
-from harness.history.events import Clock, Facts
+from harness.history.events import Clock
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.checks import (
     borrowing,

@@ -10,14 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
+import numpy as np
+
 from harness.core.ids import comparable
-from harness.history.events import Attempt, Facts, Operation, Step, settle
+from harness.history.columns import last_of_each
+from harness.history.events import ANSWERED, Outcome, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerReading
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.catalogue import LOANS
 from harness.verdict.loans import Loan, found_alone, loans_by_key
 from harness.verdict.money_table import Money, judged
-from harness.verdict.told import GRANTED, Told, told_of
+from harness.verdict.told import GRANTED, TOLD, Told, told_of
 from harness.verdict.types import Reconciliation
 
 EXAMPLES_MAX = 20
@@ -107,27 +111,26 @@ def reconcile(plan: Plan, facts: Facts) -> Reconciled:
 
 def _requests(plan: Plan, facts: Facts) -> Iterator[AskedLoan]:
     """Every key of the run, those that were never due too."""
-    borrows: dict[int, list[Attempt]] = defaultdict(list)
-    for attempt in facts.attempts:
-        if attempt.step is Step.BORROW:
-            borrows[attempt.arrival].append(attempt)
-    seen = set()
-    for operation in facts.operations:
-        seen.add(operation.key)
-        yield _asked(operation, borrows[operation.arrival])
+    operations = facts.operations
+    borrows = facts.attempts.take(facts.attempts.step.are(Step.BORROW))
+    told = [TOLD[code] for code in told_of(operations, borrows).tolist()]
+    # The decision among its attempts names the loan, without one whatever may have been applied.
+    rank = np.where(borrows.outcome.are(Outcome.INDETERMINATE), 1, 0)
+    rank[borrows.outcome.are(*ANSWERED) | ~borrows.decline.are(None)] = 2
+    deciding = last_of_each(borrows.places_in(operations), rank, len(operations))
+    named = [*borrows.loan_id, None]  # the last one is for those without any
+    loan_ids = [
+        comparable(named[place] or own or "") or None if answer in GRANTED else None
+        for answer, place, own in zip(told, deciding.tolist(), operations.loan_id, strict=True)
+    ]
+    asked = operations.key, operations.borrower.tolist(), operations.amount_fen.tolist()
+    yield from map(AskedLoan, *asked, told, loan_ids)
+    seen = set(operations.key)
     # Where lines are gone, nobody knows what was sent.
-    told = Told.UNKNOWN if facts.damage else Told.NEVER_SENT
+    never = Told.UNKNOWN if facts.damage else Told.NEVER_SENT
     for arrival in plan.arrivals:
         if arrival.key not in seen:
-            yield AskedLoan(arrival.key, arrival.borrower, arrival.amount_fen, told)
-
-
-def _asked(operation: Operation, borrows: list[Attempt]) -> AskedLoan:
-    told, deciding = told_of(operation, borrows), settle(borrows)
-    loan_id = None
-    if told in GRANTED:
-        loan_id = comparable((deciding and deciding.loan_id) or operation.loan_id or "") or None
-    return AskedLoan(operation.key, operation.borrower, operation.amount_fen, told, loan_id)
+            yield AskedLoan(arrival.key, arrival.borrower, arrival.amount_fen, never)
 
 
 class _Reconciliation:

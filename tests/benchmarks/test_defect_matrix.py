@@ -354,7 +354,9 @@ def test_circumstances_are_those_of_the_run() -> None:
     assert around.load_end_s == pytest.approx(planned.load_end_s, abs=0.1)
     assert not more
     assert 0 < start_s < end_s < around.load_end_s
-    assert around.refusable_keys == {op.key for op in facts.operations if op.borrower in refusable}
+    assert around.refusable_keys == {
+        op.key for op in builders.rows(facts.operations) if op.borrower in refusable
+    }
     assert len(around.refusable) == len(refusable) > 0
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.history.events import Ending, Outcome
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
-from tests.builders import CUT, facts, ledger, operations, plan_of
+from tests.builders import CUT, facts, ledger, operations, plan_of, rows
 from tests.cli.conftest import Ended
 from tests.stored import store
 
@@ -206,7 +207,9 @@ def test_operations_without_their_last_line_may_have_been_applied(run: Path) -> 
     path.write_bytes(path.read_bytes()[:-40_000])
     directory = RunDirectory(run)
     plan = directory.read_plan()
-    lost = [o for o in directory.read_facts(plan).operations if o.ending is not Ending.FINISHED]
+    lost = [
+        o for o in rows(read_facts(directory, plan).operations) if o.ending is not Ending.FINISHED
+    ]
 
     assert lost
     assert Outcome.FAILED not in {o.outcome for o in lost}

@@ -7,6 +7,7 @@ import pytest
 from tests.cli.processes import python
 
 HEAVY = (
+    "numpy",
     "scipy",
     "pandas",
     "jinja2",

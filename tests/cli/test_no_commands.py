@@ -21,6 +21,7 @@ from harness.apps.cli.console import tell_error
 from harness.apps.gameday.session import Event, SessionLog, What
 from harness.core import foreign_text
 from harness.core.errors import HarnessError, UsageError
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.report import terminal_text
 from harness.verdict.stored_verdict import read_verdict
@@ -112,15 +113,15 @@ def spoilt_run(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     (path / "ledger.jsonl").write_text("\n".join([json.dumps(header), *ledger[1:]]), "utf-8")
     plan = run.read_plan()
 
-    said = spoil(path / "status.json", lambda: run.read_facts(plan), chance)
+    said = spoil(path / "status.json", lambda: read_facts(run, plan), chance)
     for name in ("faults.jsonl", "ledger.jsonl", "events-load-0.jsonl"):
-        said += spoil(path / name, lambda: run.read_facts(plan), chance, -1)
-    said += spoil(path / "ledger.jsonl", lambda: run.read_facts(plan), chance)
+        said += spoil(path / name, lambda: read_facts(run, plan), chance, -1)
+    said += spoil(path / "ledger.jsonl", lambda: read_facts(run, plan), chance)
     said += spoil(path / "verdict.json", lambda: read_verdict(run), chance)
 
     def read_all() -> Any:
         read_verdict(run)
-        return run.read_facts(run.read_plan())
+        return read_facts(run, run.read_plan())
 
     return path, said + spoil(path / "plan.json", read_all, chance)
 

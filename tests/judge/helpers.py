@@ -1,6 +1,6 @@
 """Short views of a verdict, and runs in which one operation differs."""
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.types import Verdict
 from tests.builders import changed, facts, operations

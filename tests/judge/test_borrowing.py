@@ -16,9 +16,9 @@ def test_a_false_decline_fails() -> None:
     known = one_changed(plan, outcome=Outcome.FAILED, false_declined=True)
     attempts = tuple(
         replace(a, false_declined=True, status=403, code="score_too_low") if a.arrival == 700 else a
-        for a in known.attempts
+        for a in builders.rows(known.attempts)
     )
-    verdict = judge(plan, replace(known, attempts=attempts))
+    verdict = judge(plan, builders.with_rows(known, attempts=attempts))
 
     assert codes(verdict) == {"false_decline": "fail"}
     assert verdict.findings[0].evidence["kinds"] == {"borrow 403 score_too_low": 1}
@@ -28,9 +28,14 @@ def test_an_invalid_answer_fails() -> None:
     """A success that breaks the contract fails the run."""
     plan = plan_of()
     known = facts(plan)
-    attempts = (replace(known.attempts[700], invalid_answer=True, status=201), *known.attempts)
+    attempts = (
+        replace(builders.rows(known.attempts)[700], invalid_answer=True, status=201),
+        *builders.rows(known.attempts),
+    )
 
-    assert codes(judge(plan, replace(known, attempts=attempts))) == {"invalid_answer": "fail"}
+    assert codes(judge(plan, builders.with_rows(known, attempts=attempts))) == {
+        "invalid_answer": "fail"
+    }
 
 
 def test_remarks_are_notes() -> None:

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history.events import Facts, HealthAddress
+from harness.history.events import HealthAddress
+from harness.history.reader import Facts
 from harness.plan.fault_specs import Restart
 from harness.plan.plan import Objectives, Plan
 from harness.report.compare.compared_figures import FIGURES
 from harness.verdict import series
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement, Verdict, Weight
-from tests.builders import CUT, facts, operations, plan_of, polls
+from tests.builders import CUT, facts, operations, plan_of, polls, rows
 from tests.judge.helpers import codes
 
 HEAL_S, END_S = 13.0, 28.0
@@ -31,7 +32,7 @@ def endless(every: int, **limits: float) -> tuple[Plan, Facts]:
     last_s = max(arrival.at_s for arrival in plan.arrivals)
     some = brownout(HEAL_S, every, last_s - 0.05)
     known = facts(plan, operations(plan, lambda at_s: 8 <= at_s < HEAL_S or some(at_s)))
-    assert not known.operations[-1].failed
+    assert not rows(known.operations)[-1].failed
     return plan, known
 
 

@@ -147,7 +147,7 @@ def test_a_failing_baseline_is_not_steady() -> None:
     plan = plan_of(CUT)
     ops = tuple(
         builders.failed(plan, o.arrival) if o.arrival % 20 == 0 else o
-        for o in cut_run(plan)[1].operations
+        for o in builders.rows(cut_run(plan)[1].operations)
     )
     verdict = judge(plan, facts(plan, ops))
 

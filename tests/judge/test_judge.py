@@ -6,7 +6,8 @@ from importlib import metadata
 
 import pytest
 
-from harness.history.events import Facts, Outcome, Proof
+from harness.history.events import Outcome, Proof
+from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.fault_specs import Kill
@@ -106,7 +107,7 @@ def test_the_same_facts_give_the_same_verdict() -> None:
 def interrupted(plan: Plan, until_s: float) -> Facts:
     """A run cut short in mid-fault."""
     _, known = cut_run(plan)
-    ops = tuple(o for o in known.operations if o.intended_ns <= at_ns(until_s))
+    ops = tuple(o for o in builders.rows(known.operations) if o.intended_ns <= at_ns(until_s))
     (fact,) = known.faults
     early = replace(fact, heal_returned_ns=at_ns(until_s), healed_ns=at_ns(until_s))
     status = builders.status(plan, interrupted=True, load_ended_ns=at_ns(until_s))
@@ -128,7 +129,7 @@ def test_an_interrupted_run_with_a_broken_invariant_fails() -> None:
     """A lost loan is lost, however the run ended."""
     plan = plan_of(CUT)
     known = interrupted(plan, 10.0)
-    key = known.operations[100].key
+    key = builders.rows(known.operations)[100].key
     rows = tuple(row for row in known.ledger.entries if row.idempotency_key != key)
     reading = replace(known.ledger, entries=rows, by_key=known.ledger.by_key | {key: ()})
     verdict = judge(plan, replace(known, ledger=reading))

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.history.events import Ending, Facts, Operation, Outcome
+from harness.history.events import Ending, Operation, Outcome
+from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.history.events import Facts, Operation, Outcome
+from harness.history.events import Operation, Outcome
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
@@ -356,7 +357,7 @@ def test_a_repeated_request_gets_the_same_decision(
     known = facts(plan)
     op = subject(plan)
     tried = [builders.attempt(op, attempt=n, **one) for n, one in enumerate((first, again), 1)]
-    attempts = (*(a for a in known.attempts if a.arrival != INDEX), *tried)
-    verdict = judge(plan, replace(known, attempts=attempts))
+    attempts = (*(a for a in builders.rows(known.attempts) if a.arrival != INDEX), *tried)
+    verdict = judge(plan, builders.with_rows(known, attempts=attempts))
 
     assert ("replay_unstable" in codes(verdict)) is unstable

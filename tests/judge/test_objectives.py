@@ -113,11 +113,13 @@ def test_indeterminate_share_objective(share: float, expected: Judgement) -> Non
     """Taken of the requests planned between injection and heal."""
     plan = plan_of(CUT, objectives=Objectives(indeterminate_share_max=0.1))
     _, known = cut_run(plan)
-    under_fault = [o for o in known.operations if o.failed and o.intended_ns < at_ns(13)]
+    under_fault = [
+        o for o in builders.rows(known.operations) if o.failed and o.intended_ns < at_ns(13)
+    ]
     unknown = {o.arrival for o in under_fault[: round(share * len(under_fault))]}
     ops = tuple(
         replace(o, outcome=Outcome.INDETERMINATE) if o.arrival in unknown else o
-        for o in known.operations
+        for o in builders.rows(known.operations)
     )
     (result,) = judge(plan, facts(plan, ops)).objectives
 
@@ -135,7 +137,8 @@ def test_failures_outside_the_fault_objective(failures: int, expected: Judgement
     step = 400 // max(failures, 1)
     scattered = {60 + step * n for n in range(failures)}
     ops = tuple(
-        builders.failed(plan, o.arrival) if o.arrival in scattered else o for o in known.operations
+        builders.failed(plan, o.arrival) if o.arrival in scattered else o
+        for o in builders.rows(known.operations)
     )
     (result,) = judge(plan, facts(plan, ops)).objectives
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history.events import Attempt, Facts, HealthAddress, Operation, Outcome, Step
+from harness.history.events import Attempt, HealthAddress, Operation, Outcome, Step
+from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
@@ -21,6 +22,8 @@ from tests.builders import (
     operations,
     plan_of,
     polls,
+    rows,
+    with_rows,
 )
 from tests.judge.helpers import codes
 
@@ -169,10 +172,10 @@ def test_a_herd_after_the_heal_is_a_note() -> None:
     plan, known = cut_run()
     late = tuple(
         attempt(op, attempt=2, started_ns=at_ns(13.5 + number / 500))
-        for number, op in enumerate(known.operations[:250])
+        for number, op in enumerate(rows(known.operations)[:250])
     )
     quiet = judge(plan, known)
-    verdict = judge(plan, replace(known, attempts=known.attempts + late))
+    verdict = judge(plan, with_rows(known, attempts=rows(known.attempts) + late))
 
     assert "herd" not in codes(quiet)
     assert only(verdict, "herd").verdict == "note"
@@ -188,7 +191,7 @@ def test_more_declines_of_one_cause_are_a_note() -> None:
         replace(o, outcome=Outcome.DECLINED, decline=Decline.POLICY)
         if o.arrival % 10 == 0 and o.intended_ns > at_ns(8.0) and not o.failed
         else o
-        for o in known.operations
+        for o in rows(known.operations)
     )
     finding = only(judge(plan, facts(plan, ops)), "decision_drift")
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history.events import Ending, Facts, HealthAddress, Outcome
+from harness.history.events import Ending, HealthAddress, Outcome
+from harness.history.reader import Facts
 from harness.plan.fault_specs import Refuse
 from harness.plan.plan import Objectives, Plan
 from harness.report.html import render

@@ -8,7 +8,8 @@ from functools import cache
 
 import pytest
 
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
+from harness.history.reader import Facts
 from harness.plan.objectives import KINDS
 from harness.plan.plan import Objectives, Plan
 from harness.report import html, terminal_text, words

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.exit_codes import ExitCode
-from harness.history.events import Facts, SafetyStop
+from harness.history.events import SafetyStop
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
@@ -38,7 +39,7 @@ def stopped_run(
         safety_stop=replace(stop, at_ns=at_ns(at_s)),
         interrupted=interrupted,
     )
-    ops = tuple(o for o in known.operations if o.intended_ns <= at_ns(at_s + 0.2))
+    ops = tuple(o for o in builders.rows(known.operations) if o.intended_ns <= at_ns(at_s + 0.2))
     return plan, builders.facts(plan, ops, faults=(healed,), status=status)
 
 
@@ -128,11 +129,11 @@ def test_judged_again_from_the_run_directory_it_is_the_same(tmp_path: Path) -> N
     run = RunDirectory.create(tmp_path, plan)
     run.write_status(known.status)
     again = RunDirectory(run.path)
-    facts = again.read_facts(again.read_plan())
+    facts = read_facts(again, again.read_plan())
     path = write(run, plan, known, judge(plan, known))
 
     assert facts.status.safety_stop == known.status.safety_stop
     assert facts.status.blast_radius == known.status.blast_radius
     assert again.read_plan().stop == plan.stop
-    assert judge(plan, replace(facts, operations=known.operations)).exit_code == 4
+    assert judge(plan, builders.with_rows(facts, operations=known.operations)).exit_code == 4
     assert STOP.text in path.read_text()

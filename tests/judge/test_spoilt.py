@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.history.events import Facts, Operation, Outcome, Stall
+from harness.history.events import Operation, Outcome, Stall
 from harness.history.fault_facts import ForeignChange
+from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.judge import judge

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.history.events import Facts, Operation, Outcome, Step
+from harness.history.events import Operation, Outcome, Step
+from harness.history.reader import Facts
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.verdict.judge import judge
 from harness.verdict.types import Finding, Judgement, Verdict

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.verdict.judge import judge
 from harness.verdict.types import to_json
@@ -26,7 +27,7 @@ def test_is_judged_byte_for_byte_as_before(verdict: str, tmp_path: Path) -> None
     run = RunDirectory(path)
     plan = run.read_plan()
 
-    judged = to_json(judge(plan, run.read_facts(plan)))
+    judged = to_json(judge(plan, read_facts(run, plan)))
 
     stored = (path / "verdict.json").read_text(encoding="utf-8")
     assert f'"verdict": "{verdict}"' in stored

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.history.events import GRANTED, Facts, HealthAddress, SafetyStop
+from harness.history.events import GRANTED, HealthAddress, SafetyStop
+from harness.history.reader import Facts
 from harness.plan.fault_specs import Kill, Partition, Refuse
 from harness.plan.plan import Objectives, Plan
 from harness.report import impairment_table, required_checks, signals, words
@@ -23,13 +24,13 @@ from tests.builders import (
     changed,
     cut_run,
     during,
-    entry,
     facts,
     fault_fact,
     ledger,
     operations,
     plan_of,
     polls,
+    rows,
 )
 
 
@@ -73,8 +74,8 @@ def test_a_recovery_long_before_the_heal_is_not_said_to_come_after_it() -> None:
 def partly_read(plan: Plan) -> Facts:
     """Two confirmed loans are not in a listing that ended early."""
     known = cut_run(plan)[1]
-    rows = [entry(op) for op in known.operations if op.outcome in GRANTED]
-    part = ledger(known.operations, entries=tuple(rows[2:]), complete=False, error="page 3")
+    entries = known.ledger.entries[2:]
+    part = ledger(rows(known.operations), entries=entries, complete=False, error="page 3")
     return replace(known, ledger=part)
 
 
@@ -233,7 +234,7 @@ def test_a_run_that_ended_before_its_heal_says_so() -> None:
     plan, known = cut_run(end_s=100.0)
     end_ns = known.faults[0].heal_returned_ns
     assert end_ns is not None
-    kept = tuple(op for op in known.operations if op.intended_ns < end_ns - 10**9)
+    kept = known.operations.take(known.operations.intended_ns < end_ns - 10**9)
     status = replace(known.status, load_ended_ns=end_ns - 20_000_000, interrupted=True)
     verdict = judge(plan, replace(known, operations=kept, status=status))
 

@@ -15,9 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.stack import Stack, StackSettings, down, up
 from tests import faithful
+from tests.builders import rows
 
 ROOT = Path(__file__).parent.parent.parent
 SCENARIOS = ROOT / "scenarios"
@@ -57,11 +59,11 @@ class Run:
     def facts(self) -> Any:
         """Everything that was written down."""
         directory = RunDirectory(self.path)
-        return directory.read_facts(directory.read_plan())
+        return read_facts(directory, directory.read_plan())
 
     def keys(self, *outcomes: str) -> set[str]:
         """Keys of the operations, of the whole run, that came to one of these outcomes."""
-        return {o.key for o in self.facts().operations if str(o.outcome) in outcomes}
+        return {o.key for o in rows(self.facts().operations) if str(o.outcome) in outcomes}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def test_it_can_be_broken_and_healed(stack: Stack, spec: AnyFault) -> None:
 
 def sources(run: Run, stack: Stack) -> Counter[str]:
     """How many borrows of a run were decided on whose score, by the service's own log."""
-    keys = {operation.key for operation in run.facts().operations}
+    keys = set(run.facts().operations.key)
     lines = [line for line in service_lines(stack) if line.get("idempotency_key") in keys]
     return Counter(line["score_source"] for line in lines if line["score_source"])
 

@@ -27,6 +27,7 @@ from harness.verdict import judge
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.locust_front import Front
 from tests.browser.looks import boxes, too_wide, violations
+from tests.builders import rows
 from tests.live.conftest import RATE, Run, Runner
 
 pytestmark = [pytest.mark.live, pytest.mark.browser]
@@ -270,7 +271,7 @@ def check_healed_by_hand(game: Game, totals: dict[str, int]) -> None:
     assert any(remark in note and "web page" in note for note in facts.status.notes)
     assert remark in (run.path / "report.html").read_text()
 
-    outcomes = [str(operation.outcome) for operation in facts.operations]
+    outcomes = [str(operation.outcome) for operation in rows(facts.operations)]
     assert totals["waiting"] == 0
     assert totals["due"] == len(outcomes)
     for kind in ("approved", "referred", "declined", "failed", "indeterminate"):

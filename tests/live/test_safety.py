@@ -19,6 +19,7 @@ import requests
 
 from harness.core.ports import choose_ports
 from harness.stack import Stack, StackSettings, down, load_state, up
+from tests.builders import rows
 from tests.live.conftest import ROOT, RUN_SECONDS_MAX, Run, Runner
 from tests.live.telling_conductor import TOLD
 from tests.live.test_commands import lendchaos
@@ -238,7 +239,7 @@ def test_a_budget_ends_the_run_at_once(tripped: Tripped) -> None:
     """
     run, found = tripped.run, safety_stop(tripped.run)
     evidence = found["evidence"]
-    operations = run.facts().operations
+    operations = rows(run.facts().operations)
     status = run.facts().status
 
     assert run.exit_code == run.verdict["exit_code"] == 4, run.output

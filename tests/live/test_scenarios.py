@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.stack import Stack, StackSettings, down, up
+from tests.builders import rows
 from tests.live.conftest import (
     FAULT_SECONDS,
     LOAD_SECONDS,
@@ -35,7 +36,7 @@ def assert_every_arrival_is_counted_once(run: Run) -> None:
         + borrow["failed"]
     )
     facts = run.facts()
-    assert len({operation.key for operation in facts.operations}) == len(facts.operations)
+    assert len(set(facts.operations.key)) == len(facts.operations)
 
 
 def assert_agrees_with_service_and_database(run: Run, stack: Stack) -> None:
@@ -44,7 +45,7 @@ def assert_agrees_with_service_and_database(run: Run, stack: Stack) -> None:
     for line in service_lines(stack):
         if line.get("idempotency_key") and line["method"] == "POST" and line["status"] < 300:
             told.setdefault(line["idempotency_key"], Counter())[str(line["status"])] += 1
-    keys = {operation.key for operation in run.facts().operations}
+    keys = set(run.facts().operations.key)
     rows = {
         key: (status, payments)
         for key, status, payments in query(
@@ -91,7 +92,7 @@ def test_network_partition_passes_tuned(once_made: OnceMade, stack: Stack) -> No
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     assert run.exit_code == run.verdict["exit_code"]
     assert run.verdict["faults"][0]["bit"] is True
-    every = {operation.key for operation in run.facts().operations}
+    every = set(run.facts().operations.key)
     failed = run.keys("failed", "indeterminate")
     assert failed == every - run.keys("approved", "referred", "declined")
     # Whoever comes in the last second of the cut may wait for its end and be served.
@@ -110,7 +111,7 @@ def test_recovery_agrees_with_what_borrowers_were_granted(partition_run: Run) ->
     recovered_s = fault["healed_s"] + run.verdict["recovery"]["from_heal_s"]
     granted_s = [
         clock.seconds(operation.intended_ns)
-        for operation in run.facts().operations
+        for operation in rows(run.facts().operations)
         if str(operation.outcome) == "approved"
     ]
 
@@ -173,7 +174,7 @@ def test_two_processes_count_the_same(runner: Runner, stack: Stack) -> None:
     run = runner("baseline", *SHORT, "--processes=2")
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
-    assert len({operation.worker for operation in run.facts().operations}) == 2
+    assert len({operation.worker for operation in rows(run.facts().operations)}) == 2
     assert run.verdict["load"]["arrivals"] == RATE * LOAD_SECONDS
     assert_every_arrival_is_counted_once(run)
     assert_agrees_with_service_and_database(run, stack)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from harness.history.events import Attempt, Facts, Operation, Outcome, Step
+from harness.history.events import Attempt, Operation, Outcome, Step
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from tests.builders import at_ns, attempt, facts, operation
 

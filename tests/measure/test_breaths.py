@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.breaths import told_apart
 from harness.verdict.measure.evidence import Evidence

@@ -10,7 +10,7 @@ from harness.verdict.judge import judge
 from harness.verdict.measure.closed_loop import Observed, replay, users_enough
 from harness.verdict.measure.measurement import measure
 from harness.verdict.types import ClosedLoop
-from tests.builders import CUT, during, facts, operations, plan_of
+from tests.builders import CUT, during, facts, operations, plan_of, with_rows
 
 RATE, END_S, TIMEOUT_S, WAIT_S = 200.0, 180.0, 5.0, 0.012
 OUT_S = (60.0, 80.0)
@@ -109,7 +109,7 @@ def test_without_a_load_there_is_nothing_to_replay() -> None:
     """An interrupted set-up has no closed loop either."""
     plan = plan_of()
     known = facts(plan)
-    nothing = replace(known, operations=(), status=replace(known.status, clock=None))
+    nothing = with_rows(known, operations=(), status=replace(known.status, clock=None))
 
     assert measure(plan, nothing).closed_loop == []
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.verdict.measure.clusters import clustered_share
 from harness.verdict.measure.measurement import measure
-from tests.builders import cut_run, facts
+from tests.builders import cut_run, facts, rows
 
 
 def test_one_worker_says_nothing_of_others() -> None:
@@ -23,7 +23,7 @@ def test_workers_that_differ_widen_the_interval() -> None:
     plan, known = cut_run()
     ops = tuple(
         replace(o, worker="load-1" if o.failed or o.arrival % 2 else "load-0")
-        for o in known.operations
+        for o in rows(known.operations)
     )
     borrow = measure(plan, facts(plan, ops)).borrow
     low, high = borrow.failed_share_low_by_worker, borrow.failed_share_high_by_worker

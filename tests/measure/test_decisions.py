@@ -38,7 +38,7 @@ def test_what_failed_is_no_decision() -> None:
     plan, known = cut_run()
     ops = tuple(
         replace(o, decline=Decline.CREDIT, false_declined=True) if o.failed else o
-        for o in known.operations
+        for o in builders.rows(known.operations)
     )
     found = by_kind(measure(plan, facts(plan, ops)).decisions)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from harness.history.columns import Operations
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of, flaps_of
 from harness.verdict.measure.evidence import Evidence
@@ -24,7 +25,7 @@ def found(script: Script, rate: int, seed: int) -> list[Episode]:
         share[(times_s >= begin_s) & (times_s < end_s)] = failing
     failed = chance.random(count) < share
     samples = Samples(
-        operations=(),
+        operations=Operations.of(()),
         times_s=times_s,
         ended_s=times_s + 0.01,
         wait_s=np.where(failed, np.nan, 0.01),

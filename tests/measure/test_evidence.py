@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.history.events import Attempt, Facts, Outcome, Step
+from harness.history.columns import Attempts, Operations
+from harness.history.events import Attempt, Outcome, Step
+from harness.history.reader import Facts
 from harness.verdict.measure.evidence import (
     STEPS,
     USUAL,
@@ -17,7 +19,17 @@ from harness.verdict.measure.evidence import (
     met,
 )
 from harness.verdict.measure.measurement import measure
-from tests.builders import at_ns, attempt, facts, failed, operation, operations, plan_of, status
+from tests.builders import (
+    at_ns,
+    attempt,
+    facts,
+    failed,
+    operation,
+    operations,
+    plan_of,
+    rows,
+    status,
+)
 
 PLAN = plan_of()
 CLOCK = status(PLAN).clock
@@ -42,7 +54,9 @@ def test_a_request_meets_the_service_between_its_start_and_its_end() -> None:
     """A good attempt of 20 ms shows the service up somewhere in these 20 ms."""
     assert CLOCK is not None
     found = evidence_of(
-        (operation(PLAN, 0),), [tried(0, Step.BORROW, Outcome.APPROVED, 1.0, 0.02)], CLOCK
+        Operations.of([operation(PLAN, 0)]),
+        Attempts.of([tried(0, Step.BORROW, Outcome.APPROVED, 1.0, 0.02)]),
+        CLOCK,
     )
 
     assert between(found.up_s[0, BORROW]) == (1.0, 1.02)
@@ -71,7 +85,7 @@ def test_a_failure_is_dated_by_what_it_shows(
         tried(1, Step.BORROW, Outcome.INDETERMINATE, 2.0, 5.0, error=error),
     ]
 
-    found = evidence_of(ops, rows, CLOCK)
+    found = evidence_of(Operations.of(ops), Attempts.of(rows), CLOCK)
 
     assert between(found.down_first_s[1]) == between(found.down_last_s[1]) == (early_s, late_s)
 
@@ -85,7 +99,7 @@ def test_a_repeated_borrow_shows_up_only_after_its_failure() -> None:
         tried(0, Step.BORROW, Outcome.APPROVED, 1.2, 0.0),
     ]
 
-    found = evidence_of((operation(PLAN, 0),), rows, CLOCK)
+    found = evidence_of(Operations.of([operation(PLAN, 0)]), Attempts.of(rows), CLOCK)
 
     assert np.isnan(found.up_s[0, LOG_IN]).all()
     assert between(found.up_s[0, BORROW]) == (1.2, 1.2)
@@ -128,7 +142,7 @@ def test_edges_lie_where_the_service_went_down_and_came_back(dead: frozenset[Ste
 def test_planned_starts_alone_would_be_late_by_a_journey() -> None:
     """The same run dated by planned starts: a borrow of a journey begun before the cut fails."""
     run = journeys((10.0, 15.0), frozenset({Step.BORROW}))
-    began = [o.intended_ns for o in run.operations if o.failed]
+    began = [o.intended_ns for o in rows(run.operations) if o.failed]
 
     assert min(began) < at_ns(10.0)
     (episode,) = measure(PLAN, run).episodes
@@ -141,8 +155,8 @@ def test_a_step_that_was_never_down_is_no_evidence() -> None:
     run = journeys((10.0, 15.0), frozenset({Step.BORROW}))
     assert CLOCK is not None
     found = evidence_of(run.operations, run.attempts, CLOCK)
-    times_s = np.array([CLOCK.seconds(o.intended_ns) for o in run.operations])
-    bad = np.array([o.failed for o in run.operations])
+    times_s = np.array([CLOCK.seconds(o.intended_ns) for o in rows(run.operations)])
+    bad = np.array([o.failed for o in rows(run.operations)])
 
     seen = met(found, times_s, bad, bad)
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.history.events import Facts, HealthAddress, HealthPoll
+from harness.history.events import HealthAddress, HealthPoll
+from harness.history.reader import Facts
 from harness.plan.fault_specs import Partition
 from harness.stack.state import EDGE
 from harness.verdict.measure.health_checks import failing_stretches, states_of

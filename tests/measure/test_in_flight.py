@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.history.columns import Operations
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.elsewhere import elsewhere_of
 from harness.verdict.measure.episodes import episodes_of
@@ -107,7 +108,7 @@ def samples_of(
         at_s[place], going[place[hit]] = began_s + took_s, False
     tries = TryTable(*(np.concatenate(column) for column in zip(*columns, strict=True)))
     return Samples(
-        operations=(),
+        operations=Operations.of(()),
         times_s=times_s,
         ended_s=at_s,
         wait_s=np.where(going, at_s - times_s, np.nan),

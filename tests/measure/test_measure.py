@@ -157,7 +157,7 @@ def test_edges_follow_the_planned_start_not_the_timeout() -> None:
         replace(op, outcome=Outcome.INDETERMINATE, ended_ns=op.intended_ns + 2 * 10**9)
         if op.failed
         else op
-        for op in known.operations
+        for op in builders.rows(known.operations)
     )
     (episode,) = measure(plan, facts(plan, ops)).episodes
 
@@ -310,7 +310,7 @@ def test_what_was_under_way_at_the_injection_is_not_baseline() -> None:
         builders.failed(plan, op.arrival, ended_ns=at_ns(9.0))
         if 7.5 <= a.at_s < 8
         else replace(op, ended_ns=at_ns(a.at_s + (0.3 if 7 <= a.at_s < 8 else 0.6)))
-        for op, a in zip(known.operations, plan.arrivals, strict=True)
+        for op, a in zip(builders.rows(known.operations), plan.arrivals, strict=True)
     )
     found = measure(plan, facts(plan, ops))
 

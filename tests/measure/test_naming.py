@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history.events import Facts, Outcome, Step
+from harness.history.events import Outcome, Step
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.measurement import measure
 from tests.builders import at_ns, attempt, facts, failed, operation, plan_of

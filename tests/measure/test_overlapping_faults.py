@@ -5,12 +5,23 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
+from harness.history.reader import Facts
 from harness.plan.fault_specs import AnyFault, BlockingMigration, Kill, Latency, Partition
 from harness.plan.plan import Plan
 from harness.verdict.measure.measurement import measure
 from harness.verdict.types import Fault, Overlap
-from tests.builders import at_ns, attempt, during, facts, failed, operation, operations, plan_of
+from tests.builders import (
+    at_ns,
+    attempt,
+    during,
+    facts,
+    failed,
+    operation,
+    operations,
+    plan_of,
+    with_rows,
+)
 
 # The fault phase lasts from 8 s to 13 s.
 MIGRATION = BlockingMigration()
@@ -232,7 +243,7 @@ def test_unknown_outcomes_that_a_retry_settled_are_noticed() -> None:
     ]
     known = facts(plan, ops, attempts=tuple(tries))
     (impact,) = measure(plan, known).impacts
-    (calm,) = measure(plan, replace(known, attempts=facts(plan, ops).attempts)).impacts
+    (calm,) = measure(plan, with_rows(known, attempts=facts(plan, ops).attempts)).impacts
 
     assert impact.fault.bit is True
     assert "unknown outcome" in impact.fault.proof[-1]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.history.columns import Attempts, Operations
 from harness.history.events import Outcome, Step
 from harness.verdict.measure.own_delay import own_delays_s
 from tests.builders import at_ns, attempt, operation, plan_of
@@ -17,7 +18,7 @@ def test_a_request_sent_late_waited_for_us() -> None:
     """From the planned start to the first request of the journey."""
     op = operation(PLAN, 600, started_ns=at_ns(AT_S + 0.2), ended_ns=at_ns(AT_S + 0.23))
 
-    assert own_delays_s((op,), [attempt(op)]) == pytest.approx([0.2])
+    assert own_delays_s(Operations.of([op]), Attempts.of([attempt(op)])) == pytest.approx([0.2])
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_between_two_steps_nobody_waits_for_the_target(
     first = replace(attempt(op), step=before[0], outcome=before[1], ended_ns=at_ns(AT_S + 0.02))
     second = replace(attempt(op), attempt=2, started_ns=at_ns(AT_S + 0.17))
 
-    assert own_delays_s((op,), [second, first]) == pytest.approx([own_s])
+    assert own_delays_s(Operations.of([op]), Attempts.of([second, first])) == pytest.approx([own_s])
 
 
 @pytest.mark.parametrize(("takes_s", "own_s"), [(0.1, 0.2), (0.25, 0.2), (0.5, 0.0)])

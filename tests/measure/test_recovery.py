@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.measurement import measure
 from tests.builders import (

@@ -6,7 +6,7 @@ import pytest
 from harness.history.events import Step
 from harness.verdict.measure.measurement import measure
 from harness.verdict.measure.retries import busiest
-from tests.builders import attempt, cut_run, during, facts, operations, plan_of
+from tests.builders import attempt, cut_run, during, facts, operations, plan_of, rows
 
 
 def test_attempts_per_operation_by_phase() -> None:
@@ -32,9 +32,11 @@ def test_all_at_once_after_the_heal_is_a_herd() -> None:
     plan, known = cut_run()
     late = [
         attempt(op, attempt=2, started_ns=10**12 + int(14.5e9) + 2_500_000 * number)
-        for number, op in enumerate(known.operations[:200])
+        for number, op in enumerate(rows(known.operations)[:200])
     ]
-    found = measure(plan, facts(plan, known.operations, attempts=(*known.attempts, *late)))
+    found = measure(
+        plan, facts(plan, rows(known.operations), attempts=(*rows(known.attempts), *late))
+    )
 
     assert found.retries.herd_peak == pytest.approx(5.0, abs=0.2)
     assert found.retries.herd_peak_at_s == pytest.approx(14.0, abs=0.6)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.history.events import Facts, Operation, Outcome
+from harness.history.events import Operation, Outcome
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of

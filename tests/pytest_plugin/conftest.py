@@ -8,7 +8,7 @@ import configargparse  # noqa: F401  # each import wraps argparse anew; a pytest
 import pytest
 
 from harness.apps.gate import gate_runs
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.objectives import Objectives
 from tests.builders import CUT, during, facts, operations, plan_of

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
+from harness.history.columns import Attempts, Operations
 from harness.history.events import (
     Clock,
     Ending,
-    Facts,
     FaultFact,
     Operation,
     Outcome,
@@ -18,6 +18,7 @@ from harness.history.events import (
     Step,
 )
 from harness.history.ledger_facts import LedgerReading
+from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.fault_specs import Partition
@@ -41,6 +42,7 @@ from harness.verdict.types import (
     Weight,
     Window,
 )
+from tests.builders import rows, with_rows
 
 Run = tuple[Plan, Facts, Verdict]
 Maker = Callable[[], Run]
@@ -104,8 +106,8 @@ def _facts(plan: Plan, operations: Iterable[Operation], faults: tuple[FaultFact,
     )
     return Facts(
         status=status,
-        operations=tuple(operations),
-        attempts=(),
+        operations=Operations.of(operations),
+        attempts=Attempts.of(()),
         faults=faults,
         ledger=LedgerReading(read=True, complete=True, source="HTTP audit, then SQL"),
         account_ids=frozenset(),
@@ -113,7 +115,7 @@ def _facts(plan: Plan, operations: Iterable[Operation], faults: tuple[FaultFact,
 
 
 def _borrow(plan: Plan, facts: Facts) -> Borrow:
-    counted = [o for o in facts.operations if o.intended_ns >= ZERO_NS]
+    counted = [o for o in rows(facts.operations) if o.intended_ns >= ZERO_NS]
     of = [o.outcome for o in counted].count
     declines = [o.decline for o in counted].count
     start_s = INJECTED_S if facts.faults else 8.0
@@ -218,7 +220,7 @@ def failed() -> Run:
     operations = [_operation(plan, a.index, chance, True) for a in plan.arrivals]
     facts = _facts(plan, operations, (fact,))
     borrow = _borrow(plan, facts)
-    twice = [o.key for o in facts.operations if o.outcome is Outcome.INDETERMINATE][:1]
+    twice = [o.key for o in rows(facts.operations) if o.outcome is Outcome.INDETERMINATE][:1]
     return plan, facts, _verdict(
         plan,
         facts,
@@ -267,11 +269,11 @@ def inconclusive() -> Run:
             o, outcome=Outcome.FAILED, ending=Ending.DROPPED, started_ns=None, ended_ns=None,
             attempts=0, blocked_by=None, code=None,
         )
-        for o in facts.operations[1300:1302]
+        for o in rows(facts.operations)[1300:1302]
     }  # fmt: skip
-    facts = replace(
+    facts = with_rows(
         facts,
-        operations=tuple(dropped.get(o.arrival, o) for o in facts.operations),
+        operations=tuple(dropped.get(o.arrival, o) for o in rows(facts.operations)),
         ledger=LedgerReading(read=False, complete=False, source="none", error=told),
         status=replace(
             facts.status, troubles=(Trouble("the second load process stopped answering"),)
@@ -300,13 +302,13 @@ def inconclusive() -> Run:
 def hostile() -> Run:
     """Every text that comes from outside tries to be something else."""
     plan, facts, verdict = failed()
-    operations = tuple(replace(o, code=ATTACK) if o.code else o for o in facts.operations)
+    operations = tuple(replace(o, code=ATTACK) if o.code else o for o in rows(facts.operations))
     fault = replace(verdict.faults[0], name=ATTACK, link_or_target=ATTACK, proof=[ATTACK, ATTACK])
     status = replace(
         facts.status, target=ATTACK, notes=(ATTACK,), troubles=(Trouble(ATTACK), Trouble(ATTACK)),
         account_classes=(ATTACK,),
     )  # fmt: skip
-    facts = replace(
+    facts = with_rows(
         facts,
         operations=operations,
         status=status,
@@ -337,7 +339,7 @@ def hostile() -> Run:
 def never_began() -> Run:
     """Interrupted during set-up: no clock, no operation, nothing measured."""
     plan, facts, verdict = passed()
-    facts = replace(
+    facts = with_rows(
         facts,
         operations=(),
         status=RunStatus(target="local stack", interrupted=True),

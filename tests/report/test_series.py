@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from harness.history.columns import Operations
 from harness.history.events import Ending, Operation
 from harness.report import chart_series, sections
 from harness.report.words import count
+from tests.builders import rows, with_rows
 from tests.report import sample
 
 
@@ -24,7 +26,7 @@ def test_every_operation_is_counted_once_and_by_kind() -> None:
     bounds_s = chart_series.span(plan, facts, verdict)
     data = chart_series.count(facts.status.clock, facts.operations, bounds_s, 600)
 
-    expected = Counter(kind(operation) for operation in facts.operations)
+    expected = Counter(kind(operation) for operation in rows(facts.operations))
 
     assert {k: data.total(k) for k in chart_series.KINDS} == {
         k: expected[k] for k in chart_series.KINDS
@@ -43,7 +45,7 @@ def test_a_bin_holds_the_operations_planned_in_it() -> None:
 
     inside = [
         o
-        for o in facts.operations
+        for o in rows(facts.operations)
         if 9_000_000_000 <= o.intended_ns - sample.ZERO_NS < 9_100_000_000
     ]
 
@@ -57,7 +59,7 @@ def test_long_runs_get_wider_bins(length_s: float, width_s: float) -> None:
     _, facts, _ = sample.passed()
     assert facts.status.clock is not None
 
-    data = chart_series.count(facts.status.clock, (), (0.0, length_s), 600)
+    data = chart_series.count(facts.status.clock, Operations.of(()), (0.0, length_s), 600)
 
     assert data.width_s == width_s
     assert data.bins <= 600
@@ -67,9 +69,9 @@ def test_an_unfinished_operation_has_no_wait() -> None:
     """What never ended is counted, and no time is made up for it."""
     _, facts, _ = sample.passed()
     assert facts.status.clock is not None
-    alone = replace(facts.operations[500], ended_ns=None)
+    alone = replace(rows(facts.operations)[500], ended_ns=None)
 
-    data = chart_series.count(facts.status.clock, (alone,), (7.0, 9.0), 600)
+    data = chart_series.count(facts.status.clock, Operations.of([alone]), (7.0, 9.0), 600)
 
     assert int(data.counts.sum()) == 1
     assert (data.median_ms != data.median_ms).all()
@@ -79,7 +81,7 @@ def test_the_table_of_the_chart_has_the_counts_of_the_facts() -> None:
     """The text alternative says the same numbers, bin by bin and in total."""
     plan, facts, verdict = sample.failed()
     table = sections.over_time(plan, facts, verdict)
-    totals = Counter(kind(operation) for operation in facts.operations)
+    totals = Counter(kind(operation) for operation in rows(facts.operations))
 
     shown = dict(zip(table.headers, (cell.text for cell in table.rows[-1]), strict=True))
 
@@ -113,7 +115,7 @@ def test_a_verdict_whose_phases_are_nowhere_is_shown_over_the_planned_load() -> 
     """No width of nothing, by which everything would be divided."""
     plan, facts, verdict = sample.failed()
     nowhere = [replace(phase, start_s=1e12, end_s=1e12) for phase in verdict.phases]
-    bare = replace(facts, operations=())
+    bare = with_rows(facts, operations=())
     far = replace(verdict, phases=nowhere, faults=[])
 
     assert chart_series.span(plan, bare, far) == (plan.phases[0].start_s, plan.load_end_s)

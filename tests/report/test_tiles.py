@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.apps.locust.locustfile import hypothesis_of
-from harness.history.events import Facts, Outcome
+from harness.history.events import Outcome
+from harness.history.reader import Facts
 from harness.plan.objectives import KINDS, Objectives
 from harness.plan.plan import Plan
 from harness.report import folding, html, impairment_table, required_checks, terminal_text, words

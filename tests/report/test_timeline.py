@@ -9,6 +9,7 @@ from harness.report import timeline_chart
 from harness.report.axis import NARROW, WIDE, Axis, Layout
 from harness.report.faultbar import foot
 from harness.verdict.types import Episode
+from tests.builders import rows
 from tests.report import sample
 
 RUNS = [sample.passed, sample.failed, sample.inconclusive, sample.hostile]
@@ -68,7 +69,7 @@ def test_phases_faults_and_episodes_are_named() -> None:
 def test_the_description_has_the_totals() -> None:
     """Who cannot see the chart is told its numbers."""
     plan, facts, verdict = sample.failed()
-    failed = sum(o.outcome.value == "failed" for o in facts.operations)
+    failed = sum(o.outcome.value == "failed" for o in rows(facts.operations))
 
     said = parsed((plan, facts, verdict)).findtext("desc") or ""
 

@@ -41,7 +41,7 @@ from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement
 
 if TYPE_CHECKING:
-    from harness.history.events import Facts
+    from harness.history.reader import Facts
     from harness.history.run_directory import RunDirectory
     from harness.plan.objectives import Resilience
     from harness.plan.plan import Plan
@@ -155,11 +155,12 @@ def report(
 def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
     """The run as it was left, and somebody who says what takes long."""
     with SlowNotice(f"reading {run}") as doing:
+        from harness.history.reader import read_facts  # noqa: PLC0415
         from harness.history.run_directory import RunDirectory  # noqa: PLC0415
 
         directory = RunDirectory(real(run))
         plan = directory.read_plan()
-        yield doing, _Stored(directory, plan, directory.read_facts(plan))
+        yield doing, _Stored(directory, plan, read_facts(directory, plan))
 
 
 def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:

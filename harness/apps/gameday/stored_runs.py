@@ -11,8 +11,9 @@ from harness.apps.gameday.session import RUNS_FOLDER
 from harness.core.documents import json_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, real
-from harness.history.events import Facts, Seal
+from harness.history.events import Seal
 from harness.history.manifest import seal_of
+from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
@@ -125,7 +126,7 @@ def judged(path: Path) -> JudgedStep | NotJudged:
     directory = RunDirectory(real(path))
     try:
         plan = directory.read_plan()
-        facts = directory.read_facts(plan)
+        facts = read_facts(directory, plan)
     except (UsageError, HarnessError) as error:
         return NotJudged(_without_path(str(error), path))
     try:

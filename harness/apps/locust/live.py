@@ -131,8 +131,8 @@ class Live:
         series, zero_ns = self._series, self.zero_ns
         if series is None or zero_ns is None:
             return False
-        for number, operations in enumerate(tail.pieces(), start=1):
-            for operation in operations:
+        for number, ended in enumerate(tail.pieces(), start=1):
+            for operation in ended:
                 series.add(operation, zero_ns)
             if number == TICK_PIECES_MAX:
                 return True

@@ -4,7 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from harness.history.events import Ending, Step
+import numpy as np
+
+from harness.history.columns import NONE, Attempts
+from harness.history.events import Step
 from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, fail, note, plural
 from harness.verdict.checks.credit_limits import (
@@ -15,7 +18,7 @@ from harness.verdict.checks.credit_limits import (
 )
 from harness.verdict.measure.measurement import NoHelp
 from harness.verdict.reasons import NOT_DECIDED, about
-from harness.verdict.told import DECISIONS, GRANTED, Told, told_by
+from harness.verdict.told import DECISIONS, GRANTED, TOLD, Told, told_by
 from harness.verdict.types import Finding, Judgement, Weight
 from harness.verdict.units import yuan
 
@@ -115,56 +118,61 @@ def invariant_violated(case: Case) -> Iterator[Finding]:
 
 def false_decline(case: Case) -> Iterator[Finding]:
     """A borrower who is entitled to a loan, or to log in, was refused."""
-    refused = [a for a in case.facts.attempts if a.false_declined]
-    borrows = [o for o in case.facts.operations if o.false_declined]
+    operations = case.facts.operations
+    refused = case.facts.attempts.take(case.facts.attempts.false_declined)
     for_nothing = refused_for_nothing(case)
-    borrows += for_nothing
-    if not refused and not borrows:
+    borrows = operations.take(operations.false_declined).with_rows_of(for_nothing)
+    if not len(refused) and not len(borrows):
         return
-    kinds = Counter(f"{a.step} {a.status} {a.code}" for a in refused)
-    if for_nothing:
+    kinds = _kinds(refused)
+    if len(for_nothing):
         kinds[_FOR_NOTHING] = len(for_nothing)
     common = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(3))
     common = common.replace(_FOR_NOTHING, "refused for an exhausted limit that was untouched")
-    count = len({a.arrival for a in refused} | {o.arrival for o in borrows})
-    asked = sum(o.ending is not Ending.DROPPED for o in case.facts.operations)
+    count = len(np.union1d(refused.arrival, borrows.arrival))
+    asked = int((~operations.dropped).sum())
     yield fail(
         "false_decline",
         f"{count:,} of all {plural(asked, 'request')} {'was' if count == 1 else 'were'} refused"
         f" although the borrower was entitled to it{': ' + common if common else ''}",
         count=count,
         kinds=dict(kinds),
-        classes=dict(Counter(o.account_class for o in borrows)),
-        examples=[o.key for o in borrows[:EXAMPLES_MAX]],
+        classes=dict(Counter(borrows.account_class.texts.tolist())),
+        examples=borrows.key[:EXAMPLES_MAX].tolist(),
     )
+
+
+def _kinds(attempts: Attempts) -> Counter[str]:
+    """How often each step was answered how."""
+    status = (None if one == NONE else one for one in attempts.status.tolist())
+    answers = zip(attempts.step.texts, status, attempts.code.texts, strict=True)
+    return Counter(" ".join(map(str, answer)) for answer in answers)
 
 
 def invalid_answer(case: Case) -> Iterator[Finding]:
     """A success that breaks the contract."""
-    broken = [a for a in case.facts.attempts if a.invalid_answer]
-    if broken:
-        kinds = Counter(f"{a.step} {a.status} {a.code}" for a in broken)
+    broken = case.facts.attempts.take(case.facts.attempts.invalid_answer)
+    if len(broken):
+        kinds = _kinds(broken)
         yield fail(
             "invalid_answer",
             f"{plural(len(broken), 'successful answer')} broke the contract ({', '.join(kinds)})",
             count=len(broken),
             kinds=dict(kinds),
-            examples=[a.key for a in broken if a.key][:EXAMPLES_MAX],
+            examples=[key for key in broken.key if key][:EXAMPLES_MAX],
         )
 
 
 def replay_unstable(case: Case) -> Iterator[Finding]:
     """Repeating a borrow under its key must bring the same decision, and name the same loan."""
+    borrows = case.facts.attempts.take(case.facts.attempts.step.are(Step.BORROW))
     decisions: dict[str, set[Told]] = defaultdict(set)
     loans: dict[str, set[str]] = defaultdict(set)
-    for attempt in case.facts.attempts:
-        if attempt.step is not Step.BORROW or not attempt.key:
-            continue
-        told = told_by(attempt)
-        if told in DECISIONS:
-            decisions[attempt.key].add(told)
-        if told in GRANTED and attempt.loan_id:
-            loans[attempt.key].add(attempt.loan_id)
+    for key, code, loan_id in zip(borrows.key, told_by(borrows), borrows.loan_id, strict=True):
+        if key and TOLD[code] in DECISIONS:
+            decisions[key].add(TOLD[code])
+        if key and TOLD[code] in GRANTED and loan_id:
+            loans[key].add(loan_id)
     other_decision = [key for key, found in decisions.items() if len(found) > 1]
     other_loan = [key for key, found in loans.items() if len(found) > 1]
     unstable = list(dict.fromkeys(other_loan + other_decision))

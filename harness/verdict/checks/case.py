@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.checks.objective_results import judge_objectives
 from harness.verdict.checks.spoilt import Stretch, counted_as_served, spoilt_stretches

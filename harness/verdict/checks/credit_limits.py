@@ -7,7 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.history.events import Operation, Outcome, Step
+import numpy as np
+
+from harness.core.numbers import NS_MAX
+from harness.history.columns import Operations, Words
+from harness.history.events import Outcome, Step
 from harness.verdict.checks.case import Case
 from harness.verdict.loans import Loan
 from harness.verdict.reconcile import AskedLoan
@@ -111,7 +115,7 @@ def _listed(case: Case) -> Iterator[tuple[int, Loan]]:
             yield borrower, loan
 
 
-def refused_for_nothing(case: Case) -> list[Operation]:
+def refused_for_nothing(case: Case) -> Operations:
     """For each borrower near their limit, the first decline for a limit that nothing was taken of.
 
     The limit covers each of their loans, so that only another request of theirs can excuse a
@@ -121,18 +125,20 @@ def refused_for_nothing(case: Case) -> list[Operation]:
     spans, requests = _spans(case), defaultdict(list)
     for request in case.reconciled.requests:
         requests[request.borrower].append(request)
-    found: dict[int, Operation] = {}
-    for operation in case.facts.operations:
-        borrower = operation.borrower
-        cause = case.plan.borrowers[borrower].account_class.possible_decline
-        declined = operation.outcome is Outcome.DECLINED and operation.decline is cause
-        if not declined or cause is None or borrower in lent or borrower in found:
+    operations = case.facts.operations
+    causes = Words.of(borrower.account_class.possible_decline for borrower in case.plan.borrowers)
+    same = operations.decline.within(causes) == causes.codes[operations.borrower]
+    declined = operations.outcome.are(Outcome.DECLINED) & same & ~operations.decline.are(None)
+    found: dict[int, int] = {}
+    for place in np.flatnonzero(declined).tolist():
+        borrower, key = int(operations.borrower[place]), operations.key[place]
+        if borrower in lent or borrower in found:
             continue
-        others = [request for request in requests[borrower] if request.key != operation.key]
-        span = spans.get(operation.key)
+        others = [request for request in requests[borrower] if request.key != key]
+        span = spans.get(key)
         if not any(_excuses(case, other, span, spans.get(other.key)) for other in others):
-            found[borrower] = operation
-    return list(found.values())
+            found[borrower] = place
+    return operations.take(np.array(list(found.values()), dtype=np.int64))
 
 
 _Span = tuple[int, int]
@@ -140,14 +146,16 @@ _Span = tuple[int, int]
 
 def _spans(case: Case) -> dict[str, _Span]:
     """From when to when each request was under way (monotonic, ns), all its attempts together."""
-    keys = {operation.arrival: operation.key for operation in case.facts.operations}
-    spans: dict[str, _Span] = {}
-    for attempt in case.facts.attempts:
-        key = keys.get(attempt.arrival)
-        if attempt.step is Step.BORROW and key is not None:
-            begin, end = spans.get(key, (attempt.started_ns, attempt.ended_ns))
-            spans[key] = min(begin, attempt.started_ns), max(end, attempt.ended_ns)
-    return spans
+    operations = case.facts.operations
+    place = case.facts.attempts.places_in(operations)
+    borrows = case.facts.attempts.step.are(Step.BORROW) & (place >= 0)
+    tried, place = case.facts.attempts.take(borrows), place[borrows]
+    begin, end = np.full(len(operations), NS_MAX), np.full(len(operations), -NS_MAX)
+    np.minimum.at(begin, place, tried.started_ns)
+    np.maximum.at(end, place, tried.ended_ns)
+    sent = np.unique(place)
+    spans = zip(begin[sent].tolist(), end[sent].tolist(), strict=True)
+    return dict(zip(operations.key[sent], spans, strict=True))
 
 
 def _excuses(case: Case, other: AskedLoan, declined: _Span | None, span: _Span | None) -> bool:

@@ -1,6 +1,7 @@
 """How much longer a run would have to last to show that borrowing is as before."""
 
-from harness.history.events import Ending, Facts
+from harness.history.columns import seconds
+from harness.history.reader import Facts
 from harness.verdict.measure.measurement import (
     CONFIDENCE,
     THETA,
@@ -35,12 +36,8 @@ def quick_for_longer(facts: Facts, rate: float, limit_ms: float, since_s: float)
 
 def _after(facts: Facts, since_s: float) -> Share:
     """How many of those planned after ``since_s`` failed."""
-    clock = facts.status.clock
-    after = [
-        operation.failed
-        for operation in facts.operations
-        if clock is not None
-        and operation.ending is not Ending.DROPPED
-        and clock.seconds(operation.intended_ns) > since_s
-    ]
-    return Share(sum(after), len(after))
+    operations, clock = facts.operations, facts.status.clock
+    if clock is None:
+        return Share(0, 0)
+    after = ~operations.dropped & (seconds(operations.intended_ns, clock.zero_ns) > since_s)
+    return Share(int((operations.failed & after).sum()), int(after.sum()))

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.objectives import Objectives, set_fields
 from harness.plan.plan import Plan
 from harness.verdict.checks.bounds import Limit, by_bound, by_count, by_share

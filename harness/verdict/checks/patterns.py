@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from harness.history.events import Ending
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, note, plural
 from harness.verdict.checks.impairment import cut_off
 from harness.verdict.measure.measurement import EDGE_LINK, Share, Who
@@ -38,9 +37,9 @@ def failures_in_a_row(case: Case) -> Iterator[Finding]:
 
 def _last_planned_s(case: Case) -> float:
     """When the last of the requests was planned that were sent."""
-    clock = case.facts.status.clock
-    sent = [o.intended_ns for o in case.facts.operations if o.ending is not Ending.DROPPED]
-    return clock.seconds(max(sent)) if clock is not None and sent else math.inf
+    clock, operations = case.facts.status.clock, case.facts.operations
+    sent_ns = operations.intended_ns[~operations.dropped]
+    return clock.seconds(int(sent_ns.max())) if clock is not None and len(sent_ns) else math.inf
 
 
 def _seldom(chance: float) -> str:

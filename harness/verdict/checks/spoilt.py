@@ -5,14 +5,15 @@ served: what was ours spoils its own stretch of the run, and nothing before or a
 """
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.core.shortage import Shortage, in_words, shortage_by_code, stretches
-from harness.history.events import Attempt, Ending, Facts, Operation, Outcome, Step
+from harness.core.shortage import in_words, shortage_by_code, stretches
+from harness.history.columns import NONE, Attempts, Bools, Floats, Operations, Words, seconds
+from harness.history.events import Attempt, Ending, Outcome, Step
+from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.plan import REVIEW_AMOUNT_FEN, Plan
 from harness.verdict.measure.measurement import Measured
@@ -23,6 +24,7 @@ LONGER_MAX, LATE_SECONDS_MAX = 1.1, 1.0
 """How much longer than planned a fault of ours may last: a busy machine's delay, no failed heal."""
 APART_SECONDS = 1.0
 """Arrivals that were never started, with less between them, are of one stretch."""
+_BORROW = Attempt(0, Step.BORROW, 1, 0, 0, 0, Outcome.OK, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,11 @@ def own_troubles(facts: Facts) -> list[Trouble]:
     troubles, clock = list(facts.status.troubles), facts.status.clock
     if clock is None:
         return troubles
-    lacked: dict[Shortage, list[float]] = defaultdict(list)
-    for attempt in facts.attempts:
-        if (shortage := shortage_by_code(attempt.error)) is not None:
-            lacked[shortage].append(clock.seconds(attempt.ended_ns))
-    for shortage, instants_s in lacked.items():
-        for begin_s, end_s, count in stretches(instants_s):
+    error, ended_s = facts.attempts.error, seconds(facts.attempts.ended_ns, clock.zero_ns)
+    for code in dict.fromkeys(error[~error.are(None)].texts.tolist()):
+        if (shortage := shortage_by_code(code)) is None:
+            continue
+        for begin_s, end_s, count in stretches(ended_s[error.are(code)].tolist()):
             begin_ns, end_ns = (clock.zero_ns + round(at_s * _SECOND) for at_s in (begin_s, end_s))
             text = in_words("the load", shortage, begin_s, end_s, count)
             troubles.append(Trouble(text, begin_ns, end_ns))
@@ -130,20 +131,28 @@ def _dropped(facts: Facts) -> Iterator[Stretch]:
     clock = facts.status.clock
     if clock is None:
         return
-    pauses = list(_stalls(facts))
-    due_s: dict[str | None, list[float]] = defaultdict(list)
-    for operation in facts.operations:
-        if operation.ending is Ending.DROPPED:
-            at_s, worker = clock.seconds(operation.intended_ns), operation.worker
-            if not any(p.worker in (None, worker) and p.touches(at_s, at_s) for p in pauses):
-                due_s[worker].append(at_s)
-    for worker, found in due_s.items():
-        instants_s = np.sort(found)
+    lost = facts.operations.take(facts.operations.dropped)
+    due_s = seconds(lost.intended_ns, clock.zero_ns)
+    told = _touched(list(_stalls(facts)), lost, due_s, due_s)
+    lost, due_s = lost.take(~told), due_s[~told]
+    for worker in dict.fromkeys(lost.worker.texts.tolist()):
+        instants_s = np.sort(due_s[lost.worker.are(worker)])
         gaps = np.flatnonzero(np.diff(instants_s) > APART_SECONDS)
         for part in np.split(instants_s, gaps + 1):
             begin_s, end_s = float(part[0]), float(part[-1])
             known = worker if worker in facts.status.workers else None
             yield Stretch(_never_started(len(part), begin_s, end_s), begin_s, end_s, known)
+
+
+def _touched(
+    stretches: list[Stretch], operations: Operations, begin_s: Floats, end_s: Floats
+) -> Bools:
+    """Which operations lie in one of the stretches, in part at least; all of shape (n,)."""
+    touched = np.zeros(len(operations), dtype=bool)
+    for one in stretches:
+        of_it = one.worker is None or operations.worker.are(one.worker)
+        touched |= of_it & (begin_s <= one.end_s) & (end_s >= one.begin_s)
+    return touched
 
 
 def _never_started(count: int, begin_s: float, end_s: float) -> str:
@@ -184,75 +193,58 @@ def counted_as_served(plan: Plan, facts: Facts, stretches: list[Stretch]) -> Fac
     clock = facts.status.clock
     if clock is None:
         return facts
-    quick_ns = _usual_wait_ns(facts)
-    operations = []
-    served: dict[int, Operation] = {}
-    for operation in facts.operations:
-        now = operation
-        if _is_ours(operation, stretches, clock.zero_ns):
-            now = served[operation.arrival] = _served(plan, operation, quick_ns)
-        operations.append(now)
-    attempts = [a for a in facts.attempts if a.arrival not in served]
-    for operation in served.values():
-        attempts += _answered(operation, logs_in=plan.arrivals[operation.arrival].logs_in)
-    return replace(facts, operations=tuple(operations), attempts=tuple(attempts))
-
-
-def _is_ours(operation: Operation, stretches: list[Stretch], zero_ns: int) -> bool:
-    if operation.ending is Ending.DROPPED:
-        return True
-    begin_s = (operation.intended_ns - zero_ns) / _SECOND
-    ended_ns = operation.ended_ns
-    end_s = np.inf if ended_ns is None else (ended_ns - zero_ns) / _SECOND
-    return any(
-        stretch.worker in (None, operation.worker) and stretch.touches(begin_s, end_s)
-        for stretch in stretches
+    operations, attempts = facts.operations, facts.attempts
+    begin_s, end_s = (
+        seconds(at_ns, clock.zero_ns) for at_ns in (operations.intended_ns, operations.ended_ns)
     )
+    end_s[np.isnan(end_s)] = np.inf
+    ours = operations.dropped | _touched(stretches, operations, begin_s, end_s)
+    served = _served(plan, operations, ours, _usual_wait_ns(operations))
+    others = attempts.take(attempts.places_in(operations.take(ours)) < 0)
+    answered = _answered(plan, served.take(ours))
+    return replace(facts, operations=served, attempts=others.with_rows_of(answered))
 
 
-def _usual_wait_ns(facts: Facts) -> int:
+def _usual_wait_ns(operations: Operations) -> int:
     """How long an answer takes as a rule, from when its request was sent."""
-    waits = [
-        operation.ended_ns - operation.started_ns
-        for operation in facts.operations
-        if not operation.failed and operation.ended_ns and operation.started_ns
-    ]
-    return int(np.median(waits)) if waits else 0
+    known = (operations.started_ns != NONE) & (operations.ended_ns != NONE)
+    good = operations.take(known & ~operations.failed)
+    return int(np.median(good.ended_ns - good.started_ns)) if len(good) else 0
 
 
-def _served(plan: Plan, operation: Operation, quick_ns: int) -> Operation:
-    """The same operation, answered soon, with the decision that ground truth says if it failed."""
-    begun_ns = operation.intended_ns
-    soon = replace(operation, started_ns=begun_ns, ended_ns=begun_ns + quick_ns, attempts=1)
-    if not operation.failed:
-        return soon
-    decline = plan.borrowers[operation.borrower].account_class.expected_decline
-    outcome = Outcome.REFERRED if operation.amount_fen >= REVIEW_AMOUNT_FEN else Outcome.APPROVED
+def _served(plan: Plan, operations: Operations, ours: Bools, quick_ns: int) -> Operations:
+    """The same, but ``ours`` answered soon, with the decision that ground truth says if failed."""
+    failed, due_ns = ours & operations.failed, operations.intended_ns
+    expected = Words.of(b.account_class.expected_decline for b in plan.borrowers)
+    declined, review = expected[operations.borrower], operations.amount_fen >= REVIEW_AMOUNT_FEN
+    outcome = operations.outcome.changed(failed & review, Outcome.REFERRED)
+    outcome = outcome.changed(failed & ~review, Outcome.APPROVED)
     return replace(
-        soon,
-        ending=Ending.FINISHED,
-        outcome=outcome if decline is None else Outcome.DECLINED,
-        decline=decline,
-        blocked_by=None,
-        false_declined=False,
-        code=None,
+        operations,
+        started_ns=np.where(ours, due_ns, operations.started_ns),
+        ended_ns=np.where(ours, due_ns + quick_ns, operations.ended_ns),
+        attempts=np.where(ours, 1, operations.attempts),
+        ending=operations.ending.changed(failed, Ending.FINISHED),
+        outcome=outcome.changed(failed & ~declined.are(None), Outcome.DECLINED),
+        decline=operations.decline.changed(failed, declined.texts[failed]),
+        blocked_by=operations.blocked_by.changed(failed, None),
+        false_declined=operations.false_declined & ~failed,
+        code=operations.code.changed(failed, None),
     )
 
 
-def _answered(operation: Operation, *, logs_in: bool) -> list[Attempt]:
-    """Its requests, one a step, each answered well."""
-    assert operation.ended_ns is not None  # noqa: S101  # for the type checker; it was served
-    borrow = Attempt(
-        arrival=operation.arrival,
-        step=Step.BORROW,
-        attempt=1,
-        intended_ns=operation.intended_ns,
-        started_ns=operation.intended_ns,
-        ended_ns=operation.ended_ns,
-        outcome=operation.outcome,
-        worker=operation.worker or "",
-        key=operation.key,
+def _answered(plan: Plan, served: Operations) -> Attempts:
+    """Their requests, one a step, each answered well."""
+    logs_in = np.isin(served.arrival, [a.index for a in plan.arrivals if a.logs_in])
+    log_in = np.repeat((True, False), (int(logs_in.sum()), len(served)))
+    of = served.take(np.concatenate((np.flatnonzero(logs_in), np.arange(len(served)))))
+    made = Attempts.of(itertools.repeat(_BORROW, len(of)))
+    return replace(
+        made,
+        arrival=of.arrival,
+        step=made.step.changed(log_in, Step.LOG_IN),
+        intended_ns=of.intended_ns,
+        started_ns=of.intended_ns,
+        ended_ns=of.ended_ns,
+        outcome=of.outcome.changed(log_in, Outcome.OK),
     )
-    if not logs_in:
-        return [borrow]
-    return [replace(borrow, step=Step.LOG_IN, outcome=Outcome.OK, key=None), borrow]

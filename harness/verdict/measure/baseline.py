@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import Ending, Facts
+from harness.history.columns import seconds
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.beside import places_beside
 from harness.verdict.measure.advice import advise, advised, bounded, requests_enough
@@ -139,8 +140,9 @@ def _started(plan: Plan, facts: Facts) -> Share:
     clock, phase = facts.status.clock, plan.phase("baseline")
     if clock is None or phase is None:
         return Share(0, 0)
-    due = [o for o in facts.operations if 0 <= clock.seconds(o.intended_ns) < phase.end_s]
-    return Share(sum(o.ending is not Ending.DROPPED for o in due), len(due))
+    at_s = seconds(facts.operations.intended_ns, clock.zero_ns)
+    due = (at_s >= 0) & (at_s < phase.end_s)
+    return Share(int((due & ~facts.operations.dropped).sum()), int(due.sum()))
 
 
 def slow_limit_ms(baseline: Baseline) -> float | None:

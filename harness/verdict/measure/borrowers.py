@@ -8,13 +8,14 @@ an outage or a brownout, however long, is no sign of anything.
 """
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import RIGHT_BEFORE_BORROW, Attempt, Facts, Step
+from harness.history.columns import any_of
+from harness.history.events import RIGHT_BEFORE_BORROW, Step
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.intervals import Share
@@ -85,33 +86,24 @@ def tries_at(
     """Of all operations, which tried a step before the borrow, and which got no good answer to it;
     shape (n,) each.
     """
-    tries: dict[int, list[Attempt]] = defaultdict(list)
-    for attempt in facts.attempts:
-        if attempt.step is step:
-            tries[attempt.arrival].append(attempt)
-    logs_in = {a.index for a in plan.arrivals if a.logs_in and step is Step.LOG_IN}
-    good = {
-        arrival
-        for arrival, made in tries.items()
-        if any(attempt.outcome in RIGHT_BEFORE_BORROW for attempt in made)
-    }
-    kept = [o.arrival in logs_in or o.arrival in tries for o in samples.operations]
-    failed = [o.arrival not in good for o in samples.operations]
-    return np.array(kept, dtype=bool), np.array(failed, dtype=bool)
+    operations, attempts = samples.operations, facts.attempts
+    logs_in = [a.index for a in plan.arrivals if a.logs_in and step is Step.LOG_IN]
+    place = np.where(attempts.step.are(step), attempts.places_in(operations), -1)
+    good = np.where(attempts.outcome.are(*RIGHT_BEFORE_BORROW), place, -1)
+    kept = np.isin(operations.arrival, logs_in) | any_of(place, len(operations))
+    return kept, ~any_of(good, len(operations))
 
 
 def borrow_tries(samples: Samples) -> BorrowerTries:
     """The operations after the warm-up that came past their log-in: what a log-in blocks is told
     of log-ins, and must not be told twice.
     """
-    kept = [o.blocked_by is not Step.LOG_IN for o in samples.operations]
-    return _tries(samples, np.array(kept, dtype=bool), samples.failed)
+    return _tries(samples, ~samples.operations.blocked_by.are(Step.LOG_IN), samples.failed)
 
 
 def _tries(samples: Samples, kept: NDArray[np.bool_], failed: NDArray[np.bool_]) -> BorrowerTries:
-    _, worker = np.unique([o.worker or "" for o in samples.operations], return_inverse=True)
-    borrower = np.array([o.borrower for o in samples.operations], dtype=np.int64)
-    return BorrowerTries(samples.times_s[kept], borrower[kept], failed[kept], worker[kept])
+    of = samples.operations.take(kept)
+    return BorrowerTries(samples.times_s[kept], of.borrower, failed[kept], of.worker.codes)
 
 
 def who_of(

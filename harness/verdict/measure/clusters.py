@@ -32,8 +32,7 @@ def by_worker(
     if bounds is None:
         return None, None
     inside = (samples.times_s >= bounds[0]) & (samples.times_s <= bounds[1])
-    workers = np.array([o.worker or "" for o in samples.operations])[inside]
-    _, place = np.unique(workers, return_inverse=True)
+    _, place = np.unique(samples.operations.worker.codes[inside], return_inverse=True)
     failed = np.bincount(place, weights=samples.failed[inside]).astype(np.int64)
     return clustered_share(failed, np.bincount(place))
 

@@ -1,15 +1,19 @@
 """How many, of what: the load as it was sent, and what became of every operation."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import RIGHT_BEFORE_BORROW, Attempt, Ending, Facts, Outcome, Step
+from harness.core.numbers import NS_MAX
+from harness.history.columns import NONE, any_of
+from harness.history.events import Ending, Outcome, Step
+from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
+from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Borrow, Declined, Load, LogIn, Phase, Window
@@ -18,26 +22,22 @@ from harness.verdict.types import Borrow, Declined, Load, LogIn, Phase, Window
 def load_of(plan: Plan, facts: Facts) -> Load:
     """How faithfully the load was sent, warm-up included."""
     zero_ns = facts.status.clock.zero_ns if facts.status.clock else 0
-    planned = len(facts.operations)
-    started = sum(o.started_ns is not None for o in facts.operations)
-    first_sent: dict[int, int] = {}
-    for attempt in facts.attempts:
-        earlier = first_sent.get(attempt.arrival, attempt.started_ns)
-        first_sent[attempt.arrival] = min(earlier, attempt.started_ns)
-    lags_ms = [
-        (first_sent.get(o.arrival, o.started_ns) - o.intended_ns) / 1e6
-        for o in facts.operations
-        if o.started_ns is not None
-    ]
+    operations, place = facts.operations, facts.attempts.places_in(facts.operations)
+    planned, begun = len(operations), operations.started_ns != NONE
+    started = int(begun.sum())
+    sent_ns = np.full(planned, NS_MAX)
+    np.minimum.at(sent_ns, place[place >= 0], facts.attempts.started_ns[place >= 0])
+    sent_ns = np.where(any_of(place, planned), sent_ns, operations.started_ns)
+    lags_ms = (sent_ns - operations.intended_ns)[begun] / 1e6
     rate = float(plan.settings.rate)
     return Load(
         rate_asked=rate,
         rate_achieved=rate * started / planned if planned else None,
         arrivals=planned,
-        warm_up_arrivals=sum(o.intended_ns < zero_ns for o in facts.operations),
-        dropped=sum(o.ending is Ending.DROPPED for o in facts.operations),
-        unfinished=sum(o.ending is Ending.UNFINISHED for o in facts.operations),
-        send_lag_ms_p99=float(np.quantile(lags_ms, 0.99, method="higher")) if lags_ms else None,
+        warm_up_arrivals=int((operations.intended_ns < zero_ns).sum()),
+        dropped=int(operations.dropped.sum()),
+        unfinished=int(operations.ending.are(Ending.UNFINISHED).sum()),
+        send_lag_ms_p99=float(np.quantile(lags_ms, 0.99, method="higher")) if started else None,
         request_timeout_s=plan.settings.request_timeout_s,
     )
 
@@ -84,32 +84,33 @@ def borrow_of(
 ) -> Borrow:
     """What became of the borrow operations after the warm-up."""
     kept = samples.operations
-    outcomes = Counter(o.outcome for o in kept)
-    declines = Counter(o.decline for o in kept if o.outcome is Outcome.DECLINED)
+    outcomes = Counter(kept.outcome.texts.tolist())
+    declined = kept.outcome.are(Outcome.DECLINED)
+    declines = Counter(kept.decline[declined].texts.tolist())
+    broken = facts.attempts.take(facts.attempts.invalid_answer)
     bounds = window_bounds(plan, timeline)
     inside = _within(samples, *bounds) if bounds else np.zeros(len(kept), dtype=bool)
     window = Share(int(samples.failed[inside].sum()), int(inside.sum()))
     start_s, end_s = bounds or (None, None)
-    counted = {o.arrival for o in kept}
     return Borrow(
         operations=len(kept),
-        attempts=sum(o.attempts for o in kept),
+        attempts=int(kept.attempts.sum()),
         approved=outcomes[Outcome.APPROVED],
         referred=outcomes[Outcome.REFERRED],
         declined=Declined(*(declines[cause] for cause in Decline)),
-        false_declined=sum(o.false_declined for o in kept),
+        false_declined=int(kept.false_declined.sum()),
         failed=int(samples.failed.sum()),
         indeterminate=int(samples.indeterminate.sum()),
-        blocked=sum(o.blocked_by is not None for o in kept),
-        invalid_answers=sum(a.invalid_answer for a in facts.attempts if a.arrival in counted),
-        wrongly_approved=sum(o.wrongly_approved for o in kept),
+        blocked=int((~kept.blocked_by.are(None)).sum()),
+        invalid_answers=int((broken.places_in(kept) >= 0).sum()),
+        wrongly_approved=int(kept.wrongly_approved.sum()),
         window=Window(start_s, end_s, window.whole, window.part),
         failed_share=window.observed,
         failed_share_low=window.low,
         failed_share_high=window.high,
         failed_by_phase=_failed_by_phase(samples, phases),
-        affected_borrowers=len({o.borrower for o in kept if o.failed}),
-        borrowers=len({o.borrower for o in kept}),
+        affected_borrowers=len(np.unique(kept.borrower[samples.failed])),
+        borrowers=len(np.unique(kept.borrower)),
         lost_service_seconds=window.part / plan.settings.rate if bounds else None,
         latency_ms=_latencies(samples, phases),
     )
@@ -148,24 +149,17 @@ def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, NDA
 
 def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
     """Log-ins after the warm-up; one that left no good answer behind has failed."""
-    tries: dict[int, list[Attempt]] = defaultdict(list)
-    over: Counter[int] = Counter()
-    for attempt in facts.attempts:
-        if attempt.step is Step.LOG_IN:
-            tries[attempt.arrival].append(attempt)
-        elif attempt.status == HTTPStatus.UNAUTHORIZED and not attempt.false_declined:
-            over[attempt.arrival] += attempt.decline is None
-    logs_in = {arrival.index for arrival in plan.arrivals if arrival.logs_in}
-    counted = [o for o in samples.operations if o.arrival in logs_in or o.arrival in tries]
-    failed = [
-        o
-        for o in counted
-        if not any(a.outcome in RIGHT_BEFORE_BORROW for a in tries.get(o.arrival, []))
-    ]
+    operations, attempts = samples.operations, facts.attempts
+    counted, unserved = tries_at(Step.LOG_IN, plan, facts, samples)
+    failed = counted & unserved
+    place, log_in = attempts.places_in(operations), attempts.step.are(Step.LOG_IN)
+    refused = np.where(log_in & attempts.false_declined, place, -1)
+    over = (attempts.status == HTTPStatus.UNAUTHORIZED) & attempts.decline.are(None)
+    over &= ~log_in & ~attempts.false_declined & (place >= 0)
     return LogIn(
-        operations=len(counted),
-        failed=len(failed),
-        false_declined=sum(any(a.false_declined for a in tries[o.arrival]) for o in failed),
-        affected_borrowers=len({o.borrower for o in failed}),
-        renewed=sum(over[o.arrival] for o in samples.operations),
+        operations=int(counted.sum()),
+        failed=int(failed.sum()),
+        false_declined=int((failed & any_of(refused, len(operations))).sum()),
+        affected_borrowers=len(np.unique(operations.borrower[failed])),
+        renewed=int(over.sum()),
     )

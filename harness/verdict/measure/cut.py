@@ -27,7 +27,7 @@ def seen_before(samples: Samples, end_s: float, late_s: float) -> Samples:
     before = (samples.times_s < end_s) & (over | overdue)
     seen = samples.evidence.kept(before)
     return Samples(
-        operations=tuple(o for o, kept in zip(samples.operations, before, strict=True) if kept),
+        operations=samples.operations.take(before),
         times_s=samples.times_s[before],
         ended_s=samples.ended_s[before],
         wait_s=samples.wait_s[before],

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from harness.history.events import GRANTED, Operation, Outcome
+from harness.history.events import GRANTED, Outcome
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.measure.baseline import baseline_mask
@@ -45,17 +45,12 @@ def decisions_of(plan: Plan, samples: Samples, timeline: Timeline) -> list[Decis
 
 
 def _counted(samples: Samples, inside: NDArray[np.bool_]) -> Counter[str]:
-    kinds = (_kind(o) for o, counts in zip(samples.operations, inside, strict=True) if counts)
-    return Counter(kind for kind in kinds if kind is not None)
-
-
-def _kind(operation: Operation) -> str | None:
-    """What was decided; None when nothing was."""
-    if operation.outcome in GRANTED:
-        return str(operation.outcome)
-    if operation.outcome is Outcome.DECLINED and operation.decline is not None:
-        return f"declined_{operation.decline}"
-    return None
+    """How often each kind was decided; where nothing was, it is not counted."""
+    outcome, decline = samples.operations.outcome, samples.operations.decline
+    declined = outcome.are(Outcome.DECLINED)
+    decided = {str(kind): outcome.are(kind) for kind in GRANTED}
+    decided |= {f"declined_{cause}": declined & decline.are(cause) for cause in Decline}
+    return Counter({kind: int((mask & inside).sum()) for kind, mask in decided.items()})
 
 
 def _share(kind: str, before: Share, after: Share) -> DecisionShare:

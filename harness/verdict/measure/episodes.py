@@ -173,9 +173,7 @@ def _episode(trouble: RowTrouble, failed: NDArray[np.bool_], samples: Samples) -
         confirmed=trouble.confirmed,
         failed=int(failed.sum()),
         operations=int(((inside & (times_s <= sure_s)) | failed).sum()),
-        affected_borrowers=len(
-            {kept[at].borrower for at in np.flatnonzero(failed)} if kept else ()
-        ),
+        affected_borrowers=len(np.unique(kept.borrower[failed])) if len(kept) else 0,
         in_flight=int(((times_s < at_s) & (samples.ended_s > at_s)).sum()),
         queued=int(queued(samples, at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
         last_failure_s=_met_s(samples, last),

@@ -11,7 +11,6 @@ the way it was. An attempt without an answer has a third one: answers do not all
 and nobody knows how long that one would have taken.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -19,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc
 
-from harness.history.events import ANSWERED, Attempt, Clock, Operation, Outcome, Step
+from harness.history.columns import Attempts, Operations
+from harness.history.events import ANSWERED, Clock, Outcome, Step
 
 STEPS = tuple(Step)
 GOOD = (Outcome.OK, *ANSWERED)
@@ -69,6 +69,9 @@ class Fate(IntEnum):
     """Somebody gave up, which says nothing: an answer was due when one usually comes."""
     REFUSED = 4
     """The connection was refused, at the start of the attempt."""
+
+
+_BAD_FATES = {"timeout": Fate.HUNG, "refused": Fate.REFUSED, **dict.fromkeys(BROKEN, Fate.CUT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,30 +267,17 @@ class Met:
         )
 
 
-def evidence_of(
-    operations: tuple[Operation, ...], attempts: Iterable[Attempt], clock: Clock
-) -> Evidence:
+def evidence_of(operations: Operations, attempts: Attempts, clock: Clock) -> Evidence:
     """The evidence of these operations, in their order."""
-    place = {operation.arrival: index for index, operation in enumerate(operations)}
-    rows = [
-        (place[a.arrival], STEPS.index(a.step), a.started_ns, a.ended_ns, _fate(a))
-        for a in attempts
-        if a.arrival in place
-    ]
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    began_s, ended_s = ((columns[:, at] - clock.zero_ns) / _SECOND for at in (2, 3))
-    tries = TryTable(columns[:, 0], columns[:, 1], began_s, ended_s, columns[:, 4])
-    return evidence_from(len(operations), tries)
-
-
-def _fate(attempt: Attempt) -> Fate:
-    if attempt.outcome in GOOD:
-        return Fate.GOOD
-    if attempt.error == "timeout":
-        return Fate.HUNG
-    if attempt.error == "refused":
-        return Fate.REFUSED
-    return Fate.CUT if attempt.error in BROKEN else Fate.ANSWERED
+    place = attempts.places_in(operations)
+    tried, place = attempts.take(place >= 0), place[place >= 0]
+    began_s, ended_s = (
+        (at_ns - clock.zero_ns) / _SECOND for at_ns in (tried.started_ns, tried.ended_ns)
+    )
+    bad = tried.error.each(lambda error: _BAD_FATES.get(error or "", Fate.ANSWERED))
+    fate = np.where(tried.outcome.are(*GOOD), Fate.GOOD, bad)
+    step = tried.step.each(lambda step: STEPS.index(step or Step.BORROW))
+    return evidence_from(len(operations), TryTable(place, step, began_s, ended_s, fate))
 
 
 def evidence_from(count: int, tries: TryTable) -> Evidence:

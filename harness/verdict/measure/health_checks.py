@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import Clock, Facts
+from harness.history.events import Clock
+from harness.history.reader import Facts
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.samples import Timeline, healed_ns
 from harness.verdict.types import Episode, Health

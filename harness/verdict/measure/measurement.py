@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import Facts, Step
+from harness.history.events import Step
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.advice import NoHelp, advise, advised, bounded, no_help, within
 from harness.verdict.measure.baseline import (
@@ -254,8 +255,7 @@ def _who(
     """Whom failures hit, at the log-in and at the borrow."""
     log_ins = log_in_tries(plan, facts, samples)
     logged_in = came_and_failed(log_ins.borrower, log_ins.failed)
-    borrowers = np.array([o.borrower for o in samples.operations], dtype=np.int64)
-    borrowed = came_and_failed(borrowers, samples.failed)
+    borrowed = came_and_failed(samples.operations.borrower, samples.failed)
     return (
         who_of(log_ins, timeline, episodes, logged_in),
         who_of(borrow_tries(samples), timeline, episodes, borrowed),

@@ -156,7 +156,7 @@ def _calm(run: MeasuredRun, gap: _Gap, kept: Mask, tries: _Tries) -> Calm:
     waits_ms = samples.wait_s[kept & samples.answered] * 1e3
     chosen = np.flatnonzero(kept & tries.tried)
     if tries.once:
-        borrower = np.array([samples.operations[index].borrower for index in chosen[::-1]])
+        borrower = samples.operations.borrower[chosen[::-1]]
         chosen = chosen[::-1][np.unique(borrower, return_index=True)[1]]
     failed = Share(int(tries.failed[chosen].sum()), len(chosen))
     return Calm(gap.where, failed, waits_ms, healed_s)

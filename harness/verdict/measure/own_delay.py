@@ -5,12 +5,11 @@ the request of the next one, and an answer that lay there while the load process
 it did not run shows where a request was due and nothing at all was written down until later.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import ANSWERED, Attempt, Operation, Outcome, Step
+from harness.history.columns import NONE, Attempts, Operations
+from harness.history.events import ANSWERED, Outcome
 
 PAUSE_SECONDS_MIN = 0.05
 """A shorter time in which nothing was written down is ordinary."""
@@ -19,7 +18,6 @@ WOKEN_SECONDS = 0.05
 CATCH_UP_SPEED = 1.5
 """After a pause arrivals follow each other so many times as fast as planned: the gaps between them
 are no pause."""
-_STEPS = tuple(Step)
 _ON = (Outcome.OK, *ANSWERED)
 _SECOND = 1e9
 
@@ -27,30 +25,21 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def own_delays_s(operations: tuple[Operation, ...], attempts: Iterable[Attempt]) -> Floats:
+def own_delays_s(operations: Operations, attempts: Attempts) -> Floats:
     """Seconds of each operation's wait, of shape (n,), that were ours; 0 of one never started."""
-    place = {operation.arrival: index for index, operation in enumerate(operations)}
-    rows = [
-        (place[a.arrival], a.started_ns, a.ended_ns, _STEPS.index(a.step), a.outcome in _ON)
-        for a in attempts
-        if a.arrival in place
-    ]
-    due_ns = np.array([o.intended_ns for o in operations], dtype=np.int64)
-    begun_ns = np.array(
-        [o.intended_ns if o.started_ns is None else o.started_ns for o in operations],
-        dtype=np.int64,
-    )
-    at, started_ns, ended_ns, step, went_on = np.array(rows, dtype=np.int64).reshape(-1, 5).T
-    order = np.lexsort((started_ns, at))
-    at, started_ns, ended_ns = at[order], started_ns[order], ended_ns[order]
+    place, due_ns = attempts.places_in(operations), operations.intended_ns
+    begun_ns = np.where(operations.started_ns == NONE, due_ns, operations.started_ns)
+    order = np.lexsort((attempts.started_ns, place))
+    tried, at = attempts.take(order[place[order] >= 0]), np.sort(place[place >= 0])
+    started_ns, ended_ns = tried.started_ns, tried.ended_ns
     first = np.flatnonzero(np.diff(at, prepend=-1))
     begun_ns[at[first]] = started_ns[first]
     own_ns = np.maximum(0, begun_ns - due_ns)
     # Another step follows at once; whoever tries a step again waits before it.
-    other_step = (np.diff(at) == 0) & (np.diff(step[order]) != 0)
-    follows = np.flatnonzero(other_step & (went_on[order][:-1] > 0))
+    other_step = (np.diff(at) == 0) & (np.diff(tried.step.codes) != 0)
+    follows = np.flatnonzero(other_step & tried.outcome.are(*_ON)[:-1])
     np.add.at(own_ns, at[follows], np.maximum(0, started_ns[follows + 1] - ended_ns[follows]))
-    workers = np.array([operation.worker or "" for operation in operations])
+    workers = operations.worker.codes
     for worker in np.unique(workers):
         sent, planned = workers[at] == worker, workers == worker
         events_ns = np.concatenate((begun_ns[planned], started_ns[sent], ended_ns[sent]))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.history.events import GRANTED
 from harness.verdict.measure import recovery_instant
 from harness.verdict.measure.baseline import THETA, Baseline, slow_limit_ms
 from harness.verdict.measure.elsewhere import recovered_below
@@ -45,7 +46,7 @@ def recovery_of(
     ours = [e for e in impaired(episodes) if overlaps(e, injected_s, shadow_end_s)]
     ours = followed(ours, episodes)  # what went over into something worse has not recovered
     granted = ~samples.failed & (samples.times_s >= healed_s)
-    lent = np.array([o.outcome in ("approved", "referred") for o in samples.operations], dtype=bool)
+    lent = samples.operations.outcome.are(*GRANTED)
     last = ours[-1] if ours else None
     recovered_s = None if last is None else last.recovered_s
     impact = samples.failed & _within(samples, ours)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
 
-from harness.history.events import Facts
+from harness.history.columns import seconds
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.baseline import baseline_mask
 from harness.verdict.measure.counts import by_phase
@@ -42,7 +43,7 @@ def retries_of(samples: Samples, phases: list[Phase], herd: Herd | None) -> Retr
     An operation that an earlier step blocked has sent no borrow and is left out; a phase without
     any operation of the rest has None.
     """
-    attempts = np.array([o.attempts for o in samples.operations], dtype=np.int64)
+    attempts = samples.operations.attempts
     found: dict[str, float | None] = dict.fromkeys(("baseline", "fault", "recovery"))
     for phase, inside in by_phase(samples, phases):
         sent = attempts[inside & (attempts > 0)]
@@ -60,7 +61,7 @@ def herd_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) -> H
     clock, healed_s, end_s = facts.status.clock, timeline.healed_s, timeline.load_end_s
     if clock is None or healed_s is None or end_s is None:
         return None
-    begun_s = np.sort([clock.seconds(attempt.started_ns) for attempt in facts.attempts])
+    begun_s = np.sort(seconds(facts.attempts.started_ns, clock.zero_ns))
     before = samples.times_s[baseline_mask(plan, samples, timeline)]
     stop_s = min(healed_s + HERD_SECONDS, end_s)
     if not len(before) or before[-1] <= 0 or stop_s - healed_s < WINDOW_SECONDS:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import ANSWERED, Clock, Ending, Facts, FaultFact, Operation, Outcome
+from harness.history.columns import Operations, seconds
+from harness.history.events import ANSWERED, Clock, FaultFact, Outcome
+from harness.history.reader import Facts
 from harness.plan.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 from harness.verdict.measure.evidence import Evidence, evidence_of
 from harness.verdict.measure.own_delay import own_delays_s
@@ -24,7 +26,7 @@ class Samples:
     the planned start to the answer, NaN without an answer that the borrower was entitled to.
     """
 
-    operations: tuple[Operation, ...]
+    operations: Operations
     times_s: NDArray[np.float64]
     ended_s: NDArray[np.float64]
     wait_s: NDArray[np.float64]
@@ -115,28 +117,20 @@ def samples_of(facts: Facts, own_s_max: float = np.inf) -> Samples:
     """
     clock = facts.status.clock
     clock = clock or Clock(0, 0, 0)
-    zero_ns = clock.zero_ns
-    kept = sorted(
-        (o for o in facts.operations if o.intended_ns >= zero_ns and o.ending != Ending.DROPPED),
-        key=lambda o: o.intended_ns,
-    )
-    seconds = 1e9
-    times = np.array([(o.intended_ns - zero_ns) / seconds for o in kept], dtype=float)
-    ended = np.array(
-        [np.nan if o.ended_ns is None else (o.ended_ns - zero_ns) / seconds for o in kept],
-        dtype=float,
-    )
-    answered = np.array([o.outcome in ANSWERED for o in kept], dtype=bool)
-    own_s = own_delays_s(tuple(kept), facts.attempts)
+    counted = (facts.operations.intended_ns >= clock.zero_ns) & ~facts.operations.dropped
+    kept = facts.operations.take(counted)
+    kept = kept.take(np.argsort(kept.intended_ns, kind="stable"))
+    times, ended = (seconds(at_ns, clock.zero_ns) for at_ns in (kept.intended_ns, kept.ended_ns))
+    own_s = own_delays_s(kept, facts.attempts)
     off_s = np.where(own_s > own_s_max, own_s, 0.0)
     return Samples(
-        operations=tuple(kept),
+        operations=kept,
         times_s=times,
         ended_s=ended,
-        wait_s=np.where(answered, ended - times - off_s, np.nan),
-        failed=np.array([o.failed for o in kept], dtype=bool),
-        indeterminate=np.array([o.outcome is Outcome.INDETERMINATE for o in kept], dtype=bool),
-        evidence=evidence_of(tuple(kept), facts.attempts, clock),
+        wait_s=np.where(kept.outcome.are(*ANSWERED), ended - times - off_s, np.nan),
+        failed=kept.failed,
+        indeterminate=kept.outcome.are(Outcome.INDETERMINATE),
+        evidence=evidence_of(kept, facts.attempts, clock),
         own_s=own_s - off_s,
     )
 
@@ -155,8 +149,10 @@ def timeline_of(plan: Plan, facts: Facts) -> Timeline:
     if clock is None:
         return Timeline(None, None, None, allowed_s)
     # Without a note of its end (the load process died), the load lasted to its last operation.
-    last_ns = max((o.intended_ns for o in facts.operations), default=clock.zero_ns)
-    load_end_s = clock.seconds(last_ns if ended_ns is None else ended_ns)
+    if ended_ns is None:
+        due_ns = facts.operations.intended_ns
+        ended_ns = int(due_ns.max()) if len(due_ns) else clock.zero_ns
+    load_end_s = clock.seconds(ended_ns)
     injected = [f for f in facts.faults if f.inject_called_ns is not None]
     starts = [clock.seconds(f.inject_called_ns) for f in injected if f.inject_called_ns is not None]
     heals = [healed_ns(f) for f in injected]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.events import Facts
+from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.samples import Samples, healed_ns
 

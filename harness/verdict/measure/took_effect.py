@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.history.events import Facts, FaultFact, Outcome, Proof
+from harness.history.columns import any_of
+from harness.history.events import FaultFact, Outcome, Proof
 from harness.history.fault_facts import EndedBy
+from harness.history.reader import Facts
 from harness.plan.plan import Plan, PlannedFault
 from harness.verdict.measure.baseline import baseline_mask
 from harness.verdict.measure.intervals import Share, larger_in_first, more_in_first
@@ -198,9 +200,9 @@ class _View:
         self.run = run
         self._before = baseline_mask(run.plan, run.samples, run.timeline)
         # Unknown outcomes that a retry settled are an effect, too, though nothing failed.
-        unknown = {a.arrival for a in run.facts.attempts if a.outcome is Outcome.INDETERMINATE}
-        arrivals = [o.arrival for o in run.samples.operations]
-        self._unknown = np.array([arrival in unknown for arrival in arrivals], dtype=bool)
+        operations, attempts = run.samples.operations, run.facts.attempts
+        unknown = attempts.take(attempts.outcome.are(Outcome.INDETERMINATE))
+        self._unknown = any_of(unknown.places_in(operations), len(operations))
 
     def of(self, span: FaultSpan, others: list[FaultSpan]) -> _Seen:
         """One fault; where others overlap, by what can be told apart from them."""
