@@ -227,14 +227,14 @@ RUN_OPTIONS = (
     _load("retries", WHOLE, "0").with_help(
         "further tries of a borrow that failed, with its key; Retry-After is obeyed"
     ),
+    _stack("service", _one_of(*SERVICES), "tuned", uses=Use.FORM | _OF_STACK).with_help(
+        "client settings of the local stack's service"
+    ),
     _load("ledger-settle", DURATION, "10s", uses=Use.FORM | Use.STEP).with_help(
         "how long the ledger is watched after it has come to rest"
     ),
     _load("seed", SEED, default_text="random", uses=Use.FORM | Use.OUTSIDE | Use.STEP).with_help(
         "of arrivals and borrowers; random and printed, if not given"
-    ),
-    _stack("service", _one_of(*SERVICES), "tuned", uses=Use.FORM | _OF_STACK).with_help(
-        "client settings of the local stack's service"
     ),
     _stack("defect", NAME, "", default_text="none").with_help(
         "a bug to plant in the local stack's service (docs/defects.md)"

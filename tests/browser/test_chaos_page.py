@@ -12,6 +12,7 @@ from harness.apps.locust import chaos_page
 from harness.apps.locust.fault_board import EVENTS_MAX, FaultBoard
 from harness.apps.locust.live import Live
 from harness.apps.locust.live_series import KINDS
+from harness.load.load_protocol import RunJudged
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.looks import boxes, painted, too_wide, violations
 from tests.load.made_live import MadeLeader, MadeRun, made_leader, made_live, served
@@ -300,8 +301,7 @@ def test_a_lost_connection_is_told(chromium: Chromium) -> None:
 def test_a_verdict_outlives_the_connection(chromium: Chromium) -> None:
     """Ctrl-C ends Locust and its page, not the verdict; the report is served no more."""
     leader = made_leader()
-    told = {"verdict": "fail", "exit_code": 1, "sentence": "All failed."}
-    leader.progress.finish({**told, "run_dir": "runs/1", "report": "runs/1/report.html"})
+    leader.progress.finish(RunJudged("fail", 1, "All failed.", "", "runs/1/report.html", "runs/1"))
     with opened(chromium, leader) as screen:
         page = screen.page
         page.context.set_offline(True)
@@ -368,8 +368,7 @@ def test_before_during_and_after(chromium: Chromium) -> None:
         expect(page.locator("#word")).to_have_text("FAULT ACTIVE")
         expect(page.get_by_role("button", name="Heal all")).to_be_disabled()
         expect(page.get_by_role("button", name="Abort the run")).to_be_enabled()
-        told = {"verdict": "fail", "exit_code": 1, "sentence": "All failed."}
-        leader.progress.finish({**told, "run_dir": "r", "report": "r/report.html"})
+        leader.progress.finish(RunJudged("fail", 1, "All failed.", "", "r/report.html", "r"))
         expect(page.locator("#word")).to_have_text("FAIL")
         expect(page.get_by_role("link", name="Open the report")).to_be_visible()
         for name in ("Abort the run", HEAL, "Inject now: 1-partition"):

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.kill_matrix import plan
 from benchmarks.kill_matrix.broken import broken
 from benchmarks.kill_matrix.trial import run_trial
+from harness.faults.heal.guardian_protocol import FROM_GUARDIAN, GuardianReady
 from harness.faults.injectors import injector_for
 from harness.plan.fault_specs import BlockingMigration
 from harness.plan.plan import PlannedFault
@@ -18,11 +19,12 @@ from harness.stack import StackSettings, down, up
 pytestmark = pytest.mark.live
 
 SEED = 11
-BY_NOBODY = '''"""Planted by a test: a guardian that stands by and does nothing."""
+READY = FROM_GUARDIAN.encode(GuardianReady()).decode().strip()
+BY_NOBODY = f'''"""Planted by a test: a guardian that stands by and does nothing."""
 import sys, time
 
 if "harness.faults.heal.guardian" in sys.orig_argv and "--once" not in sys.orig_argv:
-    print("ready", flush=True)
+    print({READY!r}, flush=True)
     time.sleep(12)
     sys.exit(0)
 '''
