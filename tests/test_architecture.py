@@ -78,7 +78,7 @@ HOMES: dict[str, set[str]] = {
     "resvg_py": {"report/picture"},
     "pytest": {"apps/pytest/"},
     "xdist": {"apps/pytest/pytest_workers"},
-    "rich": {"apps/cli/", "apps/gameday/screen", "apps/gameday/keyboard", "report/terminal_text"},
+    "rich": {"apps/cli/", "apps/gameday/screen", "apps/gameday/attended", "report/terminal_text"},
     "typer": {"apps/cli/"},
     "scipy": {"verdict/measure/"},
     "pandas": {"run/finished_run"},
@@ -230,7 +230,7 @@ def test_the_import_checks_can_fail() -> None:
     found = wrong_imports("harness.verdict.judge", [*planted, "json"])
 
     assert found == ["harness.run.conductor", "target_service.rules", "locust"]
-    assert not may_import("harness.apps.gameday.session", "harness.apps.cli.app")
+    assert not may_import("harness.apps.gameday.session_store", "harness.apps.cli.app")
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}]
 
 

@@ -102,7 +102,7 @@ def by_game_day(place: str, value: Any, folder: Path) -> float:
         if durations.VALID in str(error):
             raise
         return float(durations.seconds(value))
-    names = {"at": "at_s", "for": "length_s"}
+    names = {"at": "at_s", "for": "length_s", "pull_after": "inject_after_s"}
     return float(getattr(step, names.get(key, f"{key}_s")))
 
 

@@ -37,7 +37,7 @@ _BASES: dict[str, tuple[str, ...]] = {
     "gameday note": ("gameday", "note", "session", "a note"),
     "gameday action": ("gameday", "action", "session", "do it", "--owner", "L"),
     "gameday status": ("gameday", "status", "session"),
-    "gameday record": ("gameday", "record", "session", "--no-pdf"),
+    "gameday record": ("gameday", "record", "session"),
     "gameday verify": ("gameday", "verify", "session"),
     "gate-selftest": ("gate-selftest", "baseline"),
     "explain": ("explain", "lost"),

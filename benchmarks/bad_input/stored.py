@@ -24,7 +24,7 @@ _OF_A_RUN: tuple[tuple[str, ...], ...] = (
     ("judge", RUN, "--objectives", "limits.yaml"),
 )
 _OF_A_SESSION: tuple[tuple[str, ...], ...] = (
-    *(("status", SESSION), ("record", SESSION, "--no-pdf"), ("verify", SESSION)),
+    *(("status", SESSION), ("record", SESSION), ("verify", SESSION)),
     *(
         ("note", SESSION, "x"),
         ("action", SESSION, "x", "--owner", "L"),

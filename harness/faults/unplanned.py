@@ -63,7 +63,7 @@ def foreign_orders(
             continue
         later = (e.at_ns for e in events[number:] if (e.what, e.name) == (undone, event.name))
         text = f"{event.name} was {event.what.replace('_', ' ')} by the supervisor, by request"
-        found.append(ForeignChange(text, event.at_ns - REQUEST_NS, next(later, None)))
+        found.append(ForeignChange(text, event.at_ns - REQUEST_NS, next(later, None), event.name))
     return tuple(found)
 
 
@@ -78,7 +78,7 @@ def _is_ours(event: _Event, facts: tuple[FaultFact, ...], stack: Stack) -> bool:
 
 
 def _covers(change: ForeignChange, event: _Event) -> bool:
-    return change.text.startswith(f"{event.name} was") and (
+    return change.process == event.name and (
         change.begin_ns <= event.at_ns <= (change.end_ns or event.at_ns)
     )
 

@@ -57,3 +57,5 @@ class ForeignChange:
     text: str
     begin_ns: Nanoseconds
     end_ns: Nanoseconds | None = None
+    process: str = ""
+    """The one of the stack that was taken down or frozen; empty where it was something else."""

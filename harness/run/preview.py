@@ -3,12 +3,16 @@
 Reads no more than the plan and, where a stack is up, its state file.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from harness.core.documents import text_of
+from harness.core.errors import UsageError
 from harness.core.foreign_text import clean
 from harness.core.numbers import Count, Fen, Figure, Seconds
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
@@ -123,6 +127,19 @@ def preview_json(
             blast_radius=radius_of(plan, stack, host),
         )
     )
+
+
+def read_preview(text: str, path: Path) -> PreviewDocument:
+    """What ``--dry-run --json`` printed; a scenario file may have written something before it.
+
+    Raises:
+        UsageError: there is none: the file has no scenario of ours.
+    """
+    begin = text.find(f'{{\n  "schema": "{SCHEMA}"')
+    if begin < 0:
+        raise UsageError(f"{path} has no scenario: it needs a class that is a harness.Borrower")
+    body = json.JSONDecoder().raw_decode(text[begin:])[0]
+    return TypeAdapter(PreviewDocument).validate_python(body)
 
 
 def _fault(planned: PlannedFault) -> PreviewFault:

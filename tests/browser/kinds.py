@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.apps.gameday import page as record_page
-from harness.apps.gameday import recording
+from harness.apps.gameday import make_record, render_record
 from harness.apps.locust.chaos_page import PAGE_FILES
 from harness.report import html
 from harness.report.trend_page import page as trend_page
@@ -31,7 +30,7 @@ def stored_pages(folder: Path) -> dict[str, str]:
     pages |= {f"trend-{name}": trend_page(runs()) for name, runs in PAGES.items()}
     for name, plan, text in (("day", PLAN, "slow"), ("hostile", PLAN, ATTACK + "w" * 3000)):
         day = whole_day(folder / name, plan, text)
-        pages[f"record-{name}"] = record_page.render(*recording.made(day, lambda _: None))
+        pages[f"record-{name}"] = render_record.render(*make_record.made(day, lambda _: None))
     return pages
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday import page, printing, recording
+from harness.apps.gameday import make_record, render_record
 from harness.apps.gameday.day_record import Record
 from harness.apps.gameday.stored_runs import Runs
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
@@ -35,8 +35,8 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Day]:
     folder = tmp_path_factory.mktemp("days")
     hostile = PLAN.replace("Lin Yue", LONG).replace("Nothing at all.", LONG)
     return {
-        "day": recording.made(whole_day(folder / "day"), silent),
-        "hostile": recording.made(whole_day(folder / "hostile", hostile, ATTACK + LONG), silent),
+        "day": make_record.made(whole_day(folder / "day"), silent),
+        "hostile": make_record.made(whole_day(folder / "hostile", hostile, ATTACK + LONG), silent),
     }
 
 
@@ -46,7 +46,7 @@ def shown(site: Site, days: dict[str, Day]) -> Callable[..., str]:
 
     def served(kind: str, policy: str = "") -> str:
         name = f"record-{kind}{'-strict' if policy else ''}.html"
-        return site.put(name, page.render(*days[kind]), policy)
+        return site.put(name, render_record.render(*days[kind]), policy)
 
     return served
 
@@ -152,16 +152,3 @@ def test_the_check_for_clipped_cells_can_fail(chromium: Chromium, site: Site) ->
     planted = f"<!DOCTYPE html><title>w</title><table><tr><td>{'w' * 500}</table>"
     with chromium.open(site.put("clipped.html", planted), PAPER) as screen:
         assert too_wide(screen) != []
-
-
-@pytest.mark.usefixtures("chromium")
-def test_the_command_prints_it(tmp_path: Path) -> None:
-    """By the Chromium that is here: the same sheets as from the browser's own menu."""
-    day = whole_day(tmp_path / "day")
-    written = recording.write(day, silent)
-
-    assert printing.find_chromium() is not None
-    assert written.printed == day / "record.pdf"
-    body = written.printed.read_bytes()
-    sheets = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", body)
-    assert {(round(float(width)), round(float(height))) for width, height in sheets} == {A4}

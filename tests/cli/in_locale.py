@@ -18,7 +18,7 @@ COMMANDS = (
     ("judge", "other", "--json"),
     ("compare", "run", "other", "--history", "history", "--save", "main", "--trend", "t.html"),
     ("compare", "run", "other", "--json"),
-    ("gameday", "record", "day", "--no-pdf"),
+    ("gameday", "record", "day"),
     ("explain", "not_recovered"),
     ("explain", "nothing_like_it"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.session import Event, SessionLog, What
+from harness.apps.gameday.session_store import Event, SessionStore, What
 from tests.cli.conftest import Ended
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def session(folder: Path) -> Path:
     """A session in which the first step is done."""
-    log = SessionLog.create(folder / "day", PLAN)
+    log = SessionStore.create(folder / "day", PLAN)
     log.append(Event(What.OPENED, ""))
     log.append(Event(What.STEP_STARTED, "", "cut"))
     log.append(Event(What.RUN_ENDED, "", "cut", "All well.", "", "cut-1", 0, "pass"))
@@ -121,7 +121,7 @@ def test_a_rehearsal_walks_through_and_touches_nothing(folder: Path, lendchaos: 
         "cut: 1-partition injected",
         "cut: 1-partition healed",
         "[cut] step ended: done",
-        "[by hand] no-go: unattended: nobody is there to pull the plug",
+        "[by hand] no-go: unattended: nobody is there to inject the manual fault",
         "rehearsed: nothing was started, broken or written",
     ):
         assert said in done.stdout

@@ -18,7 +18,7 @@ import typer
 
 from harness.apps.cli import app
 from harness.apps.cli.console import tell_error
-from harness.apps.gameday.session import Event, SessionLog, What
+from harness.apps.gameday.session_store import Event, SessionStore, What
 from harness.core import foreign_text
 from harness.core.errors import HarnessError, UsageError
 from harness.history.reader import read_facts
@@ -217,7 +217,7 @@ def test_answers_of_a_game_day_are_no_commands(
     (tmp_path / "wrong.yaml").write_text(json.dumps(wrong))
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     monkeypatch.chdir(tmp_path)
-    log = SessionLog.create(tmp_path / "day", json.dumps(plan))
+    log = SessionStore.create(tmp_path / "day", json.dumps(plan))
     for what in (What.OPENED, What.STEP_STARTED, What.ABORT, What.NOTE):
         log.append(Event(what, "", None, any_text(), any_text()))
 

@@ -1,6 +1,7 @@
 """A process that somebody else ended is no fault of the run, and is told as such."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from harness.faults.unplanned import foreign_orders, unplanned_ends
@@ -68,7 +69,10 @@ def test_what_somebody_had_the_supervisor_do_is_not_the_targets(tmp_path: Path) 
         "replica-1 was frozen by the supervisor, by request",
         None,
     )
+    assert (stopped.process, frozen.process) == ("postgres", "replica-1")
     assert unplanned_ends(stack, [Kill("replicas")], 5 * second, found) == ()
+    in_words = [replace(change, process="") for change in found]
+    assert len(unplanned_ends(stack, [Kill("replicas")], 5 * second, in_words)) == 1
 
 
 def test_a_stack_without_a_log_has_nothing_to_tell(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A game day in memory: a plan of three steps, what is foreseen of it, and a runner that is told
+"""A game day in memory: a plan of three steps, its preview, and a runner that is told
 what becomes of each run.
 """
 
@@ -12,12 +12,16 @@ from typing import Any
 
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.diary import Diary
-from harness.apps.gameday.foresee import Foreseen, PreviewSpan
-from harness.apps.gameday.running import LeftRun
-from harness.apps.gameday.session import What
-from harness.apps.gameday.view import Command, Finished, Message, Order, Stage, View
-from harness.run.runner import RunResult, Tell, Update
+from harness.apps.gameday.running import Runner
+from harness.apps.gameday.session_store import Event, SessionStore, What, command
+from harness.apps.gameday.view import Message, Stage, View
+from harness.history.run_facts import BlastRadius
+from harness.plan.plan import PlannedPhase, Settings, SteadyState
+from harness.run.preview import PreviewDocument, PreviewFault, PreviewLoad
+from harness.run.progress_messages import Update
+from harness.run.result import RunResult
+from harness.run.runner import Tell
+from harness.verdict.visible import Visible
 
 PLAN = GameDayPlan(
     title="Before the release",
@@ -26,27 +30,47 @@ PLAN = GameDayPlan(
     steps=(
         GameDayStep(name="cut", scenario="network_partition", expect="back within 5 s"),
         GameDayStep(name="killed", scenario="server_failure"),
-        GameDayStep(name="by hand", scenario="baseline", hand_pulled="Zhao pulls a plug"),
+        GameDayStep(name="by hand", scenario="baseline", manual_fault="Zhao pulls a plug"),
     ),
     roles={"lead": "Lin"},
     source="version: 1\n",
 )
-SEEN = Foreseen(
+PREVIEW = PreviewDocument(
+    scenario="network_partition",
+    hypothesis="It comes back by itself.",
     target="the local stack",
-    load=("30 arrivals a second for 10 s",),
-    spans=(
-        PreviewSpan("phase", "warm-up", -2.0, 0.0),
-        PreviewSpan("phase", "baseline", 0.0, 4.0),
-        PreviewSpan("phase", "fault", 4.0, 6.0),
-        PreviewSpan("fault", "1-partition", 4.0, 6.0, "bytes vanish"),
-        PreviewSpan("phase", "recovery", 6.0, 8.0),
+    settings=Settings(rate=30, warm_up_s=2.0, baseline_s=4.0, fault_s=2.0, recovery_s=2.0),
+    load=PreviewLoad(arrivals=300, accounts=100, amount_fen=1),
+    visible=Visible(None, None, 1.0),
+    phases=(
+        PlannedPhase("warm-up", -2.0, 0.0),
+        PlannedPhase("baseline", 0.0, 4.0),
+        PlannedPhase("fault", 4.0, 6.0),
+        PlannedPhase("recovery", 6.0, 8.0),
     ),
-    radius=("1-partition touches link database", "not touched: link edge (127.0.0.1:1 → 2)"),
-    stops=("a loan is paid out twice",),
+    faults=(
+        PreviewFault(
+            name="1-partition",
+            kind="partition",
+            link_or_target="database",
+            description="bytes vanish",
+            expects_impact=True,
+            inject_s=4.0,
+            heal_s=6.0,
+        ),
+    ),
+    watches=False,
+    objectives={},
+    objective_sources={},
+    steady_state=SteadyState(),
+    on_inconclusive="fail",
+    stop={"double_disbursement": True},
+    stop_sources={},
+    blast_radius=BlastRadius({"1-partition": ("link database",)}, ("link edge (127.0.0.1:1 → 2)",)),
 )
-FORESEEN = {step.name: SEEN for step in PLAN.steps}
-GO, NO_GO, PAUSE = Command(Order.GO), Command(Order.NO_GO), Command(Order.PAUSE)
-ABORT = Command(Order.ABORT, "key")
+PREVIEWS = {step.name: PREVIEW for step in PLAN.steps}
+GO, NO_GO, PAUSE = command(What.GO), command(What.NO_GO), command(What.PAUSED)
+ABORT = command(What.ABORT, "key")
 MOMENT, UNTIL_ABORTED = "a moment", "until aborted"
 """Where a script waits."""
 
@@ -60,11 +84,11 @@ def ended(code: int = 0, verdict: str | None = "pass", name: str = "run-1") -> R
 
 
 @dataclass
-class FakeRunner:
+class FakeRunner(Runner):
     """Every run does what the test says: its messages, then its end, or its end once aborted."""
 
     script: Callable[[GameDayStep, int], list[Message | str]]
-    left: list[LeftRun] = field(default_factory=list)
+    left: list[Event] = field(default_factory=list)
     running: list[str | None] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     full_at: frozenset[int] = frozenset()
@@ -97,7 +121,7 @@ class FakeRunner:
         """Keep that it was asked to."""
         self.done.append("end it")
 
-    def left_behind(self, known: set[str]) -> list[LeftRun]:
+    def left_behind(self, known: set[str]) -> list[Event]:
         """Those that no event tells of."""
         return [run for run in self.left if run.directory not in known]
 
@@ -131,7 +155,7 @@ class FakeRun:
 def passes(_step: GameDayStep, attempt: int) -> list[Message | str]:
     """Every run passes, in a moment in which something can be ordered."""
     begins = Update("baseline", "baseline", 0.0, 4.0)
-    return [begins, MOMENT, Finished(ended(name=f"run-{attempt}"))]
+    return [begins, MOMENT, ended(name=f"run-{attempt}")]
 
 
 def waits_for_abort(_step: GameDayStep, attempt: int) -> list[Message | str]:
@@ -141,7 +165,7 @@ def waits_for_abort(_step: GameDayStep, attempt: int) -> list[Message | str]:
     return [
         Update("baseline", "baseline", 0.0, 4.0),
         UNTIL_ABORTED,
-        Finished(ended(130, "inconclusive", "aborted")),
+        ended(130, "inconclusive", "aborted"),
     ]
 
 
@@ -177,10 +201,10 @@ class People:
 
 
 def conduct(
-    diary: Diary, runner: FakeRunner, answers: dict[str, list[Message]] | None = None
+    diary: SessionStore, runner: FakeRunner, answers: dict[str, list[Message]] | None = None
 ) -> tuple[int, People]:
     """A whole day, or what is left of it."""
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     people = People(inbox, answers or {})
-    game = GameDay(PLAN, FORESEEN, diary, runner, inbox=inbox, show=people.show, by="lin")
+    game = GameDay(PLAN, PREVIEWS, diary, runner, inbox=inbox, show=people.show, by="lin")
     return game.conduct(), people

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from harness.apps.gameday.session import (
+from harness.apps.gameday.session_store import (
     REFUSED,
     RUNS_FOLDER,
     STAYS_REFUSED,
     Event,
-    SessionLog,
+    SessionStore,
     What,
 )
 from harness.history.events import Clock, Operation
@@ -91,7 +91,7 @@ def ran(step: str, directory: str, ended_s: float, verdict: str, code: int) -> E
 
 def whole_day(folder: Path, plan: str = PLAN, text: str = "the queue is long") -> Path:
     """A session that went to its end; ``text`` stands wherever people write."""
-    log = SessionLog.create(folder, plan)
+    log = SessionStore.create(folder, plan)
     short, cut, hand, quiet = stored_runs(folder)
     by = "Lin Yue"
     for event in (
@@ -110,7 +110,7 @@ def whole_day(folder: Path, plan: str = PLAN, text: str = "the queue is long") -
         Event(What.STEP_ENDED, at(150.1), "cut", "done"),
         Event(What.GO, at(290), "plug", by=by),
         Event(What.STEP_STARTED, at(296), "plug"),
-        Event(What.PULLED, at(308.4), "plug", "both replicas", "Zhao Ming"),
+        Event(What.INJECTED, at(308.4), "plug", "both replicas", "Zhao Ming"),
         Event(What.RESTORED, at(312.9), "plug", by="Zhao Ming"),
         ran("plug", hand, 330, "fail", 1),
         Event(What.STEP_ENDED, at(330.2), "plug", "done"),
@@ -138,7 +138,7 @@ steps:
 
 def small_day(folder: Path) -> Path:
     """A session of one step, with one run of one fault, that passes."""
-    log = SessionLog.create(folder, SMALL)
+    log = SessionStore.create(folder, SMALL)
     plan = plan_of(CUT, rate=20, recovery_s=8.0)
     name = run_in(folder, 0, plan, operations(plan, during(8, 13.3)))
     for event in (
@@ -155,7 +155,7 @@ def small_day(folder: Path) -> Path:
 
 def refused_day(folder: Path) -> Path:
     """A session whose only run could not begin."""
-    log = SessionLog.create(folder, SMALL)
+    log = SessionStore.create(folder, SMALL)
     why = "refused: another run uses the stack"
     for event in (
         Event(What.OPENED, at(-9), by="Lin Yue", details=VERSIONS),

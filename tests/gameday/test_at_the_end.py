@@ -5,18 +5,11 @@ from pathlib import Path
 import pytest
 
 from harness.apps.cli import game_days
-from harness.apps.cli.written_record import at_the_end
-from harness.apps.gameday import printing, recording
-from harness.apps.gameday.session import SESSION_FILE, read_session
+from harness.apps.gameday import make_record
+from harness.apps.gameday.session_store import SESSION_FILE, read_session
 from harness.core.errors import HarnessError
 from tests.full_disk import files_end_at
 from tests.gameday.stored_days import small_day
-
-
-@pytest.fixture(autouse=True)
-def _no_chromium(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Printing has its own tests."""
-    monkeypatch.setattr(printing, "find_chromium", lambda: None)
 
 
 def test_a_day_that_was_closed_has_a_record(
@@ -41,7 +34,7 @@ def test_a_page_that_the_disk_does_not_take_leaves_no_older_one(day: Path) -> No
     """Beside a newer ``record.json`` it would show what was before."""
     assert (day / "record.html").exists()
     with files_end_at(60_000), pytest.raises(HarnessError, match="nothing can be written into"):
-        recording.write(day, lambda _: None, pdf=False)
+        make_record.write(day, lambda _: None)
 
     assert not (day / "record.html").exists()
 
@@ -53,7 +46,7 @@ def test_a_record_that_cannot_be_written_ends_nothing(
     day = small_day(tmp_path / "day")
     (day / "plan.yaml").unlink()
 
-    assert not at_the_end(day)
+    assert not game_days.at_the_end(day)
     said = capsys.readouterr().err
     assert said.startswith("error: no record was written: ")
     assert f"`lendchaos gameday record {day}` tries again" in said

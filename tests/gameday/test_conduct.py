@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.diary import DiskDiary, is_conducted
-from harness.apps.gameday.running import LeftRun
-from harness.apps.gameday.session import (
+from harness.apps.gameday.session_store import (
     STAYS_ABORTED,
     Event,
     Session,
+    SessionStore,
     StepState,
     What,
+    command,
+    is_conducted,
     read_session,
 )
-from harness.apps.gameday.view import Command, Finished, Message, Order, Stage
+from harness.apps.gameday.view import Message, Stage
 from harness.core.errors import UsageError
 from harness.history.run_facts import RunEndedBy
 from harness.run.progress_messages import Update
@@ -36,17 +37,22 @@ from tests.gameday.days import (
 
 
 @pytest.fixture
-def diary(tmp_path: Path) -> Iterator[DiskDiary]:
+def diary(tmp_path: Path) -> Iterator[SessionStore]:
     """Of a session that is not begun."""
-    with DiskDiary.new(tmp_path / "day") as new:
+    with SessionStore.new(tmp_path / "day") as new:
         yield new
 
 
-def resumed(diary: DiskDiary, runner: FakeRunner, **answers: list[Message]) -> tuple[int, People]:
+def resumed(
+    diary: SessionStore, runner: FakeRunner, **answers: list[Message]
+) -> tuple[int, People]:
     """The session in another process: the first lets it go, the second goes on."""
     diary.__exit__()
-    with DiskDiary.resume(diary.path) as again:
+    with SessionStore.resume(diary.path) as again:
         return conduct(again, runner, answers)
+
+
+LEFT = Event(What.RUN_ENDED, "", None, "All was well.", "", "left-1", 0, "pass")
 
 
 def whats(session: Session, step: str | None = None) -> list[What]:
@@ -64,7 +70,7 @@ def texts(session: Session, what: What) -> list[str]:
     return [e.text for e in session.events if e.what is what]
 
 
-def test_a_day_from_the_briefing_to_the_close(diary: DiskDiary) -> None:
+def test_a_day_from_the_briefing_to_the_close(diary: SessionStore) -> None:
     """Every step is asked for, run and written down, and the stack is taken down at the end."""
     runner = FakeRunner(passes)
 
@@ -84,7 +90,7 @@ def test_a_day_from_the_briefing_to_the_close(diary: DiskDiary) -> None:
     assert not people.views[0].session.events
 
 
-def test_without_a_go_for_the_day_nothing_is_made(diary: DiskDiary) -> None:
+def test_without_a_go_for_the_day_nothing_is_made(diary: SessionStore) -> None:
     """No folder, no stack; the exit code is that of an interruption."""
     runner = FakeRunner(passes)
 
@@ -93,7 +99,7 @@ def test_without_a_go_for_the_day_nothing_is_made(diary: DiskDiary) -> None:
     assert (code, runner.done, diary.path.exists()) == (130, [], False)
 
 
-def test_a_no_go_leaves_out_its_step_alone(diary: DiskDiary) -> None:
+def test_a_no_go_leaves_out_its_step_alone(diary: SessionStore) -> None:
     """The others are run, and decide."""
     runner = FakeRunner(passes)
 
@@ -105,7 +111,7 @@ def test_a_no_go_leaves_out_its_step_alone(diary: DiskDiary) -> None:
     assert code == 0
 
 
-def test_an_abort_ends_the_run_and_the_step_is_asked_for_again(diary: DiskDiary) -> None:
+def test_an_abort_ends_the_run_and_the_step_is_asked_for_again(diary: SessionStore) -> None:
     """How it was ordered is kept; the second try counts."""
     runner = FakeRunner(waits_for_abort)
 
@@ -123,11 +129,11 @@ def test_an_abort_ends_the_run_and_the_step_is_asked_for_again(diary: DiskDiary)
     assert Stage.ENDING in {view.stage for view in people.views}
 
 
-def test_a_run_that_was_aborted_before_it_began_was_interrupted(diary: DiskDiary) -> None:
+def test_a_run_that_was_aborted_before_it_began_was_interrupted(diary: SessionStore) -> None:
     """Whatever code its process died with."""
     runner = FakeRunner(
         lambda step, n: (
-            [Update("starting", "x"), UNTIL_ABORTED, Finished(ended(70, None))]
+            [Update("starting", "x"), UNTIL_ABORTED, ended(70, None)]
             if (step.name, n) == ("cut", 1)
             else passes(step, n)
         )
@@ -139,7 +145,7 @@ def test_a_run_that_was_aborted_before_it_began_was_interrupted(diary: DiskDiary
     assert (first.directory, first.exit_code) == (None, 130)
 
 
-def test_an_aborted_step_may_stay_so(diary: DiskDiary) -> None:
+def test_an_aborted_step_may_stay_so(diary: SessionStore) -> None:
     """It is asked for no more, and an interrupted run is what the day has of it."""
     runner = FakeRunner(waits_for_abort)
     answers = {
@@ -162,13 +168,13 @@ def test_an_aborted_step_may_stay_so(diary: DiskDiary) -> None:
     [("heal", "heal"), ("guardian", "guardian"), ("page", "page"), (None, "signal")],
 )
 def test_a_run_that_is_ended_from_outside_is_an_abort(
-    by: RunEndedBy | None, how: str, diary: DiskDiary
+    by: RunEndedBy | None, how: str, diary: SessionStore
 ) -> None:
     """By `lendchaos heal`, or by whatever else; a field tells which, whatever the words."""
     said = Update("the conductor ends the run: in other words", "fault", 4.0, 6.0, ended_by=by)
     runner = FakeRunner(
         lambda step, attempt: (
-            [said, Finished(ended(130, "inconclusive", "healed"))]
+            [said, ended(130, "inconclusive", "healed")]
             if (step.name, attempt) == ("cut", 1)
             else passes(step, attempt)
         )
@@ -181,11 +187,11 @@ def test_a_run_that_is_ended_from_outside_is_an_abort(
     assert [e.directory for e in session.runs_of("cut")] == ["healed", "run-2"]
 
 
-def test_a_run_without_a_verdict_is_no_step_that_is_done(diary: DiskDiary) -> None:
+def test_a_run_without_a_verdict_is_no_step_that_is_done(diary: SessionStore) -> None:
     """It is asked for again, and what the run said last is kept."""
     runner = FakeRunner(
         lambda step, attempt: (
-            [Finished(ended(3, None))] if (step.name, attempt) == ("cut", 1) else [*passes(step, 2)]
+            [ended(3, None)] if (step.name, attempt) == ("cut", 1) else [*passes(step, 2)]
         )
     )
 
@@ -196,15 +202,15 @@ def test_a_run_without_a_verdict_is_no_step_that_is_done(diary: DiskDiary) -> No
     assert second.verdict == "pass"
 
 
-def test_the_worst_of_the_last_runs_is_the_exit_code(diary: DiskDiary) -> None:
+def test_the_worst_of_the_last_runs_is_the_exit_code(diary: SessionStore) -> None:
     """A fail among passes, not hidden by anything inconclusive."""
     codes = {"cut": (1, "fail"), "killed": (3, "inconclusive"), "by hand": (0, "pass")}
-    runner = FakeRunner(lambda step, _: [Finished(ended(*codes[step.name]))])
+    runner = FakeRunner(lambda step, _: [ended(*codes[step.name])])
 
     assert conduct(diary, runner)[0] == 1
 
 
-def test_a_pause_waits_for_the_step_and_is_gone_on_with(diary: DiskDiary) -> None:
+def test_a_pause_waits_for_the_step_and_is_gone_on_with(diary: SessionStore) -> None:
     """What was done stays done, the stack stays up, and another process does the rest."""
     first = FakeRunner(passes)
 
@@ -223,7 +229,7 @@ def test_a_pause_waits_for_the_step_and_is_gone_on_with(diary: DiskDiary) -> Non
     assert What.RESUMED in whats(read_session(diary.path))
 
 
-def test_a_go_from_before_the_question_is_no_answer(diary: DiskDiary) -> None:
+def test_a_go_from_before_the_question_is_no_answer(diary: SessionStore) -> None:
     """A key that was pressed twice begins one step, not two."""
     answers = {"going cut": [GO, GO], "asking killed": [NO_GO], "asking by hand": [NO_GO]}
 
@@ -233,7 +239,7 @@ def test_a_go_from_before_the_question_is_no_answer(diary: DiskDiary) -> None:
     assert states(session) == [StepState.DONE, StepState.LEFT_OUT, StepState.LEFT_OUT]
 
 
-def test_a_late_go_is_no_answer_either(diary: DiskDiary) -> None:
+def test_a_late_go_is_no_answer_either(diary: SessionStore) -> None:
     """One that comes while the step is coming to its end is not for the next one."""
     runner = FakeRunner(
         lambda step, n: [*passes(step, n), GO, GO] if step.name == "cut" else passes(step, n)
@@ -245,18 +251,18 @@ def test_a_late_go_is_no_answer_either(diary: DiskDiary) -> None:
     assert read_session(diary.path).state_of("killed") is StepState.LEFT_OUT
 
 
-def test_a_pause_can_be_taken_back(diary: DiskDiary) -> None:
+def test_a_pause_can_be_taken_back(diary: SessionStore) -> None:
     """By the same key, for as long as the step goes on."""
     code, _ = conduct(diary, FakeRunner(passes), {"going cut": [PAUSE, PAUSE]})
 
     assert (code, read_session(diary.path).closed) == (0, True)
 
 
-def test_a_lost_terminal_ends_the_run_and_pauses(diary: DiskDiary) -> None:
+def test_a_lost_terminal_ends_the_run_and_pauses(diary: SessionStore) -> None:
     """In order: the run is judged before the pause is written down."""
     lost = [
-        Command(Order.ABORT, "lost terminal"),
-        Command(Order.PAUSE, "lost terminal"),
+        command(What.ABORT, "lost terminal"),
+        command(What.PAUSED, "lost terminal"),
     ]
 
     code, _ = conduct(diary, FakeRunner(waits_for_abort), {"going cut": lost})
@@ -267,12 +273,12 @@ def test_a_lost_terminal_ends_the_run_and_pauses(diary: DiskDiary) -> None:
     ]
 
 
-def test_a_step_whose_process_was_killed_is_closed_with_its_run(diary: DiskDiary) -> None:
+def test_a_step_whose_process_was_killed_is_closed_with_its_run(diary: SessionStore) -> None:
     """The run that went on by itself is waited for, found and kept; then the step is asked for."""
     diary.begin(PLAN.source)
     for what in (What.OPENED, What.GO, What.STEP_STARTED):
         diary.append(Event(what, "", None if what is What.OPENED else "cut"))
-    left = LeftRun("left-1", 0, "pass", "All was well.")
+    left = LEFT
     runner = FakeRunner(passes, left=[left], running=["run left-1", "run left-1", None])
 
     code, people = resumed(diary, runner)
@@ -284,18 +290,18 @@ def test_a_step_whose_process_was_killed_is_closed_with_its_run(diary: DiskDiary
     assert any("waiting for its end: run left-1" in view.said for view in people.views)
 
 
-def test_a_run_that_nobody_watched_is_no_pass(diary: DiskDiary) -> None:
+def test_a_run_that_nobody_watched_is_no_pass(diary: SessionStore) -> None:
     """Though its verdict is one: the step stays aborted, and the day is none either."""
     diary.begin(PLAN.source)
     diary.append(Event(What.OPENED, ""))
     diary.append(Event(What.STEP_STARTED, "", "cut"))
-    runner = FakeRunner(passes, left=[LeftRun("left-1", 0, "pass", "All was well.")])
+    runner = FakeRunner(passes, left=[LEFT])
     no_go = {f"asking {step.name}": [NO_GO] for step in PLAN.steps}
 
     assert resumed(diary, runner, **no_go)[0] == 130
 
 
-def test_a_run_that_was_left_behind_can_be_aborted(diary: DiskDiary) -> None:
+def test_a_run_that_was_left_behind_can_be_aborted(diary: SessionStore) -> None:
     """From outside, as by `lendchaos heal`."""
     diary.begin(PLAN.source)
     diary.append(Event(What.OPENED, ""))
@@ -309,13 +315,13 @@ def test_a_run_that_was_left_behind_can_be_aborted(diary: DiskDiary) -> None:
     assert (first.directory, first.exit_code) == (None, 130)
 
 
-def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> None:
-    """A plug only where one is to be pulled by hand."""
+def test_notes_manual_faults_and_actions_are_kept_with_their_step(diary: SessionStore) -> None:
+    """A manual fault only where one is planned."""
     said = [
-        Command(Order.NOTE, "the queue grows"),
-        Command(Order.PULLED),
-        Command(Order.ACTION, "raise the timeout", "bob"),
-        Command(Order.RESTORED),
+        command(What.NOTE, "the queue grows"),
+        command(What.INJECTED),
+        command(What.ACTION, "raise the timeout", "bob"),
+        command(What.RESTORED),
         ABORT,
     ]
     later = Update("observation", "observation", 4.5, 8.0)
@@ -330,54 +336,54 @@ def test_notes_plugs_and_actions_are_kept_with_their_step(diary: DiskDiary) -> N
     )
 
     session = read_session(diary.path)
-    kinds = (What.PULLED, What.RESTORED, What.NOTE)
+    kinds = (What.INJECTED, What.RESTORED, What.NOTE)
     assert [w for w in whats(session, "by hand") if w in kinds] == [
-        *(What.NOTE, What.PULLED, What.RESTORED),
+        *(What.NOTE, What.INJECTED, What.RESTORED),
     ]
-    assert What.PULLED not in whats(session, "cut")
+    assert What.INJECTED not in whats(session, "cut")
     actions = [e for e in session.events if e.what is What.ACTION]
     assert [(e.by, e.text) for e in actions] == [("bob", "raise the timeout")] * 2
 
 
-def test_a_plug_is_not_pulled_before_the_baseline_is_over(diary: DiskDiary) -> None:
+def test_no_manual_fault_is_injected_before_the_baseline_is_over(diary: SessionStore) -> None:
     """It is refused and said why, and nothing is kept of it."""
-    pulls = [Command(Order.PULLED), ABORT]
+    faults = [command(What.INJECTED), ABORT]
 
     _, people = conduct(
         diary,
         FakeRunner(waits_for_abort),
-        {"asking cut": [NO_GO], "asking killed": [NO_GO], "going by hand": list(pulls)},
+        {"asking cut": [NO_GO], "asking killed": [NO_GO], "going by hand": list(faults)},
     )
 
-    assert What.PULLED not in whats(read_session(diary.path), "by hand")
-    assert any("may not be pulled yet" in view.said for view in people.views)
+    assert What.INJECTED not in whats(read_session(diary.path), "by hand")
+    assert any("may not be injected yet" in view.said for view in people.views)
     assert any("s of baseline left" in view.said for view in people.views)
 
 
-def test_one_process_at_a_time_conducts_a_session(diary: DiskDiary) -> None:
+def test_one_process_at_a_time_conducts_a_session(diary: SessionStore) -> None:
     """A second one is told so; when the first is gone, it may."""
     diary.begin(PLAN.source)
     diary.append(Event(What.OPENED, ""))
 
     assert is_conducted(diary.path)
     with pytest.raises(UsageError, match="conducted in another terminal"):
-        DiskDiary.resume(diary.path)
+        SessionStore.resume(diary.path)
     diary.__exit__()
     assert not is_conducted(diary.path)
-    with DiskDiary.resume(diary.path):
+    with SessionStore.resume(diary.path):
         assert is_conducted(diary.path)
 
 
-def test_a_closed_session_is_over(diary: DiskDiary) -> None:
+def test_a_closed_session_is_over(diary: SessionStore) -> None:
     """It cannot be gone on with, lest its record says what is no longer so."""
     conduct(diary, FakeRunner(passes))
     diary.__exit__()
 
     with pytest.raises(UsageError, match="is closed"):
-        DiskDiary.resume(diary.path)
+        SessionStore.resume(diary.path)
 
 
 def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
     """Before anything is asked."""
     with pytest.raises(UsageError, match="exists already"):
-        DiskDiary.new(tmp_path)
+        SessionStore.new(tmp_path)

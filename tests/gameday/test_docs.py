@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.day_record import PAGE_FILE, PRINT_FILE, RECORD_FILE, SCHEMA
-from harness.apps.gameday.keyboard import _KEYS
+from harness.apps.gameday.attended import KEYS
+from harness.apps.gameday.day_record import PAGE_FILE, RECORD_FILE, SCHEMA
 from harness.apps.gameday.plan_format import PLAN_KEYS, STEP_KEYS, read_plan
 
 TEXT = (Path(__file__).parents[2] / "docs" / "gamedays.md").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ def test_its_plan_can_be_read(tmp_path: Path) -> None:
         "database out of reach",
         "a plug that Zhao chooses",
     ]
-    assert plan.steps[1].hand_pulled is not None
+    assert plan.steps[1].manual_fault is not None
 
 
 @pytest.mark.parametrize("key", [*PLAN_KEYS, *STEP_KEYS])
@@ -33,13 +33,13 @@ def test_it_names_every_key_of_a_plan(key: str) -> None:
     assert re.search(rf"^\|[^|]*`{key}`", TEXT, re.MULTILINE)
 
 
-@pytest.mark.parametrize("key", sorted(set(_KEYS) - {"s", "q"}))
+@pytest.mark.parametrize("key", sorted(set(KEYS) - {"s", "q"}))
 def test_it_names_every_key_to_press(key: str) -> None:
     """But for second names of the same."""
     assert f"`{key}`" in TEXT
 
 
-@pytest.mark.parametrize("name", [RECORD_FILE, PAGE_FILE, PRINT_FILE, SCHEMA])
+@pytest.mark.parametrize("name", [RECORD_FILE, PAGE_FILE, SCHEMA])
 def test_it_names_what_a_record_is(name: str) -> None:
     """Files and schema."""
     assert f"`{name}`" in TEXT

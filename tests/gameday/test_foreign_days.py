@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.diary import DiskDiary
+from harness.apps.gameday.session_store import SessionStore
 from harness.core.errors import UsageError
 from tests.cli.conftest import Ended
 
@@ -20,7 +20,7 @@ def words_of(day: Path) -> list[tuple[str | Path, ...]]:
         ("gameday", "status", day),
         ("gameday", "note", day, "noted"),
         ("gameday", "action", day, "do it", "--owner", "me"),
-        ("gameday", "record", day, "--no-pdf"),
+        ("gameday", "record", day),
     ]
 
 
@@ -55,11 +55,10 @@ def test_nothing_is_written_through_a_link(day: Path, lendchaos: Callable[..., E
         (day / name).unlink()
         (day / name).symlink_to(victim)
         (day / f"{name}.part").symlink_to(victim)
-    (day / "record.pdf").symlink_to(victim)
     shutil.copy(day / "session.jsonl", victim)
     before = victim.read_bytes()
 
-    assert lendchaos("gameday", "record", day, "--no-pdf").exit_code == 0
+    assert lendchaos("gameday", "record", day).exit_code == 0
     assert victim.read_bytes() == before
     assert not (day / "record.json").is_symlink()
 
@@ -76,11 +75,11 @@ def test_a_session_whose_folders_lead_elsewhere_is_not_gone_on_with(name: str, d
     log = day / "session.jsonl"
     lines = log.read_text().splitlines()
     log.write_text("\n".join(line for line in lines if '"closed"' not in line) + "\n")
-    DiskDiary.resume(day).__exit__()
+    SessionStore.resume(day).__exit__()
     (day / name).rename(day.parent / name)
     (day / name).symlink_to(day.parent / name)
     with pytest.raises(UsageError, match="is a link"):
-        DiskDiary.resume(day)
+        SessionStore.resume(day)
 
 
 def test_a_record_that_is_no_file_is_not_verified(

@@ -57,8 +57,8 @@ def test_a_plan_is_read_as_it_was_meant(tmp_path: Path) -> None:
     cut, by_hand = plan.steps
     assert plan.options_of(cut) == ["--rate=30", "--warm-up=500ms", "--fault=2s"]
     assert (by_hand.at_s, by_hand.length_s) == (300.0, 300.0)
-    assert by_hand.pull == ("kill", "-STOP", "7")
-    assert (by_hand.pull_after_s, by_hand.restore_after_s) == (8.0, 10.0)
+    assert by_hand.inject == ("kill", "-STOP", "7")
+    assert (by_hand.inject_after_s, by_hand.restore_after_s) == (8.0, 10.0)
     assert (plan.abort_word, plan.roles, plan.source) == ("halt", {"lead": "Lin"}, GOOD)
 
 
@@ -213,5 +213,5 @@ def test_the_sample_plan_is_half_an_hour_of_real_scenarios() -> None:
     assert last.length_s is not None
     assert last.at_s + last.length_s == 30 * 60
     assert len(plan.steps) >= 4
-    assert sum(step.hand_pulled is not None for step in plan.steps) == 1
+    assert sum(step.manual_fault is not None for step in plan.steps) == 1
     assert all(step.expect for step in plan.steps)

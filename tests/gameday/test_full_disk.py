@@ -14,27 +14,33 @@ from harness.apps.cli import game_days
 from harness.apps.gameday import locust_runner as runner_module
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayStep
-from harness.apps.gameday.diary import DiskDiary
 from harness.apps.gameday.locust_runner import LocustRunner
-from harness.apps.gameday.session import FULL_DISK, Event, StepState, What, read_session
+from harness.apps.gameday.session_store import (
+    FULL_DISK,
+    Event,
+    SessionStore,
+    StepState,
+    What,
+    read_session,
+)
 from harness.apps.gameday.unattended import Unattended
-from harness.apps.gameday.view import Finished, Message
+from harness.apps.gameday.view import Message
 from harness.core.disk import ROOM_BYTES_MIN
 from harness.history.events import RunStatus
 from harness.history.run_directory import RunDirectory
+from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
-from harness.run.runner import RunResult
 from harness.stack.usable import STACK_BYTES_MIN
 from tests.full_disk import files_end_at
-from tests.gameday.days import FORESEEN, PLAN, FakeRunner, conduct, ended, passes
+from tests.gameday.days import PLAN, PREVIEWS, FakeRunner, conduct, ended, passes
 
 HAS_VERDICT = {"verdict": "inconclusive", "sentence": "The disk was full.", "report": None}
 
 
 @pytest.fixture
-def diary(tmp_path: Path) -> Iterator[DiskDiary]:
+def diary(tmp_path: Path) -> Iterator[SessionStore]:
     """Of a session that is not begun."""
-    with DiskDiary.new(tmp_path / "day") as new:
+    with SessionStore.new(tmp_path / "day") as new:
         yield new
 
 
@@ -42,12 +48,12 @@ def broken_off(step: GameDayStep, attempt: int) -> list[Message | str]:
     """The first run of the first step is broken off; its disk did not take the verdict."""
     if (step.name, attempt) != ("cut", 1):
         return passes(step, attempt)
-    return [Finished(RunResult(3, {**HAS_VERDICT, "run_dir": "/somewhere/cut-1"}))]
+    return [RunResult(3, {**HAS_VERDICT, "run_dir": "/somewhere/cut-1"})]
 
 
 @pytest.mark.parametrize("full_at", [0, 1], ids=["before the briefing", "before the first go"])
 def test_a_day_without_room_is_refused_before_anything_is_made(
-    full_at: int, diary: DiskDiary
+    full_at: int, diary: SessionStore
 ) -> None:
     """Room is asked for all of its steps at once."""
     runner = FakeRunner(passes, full_at=frozenset({full_at}))
@@ -59,7 +65,7 @@ def test_a_day_without_room_is_refused_before_anything_is_made(
     assert set(runner.asked) == {3}
 
 
-def test_a_disk_that_is_full_before_a_step_pauses_the_day(diary: DiskDiary) -> None:
+def test_a_disk_that_is_full_before_a_step_pauses_the_day(diary: SessionStore) -> None:
     """What was done stays done; the rest is run once there is room."""
     runner = FakeRunner(passes, full_at=frozenset({3}))
 
@@ -73,7 +79,7 @@ def test_a_disk_that_is_full_before_a_step_pauses_the_day(diary: DiskDiary) -> N
     assert session.events[-1].text == "day cannot be written: No space left on device"
     diary.__exit__()
     runner = FakeRunner(passes)
-    with DiskDiary.resume(diary.path) as again:
+    with SessionStore.resume(diary.path) as again:
         code, _ = conduct(again, runner)
     assert code == 0
     assert runner.asked[0] == 2, "only for what is still to be done"
@@ -82,7 +88,7 @@ def test_a_disk_that_is_full_before_a_step_pauses_the_day(diary: DiskDiary) -> N
 
 @pytest.mark.parametrize("attended", [True, False])
 def test_a_step_that_a_full_disk_broke_off_may_be_begun_again(
-    attended: bool, diary: DiskDiary
+    attended: bool, diary: SessionStore
 ) -> None:
     """Its run is kept, and named, also where there was no room for its verdict."""
     runner = FakeRunner(broken_off, full_at=frozenset({3}))
@@ -98,13 +104,13 @@ def test_a_step_that_a_full_disk_broke_off_may_be_begun_again(
     assert session.state_of("cut") is StepState.ABORTED
     diary.__exit__()
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    with DiskDiary.resume(diary.path) as again:
+    with SessionStore.resume(diary.path) as again:
         runner = FakeRunner(passes)
         if attended:
             code, _ = conduct(again, runner)
         else:
             show = Unattended(inbox.put, lambda _: None).show
-            code = GameDay(PLAN, FORESEEN, again, runner, inbox=inbox, show=show).conduct()
+            code = GameDay(PLAN, PREVIEWS, again, runner, inbox=inbox, show=show).conduct()
     assert code == 0
     assert runner.done[:3] == ["open", "start cut", "start killed"]
     assert [e.exit_code for e in read_session(diary.path).runs_of("cut")] == [3, 0]
@@ -112,12 +118,12 @@ def test_a_step_that_a_full_disk_broke_off_may_be_begun_again(
 
 @pytest.mark.parametrize("broken_off", [True, False])
 def test_a_step_that_came_to_its_end_is_done_however_full_the_disk_is_then(
-    broken_off: bool, diary: DiskDiary, monkeypatch: pytest.MonkeyPatch
+    broken_off: bool, diary: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was inconclusive for another reason; for the next one there is no room."""
     status = RunStatus("local", broken_off=broken_off)
     monkeypatch.setattr(RunDirectory, "read_status", lambda *_: status)
-    runner = FakeRunner(lambda *_: [Finished(ended(3, "inconclusive"))], full_at=frozenset({3}))
+    runner = FakeRunner(lambda *_: [ended(3, "inconclusive")], full_at=frozenset({3}))
 
     with pytest.raises(OSError, match="No space left"):
         conduct(diary, runner)
@@ -128,12 +134,10 @@ def test_a_step_that_came_to_its_end_is_done_however_full_the_disk_is_then(
     assert session.events[-1].what is What.PAUSED
 
 
-def test_an_inconclusive_run_with_room_on_the_disk_pauses_nothing(diary: DiskDiary) -> None:
+def test_an_inconclusive_run_with_room_on_the_disk_pauses_nothing(diary: SessionStore) -> None:
     """It was for another reason."""
     runner = FakeRunner(
-        lambda step, n: (
-            [Finished(ended(3, "inconclusive"))] if step.name == "cut" else passes(step, n)
-        )
+        lambda step, n: [ended(3, "inconclusive")] if step.name == "cut" else passes(step, n)
     )
 
     code, _ = conduct(diary, runner)
@@ -143,17 +147,17 @@ def test_an_inconclusive_run_with_room_on_the_disk_pauses_nothing(diary: DiskDia
 
 
 def test_an_event_that_the_disk_does_not_take_ends_the_day_as_it_stands(
-    diary: DiskDiary, monkeypatch: pytest.MonkeyPatch
+    diary: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing follows from what is not written down; the error goes to who tells it."""
-    plain = DiskDiary.append
+    plain = SessionStore.append
 
-    def append(self: DiskDiary, event: Event) -> None:
+    def append(self: SessionStore, event: Event) -> None:
         if event.what is What.RUN_ENDED:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/session.jsonl")
         plain(self, event)
 
-    monkeypatch.setattr(DiskDiary, "append", append)
+    monkeypatch.setattr(SessionStore, "append", append)
     runner = FakeRunner(passes)
 
     with pytest.raises(OSError, match="No space left"):
@@ -214,18 +218,18 @@ def test_what_the_log_of_a_step_does_not_take_costs_no_verdict(
         runner.start(PLAN.steps[0], 1, inbox.put)
         end = inbox.get(timeout=10)
 
-    assert isinstance(end, Finished)
-    assert (end.ended.exit_code, end.ended.last["verdict"]) == (3, "inconclusive")
-    assert end.ended.kept_in == Path("/somewhere/cut-1")
+    assert isinstance(end, RunResult)
+    assert (end.exit_code, end.last["verdict"]) == (3, "inconclusive")
+    assert end.kept_in == Path("/somewhere/cut-1")
 
 
 @pytest.mark.parametrize(("recorded", "code"), [(True, 0), (False, 3)])
 def test_a_day_that_leaves_no_record_does_not_end_with_0(
-    recorded: bool, code: int, diary: DiskDiary, monkeypatch: pytest.MonkeyPatch
+    recorded: bool, code: int, diary: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `lendchaos judge` of a run into which nothing can be written."""
     monkeypatch.setattr(game_days, "_tell_end", lambda _: recorded)
     runner: Any = FakeRunner(passes)
     runner.end = lambda: None
 
-    assert game_days._conduct(PLAN, FORESEEN, diary, runner, {}, unattended=True) == code
+    assert game_days._conduct(PLAN, PREVIEWS, diary, runner, {}, unattended=True) == code

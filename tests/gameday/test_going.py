@@ -5,22 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.diary import DiskDiary
-from harness.apps.gameday.screen_words import failing, summary
-from harness.apps.gameday.session import STAYS_REFUSED, StepState, What, read_session
-from harness.apps.gameday.view import Finished, Stage
-from harness.run.runner import RunResult, Update
+from harness.apps.gameday.screen import failing, summary
+from harness.apps.gameday.session_store import (
+    STAYS_REFUSED,
+    SessionStore,
+    StepState,
+    What,
+    read_session,
+)
+from harness.apps.gameday.view import Stage
+from harness.run.progress_messages import Update
+from harness.run.result import RunResult
 from tests.gameday.days import GO, MOMENT, NO_GO, PLAN, FakeRunner, conduct, ended
 
 
 @pytest.fixture
-def diary(tmp_path: Path) -> Iterator[DiskDiary]:
+def diary(tmp_path: Path) -> Iterator[SessionStore]:
     """Of a session that is not begun."""
-    with DiskDiary.new(tmp_path / "day") as new:
+    with SessionStore.new(tmp_path / "day") as new:
         yield new
 
 
-def test_a_step_that_is_refused_says_why_and_was_not_aborted(diary: DiskDiary) -> None:
+def test_a_step_that_is_refused_says_why_and_was_not_aborted(diary: SessionStore) -> None:
     """On the screen, in the status and in the session, and so does its left-over folder."""
     busy = "another run uses the stack"
     last = {"text": busy, "run_dir": str(diary.path / "runs" / "run-1")}
@@ -28,7 +34,7 @@ def test_a_step_that_is_refused_says_why_and_was_not_aborted(diary: DiskDiary) -
         lambda step, _: [
             Update("setting up"),
             MOMENT,
-            Finished(RunResult(3, last) if step.name == "cut" else ended()),
+            RunResult(3, last) if step.name == "cut" else ended(),
         ]
     )
     answers = {"asking cut": [GO, NO_GO], "asking killed": [NO_GO], "asking by hand": [NO_GO]}
@@ -46,7 +52,7 @@ def test_a_step_that_is_refused_says_why_and_was_not_aborted(diary: DiskDiary) -
     assert again.step is not None
 
 
-def test_what_fails_just_now_is_shown_until_the_phase_is_over(diary: DiskDiary) -> None:
+def test_what_fails_just_now_is_shown_until_the_phase_is_over(diary: SessionStore) -> None:
     """Every second the run says it; it is no line of what it said."""
     runner = FakeRunner(
         lambda *_: [
@@ -55,7 +61,7 @@ def test_what_fails_just_now_is_shown_until_the_phase_is_over(diary: DiskDiary) 
             MOMENT,
             Update("drain", "drain", 8.0, 9.0),
             MOMENT,
-            Finished(ended()),
+            ended(),
         ]
     )
 
@@ -65,4 +71,24 @@ def test_what_fails_just_now_is_shown_until_the_phase_is_over(diary: DiskDiary) 
     said = list(dict.fromkeys(failing(seen) for seen in going))
     assert said == ["", "failing now: 48 % (24 of 50 in the last 2 s)"]
     assert failing(going[-1]) == ""
-    assert all("" not in seen.said for seen in going)
+    assert going[-1].lines == 2
+
+
+def test_the_address_of_the_page_is_a_field(diary: SessionStore) -> None:
+    """Words that look like one are words, and those beside the address are not told."""
+    runner = FakeRunner(
+        lambda *_: [
+            Update("chaos page: http://in.words", "fault", 4.0, 6.0),
+            MOMENT,
+            Update("in other words", "fault", 4.0, 6.0, page="http://127.0.0.1:8089/?token=7"),
+            MOMENT,
+            ended(),
+        ]
+    )
+
+    _, people = conduct(diary, runner)
+
+    going = [view.under_way for view in people.views if view.under_way is not None]
+    pages = list(dict.fromkeys(seen.page for seen in going))
+    assert pages == ["", "http://127.0.0.1:8089/?token=7"]
+    assert going[-1].said == "chaos page: http://in.words"

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday import chronicle, instants, page, recording
+from harness.apps.gameday import make_record, render_record
 from harness.apps.gameday.day_record import Record, RecordedStep, RecordSource, to_json
-from harness.apps.gameday.session import PLAN_FILE, STAYS_ABORTED, Event, SessionLog, What
+from harness.apps.gameday.session_store import (
+    PLAN_FILE,
+    STAYS_ABORTED,
+    Event,
+    SessionStore,
+    What,
+    between,
+)
 from harness.apps.gameday.stored_runs import Runs
 from harness.core.errors import UsageError
 from harness.verdict.types import Judgement
@@ -35,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def day(folder: Path) -> Day:
     """Its record."""
-    return recording.made(folder, silent)
+    return make_record.made(folder, silent)
 
 
 @pytest.fixture
@@ -76,15 +83,15 @@ def test_an_aborted_try_stays_in_the_record(day: Day) -> None:
     assert second.verdict.verdict is Judgement.PASS
 
 
-def test_what_was_said_of_the_plug_stands_beside_what_was_seen(day: Day) -> None:
+def test_what_was_said_of_a_manual_fault_stands_beside_what_was_seen(day: Day) -> None:
     """The answers showed the outage 0.4 s before anybody said so, and its end 0.4 s after."""
-    pulled, restored = steps_of(day)[1].tries[0].plugs
+    injected, restored = steps_of(day)[1].tries[0].plugs
 
-    assert (pulled.said_utc, pulled.restored) == (at(308.4), False)
-    assert pulled.seen_utc is not None
-    assert abs(instants.between(at(308), pulled.seen_utc) or 9) < 0.1
-    assert pulled.seen_after_s is not None
-    assert -0.5 < pulled.seen_after_s < -0.3
+    assert (injected.said_utc, injected.restored) == (at(308.4), False)
+    assert injected.seen_utc is not None
+    assert abs(between(at(308), injected.seen_utc) or 9) < 0.1
+    assert injected.seen_after_s is not None
+    assert -0.5 < injected.seen_after_s < -0.3
     assert restored.restored
     assert restored.seen_after_s is not None
     assert 0.3 < restored.seen_after_s < 0.5
@@ -100,14 +107,14 @@ def test_the_timeline_mixes_what_was_said_done_and_seen(day: Day) -> None:
     assert {m.source for m in moments} == set(RecordSource)
     assert [m.text for m in second] == [
         "go",
-        "the step was begun",
+        "step started",
         "outage begins",
         "fault 1-partition injected",
         "note: the queue is long",
         "fault 1-partition healed",
         "outage is over",
-        "its run ended: pass, exit code 0",
-        "the step ended: done",
+        "run ended pass",
+        "step ended: done",
     ]
 
 
@@ -130,7 +137,7 @@ def test_what_was_said_of_a_run_is_held_against_judging_it_again(small: Path) ->
     """The stored run counts, and the contradiction is remarked."""
     session = small / "session.jsonl"
     session.write_text(session.read_text().replace('"verdict": "pass"', '"verdict": "fail"'))
-    record, _ = recording.made(small, silent)
+    record, _ = make_record.made(small, silent)
 
     assert record.outcome is Judgement.PASS
     assert record.remarks == (
@@ -150,10 +157,10 @@ def test_a_failure_is_not_repeated_until_it_is_green(small: Path) -> None:
         ran("cut", name, -60, "fail", 1),
         Event(What.STEP_ENDED, at(-59), "cut", "aborted"),
     ):
-        SessionLog(small).append(event)
+        SessionStore(small).append(event)
     with path.open("a") as file:
         file.writelines(others)
-    record, _ = recording.made(small, silent)
+    record, _ = make_record.made(small, silent)
 
     verdicts = [one.verdict.verdict for one in record.steps[0].tries if one.verdict]
     assert verdicts == [Judgement.FAIL, Judgement.PASS]
@@ -165,7 +172,7 @@ def test_a_step_that_did_not_end_is_no_pass(small: Path) -> None:
     path = small / "session.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"step_ended"' not in line))
-    record, _ = recording.made(small, silent)
+    record, _ = make_record.made(small, silent)
 
     assert record.steps[0].tries[0].verdict is not None
     assert record.steps[0].tries[0].verdict.verdict is Judgement.PASS
@@ -176,9 +183,9 @@ def test_a_step_that_was_left_out_leaves_the_day_open(small: Path) -> None:
     """Nothing passes without evidence, and the statement names it."""
     plan = small / PLAN_FILE
     plan.write_text(plan.read_text() + "  - {name: more, scenario: baseline}\n")
-    waiting, _ = recording.made(small, silent)
-    SessionLog(small).append(Event(What.NO_GO, "", "more", "no time left"))
-    left_out, _ = recording.made(small, silent)
+    waiting, _ = make_record.made(small, silent)
+    SessionStore(small).append(Event(What.NO_GO, "", "more", "no time left"))
+    left_out, _ = make_record.made(small, silent)
 
     assert (waiting.outcome, left_out.outcome) == ("inconclusive", "inconclusive")
     assert "not begun: more" in waiting.statement
@@ -192,7 +199,7 @@ def test_a_step_that_was_left_out_leaves_the_day_open(small: Path) -> None:
 def test_a_run_that_was_lost_is_told(small: Path) -> None:
     """Its step is not passed by what the session says of it."""
     shutil.rmtree(run_of(small))
-    record, _ = recording.made(small, silent)
+    record, _ = make_record.made(small, silent)
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert record.steps[0].observed == "its run cannot be judged: it is not among the stored runs"
@@ -202,18 +209,18 @@ def test_a_run_that_was_lost_is_told(small: Path) -> None:
 def test_a_run_of_which_nobody_tells_is_told(small: Path) -> None:
     """A process that was killed leaves one."""
     shutil.copytree(run_of(small), small / "runs" / "stray")
-    record, _ = recording.made(small, silent)
+    record, _ = make_record.made(small, silent)
 
     assert record.remarks == ("runs/stray is a run of which the session does not tell",)
 
 
 def test_a_cut_line_of_the_session_is_told(small: Path) -> None:
     """And a step that was begun and never ended does not pass."""
-    log = SessionLog(small)
+    log = SessionStore(small)
     log.append(Event(What.STEP_STARTED, at(60), "cut"))
     with (small / "session.jsonl").open("a") as file:
         file.write('{"event": {"what": "run_')
-    record, _ = recording.made(small, silent)
+    record, _ = make_record.made(small, silent)
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert record.steps[0].observed == "no run was recorded"
@@ -225,9 +232,9 @@ def test_a_cut_line_of_the_session_is_told(small: Path) -> None:
 
 def test_an_aborted_step_that_is_not_begun_again_is_said_so() -> None:
     """It is not "left out"."""
-    (moment,) = chronicle.timeline([Event(What.NO_GO, at(0), "cut", STAYS_ABORTED)], [])
+    (moment,) = make_record.timeline([Event(What.NO_GO, at(0), "cut", STAYS_ABORTED)], [])
 
-    assert moment.text == "no go: it stays aborted"
+    assert moment.text == "no-go: stays aborted"
 
 
 # --- its files -----------------------------------------------------------------------------------
@@ -237,10 +244,10 @@ def test_the_same_session_gives_the_same_files(small: Path, tmp_path: Path) -> N
     """Twice, and on a copy elsewhere."""
     copy = tmp_path / "some" / "where"
     shutil.copytree(small, copy, symlinks=True)
-    first = recording.write(small, silent, pdf=False)
+    first = make_record.write(small, silent)
     before = first.data.read_bytes(), first.page.read_bytes()
-    recording.write(small, silent, pdf=False)
-    other = recording.write(copy, silent, pdf=False)
+    make_record.write(small, silent)
+    other = make_record.write(copy, silent)
 
     assert (first.data.read_bytes(), first.page.read_bytes()) == before
     assert (other.data.read_bytes(), other.page.read_bytes()) == before
@@ -248,9 +255,9 @@ def test_the_same_session_gives_the_same_files(small: Path, tmp_path: Path) -> N
 
 def test_a_later_note_comes_into_the_record(small: Path) -> None:
     """Written anew, whenever."""
-    recording.write(small, silent, pdf=False)
-    SessionLog(small).append(Event(What.ACTION, "", None, "buy a second switch", "Zhao Ming"))
-    written = recording.write(small, silent, pdf=False)
+    make_record.write(small, silent)
+    SessionStore(small).append(Event(What.ACTION, "", None, "buy a second switch", "Zhao Ming"))
+    written = make_record.write(small, silent)
 
     assert "buy a second switch" in written.page.read_text()
     assert json.loads(written.data.read_bytes())["actions"][0]["owner"] == "Zhao Ming"
@@ -272,7 +279,7 @@ def test_no_session_is_said_and_nothing_written(small: Path, missing: str) -> No
     """Exit 2 for the command."""
     (small / missing).unlink()
     with pytest.raises(UsageError, match=re.escape(missing)):
-        recording.write(small, silent, pdf=False)
+        make_record.write(small, silent)
 
     assert not (small / "record.json").exists()
 
@@ -282,7 +289,7 @@ def test_no_session_is_said_and_nothing_written(small: Path, missing: str) -> No
 
 def test_the_page_has_everything_in_order(day: Day) -> None:
     """By its headings."""
-    headings = re.findall(r"<h2 id=\"([a-z0-9-]+)\"", page.render(*day))
+    headings = re.findall(r"<h2 id=\"([a-z0-9-]+)\"", render_record.render(*day))
 
     assert headings == [
         *("hypothesis", "steps", "step-1", "step-2", "step-3"),
@@ -293,7 +300,7 @@ def test_the_page_has_everything_in_order(day: Day) -> None:
 def test_the_page_says_what_the_record_says(day: Day) -> None:
     """The words and figures that a reader looks for."""
     record, _ = day
-    text = Page(page.render(*day)).text
+    text = Page(render_record.render(*day)).text
 
     for said in (
         "FAIL Before the release of the ninth",
@@ -321,7 +328,7 @@ def test_the_page_says_what_the_record_says(day: Day) -> None:
 
 def test_the_page_runs_and_loads_nothing(day: Day) -> None:
     """No script, no handler, no resource; and every id is there once, charts included."""
-    seen = Page(page.render(*day))
+    seen = Page(render_record.render(*day))
     names = {tag for tag, _ in seen.tags}
     ids = [a["id"] for _, a in seen.tags if a.get("id")]
 
@@ -338,7 +345,7 @@ def test_doubts_are_on_the_page(small: Path) -> None:
     """A remark is not left to the data."""
     shutil.copytree(run_of(small), small / "runs" / "stray")
 
-    assert "Reasons to doubt this record" in page.render(*recording.made(small, silent))
+    assert "Reasons to doubt this record" in render_record.render(*make_record.made(small, silent))
 
 
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:
@@ -347,7 +354,7 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
         "Nothing at all.", "'<img src=x onerror=alert(1)>'"
     )
     hostile = whole_day(tmp_path / "day", plan, ATTACK)
-    written = page.render(*recording.made(hostile, silent))
+    written = render_record.render(*make_record.made(hostile, silent))
 
     assert "<script" not in written.lower()
     assert "<img" not in written.lower()
@@ -361,12 +368,11 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
 def test_the_command_writes_and_names_the_files(
     small: Path, lendchaos: Callable[..., Ended]
 ) -> None:
-    """On standard output; what it did not write, and why, beside."""
-    done = lendchaos("gameday", "record", small, "--no-pdf")
+    """On standard output."""
+    done = lendchaos("gameday", "record", small)
 
     assert done.exit_code == 0
     assert done.stdout.split() == [str(small / "record.json"), str(small / "record.html")]
-    assert "no PDF" in done.stderr
 
 
 def test_the_command_names_what_is_no_session(

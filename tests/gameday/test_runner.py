@@ -15,12 +15,13 @@ import pytest
 from harness.apps.gameday import locust_runner as runner_module
 from harness.apps.gameday.day_plan import GameDayPlan
 from harness.apps.gameday.locust_runner import GAME_DAY_VARIABLE, STACK, LocustRunner
-from harness.apps.gameday.session import LOGS_FOLDER, Event, SessionLog, What
-from harness.apps.gameday.view import Finished, Message
+from harness.apps.gameday.session_store import LOGS_FOLDER, Event, SessionStore, What
+from harness.apps.gameday.view import Message
 from harness.core.errors import UsageError
 from harness.core.forwarding import interrupt_under_way
 from harness.run import runner as headless_module
-from harness.run.runner import RunResult, Update
+from harness.run.progress_messages import Update
+from harness.run.result import RunResult
 from harness.stack.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.gameday.days import PLAN
@@ -75,18 +76,18 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> SessionLog:
+def session(tmp_path: Path) -> SessionStore:
     """A session that was just made."""
-    return SessionLog.create(tmp_path / "day", PLAN.source)
+    return SessionStore.create(tmp_path / "day", PLAN.source)
 
 
-def runner_of(session: SessionLog, plan: GameDayPlan = PLAN, **more: Any) -> LocustRunner:
+def runner_of(session: SessionStore, plan: GameDayPlan = PLAN, **more: Any) -> LocustRunner:
     """What runs a session."""
     return LocustRunner(plan, session.path, 7, session.path.parent / "state", **more)
 
 
 def test_a_stack_of_its_own_is_taken_down_at_the_close(
-    machine: Machine, session: SessionLog
+    machine: Machine, session: SessionStore
 ) -> None:
     """By whichever process closes the session: it is written down whose it is."""
     details = runner_of(session).open(lambda _: None)
@@ -99,7 +100,7 @@ def test_a_stack_of_its_own_is_taken_down_at_the_close(
 
 
 def test_a_stack_that_stayed_up_through_a_pause_is_still_ours(
-    machine: Machine, session: SessionLog
+    machine: Machine, session: SessionStore
 ) -> None:
     """It is used again, and not brought up a second time."""
     session.append(Event(What.OPENED, "", details={STACK: "ours"}))
@@ -110,7 +111,7 @@ def test_a_stack_that_stayed_up_through_a_pause_is_still_ours(
 
 
 def test_a_stack_of_somebody_else_is_used_and_left_up(
-    machine: Machine, session: SessionLog
+    machine: Machine, session: SessionStore
 ) -> None:
     """Neither taken for ours nor taken down."""
     machine.up = Stack("theirs")
@@ -122,7 +123,7 @@ def test_a_stack_of_somebody_else_is_used_and_left_up(
 
 
 def test_for_the_target_of_a_file_no_stack_is_brought_up(
-    machine: Machine, session: SessionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, session: SessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its steps go there, as any run would."""
     (tmp_path / "locust.conf").write_text("host = http://127.0.0.1:1\n")
@@ -135,7 +136,7 @@ def test_for_the_target_of_a_file_no_stack_is_brought_up(
 
 
 def test_a_step_is_run_with_its_options_its_seed_and_a_log(
-    machine: Machine, session: SessionLog
+    machine: Machine, session: SessionStore
 ) -> None:
     """All of it within the session; without a verdict the last line of the log says why."""
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -144,8 +145,8 @@ def test_a_step_is_run_with_its_options_its_seed_and_a_log(
 
     assert inbox.get(timeout=10) == Update("baseline")
     end = inbox.get(timeout=10)
-    assert isinstance(end, Finished)
-    assert end.ended == RunResult(3, {"text": "it is broken"})
+    assert isinstance(end, RunResult)
+    assert end == RunResult(3, {"text": "it is broken"})
     ((path, options, more),) = machine.calls
     assert path.name == "server_failure.py"
     assert options[:2] == ["--seed", "8"]
@@ -156,11 +157,11 @@ def test_a_step_is_run_with_its_options_its_seed_and_a_log(
     assert (session.path / "logs" / "step-2-attempt-2.log").is_file()
 
 
-def test_a_step_with_a_plug_to_pull_watches(machine: Machine, session: SessionLog) -> None:
+def test_a_step_with_a_manual_fault_watches(machine: Machine, session: SessionStore) -> None:
     """What somebody else changes is what it waits for, whatever its scenario."""
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     runner_of(session).start(PLAN.steps[2], 1, inbox.put)
-    while not isinstance(inbox.get(timeout=10), Finished):
+    while not isinstance(inbox.get(timeout=10), RunResult):
         pass
 
     ((_path, _options, more),) = machine.calls
@@ -168,7 +169,7 @@ def test_a_step_with_a_plug_to_pull_watches(machine: Machine, session: SessionLo
 
 
 def test_a_run_that_breaks_off_is_finished_all_the_same(
-    machine: Machine, session: SessionLog, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, session: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the day would wait for it for ever."""
     assert machine.calls == []
@@ -182,15 +183,15 @@ def test_a_run_that_breaks_off_is_finished_all_the_same(
     runner_of(session).start(PLAN.steps[0], 1, inbox.put)
 
     end = inbox.get(timeout=10)
-    assert isinstance(end, Finished)
-    assert (end.ended.exit_code, end.ended.last["text"]) == (
+    assert isinstance(end, RunResult)
+    assert (end.exit_code, end.last["text"]) == (
         70,
         "our bug, UsageError: not this one",
     )
 
 
 def test_runs_that_no_event_tells_of_are_found(
-    session: SessionLog, monkeypatch: pytest.MonkeyPatch
+    session: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With their verdict, or why there is none; those that are known are not told again."""
     monkeypatch.setattr(runner_module, "JUDGED_SECONDS_MAX", 0.0)
@@ -207,7 +208,7 @@ def test_runs_that_no_event_tells_of_are_found(
     assert runner_of(session).left_behind({judged.path.name, "unjudged-1"}) == []
 
 
-def test_only_a_run_of_this_session_is_waited_for(session: SessionLog) -> None:
+def test_only_a_run_of_this_session_is_waited_for(session: SessionStore) -> None:
     """Whoever else uses the stack is told by the run that cannot have it."""
     runner = runner_of(session)
     state = session.path.parent / "state"
@@ -220,7 +221,7 @@ def test_only_a_run_of_this_session_is_waited_for(session: SessionLog) -> None:
 
 
 def test_an_abort_waits_until_locust_is_there_to_hear_it(
-    machine: Machine, session: SessionLog, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, session: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And is given once: a second one would end it at once, without healing."""
     over, asked = threading.Event(), []
@@ -241,7 +242,7 @@ def test_an_abort_waits_until_locust_is_there_to_hear_it(
 
     runner_of(session).start(PLAN.steps[0], 1, inbox.put).abort()
 
-    assert isinstance(inbox.get(timeout=10), Finished)
+    assert isinstance(inbox.get(timeout=10), RunResult)
     assert (asked, machine.calls) == ([0, 1, 2], [])
 
 
@@ -261,7 +262,7 @@ def test_without_a_run_nothing_is_interrupted() -> None:
 
 
 def test_an_abort_in_the_first_moment_leaves_no_traceback(
-    session: SessionLog, monkeypatch: pytest.MonkeyPatch
+    session: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Python itself is there to hear it: nothing was begun, and the log is empty."""
     monkeypatch.chdir(ROOT)
@@ -272,8 +273,8 @@ def test_an_abort_in_the_first_moment_leaves_no_traceback(
         run.abort()
 
         end = inbox.get(timeout=10)
-        assert isinstance(end, Finished)
-        assert (end.ended.exit_code, end.ended.last["text"]) == (130, "it had not begun")
+        assert isinstance(end, RunResult)
+        assert (end.exit_code, end.last["text"]) == (130, "it had not begun")
         log = session.path / LOGS_FOLDER / f"step-1-attempt-{attempt}.log"
         assert "Traceback" not in log.read_text()
     assert list((session.path / "runs").iterdir()) == []

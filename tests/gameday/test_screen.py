@@ -1,4 +1,4 @@
-"""The screens and keys of a game day: what fits, what is shown, what a key does."""
+"""The screen and the keys of a game day: what fits, what is told, what a key does."""
 
 import unicodedata
 from dataclasses import replace
@@ -7,28 +7,24 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from harness.apps.gameday.keyboard import WORD_SECONDS_MAX, Keyboard
-from harness.apps.gameday.screen import Looking, Screen
-from harness.apps.gameday.session import Event, Session, What
-from harness.apps.gameday.view import (
-    Command,
-    Message,
-    Order,
-    Stage,
-    StepOutcome,
-    UnderWay,
-    View,
-    too_soon,
-)
+from harness.apps.gameday.attended import WORD_SECONDS_MAX, Attended, Keyboard
+from harness.apps.gameday.screen import live, texts
+from harness.apps.gameday.session_store import Event, Session, What, command
+from harness.apps.gameday.view import Message, Stage, StepOutcome, UnderWay, View, too_soon
 from harness.report.tables import Tile
-from tests.gameday.days import ABORT, FORESEEN, GO, NO_GO, PAUSE, PLAN
+from harness.verdict.types import Judgement
+from tests.gameday.days import ABORT, GO, NO_GO, PAUSE, PLAN, PREVIEWS
 
 CUT, KILLED, BY_HAND = PLAN.steps
 STARTED = Event(What.STEP_STARTED, "2026-11-27T09:00:00.000Z", "cut")
-OUTCOME = StepOutcome("fail", "4 of 9 borrow requests failed.", (Tile("Lent twice", "1", ()),))
-VIEW = View(stage=Stage.BRIEFING, plan=PLAN, foreseen=FORESEEN, session=Session(Path("day"), ()))
+ENDED = Event(What.STEP_ENDED, "2026-11-27T09:01:00.000Z", "cut", "done")
+RAN = Event(What.RUN_ENDED, "2026-11-27T09:01:00.000Z", "cut", "all bad", "", "cut-1", 1, "fail")
+OUTCOME = StepOutcome(
+    Judgement.FAIL, "4 of 9 borrow requests failed.", (Tile("Lent twice", "1", ()),)
+)
+VIEW = View(stage=Stage.BRIEFING, plan=PLAN, previews=PREVIEWS, session=Session(Path("day"), ()))
 GOING = replace(
     VIEW,
     stage=Stage.GOING,
@@ -38,113 +34,121 @@ GOING = replace(
 )
 
 
-def drawn(
-    view: View, now_s: float = 101.0, size: tuple[int, int] = (80, 24), **looks: object
-) -> list[str]:
-    """The lines of one screen."""
-    screen = Screen(lambda: now_s, Looking(**looks), view)  # type: ignore[arg-type]
+def printed(*shown: RenderableType, width: int = 200) -> list[str]:
+    """The lines that a terminal shows."""
     out = StringIO()
-    console = Console(file=out, width=size[0], height=size[1], force_terminal=False)
-    console.print(screen, height=size[1], end="")
+    Console(file=out, width=width, force_terminal=False).print(*shown)
     return out.getvalue().splitlines()
 
 
-def everything(view: View) -> str:
-    """All that can be seen by scrolling, as one text."""
-    return " ".join(" ".join(drawn(view, size=(200, 200))).split())
+def drawn(view: View, typing: str | None = None, width: int = 80) -> list[str]:
+    """The lines that live, a second after the end of the warm-up."""
+    return printed(live(view, typing, 101.0), width=width)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60), (40, 12)])
+def told(view: View) -> str:
+    """What stays on the terminal when a view is shown first, as one text."""
+    return " ".join(" ".join(printed(*texts(view))).split())
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 12), (200, 12), (40, 16)])
 @pytest.mark.parametrize("stage", list(Stage))
-def test_every_screen_fits(stage: Stage, size: tuple[int, int]) -> None:
-    """As many lines as the terminal has, none wider; title and keys always stand."""
-    lines = drawn(replace(GOING, stage=stage, said="just now"), size=size)
+def test_what_lives_fits(stage: Stage, width: int, height: int) -> None:
+    """Few lines, none wider than the terminal; abort word and keys always stand."""
+    view = replace(GOING, stage=stage, said="just now")
+    lines = drawn(view, width=width)
 
-    assert len(lines) == size[1]
-    assert max(len(line) for line in lines) <= size[0]
+    assert len(lines) <= height
+    assert max(len(line) for line in lines) <= width
     assert "abort word: halt" in lines[0]
 
 
 def test_the_briefing_says_what_will_happen() -> None:
     """Hypothesis, roles, abort word, every step with its blast radius and what ends it."""
-    text = everything(VIEW)
+    text = told(VIEW)
 
     for said in (
         "It comes back by itself.",
         "lead Lin",
         "halt: whoever says or types it",
         *("1. cut", "2. killed", "3. by hand", "Zhao pulls a plug", "back within 5 s"),
+        "30 arrivals a second for 10 s; warm-up 2 s, baseline 4 s",
         "1-partition, 4 s to 6 s: bytes vanish",
-        "1-partition touches link database; not touched: link edge",
+        "1-partition touches link database",
+        "untouched link edge",
         "a loan is paid out twice",
     ):
         assert said in text
     assert "127.0.0.1" not in text
 
 
-def test_what_does_not_fit_is_told_and_can_be_scrolled_to() -> None:
-    """The last step is on no first screen of 24 lines, and on the last one."""
-    first, last = "\n".join(drawn(VIEW)), "\n".join(drawn(VIEW, scrolled=500))
-
-    assert "more lines: space" in first
-    assert "3. by hand" not in first
-    assert "3. by hand" in last
-    assert "more lines" not in last
-
-
 def test_a_countdown_to_what_comes_next() -> None:
     """Phase, fault, heal and end, each with the seconds that are left."""
-    lines = drawn(GOING, now_s=101.0)
+    text = "\n".join(lines := drawn(GOING))
 
-    text = "\n".join(lines)
-    assert "baseline, 3 s left" in text
+    assert "cut: baseline, 3 s left; 7 s to the end of the load" in text
     for said in ("3 s  1-partition breaks", "5 s  1-partition heals", "5 s  recovery begins"):
         assert said in text
-    assert "7 s to the end of the load" in text
     assert "a ABORT" in lines[-1]
 
 
 def test_expected_stands_beside_observed() -> None:
-    """For every step that is over, when the next one is asked for."""
-    ended = Event(What.STEP_ENDED, "2026-11-27T09:01:00.000Z", "cut", "done")
+    """Of the step that is over, when the next one is asked for, and of all of them at the close."""
     view = replace(
         VIEW,
         stage=Stage.ASKING,
         step=KILLED,
-        session=Session(Path("day"), (STARTED, ended)),
+        session=Session(Path("day"), (STARTED, RAN, ENDED)),
         outcomes={"cut": OUTCOME},
     )
 
-    text = everything(view)
-    assert "Go or no-go? 2. killed" in text
-    assert "expected back within 5 s observed FAIL 4 of 9 borrow requests failed." in text
-    assert "lent twice 1" in text
+    assert "Go or no-go? 2. killed" in drawn(view)[1]
+    for text in (told(view), told(replace(view, stage=Stage.CLOSING, step=None))):
+        assert "expected back within 5 s observed FAIL 4 of 9 borrow requests failed." in text
+        assert "lent twice 1" in text
 
 
-def test_notes_and_what_is_typed_are_seen() -> None:
+def test_what_happens_is_told_once_and_what_is_typed_is_seen() -> None:
     """With the time of day; foreign text drives no terminal."""
     note = Event(What.NOTE, "2026-11-27T09:00:07.000Z", "cut", "queue\x1b[2J grows")
     view = replace(GOING, session=Session(Path("day"), (STARTED, note)))
+    out = StringIO()
+    people = Attended(Console(file=out, width=80), "halt", lambda _: None, lambda: 101.0)
+    for _ in range(2):
+        people.show(view)
 
-    lines = drawn(view, typing="half a no")
-    assert any("09:00:07  [cut] note: queue\ufffd[2J grows" in line for line in lines)
-    assert "note> half a no" in lines[-1]
+    lines = out.getvalue().splitlines()
+    assert lines == ["09:00:00  [cut] step started", "09:00:07  [cut] note: queue\ufffd[2J grows"]
+    assert "note> half a no" in drawn(view, "half a no")[-1]
 
 
-def test_a_plug_is_pulled_by_hand_only_where_one_is() -> None:
+def test_a_terminal_that_is_gone_ends_no_day() -> None:
+    """What cannot be told there is lost, and the run goes on to its end."""
+
+    class Gone(StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    people = Attended(Console(file=Gone(), width=80), "halt", lambda _: None, lambda: 101.0)
+    people.show(GOING)
+    people.show(VIEW)
+
+
+def test_a_fault_is_injected_by_hand_only_where_one_is() -> None:
     """The keys are told for that step alone."""
     by_hand = replace(GOING, step=BY_HAND, under_way=UnderWay(BY_HAND, 1, 90.0))
 
-    assert "x plug pulled" in drawn(by_hand)[-1]
-    assert "x plug pulled" not in drawn(GOING)[-1]
-    assert "by hand: Zhao pulls a plug" in everything(by_hand)
+    assert "x fault injected" in drawn(by_hand)[-1]
+    assert "x fault injected" not in drawn(GOING)[-1]
+    assert "by hand Zhao pulls a plug" in told(replace(by_hand, stage=Stage.ASKING))
 
 
-def test_no_plug_is_pulled_before_the_load() -> None:
+def test_no_fault_is_injected_by_hand_before_the_load() -> None:
     """Nor before its baseline is over; other steps have none."""
     by_hand = replace(GOING, step=BY_HAND, under_way=UnderWay(BY_HAND, 1, 90.0))
 
-    assert too_soon(by_hand, 100.0) == "the plug may not be pulled yet: the load has not begun"
+    said = "the manual fault may not be injected yet: the load has not begun"
+    assert too_soon(by_hand, 100.0) == said
     assert too_soon(GOING, 100.0) == ""
 
 
@@ -159,7 +163,7 @@ def test_an_accent_is_one_however_it_is_encoded(word: str, form: Literal["NFC", 
     for typed in (word, f"t{word}\r"):
         Keyboard(word, heard.append).press(unicodedata.normalize(form, typed))
 
-    assert heard == 2 * [Command(Order.ABORT, "word")]
+    assert heard == 2 * [command(What.ABORT, "word")]
 
 
 class Typist:
@@ -182,20 +186,20 @@ class Typist:
     ("keys", "orders"),
     [
         *(("g", [GO]), ("n", [NO_GO]), ("a", [ABORT]), ("p", [PAUSE]), ("q", [PAUSE])),
-        ("x", [Command(Order.PULLED)]),
-        ("r", [Command(Order.RESTORED)]),
+        ("x", [command(What.INJECTED)]),
+        ("r", [command(What.RESTORED)]),
         *(("z", []), ("j", []), ("\x1b", [])),
-        ("tit is slow\n", [Command(Order.NOTE, "it is slow")]),
-        (":  two   words \r", [Command(Order.NOTE, "two words")]),
-        ("tabx\x7fc\n", [Command(Order.NOTE, "abc")]),
+        ("tit is slow\n", [command(What.NOTE, "it is slow")]),
+        (":  two   words \r", [command(What.NOTE, "two words")]),
+        ("tabx\x7fc\n", [command(What.NOTE, "abc")]),
         ("tgone\x1bg", [GO]),
         ("t\n", []),
-        ("t@bob raise it\n", [Command(Order.ACTION, "raise it", "bob")]),
-        ("t@bob\n", [Command(Order.NOTE, "@bob")]),
-        ("tplease halt it\n", [Command(Order.NOTE, "please halt it")]),
-        ("tHalt", [Command(Order.ABORT, "word")]),
-        (":halt\n", [Command(Order.ABORT, "word")]),
-        ("tx\x7fhalt\n", [Command(Order.ABORT, "word")]),
+        ("t@bob raise it\n", [command(What.ACTION, "raise it", "bob")]),
+        ("t@bob\n", [command(What.NOTE, "@bob")]),
+        ("tplease halt it\n", [command(What.NOTE, "please halt it")]),
+        ("tHalt", [command(What.ABORT, "word")]),
+        (":halt\n", [command(What.ABORT, "word")]),
+        ("tx\x7fhalt\n", [command(What.ABORT, "word")]),
     ],
 )
 def test_what_keys_order(keys: str, orders: list[Message]) -> None:
@@ -205,8 +209,8 @@ def test_what_keys_order(keys: str, orders: list[Message]) -> None:
 
 def test_the_abort_word_is_heard_without_a_key_before_it() -> None:
     """Some of its letters are keys: the word is what ends it, or already its `a`."""
-    assert Typist().types("halt")[-1] == Command(Order.ABORT, "word")
-    assert Typist().types("HALT") == [Command(Order.ABORT, "word")]
+    assert Typist().types("halt")[-1] == command(What.ABORT, "word")
+    assert Typist().types("HALT") == [command(What.ABORT, "word")]
 
 
 def test_letters_far_apart_are_no_word() -> None:
@@ -219,10 +223,9 @@ def test_letters_far_apart_are_no_word() -> None:
 
 
 def test_arrows_and_pasted_escapes_order_nothing() -> None:
-    """They scroll, or do nothing."""
+    """Nor is any of their letters a key."""
     typist = Typist()
     for keys in ("\x1b[B", "\x1b[B", "\x1b[A", "\x1b[15~", "\x1bOP"):
         typist.keyboard.press(keys)
 
     assert typist.heard == []
-    assert typist.keyboard.looking.scrolled == 1

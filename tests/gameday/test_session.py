@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.session import (
+from harness.apps.gameday.session_store import (
     SESSION_FILE,
     Event,
-    SessionLog,
+    SessionStore,
     StepState,
     What,
     read_session,
@@ -16,9 +16,9 @@ from harness.core.errors import UsageError
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> SessionLog:
+def log(tmp_path: Path) -> SessionStore:
     """A session that was just opened."""
-    return SessionLog.create(tmp_path / "day", "version: 1\n")
+    return SessionStore.create(tmp_path / "day", "version: 1\n")
 
 
 def event(what: What, step: str | None = "cut", text: str = "") -> Event:
@@ -26,7 +26,7 @@ def event(what: What, step: str | None = "cut", text: str = "") -> Event:
     return Event(what, "", step, text)
 
 
-def test_events_are_read_back_as_they_were(log: SessionLog) -> None:
+def test_events_are_read_back_as_they_were(log: SessionStore) -> None:
     """With the time at which they were written down."""
     written = [
         log.append(event(What.NOTE, None, "借呗 is slow today")),
@@ -53,7 +53,7 @@ def test_events_are_read_back_as_they_were(log: SessionLog) -> None:
     ],
     ids=str,
 )
-def test_where_a_step_stands(log: SessionLog, events: list[Event], state: StepState) -> None:
+def test_where_a_step_stands(log: SessionStore, events: list[Event], state: StepState) -> None:
     """By its own events alone."""
     for one in events:
         log.append(one)
@@ -61,7 +61,7 @@ def test_where_a_step_stands(log: SessionLog, events: list[Event], state: StepSt
     assert read_session(log.path).state_of("cut") is state
 
 
-def test_half_a_last_line_costs_nothing_else(log: SessionLog) -> None:
+def test_half_a_last_line_costs_nothing_else(log: SessionStore) -> None:
     """It is told; what was written before it counts."""
     log.append(event(What.STEP_STARTED))
     with (log.path / SESSION_FILE).open("a") as file:
@@ -73,10 +73,10 @@ def test_half_a_last_line_costs_nothing_else(log: SessionLog) -> None:
     assert found.damage[0].startswith("session.jsonl, line 3 is not readable")
 
 
-def test_a_session_is_never_written_over(log: SessionLog) -> None:
+def test_a_session_is_never_written_over(log: SessionStore) -> None:
     """Its folder has to be a new one."""
     with pytest.raises(UsageError, match="exists already"):
-        SessionLog.create(log.path, "version: 1\n")
+        SessionStore.create(log.path, "version: 1\n")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_session_is_never_written_over(log: SessionLog) -> None:
         ('{"schema": "lendchaos.session/9"}', "must be 'lendchaos.session/1'"),
     ],
 )
-def test_another_file_or_version_is_refused(log: SessionLog, body: str, said: str) -> None:
+def test_another_file_or_version_is_refused(log: SessionStore, body: str, said: str) -> None:
     """By name and line."""
     (log.path / SESSION_FILE).write_text(body)
 

@@ -7,14 +7,14 @@ import pytest
 
 PROGRAM = """
 import signal, sys
-from harness.apps.gameday.keyboard import signals_as_orders
+from harness.apps.gameday.attended import signals_as_commands
 
 heard = []
-with signals_as_orders(heard.append, attended=sys.argv[2] == "attended"):
+with signals_as_commands(heard.append, attended=sys.argv[2] == "attended"):
     signal.raise_signal(signal.Signals[sys.argv[1]])
-print(*(f"{message.order}:{message.text}" for message in heard))
+print(*(f"{message.what}:{message.text}" for message in heard))
 """
-ENDS_THE_DAY = "abort:signal pause:"
+ENDS_THE_DAY = "abort:signal paused:"
 CASES = [
     ("SIGINT", "attended", [], "abort:key"),
     ("SIGINT", "alone", [], ENDS_THE_DAY),
@@ -41,4 +41,4 @@ def test_a_signal_is_an_order(number: str, who: str, under: list[str], orders: s
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(orders)
     assert bool(done.stdout.strip()) is bool(orders)
-    assert ("pause" in done.stdout) is (bool(orders) and orders != "abort:key")
+    assert ("paused" in done.stdout) is (bool(orders) and orders != "abort:key")

@@ -1,4 +1,4 @@
-"""A game day without anybody there: what is answered, what is told, and who pulls a plug."""
+"""A game day without anybody there: what is answered, what is told, and what is called."""
 
 import queue
 from dataclasses import replace
@@ -8,28 +8,29 @@ import pytest
 
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
-from harness.apps.gameday.diary import MemoryDiary
-from harness.apps.gameday.session import StepState, What
+from harness.apps.gameday.session_store import RehearsalStore, StepState, What
 from harness.apps.gameday.unattended import Unattended
-from harness.apps.gameday.view import Finished, Message
-from harness.run.runner import Update
-from tests.gameday.days import FORESEEN, MOMENT, PLAN, FakeRunner, ended, passes
+from harness.apps.gameday.view import Message
+from harness.run.progress_messages import Update
+from tests.gameday.days import MOMENT, PLAN, PREVIEWS, FakeRunner, ended, passes
 
 
-def conducted(runner: FakeRunner, plan: GameDayPlan = PLAN) -> tuple[int, MemoryDiary, list[str]]:
+def conducted(
+    runner: FakeRunner, plan: GameDayPlan = PLAN
+) -> tuple[int, RehearsalStore, list[str]]:
     """A whole day that nobody attends: exit code, events, what was told."""
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     told: list[str] = []
     nobody = Unattended(inbox.put, told.append)
-    diary = MemoryDiary()
-    game = GameDay(plan, FORESEEN, diary, runner, inbox=inbox, show=nobody.show)
+    diary = RehearsalStore()
+    game = GameDay(plan, PREVIEWS, diary, runner, inbox=inbox, show=nobody.show)
     return game.conduct(), diary, told
 
 
-def with_pull(pull: tuple[str, ...], restore: tuple[str, ...] = ("true",)) -> GameDayPlan:
+def with_commands(pull: tuple[str, ...], restore: tuple[str, ...] = ("true",)) -> GameDayPlan:
     """The plan, with commands in place of a hand, due at once."""
     *others, by_hand = PLAN.steps
-    step = replace(by_hand, pull=pull, restore=restore, pull_after_s=0.0, restore_after_s=0.1)
+    step = replace(by_hand, inject=pull, restore=restore, inject_after_s=0.0, restore_after_s=0.1)
     return replace(PLAN, steps=(*others, step))
 
 
@@ -38,7 +39,7 @@ def slowly(*_: object) -> list[Message | str]:
     return [Update("recovery", "recovery", 6.0, 8.0), MOMENT, MOMENT, MOMENT, MOMENT]
 
 
-def test_every_go_is_given_but_to_a_plug_that_nobody_pulls() -> None:
+def test_every_go_is_given_but_to_a_fault_that_nobody_injects() -> None:
     """That step is left out, and it is told why."""
     code, diary, told = conducted(FakeRunner(passes))
 
@@ -46,27 +47,25 @@ def test_every_go_is_given_but_to_a_plug_that_nobody_pulls() -> None:
     assert code == 0
     states = [session.state_of(step.name) for step in PLAN.steps]
     assert states == [StepState.DONE, StepState.DONE, StepState.LEFT_OUT]
-    assert any("nobody is there to pull the plug" in line for line in told)
+    assert any("nobody is there to inject the manual fault" in line for line in told)
     assert any("cut: baseline" in line for line in told)
     assert session.closed
 
 
-def test_the_plan_may_name_commands_that_pull_the_plug(tmp_path: Path) -> None:
+def test_the_plan_may_name_commands_that_inject_and_restore(tmp_path: Path) -> None:
     """They are called once each, and it is kept when. Without a verdict nobody saw it."""
     mark = tmp_path / "pulled"
-    plan = with_pull(("touch", str(mark)))
+    plan = with_commands(("touch", str(mark)))
     runner = FakeRunner(
-        lambda step, n: (
-            [*slowly(), Finished(ended())] if step.name == "by hand" else passes(step, n)
-        )
+        lambda step, n: [*slowly(), ended()] if step.name == "by hand" else passes(step, n)
     )
 
     code, diary, _ = conducted(runner, plan)
 
-    events = [e for e in diary.read().events if e.what in (What.PULLED, What.RESTORED)]
+    events = [e for e in diary.read().events if e.what in (What.INJECTED, What.RESTORED)]
     assert (code, mark.exists()) == (3, True)
     assert [(e.what, e.text) for e in events] == [
-        (What.PULLED, f"by command: touch {mark}"),
+        (What.INJECTED, f"by command: touch {mark}"),
         (What.RESTORED, "by command: true"),
     ]
 
@@ -78,12 +77,10 @@ def test_the_plan_may_name_commands_that_pull_the_plug(tmp_path: Path) -> None:
 def test_a_command_that_fails_is_told(pull: tuple[str, ...], said: str) -> None:
     """As a note of its step: what is measured then has another reason."""
     runner = FakeRunner(
-        lambda step, n: (
-            [*slowly(), Finished(ended())] if step.name == "by hand" else passes(step, n)
-        )
+        lambda step, n: [*slowly(), ended()] if step.name == "by hand" else passes(step, n)
     )
 
-    _, diary, _ = conducted(runner, with_pull(pull))
+    _, diary, _ = conducted(runner, with_commands(pull))
 
     notes = [e.text for e in diary.read().events if e.what is What.NOTE]
     assert len(notes) == 1
@@ -94,9 +91,7 @@ def test_a_command_that_fails_is_told(pull: tuple[str, ...], said: str) -> None:
 def test_after_a_stop_nothing_more_is_broken(code: int, verdict: str | None) -> None:
     """For safety, or from outside; a run without a verdict is not tried again and again."""
     runner = FakeRunner(
-        lambda step, n: (
-            [Finished(ended(code, verdict))] if (step.name, n) == ("cut", 1) else passes(step, n)
-        )
+        lambda step, n: [ended(code, verdict)] if (step.name, n) == ("cut", 1) else passes(step, n)
     )
 
     found, diary, _ = conducted(runner)
@@ -107,22 +102,22 @@ def test_after_a_stop_nothing_more_is_broken(code: int, verdict: str | None) -> 
     assert killed is (StepState.DONE if verdict is None else StepState.LEFT_OUT)
 
 
-def test_no_command_pulls_a_plug_before_the_baseline_is_over(tmp_path: Path) -> None:
+def test_no_command_is_called_before_the_baseline_is_over(tmp_path: Path) -> None:
     """Whatever the plan says: there would be nothing to compare with."""
     mark = tmp_path / "pulled"
     begun: list[Message | str] = [Update("baseline", "baseline", 0.0, 4.0), MOMENT, MOMENT]
-    runner = FakeRunner(lambda *_: [*begun, Finished(ended())])
+    runner = FakeRunner(lambda *_: [*begun, ended()])
 
-    conducted(runner, with_pull(("touch", str(mark))))
+    conducted(runner, with_commands(("touch", str(mark))))
 
     assert not mark.exists()
 
 
-def test_the_clock_of_a_plug_begins_with_the_load() -> None:
+def test_the_clock_of_a_command_begins_with_the_load() -> None:
     """Not with the first look at it: nothing is pulled while the run is set up."""
-    runner = FakeRunner(lambda *_: [Update("setting up"), MOMENT, Finished(ended())])
+    runner = FakeRunner(lambda *_: [Update("setting up"), MOMENT, ended()])
 
-    _, diary, _ = conducted(runner, with_pull(("true",)))
+    _, diary, _ = conducted(runner, with_commands(("true",)))
 
     assert "start by hand" in runner.done
-    assert What.PULLED not in [event.what for event in diary.read().events]
+    assert What.INJECTED not in [event.what for event in diary.read().events]

@@ -1,4 +1,4 @@
-"""A game day in a real terminal: aborted, its terminal closed, gone on with, a plug pulled by hand.
+"""A game day in a real terminal: aborted, its terminal closed, gone on with, a fault by hand.
 
 tmux is the terminal: it takes keys, and shows what a person would see.
 """
@@ -19,11 +19,18 @@ import requests
 
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.diary import DiskDiary, is_conducted
-from harness.apps.gameday.foresee import foresee
 from harness.apps.gameday.locust_runner import LocustRunner
-from harness.apps.gameday.session import Session, StepState, What, read_session
-from harness.apps.gameday.view import Command, Message, Order, Stage, View
+from harness.apps.gameday.session_store import (
+    Session,
+    SessionStore,
+    StepState,
+    What,
+    command,
+    is_conducted,
+    read_session,
+)
+from harness.apps.gameday.step_previews import preview_steps
+from harness.apps.gameday.view import Message, Stage, View
 from harness.stack import Stack, StackClient, load_state
 from harness.verdict.types import from_json
 from tests import lacking
@@ -86,17 +93,17 @@ class Tmux:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def screen(self) -> str:
+    def screen(self, *how: str) -> str:
         """What is seen."""
-        return self.call("capture-pane", "-p", "-t", "day")
+        return self.call("capture-pane", "-p", "-J", "-t", "day", *how)
 
     def sees(self, text: str) -> str:
-        """Wait until a text is seen; the whole screen."""
+        """Wait until a text is seen; all that is told until then, from the first line on."""
         deadline = time.monotonic() + SEEN_SECONDS_MAX
         while text not in (screen := self.screen()):
             assert time.monotonic() < deadline, f"{text!r} is not seen:\n{screen}"
             time.sleep(0.2)
-        return screen
+        return self.screen("-S", "-")
 
     def press(self, *keys: str) -> None:
         """Keys, or what tmux calls them."""
@@ -133,7 +140,7 @@ def states(session: Session) -> list[StepState]:
 
 
 def test_a_day_is_aborted_loses_its_terminal_and_is_finished(tmux: Tmux) -> None:
-    """One stack throughout; every run is kept; the plug that somebody pulled is found."""
+    """One stack throughout; every run is kept; the fault that somebody injected is found."""
     day = tmux.folder / "day"
     tmux.gameday("plan.yaml", "--session", "day")
     assert "halt: whoever says or types it" in tmux.sees("g go: begin")
@@ -148,16 +155,15 @@ def test_a_day_is_aborted_loses_its_terminal_and_is_finished(tmux: Tmux) -> None
     tmux.gameday("--resume", "day")
     tmux.sees("g go: begin")
     tmux.press("g")
-    assert "lost terminal" in tmux.sees("Run it again?")
+    assert "lost terminal" in tmux.sees("Run it again? 2. again")
     tmux.press("g")
-    tmux.sees("3. by hand")
-    tmux.sees("Go or no-go?")
+    tmux.sees("Go or no-go? 3. by hand")
     tmux.press("g")
     tmux.sees("observation, ")
     tmux.press("x")
     StackClient(stack).kill("replicas", 1.5)
     tmux.press("r")
-    tmux.sees("plug restored")
+    tmux.sees("manual fault restored")
     tmux.sees("g close the day")
     tmux.press("g")
     tmux.sees("EXIT CODE 1")  # nothing was to break in a baseline, and something did
@@ -189,10 +195,10 @@ def test_the_abort_button_of_a_page_ends_its_step(stack: Stack, tmp_path: Path) 
     )
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     presser = Presser(inbox)
-    with DiskDiary.new(tmp_path / "day") as diary:
+    with SessionStore.new(tmp_path / "day") as diary:
         runner = LocustRunner(plan, diary.path, 7, stack.state_dir, free_port())
-        seen = foresee(plan, tmp_path / "plan.yaml", 7, stack.state_dir, print)
-        game = GameDay(plan, seen, diary, runner, inbox=inbox, show=presser.show)
+        previews = preview_steps(plan, tmp_path / "plan.yaml", 7, stack.state_dir, print)
+        game = GameDay(plan, previews, diary, runner, inbox=inbox, show=presser.show)
         code = game.conduct()
 
     session = read_session(tmp_path / "day")
@@ -217,9 +223,9 @@ class Presser:
         """Answer what is asked for the first time; a step that was aborted stays so."""
         asked = view.stage in (Stage.BRIEFING, Stage.ASKING, Stage.CLOSING)
         if view.stage is Stage.ASKING and view.session.runs_of("cut"):
-            self._inbox.put(Command(Order.NO_GO))
+            self._inbox.put(command(What.NO_GO))
         elif asked and view.stage not in self._stages:
-            self._inbox.put(Command(Order.GO))
+            self._inbox.put(command(What.GO))
         elif view.under_way is not None and view.under_way.phase == "baseline" and not self.page:
             self.page = view.under_way.page
             self._press(*self.page.split("/#token="))
@@ -236,8 +242,7 @@ class Presser:
 
 def _abort_and_lose(tmux: Tmux, day: Path) -> None:
     """The second step is aborted by a key, begun again, and its terminal is closed."""
-    screen = tmux.sees("2. again")
-    assert "PASS" in screen
+    assert "PASS" in tmux.sees("Go or no-go? 2. again")
     tmux.press("g")
     tmux.sees("baseline, ")
     tmux.press("t", "the queue grows", "Enter")
@@ -262,7 +267,7 @@ def _assert_found(day: Path, session: Session) -> None:
     assert any(episode.recovered_s is not None for episode in verdict.episodes)
     assert verdict.borrow.failed
     marks = [e.what for e in session.events if e.step == "by hand"]
-    assert marks.index(What.PULLED) < marks.index(What.RESTORED)
+    assert marks.index(What.INJECTED) < marks.index(What.RESTORED)
 
 
 def _assert_verifies(tmux: Tmux, day: Path) -> None:

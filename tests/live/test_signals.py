@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.apps.gameday.session import What, read_session
+from harness.apps.gameday.session_store import What, read_session
 from harness.core.processes import is_alive, listeners
 from harness.stack import Stack, load_state
 from tests.live.conftest import ROOT, Run

@@ -4,7 +4,7 @@ import re
 from dataclasses import fields
 from typing import Any, get_args
 
-from harness.apps.gameday.session import AFTER, What
+from harness.apps.gameday.session_store import ENDED
 from harness.core.exit_codes import ExitCode
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import (
@@ -49,7 +49,7 @@ _PHASES = ("warm-up", "baseline", "fault", "recovery", "observation")
 _AFTER_WARM_UP = _PHASES[1:]
 _FAILURE = {"pattern": f"^({'|'.join(_CODES)})(:[a-z0-9_]+)?$"}
 _DECISIONS = ("approved", "referred", *(f"declined_{c}" for c in ("credit", "policy", "behaviour")))
-_ENDED = (*(text for what, text in AFTER if what is What.STEP_ENDED), "")
+_ENDED = (*ENDED, "")
 TEXTS: dict[str, dict[str, Any]] = {
     "Episode.class": _one_of("outage", "degraded", "slow"),
     "Finding.code": _one_of(*_CODES),

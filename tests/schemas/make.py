@@ -22,8 +22,8 @@ from harness.apps.cli.outcome_text import RunDocument
 from harness.apps.cli.stacks import DownDocument, StatusDocument, UpDocument
 from harness.apps.cli.stored import ReportDocument
 from harness.apps.gameday.day_record import Record
-from harness.apps.gameday.session import SCHEMA as SESSION_SCHEMA
-from harness.apps.gameday.session import Event
+from harness.apps.gameday.session_store import SCHEMA as SESSION_SCHEMA
+from harness.apps.gameday.session_store import Event
 from harness.apps.gameday.verify import VerificationDocument
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan

@@ -1,14 +1,15 @@
-"""`lendchaos gameday`: several scenarios in one supervised session."""
+"""`lendchaos gameday`: several scenarios in one supervised session, and its record.
+
+What judges and draws is loaded by the commands themselves: it takes a second or two.
+"""
 
 import getpass
 import os
-import queue
 import random
+import shlex
 import socket
 import sys
-import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,41 +19,53 @@ import typer
 
 from harness.apps.cli.app import app
 from harness.apps.cli.completing import sessions
-from harness.apps.cli.console import StateDir, console, exit_codes, number, say, show_json
+from harness.apps.cli.console import (
+    StateDir,
+    console,
+    exit_codes,
+    number,
+    say,
+    show,
+    show_json,
+    tell_error,
+)
 from harness.apps.cli.lazy_commands import WholeGroup
-from harness.apps.cli.written_record import at_the_end
-from harness.apps.gameday import screen_words
-from harness.apps.gameday.conduct import GameDay
+from harness.apps.gameday.attended import attend
 from harness.apps.gameday.day_plan import GameDayPlan
-from harness.apps.gameday.diary import DiskDiary, MemoryDiary, is_conducted
-from harness.apps.gameday.foresee import Foreseen, foresee
-from harness.apps.gameday.keyboard import Terminal, signals_as_orders
-from harness.apps.gameday.locust_runner import LocustRunner
+from harness.apps.gameday.locust_runner import LocustRunner, versions
 from harness.apps.gameday.plan_format import read_plan
 from harness.apps.gameday.rehearse import Rehearsal, speed_of
-from harness.apps.gameday.screen import Screen
-from harness.apps.gameday.session import (
+from harness.apps.gameday.screen import happened, summary
+from harness.apps.gameday.session_store import (
     PLAN_FILE,
     Event,
+    RehearsalStore,
     Session,
-    SessionLog,
+    SessionStore,
     StepState,
     What,
+    is_conducted,
     read_session,
 )
-from harness.apps.gameday.unattended import Unattended
-from harness.apps.gameday.versions import versions
-from harness.apps.gameday.view import Message, Show
+from harness.apps.gameday.step_previews import preview_steps
 from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.report.words import clean
+from harness.run.preview import PreviewDocument
 from harness.stack import default_state_dir
 
+Previews = Mapping[str, PreviewDocument]
 SESSIONS_FOLDER = Path("gamedays")
 SEED = "seed"
 PORT_MAX = 65_535
 _DEFAULT = "run"
+_RESULT = {
+    "verified": "the record is what the stored runs say",
+    "differs": "the record is not what is stored: see the lines that begin with DIFFERS",
+    "not judged": "nothing was changed, but a stored run cannot be judged",
+}
+"""By what was found, in the words of `harness.apps.gameday.verify.CheckState`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,107 +158,68 @@ def run(
         _require_sense(plan, resume, session, rehearse=rehearse, unattended=unattended)
         if web_port is not None:
             _require_free(web_port)
+        fresh = session or _folder_for(plan or Path(PLAN_FILE))
+        store = SessionStore.new(fresh) if resume is None else SessionStore.resume(resume)
+        path = plan or store.path / PLAN_FILE
+        seeds = [int(e.details[SEED]) for e in store.read().events if SEED in e.details]
+        seed = seeds[0] if seeds else random.SystemRandom().getrandbits(31)
         folder = (state_dir or default_state_dir()).absolute()
-        if resume is not None:
-            diary = DiskDiary.resume(resume)
-            path, seed = resume / PLAN_FILE, _seed_of(diary.read())
-        elif plan is not None:
-            path, seed = plan, random.SystemRandom().getrandbits(31)
-            diary = DiskDiary.new(session or _folder_for(plan))
         day = read_plan(path)
-        foreseen = foresee(day, path, seed, folder, say)
+        previews = preview_steps(day, path, seed, folder, say)
         if rehearse:
-            raise typer.Exit(_rehearse(day, foreseen, unattended=unattended))
-        runner = LocustRunner(day, diary.path, seed, folder, web_port)
+            raise typer.Exit(_rehearse(day, previews, unattended=unattended))
+        runner = LocustRunner(day, store.path, seed, folder, web_port)
         details = {**versions(), SEED: str(seed)}
-        with diary:
-            code = _conduct(day, foreseen, diary, runner, details, unattended=unattended)
+        with store:
+            code = _conduct(day, previews, store, runner, details, unattended=unattended)
         raise typer.Exit(code)
 
 
 def _conduct(
     day: GameDayPlan,
-    foreseen: Mapping[str, Foreseen],
-    diary: DiskDiary,
+    previews: Previews,
+    store: SessionStore,
     runner: LocustRunner,
-    details: Mapping[str, str],
+    details: dict[str, str],
     *,
     unattended: bool,
 ) -> int:
     """A game day for real."""
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    show, front = _front(day, inbox, time.monotonic, unattended=unattended, rehearsal=False)
-    game = GameDay(
-        *(day, foreseen, diary, runner), inbox=inbox, show=show, by=_user(), details=details
-    )
     try:
-        with front:
-            code = game.conduct()
+        code = attend(day, previews, store, runner, details=details, **_front(unattended))
     except OSError as error:
-        if refusal(error) and diary.read().events:
-            _tell_end(diary.read())
+        if refusal(error) and store.read().events:
+            _tell_end(store.read())
         raise
     finally:
         runner.end()
-    session = diary.read()
+    session = store.read()
     recorded = not session.events or _tell_end(session)
     return code if recorded else code or ExitCode.INCONCLUSIVE
 
 
-def _rehearse(day: GameDayPlan, foreseen: Mapping[str, Foreseen], *, unattended: bool) -> int:
+def _rehearse(day: GameDayPlan, previews: Previews, *, unattended: bool) -> int:
     """A game day that touches nothing."""
-    speed = speed_of(foreseen)
-
-    def clock() -> float:
-        return time.monotonic() * speed
-
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    show, front = _front(day, inbox, clock, unattended=unattended, rehearsal=True)
-    runner, diary = Rehearsal(foreseen, speed), MemoryDiary()
-    game = GameDay(
-        *(day, foreseen, diary, runner),
-        inbox=inbox,
-        show=show,
-        by=_user(),
-        rehearsal=True,
-        clock=clock,
-    )
-    with front:
-        code = game.conduct()
-    console.print("rehearsed: nothing was started, broken or written")
+    store, speed = RehearsalStore(), speed_of(previews)
+    runner = Rehearsal(previews, speed)
+    code = attend(day, previews, store, runner, speed=speed, **_front(unattended))
+    show("rehearsed: nothing was started, broken or written")
     return code
 
 
-def _front(
-    day: GameDayPlan,
-    inbox: "queue.SimpleQueue[Message]",
-    clock: Callable[[], float],
-    *,
-    unattended: bool,
-    rehearsal: bool,
-) -> tuple[Show, AbstractContextManager[None]]:
-    """Who shows and who answers: people at a terminal, or nobody."""
-    if unattended:
-
-        def tell(text: str) -> None:
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-        nobody = Unattended(inbox.put, tell, clock, rehearsal=rehearsal)
-        return nobody.show, signals_as_orders(inbox.put, attended=False)
-    terminal = Terminal(console, day.abort_word, inbox.put, Screen(clock))
-    return terminal.show, terminal.shown()
+def _front(unattended: bool) -> dict[str, Any]:
+    """Who shows and who answers."""
+    return {"console": None if unattended else console, "tell": show, "by": _user()}
 
 
 def _tell_end(session: Session) -> bool:
     """How each step ended, and what can be done next; False where a record is due and missing."""
-    day = read_plan(session.path / PLAN_FILE, scenarios=False)
-    for line in screen_words.summary(day, session):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in summary(read_plan(session.path / PLAN_FILE, scenarios=False), session):
+        show(line)
     if session.closed:
-        console.print(f"session {session.path}", markup=False, highlight=False, soft_wrap=True)
+        show(f"session {session.path}")
         return at_the_end(session.path)
-    said = f"paused; go on with: lendchaos gameday --resume {session.path}"
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    show(f"paused; go on with: lendchaos gameday --resume {session.path}")
     return True
 
 
@@ -275,6 +249,18 @@ def action(
         _add(session, What.ACTION, text, owner.strip())
 
 
+def _add(path: Path, what: What, text: str, by: str) -> None:
+    """Append one event of somebody beside."""
+    said = " ".join(text.split())
+    if not said:
+        raise UsageError("there is nothing in the text")
+    found = read_session(path)
+    day = read_plan(path / PLAN_FILE, scenarios=False)
+    going = [s.name for s in day.steps if found.state_of(s.name) is StepState.GOING]
+    step = going[0] if going and what is What.NOTE else None
+    show(happened(SessionStore(path).append(Event(what, "", step, said, by))))
+
+
 @gameday_app.command()
 def status(
     session: SessionPath,
@@ -293,25 +279,71 @@ def status(
             told: dict[str, Any] = {"steps": steps, "events": found.events, "damage": found.damage}
             show_json(GameDayDocument(state=state, **told))
             return
-        for line in (f"{day.title}: {state}", *screen_words.summary(day, found), *found.damage):
-            console.print(clean(line), markup=False, highlight=False, soft_wrap=True)
+        for line in (f"{day.title}: {state}", *summary(day, found), *found.damage):
+            show(clean(line))
 
 
-def _add(path: Path, what: What, text: str, by: str) -> None:
-    """Append one event of somebody beside.
+@gameday_app.command()
+def record(session: SessionPath) -> None:
+    """Write the record of a session into its folder, anew if it is there already."""
+    with exit_codes():
+        _write_record(session)
 
-    Raises:
-        UsageError: this is no session, or there is nothing in the text.
+
+def at_the_end(session: Path) -> bool:
+    """Write the record of a session that was just closed; whether it could be."""
+    try:
+        _write_record(session)
+    except (UsageError, HarnessError) as error:
+        again = f"lendchaos gameday record {shlex.quote(str(session))}"
+        tell_error(f"no record was written: {error}; `{again}` tries again")
+        return False
+    return True
+
+
+def _write_record(session: Path) -> None:
+    from harness.apps.gameday import make_record  # noqa: PLC0415
+
+    written = make_record.write(session, say)
+    show(str(written.data))
+    show(str(written.page))
+    for remark in written.record.remarks:
+        say(f"remarked: {clean(remark)}")
+
+
+@gameday_app.command()
+def verify(
+    record: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECORD",
+            help="record.json or record.html beside the runs, or their folder.",
+            autocompletion=sessions,
+        ),
+    ],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Compute the hashes of a record again, and judge its stored runs again; writes nothing.
+
+    Exit code 0: all is as recorded; 1: something differs; 3: a stored run cannot be judged.
     """
-    said = " ".join(text.split())
-    if not said:
-        raise UsageError("there is nothing in the text")
-    found = read_session(path)
-    day = read_plan(path / PLAN_FILE, scenarios=False)
-    going = [s.name for s in day.steps if found.state_of(s.name) is StepState.GOING]
-    step = going[0] if going and what is What.NOTE else None
-    event = SessionLog(path).append(Event(what, "", step, said, by))
-    console.print(f"{screen_words.clock_time(event)}  {screen_words.happened(event)}", markup=False)
+    with exit_codes():
+        from harness.apps.gameday.verify import verify as verified  # noqa: PLC0415
+
+        found = verified(record, say)
+        if json:
+            show_json(found)
+        else:
+            for check in found.checks:
+                style = {"differs": "bold red", "not judged": "yellow", "note": "dim"}.get(
+                    check.found
+                )
+                word = check.found.upper() if check.found == "differs" else str(check.found)
+                line = f"{word:<10}  {clean(check.name)}: {clean(check.text)}"
+                console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+            show(_RESULT[found.found])
+        raise typer.Exit(found.exit_code)
 
 
 def _require_sense(
@@ -322,11 +354,7 @@ def _require_sense(
     rehearse: bool,
     unattended: bool,
 ) -> None:
-    """Whether what was asked for goes together, and somebody can be asked.
-
-    Raises:
-        UsageError: it does not; the message says what would.
-    """
+    """Whether what was asked for goes together, and somebody can be asked."""
     if (plan is None) == (resume is None):
         raise UsageError("name a plan, or a session to go on with: --resume SESSION")
     if resume is not None and (rehearse or session is not None):
@@ -339,12 +367,7 @@ def _require_sense(
 
 
 def _require_free(port: int) -> None:
-    """Whether the page can be served on a port of this machine.
-
-    Raises:
-        UsageError: that is none.
-        HarnessError: it is taken.
-    """
+    """Whether the page can be served on a port of this machine."""
     if not 0 < port <= PORT_MAX:
         raise UsageError(f"--web-port {port} must be from 1 to {PORT_MAX}")
     with socket.socket() as probe:
@@ -353,14 +376,6 @@ def _require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise HarnessError(f"--web-port {port} cannot be used: {error.strerror}") from error
-
-
-def _seed_of(session: Session) -> int:
-    """The seed that the day began with."""
-    for event in session.events:
-        if SEED in event.details:
-            return int(event.details[SEED])
-    return random.SystemRandom().getrandbits(31)
 
 
 def _folder_for(plan: Path) -> Path:

@@ -22,7 +22,7 @@ LATER: dict[str, tuple[str, str]] = {
     "judge": ("stored", "Judge a stored run again, by its own limits or others."),
     "report": ("stored", "Write the report of a stored run anew and print its path."),
     "compare": ("comparing", "Put RUNs of one scenario side by side, or against others."),
-    "gameday": ("gameday_record", "Several scenarios in one supervised session, with a record."),
+    "gameday": ("game_days", "Several scenarios in one supervised session, with a record."),
     "gate-selftest": ("gating", "Show that a gate can bite: it must fail a planted bug."),
     "explain": ("explaining", "Say what a finding, an objective or an exit code means."),
     "up": ("stacks", "Bring the local stack up: database, proxies, two replicas."),

@@ -11,46 +11,47 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.diary import Diary
-from harness.apps.gameday.foresee import Foreseen
-from harness.apps.gameday.plug import said_pulled, unseen
+from harness.apps.gameday.manual_faults import injections, judged, unseen
 from harness.apps.gameday.running import Runner, by_disk, by_page
-from harness.apps.gameday.session import (
+from harness.apps.gameday.session_store import (
     FULL_DISK,
+    LOST,
     REFUSED,
     RUNS_FOLDER,
     STAYS,
     Event,
+    SessionStore,
     StepState,
     What,
+    command,
 )
 from harness.apps.gameday.view import (
-    Command,
-    Finished,
     Message,
-    Order,
     Show,
     Stage,
     StepOutcome,
     UnderWay,
     View,
-    is_refused,
-    outcome_of,
     too_soon,
 )
 from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
+from harness.report.tiles import tiles
+from harness.run.preview import PreviewDocument
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
 from harness.run.runner import worst
 from harness.verdict.stored_verdict import read_verdict
-from harness.verdict.types import Judgement
+from harness.verdict.types import Verdict
 
-TICK_SECONDS, SAID_LINES = 0.25, 40
+TICK_SECONDS = 0.25
+_NEVER_BEGAN = (ExitCode.USAGE, ExitCode.INCONCLUSIVE)
+"""How a run is refused before it sends anything."""
 
 
 class _PauseError(Exception):
@@ -63,8 +64,8 @@ class GameDay:
     def __init__(
         self,
         plan: GameDayPlan,
-        foreseen: Mapping[str, Foreseen],
-        diary: Diary,
+        previews: Mapping[str, PreviewDocument],
+        store: SessionStore,
         runner: Runner,
         *,
         inbox: "queue.SimpleQueue[Message]",
@@ -74,18 +75,18 @@ class GameDay:
         rehearsal: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plan, self._diary, self._runner = plan, diary, runner
+        self._plan, self._store, self._runner = plan, store, runner
         self._inbox, self._show_view = inbox, show
         self._by, self._details, self._clock = by, dict(details or {}), clock
+        session = store.read()
         self._view = View(
             stage=Stage.BRIEFING,
             plan=plan,
-            foreseen=foreseen,
-            session=diary.read(),
-            resumed=bool(diary.read().events),
+            previews=previews,
+            session=session,
+            resumed=bool(session.events),
             rehearsal=rehearsal,
         )
-        self._outcomes: dict[str, StepOutcome] = {}
 
     def conduct(self) -> int:
         """From the briefing to the close, or to a pause; the exit code of the whole day.
@@ -95,23 +96,20 @@ class GameDay:
         """
         try:
             self._require_room()
-            if self._wait(Stage.BRIEFING) is Order.NO_GO:
-                self._enter(Stage.OVER, "nothing was begun")
-                return ExitCode.INTERRUPTED
+            if self._wait(Stage.BRIEFING).what is What.NO_GO:
+                return self._over("nothing was begun", ExitCode.INTERRUPTED)
             self._open()
             for step in self._plan.steps:
                 self._until_settled(step)
             self._wait(Stage.CLOSING)
             self._write(What.CLOSED)
-            self._enter(Stage.OVER, "taking down what was brought up")
+            self._over("taking down what was brought up")
             self._runner.close()
         except _PauseError:
-            if self._view.session.events:
-                self._write(What.PAUSED)
-                self._enter(Stage.OVER, "paused")
-            else:
-                self._enter(Stage.OVER, "nothing was begun")
-            return ExitCode.INTERRUPTED
+            if not self._view.session.events:
+                return self._over("nothing was begun", ExitCode.INTERRUPTED)
+            self._write(What.PAUSED)
+            return self._over("paused", ExitCode.INTERRUPTED)
         except OSError as error:
             events = self._view.session.events
             if events and events[-1].what is not What.PAUSED and refusal(error):
@@ -119,12 +117,15 @@ class GameDay:
                 with suppress(OSError):  # of the same disk
                     self._write(What.PAUSED, text=f"{where} cannot be written: {error.strerror}")
             raise
-        self._enter(Stage.OVER, "the game day is over")
-        return self._exit_code()
+        return self._over("the game day is over", self._exit_code())
+
+    def _over(self, said: str, code: int = ExitCode.PASS) -> int:
+        self._show(stage=Stage.OVER, step=None, said=said)
+        return int(code)
 
     def _exit_code(self) -> int:
         """The worst of the last runs of all steps that were not left out; 3 without any."""
-        session = self._diary.read()
+        session = self._store.read()
         codes: list[int] = []
         for step in self._plan.steps:
             runs, state = session.runs_of(step.name), session.state_of(step.name)
@@ -132,7 +133,7 @@ class GameDay:
                 continue
             code = runs[-1].exit_code
             code = int(ExitCode.INCONCLUSIVE) if code is None else code
-            if code == ExitCode.PASS and self._unseen(step, runs[-1].directory):
+            if code == ExitCode.PASS and self._unseen(step, self._verdict_in(runs[-1].directory)):
                 code = int(ExitCode.INCONCLUSIVE)
             # A run that nobody watched to its end is no pass, whatever it came to.
             unwatched = state is StepState.ABORTED and code == ExitCode.PASS
@@ -143,102 +144,76 @@ class GameDay:
 
     def _require_room(self) -> None:
         """For all that is still to be done, before anything is brought up for it."""
-        session = self._diary.read()
+        session = self._store.read()
         self._runner.require_room(sum(session.is_open(step.name) for step in self._plan.steps))
 
     def _open(self) -> None:
         self._require_room()
-        self._enter(Stage.OPENING, "bringing up what all steps use")
-        self._diary.begin(self._plan.source)
-        if self._view.resumed:
-            self._wait_for_left_run()
-        details = self._details | self._runner.open(self._tell)
-        if self._view.resumed:
-            self._write(What.RESUMED, details=details)
-            self._close_left_steps()
-        else:
-            self._write(What.OPENED, details=details)
+        self._show(stage=Stage.OPENING, said="bringing up what all steps use")
+        self._store.begin(self._plan.source)
+        resumed = self._view.resumed
+        # A run heals and ends by itself when the process that began it is killed.
+        while resumed and (whose := self._runner.still_running()) is not None:
+            self._show(said=f"still under way, waiting for its end: {whose}")
+            if self._apply(self._next()) is What.ABORT:
+                self._runner.end_it()
+        details = self._details | self._runner.open(lambda text: self._show(said=text))
+        self._write(What.RESUMED if resumed else What.OPENED, details=details)
         for step in self._plan.steps:
+            if self._view.session.state_of(step.name) is StepState.GOING:
+                self._close_left(step)
             for event in self._view.session.runs_of(step.name):
                 self._note_outcome(step, event.directory)
 
-    def _wait_for_left_run(self) -> None:
-        """A run heals and ends by itself when the process that began it is killed."""
-        while (whose := self._runner.still_running()) is not None:
-            self._enter(Stage.OPENING, f"still under way, waiting for its end: {whose}")
-            order = self._obey(self._next())
-            if order is Order.ABORT:
-                self._runner.end_it()
-
-    def _close_left_steps(self) -> None:
+    def _close_left(self, step: GameDayStep) -> None:
         """A step under way when its process died counts as aborted; its run, if any, is kept."""
-        for step in self._plan.steps:
-            session = self._diary.read()
-            if session.state_of(step.name) is not StepState.GOING:
-                continue
-            self._write(What.ABORT, step, "lost terminal")
-            known = {e.directory for e in session.events if e.directory is not None}
-            runs = self._runner.left_behind(known)
-            for run in runs:
-                self._write(
-                    *(What.RUN_ENDED, step, run.text),
-                    directory=run.directory,
-                    exit_code=run.exit_code,
-                    verdict=run.verdict,
-                )
-            if not runs:
-                said = "the process that conducted it died, and it left no run behind"
-                self._write(What.RUN_ENDED, step, said, exit_code=ExitCode.INTERRUPTED)
-            self._write(What.STEP_ENDED, step, "aborted")
+        self._write(What.ABORT, step, LOST)
+        known = {e.directory for e in self._view.session.events if e.directory is not None}
+        said = "the process that conducted it died, and it left no run behind"
+        lost = replace(command(What.RUN_ENDED, said), exit_code=int(ExitCode.INTERRUPTED))
+        for run in self._runner.left_behind(known) or [lost]:
+            self._store.append(replace(run, step=step.name, by=self._by))
+        self._write(What.STEP_ENDED, step, "aborted")
 
     # --- one step ----------------------------------------------------------------------------
 
     def _until_settled(self, step: GameDayStep) -> None:
         """Ask and run, until it is done, left out, or stays aborted."""
-        while self._diary.read().is_open(step.name):
-            self._view = replace(self._view, step=step)
-            command = self._wait_command(Stage.ASKING)
-            if command.order is Order.NO_GO:
-                state = self._view.session.state_of(step.name)
-                text = STAYS.get(state, command.text)
-                self._write(What.NO_GO, step, text, by=command.by)
+        while self._store.read().is_open(step.name):
+            answer = self._wait(Stage.ASKING, step)
+            if answer.what is What.NO_GO:
+                text = STAYS.get(self._view.session.state_of(step.name), answer.text)
+                self._write(What.NO_GO, step, text, by=answer.by)
                 return
             self._runner.require_room(1)
-            self._write(What.GO, step, by=command.by)
+            self._write(What.GO, step, by=answer.by)
             self._run(step)
             if self._view.pausing:
                 raise _PauseError
 
     def _run(self, step: GameDayStep) -> None:
-        started = [e for e in self._diary.read().events if e.what is What.STEP_STARTED]
-        attempt = 1 + sum(event.step == step.name for event in started)
+        own = [e.what for e in self._store.read().events if e.step == step.name]
+        attempt = 1 + own.count(What.STEP_STARTED)
         self._write(What.STEP_STARTED, step)
-        under_way = UnderWay(step, attempt, self._clock())
-        self._view = replace(self._view, under_way=under_way)
-        self._enter(Stage.GOING, "")
+        self._show(stage=Stage.GOING, said="", under_way=UnderWay(step, attempt, self._clock()))
         running = self._runner.start(step, attempt, self._inbox.put)
-        while True:
-            match self._next():
-                case Finished(ended):
-                    break
-                case Update() as update:
-                    self._follow(step, update)
-                case Command() as command:
-                    if self._obey(command) is Order.ABORT and self._view.stage is Stage.GOING:
-                        self._write(What.ABORT, step, command.text, by=command.by)
-                        self._enter(Stage.ENDING, f"aborted ({command.text}): healing")
-                        running.abort()
-                case None:
-                    pass
-        full = self._end_step(step, ended)
-        self._view = replace(self._view, under_way=None)
+        while not isinstance(message := self._next(), RunResult):
+            if isinstance(message, Update):
+                self._follow(step, message)
+            elif self._apply(message) is What.ABORT and self._view.stage is Stage.GOING:
+                assert isinstance(message, Event)  # noqa: S101  # as nothing else is an order
+                self._write(What.ABORT, step, message.text, by=message.by)
+                self._show(stage=Stage.ENDING, said=f"aborted ({message.text}): healing")
+                running.abort()
+        full = self._end_step(step, message)
+        self._show(under_way=None)
         if full is not None:
             raise full
 
     def _end_step(self, step: GameDayStep, ended: RunResult) -> OSError | None:
         """Write down how it ended; the error, if it was for want of room."""
         aborted = self._view.stage is Stage.ENDING or ended.exit_code == ExitCode.INTERRUPTED
-        folder, kept, full = ended.path, ended.kept_in, None
+        folder, verdict, full = ended.path, ended.last.get("verdict"), None
         if aborted and self._view.stage is not Stage.ENDING:
             self._write(What.ABORT, step, "page" if by_page(folder) else "signal")
         # Aborted before it was there to hear it, it died of the signal, with nothing touched.
@@ -249,19 +224,20 @@ class GameDay:
             except OSError as error:
                 full = error
                 self._write(What.ABORT, step, FULL_DISK)
-        refused = not aborted and full is None and is_refused(self._view.under_way, ended)
+        seen = self._view.under_way
+        sent = seen is not None and seen.zero_s is not None
+        ended_itself = not aborted and full is None
+        refused = ended_itself and not sent and not verdict and ended.exit_code in _NEVER_BEGAN
         text = str(ended.last.get("sentence") or ended.last.get("text") or "")
-        if not ended.last.get("verdict"):
+        if not verdict:
             text = f"refused: {text}" if refused else f"no verdict: {text}"
+        directory = ended.kept_in.name if ended.kept_in else None
         self._write(
-            *(What.RUN_ENDED, step, text),
-            directory=kept.name if kept else None,
-            exit_code=code,
-            verdict=ended.last.get("verdict"),
+            What.RUN_ENDED, step, text, directory=directory, exit_code=code, verdict=verdict
         )
-        self._note_outcome(step, kept.name if kept else None)
-        aborted = aborted or full is not None or folder is None
-        self._write(What.STEP_ENDED, step, REFUSED if refused else "aborted" if aborted else "done")
+        self._note_outcome(step, directory)
+        done = ended_itself and folder is not None
+        self._write(What.STEP_ENDED, step, REFUSED if refused else "done" if done else "aborted")
         return full
 
     def _follow(self, step: GameDayStep, update: Update) -> None:
@@ -270,45 +246,42 @@ class GameDay:
         assert seen is not None, "only a run that is under way says anything"  # noqa: S101
         if update.page is not None:
             seen = replace(seen, page=update.page)
-        elif update.text and update.text not in seen.said[-1:]:
-            said = (*seen.said, update.text)[-SAID_LINES:]
-            seen = replace(seen, said=said, lines=seen.lines + 1)
+        elif update.text not in ("", seen.said):
+            seen = replace(seen, said=update.text, lines=seen.lines + 1)
         if update.phase != seen.phase:
             # Later messages repeat the instants of their phase; the first one is told as it begins.
             zero_s = None if update.at_s is None else self._clock() - update.at_s
             seen = replace(seen, phase=update.phase, zero_s=seen.zero_s or zero_s, failing=None)
         failing = update.failing or seen.failing
-        seen = replace(seen, until_s=update.until_s, failing=failing)
-        self._view = replace(self._view, under_way=seen)
+        self._show(under_way=replace(seen, until_s=update.until_s, failing=failing))
         how = update.ended_by
         if how is not None and self._view.stage is Stage.GOING:
             self._write(What.ABORT, step, how)
-            self._enter(Stage.ENDING, f"aborted from outside ({how}): healing")
-        self._show()
+            self._show(stage=Stage.ENDING, said=f"aborted from outside ({how}): healing")
 
-    def _unseen(self, step: GameDayStep, directory: str | None) -> str:
-        """Why the last run of a step shows nothing of its plug; empty where nobody pulled it."""
-        events = self._diary.read().last_try_of(step.name)
-        if directory is None or self._view.rehearsal or not said_pulled(events):
+    def _verdict_in(self, directory: str | None) -> Verdict | None:
+        """The verdict of a run of this session; None where none can be read."""
+        if directory is None:
+            return None
+        with suppress(HarnessError, UsageError):
+            return read_verdict(RunDirectory(self._store.path / RUNS_FOLDER / directory))
+        return None
+
+    def _unseen(self, step: GameDayStep, verdict: Verdict | None) -> str:
+        """Why the last run of a step shows nothing of its manual fault; empty without one."""
+        events = self._store.read().last_try_of(step.name)
+        if self._view.rehearsal or not injections(events):
             return ""
-        try:
-            verdict = read_verdict(RunDirectory(self._diary.path / RUNS_FOLDER / directory))
-        except (HarnessError, UsageError):
-            return "the plug was said to be pulled, and there is no verdict to see it by"
+        if verdict is None:
+            return "the manual fault was said to be injected, and no verdict can show it"
         return unseen(events, verdict)
 
     def _note_outcome(self, step: GameDayStep, directory: str | None) -> None:
-        if directory is None:
-            return
-        try:
-            found = outcome_of(self._diary.path / RUNS_FOLDER / directory)
-        except (HarnessError, UsageError):
-            return  # that there is no verdict is told already
-        if found.verdict == Judgement.PASS and (why := self._unseen(step, directory)):
-            said = f"{why[0].upper()}{why[1:]}. {found.sentence}"
-            found = replace(found, verdict=str(Judgement.INCONCLUSIVE), sentence=said)
-        self._outcomes[step.name] = found
-        self._view = replace(self._view, outcomes=dict(self._outcomes))
+        verdict = self._verdict_in(directory)
+        if verdict is not None:  # else that is told already
+            outcome = judged(verdict, self._unseen(step, verdict))
+            found = StepOutcome(*outcome, tuple(tiles(None, verdict)))
+            self._show(outcomes={**self._view.outcomes, step.name: found})
 
     # --- hearing and showing -----------------------------------------------------------------
 
@@ -320,81 +293,52 @@ class GameDay:
             self._show()
             return None
 
-    def _wait(self, stage: Stage) -> Order:
-        return self._wait_command(stage).order
-
-    def _wait_command(self, stage: Stage) -> Command:
+    def _wait(self, stage: Stage, step: GameDayStep | None = None) -> Event:
         """A go or a no-go that was given after it was asked for."""
+        self._view = replace(self._view, step=step)
         while not self._inbox.empty():
-            self._obey(self._next())
-        self._enter(stage, "")
+            self._apply(self._next())
+        self._show(stage=stage, said="")
         while True:
             message = self._next()
-            order = self._obey(message)
+            what = self._apply(message)
             if self._view.pausing:
                 raise _PauseError
-            if order in (Order.GO, Order.NO_GO):
-                assert isinstance(message, Command)  # noqa: S101  # as nothing else is an order
+            if isinstance(message, Event) and what in (What.GO, What.NO_GO):
                 return message
-            if order is Order.ABORT and stage is Stage.BRIEFING:
-                return Command(Order.NO_GO)
-            if order is Order.ABORT:
-                self._tell("nothing is under way; n leaves a step out, p pauses")
+            if what is What.ABORT and stage is Stage.BRIEFING:
+                return command(What.NO_GO)
+            if what is What.ABORT:
+                self._show(said="nothing is under way; n leaves a step out, p pauses")
 
-    def _obey(self, message: Message | None) -> Order | None:
-        """Do what can be done at any time; the order, for whoever waits for one."""
-        if not isinstance(message, Command):
+    def _apply(self, message: Message | None) -> What | None:
+        """Do what can be done at any time; what was ordered, for whoever waits for it."""
+        if not isinstance(message, Event):
             return None
         step = self._view.step if self._view.under_way else None
-        match message.order:
-            case Order.NOTE if self._can_write():
-                self._write(What.NOTE, step, message.text, by=message.by)
-            case Order.ACTION if self._can_write():
-                self._write(What.ACTION, step, message.text, by=message.by)
-            case Order.NOTE | Order.ACTION:
-                self._tell("notes are kept from the first go on")
-            case Order.PULLED if step is not None and (said := too_soon(self._view, self._clock())):
-                self._tell(said)
-            case Order.PULLED | Order.RESTORED if step is not None and step.hand_pulled:
-                what = What.PULLED if message.order is Order.PULLED else What.RESTORED
-                self._write(what, step, message.text, by=message.by)
-            case Order.PAUSE:
-                lost = message.text == "lost terminal"
-                self._view = replace(self._view, pausing=lost or not self._view.pausing)
-                self._show()
-        return message.order
-
-    def _can_write(self) -> bool:
-        return bool(self._view.session.events)
+        match message.what:
+            case What.NOTE | What.ACTION if not self._view.session.events:
+                self._show(said="notes are kept from the first go on")
+            case What.NOTE | What.ACTION:
+                self._write(message.what, step, message.text, by=message.by)
+            case What.INJECTED if said := too_soon(self._view, self._clock()):
+                self._show(said=said)
+            case What.INJECTED | What.RESTORED if step is not None and step.manual_fault:
+                self._write(message.what, step, message.text, by=message.by)
+            case What.PAUSED:
+                lost = message.text == LOST
+                self._show(pausing=lost or not self._view.pausing)
+        return message.what
 
     def _write(
-        self,
-        what: What,
-        step: GameDayStep | None = None,
-        text: str = "",
-        *,
-        by: str = "",
-        directory: str | None = None,
-        exit_code: int | None = None,
-        verdict: str | None = None,
-        details: Mapping[str, str] | None = None,
+        self, what: What, step: GameDayStep | None = None, text: str = "", **more: Any
     ) -> None:
-        name = None if step is None else step.name
-        by = by or self._by
-        event = Event(what, "", name, text, by, directory, exit_code, verdict, dict(details or {}))
-        self._diary.append(event)
+        """Write an event down; without a ``by`` of its own it is ours."""
+        more["by"] = more.get("by") or self._by
+        self._store.append(Event(what, "", None if step is None else step.name, text, **more))
         self._show()
 
-    def _enter(self, stage: Stage, said: str) -> None:
-        if stage in (Stage.CLOSING, Stage.OVER):
-            self._view = replace(self._view, step=None)
-        self._view = replace(self._view, stage=stage, said=said)
-        self._show()
-
-    def _tell(self, text: str) -> None:
-        self._view = replace(self._view, said=text)
-        self._show()
-
-    def _show(self) -> None:
-        self._view = replace(self._view, session=self._diary.read())
+    def _show(self, **changed: Any) -> None:
+        """Show every event so far, and what has changed beside them."""
+        self._view = replace(self._view, session=self._store.read(), **changed)
         self._show_view(self._view)

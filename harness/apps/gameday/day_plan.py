@@ -9,24 +9,24 @@ class GameDayStep:
     """One run of one scenario, under supervision.
 
     ``scenario`` is a name under ``./scenarios`` or a path. ``options`` are those of ``locust -f``,
-    as words. ``expect`` says, in the planner's words, what should be seen. A step with
-    ``hand_pulled`` breaks nothing itself: the text says what somebody is to break by hand while the
-    scenario only watches. ``at_s`` is when it should begin and ``length_s`` how long it is planned
-    to take, in seconds after the session's start; both None where nothing was planned. ``pull`` and
-    ``restore`` are commands that stand in for the hand where nobody is there, ``pull_after_s``
-    seconds after the load began. ``place`` is line and column in the file.
+    as words. ``expect`` says, in the planner's words, what should be seen. A step with a
+    ``manual_fault`` breaks nothing itself: the text says what somebody is to break by hand while
+    the scenario only watches. ``at_s`` is when it should begin and ``length_s`` how long it is
+    planned to take, in seconds after the session's start; both None where nothing was planned.
+    ``inject`` and ``restore`` are commands that stand in for the hand where nobody is there, each
+    so many seconds after the load began. ``place`` is line and column in the file.
     """
 
     name: str
     scenario: str
     expect: str = ""
-    hand_pulled: str | None = None
+    manual_fault: str | None = None
     options: tuple[str, ...] = ()
     at_s: float | None = None
     length_s: float | None = None
-    pull: tuple[str, ...] = ()
+    inject: tuple[str, ...] = ()
     restore: tuple[str, ...] = ()
-    pull_after_s: float | None = None
+    inject_after_s: float | None = None
     restore_after_s: float | None = None
     place: tuple[int, int] = (1, 1)
 
@@ -61,14 +61,3 @@ class GameDayPlan:
         if self.objectives is not None:
             words.append(f"--objectives={self.objectives}")
         return words
-
-    def step(self, name: str) -> GameDayStep:
-        """The step of that name.
-
-        Raises:
-            LookupError: there is none.
-        """
-        for step in self.steps:
-            if step.name == name:
-                return step
-        raise LookupError(name)

@@ -7,11 +7,14 @@ hashes), so that it can be made again, and verified, by anybody who has the fold
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
+from importlib import metadata
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from harness.apps.gameday.session import StepState
+from harness.apps.gameday.manual_faults import judged
+from harness.apps.gameday.session_store import StepState
 from harness.core.numbers import Exit, Length, Seconds
 from harness.history.events import Seal
 from harness.verdict.types import Judgement, Verdict
@@ -20,7 +23,7 @@ from harness.verdict.types import to_json as verdict_to_json
 SCHEMA = "lendchaos.record/1"
 RECORD_FILE = "record.json"
 PAGE_FILE = "record.html"
-PRINT_FILE = "record.pdf"
+NOT_FOUND = "not found"
 
 
 class RecordSource(StrEnum):
@@ -66,8 +69,8 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Plug:
-    """A plug of which somebody said that it was pulled, or restored, by hand.
+class ManualFault:
+    """A manual fault of which somebody said that it was injected, or restored.
 
     ``seen_utc`` is when the borrowers' answers show it, ``seen_after_s`` the seconds from what was
     said to what was seen (negative: seen first); both None where the answers show nothing.
@@ -110,9 +113,9 @@ class Try:
     said: str
     said_verdict: str | None
     said_exit_code: Exit | None
-    plugs: tuple[Plug, ...]
+    plugs: tuple[ManualFault, ...]
     unseen: str = ""
-    """Why it shows nothing of a plug that was said to be pulled."""
+    """Why it shows nothing of a manual fault that was said to be injected."""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -121,11 +124,8 @@ class Try:
 
     @property
     def outcome(self) -> Judgement | None:
-        """What it came to; nothing passes whose plug left no trace."""
-        if self.verdict is None:
-            return None
-        passed = self.verdict.verdict is Judgement.PASS
-        return Judgement.INCONCLUSIVE if passed and self.unseen else self.verdict.verdict
+        """What it came to; nothing passes whose manual fault left no trace."""
+        return None if self.verdict is None else judged(self.verdict, self.unseen)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +175,6 @@ class Record:
     """The version of lendchaos that made the record: the only thing not found in the session."""
     schema: str = SCHEMA
 
-    @property
-    def runs(self) -> tuple[tuple[RecordedStep, RecordedRun], ...]:
-        """All runs in the order of the steps, each with its step."""
-        return tuple((s, t.run) for s in self.steps for t in s.tries if t.run is not None)
-
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
@@ -191,7 +186,24 @@ def to_json(record: Record) -> str:
         for one, written_try in zip(step.tries, written["tries"], strict=True):
             if one.verdict is not None:
                 written_try["run"]["verdict"] = json.loads(verdict_to_json(one.verdict))
-    ordered: dict[str, Any] = {"schema": body.pop("schema"), **body}
-    text = json.dumps(ordered, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return as_written({"schema": body.pop("schema"), **body})
+
+
+def as_written(body: dict[str, Any]) -> str:
+    """The text of a ``record.json`` that says this."""
+    text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
     return text.encode("utf-8", "replace").decode()
+
+
+def hash_of(text: str) -> str:
+    """SHA-256 of a file with this text."""
+    return sha256(text.encode()).hexdigest()
+
+
+def own_version(name: str = "lendchaos") -> str:
+    """The version of an installed package."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return NOT_FOUND

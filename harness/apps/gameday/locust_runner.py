@@ -2,18 +2,22 @@
 
 import json
 import os
+import platform
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.foresee import seed_of
-from harness.apps.gameday.running import LeftRun
-from harness.apps.gameday.session import LOGS_FOLDER, RUNS_FOLDER, read_session
-from harness.apps.gameday.view import Finished, Message
+from harness.apps.gameday.day_record import NOT_FOUND, own_version
+from harness.apps.gameday.running import Runner
+from harness.apps.gameday.session_store import LOGS_FOLDER, RUNS_FOLDER, Event, What, read_session
+from harness.apps.gameday.step_previews import seed_of
+from harness.apps.gameday.view import Message
 from harness.core.disk import ROOM_BYTES_MIN, refusal, require_rooms
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
@@ -25,13 +29,12 @@ from harness.run.given import given
 from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
 from harness.run.runner import Tell, find_scenario, run_scenario
-from harness.stack import StackSettings, down, load_state, up
+from harness.stack import StackSettings, down, load_state, postgres_binaries, toxiproxy_binary, up
 from harness.stack.folder import ATTACHED
 from harness.stack.run_lock import Owner, holder
 from harness.stack.state import read_state
 from harness.stack.usable import STACK_BYTES_MIN
 from harness.verdict.stored_verdict import read_verdict
-from harness.verdict.types import Verdict
 
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
 """Tells the page of a run what it is part of."""
@@ -45,7 +48,7 @@ END_SECONDS_MAX = 600.0
 HEAL_SECONDS_MAX = 60.0
 
 
-class LocustRunner:
+class LocustRunner(Runner):
     """Runs the steps of the session in ``folder`` on the stack of ``state_dir``, or on its host.
 
     With ``web_port`` each run has its page there. The stack stays up through a pause; `close`
@@ -67,12 +70,7 @@ class LocustRunner:
         self._run: LocustRun | None = None
 
     def require_room(self, steps: int) -> None:
-        """Whether the runs of so many steps find room, and the stack, up or still to be.
-
-        Raises:
-            OSError: they do not.
-            HarnessError: the state of the stack cannot be read.
-        """
+        """Whether the runs of so many steps find room, and the stack, up or still to be."""
         places = [(self._folder, steps * ROOM_BYTES_MIN), (self._state_dir, ROOM_BYTES_MIN)]
         running = None if self._host else read_state(self._state_dir)
         if running is not None and running.data_dir is not None:
@@ -110,15 +108,16 @@ class LocustRunner:
         log = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
         log.parent.mkdir(exist_ok=True)
         told = {"title": self._plan.title, "step": step.name, "abort_word": self._plan.abort_word}
-        told |= {"watches": "yes"} if step.hand_pulled else {}
-        self._run = LocustRun(
+        told |= {"watches": "yes"} if step.manual_fault else {}
+        run = partial(
+            run_scenario,
             find_scenario(step.scenario),
             options,
-            log,
             post,
             web_port=self._web_port,
             environment={GAME_DAY_VARIABLE: json.dumps(told)},
         )
+        self._run = LocustRun(run, log, post)
         return self._run
 
     def still_running(self) -> str | None:
@@ -132,18 +131,12 @@ class LocustRunner:
     def end_it(self) -> None:
         """Order from outside that everything is healed, upon which the run ends."""
         command = [*module_command("harness.apps.cli"), "heal", "--state-dir", str(self._state_dir)]
-        subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=HEAL_SECONDS_MAX,
-            check=False,
-        )
+        nowhere: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        subprocess.call(command, timeout=HEAL_SECONDS_MAX, **nowhere)
 
-    def left_behind(self, known: set[str]) -> list[LeftRun]:
-        """Runs that no event tells of, each with its verdict, or why it has none."""
-        return [_left_run(path) for path in self._runs() if path.name not in known]
+    def left_behind(self, known: set[str]) -> list[Event]:
+        """The end of each run that no event tells of: its verdict, or why it has none."""
+        return [_end_of(path) for path in self._runs() if path.name not in known]
 
     def close(self) -> None:
         """Take the stack down that was brought up for this session, by whichever process."""
@@ -175,17 +168,9 @@ class LocustRun:
     """One run, in a thread of its own, which posts what becomes of it."""
 
     def __init__(
-        self,
-        path: Path,
-        options: list[str],
-        log: Path,
-        post: Callable[[Message], None],
-        *,
-        web_port: int | None,
-        environment: Mapping[str, str],
+        self, run: Callable[..., RunResult], log: Path, post: Callable[[Message], None]
     ) -> None:
-        self._path, self._options, self._log, self._post = path, options, log, post
-        self._web_port, self._environment = web_port, environment
+        self._run, self._log, self._post = run, log, post
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -215,46 +200,47 @@ class LocustRun:
                     with suppress(OSError):  # what a disk does not take ends no run
                         os.write(log.fileno(), f"lendchaos: {text}\n".encode())
 
-                ended = run_scenario(
-                    self._path,
-                    self._options,
-                    self._post,
-                    tell,
-                    output=log.fileno(),
-                    web_port=self._web_port,
-                    environment=self._environment,
-                )
-            if ended.path is None and ended.exit_code == ExitCode.INTERRUPTED:
-                ended = RunResult(ended.exit_code, {**ended.last, "text": "it had not begun"})
-            elif ended.path is None:
-                text = ended.why(read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace"))
+                ended = self._run(tell, output=log.fileno())
+            if ended.path is None:
+                text = "it had not begun"
+                if ended.exit_code != ExitCode.INTERRUPTED:
+                    said = read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace")
+                    text = ended.why(said)
                 ended = RunResult(ended.exit_code, {**ended.last, "text": text})
         except Exception as error:  # noqa: BLE001  # told where somebody sees it
             refused = refusal(error) if isinstance(error, OSError) else ""
             said = refused or f"our bug, {type(error).__name__}: {error}"
-            ended = RunResult(
-                ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL, {"text": said}
-            )
+            code = ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL
+            ended = RunResult(code, {"text": said})
         finally:
-            self._post(Finished(ended))
+            self._post(ended)
 
 
-def _left_run(path: Path) -> LeftRun:
-    """A run that ended without us; it may still be about to be judged."""
+def versions() -> dict[str, str]:
+    """What a game day is run with, by name; the database and the proxy are those of a local stack.
+
+    Nothing is built or fetched for it; what is not there yet is `NOT_FOUND`.
+    """
+    found = {name: own_version(name) for name in ("lendchaos", "locust", "numpy", "scipy")}
+    found |= {"python": platform.python_version(), "postgresql": NOT_FOUND, "toxiproxy": NOT_FOUND}
+    with suppress(HarnessError):
+        found["postgresql"] = postgres_binaries.find_postgres().version
+    with suppress(HarnessError):
+        proxy = toxiproxy_binary.find_toxiproxy()
+        found["toxiproxy"] = NOT_FOUND if proxy is None else proxy.version
+    return found
+
+
+def _end_of(path: Path) -> Event:
+    """How a run ended without us; it may still be about to be judged."""
     deadline = time.monotonic() + JUDGED_SECONDS_MAX
     while True:
-        verdict = _verdict_in(path)
-        if verdict is not None:
-            code = int(verdict.exit_code)
-            return LeftRun(path.name, code, str(verdict.verdict), verdict.sentence)
+        with suppress(HarnessError, UsageError):
+            verdict = read_verdict(RunDirectory(path))
+            how = int(verdict.exit_code), str(verdict.verdict)
+            return Event(What.RUN_ENDED, "", None, verdict.sentence, "", path.name, *how)
         if time.monotonic() > deadline:
             said = "no verdict: nobody judged it; `lendchaos judge` does"
-            return LeftRun(path.name, int(ExitCode.INCONCLUSIVE), None, said)
+            code = int(ExitCode.INCONCLUSIVE)
+            return Event(What.RUN_ENDED, "", None, said, "", path.name, code)
         time.sleep(0.2)
-
-
-def _verdict_in(path: Path) -> Verdict | None:
-    try:
-        return read_verdict(RunDirectory(path))
-    except (HarnessError, UsageError):
-        return None

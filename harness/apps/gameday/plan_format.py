@@ -176,9 +176,9 @@ class _Step(Section):
     at_s: _Seconds = Field(None, alias="at")
     length_s: Annotated[float | None, BeforeValidator(_length)] = Field(None, alias="for")
     options: Annotated[tuple[str, ...], BeforeValidator(partial(_options, within_step=True))] = ()
-    hand_pulled: _OrNone = None
-    pull: _Command = ()
-    pull_after_s: _Seconds = Field(None, alias="pull_after")
+    manual_fault: _OrNone = Field(None, alias="hand_pulled")
+    inject: _Command = Field((), alias="pull")
+    inject_after_s: _Seconds = Field(None, alias="pull_after")
     restore: _Command = ()
     restore_after_s: _Seconds = Field(None, alias="restore_after")
 

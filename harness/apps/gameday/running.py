@@ -1,11 +1,11 @@
 """What the engine of a game day asks of whoever does what touches anything."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from harness.apps.gameday.day_plan import GameDayStep
+from harness.apps.gameday.session_store import Event
 from harness.apps.gameday.view import Message
 from harness.history.run_directory import RunDirectory
 from harness.run.runner import Tell
@@ -18,18 +18,8 @@ class Running(Protocol):
         """End it in order: it heals, drains and is judged as interrupted. Returns at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftRun:
-    """A run that somebody else began; without a verdict there is a reason in ``text``."""
-
-    directory: str
-    exit_code: int | None
-    verdict: str | None
-    text: str
-
-
-class Runner(Protocol):
-    """Does what touches anything."""
+class Runner:
+    """Does what touches anything. This one touches nothing, and knows of no run."""
 
     def require_room(self, steps: int) -> None:
         """Whether the runs of so many steps find room on the disk, and the stack that they use.
@@ -40,18 +30,25 @@ class Runner(Protocol):
 
     def open(self, tell: Tell) -> dict[str, str]:
         """Bring up what all steps use; what is to be kept of it."""
+        tell("nothing is brought up")
+        return {}
 
     def start(self, step: GameDayStep, attempt: int, post: Callable[[Message], None]) -> Running:
         """Begin the run of a step. Updates are posted, and that it has finished, in any case."""
+        raise NotImplementedError
 
     def still_running(self) -> str | None:
         """A run that another process of this session began and that goes on; in words."""
+        return None
 
     def end_it(self) -> None:
         """End such a run in order; returns at once."""
 
-    def left_behind(self, known: set[str]) -> list[LeftRun]:
-        """Runs of this session that are over and in none of its events; ``known`` are those."""
+    def left_behind(self, known: set[str]) -> list[Event]:  # noqa: ARG002  # of none
+        """The end of each run of this session that none of its events tells of; ``known`` are the
+        folders of the others.
+        """
+        return []
 
     def close(self) -> None:
         """Take down what `open` brought up, now or in an earlier process."""

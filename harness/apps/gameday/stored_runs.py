@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import report
-from harness.apps.gameday.day_record import PAGE_FILE, PRINT_FILE, RECORD_FILE
-from harness.apps.gameday.session import RUNS_FOLDER
+from harness.apps.gameday.day_record import RECORD_FILE
+from harness.apps.gameday.session_store import RUNS_FOLDER
 from harness.core.documents import json_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, real
@@ -21,7 +21,6 @@ from harness.verdict.types import Verdict
 
 VERDICT_FILE = "verdict.json"
 _OF_A_RUN = ("plan.json", "status.json", "arrivals.jsonl")
-_OF_THE_RECORD = frozenset((RECORD_FILE, PAGE_FILE, PRINT_FILE))
 _PASSING = (".part", ".lock", ".sock", ".pid")
 """Files with such names come and go while a program works; they are no evidence."""
 
@@ -29,18 +28,16 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedStep:
-    """A stored run as it is judged now. ``kept`` is its ``verdict.json``, None without one."""
+class StoredStep:
+    """A stored run as it is judged now. ``trouble`` says why it cannot be, and then the rest is
+    None; ``kept`` is its own ``verdict.json``, None without one.
+    """
 
-    plan: Plan
-    facts: Facts
-    verdict: Verdict
-    kept: bytes | None
-
-    @property
-    def figures(self) -> str:
-        """What its ``verdict.json`` should be."""
-        return report.figures(self.verdict)
+    trouble: str = ""
+    plan: Plan | None = None
+    facts: Facts | None = None
+    verdict: Verdict | None = None
+    kept: bytes | None = None
 
     @property
     def as_kept(self) -> bool:
@@ -49,25 +46,19 @@ class JudgedStep:
             kept_by = str(json_of(self.kept or b"{}")["judged_by"])
         except (ValueError, LookupError, TypeError):
             return False
-        same_judge = replace(self.verdict, judged_by=kept_by)
-        return self.kept == report.figures(same_judge).encode()
+        if self.verdict is None:
+            return False
+        return self.kept == report.figures(replace(self.verdict, judged_by=kept_by)).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class NotJudged:
-    """A stored run that cannot be judged, and why."""
-
-    reason: str
-
-
-Runs = dict[str, JudgedStep | NotJudged]
+Runs = dict[str, StoredStep]
 """By the name of their folder below ``runs/``."""
 
 
 def hashes(session: Path) -> dict[str, Seal]:
-    """Size and SHA-256 of every file of a session, by its path in it.
+    """Size and SHA-256 of every file of a session but ``record.json``, by its path in it.
 
-    Left out are what a record writes, links, hidden files and those that only live while a program
+    Left out are links, hidden files and those that only live while a program
     works.
 
     Raises:
@@ -78,20 +69,20 @@ def hashes(session: Path) -> dict[str, Seal]:
         if Path(folder) == session / RUNS_FOLDER:
             folders[:] = [path.name for path in _runs_in(Path(folder))]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            path = Path(folder) / name
+        for path in (Path(folder) / name for name in names):
             key = path.relative_to(session).as_posix()
-            if _is_raw(path) and key not in _OF_THE_RECORD:
-                found[key] = _seal(path)
+            passing = path.name.startswith(".") or path.name.endswith(_PASSING)
+            if not passing and key != RECORD_FILE and path.is_file() and not path.is_symlink():
+                found[key] = seal(path)
     return dict(sorted(found.items()))
 
 
-def _is_raw(path: Path) -> bool:
-    passing = path.name.startswith(".") or path.name.endswith(_PASSING)
-    return not passing and not path.is_symlink() and path.is_file()
+def seal(path: Path) -> Seal:
+    """Size and SHA-256 of a file.
 
-
-def _seal(path: Path) -> Seal:
+    Raises:
+        HarnessError: it cannot be read.
+    """
     try:
         return seal_of(path)
     except OSError as error:
@@ -99,16 +90,14 @@ def _seal(path: Path) -> Seal:
 
 
 def runs_of(session: Path, tell: Tell) -> Runs:
-    """Every run below ``runs/``, judged again."""
+    """Every run below ``runs/``, judged again by its own objectives."""
     folder = session / RUNS_FOLDER
-    if not folder.is_dir():
-        return {}
     runs: Runs = {}
-    for path in _runs_in(folder):
+    for path in _runs_in(folder) if folder.is_dir() else ():
         # A series, which has no plan, is no run.
         if any((path / name).exists() for name in _OF_A_RUN):
             tell(f"judging {RUNS_FOLDER}/{path.name}")
-            runs[path.name] = judged(path)
+            runs[path.name] = _judged(path)
     return runs
 
 
@@ -121,32 +110,27 @@ def _runs_in(folder: Path) -> list[Path]:
     ]
 
 
-def judged(path: Path) -> JudgedStep | NotJudged:
-    """One stored run, by its own objectives."""
+def _judged(path: Path) -> StoredStep:
     directory = RunDirectory(real(path))
     try:
         plan = directory.read_plan()
         facts = read_facts(directory, plan)
     except (UsageError, HarnessError) as error:
-        return NotJudged(_without_path(str(error), path))
+        # The same words wherever the session lies.
+        return StoredStep(str(error).replace(str(real(path)), path.name))
     try:
         verdict = judge(plan, facts)
     except Exception:
         if not facts.damage:
             raise
-        return NotJudged(f"its evidence is damaged and contradicts itself: {facts.damage[0]}")
-    return JudgedStep(plan, facts, verdict, _kept(path))
+        return StoredStep(f"its evidence is damaged and contradicts itself: {facts.damage[0]}")
+    return StoredStep("", plan, facts, verdict, _kept(path / VERDICT_FILE))
 
 
 def _kept(path: Path) -> bytes | None:
     try:
-        return read_regular(path / VERDICT_FILE)
+        return read_regular(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise HarnessError(f"{path / VERDICT_FILE} cannot be read: {error.strerror}") from error
-
-
-def _without_path(text: str, path: Path) -> str:
-    """The same words wherever the session lies."""
-    return text.replace(str(real(path)), path.name)
+        raise HarnessError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """A game day without anybody there, for CI: every go is given, and each thing is told in a line.
 
-A plug is pulled by the command that the plan names for it; a step that has none is left out. After
-a stop for safety, or an end from outside, nothing more is broken.
+A manual fault is injected by the command that the plan names for it; a step that has none is left
+out. After a stop for safety, or an end from outside, nothing more is broken.
 """
 
 import shlex
@@ -9,17 +9,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
-from harness.apps.gameday import screen_words
 from harness.apps.gameday.day_plan import GameDayStep
-from harness.apps.gameday.session import FULL_DISK, What
-from harness.apps.gameday.view import Command, Message, Order, Stage, View, too_soon
+from harness.apps.gameday.screen import Teller
+from harness.apps.gameday.session_store import FULL_DISK, Event, What, command
+from harness.apps.gameday.view import Message, Stage, View, too_soon
 from harness.core.exit_codes import ExitCode
-from harness.report.words import clean
 
 COMMAND_SECONDS_MAX = 60.0
 _ENDS_ALL = (ExitCode.SAFETY_STOP, ExitCode.INTERRUPTED)
-_NOBODY = "nobody is there to pull the plug, and the plan names no command for it"
+_NOBODY = "nobody is there to inject the manual fault, and the plan names no command for it"
 
 
 class Unattended:
@@ -33,104 +33,71 @@ class Unattended:
         *,
         rehearsal: bool = False,
     ) -> None:
-        self._post, self._tell, self._clock = post, tell, clock
+        self._post, self._teller, self._clock = post, Teller(tell), clock
         self._rehearsal = rehearsal
-        self._events = 0
         self._asked: tuple[Stage, str] | None = None
-        self._pulls: set[tuple[str, int, Order]] = set()
-        self._said = ""
-        self._told = 0
+        self._called: set[tuple[str, int, What]] = set()
 
     def show(self, view: View) -> None:
         """Tell what is new, and answer what is asked."""
-        for event in view.session.events[self._events :]:
-            self._tell(f"{screen_words.clock_time(event)}  {screen_words.happened(event)}")
-        self._events = len(view.session.events)
-        if view.said not in ("", self._said):
-            self._tell(f"          {clean(view.said)}")
-        self._said = view.said
-        self._tell_run(view)
-        self._pull(view)
+        self._teller.tell_news(view)
+        self._call_commands(view)
         asked = (view.stage, "" if view.step is None else view.step.name)
         if asked != self._asked:
             self._asked = asked
-            if (answer := self._answer(view)) is not None:
+            if (answer := _answer(view)) is not None:
                 self._post(answer)
 
-    def _answer(self, view: View) -> Command | None:
-        match view.stage:
-            case Stage.BRIEFING | Stage.CLOSING:
-                return Command(Order.GO)
-            case Stage.ASKING if view.step is not None:
-                if (reason := _no_go(view, view.step)) is not None:
-                    return Command(Order.NO_GO, f"unattended: {reason}")
-                return Command(Order.GO)
-            case _:
-                return None
-
-    def _tell_run(self, view: View) -> None:
-        """What the run under way says of itself."""
-        seen = view.under_way
-        if seen is None:
-            self._told = 0
-            return
-        # Only the last lines are kept: of a run that said more at once, the first are missed.
-        total = seen.lines
-        new = seen.said[-(total - self._told) :] if total > self._told else ()
-        for line in new:
-            self._tell(f"          {clean(seen.step.name)}: {clean(line)}")
-        self._told = total
-
-    def _pull(self, view: View) -> None:
-        """Pull the plug, and put it back, when it is time to."""
-        seen = view.under_way
+    def _call_commands(self, view: View) -> None:
+        """Inject the manual fault, and restore it, when it is time to."""
+        seen, now_s = view.under_way, self._clock()
         if seen is None or seen.zero_s is None or view.stage is not Stage.GOING:
             return
-        if too_soon(view, self._clock()):
+        if too_soon(view, now_s):
             return
-        began_s = seen.zero_s + view.foreseen[seen.step.name].phases[0].start_s
-        for order, command, after_s in (
-            (Order.PULLED, seen.step.pull, seen.step.pull_after_s),
-            (Order.RESTORED, seen.step.restore, seen.step.restore_after_s),
+        step, began_s = seen.step, seen.zero_s + view.previews[seen.step.name].phases[0].start_s
+        for what, words, after_s in (
+            (What.INJECTED, step.inject, step.inject_after_s),
+            (What.RESTORED, step.restore, step.restore_after_s),
         ):
-            key = (seen.step.name, seen.attempt, order)
-            due = bool(command) and after_s is not None and self._clock() >= began_s + after_s
-            if due and key not in self._pulls:
-                self._pulls.add(key)
-                work = (order, command)
-                threading.Thread(target=self._do, args=work, daemon=True).start()
+            key = (step.name, seen.attempt, what)
+            due = bool(words) and after_s is not None and now_s >= began_s + after_s
+            if due and key not in self._called:
+                self._called.add(key)
+                threading.Thread(target=self._call, args=(what, words), daemon=True).start()
 
-    def _do(self, order: Order, command: tuple[str, ...]) -> None:
-        said = f"by command: {shlex.join(command)}"
+    def _call(self, what: What, words: tuple[str, ...]) -> None:
+        said = f"by command: {shlex.join(words)}"
         if self._rehearsal:
-            self._post(Command(order, f"{said} (a rehearsal: not called)"))
+            self._post(command(what, f"{said} (a rehearsal: not called)"))
             return
         # Said first: the harm may show while the command is still about to return.
-        self._post(Command(order, said))
+        self._post(command(what, said))
+        nowhere: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=COMMAND_SECONDS_MAX,
-                check=False,
-            )
-            trouble = f"ended with {done.returncode}" if done.returncode else ""
+            code = subprocess.call(words, timeout=COMMAND_SECONDS_MAX, **nowhere)
+            trouble = f"ended with {code}" if code else ""
         except (OSError, subprocess.TimeoutExpired) as error:
             trouble = f"failed: {error}"
         if trouble:
-            self._post(Command(Order.NOTE, f"{command[0]} {trouble}"))
+            self._post(command(What.NOTE, f"{words[0]} {trouble}"))
 
 
-def _no_go(view: View, step: GameDayStep) -> str | None:
-    """Why a step is not begun; None when it is."""
+def _answer(view: View) -> Event | None:
+    if view.stage in (Stage.BRIEFING, Stage.CLOSING):
+        return command(What.GO)
+    if view.stage is not Stage.ASKING or view.step is None:
+        return None
+    reason = _no_go(view, view.step)
+    return command(What.NO_GO, f"unattended: {reason}") if reason else command(What.GO)
+
+
+def _no_go(view: View, step: GameDayStep) -> str:
+    """Why a step is not begun; empty when it is."""
     runs = [event for event in view.session.events if event.what is What.RUN_ENDED]
     if any(event.exit_code in _ENDS_ALL for event in runs):
         return "after what was stopped, nothing more is broken"
     aborts = [event.text for event in view.session.last_try_of(step.name)]
     if view.session.runs_of(step.name) and FULL_DISK not in aborts:
         return "it gave no verdict, and is not tried until it does"
-    if step.hand_pulled and not step.pull:
-        return _NOBODY
-    return None
+    return _NOBODY if step.manual_fault and not step.inject else ""

@@ -1,37 +1,50 @@
-"""Whether a record still is what the stored runs say: every hash, every verdict, every figure.
+"""Whether a record still is what was stored: the hash of every file, and every run judged again.
 
-Only reads. What was changed after the record was made is named, file by file.
+``record.json`` has the hashes of all raw files and of the page; the page has that of
+``record.json`` without its own. Only reads. What was changed since is named, file by file.
 """
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from harness.apps.gameday import claims, page
-from harness.apps.gameday.claims import RecordClaim
-from harness.apps.gameday.day_record import PAGE_FILE, PRINT_FILE, RECORD_FILE, Record, to_json
-from harness.apps.gameday.recording import made
-from harness.apps.gameday.session import PLAN_FILE, RUNS_FOLDER, SESSION_FILE
+from pydantic import TypeAdapter, ValidationError
+
+from harness import report
+from harness.apps.gameday.day_record import (
+    PAGE_FILE,
+    RECORD_FILE,
+    SCHEMA,
+    as_written,
+    hash_of,
+    own_version,
+)
+from harness.apps.gameday.render_record import END
+from harness.apps.gameday.session_store import PLAN_FILE, RUNS_FOLDER, SESSION_FILE
 from harness.apps.gameday.stored_runs import (
     VERDICT_FILE,
-    JudgedStep,
-    NotJudged,
     Runs,
+    StoredStep,
     Tell,
     hashes,
     runs_of,
+    seal,
 )
-from harness.core.documents import json_of, text_of
-from harness.core.errors import UsageError
+from harness.core.documents import json_of
+from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
+from harness.core.files import read_regular
 from harness.core.numbers import Exit
+from harness.core.rows import reason_of
 from harness.history.events import Seal
 
-SCHEMA = "lendchaos.verification/1"
+BYTES_MAX = 200_000_000
+_FILES: TypeAdapter[dict[str, Seal]] = TypeAdapter(dict[str, Seal])
+_NAMED = re.compile(r'<meta name="lendchaos-record" content="([0-9a-f]{64})">')
 
 
 class CheckState(StrEnum):
@@ -42,6 +55,10 @@ class CheckState(StrEnum):
     NOT_JUDGED = "not judged"
     """Nothing says that it was changed, and nothing can be said of it."""
     NOTE = "note"
+
+
+_EXIT = {CheckState.DIFFERS: ExitCode.FAIL, CheckState.NOT_JUDGED: ExitCode.INCONCLUSIVE}
+"""Of what a verification comes to, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,44 +78,10 @@ class VerificationDocument:
     found: CheckState
     exit_code: Exit
     checks: tuple[Checked, ...]
-    schema: str = SCHEMA
+    schema: str = "lendchaos.verification/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """Everything that was verified of one record."""
-
-    record: str
-    checks: tuple[Checked, ...]
-
-    @property
-    def found(self) -> CheckState:
-        """A difference beats what cannot be judged, and that beats the rest."""
-        all_found = {check.found for check in self.checks}
-        for worst in (CheckState.DIFFERS, CheckState.NOT_JUDGED):
-            if worst in all_found:
-                return worst
-        return CheckState.VERIFIED
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """0 verified, 1 something differs, 3 a run cannot be judged."""
-        codes = {CheckState.DIFFERS: ExitCode.FAIL, CheckState.NOT_JUDGED: ExitCode.INCONCLUSIVE}
-        return codes.get(self.found, ExitCode.PASS)
-
-    def to_json(self) -> str:
-        """For programs."""
-        return text_of(
-            VerificationDocument(
-                record=self.record,
-                found=self.found,
-                exit_code=int(self.exit_code),
-                checks=self.checks,
-            )
-        )
-
-
-def verify(given: Path, tell: Tell) -> Verification:
+def verify(given: Path, tell: Tell) -> VerificationDocument:
     """Verify a record by its ``record.json``, its ``record.html`` or the folder of its session.
 
     Raises:
@@ -110,166 +93,191 @@ def verify(given: Path, tell: Tell) -> Verification:
         raise UsageError(f"there is no {given}: name {RECORD_FILE}, {PAGE_FILE} or their folder")
     if not given.is_dir() and given.suffix not in (".json", ".html"):
         raise UsageError(f"{given} is no record: name {RECORD_FILE}, {PAGE_FILE} or their folder")
-    if given.suffix == ".html":
-        shown, data = given, folder / RECORD_FILE
-    else:
-        shown, data = folder / PAGE_FILE, folder / RECORD_FILE if given.is_dir() else given
+    page = given if given.suffix == ".html" else folder / PAGE_FILE
+    data = given if given.suffix == ".json" else folder / RECORD_FILE
     # The page first: a page that is cut off is told before anything is said of what it names.
-    text = claims.read_text(shown) if shown == given or shown.exists() else None
-    named = None if text is None else claims.hash_named_by(shown, text)
-    claim = claims.read(data)
-    tell(f"computing the hashes of {len(claim.files):,} files")
-    checks = list(_files(claim.files, hashes(folder)))
-    intact = not any(check.found is CheckState.DIFFERS for check in checks)
-    again = _made_again(folder, tell, intact=intact)
-    checks += _runs(again[1] if isinstance(again, tuple) else runs_of(folder, tell))
-    if isinstance(again, tuple):
-        checks += _lost(*again)
-        # The files have had their own lines already.
-        again = replace(again[0], files=claim.files), again[1]
-        checks += _figures(data.name, claim, again[0])
-    else:
-        checks.append(again)
-    checks += _page(shown.name, text, named, claim, again)
-    if (folder / PRINT_FILE).exists():
-        checks.append(
-            Checked(PRINT_FILE, CheckState.NOTE, "a print of the page; it is not verified")
-        )
-    return Verification(str(given), tuple(checks))
+    named = _hash_in(page) if page == given or page.exists() else None
+    text = _text(data)
+    body = _body(data, text)
+    files, shown_runs = _claims(data, text, body)
+    tell(f"computing the hashes of {len(files):,} files")
+    there = hashes(folder)
+    if named is not None:  # the page, whatever it is called
+        there.pop(page.name, None)
+        there[PAGE_FILE] = seal(page)
+    checks = list(_files(files, there))
+    runs = runs_of(folder, tell)
+    for name, run in runs.items():
+        checks += _run(name, run, shown_runs)
+    checks += _lost(data.name, shown_runs, runs)
+    checks += _data(data.name, text, body)
+    checks += _page(named, body, checks)
+    states = {check.found for check in checks}
+    found = next((state for state in _EXIT if state in states), CheckState.VERIFIED)
+    code = int(_EXIT.get(found, ExitCode.PASS))
+    return VerificationDocument(
+        record=str(given), found=found, exit_code=code, checks=tuple(checks)
+    )
 
 
-def _made_again(folder: Path, tell: Tell, *, intact: bool) -> tuple[Record, Runs] | Checked:
+# --- what claims to be a record ------------------------------------------------------------------
+
+
+def _text(path: Path) -> str:
     try:
-        return made(folder, tell)
-    except UsageError as error:
-        if intact:  # nobody changed it: then it is not for us to read
-            raise
-        said = f"the session cannot be told again: {str(error).splitlines()[-1].strip()}"
-        return Checked(RECORD_FILE, CheckState.DIFFERS, said)
+        body = read_regular(path, BYTES_MAX)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no {path}: `lendchaos gameday record` writes it") from error
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        text = body[: error.start].decode()
+        raise _wrong(path, text, len(text), "it must be text in UTF-8") from error
+
+
+def _wrong(path: Path, text: str, offset: int, said: str) -> UsageError:
+    """What is wrong with a text, at its line and column."""
+    column = offset - text.rfind("\n", 0, offset)
+    return UsageError(f"{path}, line {text.count(chr(10), 0, offset) + 1}, column {column}: {said}")
+
+
+def _body(path: Path, text: str) -> dict[str, Any]:
+    """What a ``record.json`` says."""
+    try:
+        body = json_of(text)
+    except json.JSONDecodeError as error:
+        raise _wrong(path, text, error.pos, f"this is no whole record: {error.msg}") from error
+    except ValueError as error:
+        found = re.search(r"-?Infinity|NaN|\d{31}", text)
+        raise _wrong(path, text, found.start() if found else 0, reason_of(error)) from error
+    if not isinstance(body, dict) or "schema" not in body:
+        raise _wrong(path, text, 0, f"a record begins with its schema, {SCHEMA!r}")
+    if body["schema"] != SCHEMA:
+        said = f"schema {body['schema']!r} must be {SCHEMA!r}"
+        raise _wrong(path, text, text.index('"schema"'), said)
+    return body
+
+
+def _claims(path: Path, text: str, body: dict[str, Any]) -> tuple[dict[str, Seal], dict[str, Any]]:
+    """The hashes in a record, and the verdict of each of its runs, by the folder of the run."""
+    try:
+        files = _FILES.validate_python(body.get("files"))
+    except ValidationError as error:
+        said = f"files must hold the size and SHA-256 of each raw file: {reason_of(error)}"
+        raise _wrong(path, text, max(text.rfind('"files"'), 0), said) from error
+    try:
+        runs = [one["run"] for step in body["steps"] for one in step["tries"] if one["run"]]
+        return files, {str(run["directory"]): run["verdict"] for run in runs}
+    except (LookupError, TypeError) as error:
+        said = "steps must hold tries, each with its run"
+        raise _wrong(path, text, max(text.find('"steps"'), 0), said) from error
+
+
+def _hash_in(path: Path) -> str:
+    """The SHA-256 of ``record.json`` that a page names."""
+    text = _text(path)
+    found = _NAMED.search(text)
+    if found is None:
+        raise _wrong(path, text, 0, "this is no page of a record: it names none")
+    if not text.rstrip().endswith(END):
+        raise _wrong(path, text, len(text), f"the page is cut off here, before {END}")
+    return found.group(1)
 
 
 # --- files ---------------------------------------------------------------------------------------
 
 
 def _files(claimed: dict[str, Seal], there: dict[str, Seal]) -> Iterator[Checked]:
-    for name, seal in claimed.items():
-        now = there.get(name)
-        if now is None:
-            yield Checked(name, CheckState.DIFFERS, "it is missing")
-        elif now.size != seal.size:
-            said = f"it has {now.size:,} bytes, and had {seal.size:,}{_remedy(name)}"
-            yield Checked(name, CheckState.DIFFERS, said)
-        elif now != seal:
-            said = f"it was changed: its SHA-256 was {seal.sha256} and is {now.sha256}"
-            yield Checked(name, CheckState.DIFFERS, said + _remedy(name))
-        else:
-            yield Checked(name, CheckState.VERIFIED, f"SHA-256 {seal.sha256}")
-    for name in there:
-        if name not in claimed:
-            found = CheckState.DIFFERS if _counts(name) else CheckState.NOTE
-            yield Checked(name, found, "it was added after the record was made")
+    for name, kept in claimed.items():
+        yield _file(name, kept, there.get(name))
+    for name in (name for name in there if name not in claimed):
+        found = CheckState.DIFFERS if _counts(name) else CheckState.NOTE
+        said = "it was added after the record was made"
+        if name == PAGE_FILE:
+            said = "its hash is not in the record, which an earlier version made"
+        yield Checked(name, found, said)
+
+
+def _file(name: str, kept: Seal, now: Seal | None) -> Checked:
+    if now == kept:
+        return Checked(name, CheckState.VERIFIED, f"SHA-256 {kept.sha256}")
+    if now is None:
+        said = "it is missing"
+    elif now.size != kept.size:
+        said = f"it has {now.size:,} bytes, and had {kept.size:,}"
+    else:
+        said = f"it was changed: its SHA-256 was {kept.sha256} and is {now.sha256}"
+    if name == SESSION_FILE and now is not None:
+        said += "; if a note or an action came later, `lendchaos gameday record` writes it anew"
+    return Checked(name, CheckState.DIFFERS, said)
 
 
 def _counts(name: str) -> bool:
     """Whether a file that nobody named could change what is judged."""
-    if name in (PLAN_FILE, SESSION_FILE):
-        return True
     path = PurePosixPath(name)
     result = path.name.startswith(("verdict", "report"))
-    return path.parts[0] == RUNS_FOLDER and path.suffix in (".json", ".jsonl") and not result
+    of_run = path.parts[0] == RUNS_FOLDER and path.suffix in (".json", ".jsonl") and not result
+    return of_run or name in (PLAN_FILE, SESSION_FILE)
 
 
-def _remedy(name: str) -> str:
-    if name != SESSION_FILE:
-        return ""
-    return "; if a note or an action came later, `lendchaos gameday record` writes it anew"
+# --- runs ----------------------------------------------------------------------------------------
 
 
-# --- runs and figures ----------------------------------------------------------------------------
-
-
-def _runs(runs: Runs) -> Iterator[Checked]:
-    for name, run in runs.items():
-        where = f"{RUNS_FOLDER}/{name}"
-        if isinstance(run, NotJudged):
-            yield Checked(where, CheckState.NOT_JUDGED, f"it cannot be judged: {run.reason}")
-        elif run.kept is None:
-            said = f"it has no {VERDICT_FILE}; judged again, it is: {run.verdict.verdict}"
-            yield Checked(where, CheckState.NOTE, said)
-        elif run.as_kept:
-            said = f"judged again: {run.verdict.verdict}, byte for byte as kept"
-            yield Checked(f"{where}/{VERDICT_FILE}", CheckState.VERIFIED, said)
-        else:
-            yield Checked(f"{where}/{VERDICT_FILE}", CheckState.DIFFERS, _verdict_differs(run))
-
-
-def _lost(record: Record, runs: Runs) -> Iterator[Checked]:
-    """Runs of which the session tells and that nobody has: nothing can be said of them."""
-    for _, run in record.runs:
-        if run.directory not in runs:
-            yield Checked(f"{RUNS_FOLDER}/{run.directory}", CheckState.NOT_JUDGED, run.trouble)
-
-
-def _verdict_differs(run: JudgedStep) -> str:
-    said = f"judged again, the run is: {run.verdict.verdict}, and the file differs"
-    try:
-        kept = json_of(run.kept or b"")
-    except ValueError:
-        return f"{said}: it is no JSON"
-    now = json.loads(run.figures)
-    return "; ".join([said, *islice(claims.differences(kept, now), 3)])
-
-
-def _figures(name: str, claim: RecordClaim, record: Record) -> Iterator[Checked]:
-    written = to_json(record)
-    body: dict[str, Any] = json.loads(written)
-    same_version = claim.recorded_with == record.recorded_with
-    apart = ("recorded_with", "files")
-    claimed = {k: v for k, v in claim.body.items() if k not in apart}
-    expected = {k: v for k, v in body.items() if k not in apart}
-    told = list(claims.differences(claimed, expected))
-    for text in told[: claims.SHOWN_MAX]:
-        yield Checked(name, CheckState.DIFFERS, text)
-    if len(told) > claims.SHOWN_MAX:
-        yield Checked(name, CheckState.DIFFERS, f"and {len(told) - claims.SHOWN_MAX:,} more")
-    if not same_version:
-        said = f"made with lendchaos {claim.recorded_with}, verified with {record.recorded_with}"
-        yield Checked(name, CheckState.NOTE, said)
-    if told:
+def _run(name: str, run: StoredStep, shown: dict[str, Any]) -> Iterator[Checked]:
+    """A run judged again, against what it kept and against what the record shows of it."""
+    where = f"{RUNS_FOLDER}/{name}"
+    if run.verdict is None:
+        yield Checked(where, CheckState.NOT_JUDGED, f"it cannot be judged: {run.trouble}")
         return
-    if same_version and claim.text != written:
-        place = claims.first_difference(claim.text, written)
-        yield Checked(name, CheckState.DIFFERS, f"{place}: it is not written as it was made")
-        return
-    said = f"{claims.leaves(claimed):,} figures and words are what the stored runs give"
-    yield Checked(name, CheckState.VERIFIED, said)
-
-
-# --- the page ------------------------------------------------------------------------------------
-
-
-def _page(
-    name: str,
-    text: str | None,
-    named: str | None,
-    claim: RecordClaim,
-    again: tuple[Record, Runs] | Checked,
-) -> Iterator[Checked]:
-    if text is None:
-        yield Checked(name, CheckState.NOTE, "there is no page beside it")
-        return
-    if named != page.hash_of(claim.text):
-        yield Checked(name, CheckState.DIFFERS, f"it was made of another {RECORD_FILE}")
-        return
-    if not isinstance(again, tuple) or to_json(again[0]) != claim.text:
-        said = f"it names this {RECORD_FILE}; what it shows was not compared"
-        yield Checked(name, CheckState.NOTE, said)
-        return
-    written = page.render(*again)
-    if text == written:
-        yield Checked(name, CheckState.VERIFIED, f"it shows what {RECORD_FILE} says, byte for byte")
+    said, kept = f"judged again: {run.verdict.verdict}", f"{where}/{VERDICT_FILE}"
+    if run.kept is None:
+        yield Checked(where, CheckState.NOTE, f"it has no {VERDICT_FILE}; {said}")
+    elif run.as_kept:
+        yield Checked(kept, CheckState.VERIFIED, f"{said}, byte for byte as kept")
     else:
-        place = claims.first_difference(text, written)
-        yield Checked(
-            name, CheckState.DIFFERS, f"{place}: it does not show what {RECORD_FILE} says"
-        )
+        yield Checked(kept, CheckState.DIFFERS, f"{said}, and the file differs")
+    now = json.loads(report.figures(run.verdict))
+    claimed = shown.get(name, now)
+    known = claimed.keys() & now.keys() if isinstance(claimed, dict) else ()
+    wrong = [key for key in known if claimed[key] != now[key] and key != "judged_by"]
+    if wrong or len(known) < len(now):
+        said = f"of {where} it shows another {', '.join(sorted(wrong)) or 'verdict'}"
+        yield Checked(RECORD_FILE, CheckState.DIFFERS, f"{said} than judging the run again gives")
+
+
+def _lost(name: str, shown: dict[str, Any], runs: Runs) -> Iterator[Checked]:
+    """Runs that the record shows and that nobody has: nothing can be said of them."""
+    for directory in (name for name in shown if name not in runs):
+        said = f"{name} tells of it, and it is not among the stored runs"
+        yield Checked(f"{RUNS_FOLDER}/{directory}", CheckState.NOT_JUDGED, said)
+
+
+# --- the record itself ---------------------------------------------------------------------------
+
+
+def _data(name: str, text: str, body: dict[str, Any]) -> Iterator[Checked]:
+    made_with, version = str(body.get("recorded_with", "")), own_version()
+    if made_with != version:
+        said = f"made with lendchaos {made_with}, verified with {version}"
+        yield Checked(name, CheckState.NOTE, said)
+    if text != as_written(body):
+        yield Checked(name, CheckState.DIFFERS, "it is not written as it was made")
+
+
+def _page(named: str | None, body: dict[str, Any], checks: list[Checked]) -> Iterator[Checked]:
+    """The hash of ``record.json`` in its page; that of the page is among the ``checks`` already."""
+    if named is None:
+        said = f"there is no page: nothing shows that {RECORD_FILE} is as it was made"
+        yield Checked(PAGE_FILE, CheckState.NOTE, said)
+        return
+    files = {file: one for file, one in body["files"].items() if file != PAGE_FILE}
+    if named == hash_of(as_written({**body, "files": files})):
+        return
+    states = [check.found for check in checks if check.name == PAGE_FILE]
+    if CheckState.VERIFIED in states:
+        said = f"it was changed: {PAGE_FILE}, which is as it was made, was made of another one"
+        yield Checked(RECORD_FILE, CheckState.DIFFERS, said)
+    else:
+        yield Checked(PAGE_FILE, CheckState.DIFFERS, f"it was made of another {RECORD_FILE}")

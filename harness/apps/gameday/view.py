@@ -1,54 +1,22 @@
-"""What a game day shows, and what it can be told: the types between its engine and any screen."""
+"""What a game day shows, and what it is told: the types between its engine and any screen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.foresee import Foreseen, baseline_end_s
-from harness.apps.gameday.session import Session
-from harness.core.exit_codes import ExitCode
-from harness.history.run_directory import RunDirectory
+from harness.apps.gameday.session_store import Event, Session
+from harness.apps.gameday.step_previews import baseline_end_s
 from harness.report.tables import Tile
-from harness.report.tiles import tiles
+from harness.run.preview import PreviewDocument
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.verdict.stored_verdict import read_verdict
+from harness.verdict.types import Judgement
 
-
-class Order(StrEnum):
-    """What people, a signal or a clock can tell a game day."""
-
-    GO = "go"
-    NO_GO = "no_go"
-    ABORT = "abort"
-    PAUSE = "pause"
-    NOTE = "note"
-    ACTION = "action"
-    PULLED = "pulled"
-    RESTORED = "restored"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """An order. ``text`` is the note, the reason, or how an abort was ordered; ``by`` who gave it,
-    or, of an action, who is to do it.
-    """
-
-    order: Order
-    text: str = ""
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run came to its end."""
-
-    ended: RunResult
-
-
-Message = Command | Update | Finished
+Message = Event | Update | RunResult
+"""What a game day is told: commands of people, signals or a clock, which are events without time
+and step; what a run says of itself; and, last, how it ended.
+"""
 
 
 class Stage(StrEnum):
@@ -72,7 +40,7 @@ class Stage(StrEnum):
 class StepOutcome:
     """What a run showed, in words."""
 
-    verdict: str
+    verdict: Judgement
     sentence: str
     figures: tuple[Tile, ...] = ()
 
@@ -92,8 +60,8 @@ class UnderWay:
     """End of the phase, in seconds after zero."""
     failing: tuple[int, int, float] | None = None
     """Requests that failed, of those that ended in the last seconds."""
-    said: tuple[str, ...] = ()
-    """The last lines of what it said; ``lines`` were said in all."""
+    said: str = ""
+    """The last line of what it said; ``lines`` were said in all."""
     lines: int = 0
     page: str = ""
     """Address of the run's page, with its token: shown, and kept nowhere."""
@@ -105,7 +73,7 @@ class View:
 
     stage: Stage
     plan: GameDayPlan
-    foreseen: Mapping[str, Foreseen]
+    previews: Mapping[str, PreviewDocument]
     session: Session
     step: GameDayStep | None = None
     under_way: UnderWay | None = None
@@ -118,42 +86,24 @@ class View:
     rehearsal: bool = False
 
 
+Show = Callable[[View], None]
 _BEFORE = ("warm-up", "baseline")
 """Phases in which everything is to be as on any other day."""
 
-Show = Callable[[View], None]
-
-
-def outcome_of(folder: Path) -> StepOutcome:
-    """What the run in a folder showed.
-
-    Raises:
-        HarnessError: it has no verdict that can be read.
-        UsageError: it is no run.
-    """
-    directory = RunDirectory(folder)
-    verdict = read_verdict(directory)
-    return StepOutcome(str(verdict.verdict), verdict.sentence, tuple(tiles(None, verdict)))
-
-
-def is_refused(seen: UnderWay | None, ended: RunResult) -> bool:
-    """Whether a run ended before it sent anything, and said why."""
-    never_began = seen is None or seen.zero_s is None
-    codes = (ExitCode.USAGE, ExitCode.INCONCLUSIVE)
-    return never_began and ended.exit_code in codes and not ended.last.get("verdict")
-
 
 def too_soon(view: View, now_s: float) -> str:
-    """Why the plug of the step under way may not be pulled yet; empty where it may, or has none.
+    """Why the manual fault of the step under way may not be injected yet; empty where it may, or
+    there is none.
 
     Without a whole baseline there is nothing to compare with.
     """
     seen = view.under_way
-    if seen is None or not seen.step.hand_pulled:
+    if seen is None or not seen.step.manual_fault:
         return ""
     if seen.zero_s is None:
-        return "the plug may not be pulled yet: the load has not begun"
+        return "the manual fault may not be injected yet: the load has not begun"
     if seen.phase not in _BEFORE:
         return ""
-    left_s = seen.zero_s + baseline_end_s(view.foreseen[seen.step.name]) - now_s
-    return "" if left_s <= 0 else f"the plug may not be pulled yet: {left_s:.0f} s of baseline left"
+    left_s = seen.zero_s + baseline_end_s(view.previews[seen.step.name]) - now_s
+    said = f"the manual fault may not be injected yet: {left_s:.0f} s of baseline left"
+    return "" if left_s <= 0 else said

@@ -1,4 +1,4 @@
-"""A plug that was said to be pulled, and what the answers show of it."""
+"""A manual fault that was said to be injected, and what the answers show of it."""
 
 import queue
 import time
@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday import recording
+from harness.apps.gameday import make_record
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.day_record import Record
-from harness.apps.gameday.diary import DiskDiary
-from harness.apps.gameday.session import Event, SessionLog, What
-from harness.apps.gameday.view import Command, Finished, Message, Order
+from harness.apps.gameday.session_store import Event, SessionStore, What, command
+from harness.apps.gameday.view import Message
 from harness.history.events import Clock
 from harness.plan.plan import Objectives
-from harness.run.runner import RunResult, Update
+from harness.run.progress_messages import Update
+from harness.run.result import RunResult
 from harness.verdict.types import Judgement
 from tests.builders import ZERO_NS, during, facts, operations, plan_of, status
-from tests.gameday.days import MOMENT, SEEN, FakeRunner, People
+from tests.gameday.days import MOMENT, PREVIEW, FakeRunner, People
 from tests.gameday.stored_days import VERSIONS, at, ran, run_in
 from tests.stored import store
 
@@ -42,15 +42,15 @@ def nothing(_: float) -> bool:
 def record_of(
     folder: Path, bad: Callable[[float], bool], pulls: tuple[float, ...] = (12.0,)
 ) -> Record:
-    """A closed day of one step, with a plug said to be pulled at these instants, each for 3 s."""
-    log = SessionLog.create(folder, PLAN)
+    """A closed day of one step; at each of these instants a fault is said to begin, for 3 s."""
+    log = SessionStore.create(folder, PLAN)
     plan = plan_of(objectives=WATCHING, rate=20, recovery_s=60.0)
     name = run_in(folder, 0, plan, operations(plan, bad))
     said = [
         event
         for pull_s in pulls
         for event in (
-            Event(What.PULLED, at(pull_s), "plug", by="Zhao"),
+            Event(What.INJECTED, at(pull_s), "plug", by="Zhao"),
             Event(What.RESTORED, at(pull_s + 3), "plug", by="Zhao"),
         )
     ]
@@ -63,18 +63,17 @@ def record_of(
         Event(What.CLOSED, at(95)),
     ):
         log.append(event)
-    return recording.made(folder, lambda _: None)[0]
+    return make_record.made(folder, lambda _: None)[0]
 
 
-def test_a_plug_that_no_answer_shows_decides_nothing(tmp_path: Path) -> None:
+def test_a_manual_fault_that_no_answer_shows_decides_nothing(tmp_path: Path) -> None:
     """The step, the day and the remarks say so, and why."""
     record = record_of(tmp_path / "day", nothing)
     (step,) = record.steps
 
     assert (step.outcome, record.outcome) == (Judgement.INCONCLUSIVE, Judgement.INCONCLUSIVE)
-    why = (
-        "the plug was said to be pulled at 08:00:12.000 UTC, and nothing in the borrowers' answers"
-    )
+    said = "the manual fault was said to be injected at 08:00:12.000 UTC, and nothing in the"
+    why = f"{said} borrowers' answers"
     assert step.observed.startswith(f"T{why[1:]} shows it. Nothing was injected")
     assert any(why in remark for remark in record.remarks)
     assert step.tries[0].plugs[0].seen_utc is None
@@ -92,11 +91,11 @@ def test_a_plug_that_no_answer_shows_decides_nothing(tmp_path: Path) -> None:
 def test_what_the_answers_show_decides(
     tmp_path: Path, bad: Callable[[float], bool], expected: Judgement
 ) -> None:
-    """An outage long after the plug was back is another trouble."""
+    """An outage long after the fault was restored is another trouble."""
     assert record_of(tmp_path / "day", bad).outcome is expected
 
 
-def test_each_pull_has_to_show(tmp_path: Path) -> None:
+def test_each_injection_has_to_show(tmp_path: Path) -> None:
     """The first one does, and the second, half a minute later, does not."""
     record = record_of(tmp_path / "day", during(12.5, 15), pulls=(12.0, 45.0))
 
@@ -112,12 +111,12 @@ def test_each_pull_has_to_show(tmp_path: Path) -> None:
 def test_the_exit_code_of_a_day_knows_it_too(
     tmp_path: Path, bad: Callable[[float], bool], rehearsal: bool, code: int
 ) -> None:
-    """The run itself passed; the plug was pulled a moment ago, by the wall clock."""
+    """The run itself passed; the fault was injected a moment ago, by the wall clock."""
     planned = plan_of(objectives=WATCHING, rate=20, recovery_s=60.0)
     zero_ns = time.time_ns()
     state = status(planned, clock=Clock(ZERO_NS, ZERO_NS, zero_ns))
     known = facts(planned, operations(planned, lambda at_s: bad(at_s - 9)), status=state)
-    step = GameDayStep(name="plug", scenario="watch", hand_pulled="Zhao stops a replica.")
+    step = GameDayStep(name="plug", scenario="watch", manual_fault="Zhao stops a replica.")
     plan = GameDayPlan(
         title="A plug", abort_word="halt", hypothesis="h", steps=(step,), source=PLAN
     )
@@ -126,14 +125,14 @@ def test_the_exit_code_of_a_day_knows_it_too(
         run = store(tmp_path / "day" / "runs", planned, known).path
         last = {"verdict": "pass", "sentence": "All was well.", "report": str(run / "report.html")}
         begun = Update("observation", "observation", 9.0, 20.0)
-        return [begun, MOMENT, Finished(RunResult(0, last))]
+        return [begun, MOMENT, RunResult(0, last)]
 
-    with DiskDiary.new(tmp_path / "day") as diary:
+    with SessionStore.new(tmp_path / "day") as diary:
         runner = FakeRunner(ran_whole)
         inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        people = People(inbox, {"going plug": [Command(Order.PULLED)]})
-        game = GameDay(plan, {"plug": SEEN}, diary, runner, inbox=inbox, show=people.show,
+        people = People(inbox, {"going plug": [command(What.INJECTED)]})
+        game = GameDay(plan, {"plug": PREVIEW}, diary, runner, inbox=inbox, show=people.show,
                        rehearsal=rehearsal)  # fmt: skip
 
         assert game.conduct() == code
-    assert [e.what for e in diary.read().events].count(What.PULLED) == 1
+    assert [e.what for e in diary.read().events].count(What.INJECTED) == 1

@@ -1,0 +1,382 @@
+"""Fact: what happened in a game day, as one append-only file that survives the terminal's closing.
+
+A session is a folder: ``plan.yaml`` as it was read, ``session.jsonl`` with an event a line, each
+flushed to the disk before anything follows from it, and ``runs/`` with the run directories. What a
+session is at any time follows from its events alone, so that another process can go on with it.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.core.disk import DISK_ERRORS
+from harness.core.documents import json_of
+from harness.core.errors import HarnessError, UsageError
+from harness.core.files import NO_PATH, append_line, lines_of, open_regular, replace_file
+from harness.core.locks import taken
+from harness.core.numbers import Exit
+from harness.core.rows import reason_of
+
+SCHEMA = "lendchaos.session/1"
+SESSION_FILE = "session.jsonl"
+PLAN_FILE = "plan.yaml"
+RUNS_FOLDER = "runs"
+LOGS_FOLDER = "logs"
+"""What each run wrote beside its record, one file for each attempt."""
+STAYS_ABORTED = "stays aborted"
+STAYS_REFUSED = "stays refused"
+REFUSED = "refused"
+LOST = "lost terminal"
+"""How a step was aborted whose terminal was closed, or whose process died."""
+FULL_DISK = "full disk"
+"""Why a step was aborted that may be begun again, once there is room, also where nobody is asked.
+"""
+
+
+class What(StrEnum):
+    """Kinds of events; those that people give as commands among them."""
+
+    OPENED = "opened"
+    GO = "go"
+    NO_GO = "no_go"
+    """The step is left out, by decision; with ``text`` `STAYS_ABORTED` or `STAYS_REFUSED` it is not
+    begun again.
+    """
+    STEP_STARTED = "step_started"
+    RUN_ENDED = "run_ended"
+    """With ``directory`` (below ``runs/``), ``exit_code`` and ``verdict``."""
+    STEP_ENDED = "step_ended"
+    """With ``text``: ``done``, ``aborted``, or ``refused``: its run could not begin."""
+    NOTE = "note"
+    INJECTED = "pulled"
+    """Somebody says that the manual fault was injected, now."""
+    RESTORED = "restored"
+    """And that it was taken back."""
+    ABORT = "abort"
+    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal),
+    ``guardian`` where the run lost its own, or `FULL_DISK`.
+    """
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    ACTION = "action"
+    """An open action: ``text``, and who does it in ``by``."""
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. ``at_utc`` is RFC 3339 with milliseconds, ``by`` who did it.
+
+    ``details`` holds what concerns a kind alone: versions and seed of ``opened``.
+    """
+
+    what: What
+    at_utc: str
+    step: str | None = None
+    text: str = ""
+    by: str = ""
+    directory: str | None = None
+    exit_code: Exit | None = None
+    verdict: str | None = None
+    details: dict[str, str] = field(default_factory=dict)
+
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class StepState(StrEnum):
+    """Where a step stands."""
+
+    WAITING = "waiting"
+    GOING = "going"
+    """It was started and nothing says that it ended: under way, or its process died."""
+    DONE = "done"
+    ABORTED = "aborted"
+    REFUSED = "refused"
+    """Its run was refused before it began."""
+    LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as its events tell it. ``damage`` says which lines could not be read."""
+
+    path: Path
+    events: tuple[Event, ...]
+    damage: tuple[str, ...] = ()
+
+    def state_of(self, step: str) -> StepState:
+        """Where a step stands; a step that is begun again after an abort counts as it is now."""
+        state = StepState.WAITING
+        for event in (event for event in self.events if event.step == step):
+            if event.what is What.STEP_STARTED:
+                state = StepState.GOING
+            elif event.what is What.STEP_ENDED:
+                state = ENDED.get(event.text, state)
+            elif event.what is What.NO_GO and state not in STAYS:
+                state = StepState.LEFT_OUT
+        return state
+
+    def runs_of(self, step: str) -> tuple[Event, ...]:
+        """Every run of a step that ended, in order, aborted ones included."""
+        return tuple(e for e in self.events if e.what is What.RUN_ENDED and e.step == step)
+
+    def last_try_of(self, step: str) -> tuple[Event, ...]:
+        """What happened in a step since it was last begun."""
+        own = [event for event in self.events if event.step == step]
+        starts = [place for place, event in enumerate(own) if event.what is What.STEP_STARTED]
+        return tuple(own[starts[-1] :]) if starts else ()
+
+    def is_open(self, step: str) -> bool:
+        """Whether it is still to be decided what becomes of a step."""
+        ends = [e.what for e in self.events if e.step == step and e.what in _ENDS]
+        state = self.state_of(step)
+        if state in STAYS:
+            return ends[-1] is not What.NO_GO
+        return state in (StepState.WAITING, StepState.GOING)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be done in it."""
+        return any(event.what is What.CLOSED for event in self.events)
+
+
+STAYS = {StepState.ABORTED: STAYS_ABORTED, StepState.REFUSED: STAYS_REFUSED}
+"""What a no-go says where a step came to no end of its own, by its state."""
+ENDED = {str(state): state for state in (StepState.DONE, *STAYS)}
+"""What a step is, by the text with which it ended."""
+_ENDS = (What.STEP_ENDED, What.NO_GO)
+_WORDS = {
+    What.OPENED: "the day began",
+    What.NO_GO: "no-go",
+    What.INJECTED: "manual fault injected",
+    What.RESTORED: "manual fault restored",
+    What.ABORT: "ABORT",
+}
+"""Of the others, their own names say it."""
+
+
+def in_words(event: Event) -> str:
+    """One event as one line."""
+    said = _WORDS.get(event.what, event.what.replace("_", " "))
+    said += f" {event.verdict}" if event.verdict else ""
+    text = " ".join(event.text.split())
+    if event.what is What.ACTION and event.by:
+        text = f"{event.by}: {text}"
+    return f"{said}: {text}" if text else said
+
+
+def command(what: What, text: str = "", by: str = "") -> Event:
+    """What somebody orders or tells; it has neither a time nor a step yet."""
+    return Event(what, "", None, text, by)
+
+
+# --- instants of the wall clock ------------------------------------------------------------------
+
+
+def now_utc() -> str:
+    """The wall clock as events have it."""
+    return _written(datetime.now(UTC))
+
+
+def _written(instant: datetime) -> str:
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant_of(at_utc: str | None) -> datetime | None:
+    """An instant in RFC 3339, to the microsecond; None where it is none."""
+    try:
+        # Python reads at most microseconds, a verdict has nanoseconds.
+        return datetime.fromisoformat((at_utc or "")[:26].rstrip("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def after(zero_utc: str | None, seconds: float | None) -> str | None:
+    """The instant so many seconds after another; None where one of them is not known."""
+    start = instant_of(zero_utc)
+    if start is None or seconds is None:
+        return None
+    try:
+        return _written(start + timedelta(seconds=seconds))
+    except OverflowError:  # a stored run that was tampered with can say anything
+        return None
+
+
+def between(first_utc: str | None, second_utc: str | None) -> float | None:
+    """Seconds from the first to the second; None where one is no instant."""
+    first, second = instant_of(first_utc), instant_of(second_utc)
+    return None if first is None or second is None else (second - first).total_seconds()
+
+
+def clock(at_utc: str) -> str:
+    """The time of day, for people."""
+    instant = instant_of(at_utc)
+    return at_utc if instant is None else instant.time().isoformat("milliseconds")
+
+
+# --- on the disk ---------------------------------------------------------------------------------
+
+
+class SessionStore:
+    """Keeps the events of one game day in a folder, which one process at a time conducts.
+
+    What was appended is on the disk when the call returns. The lock is the kernel's: it is free
+    again when its holder dies, however it dies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[bytes] | None = None
+
+    @classmethod
+    def new(cls, path: Path) -> Self:
+        """A session that is made once it begins.
+
+        Raises:
+            UsageError: there is something already.
+        """
+        if path.exists():
+            raise UsageError(f"{path} exists already: name another folder")
+        return cls(path)
+
+    @classmethod
+    def resume(cls, path: Path) -> Self:
+        """Go on with a session.
+
+        Raises:
+            UsageError: there is none, it is closed, or somebody conducts it right now.
+        """
+        if read_session(path).closed:
+            raise UsageError(f"{path} is closed: nothing more can be done in it")
+        for name in (RUNS_FOLDER, LOGS_FOLDER):
+            if (path / name).is_symlink():
+                raise UsageError(f"{path / name} is a link: nothing is written where it leads")
+        store = cls(path)
+        store._hold()
+        return store
+
+    @classmethod
+    def create(cls, path: Path, plan_text: str) -> Self:
+        """Make the folder and keep the plan in it.
+
+        Raises:
+            UsageError: there is something already, or there can be no such folder.
+            HarnessError: the disk takes nothing there.
+        """
+        try:
+            path.mkdir(parents=True)
+            (path / RUNS_FOLDER).mkdir()
+            replace_file(path / PLAN_FILE, plan_text)
+            replace_file(path / SESSION_FILE, json.dumps({"schema": SCHEMA}) + "\n")
+        except FileExistsError as error:
+            raise UsageError(f"{path} exists already: name another folder") from error
+        except OSError as error:
+            said = f"no session can be kept in {path}: {error.strerror}"
+            if isinstance(error, PermissionError) or error.errno in DISK_ERRORS:
+                raise HarnessError(said) from error
+            raise UsageError(said) from error
+        return cls(path)
+
+    def begin(self, plan_text: str) -> None:
+        """Make the session, unless it was gone on with.
+
+        Raises:
+            UsageError, HarnessError: as `create`.
+        """
+        if self._lock is None:
+            self.create(self.path, plan_text)
+            self._hold()
+
+    def append(self, event: Event) -> Event:
+        """Write one event down; its time is filled in where it has none."""
+        event = event if event.at_utc else replace(event, at_utc=now_utc())
+        body = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
+        append_line(self.path / SESSION_FILE, json.dumps({"event": body}, ensure_ascii=False))
+        return event
+
+    def read(self) -> Session:
+        """All events so far, those of other processes included."""
+        return read_session(self.path) if self.path.exists() else Session(self.path, ())
+
+    def __enter__(self) -> Self:
+        """For as long as we conduct it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let somebody else conduct it."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _hold(self) -> None:
+        lock = open_regular(self.path / SESSION_FILE)
+        if not taken(lock):
+            lock.close()
+            said = f"{self.path} is conducted in another terminal: end it there first (q)"
+            raise UsageError(said)
+        self._lock = lock
+
+
+class RehearsalStore(SessionStore):
+    """The session of a rehearsal: nothing is written down."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("(rehearsal)"))
+        self._events: list[Event] = []
+
+    def begin(self, plan_text: str) -> None:
+        """Make nothing."""
+
+    def append(self, event: Event) -> Event:
+        """Keep it for as long as the rehearsal lasts."""
+        self._events.append(replace(event, at_utc=event.at_utc or now_utc()))
+        return self._events[-1]
+
+    def read(self) -> Session:
+        """All so far."""
+        return Session(self.path, tuple(self._events))
+
+
+def is_conducted(path: Path) -> bool:
+    """Whether some process conducts the session in a folder right now."""
+    with suppress(OSError), open_regular(path / SESSION_FILE) as file:
+        return not taken(file, shared=True)
+    return False
+
+
+def read_session(path: Path) -> Session:
+    """What happened so far; a line that cannot be read costs no other.
+
+    Raises:
+        UsageError: this is no session, or one of another version.
+        HarnessError: it cannot be read.
+    """
+    log = path / SESSION_FILE
+    try:
+        first, *lines = list(lines_of(log)) or [b""]
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is no session of a game day: it has no {SESSION_FILE}") from error
+    except OSError as error:
+        kind = UsageError if error.errno in NO_PATH else HarnessError
+        raise kind(f"{log} cannot be read: {error.strerror}") from error
+    try:
+        schema = json_of(first)["schema"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{log}, line 1: it must name its schema") from error
+    if schema != SCHEMA:
+        raise UsageError(f"{log}, line 1: schema {schema!r} must be {SCHEMA!r}")
+    events, damage = [], []
+    for number, line in enumerate(lines, start=2):
+        if line.strip():
+            try:
+                events.append(_EVENT.validate_python(json_of(line)["event"]))
+            except (ValueError, LookupError, TypeError, ValidationError) as error:
+                damage.append(f"{SESSION_FILE}, line {number} is not readable: {reason_of(error)}")
+    return Session(path, tuple(events), tuple(damage))
