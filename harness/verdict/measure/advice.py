@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrik
 
+from harness.history.columns import Floats, Ints
 from harness.verdict.measure.intervals import CONFIDENCE, Share
 
 CHANCE_MIN = 0.9
@@ -23,7 +23,7 @@ REQUESTS_MAX = 30_000
 
 _BLOCK = 1024
 
-Most = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+Most = Callable[[Ints], Ints]
 """For each number of requests, shape (n,), with how many failures at most it passes (-1: never)."""
 
 
@@ -35,8 +35,8 @@ def bounded(limit: float, tail: float = (1 - CONFIDENCE) / 2) -> Most:
     Pearson 1934).
     """
 
-    def most(requests: NDArray[np.int64]) -> NDArray[np.int64]:
-        part: NDArray[np.float64] = np.floor(bdtrik(tail, requests, limit))
+    def most(requests: Ints) -> Ints:
+        part: Floats = np.floor(bdtrik(tail, requests, limit))
         part = np.where(np.isnan(part), -1.0, part) + 1
         for _ in range(2):  # the inverse is rounded, and may be one too high
             part = np.where((part >= 0) & (bdtr(part, requests, limit) >= tail), part - 1, part)
@@ -49,8 +49,8 @@ def bounded(limit: float, tail: float = (1 - CONFIDENCE) / 2) -> Most:
 def within(limit: float, least: int) -> Most:
     """The observed share meets the limit on at least ``least`` requests, or is bounded by it."""
 
-    def most(requests: NDArray[np.int64]) -> NDArray[np.int64]:
-        part: NDArray[np.int64] = np.floor(limit * requests + 1e-9).astype(np.int64)
+    def most(requests: Ints) -> Ints:
+        part: Ints = np.floor(limit * requests + 1e-9).astype(np.int64)
         few = requests < least
         part[few] = np.minimum(part[few], bounded(limit)(requests[few]))
         return part
@@ -77,7 +77,7 @@ def requests_enough(seen: Share, limit: float, most: Most) -> int | None:
 
 
 @cache
-def _block(most: Most, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _block(most: Most, number: int) -> tuple[Ints, Ints]:
     """`_BLOCK` numbers of requests, and with how many failures at most each passes: it is asked
     for again and again where a run has many faults.
     """

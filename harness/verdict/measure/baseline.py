@@ -4,9 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.history.columns import seconds
+from harness.history.columns import Bools, seconds
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.beside import places_beside
@@ -44,7 +43,7 @@ class Baseline:
     needed_s: int | None = None
 
 
-def baseline_mask(plan: Plan, samples: Samples, timeline: Timeline) -> NDArray[np.bool_]:
+def baseline_mask(plan: Plan, samples: Samples, timeline: Timeline) -> Bools:
     """Operations over before anything was injected.
 
     What was under way at the first injection met the fault: it belongs to neither side.
@@ -131,7 +130,7 @@ def _too_short(plan: Plan, timeline: Timeline) -> list[str]:
     return [f"it lasted {length_s:.1f} s, and at least {least_s:g} s were asked for"]
 
 
-def _share(samples: Samples, inside: NDArray[np.bool_]) -> Share:
+def _share(samples: Samples, inside: Bools) -> Share:
     return Share(int(samples.failed[inside].sum()), int(inside.sum()))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.history.columns import any_of
+from harness.history.columns import Bools, Floats, Ints, any_of
 from harness.history.events import RIGHT_BEFORE_BORROW, Step
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
@@ -45,10 +45,10 @@ class BorrowerTries:
     ``borrower`` and ``worker`` are small numbers; all arrays have shape (n,).
     """
 
-    times_s: NDArray[np.float64]
-    borrower: NDArray[np.int64]
-    failed: NDArray[np.bool_]
-    worker: NDArray[np.int64]
+    times_s: Floats
+    borrower: Ints
+    failed: Bools
+    worker: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,7 @@ def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> BorrowerTries:
     return _tries(samples, *tries_at(Step.LOG_IN, plan, facts, samples))
 
 
-def tries_at(
-    step: Step, plan: Plan, facts: Facts, samples: Samples
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def tries_at(step: Step, plan: Plan, facts: Facts, samples: Samples) -> tuple[Bools, Bools]:
     """Of all operations, which tried a step before the borrow, and which got no good answer to it;
     shape (n,) each.
     """
@@ -101,7 +99,7 @@ def borrow_tries(samples: Samples) -> BorrowerTries:
     return _tries(samples, ~samples.operations.blocked_by.are(Step.LOG_IN), samples.failed)
 
 
-def _tries(samples: Samples, kept: NDArray[np.bool_], failed: NDArray[np.bool_]) -> BorrowerTries:
+def _tries(samples: Samples, kept: Bools, failed: Bools) -> BorrowerTries:
     of = samples.operations.take(kept)
     return BorrowerTries(samples.times_s[kept], of.borrower, failed[kept], of.worker.codes)
 
@@ -155,9 +153,7 @@ def who_of(
     )
 
 
-def _strata(
-    tries: BorrowerTries, episodes: list[Episode]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _strata(tries: BorrowerTries, episodes: list[Episode]) -> tuple[Ints, Floats]:
     """The stratum of every try, shape (n,), and the share of failures of every stratum."""
     count = len(tries.times_s)
     if not count:
@@ -189,23 +185,21 @@ def _moment_s(tries: BorrowerTries) -> float:
     return max(MOMENT_SECONDS, STRATUM_TRIES_MIN * streams * length_s / len(tries.times_s))
 
 
-def _changes(values: NDArray[np.generic]) -> NDArray[np.bool_]:
+def _changes(values: NDArray[np.generic]) -> Bools:
     """Which of them differ from the one before; the first one does."""
     return np.append(True, values[1:] != values[:-1])  # a value of the array
 
 
-def _in_long_run(worker: NDArray[np.int64], failed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _in_long_run(worker: Ints, failed: Bools) -> Bools:
     """Which tries belong to `RUN_TRIES` or more failures of one worker without a success between:
     that is an outage, however short.
     """
     run = np.cumsum(_changes(worker) | _changes(failed)) - 1
-    found: NDArray[np.bool_] = failed & (np.bincount(run)[run] >= RUN_TRIES)
+    found: Bools = failed & (np.bincount(run)[run] >= RUN_TRIES)
     return found
 
 
-def _pairs(
-    tries: BorrowerTries, telling: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(tries: BorrowerTries, telling: Bools) -> tuple[Ints, Ints]:
     """Indices of each telling try and of the same borrower's next one, by borrower and time."""
     kept = np.flatnonzero(telling)
     kept = kept[np.argsort(tries.borrower[kept], kind="stable")]
@@ -215,12 +209,12 @@ def _pairs(
     return first[same], second[same]
 
 
-def _last_pairs(borrower: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _last_pairs(borrower: Ints) -> Bools:
     """Which pair is its borrower's last."""
     return np.append(borrower[:-1] != borrower[1:], np.ones(min(len(borrower), 1), dtype=bool))
 
 
-def tail(chance: NDArray[np.float64], least: int) -> float:
+def tail(chance: Floats, least: int) -> float:
     """The chance that ``least`` or more of independent events happen, each with its own chance.
 
     ``chance`` has shape (n,), in 0..1; the result is `P_RESOLVED` at least. The exact law of their
@@ -241,7 +235,7 @@ def tail(chance: NDArray[np.float64], least: int) -> float:
     return float(min(1.0, max(P_RESOLVED, law[least:].sum())))
 
 
-def _binomial(chance: float, times: int, length: int) -> NDArray[np.float64]:
+def _binomial(chance: float, times: int, length: int) -> Floats:
     """The law of how many of ``times`` equally likely events happen, up to ``length`` of it."""
     law, power = np.ones(1), np.array([1 - chance, chance])
     while times:
@@ -252,7 +246,7 @@ def _binomial(chance: float, times: int, length: int) -> NDArray[np.float64]:
     return law
 
 
-def _beyond_chance(seen: int, before: NDArray[np.float64], after: NDArray[np.float64]) -> int:
+def _beyond_chance(seen: int, before: Floats, after: Floats) -> int:
     """How many borrowers are shut out, of those whose last two tries failed.
 
     The others fail by chance, twice with the product of both moments' shares of failures among
@@ -278,6 +272,6 @@ def _beyond_chance(seen: int, before: NDArray[np.float64], after: NDArray[np.flo
     return round(high * whole)
 
 
-def came_and_failed(borrower: NDArray[np.int64], failed: NDArray[np.bool_]) -> tuple[int, int]:
+def came_and_failed(borrower: Ints, failed: Bools) -> tuple[int, int]:
     """How many borrowers there are among these tries (shape (n,)), and how many of them failed."""
     return len(np.unique(borrower)), len(np.unique(borrower[failed]))

@@ -5,17 +5,13 @@ brownout. What tells them from one is what is left of the stretch without them.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.evidence_rows import rows_of
 from harness.verdict.measure.intervals import Share, differ
 from harness.verdict.measure.known import outside_of
 from harness.verdict.measure.noise import ALPHA, penalty, ratio
 from harness.verdict.measure.segments import OUT_SHARE, PART_SHARE, Part
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 
 def told_apart(

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats
 from harness.plan.plan import Plan
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import ClosedLoop
@@ -30,9 +30,9 @@ class Observed:
     infinite for an operation that never ended.
     """
 
-    times_s: NDArray[np.float64]
-    holds_s: NDArray[np.float64]
-    failed: NDArray[np.bool_]
+    times_s: Floats
+    holds_s: Floats
+    failed: Bools
 
 
 def closed_loops(plan: Plan, samples: Samples, timeline: Timeline) -> list[ClosedLoop]:
@@ -52,7 +52,7 @@ def closed_loops(plan: Plan, samples: Samples, timeline: Timeline) -> list[Close
     ]
 
 
-def users_enough(rate: float, timeout_s: float, holds_s: NDArray[np.float64]) -> int:
+def users_enough(rate: float, timeout_s: float, holds_s: Floats) -> int:
     """The fewest users of whom each is always back in time for its next turn.
 
     A user's turn comes every ``users / rate`` seconds, so nothing is omitted from

@@ -7,9 +7,9 @@ exact interval takes them to be. Here the worker is the unit.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from harness.history.columns import Ints
 from harness.plan.plan import Plan
 from harness.verdict.measure.counts import window_bounds
 from harness.verdict.measure.intervals import CONFIDENCE
@@ -37,9 +37,7 @@ def by_worker(
     return clustered_share(failed, np.bincount(place))
 
 
-def clustered_share(
-    failed: NDArray[np.int64], operations: NDArray[np.int64]
-) -> tuple[float, float] | tuple[None, None]:
+def clustered_share(failed: Ints, operations: Ints) -> tuple[float, float] | tuple[None, None]:
     """95 % interval of sum(failed)/sum(operations), both by cluster, shape (w,); None for w < 2.
 
     The percentile bootstrap over whole clusters (Davison and Hinkley 1997, 3.8) is too narrow with

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.core.numbers import NS_MAX
-from harness.history.columns import NONE, any_of
+from harness.history.columns import NONE, Bools, any_of
 from harness.history.events import Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.plan.decline import Decline
@@ -75,7 +74,7 @@ def window_bounds(plan: Plan, timeline: Timeline) -> tuple[float, float] | None:
     return start_s, timeline.load_end_s
 
 
-def _within(samples: Samples, start_s: float, end_s: float) -> NDArray[np.bool_]:
+def _within(samples: Samples, start_s: float, end_s: float) -> Bools:
     return (samples.times_s >= start_s) & (samples.times_s <= end_s)
 
 
@@ -136,7 +135,7 @@ def _latencies(samples: Samples, phases: list[Phase]) -> dict[str, float | None]
     return found
 
 
-def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, NDArray[np.bool_]]]:
+def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, Bools]]:
     """Each phase after the warm-up with its operations; the last one holds its end, too."""
     for phase in phases:
         if phase.name != "warm-up":

@@ -10,9 +10,9 @@ import math
 from collections import Counter
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from harness.history.columns import Bools
 from harness.history.events import GRANTED, Outcome
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
@@ -44,7 +44,7 @@ def decisions_of(plan: Plan, samples: Samples, timeline: Timeline) -> list[Decis
     ]
 
 
-def _counted(samples: Samples, inside: NDArray[np.bool_]) -> Counter[str]:
+def _counted(samples: Samples, inside: Bools) -> Counter[str]:
     """How often each kind was decided; where nothing was, it is not counted."""
     outcome, decline = samples.operations.outcome, samples.operations.decline
     declined = outcome.are(Outcome.DECLINED)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.history.columns import Bools
 from harness.verdict.measure.baseline import Baseline, recovered_share, usual_max
 from harness.verdict.measure.episodes import failing_between_s
-from harness.verdict.measure.evidence_rows import Bools, orders, rows_of
+from harness.verdict.measure.evidence_rows import orders, rows_of
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.noise import ALPHA
 from harness.verdict.measure.samples import Samples

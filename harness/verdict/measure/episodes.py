@@ -4,8 +4,8 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Ints
 from harness.verdict.measure.baseline import Baseline, healthy_share, slow_limit_ms, usual_max
 from harness.verdict.measure.evidence import ARRIVED, ENDED
 from harness.verdict.measure.known import windows_of
@@ -63,7 +63,7 @@ def _reach(low_s: float | None, stop_s: float | None, high_s: float | None) -> t
     return -np.inf if low_s is None else low_s, over_s
 
 
-def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[NDArray[np.bool_]]:
+def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[Bools]:
     """The failures of each trouble; of two that it may belong to, each is of the nearer one.
 
     A journey that was under way at the onset of a trouble, and failed then, is a failure of it.
@@ -83,7 +83,7 @@ def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[NDArray[n
 
 def _with_failures(
     troubles: list[RowTrouble], samples: Samples
-) -> tuple[list[RowTrouble], list[NDArray[np.bool_]]]:
+) -> tuple[list[RowTrouble], list[Bools]]:
     """The troubles that have failures of their own, and these.
 
     Where answers take long, one trouble can lie so near to another that all its failures may be the
@@ -104,8 +104,8 @@ def _with_failures(
 
 
 def _gone_over(
-    troubles: list[RowTrouble], own: list[NDArray[np.bool_]], samples: Samples
-) -> tuple[list[RowTrouble], list[NDArray[np.bool_]]]:
+    troubles: list[RowTrouble], own: list[Bools], samples: Samples
+) -> tuple[list[RowTrouble], list[Bools]]:
     """The troubles and their failures, but two with nobody served in between as one.
 
     Of two classes, the first one goes over into the second.
@@ -124,9 +124,7 @@ def _gone_over(
     return found, theirs
 
 
-def _served_between(
-    earlier: NDArray[np.bool_], after: RowTrouble, failed: NDArray[np.bool_], samples: Samples
-) -> bool:
+def _served_between(earlier: Bools, after: RowTrouble, failed: Bools, samples: Samples) -> bool:
     """Whether a request was surely served after the failures ``earlier`` and before ``after``.
 
     It was sent after the last of those was, and answered before the first of ``failed`` was sent.
@@ -151,7 +149,7 @@ def _span(trouble: RowTrouble) -> tuple[float, float]:
     return at_s, np.inf if stop_s is None else stop_s
 
 
-def _episode(trouble: RowTrouble, failed: NDArray[np.bool_], samples: Samples) -> Episode:
+def _episode(trouble: RowTrouble, failed: Bools, samples: Samples) -> Episode:
     """``failed`` are the failures of the trouble, shape (n,)."""
     onset, recovery = trouble.onset, trouble.recovery
     at_s, stop_s = _span(trouble)
@@ -181,7 +179,7 @@ def _episode(trouble: RowTrouble, failed: NDArray[np.bool_], samples: Samples) -
     )
 
 
-def _met_s(samples: Samples, places: NDArray[np.int64]) -> float | None:
+def _met_s(samples: Samples, places: Ints) -> float | None:
     """When the request at the only one of these places met the service, in s after zero."""
     early_s, late_s = samples.evidence.failed_s(samples.times_s)
     return float((early_s[places[0]] + late_s[places[0]]) / 2) if len(places) else None

@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincc
 
-from harness.history.columns import Attempts, Operations
+from harness.history.columns import Attempts, Bools, Floats, Ints, Operations
 from harness.history.events import ANSWERED, Clock, Outcome, Step
 
 STEPS = tuple(Step)
@@ -51,10 +50,6 @@ SOONER_MIN = 2.0
 """Failures that take less time than good answers do so by more than chance: in standard errors. To
 believe so wrongly, one time in 40, costs some width only."""
 _SECOND = 1e9
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 class Fate(IntEnum):

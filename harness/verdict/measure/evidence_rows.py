@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.noise import ALPHA, HEALTHY_SHARE, ROW_MIN, row_chance
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +17,7 @@ class EvidenceRow:
     ``chance`` is how often a run has so many in a row anywhere, by chance alone.
     """
 
-    places: NDArray[np.int64]
+    places: Ints
     chance: float
 
     @property
@@ -34,7 +31,7 @@ class EvidenceRow:
         return self.length >= ROW_MIN and self.chance <= ALPHA
 
 
-def orders(times_s: Floats, bad: Bools, evidence: Evidence) -> list[NDArray[np.int64]]:
+def orders(times_s: Floats, bad: Bools, evidence: Evidence) -> list[Ints]:
     """The orders in which requests may have met the service, by their last attempt of all.
 
     There are two where a request is under way for a while: a service decides at its arrival or at
@@ -49,7 +46,7 @@ def orders(times_s: Floats, bad: Bools, evidence: Evidence) -> list[NDArray[np.i
     return found
 
 
-def rows_of(order: NDArray[np.int64], bad: Bools, outside: Bools) -> list[EvidenceRow]:
+def rows_of(order: Ints, bad: Bools, outside: Bools) -> list[EvidenceRow]:
     """Every two failures or more in a row, none of them in a known stretch: all are ``outside``.
 
     A row is held against the share of failures of all that is outside. Other rows of `ROW_MIN` are

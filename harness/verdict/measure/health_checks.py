@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats
 from harness.history.events import Clock
 from harness.history.reader import Facts
 from harness.verdict.measure.episodes import impaired
@@ -23,9 +23,9 @@ class States:
     whether it was green. All of shape (n,).
     """
 
-    begins_s: NDArray[np.float64]
-    ends_s: NDArray[np.float64]
-    green: NDArray[np.bool_]
+    begins_s: Floats
+    ends_s: Floats
+    green: Bools
 
 
 def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Health | None:
@@ -76,9 +76,7 @@ def _states(facts: Facts, clock: Clock) -> States:
     )
 
 
-def states_of(
-    asked_s: NDArray[np.float64], ended_s: NDArray[np.float64], green: NDArray[np.bool_]
-) -> States:
+def states_of(asked_s: Floats, ended_s: Floats, green: Bools) -> States:
     """What an onlooker took for the target's health, from the polls (each of shape (n,), s).
 
     An answer counts from when it was in, not from when it was asked for: until a poll has timed

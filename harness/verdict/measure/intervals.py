@@ -8,8 +8,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincinv, gammaln, ndtr
+
+from harness.history.columns import Floats
 
 CONFIDENCE = 0.95
 
@@ -74,15 +75,13 @@ def differ(first: Share, second: Share) -> float:
     return min(1.0, 2 * min(more_in_first(first, second), more_in_first(second, first)))
 
 
-def _log_choose(whole: float, part: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_choose(whole: float, part: Floats) -> Floats:
     with np.errstate(divide="ignore"):
-        chosen: NDArray[np.float64] = (
-            gammaln(whole + 1) - gammaln(part + 1) - gammaln(whole - part + 1)
-        )
+        chosen: Floats = gammaln(whole + 1) - gammaln(part + 1) - gammaln(whole - part + 1)
     return np.where((part < 0) | (part > whole), -np.inf, chosen)
 
 
-def larger_in_first(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def larger_in_first(first: Floats, second: Floats) -> float:
     """One-sided Mann-Whitney p (normal approximation with ties); 1 with fewer than 8 in either."""
     least = 8  # below it the normal approximation does not hold
     n, m = len(first), len(second)

@@ -10,9 +10,9 @@ chance is mostly the same, so that all together stay below `ALPHA`.
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaln
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.noise import (
     ALPHA,
     HEALTHY_SHARE,
@@ -24,8 +24,6 @@ from harness.verdict.measure.noise import (
 )
 from harness.verdict.measure.segments import Part
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Window = tuple[float, float]
 """From one instant to another (infinity: to the end of the run), in seconds."""
 Groups = list[list[Part]]
@@ -85,7 +83,7 @@ def outside_of(times_s: Floats, groups: Groups) -> Bools:
     return outside
 
 
-def _chance(counts: list[NDArray[np.int64]], first: int, stop: int) -> float:
+def _chance(counts: list[Ints], first: int, stop: int) -> float:
     """The exact chance (Fisher, one-sided) of as many failures of a window among all that is left;
     1 where they are too few, or nearer to what is elsewhere than to an impaired share.
 
@@ -108,7 +106,7 @@ def _at_least(part: int, whole: int, failed: int, count: int) -> float:
     """
     number = np.arange(part, min(failed, count) + 1, dtype=float)
 
-    def ways(of: float, these: NDArray[np.float64]) -> NDArray[np.float64]:
+    def ways(of: float, these: Floats) -> Floats:
         """The logarithm of how many ways there are to choose ``these`` of so many."""
         return np.asarray(-betaln(these + 1.0, of - these + 1.0) - np.log(of + 1.0))
 

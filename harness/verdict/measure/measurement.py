@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Floats
 from harness.history.events import Step
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
@@ -169,7 +169,7 @@ class Measured:
     step_calms: dict[Step, list[Calm]]
     unknown_inside: Share
     unknown_window: int
-    waits_outside_ms: NDArray[np.float64]
+    waits_outside_ms: Floats
     log_in_who: Who
     borrow_who: Who
     worst_windows: list[WorstWindow]

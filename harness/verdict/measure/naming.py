@@ -1,8 +1,8 @@
 """What a trouble is called: an outage, if nobody was served in it or next to nobody."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats
 from harness.verdict.measure.evidence import Met
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.recovery_instant import Instant
@@ -16,7 +16,7 @@ OUTAGE_FAILED_MIN = 5
 Class = str
 
 
-def class_of(seen: Met, bad: NDArray[np.bool_], onset: Instant, recovery: Instant) -> Class:
+def class_of(seen: Met, bad: Bools, onset: Instant, recovery: Instant) -> Class:
     """``outage`` or ``degraded``, by when each request met the service and not by when it was due.
 
     ``seen`` and ``bad`` are of shape (n,) and belong together by index. A request due inside that
@@ -30,9 +30,7 @@ def class_of(seen: Met, bad: NDArray[np.bool_], onset: Instant, recovery: Instan
     return "outage" if any(_all(at_s, bad, onset, recovery) for at_s in readings) else "degraded"
 
 
-def surely(
-    seen: tuple[Met, Met], bad: NDArray[np.bool_], onset: Instant, recovery: Instant
-) -> Class | None:
+def surely(seen: tuple[Met, Met], bad: Bools, onset: Instant, recovery: Instant) -> Class | None:
     """The class by those alone that met the service inside whatever it decides by; else None.
 
     ``seen`` is when each request did at the earliest and at the latest. Fewer than
@@ -49,9 +47,7 @@ def surely(
     return "outage" if _nearly(share) or inside.all() else "degraded"
 
 
-def _nearly_all(
-    at_s: NDArray[np.float64], bad: NDArray[np.bool_], onset: Instant, recovery: Instant
-) -> bool:
+def _nearly_all(at_s: Floats, bad: Bools, onset: Instant, recovery: Instant) -> bool:
     """Whether nearly all failed in the part that surely lies inside."""
     inside = _between(at_s, onset.high_s, recovery.low_s)
     return _nearly(Share(int(bad[inside].sum()), int(inside.sum())))
@@ -61,9 +57,7 @@ def _nearly(failed: Share) -> bool:
     return (failed.observed or 0.0) >= OUTAGE_SHARE_MIN and (failed.low or 0.0) > OUTAGE_LOW_MIN
 
 
-def _all(
-    at_s: NDArray[np.float64], bad: NDArray[np.bool_], onset: Instant, recovery: Instant
-) -> bool:
+def _all(at_s: Floats, bad: Bools, onset: Instant, recovery: Instant) -> bool:
     """Whether all failed from the first failure to the last one: with few requests, the part that
     surely lies inside holds too few of them.
     """
@@ -74,9 +68,7 @@ def _all(
     return bool(bad[_between(at_s, float(failed_s.min()), float(failed_s.max()))].all())
 
 
-def _between(
-    at_s: NDArray[np.float64], low_s: float | None, high_s: float | None
-) -> NDArray[np.bool_]:
+def _between(at_s: Floats, low_s: float | None, high_s: float | None) -> Bools:
     """None leaves an end open."""
     low_s, high_s = -np.inf if low_s is None else low_s, np.inf if high_s is None else high_s
     return (at_s >= low_s) & (at_s <= high_s)

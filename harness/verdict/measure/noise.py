@@ -7,8 +7,9 @@ stretch in `ALPHA` of all cases at most.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
+
+from harness.history.columns import Floats
 
 ALPHA = 0.01
 """Chance in one run of a false stretch by its share, and of one by failures in a row."""
@@ -22,8 +23,6 @@ ODDS_MIN = 3.0
 """An impaired share lies above the noise: its odds are so many times as high."""
 ROW_MIN = 5
 """So many failures, in a row or not, can be a stretch."""
-
-Floats = NDArray[np.float64]
 
 
 def impaired_share(noise: float) -> float:

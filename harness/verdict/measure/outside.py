@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats
 from harness.history.events import Step
 from harness.verdict.measure.baseline import THETA
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.measure.recoveries import GroupRecovery
-from harness.verdict.measure.together import FaultGroup, FaultSpan, Mask, spans_of
+from harness.verdict.measure.together import FaultGroup, FaultSpan, spans_of
 from harness.verdict.measure.took_effect import MeasuredRun
 
 REQUESTS_MIN = events_to_bound(THETA)
@@ -36,7 +36,7 @@ class Calm:
 
     where: str
     failed: Share
-    waits_ms: NDArray[np.float64]
+    waits_ms: Floats
     healed_s: float | None = None
     early: bool = False
 
@@ -48,8 +48,8 @@ class _Tries:
     Where ``once`` holds, only the last one of every borrower counts in a stretch.
     """
 
-    tried: Mask
-    failed: Mask
+    tried: Bools
+    failed: Bools
     least: int
     once: bool
 
@@ -139,9 +139,7 @@ def _settled_s(gap: _Gap, load_end_s: float | None) -> float | None:
     return max(middle_s, gap.begin_s + (seen.from_heal_s_high or 0.0))
 
 
-def _parts(
-    gap: _Gap, unnoticed: list[FaultSpan], times_s: NDArray[np.float64]
-) -> Iterator[tuple[str, Mask]]:
+def _parts(gap: _Gap, unnoticed: list[FaultSpan], times_s: Floats) -> Iterator[tuple[str, Bools]]:
     """The stretch, cut at both ends of each fault that nobody is to notice."""
     ends_s = {end for span in unnoticed for end in (span.start_s, span.until_s)}
     cuts_s = sorted(end for end in ends_s if gap.begin_s < end < gap.end_s)
@@ -151,7 +149,7 @@ def _parts(
         yield where, (times_s >= begin_s) & (times_s < end_s)
 
 
-def _calm(run: MeasuredRun, gap: _Gap, kept: Mask, tries: _Tries) -> Calm:
+def _calm(run: MeasuredRun, gap: _Gap, kept: Bools, tries: _Tries) -> Calm:
     samples, healed_s = run.samples, None if gap.after is None else gap.begin_s
     waits_ms = samples.wait_s[kept & samples.answered] * 1e3
     chosen = np.flatnonzero(kept & tries.tried)

@@ -6,9 +6,8 @@ it did not run shows where a request was due and nothing at all was written down
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.history.columns import NONE, Attempts, Operations
+from harness.history.columns import NONE, Attempts, Floats, Ints, Operations
 from harness.history.events import ANSWERED, Outcome
 
 PAUSE_SECONDS_MIN = 0.05
@@ -20,9 +19,6 @@ CATCH_UP_SPEED = 1.5
 are no pause."""
 _ON = (Outcome.OK, *ANSWERED)
 _SECOND = 1e9
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def own_delays_s(operations: Operations, attempts: Attempts) -> Floats:

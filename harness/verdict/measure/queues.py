@@ -1,8 +1,8 @@
 """Requests that waited in a queue while nothing was answered, and were answered well in the end."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools
 from harness.verdict.measure.baseline import SLOW_MS_MIN
 from harness.verdict.measure.samples import Samples
 
@@ -13,7 +13,7 @@ def answering_again_s(samples: Samples, stop_s: float) -> float | None:
     return float(ends_s.min()) if len(ends_s) else None
 
 
-def queued(samples: Samples, onset_s: float, stop_s: float) -> NDArray[np.bool_]:
+def queued(samples: Samples, onset_s: float, stop_s: float) -> Bools:
     """Operations planned while nothing was answered yet that were answered well, if late; (n,).
 
     They waited in a queue, and make new requests succeed before the service answers again.

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats
 from harness.history.events import GRANTED
 from harness.verdict.measure import recovery_instant
 from harness.verdict.measure.baseline import THETA, Baseline, slow_limit_ms
@@ -94,7 +94,7 @@ def _lasts(
     )
 
 
-def _within(samples: Samples, episodes: list[Episode]) -> NDArray[np.bool_]:
+def _within(samples: Samples, episodes: list[Episode]) -> Bools:
     """Operations planned inside one of these episodes."""
     inside = np.zeros(len(samples.times_s), dtype=bool)
     for episode in episodes:
@@ -143,8 +143,8 @@ def _crossings(
 
 
 def _fall(
-    samples: Samples, core: NDArray[np.bool_], since_s: float, parts: tuple[float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    samples: Samples, core: Bools, since_s: float, parts: tuple[float, float]
+) -> tuple[Floats, Bools]:
     """When the requests from ``since_s`` on met the service, and which failed, in that order.
 
     ``core`` and ``parts`` are those of `met`. Shape (m,) each.
@@ -190,12 +190,12 @@ def _latency(samples: Samples, timeline: Timeline, baseline: Baseline) -> Latenc
     )
 
 
-def _last(times_s: NDArray[np.float64], origin_s: float) -> float | None:
+def _last(times_s: Floats, origin_s: float) -> float | None:
     known_s = times_s[~np.isnan(times_s)]
     return float(known_s.max() - origin_s) if len(known_s) else None
 
 
-def _first(times_s: NDArray[np.float64], origin_s: float) -> float | None:
+def _first(times_s: Floats, origin_s: float) -> float | None:
     return float(times_s[0] - origin_s) if len(times_s) else None
 
 

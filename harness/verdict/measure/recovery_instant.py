@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaln, xlog1py, xlogy
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.intervals import upper_bound
 
 LIKELIHOOD_RATIO_MAX = 3.0
@@ -63,11 +63,11 @@ class Hung:
     there to the decision.
     """
 
-    step: NDArray[np.int64]
-    sent_s: NDArray[np.float64]
-    way_s: NDArray[np.float64]
+    step: Ints
+    sent_s: Floats
+    way_s: Floats
 
-    def cost(self, at_s: NDArray[np.float64], these: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def cost(self, at_s: Floats, these: Bools) -> Floats:
         """How unlikely it is, as a logarithm, that all of these were decided after ``at_s``."""
         left = np.linspace(1, 0, self.way_s.shape[1] + 1)
         more = -np.diff(np.log(np.maximum(left, FAILED_BEFORE)))
@@ -81,8 +81,8 @@ class Hung:
 
 
 def onset(
-    times_s: NDArray[np.float64],
-    bad: NDArray[np.bool_],
+    times_s: Floats,
+    bad: Bools,
     low_s: float,
     high_s: float,
     *,
@@ -111,16 +111,14 @@ def onset(
     return Instant(at_s, None, high_s, seen.fit)
 
 
-def change(
-    times_s: NDArray[np.float64], bad: NDArray[np.bool_], low_s: float, high_s: float
-) -> Instant:
+def change(times_s: Floats, bad: Bools, low_s: float, high_s: float) -> Instant:
     """When the share of failures changed between ``low_s`` and ``high_s``, from any to any."""
     return _change(times_s, bad, (low_s, high_s), _ANY_PRIOR)
 
 
 def _change(
-    times_s: NDArray[np.float64],
-    bad: NDArray[np.bool_],
+    times_s: Floats,
+    bad: Bools,
     between: tuple[float, float],
     prior: tuple[float, float],
     *,
@@ -172,9 +170,7 @@ def _emptiness(gap_s: float, count: int, span_s: float) -> float:
     return gap_s * count / max(span_s, 1e-9)
 
 
-def recovery(
-    times_s: NDArray[np.float64], bad: NDArray[np.bool_], theta: float, *, steady: bool = False
-) -> Instant:
+def recovery(times_s: Floats, bad: Bools, theta: float, *, steady: bool = False) -> Instant:
     """When the share of failures fell below ``theta`` for good.
 
     ``times_s`` and ``bad`` run from inside the impairment to the end of the data. ``at_s`` is None
@@ -226,9 +222,7 @@ class _Block(NamedTuple):
         return max(1, -(-short // (other.whole - other.bad)))
 
 
-def _scan(
-    bad: NDArray[np.bool_], floor: float
-) -> tuple[NDArray[np.float64], float, list[tuple[int, float]]]:
+def _scan(bad: Bools, floor: float) -> tuple[Floats, float, list[tuple[int, float]]]:
     """Fit a falling share to every prefix, by pooling adjacent violators; a run at a time.
 
     Returns the log-likelihood of each of the n + 1 prefixes if the share stays at ``floor`` or
@@ -272,7 +266,7 @@ def _scan(
     return prefixes, free, [(one.start, one.bad / one.whole) for one in blocks]
 
 
-def confirmed(bad: NDArray[np.bool_], theta: float) -> bool:
+def confirmed(bad: Bools, theta: float) -> bool:
     """Whether the operations after a recovery are enough to bound their failures by ``theta``."""
     return upper_bound(int(bad.sum()), len(bad)) <= theta
 
@@ -317,11 +311,7 @@ def in_order(edges: Sequence[Instant]) -> list[Instant]:
 
 
 def lasts(
-    times_s: NDArray[np.float64],
-    bad: NDArray[np.bool_],
-    since_s: float,
-    latest_s: float | None,
-    theta: float,
+    times_s: Floats, bad: Bools, since_s: float, latest_s: float | None, theta: float
 ) -> bool:
     """Whether what came after a recovery bounds the share of failures by ``theta``.
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import pdtrc
 
-from harness.history.columns import seconds
+from harness.history.columns import Floats, seconds
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.baseline import baseline_mask
@@ -77,9 +76,7 @@ def herd_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) -> H
     return Herd(attempts, usual, at_s, p)
 
 
-def busiest(
-    begun_s: NDArray[np.float64], start_s: float, stop_s: float
-) -> tuple[int, float] | None:
+def busiest(begun_s: Floats, start_s: float, stop_s: float) -> tuple[int, float] | None:
     """The largest number of instants (rising, s) in any second inside the bounds, and the second's
     begin; None without any. Exact: such a second can be moved to begin with an instant, or to end
     at the bound.

@@ -3,16 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.history.columns import Operations, seconds
+from harness.history.columns import Bools, Floats, Operations, seconds
 from harness.history.events import ANSWERED, Clock, FaultFact, Outcome
 from harness.history.reader import Facts
 from harness.plan.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
 from harness.verdict.measure.evidence import Evidence, evidence_of
 from harness.verdict.measure.own_delay import own_delays_s
-
-Floats = NDArray[np.float64]
 
 JUST_BEFORE_SECONDS = 1.0
 """How answers were doing when a fault came is told by those of so long before."""
@@ -27,25 +24,25 @@ class Samples:
     """
 
     operations: Operations
-    times_s: NDArray[np.float64]
-    ended_s: NDArray[np.float64]
-    wait_s: NDArray[np.float64]
-    failed: NDArray[np.bool_]
-    indeterminate: NDArray[np.bool_]
+    times_s: Floats
+    ended_s: Floats
+    wait_s: Floats
+    failed: Bools
+    indeterminate: Bools
     evidence: Evidence
     """When each of them met the service."""
-    own_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    own_s: Floats = field(default_factory=lambda: np.zeros(1))
     """How much of ``wait_s`` was the load generator's own doing; of shape (1,) if it is the same
     for all.
     """
 
     @property
-    def served_s(self) -> NDArray[np.float64]:
+    def served_s(self) -> Floats:
         """The wait that was the target's doing."""
         return self.wait_s - self.own_s
 
     @property
-    def answered(self) -> NDArray[np.bool_]:
+    def answered(self) -> Bools:
         """Which got an answer whose time is known."""
         return ~np.isnan(self.wait_s)
 
@@ -85,9 +82,7 @@ class Timeline:
             return self.load_end_s
         return self.healed_s + self.allowed_s
 
-    def outside(
-        self, samples: Samples, overdue_s: float, allowed_s: float | None = None
-    ) -> NDArray[np.bool_]:
+    def outside(self, samples: Samples, overdue_s: float, allowed_s: float | None = None) -> Bools:
         """Which requests no fault can have touched, shape (n,).
 
         What was under way when a fault came met it, unless it was overdue by then: see
@@ -102,7 +97,7 @@ class Timeline:
             outside &= before | overdue | (samples.times_s > healed_s + allowed_s)
         return outside
 
-    def undisturbed(self, times_s: Floats) -> NDArray[np.bool_]:
+    def undisturbed(self, times_s: Floats) -> Bools:
         """Which instants lie before each fault, or after all that is allowed for it."""
         away = [
             (times_s < at_s) | (times_s > end_s + self.allowed_s) for at_s, end_s in self.faults_s

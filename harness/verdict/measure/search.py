@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.breaths import told_apart
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.evidence_rows import orders, rows_of
@@ -18,9 +18,6 @@ from harness.verdict.measure.known import Window, outside_of, with_known
 from harness.verdict.measure.noise import NOISE_SHARE_MAX, ROW_MIN, impaired_share
 from harness.verdict.measure.segments import Part, segments, split, whole
 from harness.verdict.measure.standing_out import Contrast
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ def _noises(bad: Bools, healthy: float) -> Iterator[float]:
 
 
 def _by_rows(
-    requests: RequestCounts, groups: list[list[Part]], ways: list[NDArray[np.int64]]
+    requests: RequestCounts, groups: list[list[Part]], ways: list[Ints]
 ) -> list[list[Part]]:
     """Failures in a row beside the stretches that are known, as stretches of their own."""
     times_s, bad = requests.times_s, requests.bad

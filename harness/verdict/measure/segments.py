@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.noise import penalty, ratio
 
 BIN_SECONDS = 0.1
@@ -42,11 +42,7 @@ class Part:
 
 
 def segments(
-    times_s: NDArray[np.float64],
-    bad: NDArray[np.bool_],
-    end_s: float,
-    healthy: float,
-    impaired: float,
+    times_s: Floats, bad: Bools, end_s: float, healthy: float, impaired: float
 ) -> list[tuple[float, float]]:
     """Start and end, in seconds, of every impaired stretch.
 
@@ -63,9 +59,7 @@ def segments(
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-def whole(
-    times_s: NDArray[np.float64], bad: NDArray[np.bool_], stretch: tuple[float, float]
-) -> list[list[Part]]:
+def whole(times_s: Floats, bad: Bools, stretch: tuple[float, float]) -> list[list[Part]]:
     """One impaired stretch as one trouble in one part, from its first bad request to its last."""
     at_s = times_s[bad & (times_s >= stretch[0]) & (times_s < stretch[1])]
     if not len(at_s):
@@ -74,11 +68,7 @@ def whole(
 
 
 def split(
-    times_s: NDArray[np.float64],
-    bad: NDArray[np.bool_],
-    stretch: tuple[float, float],
-    healthy: float,
-    impaired: float,
+    times_s: Floats, bad: Bools, stretch: tuple[float, float], healthy: float, impaired: float
 ) -> list[list[Part]]:
     """The troubles of one impaired stretch: groups of adjoining parts, apart by healthy gaps.
 
@@ -102,9 +92,7 @@ def split(
     return [group for group in groups if group]
 
 
-def parts_of(
-    met_s: NDArray[np.float64], bad: NDArray[np.bool_], whole: int, healthy: float, impaired: float
-) -> list[Part]:
+def parts_of(met_s: Floats, bad: Bools, whole: int, healthy: float, impaired: float) -> list[Part]:
     """The parts of one trouble, from its first failure to its last one.
 
     ``met_s`` rises; ``bad``, one or more, are the failures of this trouble alone. ``whole`` is the
@@ -124,9 +112,7 @@ def parts_of(
     return [part for part, failed, _ in kept if failed]
 
 
-def _pieces(
-    local_s: NDArray[np.float64], local_bad: NDArray[np.bool_], cost: float
-) -> Iterator[tuple[Part, int, int]]:
+def _pieces(local_s: Floats, local_bad: Bools, cost: float) -> Iterator[tuple[Part, int, int]]:
     """The pieces that differ in their share of failures: how many failed, of how many."""
     if_bad, if_good = ratio(1, 1, PART_SHARE, OUT_SHARE), ratio(0, 1, PART_SHARE, OUT_SHARE)
     state = _path(np.where(local_bad, if_bad, if_good).tolist(), cost, first=0.0)
@@ -139,11 +125,7 @@ def _pieces(
 
 
 def _evidence(
-    times_s: NDArray[np.float64],
-    bad: NDArray[np.bool_],
-    end_s: float,
-    healthy: float,
-    impaired: float,
+    times_s: Floats, bad: Bools, end_s: float, healthy: float, impaired: float
 ) -> list[float]:
     """Log-likelihood ratio of impaired against healthy, in each bin from 0 to ``end_s``."""
     bins = max(1, math.ceil(end_s / BIN_SECONDS))
@@ -156,7 +138,7 @@ def _evidence(
     ]
 
 
-def _path(evidence: list[float], cost: float, first: float) -> NDArray[np.int64]:
+def _path(evidence: list[float], cost: float, first: float) -> Ints:
     """The likeliest state of every bin, 1 for impaired; ``first`` is its score beforehand."""
     healthy, impaired = 0.0, first
     came: list[tuple[bool, bool]] = []  # for each bin: healthy from impaired, impaired from healthy

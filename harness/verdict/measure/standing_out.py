@@ -7,8 +7,8 @@ that are likelier than one by `penalty` in one run of a hundred: a stretch has t
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats, Ints
 from harness.verdict.measure.noise import endless_gain_min, gain, gain_min
 from harness.verdict.measure.segments import Part
 
@@ -19,9 +19,7 @@ CUTS_MAX = 200
 class Contrast:
     """The requests of a run, by planned start, against the stretches that a search found in it."""
 
-    def __init__(
-        self, times_s: NDArray[np.float64], bad: NDArray[np.bool_], groups: list[list[Part]]
-    ) -> None:
+    def __init__(self, times_s: Floats, bad: Bools, groups: list[list[Part]]) -> None:
         self._times_s, self._groups = times_s, groups
         self._parts = [part for group in groups for part in group]
         self._failed = np.concatenate(([0], np.cumsum(bad)))
@@ -109,11 +107,8 @@ class Contrast:
         return int(places[begin[best]]), int(places[end[best]]) + 1
 
     def _gains(
-        self,
-        first: NDArray[np.int64] | list[int],
-        stop: NDArray[np.int64] | list[int],
-        both: tuple[int, int],
-    ) -> NDArray[np.float64]:
+        self, first: Ints | list[int], stop: Ints | list[int], both: tuple[int, int]
+    ) -> Floats:
         failed = self._failed[stop] - self._failed[first]
         return gain((failed.astype(float), np.subtract(stop, first).astype(float)), both)
 

@@ -7,9 +7,9 @@ tells them apart, so what decides is how often a service that is well would end 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtrc
 
+from harness.history.columns import Bools
 from harness.plan.plan import SteadyState
 from harness.verdict.measure.noise import HEALTHY_SHARE, impaired_share, penalty, ratio
 
@@ -36,7 +36,7 @@ class Tail:
     chance: float
 
 
-def tail_of(failed: NDArray[np.bool_]) -> Tail | None:
+def tail_of(failed: Bools) -> Tail | None:
     """The last requests that hardly fail so often by chance; None where chance may explain all.
 
     ``failed`` is in the order of the planned starts. Of several such ends the least likely counts.

@@ -8,13 +8,11 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.measure.samples import Samples, healed_ns
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +125,10 @@ class Parts:
     at times when this fault cannot matter.
     """
 
-    alone: Mask
-    settled: Mask
-    together: Mask
-    without: Mask
+    alone: Bools
+    settled: Bools
+    together: Bools
+    without: Bools
 
 
 def parts_of(samples: Samples, span: FaultSpan, others: list[FaultSpan], reach_s: float) -> Parts:
@@ -154,27 +152,27 @@ def parts_of(samples: Samples, span: FaultSpan, others: list[FaultSpan], reach_s
     return Parts(alone, alone & ~near, under & with_others, theirs)
 
 
-def _none(samples: Samples) -> Mask:
+def _none(samples: Samples) -> Bools:
     return np.zeros(len(samples.times_s), dtype=bool)
 
 
-def planned_near(samples: Samples, span: FaultSpan, reach_s: float) -> Mask:
+def planned_near(samples: Samples, span: FaultSpan, reach_s: float) -> Bools:
     """Planned under a fault, or so close to it that an answer may have come under it."""
-    near: Mask = (samples.times_s >= span.start_s - reach_s) & (
+    near: Bools = (samples.times_s >= span.start_s - reach_s) & (
         samples.times_s <= span.until_s + reach_s
     )
     return near
 
 
-def _planned_in(samples: Samples, span: FaultSpan) -> Mask:
-    inside: Mask = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
+def _planned_in(samples: Samples, span: FaultSpan) -> Bools:
+    inside: Bools = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
     return inside
 
 
-def _may_have_met(samples: Samples, span: FaultSpan, reach_s: float) -> Mask:
+def _may_have_met(samples: Samples, span: FaultSpan, reach_s: float) -> Bools:
     """Under way, or planned, at any time from its injection to ``reach_s`` after its heal."""
     over_before = samples.ended_s < span.start_s  # never of one without an end
-    met: Mask = ~over_before & (samples.times_s <= span.until_s + reach_s)
+    met: Bools = ~over_before & (samples.times_s <= span.until_s + reach_s)
     return met
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.history.columns import Bools, Floats
 from harness.verdict.measure import recovery_instant
 from harness.verdict.measure.baseline import THETA, recovered_share
 from harness.verdict.measure.evidence import ARRIVED, USUAL, met
 from harness.verdict.measure.naming import Class, class_of, surely
 from harness.verdict.measure.noise import impaired_share, ratio
 from harness.verdict.measure.readings import MIXED_MAX, together
-from harness.verdict.measure.search import Bools, Floats, ImpairedStretch, RequestCounts
+from harness.verdict.measure.search import ImpairedStretch, RequestCounts
 from harness.verdict.measure.segments import Part, parts_of
 
 ONSET_REACH_SECONDS = 10.0

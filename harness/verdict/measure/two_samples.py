@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtri
+
+from harness.history.columns import Floats
 
 CONFIDENCE = 0.95
 RUNS_LEAST = 5
@@ -109,21 +110,21 @@ def holm(chances: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def _differences(x: Floats, y: Floats) -> Floats:
     """All pairwise differences in order; two that are beyond measure are tied."""
     with np.errstate(invalid="ignore"):
         found = np.subtract.outer(x, y).ravel()
     return np.sort(np.where(np.isnan(found), 0.0, found))
 
 
-def _middle(ordered: NDArray[np.float64]) -> float:
+def _middle(ordered: Floats) -> float:
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     if math.isinf(low) and math.isinf(high) and low != high:
         return 0.0  # half of the runs of both sides are beyond measure
     return float((low + high) / 2)
 
 
-def _chance(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def _chance(x: Floats, y: Floats) -> float:
     """Two-sided p: exact as far as it can be counted, else the normal approximation with ties."""
     # Here, because it takes a second to import, and most commands have no need of it.
     from scipy.stats import PermutationMethod, mannwhitneyu  # noqa: PLC0415
@@ -157,7 +158,7 @@ def _larger_interval(larger: float, n: int, m: int) -> tuple[float, float]:
     return low, high
 
 
-def _shift_interval(ordered: NDArray[np.float64], n: int, m: int) -> tuple[float, float]:
+def _shift_interval(ordered: Floats, n: int, m: int) -> tuple[float, float]:
     """Ends of the shift: as many differences are left out at each side as chance allows."""
     left_out = _left_out(n, m)
     if left_out is None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc, bdtrik
 
+from harness.history.columns import Floats, Ints
 from harness.plan.plan import Plan
 from harness.verdict.measure.baseline import UNSTEADY_SHARE_MAX
 from harness.verdict.measure.intervals import Share
@@ -28,8 +28,6 @@ from harness.verdict.measure.noise import (
     row_seen,
 )
 from harness.verdict.types import Visible
-
-Floats = NDArray[np.float64]
 
 SEEN_IN = 0.9
 """Of the runs in which it is there, those that show it."""
@@ -150,7 +148,7 @@ def _brownout(slots: int, strays: _Strays) -> float | None:
     return min((one for one in found if one is not None), default=None)
 
 
-def _by_share(inside: int, strays: _Strays) -> NDArray[np.int64]:
+def _by_share(inside: int, strays: _Strays) -> Ints:
     """How many of the requests inside have to fail for the search to find them, in each of several
     cases that are equally likely; more than there are where no number would do.
     """

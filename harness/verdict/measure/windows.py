@@ -4,8 +4,8 @@ After the windowed user-uptime of Hauer et al., "Meaningful Availability", NSDI 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.history.columns import Bools, Floats
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import WorstWindow
 
@@ -28,11 +28,7 @@ def worst_windows(samples: Samples, timeline: Timeline, rate: float) -> list[Wor
 
 
 def worst_window(
-    times_s: NDArray[np.float64],
-    failed: NDArray[np.bool_],
-    end_s: float,
-    length_s: float,
-    operations_min: float,
+    times_s: Floats, failed: Bools, end_s: float, length_s: float, operations_min: float
 ) -> WorstWindow | None:
     """The window of one length with the largest share of failures; None if none has enough
     operations.
