@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.history.columns import Bools, seconds
-from harness.history.reader import Facts
+from harness.history.columns import seconds
 from harness.plan.plan import Plan
 from harness.verdict.beside import places_beside
 from harness.verdict.measure.advice import advise, advised, bounded, requests_enough
 from harness.verdict.measure.intervals import Share, differ, events_to_bound
 from harness.verdict.measure.noise import HEALTHY_SHARE
-from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.measure.samples import MeasuredRun, baseline_end_s
 from harness.verdict.units import plural
 
 THETA = 0.05
@@ -43,24 +42,11 @@ class Baseline:
     needed_s: int | None = None
 
 
-def baseline_mask(plan: Plan, samples: Samples, timeline: Timeline) -> Bools:
-    """Operations over before anything was injected.
-
-    What was under way at the first injection met the fault: it belongs to neither side.
-    """
-    phase = plan.phase("baseline")
-    end_s = phase.end_s if phase else 0.0
-    inside = samples.times_s < end_s
-    if timeline.injected_s is not None:
-        inside &= (samples.times_s < timeline.injected_s) & (samples.ended_s < timeline.injected_s)
-    return inside
-
-
-def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) -> Baseline:
+def baseline_of(run: MeasuredRun) -> Baseline:
     """Measure the baseline and find every reason not to trust it as normal."""
-    inside = baseline_mask(plan, samples, timeline)
-    failed = _share(samples, inside)
-    reasons = _too_short(plan, timeline)
+    plan, samples, inside = run.plan, run.samples, run.before
+    failed = Share.of(samples.failed, inside)
+    reasons = _too_short(run)
     least_s: float | None = plan.steady_state.min_baseline_s if reasons else 0.0
     limit, rate = plan.steady_state.failed_share_max, plan.settings.rate
     suffices = advise(failed, limit, bounded(limit), rate=rate)
@@ -79,15 +65,15 @@ def baseline_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) 
         reasons.append(advised(told, suffices))
     if failed.whole:
         middle_s = float(np.median(samples.times_s[inside]))
-        first = _share(samples, inside & (samples.times_s < middle_s))
-        second = _share(samples, inside & (samples.times_s >= middle_s))
+        first = Share.of(samples.failed, inside & (samples.times_s < middle_s))
+        second = Share.of(samples.failed, inside & (samples.times_s >= middle_s))
         if differ(first, second) <= HALVES_P_MIN:
             less = (second.observed or 0.0) < (first.observed or 0.0)
             reasons.append(
                 f"its halves disagree: {first.part} of {first.whole} failed, then {second.part} of"
                 f" {second.whole}" + (": a longer warm-up may help" if less else "")
             )
-    started = _started(plan, facts)
+    started = _started(run)
     if started.whole and (started.observed or 0.0) < plan.steady_state.started_share_min:
         reasons.append(f"only {started.part} of its {started.whole} planned arrivals were started")
     waits_ms = samples.served_s[inside & samples.answered] * 1e3
@@ -110,8 +96,8 @@ def _too_few(failed: Share, enough: int | None, rate: float, suffices: str) -> s
 
 def too_short_a_baseline(plan: Plan) -> str:
     """Before a run: that its baseline will hardly do, and how long it must be; empty if it will."""
-    phase, limit = plan.phase("baseline"), plan.steady_state.failed_share_max
-    requests = sum(0 <= arrival.at_s < (phase.end_s if phase else 0.0) for arrival in plan.arrivals)
+    end_s, limit = baseline_end_s(plan), plan.steady_state.failed_share_max
+    requests = sum(0 <= arrival.at_s < end_s for arrival in plan.arrivals)
     enough = requests_enough(Share(0, 0), limit, bounded(limit))
     if enough is not None and requests >= enough:
         return ""
@@ -119,29 +105,23 @@ def too_short_a_baseline(plan: Plan) -> str:
     return f"{requests} requests of the baseline are too few: {suffices}"
 
 
-def _too_short(plan: Plan, timeline: Timeline) -> list[str]:
+def _too_short(run: MeasuredRun) -> list[str]:
     """Whether the baseline, which the first injection ends, lasted as long as was asked."""
-    phase, least_s = plan.phase("baseline"), plan.steady_state.min_baseline_s
-    length_s = phase.end_s if phase else 0.0
-    ends_s = (timeline.injected_s, timeline.load_end_s)
-    length_s = min(at_s for at_s in (length_s, *ends_s) if at_s is not None)
+    least_s = run.plan.steady_state.min_baseline_s
+    ends_s = baseline_end_s(run.plan), run.timeline.injected_s, run.timeline.load_end_s
+    length_s = min(at_s for at_s in ends_s if at_s is not None)
     if length_s >= least_s:
         return []
     return [f"it lasted {length_s:.1f} s, and at least {least_s:g} s were asked for"]
 
 
-def _share(samples: Samples, inside: Bools) -> Share:
-    return Share(int(samples.failed[inside].sum()), int(inside.sum()))
-
-
-def _started(plan: Plan, facts: Facts) -> Share:
+def _started(run: MeasuredRun) -> Share:
     """How many of the arrivals planned for the baseline the load generator started."""
-    clock, phase = facts.status.clock, plan.phase("baseline")
-    if clock is None or phase is None:
+    clock, operations = run.facts.status.clock, run.facts.operations
+    if clock is None:
         return Share(0, 0)
-    at_s = seconds(facts.operations.intended_ns, clock.zero_ns)
-    due = (at_s >= 0) & (at_s < phase.end_s)
-    return Share(int((due & ~facts.operations.dropped).sum()), int(due.sum()))
+    at_s = seconds(operations.intended_ns, clock.zero_ns)
+    return Share.of(~operations.dropped, (at_s >= 0) & (at_s < baseline_end_s(run.plan)))
 
 
 def slow_limit_ms(baseline: Baseline) -> float | None:

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from harness.history.columns import Bools, Floats, Ints, any_of
 from harness.history.events import RIGHT_BEFORE_BORROW, Step
-from harness.history.reader import Facts
-from harness.plan.plan import Plan
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.measure.samples import MeasuredRun, Samples, Timeline
 from harness.verdict.types import Affected, Episode
 
 STRATUM_TRIES, STRATUM_TRIES_MIN = 12, 6
@@ -75,28 +73,33 @@ class Who:
         return p is not None and p < SHUT_OUT_P_MAX and self.repeats >= REPEATS_MIN
 
 
-def log_in_tries(plan: Plan, facts: Facts, samples: Samples) -> BorrowerTries:
-    """The log-ins after the warm-up; one that left no good answer behind has failed."""
-    return _tries(samples, *tries_at(Step.LOG_IN, plan, facts, samples))
+def who_failed(run: MeasuredRun, episodes: list[Episode]) -> tuple[Who, Who]:
+    """Whom failures hit, at the log-in and at the borrow.
+
+    A log-in that left no good answer behind has failed. What it blocks is told of log-ins, and must
+    not be told twice: that borrower came, but tried no borrow.
+    """
+    samples = run.samples
+    log_ins = _tries(samples, *tries_at(Step.LOG_IN, run))
+    borrows = _tries(samples, ~samples.operations.blocked_by.are(Step.LOG_IN), samples.failed)
+    logged_in = came_and_failed(log_ins.borrower, log_ins.failed)
+    borrowed = came_and_failed(samples.operations.borrower, samples.failed)
+    return (
+        who_of(log_ins, run.timeline, episodes, logged_in),
+        who_of(borrows, run.timeline, episodes, borrowed),
+    )
 
 
-def tries_at(step: Step, plan: Plan, facts: Facts, samples: Samples) -> tuple[Bools, Bools]:
+def tries_at(step: Step, run: MeasuredRun) -> tuple[Bools, Bools]:
     """Of all operations, which tried a step before the borrow, and which got no good answer to it;
     shape (n,) each.
     """
-    operations, attempts = samples.operations, facts.attempts
-    logs_in = [a.index for a in plan.arrivals if a.logs_in and step is Step.LOG_IN]
+    operations, attempts = run.samples.operations, run.facts.attempts
+    logs_in = [a.index for a in run.plan.arrivals if a.logs_in and step is Step.LOG_IN]
     place = np.where(attempts.step.are(step), attempts.places_in(operations), -1)
     good = np.where(attempts.outcome.are(*RIGHT_BEFORE_BORROW), place, -1)
     kept = np.isin(operations.arrival, logs_in) | any_of(place, len(operations))
     return kept, ~any_of(good, len(operations))
-
-
-def borrow_tries(samples: Samples) -> BorrowerTries:
-    """The operations after the warm-up that came past their log-in: what a log-in blocks is told
-    of log-ins, and must not be told twice.
-    """
-    return _tries(samples, ~samples.operations.blocked_by.are(Step.LOG_IN), samples.failed)
 
 
 def _tries(samples: Samples, kept: Bools, failed: Bools) -> BorrowerTries:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.history.columns import Bools, Floats
-from harness.plan.plan import Plan
-from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.measure.samples import MeasuredRun
 from harness.verdict.types import ClosedLoop
 
 USERS = (10, 50)
@@ -35,19 +34,19 @@ class Observed:
     failed: Bools
 
 
-def closed_loops(plan: Plan, samples: Samples, timeline: Timeline) -> list[ClosedLoop]:
+def closed_loops(run: MeasuredRun) -> list[ClosedLoop]:
     """The run replayed with 10 users, with 50, and with as many as lose no failure.
 
     Empty when nothing was sent. A size beyond the one that is enough is left out.
     """
-    if timeline.load_end_s is None or not len(samples.times_s):
+    samples, end_s, rate = run.samples, run.timeline.load_end_s, run.plan.settings.rate
+    if end_s is None or not len(samples.times_s):
         return []
     holds_s = np.where(np.isnan(samples.ended_s), np.inf, samples.ended_s - samples.times_s)
     observed = Observed(samples.times_s, holds_s, samples.failed)
-    rate = plan.settings.rate
-    enough = users_enough(rate, plan.settings.request_timeout_s, holds_s)
+    enough = users_enough(rate, run.plan.settings.request_timeout_s, holds_s)
     return [
-        replay(users, rate, timeline.load_end_s, observed)
+        replay(users, rate, end_s, observed)
         for users in sorted({min(users, enough) for users in (*USERS, enough)})
     ]
 

@@ -1,21 +1,36 @@
-"""How many, of what: the load as it was sent, and what became of every operation."""
+"""How many, of what: the load as it was sent, and what became of every operation.
 
+A share of failures hides whether there was one long outage or many short ones: for that there are
+the worst windows, after the windowed user-uptime of Hauer et al., "Meaningful Availability", NSDI
+2020. And operations of one load worker share its process and its connections, so that failures come
+in clusters, and are not as independent as an exact interval takes them to be.
+"""
+
+import math
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 
 import numpy as np
+from scipy.special import stdtrit
 
 from harness.core.numbers import NS_MAX
-from harness.history.columns import NONE, Bools, any_of
+from harness.history.columns import NONE, Bools, Floats, Ints, any_of
 from harness.history.events import Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.measure.borrowers import tries_at
-from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.samples import Samples, Timeline
-from harness.verdict.types import Borrow, Declined, Load, LogIn, Phase, Window
+from harness.verdict.measure.intervals import CONFIDENCE, Share
+from harness.verdict.measure.samples import MeasuredRun, Samples, Timeline
+from harness.verdict.types import Borrow, Declined, Load, LogIn, Phase, Window, WorstWindow
+
+LENGTHS_S = (1.0, 5.0, 30.0, 60.0, 300.0)
+RESAMPLES = 2000
+WORKERS_ENOUGH = 8
+"""With fewer, resampling them finds too little of their scatter: two workers have three samples."""
+SEED = 20_240_229
+"""Fixed, so that judging a stored run again gives the same figures, bit for bit."""
 
 
 def load_of(plan: Plan, facts: Facts) -> Load:
@@ -63,34 +78,16 @@ def phases_of(plan: Plan, timeline: Timeline) -> list[Phase]:
     ]
 
 
-def window_bounds(plan: Plan, timeline: Timeline) -> tuple[float, float] | None:
-    """The one window that shares refer to; None when the run did not come so far."""
-    baseline = plan.phase("baseline")
-    start_s = timeline.injected_s
-    if start_s is None:
-        start_s = baseline.end_s if baseline else 0.0
-    if timeline.load_end_s is None or start_s >= timeline.load_end_s:
-        return None
-    return start_s, timeline.load_end_s
-
-
-def _within(samples: Samples, start_s: float, end_s: float) -> Bools:
-    return (samples.times_s >= start_s) & (samples.times_s <= end_s)
-
-
-def borrow_of(
-    plan: Plan, facts: Facts, samples: Samples, timeline: Timeline, phases: list[Phase]
-) -> Borrow:
+def borrow_of(run: MeasuredRun, phases: list[Phase]) -> Borrow:
     """What became of the borrow operations after the warm-up."""
-    kept = samples.operations
+    samples, kept = run.samples, run.samples.operations
     outcomes = Counter(kept.outcome.texts.tolist())
     declined = kept.outcome.are(Outcome.DECLINED)
     declines = Counter(kept.decline[declined].texts.tolist())
-    broken = facts.attempts.take(facts.attempts.invalid_answer)
-    bounds = window_bounds(plan, timeline)
-    inside = _within(samples, *bounds) if bounds else np.zeros(len(kept), dtype=bool)
-    window = Share(int(samples.failed[inside].sum()), int(inside.sum()))
-    start_s, end_s = bounds or (None, None)
+    broken = run.facts.attempts.take(run.facts.attempts.invalid_answer)
+    window = Share.of(samples.failed, run.in_window)
+    start_s, end_s = run.window_s or (None, None)
+    low, high = by_worker(run)
     return Borrow(
         operations=len(kept),
         attempts=int(kept.attempts.sum()),
@@ -110,8 +107,10 @@ def borrow_of(
         failed_by_phase=_failed_by_phase(samples, phases),
         affected_borrowers=len(np.unique(kept.borrower[samples.failed])),
         borrowers=len(np.unique(kept.borrower)),
-        lost_service_seconds=window.part / plan.settings.rate if bounds else None,
+        lost_service_seconds=window.part / run.plan.settings.rate if run.window_s else None,
         latency_ms=_latencies(samples, phases),
+        failed_share_low_by_worker=low,
+        failed_share_high_by_worker=high,
     )
 
 
@@ -139,17 +138,16 @@ def by_phase(samples: Samples, phases: list[Phase]) -> Iterable[tuple[Phase, Boo
     """Each phase after the warm-up with its operations; the last one holds its end, too."""
     for phase in phases:
         if phase.name != "warm-up":
-            last = phase is phases[-1]
             before_end = samples.times_s < phase.end_s
-            if last:
+            if phase is phases[-1]:
                 before_end |= samples.times_s >= phase.end_s
             yield phase, (samples.times_s >= phase.start_s) & before_end
 
 
-def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
+def log_in_of(run: MeasuredRun) -> LogIn:
     """Log-ins after the warm-up; one that left no good answer behind has failed."""
-    operations, attempts = samples.operations, facts.attempts
-    counted, unserved = tries_at(Step.LOG_IN, plan, facts, samples)
+    operations, attempts = run.samples.operations, run.facts.attempts
+    counted, unserved = tries_at(Step.LOG_IN, run)
     failed = counted & unserved
     place, log_in = attempts.places_in(operations), attempts.step.are(Step.LOG_IN)
     refused = np.where(log_in & attempts.false_declined, place, -1)
@@ -162,3 +160,82 @@ def log_in_of(plan: Plan, facts: Facts, samples: Samples) -> LogIn:
         affected_borrowers=len(np.unique(operations.borrower[failed])),
         renewed=int(over.sum()),
     )
+
+
+def worst_windows(run: MeasuredRun) -> list[WorstWindow]:
+    """The worst window of each of `LENGTHS_S` that fits between zero and the end of the load.
+
+    A window with fewer than half of the operations that the rate promises (some were dropped) shows
+    too little to be the worst.
+    """
+    samples, rate, end_s = run.samples, run.plan.settings.rate, run.timeline.load_end_s or 0.0
+    found = (
+        worst_window(samples.times_s, samples.failed, end_s, length_s, rate * length_s / 2)
+        for length_s in LENGTHS_S
+        if length_s <= end_s
+    )
+    return [window for window in found if window is not None]
+
+
+def worst_window(
+    times_s: Floats, failed: Bools, end_s: float, length_s: float, operations_min: float
+) -> WorstWindow | None:
+    """The window of one length with the largest share of failures; None if none has enough
+    operations.
+
+    ``times_s`` are planned starts, rising, shape (n,), in s; ``failed`` says which failed. Windows
+    slide over [0, ``end_s``] and hold both their ends. What one holds changes only where an
+    operation enters or leaves it, so a window at each such place and one between each two are all
+    there are to try. Of equally bad ones the one with most failures counts, then the first.
+    """
+    last_s = end_s - length_s
+    places_s = np.concatenate(([0.0, last_s], times_s, times_s - length_s))
+    places_s = np.unique(places_s[(places_s >= 0) & (places_s <= last_s)])
+    begins_s = np.concatenate((places_s, (places_s[1:] + places_s[:-1]) / 2))
+    first = np.searchsorted(times_s, begins_s, side="left")
+    behind = np.searchsorted(times_s, begins_s + length_s, side="right")
+    before = np.concatenate(([0], np.cumsum(failed)))
+    count, bad = behind - first, before[behind] - before[first]
+    enough = (count >= operations_min) & (count > 0)
+    if not enough.any():
+        return None
+    begins_s, count, bad = begins_s[enough], count[enough], bad[enough]
+    best = np.lexsort((begins_s, -bad, -bad / count))[0]
+    return WorstWindow(length_s, float(begins_s[best]), int(count[best]), int(bad[best]))
+
+
+def by_worker(run: MeasuredRun) -> tuple[float, float] | tuple[None, None]:
+    """95 % interval of the window's failed share, workers being what is drawn; see
+    `clustered_share`.
+    """
+    inside = run.in_window
+    _, place = np.unique(run.samples.operations.worker.codes[inside], return_inverse=True)
+    failed = np.bincount(place, weights=run.samples.failed[inside]).astype(np.int64)
+    return clustered_share(failed, np.bincount(place))
+
+
+def clustered_share(failed: Ints, operations: Ints) -> tuple[float, float] | tuple[None, None]:
+    """95 % interval of sum(failed)/sum(operations), both by cluster, shape (w,); None for w < 2.
+
+    The percentile bootstrap over whole clusters (Davison and Hinkley 1997, 3.8) is too narrow with
+    few of them. Below `WORKERS_ENOUGH` the interval is therefore widened to that of Student's t
+    with w - 1 degrees of freedom on the linearised ratio (Cochran 1977, 6.3), which with two or
+    three workers is wide, and rightly so: so few say little about the next. Workers that agree
+    exactly give an interval of no width, so read it beside the exact one and take the wider.
+    """
+    count = len(operations)
+    if count < 2:  # noqa: PLR2004  # of one nothing can be said
+        return None, None
+    chance = np.random.default_rng(SEED)
+    chosen = chance.integers(0, count, size=(RESAMPLES, count))
+    shares = failed[chosen].sum(axis=1) / operations[chosen].sum(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (float(end) for end in np.quantile(shares, [tail, 1 - tail]))
+    if count < WORKERS_ENOUGH:
+        whole = int(operations.sum())
+        share = float(failed.sum() / whole)
+        residual = failed - share * operations
+        error = math.sqrt(count * float((residual**2).sum()) / (count - 1)) / whole
+        reach = float(stdtrit(count - 1, 1 - tail)) * error
+        low, high = min(low, share - reach), max(high, share + reach)
+    return max(0.0, low), min(1.0, high)

@@ -9,44 +9,36 @@ like a change of mind.
 import math
 from collections import Counter
 
-import numpy as np
 from scipy.special import ndtri
 
-from harness.history.columns import Bools
+from harness.history.columns import Bools, Operations
 from harness.history.events import GRANTED, Outcome
 from harness.plan.decline import Decline
-from harness.plan.plan import Plan
-from harness.verdict.measure.baseline import baseline_mask
-from harness.verdict.measure.counts import window_bounds
 from harness.verdict.measure.intervals import CONFIDENCE, Share, differ
-from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.measure.samples import MeasuredRun
 from harness.verdict.types import DecisionShare
 
 KINDS = ("approved", "referred", *(f"declined_{cause}" for cause in Decline))
 
 
-def decisions_of(plan: Plan, samples: Samples, timeline: Timeline) -> list[DecisionShare]:
+def decisions_of(run: MeasuredRun) -> list[DecisionShare]:
     """One entry for each of `KINDS`: its share of answered operations on both sides.
 
     Before is what was over before anything was injected, after is what was planned in the window
     that every share refers to. The test takes operations for independent draws. Borrowers of each
     class in fact come in turn, which scatters less, so ``p`` and the interval err on the safe side.
     """
-    bounds = window_bounds(plan, timeline)
-    after = np.zeros(len(samples.times_s), dtype=bool)
-    if bounds is not None:
-        after = (samples.times_s >= bounds[0]) & (samples.times_s <= bounds[1])
-    first = _counted(samples, baseline_mask(plan, samples, timeline))
-    second = _counted(samples, after)
+    operations = run.samples.operations
+    first, second = _counted(operations, run.before), _counted(operations, run.in_window)
     return [
         _share(kind, Share(first[kind], first.total()), Share(second[kind], second.total()))
         for kind in KINDS
     ]
 
 
-def _counted(samples: Samples, inside: Bools) -> Counter[str]:
+def _counted(operations: Operations, inside: Bools) -> Counter[str]:
     """How often each kind was decided; where nothing was, it is not counted."""
-    outcome, decline = samples.operations.outcome, samples.operations.decline
+    outcome, decline = operations.outcome, operations.decline
     declined = outcome.are(Outcome.DECLINED)
     decided = {str(kind): outcome.are(kind) for kind in GRANTED}
     decided |= {f"declined_{cause}": declined & decline.are(cause) for cause in Decline}

@@ -1,20 +1,38 @@
-"""Stretches of impaired borrowing, found from the answers alone."""
+"""Stretches of impaired borrowing, and of slow answers, found from the answers alone."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from harness.history.columns import Bools, Ints
-from harness.verdict.measure.baseline import Baseline, healthy_share, slow_limit_ms, usual_max
-from harness.verdict.measure.evidence import ARRIVED, ENDED
+from harness.history.events import Step
+from harness.verdict.measure.baseline import (
+    SLOW_MS_MIN,
+    Baseline,
+    healthy_share,
+    slow_limit_ms,
+    usual_max,
+)
+from harness.verdict.measure.evidence import (
+    ARRIVED,
+    ENDED,
+    STEPS,
+    Fate,
+    TryTable,
+    evidence_from,
+)
 from harness.verdict.measure.known import windows_of
-from harness.verdict.measure.queues import queued
+from harness.verdict.measure.recovery_instant import Instant, in_order
 from harness.verdict.measure.samples import Samples, Timeline
-from harness.verdict.measure.search import RequestCounts, impaired_stretches
-from harness.verdict.measure.slow import slow_troubles
+from harness.verdict.measure.search import RequestCounts, apart, by_share, impaired_stretches
 from harness.verdict.measure.troubles import RowTrouble, troubles_of
 from harness.verdict.types import Episode
+
+SLOW_HEALTHY_SHARE = 0.02
+"""Of the answers, late ones that are taken for noise at least: a stretch counts as slow from 5 % of
+them on, and from more where more are late all the time."""
 
 
 def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> list[Episode]:
@@ -44,17 +62,28 @@ def slow_episodes_of(
     end_s, limit_ms = timeline.load_end_s, slow_limit_ms(baseline)
     if end_s is None or end_s <= 0 or limit_ms is None:
         return []
-    theirs = np.zeros(len(samples.times_s), dtype=bool)
-    for other in others:
-        theirs |= samples.evidence.failed_within(samples.times_s, *failing_between_s(other))
-    slow = slow_troubles(samples, end_s, limit_ms, others)
+    theirs = failing_in(samples, others)
+    slow = _slow_troubles(samples, end_s, limit_ms, others)
     own = _failures_of(slow, samples)
     return [_episode(one, bad & ~theirs, samples) for one, bad in zip(slow, own, strict=True)]
 
 
-def failing_between_s(episode: Episode) -> tuple[float, float]:
-    """Between these instants a failure may be one of an episode: its edges are intervals."""
-    return _reach(episode.onset_s_low, episode.recovered_s, episode.recovered_s_high)
+def planned_in(samples: Samples, episodes: Sequence[Episode]) -> Bools:
+    """Which operations were planned inside one of these episodes, shape (n,)."""
+    inside = np.zeros(len(samples.times_s), dtype=bool)
+    for one in episodes:
+        stop_s = np.inf if one.recovered_s is None else one.recovered_s
+        inside |= samples.between(one.onset_s, stop_s)
+    return inside
+
+
+def failing_in(samples: Samples, episodes: Sequence[Episode]) -> Bools:
+    """Which operations, if they failed, may have done so in one of them: edges are intervals."""
+    inside = np.zeros(len(samples.times_s), dtype=bool)
+    for one in episodes:
+        reach_s = _reach(one.onset_s_low, one.recovered_s, one.recovered_s_high)
+        inside |= samples.evidence.failed_within(samples.times_s, *reach_s)
+    return inside
 
 
 def _reach(low_s: float | None, stop_s: float | None, high_s: float | None) -> tuple[float, float]:
@@ -185,6 +214,25 @@ def _met_s(samples: Samples, places: Ints) -> float | None:
     return float((early_s[places[0]] + late_s[places[0]]) / 2) if len(places) else None
 
 
+def answering_again_s(samples: Samples, stop_s: float) -> float | None:
+    """End of the first good answer to an operation planned from ``stop_s`` on; None for none."""
+    ends_s = samples.ended_s[samples.answered & (samples.times_s >= stop_s)]
+    return float(ends_s.min()) if len(ends_s) else None
+
+
+def queued(samples: Samples, onset_s: float, stop_s: float) -> Bools:
+    """Operations planned while nothing was answered yet that were answered well, if late; (n,).
+
+    They waited in a queue, and make new requests succeed before the service answers again.
+    """
+    answering_s = answering_again_s(samples, stop_s)
+    if answering_s is None:
+        return np.zeros(len(samples.times_s), dtype=bool)
+    late = answering_s - samples.times_s > SLOW_MS_MIN / 1e3
+    waited = (samples.times_s >= onset_s) & late & (samples.ended_s >= answering_s)
+    return np.asarray(samples.answered & waited)
+
+
 def impaired(episodes: list[Episode]) -> list[Episode]:
     """Those in which borrowers failed; a slow episode is none of them."""
     return [episode for episode in episodes if episode.class_ in ("outage", "degraded")]
@@ -235,3 +283,73 @@ def overlaps(episode: Episode, start_s: float, end_s: float) -> bool:
     if ends_s is not None and episode.recovered_s_high is not None:
         ends_s = episode.recovered_s_high
     return begins_s <= end_s and (ends_s is None or ends_s >= start_s)
+
+
+# --- slow answers --------------------------------------------------------------------------------
+
+
+def _slow_troubles(
+    samples: Samples, end_s: float, limit_ms: float, others: Sequence[Episode]
+) -> list[RowTrouble]:
+    """The slow stretches of a run; ``others`` are its episodes of failures."""
+    late = late_answers(samples, limit_ms)
+    groups, noise = by_share(late, end_s, SLOW_HEALTHY_SHARE)
+    outages = [other for other in others if other.class_ == "outage"]
+    return [
+        replace(trouble, class_="slow", onset=onset, recovery=recovery)
+        for trouble in troubles_of(late, apart(groups, end_s, noise), end_s)
+        for began in [_slow_from(trouble, samples, outages)]
+        for over in [_quick_from(trouble.onset, trouble.recovery, outages)]
+        for onset, recovery in [in_order([began, over])]
+    ]
+
+
+def _slow_from(trouble: RowTrouble, samples: Samples, outages: Sequence[Episode]) -> Instant:
+    """When answers became late.
+
+    In an outage nothing is answered. What is slow after it may be so since the outage began, or
+    only since the service answered again: the interval holds both.
+    """
+    onset, over_s = trouble.onset, trouble.recovery.at_s
+    for outage in outages:
+        begin_s, stop_s = outage.onset_s, outage.recovered_s
+        low_s, at_s, high_s = onset.low_s, onset.at_s, onset.high_s
+        if stop_s is None or low_s is None or at_s is None or high_s is None:
+            continue
+        if stop_s < low_s or high_s < begin_s:
+            continue
+        if begin_s <= at_s:
+            at_s = min(max(at_s, stop_s), np.inf if over_s is None else over_s)
+        again_s = answering_again_s(samples, stop_s) or stop_s
+        high_s = max(high_s, again_s, outage.recovered_s_high or stop_s)
+        return replace(onset, at_s=at_s, low_s=min(low_s, outage.onset_s_low or 0.0), high_s=high_s)
+    return onset
+
+
+def _quick_from(onset: Instant, recovery: Instant, outages: Sequence[Episode]) -> Instant:
+    """When answers were quick again, or when there were no more: as an outage began."""
+    over_s = np.inf if recovery.at_s is None else recovery.at_s
+    for outage in outages:
+        stop_s = np.inf if outage.recovered_s is None else outage.recovered_s
+        if (onset.at_s or 0.0) < outage.onset_s <= over_s <= stop_s:
+            ends_s = recovery.low_s, outage.onset_s_low, outage.onset_s
+            lows_s = [at_s for at_s in ends_s if at_s is not None]
+            high_s = outage.onset_s_high if recovery.high_s is None else recovery.high_s
+            return Instant(outage.onset_s, min(lows_s), high_s)
+    return recovery
+
+
+def late_answers(samples: Samples, limit_ms: float) -> RequestCounts:
+    """The answered operations; bad is an answer that took the target longer than ``limit_ms``.
+
+    Lateness is felt from the planned start, so that is what edges are dated by. But what a load
+    machine that stutters adds to a wait makes no target slow. A late answer was due when one
+    usually comes, so that it is dated like one that never came.
+    """
+    answered = samples.answered
+    times_s, served_s = samples.times_s[answered], samples.served_s[answered]
+    count, late = len(times_s), served_s > limit_ms / 1e3
+    step = np.full(count, STEPS.index(Step.BORROW))
+    fate = np.where(late, Fate.HUNG, Fate.GOOD)
+    tries = TryTable(np.arange(count), step, times_s, times_s + served_s, fate)
+    return RequestCounts(times_s, late, evidence_from(count, tries), late=True)

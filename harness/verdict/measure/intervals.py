@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv, gammaln, ndtr
 
-from harness.history.columns import Floats
+from harness.history.columns import Bools, Floats
 
 CONFIDENCE = 0.95
 
@@ -21,6 +21,11 @@ class Share:
 
     part: int
     whole: int
+
+    @classmethod
+    def of(cls, part: Bools, these: Bools) -> "Share":
+        """How many of ``these`` are of ``part``, too: masks of shape (n,)."""
+        return cls(int(part[these].sum()), int(these.sum()))
 
     @property
     def observed(self) -> float | None:

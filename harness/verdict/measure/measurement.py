@@ -1,7 +1,6 @@
 """Pure: turns the facts of a run into every number of its verdict but the reconciliation."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,23 +16,23 @@ from harness.verdict.measure.baseline import (
     overdue_s,
     too_short_a_baseline,
 )
-from harness.verdict.measure.borrowers import (
-    Who,
-    borrow_tries,
-    came_and_failed,
-    log_in_tries,
-    who_of,
-)
+from harness.verdict.measure.borrowers import Who, who_failed
 from harness.verdict.measure.closed_loop import closed_loops
-from harness.verdict.measure.clusters import by_worker
-from harness.verdict.measure.counts import borrow_of, load_of, log_in_of, phases_of, window_bounds
+from harness.verdict.measure.counts import (
+    borrow_of,
+    load_of,
+    log_in_of,
+    phases_of,
+    worst_windows,
+)
 from harness.verdict.measure.decisions import decisions_of
-from harness.verdict.measure.elsewhere import ShortRow, elsewhere_of, recovered_below
+from harness.verdict.measure.elsewhere import ShortRow, Tail, elsewhere_of, recovered_below, tail_of
 from harness.verdict.measure.episodes import (
     episodes_of,
     flaps_of,
     impaired,
     last_stretch,
+    late_answers,
     open_ended,
     overlaps,
 )
@@ -44,7 +43,6 @@ from harness.verdict.measure.health_checks import (
     health_of,
     telling_stretches,
 )
-from harness.verdict.measure.inner_heals import InnerHeal
 from harness.verdict.measure.intervals import (
     CONFIDENCE,
     Share,
@@ -57,19 +55,17 @@ from harness.verdict.measure.intervals import (
 from harness.verdict.measure.outside import Calm, calms_of, step_calms_of
 from harness.verdict.measure.recoveries import (
     GroupRecovery,
+    InnerHeal,
     judged_of,
     recoveries_of,
     slowest_of,
     with_recovery,
 )
 from harness.verdict.measure.retries import Herd, herd_of, retries_of
-from harness.verdict.measure.samples import Samples, Timeline, samples_of, timeline_of
-from harness.verdict.measure.slow import late_answers
-from harness.verdict.measure.tail_latency import Tail, tail_of
-from harness.verdict.measure.together import spans_of
-from harness.verdict.measure.took_effect import Impact, MeasuredRun, impacts_of
+from harness.verdict.measure.samples import MeasuredRun, Timeline, samples_of, timeline_of
+from harness.verdict.measure.together import planned_near, spans_of
+from harness.verdict.measure.took_effect import Impact, impacts_of
 from harness.verdict.measure.visibility import foreseen, visible_in
-from harness.verdict.measure.windows import worst_windows
 from harness.verdict.types import (
     Borrow,
     ClosedLoop,
@@ -185,28 +181,30 @@ class Measured:
 def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
     """Measure one run, without chance and without a clock; ``own_s_max`` is for `samples_of`."""
     samples, timeline = samples_of(facts, own_s_max), timeline_of(plan, facts)
-    baseline = baseline_of(plan, facts, samples, timeline)
+    run = MeasuredRun(plan, facts, samples, timeline)
+    baseline, herd = baseline_of(run), herd_of(run)
     episodes = episodes_of(samples, timeline, baseline)
     failing = telling_stretches(facts, timeline, episodes)
     late_s = overdue_s(plan, baseline)
     outside = timeline.outside(samples, late_s)
-    log_in_who, borrow_who = _who(plan, facts, samples, timeline, episodes)
+    log_in_who, borrow_who = who_failed(run, episodes)
     phases = phases_of(plan, timeline)
-    borrow = borrow_of(plan, facts, samples, timeline, phases)
-    borrow = replace(borrow, affected=borrow_who.affected, **_by_worker(plan, samples, timeline))
-    herd, run = herd_of(plan, facts, samples, timeline), MeasuredRun(plan, facts, samples, timeline)
+    borrow = replace(borrow_of(run, phases), affected=borrow_who.affected)
     recoveries = recoveries_of(run, baseline, episodes)
+    elsewhere, window_s = elsewhere_of(samples, impaired(episodes)), run.window_s or (np.inf,)
     return Measured(
         load=load_of(plan, facts),
         borrow=borrow,
-        log_in=replace(log_in_of(plan, facts, samples), affected=log_in_who.affected),
+        log_in=replace(log_in_of(run), affected=log_in_who.affected),
         phases=phases,
         baseline=baseline,
         timeline=timeline,
         impacts=[with_recovery(impact, recoveries) for impact in impacts_of(run)],
         episodes=episodes,
         flaps=flaps_of(episodes),
-        **_elsewhere(plan, samples, baseline, episodes),
+        failed_elsewhere=elsewhere.failed,
+        short_rows=elsewhere.short_rows,
+        visible=visible_in(plan, len(samples.times_s), elsewhere.failed, baseline.failed.whole),
         recovered_below=recovered_below(samples, impaired(episodes), baseline),
         overdue_s=late_s,
         usual_s=float(samples.evidence.takes_s[:, USUAL].max()),
@@ -214,67 +212,29 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         recovery=slowest_of(judged_of(recoveries), timeline.allowed_s),
         recoveries=judged_of(recoveries),
         failed_window=Share(borrow.window.failed, borrow.window.operations),
-        failed_outside=Share(int(samples.failed[outside].sum()), int(outside.sum())),
+        failed_outside=Share.of(samples.failed, outside),
         calms=calms_of(run, recoveries, late_s),
         step_calms=step_calms_of(run, recoveries, late_s),
         unknown_inside=_unknown_inside(run),
-        unknown_window=_unknown_window(plan, samples, timeline),
+        unknown_window=int(samples.indeterminate[samples.times_s >= window_s[0]].sum()),
         waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,
         log_in_who=log_in_who,
         borrow_who=borrow_who,
-        worst_windows=worst_windows(samples, timeline, plan.settings.rate),
+        worst_windows=worst_windows(run),
         retries=retries_of(samples, phases, herd),
         herd=herd,
-        decisions=decisions_of(plan, samples, timeline),
+        decisions=decisions_of(run),
         health=health_of(facts, timeline, episodes),
         health_known_s=health_known_s(facts, timeline, episodes),
-        closed_loop=closed_loops(plan, samples, timeline),
+        closed_loop=closed_loops(run),
         failing_s=sum(end_s - begin_s for begin_s, end_s in failing),
-    )
-
-
-def _elsewhere(
-    plan: Plan, samples: Samples, baseline: Baseline, episodes: list[Episode]
-) -> dict[str, Any]:
-    found, requests = elsewhere_of(samples, impaired(episodes)), len(samples.times_s)
-    return {
-        "failed_elsewhere": found.failed,
-        "short_rows": found.short_rows,
-        "visible": visible_in(plan, requests, found.failed, baseline.failed.whole),
-    }
-
-
-def _by_worker(plan: Plan, samples: Samples, timeline: Timeline) -> dict[str, Any]:
-    low, high = by_worker(plan, samples, timeline)
-    return {"failed_share_low_by_worker": low, "failed_share_high_by_worker": high}
-
-
-def _who(
-    plan: Plan, facts: Facts, samples: Samples, timeline: Timeline, episodes: list[Episode]
-) -> tuple[Who, Who]:
-    """Whom failures hit, at the log-in and at the borrow."""
-    log_ins = log_in_tries(plan, facts, samples)
-    logged_in = came_and_failed(log_ins.borrower, log_ins.failed)
-    borrowed = came_and_failed(samples.operations.borrower, samples.failed)
-    return (
-        who_of(log_ins, timeline, episodes, logged_in),
-        who_of(borrow_tries(samples), timeline, episodes, borrowed),
     )
 
 
 def _unknown_inside(run: MeasuredRun) -> Share:
     """Of what was planned while a fault was at work; without one, of the whole window."""
-    samples, spans = run.samples, spans_of(run.plan, run.facts)
-    bounds = [(span.start_s, span.until_s) for span in spans]
-    if not spans and (window := window_bounds(run.plan, run.timeline)) is not None:
-        bounds = [window]
-    inside = np.zeros(len(samples.times_s), dtype=bool)
-    for start_s, end_s in bounds:
-        inside |= (samples.times_s >= start_s) & (samples.times_s <= end_s)
-    return Share(int(samples.indeterminate[inside].sum()), int(inside.sum()))
-
-
-def _unknown_window(plan: Plan, samples: Samples, timeline: Timeline) -> int:
-    bounds = window_bounds(plan, timeline)
-    start_s = bounds[0] if bounds else np.inf
-    return int(samples.indeterminate[samples.times_s >= start_s].sum())
+    spans = spans_of(run)
+    inside = np.zeros(len(run.samples.times_s), dtype=bool) if spans else run.in_window
+    for span in spans:
+        inside |= planned_near(run.samples, span)
+    return Share.of(run.samples.indeterminate, inside)

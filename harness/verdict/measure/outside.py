@@ -16,8 +16,8 @@ from harness.verdict.measure.baseline import THETA
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.measure.recoveries import GroupRecovery
+from harness.verdict.measure.samples import MeasuredRun
 from harness.verdict.measure.together import FaultGroup, FaultSpan, spans_of
-from harness.verdict.measure.took_effect import MeasuredRun
 
 REQUESTS_MIN = events_to_bound(THETA)
 """Fewer show nothing of a stretch."""
@@ -83,7 +83,7 @@ def step_calms_of(
     """
     found = {}
     for step in (Step.LOG_IN, Step.CREDIT_LINE):
-        tried, failed = tries_at(step, run.plan, run.facts, run.samples)
+        tried, failed = tries_at(step, run)
         tries = _Tries(tried, failed, STEP_TRIES_MIN, once=True)
         found[step] = _calms(run, recoveries, late_s, tries)
     return found
@@ -95,7 +95,7 @@ def _calms(
     samples, timeline = run.samples, run.timeline
     outside = timeline.outside(samples, late_s)
     without = timeline.outside(samples, late_s, allowed_s=0.0)
-    unnoticed = [span for span in spans_of(run.plan, run.facts) if not span.expects_impact]
+    unnoticed = [span for span in spans_of(run) if not span.expects_impact]
     found = []
     for gap in _gaps([one for one in recoveries if one.group.has_deadline]):
         inside = (samples.times_s >= gap.begin_s) & (samples.times_s < gap.end_s)

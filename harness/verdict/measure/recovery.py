@@ -10,17 +10,18 @@ from harness.verdict.measure import recovery_instant
 from harness.verdict.measure.baseline import THETA, Baseline, slow_limit_ms
 from harness.verdict.measure.elsewhere import recovered_below
 from harness.verdict.measure.episodes import (
+    answering_again_s,
     followed,
     impaired,
     last_stretch,
+    late_answers,
     overlaps,
+    planned_in,
     slow_episodes_of,
 )
 from harness.verdict.measure.evidence import ARRIVAL, END, met
-from harness.verdict.measure.queues import answering_again_s
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.measure.search import RequestCounts
-from harness.verdict.measure.slow import late_answers
 from harness.verdict.types import Crossing, Episode, LatencyRecovery, Recovery
 
 THETAS = (0.5, THETA, 0.01)
@@ -49,7 +50,7 @@ def recovery_of(
     lent = samples.operations.outcome.are(*GRANTED)
     last = ours[-1] if ours else None
     recovered_s = None if last is None else last.recovered_s
-    impact = samples.failed & _within(samples, ours)
+    impact = samples.failed & planned_in(samples, ours)
     failing = RequestCounts(samples.times_s, samples.failed, samples.evidence)
     # Where nothing was impaired, a share of failures below the usual limit has to show that.
     theta = recovered_below(samples, impaired(episodes), baseline) if last else THETA
@@ -94,21 +95,10 @@ def _lasts(
     )
 
 
-def _within(samples: Samples, episodes: list[Episode]) -> Bools:
-    """Operations planned inside one of these episodes."""
-    inside = np.zeros(len(samples.times_s), dtype=bool)
-    for episode in episodes:
-        stop_s = np.inf if episode.recovered_s is None else episode.recovered_s
-        inside |= (samples.times_s >= episode.onset_s) & (samples.times_s <= stop_s)
-    return inside
-
-
 def _answering(samples: Samples, ours: list[Episode], healed_s: float) -> float | None:
     """First good answer after the last outage, whenever its request was sent."""
-    outages = [e for e in ours if e.class_ == "outage" and e.recovered_s is not None]
-    if not outages or outages[-1].recovered_s is None:
-        return None
-    return _minus(answering_again_s(samples, outages[-1].recovered_s), healed_s)
+    ends_s = [e.recovered_s for e in ours if e.class_ == "outage" and e.recovered_s is not None]
+    return _minus(answering_again_s(samples, ends_s[-1]), healed_s) if ends_s else None
 
 
 def _crossings(
@@ -117,7 +107,7 @@ def _crossings(
     """The same recovery at other shares of failures: how gradual it was."""
     worst = max(last_stretch(ours), key=lambda e: (e.class_ == "outage", e.onset_s))
     end_s = worst.onset_s if worst.recovered_s is None else worst.recovered_s
-    core = (samples.times_s >= worst.onset_s) & (samples.times_s <= end_s)
+    core = samples.between(worst.onset_s, end_s)
     parts = (END / 2, ARRIVAL, END) if samples.evidence.takes_time else (END / 2,)
     falls = [_fall(samples, core, (worst.onset_s + end_s) / 2, (part, part)) for part in parts]
     times_s, failed = falls[0]

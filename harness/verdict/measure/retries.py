@@ -6,11 +6,8 @@ import numpy as np
 from scipy.special import pdtrc
 
 from harness.history.columns import Floats, seconds
-from harness.history.reader import Facts
-from harness.plan.plan import Plan
-from harness.verdict.measure.baseline import baseline_mask
 from harness.verdict.measure.counts import by_phase
-from harness.verdict.measure.samples import Samples, Timeline
+from harness.verdict.measure.samples import MeasuredRun, Samples
 from harness.verdict.types import Phase, Retries
 
 HERD_SECONDS = 10.0
@@ -50,18 +47,19 @@ def retries_of(samples: Samples, phases: list[Phase], herd: Herd | None) -> Retr
     return Retries(found, herd.peak if herd else None, herd.at_s if herd else None)
 
 
-def herd_of(plan: Plan, facts: Facts, samples: Samples, timeline: Timeline) -> Herd | None:
+def herd_of(run: MeasuredRun) -> Herd | None:
     """The largest number of attempts, of any step, begun within one second after the last heal.
 
     The second slides over `HERD_SECONDS` from the heal, or to the end of the load. The baseline's
     mean is taken over its whole length. None without a heal, without a baseline, or with less than
     a second of load after the heal.
     """
-    clock, healed_s, end_s = facts.status.clock, timeline.healed_s, timeline.load_end_s
+    healed_s, end_s = run.timeline.healed_s, run.timeline.load_end_s
+    clock = run.facts.status.clock
     if clock is None or healed_s is None or end_s is None:
         return None
-    begun_s = np.sort(seconds(facts.attempts.started_ns, clock.zero_ns))
-    before = samples.times_s[baseline_mask(plan, samples, timeline)]
+    begun_s = np.sort(seconds(run.facts.attempts.started_ns, clock.zero_ns))
+    before = run.samples.times_s[run.before]
     stop_s = min(healed_s + HERD_SECONDS, end_s)
     if not len(before) or before[-1] <= 0 or stop_s - healed_s < WINDOW_SECONDS:
         return None

@@ -1,6 +1,6 @@
-"""The operations of a run as arrays, and the instants that everything else refers to."""
+"""A run as it is measured: its operations as arrays, and the instants that all else refers to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Samples:
         """Which got an answer whose time is known."""
         return ~np.isnan(self.wait_s)
 
+    def between(self, start_s: float, end_s: float) -> Bools:
+        """Which were planned from one instant to another, both included."""
+        return (self.times_s >= start_s) & (self.times_s <= end_s)
+
     def overdue_at(self, at_s: float, overdue_s: float) -> float:
         """For how long, in s, a request is under way at an instant until something held it up.
 
@@ -56,6 +60,30 @@ class Samples:
         if not last.any():
             return overdue_s
         return max(overdue_s, float(np.percentile(self.wait_s[last], 95, method="higher")))
+
+    def untouched_by(self, at_s: float, overdue_s: float) -> Bools:
+        """Which a fault that came at an instant has not hit: they were over, or overdue by then."""
+        over = (self.times_s < at_s) & (self.ended_s < at_s)  # never of one without an end
+        return over | (self.times_s < at_s - self.overdue_at(at_s, overdue_s))
+
+    def seen_before(self, end_s: float, overdue_s: float) -> "Samples":
+        """What had been seen of borrowing when a fault was injected at ``end_s``."""
+        before = self.untouched_by(end_s, overdue_s)
+        seen = self.evidence.kept(before)
+        return Samples(
+            operations=self.operations.take(before),
+            times_s=self.times_s[before],
+            ended_s=self.ended_s[before],
+            wait_s=self.wait_s[before],
+            failed=self.failed[before],
+            indeterminate=self.indeterminate[before],
+            evidence=replace(
+                seen,
+                down_first_s=np.minimum(seen.down_first_s, end_s),
+                down_last_s=np.minimum(seen.down_last_s, end_s),
+            ),
+            own_s=np.broadcast_to(self.own_s, before.shape)[before],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +110,24 @@ class Timeline:
             return self.load_end_s
         return self.healed_s + self.allowed_s
 
-    def outside(self, samples: Samples, overdue_s: float, allowed_s: float | None = None) -> Bools:
-        """Which requests no fault can have touched, shape (n,).
+    def until(self, end_s: float) -> "Timeline":
+        """The same, as if the load had ended then."""
+        allowed_s = self.allowed_s
+        if self.healed_s is not None:
+            allowed_s = min(allowed_s, end_s - self.healed_s)
+        return replace(self, load_end_s=end_s, allowed_s=allowed_s)
 
-        What was under way when a fault came met it, unless it was overdue by then: see
-        `Samples.overdue_at`. A fault is over ``allowed_s`` seconds after its heal, by default once
-        borrowing must be as before.
+    def outside(self, samples: Samples, overdue_s: float, allowed_s: float | None = None) -> Bools:
+        """Which requests no fault can have touched, shape (n,); see `Samples.untouched_by`.
+
+        A fault is over ``allowed_s`` seconds after its heal, by default once borrowing must be as
+        before.
         """
         allowed_s = self.allowed_s if allowed_s is None else allowed_s
         outside = np.ones(len(samples.times_s), dtype=bool)
         for start_s, healed_s in self.faults_s:
-            overdue = samples.times_s < start_s - samples.overdue_at(start_s, overdue_s)
-            before = (samples.times_s < start_s) & (samples.ended_s < start_s)
-            outside &= before | overdue | (samples.times_s > healed_s + allowed_s)
+            before = samples.untouched_by(start_s, overdue_s)
+            outside &= before | (samples.times_s > healed_s + allowed_s)
         return outside
 
     def undisturbed(self, times_s: Floats) -> Bools:
@@ -105,13 +138,47 @@ class Timeline:
         return np.all(away, axis=0) if away else np.ones(len(times_s), dtype=bool)
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredRun:
+    """What the figures of a run are read from."""
+
+    plan: Plan
+    facts: Facts
+    samples: Samples
+    timeline: Timeline
+
+    @property
+    def before(self) -> Bools:
+        """Which operations were over before anything was injected, shape (n,).
+
+        What was under way at the first injection met the fault: it belongs to neither side.
+        """
+        samples, injected_s = self.samples, self.timeline.injected_s
+        before = samples.times_s < baseline_end_s(self.plan)
+        if injected_s is not None:
+            before &= (samples.times_s < injected_s) & (samples.ended_s < injected_s)
+        return before
+
+    @property
+    def window_s(self) -> tuple[float, float] | None:
+        """The one window that shares refer to; None when the run did not come so far."""
+        start_s, end_s = self.timeline.injected_s, self.timeline.load_end_s
+        if start_s is None:
+            start_s = baseline_end_s(self.plan)
+        return None if end_s is None or start_s >= end_s else (start_s, end_s)
+
+    @property
+    def in_window(self) -> Bools:
+        """Which operations were planned in that window, shape (n,)."""
+        return self.samples.between(*(self.window_s or (np.inf, -np.inf)))
+
+
 def samples_of(facts: Facts, own_s_max: float = np.inf) -> Samples:
     """Operations after the warm-up as arrays.
 
     Where more than ``own_s_max`` of a wait was the load generator's doing, that is taken off it.
     """
-    clock = facts.status.clock
-    clock = clock or Clock(0, 0, 0)
+    clock = facts.status.clock or Clock(0, 0, 0)
     counted = (facts.operations.intended_ns >= clock.zero_ns) & ~facts.operations.dropped
     kept = facts.operations.take(counted)
     kept = kept.take(np.argsort(kept.intended_ns, kind="stable"))
@@ -135,6 +202,12 @@ def healed_ns(fault: FaultFact) -> int | None:
     return fault.healed_ns if fault.healed_ns is not None else fault.heal_returned_ns
 
 
+def baseline_end_s(plan: Plan) -> float:
+    """When the baseline was to end, in s after zero; 0 without one."""
+    phase = plan.phase("baseline")
+    return phase.end_s if phase else 0.0
+
+
 def timeline_of(plan: Plan, facts: Facts) -> Timeline:
     """The instants of the run, as they were and not as they were planned."""
     clock, ended_ns = facts.status.clock, facts.status.load_ended_ns
@@ -147,16 +220,17 @@ def timeline_of(plan: Plan, facts: Facts) -> Timeline:
     if ended_ns is None:
         due_ns = facts.operations.intended_ns
         ended_ns = int(due_ns.max()) if len(due_ns) else clock.zero_ns
-    load_end_s = clock.seconds(ended_ns)
-    injected = [f for f in facts.faults if f.inject_called_ns is not None]
-    starts = [clock.seconds(f.inject_called_ns) for f in injected if f.inject_called_ns is not None]
-    heals = [healed_ns(f) for f in injected]
-    known = [clock.seconds(at_ns) for at_ns in heals if at_ns is not None]
-    all_healed = bool(known) and len(known) == len(heals)
-    faults_s = tuple(
-        (start_s, np.inf if at_ns is None else clock.seconds(at_ns))
-        for fault, start_s, at_ns in zip(injected, starts, heals, strict=True)
-        if fault.expects_impact
+    spans = [
+        (clock.seconds(begin_ns), np.inf if at_ns is None else clock.seconds(at_ns), fault)
+        for fault in facts.faults
+        for begin_ns, at_ns in [(fault.inject_called_ns, healed_ns(fault))]
+        if begin_ns is not None
+    ]
+    last_s = max((end_s for _, end_s, _ in spans), default=np.inf)
+    return Timeline(
+        load_end_s=clock.seconds(ended_ns),
+        injected_s=min((start_s for start_s, _, _ in spans), default=None),
+        healed_s=last_s if last_s < np.inf else None,
+        allowed_s=allowed_s,
+        faults_s=tuple((start_s, end_s) for start_s, end_s, f in spans if f.expects_impact),
     )
-    healed_s = max(known) if all_healed else None
-    return Timeline(load_end_s, min(starts, default=None), healed_s, allowed_s, faults_s)

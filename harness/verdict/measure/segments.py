@@ -35,6 +35,11 @@ class Part:
     median_s: float
     """When half of its failures had come: a stray one long after them moves it little."""
 
+    @classmethod
+    def of(cls, failed_s: Floats, *, out: bool) -> "Part":
+        """What failures make up, by their planned starts in s: shape (n,), one or more."""
+        return cls(float(failed_s.min()), float(failed_s.max()), out, float(np.median(failed_s)))
+
     @property
     def middle_s(self) -> float:
         """The instant that is surely inside."""
@@ -52,19 +57,21 @@ def segments(
         return []
     evidence = _evidence(times_s, bad, end_s, healthy, impaired)
     cost = penalty(len(times_s))
-    state = _path(evidence, cost, first=-cost)
-    change = np.diff(np.concatenate(([0], state, [0])))
-    starts = np.flatnonzero(change == 1) * BIN_SECONDS
-    ends = np.minimum(np.flatnonzero(change == -1) * BIN_SECONDS, end_s)
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+    runs = runs_of(_path(evidence, cost, first=-cost))
+    return [(first * BIN_SECONDS, min(stop * BIN_SECONDS, end_s)) for first, stop in runs]
+
+
+def runs_of(holds: Bools | Ints) -> list[tuple[int, int]]:
+    """The first of each row of neighbours, of shape (n,), that hold, and the first one after it."""
+    change = np.diff(np.concatenate(([0], holds, [0])))
+    starts, stops = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
 def whole(times_s: Floats, bad: Bools, stretch: tuple[float, float]) -> list[list[Part]]:
     """One impaired stretch as one trouble in one part, from its first bad request to its last."""
     at_s = times_s[bad & (times_s >= stretch[0]) & (times_s < stretch[1])]
-    if not len(at_s):
-        return []
-    return [[Part(float(at_s[0]), float(at_s[-1]), out=False, median_s=float(np.median(at_s)))]]
+    return [[Part.of(at_s, out=False)]] if len(at_s) else []
 
 
 def split(

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.history.columns import Bools
-from harness.history.reader import Facts
-from harness.plan.plan import Plan
-from harness.verdict.measure.samples import Samples, healed_ns
+from harness.verdict.measure.samples import MeasuredRun, Samples, healed_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +65,12 @@ class FaultGroup:
         return self.spans[0].expects_impact
 
 
-def spans_of(plan: Plan, facts: Facts) -> list[FaultSpan]:
+def spans_of(run: MeasuredRun) -> list[FaultSpan]:
     """When each planned fault that was injected was at work, in the order of the injections."""
-    clock = facts.status.clock
-    planned = {fault.name: fault for fault in plan.faults}
+    clock = run.facts.status.clock
+    planned = {fault.name: fault for fault in run.plan.faults}
     spans = []
-    for fact in facts.faults:
+    for fact in run.facts.faults:
         if clock is None or fact.inject_called_ns is None or fact.name not in planned:
             continue
         own, heal_ns = planned[fact.name], healed_ns(fact)
@@ -137,43 +135,25 @@ def parts_of(samples: Samples, span: FaultSpan, others: list[FaultSpan], reach_s
     A request under way when a fault came met it, and for ``reach_s`` seconds, the longest that one
     may take, requests after a heal may still meet what had queued up: neither counts as untouched.
     """
-    touched, near, with_others = (_none(samples) for _ in range(3))
+    touched, near, with_others = np.zeros((3, len(samples.times_s)), dtype=bool)
     for other in others:
-        touched |= _may_have_met(samples, other, reach_s)
+        over_before = samples.ended_s < other.start_s  # never of one without an end
+        touched |= ~over_before & (samples.times_s <= other.until_s + reach_s)
         near |= planned_near(samples, other, reach_s)
         if overlap_s(span, other) is not None:
-            with_others |= _planned_in(samples, other)
+            with_others |= planned_near(samples, other)
     theirs = with_others & ~planned_near(samples, span, reach_s)
     for other in others:
         if overlap_s(span, other) is None:
             theirs &= ~planned_near(samples, other, reach_s)
-    under = _planned_in(samples, span)
+    under = planned_near(samples, span)
     alone = under & ~touched
     return Parts(alone, alone & ~near, under & with_others, theirs)
 
 
-def _none(samples: Samples) -> Bools:
-    return np.zeros(len(samples.times_s), dtype=bool)
-
-
-def planned_near(samples: Samples, span: FaultSpan, reach_s: float) -> Bools:
+def planned_near(samples: Samples, span: FaultSpan, reach_s: float = 0.0) -> Bools:
     """Planned under a fault, or so close to it that an answer may have come under it."""
-    near: Bools = (samples.times_s >= span.start_s - reach_s) & (
-        samples.times_s <= span.until_s + reach_s
-    )
-    return near
-
-
-def _planned_in(samples: Samples, span: FaultSpan) -> Bools:
-    inside: Bools = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
-    return inside
-
-
-def _may_have_met(samples: Samples, span: FaultSpan, reach_s: float) -> Bools:
-    """Under way, or planned, at any time from its injection to ``reach_s`` after its heal."""
-    over_before = samples.ended_s < span.start_s  # never of one without an end
-    met: Bools = ~over_before & (samples.times_s <= span.until_s + reach_s)
-    return met
+    return samples.between(span.start_s - reach_s, span.until_s + reach_s)
 
 
 def alone_s(span: FaultSpan, others: list[FaultSpan], load_end_s: float) -> float:

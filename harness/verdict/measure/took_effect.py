@@ -8,11 +8,9 @@ import numpy as np
 from harness.history.columns import any_of
 from harness.history.events import FaultFact, Outcome, Proof
 from harness.history.fault_facts import EndedBy
-from harness.history.reader import Facts
-from harness.plan.plan import Plan, PlannedFault
-from harness.verdict.measure.baseline import baseline_mask
+from harness.plan.plan import PlannedFault
 from harness.verdict.measure.intervals import Share, larger_in_first, more_in_first
-from harness.verdict.measure.samples import Samples, Timeline, healed_ns
+from harness.verdict.measure.samples import MeasuredRun, healed_ns
 from harness.verdict.measure.together import (
     FaultSpan,
     Mask,
@@ -60,20 +58,10 @@ class Impact:
     late_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredRun:
-    """What the effect of a fault is read from."""
-
-    plan: Plan
-    facts: Facts
-    samples: Samples
-    timeline: Timeline
-
-
 def impacts_of(run: MeasuredRun) -> list[Impact]:
     """Every planned fault, done or not."""
     known = {fact.name: fact for fact in run.facts.faults}
-    spans = {span.name: span for span in spans_of(run.plan, run.facts)}
+    spans = {span.name: span for span in spans_of(run)}
     view = _View(run)
     return [_impact(planned, known.get(planned.name), spans, view) for planned in run.plan.faults]
 
@@ -198,7 +186,7 @@ class _View:
 
     def __init__(self, run: MeasuredRun) -> None:
         self.run = run
-        self._before = baseline_mask(run.plan, run.samples, run.timeline)
+        self._before = run.before
         # Unknown outcomes that a retry settled are an effect, too, though nothing failed.
         operations, attempts = run.samples.operations, run.facts.attempts
         unknown = attempts.take(attempts.outcome.are(Outcome.INDETERMINATE))
@@ -210,7 +198,7 @@ class _View:
         end_s = self.run.timeline.load_end_s or 0.0
         shared = [(other, both) for other in others if (both := overlap_s(span, other))]
         if not shared:
-            during = (samples.times_s >= span.start_s) & (samples.times_s <= span.until_s)
+            during = samples.between(span.start_s, span.until_s)
             noticed, text = self._compare(during, self._before, "under it", "before")
             return _Seen(noticed, text, [])
         overlaps = [Overlap(o.name, start_s, min(e_s, end_s)) for o, (start_s, e_s) in shared]
@@ -263,8 +251,7 @@ class _View:
         )
         if more_in_first(failed, normal) < FAILED_P_MAX:
             return True, text
-        unknown = Share(int(self._unknown[these].sum()), failed.whole)
-        usual = Share(int(self._unknown[those].sum()), normal.whole)
+        unknown, usual = (Share.of(self._unknown, mask) for mask in (these, those))
         if more_in_first(unknown, usual) < FAILED_P_MAX:
             return (
                 True,
@@ -288,7 +275,7 @@ class _View:
         )
 
     def _failed(self, these: Mask) -> Share:
-        return Share(int(self.run.samples.failed[these].sum()), int(these.sum()))
+        return Share.of(self.run.samples.failed, these)
 
     def _requests(self, these: Mask, seconds: float) -> Requests:
         failed = self._failed(these)

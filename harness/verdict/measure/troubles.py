@@ -1,4 +1,9 @@
-"""The troubles of one impaired stretch: what each is called, and when it began and was over."""
+"""The troubles of one impaired stretch: what each is called, and when it began and was over.
+
+Nobody knows where on the way of a request a service decides, so every reading of that counts: the
+interval of an edge holds those of all of them. Only where one reading explains an edge, and another
+cannot, is the other one given up.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -9,23 +14,34 @@ import numpy as np
 from harness.history.columns import Bools, Floats
 from harness.verdict.measure import recovery_instant
 from harness.verdict.measure.baseline import THETA, recovered_share
-from harness.verdict.measure.evidence import ARRIVED, USUAL, met
-from harness.verdict.measure.naming import Class, class_of, surely
+from harness.verdict.measure.evidence import ARRIVED, USUAL, Met, met
+from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.noise import impaired_share, ratio
-from harness.verdict.measure.readings import MIXED_MAX, together
+from harness.verdict.measure.recovery_instant import Instant
 from harness.verdict.measure.search import ImpairedStretch, RequestCounts
 from harness.verdict.measure.segments import Part, parts_of
 
 ONSET_REACH_SECONDS = 10.0
+UNLIKELIER_MAX = 5.0
+"""A reading is given up when the data is so much unlikelier under it than under the best one, as a
+difference of log-likelihoods."""
+MIXED_MAX = 0
+"""The best reading explains an edge if so many requests near it, at most, came out as they should
+on its other side: a stray failure is none of a reading's faults."""
+OUTAGE_SHARE_MIN = 0.95
+OUTAGE_LOW_MIN = 0.78
+"""An outage is observed to fail nearly all, and surely fails most: a second at 50/s can show it."""
+OUTAGE_FAILED_MIN = 5
+"""So many requests in a row that failed, and none between them that did not, are an outage too."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowTrouble:
     """One part of an impaired stretch, or neighbours of one class, with its edges."""
 
-    class_: Class
-    onset: recovery_instant.Instant
-    recovery: recovery_instant.Instant
+    class_: str
+    onset: Instant
+    recovery: Instant
     confirmed: bool
 
 
@@ -116,7 +132,7 @@ class _Reading:
         self.over = self._over()
         self.edges = [self.onset, *self.inner, self.over]
 
-    def _onset(self) -> recovery_instant.Instant:
+    def _onset(self) -> Instant:
         first = self._parts[0]
         before_s = 0.0 if self._is_first else self.around[0]
         reach_s = max(before_s, first.start_s - ONSET_REACH_SECONDS, 0.0)
@@ -143,11 +159,11 @@ class _Reading:
         wrong = (before & (since_s < 0)) | (after & (since_s > 0))
         return int((wrong & (np.abs(since_s) < self._usual_s)).sum()) <= MIXED_MAX
 
-    def _change(self, before: Part, after: Part) -> recovery_instant.Instant:
+    def _change(self, before: Part, after: Part) -> Instant:
         events = self._begins if after.out else self._ends
         return recovery_instant.change(events[0], events[1], before.middle_s, after.middle_s)
 
-    def _over(self) -> recovery_instant.Instant:
+    def _over(self) -> Instant:
         # The share of failures falls from where it was worst, so that is where its fall is watched.
         worst = max(self._parts, key=lambda part: (part.out, part.start_s))
         end_s, end_bad = self._ends
@@ -163,7 +179,7 @@ class _Reading:
         # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.
         return replace(over, fit=0.0) if (self._hung.step >= 0).any() else over
 
-    def lasts(self, over: recovery_instant.Instant) -> bool:
+    def lasts(self, over: Instant) -> bool:
         """Whether what came after this recovery shows that it is for good."""
         if over.at_s is None:
             return False
@@ -171,20 +187,18 @@ class _Reading:
         alone, theta = end_s < self.around[1], recovered_share(self._usual_share)
         return recovery_instant.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, theta)
 
-    def classes(
-        self, dated: list[recovery_instant.Instant], ends: "tuple[_Reading, _Reading]"
-    ) -> list[Class]:
+    def classes(self, dated: list[Instant], ends: "tuple[_Reading, _Reading]") -> list[str]:
         """What each part between the edges ``dated`` is called.
 
         Where no reading explains the edges a service may follow several rules. Those count then
         that are inside by the first and the last of the readings, ``ends``.
         """
-        own = [class_of(self._seen, self._bad, *two) for two in itertools.pairwise(self.edges)]
+        own = [_class_of(self._seen, self._bad, *two) for two in itertools.pairwise(self.edges)]
         if self.onset.clean and self.over.clean:
             return own
         seen = ends[0]._seen, ends[1]._seen  # noqa: SLF001  # of its own kind
         both = zip(own, itertools.pairwise(dated), strict=True)
-        return [surely(seen, self._bad, *two) or class_ for class_, two in both]
+        return [_surely(seen, self._bad, *two) or class_ for class_, two in both]
 
 
 def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
@@ -215,7 +229,7 @@ def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[Row
     # it was decided: no reading fits better.
     if requests.late or requests.evidence.slowed:
         dates = [[replace(edge, fit=0.0) for edge in one] for one in dates]
-    dated = together(dates)
+    dated = _together(dates)
     confirmed = best.lasts(dated[-1])
     if found.around[1] >= load_end_s:
         dated[-1] = recovery_instant.to_the_end(dated[-1], confirmed=confirmed)
@@ -243,3 +257,105 @@ def _merged(troubles: list[RowTrouble]) -> list[RowTrouble]:
         else:
             merged.append(trouble)
     return merged
+
+
+# --- one edge of several readings ----------------------------------------------------------------
+
+
+def _together(readings: Sequence[Sequence[Instant]]) -> list[Instant]:
+    """Each of the edges of one stretch, given all of them under each reading.
+
+    A service mostly keeps to one rule, so a reading that one edge contradicts is given up for the
+    others, too, unless it explains another one better than any that is left. A reading that makes
+    up more edges than the others is asked for the first and the last one only, and only where none
+    explains them.
+    """
+    fewest = min(len(reading) for reading in readings)
+    plain = [reading for reading in readings if len(reading) == fewest]
+    fits = [sum(edge.fit for edge in reading) for reading in plain]
+    best = plain[fits.index(max(fits))]
+    clean = best[0].clean and best[-1].clean
+    likely = [not clean or fit >= max(fits) - UNLIKELIER_MAX for fit in fits]
+    others = [] if clean else [reading for reading in readings if len(reading) > fewest]
+    first, last = [other[0] for other in others], [other[-1] for other in others]
+    beside = [first, *([] for _ in range(fewest - 2)), last][:fewest]
+    same = zip(*plain, strict=True)
+    return [_edge(edges, likely, more) for edges, more in zip(same, beside, strict=True)]
+
+
+def _edge(
+    readings: Sequence[Instant], likely: Sequence[bool], beside: Sequence[Instant]
+) -> Instant:
+    """The point lies midway between the first and the last of the readings that are left.
+
+    Those of them that find none leave that end of the interval open.
+    """
+    best = max(readings, key=lambda one: one.fit)
+    own = [not best.clean or one.fit >= best.fit - UNLIKELIER_MAX for one in readings]
+    both = [one and other for one, other in zip(own, likely, strict=True)]
+    kept = list(itertools.compress(readings, both if any(both) else own))
+    if not best.clean:
+        kept += [one for one in beside if one.at_s is not None and one.low_s is not None]
+    points = [one.at_s for one in kept if one.at_s is not None]
+    lows = [one.low_s for one in kept if one.low_s is not None]
+    highs = [one.high_s for one in kept if one.high_s is not None]
+    return Instant(
+        (min(points) + max(points)) / 2 if points else None,
+        min(lows) if len(lows) == len(kept) else None,
+        max(highs) if len(highs) == len(kept) else None,
+    )
+
+
+# --- what a trouble is called --------------------------------------------------------------------
+
+
+def _class_of(seen: Met, bad: Bools, onset: Instant, recovery: Instant) -> str:
+    """``outage`` or ``degraded``, by when each request met the service and not by when it was due.
+
+    ``seen`` and ``bad`` are of shape (n,) and belong together by index. A request due inside that
+    met the service after the recovery tells nothing of what was inside, nor does one that had
+    succeeded before the onset at the step that fails. So it is enough if one of the two readings
+    of when that was makes an outage of it.
+    """
+    readings = (seen.begin_s, seen.end_s)
+    sure = (Share.of(bad, _between(at_s, onset.high_s, recovery.low_s)) for at_s in readings)
+    out = any(map(_nearly, sure)) or any(_all(at_s, bad, onset, recovery) for at_s in readings)
+    return "outage" if out else "degraded"
+
+
+def _surely(seen: tuple[Met, Met], bad: Bools, onset: Instant, recovery: Instant) -> str | None:
+    """The class by those alone that met the service inside whatever it decides by; else None.
+
+    ``seen`` is when each request did at the earliest and at the latest. Fewer than
+    `OUTAGE_FAILED_MIN` of them tell nothing.
+    """
+    first_s = np.minimum(seen[0].begin_s, seen[0].end_s)
+    last_s = np.maximum(seen[1].begin_s, seen[1].end_s)
+    low_s = -np.inf if onset.high_s is None else onset.high_s
+    high_s = np.inf if recovery.low_s is None else recovery.low_s
+    inside = bad[(first_s >= low_s) & (last_s <= high_s)]
+    share = Share(int(inside.sum()), len(inside))
+    if share.whole < OUTAGE_FAILED_MIN:
+        return None
+    return "outage" if _nearly(share) or inside.all() else "degraded"
+
+
+def _nearly(failed: Share) -> bool:
+    return (failed.observed or 0.0) >= OUTAGE_SHARE_MIN and (failed.low or 0.0) > OUTAGE_LOW_MIN
+
+
+def _all(at_s: Floats, bad: Bools, onset: Instant, recovery: Instant) -> bool:
+    """Whether all failed from the first failure to the last one: with few requests, the part that
+    surely lies inside holds too few of them.
+    """
+    inside = _between(at_s, onset.at_s, recovery.at_s)
+    failed_s = at_s[inside & bad]
+    if len(failed_s) < OUTAGE_FAILED_MIN:
+        return False
+    return bool(bad[_between(at_s, float(failed_s.min()), float(failed_s.max()))].all())
+
+
+def _between(at_s: Floats, low_s: float | None, high_s: float | None) -> Bools:
+    """None leaves an end open."""
+    low_s, high_s = -np.inf if low_s is None else low_s, np.inf if high_s is None else high_s
+    return (at_s >= low_s) & (at_s <= high_s)

@@ -27,6 +27,7 @@ from harness.verdict.measure.noise import (
     row_needed,
     row_seen,
 )
+from harness.verdict.measure.samples import baseline_end_s
 from harness.verdict.types import Visible
 
 SEEN_IN = 0.9
@@ -78,8 +79,7 @@ def visible_in(plan: Plan, requests: int, elsewhere: Share, before: int) -> Visi
 
 def foreseen(plan: Plan) -> Visible:
     """The same before the run, for a service that is well."""
-    baseline = plan.phase("baseline")
-    end_s = baseline.end_s if baseline else 0.0
+    end_s = baseline_end_s(plan)
     before = sum(0 <= arrival.at_s < end_s for arrival in plan.arrivals)
     requests = sum(arrival.at_s >= 0 for arrival in plan.arrivals)
     return visible(plan.settings.rate, requests, USUAL_SHARE, before, _normal_max(plan))
