@@ -18,8 +18,8 @@ from benchmarks.steady import (
 from harness.plan.plan import SteadyState
 from harness.verdict.measure.baseline import healthy_share
 from harness.verdict.measure.evidence import Evidence
-from harness.verdict.measure.known import Window
 from harness.verdict.measure.search import RequestCounts, impaired_stretches
+from harness.verdict.measure.standing_out import Window
 from harness.verdict.measure.visibility import SEEN_IN, visible
 from harness.verdict.types import Visible
 

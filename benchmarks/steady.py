@@ -12,8 +12,8 @@ from harness.plan.plan import SteadyState
 from harness.verdict.measure.baseline import Baseline, healthy_share
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share, events_to_bound
-from harness.verdict.measure.known import Window, windows_of, with_known
 from harness.verdict.measure.search import RequestCounts, by_share, impaired_stretches
+from harness.verdict.measure.standing_out import Window, windows_of, with_known
 
 FALSE_MAX = 0.02
 """Of the runs, those with a false stretch; half of it for either kind."""

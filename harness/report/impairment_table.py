@@ -11,7 +11,7 @@ from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import after_heal, beside_heal, heal_interval, never_seen
 from harness.verdict.measure.counts import by_phase
-from harness.verdict.measure.measurement import samples_of
+from harness.verdict.measure.samples import samples_of
 from harness.verdict.spans import began, quiet_end, starts_open
 from harness.verdict.types import Crossing, Episode, Recovery, Verdict
 from harness.verdict.visible import shows_any

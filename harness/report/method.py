@@ -8,7 +8,7 @@ from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import window_name
-from harness.verdict.measure.measurement import THETA
+from harness.verdict.measure.baseline import THETA
 from harness.verdict.types import Load, Verdict
 from harness.verdict.visible import least_seen
 

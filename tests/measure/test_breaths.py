@@ -8,11 +8,9 @@ import pytest
 from harness.history.events import Outcome
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
-from harness.verdict.measure.breaths import told_apart
 from harness.verdict.measure.evidence import Evidence
-from harness.verdict.measure.evidence_rows import orders
 from harness.verdict.measure.measurement import measure
-from harness.verdict.measure.search import RequestCounts, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, impaired_stretches, orders, told_apart
 from tests.builders import at_ns, attempt, facts, failed, operations, plan_of
 from tests.measure.test_false_alarms import found_in, planned
 

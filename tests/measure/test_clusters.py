@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.verdict.measure.clusters import clustered_share
+from harness.verdict.measure.counts import clustered_share
 from harness.verdict.measure.measurement import measure
 from tests.builders import cut_run, facts, rows
 

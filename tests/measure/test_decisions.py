@@ -8,7 +8,8 @@ import pytest
 from harness.history.events import Outcome
 from harness.plan.decline import Decline
 from harness.verdict.measure.decisions import KINDS, newcombe, wilson
-from harness.verdict.measure.measurement import Share, measure
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.measurement import measure
 from harness.verdict.types import DecisionShare
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, facts, operations, plan_of

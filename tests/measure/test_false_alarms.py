@@ -6,7 +6,6 @@ import pytest
 from harness.verdict.measure.baseline import Baseline, healthy_share
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share, events_to_bound
-from harness.verdict.measure.known import Window, windows_of
 from harness.verdict.measure.search import (
     Bools,
     Floats,
@@ -14,6 +13,7 @@ from harness.verdict.measure.search import (
     RequestCounts,
     impaired_stretches,
 )
+from harness.verdict.measure.standing_out import Window, windows_of
 
 
 def before(part: int, whole: int) -> Baseline:

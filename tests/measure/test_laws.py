@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, hypergeom
 
-from harness.verdict.measure.known import _at_least
+from harness.verdict.measure.standing_out import _at_least
 from harness.verdict.measure.visibility import MIDDLES, _quantile
 
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from harness.verdict.measure.evidence import Evidence
-from harness.verdict.measure.evidence_rows import orders, rows_of
 from harness.verdict.measure.noise import row_chance, row_needed, row_seen
-from harness.verdict.measure.search import RequestCounts, impaired_stretches
+from harness.verdict.measure.search import RequestCounts, impaired_stretches, orders, rows_of
 from harness.verdict.measure.visibility import visible
 from tests.measure.test_false_alarms import found_in, planned
 

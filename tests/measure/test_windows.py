@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from harness.verdict.measure.counts import worst_window
 from harness.verdict.measure.measurement import measure
-from harness.verdict.measure.windows import worst_window
 from tests.builders import cut_run, during, facts, operations, plan_of
 
 

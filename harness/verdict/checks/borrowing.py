@@ -16,7 +16,7 @@ from harness.verdict.checks.credit_limits import (
     over_limit,
     refused_for_nothing,
 )
-from harness.verdict.measure.measurement import NoHelp
+from harness.verdict.measure.advice import NoHelp
 from harness.verdict.reasons import NOT_DECIDED, about
 from harness.verdict.told import DECISIONS, GRANTED, TOLD, Told, told_by
 from harness.verdict.types import Finding, Judgement, Weight

@@ -12,15 +12,9 @@ compared as it is.
 
 from dataclasses import dataclass, replace
 
-from harness.verdict.measure.measurement import (
-    THETA,
-    Share,
-    advise,
-    advised,
-    events_to_bound,
-    no_help,
-    within,
-)
+from harness.verdict.measure.advice import advise, advised, no_help, within
+from harness.verdict.measure.baseline import THETA
+from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.reasons import COUNTED, OVER, WITHIN
 from harness.verdict.types import Judgement, ObjectiveResult
 

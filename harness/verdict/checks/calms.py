@@ -9,14 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.verdict.checks.bounds import Limit
-from harness.verdict.measure.measurement import (
-    Calm,
-    Share,
-    advised,
-    clopper_pearson,
-    more_in_first,
-    no_help,
-)
+from harness.verdict.measure.advice import advised, no_help
+from harness.verdict.measure.intervals import Share, clopper_pearson, more_in_first
+from harness.verdict.measure.outside import Calm
 from harness.verdict.types import ObjectiveResult
 from harness.verdict.units import share as written
 

@@ -9,7 +9,8 @@ from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.checks.objective_results import judge_objectives
 from harness.verdict.checks.spoilt import Stretch, counted_as_served, spoilt_stretches
-from harness.verdict.measure.measurement import Measured, measure, samples_of
+from harness.verdict.measure.measurement import Measured, measure
+from harness.verdict.measure.samples import samples_of
 from harness.verdict.reconcile import Reconciled
 from harness.verdict.types import Finding, ObjectiveResult, Weight
 

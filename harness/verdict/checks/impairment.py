@@ -6,17 +6,10 @@ from dataclasses import asdict, replace
 
 from harness.verdict.checks.case import Case, inconclusive, note, plural
 from harness.verdict.checks.longer import longer
-from harness.verdict.measure.measurement import (
-    GroupRecovery,
-    InnerHeal,
-    Share,
-    Tail,
-    impaired,
-    last_stretch,
-    more_in_first,
-    open_ended,
-    overlaps,
-)
+from harness.verdict.measure.elsewhere import Tail
+from harness.verdict.measure.episodes import impaired, last_stretch, open_ended, overlaps
+from harness.verdict.measure.intervals import Share, more_in_first
+from harness.verdict.measure.recoveries import GroupRecovery, InnerHeal
 from harness.verdict.spans import span
 from harness.verdict.types import Episode, Finding, Recovery, Weight
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from harness.plan.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict.checks.case import Case, fail, inconclusive, note, plural
 from harness.verdict.checks.spoilt import own_troubles, stalls_told
-from harness.verdict.measure.measurement import NoHelp, impaired
+from harness.verdict.measure.advice import NoHelp
+from harness.verdict.measure.episodes import impaired
 from harness.verdict.types import Finding, Judgement
 
 STOP_REACH_SECONDS = 10.0

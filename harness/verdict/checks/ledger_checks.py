@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, inconclusive, note, plural
-from harness.verdict.measure.measurement import upper_bound
+from harness.verdict.measure.intervals import upper_bound
 from harness.verdict.reconcile import Sample
 from harness.verdict.types import Finding
 

@@ -2,15 +2,11 @@
 
 from harness.history.columns import seconds
 from harness.history.reader import Facts
-from harness.verdict.measure.measurement import (
-    CONFIDENCE,
-    THETA,
-    Share,
-    advise,
-    bounded,
-    late_answers,
-    samples_of,
-)
+from harness.verdict.measure.advice import advise, bounded
+from harness.verdict.measure.baseline import THETA
+from harness.verdict.measure.episodes import late_answers
+from harness.verdict.measure.intervals import CONFIDENCE, Share
+from harness.verdict.measure.samples import samples_of
 
 
 def longer(facts: Facts, rate: float, limit: float, since_s: float) -> str:

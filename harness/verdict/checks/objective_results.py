@@ -16,18 +16,12 @@ from harness.plan.plan import Plan
 from harness.verdict.checks.bounds import Limit, by_bound, by_count, by_share
 from harness.verdict.checks.calms import failed_results, slow_results
 from harness.verdict.checks.longer import longer, quick_for_longer
-from harness.verdict.measure.measurement import (
-    Calm,
-    GroupRecovery,
-    InnerHeal,
-    Measured,
-    Share,
-    advise,
-    advised,
-    impaired,
-    no_help,
-    open_ended,
-)
+from harness.verdict.measure.advice import advise, advised, no_help
+from harness.verdict.measure.episodes import impaired, open_ended
+from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.measurement import Measured
+from harness.verdict.measure.outside import Calm
+from harness.verdict.measure.recoveries import GroupRecovery, InnerHeal
 from harness.verdict.reasons import COUNTED
 from harness.verdict.types import DecisionShare, Judgement, ObjectiveResult
 

@@ -6,7 +6,9 @@ from dataclasses import asdict
 
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, note, plural
 from harness.verdict.checks.impairment import cut_off
-from harness.verdict.measure.measurement import EDGE_LINK, Share, Who
+from harness.verdict.measure.borrowers import Who
+from harness.verdict.measure.health_checks import EDGE_LINK
+from harness.verdict.measure.intervals import Share
 from harness.verdict.types import DecisionShare, Finding, Weight
 
 GREY_SECONDS_MIN = 1.5

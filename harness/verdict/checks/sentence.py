@@ -4,7 +4,8 @@ from harness.plan.plan import SteadyState
 from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.case import Case, plural
 from harness.verdict.checks.credit_limits import must_be_declined, over_limit
-from harness.verdict.measure.measurement import Impact, impaired
+from harness.verdict.measure.episodes import impaired
+from harness.verdict.measure.took_effect import Impact
 from harness.verdict.reasons import why
 from harness.verdict.spans import slow_after, span
 from harness.verdict.types import Episode, Finding, Recovery

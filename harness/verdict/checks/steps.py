@@ -6,7 +6,7 @@ from functools import partial
 from harness.history.events import Step
 from harness.verdict.checks.calms import Outlier, outliers
 from harness.verdict.checks.case import Case
-from harness.verdict.measure.measurement import THETA
+from harness.verdict.measure.baseline import THETA
 from harness.verdict.types import Finding, Weight
 
 BORROWERS_MIN = 2

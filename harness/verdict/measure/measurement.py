@@ -8,54 +8,19 @@ from harness.history.columns import Floats
 from harness.history.events import Step
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
-from harness.verdict.measure.advice import NoHelp, advise, advised, bounded, no_help, within
-from harness.verdict.measure.baseline import (
-    THETA,
-    Baseline,
-    baseline_of,
-    overdue_s,
-    too_short_a_baseline,
-)
+from harness.verdict.measure.baseline import Baseline, baseline_of, overdue_s
 from harness.verdict.measure.borrowers import Who, who_failed
 from harness.verdict.measure.closed_loop import closed_loops
-from harness.verdict.measure.counts import (
-    borrow_of,
-    load_of,
-    log_in_of,
-    phases_of,
-    worst_windows,
-)
+from harness.verdict.measure.counts import borrow_of, load_of, log_in_of, phases_of, worst_windows
 from harness.verdict.measure.decisions import decisions_of
 from harness.verdict.measure.elsewhere import ShortRow, Tail, elsewhere_of, recovered_below, tail_of
-from harness.verdict.measure.episodes import (
-    episodes_of,
-    flaps_of,
-    impaired,
-    last_stretch,
-    late_answers,
-    open_ended,
-    overlaps,
-)
+from harness.verdict.measure.episodes import episodes_of, flaps_of, impaired
 from harness.verdict.measure.evidence import USUAL
-from harness.verdict.measure.health_checks import (
-    EDGE_LINK,
-    health_known_s,
-    health_of,
-    telling_stretches,
-)
-from harness.verdict.measure.intervals import (
-    CONFIDENCE,
-    Share,
-    clopper_pearson,
-    differ,
-    events_to_bound,
-    more_in_first,
-    upper_bound,
-)
+from harness.verdict.measure.health_checks import health_known_s, health_of, telling_stretches
+from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.outside import Calm, calms_of, step_calms_of
 from harness.verdict.measure.recoveries import (
     GroupRecovery,
-    InnerHeal,
     judged_of,
     recoveries_of,
     slowest_of,
@@ -65,7 +30,7 @@ from harness.verdict.measure.retries import Herd, herd_of, retries_of
 from harness.verdict.measure.samples import MeasuredRun, Timeline, samples_of, timeline_of
 from harness.verdict.measure.together import planned_near, spans_of
 from harness.verdict.measure.took_effect import Impact, impacts_of
-from harness.verdict.measure.visibility import foreseen, visible_in
+from harness.verdict.measure.visibility import visible_in
 from harness.verdict.types import (
     Borrow,
     ClosedLoop,
@@ -81,44 +46,6 @@ from harness.verdict.types import (
     WorstWindow,
 )
 
-__all__ = [
-    "CONFIDENCE",
-    "EDGE_LINK",
-    "THETA",
-    "Baseline",
-    "Calm",
-    "GroupRecovery",
-    "Herd",
-    "Impact",
-    "InnerHeal",
-    "Measured",
-    "NoHelp",
-    "Share",
-    "ShortRow",
-    "Tail",
-    "Timeline",
-    "Who",
-    "advise",
-    "advised",
-    "bounded",
-    "clopper_pearson",
-    "differ",
-    "events_to_bound",
-    "foreseen",
-    "impaired",
-    "last_stretch",
-    "late_answers",
-    "measure",
-    "more_in_first",
-    "no_help",
-    "open_ended",
-    "overlaps",
-    "samples_of",
-    "too_short_a_baseline",
-    "upper_bound",
-    "within",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -129,16 +56,15 @@ class Measured:
     under way when it came and the time allowed after its heal; ``calms`` are the stretches that
     this leaves, each by itself, ``step_calms`` those of the steps before the borrow;
     ``unknown_inside`` are operations of unknown outcome planned while a fault was at work (in the
-    whole window, without one).
-    ``overdue_s`` is how long a request may be under way and meet a fault that comes then,
-    ``usual_s`` how long one is under way as a rule.
-    ``log_in_who`` and ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the
-    total length of outage and degraded episodes without faults on the edge, which health is asked
-    around, ``health_known_s`` that of their parts in which
-    the health address had answered. ``failed_elsewhere`` are operations that lie outside every
-    outage and degraded episode, ``short_rows`` those in a row that are too few to be one,
-    ``visible`` is the least impairment that such a run shows. ``recovered_below`` is the share of
-    failures below which borrowing has recovered for good.
+    whole window, without one). ``overdue_s`` is how long a request may be under way and meet a
+    fault that comes then, ``usual_s`` how long one is under way as a rule. ``log_in_who`` and
+    ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the total length of outage
+    and degraded episodes without faults on the edge, which health is asked around,
+    ``health_known_s`` that of their parts in which the health address had answered.
+    ``failed_elsewhere`` are operations that lie outside every outage and degraded episode,
+    ``short_rows`` those in a row that are too few to be one, ``visible`` is the least impairment
+    that such a run shows. ``recovered_below`` is the share of failures below which borrowing has
+    recovered for good.
     """
 
     load: Load
