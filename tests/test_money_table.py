@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.verdict.money_table import Money, MoneyRow, judged
-from harness.verdict.told import Told
+from harness.verdict.money_table import Money, MoneyRow, Told, judged
 
 PAGE = Path(__file__).parent.parent / "docs" / "money.md"
 STATUSES = (

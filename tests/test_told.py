@@ -8,7 +8,7 @@ import pytest
 from harness.history.columns import Attempts, Operations
 from harness.history.events import Attempt, Operation, Outcome, settle
 from harness.plan.decline import Decline
-from harness.verdict.told import TOLD, Told, told_by, told_of
+from harness.verdict.money_table import TOLD, Told, told_by, told_of
 from tests.builders import attempt, operation, plan_of
 
 F, U, A, D = Outcome.FAILED, Outcome.INDETERMINATE, Outcome.APPROVED, Outcome.DECLINED

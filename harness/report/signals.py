@@ -2,9 +2,9 @@
 
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.verdict.beside import places_beside
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.health_checks import EDGE_LINK
+from harness.verdict.rounding import places_beside
 from harness.verdict.types import DecisionShare, Verdict
 
 _KINDS = {

@@ -19,19 +19,29 @@ from harness.history.ledger_facts import KeyedLoan, LedgerReading
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.verdict.catalogue import LOANS
-from harness.verdict.loans import Loan, found_alone, loans_by_key
-from harness.verdict.money_table import Money, judged
-from harness.verdict.told import GRANTED, TOLD, Told, told_of
+from harness.verdict.money_table import (
+    GRANTED,
+    TOLD,
+    Loan,
+    Money,
+    Told,
+    found_alone,
+    judged,
+    loans_by_key,
+    told_of,
+)
 from harness.verdict.types import Reconciliation
 
 EXAMPLES_MAX = 20
 AT_RISK = tuple(code for code in LOANS if code != "orphan")
 """An orphan is no loan of a request: nobody asked for its principal."""
+_COUNTED = (*AT_RISK, "orphan", "committed_unknown", "not_committed_unknown")
 DIFFERING = ("amount", "loan id", "account", "status or payout")
 """What of a corrupt loan may be another."""
 WORST_LAST = (Money.RIGHT, Money.CORRUPT, Money.LOST, Money.PHANTOM)
 
 _Answer = tuple[KeyedLoan, ...] | None
+_DOUBTFUL = ("unlisted", "unclear", "repeated", "unfiltered", "mute", "unlike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +96,6 @@ class Reconciled:
     differing: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Classes:
-    """Keys by class, in order of arrival."""
-
-    keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, name: str, key: str) -> None:
-        self.keys[name].append(key)
-
-    def count(self, name: str) -> int:
-        return len(self.keys[name])
-
-
 def reconcile(plan: Plan, facts: Facts) -> Reconciled:
     """Settle every request of the run by the ledger; counts are None when it was not read."""
     requests = tuple(_requests(plan, facts))
@@ -139,10 +136,10 @@ class _Reconciliation:
     def __init__(self, facts: Facts, requests: tuple[AskedLoan, ...]) -> None:
         self._facts = facts
         self._requests = requests
-        self._found = _Classes()
         self._listed = _of_the_run(facts, {request.key for request in requests})
         self._answers, unfiltered = _key_answers(facts, requests, self._listed)
-        self._found.keys["unfiltered"] = unfiltered
+        # Keys by class, in order of arrival.
+        self._found = defaultdict[str, list[str]](list, unfiltered=unfiltered)
         self._shared = frozenset(_shared_ids(facts.ledger, self._answers))
         self._sample: Counter[str] = Counter()
         self._further: Counter[str] = Counter()
@@ -157,28 +154,23 @@ class _Reconciliation:
         for key, loans in self._listed.items():
             for loan in loans:
                 if key not in ours:
-                    found.add("orphan", key or loan.loan_id)
+                    found["orphan"].append(key or loan.loan_id)
                 if loan.repeated:
-                    found.add("repeated", key)
-        at_risk = {key for name in AT_RISK for key in found.keys[name]}
-        settled = facts.ledger.complete and not found.count("unclear_unknown")
+                    found["repeated"].append(key)
+        at_risk = {key for name in AT_RISK for key in found[name]}
+        counted: dict[str, int | None] = {name: len(found[name]) for name in _COUNTED}
         # Where the record is damaged, a loan under a key we do not know may be one of ours.
-        unjudged = ("orphan",) if facts.damage and found.count("orphan") else ()
-        named = (*AT_RISK, "orphan", "committed_unknown", "not_committed_unknown")
+        if facts.damage and found.pop("orphan"):
+            counted["orphan"] = None
+        # What is absent from an incomplete listing may still be in the ledger.
+        if not facts.ledger.complete or found["unclear_unknown"]:
+            counted["not_committed_unknown"] = None
         result = Reconciliation(
             ledger_read=True,
             acknowledged=len(acknowledged),
             in_ledger=sum(key in self._listed for key in acknowledged),
-            **{name: found.count(name) for name in AT_RISK},
-            orphan=None if unjudged else found.count("orphan"),
-            committed_unknown=found.count("committed_unknown"),
-            # What is absent from an incomplete listing may still be in the ledger.
-            not_committed_unknown=found.count("not_committed_unknown") if settled else None,
-            examples={
-                name: found.keys[name][:EXAMPLES_MAX]
-                for name in named
-                if found.count(name) and name not in unjudged
-            },
+            **counted,
+            examples={name: found[name][:EXAMPLES_MAX] for name in _COUNTED if found[name]},
             principal_at_risk_fen=sum(r.amount_fen for r in self._requests if r.key in at_risk),
             watched_s=facts.ledger.watched_s,
         )
@@ -186,15 +178,10 @@ class _Reconciliation:
             result,
             requests=self._requests,
             loans=tuple(self._loans),
-            unlisted=tuple(found.keys["unlisted"]),
-            unclear=tuple(found.keys["unclear"]),
-            repeated=tuple(found.keys["repeated"]),
-            unfiltered=tuple(found.keys["unfiltered"]),
-            mute=tuple(found.keys["mute"]),
-            unlike=tuple(found.keys["unlike"]),
+            **{name: tuple(found[name]) for name in _DOUBTFUL},
             sample=Sample(**self._sample),
             further=Sample(**self._further),
-            differing={name: count for name in DIFFERING if (count := found.count(name))},
+            differing={name: len(found[name]) for name in DIFFERING if found[name]},
         )
 
     def _settle(self, request: AskedLoan) -> None:
@@ -203,19 +190,19 @@ class _Reconciliation:
         listed = self._listed.get(key)
         loans = self._in_both_views(request, listed) if listed else self._by_key(request)
         if loans is None:
-            if key not in found.keys["unfiltered"]:
-                found.add("unclear", key)
+            if key not in found["unfiltered"]:
+                found["unclear"].append(key)
             if request.told is Told.UNKNOWN:
-                found.add("unclear_unknown", key)
+                found["unclear_unknown"].append(key)
             return
         self._judge(request, loans)
         if request.told is Told.UNKNOWN:
             committed = any(loan.row.committed for loan in loans)
-            found.add("committed_unknown" if committed else "not_committed_unknown", key)
+            found["committed_unknown" if committed else "not_committed_unknown"].append(key)
         if len(loans) > 1 or any(loan.row.payouts > 1 for loan in loans):
-            found.add("duplicated", key)
+            found["duplicated"].append(key)
         elif any(map(_is_unbalanced, loans)):
-            found.add("unbalanced", key)
+            found["unbalanced"].append(key)
 
     def _judge(self, request: AskedLoan, loans: list[Loan]) -> None:
         """Whether one request is right, else what is wrong with its loans."""
@@ -230,9 +217,9 @@ class _Reconciliation:
         elif money is Money.RIGHT and differing:
             money = Money.CORRUPT
         if money is not Money.RIGHT:
-            self._found.add(str(money), request.key)
+            self._found[str(money)].append(request.key)
         for name in differing if money is Money.CORRUPT else ():
-            self._found.add(name, request.key)
+            self._found[name].append(request.key)
 
     def _by_key(self, request: AskedLoan) -> list[Loan] | None:
         """The loans of a key that the listing lacks; None where nobody knows."""
@@ -258,8 +245,8 @@ class _Reconciliation:
         answer = self._answers[key]
         if not _is_clear(answer):
             self._further["unasked"] += 1
-            if key not in found.keys["unfiltered"]:
-                found.add("mute", key)
+            if key not in found["unfiltered"]:
+                found["mute"].append(key)
             return listed
         shown = {loan.loan_id: found_alone(key, loan) for loan in answer}
         ids = {loan.loan_id for loan in listed}
@@ -267,13 +254,13 @@ class _Reconciliation:
         self._further["asked"] += 1
         self._further["hidden"] += bool(further)
         if any(_denied(loan, shown.get(loan.loan_id)) for loan in listed):
-            found.add("unlike", key)
+            found["unlike"].append(key)
         return [_seen_twice(loan, shown.get(loan.loan_id)) for loan in listed] + further
 
     def _found_alone(self, key: str, answer: Iterable[KeyedLoan]) -> list[Loan]:
         loans = [found_alone(key, loan) for loan in answer]
         if loans:
-            self._found.add("unlisted", key)
+            self._found["unlisted"].append(key)
             self._loans += loans
         return loans
 
@@ -286,7 +273,7 @@ class _Reconciliation:
         other_id = loans and told_id is not None and told_id not in ids
         accounts = {account for loan in loans for account in loan.account_ids}
         found = {
-            "amount": _differs(request, loans),
+            "amount": any(fen != request.amount_fen for one in loans for fen in one.principals_fen),
             "loan id": other_id or not ids.isdisjoint(self._shared),
             "account": any(self._is_foreign(account, request.borrower) for account in accounts),
             "status or payout": any(loan.payouts_min < 0 for loan in loans),
@@ -298,11 +285,6 @@ class _Reconciliation:
         if known is not None:
             return account != known
         return bool(self._facts.account_ids) and account not in self._facts.account_ids
-
-
-def _differs(request: AskedLoan, loans: Iterable[Loan]) -> bool:
-    """Whether any of them is of another amount than was asked for."""
-    return any(fen != request.amount_fen for loan in loans for fen in loan.principals_fen)
 
 
 def _of_the_run(facts: Facts, keys: set[str]) -> dict[str, list[Loan]]:

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from harness.verdict.beside import places_beside
 from harness.verdict.figures import ObjectiveResult
+from harness.verdict.rounding import places_beside
 from harness.verdict.spans import decimals
 
 NOT_MEASURED = "not measured"

@@ -17,8 +17,8 @@ from harness.verdict.checks.credit_limits import (
     refused_for_nothing,
 )
 from harness.verdict.measure.advice import NoHelp
+from harness.verdict.money_table import DECISIONS, GRANTED, TOLD, Told, told_by
 from harness.verdict.reasons import NOT_DECIDED, about
-from harness.verdict.told import DECISIONS, GRANTED, TOLD, Told, told_by
 from harness.verdict.types import Finding, Judgement, Weight
 from harness.verdict.units import yuan
 

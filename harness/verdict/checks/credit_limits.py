@@ -13,9 +13,8 @@ from harness.core.numbers import NS_MAX
 from harness.history.columns import Operations, Words
 from harness.history.events import Outcome, Step
 from harness.verdict.checks.case import Case
-from harness.verdict.loans import Loan
+from harness.verdict.money_table import GRANTED, Loan, Told
 from harness.verdict.reconcile import AskedLoan
-from harness.verdict.told import GRANTED, Told
 
 
 @dataclass(frozen=True, slots=True)

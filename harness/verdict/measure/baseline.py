@@ -7,11 +7,11 @@ import numpy as np
 
 from harness.history.columns import seconds
 from harness.plan.plan import Plan
-from harness.verdict.beside import places_beside
 from harness.verdict.measure.advice import advise, advised, bounded, requests_enough
 from harness.verdict.measure.intervals import Share, differ, events_to_bound
 from harness.verdict.measure.noise import HEALTHY_SHARE
 from harness.verdict.measure.samples import MeasuredRun, baseline_end_s
+from harness.verdict.rounding import places_beside
 from harness.verdict.units import plural
 
 THETA = 0.05
