@@ -15,11 +15,12 @@ from benchmarks.sections import Column, Figures, Joint, Row, Rule, Section, Want
 from benchmarks.simulate import BASELINE_SECONDS
 from harness.report.archive import Stored
 from harness.report.compare.comparison import CHANCE_MAX, Claim, compare
+from harness.verdict.figures import Borrow
 from harness.verdict.judge import judge
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.recovery import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
-from harness.verdict.types import Borrow, Recovery, Verdict
+from harness.verdict.types import Recovery, Verdict
 from tests.builders import cut_run
 
 RATE, DEADLINE_SECONDS = 50, 10.0

@@ -21,7 +21,7 @@ from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.search import RequestCounts, impaired_stretches
 from harness.verdict.measure.standing_out import Window
 from harness.verdict.measure.visibility import SEEN_IN, visible
-from harness.verdict.types import Visible
+from harness.verdict.visible import Visible
 
 QUICK_FALSE = (50, (8.0, 28.0), 0.02)
 QUICK_SEEN = ("an outage", "10/s", "0.1%")

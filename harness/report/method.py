@@ -8,8 +8,9 @@ from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import window_name
+from harness.verdict.figures import Load
 from harness.verdict.measure.baseline import THETA
-from harness.verdict.types import Load, Verdict
+from harness.verdict.types import Verdict
 from harness.verdict.visible import least_seen
 
 FILES = (

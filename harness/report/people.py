@@ -2,7 +2,8 @@
 
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.verdict.types import Affected, Borrow, ClosedLoop, Verdict
+from harness.verdict.figures import Affected, Borrow, ClosedLoop
+from harness.verdict.types import Verdict
 
 
 def wider(borrow: Borrow) -> tuple[float | None, float | None]:

@@ -6,7 +6,8 @@ from harness.report import words
 from harness.report.axis import COLOURS
 from harness.report.marks import GRID, box, label, number, tag
 from harness.report.tables import Table, row
-from harness.verdict.types import Verdict, WorstWindow
+from harness.verdict.figures import WorstWindow
+from harness.verdict.types import Verdict
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _FONT = 360.0, 44.0, 60.0, 20.0, 11.5
 

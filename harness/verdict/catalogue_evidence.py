@@ -3,7 +3,7 @@
 from functools import partial
 
 from harness.verdict.catalogue_row import ALWAYS, CatalogueRow
-from harness.verdict.ends import Weight
+from harness.verdict.types import Weight
 
 _open = partial(CatalogueRow, severity=Weight.INCONCLUSIVE, limit=ALWAYS)
 _note = partial(CatalogueRow, severity=Weight.NOTE)

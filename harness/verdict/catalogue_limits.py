@@ -7,7 +7,7 @@ from harness.core.exit_codes import ExitCode
 from harness.plan.objectives import KINDS, MEANINGS
 from harness.plan.stop_conditions import STOP_MEANINGS
 from harness.verdict.catalogue_row import CatalogueRow, EntryKind
-from harness.verdict.ends import Weight
+from harness.verdict.types import Weight
 
 BOUND = (
     "Met when the upper end of its 95 % interval is within the limit, missed when the lower end is"

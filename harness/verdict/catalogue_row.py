@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.verdict.ends import Weight
+from harness.verdict.types import Weight
 
 NEVER, ALWAYS = "none ever allowed", "always needed"
 """What is required of every run, as the limit in a table."""

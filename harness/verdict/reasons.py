@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.verdict.catalogue import CATALOGUE, RULES
-from harness.verdict.ends import Judgement, Weight
-from harness.verdict.figures import Finding, ObjectiveResult
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Weight
 from harness.verdict.units import (
     AT_ONCE,
     count,

@@ -5,7 +5,7 @@ Pure. All instants are seconds after zero.
 
 import math
 
-from harness.verdict.figures import Episode, Recovery
+from harness.verdict.types import Episode, Recovery
 
 FROM_THE_START_SECONDS = 1.0
 """What may have been there all along, and was seen so early, is said to be there from the start."""

@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from harness.verdict.figures import ObjectiveResult
 from harness.verdict.rounding import places_beside
 from harness.verdict.spans import decimals
+from harness.verdict.types import ObjectiveResult
 
 NOT_MEASURED = "not measured"
 NOT_SEEN = "not seen"

@@ -8,17 +8,15 @@ import pytest
 
 from harness.plan.objectives import KINDS, Objectives
 from harness.verdict.checks.objective_results import judge_objectives
+from harness.verdict.figures import Affected, Health, Retries
 from harness.verdict.judge import judge
 from harness.verdict.measure.measurement import Measured, measure
 from harness.verdict.types import (
-    Affected,
     DecisionShare,
     Episode,
-    Health,
     Judgement,
     LatencyRecovery,
     ObjectiveResult,
-    Retries,
 )
 from tests.builders import CUT, cut_run, during, facts, operations, plan_of
 

@@ -14,8 +14,8 @@ from harness.plan.plan import Plan
 from harness.report.html import render
 from harness.verdict.judge import judge
 from harness.verdict.spans import span
-from harness.verdict.types import Judgement, Visible
-from harness.verdict.visible import least_seen, never_longer
+from harness.verdict.types import Judgement
+from harness.verdict.visible import Visible, least_seen, never_longer
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.history.events import Ending, Outcome
+from harness.verdict.figures import ClosedLoop
 from harness.verdict.judge import judge
 from harness.verdict.measure.closed_loop import Observed, replay, users_enough
 from harness.verdict.measure.measurement import measure
-from harness.verdict.types import ClosedLoop
 from tests.builders import CUT, during, facts, operations, plan_of, with_rows
 
 RATE, END_S, TIMEOUT_S, WAIT_S = 200.0, 180.0, 5.0, 0.012

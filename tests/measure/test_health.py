@@ -9,9 +9,10 @@ from harness.history.events import HealthAddress, HealthPoll
 from harness.history.reader import Facts
 from harness.plan.fault_specs import Partition
 from harness.stack.state import EDGE
+from harness.verdict.figures import Health
 from harness.verdict.measure.health_checks import failing_stretches, states_of
 from harness.verdict.measure.measurement import measure
-from harness.verdict.types import Episode, Health
+from harness.verdict.types import Episode
 from tests.builders import at_ns, cut_run, during, plan_of, polls
 
 READY = HealthAddress("/readyz", 5.0)

@@ -4,19 +4,15 @@
 from dataclasses import replace
 from functools import cache
 
+from harness.verdict.figures import Affected, ClosedLoop, Health, Retries, WorstWindow
 from harness.verdict.types import (
-    Affected,
-    ClosedLoop,
     Crossing,
     DecisionShare,
     Episode,
-    Health,
     Judgement,
     LatencyRecovery,
     ObjectiveResult,
     Recovery,
-    Retries,
-    WorstWindow,
 )
 from tests.report import sample
 

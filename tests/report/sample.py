@@ -23,25 +23,20 @@ from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
+from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window
 from harness.verdict.types import (
-    Borrow,
     Crossing,
-    Declined,
     Episode,
     Fault,
     Finding,
     Judgement,
-    Load,
-    LogIn,
     ObjectiveResult,
-    Phase,
     Reconciliation,
     Recovery,
     Verdict,
-    Visible,
     Weight,
-    Window,
 )
+from harness.verdict.visible import Visible
 from tests.builders import rows, with_rows
 
 Run = tuple[Plan, Facts, Verdict]

@@ -6,15 +6,8 @@ from dataclasses import replace
 import pytest
 
 from harness.report import html, signals
-from harness.verdict.types import (
-    Finding,
-    Health,
-    Judgement,
-    ObjectiveResult,
-    Retries,
-    Verdict,
-    Weight,
-)
+from harness.verdict.figures import Health, Retries
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
 from tests.report import rich, sample
 
 LATER = [

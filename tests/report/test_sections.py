@@ -16,7 +16,8 @@ from harness.report import (
     worst,
 )
 from harness.report.tiles import tiles
-from harness.verdict.types import Affected, ClosedLoop, Verdict
+from harness.verdict.figures import Affected, ClosedLoop
+from harness.verdict.types import Verdict
 from tests.report import rich, sample
 from tests.report.test_html import changed, page
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from harness.history.columns import Bools, Floats, Ints, any_of
 from harness.history.events import RIGHT_BEFORE_BORROW, Step
+from harness.verdict.figures import Affected
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.samples import MeasuredRun, Samples, Timeline
-from harness.verdict.types import Affected, Episode
+from harness.verdict.types import Episode
 
 STRATUM_TRIES, STRATUM_TRIES_MIN = 12, 6
 """Enough to tell one failure from many, few enough to stay within one moment."""

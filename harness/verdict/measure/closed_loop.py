@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.history.columns import Bools, Floats
+from harness.verdict.figures import ClosedLoop
 from harness.verdict.measure.samples import MeasuredRun
-from harness.verdict.types import ClosedLoop
 
 USERS = (10, 50)
 """Sizes that people choose; the size that would be enough is added to them."""

@@ -20,10 +20,10 @@ from harness.history.events import Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
+from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window, WorstWindow
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import CONFIDENCE, Share
 from harness.verdict.measure.samples import MeasuredRun, Samples, Timeline
-from harness.verdict.types import Borrow, Declined, Load, LogIn, Phase, Window, WorstWindow
 
 LENGTHS_S = (1.0, 5.0, 30.0, 60.0, 300.0)
 RESAMPLES = 2000

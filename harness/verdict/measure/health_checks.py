@@ -7,9 +7,10 @@ import numpy as np
 from harness.history.columns import Bools, Floats
 from harness.history.events import Clock
 from harness.history.reader import Facts
+from harness.verdict.figures import Health
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.samples import Timeline, healed_ns
-from harness.verdict.types import Episode, Health
+from harness.verdict.types import Episode
 
 EDGE_LINK = "edge"
 """The way from the load to the target, as a fault names it."""

@@ -8,6 +8,16 @@ from harness.history.columns import Floats
 from harness.history.events import Step
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
+from harness.verdict.figures import (
+    Borrow,
+    ClosedLoop,
+    Health,
+    Load,
+    LogIn,
+    Phase,
+    Retries,
+    WorstWindow,
+)
 from harness.verdict.measure.baseline import Baseline, baseline_of, overdue_s
 from harness.verdict.measure.borrowers import Who, who_failed
 from harness.verdict.measure.closed_loop import closed_loops
@@ -31,20 +41,8 @@ from harness.verdict.measure.samples import MeasuredRun, Timeline, samples_of, t
 from harness.verdict.measure.together import planned_near, spans_of
 from harness.verdict.measure.took_effect import Impact, impacts_of
 from harness.verdict.measure.visibility import visible_in
-from harness.verdict.types import (
-    Borrow,
-    ClosedLoop,
-    DecisionShare,
-    Episode,
-    Health,
-    Load,
-    LogIn,
-    Phase,
-    Recovery,
-    Retries,
-    Visible,
-    WorstWindow,
-)
+from harness.verdict.types import DecisionShare, Episode, Recovery
+from harness.verdict.visible import Visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import pdtrc
 
 from harness.history.columns import Floats, seconds
+from harness.verdict.figures import Phase, Retries
 from harness.verdict.measure.counts import by_phase
 from harness.verdict.measure.samples import MeasuredRun, Samples
-from harness.verdict.types import Phase, Retries
 
 HERD_SECONDS = 10.0
 """How long after a heal a herd is looked for."""

@@ -28,7 +28,7 @@ from harness.verdict.measure.noise import (
     row_seen,
 )
 from harness.verdict.measure.samples import baseline_end_s
-from harness.verdict.types import Visible
+from harness.verdict.visible import Visible
 
 SEEN_IN = 0.9
 """Of the runs in which it is there, those that show it."""
