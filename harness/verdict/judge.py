@@ -25,8 +25,6 @@ from harness.verdict.reconcile import reconcile
 from harness.verdict.rounding import rounded
 from harness.verdict.types import Finding, Judgement, Verdict, Weight
 
-__all__ = ["CHECKS", "judge"]
-
 CHECKS: tuple[Check, ...] = (
     borrowing.money,
     borrowing.invariant_violated,

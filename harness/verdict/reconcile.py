@@ -136,7 +136,10 @@ class _Reconciliation:
     def __init__(self, facts: Facts, requests: tuple[AskedLoan, ...]) -> None:
         self._facts = facts
         self._requests = requests
-        self._listed = _of_the_run(facts, {request.key for request in requests})
+        keys, entries = {request.key for request in requests}, facts.ledger.entries
+        own = (e for e in entries if e.idempotency_key in keys or e.account_id in facts.account_ids)
+        # One row without a status is a wrong one; where no row has any, the ledger knows of none.
+        self._listed = loans_by_key(own, has_status=any(entry.status for entry in entries))
         self._answers, unfiltered = _key_answers(facts, requests, self._listed)
         # Keys by class, in order of arrival.
         self._found = defaultdict[str, list[str]](list, unfiltered=unfiltered)
@@ -285,19 +288,6 @@ class _Reconciliation:
         if known is not None:
             return account != known
         return bool(self._facts.account_ids) and account not in self._facts.account_ids
-
-
-def _of_the_run(facts: Facts, keys: set[str]) -> dict[str, list[Loan]]:
-    """The run's loans by key, as listed."""
-    ledger = facts.ledger
-    ours = (
-        entry
-        for entry in ledger.entries
-        if entry.idempotency_key in keys or entry.account_id in facts.account_ids
-    )
-    # One row without a status is a wrong one; where no row has any, the ledger knows of none.
-    has_status = any(entry.status for entry in ledger.entries)
-    return loans_by_key(ours, has_status=has_status)
 
 
 def _key_answers(

@@ -76,7 +76,8 @@ class Series:
 def run_of(number: int, seed: int, exit_code: int, directory: str, verdict: Verdict) -> SeriesRun:
     """One run as its verdict tells it."""
     seen = verdict.recovery
-    late = seen.from_heal_s is None and _not_recovered(verdict)
+    never = seen.censored or any(f.code == "not_recovered" for f in verdict.findings)
+    late = seen.from_heal_s is None and never
     recovery_s, low_s = seen.from_heal_s, seen.from_heal_s_low
     if late:
         # How long it surely was not: the last requests may have gone well, with too few to tell.
@@ -103,10 +104,6 @@ def run_of(number: int, seed: int, exit_code: int, directory: str, verdict: Verd
             dict.fromkeys(f.code for f in verdict.findings if f.verdict is not Weight.NOTE)
         ),
     )
-
-
-def _not_recovered(verdict: Verdict) -> bool:
-    return verdict.recovery.censored or any(f.code == "not_recovered" for f in verdict.findings)
 
 
 def stop_reason(verdict: Verdict) -> str | None:
@@ -144,7 +141,7 @@ def series_of(
         verdict = Judgement.FAIL
     elif len(runs) < asked or any(run.verdict is not Judgement.PASS for run in runs):
         verdict = Judgement.INCONCLUSIVE
-    recovery = _spread([_size(run) for run in runs])
+    recovery = _spread([math.inf if run.censored else run.recovery_s for run in runs])
     failed = _spread([run.failed_share for run in runs])
     complete = len(runs) == asked
     bounded = {
@@ -173,10 +170,6 @@ def _exit_code(verdict: Judgement, runs: tuple[SeriesRun, ...]) -> int:
             return int(first)
     floor = ExitCode.PASS if verdict is Judgement.PASS else ExitCode.INCONCLUSIVE
     return int(max([*codes, floor]))
-
-
-def _size(run: SeriesRun) -> float | None:
-    return math.inf if run.censored else run.recovery_s
 
 
 def _spread(values: list[float | None]) -> Spread | None:

@@ -40,7 +40,8 @@ def ended(episode: Episode) -> str:
     """``to 13.3 s``; what was not seen to be over lasted to the end, as far as anybody knows."""
     if episode.recovered_s is None:
         return "to the end"
-    return f"to {_recovery(episode, episode.recovered_s)}"
+    low_s, high_s = episode.recovered_s_low, episode.recovered_s_high
+    return f"to {_instant(episode, episode.recovered_s, low_s, high_s)}"
 
 
 def quiet_end(episode: Episode) -> str:
@@ -82,10 +83,6 @@ def slow_after(recovery: Recovery) -> str:
 
 def _onset(episode: Episode) -> str:
     return _instant(episode, episode.onset_s, episode.onset_s_low, episode.onset_s_high)
-
-
-def _recovery(episode: Episode, at_s: float) -> str:
-    return _instant(episode, at_s, episode.recovered_s_low, episode.recovered_s_high)
 
 
 def _instant(episode: Episode, at_s: float, low_s: float | None, high_s: float | None) -> str:

@@ -54,9 +54,11 @@ def yuan(fen: int | None) -> str:
     return NOT_MEASURED if fen is None else f"{fen / 100:,.2f} yuan"
 
 
-def seconds(duration: float | None) -> str:
-    """A duration in seconds."""
-    return _seconds_at(None, duration)
+def seconds(duration: float | None, limit: float | None = None) -> str:
+    """A duration in seconds; beside a ``limit`` on its side of it."""
+    if duration is None:
+        return NOT_MEASURED
+    return _seconds(duration, places_beside(limit, [duration], 2 if abs(duration) < 1 else 1))
 
 
 def more_than(duration: float, limit: float | None = None) -> str:
@@ -84,7 +86,7 @@ def seconds_beside(
     side of the ``limit``, and no more than their interval is worth otherwise.
     """
     if low is None or high is None:
-        return partial(_seconds_at, limit)
+        return partial(seconds, limit=limit)
     places = places_beside(limit, (value, low, high), decimals(low, high))
     return lambda one: NOT_MEASURED if one is None else _seconds(one, places)
 
@@ -98,12 +100,6 @@ def from_heal(write: Callable[[float | None], str]) -> Callable[[float | None], 
         return write(after_s)
 
     return written
-
-
-def _seconds_at(limit: float | None, duration: float | None) -> str:
-    if duration is None:
-        return NOT_MEASURED
-    return _seconds(duration, places_beside(limit, [duration], 2 if abs(duration) < 1 else 1))
 
 
 def _seconds(duration: float, places: int) -> str:

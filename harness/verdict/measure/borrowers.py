@@ -133,10 +133,10 @@ def who_of(
     chance = shares[stratum[first]] * shares[stratum[second]]
     outside = timeline.undisturbed(tries.times_s[second])
     p = tail(chance, int(both.sum()))
-    last = _last_pairs(tries.borrower[first])
+    borrower = tries.borrower[first]
+    last = np.append(borrower[:-1] != borrower[1:], np.ones(len(borrower[:1]), dtype=bool))
     shut_out = 0
-    significant = p < SHUT_OUT_P_MAX and int(both.sum()) >= REPEATS_MIN
-    if significant:
+    if p < SHUT_OUT_P_MAX and int(both.sum()) >= REPEATS_MIN:
         before, after = shares[stratum[first[last]]], shares[stratum[second[last]]]
         shut_out = _beyond_chance(int(both[last].sum()), before, after)
     return Who(
@@ -211,11 +211,6 @@ def _pairs(tries: BorrowerTries, telling: Bools) -> tuple[Ints, Ints]:
     same = tries.borrower[first] == tries.borrower[second]
     same &= tries.times_s[second] - tries.times_s[first] >= APART_SECONDS
     return first[same], second[same]
-
-
-def _last_pairs(borrower: Ints) -> Bools:
-    """Which pair is its borrower's last."""
-    return np.append(borrower[:-1] != borrower[1:], np.ones(min(len(borrower), 1), dtype=bool))
 
 
 def tail(chance: Floats, least: int) -> float:

@@ -85,9 +85,12 @@ def borrow_of(run: MeasuredRun, phases: list[Phase]) -> Borrow:
     declined = kept.outcome.are(Outcome.DECLINED)
     declines = Counter(kept.decline[declined].texts.tolist())
     broken = run.facts.attempts.take(run.facts.attempts.invalid_answer)
-    window = Share.of(samples.failed, run.in_window)
-    start_s, end_s = run.window_s or (None, None)
-    low, high = by_worker(run)
+    inside = run.in_window
+    window, (start_s, end_s) = Share.of(samples.failed, inside), run.window_s or (None, None)
+    _, worker = np.unique(kept.worker.codes[inside], return_inverse=True)
+    failed = np.bincount(worker, weights=samples.failed[inside]).astype(np.int64)
+    low, high = clustered_share(failed, np.bincount(worker))
+    in_phase = {p.name: int(samples.failed[these].sum()) for p, these in by_phase(samples, phases)}
     return Borrow(
         operations=len(kept),
         attempts=int(kept.attempts.sum()),
@@ -104,7 +107,7 @@ def borrow_of(run: MeasuredRun, phases: list[Phase]) -> Borrow:
         failed_share=window.observed,
         failed_share_low=window.low,
         failed_share_high=window.high,
-        failed_by_phase=_failed_by_phase(samples, phases),
+        failed_by_phase=dict.fromkeys(("baseline", "fault", "recovery"), 0) | in_phase,
         affected_borrowers=len(np.unique(kept.borrower[samples.failed])),
         borrowers=len(np.unique(kept.borrower)),
         lost_service_seconds=window.part / run.plan.settings.rate if run.window_s else None,
@@ -112,13 +115,6 @@ def borrow_of(run: MeasuredRun, phases: list[Phase]) -> Borrow:
         failed_share_low_by_worker=low,
         failed_share_high_by_worker=high,
     )
-
-
-def _failed_by_phase(samples: Samples, phases: list[Phase]) -> dict[str, int]:
-    failed = dict.fromkeys(("baseline", "fault", "recovery"), 0)
-    for phase, inside in by_phase(samples, phases):
-        failed[phase.name] = int(samples.failed[inside].sum())
-    return failed
 
 
 def _latencies(samples: Samples, phases: list[Phase]) -> dict[str, float | None]:
@@ -202,16 +198,6 @@ def worst_window(
     begins_s, count, bad = begins_s[enough], count[enough], bad[enough]
     best = np.lexsort((begins_s, -bad, -bad / count))[0]
     return WorstWindow(length_s, float(begins_s[best]), int(count[best]), int(bad[best]))
-
-
-def by_worker(run: MeasuredRun) -> tuple[float, float] | tuple[None, None]:
-    """95 % interval of the window's failed share, workers being what is drawn; see
-    `clustered_share`.
-    """
-    inside = run.in_window
-    _, place = np.unique(run.samples.operations.worker.codes[inside], return_inverse=True)
-    failed = np.bincount(place, weights=run.samples.failed[inside]).astype(np.int64)
-    return clustered_share(failed, np.bincount(place))
 
 
 def clustered_share(failed: Ints, operations: Ints) -> tuple[float, float] | tuple[None, None]:

@@ -72,7 +72,17 @@ def elsewhere_of(samples: Samples, episodes: list[Episode]) -> Elsewhere:
         latest_s = np.inf if episode.recovered_s_high is None else episode.recovered_s_high
         earliest_s = episode.onset_s if episode.onset_s_low is None else episode.onset_s_low
         near |= samples.evidence.failed_within(samples.times_s, earliest_s, latest_s)
-    return Elsewhere(Share.of(samples.failed, ~inside), _short_rows(samples, ~near))
+    order = orders(samples.times_s, samples.failed, samples.evidence)[0]
+    rows = rows_of(order, samples.failed, ~near)
+    short = [(row, samples.times_s[row.places]) for row in rows if row.chance <= ALPHA]
+    return Elsewhere(
+        Share.of(samples.failed, ~inside),
+        tuple(
+            ShortRow(float(at_s.min()), float(at_s.max()), row.length, row.chance)
+            for row, at_s in short
+            if not row.tells
+        ),
+    )
 
 
 def recovered_below(samples: Samples, episodes: list[Episode], baseline: Baseline) -> float:
@@ -85,17 +95,6 @@ def recovered_below(samples: Samples, episodes: list[Episode], baseline: Baselin
 def _inside(samples: Samples, episodes: list[Episode]) -> Bools:
     """Those that failed in one of these episodes, and those planned in one that did not fail."""
     return np.where(samples.failed, failing_in(samples, episodes), planned_in(samples, episodes))
-
-
-def _short_rows(samples: Samples, outside: Bools) -> tuple[ShortRow, ...]:
-    order = orders(samples.times_s, samples.failed, samples.evidence)[0]
-    rows = rows_of(order, samples.failed, outside)
-    short = [row for row in rows if row.chance <= ALPHA and not row.tells]
-    spans_s = [samples.times_s[row.places] for row in short]
-    return tuple(
-        ShortRow(float(at_s.min()), float(at_s.max()), row.length, row.chance)
-        for row, at_s in zip(short, spans_s, strict=True)
-    )
 
 
 def tail_of(failed: Bools) -> Tail | None:

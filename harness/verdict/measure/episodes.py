@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.history.columns import Bools, Ints
+from harness.history.columns import Bools
 from harness.history.events import Step
 from harness.verdict.measure.baseline import (
     SLOW_MS_MIN,
@@ -180,7 +180,8 @@ def _episode(trouble: RowTrouble, failed: Bools, samples: Samples) -> Episode:
     # Good answers after an outage that is not seen to be over are none of an outage's.
     open_outage = trouble.class_ == "outage" and recovery.at_s is None
     sure_s = recovery.low_s if open_outage and recovery.low_s is not None else stop_s
-    last = np.flatnonzero(failed)[-1:]
+    early_s, late_s = samples.evidence.failed_s(times_s)
+    last, met_s = np.flatnonzero(failed)[-1:], (early_s + late_s) / 2
     after = inside & (times_s > times_s[last].max(initial=-np.inf))
     return Episode(
         class_=trouble.class_,
@@ -196,15 +197,9 @@ def _episode(trouble: RowTrouble, failed: Bools, samples: Samples) -> Episode:
         affected_borrowers=len(np.unique(kept.borrower[failed])) if len(kept) else 0,
         in_flight=int(((times_s < at_s) & (samples.ended_s > at_s)).sum()),
         queued=int(queued(samples, at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
-        last_failure_s=_met_s(samples, last),
+        last_failure_s=float(met_s[last[0]]) if len(last) else None,
         served_after=int(after.sum()) if stop_s == np.inf and len(last) else 0,
     )
-
-
-def _met_s(samples: Samples, places: Ints) -> float | None:
-    """When the request at the only one of these places met the service, in s after zero."""
-    early_s, late_s = samples.evidence.failed_s(samples.times_s)
-    return float((early_s[places[0]] + late_s[places[0]]) / 2) if len(places) else None
 
 
 def answering_again_s(samples: Samples, stop_s: float) -> float | None:
@@ -260,22 +255,16 @@ def followed(ours: list[Episode], episodes: list[Episode]) -> list[Episode]:
 
 def flaps_of(episodes: list[Episode]) -> int:
     """How often borrowing was impaired again after it had been well in between."""
-    stretches = impaired(episodes)
-    fresh = [
-        after
-        for before, after in itertools.pairwise(stretches)
-        if before.recovered_s is None or after.onset_s > before.recovered_s
-    ]
-    return len(fresh)
+    return sum(
+        before.recovered_s is None or after.onset_s > before.recovered_s
+        for before, after in itertools.pairwise(impaired(episodes))
+    )
 
 
 def overlaps(episode: Episode, start_s: float, end_s: float) -> bool:
     """Whether an episode may have begun before ``end_s`` and ended after ``start_s``."""
-    begins_s = -np.inf if episode.onset_s_low is None else episode.onset_s_low
-    ends_s = episode.recovered_s
-    if ends_s is not None and episode.recovered_s_high is not None:
-        ends_s = episode.recovered_s_high
-    return begins_s <= end_s and (ends_s is None or ends_s >= start_s)
+    first_s, last_s = _reach(episode.onset_s_low, episode.recovered_s, episode.recovered_s_high)
+    return first_s <= end_s and last_s >= start_s
 
 
 # --- slow answers --------------------------------------------------------------------------------

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.history.columns import Bools, Floats
-from harness.history.events import Clock
 from harness.history.reader import Facts
 from harness.verdict.figures import Health
 from harness.verdict.measure.episodes import impaired
-from harness.verdict.measure.samples import Timeline, healed_ns
+from harness.verdict.measure.samples import MeasuredRun, healed_ns
 from harness.verdict.types import Episode
 
 EDGE_LINK = "edge"
@@ -29,21 +28,22 @@ class States:
     green: Bools
 
 
-def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Health | None:
+def health_of(
+    run: MeasuredRun, episodes: list[Episode], telling: list[tuple[float, float]]
+) -> Health | None:
     """Seconds of green while borrowing failed (behind the edge) and of red while it did not, and
     when red was seen.
 
-    Only what lies between zero and the end of the load counts; ``asked`` and ``green`` count every
-    poll, the warm-up's too. None when the health was not polled or the load never began. That one
-    side is green while the other is hurt is the mark of a grey failure (Huang et al., HotOS 2017).
+    ``telling`` are the `telling_stretches`. Only what lies between zero and the end of the load
+    counts; ``asked`` and ``green`` count every poll, the warm-up's too. None when the health was
+    not polled or the load never began. That one side is green while the other is hurt is the mark
+    of a grey failure (Huang et al., HotOS 2017).
     """
-    address, clock = facts.health_address, facts.status.clock
-    if address is None or clock is None or not facts.health:
+    address, states, polls = run.facts.health_address, _states(run.facts), run.facts.health
+    if address is None or states is None:
         return None
-    polls, states = facts.health, _states(facts, clock)
-    end_s = timeline.load_end_s or 0.0
+    end_s = run.timeline.load_end_s or 0.0
     failing = failing_stretches(episodes, end_s, surely=False)
-    telling = telling_stretches(facts, timeline, episodes)
     total_red = _common_s(states, green=False, stretches=[(0.0, end_s)])
     seen = (states.begins_s >= 0) & ~states.green
     red_s = states.begins_s[seen]
@@ -59,17 +59,18 @@ def health_of(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> Heal
     )
 
 
-def health_known_s(facts: Facts, timeline: Timeline, episodes: list[Episode]) -> float:
+def health_known_s(facts: Facts, telling: list[tuple[float, float]]) -> float:
     """Seconds of the telling stretches in which an onlooker had an answer, of either kind."""
-    clock = facts.status.clock
-    if clock is None or not facts.health:
+    states = _states(facts)
+    if states is None:
         return 0.0
-    states, telling = _states(facts, clock), telling_stretches(facts, timeline, episodes)
     return sum(_common_s(states, green=green, stretches=telling) for green in (True, False))
 
 
-def _states(facts: Facts, clock: Clock) -> States:
-    polls = facts.health
+def _states(facts: Facts) -> States | None:
+    clock, polls = facts.status.clock, facts.health
+    if clock is None or not polls:
+        return None
     return states_of(
         np.array([clock.seconds(poll.at_ns) for poll in polls]),
         np.array([clock.seconds(poll.ended_ns) for poll in polls]),
@@ -113,21 +114,19 @@ def failing_stretches(
     return found
 
 
-def telling_stretches(
-    facts: Facts, timeline: Timeline, episodes: list[Episode]
-) -> list[tuple[float, float]]:
+def telling_stretches(run: MeasuredRun, episodes: list[Episode]) -> list[tuple[float, float]]:
     """The failing stretches in which a target that is honest of its health surely says red.
 
     Health is asked around the edge, so a fault there is none of the target's: its time, and that
     allowed to recover from it, are left out.
     """
-    clock = facts.status.clock
-    found = failing_stretches(episodes, timeline.load_end_s or 0.0, surely=True)
-    for fault in facts.faults:
+    clock = run.facts.status.clock
+    found = failing_stretches(episodes, run.timeline.load_end_s or 0.0, surely=True)
+    for fault in run.facts.faults:
         if clock is None or fault.link_or_target != EDGE_LINK or fault.inject_called_ns is None:
             continue
         begin_s, heal_ns = clock.seconds(fault.inject_called_ns), healed_ns(fault)
-        end_s = np.inf if heal_ns is None else clock.seconds(heal_ns) + timeline.allowed_s
+        end_s = np.inf if heal_ns is None else clock.seconds(heal_ns) + run.timeline.allowed_s
         parts = [
             part
             for start_s, stop_s in found

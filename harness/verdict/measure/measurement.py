@@ -108,7 +108,7 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
     run = MeasuredRun(plan, facts, samples, timeline)
     baseline, herd = baseline_of(run), herd_of(run)
     episodes = episodes_of(samples, timeline, baseline)
-    failing = telling_stretches(facts, timeline, episodes)
+    telling = telling_stretches(run, episodes)
     late_s = overdue_s(plan, baseline)
     outside = timeline.outside(samples, late_s)
     log_in_who, borrow_who = who_failed(run, episodes)
@@ -148,10 +148,10 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         retries=retries_of(samples, phases, herd),
         herd=herd,
         decisions=decisions_of(run),
-        health=health_of(facts, timeline, episodes),
-        health_known_s=health_known_s(facts, timeline, episodes),
+        health=health_of(run, episodes, telling),
+        health_known_s=health_known_s(facts, telling),
         closed_loop=closed_loops(run),
-        failing_s=sum(end_s - begin_s for begin_s, end_s in failing),
+        failing_s=sum(end_s - begin_s for begin_s, end_s in telling),
     )
 
 

@@ -113,7 +113,12 @@ def recoveries_of(
         after = _next(group, groups)
         ended_by = after.names if after else ()
         seen = whole.since(group.injected_s, group.healed_s, after.injected_s if after else None)
-        inner = tuple(_inner_heals_of(group, seen))
+        last_s = max(span.until_s for span in group.spans)
+        inner = tuple(
+            _InnerHeal(span, [other for other in group.spans if other != span], seen).found()
+            for span in group.spans
+            if group.has_deadline and span.until_s < last_s
+        )
         found.append(GroupRecovery(group, seen.recovery(ended_by), ended_by, inner))
     return found
 
@@ -170,16 +175,6 @@ def with_recovery(impact: Impact, recoveries: list[GroupRecovery]) -> Impact:
 
 
 # --- heals while other faults of the group were still at work ------------------------------------
-
-
-def _inner_heals_of(group: FaultGroup, watch: _Watched) -> list[InnerHeal]:
-    """Every heal before the last one of a group of faults that borrowers may notice."""
-    last_s = max(span.until_s for span in group.spans)
-    return [
-        _InnerHeal(span, [other for other in group.spans if other != span], watch).found()
-        for span in group.spans
-        if group.has_deadline and span.until_s < last_s
-    ]
 
 
 class _InnerHeal:
@@ -246,19 +241,16 @@ class _InnerHeal:
         met = [e for e in impaired(self.watch.episodes) if overlaps(e, self.at_s, self.at_s)]
         if not met:
             return ""
-        at_most_s = other.start_s + BEGAN_WITHIN_SECONDS
         at_least_s = other.start_s - self.late_s
+        at_most_s = other.start_s + BEGAN_WITHIN_SECONDS
         thirds = [at for t in self._thirds(other) for at in (t.start_s, t.until_s)]
         if any(at_least_s <= at_s <= at_most_s for at_s in thirds):
             return ""
-        if not at_least_s <= self._onset_s(met[0]) <= at_most_s:
+        # Of the whole stretch, in which one episode goes over into the next.
+        before = [e for e in impaired(self.watch.episodes) if e.onset_s <= met[0].onset_s]
+        if not at_least_s <= last_stretch(before)[0].onset_s <= at_most_s:
             return ""
         return f"with which it began: {well.part} of {well.whole} requests had failed before"
-
-    def _onset_s(self, episode: Episode) -> float:
-        """Of the whole stretch, in which one episode goes over into the next."""
-        before = [e for e in impaired(self.watch.episodes) if e.onset_s <= episode.onset_s]
-        return last_stretch(before)[0].onset_s
 
     def _alone(self, other: FaultSpan) -> Share:
         """What failed under the other alone, before this fault came.

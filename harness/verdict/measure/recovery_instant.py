@@ -99,11 +99,11 @@ def onset(
     known to fail before the trouble, 0 if hardly any do.
     """
     prior = _GOOD_PRIOR[0] + usual * _GOOD_PRIOR[1], (1 - usual) * _GOOD_PRIOR[1]
-    seen = _change(times_s, bad, (low_s, high_s), prior, hung=hung)
+    seen = change(times_s, bad, (low_s, high_s), prior, hung=hung)
     if not first or not len(times_s):
         return seen
     first_s = float(times_s[0])
-    any_time = _change(times_s, bad, (low_s, high_s), prior, hung=hung, unseen_s=high_s - low_s)
+    any_time = change(times_s, bad, (low_s, high_s), prior, hung=hung, unseen_s=high_s - low_s)
     if any_time.low_s is None or any_time.low_s >= first_s:
         return seen
     # The upper end is the one of a trouble that began later: such a trouble is held as well.
@@ -111,21 +111,17 @@ def onset(
     return Instant(at_s, None, high_s, seen.fit)
 
 
-def change(times_s: Floats, bad: Bools, low_s: float, high_s: float) -> Instant:
-    """When the share of failures changed between ``low_s`` and ``high_s``, from any to any."""
-    return _change(times_s, bad, (low_s, high_s), _ANY_PRIOR)
-
-
-def _change(
+def change(
     times_s: Floats,
     bad: Bools,
     between: tuple[float, float],
-    prior: tuple[float, float],
+    prior: tuple[float, float] = _ANY_PRIOR,
     *,
     hung: "Hung | None" = None,
     unseen_s: float = 0.0,
 ) -> Instant:
-    """Posterior of the one change time, ``prior`` being that of the share before it.
+    """When the share of failures changed ``between`` two instants: the posterior of the one change
+    time, ``prior`` being that of the share before it (by default any).
 
     It may also have happened in ``unseen_s`` seconds before, in which nothing was seen.
     """

@@ -61,7 +61,9 @@ def against(first: Sequence[float], second: Sequence[float]) -> TwoSamples:
     differences = _differences(x, y)
     larger = float(((differences > 0) + 0.5 * (differences == 0)).mean())
     low, high = _larger_interval(larger, len(x), len(y))
-    shift_low, shift_high = _shift_interval(differences, len(x), len(y))
+    left_out, shift_low, shift_high = _left_out(len(x), len(y)), -math.inf, math.inf
+    if left_out is not None:
+        shift_low, shift_high = float(differences[left_out]), float(differences[-1 - left_out])
     return TwoSamples(
         p=_chance(x, y),
         larger=larger,
@@ -158,16 +160,10 @@ def _larger_interval(larger: float, n: int, m: int) -> tuple[float, float]:
     return low, high
 
 
-def _shift_interval(ordered: Floats, n: int, m: int) -> tuple[float, float]:
-    """Ends of the shift: as many differences are left out at each side as chance allows."""
-    left_out = _left_out(n, m)
-    if left_out is None:
-        return -math.inf, math.inf
-    return float(ordered[left_out]), float(ordered[-1 - left_out])
-
-
 def _left_out(n: int, m: int) -> int | None:
-    """The most pairs at one side of which U is below with at most 2.5 %; None if even none is."""
+    """How many differences chance allows to leave out at each side: the most pairs at one side of
+    which U is below with at most 2.5 %; None if even none is.
+    """
     tail = (1 - CONFIDENCE) / 2
     if max(n, m) > _COUNTED_MAX:
         spread = math.sqrt(n * m * (n + m + 1) / 12)
