@@ -28,9 +28,6 @@ BOOKED_STATUSES = ("disbursed", "repaid")
 """A loan of such a status was paid out once, where only its status is shown."""
 
 
-# --- what a borrower was told --------------------------------------------------------------------
-
-
 class Told(StrEnum):
     """All that a borrower can be told, from what says least to what decides."""
 
@@ -90,9 +87,6 @@ def _said(outcome: Words[Outcome], decline: Words[Decline]) -> Ints:
     return np.where(wrongly, TOLD.index(Told.DECLINED), said)
 
 
-# --- the table -----------------------------------------------------------------------------------
-
-
 class Money(StrEnum):
     """What one request came to; from right to worst."""
 
@@ -140,9 +134,6 @@ def judged(
     if row.committed and told in (Told.DECLINED, Told.REFUSED, Told.NEVER_SENT):
         return Money.PHANTOM
     return Money.CORRUPT
-
-
-# --- the loans of a ledger -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

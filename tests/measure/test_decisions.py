@@ -7,8 +7,8 @@ import pytest
 
 from harness.history.events import Outcome
 from harness.plan.decline import Decline
-from harness.verdict.measure.decisions import KINDS, newcombe, wilson
-from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.counts import KINDS
+from harness.verdict.measure.intervals import Share, newcombe, wilson
 from harness.verdict.measure.measurement import measure
 from harness.verdict.types import DecisionShare
 from tests import builders

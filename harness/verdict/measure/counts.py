@@ -15,16 +15,18 @@ import numpy as np
 from scipy.special import stdtrit
 
 from harness.core.numbers import NS_MAX
-from harness.history.columns import NONE, Bools, Floats, Ints, any_of
-from harness.history.events import Ending, Outcome, Step
+from harness.history.columns import NONE, Bools, Floats, Ints, Operations, any_of
+from harness.history.events import GRANTED, Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window, WorstWindow
 from harness.verdict.measure.borrowers import tries_at
-from harness.verdict.measure.intervals import CONFIDENCE, Share
+from harness.verdict.measure.intervals import CONFIDENCE, Share, differ, newcombe
 from harness.verdict.measure.samples import MeasuredRun, Samples, Timeline
+from harness.verdict.types import DecisionShare
 
+KINDS = ("approved", "referred", *(f"declined_{cause}" for cause in Decline))
 LENGTHS_S = (1.0, 5.0, 30.0, 60.0, 300.0)
 RESAMPLES = 2000
 WORKERS_ENOUGH = 8
@@ -225,3 +227,46 @@ def clustered_share(failed: Ints, operations: Ints) -> tuple[float, float] | tup
         reach = float(stdtrit(count - 1, 1 - tail)) * error
         low, high = min(low, share - reach), max(high, share + reach)
     return max(0.0, low), min(1.0, high)
+
+
+def decisions_of(run: MeasuredRun) -> list[DecisionShare]:
+    """One entry for each of `KINDS`: its share of answered operations on both sides.
+
+    A target that declines everybody while its database is away, or sends all to manual review,
+    fails nobody by status code. Whoever failed or was refused against the truth got no decision:
+    an outage must not look like a change of mind.
+
+    Before is what was over before anything was injected, after is what was planned in the window
+    that every share refers to. The test takes operations for independent draws. Borrowers of each
+    class in fact come in turn, which scatters less, so ``p`` and the interval err on the safe side.
+    """
+    operations = run.samples.operations
+    first, second = _counted(operations, run.before), _counted(operations, run.in_window)
+    return [
+        _decision(kind, Share(first[kind], first.total()), Share(second[kind], second.total()))
+        for kind in KINDS
+    ]
+
+
+def _counted(operations: Operations, inside: Bools) -> Counter[str]:
+    """How often each kind was decided; where nothing was, it is not counted."""
+    outcome, decline = operations.outcome, operations.decline
+    declined = outcome.are(Outcome.DECLINED)
+    decided = {str(kind): outcome.are(kind) for kind in GRANTED}
+    decided |= {f"declined_{cause}": declined & decline.are(cause) for cause in Decline}
+    return Counter({kind: int((mask & inside).sum()) for kind, mask in decided.items()})
+
+
+def _decision(kind: str, before: Share, after: Share) -> DecisionShare:
+    if before.observed is None or after.observed is None:
+        return DecisionShare(kind, before.observed, after.observed, None, None, None, None)
+    low, high = newcombe(before, after)
+    return DecisionShare(
+        kind=kind,
+        before=before.observed,
+        after=after.observed,
+        shift=after.observed - before.observed,
+        shift_low=low,
+        shift_high=high,
+        p=differ(before, after),
+    )

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, gammaln, ndtr
+from scipy.special import betaincinv, gammaln, ndtr, ndtri
 
 from harness.history.columns import Bools, Floats
 
@@ -49,6 +49,30 @@ def clopper_pearson(part: int, whole: int, confidence: float = CONFIDENCE) -> tu
     low = 0.0 if part == 0 else float(betaincinv(part, whole - part + 1, tail))
     high = 1.0 if part == whole else float(betaincinv(part + 1, whole - part, 1 - tail))
     return low, high
+
+
+def newcombe(before: Share, after: Share) -> tuple[float, float]:
+    """95 % interval of the difference of two independent shares, after minus before, in -1..1.
+
+    Newcombe's hybrid of two Wilson score intervals (Statistics in Medicine 17, 1998, 873-890,
+    method 10), which holds its level at the shares near 0 that decisions have, and never leaves
+    -1..1. Neither share may be of nothing.
+    """
+    (low_1, high_1), (low_2, high_2) = wilson(before), wilson(after)
+    p_1, p_2 = before.part / before.whole, after.part / after.whole
+    shift = p_2 - p_1
+    low = shift - math.hypot(p_2 - low_2, high_1 - p_1)
+    high = shift + math.hypot(high_2 - p_2, p_1 - low_1)
+    return max(-1.0, low), min(1.0, high)
+
+
+def wilson(share: Share) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson 1927), in 0..1; the share may not be of nothing."""
+    z = float(ndtri((1 + CONFIDENCE) / 2))
+    n, p = share.whole, share.part / share.whole
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def upper_bound(part: int, whole: int) -> float:

@@ -21,8 +21,14 @@ from harness.verdict.figures import (
 from harness.verdict.measure.baseline import Baseline, baseline_of, overdue_s
 from harness.verdict.measure.borrowers import Who, who_failed
 from harness.verdict.measure.closed_loop import closed_loops
-from harness.verdict.measure.counts import borrow_of, load_of, log_in_of, phases_of, worst_windows
-from harness.verdict.measure.decisions import decisions_of
+from harness.verdict.measure.counts import (
+    borrow_of,
+    decisions_of,
+    load_of,
+    log_in_of,
+    phases_of,
+    worst_windows,
+)
 from harness.verdict.measure.elsewhere import ShortRow, Tail, elsewhere_of, recovered_below, tail_of
 from harness.verdict.measure.episodes import episodes_of, flaps_of, impaired
 from harness.verdict.measure.evidence import USUAL

@@ -167,13 +167,17 @@ def windows_of(times_s: Floats, before: int, faults_s: Iterable[Window]) -> tupl
 def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups: Groups) -> Groups:
     """``groups``, stretches that were found, and what of the windows is impaired beside them."""
     spans = [np.searchsorted(times_s, window).tolist() for window in windows]
+    # The first one, which is compared with the baseline alone, may be false as in a run without a
+    # fault; the others share another such part of what may be.
+    others = len(spans) - 1
+    parts = [1, *[2 * others] * others][: len(spans)]
     while True:
         left = outside_of(times_s, groups)
         # Up to each place, so that no window has to be counted through.
         counts = [np.concatenate([[0], np.cumsum(one)]) for one in (bad & left, left)]
         chances = [
             _chance(counts, first, stop) * part
-            for (first, stop), part in zip(spans, _parts(len(spans)), strict=True)
+            for (first, stop), part in zip(spans, parts, strict=True)
         ]
         if min(chances, default=1.0) > ALPHA / 2:
             return groups
@@ -184,13 +188,6 @@ def with_known(times_s: Floats, bad: Bools, windows: tuple[Window, ...], groups:
         if not beside:
             return groups
         groups = groups + beside
-
-
-def _parts(count: int) -> list[int]:
-    """Into how many parts what may be false is divided for each window: the first, which is
-    compared with the baseline alone, is found as in a run without a fault; the others share one.
-    """
-    return [1, *[2 * (count - 1)] * (count - 1)][:count]
 
 
 def outside_of(times_s: Floats, groups: Groups) -> Bools:

@@ -158,14 +158,11 @@ def planned_near(samples: Samples, span: FaultSpan, reach_s: float = 0.0) -> Boo
 
 def alone_s(span: FaultSpan, others: list[FaultSpan], load_end_s: float) -> float:
     """For how long it was the only fault at work."""
-    cuts = {span.start_s, min(span.until_s, load_end_s)}
-    for other in others:
-        for at_s in (other.start_s, other.until_s):
-            if span.start_s < at_s < min(span.until_s, load_end_s):
-                cuts.add(at_s)
-    edges = sorted(cuts)
+    stop_s = min(span.until_s, load_end_s)
+    ends_s = {at_s for other in others for at_s in (other.start_s, other.until_s)}
+    cuts_s = {at_s for at_s in ends_s if span.start_s < at_s < stop_s}
     total = 0.0
-    for left, right in itertools.pairwise(edges):
+    for left, right in itertools.pairwise(sorted({span.start_s, stop_s, *cuts_s})):
         middle_s = (left + right) / 2
         if not any(other.start_s <= middle_s <= other.until_s for other in others):
             total += right - left

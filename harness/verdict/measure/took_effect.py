@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.history.columns import any_of
+from harness.history.columns import Bools, any_of
 from harness.history.events import FaultFact, Outcome, Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.plan import PlannedFault
@@ -13,7 +13,6 @@ from harness.verdict.measure.intervals import Share, larger_in_first, more_in_fi
 from harness.verdict.measure.samples import MeasuredRun, healed_ns
 from harness.verdict.measure.together import (
     FaultSpan,
-    Mask,
     Parts,
     alone_s,
     overlap_s,
@@ -86,9 +85,9 @@ def _impact(
         unclean = [proof.text for proof in audit if not proof.holds]
         texts.append(f"database afterwards: {'; '.join(unclean) or 'clean'}")
     others = [other for name, other in spans.items() if name != planned.name]
-    seen = view.of(span, others)
-    if planned.spec.expects_impact and not seen.noticed:
-        missing.append(f"the clients' view: a borrower who noticed ({seen.text})")
+    noticed, text, beside = view.of(span, others)
+    if planned.spec.expects_impact and not noticed:
+        missing.append(f"the clients' view: a borrower who noticed ({text})")
     early_s, late_s = _early_s(planned, fact), _late_s(planned, fact)
     cut_off = bool(early_s) and fact.ended_by is EndedBy.NOBODY
     bit: bool | None = not missing and not cut_off and not late_s
@@ -101,10 +100,8 @@ def _impact(
             healed_s=span.end_s,
             bit=bit,
             ended_by=fact.ended_by,
-            proof=[*texts, seen.text],
-            overlaps=seen.overlaps,
-            alone=seen.alone,
-            together=seen.together,
+            proof=[*texts, text],
+            **beside,
         ),
         kind=planned.spec.kind,
         injected=True,
@@ -170,17 +167,6 @@ def _fault(planned: PlannedFault, **known: Any) -> Fault:
 # --- the clients' view ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What borrowers had of one fault."""
-
-    noticed: bool
-    text: str
-    overlaps: list[Overlap]
-    alone: Requests | None = None
-    together: Requests | None = None
-
-
 class _View:
     """Whether borrowers fared worse under a fault than without it, and the numbers."""
 
@@ -192,27 +178,25 @@ class _View:
         unknown = attempts.take(attempts.outcome.are(Outcome.INDETERMINATE))
         self._unknown = any_of(unknown.places_in(operations), len(operations))
 
-    def of(self, span: FaultSpan, others: list[FaultSpan]) -> _Seen:
-        """One fault; where others overlap, by what can be told apart from them."""
+    def of(self, span: FaultSpan, others: list[FaultSpan]) -> tuple[bool, str, dict[str, Any]]:
+        """Whether borrowers noticed one fault, in words too, and what a `Fault` says of others.
+
+        Where others overlap, it is by what can be told apart from them.
+        """
         samples = self.run.samples
         end_s = self.run.timeline.load_end_s or 0.0
         shared = [(other, both) for other in others if (both := overlap_s(span, other))]
         if not shared:
             during = samples.between(span.start_s, span.until_s)
-            noticed, text = self._compare(during, self._before, "under it", "before")
-            return _Seen(noticed, text, [])
+            return *self._compare(during, self._before, "under it", "before"), {}
         overlaps = [Overlap(o.name, start_s, min(e_s, end_s)) for o, (start_s, e_s) in shared]
         parts = parts_of(samples, span, others, self.run.plan.settings.request_timeout_s)
         noticed, text = self._told_apart(parts, " and ".join(o.fault for o in overlaps))
         lasted_s = min(span.until_s, end_s) - span.start_s
         own_s = alone_s(span, others, end_s)
-        return _Seen(
-            noticed,
-            text,
-            overlaps,
-            self._requests(parts.alone, own_s),
-            self._requests(parts.together, lasted_s - own_s),
-        )
+        alone = self._requests(parts.alone, own_s)
+        together = self._requests(parts.together, lasted_s - own_s)
+        return noticed, text, {"overlaps": overlaps, "alone": alone, "together": together}
 
     def _told_apart(self, parts: Parts, names: str) -> tuple[bool, str]:
         """By what was its own, else by what it added to the others, else only all together."""
@@ -242,7 +226,7 @@ class _View:
         told.append(f"{text}; their effects can't be told apart")
         return noticed and not enough, "; ".join(told)
 
-    def _compare(self, these: Mask, those: Mask, when: str, else_when: str) -> tuple[bool, str]:
+    def _compare(self, these: Bools, those: Bools, when: str, else_when: str) -> tuple[bool, str]:
         """Whether more of the first failed, had an unknown outcome or waited longer."""
         failed, normal = self._failed(these), self._failed(those)
         text = (
@@ -260,7 +244,7 @@ class _View:
         waited, waits = self._waits(these, those, else_when)
         return waited, text + waits
 
-    def _waits(self, these: Mask, those: Mask, else_when: str) -> tuple[bool, str]:
+    def _waits(self, these: Bools, those: Bools, else_when: str) -> tuple[bool, str]:
         samples = self.run.samples
         waits_s = samples.wait_s[these & samples.answered]
         normal_s = samples.wait_s[those & samples.answered]
@@ -274,9 +258,9 @@ class _View:
             f"; median wait {median_s * 1e3:.0f} ms, {usual_s * 1e3:.0f} ms {else_when}",
         )
 
-    def _failed(self, these: Mask) -> Share:
+    def _failed(self, these: Bools) -> Share:
         return Share.of(self.run.samples.failed, these)
 
-    def _requests(self, these: Mask, seconds: float) -> Requests:
+    def _requests(self, these: Bools, seconds: float) -> Requests:
         failed = self._failed(these)
         return Requests(seconds=seconds, operations=failed.whole, failed=failed.part)
