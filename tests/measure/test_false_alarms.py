@@ -3,16 +3,11 @@
 import numpy as np
 import pytest
 
+from harness.history.columns import Bools, Floats
 from harness.verdict.measure.baseline import Baseline, healthy_share
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share, events_to_bound
-from harness.verdict.measure.search import (
-    Bools,
-    Floats,
-    ImpairedStretch,
-    RequestCounts,
-    impaired_stretches,
-)
+from harness.verdict.measure.search import ImpairedStretch, RequestCounts, impaired_stretches
 from harness.verdict.measure.standing_out import Window, windows_of
 
 

@@ -50,21 +50,18 @@ class Samples:
         """Which were planned from one instant to another, both included."""
         return (self.times_s >= start_s) & (self.times_s <= end_s)
 
-    def overdue_at(self, at_s: float, overdue_s: float) -> float:
-        """For how long, in s, a request is under way at an instant until something held it up.
+    def untouched_by(self, at_s: float, overdue_s: float) -> Bools:
+        """Which a fault that came at an instant has not hit: they were over, or overdue by then.
 
-        That is ``overdue_s``, or what the answers of the last second took, if that is longer: a
-        service that was slow just before a fault has more under way for the fault to hit.
+        That is one under way for ``overdue_s`` seconds, or as long as the answers of the last
+        second took, if that is longer: of a service that was slow just before a fault more is
+        under way for the fault to hit.
         """
         last = (self.ended_s < at_s) & (self.ended_s >= at_s - JUST_BEFORE_SECONDS) & self.answered
-        if not last.any():
-            return overdue_s
-        return max(overdue_s, float(np.percentile(self.wait_s[last], 95, method="higher")))
-
-    def untouched_by(self, at_s: float, overdue_s: float) -> Bools:
-        """Which a fault that came at an instant has not hit: they were over, or overdue by then."""
+        if last.any():
+            overdue_s = max(overdue_s, float(np.percentile(self.wait_s[last], 95, method="higher")))
         over = (self.times_s < at_s) & (self.ended_s < at_s)  # never of one without an end
-        return over | (self.times_s < at_s - self.overdue_at(at_s, overdue_s))
+        return over | (self.times_s < at_s - overdue_s)
 
     def seen_before(self, end_s: float, overdue_s: float) -> "Samples":
         """What had been seen of borrowing when a fault was injected at ``end_s``."""

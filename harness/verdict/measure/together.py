@@ -15,22 +15,17 @@ from harness.verdict.measure.samples import MeasuredRun, Samples, healed_ns
 
 @dataclass(frozen=True, slots=True)
 class FaultSpan:
-    """When one fault was at work, seconds after zero; ``end_s`` None if it was never healed.
+    """When one fault was at work, seconds after zero; to infinity if it was never healed.
 
     ``stops_lending`` says that nobody can be served while it is.
     """
 
     name: str
     start_s: float
-    end_s: float | None
+    until_s: float
     expects_impact: bool = True
     target: str = ""
     stops_lending: bool = False
-
-    @property
-    def until_s(self) -> float:
-        """Its end, or for ever."""
-        return np.inf if self.end_s is None else self.end_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +50,8 @@ class FaultGroup:
     @property
     def healed_s(self) -> float | None:
         """The last heal, None if one of them was never healed."""
-        ends_s = [span.end_s for span in self.spans]
-        known_s = [end_s for end_s in ends_s if end_s is not None]
-        return max(known_s) if len(known_s) == len(ends_s) else None
+        last_s = max(span.until_s for span in self.spans)
+        return last_s if last_s < np.inf else None
 
     @property
     def has_deadline(self) -> bool:
@@ -78,7 +72,7 @@ def spans_of(run: MeasuredRun) -> list[FaultSpan]:
             FaultSpan(
                 fact.name,
                 start_s=clock.seconds(fact.inject_called_ns),
-                end_s=None if heal_ns is None else clock.seconds(heal_ns),
+                until_s=np.inf if heal_ns is None else clock.seconds(heal_ns),
                 expects_impact=fact.expects_impact,
                 target=own.spec.target,
                 stops_lending=own.stops_all_lending,

@@ -97,7 +97,7 @@ def _impact(
         fault=_fault(
             planned,
             injected_s=span.start_s,
-            healed_s=span.end_s,
+            healed_s=span.until_s if span.until_s < np.inf else None,
             bit=bit,
             ended_by=fact.ended_by,
             proof=[*texts, text],
@@ -105,7 +105,7 @@ def _impact(
         ),
         kind=planned.spec.kind,
         injected=True,
-        healed=span.end_s is not None and _holds(proofs.get("healed")),
+        healed=span.until_s < np.inf and _holds(proofs.get("healed")),
         missing=tuple(missing),
         error=fact.last_error,
         early_s=early_s,
