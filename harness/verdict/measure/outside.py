@@ -101,11 +101,11 @@ def _calms(
         inside = (samples.times_s >= gap.begin_s) & (samples.times_s < gap.end_s)
         since_s = _settled_s(gap, timeline.load_end_s)
         if since_s is not None and (outside & inside & tries.tried).sum() < tries.least:
-            late = _calm(run, gap, without & inside & (samples.times_s > since_s), tries)
-            found.append(replace(late, early=True))
+            late = without & inside & (samples.times_s > since_s)
+            found.append(replace(_calm(run, gap, gap.where, late, tries), early=True))
             continue
         for where, part in _parts(gap, unnoticed, samples.times_s):
-            found.append(replace(_calm(run, gap, outside & inside & part, tries), where=where))
+            found.append(_calm(run, gap, where, outside & inside & part, tries))
     return [calm for calm in found if calm.failed.whole]
 
 
@@ -149,7 +149,7 @@ def _parts(gap: _Gap, unnoticed: list[FaultSpan], times_s: Floats) -> Iterator[t
         yield where, (times_s >= begin_s) & (times_s < end_s)
 
 
-def _calm(run: MeasuredRun, gap: _Gap, kept: Bools, tries: _Tries) -> Calm:
+def _calm(run: MeasuredRun, gap: _Gap, where: str, kept: Bools, tries: _Tries) -> Calm:
     samples, healed_s = run.samples, None if gap.after is None else gap.begin_s
     waits_ms = samples.wait_s[kept & samples.answered] * 1e3
     chosen = np.flatnonzero(kept & tries.tried)
@@ -157,4 +157,4 @@ def _calm(run: MeasuredRun, gap: _Gap, kept: Bools, tries: _Tries) -> Calm:
         borrower = samples.operations.borrower[chosen[::-1]]
         chosen = chosen[::-1][np.unique(borrower, return_index=True)[1]]
     failed = Share(int(tries.failed[chosen].sum()), len(chosen))
-    return Calm(gap.where, failed, waits_ms, healed_s)
+    return Calm(where, failed, waits_ms, healed_s)

@@ -8,7 +8,7 @@ it did not run shows where a request was due and nothing at all was written down
 import numpy as np
 
 from harness.history.columns import NONE, Attempts, Floats, Ints, Operations
-from harness.history.events import ANSWERED, Outcome
+from harness.verdict.measure.evidence import GOOD
 
 PAUSE_SECONDS_MIN = 0.05
 """A shorter time in which nothing was written down is ordinary."""
@@ -17,7 +17,6 @@ WOKEN_SECONDS = 0.05
 CATCH_UP_SPEED = 1.5
 """After a pause arrivals follow each other so many times as fast as planned: the gaps between them
 are no pause."""
-_ON = (Outcome.OK, *ANSWERED)
 _SECOND = 1e9
 
 
@@ -33,7 +32,7 @@ def own_delays_s(operations: Operations, attempts: Attempts) -> Floats:
     own_ns = np.maximum(0, begun_ns - due_ns)
     # Another step follows at once; whoever tries a step again waits before it.
     other_step = (np.diff(at) == 0) & (np.diff(tried.step.codes) != 0)
-    follows = np.flatnonzero(other_step & tried.outcome.are(*_ON)[:-1])
+    follows = np.flatnonzero(other_step & tried.outcome.are(*GOOD)[:-1])
     np.add.at(own_ns, at[follows], np.maximum(0, started_ns[follows + 1] - ended_ns[follows]))
     workers = operations.worker.codes
     for worker in np.unique(workers):

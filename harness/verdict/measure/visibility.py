@@ -14,19 +14,9 @@ from scipy.special import bdtr, bdtrc, bdtrik
 
 from harness.history.columns import Floats, Ints
 from harness.plan.plan import Plan
+from harness.verdict.measure import noise
 from harness.verdict.measure.baseline import UNSTEADY_SHARE_MAX
 from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.noise import (
-    HEALTHY_SHARE,
-    NOISE_SHARE_MAX,
-    gain,
-    gain_min,
-    impaired_share,
-    penalty,
-    ratio,
-    row_needed,
-    row_seen,
-)
 from harness.verdict.measure.samples import baseline_end_s
 from harness.verdict.visible import Visible
 
@@ -51,7 +41,7 @@ def visible(
     requests: int,
     share: float = USUAL_SHARE,
     before: int | None = None,
-    normal_max: float = NOISE_SHARE_MAX,
+    normal_max: float = noise.NOISE_SHARE_MAX,
 ) -> Visible:
     """What is seen in 90 % of such runs: ``requests`` in all at ``rate`` a second.
 
@@ -94,10 +84,11 @@ def _row(requests: int, share: float) -> int:
     """Failures in a row that are hardly chance in nearly all such runs: beside the row itself there
     are as many stray failures as only one run of a hundred exceeds.
     """
-    row = row_needed(requests, share)
+    row = noise.row_needed(requests, share)
     while row <= requests:
         strays = float(_quantile(_SURE, requests - row, share))
-        needed = row_needed(requests, max(HEALTHY_SHARE, (strays + row + 0.5) / (requests + 1)))
+        share_seen = (strays + row + 0.5) / (requests + 1)
+        needed = noise.row_needed(requests, max(noise.HEALTHY_SHARE, share_seen))
         if needed <= row:
             break
         row = min(needed, row + 1)
@@ -129,7 +120,7 @@ class _Strays:
         """The share that is taken for normal, and the failures of ``outside`` requests in all."""
         before = min(self.before, outside)
         for known in _quantile(MIDDLES, before, self.share):
-            normal = min(max((known + 0.5) / (before + 1), HEALTHY_SHARE), self.normal_max)
+            normal = min(max((known + 0.5) / (before + 1), noise.HEALTHY_SHARE), self.normal_max)
             for others in _quantile(MIDDLES, outside - before, self.share):
                 yield normal, int(known + others)
 
@@ -143,7 +134,7 @@ def _brownout(slots: int, strays: _Strays) -> float | None:
     row = _row(strays.requests, strays.share)
     found = (
         _least(lambda share: float(bdtrc(needed - 1, inside, share).mean())),
-        _least(lambda share: row_seen(row, inside, share)) if row <= inside else None,
+        _least(lambda share: noise.row_seen(row, inside, share)) if row <= inside else None,
     )
     return min((one for one in found if one is not None), default=None)
 
@@ -156,17 +147,18 @@ def _by_share(inside: int, strays: _Strays) -> Ints:
 
     @cache
     def clear(normal: float) -> int:
-        impaired, least = impaired_share(normal), 2 * penalty(requests)  # its begin and its end
+        impaired = noise.impaired_share(normal)
+        least = 2 * noise.penalty(requests)  # its begin and its end
         return 1 + bisect_left(
-            counts, least, key=lambda failed: ratio(failed, inside, normal, impaired)
+            counts, least, key=lambda failed: noise.ratio(failed, inside, normal, impaired)
         )
 
     @cache
     def stands_out(others: int) -> int:
         return 1 + bisect_left(
             counts,
-            gain_min(requests),
-            key=lambda failed: gain(
+            noise.gain_min(requests),
+            key=lambda failed: noise.gain(
                 (np.array([float(failed)]), np.array([float(inside)])), (failed + others, requests)
             )[0],
         )
