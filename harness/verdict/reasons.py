@@ -44,10 +44,7 @@ _FACTS = {
     "slow_episodes_max": "stretches of slow answers: {}",
     "decision_shift_share_max": "the share of one kind of decision moved by {}",
 }
-_RECOVERING = {
-    "recovery_seconds_max": "borrowing",
-    "latency_recovery_seconds_max": "latency",
-}
+_RECOVERING = {"recovery_seconds_max": "borrowing", "latency_recovery_seconds_max": "latency"}
 _SAME_AS = {"not_recovered": "recovery_seconds_max"}
 """A finding that a missed or undecided objective tells already, with its limit."""
 _MORE_LOAD = "raise the rate or lengthen the recovery phase"

@@ -46,8 +46,13 @@ def baseline_of(run: MeasuredRun) -> Baseline:
     """Measure the baseline and find every reason not to trust it as normal."""
     plan, samples, inside = run.plan, run.samples, run.before
     failed = Share.of(samples.failed, inside)
-    reasons = _too_short(run)
-    least_s: float | None = plan.steady_state.min_baseline_s if reasons else 0.0
+    asked_s, reasons = plan.steady_state.min_baseline_s, list[str]()
+    # The first injection ends it, however long it was to be.
+    ends_s = baseline_end_s(plan), run.timeline.injected_s, run.timeline.load_end_s
+    length_s = min(at_s for at_s in ends_s if at_s is not None)
+    if length_s < asked_s:
+        reasons.append(f"it lasted {length_s:.1f} s, and at least {asked_s:g} s were asked for")
+    least_s: float | None = asked_s if reasons else 0.0
     limit, rate = plan.steady_state.failed_share_max, plan.settings.rate
     suffices = advise(failed, limit, bounded(limit), rate=rate)
     if failed.whole < events_to_bound(limit, 0.975):
@@ -103,16 +108,6 @@ def too_short_a_baseline(plan: Plan) -> str:
         return ""
     suffices = advise(Share(0, 0), limit, bounded(limit), rate=plan.settings.rate)
     return f"{requests} requests of the baseline are too few: {suffices}"
-
-
-def _too_short(run: MeasuredRun) -> list[str]:
-    """Whether the baseline, which the first injection ends, lasted as long as was asked."""
-    least_s = run.plan.steady_state.min_baseline_s
-    ends_s = baseline_end_s(run.plan), run.timeline.injected_s, run.timeline.load_end_s
-    length_s = min(at_s for at_s in ends_s if at_s is not None)
-    if length_s >= least_s:
-        return []
-    return [f"it lasted {length_s:.1f} s, and at least {least_s:g} s were asked for"]
 
 
 def _started(run: MeasuredRun) -> Share:

@@ -88,7 +88,7 @@ def _impact(
     noticed, text, beside = view.of(span, others)
     if planned.spec.expects_impact and not noticed:
         missing.append(f"the clients' view: a borrower who noticed ({text})")
-    early_s, late_s = _early_s(planned, fact), _late_s(planned, fact)
+    early_s, late_s = _off_plan_s(planned, fact)
     cut_off = bool(early_s) and fact.ended_by is EndedBy.NOBODY
     bit: bool | None = not missing and not cut_off and not late_s
     if not bit and view.run.facts.status.cut_short:
@@ -115,23 +115,19 @@ def _impact(
     )
 
 
-def _early_s(planned: PlannedFault, fact: FaultFact) -> float:
-    """How many seconds before its plan a fault ended; 0 where that is too little to matter."""
-    ended_ns = healed_ns(fact)
-    if fact.due_ns is None or ended_ns is None:
-        return 0.0
-    early_s = (fact.due_ns - ended_ns) / 1e9
-    least_s = max(EARLY_SECONDS_MAX, EARLY_SHARE_MAX * (planned.heal_s - planned.inject_s))
-    return early_s if early_s > least_s else 0.0
+def _off_plan_s(planned: PlannedFault, fact: FaultFact) -> tuple[float, float]:
+    """How many seconds before its plan a fault ended, and how many after its plan it began; 0 where
+    that is too little to matter.
 
-
-def _late_s(planned: PlannedFault, fact: FaultFact) -> float:
-    """How many seconds after its plan a fault began; 0 where that is too little to matter.
-
-    It ends at its time all the same, so that it was less of a fault than was planned.
+    One that begins late ends at its time all the same: it was less of a fault than was planned.
     """
-    most_s = max(LATE_SECONDS_MAX, LATE_SHARE_MAX * (planned.heal_s - planned.inject_s))
-    return fact.late_s if fact.late_s > most_s else 0.0
+    lasts_s, ended_ns, early_s = planned.heal_s - planned.inject_s, healed_ns(fact), 0.0
+    if fact.due_ns is not None and ended_ns is not None:
+        early_s = (fact.due_ns - ended_ns) / 1e9
+    early_max_s = max(EARLY_SECONDS_MAX, EARLY_SHARE_MAX * lasts_s)
+    late_max_s = max(LATE_SECONDS_MAX, LATE_SHARE_MAX * lasts_s)
+    late_s = fact.late_s if fact.late_s > late_max_s else 0.0
+    return early_s if early_s > early_max_s else 0.0, late_s
 
 
 _WANTED = {

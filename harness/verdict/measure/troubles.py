@@ -234,17 +234,11 @@ def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[Row
     if found.around[1] >= load_end_s:
         dated[-1] = recovery_instant.to_the_end(dated[-1], confirmed=confirmed)
     else:  # it was over before the next one, however short that was
-        dated[-1] = recovery_instant.over_by(
-            dated[-1], max(reading.around[1] for reading in readings)
-        )
+        dated[-1] = recovery_instant.over_by(dated[-1], max(one.around[1] for one in readings))
     dated = recovery_instant.in_order(dated)
     classes = best.classes(dated, (readings[0], readings[-1]))
-    return _merged(
-        [
-            RowTrouble(class_, start, stop, confirmed)
-            for class_, (start, stop) in zip(classes, itertools.pairwise(dated), strict=True)
-        ]
-    )
+    both = zip(classes, itertools.pairwise(dated), strict=True)
+    return _merged([RowTrouble(class_, *edges, confirmed) for class_, edges in both])
 
 
 def _merged(troubles: list[RowTrouble]) -> list[RowTrouble]:
