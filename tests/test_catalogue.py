@@ -20,14 +20,17 @@ from harness.report.run_checks import CheckKind as Check
 from harness.verdict import catalogue as parts
 from harness.verdict.catalogue import (
     ASKED,
+    BOUND,
     CATALOGUE,
+    COUNT,
     FINDINGS,
     LOANS,
     MONEY,
     MONEY_STOPS,
+    PERCENTILE,
     RULES,
+    SHARE,
 )
-from harness.verdict.catalogue_limits import BOUND, COUNT, PERCENTILE, SHARE
 from harness.verdict.catalogue_row import CatalogueRow, EntryKind
 from harness.verdict.checks import borrowing, impairment
 from harness.verdict.types import Reconciliation, Weight
@@ -176,7 +179,7 @@ def test_no_code_is_defined_twice() -> None:
 
 def test_no_other_file_says_what_a_code_means() -> None:
     """The phrases stand in the catalogue alone; a planted one is found."""
-    others = [path for path in HARNESS if not path.name.startswith("catalogue_")]
+    others = [path for path in HARNESS if not path.name.startswith("catalogue")]
     found = {path.name: told_again(path.read_text(encoding="utf-8")) for path in others}
 
     assert {name: texts for name, texts in found.items() if texts} == {}

@@ -8,15 +8,7 @@ from harness.core.exit_codes import ExitCode
 from harness.history.events import Clock
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
-from harness.verdict.checks import (
-    borrowing,
-    foreign_interference,
-    impairment,
-    invalidated,
-    ledger_checks,
-    patterns,
-    steps,
-)
+from harness.verdict.checks import borrowing, impairment, invalidated, patterns
 from harness.verdict.checks.case import Case, Check, inconclusive
 from harness.verdict.checks.objective_results import judge_objectives
 from harness.verdict.checks.sentence import sentence
@@ -35,7 +27,7 @@ CHECKS: tuple[Check, ...] = (
     impairment.not_recovered,
     impairment.attributed_to_fault,
     impairment.episodes,
-    steps.step_impaired,
+    impairment.step_impaired,
     invalidated.safety_stop,
     invalidated.interrupted,
     invalidated.no_evidence,
@@ -43,15 +35,15 @@ CHECKS: tuple[Check, ...] = (
     invalidated.evidence_damaged,
     invalidated.baseline_not_steady,
     invalidated.fault_did_not_bite,
-    foreign_interference.foreign_change,
+    invalidated.foreign_change,
     invalidated.not_healed,
     invalidated.unclean_recovery,
     invalidated.healed_otherwise,
-    foreign_interference.ended_early,
-    foreign_interference.lock_held,
-    ledger_checks.ledger_unread,
-    ledger_checks.ledger_incomplete,
-    ledger_checks.ledger_sampled,
+    invalidated.ended_early,
+    invalidated.lock_held,
+    invalidated.ledger_unread,
+    invalidated.ledger_incomplete,
+    invalidated.ledger_sampled,
     patterns.failures_in_a_row,
     patterns.borrowers_shut_out,
     patterns.grey_failure,

@@ -8,8 +8,7 @@ import pytest
 
 from harness.plan.fault_specs import AnyFault, Latency, Partition
 from harness.plan.plan import Objectives, Plan
-from harness.verdict.checks.bounds import Limit, by_share
-from harness.verdict.checks.calms import failed_results
+from harness.verdict.checks.bounds import Limit, by_share, failed_results
 from harness.verdict.judge import judge
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.outside import Calm

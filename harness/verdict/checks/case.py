@@ -1,8 +1,9 @@
 """What every check is given, and how findings are written."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from harness.history.reader import Facts
@@ -13,6 +14,7 @@ from harness.verdict.measure.measurement import Measured, measure
 from harness.verdict.measure.samples import samples_of
 from harness.verdict.reconcile import Reconciled
 from harness.verdict.types import Finding, ObjectiveResult, Weight
+from harness.verdict.units import plural
 
 EXAMPLES_MAX = 5
 SEND_LAG_MS_MAX = 100.0
@@ -20,6 +22,7 @@ SEND_LAG_MS_MAX = 100.0
 A tenth of a second is one bin of the search for episodes, and small against recovery limits of
 seconds and their intervals of some tenths. A machine that runs target, database and load together
 on two cores stays below it; a stricter limit would call most such runs unfaithful for nothing."""
+EVER = (-math.inf, math.inf)
 LATENCY_DISTORTION_MAX = 0.2
 """With an objective on latency, to which every lag adds: the part of its limit that may be lag."""
 
@@ -34,11 +37,6 @@ class Case:
     reconciled: Reconciled
     objectives: tuple[ObjectiveResult, ...] = ()
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether the run was cut short, so that it had no chance to meet its objectives."""
-        return self.facts.status.cut_short
-
     @cached_property
     def stretches(self) -> list[Stretch]:
         """When something of ours may have failed requests."""
@@ -49,11 +47,12 @@ class Case:
         """Why no failure to serve in the whole run decides anything about the target; empty where
         some may.
         """
-        if self.interrupted:
+        if self.facts.status.cut_short:
             return "the run was cut short"
         if self.facts.damage:
             return "only a part of the run can be read"
-        return next((stretch.text for stretch in self.stretches if stretch.is_all), "")
+        everything = (s.text for s in self.stretches if (s.begin_s, s.end_s) == EVER)
+        return next(everything, "")
 
     @property
     def send_lag_ms_max(self) -> float:
@@ -69,10 +68,8 @@ class Case:
         lag_ms, limit_ms = self.measured.load.send_lag_ms_p99, self.send_lag_ms_max
         if lag_ms is None or lag_ms <= limit_ms:
             return ""
-        return (
-            f"one in a hundred arrivals was sent more than {lag_ms:.0f} ms late"
-            f" (limit {limit_ms:g} ms)"
-        )
+        late = f"one in a hundred arrivals was sent more than {lag_ms:.0f} ms late"
+        return f"{late} (limit {limit_ms:g} ms)"
 
     @cached_property
     def held_up(self) -> str:
@@ -89,9 +86,8 @@ class Case:
 
     @cached_property
     def without_ours(self) -> "Case":
-        """The same run with everything counted as served that may have been our doing.
-
-        It is the run itself where nothing was.
+        """The same run with everything counted as served that may have been our doing; itself where
+        nothing was.
         """
         return self.without(self.stretches)
 
@@ -106,7 +102,7 @@ class Case:
         objectives = tuple(judge_objectives(self.plan, facts, measured))
         return replace(self, facts=facts, measured=measured, objectives=objectives)
 
-    def excuse(self, fails: Callable[["Case"], bool], at: tuple[float, float] | None = None) -> str:
+    def excuse(self, fails: Callable[["Case"], bool], at: tuple[float, float] = EVER) -> str:
         """Why a failure to serve decides nothing about the target; empty where it does.
 
         It decides if the run ``fails`` without what was ours, too. ``at`` is from when to when it
@@ -116,30 +112,29 @@ class Case:
             return self.spoilt
         if self.without_ours is self or fails(self.without_ours):
             return ""
-        near = [s.text for s in self.stretches if at is None or s.touches(*at)]
+        near = [stretch.text for stretch in self.stretches if stretch.touches(*at)]
         near = near or [stretch.text for stretch in self.stretches]
         near = near or [self.sent_late or self.held_up]
         return near[0] + (f", and {len(near) - 1} more of ours" if near[1:] else "")
+
+    def weighed(
+        self, found: Finding, fails: Callable[["Case"], bool], at: tuple[float, float] = EVER
+    ) -> Finding:
+        """The same finding; where it fails the run and has an `excuse`, it leaves it open."""
+        if found.verdict is Weight.FAIL and (why := self.excuse(fails, at)):
+            message = f"{found.message}; but {why}"
+            return replace(found, verdict=Weight.INCONCLUSIVE, message=message)
+        return found
 
 
 Check = Callable[[Case], Iterable[Finding]]
 
 
-def fail(code: str, message: str, **evidence: Any) -> Finding:
-    """A finding that something which must hold does not."""
-    return Finding(code, Weight.FAIL, message, evidence)
+def _found(weight: Weight, code: str, message: str, /, **evidence: Any) -> Finding:
+    return Finding(code, weight, message, evidence)
 
 
-def inconclusive(code: str, message: str, **evidence: Any) -> Finding:
-    """A finding that the evidence is not good enough."""
-    return Finding(code, Weight.INCONCLUSIVE, message, evidence)
-
-
-def note(code: str, message: str, **evidence: Any) -> Finding:
-    """A finding that changes nothing."""
-    return Finding(code, Weight.NOTE, message, evidence)
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun in the right form."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+fail, inconclusive, note = (partial(_found, weight) for weight in Weight)
+"""Findings that something which must hold does not, that the evidence is not good enough, and that
+change nothing; of a code, a message and evidence by name.
+"""

@@ -1,42 +1,47 @@
 """Checks of when borrowing was impaired: whose doing it was, and whether it was ever over."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
 
-from harness.verdict.checks.case import Case, inconclusive, note, plural
-from harness.verdict.checks.longer import longer
+from harness.history.events import Step
+from harness.verdict.checks.bounds import Outlier, longer, outliers
+from harness.verdict.checks.case import Case, inconclusive, note
+from harness.verdict.measure.baseline import THETA
 from harness.verdict.measure.elsewhere import Tail
 from harness.verdict.measure.episodes import impaired, last_stretch, open_ended, overlaps
 from harness.verdict.measure.intervals import Share, more_in_first
 from harness.verdict.measure.recoveries import GroupRecovery, InnerHeal
 from harness.verdict.spans import span
-from harness.verdict.types import Episode, Finding, Recovery, Weight
+from harness.verdict.types import Episode, Finding, Weight
+from harness.verdict.units import plural
 
 STEADY_P_MIN = 0.01
 """An end that chance makes likelier than this, by the rest of the run, is as the rest."""
+BORROWERS_MIN = 2
+"""A single one who fails at a step is an accident, however unlikely."""
+_STATE = {
+    "outage": "borrowing was down",
+    "degraded": "borrowing was degraded",
+    "slow": "answers were slow",
+}
+_NOUNS = {Step.LOG_IN: "log-ins", Step.CREDIT_LINE: "reads of the credit line"}
 
 
 def episodes(case: Case) -> Iterator[Finding]:
     """Impairments: expected under a fault of ours, a failure anywhere else."""
     for episode in case.measured.episodes:
-        weight, unaccounted = _weight(case, episode), ""
-        if weight is Weight.FAIL:
-            unaccounted = ", which no injected fault accounts for"
-            if why := case.excuse(_fails_in(episode), _bounds(episode)):
-                weight = Weight.INCONCLUSIVE
-                unaccounted += f"; but {why}"
-        yield Finding(
+        weight = _weight(case, episode)
+        found = Finding(
             episode.class_,
             weight,
             f"{_STATE[episode.class_]} {span(episode)}{_failed_in(case, episode)}"
-            f"{_at_work(case, episode)}" + unaccounted,
-            {
-                "onset_s": episode.onset_s,
-                "recovered_s": episode.recovered_s,
-                "failed": episode.failed,
-            },
+            f"{_at_work(case, episode)}"
+            + (", which no injected fault accounts for" if weight is Weight.FAIL else ""),
+            {name: getattr(episode, name) for name in ("onset_s", "recovered_s", "failed")},
         )
+        yield case.weighed(found, partial(_fails_in, _bounds(episode)), _bounds(episode))
 
 
 def _weight(case: Case, episode: Episode) -> Weight:
@@ -52,23 +57,10 @@ def _bounds(episode: Episode) -> tuple[float, float]:
     return episode.onset_s, math.inf if episode.recovered_s is None else episode.recovered_s
 
 
-def _fails_in(episode: Episode) -> Callable[[Case], bool]:
-    """Whether a run has an impairment within this one that fails it."""
-
-    def fails(case: Case) -> bool:
-        return any(
-            _weight(case, other) is Weight.FAIL and overlaps(other, *_bounds(episode))
-            for other in case.measured.episodes
-        )
-
-    return fails
-
-
-_STATE = {
-    "outage": "borrowing was down",
-    "degraded": "borrowing was degraded",
-    "slow": "answers were slow",
-}
+def _fails_in(bounds: tuple[float, float], case: Case) -> bool:
+    """Whether a run has an impairment in these that fails it."""
+    near = [episode for episode in case.measured.episodes if overlaps(episode, *bounds)]
+    return any(_weight(case, episode) is Weight.FAIL for episode in near)
 
 
 def _failed_in(case: Case, episode: Episode) -> str:
@@ -84,8 +76,6 @@ def _failed_in(case: Case, episode: Episode) -> str:
 
 def _at_work(case: Case, episode: Episode) -> str:
     """Which of several faults were at work meanwhile; of one alone it goes without saying."""
-    if len(case.measured.impacts) == 1:
-        return ""
     end_s = case.measured.timeline.load_end_s or 0.0
     until_s = end_s if episode.recovered_s is None else episode.recovered_s
     met = [
@@ -95,13 +85,11 @@ def _at_work(case: Case, episode: Episode) -> str:
         and fault.injected_s <= until_s
         and (end_s if fault.healed_s is None else fault.healed_s) >= episode.onset_s
     ]
-    if not met:
+    if not met or len(case.measured.impacts) == 1:
         return ""
-    names = " and ".join(fault.name for fault in met)
     shared = any(fault.overlaps for fault in met)
-    return f", with {names} at work" + (
-        "; where they overlap their effects can't be told apart" if shared else ""
-    )
+    apart = "; where they overlap their effects can't be told apart" if shared else ""
+    return f", with {' and '.join(fault.name for fault in met)} at work{apart}"
 
 
 def _is_expected(case: Case, episode: Episode) -> bool:
@@ -113,16 +101,17 @@ def _is_expected(case: Case, episode: Episode) -> bool:
     # What was under way when the fault came met it too, unless it was overdue by then. The upper
     # end allows for that already: for a service that decides at the end of a request.
     reach_s = max(0.0, case.measured.overdue_s - case.measured.usual_s)
-    for impact in case.measured.impacts:
-        fault = impact.fault
-        if fault.injected_s is None or not fault.expects_impact:
-            continue
-        end_s = timeline.load_end_s or 0.0
-        if fault.healed_s is not None:
-            end_s = fault.healed_s + timeline.allowed_s
-        if latest_s >= fault.injected_s - reach_s and earliest_s <= end_s:
-            return True
-    return False
+    end_s = timeline.load_end_s or 0.0
+    return any(
+        fault.expects_impact
+        and fault.injected_s is not None
+        and latest_s >= fault.injected_s - reach_s
+        and earliest_s <= (end_s if fault.healed_s is None else fault.healed_s + timeline.allowed_s)
+        for fault in (impact.fault for impact in case.measured.impacts)
+    )
+
+
+# --- whether it was over -------------------------------------------------------------------------
 
 
 def not_recovered(case: Case) -> Iterator[Finding]:
@@ -132,9 +121,7 @@ def not_recovered(case: Case) -> Iterator[Finding]:
     recovery may take has failed, and what may have been over in time decides nothing.
     """
     for found in _without_end(case):
-        why = case.excuse(_never_ends) if found.verdict is Weight.FAIL else ""
-        message = found.message + (f"; but {why}" if why else "")
-        yield replace(found, verdict=Weight.INCONCLUSIVE, message=message) if why else found
+        yield case.weighed(found, _never_ends)
 
 
 def _never_ends(case: Case) -> bool:
@@ -143,23 +130,27 @@ def _never_ends(case: Case) -> bool:
 
 def _without_end(case: Case) -> Iterator[Finding]:
     """Whatever was ours."""
-    for one in case.measured.recoveries:
+    measured = case.measured
+    for one in measured.recoveries:
         if one.ended_by and one.group.has_deadline:
             yield from _cut_short(case, one)
         yield from _beside_others(case, one)
-    stretches = impaired(case.measured.episodes)
-    if stretches and open_ended(stretches[-1]):
+    stretches = impaired(measured.episodes)
+    last = stretches[-1] if stretches else None
+    if last and open_ended(last):
         yield _open_end(case, last_stretch(stretches))
-    elif stretches and not stretches[-1].confirmed:
-        yield inconclusive(
-            "not_recovered",
-            "borrowing came back, but the load ended too soon after it to show that fewer than"
-            f" {100 * case.measured.recovered_below:.0f} % of requests fail for good:"
-            f" {_longer(case, stretches[-1])}",
-            recovered_s=stretches[-1].recovered_s,
-        )
-    elif (tail := cut_off(case)) is not None:
+    elif last and not last.confirmed:
+        since_s = last.recovered_s if last.recovered_s_high is None else last.recovered_s_high
+        ended = f"borrowing came back, but the load ended {_too_soon(case)}"
+        message = f"{ended}: {longer(case.facts, measured, since_s or 0.0)}"
+        yield inconclusive("not_recovered", message, recovered_s=last.recovered_s)
+    elif tail := cut_off(case):
         yield inconclusive("not_recovered", _cut_off(case, tail), **asdict(tail))
+
+
+def _too_soon(case: Case) -> str:
+    below = f"{100 * case.measured.recovered_below:.0f} %"
+    return f"too soon after it to show that fewer than {below} of requests fail for good"
 
 
 def cut_off(case: Case) -> Tail | None:
@@ -167,13 +158,6 @@ def cut_off(case: Case) -> Tail | None:
     stretches = impaired(case.measured.episodes)
     open_end = bool(stretches) and (open_ended(stretches[-1]) or not stretches[-1].confirmed)
     return None if open_end or case.spoilt else case.measured.tail
-
-
-def _longer(case: Case, last: Episode) -> str:
-    """From when it was surely over, if that is known."""
-    since_s = last.recovered_s if last.recovered_s_high is None else last.recovered_s_high
-    measured = case.measured
-    return longer(case.facts, case.plan.settings.rate, measured.recovered_below, since_s or 0.0)
 
 
 def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
@@ -184,31 +168,19 @@ def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
     if unbounded and seen.from_heal_s_low is not None:
         yield _too_long(case, seen.from_heal_s_low, f"after {heal}", when)
     elif seen.from_heal_s is not None and not seen.confirmed:
-        yield inconclusive(
-            "not_recovered",
-            f"borrowing came back after {heal}, but {when} too soon after it to show that fewer"
-            f" than {100 * case.measured.recovered_below:.0f} % of requests fail for good",
-            recovered_s=seen.from_heal_s,
-        )
+        message = f"borrowing came back after {heal}, but {when} {_too_soon(case)}"
+        yield inconclusive("not_recovered", message, recovered_s=seen.from_heal_s)
 
 
 def _beside_others(case: Case, one: GroupRecovery) -> Iterator[Finding]:
     """A heal after which borrowing stayed impaired for too long, with other faults in place."""
     allowed_s = case.measured.timeline.allowed_s
     for heal in one.inner:
-        if not heal.undecided(allowed_s):
-            continue
-        seen = heal.recovery
-        yield inconclusive(
-            "not_recovered",
-            f"borrowing {_stayed(seen)} the heal of {heal.fault} (limit {allowed_s:g} s):"
-            f" {_unexplained(heal)}",
-            fault=heal.fault,
-            from_heal_s=seen.from_heal_s,
-            from_heal_s_low=seen.from_heal_s_low,
-            from_heal_s_high=seen.from_heal_s_high,
-            limit_s=allowed_s,
-        )
+        if heal.undecided(allowed_s):
+            names = ("from_heal_s", "from_heal_s_low", "from_heal_s_high")
+            ends = {name: getattr(heal.recovery, name) for name in names}
+            told = f"{_stayed(heal, allowed_s)}: {_unexplained(heal)}"
+            yield inconclusive("not_recovered", told, fault=heal.fault, **ends, limit_s=allowed_s)
 
 
 def _unexplained(heal: InnerHeal) -> str:
@@ -216,8 +188,7 @@ def _unexplained(heal: InnerHeal) -> str:
     others = [name for name in heal.others if name not in came]
     told = [f"fault {name} came then" for name in came]
     if others:
-        were = "was" if len(others) == 1 else "were"
-        cause = "it is" if len(others) == 1 else "one of them is"
+        were, cause = ("was", "it is") if len(others) == 1 else ("were", "one of them is")
         shows = f"and nothing shows that {cause} the cause"
         told.insert(0, f"{' and '.join(others)} {were} at work, {shows}")
     return "; ".join(told)
@@ -229,31 +200,27 @@ def attributed_to_fault(case: Case) -> Iterator[Finding]:
     for heal in (heal for one in case.measured.recoveries for heal in one.inner):
         seen = heal.recovery
         if heal.cause and (seen.censored or (seen.from_heal_s or 0.0) > allowed_s):
-            yield note(
-                "attributed_to_fault",
-                f"borrowing {_stayed(seen)} the heal of {heal.fault} (limit {allowed_s:g} s); that"
-                f" is put down to {heal.cause}, {heal.why}",
-                fault=heal.fault,
-                cause=heal.cause,
-            )
+            message = f"{_stayed(heal, allowed_s)}; that is put down to {heal.cause}, {heal.why}"
+            yield note("attributed_to_fault", message, fault=heal.fault, cause=heal.cause)
 
 
-def _stayed(seen: Recovery) -> str:
+def _stayed(heal: InnerHeal, allowed_s: float) -> str:
+    seen = heal.recovery
     lasted_s = seen.from_heal_s_low if seen.from_heal_s is None else seen.from_heal_s
-    return f"stayed impaired for {max(0.0, lasted_s or 0.0):.1f} s after"
+    lasted = f"{max(0.0, lasted_s or 0.0):.1f} s after the heal of {heal.fault}"
+    return f"borrowing stayed impaired for {lasted} (limit {allowed_s:g} s)"
 
 
 def _cut_off(case: Case, tail: Tail) -> str:
     """Requests that failed at the very end, too few to be an impairment; a service that failed so
     all along had nothing to come back from.
     """
-    calm, every = case.measured.failed_elsewhere, tail.failed == tail.requests
+    calm = case.measured.failed_elsewhere
     rest = Share(max(calm.part - tail.failed, 0), max(calm.whole - tail.requests, 0))
-    as_before = more_in_first(Share(tail.failed, tail.requests), rest) > STEADY_P_MIN
     then = "nobody knows whether it would have come back"
-    if as_before:
+    if more_in_first(Share(tail.failed, tail.requests), rest) > STEADY_P_MIN:
         then = f"at other times it was so, too ({rest.part:,} of {rest.whole:,} failed)"
-    which = "" if every else f"{tail.failed} of "
+    which = "" if tail.failed == tail.requests else f"{tail.failed} of "
     return (
         f"{which}the last {tail.requests} requests failed, and then the load ended: a service that"
         f" is well ends so in fewer than 1 of {math.floor(1 / tail.chance):,} runs by chance;"
@@ -295,3 +262,32 @@ def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
         + ("" if late else ": whether it did, or would have, in time is not known"),
         {"waited_s": lasted_s, "limit_s": allowed_s, "theta": case.measured.recovered_below},
     )
+
+
+# --- the steps before the borrow: few take one, so that a share of all hides their loss ----------
+
+
+def step_impaired(case: Case) -> Iterator[Finding]:
+    """Logging in, or reading the credit line, is not as before where no fault accounts for it.
+
+    It is impaired as borrowing is: where more of the borrowers than `THETA` fail at it.
+    """
+    for step, noun in _NOUNS.items():
+        for one in _worse(step, case):
+            share = one.calm.failed
+            found = Finding(
+                "degraded" if one.calm.healed_s is None else "not_recovered",
+                Weight.FAIL if one.surely else Weight.INCONCLUSIVE,
+                f"{noun}, one of each borrower: {one.reason}",
+                {"step": str(step), "failed": share.part, "borrowers": share.whole},
+            )
+            yield case.weighed(found, partial(_surely, step))
+
+
+def _worse(step: Step, case: Case) -> list[Outlier]:
+    found = outliers(case.measured.step_calms[step], THETA)
+    return [one for one in found if one.calm.failed.part >= BORROWERS_MIN]
+
+
+def _surely(step: Step, case: Case) -> bool:
+    return any(one.surely for one in _worse(step, case))

@@ -13,17 +13,28 @@ from numpy.typing import NDArray
 from harness.history.reader import Facts
 from harness.plan.objectives import Objectives, set_fields
 from harness.plan.plan import Plan
-from harness.verdict.checks.bounds import Limit, by_bound, by_count, by_share
-from harness.verdict.checks.calms import failed_results, slow_results
-from harness.verdict.checks.longer import longer, quick_for_longer
+from harness.verdict.checks.bounds import (
+    Limit,
+    by_bound,
+    by_count,
+    by_share,
+    failed_results,
+    longer,
+    outliers,
+    quick_for_longer,
+)
 from harness.verdict.measure.advice import advise, advised, no_help
 from harness.verdict.measure.episodes import impaired, open_ended
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.measurement import Measured
 from harness.verdict.measure.outside import Calm
-from harness.verdict.measure.recoveries import GroupRecovery, InnerHeal
-from harness.verdict.reasons import COUNTED
-from harness.verdict.types import DecisionShare, Judgement, ObjectiveResult
+from harness.verdict.measure.recoveries import GroupRecovery
+from harness.verdict.types import (
+    Judgement,
+    LatencyRecovery,
+    ObjectiveResult,
+    Recovery,
+)
 
 LATENCY_ANSWERS_MIN = 100
 """The 99th percentile of fewer answers would be their slowest one."""
@@ -31,7 +42,7 @@ SLOWER_SHARE_MAX = 0.01
 """Of the answers, beyond the 99th percentile."""
 HEALTH_KNOWN_MIN = 0.7
 """Of an outage, the share in which the health address must have answered, red or green."""
-NOT_CONFIRMED = "too few requests after it to show that it lasts"
+_NOT_MEASURED = "no borrow request was measured after the baseline"
 
 
 def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[ObjectiveResult]:
@@ -50,69 +61,61 @@ def judge_objectives(plan: Plan, facts: Facts, measured: Measured) -> list[Objec
 
 def _recovery(limit: Limit, measured: Measured, facts: Facts) -> ObjectiveResult:
     """Each heal on its own: one that is missed decides, then one that is open."""
-    enough = partial(longer, facts, measured.load.rate_asked, measured.recovered_below)
-    results = [_one_recovery(limit, one, enough) for one in measured.recoveries]
-    heals = [heal for one in measured.recoveries for heal in one.inner]
-    results += [_beside_others(limit, heal) for heal in heals if heal.undecided(limit.value)]
+    enough = partial(longer, facts, measured)
+    shows = "requests after the heal to show that nothing was impaired"
+    results = [_lasted(limit, one, one.recovery, enough, shows) for one in measured.recoveries]
+    for heal in (heal for one in measured.recoveries for heal in one.inner):
+        if heal.undecided(limit.value):  # from nothing, if others were the cause, up to all of it
+            reason = f"after the heal of {heal.fault} nothing shows whether it was over in time"
+            high_s = None if heal.recovery.next_faults else heal.recovery.from_heal_s_high
+            results.append(limit.open(None, 0.0, high_s, reason))
     return _worst(results) or limit.unknown("there was no fault to recover from")
 
 
-def _one_recovery(
-    limit: Limit, one: GroupRecovery, enough: Callable[[float], str]
-) -> ObjectiveResult:
-    """``enough`` says how many requests after an instant would show that it lasts."""
-    seen, healed_s = one.recovery, one.group.healed_s
-    if seen.from_heal_s is not None:
-        ends = seen.from_heal_s_low, seen.from_heal_s_high
-        unsure = ""
-        if not seen.confirmed:
-            over_s = seen.from_heal_s if ends[1] is None else ends[1]
-            unsure = advised(f"{NOT_CONFIRMED}: ", enough((healed_s or 0.0) + max(over_s, 0.0)))
-        return by_bound(limit, seen.from_heal_s, *ends, unsure)
-    if seen.censored and seen.from_heal_s_low is not None:
-        return _still_under_way(limit, seen.from_heal_s_low, one)
-    if healed_s is None:
-        return limit.unknown("the fault was never healed")
-    if not seen.confirmed:
-        few = "too few requests after the heal to show that nothing was impaired"
-        return limit.unknown(advised(f"{few}: ", enough(healed_s)))
-    return limit.met(None)  # nothing was impaired, so there was nothing to recover from
-
-
-def _beside_others(limit: Limit, heal: InnerHeal) -> ObjectiveResult:
-    """From nothing, if others were the cause, up to all of it."""
-    seen = heal.recovery
-    reason = f"after the heal of {heal.fault} nothing shows whether it was over in time"
-    return limit.open(None, 0.0, None if seen.next_faults else seen.from_heal_s_high, reason)
-
-
 def _latency_recovery(limit: Limit, measured: Measured, facts: Facts) -> ObjectiveResult:
-    enough = partial(quick_for_longer, facts, measured.load.rate_asked)
-    results = [_one_latency(limit, one, enough) for one in measured.recoveries]
+    results = []
+    for one in measured.recoveries:
+        seen = one.recovery.latency
+        if seen is None or seen.limit_ms is None:
+            none = "there was no heal, or no baseline to tell slow answers by"
+            results.append(limit.unknown(none))
+        else:
+            enough = partial(quick_for_longer, facts, measured, seen.limit_ms)
+            shows = "answers after the heal to show that none were slow"
+            results.append(_lasted(limit, one, seen, enough, shows))
     return _worst(results) or limit.unknown("there was no heal to recover from")
 
 
-def _one_latency(
-    limit: Limit, one: GroupRecovery, enough: Callable[[float, float], str]
+def _lasted(
+    limit: Limit,
+    one: GroupRecovery,
+    seen: Recovery | LatencyRecovery,
+    enough: Callable[[float], str],
+    shows: str,
 ) -> ObjectiveResult:
-    """``enough`` says how many answers after an instant would show that few are late."""
-    seen, healed_s = one.recovery.latency, one.group.healed_s or 0.0
-    if seen is None or seen.limit_ms is None:
-        return limit.unknown("there was no heal, or no baseline to tell slow answers by")
+    """``enough`` says how many requests after an instant would show that it lasts, ``shows`` which
+    would show that there was nothing to recover from.
+    """
+    healed_s, low_s, high_s = one.group.healed_s, seen.from_heal_s_low, seen.from_heal_s_high
     if seen.from_heal_s is not None:
         unsure = ""
         if not seen.confirmed:
-            over_s = seen.from_heal_s if seen.from_heal_s_high is None else seen.from_heal_s_high
-            lasts = enough(seen.limit_ms, healed_s + max(over_s, 0.0))
-            unsure = advised(f"{NOT_CONFIRMED}: ", lasts)
-        ends = seen.from_heal_s_low, seen.from_heal_s_high
-        return by_bound(limit, seen.from_heal_s, *ends, unsure)
-    if seen.censored and seen.from_heal_s_low is not None:
-        return _still_under_way(limit, seen.from_heal_s_low, one)
+            since_s = (healed_s or 0.0) + max(seen.from_heal_s if high_s is None else high_s, 0.0)
+            few = "too few requests after it to show that it lasts: "
+            unsure = advised(few, enough(since_s))
+        return by_bound(limit, seen.from_heal_s, low_s, high_s, unsure)
+    if seen.censored and low_s is not None:  # until then it surely had not recovered
+        names = " and ".join(one.recovery.next_faults)
+        when = f"fault {names} came" if names else "the load ended"
+        unseen = f"nothing shows that it had recovered when {when}"
+        if low_s > limit.value:
+            return limit.missed(None, low_s, None, f"it took longer, and {unseen}")
+        return limit.unknown(unseen, low_s)
+    if healed_s is None:
+        return limit.unknown("the fault was never healed")
     if not seen.confirmed:
-        few = "too few answers after the heal to show that none were slow"
-        return limit.unknown(advised(f"{few}: ", enough(seen.limit_ms, healed_s)))
-    return limit.met(None)  # answers were never slow
+        return limit.unknown(advised(f"too few {shows}: ", enough(healed_s)))
+    return limit.met(None)
 
 
 def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
@@ -120,44 +123,22 @@ def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
 
     Of two, one whose end was not seen is higher than any measured one.
     """
-    order = (Judgement.PASS, Judgement.INCONCLUSIVE, Judgement.FAIL)
 
     def badness(result: ObjectiveResult) -> tuple[int, bool, float]:
         known = [end for end in (result.observed, result.low) if end is not None]
         unseen = result.observed is None and result.high is None and bool(known)
-        return order.index(result.verdict), unseen, known[0] if known else -np.inf
+        return list(Judgement).index(result.verdict), unseen, known[0] if known else -np.inf
 
     return max(results, key=badness, default=None)
 
 
-def _still_under_way(limit: Limit, low_s: float, one: GroupRecovery) -> ObjectiveResult:
-    """Nobody saw it recover before the load ended or the next fault came.
-
-    ``low_s`` is until when it surely had not.
-    """
-    names = " and ".join(one.recovery.next_faults)
-    when = f"fault {names} came" if names else "the load ended"
-    if low_s > limit.value:
-        reason = f"it took longer, and nothing shows that it had recovered when {when}"
-        return limit.missed(None, low_s, None, reason)
-    return limit.unknown(f"nothing shows that it had recovered when {when}", low_s)
-
-
 # --- shares and counts ---------------------------------------------------------------------------
-
-
-def _failed(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    return by_share(limit, measured.failed_window)
 
 
 def _failed_outside(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """All of it as one, and each stretch before, between and after the faults."""
     whole = by_share(limit, measured.failed_outside)
     return _worst([whole, *failed_results(limit, measured.calms)]) or whole
-
-
-def _unknown(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
-    return by_share(limit, measured.unknown_inside)
 
 
 def _affected(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
@@ -169,9 +150,9 @@ def _affected(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
 
 def _episodes(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     if not measured.borrow.window.operations:
-        return limit.unknown("no borrow request was measured after the baseline")
-    counted = by_count(limit, len(impaired(measured.episodes)))
+        return limit.unknown(_NOT_MEASURED)
     stretches = impaired(measured.episodes)
+    counted = by_count(limit, len(stretches))
     if counted.verdict is Judgement.PASS and stretches and open_ended(stretches[-1]):
         reason = "nothing shows that the last one was over when the load ended"
         return limit.open(counted.observed, counted.observed, None, reason)
@@ -182,7 +163,7 @@ def _slow_episodes(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResul
     if measured.baseline.wait_ms_p95 is None:
         return limit.unknown("the baseline has too few answers to tell slow ones by")
     if not measured.borrow.window.operations:
-        return limit.unknown("no borrow request was measured after the baseline")
+        return limit.unknown(_NOT_MEASURED)
     return by_count(limit, sum(e.class_ == "slow" for e in measured.episodes))
 
 
@@ -190,7 +171,7 @@ def _lost_service(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult
     """The share rule: so many failures spread over the window at the rate that was asked."""
     share, lost_s = measured.failed_window, measured.borrow.lost_service_seconds
     if lost_s is None or not share.whole:
-        return limit.unknown("no borrow request was measured after the baseline")
+        return limit.unknown(_NOT_MEASURED)
     # Seconds that the window's requests stand for; a share of them is that share of service.
     window_s = share.whole / measured.load.rate_asked
     found = by_share(replace(limit, value=limit.value / window_s), share)
@@ -204,9 +185,7 @@ def _attempts(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     observed = measured.retries.attempts_per_operation.get("fault")
     if observed is None:
         return limit.unknown("no borrow was sent while a fault was active")
-    if observed > limit.value:
-        return limit.missed(observed, None, None, COUNTED)
-    return limit.met(observed)
+    return by_count(limit, observed)
 
 
 # --- waits, health, decisions --------------------------------------------------------------------
@@ -214,27 +193,26 @@ def _attempts(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
 
 def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """All answers outside the faults as one, and each stretch before, between and after them."""
-    whole = _latency_of(limit, np.sort(measured.waits_outside_ms))
-    calms = slow_results(limit, measured.calms, SLOWER_SHARE_MAX, _percentile)
-    return _worst([whole, *calms]) or whole
 
+    def slower(calm: Calm) -> Share:
+        return Share(int((calm.waits_ms > limit.value).sum()), len(calm.waits_ms))
 
-def _percentile(calm: Calm) -> tuple[float, float, float | None]:
-    waits_ms = np.sort(calm.waits_ms)
-    observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
-    return (observed, *_order_interval(waits_ms))
+    whole = _latency_of(limit, measured.waits_outside_ms)
+    results = [whole]
+    for one in outliers(measured.calms, SLOWER_SHARE_MAX, slower, "took longer than the limit"):
+        judged = limit.missed if one.surely else limit.open
+        results.append(judged(*_percentile(one.calm.waits_ms), one.reason))
+    return _worst(results) or whole
 
 
 def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
-    """The share rule, for the share of answers (sorted) slower than the limit."""
+    """The share rule, for the share of answers slower than the limit."""
     slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
         enough = advise(slower, SLOWER_SHARE_MAX, _percentile_met, "answers", did="are slower")
         return limit.unknown(advised(f"{len(waits_ms)} answers are too few: ", enough))
-    observed = float(np.percentile(waits_ms, 99, method="inverted_cdf"))
-    ends = _order_interval(waits_ms)
-    assert slower.low is not None  # noqa: S101  # for the type checker; there are answers
-    if slower.low > SLOWER_SHARE_MAX:
+    observed, *ends = _percentile(waits_ms)
+    if (slower.low or 0.0) > SLOWER_SHARE_MAX:
         reason = f"{slower.part:,} of {slower.whole:,} answers took longer than the limit"
         return limit.missed(observed, *ends, reason)
     if observed > limit.value:
@@ -249,13 +227,16 @@ def _percentile_met(answers: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(answers >= LATENCY_ANSWERS_MIN, slower, -1)
 
 
-def _order_interval(waits_ms: NDArray[np.float64]) -> tuple[float, float | None]:
-    """95 % interval of the 99th percentile, from the normal law of how many lie below it."""
-    count = len(waits_ms)
+def _percentile(waits_ms: NDArray[np.float64]) -> tuple[float, float, float | None]:
+    """The 99th percentile with both ends of its 95 % interval, in ms; from the normal law of how
+    many lie below it.
+    """
+    ordered, count = np.sort(waits_ms), len(waits_ms)
     spread = 1.96 * (count * 0.99 * 0.01) ** 0.5
-    low = int(np.floor(count * 0.99 - spread))
-    high = int(np.ceil(count * 0.99 + spread))
-    return float(waits_ms[max(low - 1, 0)]), float(waits_ms[high]) if high < count else None
+    low, high = int(np.floor(count * 0.99 - spread)), int(np.ceil(count * 0.99 + spread))
+    high_ms = float(ordered[high]) if high < count else None
+    observed = float(np.percentile(ordered, 99, method="inverted_cdf"))
+    return observed, float(ordered[max(low - 1, 0)]), high_ms
 
 
 def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
@@ -280,25 +261,23 @@ def _grey_failure(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult
 
 def _decision_shift(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     """The kind of decision that moved the most decides, by the interval of how far it moved."""
-    results = [_one_shift(limit, kind) for kind in measured.decisions]
+    results = []
+    for kind in measured.decisions:
+        found = limit.unknown("too few answers before or after to tell a shift")
+        if kind.shift is not None and kind.shift_low is not None and kind.shift_high is not None:
+            low, high = sorted((abs(kind.shift_low), abs(kind.shift_high)))
+            low = 0.0 if kind.shift_low <= 0 <= kind.shift_high else low
+            found = by_bound(limit, abs(kind.shift), low, high)
+        name = kind.kind.replace("_", " ")
+        results.append(replace(found, reason=f"{name}: {found.reason}" if found.reason else ""))
     return _worst(results) or limit.unknown("decisions before and after were not measured")
-
-
-def _one_shift(limit: Limit, kind: DecisionShare) -> ObjectiveResult:
-    name = kind.kind.replace("_", " ")
-    if kind.shift is None or kind.shift_low is None or kind.shift_high is None:
-        return limit.unknown(f"{name}: too few answers before or after to tell a shift")
-    ends = sorted((abs(kind.shift_low), abs(kind.shift_high)))
-    low = 0.0 if kind.shift_low <= 0 <= kind.shift_high else ends[0]
-    found = by_bound(limit, abs(kind.shift), low, ends[1])
-    return replace(found, reason=f"{name}: {found.reason}" if found.reason else "")
 
 
 _JUDGES: dict[str, Callable[[Limit, Measured, Facts], ObjectiveResult]] = {
     "recovery_seconds_max": _recovery,
-    "failed_share_max": _failed,
+    "failed_share_max": lambda limit, measured, _: by_share(limit, measured.failed_window),
     "failed_outside_fault_share_max": _failed_outside,
-    "indeterminate_share_max": _unknown,
+    "indeterminate_share_max": lambda limit, measured, _: by_share(limit, measured.unknown_inside),
     "impaired_episodes_max": _episodes,
     "latency_ms_p99_max": _latency,
     "latency_recovery_seconds_max": _latency_recovery,

@@ -4,20 +4,30 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from harness.verdict.checks.case import EXAMPLES_MAX, Case, note, plural
+from harness.verdict.checks.case import EXAMPLES_MAX, Case, note
 from harness.verdict.checks.impairment import cut_off
 from harness.verdict.measure.borrowers import Who
 from harness.verdict.measure.health_checks import EDGE_LINK
 from harness.verdict.measure.intervals import Share
-from harness.verdict.types import DecisionShare, Finding, Weight
+from harness.verdict.types import Finding, Weight
+from harness.verdict.units import plural
 
 GREY_SECONDS_MIN = 1.5
 """A sound health check that waits a second for its database, asked five times a second, is seen to
 turn red after 1.2 s: that much is no blame."""
+CHANCE_TOLD_MIN = 1e-6
+"""What is rarer is told without a number."""
 HERD_PEAK_MIN = 3.0
 """Journeys that were held up and go on all at once at a heal come to twice the usual: no herd."""
 HERD_P_MAX = 0.001
 DRIFT_P_MAX = 0.001
+_DECISION = {
+    "approved": "approved",
+    "referred": "sent to manual review",
+    "declined_credit": "declined for credit",
+    "declined_policy": "declined by policy",
+    "declined_behaviour": "declined for behaviour",
+}
 
 
 def failures_in_a_row(case: Case) -> Iterator[Finding]:
@@ -25,29 +35,23 @@ def failures_in_a_row(case: Case) -> Iterator[Finding]:
 
     Those with which the load ended are told with what they leave open.
     """
-    tail, last_s = cut_off(case), _last_planned_s(case)
+    tail, last_s = cut_off(case), math.inf
+    clock, operations = case.facts.status.clock, case.facts.operations
+    sent_ns = operations.intended_ns[~operations.dropped]
+    if clock is not None and len(sent_ns):
+        last_s = clock.seconds(int(sent_ns.max()))
     rows = [row for row in case.measured.short_rows if tail is None or row.end_s < last_s]
     for row in rows[:EXAMPLES_MAX]:
+        seldom = "hardly any run"
+        if row.chance > CHANCE_TOLD_MIN:
+            seldom = f"fewer than 1 of {math.floor(1 / row.chance):,} runs"
         yield note(
             "failures_in_a_row",
             f"{row.failed} of {row.failed} borrow requests failed from {row.begin_s:.2f} s to"
             f" {row.end_s:.2f} s, too few to call it an outage: so many in a row come by chance in"
-            f" {_seldom(row.chance)} with such a share of failures",
+            f" {seldom} with such a share of failures",
             **asdict(row),
         )
-
-
-def _last_planned_s(case: Case) -> float:
-    """When the last of the requests was planned that were sent."""
-    clock, operations = case.facts.status.clock, case.facts.operations
-    sent_ns = operations.intended_ns[~operations.dropped]
-    return clock.seconds(int(sent_ns.max())) if clock is not None and len(sent_ns) else math.inf
-
-
-def _seldom(chance: float) -> str:
-    """How often, in words that fit any run."""
-    runs = math.floor(1 / max(chance, 1e-6))
-    return f"fewer than 1 of {runs:,} runs" if chance > 1e-6 else "hardly any run"  # noqa: PLR2004
 
 
 def borrowers_shut_out(case: Case) -> Iterator[Finding]:
@@ -61,11 +65,11 @@ def borrowers_shut_out(case: Case) -> Iterator[Finding]:
         weight = Weight.FAIL if who.persists else Weight.NOTE
         if who.persists and case.excuse(_shuts_out_for_good):
             weight = Weight.INCONCLUSIVE
+        when = "" if who.persists else ", while a fault was at work"
         yield Finding(
             "borrowers_shut_out",
             weight,
-            _shut_out(who, verb, noun, came)
-            + ("" if who.persists else ", while a fault was at work"),
+            _shut_out(who, verb, noun, came) + when,
             {
                 "step": verb.replace(" ", "_"),
                 "borrowers": came,
@@ -102,27 +106,26 @@ def _shut_out(who: Who, verb: str, noun: str, came: int) -> str:
 
 
 def grey_failure(case: Case) -> Iterator[Finding]:
-    """The health address was green while borrowing failed; an objective may forbid it."""
+    """The health address was green while borrowing failed; an objective may forbid it.
+
+    It is asked around the edge, so that it can't show a fault there.
+    """
     health, failing_s = case.measured.health, case.measured.failing_s
     if health is None or (health.green_while_failing_s or 0.0) <= GREY_SECONDS_MIN:
         return
+    faults = (impact.fault for impact in case.measured.impacts)
+    left_out = ""
+    if any(f.link_or_target == EDGE_LINK and f.injected_s is not None for f in faults):
+        left_out = ", not counting faults on the edge and the time allowed to recover from them"
     yield note(
         "grey_failure",
         f"the health address {health.path} answered green for {health.green_while_failing_s:.1f} s"
-        f" of the {failing_s:.1f} s in which borrowing was down or degraded" + _left_out(case),
+        f" of the {failing_s:.1f} s in which borrowing was down or degraded{left_out}",
         path=health.path,
         green_while_failing_s=health.green_while_failing_s,
         failing_s=failing_s,
         first_red_s=health.first_red_s,
     )
-
-
-def _left_out(case: Case) -> str:
-    """Health is asked around the edge, so that it can't show a fault there."""
-    faults = (impact.fault for impact in case.measured.impacts)
-    if not any(f.link_or_target == EDGE_LINK and f.injected_s is not None for f in faults):
-        return ""
-    return ", not counting faults on the edge and the time allowed to recover from them"
 
 
 def herd(case: Case) -> Iterator[Finding]:
@@ -134,10 +137,7 @@ def herd(case: Case) -> Iterator[Finding]:
         "herd",
         f"in the second from {seen.at_s:.1f} s on, after the heal, {seen.attempts:,} requests were"
         f" sent, {seen.peak:.1f} times as many as in a usual second",
-        attempts=seen.attempts,
-        usual=seen.usual,
-        at_s=seen.at_s,
-        p=seen.p,
+        **asdict(seen),
     )
 
 
@@ -148,32 +148,20 @@ def decision_drift(case: Case) -> Iterator[Finding]:
     """
     decisions = case.measured.decisions
     moved = [d for d in decisions if d.p is not None and d.p * len(decisions) < DRIFT_P_MAX]
+    told = [
+        f"{_DECISION[one.kind]}: {_percent(one.after)} instead of {_percent(one.before)} (95 %"
+        f" interval of the shift {100 * (one.shift_low or 0.0):+.1f} to"
+        f" {100 * (one.shift_high or 0.0):+.1f} points)"
+        for one in moved
+    ]
     if moved:
         yield note(
             "decision_drift",
             "of the requests that were answered, other shares than in the baseline were "
-            + "; ".join(_moved(decision) for decision in moved),
+            + "; ".join(told),
             decisions=[asdict(decision) for decision in decisions],
             kinds=[decision.kind for decision in moved],
         )
-
-
-def _moved(decision: DecisionShare) -> str:
-    name = _DECISION[decision.kind]
-    low, high = decision.shift_low or 0.0, decision.shift_high or 0.0
-    return (
-        f"{name}: {_percent(decision.after)} instead of {_percent(decision.before)} (95 % interval"
-        f" of the shift {100 * low:+.1f} to {100 * high:+.1f} points)"
-    )
-
-
-_DECISION = {
-    "approved": "approved",
-    "referred": "sent to manual review",
-    "declined_credit": "declined for credit",
-    "declined_policy": "declined by policy",
-    "declined_behaviour": "declined for behaviour",
-}
 
 
 def _percent(share: float | None) -> str:

@@ -2,8 +2,9 @@
 
 from harness.plan.plan import SteadyState
 from harness.verdict.catalogue import LOANS
-from harness.verdict.checks.case import Case, plural
-from harness.verdict.checks.credit_limits import must_be_declined, over_limit
+from harness.verdict.checks.borrowing import must_be_declined, over_limit
+from harness.verdict.checks.case import Case
+from harness.verdict.checks.invalidated import UNREAD
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.took_effect import Impact
 from harness.verdict.reasons import why
@@ -14,6 +15,7 @@ from harness.verdict.units import (
     from_heal,
     limit,
     more_than,
+    plural,
     seconds,
     seconds_beside,
     share,
@@ -29,33 +31,27 @@ TO_THE_END = 0.9
 """Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
 
 _WHAT = {
-    "partition": "bytes vanished on the {target} link",
-    "refuse": "the {target} link refused connections",
-    "reset": "connections on the {target} link were reset",
-    "latency": "the {target} link was slow to answer",
-    "throttle": "the {target} link was narrow",
-    "flap": "the {target} link came and went",
-    "commit_lost": "answers to COMMITs on the {target} link were lost",
-    "packet_drop": "packets on the {target} link were dropped",
-    "kill": "{target} {was} killed and down",
-    "freeze": "{target} {was} frozen",
-    "restart": "{target} {was} restarted",
-    "blocking_migration": "a migration blocked {target}",
+    "partition": ("bytes vanished on the {target} link", "end of the partition"),
+    "refuse": ("the {target} link refused connections", "end of the refusals"),
+    "reset": ("connections on the {target} link were reset", "end of the resets"),
+    "latency": ("the {target} link was slow to answer", "end of the delay"),
+    "throttle": ("the {target} link was narrow", "end of the throttling"),
+    "flap": ("the {target} link came and went", "end of the flapping"),
+    "commit_lost": ("answers to COMMITs on the {target} link were lost", ""),
+    "packet_drop": ("packets on the {target} link were dropped", "end of the packet loss"),
+    "kill": ("{target} {was} killed and down", ""),
+    "freeze": ("{target} {was} frozen", "end of the freeze"),
+    "restart": ("{target} {was} restarted", "restart"),
+    "blocking_migration": ("a migration blocked {target}", "end of the migration"),
 }
-
-_NOUN = {
-    "partition": "end of the partition",
-    "refuse": "end of the refusals",
-    "reset": "end of the resets",
-    "latency": "end of the delay",
-    "throttle": "end of the throttling",
-    "flap": "end of the flapping",
-    "packet_drop": "end of the packet loss",
-    "freeze": "end of the freeze",
-    "restart": "restart",
-    "blocking_migration": "end of the migration",
+"""What each kind of fault did, and what was healed where several kinds of them were injected."""
+_OTHER = ("{target} {was} disturbed", "")
+_WRONG = {
+    "phantom": "lent or reserved though refused",
+    "corrupt": "booked otherwise than asked for or told",
+    "orphan": "asked for by nobody",
+    "unbalanced": "with a wrong balance",
 }
-"""What was healed, where several kinds of fault were injected."""
 
 
 def sentence(case: Case, findings: list[Finding]) -> str:
@@ -65,11 +61,16 @@ def sentence(case: Case, findings: list[Finding]) -> str:
     reason, told = why(findings, case.objectives)
     codes = {finding.code for finding in told}
     partly = any(finding.code == "ledger_incomplete" for finding in findings)
-    stretch_told = bool(codes.intersection(("outage", "degraded")))
+    # The reason has told already of the only stretch of a run without a fault.
+    alone = len(impaired(case.measured.episodes)) == 1 and not case.plan.faults
+    stop, clock = case.facts.status.safety_stop, case.facts.status.clock
+    stopped = ""
+    if stop is not None and clock is not None and "safety_stop" not in codes:
+        stopped = f"stopped for safety at {clock.seconds(stop.at_ns):.1f} s because {stop.text}"
     parts = [
-        "" if "safety_stop" in codes else _stopped(case),
+        stopped,
         _borrowing(case),
-        "" if _is_told(case, stretch_told) else _recovery(case),
+        "" if alone and codes & {"outage", "degraded"} else _recovery(case),
         _elsewhere(case),
         _slow(case),
         _money(case, codes, partly=partly),
@@ -77,12 +78,6 @@ def sentence(case: Case, findings: list[Finding]) -> str:
     happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     said = (reason, happened, "" if reason else _expected(case))
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
-
-
-def _is_told(case: Case, stretch_told: bool) -> bool:
-    """Whether the reason has told already of the only stretch of a run without a fault."""
-    alone = len(impaired(case.measured.episodes)) == 1 and not case.plan.faults
-    return stretch_told and alone
 
 
 def _cause(case: Case) -> str:
@@ -101,12 +96,10 @@ def _cause(case: Case) -> str:
     impacts = case.measured.impacts
     impacts = sorted(impacts, key=lambda i: (i.fault.injected_s is None, i.fault.injected_s or 0))
     told = impacts if len(impacts) <= _FAULTS_MAX + 1 else impacts[:_FAULTS_MAX]
-    text = _clause(told[0])
-    earlier = {told[0].fault.name}
+    text, earlier = _clause(told[0]), {told[0].fault.name}
     for impact in told[1:]:
         meets = any(overlap.fault in earlier for overlap in impact.fault.overlaps)
-        came = impact.fault.injected_s is not None
-        how = "while" if meets else "then" if came else "and"
+        how = "while" if meets else "and" if impact.fault.injected_s is None else "then"
         text += f", {how} {_clause(impact)}"
         earlier.add(impact.fault.name)
     more = len(impacts) - len(told)
@@ -118,20 +111,10 @@ def _clause(impact: Impact) -> str:
     if fault.injected_s is None:
         return f"fault {fault.name} was never injected"
     was = "were" if fault.link_or_target == "replicas" else "was"
-    what = _WHAT.get(impact.kind, "{target} {was} disturbed")
-    what = what.format(target=fault.link_or_target, was=was)
+    what = _WHAT.get(impact.kind, _OTHER)[0].format(target=fault.link_or_target, was=was)
     if fault.healed_s is None:
         return f"{what}, and that was not seen to be healed"
     return f"{what} for {seconds(fault.healed_s - fault.injected_s)}"
-
-
-def _stopped(case: Case) -> str:
-    """What ended the run at once, and when."""
-    status = case.facts.status
-    if status.safety_stop is None or status.clock is None:
-        return ""
-    at_s = status.clock.seconds(status.safety_stop.at_ns)
-    return f"stopped for safety at {at_s:.1f} s because {status.safety_stop.text}"
 
 
 def _borrowing(case: Case) -> str:
@@ -208,9 +191,8 @@ def _not_seen_to_recover(case: Case, seen: Recovery) -> str:
     names, surely_s = " and ".join(seen.next_faults), seen.from_heal_s_low or 0.0
     watched_s = seen.observed_s or 0.0
     when = f"fault {names} came" if names else "the load ended"
-    waited = f"{watched_s:.1f} s after {_which_heal(case)}"
-    if watched_s <= 0:
-        waited = f"before {_which_heal(case)}"
+    waited = f"{watched_s:.1f} s after" if watched_s > 0 else "before"
+    waited = f"{waited} {_which_heal(case)}"
     if surely_s > TO_THE_END * watched_s > 0:
         return f"borrowing had not recovered when {when} {waited}"
     took = f" (it took {more_than(surely_s)})" if surely_s > 0 else ""
@@ -221,10 +203,10 @@ def _what_ended(case: Case) -> str:
     """The same in words that need no name of a fault, where one of its kind was injected."""
     counted, impacts = case.measured.recovery.faults, case.measured.impacts
     kinds = [impact.kind for impact in impacts]
-    mine = [impact.kind for impact in impacts if counted == [impact.fault.name]]
-    if len(impacts) > 1 and mine and kinds.count(mine[0]) == 1 and mine[0] in _NOUN:
-        return f"the {_NOUN[mine[0]]}"
-    return _which_heal(case)
+    mine = next((impact.kind for impact in impacts if counted == [impact.fault.name]), "")
+    _, noun = _WHAT.get(mine, _OTHER)
+    several = len(impacts) > 1 and kinds.count(mine) == 1
+    return f"the {noun}" if several and noun else _which_heal(case)
 
 
 def _which_heal(case: Case) -> str:
@@ -254,9 +236,8 @@ def _stretches(case: Case) -> str:
 
 def _fails_throughout(case: Case) -> bool:
     """Whether surely more fail, outside every stretch, than of a service that is well."""
-    measured = case.measured
-    surely = measured.failed_elsewhere.low or 0.0
-    return surely > SteadyState().failed_share_max and not impaired(measured.episodes)
+    surely = case.measured.failed_elsewhere.low or 0.0
+    return surely > SteadyState().failed_share_max and not impaired(case.measured.episodes)
 
 
 def _spans(episodes: list[Episode]) -> str:
@@ -288,51 +269,34 @@ def _money(case: Case, told: set[str], *, partly: bool) -> str:
 
     Of a ledger that was read ``partly`` nothing is claimed that only all of it shows.
     """
-    result = case.reconciled.result
+    result, violated = case.reconciled.result, "invariant_violated" in told
     if not result.ledger_read:
-        unread = "the ledger could not be read, so nothing is known about lost loans"
-        return "" if "ledger_unread" in told else unread
+        return "" if "ledger_unread" in told else UNREAD
     lost, twice = result.lost or 0, result.duplicated or 0
     was, none = ("is known to be", "none known to be") if partly else ("was", "none")
-    said = {
-        "lost": f"{plural(lost, 'loan')} {_were(lost)} lost" if lost else f"no loan {was} lost",
-        "duplicated": f"{plural(twice, 'loan')} lent twice" if twice else f"{none} lent twice",
-    }
-    if "lost" in told and not twice:
+    said = {"lost": f"no loan {was} lost", "duplicated": f"{none} lent twice"}
+    if lost:
+        said["lost"] = f"{plural(lost, 'loan')} {'was' if lost == 1 else 'were'} lost"
+    if twice:
+        said["duplicated"] = f"{plural(twice, 'loan')} lent twice"
+    elif "lost" in told:
         said["duplicated"] = f"no loan {was} lent twice"
-    said |= _otherwise_wrong(case)
+    said |= {
+        name: f"{plural(count, 'loan')} {meaning}"
+        for name, meaning in _WRONG.items()
+        if (count := getattr(result, name))
+    }
+    if declined := len(must_be_declined(case)):
+        wrongly = f"{plural(declined, 'loan')} granted to borrowers who must be declined"
+        said["invariant_violated"] = wrongly
     texts = [text for name, text in said.items() if name not in told]
     if told.intersection(LOANS) and not lost and not twice and not partly and len(texts) == CLEAN:
         texts = ["no other loan was wrong"]
-    if (beyond := len(over_limit(case))) and "invariant_violated" not in told:
-        texts.append(f"{plural(beyond, 'borrower')} over their credit limit")
-    violations = len(case.facts.ledger.violations)
-    if violations and "invariant_violated" not in told:
-        texts.append(f"{plural(violations, 'violation')} named by the target")
+    others = (
+        (len(over_limit(case)), "borrower", "over their credit limit"),
+        (len(case.facts.ledger.violations), "violation", "named by the target"),
+    )
+    texts += [f"{plural(n, noun)} {what}" for n, noun, what in others if n and not violated]
     if partly and "ledger_incomplete" not in told:
         texts.append("but the ledger's listing is not complete")
     return ", ".join(texts)
-
-
-def _otherwise_wrong(case: Case) -> dict[str, str]:
-    """What else is wrong with loans, by finding; nothing of what no loan is."""
-    result = case.reconciled.result
-    others = {
-        "phantom": (result.phantom, "lent or reserved though refused"),
-        "corrupt": (result.corrupt, "booked otherwise than asked for or told"),
-        "orphan": (result.orphan, "asked for by nobody"),
-        "unbalanced": (result.unbalanced, "with a wrong balance"),
-        "invariant_violated": (
-            len(must_be_declined(case)),
-            "granted to borrowers who must be declined",
-        ),
-    }
-    return {
-        name: f"{plural(count, 'loan')} {meaning}"
-        for name, (count, meaning) in others.items()
-        if count
-    }
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"

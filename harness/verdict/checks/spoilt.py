@@ -12,17 +12,16 @@ import numpy as np
 
 from harness.core.shortage import in_words, shortage_by_code, stretches
 from harness.history.columns import NONE, Attempts, Bools, Floats, Operations, Words, seconds
-from harness.history.events import Attempt, Ending, Outcome, Step
+from harness.history.events import Attempt, Clock, Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.plan import REVIEW_AMOUNT_FEN, Plan
 from harness.verdict.measure.measurement import Measured
+from harness.verdict.units import plural
 
-_SECOND = 1e9
-
-LONGER_MAX, LATE_SECONDS_MAX = 1.1, 1.0
+LONGER_MAX, LATE1e9S_MAX = 1.1, 1.0
 """How much longer than planned a fault of ours may last: a busy machine's delay, no failed heal."""
-APART_SECONDS = 1.0
+APART1e9S = 1.0
 """Arrivals that were never started, with less between them, are of one stretch."""
 _BORROW = Attempt(0, Step.BORROW, 1, 0, 0, 0, Outcome.OK, "")
 
@@ -39,11 +38,6 @@ class Stretch:
     end_s: float = np.inf
     worker: str | None = None
 
-    @property
-    def is_all(self) -> bool:
-        """Whether it leaves nothing of the run."""
-        return self.begin_s == -np.inf and self.end_s == np.inf
-
     def touches(self, begin_s: float, end_s: float) -> bool:
         """Whether something from ``begin_s`` to ``end_s`` lies in it, in part at least."""
         return begin_s <= self.end_s and end_s >= self.begin_s
@@ -54,23 +48,29 @@ def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stret
 
     What was under way at its begin was met by it, and one request timeout after its end is its too.
     """
+    clock, allowed_s = facts.status.clock, measured.timeline.allowed_s
+    if clock is None:
+        return [Stretch(trouble.text) for trouble in facts.status.troubles]
+    found = [
+        *(_stretch(clock, one.text, one.begin_ns, one.end_ns) for one in own_troubles(facts)),
+        *_stalls(facts, clock),
+        *_dropped(facts, clock),
+        *_faults(plan, facts, measured, clock),
+    ]
+    for change in () if plan.watches else facts.status.foreign:
+        text = f"somebody else had a hand in it: {change.text}"
+        found.append(_stretch(clock, text, change.begin_ns, change.end_ns, allowed_s))
     reach_s = plan.settings.request_timeout_s
-    found = (
-        *(_troubles(facts), _stalls(facts), _dropped(facts), _faults(plan, facts, measured)),
-        () if plan.watches else _foreign(facts, measured),
-    )
-    return [replace(one, end_s=one.end_s + reach_s) for one in itertools.chain(*found)]
+    return [replace(one, end_s=one.end_s + reach_s) for one in found]
 
 
-def _troubles(facts: Facts) -> Iterator[Stretch]:
-    clock = facts.status.clock
-    for trouble in own_troubles(facts):
-        begin_s, end_s = -np.inf, np.inf
-        if clock is not None and trouble.begin_ns is not None:
-            begin_s = clock.seconds(trouble.begin_ns)
-        if clock is not None and trouble.end_ns is not None:
-            end_s = clock.seconds(trouble.end_ns)
-        yield Stretch(trouble.text, begin_s, end_s)
+def _stretch(
+    clock: Clock, text: str, begin_ns: int | None, end_ns: int | None, recovery_s: float = 0.0
+) -> Stretch:
+    """With the time to recover from it; what is not known has no begin, or no end."""
+    begin_s = -np.inf if begin_ns is None else clock.seconds(begin_ns)
+    end_s = np.inf if end_ns is None else clock.seconds(end_ns) + recovery_s
+    return Stretch(text, begin_s, end_s)
 
 
 def own_troubles(facts: Facts) -> list[Trouble]:
@@ -83,32 +83,16 @@ def own_troubles(facts: Facts) -> list[Trouble]:
         if (shortage := shortage_by_code(code)) is None:
             continue
         for begin_s, end_s, count in stretches(ended_s[error.are(code)].tolist()):
-            begin_ns, end_ns = (clock.zero_ns + round(at_s * _SECOND) for at_s in (begin_s, end_s))
+            begin_ns, end_ns = (clock.zero_ns + round(at_s * 1e9) for at_s in (begin_s, end_s))
             text = in_words("the load", shortage, begin_s, end_s, count)
             troubles.append(Trouble(text, begin_ns, end_ns))
     return troubles
 
 
-def _foreign(facts: Facts, measured: Measured) -> Iterator[Stretch]:
-    """What somebody else did to the stack, with the time to recover from it."""
-    clock = facts.status.clock
-    if clock is None:
-        return
-    for change in facts.status.foreign:
-        begin_s, end_s = clock.seconds(change.begin_ns), np.inf
-        if change.end_ns is not None:
-            end_s = clock.seconds(change.end_ns) + measured.timeline.allowed_s
-        yield Stretch(f"somebody else had a hand in it: {change.text}", begin_s, end_s)
-
-
-def _stalls(facts: Facts) -> Iterator[Stretch]:
-    status = facts.status
-    if status.clock is None:
-        return
-    for stall, text in zip(status.stalls, stalls_told(facts), strict=True):
-        worker = stall.worker if stall.worker in status.workers else None
-        begin_s, end_s = status.clock.seconds(stall.begin_ns), status.clock.seconds(stall.end_ns)
-        yield Stretch(text, begin_s, end_s, worker)
+def _stalls(facts: Facts, clock: Clock) -> Iterator[Stretch]:
+    for stall, text in zip(facts.status.stalls, stalls_told(facts), strict=True):
+        worker = stall.worker if stall.worker in facts.status.workers else None
+        yield replace(_stretch(clock, text, stall.begin_ns, stall.end_ns), worker=worker)
 
 
 def stalls_told(facts: Facts) -> list[str]:
@@ -116,32 +100,32 @@ def stalls_told(facts: Facts) -> list[str]:
     clock = facts.status.clock
     return [
         f"{stall.worker or 'a load process'} did not run for"
-        f" {(stall.end_ns - stall.begin_ns) / _SECOND:.1f} s from"
+        f" {(stall.end_ns - stall.begin_ns) / 1e9:.1f} s from"
         f" {clock.seconds(stall.begin_ns):.1f} s on"
         for stall in facts.status.stalls
         if clock is not None
     ]
 
 
-def _dropped(facts: Facts) -> Iterator[Stretch]:
+def _dropped(facts: Facts, clock: Clock) -> Iterator[Stretch]:
     """Where arrivals were never started, nobody was there to read answers either.
 
     A pause that was written down tells more of it than they do.
     """
-    clock = facts.status.clock
-    if clock is None:
-        return
     lost = facts.operations.take(facts.operations.dropped)
     due_s = seconds(lost.intended_ns, clock.zero_ns)
-    told = _touched(list(_stalls(facts)), lost, due_s, due_s)
+    told = _touched(list(_stalls(facts, clock)), lost, due_s, due_s)
     lost, due_s = lost.take(~told), due_s[~told]
     for worker in dict.fromkeys(lost.worker.texts.tolist()):
+        known = worker if worker in facts.status.workers else None
         instants_s = np.sort(due_s[lost.worker.are(worker)])
-        gaps = np.flatnonzero(np.diff(instants_s) > APART_SECONDS)
+        gaps = np.flatnonzero(np.diff(instants_s) > APART1e9S)
         for part in np.split(instants_s, gaps + 1):
             begin_s, end_s = float(part[0]), float(part[-1])
-            known = worker if worker in facts.status.workers else None
-            yield Stretch(_never_started(len(part), begin_s, end_s), begin_s, end_s, known)
+            when = f"from {begin_s:.1f} s to {end_s:.1f} s"
+            when = when if len(part) > 1 else f"at {begin_s:.1f} s"
+            text = f"{plural(len(part), 'planned arrival')} never started, {when}"
+            yield Stretch(text, begin_s, end_s, known)
 
 
 def _touched(
@@ -155,32 +139,25 @@ def _touched(
     return touched
 
 
-def _never_started(count: int, begin_s: float, end_s: float) -> str:
-    if count == 1:
-        return f"1 planned arrival never started, at {begin_s:.1f} s"
-    return f"{count:,} planned arrivals never started, from {begin_s:.1f} s to {end_s:.1f} s"
-
-
-def _faults(plan: Plan, facts: Facts, measured: Measured) -> Iterator[Stretch]:
+def _faults(plan: Plan, facts: Facts, measured: Measured, clock: Clock) -> Iterator[Stretch]:
     """What our own faults did beyond what was planned, with the time to recover from it."""
-    allowed_s, clock = measured.timeline.allowed_s, facts.status.clock
+    allowed_s = measured.timeline.allowed_s
     planned_s = {fault.name: fault.heal_s - fault.inject_s for fault in plan.faults}
     for impact in measured.impacts:
         fault = impact.fault
         if fault.injected_s is None or fault.healed_s is None:
             continue
         lasted_s, due_s = fault.healed_s - fault.injected_s, planned_s[fault.name]
-        if lasted_s > due_s * LONGER_MAX + LATE_SECONDS_MAX:
+        if lasted_s > due_s * LONGER_MAX + LATE1e9S_MAX:
             text = f"{fault.name} lasted {lasted_s:.1f} s instead of {due_s:.1f} s"
             yield Stretch(text, fault.injected_s + due_s, fault.healed_s + allowed_s)
     for fact in facts.faults:
-        healed_ns = fact.heal_returned_ns
+        called_ns, healed_ns = fact.heal_called_ns, fact.heal_returned_ns
         second_way = any(proof.kind == "second_way" for proof in fact.proofs)
-        if fact.expects_impact or not second_way or clock is None or healed_ns is None:
-            continue
-        called_ns = healed_ns if fact.heal_called_ns is None else fact.heal_called_ns
-        text = f"every link was cut to heal {fact.name}, which nobody was to notice"
-        yield Stretch(text, clock.seconds(called_ns), clock.seconds(healed_ns) + allowed_s)
+        if second_way and healed_ns is not None and not fact.expects_impact:
+            called_ns = healed_ns if called_ns is None else called_ns
+            text = f"every link was cut to heal {fact.name}, which nobody was to notice"
+            yield _stretch(clock, text, called_ns, healed_ns, allowed_s)
 
 
 # --- the same run without it ---------------------------------------------------------------------
@@ -199,21 +176,19 @@ def counted_as_served(plan: Plan, facts: Facts, stretches: list[Stretch]) -> Fac
     )
     end_s[np.isnan(end_s)] = np.inf
     ours = operations.dropped | _touched(stretches, operations, begin_s, end_s)
-    served = _served(plan, operations, ours, _usual_wait_ns(operations))
+    served = _served(plan, operations, ours)
     others = attempts.take(attempts.places_in(operations.take(ours)) < 0)
     answered = _answered(plan, served.take(ours))
     return replace(facts, operations=served, attempts=others.with_rows_of(answered))
 
 
-def _usual_wait_ns(operations: Operations) -> int:
-    """How long an answer takes as a rule, from when its request was sent."""
+def _served(plan: Plan, operations: Operations, ours: Bools) -> Operations:
+    """The same, but ``ours`` answered as soon as is usual, with the decision that ground truth says
+    if failed.
+    """
     known = (operations.started_ns != NONE) & (operations.ended_ns != NONE)
     good = operations.take(known & ~operations.failed)
-    return int(np.median(good.ended_ns - good.started_ns)) if len(good) else 0
-
-
-def _served(plan: Plan, operations: Operations, ours: Bools, quick_ns: int) -> Operations:
-    """The same, but ``ours`` answered soon, with the decision that ground truth says if failed."""
+    quick_ns = int(np.median(good.ended_ns - good.started_ns)) if len(good) else 0
     failed, due_ns = ours & operations.failed, operations.intended_ns
     expected = Words.of(b.account_class.expected_decline for b in plan.borrowers)
     declined, review = expected[operations.borrower], operations.amount_fen >= REVIEW_AMOUNT_FEN
