@@ -72,8 +72,8 @@ HOMES: dict[str, set[str]] = {
         *("faults/audit", "faults/lock_holders", "faults/migration", "faults/probes"),
         "faults/commit_lost",
     },
-    "requests": set(),  # it asks the environment: `core/http_calls` and `core/http_probe` do not
-    "yaml": {"core/located"},
+    "requests": set(),  # it asks the environment: `core/http_calls` does not
+    "yaml": {"core/yaml_models"},
     "jinja2": {"report/html"},
     "resvg_py": {"report/picture"},
     "pytest": {"apps/pytest/"},

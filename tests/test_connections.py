@@ -35,7 +35,7 @@ MAKES_CONNECTIONS = {
 ELSEWHERE = {
     "harness/core/connections.py": {"psycopg.connect"},
     # A download from the internet goes the way that the user's environment says.
-    "harness/stack/toxiproxy_binary.py": {"urllib.request.urlopen"},
+    "harness/stack/programs.py": {"urllib.request.urlopen"},
 }
 """Where a connection is made by a library's own means, and by which."""
 CONNECT = """

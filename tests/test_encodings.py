@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from harness.core.encodings import decode
+from harness.core.http_messages import decode
 
 pack = functools.partial(gzip.compress, mtime=0)
 """Without the time of day, which would name a test anew in each test process."""

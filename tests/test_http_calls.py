@@ -13,7 +13,8 @@ import pytest
 
 from harness.core import http_calls
 from harness.core.errors import HarnessError
-from harness.core.http_calls import Http, Patience, Reply
+from harness.core.http_calls import Http, Patience
+from harness.core.http_messages import Reply
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.core.said import last_words
+from harness.core.foreign_text import last_words
 
 TABLES = """\
 [2026-01-01 10:00:00,000] here/INFO/locust.main: Shutting down (exit code 3)

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.core.http_calls import NO_PATIENCE, Patience, Reply
+from harness.core.http_calls import NO_PATIENCE, Patience
+from harness.core.http_messages import Reply
 from harness.history.events import HealthAddress, Outcome, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.history.reader import Facts, read_facts

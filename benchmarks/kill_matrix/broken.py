@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from harness.core import http_probe
+from harness.core import http_calls
 from harness.core.connections import connect
 from harness.core.processes import identify
 from harness.faults.probes import link_canaries
@@ -40,7 +40,7 @@ def look(stack: Stack) -> tuple[int, list[str]]:
 
 
 def _proxies(stack: Stack) -> Iterator[str]:
-    answer = http_probe.get(f"{stack.toxiproxy_api}/proxies", _ASK_SECONDS)
+    answer = http_calls.get(f"{stack.toxiproxy_api}/proxies", _ASK_SECONDS)
     if answer is None:
         yield "Toxiproxy does not answer"
         return

@@ -14,7 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from harness.core.http_messages import Connection, Message, Reader, remaining_s
+from harness.core.http_messages import Reader, Reply, remaining_s
+
+_IDLE_SECONDS_MAX = 20.0
+"""Older idle connections are not used again: a server's own idle limit may be about to end them."""
+_POLL_INPUT_OR_HANG_UP = 0x001 | 0x2000  # POLLIN | POLLRDHUP
 
 
 class ConnectionPool:
@@ -26,61 +30,59 @@ class ConnectionPool:
         kept_max: float = math.inf,
         new_poll: Callable[[], Any] = select.poll,
     ) -> None:
-        """``new_poll`` is the own `select.poll` of the standard library, where that is patched."""
+        """``new_poll`` is the own `select.poll` of the standard library, where that is patched.
+
+        Never ``select``: that refuses file numbers above 1,023, which an outage reaches easily, and
+        every request would then open a connection of its own.
+        """
         self._address = address
         self._kept_max = kept_max
         self._new_poll = new_poll
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[tuple[socket.socket, float]] = deque()
 
-    def take(self) -> Connection | None:
+    def take(self) -> socket.socket | None:
         """An idle connection that the other side has not ended; None where there is none."""
         with suppress(IndexError):  # another thread may take the last one
             while True:
-                connection = self._idle.pop()
-                if connection.is_alive(self._new_poll()):
-                    return connection
-                connection.socket.close()
+                connection, idle_since = self._idle.pop()
+                if time.monotonic() - idle_since <= _IDLE_SECONDS_MAX:
+                    poll = self._new_poll()
+                    poll.register(connection.fileno(), _POLL_INPUT_OR_HANG_UP)
+                    # Else the peer hung up, or sent what nobody asked for.
+                    if not poll.poll(0):
+                        return connection
+                connection.close()
         return None
 
-    def connect(self, seconds: float) -> Connection:
-        """A new connection, made in that time.
-
-        Raises:
-            OSError: there is none.
-        """
+    def connect(self, seconds: float) -> socket.socket:
+        """A new connection, made in that time; OSError where there is none."""
         connected = socket.create_connection(self._address, seconds)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Connection(connected)
+        return connected
 
     def exchange(
         self,
-        connection: Connection,
+        connection: socket.socket,
         message: bytes,
         reader: Reader,
         is_whole: Callable[[bytes], bool],
-    ) -> Message:
-        """Send once and read the whole answer with a reader of this connection.
-
-        Raises:
-            OSError: the connection broke, or the answer took too long.
-            BrokenConnectionError: no whole answer came.
-        """
+    ) -> Reply:
+        """Send once and read the answer with a reader of this connection; raises as that does."""
         try:
-            connection.socket.settimeout(remaining_s(reader.deadline))
-            connection.socket.sendall(message)
+            connection.settimeout(remaining_s(reader.deadline))
+            connection.sendall(message)
             answer = reader.read(is_whole)
         except BaseException:  # also where it is ended from outside: it is half used
-            connection.socket.close()
+            connection.close()
             raise
         if answer.reusable and len(self._idle) < self._kept_max:
-            connection.idle_since = time.monotonic()
-            self._idle.append(connection)
+            self._idle.append((connection, time.monotonic()))
         else:
-            connection.socket.close()
+            connection.close()
         return answer
 
     def close(self) -> None:
         """Close what is idle."""
         with suppress(IndexError):
             while True:
-                self._idle.pop().socket.close()
+                self._idle.pop()[0].close()

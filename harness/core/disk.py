@@ -10,7 +10,7 @@ from pathlib import Path
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 """How a write fails for want of a disk that takes it; such an error need not name its file."""
-PATH_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+_PATH_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
 """How a file is refused by its path, which the error names."""
 ROOM_BYTES_MIN = 4_000_000
 """What a short run writes, its report included."""
@@ -22,7 +22,7 @@ def refusal(error: OSError, where: str = "the disk") -> str:
     ``where`` stands for a file that the error does not name.
     """
     path = str(error.filename or "")
-    if error.errno not in DISK_ERRORS and not (path and error.errno in PATH_ERRORS):
+    if error.errno not in DISK_ERRORS and not (path and error.errno in _PATH_ERRORS):
         return ""
     return f"{path or where} cannot be written: {error.strerror}"
 
@@ -30,8 +30,7 @@ def refusal(error: OSError, where: str = "the disk") -> str:
 def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
     """Whether files can be made in a folder, or in the nearest one above it that is there.
 
-    Raises:
-        OSError: it may not be written, or has less room than ``bytes_min``.
+    OSError where it may not be written, or has less room than ``bytes_min``.
     """
     there = nearest(folder.absolute())
     found = os.statvfs(there)
@@ -47,11 +46,7 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
 
 
 def require_rooms(places: Iterable[tuple[Path, int]]) -> None:
-    """`require_room` in several folders, each with its bytes; those on one disk share its room.
-
-    Raises:
-        OSError: as `require_room`.
-    """
+    """`require_room` in several folders, each with its bytes; those on one disk share its room."""
     needed: dict[int, int] = {}
     for folder, bytes_min in places:
         device = nearest(folder.absolute()).stat().st_dev
@@ -62,8 +57,7 @@ def require_rooms(places: Iterable[tuple[Path, int]]) -> None:
 def nearest(path: Path) -> Path:
     """A path, or the nearest one above it that is there, be it a link that leads nowhere.
 
-    Raises:
-        OSError: there can be no such path.
+    OSError where there can be no such path.
     """
     while not path.exists() and not path.is_symlink():
         path = path.parent

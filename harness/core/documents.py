@@ -25,8 +25,7 @@ _TOO_DEEP = "it is nested too deeply"
 def text_of(document: Any) -> str:
     """A document of ours, a dataclass with a ``schema``, as it is printed and written: that first.
 
-    Raises:
-        ValueError: it holds NaN or something infinite, which JSON has no word for.
+    ValueError where it holds NaN or something infinite, which JSON has no word for.
     """
     body = asdict(document)
     ordered = {"schema": body.pop("schema"), **body}
@@ -36,8 +35,7 @@ def text_of(document: Any) -> str:
 def write_beside(runs_dir: Path, kind: str, scenario: str, text: str) -> Path:
     """Write what several runs came to beside them, into a folder of its own.
 
-    Raises:
-        OSError: it cannot be written; no empty folder is left for it.
+    OSError where it cannot be written; no empty folder is left for it.
     """
     path = runs_dir / f"{kind}-{scenario}-{uuid.uuid4().hex[:12]}" / f"{kind}.json"
     path.parent.mkdir(parents=True)
@@ -53,9 +51,8 @@ def write_beside(runs_dir: Path, kind: str, scenario: str, text: str) -> Path:
 def json_of(body: bytes | str) -> Any:
     """What a document, or a line of one, says.
 
-    Raises:
-        ValueError: it is no JSON, or has in it what no document of ours has: NaN, Infinity, a
-            number beyond `NUMBER_MAX`, more depth than `DEPTH_MAX`.
+    ValueError where it is no JSON, or has in it what no document of ours has: NaN, Infinity, a
+    number beyond `NUMBER_MAX`, more depth than `DEPTH_MAX`.
     """
     if len(body) > DOCUMENT_BYTES_MAX:
         raise ValueError(f"it is longer than {DOCUMENT_BYTES_MAX:,} bytes")
@@ -71,16 +68,11 @@ def json_of(body: bytes | str) -> Any:
 
 def _require_shallow(found: Any) -> None:
     level = [found]
-    for _ in range(DEPTH_MAX):
-        inner: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                inner += one.values()
-            elif isinstance(one, list):
-                inner += one
-        level = [one for one in inner if isinstance(one, dict | list)]
+    for _ in range(DEPTH_MAX + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
         if not level:
             return
+        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
     raise ValueError(_TOO_DEEP)
 
 

@@ -23,18 +23,13 @@ _UNITS = tuple(map(Decimal, ("3600", "60", "1", "0.001")))
 def seconds(value: Any) -> float:
     """A duration in seconds: text, a number of seconds or a `timedelta`.
 
-    Raises:
-        ValueError: it is none; the message says what it must be.
+    Of what is none, the ValueError says what it must be.
     """
     return float(_seconds(value, unit=False))
 
 
 def milliseconds(value: Any) -> float:
-    """The same in milliseconds; a text must have its unit, and a number alone is none.
-
-    Raises:
-        ValueError: it is none; the message says what it must be.
-    """
+    """The same in milliseconds; a text must have its unit, and a number alone is none."""
     return float(1000 * _seconds(value, unit=True))
 
 

@@ -8,15 +8,12 @@ import os
 import sys
 from _signal import SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]
 
-_INTERRUPTED = 130
-
 
 def end_at_once() -> None:
     """From now on, until `hand_over`; only where this process was started as the command."""
     as_script = sys.argv[0].rpartition("/")[2] == "lendchaos"
-    as_module = (
-        sys.argv[0] == "-m" and "harness.apps.cli" in sys.orig_argv
-    )  # as Python looks for it
+    # As Python looks for it.
+    as_module = sys.argv[0] == "-m" and "harness.apps.cli" in sys.orig_argv
     if (as_script or as_module) and getsignal(SIGINT) is default_int_handler:
         signal(SIGINT, _end)
 
@@ -28,4 +25,4 @@ def hand_over() -> None:
 
 
 def _end(_number: int, _frame: object) -> None:
-    os._exit(_INTERRUPTED)
+    os._exit(130)

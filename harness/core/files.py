@@ -16,20 +16,21 @@ from contextlib import suppress
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
+from harness.core.errors import UsageError
+
 DOCUMENT_BYTES_MAX = 128_000_000
 """Of one JSON document, or one line: more than a run of a million arrivals has in its plan."""
 FILE_BYTES_MAX = 4_000_000_000
 """Of a file that is read line by line: what a million arrivals leave, four times over."""
+TEXT_BYTES_MAX = 1_000_000
+"""Of a file that somebody wrote by hand."""
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 """How the system refuses what was named: no path can be so long, or leads round in a circle."""
 HALF_WRITTEN = r"\.lendchaos-[0-9a-f]{16}\.part"
 """How `replace_file` names what a writer that was killed leaves beside a file."""
 _PIECE_BYTES = 1 << 20
-# Neither waits for the other end of a FIFO nor becomes the terminal's.
-_FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_DEVICES, _PROCESSES = Path("/dev"), Path("/proc")
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 _NO_FILE = "it is no regular file"
-_A_LINK = "it is a link, and leads elsewhere"
 
 
 def real(path: Path) -> Path:
@@ -43,7 +44,7 @@ def is_stream(path: Path) -> bool:
     To replace such a name, which root may do, takes it from every program.
     """
     folder = real(path.parent)
-    return path.is_symlink() and (folder == _DEVICES or folder.is_relative_to(_PROCESSES))
+    return path.is_symlink() and (folder == Path("/dev") or folder.is_relative_to("/proc"))
 
 
 def open_regular(
@@ -51,8 +52,7 @@ def open_regular(
 ) -> BufferedReader:
     """Open a file for reading; at a link's end only with ``follow``. None: of any size.
 
-    Raises:
-        OSError: it cannot be opened, is no regular file, or has more than ``bytes_max``.
+    OSError where it cannot be opened, is no regular file, or has more than ``bytes_max``.
     """
     flags = os.O_RDONLY | (0 if follow else os.O_NOFOLLOW)
     return os.fdopen(_opened(path, flags, bytes_max), "rb")
@@ -60,33 +60,45 @@ def open_regular(
 
 def open_append(path: Path, mode: int = 0o666) -> BufferedRandom:
     """Open a file for writing at its end, and for reading; it is made where there is none, with
-    ``mode`` less the umask.
-
-    Raises:
-        OSError: it cannot be opened, is a link, or no regular file.
+    ``mode`` less the umask. OSError where it cannot be opened, is a link, or no regular file.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    return os.fdopen(_opened(path, flags, None, mode), "ab+")
+    return os.fdopen(_opened(path, _APPEND, None, mode), "ab+")
 
 
 def read_regular(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX, *, follow: bool = False) -> bytes:
-    """The whole of a file.
-
-    Raises:
-        OSError: as `open_regular`.
-    """
+    """The whole of a file, as `open_regular` opens it."""
     with open_regular(path, bytes_max, follow=follow) as file:
         body = file.read(bytes_max + 1)  # it may grow meanwhile
     _require_size(path, len(body), bytes_max)
     return body
 
 
-def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a file, one after the other. Of one that is longer than `DOCUMENT_BYTES_MAX`
-    comes one byte more than that, and the rest is passed over.
+def text_of(path: Path, what: str, bytes_max: int = TEXT_BYTES_MAX, *, follow: bool = True) -> str:
+    """The text of a file that is to be ``what``, as in "a plan"; a byte order mark is left out.
 
-    Raises:
-        OSError: as `open_regular`.
+    Only with ``follow`` it may be a link, or what a shell hands over, as in ``<(…)``: somebody
+    named it. UsageError where it cannot be read, is far too large, or is no text in UTF-8.
+    """
+    handed_over = follow and path.is_relative_to("/dev")
+    try:
+        with path.open("rb") if handed_over else open_regular(path, None, follow=follow) as file:
+            body = file.read(bytes_max + 1)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if len(body) > bytes_max:
+        raise UsageError(f"{path} is larger than {bytes_max:,} bytes: this is no {what}")
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        column = error.start - body.rfind(b"\n", 0, error.start)
+        said = f"{path}, line {line}, column {column}: it must be text in UTF-8"
+        raise UsageError(said) from error
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, as `open_regular` opens it. Of one that is longer than
+    `DOCUMENT_BYTES_MAX` comes one byte more than that, and the rest is passed over.
     """
     with open_regular(path) as file:
         while line := file.readline(DOCUMENT_BYTES_MAX + 1):
@@ -101,9 +113,7 @@ def replace_file(
 ) -> None:
     """Write whole or not at all: a reader never sees half a file, and a link is replaced, not
     followed. With ``durable`` it is on the disk afterwards. The file has ``mode`` less the umask.
-
-    Raises:
-        OSError: it cannot be written, or something else than a file stands there.
+    OSError where it cannot be written, or something else than a file stands there.
     """
     if is_stream(path):
         raise OSError(errno.EINVAL, _NO_FILE, str(path))
@@ -136,8 +146,7 @@ def replace_file(
 def put_in_place(made: Path, path: Path) -> None:
     """Give what was made whole beside a place its name there; a link is replaced, not followed.
 
-    Raises:
-        OSError: it cannot have it, or a folder that is not empty has it.
+    OSError where it cannot have it, or a folder that is not empty has it.
     """
     made.replace(path)
 
@@ -145,17 +154,16 @@ def put_in_place(made: Path, path: Path) -> None:
 def append_line(path: Path, line: str, mode: int = 0o666) -> None:
     """Append one line, on the disk when this returns; a new file has ``mode`` less the umask.
 
-    Raises:
-        OSError: it is not there, or not whole.
+    OSError where it is not there, or not whole.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    handle = _opened(path, flags, None, mode)
+    handle = _opened(path, _APPEND, None, mode)
     try:
         size = os.fstat(handle).st_size
         # A writer that was killed may have left half a line, which must cost no other.
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
         body = (("\n" if torn else "") + line + "\n").encode("utf-8", "replace")
-        _write_whole(handle, body)
+        if os.write(handle, body) != len(body):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301  # as the others
         os.fsync(handle)
         if size == 0:  # a new file is safe only once its folder is
             sync_folder(path.parent)
@@ -165,17 +173,8 @@ def append_line(path: Path, line: str, mode: int = 0o666) -> None:
         os.close(handle)
 
 
-def _write_whole(handle: int, body: bytes) -> None:
-    if os.write(handle, body) != len(body):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 def sync_folder(path: Path) -> None:
-    """Have the names of files in a folder on the disk when this returns.
-
-    Raises:
-        OSError: it cannot be opened, or its file system cannot do it.
-    """
+    """Have the names of files in a folder on the disk when this returns; OSError where not."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
@@ -184,11 +183,14 @@ def sync_folder(path: Path) -> None:
 
 
 def _opened(path: Path, flags: int, bytes_max: int | None, mode: int = 0o666) -> int:
+    # Neither waits for the other end of a FIFO nor becomes the terminal's.
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        handle = os.open(path, flags | _FLAGS, mode)
+        handle = os.open(path, flags, mode)
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink() and flags & os.O_NOFOLLOW:
-            raise OSError(errno.ELOOP, _A_LINK, str(path)) from error
+            said = "it is a link, and leads elsewhere"
+            raise OSError(errno.ELOOP, said, str(path)) from error
         raise
     try:
         found = os.fstat(handle)

@@ -29,7 +29,11 @@ _IN_FILE = re.compile(rf"\x1b\[[0-9;]*m|[\t\n\r{_JOINERS}]")
 """What the programs here write themselves: lines, and colours where somebody asked for them."""
 _ON_TERMINAL = re.compile(f"{_COLOUR}|[\t\n\r{_JOINERS}]")
 """The same on a terminal, where they move the cursor, too."""
-_ODD = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
+_LOCUST = re.compile(
+    r"\[\d{4}-|Traceback |Type +Name |Response time percentiles|Error report|# occurrences"
+    r"| *(\S+ +){1,2}\d+ +\d+|[-|\s]*$"
+)
+"""How lines begin that are Locust's: of its log, and of its tables."""
 _CARRIED = 24
 """Letters that are kept of an unfinished line: longer than any name before ``[``."""
 _RAW, _AT_LINE = "write_unguarded", "end_line"
@@ -137,7 +141,7 @@ def _visible(text: str, keep: re.Pattern[str] | None = None) -> str:
 
 
 def _is_odd(letter: str) -> bool:
-    return unicodedata.category(letter) in _ODD
+    return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
 
 
 def _escaped(letter: str) -> str:
@@ -146,3 +150,10 @@ def _escaped(letter: str) -> str:
         return "\ufffd"
     units = letter.encode("utf-16-be")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def last_words(said: str) -> str:
+    """The last line of a process of ours that told no error; never a line of Locust's tables."""
+    ours = [line.strip() for line in said.splitlines() if not _LOCUST.match(line)]
+    last = ours[-1] if ours else "it said nothing"
+    return last.removeprefix("error: ").removeprefix("lendchaos: ")

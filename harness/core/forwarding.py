@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.core.terminal import let_go_of_terminal
+from harness.core.exit_codes import ExitCode
+from harness.core.standard_streams import let_go_of_terminal
 
 AGAIN_SECONDS = 1.0
 """What comes sooner after a signal belongs to it: `timeout` tells a process, then its group."""
@@ -25,7 +26,6 @@ stuck, as in a write to a full pipe that nobody reads.
 """
 HEAL_SECONDS_MAX = 10.0
 """For who is told to end at once: what is broken is healed by then, or others heal it."""
-_INTERRUPTED = 130
 
 
 @dataclass(slots=True)
@@ -122,28 +122,25 @@ def listening() -> Iterator[None]:
             run.demands += not again
             if run.demands >= DEMANDS_MAX:
                 run.kill()
-                os._exit(_INTERRUPTED)
+                os._exit(ExitCode.INTERRUPTED)
         if not _under_way and not again:
             raise KeyboardInterrupt
 
     _heard_at.clear()
     _listeners.append(hear)
-    before = {number: signal.signal(number, hear) for number in _unhandled()}
+    free = {
+        signal.SIGINT: (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler),
+        signal.SIGTERM: (signal.SIG_DFL,),
+        signal.SIGHUP: (signal.SIG_DFL,),
+    }
+    unhandled = [number for number, known in free.items() if signal.getsignal(number) in known]
+    before = {number: signal.signal(number, hear) for number in unhandled}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         _listeners.clear()
-
-
-def _unhandled() -> list[signal.Signals]:
-    free = {
-        signal.SIGINT: (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler),
-        signal.SIGTERM: (signal.SIG_DFL,),
-        signal.SIGHUP: (signal.SIG_DFL,),
-    }
-    return [number for number, handlers in free.items() if signal.getsignal(number) in handlers]
 
 
 @contextmanager

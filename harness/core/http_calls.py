@@ -1,27 +1,20 @@
 """HTTP calls outside the load: direct, bounded in time, and put off when the target asks for it.
 
 No proxy from the environment comes between, no cookie is kept, and no redirect is followed: it
-would carry our token elsewhere.
+would carry our token elsewhere. `get` and `exchange` ask once, over a connection of their own.
 """
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from harness.core.connection_pool import ConnectionPool
 from harness.core.errors import HarnessError
-from harness.core.http_messages import (
-    BrokenConnectionError,
-    Connection,
-    Message,
-    Reader,
-    remaining_s,
-    request,
-)
+from harness.core.http_messages import BrokenConnectionError, Reader, Reply, remaining_s, request
 from harness.core.http_times import retry_after_s
 from harness.core.shortage import shortage_of
 
@@ -30,6 +23,7 @@ CONNECT_SECONDS_MAX = 10.0
 CALL_SECONDS_MAX = 30.0
 BODY_BYTES_MAX = 64 * 2**20
 """Unpacked: two hundred times a page of a listing."""
+_PROBE_BYTES_MAX = 16 * 2**20
 PUT_OFF = (429, 503)
 """Too many requests, and busy: the target may say in ``Retry-After`` when to ask again."""
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -38,30 +32,45 @@ CHECK_SECONDS = 1.0
 TELL_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that has been read to its end; ``headers`` are asked for in any case."""
+def get(url: str, timeout_seconds: float = 1.0) -> Reply | None:
+    """Ask a program whether it is there: the answer, or None if there was none in time."""
+    try:
+        return exchange("GET", url, timeout_seconds)
+    except (OSError, BrokenConnectionError):
+        return None
 
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
 
-    def json(self) -> Any:
-        """The body as JSON; ValueError when it is none."""
-        try:
-            return json.loads(self.body)
-        except RecursionError as error:
-            raise ValueError("it is nested too deeply") from error
+def exchange(
+    method: str,
+    url: str,
+    timeout_seconds: float,
+    content: Any = None,
+    read: Callable[[Reader], Reply] = Reader.read,
+) -> Reply:
+    """Connect, send once and read the answer, all of it in time; ``content`` is sent as JSON.
 
-    @property
-    def json_bytes(self) -> bytes:
-        """The body in UTF-8, in whichever encoding of JSON it came; ValueError when in none."""
-        return self.body.decode(json.detect_encoding(self.body)).encode()
+    Raises as `Reader.read`, and OSError where there is no connection.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    address, message = _addressed(method, url, {"Connection": "close"}, content)
+    with socket.create_connection(address, timeout_seconds) as connection:
+        connection.settimeout(remaining_s(deadline))
+        connection.sendall(message)
+        return read(Reader(connection, deadline, _PROBE_BYTES_MAX))
 
-    @property
-    def text(self) -> str:
-        """The body as text, whatever it is."""
-        return self.body.decode(errors="replace")
+
+def _addressed(
+    method: str, url: str, headers: Mapping[str, str], content: Any
+) -> tuple[tuple[str, int], bytes]:
+    """Where a request goes, and the request."""
+    parts = urlsplit(url)
+    body = b""
+    if content is not None:
+        body = json.dumps(content).encode()
+        headers = {"Content-Type": "application/json", **headers}
+    target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    message = request(method, target, parts.netloc, dict(headers), body)
+    return (parts.hostname or "", parts.port or 80), message
 
 
 class Patience:
@@ -138,10 +147,7 @@ class Http:
 
         ``content`` is sent as JSON, so a call that is made again must be safe to repeat.
         ``seconds`` bounds each try (`CALL_SECONDS_MAX` for None), ``patience`` the waits.
-
-        Raises:
-            HarnessError: no answer, or one that is too large or drips in for longer than
-                ``seconds``.
+        HarnessError where there is no answer, or one that is too large or too slow.
         """
         where = f"{method} {url}"
         seconds = CALL_SECONDS_MAX if seconds is None else seconds
@@ -172,34 +178,23 @@ class Http:
         again: where no byte of an answer came, the request is sent once more on a new one.
         """
         deadline = time.monotonic() + seconds
-        parts = urlsplit(url)
-        target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        body = b""
-        if content is not None:
-            body = json.dumps(content).encode()
-            headers = {"Content-Type": "application/json", **headers}
-        message = request(method, target, parts.netloc, dict(headers), body)
-        address = (parts.hostname or "", parts.port or 80)
+        address, message = _addressed(method, url, headers, content)
         pool = self._pools.setdefault(address, ConnectionPool(address, self._at_once))
         kept = pool.take()
         if kept is not None:
             reader = _reader(kept, deadline)
             try:
-                return _reply(pool.exchange(kept, message, reader, bool))
+                return pool.exchange(kept, message, reader, bool)
             except (ConnectionError, BrokenConnectionError):
                 if not reader.untouched:
                     raise
         fresh = pool.connect(min(CONNECT_SECONDS_MAX, remaining_s(deadline)))
         # Nothing at all may be the end of a listing, or half of it.
-        return _reply(pool.exchange(fresh, message, _reader(fresh, deadline), bool))
+        return pool.exchange(fresh, message, _reader(fresh, deadline), bool)
 
 
-def _reader(connection: Connection, deadline: float) -> Reader:
-    return Reader(connection.socket, deadline, BODY_BYTES_MAX, CONNECT_SECONDS_MAX)
-
-
-def _reply(answer: Message) -> Reply:
-    return Reply(answer.status, answer.body, answer.headers)
+def _reader(connection: socket.socket, deadline: float) -> Reader:
+    return Reader(connection, deadline, BODY_BYTES_MAX, CONNECT_SECONDS_MAX)
 
 
 def _pause_s(reply: Reply, tries: int) -> float | None:

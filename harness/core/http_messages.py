@@ -5,23 +5,24 @@ them takes for an answer is one for all. It is as lenient as RFC 9112 allows whe
 doubt (folded headers, lines that end in LF alone), and takes nothing else for an answer.
 """
 
+import dataclasses
 import json
 import math
 import re
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.core.encodings import decode
 from harness.core.shortage import shortage_of
 
-HEAD_BYTES_MAX = 64 * 1024
-IDLE_SECONDS_MAX = 20.0
-"""Older idle connections are not used again: a server's own idle limit may be about to end them."""
-INTERIM_ANSWERS_MAX = 100
-_POLL_INPUT_OR_HANG_UP = 0x001 | 0x2000  # POLLIN | POLLRDHUP
+CODINGS_MAX = 3
+"""Applied one after the other; more of them serve no purpose but to hide a bomb."""
+MEMBERS_MAX = 16
+"""Of one gzip stream: each one costs a copy of all that follow it."""
+_HEAD_BYTES_MAX = 64 * 1024
+_INTERIM_ANSWERS_MAX = 100
 _LISTS = ("connection", "content-encoding", "content-length", "transfer-encoding")
 """Headers that may come in several lines, which are one list."""
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
@@ -40,53 +41,46 @@ class BrokenConnectionError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
     """One whole answer; headers by name in lower case, the body unpacked.
 
     ``reusable`` says whether its connection can carry another request.
     """
 
     status: int
-    headers: dict[str, str]
     body: bytes
-    reusable: bool
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reusable: bool = False
+
+    def json(self) -> Any:
+        """The body as JSON; ValueError when it is none."""
+        try:
+            return json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
 
     def field(self, name: str) -> Any:
         """A member of a JSON body; None if there is none."""
         try:
-            content = json.loads(self.body)
-        except (ValueError, RecursionError):
+            content = self.json()
+        except ValueError:
             return None
         return content.get(name) if isinstance(content, dict) else None
 
+    @property
+    def json_bytes(self) -> bytes:
+        """The body in UTF-8, in whichever encoding of JSON it came; ValueError when in none."""
+        return self.body.decode(json.detect_encoding(self.body)).encode()
 
-@dataclass(slots=True)
-class Connection:
-    """A connection that is kept between two requests."""
-
-    socket: socket.socket
-    idle_since: float = 0.0
-
-    def is_alive(self, poll: Any) -> bool:
-        """False when the peer hung up, or sent what nobody asked for.
-
-        ``poll`` is of the kind of ``select.poll``, never ``select``: that refuses file numbers
-        above 1,023, which an outage reaches easily, and every request would then open a connection
-        of its own.
-        """
-        if time.monotonic() - self.idle_since > IDLE_SECONDS_MAX:
-            return False
-        poll.register(self.socket.fileno(), _POLL_INPUT_OR_HANG_UP)
-        return not poll.poll(0)
+    @property
+    def text(self) -> str:
+        """The body as text, whatever it is."""
+        return self.body.decode(errors="replace")
 
 
 def request(method: str, target: str, host: str, headers: dict[str, str], body: bytes) -> bytes:
-    """One request.
-
-    Raises:
-        ValueError: a header cannot be sent.
-    """
+    """One request; ValueError where a header cannot be sent."""
     # Packing costs both sides time that is measured; whoever packs all the same is understood.
     headers = {"Accept-Encoding": "identity", **headers}
     if body or method != "GET":
@@ -113,15 +107,12 @@ class Reader:
         self.untouched = True
         """Whether no byte has come yet."""
 
-    def read(self, is_whole: Callable[[bytes], bool] = lambda _: True) -> Message:
+    def read(self, is_whole: Callable[[bytes], bool] = lambda _: True) -> Reply:
         """Wait for the whole answer.
 
         ``is_whole`` is asked of a body of a 2xx that only the end of the connection ends, which may
-        as well have broken it off.
-
-        Raises:
-            OSError: the connection broke, or nothing came in time.
-            BrokenConnectionError: no whole answer came.
+        as well have broken it off. OSError where the connection broke, or nothing came in time;
+        BrokenConnectionError where no whole answer came.
         """
         try:
             status, minor, headers = self._final_head()
@@ -134,32 +125,22 @@ class Reader:
         if not ends and 200 <= status < 300 and not is_whole(body):  # noqa: PLR2004
             raise BrokenConnectionError("end_of_file", "the connection ended in mid-answer")
         closing = headers.get("connection", "keep-alive" if minor else "close").lower()
-        return Message(
-            status, headers, body, framed and not self._buffer and "close" not in closing
-        )
+        reusable = framed and not self._buffer and "close" not in closing
+        return Reply(status, body, headers, reusable)
 
-    def read_head(self) -> Message:
-        """Wait for status and headers only; the connection can carry no other request.
-
-        Raises:
-            OSError: the connection broke, or nothing came in time.
-            BrokenConnectionError: no head of an answer came.
-        """
+    def read_head(self) -> Reply:
+        """Wait for status and headers only; raises what `read` does."""
         try:
             status, _, headers = self._final_head()
         except ValueError as error:
             raise _malformed(error) from error
-        return Message(status, headers, b"", reusable=False)
+        return Reply(status, b"", headers)
 
-    # --- the parts of an answer ------------------------------------------------------------------
+    # --- the parts of an answer; each raises ValueError where it is none -------------------------
 
     def _final_head(self) -> tuple[int, int, dict[str, str]]:
-        """The head of the answer that counts: interim ones (1xx) decide nothing.
-
-        Raises:
-            ValueError: there is none.
-        """
-        for _ in range(INTERIM_ANSWERS_MAX):
+        """The head of the answer that counts: interim ones (1xx) decide nothing."""
+        for _ in range(_INTERIM_ANSWERS_MAX):
             status, minor, headers = self._head()
             if status == 101:  # noqa: PLR2004  # HTTP's word for another protocol
                 raise ValueError("nobody asked for another protocol")
@@ -168,11 +149,6 @@ class Reader:
         raise ValueError("interim answers have no end")
 
     def _head(self) -> tuple[int, int, dict[str, str]]:
-        """Status, minor version and headers.
-
-        Raises:
-            ValueError: this is no head.
-        """
         head = self._until(_END_OF_HEAD).decode("latin-1")
         first, *lines = head.replace("\r\n", "\n").split("\n")
         found = _STATUS_LINE.fullmatch(first)
@@ -193,11 +169,7 @@ class Reader:
         return int(found[2]), int(found[1]), headers
 
     def _body(self, status: int, headers: dict[str, str]) -> tuple[bool, bytes]:
-        """Whether the body says where it ends, and the body.
-
-        Raises:
-            ValueError: its framing is broken.
-        """
+        """Whether the body says where it ends, and the body."""
         if status in (204, 304):
             return True, b""
         codings = _items(headers.get("transfer-encoding", ""))
@@ -214,7 +186,12 @@ class Reader:
 
     def _chunks(self) -> bytes:
         body = bytearray()
-        while length := self._chunk_length():
+        while True:
+            found = _CHUNK_LENGTH.fullmatch(self._until(_END_OF_LINE))
+            if found is None:
+                raise ValueError("a chunk has no length")
+            if not (length := int(found[1], 16)):
+                break
             if len(body) + length > self.body_max:
                 raise ValueError("it is too large")
             body += self._exactly(length)
@@ -223,12 +200,6 @@ class Reader:
         while self._until(_END_OF_LINE):
             pass  # trailers say nothing that matters here
         return bytes(body)
-
-    def _chunk_length(self) -> int:
-        found = _CHUNK_LENGTH.fullmatch(self._until(_END_OF_LINE))
-        if found is None:
-            raise ValueError("a chunk has no length")
-        return int(found[1], 16)
 
     # --- bytes -----------------------------------------------------------------------------------
 
@@ -246,7 +217,7 @@ class Reader:
     def _until(self, mark: re.Pattern[bytes]) -> bytes:
         """What comes before ``mark``, which is dropped, with the CR that may precede its LF."""
         while (found := mark.search(self._buffer)) is None:
-            if len(self._buffer) > HEAD_BYTES_MAX:
+            if len(self._buffer) > _HEAD_BYTES_MAX:
                 raise ValueError("a line has no end")
             self._more_or_end()
         before = bytes(self._buffer[: found.start()])
@@ -256,7 +227,6 @@ class Reader:
         return before.removesuffix(b"\r")
 
     def _exactly(self, length: int) -> bytes:
-        """The next ``length`` bytes."""
         if length > self.body_max:
             raise ValueError("it is too large")
         while len(self._buffer) < length:
@@ -266,7 +236,6 @@ class Reader:
         return found
 
     def _rest(self) -> bytes:
-        """All until the end of the file."""
         while self._more():
             if len(self._buffer) > self.body_max:
                 raise ValueError("it is too large")
@@ -297,11 +266,7 @@ def _malformed(error: ValueError) -> BrokenConnectionError:
 
 
 def remaining_s(deadline: float) -> float:
-    """What is left of the time.
-
-    Raises:
-        TimeoutError: nothing is.
-    """
+    """What is left of the time; TimeoutError where nothing is."""
     left_s = deadline - time.monotonic()
     if left_s <= 0:
         raise TimeoutError(_TOO_LONG)
@@ -311,3 +276,64 @@ def remaining_s(deadline: float) -> float:
 def _items(listed: str) -> list[str]:
     items = (item.strip().lower() for item in listed.split(","))
     return [item for item in items if item]
+
+
+# --- codings ------------------------------------------------------------------------------------
+
+
+def decode(body: bytes, content_encoding: str, size_max: int) -> bytes:
+    """The body without its codings (``gzip``, ``deflate`` as zlib or raw), the last one first.
+
+    ValueError where a coding is unknown, the stream is broken or ends early, or a coding makes more
+    than ``size_max`` bytes of it.
+    """
+    names = [name.strip().lower() for name in content_encoding.split(",")]
+    codings = [name for name in names if name not in ("", "identity")]
+    if len(codings) > CODINGS_MAX:
+        raise ValueError(f"{len(codings)} codings in a row")
+    for coding in reversed(codings if body else []):
+        body = _decoded(body, coding, size_max)
+    return body
+
+
+def _decoded(body: bytes, coding: str, size_max: int) -> bytes:
+    how = {"gzip": _gunzipped, "x-gzip": _gunzipped, "deflate": _inflated}.get(coding)
+    if how is None:
+        raise ValueError(f"unknown coding {coding}")
+    try:
+        return how(body, size_max)
+    except zlib.error as error:
+        raise ValueError(f"{coding}: {error}") from error
+
+
+def _gunzipped(body: bytes, size_max: int) -> bytes:
+    """All members of a gzip file, which may be several."""
+    found, members = b"", 0
+    while body:
+        if (members := members + 1) > MEMBERS_MAX:
+            raise ValueError(f"more than {MEMBERS_MAX} members")
+        part, body = _expanded(body, 16 + zlib.MAX_WBITS, size_max - len(found))
+        found += part
+    return found
+
+
+def _inflated(body: bytes, size_max: int) -> bytes:
+    """The standard asks for the zlib format; some servers send the bare stream."""
+    try:
+        found, rest = _expanded(body, zlib.MAX_WBITS, size_max)
+    except zlib.error:
+        found, rest = _expanded(body, -zlib.MAX_WBITS, size_max)
+    if rest:
+        raise ValueError("bytes follow the stream")
+    return found
+
+
+def _expanded(body: bytes, window_bits: int, size_max: int) -> tuple[bytes, bytes]:
+    """One whole stream, and what follows it."""
+    stream = zlib.decompressobj(window_bits)
+    found = stream.decompress(body, size_max + 1)  # 0 would mean without a bound
+    if len(found) > size_max:
+        raise ValueError(f"it is too large, more than {size_max} bytes")
+    if not stream.eof:
+        raise ValueError("the stream ends early")
+    return found, stream.unused_data

@@ -14,8 +14,6 @@ from typing import IO, BinaryIO
 from harness.core.errors import HarnessError
 from harness.core.files import open_append
 
-_BETWEEN_TRIES_SECONDS = 0.02
-
 
 def taken(
     file: IO[bytes],
@@ -45,28 +43,21 @@ def taken(
         if not is_told:
             waiting()
             is_told = True
-        time.sleep(_BETWEEN_TRIES_SECONDS)
+        time.sleep(0.02)
 
 
 @contextmanager
 def locked(
     path: Path, seconds: float | None = 0.0, *, waiting: Callable[[], object] = lambda: None
 ) -> Iterator[bool]:
-    """Hold the lock of a file alone; False when others held it for all these seconds.
-
-    Raises:
-        HarnessError: It cannot be opened.
-    """
+    """Hold the lock of a file alone; False when others held it for all these seconds."""
     with open_lock(path) as file:
         yield taken(file, seconds, waiting=waiting)
 
 
 def open_lock(path: Path) -> BinaryIO:
     """A file to be locked; never a link, which a checkout may have brought along. Nobody else may
-    open one that is made here: whoever can, can hold it.
-
-    Raises:
-        HarnessError: It cannot be opened.
+    open one that is made here: whoever can, can hold it. HarnessError where it cannot be opened.
     """
     try:
         return open_append(path, 0o600)

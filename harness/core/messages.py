@@ -24,7 +24,13 @@ class Codec(Generic[MessageT]):
     """
 
     def __init__(self, union: Any) -> None:
-        self._adapters = {each.__name__: _adapter(each) for each in get_args(union) or (union,)}
+        # No error shows what was in a field: it may be a password.
+        config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+        self._adapters: dict[str, TypeAdapter[Any]] = {}
+        for each in get_args(union) or (union,):
+            # In a tuple, because a dataclass alone takes no configuration.
+            one: Any = tuple[each]  # type: ignore[valid-type]  # known only here
+            self._adapters[each.__name__] = TypeAdapter(one, config=config)
 
     def encode(self, message: MessageT) -> bytes:
         """The line of one message, with its end."""
@@ -33,11 +39,7 @@ class Codec(Generic[MessageT]):
         return json.dumps({"kind": kind, **fields}).encode() + b"\n"
 
     def decode(self, line: bytes | str) -> MessageT:
-        """The message of one line.
-
-        Raises:
-            MessageError: it is none of this protocol.
-        """
+        """The message of one line; MessageError where it is none of this protocol."""
         try:
             body: dict[str, Any] = json.loads(line)
             kind = body.pop("kind")
@@ -51,12 +53,3 @@ class Codec(Generic[MessageT]):
             known = ", ".join(self._adapters)
             raise MessageError(f"no message of {known}: {line[:80]!r}") from error
         return message
-
-
-def _adapter(message_class: type) -> TypeAdapter[Any]:
-    """In a tuple, because a dataclass alone takes no configuration.
-
-    No error shows what was in a field: it may be a password.
-    """
-    one: Any = tuple[message_class]  # type: ignore[valid-type]  # known only here
-    return TypeAdapter(one, config=ConfigDict(extra="forbid", hide_input_in_errors=True))

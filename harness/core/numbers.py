@@ -1,19 +1,43 @@
-"""What the numbers of a run can be, as types: whatever reads them refuses the rest.
+"""Numbers as people write them, and what those of a run can be.
 
-Wide enough for every run that there can be, narrow enough to be counted with. Each says its unit,
-for the published schemas; neither NaN nor anything infinite is between bounds.
+Of a text: the digits 0 to 9, and no more of them than a number may have. Python's own `int` and
+`float` also take the digits of every script, underscores, ``nan`` and ``inf``, and thousands of
+digits, which it cannot show again.
+
+Of a run, as types: whatever reads them refuses the rest. They are wide enough for every run that
+there can be, narrow enough to be counted with. Each says its unit, for the published schemas;
+neither NaN nor anything infinite is between bounds.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le  # pydantic knows these, and most commands go without it
 
+INTEGER_MAX = 10**18
 NS_MAX = 2**62
 """In nanoseconds 146 years: of a machine's clock, which begins when it starts, and since 1970."""
 SPAN_SECONDS_MAX = 31 * 24 * 3600.0
 """How far from its zero anything of a run can be, its faults healed late included."""
+
+
+def whole(text: str) -> int:
+    """A whole number; ValueError where it is none."""
+    return int(_match(r"[+-]?[0-9]{1,18}", text))
+
+
+def decimal(text: str) -> float:
+    """A number, with or without a fraction; ValueError where it is none."""
+    return float(_match(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})", text))
+
+
+def _match(pattern: str, text: str) -> str:
+    found = re.fullmatch(pattern, text.strip())
+    if found is None:
+        raise ValueError(text)
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True)

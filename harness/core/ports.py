@@ -18,16 +18,15 @@ LOOPBACK = "127.0.0.1"
 PORTS_VARIABLE = "LENDCHAOS_PORTS"
 """Environment variable with the ports to choose from, as in ``20000-24999``."""
 _LOWEST = 12_000
-_DEFAULT_EPHEMERAL_START = 32_768
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def ephemeral_start(range_file: Path = _RANGE_FILE) -> int:
+def ephemeral_start() -> int:
     """The first port the kernel may give to an outgoing connection."""
     try:
-        return int(range_file.read_text().split()[0])
+        return int(_RANGE_FILE.read_text().split()[0])
     except (OSError, ValueError, IndexError):
-        return _DEFAULT_EPHEMERAL_START
+        return 32_768  # Linux's default
 
 
 def is_free(port: int) -> bool:
@@ -47,21 +46,12 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose_ports(
-    count: int, *, taken: Collection[int] = (), below: int | None = None
-) -> tuple[int, ...]:
+def choose_ports(count: int, *, taken: Collection[int] = ()) -> tuple[int, ...]:
     """Distinct free ports, drawn at random so that two stacks rarely want the same.
 
-    Args:
-        count: How many.
-        taken: Ports that must not be chosen.
-        below: Upper end of the range, exclusive; the kernel's outgoing range by default.
-
-    Raises:
-        HarnessError: Fewer than ``count`` ports are free.
-        UsageError: `PORTS_VARIABLE` is set to something else than two rising ports.
+    None of those ``taken``. HarnessError where fewer are free, UsageError as `port_range`.
     """
-    lowest, highest = port_range(below)
+    lowest, highest = port_range()
     candidates = list(range(lowest, highest))
     # Not seeded: where a stack listens must differ from run to run.
     random.SystemRandom().shuffle(candidates)
@@ -76,13 +66,11 @@ def choose_ports(
     )
 
 
-def port_range(below: int | None = None) -> tuple[int, int]:
-    """The lowest port to choose, and the first one above them.
-
-    Raises:
-        UsageError: `PORTS_VARIABLE` is set to something else than two rising ports.
+def port_range() -> tuple[int, int]:
+    """The lowest port to choose, and the first one above them: by default where the kernel's
+    outgoing range begins. UsageError where `PORTS_VARIABLE` is not two rising ports.
     """
-    if below is None and (wanted := os.environ.get(PORTS_VARIABLE)):
+    if wanted := os.environ.get(PORTS_VARIABLE):
         found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", wanted)
         if found is None or not 0 < int(found[1]) <= int(found[2]) < ephemeral_start():
             raise UsageError(
@@ -90,16 +78,12 @@ def port_range(below: int | None = None) -> tuple[int, int]:
                 f" {ephemeral_start() - 1} (the kernel gives higher ones away)"
             )
         return int(found[1]), int(found[2]) + 1
-    highest = below or ephemeral_start()
+    highest = ephemeral_start()
     return (_LOWEST if highest > _LOWEST + 1_000 else 1_024), highest
 
 
 def require_free(port: int, purpose: str) -> int:
-    """The port itself.
-
-    Raises:
-        HarnessError: Somebody listens on it; the message names the processes if they can be seen.
-    """
+    """The port itself; HarnessError where somebody listens on it, with the processes if seen."""
     if is_free(port):
         return port
     pids = listeners(port)

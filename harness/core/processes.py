@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 STATE_VARIABLE = "XDG_STATE_HOME"
 """Below it is the register of state folders."""
-CACHE_VARIABLE = "XDG_CACHE_HOME"
-"""Below it are built programs and clusters."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 UNKNOWN_BOOT = "unknown"
 """Where the kernel tells none (gVisor)."""
-_LISTENING = "0A"
 _END_SECONDS_MAX = 5.0
 
 
@@ -38,10 +34,8 @@ class ProcessRef:
 
 @dataclass(frozen=True, slots=True)
 class RunAs:
-    """How a program is started that refuses to run as root.
-
-    ``prefix`` is put before the command line; ``uid`` and ``gid`` are what the launcher changes to,
-    None to stay.
+    """How a program is started that refuses to run as root: ``prefix`` is put before the command
+    line; ``uid`` and ``gid`` are what the launcher changes to, None to stay.
     """
 
     prefix: tuple[str, ...] = ()
@@ -125,52 +119,39 @@ def bound_to_parent(
     thread, not the process.
     """
     run_as = run_as or RunAs()
-    user = "-" if run_as.uid is None else str(run_as.uid)
-    group = "-" if run_as.gid is None else str(run_as.gid)
-    python = [sys.executable, "-I", "-S", str(_LAUNCHER)]
-    return [
-        *run_as.prefix,
-        *python,
-        str(int(death_signal)),
-        str(os.getpid()),
-        user,
-        group,
-        *command,
-    ]
+    user = ["-" if number is None else str(number) for number in (run_as.uid, run_as.gid)]
+    python = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
+    tied = [*python, str(int(death_signal)), str(os.getpid()), *user]
+    return [*run_as.prefix, *tied, *command]
 
 
 def clean_environment(**more: str) -> dict[str, str]:
     """A child's environment: the few variables every program needs, and ``more``."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    kept = _ours("PATH", "HOME", "TMPDIR")
     return {"PATH": os.defpath, **kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **more}
 
 
 def own_environment() -> dict[str, str]:
-    """The same for a process of ours, which finds the register of state folders, and our cache,
-    where we do.
-    """
-    places = (STATE_VARIABLE, CACHE_VARIABLE)
-    return clean_environment(**{name: os.environ[name] for name in places if name in os.environ})
+    """The same for a process of ours, which finds register and cache where we do."""
+    return clean_environment(**_ours(STATE_VARIABLE, "XDG_CACHE_HOME"))
+
+
+def _ours(*names: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def listeners(port: int) -> list[int]:
     """The ids of the processes that listen on a TCP port, as far as we may see them."""
-    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    rows: list[str] = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            rows += Path(table).read_text().splitlines()[1:]
+    listening = [row.split() for row in rows if row.split()[3] == "0A"]
+    ours = [row for row in listening if int(row[1].rpartition(":")[2], 16) == port]
+    sockets = {f"socket:[{row[9]}]" for row in ours}
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if any(str(entry.readlink()) in sockets for entry in (folder / "fd").iterdir()):
                 found.append(int(folder.name))
     return sorted(found)
-
-
-def _listening_inodes(port: int) -> Iterable[str]:
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
-                yield fields[9]

@@ -1,14 +1,20 @@
-"""How files of facts are written and read, line by line; the smallest parts of it."""
+"""Facts: how their values are written, compared and refused; the smallest parts of it."""
 
+import re
 from typing import Any
 
 from pydantic import ValidationError
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def comparable(shown: str) -> str:
+    """A UUID in small letters: it is the same in any case (RFC 9562). Any other one as it is."""
+    return shown.lower() if _UUID.fullmatch(shown) else shown
+
 
 def plain(fact: Any) -> dict[str, Any]:
-    """A flat dataclass as a dictionary; `dataclasses.asdict` copies deeply, which costs too
-    much.
-    """
+    """A flat dataclass as a dictionary: `dataclasses.asdict` copies deeply, which costs much."""
     return {name: getattr(fact, name) for name in fact.__dataclass_fields__}
 
 

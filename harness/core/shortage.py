@@ -2,10 +2,10 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-APART_SECONDS = 2.0
+_APART_SECONDS = 2.0
 """Shortages with less between them are of one stretch; a log may tell of them by whole seconds."""
 
 
@@ -61,19 +61,16 @@ def shortage_by_code(code: str | None) -> Shortage | None:
     return _BY_CODE.get(code or "")
 
 
-def stretches(instants_s: Iterable[float]) -> Iterator[tuple[float, float, int]]:
+def stretches(instants_s: Iterable[float]) -> list[tuple[float, float, int]]:
     """Instants in seconds as stretches: their first, their last, how many."""
-    begin_s = end_s = 0.0
-    count = 0
+    found: list[tuple[float, float, int]] = []
     for at_s in sorted(instants_s):
-        if count and at_s - end_s > APART_SECONDS:
-            yield begin_s, end_s, count
-            count = 0
-        begin_s = begin_s if count else at_s
-        end_s = at_s
-        count += 1
-    if count:
-        yield begin_s, end_s, count
+        if found and at_s - found[-1][1] <= _APART_SECONDS:
+            begin_s, _, count = found.pop()
+            found.append((begin_s, at_s, count + 1))
+        else:
+            found.append((at_s, at_s, 1))
+    return found
 
 
 def in_words(who: str, shortage: Shortage, begin_s: float, end_s: float, count: int) -> str:

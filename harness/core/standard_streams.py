@@ -2,13 +2,16 @@
 
 What becomes of the words must not change what a program ends with: an encoding that lacks letters,
 a closed stream, a full disk, a pipe that nobody reads. So nothing that is written to standard
-output or standard error raises; `lost_output` says afterwards what was not taken.
+output or standard error raises; `lost_output` says afterwards what was not taken. A program whose
+terminal was closed, or whose reader has ended, goes on and says nothing.
 """
 
 import io
 import os
 import select
+import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -46,9 +49,7 @@ class _Stream(io.FileIO):
         except OSError as error:
             self.lost = self.lost or error
             with suppress(OSError):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self.fileno())
-                os.close(nowhere)
+                lead_nowhere([self.fileno()])
         return len(view)
 
 
@@ -94,14 +95,19 @@ def make_usable() -> None:
 def write_own(name: str, text: str) -> None:
     """What this program has to say on ``stdout`` or ``stderr``, whatever code of a user made of it.
 
-    Raises:
-        OSError: the stream is none of ours, and took it not.
+    OSError where the stream is none of ours, and took it not.
     """
     theirs = getattr(sys, name)
     _is_usable(theirs)  # what was written there comes first
     stream = _own.get(name, theirs)
     stream.write(text)
     stream.flush()
+
+
+def _guard(name: str, before: TextIO) -> None:
+    foreign_text.guard(getattr(sys, name))
+    if name == "stderr":  # a log that was set up before us holds the stream of before
+        foreign_text.guard(before)
 
 
 def _is_usable(stream: Any) -> bool:
@@ -111,12 +117,6 @@ def _is_usable(stream: Any) -> bool:
     except Exception:  # noqa: BLE001  # whatever a user put there
         return False
     return callable(getattr(stream, "write", None))
-
-
-def _guard(name: str, before: TextIO) -> None:
-    foreign_text.guard(getattr(sys, name))
-    if name == "stderr":  # a log that was set up before us holds the stream of before
-        foreign_text.guard(before)
 
 
 def lost_output() -> OSError | None:
@@ -155,3 +155,35 @@ def _is_open(number: int) -> bool:
     except OSError:
         return False
     return True
+
+
+# --- nobody is there any more --------------------------------------------------------------------
+
+
+def let_go_of_terminal() -> None:
+    """Read and write nothing any more where that would be a terminal: there it would fail."""
+    lead_nowhere(number for number in range(3) if _is_device(number))
+
+
+def let_go_of_dead_pipes() -> None:
+    """Write nothing any more into a pipe that nobody reads."""
+    poller = select.poll()
+    for number in (1, 2):
+        poller.register(number, 0)
+    lead_nowhere(number for number, event in poller.poll(0) if event & select.POLLERR)
+
+
+def lead_nowhere(numbers: Iterable[int]) -> None:
+    """Let these descriptors be of a file that takes everything and holds nothing."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in numbers:
+        with suppress(OSError):
+            os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _is_device(number: int) -> bool:
+    # A terminal that has been closed says that it is none; a device it still is.
+    with suppress(OSError):
+        return stat.S_ISCHR(os.fstat(number).st_mode)
+    return False

@@ -2,13 +2,8 @@
 
 from pathlib import Path
 
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # it was deleted
-        return Path()
-
-
-STARTED_IN = _current_folder()
-"""What the user names is relative to it, wherever a scenario file goes while it is loaded."""
+try:
+    STARTED_IN = Path.cwd()
+    """What the user names is relative to it, wherever a scenario file goes while it is loaded."""
+except OSError:  # it was deleted
+    STARTED_IN = Path()

@@ -4,7 +4,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from harness.core import http_probe
+from harness.core import http_calls
 from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
 from harness.stack.service import HEALTH_PATH
 from harness.stack.state import Link, Stack
@@ -35,7 +35,7 @@ class ReplicaProbe:
         return True, f"of {probes} fresh connections {found} were not answered{others}"
 
     def _who_answers(self) -> str | None:
-        answer = http_probe.get(self._url, PROBE_TIMEOUT_SECONDS)
+        answer = http_calls.get(self._url, PROBE_TIMEOUT_SECONDS)
         return None if answer is None else str(answer.field("instance"))
 
 

@@ -21,8 +21,8 @@ from toxiproxy.api import validate_response
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from harness.core.errors import HarnessError, ProxyApiHangs
+from harness.core.http_calls import exchange
 from harness.core.http_messages import BrokenConnectionError
-from harness.core.http_probe import exchange
 from harness.plan.fault_specs import Direction
 from harness.stack.state import Link
 

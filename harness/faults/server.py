@@ -13,8 +13,7 @@ from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import Freeze, Kill, Restart
 from harness.plan.plan import PlannedFault
-from harness.stack.client import StackClient
-from harness.stack.control_protocol import ProcessStatus
+from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 15.0
@@ -100,7 +99,7 @@ class KillInjector(_ProcessFault):
     def inject(self) -> None:
         """SIGKILL; returns when the processes are gone."""
         self._begin()
-        self._pids = self._client.kill(self._target, self._lasts_s).pids
+        self._pids = self._client.kill(self._target, self._lasts_s)
 
     def read_back(self) -> Proof:
         """The supervisor sees them dead, by a signal."""
@@ -143,7 +142,7 @@ class RestartInjector(KillInjector):
     def inject(self) -> None:
         """Ask to stop; returns when the processes are gone."""
         self._begin()
-        self._pids = self._client.shut_down(self._target, self._lasts_s).pids
+        self._pids = self._client.shut_down(self._target, self._lasts_s)
 
     def read_back(self) -> Proof:
         """The supervisor sees that they have ended."""

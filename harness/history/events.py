@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.core.ids import comparable
 from harness.core.numbers import Count, Fen, Figure, Length, Nanoseconds, PerSecond, Whole
+from harness.core.rows import comparable
 from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
 from harness.history.run_facts import BlastRadius, RunEndedBy, Trouble
 from harness.plan.decline import Decline

@@ -5,8 +5,8 @@ Identifiers that are UUIDs are kept in small letters, whatever case they were sh
 
 from dataclasses import dataclass, field
 
-from harness.core.ids import comparable
 from harness.core.numbers import Fen, Length, Whole
+from harness.core.rows import comparable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, Self
 
 from harness.core import durations
-from harness.core.digits import decimal, whole
 from harness.core.errors import UsageError
+from harness.core.numbers import decimal, whole
 from harness.plan.planted import SERVICES
 from harness.plan.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, most
 

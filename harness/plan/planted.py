@@ -1,6 +1,6 @@
 """What the reference service can be asked to be; it checks that itself, too."""
 
-from harness.core.digits import decimal
+from harness.core.numbers import decimal
 
 SERVICES = ("tuned", "naive")
 """Client settings with which it speaks to its database."""

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.core.located import Document, Problem, parse, refuse
-from harness.core.text_file import text_of
-from harness.core.yaml_models import checked, choices
+from harness.core.files import text_of
+from harness.core.yaml_models import Document, Problem, checked, choices, parse, refuse
 from harness.plan.objectives import (
     STEADY_STATE_KEYS,
     Objectives,

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.core.digits import INTEGER_MAX
+from harness.core.numbers import INTEGER_MAX
 from harness.plan.fault_specs import AnyFault, FaultSpec
 from harness.plan.objectives import Objectives
 from harness.plan.stop_conditions import StopConditions

@@ -20,9 +20,8 @@ from pydantic import ValidationError
 
 from harness.core.documents import json_of
 from harness.core.errors import UsageError
-from harness.core.files import read_regular, real, replace_file
-from harness.core.located import parse
-from harness.core.text_file import text_of
+from harness.core.files import read_regular, real, replace_file, text_of
+from harness.core.yaml_models import parse
 from harness.history.run_directory import RunDirectory
 from harness.verdict import types as verdict_types
 from harness.verdict.types import Verdict

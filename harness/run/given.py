@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 from urllib.parse import urlsplit
 
 from harness.core.errors import UsageError
-from harness.core.text_file import text_of
+from harness.core.files import text_of
 from harness.plan.options import ALL_OPTIONS, DIRECTORY, FILE, LOCUST_OPTIONS, Use, option
 from harness.stack import default_state_dir
 

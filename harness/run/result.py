@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import UsageError
-from harness.core.foreign_text import clean_lines
-from harness.core.said import last_words
+from harness.core.foreign_text import clean_lines, last_words
 from harness.history.run_directory import RunDirectory
 from harness.verdict.series import Series
 from harness.verdict.stored_verdict import EndedRun, read_verdict

@@ -20,11 +20,10 @@ import harness
 from harness.core.documents import write_beside
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
-from harness.core.foreign_text import clean, clean_lines
+from harness.core.foreign_text import clean, clean_lines, last_words
 from harness.core.forwarding import Forwarded, forwarded, is_interrupted, listening
 from harness.core.own_python import OWN, is_needed, module_command
 from harness.core.processes import identify
-from harness.core.said import last_words
 from harness.plan import resilience
 from harness.plan.objectives import RUNS_MAX
 from harness.run.given import first_seed, given, naming_places

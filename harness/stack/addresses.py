@@ -12,11 +12,7 @@ _TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing list
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Host and port of ``host:port``; an IPv6 address stands in brackets.
-
-    Raises:
-        UsageError: It has another form.
-    """
+    """Host and port of ``host:port``; an IPv6 address stands in brackets. UsageError of others."""
     try:
         parts = urllib.parse.urlsplit(f"//{address}")
         host, port = parts.hostname, parts.port
@@ -30,9 +26,8 @@ def split_address(address: str) -> tuple[str, int]:
 def split_target(url: str) -> tuple[str, int]:
     """Host and port of a target's base URL, ``http://host[:port]``.
 
-    Raises:
-        UsageError: It is no such URL: our proxy passes bytes, so it can neither end TLS nor add a
-            path.
+    UsageError where it is no such URL: our proxy passes bytes, so it can neither end TLS nor add a
+    path.
     """
     try:
         parts = urllib.parse.urlsplit(url)
@@ -70,12 +65,9 @@ def is_loopback(host: str) -> bool:
 
 
 def require_allowed(host: str, allow_targets: Collection[str], *, look_up: bool = True) -> None:
-    """Refuses a host that is neither loopback nor named by the user.
+    """Refuses, as UsageError, a host that is neither loopback nor named by the user.
 
     What "localhost" means is looked up, unless ``look_up`` is False: it may lead elsewhere.
-
-    Raises:
-        UsageError: It is neither.
     """
     if host.lower() in {name.lower() for name in allow_targets}:
         return

@@ -10,19 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.processes import ProcessRef, family, identify, is_alive, is_stopped
-from harness.stack.control_protocol import ProcessStatus
+from harness.stack.client import ProcessStatus
+from harness.stack.service import CODE_FOLDER
 
-_BACKOFF_SECONDS = 0.2
-_BACKOFF_SECONDS_MAX = 5.0
 _LASTING_SECONDS = 5.0
 """A process that lived this long has earned a quick restart again."""
 _GONE_SECONDS_MAX = 5.0
-_ORDERLY_SECONDS_MAX = 5.0
-"""How long a process may take over what is in flight, when asked to stop for a restart."""
-_FREEZE_ROUNDS_MAX = 10
+"""Over what is in flight, too, when asked to stop for a restart."""
 _STOP_SECONDS_MAX = 0.5
 """For one round of a freeze: a process in an uninterruptible wait stops only after it."""
-_STOP_POLL_SECONDS = 0.001
 
 Record = Callable[..., None]
 
@@ -39,10 +35,27 @@ class ChildSpec:
     command: Sequence[str]
     environment: Mapping[str, str]
     log_path: Path
-    cwd: Path
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 1.5
     restart_signal: signal.Signals = signal.SIGTERM
+
+
+async def spawn(
+    command: Sequence[str], log_path: Path, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    """Start a process whose words go to the end of a log; OSError where it cannot be started."""
+    with log_path.open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=dict(environment),
+            cwd=CODE_FOLDER,
+            # Ctrl-C reaches a terminal's whole process group: it must not end the target
+            # before the fault is healed and the ledger read.
+            start_new_session=True,
+        )
 
 
 class Child:
@@ -113,65 +126,51 @@ class Child:
         )
 
     async def start(self) -> None:
-        """Starts the process and keeps it running from now on.
-
-        Raises:
-            OSError: The program cannot be started at all.
-        """
+        """Starts the process and keeps it running from now on; OSError where it cannot start."""
         self.ordered_ns = time.monotonic_ns()
         await self._spawn()
         self._task = asyncio.create_task(self._keep_running(), name=f"keep {self.spec.name}")
 
-    async def kill(self, restart_after_seconds: float) -> int:
-        """SIGKILL, and no restart before the given time unless it is ordered.
+    async def kill(self, restart_after_seconds: float, *, orderly: bool = False) -> None:
+        """SIGKILL; with ``orderly`` a request to stop in good order, and it after five seconds.
 
-        Returns the monotonic instant of the signal, or of the call if the process is down already.
+        No restart before the given time unless it is ordered.
         """
-        killed_ns = await self._send_down(signal.SIGKILL, restart_after_seconds)
-        await asyncio.wait_for(self._gone.wait(), _GONE_SECONDS_MAX)
-        self._record("killed", self.spec.name, restart_after_seconds=restart_after_seconds)
-        return killed_ns
-
-    async def shut_down(self, restart_after_seconds: float) -> int:
-        """Asks the process to stop in good order, and insists after five seconds.
-
-        No restart before the given time unless it is ordered. Returns the monotonic instant of the
-        request.
-        """
-        asked_ns = await self._send_down(self.spec.restart_signal, restart_after_seconds)
+        number = self.spec.restart_signal if orderly else signal.SIGKILL
+        await self._send_down(number, restart_after_seconds)
         try:
-            await asyncio.wait_for(self._gone.wait(), _ORDERLY_SECONDS_MAX)
+            await asyncio.wait_for(self._gone.wait(), _GONE_SECONDS_MAX)
         except TimeoutError:
+            if not orderly:
+                raise
             self._record("insisted", self.spec.name)
             await self._send_down(signal.SIGKILL, restart_after_seconds)
             await asyncio.wait_for(self._gone.wait(), _GONE_SECONDS_MAX)
-        self._record("shut_down", self.spec.name, restart_after_seconds=restart_after_seconds)
-        return asked_ns
+        event = "shut_down" if orderly else "killed"
+        self._record(event, self.spec.name, restart_after_seconds=restart_after_seconds)
 
-    async def _send_down(self, number: signal.Signals, restart_after_seconds: float) -> int:
+    async def _send_down(self, number: signal.Signals, restart_after_seconds: float) -> None:
         async with self._starting:  # a process that is just being started is met too
-            sent_ns = time.monotonic_ns()
             self._due = time.monotonic() + restart_after_seconds
             self._timed, self._ordered, self.started_by = True, False, ""
             self._wake.set()
             self.thaw()  # what is stopped hears no request, nor its children that it ended
+            self._signal(number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
             if self.process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    self.process.send_signal(number)
-        return sent_ns
+                self.process.send_signal(number)
 
     def hurry(self) -> None:
         """Sends a process that is stopping by somebody else's order the signal that is prompt."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(self.spec.restart_signal)
-            self._record("hurried", self.spec.name)
+        self._signal(self.spec.restart_signal)
+        self._record("hurried", self.spec.name)
 
-    async def freeze(self, thaw_after_seconds: float) -> int:
-        """SIGSTOP of the process and its descendants; it goes on after the given time at the
-        latest.
+    async def freeze(self, thaw_after_seconds: float) -> None:
+        """SIGSTOP of the process and its descendants; returns when all of them stand still.
 
-        Returns the monotonic instant at which all of them stood still.
+        It goes on after the given time at the latest.
         """
         async with self._starting:
             if self.process is None:
@@ -181,32 +180,26 @@ class Child:
             self._thaw_due = loop.call_later(thaw_after_seconds, self.thaw)
             self.thawed_ns = 0
             await self._stop_family(self.process.pid)
-            frozen_ns = time.monotonic_ns()
         self._record("frozen", self.spec.name, thaw_after_seconds=thaw_after_seconds)
-        return frozen_ns
 
     async def _stop_family(self, pid: int) -> None:
         told: set[int] = set()
         # The parent first, so that it makes no more; a child it had just made is found next round.
-        for _ in range(_FREEZE_ROUNDS_MAX):
+        for _ in range(10):
             if not (new := [member for member in family(pid) if member not in told]):
                 return
             for member in new:
                 reference = identify(member)
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGSTOP)
+                _tell(member, signal.SIGSTOP)
                 if reference is not None:
                     self._stopped.append(reference)
             told.update(new)
-            await self._until_stopped()
-
-    async def _until_stopped(self) -> None:
-        """A process stops when it is scheduled next, and makes children until then."""
-        deadline = time.monotonic() + _STOP_SECONDS_MAX
-        while any(is_alive(each) and not is_stopped(each.pid) for each in self._stopped):
-            if time.monotonic() > deadline:
-                return
-            await asyncio.sleep(_STOP_POLL_SECONDS)
+            # A process stops when it is scheduled next, and makes children until then.
+            deadline = time.monotonic() + _STOP_SECONDS_MAX
+            while any(is_alive(each) and not is_stopped(each.pid) for each in self._stopped):
+                if time.monotonic() > deadline:
+                    break
+                await asyncio.sleep(0.001)
 
     def thaw(self) -> int:
         """SIGCONT to the process and its descendants, if any of them is stopped.
@@ -220,8 +213,7 @@ class Child:
                 self.thawed_ns = time.monotonic_ns()
             # The children first: the parent finds them at work.
             for member in reversed(family(self.process.pid)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGCONT)
+                _tell(member, signal.SIGCONT)
             self._stopped.clear()
             self._record("thawed", self.spec.name)
         return self.thawed_ns
@@ -234,8 +226,7 @@ class Child:
         """
         for orphan in self._stopped:
             if is_alive(orphan):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(orphan.pid, signal.SIGCONT)
+                _tell(orphan.pid, signal.SIGCONT)
         self._stopped.clear()
 
     def _cancel_thaw(self) -> None:
@@ -261,8 +252,7 @@ class Child:
         if self.process is None:
             return
         self.thaw()  # a stopped process hears no request to end
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(self.spec.stop_signal)
+        self._signal(self.spec.stop_signal)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.process.wait(), self.spec.stop_seconds)
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -273,26 +263,14 @@ class Child:
         self._record("stopped", self.spec.name, exit=self.process.returncode)
 
     async def _spawn(self) -> None:
-        with self.spec.log_path.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *self.spec.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(self.spec.environment),
-                cwd=self.spec.cwd,
-                # Ctrl-C reaches a terminal's whole process group: it must not end the target
-                # before the fault is healed and the ledger read.
-                start_new_session=True,
-            )
-        self.process = process
+        self.process = await spawn(self.spec.command, self.spec.log_path, self.spec.environment)
         self._gone.clear()
         if not self.started_by:
             timed = "timer" if self._timed else "supervisor"
             self.started_by = "request" if self._ordered else timed
         self._due, self._timed, self._ordered = None, False, False
-        self.reference = identify(process.pid)
-        self._record("started", self.spec.name, pid=process.pid)
+        self.reference = identify(self.process.pid)
+        self._record("started", self.spec.name, pid=self.process.pid)
         self._on_start()
 
     async def _keep_running(self) -> None:
@@ -308,7 +286,7 @@ class Child:
                 self._record("exited", self.spec.name, exit=self.last_exit)
             if self._due is None:
                 quick_ends = 0 if time.monotonic() - started > _LASTING_SECONDS else quick_ends + 1
-                delay = min(_BACKOFF_SECONDS * 2 ** max(0, quick_ends - 1), _BACKOFF_SECONDS_MAX)
+                delay = min(0.2 * 2 ** max(0, quick_ends - 1), 5.0)
                 self._due = time.monotonic() + delay
             await self._wait_until_due()
             self.restarts += 1
@@ -330,3 +308,8 @@ class Child:
         if not self._ordered:
             self.ordered_ns = time.monotonic_ns()
             self._record("restart_ordered", self.spec.name)
+
+
+def _tell(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

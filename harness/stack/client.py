@@ -1,85 +1,156 @@
-"""Typed calls to a stack's supervisor."""
+"""Typed calls to a stack's supervisor, and what is asked and answered over its Unix socket.
+
+`harness.stack.control` is the other end. Instants are monotonic nanoseconds.
+"""
 
 import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from harness.core.errors import HarnessError
-from harness.stack import control_protocol as protocol
+from harness.core.messages import Codec
 from harness.stack.state import Stack
 
-_ANSWER_SECONDS_MAX = 10.0
 SOCKET_BYTES_MAX = 107
 
-AnswerT = TypeVar("AnswerT", bound=protocol.StackAnswer)
+
+@dataclass(frozen=True, slots=True)
+class StackRequest:
+    """Something to be done to processes: ``target`` is ``replica-1`` …, ``replicas`` for all of
+    them, ``postgres``, ``bureau`` or ``toxiproxy``.
+
+    ``kill`` (SIGKILL) and ``shut_down`` (in good order) take them down, and they are started again
+    after so many ``seconds``; ``freeze`` stops them with all their descendants, and they go on
+    after as many; without, after two minutes. ``thaw`` lets them go on, ``restart`` orders the
+    start of what is down. ``wait_ready`` waits until they do their work, at most so long.
+    ``status`` and ``down`` are of the whole stack.
+    """
+
+    do: Literal["status", "kill", "shut_down", "freeze", "thaw", "restart", "wait_ready", "down"]
+    target: str = ""
+    seconds: float | None = None
+
+
+REQUESTS: Codec[StackRequest] = Codec(StackRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """One process of the stack.
+
+    ``last_exit`` is the code of its last end, negative for a signal; ``ordered_ns`` is the instant
+    of the last order to start it, and ``started_by`` what gave the first one since it was taken
+    down: ``request``, ``timer`` or ``supervisor`` (see `harness.stack.child`). ``frozen`` means all
+    of its processes, ``stopped`` any of them; ``thawed_ns`` is when the supervisor let it go on
+    since it was frozen, else 0.
+    """
+
+    name: str
+    pid: int | None
+    alive: bool
+    frozen: bool
+    restarts: int
+    last_exit: int | None
+    ordered_ns: int
+    stopped: bool = False
+    thawed_ns: int = 0
+    started_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessList:
+    """Every process, in the order of its start."""
+
+    processes: tuple[ProcessStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIds:
+    """Ids by name of what was taken down, or stands still."""
+
+    pids: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDone:
+    """When it was done; of a thaw 0, if the supervisor never had to since the freeze."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """It was not done."""
+
+    error: str
+
+
+StackAnswer = ProcessList | ProcessIds | RequestDone | RequestRefused
+ANSWERS: Codec[StackAnswer] = Codec(StackAnswer)
+AnswerT = TypeVar("AnswerT", bound=StackAnswer)
 
 
 class StackClient:
     """Asks the supervisor; each call uses a connection of its own and ends in bounded time.
 
-    Targets are those of `harness.stack.control_protocol`. Every call raises `HarnessError` when the
-    supervisor refuses or does not answer.
+    Targets are those of `StackRequest`. Every call raises `HarnessError` where the supervisor
+    refuses or does not answer.
     """
 
     def __init__(self, stack: Stack) -> None:
         self._socket_path = stack.socket_path
 
-    def status(self) -> tuple[protocol.ProcessStatus, ...]:
+    def status(self) -> tuple[ProcessStatus, ...]:
         """Every process, in the order of its start."""
-        return self._ask(protocol.StackRequest("status"), protocol.ProcessList).processes
+        return self._ask(StackRequest("status"), ProcessList).processes
 
-    def kill(self, target: str, restart_after_seconds: float | None = None) -> protocol.Killed:
-        """SIGKILL; returns when the process is gone.
+    def kill(self, target: str, restart_after_seconds: float | None = None) -> dict[str, int]:
+        """SIGKILL; returns when the process is gone. The process ids by name.
 
         The supervisor itself orders the restart after the given time, or after two minutes, so that
         a killed process comes back even if nobody asks.
         """
-        request = protocol.StackRequest("kill", target, restart_after_seconds)
-        return self._ask(request, protocol.Killed)
+        return self._ask(StackRequest("kill", target, restart_after_seconds), ProcessIds).pids
 
-    def shut_down(self, target: str, restart_after_seconds: float | None = None) -> protocol.Killed:
-        """Asks to stop in good order; returns when the process is gone, if need be by force.
-
-        Comes back as after `kill`; ``killed_ns`` is the instant of the request.
-        """
-        request = protocol.StackRequest("shut_down", target, restart_after_seconds)
-        return self._ask(request, protocol.Killed)
+    def shut_down(self, target: str, restart_after_seconds: float | None = None) -> dict[str, int]:
+        """Asks to stop in good order, if need be by force; else as `kill`."""
+        return self._ask(StackRequest("shut_down", target, restart_after_seconds), ProcessIds).pids
 
     def freeze(self, target: str, thaw_after_seconds: float | None = None) -> dict[str, int]:
         """SIGSTOP of the process and its descendants; the process ids by name.
 
         The supervisor lets it go on after the given time, or after two minutes.
         """
-        request = protocol.StackRequest("freeze", target, thaw_after_seconds)
-        return self._ask(request, protocol.Frozen).pids
+        return self._ask(StackRequest("freeze", target, thaw_after_seconds), ProcessIds).pids
 
     def thaw(self, target: str) -> int:
         """Lets what is frozen go on; the monotonic instant of the last time the supervisor did.
 
         0 if it never had to since the freeze.
         """
-        return self._ask(protocol.StackRequest("thaw", target), protocol.RequestDone).at_ns
+        return self._ask(StackRequest("thaw", target), RequestDone).at_ns
 
     def restart(self, target: str) -> int:
         """Orders the restart of what is down; the monotonic instant of the last order."""
-        return self._ask(protocol.StackRequest("restart", target), protocol.RequestDone).at_ns
+        return self._ask(StackRequest("restart", target), RequestDone).at_ns
 
     def wait_ready(self, target: str, timeout_seconds: float) -> int:
         """Waits until the target answers; the monotonic instant at which it was seen to."""
-        request = protocol.StackRequest("wait_ready", target, timeout_seconds)
-        return self._ask(request, protocol.RequestDone, timeout_seconds).at_ns
+        request = StackRequest("wait_ready", target, timeout_seconds)
+        return self._ask(request, RequestDone, timeout_seconds).at_ns
 
     def down(self) -> None:
         """Takes the whole stack down and returns when it is."""
-        self._ask(protocol.StackRequest("down"), protocol.RequestDone)
+        self._ask(StackRequest("down"), RequestDone)
 
     def _ask(
-        self, request: protocol.StackRequest, answer: type[AnswerT], more_seconds: float = 0.0
+        self, request: StackRequest, answer: type[AnswerT], more_seconds: float = 0.0
     ) -> AnswerT:
-        return ask(self._socket_path, request, answer, _ANSWER_SECONDS_MAX + more_seconds)
+        return ask(self._socket_path, request, answer, 10.0 + more_seconds)
 
 
 @contextlib.contextmanager
@@ -96,21 +167,20 @@ def short_path(path: Path) -> Iterator[str]:
 
 
 def ask(
-    path: Path, request: protocol.StackRequest, answer: type[AnswerT], timeout_seconds: float
+    path: Path, request: StackRequest, answer: type[AnswerT], timeout_seconds: float
 ) -> AnswerT:
     """One request to the supervisor that listens on a socket; what it answers is an ``answer``.
 
-    Raises:
-        HarnessError: It refused, or there was no answer in time.
+    HarnessError where it refused, or there was no answer in time.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_seconds)
             with short_path(path) as short:
                 connection.connect(short)
-            connection.sendall(protocol.REQUESTS.encode(request))
+            connection.sendall(REQUESTS.encode(request))
             with connection.makefile("rb") as lines:
-                told = protocol.ANSWERS.decode(lines.readline())
+                told = ANSWERS.decode(lines.readline())
     except (OSError, ValueError) as error:
         raise HarnessError(
             f"the stack's supervisor does not answer `{request.do}` on {path}: "

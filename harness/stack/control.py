@@ -1,15 +1,14 @@
-"""The supervisor's end of its Unix socket, which says `harness.stack.control_protocol`."""
+"""The supervisor's end of its Unix socket, of which `harness.stack.client` has the messages."""
 
 import asyncio
 import contextlib
 import time
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from harness.core.errors import HarnessError
 from harness.core.messages import MessageError
-from harness.stack import control_protocol as protocol
+from harness.stack import client as protocol
 from harness.stack.child import Child
-from harness.stack.client import short_path
 from harness.stack.state import Stack
 
 UNDO_SECONDS = 120.0
@@ -18,30 +17,31 @@ may have died."""
 UNDO_SECONDS_MAX = 24 * 3600.0
 
 
-class Supervised(Protocol):
-    """What the socket asks of who owns the processes."""
-
-    stack: Stack
-    children: dict[str, Child]
-    stopping: asyncio.Event
-
-    async def wait_ready(self, name: str, seconds: float) -> int:
-        """Wait until a process answers; returns when, in monotonic nanoseconds."""
-
-
 class Control:
-    """Serves requests; every request has an answer, and an error is an answer too."""
+    """Serves requests; every request has an answer, and an error is an answer too.
 
-    def __init__(self, supervisor: Supervised) -> None:
-        self._supervisor = supervisor
+    ``children`` are the processes of the stack, by name; ``wait_ready`` waits for so many seconds
+    until one of them answers, and returns when, in monotonic nanoseconds. ``stopping`` is set when
+    somebody asks for the end.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        children: dict[str, Child],
+        wait_ready: Callable[[str, float], Awaitable[int]],
+        stopping: asyncio.Event,
+    ) -> None:
+        self._stack, self._children = stack, children
+        self._wait_ready, self._stopping = wait_ready, stopping
         self._server: asyncio.Server | None = None
         self._waiting_for_end: list[asyncio.StreamWriter] = []
 
     async def open(self) -> None:
         """Listens, for our own user only."""
-        path = self._supervisor.stack.socket_path
+        path = self._stack.socket_path
         path.unlink(missing_ok=True)
-        with short_path(path) as short:
+        with protocol.short_path(path) as short:
             self._server = await asyncio.start_unix_server(self._serve, short)
         path.chmod(0o600)
 
@@ -63,7 +63,7 @@ class Control:
                     continue
                 if request.do == "down":
                     self._waiting_for_end.append(writer)
-                    self._supervisor.stopping.set()
+                    self._stopping.set()
                     return
                 await _send(writer, await self._answer(request))
         writer.close()
@@ -71,8 +71,8 @@ class Control:
     async def _answer(self, request: protocol.StackRequest) -> protocol.StackAnswer:
         try:
             if request.do == "status":
-                children = self._supervisor.children.values()
-                return protocol.ProcessList(tuple(child.status() for child in children))
+                children = tuple(child.status() for child in self._children.values())
+                return protocol.ProcessList(children)
             return await self._done(request, self._targets(request.target))
         except (HarnessError, OSError, TimeoutError) as error:
             return protocol.RequestRefused(str(error) or type(error).__name__)
@@ -87,27 +87,27 @@ class Control:
         match request.do:
             case "kill" | "shut_down":
                 pids = _pids(children)
-                how = Child.kill if request.do == "kill" else Child.shut_down
-                instants = await asyncio.gather(*(how(child, seconds) for child in children))
-                return protocol.Killed(min(instants), time.monotonic_ns(), pids)
+                orderly = request.do == "shut_down"
+                await asyncio.gather(*(child.kill(seconds, orderly=orderly) for child in children))
+                return protocol.ProcessIds(pids)
             case "freeze":
                 await asyncio.gather(*(child.freeze(seconds) for child in children))
-                return protocol.Frozen(_pids(children))
+                return protocol.ProcessIds(_pids(children))
             case "thaw":
                 instants = [child.thaw() for child in children]
             case "restart":
                 instants = [child.order_restart() for child in children]
             case _:
-                waits = (self._supervisor.wait_ready(c.spec.name, seconds) for c in children)
+                waits = (self._wait_ready(child.spec.name, seconds) for child in children)
                 instants = await asyncio.gather(*waits)
         return protocol.RequestDone(max(instants))
 
     def _targets(self, target: str) -> list[Child]:
-        children = self._supervisor.children
-        names = self._supervisor.stack.replicas if target == "replicas" else (target,)
-        found = [children[name] for name in names if name in children]
+        replicas = self._stack.replicas
+        names = replicas if target == "replicas" else (target,)
+        found = [self._children[name] for name in names if name in self._children]
         if not found:
-            known = [*children, *(["replicas"] if self._supervisor.stack.replicas else [])]
+            known = [*self._children, *(["replicas"] if replicas else [])]
             raise HarnessError(f"no process {target!r} in this stack; there are {', '.join(known)}")
         return found
 

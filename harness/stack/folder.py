@@ -28,7 +28,6 @@ _FOLDERS = (LOGS, DATA, BUREAU_DATA, ATTACHED)
 _REMOVED = (LOGS, DATA, BUREAU_DATA)
 _WRONG = {errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 """What no rights and no other machine would change."""
-_SECRET = stat.S_IRWXU
 
 
 def default_state_dir() -> Path:
@@ -39,9 +38,8 @@ def default_state_dir() -> Path:
 def checked(state_dir: Path) -> Path:
     """The absolute path of a state folder that may be there or not; looks, and changes nothing.
 
-    Raises:
-        UsageError: There can be none.
-        HarnessError: It cannot be looked into, or something in it is not as we make it.
+    UsageError where there can be none; HarnessError where it cannot be looked into, or something in
+    it is not as we make it.
     """
     path = state_dir.absolute()
     try:
@@ -75,15 +73,10 @@ def checked(state_dir: Path) -> Path:
 
 
 def entered(state_dir: Path) -> Path:
-    """The same folder, made if need be, for its owner only.
-
-    Raises:
-        UsageError: As `enterable`.
-        HarnessError: It cannot be made, or something in it is not as we make it.
-    """
+    """What `enterable` says, made if need be, for its owner only; raises the same."""
     path = enterable(state_dir)
     try:
-        path.mkdir(mode=_SECRET, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _told(path, "made", error) from error
     return path
@@ -92,9 +85,7 @@ def entered(state_dir: Path) -> Path:
 def enterable(state_dir: Path) -> Path:
     """The absolute path of a state folder in which a stack can be started; changes nothing.
 
-    Raises:
-        UsageError: There can be none, or what lies there is the user's own.
-        HarnessError: It cannot be looked into, or something in it is not as we make it.
+    Raises as `checked`, and UsageError where what lies there is the user's own.
     """
     path = checked(state_dir)
     # What a start removes must not be a folder of the user's that has the same name.
@@ -115,8 +106,7 @@ def has_been_used(state_dir: Path) -> bool:
 def is_private(folder: Path) -> bool:
     """Whether nobody but us can enter it: ours, of mode 0700 or less, and no link.
 
-    Raises:
-        OSError: It is not there.
+    OSError where it is not there.
     """
     found = folder.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
@@ -127,10 +117,9 @@ def may_be_planted(folder: Path) -> bool:
     """Whether anybody may make folders where this one lies, and somebody else made it.
 
     Elsewhere another owner is no stranger: a container's root works in the folders of a user.
-
-    Raises:
-        OSError: It is not there.
     """
+    if not os.path.lexists(folder):
+        return False
     for path in (folder, Path(os.path.realpath(folder))):  # a link, and where it leads
         owner, above = path.lstat().st_uid, path.parent.stat()
         if owner not in (os.geteuid(), above.st_uid, 0) and above.st_mode & stat.S_IWOTH:
@@ -168,14 +157,13 @@ def _check_part(path: Path) -> None:
         return
     except OSError as error:
         raise _told(path, "looked into", error) from error
-    wrong = None
     if path.name not in _FILES:
-        wrong = None if stat.S_ISDIR(found.st_mode) else "not a folder"
+        wrong = "" if stat.S_ISDIR(found.st_mode) else "not a folder"
     elif not stat.S_ISREG(found.st_mode):
         wrong = "not a plain file"
-    elif found.st_nlink > 1:  # of a file of the user's, which would be overwritten
-        wrong = "a hard link, not a file of its own"
-    if wrong is not None:
+    else:  # a link would be of a file of the user's, which would be overwritten
+        wrong = "a hard link, not a file of its own" if found.st_nlink > 1 else ""
+    if wrong:
         raise HarnessError(
             f"{path} is {wrong}, as `lendchaos up` makes it: nothing here is used; "
             "remove it if you know it, or use another folder with --state-dir"

@@ -1,4 +1,7 @@
-"""Starts the supervisor of a stack and follows it until the stack is up; ends it again."""
+"""Starts the supervisor of a stack and follows it until the stack is up; ends it again.
+
+What the two say to each other goes over the supervisor's standard input and output.
+"""
 
 import contextlib
 import os
@@ -7,19 +10,20 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from harness.core.errors import HarnessError
 from harness.core.locks import locked
+from harness.core.messages import Codec
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, end_all, identify, is_alive, own_environment
-from harness.stack import launch_protocol as protocol
-from harness.stack.client import StackClient, ask
-from harness.stack.control_protocol import RequestDone, StackRequest
+from harness.stack.client import RequestDone, StackClient, StackRequest, ask
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
+from harness.stack.postgres import ClusterSpec
+from harness.stack.programs import Progress
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import (
     BUREAU,
@@ -32,13 +36,64 @@ from harness.stack.state import (
     socket_path_for,
 )
 
-Progress = Callable[[str], None]
-
 _UP_SECONDS_MAX = 120.0
-_LOCK_SECONDS_MAX = 150.0
 _DOWN_SECONDS_MAX = 15.0
-_POLL_SECONDS = 0.02
 _REVIVE_SECONDS_MAX = 15.0
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchSpec:
+    """A stack to be started: what it is, and the programs it is made of.
+
+    ``cluster`` and ``service_port`` are None for an attached target, which is not ours to run. When
+    ``owner`` dies, the stack goes, too; None for one that stays up until it is taken down.
+    """
+
+    stack: Stack
+    toxiproxy: Path
+    api_port: int
+    cluster: ClusterSpec | None = None
+    service_port: int | None = None
+    owner: ProcessRef | None = None
+
+
+TO_SUPERVISOR: Codec[LaunchSpec] = Codec(LaunchSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStarted:
+    """The supervisor is a process of its own."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchStep:
+    """What is being done, for people."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchFailed:
+    """The stack does not come up, and what there is of it is taken down."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackUp:
+    """Everything was started and answers."""
+
+
+LaunchReport = SupervisorStarted | LaunchStep | LaunchFailed | StackUp
+TO_UP: Codec[LaunchReport] = Codec(LaunchReport)
+
+
+# --- up ------------------------------------------------------------------------------------------
 
 
 def silent(_line: str) -> None:
@@ -49,36 +104,30 @@ def silent(_line: str) -> None:
 def state_lock(state_dir: Path, progress: Progress) -> Iterator[None]:
     """Holds the state folder for one change at a time; makes the folder.
 
-    Raises:
-        UsageError: There can be no state folder.
-        HarnessError: It cannot be made or used, or somebody else held it for too long.
+    UsageError where there can be none; HarnessError where it cannot be made or used, or somebody
+    else held it for too long.
     """
     path = entered(state_dir) / CHANGE_LOCK
-    _require_own(state_dir)  # before a file is made there
-
-    def waiting() -> None:
-        progress("waiting for another `up` or `down`")
-
-    with locked(path, _LOCK_SECONDS_MAX, waiting=waiting) as is_ours:
-        if not is_ours:
-            raise HarnessError(f"{path} has been held by another `up`")
-        yield
-
-
-def _require_own(state_dir: Path) -> None:
     try:
-        read_state(state_dir)
+        read_state(state_dir)  # before a file is made there
     except ForeignStateError:
         raise
     except HarnessError:
         pass  # damaged, and ours to take down
 
+    def waiting() -> None:
+        progress("waiting for another `up` or `down`")
 
-def launch(spec: protocol.LaunchSpec, progress: Progress) -> Stack:
+    with locked(path, seconds=150.0, waiting=waiting) as is_ours:
+        if not is_ours:
+            raise HarnessError(f"{path} has been held by another `up`")
+        yield
+
+
+def launch(spec: LaunchSpec, progress: Progress) -> Stack:
     """Starts the supervisor and returns the stack once it is up; the caller holds the lock.
 
-    Raises:
-        HarnessError: It did not come up; nothing of it is left.
+    HarnessError where it did not come up; nothing of it is left.
     """
     stack = spec.stack
     # Whatever an earlier stack wrote must not be taken for this one's.
@@ -91,6 +140,26 @@ def launch(spec: protocol.LaunchSpec, progress: Progress) -> Stack:
             "yourself (is it another user's, or does a program still read there?)"
         ) from error
     log_path = stack.log_dir / "supervisor.log"
+    supervisor: ProcessRef | None = None
+    try:
+        for report in _reports(spec, log_path):
+            match report:
+                case SupervisorStarted(pid):
+                    supervisor = identify(pid)
+                case LaunchStep(text):
+                    progress(text)
+    except BaseException:
+        end_supervisor(supervisor)
+        load_state(stack.state_dir)  # removes what a dead supervisor left
+        raise
+    running = read_state(stack.state_dir)
+    if running is None:
+        raise HarnessError(f"the supervisor ended as soon as the stack was up: see {log_path}")
+    return running
+
+
+def _reports(spec: LaunchSpec, log_path: Path) -> Iterator[LaunchReport]:
+    """Start the supervisor; what it says until the stack is up, which fails where it is not."""
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             module_command("harness.stack.supervisor"),
@@ -103,42 +172,18 @@ def launch(spec: protocol.LaunchSpec, progress: Progress) -> Stack:
         )
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both were asked to be pipes")
-    following = _Following(progress)
-    with process.stdout as reports:
+    with process.stdout as pipe:
         with contextlib.suppress(BrokenPipeError), process.stdin as told:
-            told.write(protocol.TO_SUPERVISOR.encode(spec))
-        try:
-            process.wait()  # it leaves a daemon behind at once
-            following.until_ready(reports, log_path)
-        except BaseException:
-            end_supervisor(following.supervisor)
-            load_state(stack.state_dir)  # removes what a dead supervisor left
-            raise
-    running = read_state(stack.state_dir)
-    if running is None:
-        raise HarnessError(f"the supervisor ended as soon as the stack was up: see {log_path}")
-    return running
-
-
-@dataclass(slots=True)
-class _Following:
-    """Reads the supervisor's lines and tells its steps."""
-
-    progress: Progress
-    supervisor: ProcessRef | None = field(default=None, init=False)
-
-    def until_ready(self, reports: IO[bytes], log_path: Path) -> None:
-        for line in _lines(reports, time.monotonic() + _UP_SECONDS_MAX):
-            match protocol.TO_UP.decode(line):
-                case protocol.SupervisorStarted(pid):
-                    self.supervisor = identify(pid)
-                case protocol.LaunchStep(text):
-                    self.progress(text)
-                case protocol.LaunchFailed(error):
-                    raise HarnessError(error)
-                case protocol.StackUp():
-                    return
-        raise HarnessError(f"the stack's supervisor ended unexpectedly: see {log_path}")
+            told.write(TO_SUPERVISOR.encode(spec))
+        process.wait()  # it leaves a daemon behind at once
+        for line in _lines(pipe, time.monotonic() + _UP_SECONDS_MAX):
+            report = TO_UP.decode(line)
+            if isinstance(report, LaunchFailed):
+                raise HarnessError(report.error)
+            if isinstance(report, StackUp):
+                return
+            yield report
+    raise HarnessError(f"the stack's supervisor ended unexpectedly: see {log_path}")
 
 
 def _lines(pipe: IO[bytes], deadline: float) -> Iterator[bytes]:
@@ -161,17 +206,10 @@ def end_supervisor(supervisor: ProcessRef | None) -> None:
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(supervisor.pid, signal.SIGTERM)
-    if not _gone_in_time(supervisor):
-        end_all([supervisor])
-
-
-def _gone_in_time(process: ProcessRef) -> bool:
     deadline = time.monotonic() + _DOWN_SECONDS_MAX
-    while is_alive(process):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True
+    while is_alive(supervisor) and time.monotonic() <= deadline:
+        time.sleep(0.02)
+    end_all([supervisor])
 
 
 def current_stack(state_dir: Path, progress: Progress) -> Stack | None:
@@ -188,11 +226,10 @@ def current_stack(state_dir: Path, progress: Progress) -> Stack | None:
     return stack
 
 
-def revive(stack: Stack, progress: Progress = silent) -> None:
+def revive(stack: Stack, progress: Progress) -> None:
     """Makes sure that a stack which is up works, restarting what an unfinished run left dead.
 
-    Raises:
-        HarnessError: It does not work.
+    HarnessError where it does not work.
     """
     client = StackClient(stack)
     try:
@@ -219,11 +256,8 @@ def down(state_dir: Path, progress: Progress = silent) -> bool:
     """Takes down whatever stack is up in a state folder; does nothing when none is.
 
     Works also when the supervisor is dead or the state file damaged. Returns whether there was
-    anything to take down. Logs stay.
-
-    Raises:
-        UsageError: There can be no state folder.
-        HarnessError: What is there is not ours, and nothing was done.
+    anything to take down. Logs stay. UsageError where there can be no state folder; HarnessError
+    where what is there is not ours, and nothing was done.
     """
     state_dir = checked(state_dir)
     if not has_been_used(state_dir):
@@ -235,7 +269,12 @@ def down(state_dir: Path, progress: Progress = silent) -> bool:
             raise
         except HarnessError as damaged:
             progress(str(damaged))
-            return _down_without_state(state_dir)
+            # The supervisor can be reached without it; if that is dead, so are its children.
+            with contextlib.suppress(HarnessError):
+                path = socket_path_for(state_dir)
+                ask(path, StackRequest("down"), RequestDone, _DOWN_SECONDS_MAX)
+            clear(state_dir)
+            return True
         if stack is None:
             return False
         if is_alive(stack.supervisor):
@@ -246,12 +285,3 @@ def down(state_dir: Path, progress: Progress = silent) -> bool:
         end_all(stack.processes.values())
         forget(stack, stack.state_dir)
         return True
-
-
-def _down_without_state(state_dir: Path) -> bool:
-    """The supervisor can be reached without its state file; if it is dead, so are its children."""
-    socket_path = socket_path_for(state_dir)
-    with contextlib.suppress(HarnessError):
-        ask(socket_path, StackRequest("down"), RequestDone, _DOWN_SECONDS_MAX)
-    clear(state_dir)
-    return True

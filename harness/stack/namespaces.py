@@ -31,6 +31,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,8 +41,6 @@ BENCHMARK_NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
 """Set aside for tests between network devices (RFC 2544): nobody's real addresses."""
 _BLOCK_BITS = 28
 _CLONE_NEWNET = 0x40000000
-_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-"""Of the network namespace of the thread that writes."""
 _COMMAND_SECONDS_MAX = 5.0
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
@@ -117,15 +116,6 @@ def missing_programs() -> str | None:
     return f"`{'`, `'.join(missing)}` not found: apt-get install {packages}, or your system's own"
 
 
-def kernel_refusal() -> str | None:
-    """Why the kernel gives us no namespace, in one line; None when it does."""
-    try:
-        os.close(_new_namespace(forwards=True))
-    except HarnessError as error:
-        return str(error)
-    return None
-
-
 def why_not(*, tries: bool = True) -> str | None:
     """Why no stack can be started in namespaces here, and what to do; None when one can.
 
@@ -171,10 +161,7 @@ def plan_wires(stack_id: str, ports: Mapping[str, int]) -> dict[str, Wire]:
     """Wires to be laid, with addresses that nothing on this machine leads to yet.
 
     ``ports`` are those at the far ends, by the names of the links that the wires stand for; these
-    begin with different letters.
-
-    Raises:
-        HarnessError: There are no addresses left.
+    begin with different letters. HarnessError where there are no addresses left.
     """
     told = json.loads(_run([_program("ip"), "-json", "-4", "route", "show", "table", "all"]))
     taken = [ipaddress.IPv4Network(route["dst"]) for route in told if route.get("dst") != "default"]
@@ -183,9 +170,7 @@ def plan_wires(stack_id: str, ports: Mapping[str, int]) -> dict[str, Wire]:
     random.SystemRandom().shuffle(blocks)
     free = (block for block in blocks if not any(block.overlaps(other) for other in taken))
     wires = {
-        name: Wire(
-            device=f"lc{stack_id[:11]}{name[0]}", block=str(block.network_address), port=port
-        )
+        name: Wire(device=f"lc{stack_id[:11]}{name[0]}", block=str(block[0]), port=port)
         for (name, port), block in zip(ports.items(), free, strict=False)
     }
     if len(wires) < len(ports):
@@ -196,8 +181,7 @@ def plan_wires(stack_id: str, ports: Mapping[str, int]) -> dict[str, Wire]:
 def lay(wire: Wire) -> Wire:
     """Makes the namespaces and what connects them; they last as long as the calling process.
 
-    Raises:
-        HarnessError: The system refused.
+    HarnessError where the system refused.
     """
     middle = _path_of(_new_namespace(forwards=True))
     far = _path_of(_new_namespace(forwards=False))
@@ -232,21 +216,12 @@ def remove(wire: Wire) -> None:
     """Takes a wire out of the main namespace, and with it the way to the others; any number of
     times.
     """
-    if (ip := _find("ip")) is not None:
-        subprocess.run(
-            [ip, "link", "delete", wire.device],
-            capture_output=True,
-            timeout=_COMMAND_SECONDS_MAX,
-            check=False,
-        )
+    with suppress(HarnessError):
+        _run([_program("ip"), "link", "delete", wire.device])
 
 
 def _new_namespace(*, forwards: bool) -> int:
-    """An open file that holds a new namespace, which has no name.
-
-    Raises:
-        HarnessError: The kernel refused.
-    """
+    """An open file that holds a new namespace, which has no name; HarnessError where refused."""
     held: list[int] = []
     refusals: list[str] = []
 
@@ -258,7 +233,8 @@ def _new_namespace(*, forwards: bool) -> int:
                 refusals.append(os.strerror(ctypes.get_errno()))
                 return
             if forwards:
-                _FORWARDING.write_text("1")
+                # Of the network namespace of the thread that writes.
+                Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
             held.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
         except OSError as error:
             refusals.append(str(error))
@@ -286,8 +262,7 @@ def entering(namespace: str) -> list[str]:
 def nft(namespace: str, *arguments: str, script: str = "") -> str:
     """Runs nftables' command in a namespace of ours; what it said.
 
-    Raises:
-        HarnessError: It refused, or did not answer in time.
+    HarnessError where it refused, or did not answer in time.
     """
     return _run([*entering(namespace), _program("nft"), *arguments], script)
 
@@ -310,6 +285,5 @@ def _run(command: Sequence[str], script: str = "") -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HarnessError(f"{Path(command[0]).name}: {error}") from error
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise HarnessError(last)
+        raise HarnessError((done.stderr.strip().splitlines() or ["no reason given"])[0])
     return done.stdout

@@ -1,21 +1,23 @@
 """One throw-away PostgreSQL cluster: made, configured, started, asked whether it is ready."""
 
 import os
+import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import open_append
+from harness.core.files import open_append, put_in_place
+from harness.core.locks import locked
 from harness.core.ports import LOOPBACK
 from harness.core.processes import RunAs, bound_to_parent, clean_environment
-from harness.stack.cluster_template import copied, fingerprint, forget
+from harness.stack.cluster_folders import copied, fingerprint, forget, remove_database
 from harness.stack.namespaces import entering
-from harness.stack.shared_memory import remove_database
-from harness.stack.toxiproxy_binary import cache_dir
+from harness.stack.programs import Program, cache_dir
 
 SUPERUSER = "harness"
 SERVICE_USER = "lending"
@@ -23,7 +25,6 @@ DATABASE_NAME = "lending"
 _NOTHING_FROM_HOME = "sslmode=disable&gssencmode=disable"
 """Without encryption libpq looks for no certificate, key or ticket; a password is given."""
 _INITDB = ("-A", "scram-sha-256", "-U", SUPERUSER, "--no-locale", "-E", "UTF8")
-_CREATE_SECONDS_MAX = 60.0
 _STATUS_LINE = 7
 
 _CONFIGURATION = """\
@@ -87,28 +88,27 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
     """Makes the cluster with a superuser for the harness and a plain owner for the service.
 
     Passwords even on loopback: any local user could otherwise run commands as the superuser.
-
-    Raises:
-        HarnessError: A step failed; the message names the log.
+    HarnessError where a step failed; the message names the log.
     """
     remove_database(spec.data_dir)
     _make_folder(spec)
-    # What is kept is ours, and another user may not own a copy of it.
-    name = None if spec.run_as.uid is not None else fingerprint(spec.bin_dir, _INITDB)
-    cache = cache_dir()
 
     def keep(folder: Path) -> None:
-        _keep(spec, folder, log_path)
+        """To be copied: synced, and with a password that nobody knows."""
+        unknown = replace(spec, data_dir=folder, superuser_password=secrets.token_hex(16))
+        _initdb(unknown, _INITDB, log_path)
 
-    if name is not None and copied(cache, name, keep, spec.cluster):
-        try:
-            _finish(spec, log_path)
-        except HarnessError:
-            # It may be the copy: one that is made anew has the last word.
-            forget(cache, name)
-            shutil.rmtree(spec.cluster, ignore_errors=True)
-        else:
-            return
+    if spec.run_as.uid is None:  # what is kept is ours, and another user may not own a copy of it
+        cache, name = cache_dir(), fingerprint(spec.bin_dir, _INITDB)
+        if copied(cache, name, keep, spec.cluster):
+            try:
+                _finish(spec, log_path)
+            except HarnessError:
+                # It may be the copy: one that is made anew has the last word.
+                forget(cache, name)
+                shutil.rmtree(spec.cluster, ignore_errors=True)
+            else:
+                return
     _initdb(spec, (*_INITDB, "--no-sync"), log_path)
     _finish(spec, log_path)
 
@@ -118,24 +118,23 @@ def _make_folder(spec: ClusterSpec) -> None:
     lies beside it cannot become a link then.
     """
     spec.data_dir.mkdir(mode=0o700)
-    if spec.run_as.uid is not None and spec.run_as.gid is not None:
+    if spec.run_as.uid is not None:
         spec.data_dir.chmod(0o711)
         spec.cluster.mkdir(mode=0o700)
-        os.chown(spec.cluster, spec.run_as.uid, spec.run_as.gid)
+        _give(spec, spec.cluster)
 
 
-def _keep(spec: ClusterSpec, folder: Path, log_path: Path) -> None:
-    """Make a cluster to be copied; synced, and with a password that nobody knows."""
-    unknown = secrets.token_hex(16)
-    _initdb(replace(spec, data_dir=folder, superuser_password=unknown), _INITDB, log_path)
+def _give(spec: ClusterSpec, file: Path | int) -> None:
+    """To the user as whom the server runs, where that is another one."""
+    if spec.run_as.uid is not None and spec.run_as.gid is not None:
+        os.chown(file, spec.run_as.uid, spec.run_as.gid)
 
 
 def _initdb(spec: ClusterSpec, options: tuple[str, ...], log_path: Path) -> None:
     password_file = spec.data_dir / "password"
     password_file.touch(mode=0o600)
     password_file.write_text(spec.superuser_password)
-    if spec.run_as.uid is not None and spec.run_as.gid is not None:
-        os.chown(password_file, spec.run_as.uid, spec.run_as.gid)
+    _give(spec, password_file)
     arguments = ["-D", str(spec.cluster), f"--pwfile={password_file}", *options]
     _run(spec, "initdb", arguments, "", log_path)
     password_file.unlink()
@@ -151,41 +150,37 @@ def _finish(spec: ClusterSpec, log_path: Path) -> None:
     )
     # Without a server, hence before anybody can connect; one statement a line. Errors do not
     # change the exit code, so the output is read for them.
-    said = _run(spec, "postgres", ["--single", "-D", str(spec.cluster)], statements, log_path)
+    arguments = ["--single", "-D", str(spec.cluster), "postgres"]
+    said = _run(spec, "postgres", arguments, statements, log_path)
     if "ERROR" in said or "FATAL" in said:
         raise HarnessError(f"PostgreSQL refused to create the service's database: see {log_path}")
 
 
 def _configure(spec: ClusterSpec) -> None:
-    said = _CONFIGURATION.format(hosts=",".join(spec.hosts), port=spec.port)
-    access = "".join(f"host all all {host}/32 scram-sha-256\n" for host in spec.clients)
-    for name, text in (
-        ("harness.conf", said),
-        ("postgresql.conf", "\ninclude 'harness.conf'\n"),
-        ("pg_hba.conf", access),
-    ):
+    texts = {
+        "harness.conf": _CONFIGURATION.format(hosts=",".join(spec.hosts), port=spec.port),
+        "postgresql.conf": "\ninclude 'harness.conf'\n",
+        "pg_hba.conf": "".join(f"host all all {host}/32 scram-sha-256\n" for host in spec.clients),
+    }
+    for name, text in texts.items():
         # Where the cluster is another user's, root must not write through a link of theirs.
         with open_append(spec.cluster / name) as file:
             file.write(text.encode())
-            if spec.run_as.uid is not None and spec.run_as.gid is not None:
-                # Everything in there must be the server's own, or its tools stop half-way.
-                os.fchown(file.fileno(), spec.run_as.uid, spec.run_as.gid)
+            # Everything in there must be the server's own, or its tools stop half-way.
+            _give(spec, file.fileno())
 
 
 def _run(
     spec: ClusterSpec, program: str, arguments: list[str], statements: str, log_path: Path
 ) -> str:
-    command = [str(spec.bin_dir / program), *arguments]
-    if program == "postgres":
-        command.append("postgres")
     result = subprocess.run(
-        bound_to_parent(command, signal.SIGKILL, spec.run_as),
+        bound_to_parent([str(spec.bin_dir / program), *arguments], signal.SIGKILL, spec.run_as),
         input=statements,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=clean_environment(),
-        timeout=_CREATE_SECONDS_MAX,
+        timeout=60.0,
         cwd=spec.data_dir,
         start_new_session=True,
         check=False,
@@ -215,22 +210,76 @@ def server_command(spec: ClusterSpec, namespace: str = "") -> list[str]:
     return bound_to_parent(command, signal.SIGQUIT, run_as)
 
 
-def is_ready(spec: ClusterSpec, pid: int) -> bool:
-    """Whether the server with this process id accepts connections, as it writes down itself."""
-    return _state(spec, pid) == "ready"
-
-
-def is_stopping(spec: ClusterSpec, pid: int) -> bool:
-    """Whether it was asked to stop: it takes no connection, and may wait for its clients."""
-    return _state(spec, pid) == "stopping"
-
-
-def _state(spec: ClusterSpec, pid: int) -> str | None:
+def server_state(spec: ClusterSpec, pid: int) -> str:
+    """What the server with this process id writes down itself: ``ready`` for connections, or
+    ``stopping``, when it takes none and may wait for its clients. Empty where it says nothing.
+    """
     try:
         lines = (spec.cluster / "postmaster.pid").read_text().splitlines()
     except OSError:
-        return None
+        return ""
     # The file of a killed server stays, so the process id must be this one's.
-    if len(lines) <= _STATUS_LINE or lines[0] != str(pid):
+    return lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE and lines[0] == str(pid) else ""
+
+
+# --- as whom it runs -----------------------------------------------------------------------------
+
+
+def unprivileged() -> RunAs:
+    """How PostgreSQL's programs are run here: they refuse root, and users without a name.
+
+    In a user namespace the process has an ordinary id but keeps our access to our files, so nothing
+    has to be copied or given away. Where that is forbidden, root becomes another user. HarnessError
+    where neither works.
+    """
+    if os.geteuid() != 0 and _user(os.geteuid()):
+        return RunAs()
+    nobody = _user("nobody")
+    if nobody is None:
+        raise HarnessError(
+            "PostgreSQL refuses to run as root and there is no user `nobody` to run it as"
+        )
+    unshare = shutil.which("unshare")
+    if unshare is not None:
+        prefix = (unshare, "--user", f"--map-user={nobody.pw_uid}", "--")
+        probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+        if probe.returncode == 0:
+            return RunAs(prefix)
+    if os.geteuid() == 0:
+        user = _user("postgres") or nobody
+        return RunAs(uid=user.pw_uid, gid=user.pw_gid)
+    raise HarnessError(
+        f"PostgreSQL needs a user with a name, and id {os.geteuid()} has none in /etc/passwd: "
+        "add one, or allow user namespaces (`unshare --user`)"
+    )
+
+
+def _user(who: int | str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(who) if isinstance(who, int) else pwd.getpwnam(who)
+    except KeyError:
         return None
-    return lines[_STATUS_LINE].strip()
+
+
+def reachable_by_others(binaries: Program, cache: Path) -> Program:
+    """The same programs where any user can run them, copied to ``cache`` if need be."""
+    root = binaries.path.parent
+    if all(folder.stat().st_mode & stat.S_IXOTH for folder in (root, *root.parents)):
+        return binaries
+    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if cache.is_symlink() or cache.stat().st_uid != os.geteuid():
+        raise HarnessError(f"{cache} is a link or belongs to somebody else: remove it")
+    copy = cache / f"postgres-{binaries.version}-{binaries.source}"
+    package = root.parent
+    with locked(cache / "lock", None):
+        if not copy.exists():
+            half = cache / f"{copy.name}.half"
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.copytree(root, half / package.name / root.name, symlinks=True)
+            # The libraries that a wheel keeps beside its package.
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, half / libraries.name, symlinks=True)
+            put_in_place(half, copy)
+    bin_dir = copy / package.name / root.name / binaries.path.name
+    return replace(binaries, path=bin_dir)

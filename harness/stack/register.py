@@ -30,7 +30,6 @@ from harness.core.processes import STATE_VARIABLE, boot_id
 from harness.stack.folder import is_private
 
 _NAME = "lendchaos"
-_ENTRY_BYTES_MAX = 100_000
 _OURS = re.compile(rf"[0-9a-f]{{32}}\.json|{HALF_WRITTEN}")
 """Entries, and what becomes one. The folder may have been somebody's before XDG_STATE_HOME led to
 it, and nothing else in it is read or removed.
@@ -52,11 +51,7 @@ class RegisterEntry:
 
     @classmethod
     def of(cls, state_dir: Path, stack_id: str, key: str = "") -> "RegisterEntry":
-        """An entry of this boot.
-
-        Raises:
-            OSError: The folder is gone.
-        """
+        """An entry of this boot; OSError where the folder is gone."""
         found = state_dir.stat()
         return cls(
             state_dir=os.path.realpath(state_dir),
@@ -116,8 +111,7 @@ def _can_be_made(place: Path) -> bool:
 def prepared() -> Path:
     """The register, made if need be; entries of folders that are gone are removed.
 
-    Raises:
-        HarnessError: It cannot be made, or others can write there.
+    HarnessError where it cannot be made, or others can write there.
     """
     place = register_dir()
     try:
@@ -135,17 +129,15 @@ def prepared() -> Path:
     return place
 
 
-def refusal() -> str | None:
-    """Why no stack can be listed here; None when one can. Looks, and makes nothing."""
+def require_listing() -> None:
+    """Whether a stack can be listed here; HarnessError where not. Looks, and makes nothing."""
     place = register_dir()
-    try:
-        if os.path.lexists(place):
-            _check(place)
-        elif not _can_be_made(place):
-            return f"{place} cannot be made: name a folder of your own with {STATE_VARIABLE}"
-    except HarnessError as error:
-        return str(error)
-    return None
+    if os.path.lexists(place):
+        _check(place)
+    elif not _can_be_made(place):
+        raise HarnessError(
+            f"{place} cannot be made: name a folder of your own with {STATE_VARIABLE}"
+        )
 
 
 def _prune(place: Path) -> None:
@@ -153,11 +145,10 @@ def _prune(place: Path) -> None:
     read = dict(_read(place))
     with contextlib.suppress(OSError):
         for path in filter(_is_ours, place.iterdir()):
-            entry = read.get(path)
-            if entry is None:
-                gone = time.time() - path.lstat().st_mtime > _HALF_SECONDS
+            if path in read:
+                gone = not os.path.lexists(read[path].state_dir)
             else:
-                gone = not os.path.lexists(entry.state_dir)
+                gone = time.time() - path.lstat().st_mtime > _HALF_SECONDS
             if gone:
                 path.unlink(missing_ok=True)
 
@@ -176,8 +167,7 @@ def _check(place: Path) -> None:
 def entries() -> list[RegisterEntry]:
     """Every stack that is listed; looks, and makes nothing.
 
-    Raises:
-        HarnessError: Others can write there, so that it cannot be believed.
+    HarnessError where others can write there, so that it cannot be believed.
     """
     place = register_dir()
     if not os.path.lexists(place):
@@ -189,9 +179,7 @@ def entries() -> list[RegisterEntry]:
 def add(state_dir: Path, stack_id: str, key: str = "") -> None:
     """List a stack, before its state file is written; once it is listed, nothing is done.
 
-    Raises:
-        HarnessError: It cannot be listed.
-        OSError: The folder is gone.
+    HarnessError where it cannot be listed, OSError where the folder is gone.
     """
     entry = RegisterEntry.of(state_dir, stack_id, key)
     if entry in entries():
@@ -218,7 +206,7 @@ def _read(place: Path) -> Iterator[tuple[Path, RegisterEntry]]:
     """The entries with their files; what is no entry lists nothing."""
     for path in filter(_is_ours, place.glob("*.json")):
         with contextlib.suppress(OSError, ValidationError):
-            yield path, _ENTRY.validate_json(read_regular(path, _ENTRY_BYTES_MAX))
+            yield path, _ENTRY.validate_json(read_regular(path, bytes_max=100_000))
 
 
 def _is_ours(path: Path) -> bool:

@@ -28,7 +28,6 @@ TRY_SECONDS = 0.5
 """Whoever only asks whether the lock is held holds it for a moment."""
 ENDING_SECONDS_MAX = 2.0
 """From the end of the first thread of a process to that of its last one, on a busy machine."""
-_MINUTE, _HOUR = 60, 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,12 @@ class Owner:
     scenario: str
     since_unix: UnixSeconds
 
-    @classmethod
-    def this_process(cls, run_id: str, scenario: str) -> "Owner":
-        """Ourselves, from now on."""
-        return cls(os.getpid(), _user(), run_id, scenario, time.time())
-
-    def in_words(self, now_unix: float | None = None) -> str:
+    def in_words(self) -> str:
         """Run, scenario, process, user and age."""
-        now_unix = time.time() if now_unix is None else now_unix
         since = datetime.fromtimestamp(self.since_unix, UTC)
         return (
             f"run {self.run_id} of {self.scenario}, process {self.pid} of user {self.user},"
-            f" for {_age(now_unix - self.since_unix)} (since {since:%Y-%m-%d %H:%M:%S} UTC)"
+            f" for {_age(time.time() - self.since_unix)} (since {since:%Y-%m-%d %H:%M:%S} UTC)"
         )
 
 
@@ -68,25 +61,23 @@ def _user() -> str:
 
 def _age(seconds: float) -> str:
     seconds = max(0.0, seconds)
-    if seconds < _MINUTE:
+    if seconds < 60:  # noqa: PLR2004  # a minute
         return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        return f"{seconds / _MINUTE:.0f} min"
-    return f"{seconds / _HOUR:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
 @contextmanager
 def held_alone(state_dir: Path, run_id: str, scenario: str) -> Iterator[None]:
     """Hold the stack of a state folder for one run.
 
-    Raises:
-        UsageError: there can be no state folder.
-        HarnessError: another run holds it, and the message says which; or it cannot be used.
+    UsageError where there can be no state folder, HarnessError where it cannot be used or another
+    run holds it; the message says which.
     """
     with open_lock(entered(state_dir) / RUN_LOCK) as lock:
         if not taken(lock, TRY_SECONDS):
             raise _in_use(state_dir, _owner_in(lock))
-        _write(lock, json.dumps(asdict(Owner.this_process(run_id, scenario))))
+        owner = Owner(os.getpid(), _user(), run_id, scenario, time.time())
+        _write(lock, json.dumps(asdict(owner)))
         try:
             yield
         finally:
@@ -96,8 +87,7 @@ def held_alone(state_dir: Path, run_id: str, scenario: str) -> Iterator[None]:
 def require_unused(state_dir: Path) -> None:
     """Whether a run could hold the stack of a state folder now; holds nothing.
 
-    Raises:
-        HarnessError: another run holds it, and the message says which.
+    HarnessError where another run holds it; the message says which.
     """
     if (whose := holder(state_dir, TRY_SECONDS)) is not None:
         raise _in_use(state_dir, whose)
@@ -132,11 +122,7 @@ def is_held(state_dir: Path) -> bool:
 
 
 def held_while_alive(state_dir: Path) -> BinaryIO:
-    """The supervisor's own lock, held until it is closed or we die: it is seen in any container.
-
-    Raises:
-        HarnessError: It cannot be opened.
-    """
+    """The supervisor's own lock, held until it is closed or we die: it is seen in any container."""
     lock = open_lock(state_dir / ALIVE_LOCK)
     taken(lock, None)
     return lock

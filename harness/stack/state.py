@@ -17,11 +17,11 @@ from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.plan.planted import wrong_defects
 from harness.stack import register
+from harness.stack.cluster_folders import remove_database
 from harness.stack.folder import ALIVE_LOCK, BUREAU_DATA, DATA, STATE_FILE, checked
 from harness.stack.namespaces import Wire, remove
 from harness.stack.register import RegisterEntry
 from harness.stack.run_lock import has_supervisor
-from harness.stack.shared_memory import remove_database
 
 SCHEMA = 1
 EDGE = "edge"
@@ -34,7 +34,6 @@ DATA_PREFIX = "lendchaos-postgres-"
 """Of a temporary folder for the data of a database that runs as another user; a state file can have
 no other folder removed.
 """
-_STATE_BYTES_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ class StackSettings:
     def asked(cls, service: str, **others: Any) -> "StackSettings":
         """The settings with a service of this name.
 
-        Raises:
-            UsageError: there is no such service, or no such defect to plant in it.
+        UsageError where there is no such service, or no such defect to plant in it.
         """
         if service not in ("tuned", "naive"):
             raise UsageError(f"service {service!r} must be one of tuned, naive")
@@ -83,14 +81,10 @@ class StackSettings:
 
         A port that is not asked for may be any.
         """
-        return (
-            (self.service, self.defect, self.replicas, self.password_cost)
-            == (running.service, running.defect, running.replicas, running.password_cost)
-            and dict(self.extra_links) == dict(running.extra_links)
-            and self.namespaces == running.namespaces
-            and self.edge_port in (None, running.edge_port)
-            and self.service_port in (None, running.service_port)
-        )
+        edge_port, service_port = self.edge_port, self.service_port
+        edge_port = running.edge_port if edge_port is None else edge_port
+        service_port = running.service_port if service_port is None else service_port
+        return replace(self, edge_port=edge_port, service_port=service_port) == running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +166,8 @@ class ForeignStateError(HarnessError):
 def save_state(stack: Stack) -> None:
     """Writes the state file whole or not at all, readable by its owner only (it holds secrets).
 
-    The register lists it before it is there.
-
-    Raises:
-        HarnessError: The register cannot list it.
-        OSError: It cannot be written.
+    The register lists it before it is there. HarnessError where it cannot, OSError where the file
+    cannot be written.
     """
     register.add(stack.state_dir, stack.stack_id, stack.key)
     text = _STACK.dump_json(stack, indent=2)
@@ -197,7 +188,7 @@ def read_state(state_dir: Path) -> Stack | None:
     folder = checked(state_dir)
     path = folder / STATE_FILE
     try:
-        text = read_regular(path, _STATE_BYTES_MAX)
+        text = read_regular(path, bytes_max=1_000_000)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -218,15 +209,11 @@ def read_state(state_dir: Path) -> Stack | None:
         return stack
     # Mounted elsewhere, too, it goes on; once its folder was moved, it is about to end.
     mounted = stack.state_dir.exists() and stack.state_dir.samefile(folder)
-    return replace(relocated(stack, folder), ready=stack.ready and mounted)
+    return replace(_relocated(stack, folder), ready=stack.ready and mounted)
 
 
 def _entry_of(folder: Path, text: bytes) -> RegisterEntry:
-    """The register's entry of this folder and this text.
-
-    Raises:
-        ForeignStateError: There is none.
-    """
+    """The register's entry of this folder and this text."""
     try:
         stack_id = json.loads(text)["stack_id"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -237,7 +224,7 @@ def _entry_of(folder: Path, text: bytes) -> RegisterEntry:
         if entry.is_folder(here) and stack_id in (None, entry.stack_id):
             return entry
     for entry in listed:
-        if stack_id is None or entry.stack_id != stack_id:
+        if entry.stack_id != stack_id:
             continue
         if entry.state_dir != here.state_dir:
             raise ForeignStateError(
@@ -269,11 +256,7 @@ def _remedy(folder: Path) -> str:
 
 
 def _parsed(path: Path, text: bytes) -> Stack:
-    """What a state file of ours says.
-
-    Raises:
-        HarnessError: The file is damaged or of another version.
-    """
+    """What a state file of ours says."""
     remedy = "`lendchaos down` ends what is left and removes it"
     try:
         # Before anything else: the fields of another version are not ours to judge.
@@ -291,7 +274,7 @@ def _parsed(path: Path, text: bytes) -> Stack:
         raise HarnessError(f"{path} is damaged (no schema_version): {remedy}") from error
 
 
-def relocated(stack: Stack, folder: Path) -> Stack:
+def _relocated(stack: Stack, folder: Path) -> Stack:
     """The same stack, whose state folder was moved or mounted elsewhere."""
 
     def moved(path: Path) -> Path:
@@ -309,13 +292,9 @@ def relocated(stack: Stack, folder: Path) -> Stack:
 
 
 def load_state(state_dir: Path) -> Stack | None:
-    """The stack that is up; None if there is none.
+    """The stack that is up; None if there is none. Raises as `read_state`.
 
     A stack whose supervisor is dead is no stack: its leftovers are ended and the file removed.
-
-    Raises:
-        UsageError: There can be no state folder.
-        HarnessError: The file is not ours, damaged or of another version.
     """
     stack = read_state(state_dir)
     if stack is None or is_alive(stack.supervisor):
@@ -345,22 +324,12 @@ def clear(state_dir: Path) -> None:
 
     No path comes from a file: each is one that `up` gives its parts. A link is not followed.
     """
-    remove_database(data_dir_for(state_dir))
-    shutil.rmtree(bureau_dir_for(state_dir), ignore_errors=True)
+    remove_database(state_dir / DATA)
+    shutil.rmtree(state_dir / BUREAU_DATA, ignore_errors=True)
     # The state file last: without it nobody would come to remove the rest.
     for path in (socket_path_for(state_dir), state_dir / ALIVE_LOCK, state_dir / STATE_FILE):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def data_dir_for(state_dir: Path) -> Path:
-    """Where a stack's database lives, unless another user must reach it."""
-    return state_dir / DATA
-
-
-def bureau_dir_for(state_dir: Path) -> Path:
-    """Where the credit bureau of a stack keeps its scores."""
-    return state_dir / BUREAU_DATA
 
 
 def socket_path_for(state_dir: Path) -> Path:

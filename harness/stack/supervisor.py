@@ -17,28 +17,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.core.errors import HarnessError
-from harness.core.http_probe import get
+from harness.core.http_calls import get
 from harness.core.processes import ProcessRef, clean_environment, identify, is_alive
-from harness.stack import launch_protocol as protocol
-from harness.stack import namespaces, postgres, register, service, toxiproxy
-from harness.stack.child import Child, ChildSpec
+from harness.core.standard_streams import lead_nowhere
+from harness.stack import launch as protocol
+from harness.stack import namespaces, postgres, register, service
+from harness.stack.child import Child, ChildSpec, spawn
 from harness.stack.control import Control
-from harness.stack.folder import STATE_FILE, whereabouts
+from harness.stack.folder import BUREAU_DATA, STATE_FILE, whereabouts
 from harness.stack.postgres import ClusterSpec
 from harness.stack.run_lock import held_while_alive, is_held
-from harness.stack.state import (
-    BUREAU,
-    DATABASE,
-    EDGE,
-    StackSettings,
-    bureau_dir_for,
-    forget,
-    save_state,
-)
+from harness.stack.state import BUREAU, DATABASE, EDGE, forget, save_state
 from harness.stack.watchdog import stand_by
 
 EVENT_LOG = "supervisor.jsonl"
@@ -50,7 +44,6 @@ _STOPPING_CHECK_SECONDS = 0.5
 """A database that stops in good order is done after one such look, or two."""
 _IDENTITY_CHECKS = 16
 """Fresh connections asked who answers: a stranger with a like share of the port is found."""
-_LOG_TAIL_BYTES = 2000
 
 
 class Supervisor:
@@ -78,8 +71,7 @@ class Supervisor:
     async def start(self) -> None:
         """Starts everything and proves that it answers.
 
-        Raises:
-            HarnessError: Something did not come up; the message names its log.
+        HarnessError where something did not come up; the message names its log.
         """
         self._alive = held_while_alive(self.stack.state_dir)
         self._save()
@@ -91,8 +83,8 @@ class Supervisor:
         finally:
             await first
         if self.stack.settings is not None:
-            await self._start_replicas(self.stack.settings)
-        await self.wait_ready("toxiproxy", _START_SECONDS_MAX, fail_fast=True)
+            await self._start_service()
+        await self._wait_first("toxiproxy")
         await self._check_edge()
         self.stack = replace(self.stack, ready=True)
         self._save()
@@ -112,29 +104,22 @@ class Supervisor:
     async def is_ready(self, name: str) -> bool:
         """Whether one process does its work: a replica answers, a server accepts connections.
 
-        Raises:
-            HarnessError: A program that is not of this stack answers on the service's port.
+        HarnessError where a program that is not of this stack answers on the service's port.
         """
         child = self.children.get(name)
         if child is None or not child.alive:
             return False
         if name == "postgres" and self.spec.cluster is not None and child.process is not None:
-            return postgres.is_ready(self.spec.cluster, child.process.pid)
+            return postgres.server_state(self.spec.cluster, child.process.pid) == "ready"
         if name == "toxiproxy":
-            links = self.stack.links.values()
-            return await asyncio.to_thread(toxiproxy.is_ready, self.stack.toxiproxy_api, links)
+            return await asyncio.to_thread(service.has_links, self.stack)
         return await self._who_answers(name) == name
 
     async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
         """Waits until a process is ready; the monotonic instant at which it was seen to be.
 
-        Args:
-            name: The process.
-            seconds: The longest wait.
-            fail_fast: Give up as soon as the process has ended once.
-
-        Raises:
-            HarnessError: It was not ready in time, or ended; the message holds its last words.
+        HarnessError where it was not in time, or with ``fail_fast`` as soon as it has ended once;
+        the message holds its last words.
         """
         deadline = time.monotonic() + seconds
         while not await self.is_ready(name):
@@ -147,6 +132,9 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
 
+    async def _wait_first(self, name: str) -> None:
+        await self.wait_ready(name, _START_SECONDS_MAX, fail_fast=True)
+
     async def _lay_wires(self) -> None:
         wires = self.stack.wires.items()
         laid = {name: await asyncio.to_thread(namespaces.lay, wire) for name, wire in wires}
@@ -154,10 +142,10 @@ class Supervisor:
 
     async def _start_toxiproxy(self) -> None:
         configuration = self.stack.log_dir / "toxiproxy.json"
-        toxiproxy.write_configuration(configuration, self.stack.links.values())
-        command = toxiproxy.server_command(self.spec.toxiproxy, self.spec.api_port, configuration)
-        environment = clean_environment(LOG_LEVEL="warn")
-        await self._start_child("toxiproxy", command, environment)
+        command = service.toxiproxy_command(
+            self.spec.toxiproxy, self.spec.api_port, configuration, self.stack.links.values()
+        )
+        await self._start_child("toxiproxy", command, clean_environment(LOG_LEVEL="warn"))
 
     async def _start_database(self, cluster: ClusterSpec) -> None:
         self._report(protocol.LaunchStep("making the database"))
@@ -165,26 +153,18 @@ class Supervisor:
         await asyncio.to_thread(postgres.create_cluster, cluster, log)
         wire = self.stack.wires.get(DATABASE)
         command = postgres.server_command(cluster, wire.far if wire else "")
-        # At once, without waiting for clients: the cluster is thrown away.
-        signals = (signal.SIGQUIT, signal.SIGINT)  # SIGINT: a fast, yet orderly shutdown
-        await self._start_child("postgres", command, clean_environment(), *signals)
-        await self.wait_ready("postgres", _START_SECONDS_MAX, fail_fast=True)
+        # At once, without waiting for clients: the cluster is thrown away. SIGINT: a fast, yet
+        # orderly shutdown.
+        signals = {"stop_signal": signal.SIGQUIT, "restart_signal": signal.SIGINT}
+        await self._start_child("postgres", command, clean_environment(), **signals)
+        await self._wait_first("postgres")
         self._report(protocol.LaunchStep("creating the service's tables"))
         await self._migrate(postgres.database_url(cluster, postgres.SERVICE_USER, cluster.address))
 
     async def _migrate(self, url: str) -> None:
         path = self.stack.log_dir / "migrate.log"
-        planted = service.planted(self.stack.settings) if self.stack.settings else {}
-        with path.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *service.migrate_command(),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=clean_environment(LENDING_DATABASE_URL=url, **planted),
-                cwd=service.CODE_FOLDER,
-                start_new_session=True,
-            )
+        environment = clean_environment(LENDING_DATABASE_URL=url, **service.planted(self.stack))
+        process = await spawn(service.service_command("migrate"), path, environment)
         try:
             code = await asyncio.wait_for(process.wait(), _MIGRATE_SECONDS_MAX)
         except TimeoutError:
@@ -193,72 +173,52 @@ class Supervisor:
         if code != 0:
             raise HarnessError(f"the service's migration failed: {_last_words(path)}")
 
-    async def _start_replicas(self, settings: StackSettings) -> None:
-        step = f"starting {settings.replicas} replicas of the service and its bureau"
+    async def _start_service(self) -> None:
+        stack, port, cluster = self.stack, self.spec.service_port, self.spec.cluster
+        step = f"starting {len(stack.replicas)} replicas of the service and its bureau"
         self._report(protocol.LaunchStep(step))
-        port, cluster = self.spec.service_port, self.spec.cluster
-        if port is None or cluster is None:
-            raise AssertionError("a local stack has a database and a port for its service")
-        through = self.stack.way(DATABASE)
-        if through is None:
-            raise AssertionError("a local stack has a way to its database")
+        through = stack.way(DATABASE)
+        if port is None or cluster is None or through is None:
+            raise AssertionError("a local stack has a database, a way to it and a service's port")
         url = postgres.database_url(cluster, postgres.SERVICE_USER, through)
         token = secrets.token_urlsafe(24)
-        for name in self.stack.replicas:
-            environment = service.environment(
-                self.stack, settings, url, name, port, bureau_token=token
-            )
-            await self._start_child(name, service.serve_command(), dict(environment))
-        await self._start_bureau(token)
+        for name in stack.replicas:
+            environment = service.replica_environment(stack, url, name, port, token)
+            await self._start_child(name, service.service_command("serve"), environment)
+        # The bureau beside the replicas, which ask it first when somebody borrows.
+        folder = stack.state_dir / BUREAU_DATA
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        wire = stack.wires.get(BUREAU)
+        command = service.service_command("bureau", wire.far if wire else "")
+        await self._start_child(BUREAU, command, service.bureau_environment(stack, token))
         for name in (BUREAU, *self.stack.replicas):
-            await self.wait_ready(name, _START_SECONDS_MAX, fail_fast=True)
+            await self._wait_first(name)
         for _ in range(_IDENTITY_CHECKS):
             await self._who_answers(self.stack.replicas[0])
 
-    async def _start_bureau(self, token: str) -> None:
-        # Beside the replicas, which ask it first when somebody borrows.
-        folder = bureau_dir_for(self.stack.state_dir)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        environment = service.bureau_environment(self.stack, token)
-        await self._start_child(BUREAU, service.bureau_command(self.stack), dict(environment))
-
     async def _who_answers(self, name: str) -> str | None:
         """Who answers where the process of this name should."""
-        url = self.stack.service_url
-        if name == BUREAU:
-            url = f"http://{self.stack.beyond(BUREAU)}"
-        port = int(url.rpartition(":")[2])
-        return await asyncio.to_thread(service.who_answers, self.stack, url, port)
+        there = f"http://{self.stack.beyond(BUREAU)}" if name == BUREAU else self.stack.service_url
+        return await asyncio.to_thread(service.who_answers, self.stack, there)
 
     async def _check_edge(self) -> None:
         deadline = time.monotonic() + _START_SECONDS_MAX
+        path, url = service.HEALTH_PATH, f"{self.stack.edge_url}{service.HEALTH_PATH}"
         while time.monotonic() < deadline:
-            url = f"{self.stack.edge_url}{service.HEALTH_PATH}"
             answer = await asyncio.to_thread(get, url)
-            if answer is not None and answer.status == service.OK:
+            if answer is not None and answer.status == HTTPStatus.OK:
                 return
             await asyncio.sleep(_POLL_SECONDS)
         upstream = self.stack.links[EDGE].upstream
-        path = service.HEALTH_PATH
         raise HarnessError(f"{upstream} does not answer {path} through the edge link")
 
     async def _start_child(
-        self,
-        name: str,
-        command: list[str],
-        environment: dict[str, str],
-        stop_signal: signal.Signals = signal.SIGTERM,
-        restart_signal: signal.Signals = signal.SIGTERM,
+        self, name: str, command: list[str], environment: dict[str, str], **signals: signal.Signals
     ) -> None:
+        log_path = self.stack.log_dir / f"{name}.log"
         spec = ChildSpec(
-            name=name,
-            command=command,
-            environment=environment,
-            log_path=self.stack.log_dir / f"{name}.log",
-            cwd=service.CODE_FOLDER,
-            stop_signal=stop_signal,
-            restart_signal=restart_signal,
+            name=name, command=command, environment=environment, log_path=log_path, **signals
         )
         child = Child(spec, self.record, self._save_if_possible)
         self.children[name] = child
@@ -303,7 +263,7 @@ class Supervisor:
             if child is None or cluster is None or child.process is None:
                 continue
             pid = child.process.pid
-            stopping = pid if postgres.is_stopping(cluster, pid) else None
+            stopping = pid if postgres.server_state(cluster, pid) == "stopping" else None
             if stopping is not None and stopping == stopping_before:
                 child.hurry()
             stopping_before = stopping
@@ -313,16 +273,15 @@ class Supervisor:
             self._save()
 
     def _save(self) -> None:
-        processes = {
-            name: child.reference for name, child in self.children.items() if child.reference
-        }
+        known = {name: child.reference for name, child in self.children.items()}
+        processes = {name: reference for name, reference in known.items() if reference}
         self.stack = replace(self.stack, processes=processes)
         save_state(self.stack)
 
 
 def _last_words(log_path: Path) -> str:
     with contextlib.suppress(OSError):
-        lines = log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
+        lines = log_path.read_bytes()[-2000:].decode(errors="replace").strip()
         if lines:
             return f"{lines.splitlines()[-1]} (all of it: {log_path})"
     return f"it said nothing ({log_path})"
@@ -339,7 +298,8 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stopping.set)
-    control = Control(supervisor)
+    children, wait_ready = supervisor.children, supervisor.wait_ready
+    control = Control(supervisor.stack, children, wait_ready, supervisor.stopping)
     try:
         await control.open()
         starting = asyncio.create_task(supervisor.start())
@@ -348,7 +308,7 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
         if starting.done():
             starting.result()
             _report(protocol.StackUp())
-            _let_go_of_terminal()
+            lead_nowhere([1])  # the pipe to `up`, which would otherwise wait for its end
             duties = [
                 supervisor.stop_when_forgotten(),
                 supervisor.hurry_database(),
@@ -369,13 +329,6 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
     finally:
         await supervisor.take_down()
         await control.close()
-
-
-def _let_go_of_terminal() -> None:
-    """Closes the pipe to `up`, which would otherwise wait for its end."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
 
 
 def main() -> None:

@@ -4,19 +4,20 @@
 """
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 
 from harness.core.disk import require_room
 from harness.core.errors import HarnessError
-from harness.core.http_probe import get
+from harness.core.http_calls import get
 from harness.stack import namespaces, register
 from harness.stack.addresses import leads_to, split_address
-from harness.stack.service import HEALTH_PATH, OK
+from harness.stack.service import HEALTH_PATH
 from harness.stack.state import Stack, StackSettings
 
+TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
 STACK_BYTES_MIN = 48_000_000
 """A database as it is made takes 39 MB; the rest is for logs."""
-_ANSWER_SECONDS_MAX = 5.0
 
 
 # --- the local stack -----------------------------------------------------------------------------
@@ -25,11 +26,8 @@ _ANSWER_SECONDS_MAX = 5.0
 def require_startable(settings: StackSettings, state_dir: Path, *, tries: bool = True) -> None:
     """Whether a local stack can be started in a state folder where none is up.
 
-    The kernel is tried for network namespaces, unless ``tries`` is False.
-
-    Raises:
-        HarnessError: Network namespaces are asked for and can't be had, the disk has no room, or
-            the register cannot list a stack.
+    The kernel is tried for network namespaces, unless ``tries`` is False. HarnessError where they
+    are asked for and can't be had, the disk has no room, or the register cannot list a stack.
     """
     if settings.namespaces and (refusal := namespaces.why_not(tries=tries)) is not None:
         raise HarnessError(f"no stack in network namespaces here: {refusal}")
@@ -37,25 +35,11 @@ def require_startable(settings: StackSettings, state_dir: Path, *, tries: bool =
         require_room(state_dir, STACK_BYTES_MIN)
     except OSError as error:
         raise HarnessError(f"{error.filename} cannot be written: {error.strerror}") from error
-    require_register()
-
-
-def require_register() -> None:
-    """Whether a stack can be listed in the register of state folders.
-
-    Raises:
-        HarnessError: It cannot, and the message says what to do.
-    """
-    if refusal := register.refusal():
-        raise HarnessError(refusal)
+    register.require_listing()
 
 
 def require_same(running: Stack, settings: StackSettings) -> None:
-    """Whether the stack that is up is the local one that is asked for.
-
-    Raises:
-        HarnessError: It is another one.
-    """
+    """Whether the stack that is up is the local one that is asked for; HarnessError where not."""
     if running.settings is None:
         raise HarnessError(
             f"a proxy in front of {running.service_url} is up in {running.state_dir}: "
@@ -71,10 +55,8 @@ def require_same(running: Stack, settings: StackSettings) -> None:
 
 def _in_words(settings: StackSettings) -> str:
     words = [f"service {settings.service}", f"{settings.replicas} replicas"]
-    for name in ("password_cost", "edge_port", "service_port"):
-        value = getattr(settings, name)
-        if value is not None:
-            words.append(f"{name} {value}")
+    named = [(n, getattr(settings, n)) for n in ("password_cost", "edge_port", "service_port")]
+    words += [f"{name} {value}" for name, value in named if value is not None]
     if settings.namespaces:
         words.append("in network namespaces")
     if settings.defect:
@@ -102,8 +84,7 @@ def own_link(stacks: Iterable[Stack | None], host: str, port: int) -> str | None
 def require_proxy_for(running: Stack, service_url: str, token: str) -> None:
     """Whether the stack that is up is a proxy for this service, with this admin token.
 
-    Raises:
-        HarnessError: It is another one.
+    HarnessError where it is another one.
     """
     what = "the local stack" if running.kind == "local" else f"a proxy for {running.service_url}"
     same = (running.kind, running.service_url, running.admin_token)
@@ -112,15 +93,11 @@ def require_proxy_for(running: Stack, service_url: str, token: str) -> None:
 
 
 def require_answer(service_url: str) -> None:
-    """Whether a service answers; opens a connection to it.
-
-    Raises:
-        HarnessError: It does not, or says that it is not well.
-    """
-    answer = get(f"{service_url}{HEALTH_PATH}", _ANSWER_SECONDS_MAX)
+    """Whether a service answers, and is well; opens a connection to it; HarnessError where not."""
+    answer = get(f"{service_url}{HEALTH_PATH}", timeout_seconds=5.0)
     if answer is None:
         raise HarnessError(
             f"{service_url} does not answer GET {HEALTH_PATH}: is the service running there?"
         )
-    if answer.status != OK:
+    if answer.status != HTTPStatus.OK:
         raise HarnessError(f"{service_url} answers GET {HEALTH_PATH} with {answer.status}, not 200")

@@ -16,7 +16,8 @@ from harness.core.errors import HarnessError
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, is_alive, own_environment
 from harness.history.journal import Journal, OpenFault
-from harness.stack.service import CODE_FOLDER
+from harness.history.journal_row import JournalRow
+from harness.stack.child import spawn
 from harness.stack.state import Stack
 
 LOOK_SECONDS = 0.5
@@ -32,28 +33,25 @@ class Open:
     """What of a journal is still to be done: its open faults, and the run that is not over."""
 
     faults: tuple[OpenFault, ...] = ()
-    run: str = ""
-    guards: tuple[ProcessRef, ...] = ()
+    run: JournalRow | None = None
 
     def reason(self) -> str | None:
         """Why somebody has to be called now; None when nobody has."""
         if late := [fault.name for fault in self.faults if fault.overdue(GRACE_SECONDS)]:
             return f"the deadline of {', '.join(late)} has passed"
-        if self.run and not any(is_alive(guard) for guard in self.guards):
-            return f"run {self.run} has lost its conductor and its guardian"
-        return None
+        if self.run is None or not self.run.run:
+            return None
+        guards = [ProcessRef(*pair) for pair in (self.run.conductor, self.run.guardian) if pair]
+        lost = not any(map(is_alive, guards))
+        return f"run {self.run.run} has lost its conductor and its guardian" if lost else None
 
 
 def read_open(journal: Journal) -> Open:
     """What a journal leaves open for its stack; nothing where it cannot be read."""
     try:
-        faults, run = tuple(journal.open_faults()), journal.run_under_way()
+        return Open(tuple(journal.open_faults()), journal.run_under_way())
     except HarnessError:
         return Open()
-    if run is None:
-        return Open(faults)
-    pairs = (run.conductor, run.guardian)
-    return Open(faults, run.run, tuple(ProcessRef(*pair) for pair in pairs if pair))
 
 
 async def stand_by(stack: Stack, record: Callable[..., None]) -> None:
@@ -80,19 +78,11 @@ async def stand_by(stack: Stack, record: Callable[..., None]) -> None:
 
 async def _call(stack: Stack) -> None:
     """Have somebody heal, in bounded time."""
-    command = [*module_command("harness.faults.heal.guardian"), "--once", "--state-dir"]
-    with contextlib.suppress(OSError), (stack.log_dir / "guardian.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            str(stack.state_dir),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=own_environment(),
-            cwd=CODE_FOLDER,
-            # It may have to take the stack down, and us with it.
-            start_new_session=True,
-        )
+    command = [*module_command("harness.faults.heal.guardian"), "--once"]
+    command += ["--state-dir", str(stack.state_dir)]
+    with contextlib.suppress(OSError):
+        # In a session of its own: it may have to take the stack down, and us with it.
+        process = await spawn(command, stack.log_dir / "guardian.log", own_environment())
         try:
             await asyncio.wait_for(process.wait(), HEAL_SECONDS_MAX)
         except TimeoutError:

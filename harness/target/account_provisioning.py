@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from harness.core.errors import HarnessError
-from harness.core.http_calls import Http, Patience, Reply
+from harness.core.http_calls import Http, Patience
+from harness.core.http_messages import Reply
 from harness.history.events import Outcome, Step
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from harness.core.errors import HarnessError
-from harness.core.http_calls import Http, Patience, Reply
+from harness.core.http_calls import Http, Patience
+from harness.core.http_messages import Reply
 from harness.history.ledger_facts import KeyedLoan
 from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.interface import Request, Target

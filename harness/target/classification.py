@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from harness.core.http_calls import PUT_OFF, Reply
+from harness.core.http_calls import PUT_OFF
+from harness.core.http_messages import Reply
 from harness.core.http_times import lifetime_s, retry_after_s
 from harness.history.events import Outcome
 from harness.plan.decline import Decline

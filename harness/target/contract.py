@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 from pydantic import TypeAdapter
 
 from harness.core.errors import HarnessError
-from harness.core.http_calls import Reply
+from harness.core.http_messages import Reply
 from harness.core.http_times import lifetime_s
-from harness.core.ids import comparable
+from harness.core.rows import comparable
 from harness.history.events import Step
 from harness.history.ledger_facts import KeyedLoan
 from harness.plan.population import AccountClass

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from harness.core.connections import read_rows
 from harness.core.errors import HarnessError, PutOffError
-from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience, Reply
+from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
+from harness.core.http_messages import Reply
 from harness.core.http_times import retry_after_s
 from harness.core.rows import reason_of
 from harness.history.ledger_facts import LedgerEntry

@@ -15,8 +15,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urljoin
 
+from harness.core.http_calls import exchange
 from harness.core.http_messages import BrokenConnectionError, Reader, failure_code
-from harness.core.http_probe import exchange
 from harness.history.event_writer import RowWriter
 from harness.history.events import HealthAddress, HealthPoll
 from harness.history.run_directory import RunDirectory

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from harness.core.http_calls import Reply
+from harness.core.http_messages import Reply
 from harness.history.events import Step
 from harness.history.ledger_facts import KeyedLoan
 from harness.plan.population import AccountClass

@@ -15,9 +15,15 @@ from urllib.parse import urlsplit
 
 from harness.core.connection_pool import ConnectionPool
 from harness.core.errors import UsageError
-from harness.core.http_calls import Http, Reply
-from harness.core.http_messages import BrokenConnectionError, Reader, remaining_s, request
-from harness.core.shortage import shortage_of
+from harness.core.http_calls import Http
+from harness.core.http_messages import (
+    BrokenConnectionError,
+    Reader,
+    Reply,
+    failure_code,
+    remaining_s,
+    request,
+)
 from harness.target.classification import Answer
 from harness.target.interface import Request
 
@@ -73,12 +79,12 @@ class Transport:
             try:
                 connection = self._pool.connect(remaining_s(deadline))
             except OSError as error:
-                return Answer(error=_name(error), sent=False)
-        reader = Reader(connection.socket, deadline, BODY_BYTES_MAX)
+                return Answer(error=failure_code(error), sent=False)
+        reader = Reader(connection, deadline, BODY_BYTES_MAX)
         try:
             found = self._pool.exchange(connection, message, reader, _is_json)
         except (OSError, BrokenConnectionError) as error:
-            return Answer(error=_name(error), connection_reused=reused)
+            return Answer(error=failure_code(error), connection_reused=reused)
         return Answer(
             status=found.status,
             body=found.body,
@@ -89,20 +95,6 @@ class Transport:
     def close(self) -> None:
         """Close what is idle."""
         self._pool.close()
-
-
-def _name(error: Exception) -> str:
-    match error:
-        case BrokenConnectionError():
-            return error.code
-        case TimeoutError():
-            return "timeout"
-        case ConnectionRefusedError():
-            return "refused"
-        case ConnectionResetError() | BrokenPipeError():
-            return "reset"
-    shortage = shortage_of(error)
-    return "other" if shortage is None else shortage.code
 
 
 def _is_json(body: bytes) -> bool:

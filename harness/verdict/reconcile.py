@@ -12,7 +12,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from harness.core.ids import comparable
+from harness.core.rows import comparable
 from harness.history.columns import last_of_each
 from harness.history.events import ANSWERED, Outcome, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerReading

@@ -16,7 +16,7 @@ from harness.apps.cli.lazy_commands import LATER, load
 from harness.core.processes import ProcessRef
 from harness.faults.foreign_sessions import Stranger
 from harness.run.result import RunResult as RunEnded
-from harness.stack.control_protocol import ProcessStatus
+from harness.stack.client import ProcessStatus
 from harness.stack.run_lock import Owner
 from harness.stack.state import Link, Stack, save_state
 from tests.cli.conftest import Ended
@@ -93,7 +93,7 @@ def a_stack(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr("harness.apps.cli.stacks.is_alive", lambda _: True)
     monkeypatch.setattr("harness.stack.state.is_alive", lambda _: True)
     monkeypatch.setattr("harness.apps.cli.stacks.StackClient.status", lambda _: (process,))
-    monkeypatch.setattr("harness.stack.local.up", lambda *_: stack)
+    monkeypatch.setattr("harness.stack.bring_up.up", lambda *_: stack)
     monkeypatch.setattr("harness.stack.launch.down", lambda *_: True)
     monkeypatch.setattr("harness.apps.cli.heal_command.link_canaries", lambda _: [("edge", True)])
     was = ["link edge is disabled"]

@@ -22,8 +22,8 @@ from harness.history.run_facts import Trouble
 from harness.load import load_protocol as load
 from harness.load import worker_messages as workers
 from harness.run import progress_messages as progress
-from harness.stack import control_protocol as stack
-from harness.stack import launch_protocol as launch
+from harness.stack import client as stack
+from harness.stack import launch
 from harness.stack.state import Link, Stack
 
 ROOT = Path(__file__).parent.parent.parent / "harness"
@@ -118,8 +118,7 @@ EXAMPLES: tuple[tuple[Codec[Any], tuple[Any, ...]], ...] = (
         stack.ANSWERS,
         (
             stack.ProcessList((STATUS,)),
-            stack.Killed(1, 2, {"bureau": 7}),
-            stack.Frozen({"bureau": 7}),
+            stack.ProcessIds({"bureau": 7}),
             stack.RequestDone(4),
             stack.RequestRefused("no process"),
         ),

@@ -11,7 +11,7 @@ from harness.faults.injectors import injector_for
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import AnyFault, Freeze, Kill, Restart
 from harness.plan.plan import PlannedFault
-from harness.stack.control_protocol import Killed, ProcessStatus
+from harness.stack.client import ProcessStatus
 from tests.stack.test_state import a_stack
 
 LASTS_SECONDS = 20.0
@@ -50,11 +50,11 @@ class Supervisor:
         """What is told of all."""
         return tuple(self.processes.values())
 
-    def kill(self, _target: str, _seconds: float) -> Killed:
+    def kill(self, _target: str, _seconds: float) -> dict[str, int]:
         """All of them, as asked."""
         for name in NAMES:
             self.set(name, pid=10, alive=False, started_by="")
-        return Killed(1, 2, dict.fromkeys(NAMES, 10))
+        return dict.fromkeys(NAMES, 10)
 
     shut_down = kill
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.faults.proxy_control import ProxyControl
+from harness.stack.programs import provide_toxiproxy
+from harness.stack.service import toxiproxy_command
 from harness.stack.state import EDGE, Link, Stack
-from harness.stack.toxiproxy import server_command, write_configuration
-from harness.stack.toxiproxy_binary import provide_toxiproxy
 
 _START_SECONDS_MAX = 15.0
 
@@ -77,8 +77,8 @@ def toxiproxy(folder: Path) -> Iterator[Rig]:
         admin_token="",
     )
     configuration = folder / "toxiproxy.json"
-    write_configuration(configuration, [link])
-    command = server_command(provide_toxiproxy(print).path, api_port, configuration)
+    program = provide_toxiproxy(print).path
+    command = toxiproxy_command(program, api_port, configuration, [link])
     control = ProxyControl(stack.toxiproxy_api)
     with serving(FarSide, far_port), (folder / "toxiproxy.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.http_probe import get
+from harness.core.http_calls import get
 from harness.faults.injectors import injector_for
 from harness.plan.fault_specs import AnyFault, Freeze, Kill, Partition
 from harness.plan.plan import PlannedFault

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.stack import load_state
-from harness.stack.toxiproxy_binary import cache_dir
+from harness.stack.programs import cache_dir
 from tests.hostile import hostile_environment
 from tests.live.conftest import BRIEF, ROOT
 from tests.live.test_commands import lendchaos

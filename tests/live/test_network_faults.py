@@ -19,7 +19,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from harness.core.http_probe import get
+from harness.core.http_calls import get
 from harness.core.ports import is_free
 from harness.core.processes import listeners
 from harness.faults.base import Gone, Injector

@@ -19,7 +19,7 @@ good, bad = (Transport(url, new_poll) for url in sys.argv[1:])
 
 answers = [good.request("GET", "/", {}, b"", 5.0) for _ in range(50)]
 assert [a.connection_reused for a in answers] == [False] + [True] * 49
-assert good._pool._idle[0].socket.fileno() > 1024
+assert good._pool._idle[0][0].fileno() > 1024
 
 greenlets = [
     gevent.spawn(bad.request, method, "/", {}, b"", 5.0) for method in ("GET", "POST") * 50

@@ -43,7 +43,6 @@ def play(tmp_path: Path, story: Story, script: str = "exec sleep 60") -> list[st
             command=["/bin/sh", "-c", script],
             environment=clean_environment(),
             log_path=tmp_path / "log",
-            cwd=tmp_path,
             stop_seconds=0.3,
         )
         child = Child(spec, lambda event, _name, **_facts: events.append(event), lambda: None)
@@ -75,7 +74,8 @@ def test_a_killed_child_stays_down_until_it_is_ordered(tmp_path: Path) -> None:
     """The instant of the order is told, and asking again tells the same one."""
 
     async def story(child: Child) -> None:
-        killed_ns = await child.kill(60)
+        await child.kill(60)
+        killed_ns = time.monotonic_ns()
         assert not child.alive
         await asyncio.sleep(0.3)  # longer than the pause after an end of its own
         assert not child.alive
@@ -92,7 +92,8 @@ def test_a_killed_child_comes_back_though_nobody_asks(tmp_path: Path) -> None:
     """Whoever killed it may have died."""
 
     async def story(child: Child) -> None:
-        killed_ns = await child.kill(0.1)
+        killed_ns = time.monotonic_ns()
+        await child.kill(0.1)
         await until(lambda: child.alive)
         assert child.ordered_ns - killed_ns >= 100_000_000
 

@@ -9,8 +9,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.processes import RunAs
-from harness.stack import cluster_template, postgres
-from harness.stack.cluster_template import KEPT, KEPT_MAX, copied, fingerprint, forget
+from harness.stack import cluster_folders, postgres
+from harness.stack.cluster_folders import KEPT, KEPT_MAX, copied, fingerprint, forget
 from harness.stack.postgres import ClusterSpec
 
 INITDB = """#!/bin/sh
@@ -174,7 +174,7 @@ def test_a_removal_that_was_killed_leaves_none(
     cache = tmp_path / "cache"
     copied(cache, "a", make, tmp_path / "one")
     with monkeypatch.context() as killed:
-        killed.setattr(cluster_template, "remove_database", lambda _folder: None)
+        killed.setattr(cluster_folders, "remove_database", lambda _folder: None)
         forget(cache, "a")
     copied(cache, "a", make, tmp_path / "two")
 
@@ -191,7 +191,7 @@ def test_a_cache_that_may_only_be_read_is_used(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(cluster_template, "open_append", refuse)
+    monkeypatch.setattr(cluster_folders, "open_append", refuse)
 
     assert copied(tmp_path / "cache", "a", make, tmp_path / "two") is True
     assert make.made == 1

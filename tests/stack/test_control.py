@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.stack.client import StackClient, ask
+from harness.stack.client import (
+    ANSWERS,
+    REQUESTS,
+    ProcessIds,
+    ProcessStatus,
+    StackClient,
+    StackRequest,
+    ask,
+)
 from harness.stack.control import UNDO_SECONDS, UNDO_SECONDS_MAX, Control
-from harness.stack.control_protocol import ANSWERS, REQUESTS, Killed, ProcessStatus, StackRequest
 from harness.stack.state import socket_path_for
 
 
@@ -53,10 +60,13 @@ def beside(folder: Path, call: Callable[[StackClient], Any]) -> tuple[Any, Child
     """What a call comes to, in a thread beside the socket; and the one process there is."""
     child = Child("bureau")
     stack: Any = SimpleNamespace(socket_path=socket_path_for(folder), replicas=())
-    supervisor: Any = SimpleNamespace(stack=stack, children={"bureau": child})
+    children: Any = {"bureau": child}
+
+    async def ready(_name: str, _seconds: float) -> int:
+        return 7
 
     async def serve() -> Any:
-        control = Control(supervisor)
+        control = Control(stack, children, ready, asyncio.Event())
         await control.open()
         try:
             return await asyncio.to_thread(call, StackClient(stack))
@@ -134,4 +144,4 @@ def test_an_answer_to_another_question_is_no_answer(tmp_path: Path) -> None:
     path = socket_path_for(tmp_path)
 
     with pytest.raises(HarnessError, match="the stack's supervisor refused: ProcessList"):
-        beside(tmp_path, lambda _: ask(path, StackRequest("status"), Killed, 5.0))
+        beside(tmp_path, lambda _: ask(path, StackRequest("status"), ProcessIds, 5.0))

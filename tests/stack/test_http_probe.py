@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from harness.core.http_calls import exchange, get
 from harness.core.http_messages import BrokenConnectionError, Reader, failure_code
-from harness.core.http_probe import exchange, get
 
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"ok"}'

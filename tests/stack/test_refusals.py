@@ -6,7 +6,8 @@ import pytest
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.ports import choose_ports, ephemeral_start
-from harness.stack import StackSettings, attach, diagnose, down, register, up
+from harness.stack import StackSettings, attach, down, register, up
+from harness.stack.doctor import diagnose
 
 
 @pytest.mark.parametrize(

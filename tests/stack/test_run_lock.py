@@ -114,4 +114,4 @@ def test_age_in_words(seconds: float, age: str) -> None:
     """In the unit that reads best; never negative where a clock was set back."""
     now = time.time()
 
-    assert f"for {age} (since" in Owner(1, "u", "r", "s", now - seconds).in_words(now)
+    assert f"for {age} (since" in Owner(1, "u", "r", "s", now - seconds).in_words()

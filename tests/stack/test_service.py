@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.ports import choose_ports
-from harness.stack.service import environment, who_answers
+from harness.stack.service import replica_environment, who_answers
 from harness.stack.state import Stack, StackSettings
 
 
@@ -60,6 +61,13 @@ def stack(tmp_path: Path) -> Stack:
     )
 
 
+def told_to(stack: Stack, settings: StackSettings) -> dict[str, str]:
+    """The environment of the first replica of a stack with these settings."""
+    return replica_environment(
+        replace(stack, settings=settings), "postgresql://x", "replica-1", 20_000, "token"
+    )
+
+
 def says(status: int, **facts: str) -> None:
     """Sets what the program answers."""
     _Replica.answer = (status, json.dumps(facts).encode())
@@ -68,13 +76,13 @@ def says(status: int, **facts: str) -> None:
 def test_a_replica_of_ours_tells_its_name(stack: Stack, replica: tuple[str, int]) -> None:
     """That is how a restarted one is known to be back."""
     says(200, stack_id="ours", instance="replica-2")
-    assert who_answers(stack, *replica) == "replica-2"
+    assert who_answers(stack, replica[0]) == "replica-2"
 
 
 def test_an_unwell_replica_does_not_count(stack: Stack, replica: tuple[str, int]) -> None:
     """It is there, and not ready."""
     says(503, stack_id="ours", instance="replica-2")
-    assert who_answers(stack, *replica) is None
+    assert who_answers(stack, replica[0]) is None
 
 
 @pytest.mark.parametrize("facts", [{"stack_id": "theirs"}, {}])
@@ -84,34 +92,29 @@ def test_a_stranger_on_the_port_is_an_error(
     """It would take part of the traffic silently; the message names port and process."""
     says(200, instance="replica-1", **facts)
     with pytest.raises(HarnessError, match=rf"not of this stack.* port {replica[1]} \(process \d+"):
-        who_answers(stack, *replica)
+        who_answers(stack, replica[0])
 
 
 def test_nobody_is_nobody(stack: Stack) -> None:
     """A port without a listener is no error: the replica may be starting."""
     port = choose_ports(1)[0]
-    assert who_answers(stack, f"http://127.0.0.1:{port}", port) is None
+    assert who_answers(stack, f"http://127.0.0.1:{port}") is None
 
 
 def test_a_replica_is_told_what_it_needs(stack: Stack) -> None:
     """Without a password cost of ours, the service's own holds."""
-    naive = StackSettings(service="naive", password_cost=None)
-    told = environment(stack, naive, "postgresql://x", "replica-1", 20_000)
+    told = told_to(stack, StackSettings(service="naive", password_cost=None))
     assert told["LENDING_CLIENT"] == "naive"
     assert told["LENDING_STACK_ID"] == "ours"
     assert told["LENDING_HOST"] == "127.0.0.1"
     assert "LENDING_PASSWORD_COST" not in told
     cheap = StackSettings(password_cost=4)
-    assert (
-        environment(stack, cheap, "postgresql://x", "replica-1", 1)["LENDING_PASSWORD_COST"] == "4"
-    )
+    assert told_to(stack, cheap)["LENDING_PASSWORD_COST"] == "4"
 
 
 def test_a_sound_service_is_told_nothing_of_defects(stack: Stack) -> None:
     """Only a stack that was asked to have one passes it on."""
     sound, broken = StackSettings(), StackSettings(defect="retry_storm")
 
-    told = environment(stack, sound, "postgresql://x", "replica-1", 1)
-    assert "LENDING_DEFECT" not in told
-    told = environment(stack, broken, "postgresql://x", "replica-1", 1)
-    assert told["LENDING_DEFECT"] == "retry_storm"
+    assert "LENDING_DEFECT" not in told_to(stack, sound)
+    assert told_to(stack, broken)["LENDING_DEFECT"] == "retry_storm"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.stack import shared_memory
-from harness.stack.shared_memory import remove_database
+from harness.stack import cluster_folders
+from harness.stack.cluster_folders import remove_database
 
 KEY = 0x4C434841 ^ os.getpid()
 IPC_RMID, IPC_CREAT, OWNER_ONLY = 0, 0o1000, 0o600
@@ -67,7 +67,7 @@ def test_what_somebody_is_attached_to_stays(
     tmp_path: Path, segment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that lives."""
-    monkeypatch.setattr(shared_memory, "_DETACHED_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(cluster_folders, "_DETACHED_SECONDS_MAX", 0.1)
     address = _library.shmat(segment, None, 0)
     try:
         remove_database(database(tmp_path, pid=os.getpid(), key=KEY, identity=segment))

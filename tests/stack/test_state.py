@@ -16,11 +16,9 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, identify, is_alive
 from harness.stack import register, run_lock
-from harness.stack.client import ask, short_path
-from harness.stack.control_protocol import ANSWERS, ProcessList, StackRequest
+from harness.stack.client import ANSWERS, ProcessList, StackRequest, ask, short_path
 from harness.stack.folder import STATE_FILE, default_state_dir
-from harness.stack.launch import down, launch, silent
-from harness.stack.launch_protocol import LaunchSpec
+from harness.stack.launch import LaunchSpec, down, launch, silent
 from harness.stack.run_lock import held_while_alive
 from harness.stack.state import (
     ForeignStateError,

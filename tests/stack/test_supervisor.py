@@ -10,7 +10,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.stack import register, supervisor
 from harness.stack.folder import STATE_FILE
-from harness.stack.launch_protocol import LaunchSpec
+from harness.stack.launch import LaunchSpec
 from harness.stack.state import Link, Stack, read_state, save_state
 from harness.stack.supervisor import Supervisor
 

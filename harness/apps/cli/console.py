@@ -13,13 +13,13 @@ from rich.console import Console
 
 from harness.apps.cli.run_help import own_option
 from harness.core import early_interrupt
-from harness.core.digits import whole
 from harness.core.disk import refusal
 from harness.core.documents import text_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import NO_PATH
 from harness.core.foreign_text import clean_lines
+from harness.core.numbers import whole
 from harness.core.standard_streams import lost_output
 from harness.plan.options import LIMITS, OUTPUT
 

@@ -10,7 +10,7 @@ from harness.apps.cli.console import Json, SlowNotice, StateDir, exit_codes, say
 from harness.core.exit_codes import ExitCode
 from harness.stack.doctor import Check, diagnose
 from harness.stack.folder import default_state_dir
-from harness.stack.provision import provision_all
+from harness.stack.programs import provision_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

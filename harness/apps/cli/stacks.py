@@ -23,8 +23,7 @@ from harness.apps.cli.run_help import own_option
 from harness.core.errors import HarnessError, UsageError
 from harness.core.numbers import Count, Exit
 from harness.core.processes import is_alive
-from harness.stack.client import StackClient
-from harness.stack.control_protocol import ProcessStatus
+from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_used
 from harness.stack.run_lock import Owner, holder, is_held
 from harness.stack.state import (
@@ -150,7 +149,7 @@ def up(
             namespaces=namespaces,
         )
         folder = state_dir or default_state_dir()
-        from harness.stack.local import up as bring_up  # noqa: PLC0415  # with all that it starts
+        from harness.stack.bring_up import up as bring_up  # noqa: PLC0415  # with all that it starts
 
         stack = bring_up(settings, folder, say)
         healed: list[str] = []

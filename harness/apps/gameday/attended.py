@@ -30,7 +30,7 @@ from harness.apps.gameday.running import Runner
 from harness.apps.gameday.session_store import LOST, SessionStore, What, command
 from harness.apps.gameday.unattended import Unattended
 from harness.apps.gameday.view import Message, Stage, View
-from harness.core.terminal import let_go_of_terminal
+from harness.core.standard_streams import let_go_of_terminal
 from harness.run.preview import PreviewDocument
 
 WORD_SECONDS_MAX = 2.0

@@ -29,8 +29,9 @@ from harness.run.given import given
 from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
 from harness.run.runner import Tell, find_scenario, run_scenario
-from harness.stack import StackSettings, down, load_state, postgres_binaries, toxiproxy_binary, up
+from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
+from harness.stack.programs import find_postgres, find_toxiproxy
 from harness.stack.run_lock import Owner, holder
 from harness.stack.state import read_state
 from harness.stack.usable import STACK_BYTES_MIN
@@ -224,9 +225,9 @@ def versions() -> dict[str, str]:
     found = {name: own_version(name) for name in ("lendchaos", "locust", "numpy", "scipy")}
     found |= {"python": platform.python_version(), "postgresql": NOT_FOUND, "toxiproxy": NOT_FOUND}
     with suppress(HarnessError):
-        found["postgresql"] = postgres_binaries.find_postgres().version
+        found["postgresql"] = find_postgres().version
     with suppress(HarnessError):
-        proxy = toxiproxy_binary.find_toxiproxy()
+        proxy = find_toxiproxy()
         found["toxiproxy"] = NOT_FOUND if proxy is None else proxy.version
     return found
 

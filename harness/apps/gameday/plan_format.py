@@ -17,19 +17,22 @@ from pydantic_core import PydanticCustomError
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.core.errors import UsageError
-from harness.core.located import Document, Problem, parse, refuse
-from harness.core.located import Path as Keys
-from harness.core.text_file import text_of
+from harness.core.files import text_of
 from harness.core.yaml_models import (
     VERSION_HINT,
+    Document,
+    Problem,
     Section,
     VersionOne,
     checked,
     choices,
+    parse,
+    refuse,
     shown,
     wrong,
     wrong_inside,
 )
+from harness.core.yaml_models import Path as Keys
 from harness.plan import resilience
 from harness.plan.options import ALL_OPTIONS, Use
 from harness.plan.resilience_format import seconds

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.core.errors import UsageError
-from harness.core.located import Problem, refuse
+from harness.core.yaml_models import Problem, refuse
 from harness.report.words import plural
 from harness.run.given import given
 from harness.run.preview import PreviewDocument, read_preview

@@ -20,7 +20,7 @@ from gevent.monkey import get_original
 from harness.apps.locust.fault_board import FaultBoard
 from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import HEAL_SECONDS_MAX
-from harness.core.terminal import let_go_of_dead_pipes, let_go_of_terminal
+from harness.core.standard_streams import let_go_of_dead_pipes, let_go_of_terminal
 
 _PR_SET_PDEATHSIG = 1
 END_SECONDS_MAX = 600.0

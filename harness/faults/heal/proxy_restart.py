@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core import http_probe
+from harness.core import http_calls
 from harness.core.errors import HarnessError, UsageError
 from harness.core.locks import locked
 from harness.core.processes import ProcessRef, is_alive
@@ -68,7 +68,7 @@ def restart_proxy(stack: Stack, journal: Journal, by: str, fault: str, reason: s
 
 def _answers(stack: Stack) -> bool:
     """Whether the control API tells of all proxies, which it cannot while it hangs."""
-    answer = http_probe.get(f"{stack.toxiproxy_api}/proxies", ANSWER_SECONDS_MAX)
+    answer = http_calls.get(f"{stack.toxiproxy_api}/proxies", ANSWER_SECONDS_MAX)
     return answer is not None and all(answer.field(name) for name in stack.links)
 
 

@@ -19,18 +19,17 @@ from harness.run.safety.radius import in_words, parts_of
 from harness.run.safety.reach import require_reach
 from harness.stack import Stack, StackSettings
 from harness.stack.addresses import join_address, require_allowed, split_target
-from harness.stack.attaching import TOKEN_VARIABLE
 from harness.stack.folder import ATTACHED, enterable
-from harness.stack.postgres_binaries import find_postgres
+from harness.stack.programs import find_postgres, find_toxiproxy
+from harness.stack.register import require_listing
 from harness.stack.run_lock import require_unused
 from harness.stack.service import TABLES
 from harness.stack.state import DATABASE, read_state
-from harness.stack.toxiproxy_binary import find_toxiproxy
 from harness.stack.usable import (
+    TOKEN_VARIABLE,
     own_link,
     require_answer,
     require_proxy_for,
-    require_register,
     require_same,
     require_startable,
 )
@@ -88,7 +87,7 @@ def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool 
     if host is None and missing:
         require_startable(settings_for(plan, running), folder, tries=asks)
     elif missing:
-        require_register()
+        require_listing()
     if asks and missing:
         find_toxiproxy()
     if asks and missing and host is None:

@@ -1,39 +1,52 @@
-"""A cluster as ``initdb`` leaves it, kept for the next stack: making it is a fifth of an `up`.
+"""The folders of database clusters: one is kept for the next stack, and all are removed in the end.
 
-What is kept depends on the programs and on how they are called, and on nothing else; its superuser
-has a password that nobody knows. It is written to the disk before it gets its name, so that there
-is a whole one or none. Only the last few that were used are kept.
+What ``initdb`` leaves is kept, as making it is a fifth of an `up`. It depends on the programs and
+on how they are called, and on nothing else; its superuser has a password that nobody knows. It is
+written to the disk before it gets its name, so that there is a whole one or none. Only the last few
+that were used are kept.
+
+A server that is killed together with whoever would tidy up leaves something in the kernel. Its
+shared memory proper is anonymous and goes with its processes, and what it shares beside that are
+files in its own folder (`dynamic_shared_memory_type = mmap`). One small System V segment stays, by
+which a server finds out whether another one still uses its folder.
 """
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from harness.core.files import open_append, put_in_place, sync_folder
+from harness.core.files import open_append, open_regular, put_in_place, sync_folder
 from harness.core.locks import taken
-from harness.stack.shared_memory import remove_database
 
 KEPT = "postgres-cluster-"
 KEPT_MAX = 3
 """How many, of 40 MB each, lie in the cache: one for each PostgreSQL in use, or nearly."""
 _HALF = ".half"
-_PROGRAMS = ("initdb", "postgres")
+
+_SEGMENTS = Path("/proc/sysvipc/shm")
+"""What the kernel lists, if it does."""
+_PID_LINE, _SEGMENT_LINE = 0, 6
+"""Of postmaster.pid: the process id, negative for a server without clients; the segment's key and
+id. Source: PostgreSQL's pidfile.h.
+"""
+_PID_FILE_BYTES_MAX = 4096
+_KEY_BITS = 0xFFFF_FFFF
+_DETACHED_SECONDS_MAX = 1.0
+"""How long the last processes of a killed server may still be dying."""
 
 Make = Callable[[Path], None]
-"""Makes a cluster in the folder ``cluster`` of this folder.
-
-Raises:
-    HarnessError: It cannot.
-"""
+"""Makes a cluster in the folder ``cluster`` of this folder, or raises HarnessError."""
 
 
 def fingerprint(bin_dir: Path, options: Sequence[str]) -> str:
     """Of what the programs are, wherever they lie, and of the options that they are called with."""
     seen = list(options)
-    for name in _PROGRAMS:
+    for name in ("initdb", "postgres"):
         with (bin_dir / name).open("rb") as program:
             seen += [name, hashlib.file_digest(program, "sha256").hexdigest()]
     return hashlib.sha256("\0".join(seen).encode()).hexdigest()[:16]
@@ -43,10 +56,7 @@ def copied(cache: Path, name: str, make: Make, target: Path) -> bool:
     """Put a copy of the kept cluster of this name in the place of ``target``, made if need be.
 
     Those that were not used for longest are removed. False, with nothing left at ``target``, where
-    there is no room for one or it cannot be read.
-
-    Raises:
-        HarnessError: It had to be made, and that failed.
+    there is no room for one or it cannot be read. HarnessError where it could not be made.
     """
     kept = cache / f"{KEPT}{name}"
     try:
@@ -70,12 +80,7 @@ def forget(cache: Path, name: str) -> None:
 
 
 def _keep(kept: Path, make: Make) -> None:
-    """Make one; its makers wait for each other.
-
-    Raises:
-        OSError: None can be written.
-        HarnessError: It cannot be made.
-    """
+    """Make one; its makers wait for each other."""
     cache = kept.parent
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _held(cache):
@@ -97,9 +102,6 @@ def _prune(cache: Path) -> None:
     """Remove what was begun and never ended, and all but the last few that were used.
 
     Not while one is being made or copied: a later stack will do it.
-
-    Raises:
-        OSError: The cache cannot be written.
     """
     with contextlib.suppress(BlockingIOError), _held(cache, seconds=0.0):
         found = [path for path in cache.glob(f"{KEPT}*") if path.is_dir()]
@@ -122,9 +124,8 @@ def _remove(folder: Path) -> None:
 def _held(cache: Path, seconds: float | None = None, *, shared: bool = False) -> Iterator[None]:
     """Hold the cache, shared or alone; wait for as long as it takes, unless ``seconds`` are given.
 
-    Raises:
-        BlockingIOError: Others held it for all these seconds.
-        OSError: It may not be written, so that it cannot be held alone.
+    BlockingIOError where others held it for all these seconds, OSError where it may not be written,
+    so that it cannot be held alone.
     """
     try:
         lock = open_append(cache / f"{KEPT}lock")
@@ -137,3 +138,44 @@ def _held(cache: Path, seconds: float | None = None, *, shared: bool = False) ->
         if not taken(lock, seconds, shared=shared):
             raise BlockingIOError
         yield
+
+
+# --- removed, with what a killed server leaves in the kernel --------------------------------------
+
+
+def remove_database(data_dir: Path) -> None:
+    """Removes the folder of a database whose server is dead, and the server's shared memory.
+
+    A segment is removed only where nobody is attached to it, and key, id, the process that made it
+    and that process's user are those that the server wrote down in its folder.
+    """
+    deadline = time.monotonic() + _DETACHED_SECONDS_MAX
+    while (segment := _left_in(data_dir / "cluster" / "postmaster.pid")) is not None:
+        identity, attached = segment
+        if attached == 0:
+            ctypes.CDLL(None).shmctl(identity, 0, None)  # IPC_RMID
+        if attached == 0 or time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _left_in(pid_file: Path) -> tuple[int, int] | None:
+    """The segment that a server wrote down, if there still is just that one: its id, and how many
+    are attached to it.
+    """
+    try:
+        with open_regular(pid_file, _PID_FILE_BYTES_MAX) as file:
+            lines = file.read(_PID_FILE_BYTES_MAX).splitlines()
+            owner = os.fstat(file.fileno()).st_uid
+        key, identity = (int(word) for word in lines[_SEGMENT_LINE].split())
+        maker = abs(int(lines[_PID_LINE]))
+        names, *listed = (row.split() for row in _SEGMENTS.read_text().splitlines())
+    except (OSError, ValueError, IndexError):
+        return None
+    wanted = {"key": key & _KEY_BITS, "shmid": identity, "cpid": maker, "cuid": owner}
+    for words in listed:
+        row = dict(zip(names, map(int, words), strict=True))
+        if wanted == {name: row[name] for name in wanted} | {"key": row["key"] & _KEY_BITS}:
+            return identity, row["nattch"]
+    return None

@@ -1,0 +1,239 @@
+"""Brings a stack up, or hands back the one that is up.
+
+It is a local one, of PostgreSQL, Toxiproxy, the reference service and its credit bureau as plain
+processes; or a service that already runs, with only our own Toxiproxy in front of it.
+"""
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from harness.core.errors import UsageError
+from harness.core.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
+from harness.core.processes import ProcessRef
+from harness.stack import namespaces, postgres, register
+from harness.stack.addresses import join_address, require_allowed, split_address, split_target
+from harness.stack.folder import DATA, LOGS, default_state_dir
+from harness.stack.launch import LaunchSpec, current_stack, launch, revive, silent, state_lock
+from harness.stack.namespaces import Wire
+from harness.stack.programs import Program, Progress, provide_toxiproxy, provision_all
+from harness.stack.state import (
+    BUREAU,
+    DATA_PREFIX,
+    DATABASE,
+    EDGE,
+    Link,
+    Stack,
+    StackSettings,
+    load_state,
+    socket_path_for,
+)
+from harness.stack.usable import (
+    TOKEN_VARIABLE,
+    own_link,
+    require_answer,
+    require_proxy_for,
+    require_same,
+    require_startable,
+)
+
+REPLICAS_MAX = 8
+_LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_SHARED_CACHE = Path("/var/tmp/lendchaos")  # noqa: S108 - ownership is checked before use
+
+
+def attach(
+    base_url: str,
+    state_dir: Path | None = None,
+    allow_targets: Collection[str] = (),
+    progress: Progress = silent,
+) -> Stack:
+    """Puts the edge link in front of a running service; the same stack if it is there already.
+
+    It answers at ``base_url``, ``http://host:port``. The stack's state is kept in ``state_dir``
+    (None: `default_state_dir`), ``allow_targets`` are hosts beside loopback that may be touched,
+    and ``progress`` is told in one line what takes time.
+
+    Raises:
+        UsageError: The URL cannot be a target, its host is not allowed, or LENDING_ADMIN_TOKEN is
+            not set.
+        HarnessError: The service does not answer, or another stack is up.
+    """
+    host, port = split_target(base_url)
+    require_allowed(host, allow_targets)
+    token = os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        raise UsageError(f"{TOKEN_VARIABLE} must hold the admin token of {base_url}")
+    address = join_address(host, port)
+    service_url = f"http://{address}"
+    state_dir = (state_dir or default_state_dir()).absolute()
+    with state_lock(state_dir, progress):
+        running = current_stack(state_dir, progress)
+        if own := own_link([running], host, port):
+            raise UsageError(own)
+        require_answer(service_url)
+        if running is not None:
+            require_proxy_for(running, service_url, token)
+            return _same(running, progress)
+        register.prepared()  # what is wrong with it is told before anything is built or started
+        program = provide_toxiproxy(progress)
+        edge_port, api_port = choose_ports(2)
+        stack = Stack(
+            kind="attached",
+            stack_id=secrets.token_hex(8),
+            state_dir=state_dir,
+            log_dir=state_dir / LOGS,
+            socket_path=socket_path_for(state_dir),
+            links={EDGE: Link(EDGE, f"{LOOPBACK}:{edge_port}", address)},
+            toxiproxy_api=f"http://{LOOPBACK}:{api_port}",
+            service_url=service_url,
+            edge_url=f"http://{LOOPBACK}:{edge_port}",
+            admin_token=token,
+        )
+        return launch(LaunchSpec(stack=stack, toxiproxy=program.path, api_port=api_port), progress)
+
+
+def up(
+    settings: StackSettings | None = None,
+    state_dir: Path | None = None,
+    progress: Progress = silent,
+    allow_targets: Collection[str] = (),
+    owner: ProcessRef | None = None,
+) -> Stack:
+    """Brings the local stack up and returns it; the same stack if it is up already.
+
+    ``state_dir`` and ``progress`` are as of `attach`, ``allow_targets`` are hosts beside loopback
+    that extra links may lead to. The death of the ``owner``, if there is one, takes a stack down
+    that is brought up now.
+
+    Raises:
+        HarnessError: A program is missing, a port is taken, something did not come up, another
+            stack is up, network namespaces are asked for and can't be had, or there is no room.
+        UsageError: The settings cannot be.
+    """
+    settings = settings or StackSettings()
+    _check(settings, allow_targets)
+    state_dir = (state_dir or default_state_dir()).absolute()
+    with state_lock(state_dir, progress):
+        running = current_stack(state_dir, progress)
+        if running is not None:
+            require_same(running, settings)
+            return _same(running, progress)
+        require_startable(settings, state_dir)
+        register.prepared()
+        programs = provision_all(progress)
+        return launch(replace(_specify(settings, state_dir, *programs), owner=owner), progress)
+
+
+def _same(running: Stack, progress: Progress) -> Stack:
+    revive(running, progress)
+    return load_state(running.state_dir) or running
+
+
+# --- what a local stack is to be -----------------------------------------------------------------
+
+
+def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
+    if settings.service not in ("tuned", "naive"):
+        raise UsageError(f"service must be tuned or naive, not {settings.service!r}")
+    if not 1 <= settings.replicas <= REPLICAS_MAX:
+        raise UsageError(f"replicas must be 1 to {REPLICAS_MAX}, not {settings.replicas}")
+    highest = ephemeral_start() - 1
+    for name, port in (("edge_port", settings.edge_port), ("service_port", settings.service_port)):
+        if port is not None and not 0 < port <= highest:
+            raise UsageError(
+                f"{name} must be 1 to {highest} (the kernel gives higher ones away), not {port}"
+            )
+    if settings.edge_port is not None and settings.edge_port == settings.service_port:
+        raise UsageError("edge_port and service_port must differ")
+    for name, upstream in settings.extra_links.items():
+        if not _LINK_NAME.fullmatch(name) or name in (EDGE, DATABASE, BUREAU):
+            raise UsageError(
+                f"a link's name is lower-case letters, digits, - and _, and not {EDGE}, "
+                f"{DATABASE} or {BUREAU}: {name!r}"
+            )
+        host, _port = split_address(upstream)
+        require_allowed(host, allow_targets)
+
+
+def _specify(
+    settings: StackSettings, state_dir: Path, binaries: Program, toxiproxy: Program
+) -> LaunchSpec:
+    service_port, edge_port, link_port, database_port, api_port, *more = _ports(settings)
+    bureau_link_port, bureau_port, *extra = more
+    upstreams = {
+        EDGE: f"{LOOPBACK}:{service_port}",
+        DATABASE: f"{LOOPBACK}:{database_port}",
+        BUREAU: f"{LOOPBACK}:{bureau_port}",
+        **settings.extra_links,
+    }
+    ports = (edge_port, link_port, bureau_link_port, *extra)
+    links = {
+        name: Link(name, f"{LOOPBACK}:{port}", upstream)
+        for (name, upstream), port in zip(upstreams.items(), ports, strict=True)
+    }
+    stack_id = secrets.token_hex(8)
+    cluster = _cluster(state_dir, binaries, database_port)
+    wires: dict[str, Wire] = {}
+    if settings.namespaces:
+        wires = namespaces.plan_wires(stack_id, {DATABASE: database_port, BUREAU: bureau_port})
+        # These ways have no proxy, whose kernel would answer for the far one.
+        links = {name: link for name, link in links.items() if name not in wires}
+        wire = wires[DATABASE]
+        hosts = (wire.aside_host, wire.far_host)
+        cluster = replace(cluster, hosts=hosts, clients=(wire.near_host,))
+    stack = Stack(
+        kind="local",
+        stack_id=stack_id,
+        state_dir=state_dir,
+        log_dir=state_dir / LOGS,
+        socket_path=socket_path_for(state_dir),
+        links=links,
+        wires=wires,
+        toxiproxy_api=f"http://{LOOPBACK}:{api_port}",
+        service_url=f"http://{LOOPBACK}:{service_port}",
+        edge_url=f"http://{LOOPBACK}:{edge_port}",
+        admin_token=secrets.token_urlsafe(24),
+        settings=settings,
+        data_dir=cluster.data_dir,
+        database_url=postgres.database_url(cluster, postgres.SUPERUSER, cluster.address),
+    )
+    logs = {name: stack.log_dir / f"{name}.jsonl" for name in stack.replicas}
+    return LaunchSpec(
+        stack=replace(stack, service_logs=logs),
+        toxiproxy=toxiproxy.path,
+        api_port=api_port,
+        cluster=cluster,
+        service_port=service_port,
+    )
+
+
+def _ports(settings: StackSettings) -> list[int]:
+    """Free ones, the first two for the service and the edge link: those asked for, if any are."""
+    asked = {"the service": settings.service_port, "the edge link": settings.edge_port}
+    taken = [port for port in asked.values() if port is not None]
+    ports = list(choose_ports(7 + len(settings.extra_links), taken=taken))
+    for place, (purpose, port) in enumerate(asked.items()):
+        if port is not None:
+            ports[place] = require_free(port, purpose)
+    return ports
+
+
+def _cluster(state_dir: Path, binaries: Program, port: int) -> postgres.ClusterSpec:
+    run_as, data_dir = postgres.unprivileged(), state_dir / DATA
+    if run_as.uid is not None:
+        # That user cannot enter our folders, so program and data go where it can.
+        binaries = postgres.reachable_by_others(binaries, _SHARED_CACHE)
+        data_dir = Path(tempfile.mkdtemp(prefix=DATA_PREFIX))
+    return postgres.ClusterSpec(
+        bin_dir=binaries.path,
+        data_dir=data_dir,
+        port=port,
+        run_as=run_as,
+        superuser_password=secrets.token_hex(16),
+        service_password=secrets.token_hex(16),
+    )
