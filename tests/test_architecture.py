@@ -69,7 +69,7 @@ HOMES: dict[str, set[str]] = {
     "toxiproxy": {"faults/proxy_control"},
     "psycopg": {
         "core/connections",
-        *("faults/audit", "faults/lock_holders", "faults/migration", "faults/probes"),
+        *("faults/audit", "faults/foreign_sessions", "faults/migration", "faults/probes"),
         "faults/commit_lost",
     },
     "requests": set(),  # it asks the environment: `core/http_calls` does not

@@ -25,8 +25,7 @@ from harness.core.errors import UsageError
 from harness.plan.objectives import KINDS
 from harness.plan.options import DURATION, RUN_OPTIONS
 from harness.plan.plan import Scenario
-from harness.plan.resilience import read
-from harness.plan.resilience_format import schema_text
+from harness.plan.resilience import read, schema_text
 from harness.run.finished_run import _window_s
 from tests.gameday.test_format import GOOD
 from tests.load.test_options import options

@@ -11,11 +11,11 @@ from harness.plan.objectives import (
     Resilience,
     SteadyState,
     effective,
-    judged_again,
     overridden,
     wrong_values,
 )
-from harness.plan.plan import Plan, Scenario, Settings, check, expand
+from harness.plan.plan import Plan, Scenario, Settings, expand, judged_again
+from harness.plan.scenario import check
 
 DEFAULT = Objectives(recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005)
 FILE = Resilience(
@@ -40,20 +40,20 @@ def plan_of(
 
 def test_without_a_file_or_own_limits_the_defaults_count() -> None:
     """And they are named as what they are."""
-    found = effective("cut", None, None, has_faults=True)
+    found, sources = effective("cut", None, None, has_faults=True)
 
-    assert found.objectives == DEFAULT
-    assert set(found.sources.values()) == {"built-in default"}
+    assert found == DEFAULT
+    assert set(sources.values()) == {"built-in default"}
 
 
 def test_the_file_wins_over_the_defaults_and_its_scenario_over_both() -> None:
     """Limit by limit; what nobody else sets stays."""
-    found = effective("cut", None, FILE, has_faults=True)
+    found, sources = effective("cut", None, FILE, has_faults=True)
 
-    assert found.objectives == Objectives(
+    assert found == Objectives(
         recovery_seconds_max=6.0, failed_outside_fault_share_max=0.005, slow_episodes_max=0
     )
-    assert found.sources == {
+    assert sources == {
         "recovery_seconds_max": "resilience.yaml:8",
         "failed_outside_fault_share_max": "built-in default",
         "slow_episodes_max": "resilience.yaml:4",
@@ -62,29 +62,27 @@ def test_the_file_wins_over_the_defaults_and_its_scenario_over_both() -> None:
 
 def test_another_scenarios_section_does_not_count() -> None:
     """The name decides."""
-    found = effective("kill", None, FILE, has_faults=True)
+    found, _ = effective("kill", None, FILE, has_faults=True)
 
-    assert found.objectives.recovery_seconds_max == 8.0
+    assert found.recovery_seconds_max == 8.0
 
 
 def test_a_limit_for_all_skips_scenarios_that_it_cannot_apply_to() -> None:
     """Without a fault there is no recovery; where it is asked for by name, it stays undecided."""
-    found = effective("kill", None, FILE, has_faults=False)
-    asked = effective("cut", None, FILE, has_faults=False)
+    found, _ = effective("kill", None, FILE, has_faults=False)
+    asked, _ = effective("cut", None, FILE, has_faults=False)
 
-    assert found.objectives == Objectives(
-        impaired_episodes_max=0, failed_share_max=0.005, slow_episodes_max=0
-    )
-    assert asked.objectives.recovery_seconds_max == 6.0
+    assert found == Objectives(impaired_episodes_max=0, failed_share_max=0.005, slow_episodes_max=0)
+    assert asked.recovery_seconds_max == 6.0
 
 
 def test_the_scenario_file_has_the_last_word() -> None:
     """Its own limits take the place of the defaults, and of the same ones in the file."""
     own = Objectives(recovery_seconds_max=5.0)
-    found = effective("cut", own, FILE, has_faults=True)
+    found, sources = effective("cut", own, FILE, has_faults=True)
 
-    assert found.objectives == Objectives(recovery_seconds_max=5.0, slow_episodes_max=0)
-    assert found.sources["recovery_seconds_max"] == "scenario file"
+    assert found == Objectives(recovery_seconds_max=5.0, slow_episodes_max=0)
+    assert sources["recovery_seconds_max"] == "scenario file"
 
 
 def test_what_is_set_in_vain_is_told() -> None:
@@ -123,16 +121,16 @@ def test_a_baseline_shorter_than_asked_for_is_refused() -> None:
 def test_judging_again_the_file_is_the_last_word() -> None:
     """Over the scenario's own limits, too; what it does not set stays as planned."""
     plan = plan_of(Objectives(recovery_seconds_max=5.0, failed_share_max=0.3))
-    again = judged_again(plan, FILE)
+    again, changes = judged_again(plan, FILE)
 
     assert again.objectives == Objectives(
         recovery_seconds_max=6.0, failed_share_max=0.3, slow_episodes_max=0
     )
-    assert again.sources["failed_share_max"] == "scenario file"
-    assert again.changes == (
+    assert again.objective_sources["failed_share_max"] == "scenario file"
+    assert changes == [
         "recovery_seconds_max is 6 (resilience.yaml:8) and was 5",
         "slow_episodes_max is 0 (resilience.yaml:4) and was not asked for",
-    )
+    ]
 
 
 def test_judging_again_keeps_the_baseline_that_was_asked_for() -> None:
@@ -145,8 +143,8 @@ def test_judging_again_keeps_the_baseline_that_was_asked_for() -> None:
         places={"steady_state.min_started": "b.yaml:2"},
     )
 
-    assert judged_again(plan, FILE).steady_state == strict
-    assert judged_again(plan, other).steady_state == SteadyState(
+    assert judged_again(plan, FILE)[0].steady_state == strict
+    assert judged_again(plan, other)[0].steady_state == SteadyState(
         failed_share_max=0.01, started_share_min=0.5
     )
 

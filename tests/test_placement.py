@@ -16,16 +16,10 @@ from harness.plan.fault_specs import (
     Reset,
     Restart,
 )
+from harness.plan.objectives import DEFAULT_OBJECTIVES_WITHOUT_FAULT
 from harness.plan.placement import Choice, chosen, named, placed, timeline_text, wrong_choice
-from harness.plan.plan import (
-    DEFAULT_OBJECTIVES_WITHOUT_FAULT,
-    RECOVERY_MARGIN_SECONDS,
-    Plan,
-    Scenario,
-    Settings,
-    check,
-    expand,
-)
+from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.plan.scenario import RECOVERY_MARGIN_SECONDS, check
 
 FAULTS = [
     Partition("database", during=(0.2, 0.6)),

@@ -7,18 +7,13 @@ import pytest
 from harness.core.errors import UsageError
 from harness.plan.decline import Decline
 from harness.plan.fault_specs import Kill, Partition
-from harness.plan.plan import (
+from harness.plan.objectives import (
     DEFAULT_OBJECTIVES_WITH_FAULT,
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
-    Arrival,
-    Objectives,
-    Plan,
-    Scenario,
-    Settings,
-    check,
-    expand,
 )
+from harness.plan.plan import Arrival, Objectives, Plan, Scenario, Settings, expand
 from harness.plan.population import NEAR_LIMIT_FEN, AccountClass
+from harness.plan.scenario import check
 
 CUT = Partition(link="database")
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.faults.heal.takeover import Death, complete_record, completed
+from harness.faults.heal.takeover import complete_record, completed
 from harness.history.events import Clock, FaultFact, Proof, RunStatus
 from harness.history.journal import Journal
 from harness.history.journal_row import JOURNAL_FILE, JournalRow
@@ -84,15 +84,15 @@ def test_a_dead_conductors_run_is_judged_from_its_remains(tmp_path: Path) -> Non
     clock = Clock(ZERO_NS, ZERO_NS, 0)
     directory.write_status(RunStatus("stack", clock=clock, interrupted=True))
     unclean = (Proof("prepared", holds=False, text="prepared transactions: x"),)
-    death = Death(ZERO_NS + 9 * 10**9, "guardian", unclean)
-    complete_record(directory, plan, rows_of(directory.path, *HEALED), death)
+    rows, died_ns = rows_of(directory.path, *HEALED), ZERO_NS + 9 * 10**9
+    complete_record(directory, plan, rows, died_ns, by="guardian", audit=unclean)
     stored = directory.read_plan()
     facts = read_facts(directory, stored)
     verdict = judge(stored, facts)
     codes = {finding.code: finding.message for finding in verdict.findings}
 
     assert verdict.exit_code == 130
-    assert facts.status.load_ended_ns == death.at_ns
+    assert facts.status.load_ended_ns == died_ns
     assert "the conductor died" in codes["load_unfaithful"]
     assert "prepared transactions: x" in codes["unclean_recovery"]
     assert "healed by the guardian, at try 2" in codes["healed_otherwise"]
@@ -106,7 +106,7 @@ def test_a_run_that_was_over_stays_as_it_was_sealed(tmp_path: Path) -> None:
     directory = RunDirectory.create(tmp_path, plan)
     directory.write_status(RunStatus("stack", interrupted=False))
     directory.seal()
-    complete_record(directory, plan, rows_of(tmp_path, *HEALED), Death(1, "guardian"))
+    complete_record(directory, plan, rows_of(tmp_path, *HEALED), 1, by="guardian")
 
     assert read_facts(directory, directory.read_plan()).damage == ()
     assert read_facts(directory, directory.read_plan()).status.interrupted is False

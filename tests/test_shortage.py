@@ -18,7 +18,7 @@ from harness.core.errors import HarnessError
 from harness.core.http_calls import Http
 from harness.core.shortage import shortage_of, stretches
 from harness.faults.probes import LinkProbe
-from harness.faults.proxy_log import ProxyLog
+from harness.faults.unplanned import ProxyLog
 from harness.history.event_tail import EventTail
 from harness.history.reader import Facts
 from harness.history.run_directory import EventWriter, RunDirectory

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from harness.core.connections import connect
 from harness.core.errors import HarnessError
+from harness.faults.probes import own_session
 from harness.history.events import Proof
 from harness.stack.state import Stack
 
@@ -21,8 +21,6 @@ CLEAN_SECONDS_MAX = 4.0
 WAITING_SECONDS_MIN = 1.0
 LAG_BYTES_MAX = 16 * 1024 * 1024
 """One segment of write-ahead log."""
-CONNECT_TIMEOUT_SECONDS = 3
-STATEMENT_TIMEOUT_MS = 2000
 _APPLICATION = "lendchaos-audit"
 
 
@@ -104,12 +102,7 @@ QUESTIONS = (
 def leftovers(stack: Stack, open_for_s: float = WAITING_SECONDS_MIN) -> dict[str, list[str]]:
     """What is there that should not be, by kind of question; none without a database of ours.
 
-    Args:
-        stack: The stack to ask.
-        open_for_s: How long a transaction must have been open to count.
-
-    Raises:
-        HarnessError: the database does not answer.
+    A transaction counts once it was open for ``open_for_s``. `HarnessError`: no answer.
     """
     if stack.database_url is None:
         return {}
@@ -120,13 +113,7 @@ def leftovers(stack: Stack, open_for_s: float = WAITING_SECONDS_MIN) -> dict[str
         "lag": sql.Literal(LAG_BYTES_MAX),
     }
     try:
-        with connect(
-            stack.database_url,
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            application_name=_APPLICATION,
-        ) as connection:
-            connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        with own_session(stack.database_url, _APPLICATION) as connection:
             return {
                 q.kind: [row[0] for row in connection.execute(sql.SQL(q.query).format(**values))]
                 for q in QUESTIONS

@@ -1,10 +1,11 @@
 """What every injector does, whatever it breaks."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-from harness.history.events import Proof
+from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, LockHolder
+from harness.plan.plan import PlannedFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,21 @@ class Gone:
     at_ns: int | None = None
 
 
+def not_begun(planned: PlannedFault) -> FaultFact:
+    """What there is to tell of a fault before its injection."""
+    spec = planned.spec
+    return FaultFact(planned.name, spec.kind, spec.target, expects_impact=spec.expects_impact)
+
+
 class Injector(Protocol):
     """One fault on one stack. Every method raises `HarnessError` when its effect can't be had.
 
     `heal` and `clean_up` are idempotent and work on an injector that never injected: they are also
     how a fault left behind by a dead process is undone.
     """
+
+    held_up_by: tuple[LockHolder, ...] = ()
+    """Whose locks stood in the way of its heal."""
 
     def ready(self) -> Proof:
         """Try the canary before the injection: it must be well, or it can prove nothing."""
@@ -39,7 +49,12 @@ class Injector(Protocol):
         """Try the broken thing once: `Proof.holds` says that it is broken for users of it."""
 
     def gone(self) -> Gone | None:
-        """Look, between injection and heal, whether it ended; None while it is as injected."""
+        """Look, between injection and heal, whether it ended; None while it is as injected.
+
+        Unless it is told otherwise, it is at work exactly while the control plane shows it.
+        """
+        proof = self.read_back()
+        return None if proof.holds else Gone(EndedBy.NOBODY, proof.text)
 
     def heal(self) -> int:
         """Undo the change; the instant of healing in monotonic nanoseconds."""
@@ -48,16 +63,5 @@ class Injector(Protocol):
         """Read back and try once more: `Proof.holds` says that nothing of the fault is left."""
 
     def clean_up(self) -> None:
-        """Remove what may only go once the load has ended."""
-
-
-@runtime_checkable
-class HeldUp(Protocol):
-    """An injector whose heal a lock of somebody else can stand in the way of."""
-
-    held_up_by: tuple[LockHolder, ...]
-
-
-def unless_in_place(proof: Proof) -> Gone | None:
-    """For a fault that is at work exactly while the control plane shows it."""
-    return None if proof.holds else Gone(EndedBy.NOBODY, proof.text)
+        """Remove what may only go once the load has ended: nothing, unless it is told otherwise."""
+        return  # a body, or every class would have to have one

@@ -1,20 +1,15 @@
 """`CommitLost`: PostgreSQL commits, and whoever asked for it never hears so.
 
-For the time of the fault the link leads through a relay (`harness.faults.commit_relay`) that reads
-PostgreSQL's answers and ends a connection as soon as the server says that a COMMIT is done, before
-the word is passed on. Every COMMIT through the link is hit, and everything else passes. Leading the
-link to the relay and back ends the connections that are open at that moment, as a failover does.
-
-To heal, the link is led back to the address it has by the stack's own description, so that an
-injector which never injected can do it. The relay does the same when its parent dies or when it has
-run for longer than the fault was planned to.
+For the time of the fault the link leads through a relay: `harness.faults.commit_relay` says what it
+does. Leading the link there and back ends the connections that are open at that moment, as a
+failover does. To heal, the link is led back to the address it has by the stack's own description,
+so that an injector which never injected can do it; so does the relay, when its parent dies.
 """
 
 import contextlib
 import json
 import selectors
 import subprocess
-import time
 
 import psycopg
 
@@ -23,10 +18,11 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.own_python import module_command
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import clean_environment, is_stopped
-from harness.faults.base import Gone, unless_in_place
+from harness.faults.base import Gone
 from harness.faults.commit_relay import Task
-from harness.faults.probes import LinkProbe, leads_to_database
-from harness.faults.proxy_control import NotThereError, ProxyControl
+from harness.faults.network import LinkInjector
+from harness.faults.probes import leads_to_database
+from harness.faults.proxy_control import Proxy
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import CommitLost
@@ -38,18 +34,16 @@ _START_SECONDS_MAX = 15.0
 _END_SECONDS_MAX = 3.0
 _GRACE_SECONDS = 10.0
 """How much longer than planned the relay runs before it ends the fault by itself."""
-_CANARY_OPTIONS = "-c statement_timeout=2000"
 
 
-class CommitLostInjector:
+class CommitLostInjector(LinkInjector):
     """`CommitLost`: the link leads through a relay that withholds answers to COMMITs.
 
-    Raises:
-        UsageError: the far side of the link is not the stack's own PostgreSQL.
+    `UsageError` if the far side of the link is not the stack's own PostgreSQL.
     """
 
     def __init__(self, planned: PlannedFault, spec: CommitLost, stack: Stack) -> None:
-        self._link = stack.links[spec.link]
+        super().__init__(planned, spec, stack)
         if stack.database_url is None or not leads_to_database(self._link, stack):
             raise UsageError(
                 f"the fault CommitLost needs a link to the stack's own PostgreSQL;"
@@ -57,8 +51,6 @@ class CommitLostInjector:
             )
         self._direct_url = stack.database_url
         self._api = stack.toxiproxy_api
-        self._control = ProxyControl(self._api)
-        self._probe = LinkProbe(self._link, stack)
         self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
         self._relay: subprocess.Popen[bytes] | None = None
         self.address = ""
@@ -103,26 +95,20 @@ class CommitLostInjector:
             raise HarnessError(f"the relay for {self._link.name} did not start")
         return relay
 
-    def read_back(self) -> Proof:
-        """The enabled proxy leads to the relay, and the relay runs."""
-        proxy = self._control.find(self._link.name)
-        if proxy is None:
-            return Proof("control_plane", holds=False, text=f"there is no proxy {self._link.name}")
+    def _in_place(self, proxy: Proxy) -> tuple[bool, str]:
+        """Whether it is enabled and leads to the relay, and the relay runs."""
         leads = proxy.enabled and proxy.upstream == self.address
         relay = self._relay
         runs = relay is not None and relay.poll() is None and not is_stopped(relay.pid)
         state = "enabled" if proxy.enabled else "disabled"
-        text = (
-            f"proxy {self._link.name} is {state} and leads to {proxy.upstream};"
-            f" the relay {'runs' if runs else 'does not run'}"
-        )
-        return Proof("control_plane", leads and runs, text)
+        told = "runs" if runs else "does not run"
+        return leads and runs, f"{state} and leads to {proxy.upstream}; the relay {told}"
 
     def gone(self) -> Gone | None:
         """Whether the relay died, so that the link leads nowhere, or the link leads elsewhere."""
         if self._relay is not None and self._relay.poll() is not None:
             return Gone(EndedBy.NOBODY, "the relay that withholds answers died")
-        return unless_in_place(self.read_back())
+        return super().gone()
 
     def canary(self) -> Proof:
         """A COMMIT through the link is done, as PostgreSQL says, and not answered."""
@@ -135,7 +121,7 @@ class CommitLostInjector:
         transaction, answered = "", False
         try:
             with contextlib.closing(
-                connect(self._probe.database_url, options=_CANARY_OPTIONS)
+                connect(self._probe.database_url, options="-c statement_timeout=2000")
             ) as connection:
                 row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
                 transaction = row[0] if row else ""
@@ -165,11 +151,10 @@ class CommitLostInjector:
         if self._relay is not None and self._relay.stdin is not None:
             with contextlib.suppress(OSError):
                 self._relay.stdin.close()
-        try:
-            self._control.set_upstream(self._link.name, self._link.upstream)
-        except NotThereError:  # somebody removed the proxy
-            self._control.lay_if_gone(self._link)
-        return time.monotonic_ns()
+        return super().heal()
+
+    def _take_back(self) -> None:
+        self._control.set_upstream(self._link.name, self._link.upstream)
 
     def _end_relay(self) -> None:
         if self._relay is not None and self._withheld is None:

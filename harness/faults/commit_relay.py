@@ -6,11 +6,9 @@ connection ends before that message is passed on. So every COMMIT it hits is kno
 whoever asked for it, by the simple or the extended protocol, in a pipeline or not. A statement
 that commits by itself, without a COMMIT, is passed on.
 
-It is a process of its own, not a thread of the conductor: its timing is nobody else's, and the
-link never leads to nothing. Its standard input is its lifeline. When that ends, however its parent
-died, or when its time is up, it leads the link back to where it belongs, by itself, and exits. The
-journal says the same, so whoever heals as well finds it done. From that moment on it withholds
-nothing, even where Toxiproxy does not answer.
+It is a process of its own: its timing is nobody else's, and the link never leads to nothing. Its
+standard input is its lifeline. When that ends, however its parent died, or when its time is up, it
+leads the link back, withholds nothing from then on, and exits. Whoever heals as well finds it done.
 
 Standard input: one line, a `Task`. Standard output: one line when it listens, one at its end, with
 the number of answers withheld.
@@ -27,14 +25,12 @@ from harness.core.errors import HarnessError
 from harness.faults.proxy_control import ProxyControl
 
 _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104
-_NO = b"N"
 _COMMAND_COMPLETE = ord("C")
 _COMMIT_TAGS = (b"COMMIT\0", b"COMMIT PREPARED\0")
 _STARTUP_BYTES_MAX = 10_000  # the server's own limit
 _PIECE_BYTES = 65_536
 _CONNECT_SECONDS_MAX = 5.0
 _LEAD_BACK_SECONDS_MAX = 10.0
-_LEAD_BACK_PAUSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ class Relay:
             head = await reader.readexactly(8)
             length, code = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
             if code in (_SSL_REQUEST, _GSS_REQUEST):
-                writer.write(_NO)
+                writer.write(b"N")
                 continue
             if not len(head) <= length <= _STARTUP_BYTES_MAX:
                 raise ValueError(f"not PostgreSQL's protocol: a first packet of {length} bytes")
@@ -183,7 +179,7 @@ def lead_back(task: Task) -> None:
             if control.proxy(task.proxy).upstream == task.listen:
                 control.set_upstream(task.proxy, task.upstream)
         except HarnessError:
-            time.sleep(_LEAD_BACK_PAUSE_SECONDS)
+            time.sleep(0.3)
         else:
             return
 

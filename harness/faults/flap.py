@@ -1,48 +1,38 @@
 """`Flap`: a partition that comes and goes, beaten by a thread of the process that injected it.
 
-Each period begins with a cut: a `timeout` toxic on the streams, as for a partition. Its removal
-closes the connections that were open through the cut. That is wanted: bytes of theirs are lost, and
-a stream with a hole in it is something that no network gives.
+A cut is a `timeout` toxic, as for a partition. Its removal closes the connections that were open
+through the cut. That is wanted: no network gives a stream with a hole in it.
 
 The thread never outlasts the planned length of its fault, so that a process which was stopped and
-goes on later does not cut what somebody else has healed. With the process it dies; a cut it leaves
-behind is a toxic of a known name, which any injector of the same fault removes.
+goes on later does not cut what somebody else has healed. A cut that it leaves behind when it dies
+is a toxic of a known name, which any injector of the same fault removes.
 """
 
+import itertools
 import threading
 import time
-from dataclasses import dataclass
 
 from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.faults.base import Gone
 from harness.faults.network import PartitionInjector
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS
-from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
+from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS, Proxy
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import Flap
 from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
-_WATCH_SECONDS_MAX = 5.0
 LATE_PERIODS_MAX = 1.0
 _JOIN_SECONDS_MAX = 4 * CALL_TIMEOUT_SECONDS
 """A cut is two toxics; of the calls for one, the first that hangs ends the thread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """One cut as it was made: monotonic nanoseconds; ``end_ns`` None while it lasts."""
-
-    start_ns: int
-    end_ns: int | None = None
 
 
 class FlapInjector(PartitionInjector):
     """`Flap`: cut for ``duty`` of every ``period`` seconds, from the injection on."""
 
     def __init__(self, planned: PlannedFault, spec: Flap, stack: Stack) -> None:
-        super().__init__(planned.name, spec, stack)
+        super().__init__(planned, spec, stack)
         self._spec = spec
         self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
         self._stop = threading.Event()
@@ -50,8 +40,8 @@ class FlapInjector(PartitionInjector):
         self._failure: HarnessError | None = None
         self._in_cut = False
         """From after its toxics are there until before they are removed."""
-        self.cuts: list[Cut] = []
-        """What the thread did, in order."""
+        self.cuts: list[tuple[int, int | None]] = []
+        """Begin and end of each, in order, in monotonic nanoseconds; no end while it lasts."""
 
     def inject(self) -> None:
         """Make the first cut, then leave the beat to a thread."""
@@ -64,25 +54,24 @@ class FlapInjector(PartitionInjector):
 
     def _cut(self) -> None:
         super().inject()
-        self.cuts.append(Cut(time.monotonic_ns()))
+        self.cuts.append((time.monotonic_ns(), None))
         self._in_cut = True
 
     def _take_back(self) -> None:
         self._in_cut = False
         super()._take_back()
-        if self.cuts and self.cuts[-1].end_ns is None:
-            self.cuts[-1] = Cut(self.cuts[-1].start_ns, time.monotonic_ns())
+        if self.cuts and self.cuts[-1][1] is None:
+            self.cuts[-1] = (self.cuts[-1][0], time.monotonic_ns())
 
     def _beat(self, start: float) -> None:
         """Change at fixed instants, counted from the start so that no delay adds up."""
-        cut_s, turn = self._spec.duty * self._spec.period, 0
+        duty, period = self._spec.duty, self._spec.period
         try:
-            while True:
-                if self._stopped(start, turn * self._spec.period + cut_s):
+            for turn in itertools.count():
+                if self._stopped(start, (turn + duty) * period):
                     return
                 self._take_back()
-                turn += 1
-                if self._stopped(start, turn * self._spec.period):
+                if self._stopped(start, (turn + 1) * period):
                     return
                 self._cut()
         except HarnessError as error:
@@ -94,9 +83,7 @@ class FlapInjector(PartitionInjector):
         It is over when the heal asks, at the fault's planned end, and when the instant was missed
         by more than `LATE_PERIODS_MAX`, which is how a process finds out that it was stopped.
         """
-        if at_s >= self._lasts_s:
-            return True
-        if self._stop.wait(max(0.0, start + at_s - time.monotonic())):
+        if at_s >= self._lasts_s or self._stop.wait(max(0.0, start + at_s - time.monotonic())):
             return True
         late_s = time.monotonic() - start - at_s
         if start + self._lasts_s < time.monotonic():
@@ -106,14 +93,11 @@ class FlapInjector(PartitionInjector):
             return True
         return False
 
-    def read_back(self) -> Proof:
-        """The proxy is enabled, the first cut was made and the beat goes on."""
-        proxy = self._control.find(self._link.name)
-        if proxy is None:
-            return self._removed()
-        enabled = proxy.enabled
-        text = f"proxy {self._link.name} is {'enabled' if enabled else 'disabled'}; {self._told()}"
-        return Proof("control_plane", enabled and self._beats() and bool(self.cuts), text)
+    def _in_place(self, proxy: Proxy) -> tuple[bool, str]:
+        """Whether it is enabled, the first cut was made and the beat goes on."""
+        state = "enabled" if proxy.enabled else "disabled"
+        in_place = proxy.enabled and self._beats() and bool(self.cuts)
+        return in_place, f"{state}; {self._told()}"
 
     def _beats(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -138,7 +122,7 @@ class FlapInjector(PartitionInjector):
         """Of questions asked through the link over one period, some find no answer."""
         period, limit = self._spec.period, CANARY_TIMEOUT_SECONDS
         seconds = min(limit, self._spec.duty * period / 2)
-        deadline = time.monotonic() + min(period, _WATCH_SECONDS_MAX)
+        deadline = time.monotonic() + min(period, 5.0)
         answers: list[bool] = []
         while not answers or (time.monotonic() < deadline and len(set(answers)) == 1):
             answers.append(not self._probe.is_cut(seconds))
@@ -169,7 +153,7 @@ class FlapInjector(PartitionInjector):
 
     def _told(self) -> str:
         now_ns = time.monotonic_ns()
-        seconds = sum((cut.end_ns or now_ns) - cut.start_ns for cut in self.cuts) / 1e9
+        seconds = sum((end_ns or now_ns) - start_ns for start_ns, end_ns in self.cuts) / 1e9
         times = "once" if len(self.cuts) == 1 else f"{len(self.cuts)} times"
         text = f"cut {times} so far, for {seconds:.1f} s in all"
         return f"{text}; the beat failed: {self._failure}" if self._failure else text

@@ -1,22 +1,115 @@
-"""What somebody else changed on the stack's own Toxiproxy: toxics, proxies, links that are off.
+"""What somebody else does to the stack while a run goes on, and for how long.
 
-Whoever is on the machine can reach its control interface. What they leave there is met by every
-borrower, and looks like the target's doing.
+Whoever is on the machine can reach Toxiproxy's control interface. What they leave there (toxics,
+proxies, links that are off) is met by every borrower, and looks like the target's doing. So does a
+lock that the service waits for: it has a role of its own in the database, and the harness names its
+sessions, so whoever else holds one is on the machine, as a `psql` that was left open or a dump. No
+service can help that.
 """
 
+import contextlib
+import logging
+import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import psycopg
+
+from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, is_alive, is_stopped
-from harness.faults.change_watch import ChangeWatch
 from harness.faults.heal.proxy_restart import running_proxy
 from harness.faults.network import OURS, toxic_names
+from harness.faults.probes import own_session
 from harness.faults.proxy_control import Proxy, ProxyControl, Toxic
+from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.plan.fault_specs import CommitLost, Refuse
 from harness.plan.plan import PlannedFault
+from harness.stack.postgres import SERVICE_USER
 from harness.stack.state import Link, Stack
 
-STOPPED = "Toxiproxy was stopped by a signal"
+LOOK_SECONDS = 0.5
+LAST_LOOK_SECONDS_MAX = 5.0
+"""A look at something that does not answer must not hold up the end of a run."""
+HELD_SECONDS_MAX = 10.0
+"""How long a wait of ours may last while the same session of somebody else is in the way."""
+SEEN_SECONDS_MAX = 3.0
+"""The service does not wait all the time: it gives a try up, and makes the next one later."""
+_QUERY = """
+SELECT DISTINCT holder.pid, holder.application_name, coalesce(holder.state, holder.backend_type),
+       to_char(holder.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+FROM pg_stat_activity waiting
+CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)
+JOIN pg_stat_activity holder ON holder.pid = blocking.pid
+WHERE waiting.wait_event_type = 'Lock' AND waiting.usename = %(service)s
+  AND holder.usename <> %(service)s AND holder.application_name NOT LIKE 'lendchaos-%%'
+  AND holder.backend_type = 'client backend'
+"""
+
+_log = logging.getLogger(__name__)
+
+
+class ChangeWatch:
+    """Notes what ``look`` sees, each thing in words, from when to when; changes nothing.
+
+    ``look`` raises `HarnessError` where it can see nothing at the moment.
+    """
+
+    def __init__(self, name: str, look: Callable[[], set[str]]) -> None:
+        self._look = look
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
+        self._looked_ns = 0
+        self._lock = threading.Lock()
+        self._open: dict[str, ForeignChange] = {}
+        self._closed: list[ForeignChange] = []
+
+    @property
+    def found(self) -> tuple[ForeignChange, ...]:
+        """What was seen by now, in the order in which it began."""
+        with self._lock:
+            seen = [*self._closed, *self._open.values()]
+        return tuple(sorted(seen, key=lambda one: one.begin_ns))
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._looked_ns = time.monotonic_ns()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look a last time; nothing if it never began."""
+        self._over.set()
+        if self._thread.ident is not None:
+            self._thread.join(LAST_LOOK_SECONDS_MAX)
+
+    def saw(self, text: str) -> None:
+        """Note one thing more, seen just now by somebody else than ``look``."""
+        with self._lock:
+            self._open.setdefault(text, ForeignChange(text, self._looked_ns))
+
+    def _watch(self) -> None:
+        last = False
+        while not last:
+            last = self._over.wait(LOOK_SECONDS)
+            begun_ns = time.monotonic_ns()
+            try:
+                self._note(self._look(), begun_ns)
+            except HarnessError as error:  # not seen: the next look may be lucky
+                _log.warning("looking for what others changed: %s", error)
+            except Exception:  # noqa: BLE001  # our bug must not end the watch
+                _log.exception("looking for what others changed")
+
+    def _note(self, seen: set[str], begun_ns: int) -> None:
+        seen_ns = time.monotonic_ns()  # it may have gone since the look began
+        with self._lock:
+            for text in self._open.keys() - seen:
+                self._closed.append(replace(self._open.pop(text), end_ns=seen_ns))
+            for text in seen - self._open.keys():
+                self._open[text] = ForeignChange(text, self._looked_ns)
+            self._looked_ns = begun_ns
+
+
+# --- at Toxiproxy --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +135,21 @@ class OwnSessions:
     toxics: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
 
-    def __or__(self, other: "OwnSessions") -> "OwnSessions":
-        """What either may have."""
-        return OwnSessions(self.toxics | other.toxics, self.links | other.links)
-
 
 def ours_of(plan: tuple[PlannedFault, ...], at_work: frozenset[str]) -> OwnSessions:
     """What faults of a plan may have changed, of which those named are at work."""
-    names = {name for planned in plan for name in toxic_names(planned.name)}
-    switches = (Refuse, CommitLost)
+    toxics = frozenset(name for planned in plan for name in toxic_names(planned.name))
     specs = [planned.spec for planned in plan if planned.name in at_work]
-    return OwnSessions(
-        frozenset(names), frozenset(s.link for s in specs if isinstance(s, switches))
-    )
+    switched = frozenset(s.link for s in specs if isinstance(s, Refuse | CommitLost))
+    return OwnSessions(toxics, switched)
 
 
 def strangers(stack: Stack, ours: Callable[[], OwnSessions] = OwnSessions) -> tuple[Stranger, ...]:
-    """What is neither the stack's nor a fault's.
-
-    Raises:
-        HarnessError: Toxiproxy does not say.
-    """
+    """What is neither the stack's nor a fault's; `HarnessError` if Toxiproxy does not say."""
     before = ours()
     found = ProxyControl(stack.toxiproxy_api).proxies()
-    known = before | ours()  # what was ours before or after may have been so when it was read
+    after = ours()  # what was ours before or after may have been so when it was read
+    known = OwnSessions(before.toxics | after.toxics, before.links | after.links)
     seen = [stranger for proxy in found.values() for stranger in _on(proxy, stack, known)]
     missing = stack.links.keys() - found.keys()
     seen += [Stranger(name, None, stack.links[name], f"link {name} is gone") for name in missing]
@@ -105,10 +189,7 @@ def remove_strangers(
 ) -> list[str]:
     """Make the stack's Toxiproxy as the stack has it, but for what is ours; what was not so.
 
-    Only what is ``wanted`` goes.
-
-    Raises:
-        HarnessError: something could not be removed.
+    Only what is ``wanted`` goes. `HarnessError` if something could not be removed.
     """
     control = ProxyControl(stack.toxiproxy_api)
     found = [stranger for stranger in strangers(stack, ours) if wanted(stranger)]
@@ -132,22 +213,87 @@ class StrangerWatch(ChangeWatch):
         self._process: ProcessRef | None = None
 
     def put_right(self, name: str) -> None:
-        """Lay a link as the stack has it, where others removed, switched or led it elsewhere.
-
-        Raises:
-            HarnessError: it can't be laid.
-        """
+        """Lay a link as the stack has it, where others changed it; `HarnessError` if it can't."""
         seen = [s for s in strangers(self._stack, self._ours) if s.proxy == name and s.link]
         for stranger in seen:
             self.saw(stranger.text)
             ProxyControl(self._stack.toxiproxy_api).lay(self._stack.links[name])
 
     def _seen(self) -> set[str]:
-        if self._is_stopped():  # it would not answer, and nothing passes through its links
-            return {STOPPED, *(change.text for change in self.found if change.end_ns is None)}
-        return {stranger.text for stranger in strangers(self._stack, self._ours)}
-
-    def _is_stopped(self) -> bool:
         if not is_alive(self._process):
             self._process = running_proxy(self._stack.state_dir)
-        return self._process is not None and is_stopped(self._process.pid)
+        if self._process is not None and is_stopped(self._process.pid):
+            # It would not answer, and nothing passes through its links.
+            still = {change.text for change in self.found if change.end_ns is None}
+            return still | {"Toxiproxy was stopped by a signal"}
+        return {stranger.text for stranger in strangers(self._stack, self._ours)}
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+
+class LockWatch(ChangeWatch):
+    """Notes who holds locks that the service waits for; over one connection, once it is needed."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__("locks", self.look)
+        self._url = stack.database_url
+        self._connection: psycopg.Connection | None = None
+
+    def look(self) -> set[str]:
+        """Each session in the service's way now, in words; `HarnessError` if there is no answer."""
+        if self._url is None:
+            return set()
+        try:
+            if self._connection is None:
+                self._connection = own_session(self._url, "lendchaos-lock-holders")
+            rows = self._connection.execute(_QUERY, {"service": SERVICE_USER}).fetchall()
+        except psycopg.Error as error:
+            self._close()
+            raise HarnessError(f"the database does not say who holds its locks: {error}") from error
+        return {f"{LockHolder(*row)} holds a lock that the service waits for" for row in rows}
+
+    def stop(self) -> None:
+        """Look a last time, and leave no session behind."""
+        super().stop()
+        self._close()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.close()
+
+
+class LockGuard(LockWatch):
+    """Watches who stands in the service's way while we wait for it.
+
+    A context that gives `check`, which calls ``also`` first: for whoever waits, every second.
+    Set-up and reconciliation obey a service that puts them off. For a lock of somebody else that
+    would be in vain.
+    """
+
+    def __init__(self, stack: Stack, also: Callable[[], object] = lambda: None) -> None:
+        super().__init__(stack)
+        self._also = also
+
+    def __enter__(self) -> Callable[[], None]:
+        """Begin to look."""
+        self.start()
+        return self.check
+
+    def __exit__(self, *_: object) -> None:
+        """Leave no session behind."""
+        self.stop()
+
+    def check(self) -> None:
+        """End a wait by a `HarnessError` if one session has been in the way for too long."""
+        self._also()
+        now_ns = time.monotonic_ns()
+        first_ns: dict[str, int] = {}
+        for change in self.found:
+            begin_ns = first_ns.setdefault(change.text, change.begin_ns)
+            last_ns = now_ns if change.end_ns is None else change.end_ns
+            still = now_ns - last_ns <= SEEN_SECONDS_MAX * 1e9
+            if still and now_ns - begin_ns >= HELD_SECONDS_MAX * 1e9:
+                raise HarnessError(change.text)

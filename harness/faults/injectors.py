@@ -1,5 +1,8 @@
 """From a specification to the injector that carries it out."""
 
+from collections.abc import Callable
+from typing import Any
+
 from harness.core.errors import UsageError
 from harness.faults.base import Injector
 from harness.faults.commit_lost import CommitLostInjector
@@ -14,74 +17,32 @@ from harness.faults.network import (
 from harness.faults.packets import PacketDropInjector
 from harness.faults.reset import ResetInjector
 from harness.faults.server import FreezeInjector, KillInjector, RestartInjector
-from harness.plan.fault_specs import (
-    AnyFault,
-    BlockingMigration,
-    CommitLost,
-    Flap,
-    Freeze,
-    Kill,
-    Latency,
-    PacketDrop,
-    Partition,
-    Refuse,
-    Reset,
-    Restart,
-    Throttle,
-)
+from harness.plan.fault_specs import AnyFault
 from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
+INJECTORS: dict[str, Callable[[PlannedFault, Any, Stack], Injector]] = {
+    "partition": PartitionInjector,
+    "refuse": RefuseInjector,
+    "reset": ResetInjector,
+    "latency": LatencyInjector,
+    "throttle": ThrottleInjector,
+    "flap": FlapInjector,
+    "commit_lost": CommitLostInjector,
+    "packet_drop": PacketDropInjector,
+    "kill": KillInjector,
+    "freeze": FreezeInjector,
+    "restart": RestartInjector,
+    "blocking_migration": BlockingMigrationInjector,
+}
+"""By the kind of a fault; each is made of the planned fault, its specification and the stack."""
+
 
 def injector_for(planned: PlannedFault, stack: Stack) -> Injector:
-    """The injector of one planned fault.
-
-    Raises:
-        UsageError: the stack does not have what the fault needs.
-    """
-    spec = planned.spec
-    if spec.requires not in stack.capabilities:
-        raise UsageError(_missing(spec, stack))
-    match spec:
-        case Partition() | Refuse() | Reset() | Latency() | Throttle() | Flap() | CommitLost():
-            return _on_link(planned, spec, stack)
-        case PacketDrop():
-            return PacketDropInjector(planned.name, spec, stack)
-        case Kill():
-            return KillInjector(planned, spec, stack)
-        case Freeze():
-            return FreezeInjector(planned, spec, stack)
-        case Restart():
-            return RestartInjector(planned, spec, stack)
-        case BlockingMigration():
-            return BlockingMigrationInjector(planned.name, spec, stack)
-        case _:
-            raise UsageError(f"no injector for {type(spec).__name__} yet")
-
-
-def _on_link(
-    planned: PlannedFault,
-    spec: Partition | Refuse | Reset | Latency | Throttle | Flap | CommitLost,
-    stack: Stack,
-) -> Injector:
-    """The injector of a fault that Toxiproxy carries out."""
-    found: Injector
-    match spec:
-        case Partition():
-            found = PartitionInjector(planned.name, spec, stack)
-        case Refuse():
-            found = RefuseInjector(planned.name, spec, stack)
-        case Reset():
-            found = ResetInjector(planned.name, spec, stack)
-        case Latency():
-            found = LatencyInjector(planned.name, spec, stack)
-        case Throttle():
-            found = ThrottleInjector(planned.name, spec, stack)
-        case Flap():
-            found = FlapInjector(planned, spec, stack)
-        case CommitLost():
-            found = CommitLostInjector(planned, spec, stack)
-    return found
+    """The injector of one planned fault; `UsageError` if the stack has not what it needs."""
+    if planned.spec.requires not in stack.capabilities:
+        raise UsageError(_missing(planned.spec, stack))
+    return INJECTORS[planned.spec.kind](planned, planned.spec, stack)
 
 
 def _missing(spec: AnyFault, stack: Stack) -> str:

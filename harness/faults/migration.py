@@ -13,16 +13,16 @@ from collections.abc import Callable
 import psycopg
 from psycopg import errors, sql
 
-from harness.core.connections import connect
 from harness.core.errors import HarnessError
-from harness.faults.base import Gone
+from harness.faults.base import Gone, Injector
+from harness.faults.probes import own_session, wait_for
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy, LockHolder
 from harness.plan.fault_specs import BlockingMigration
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
 COLUMN = "lendchaos_probe"
-CONNECT_TIMEOUT_SECONDS = 3
 ALTER_SECONDS_MAX = 0.5
 """After the long transaction ends, adding a column without a default takes milliseconds. What holds
 it up longer is a session of somebody else, and everybody waits behind the ALTER meanwhile."""
@@ -39,44 +39,37 @@ CLEAN_UP_TRIES = 50
 """Times 0.1 s of waiting for the lock plus a pause: about ten seconds under full load."""
 
 
-class BlockingMigrationInjector:
+class BlockingMigrationInjector(Injector):
     """`BlockingMigration`: the ALTER that waits, and the transaction that makes it wait."""
 
-    def __init__(self, name: str, spec: BlockingMigration, stack: Stack) -> None:
+    def __init__(self, planned: PlannedFault, spec: BlockingMigration, stack: Stack) -> None:
         self._url = stack.database_url or ""
         self._table = sql.Identifier(spec.table)
         self._table_name = spec.table
         # Names our sessions in pg_stat_activity, so that they are found even after our death.
-        self._application = f"lendchaos-{name}"
+        self._application = f"lendchaos-{planned.name}"
         self._holder: psycopg.Connection | None = None
         self._aside: psycopg.Connection | None = None
         """Opened before anything is broken, so that no heal has to wait for a connection."""
         self._alter: threading.Thread | None = None
         self._ended_ns: int | None = None
         self._failure: str | None = None
-        self.held_up_by: tuple[LockHolder, ...] = ()
 
-    def _connect(self) -> psycopg.Connection:
+    def _connect(self, statement_ms: int | None = None) -> psycopg.Connection:
         try:
-            return connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                application_name=self._application,
-            )
+            return own_session(self._url, self._application, statement_ms)
         except psycopg.Error as error:
             raise HarnessError(f"no connection to the database: {error}") from error
 
     def ready(self) -> Proof:
         """The table can be read at once."""
-        well = self._reads()
-        return Proof("canary", well, f"before: {self._read_text(reads=well)}")
+        reads, text = self._read()
+        return Proof("canary", reads, f"before: {text}")
 
     def inject(self) -> None:
         """Open the long transaction, then let the ALTER queue behind it."""
-        self._aside = self._connect()
-        self._holder = self._connect()
-        self._holder.execute(f"SET statement_timeout = {READ_MS_MAX}")
+        self._aside = aside = self._connect()
+        self._holder = self._connect(READ_MS_MAX)
         self._holder.autocommit = False
         try:
             self._holder.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(self._table))
@@ -85,11 +78,7 @@ class BlockingMigrationInjector:
         self._alter = threading.Thread(target=self._run_alter, name="alter", daemon=True)
         self._alter.start()
         # Everybody waits from now on, and a heal that is asked for waits for us.
-        deadline = time.monotonic() + QUEUED_SECONDS_MAX
-        while self._ended_ns is None and time.monotonic() < deadline:
-            if self._waits(self._aside):
-                return
-            time.sleep(0.01)
+        wait_for(lambda: self._ended_ns is not None or self._waits(aside), QUEUED_SECONDS_MAX)
 
     def _run_alter(self) -> None:
         try:
@@ -110,29 +99,26 @@ class BlockingMigrationInjector:
             return self._waits(connection)
 
     def _waits(self, connection: psycopg.Connection) -> bool:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        found = connection.execute(
+            "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
             " WHERE application_name = %s AND relation = %s::regclass"
             " AND mode = 'AccessExclusiveLock' AND NOT granted",
             (self._application, self._table_name),
-        ).fetchone()
-        return row is not None and row[0] > 0
+        )
+        return found.fetchone() is not None
 
     def read_back(self) -> Proof:
         """`pg_locks` shows the ALTER waiting for the table."""
         waiting = self._waiting()
-        text = "waits for" if waiting else "does not wait for"
-        failure = f" ({self._failure})" if self._failure else ""
-        return Proof(
-            "control_plane",
-            waiting,
-            f"pg_locks: the ALTER {text} ACCESS EXCLUSIVE on {self._table_name}{failure}",
-        )
+        verb = "waits for" if waiting else "does not wait for"
+        text = f"pg_locks: the ALTER {verb} ACCESS EXCLUSIVE on {self._table_name}"
+        text += f" ({self._failure})" if self._failure else ""
+        return Proof("control_plane", waiting, text)
 
     def canary(self) -> Proof:
         """A plain read of the table has to wait."""
-        reads = self._reads()
-        return Proof("canary", not reads, f"during: {self._read_text(reads=reads)}")
+        reads, text = self._read()
+        return Proof("canary", not reads, f"during: {text}")
 
     def gone(self) -> Gone | None:
         """Whether the ALTER ended although our transaction stood in its way.
@@ -203,13 +189,9 @@ class BlockingMigrationInjector:
     def healed(self) -> Proof:
         """Nothing of ours waits and the table can be read at once."""
         waiting = self._waiting()
-        reads = self._reads()
+        reads, text = self._read()
         lock = "still waits" if waiting else "has ended"
-        return Proof(
-            "healed",
-            not waiting and reads,
-            f"after: the ALTER {lock}; {self._read_text(reads=reads)}",
-        )
+        return Proof("healed", not waiting and reads, f"after: the ALTER {lock}; {text}")
 
     def clean_up(self) -> None:
         """Drop the column again, so that runs can repeat; short lock waits, many tries."""
@@ -239,26 +221,19 @@ class BlockingMigrationInjector:
         ).fetchone()
         return row is not None
 
-    def _reads(self) -> bool:
+    def _read(self) -> tuple[bool, str]:
+        """Whether a plain read of the table answers, and that in words."""
+        told = f"a plain read of {self._table_name}"
         try:
-            with self._connect() as connection:
-                connection.execute(f"SET statement_timeout = {CANARY_TIMEOUT_MS}")
+            with self._connect(CANARY_TIMEOUT_MS) as connection:
                 connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(self._table))
         except psycopg.Error:
-            return False
-        return True
-
-    def _read_text(self, *, reads: bool) -> str:
-        verb = "answers" if reads else f"does not answer within {CANARY_TIMEOUT_MS} ms"
-        return f"a plain read of {self._table_name} {verb}"
+            return False, f"{told} does not answer within {CANARY_TIMEOUT_MS} ms"
+        return True, f"{told} answers"
 
 
 def _within(seconds: float, act: Callable[[], None]) -> None:
-    """Do something that a server which does not answer could hold up for ever.
-
-    Raises:
-        HarnessError: it failed, or was not done in time.
-    """
+    """Do what a server could hold up for ever; `HarnessError` if it fails or takes too long."""
     failure: list[Exception] = []
 
     def do() -> None:

@@ -10,22 +10,18 @@ import statistics
 import time
 
 from harness.core.errors import HarnessError, ProxyApiHangs
-from harness.faults.base import Gone, unless_in_place
+from harness.faults.base import Injector
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, HEALED_TIMEOUT_SECONDS, LinkProbe
-from harness.faults.proxy_control import STREAMS, NotThereError, ProxyControl, Toxic
+from harness.faults.proxy_control import STREAMS, NotThereError, Proxy, ProxyControl, Toxic
 from harness.history.events import Proof
-from harness.plan.fault_specs import Flap, Latency, LinkFault, Partition, Refuse, Throttle
+from harness.plan.fault_specs import Flap, Latency, LinkFault, Partition, Throttle
+from harness.plan.plan import PlannedFault
 from harness.stack.state import Stack
 
-_ROUND_TRIPS = 5
 _ROUND_TRIPS_SECONDS_MAX = 3.0
 _NOISE_SHARE = 0.1
-_DELAY_SHOWN_MS_MIN = 50.0
 _RATE_EXCESS_MAX = 1.25
 """A throttled connection may be faster than its rate by the first piece, which is never delayed."""
-_RATE_FREE_MIN = 2.0
-
-
 OURS = "lendchaos-"
 """What the name of every toxic of a fault begins with."""
 
@@ -35,7 +31,7 @@ def toxic_names(fault: str, streams: tuple[str, ...] = STREAMS["both"]) -> list[
     return [f"{OURS}{fault}-{stream}" for stream in streams]
 
 
-class LinkInjector:
+class LinkInjector(Injector):
     """What faults have in common that are toxics on one link.
 
     ``kind`` and ``attributes`` are Toxiproxy's, ``streams`` those of its two that get the toxic.
@@ -45,14 +41,15 @@ class LinkInjector:
 
     def __init__(
         self,
-        name: str,
+        planned: PlannedFault,
         spec: LinkFault,
         stack: Stack,
         streams: tuple[str, ...] = (),
         **attributes: int,
     ) -> None:
         self._link = stack.links[spec.link]
-        self._toxics = dict(zip(streams, toxic_names(name, streams), strict=True))
+        self._toxics = dict(zip(streams, toxic_names(planned.name, streams), strict=True))
+        self._names = set(self._toxics.values())
         self._attributes = attributes
         self._control = ProxyControl(stack.toxiproxy_api)
         self._probe = LinkProbe(self._link, stack)
@@ -68,41 +65,28 @@ class LinkInjector:
             self._control.add_toxic(self._link.name, toxic, self.kind, stream, **self._attributes)
 
     def read_back(self) -> Proof:
-        """The proxy is enabled (a disabled one takes toxics and does nothing) and holds ours."""
+        """Whether the proxy is as this fault leaves it."""
         proxy = self._control.find(self._link.name)
         if proxy is None:
-            return self._removed()
-        missing = [t.name for t in self._wanted() if proxy.toxic(t.name) is None]
-        changed = [
-            str(t) for t in proxy.toxics if t.name in self._names and t not in self._wanted()
+            return Proof("control_plane", holds=False, text=f"there is no proxy {self._link.name}")
+        holds, text = self._in_place(proxy)
+        return Proof("control_plane", holds, f"proxy {self._link.name} is {text}")
+
+    def _in_place(self, proxy: Proxy) -> tuple[bool, str]:
+        """Whether it is enabled (a disabled one takes toxics and does nothing) and holds ours."""
+        wanted = [
+            Toxic(name, self.kind, stream, 1.0, self._attributes)
+            for stream, name in self._toxics.items()
         ]
+        missing = [toxic.name for toxic in wanted if proxy.toxic(toxic.name) is None]
+        changed = [str(t) for t in proxy.toxics if t.name in self._names and t not in wanted]
         state = "enabled" if proxy.enabled else "disabled, so its toxics do nothing"
         here = proxy.listen == self._link.listen
         state += "" if here else f", but on {proxy.listen}, where nobody looks for it"
         streams = "missing: " + ", ".join(missing) if missing else "in place"
         streams += f", changed to {'; '.join(changed)}" if changed else ""
-        return Proof(
-            "control_plane",
-            proxy.enabled and here and not missing and not changed,
-            f"proxy {self._link.name} is {state}; toxics ({', '.join(self._toxics)}) {streams}",
-        )
-
-    def _removed(self) -> Proof:
-        return Proof("control_plane", holds=False, text=f"there is no proxy {self._link.name}")
-
-    def _wanted(self) -> list[Toxic]:
-        return [
-            Toxic(name, self.kind, stream, 1.0, self._attributes)
-            for stream, name in self._toxics.items()
-        ]
-
-    @property
-    def _names(self) -> set[str]:
-        return set(self._toxics.values())
-
-    def gone(self) -> Gone | None:
-        """Whether somebody took it back, or changed it."""
-        return unless_in_place(self.read_back())
+        in_place = proxy.enabled and here and not missing and not changed
+        return in_place, f"{state}; toxics ({', '.join(self._toxics)}) {streams}"
 
     def heal(self) -> int:
         """Take back what we did, if it is still there; the instant at which that was done.
@@ -112,7 +96,8 @@ class LinkInjector:
         try:
             self._take_back()
         except NotThereError:
-            self._control.lay_if_gone(self._link)
+            if self._control.find(self._link.name) is None:
+                self._control.lay(self._link)
         return time.monotonic_ns()
 
     def _take_back(self) -> None:
@@ -129,16 +114,15 @@ class LinkInjector:
             raise failure
 
     def healed(self) -> Proof:
-        """No toxic of ours is left and the far side answers."""
-        present = {toxic.name for toxic in self._control.proxy(self._link.name).toxics}
-        left = sorted(present & self._names)
+        """Nothing of ours is left at the proxy and the far side answers."""
+        undone, state = self._undone(self._control.proxy(self._link.name))
         answers = self._probe.answers(HEALED_TIMEOUT_SECONDS)
-        toxics = f"toxics left: {', '.join(left)}" if left else "no toxic left"
         text = self._answer_text(answers=answers, seconds=HEALED_TIMEOUT_SECONDS)
-        return Proof("healed", not left and answers, f"after: {toxics}; {text}")
+        return Proof("healed", undone and answers, f"after: {state}; {text}")
 
-    def clean_up(self) -> None:
-        """Nothing stays behind once healed."""
+    def _undone(self, proxy: Proxy) -> tuple[bool, str]:
+        left = sorted({toxic.name for toxic in proxy.toxics} & self._names)
+        return not left, f"toxics left: {', '.join(left)}" if left else "no toxic left"
 
     def _answer_text(self, *, answers: bool, seconds: float = CANARY_TIMEOUT_SECONDS) -> str:
         verb = "answers" if answers else f"does not answer within {seconds:g} s"
@@ -150,8 +134,8 @@ class PartitionInjector(LinkInjector):
 
     kind = "timeout"
 
-    def __init__(self, name: str, spec: Partition | Flap, stack: Stack) -> None:
-        super().__init__(name, spec, stack, STREAMS[spec.direction], timeout=0)
+    def __init__(self, planned: PlannedFault, spec: Partition | Flap, stack: Stack) -> None:
+        super().__init__(planned, spec, stack, STREAMS[spec.direction], timeout=0)
 
     def canary(self) -> Proof:
         """Nothing answers through the link."""
@@ -162,20 +146,12 @@ class PartitionInjector(LinkInjector):
 class RefuseInjector(LinkInjector):
     """`Refuse`: the proxy is disabled, which ends its connections and its listening."""
 
-    def __init__(self, name: str, spec: Refuse, stack: Stack) -> None:
-        super().__init__(name, spec, stack)
-
     def inject(self) -> None:
         """Disable the proxy."""
         self._control.set_enabled(self._link.name, enabled=False)
 
-    def read_back(self) -> Proof:
-        """The proxy is disabled."""
-        proxy = self._control.find(self._link.name)
-        if proxy is None:
-            return self._removed()
-        state = "enabled" if proxy.enabled else "disabled"
-        return Proof("control_plane", not proxy.enabled, f"proxy {self._link.name} is {state}")
+    def _in_place(self, proxy: Proxy) -> tuple[bool, str]:
+        return not proxy.enabled, "enabled" if proxy.enabled else "disabled"
 
     def canary(self) -> Proof:
         """A new connection is refused."""
@@ -184,16 +160,10 @@ class RefuseInjector(LinkInjector):
         return Proof("canary", refuses, f"during: a new connection on {self._link.name} {verb}")
 
     def _take_back(self) -> None:
-        """Let the proxy listen again."""
         self._control.set_enabled(self._link.name, enabled=True)
 
-    def healed(self) -> Proof:
-        """The proxy is enabled and the far side answers."""
-        enabled = self._control.proxy(self._link.name).enabled
-        answers = self._probe.answers(HEALED_TIMEOUT_SECONDS)
-        state = "enabled" if enabled else "still disabled"
-        text = self._answer_text(answers=answers, seconds=HEALED_TIMEOUT_SECONDS)
-        return Proof("healed", enabled and answers, f"after: proxy is {state}; {text}")
+    def _undone(self, proxy: Proxy) -> tuple[bool, str]:
+        return proxy.enabled, f"proxy is {'enabled' if proxy.enabled else 'still disabled'}"
 
 
 class LatencyInjector(LinkInjector):
@@ -201,9 +171,10 @@ class LatencyInjector(LinkInjector):
 
     kind = "latency"
 
-    def __init__(self, name: str, spec: Latency, stack: Stack) -> None:
+    def __init__(self, planned: PlannedFault, spec: Latency, stack: Stack) -> None:
         streams = STREAMS[spec.direction]
-        super().__init__(name, spec, stack, streams, latency=spec.milliseconds, jitter=spec.jitter)
+        delay = {"latency": spec.milliseconds, "jitter": spec.jitter}
+        super().__init__(planned, spec, stack, streams, **delay)
         ways = len(streams)
         self._least_ms = ways * (spec.milliseconds - spec.jitter) * (1 - _NOISE_SHARE)
         # Drawn evenly from -jitter to +jitter: the mean of five falls below this once in thousands.
@@ -227,12 +198,9 @@ class LatencyInjector(LinkInjector):
             slow = self._least_ms >= _ROUND_TRIPS_SECONDS_MAX * 1000 * (1 - _NOISE_SHARE)
             return Proof("canary", slow, f"during: {waited} on {self._link.name}")
         least, mean = min(added), statistics.fmean(added)
-        return Proof(
-            "canary",
-            least >= self._least_ms and mean >= self._mean_ms,
-            f"during: a first answer on {self._link.name} takes {mean:.0f} ms longer"
-            f" ({least:.0f} to {max(added):.0f} ms in {len(added)} tries)",
-        )
+        text = f"during: a first answer on {self._link.name} takes {mean:.0f} ms longer"
+        text += f" ({least:.0f} to {max(added):.0f} ms in {len(added)} tries)"
+        return Proof("canary", least >= self._least_ms and mean >= self._mean_ms, text)
 
     def healed(self) -> Proof:
         """No toxic of ours is left, and an answer takes less than half of the promised delay.
@@ -243,12 +211,12 @@ class LatencyInjector(LinkInjector):
         found = self._round_trips_ms(tries=3)
         added = min(found) - self._before_ms if found else math.inf
         alone = not self._control.proxy(self._link.name).toxics
-        fast = added < max(self._mean_ms / 2, _DELAY_SHOWN_MS_MIN) or not alone
+        fast = added < max(self._mean_ms / 2, 50.0) or not alone
         text = f"{proof.text}, {max(added, 0.0):.0f} ms later than before" if found else proof.text
         return Proof("healed", proof.holds and fast, text)
 
-    def _round_trips_ms(self, tries: int = _ROUND_TRIPS) -> list[float]:
-        """Up to five round trips in a bounded time, in milliseconds; those that were answered."""
+    def _round_trips_ms(self, tries: int = 5) -> list[float]:
+        """Some round trips in a bounded time, in milliseconds; those that were answered."""
         deadline = time.monotonic() + _ROUND_TRIPS_SECONDS_MAX
         found = []
         for _ in range(tries):
@@ -265,15 +233,14 @@ class ThrottleInjector(LinkInjector):
 
     kind = "bandwidth"
 
-    def __init__(self, name: str, spec: Throttle, stack: Stack) -> None:
-        super().__init__(name, spec, stack, STREAMS[spec.direction], rate=spec.kilobytes_per_second)
-        self._direction = spec.direction
-        self._promised = spec.kilobytes_per_second
+    def __init__(self, planned: PlannedFault, spec: Throttle, stack: Stack) -> None:
+        self._direction, self._promised = spec.direction, spec.kilobytes_per_second
+        super().__init__(planned, spec, stack, STREAMS[spec.direction], rate=self._promised)
 
     def ready(self) -> Proof:
         """The link by itself carries at least twice what it will be throttled to."""
-        free = self._measured()
-        holds = free is not None and free >= _RATE_FREE_MIN * self._promised
+        free = self._probe.transfer(self._direction, self._promised)
+        holds = free is not None and free >= 2.0 * self._promised
         text = f"before: {self._rate_text(free)}"
         if free is not None and not holds:
             text += f", so a throttle to {self._promised} KB/s could not be told from none"
@@ -281,13 +248,9 @@ class ThrottleInjector(LinkInjector):
 
     def canary(self) -> Proof:
         """Data passes no faster than was promised."""
-        rate = self._measured()
+        rate = self._probe.transfer(self._direction, self._promised)
         holds = rate is not None and rate <= _RATE_EXCESS_MAX * self._promised
         return Proof("canary", holds, f"during: {self._rate_text(rate)}")
-
-    def _measured(self) -> float | None:
-        rate = self._probe.transfer(self._direction, self._promised)
-        return None if rate is None or not rate.bytes else rate.kilobytes_per_second
 
     def _rate_text(self, rate: float | None) -> str:
         carried = "nothing" if rate is None else f"{rate:.0f} KB/s"

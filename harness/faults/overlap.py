@@ -20,16 +20,12 @@ from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     CommitLost,
-    Flap,
     Freeze,
     Kill,
-    Latency,
-    PacketDrop,
-    Partition,
+    LinkFault,
+    ProcessFault,
     Refuse,
-    Reset,
     Restart,
-    Throttle,
 )
 from harness.plan.plan import PlannedFault
 
@@ -50,18 +46,9 @@ def takes_away(spec: AnyFault) -> frozenset[str]:
     match spec:
         case BlockingMigration():
             return frozenset({f"table:{spec.table}"})
-        case Kill() | Freeze() | Restart():
+        case ProcessFault():
             return frozenset({_process(spec.target)})
-        case (
-            Partition()
-            | Refuse()
-            | Reset()
-            | Latency()
-            | Throttle()
-            | Flap()
-            | CommitLost()
-            | PacketDrop()
-        ):
+        case LinkFault():
             return frozenset({f"link:{spec.link}"})
         case _:
             assert_never(spec)
@@ -70,11 +57,9 @@ def takes_away(spec: AnyFault) -> frozenset[str]:
 def canary_needs(spec: AnyFault) -> frozenset[str]:
     """What has to be well for this fault's canary to be answered without it."""
     needs = takes_away(spec)
-    if isinstance(spec, BlockingMigration):
-        return needs | {_process("postgres")}
-    if isinstance(spec, Kill | Freeze | Restart):
-        return needs
-    return needs | {_process(_BEHIND.get(spec.link, spec.link))}
+    if isinstance(spec, LinkFault):
+        return needs | {_process(_BEHIND.get(spec.link, spec.link))}
+    return needs | {_process("postgres")} if isinstance(spec, BlockingMigration) else needs
 
 
 def can_silence(other: AnyFault, spec: AnyFault) -> bool:
@@ -92,7 +77,7 @@ def can_end(other: AnyFault, spec: AnyFault) -> bool:
     match other, spec:
         case Kill() | Restart(), BlockingMigration():
             return other.target == _BEHIND["database"]
-        case (Kill() | Restart(), Kill() | Restart() | Freeze()) | (Freeze(), Freeze()):
+        case (Kill() | Restart(), ProcessFault()) | (Freeze(), Freeze()):
             return other.target == spec.target or (
                 "replicas" in (other.target, spec.target) and takes_away(other) == takes_away(spec)
             )

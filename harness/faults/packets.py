@@ -9,19 +9,21 @@ silent until its next retransmission is due, which is up to as long again as the
 import json
 import re
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.processes import is_alive
-from harness.faults.base import Gone, unless_in_place
+from harness.faults.base import Injector
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, LinkProbe
 from harness.history.events import Proof
 from harness.plan.fault_specs import PacketDrop
+from harness.plan.plan import PlannedFault
 from harness.stack.namespaces import nft
 from harness.stack.state import Link, Stack
 
 _FAMILY = "inet"
+_Rule = tuple[str, str, int]
+"""Which address of a packet is looked at, what it must be, and how many packets it counted."""
 _MATCHES = {
     "both": ("daddr", "saddr"),
     "upstream": ("daddr",),
@@ -30,26 +32,14 @@ _MATCHES = {
 """By direction, which address of a dropped packet is the far end's."""
 
 
-@dataclass(frozen=True, slots=True)
-class DropRule:
-    """One rule of our table: packets whose ``field`` is ``host``, and how many of them it counted.
-
-    ``field`` is empty where it does anything else than count and drop them all.
-    """
-
-    field: str
-    host: str
-    packets: int
-
-
-class PacketDropInjector:
+class PacketDropInjector(Injector):
     """`PacketDrop`: the packets of a link are dropped between two kernels."""
 
-    def __init__(self, name: str, spec: PacketDrop, stack: Stack) -> None:
+    def __init__(self, planned: PlannedFault, spec: PacketDrop, stack: Stack) -> None:
         self._stack = stack
         self._wire = stack.wires[spec.link]
         self._matches = _MATCHES[spec.direction]
-        self._table = "lendchaos_" + re.sub(r"\W", "_", name)
+        self._table = "lendchaos_" + re.sub(r"\W", "_", planned.name)
         # The service's own way, so that the canary meets what the service meets.
         self._link = Link(spec.link, self._wire.address, self._wire.address)
         self._probe = LinkProbe(self._link, stack)
@@ -57,7 +47,7 @@ class PacketDropInjector:
     def ready(self) -> Proof:
         """The far end answers over the wire, and nothing drops its packets yet."""
         left = self._dropped()
-        answers = self._answers()
+        answers = self._probe.answers()
         text = f"before: {self._answer_text(answers=answers)}"
         if left is not None:
             text = f"before: a rule drops packets of {self._link.name} already"
@@ -77,10 +67,10 @@ class PacketDropInjector:
 
     def read_back(self) -> Proof:
         """The kernel has exactly our rules, one that drops for each direction."""
-        rules = self._rules() or ()
+        rules = self._rules() or []
         wanted = [(match, self._wire.far_host) for match in self._matches]
-        in_place = [(rule.field, rule.host) for rule in rules] == wanted
-        dropped = {rule.field: rule.packets for rule in rules if rule.field}
+        in_place = [(match, host) for match, host, _ in rules] == wanted
+        dropped = {match: packets for match, _, packets in rules if match}
         missing = [match for match in self._matches if match not in dropped]
         told = self._count_text(dropped) if in_place else "changed"
         told = f"missing: {', '.join(missing)}" if missing else told
@@ -89,16 +79,12 @@ class PacketDropInjector:
 
     def canary(self) -> Proof:
         """Nothing answers over the wire, and the counters say that this was our doing."""
-        before = self._total(self._dropped())
+        before = self._dropped() or {}
         answers = not self._probe.is_cut()
         dropped = self._dropped() or {}
-        grown = self._total(dropped) > before
+        grown = sum(dropped.values()) > sum(before.values())
         text = f"{self._answer_text(answers=answers)}; {self._count_text(dropped)}"
         return Proof("canary", not answers and grown, f"during: {text}")
-
-    def gone(self) -> Gone | None:
-        """Whether our rules are no longer there."""
-        return unless_in_place(self.read_back())
 
     def heal(self) -> int:
         """Remove our table, if it is there."""
@@ -108,13 +94,10 @@ class PacketDropInjector:
     def healed(self) -> Proof:
         """No rule of ours is left and the far end answers again."""
         left = self._dropped()
-        answers = self._answers()
+        answers = self._probe.answers()
         rules = "no rule left" if left is None else f"rules left: {self._count_text(left)}"
         text = f"after: {rules}; {self._answer_text(answers=answers)}"
         return Proof("healed", answers and left is None, text)
-
-    def clean_up(self) -> None:
-        """Nothing stays behind once healed."""
 
     def _emptied(self) -> str:
         """Statements after which our table is gone, whether or not it was there."""
@@ -129,9 +112,9 @@ class PacketDropInjector:
     def _dropped(self) -> dict[str, int] | None:
         """Packets dropped so far, by the address that matched; None without our table."""
         rules = self._rules()
-        return None if rules is None else {r.field: r.packets for r in rules if r.field}
+        return None if rules is None else {match: packets for match, _, packets in rules if match}
 
-    def _rules(self) -> list[DropRule] | None:
+    def _rules(self) -> list[_Rule] | None:
         """The rules of our table, none of a dormant one; None without our table."""
         told: list[dict[str, Any]] = json.loads(self._nft("-j", "list", "ruleset"))["nftables"]
         tables = [entry["table"] for entry in told if "table" in entry]
@@ -140,11 +123,8 @@ class PacketDropInjector:
             return None
         if "flags" in ours[0]:  # there is one flag only: its rules do nothing
             return []
-        return [_rule(entry["rule"]["expr"]) for entry in told if _is_in(entry, self._table)]
-
-    @staticmethod
-    def _total(dropped: dict[str, int] | None) -> int:
-        return sum((dropped or {}).values())
+        rules = [entry["rule"] for entry in told if "rule" in entry]
+        return [_rule(rule["expr"]) for rule in rules if rule["table"] == self._table]
 
     @staticmethod
     def _count_text(dropped: dict[str, int]) -> str:
@@ -152,28 +132,18 @@ class PacketDropInjector:
         counts = [f"{packets} {words[match]}" for match, packets in sorted(dropped.items())]
         return f"packets dropped: {', '.join(counts)}" if counts else "no rule drops"
 
-    def _answers(self) -> bool:
-        return self._probe.answers()
-
     def _answer_text(self, *, answers: bool) -> str:
         verb = "answers" if answers else f"does not answer within {CANARY_TIMEOUT_SECONDS:g} s"
         return f"the far end of {self._link.name} {verb}"
 
 
-def _is_in(entry: dict[str, Any], table: str) -> bool:
-    return bool(entry.get("rule", {}).get("table") == table)
-
-
-def _rule(expressions: list[dict[str, Any]]) -> DropRule:
-    """A rule as nftables prints it.
-
-    Source: `libnftables-json(5)`.
-    """
+def _rule(expressions: list[dict[str, Any]]) -> _Rule:
+    """A rule as nftables prints it, by `libnftables-json(5)`; empty if it does anything else."""
     match expressions:
         case [
             {"match": {"op": "==", "left": {"payload": {"field": field}}, "right": str(host)}},
             {"counter": {"packets": packets}},
             {"drop": _},
         ]:
-            return DropRule(field, host, packets)
-    return DropRule("", "", 0)
+            return field, host, packets
+    return "", "", 0

@@ -10,7 +10,6 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psycopg
@@ -28,33 +27,25 @@ CANARY_TIMEOUT_SECONDS = 0.5
 HEALED_TIMEOUT_SECONDS = 2.0
 """After a heal the far side may have a queue to work off, and another fault may slow the link."""
 
+STATEMENT_TIMEOUT_MS = 2000
 POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, S or N
 _PADDING_BYTES_MAX = 4_000  # one header of a request; servers refuse more than 8 KB or so
-_PIPELINED_MAX = 64
 _TRANSFER_SECONDS = 0.4
-_TRANSFER_BYTES_MIN = 400
-_TRANSFER_BYTES_MAX = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What was carried: bytes in one direction, or both, and how long it took."""
-
-    bytes: int
-    seconds: float
-
-    @property
-    def kilobytes_per_second(self) -> float:
-        """Thousands of bytes a second."""
-        return self.bytes / 1000 / max(self.seconds, 1e-6)
+def own_session(
+    url: str, name: str, statement_ms: int | None = STATEMENT_TIMEOUT_MS
+) -> psycopg.Connection:
+    """A session of ours, around the proxies and by its name, whose statements end in that time."""
+    bound = {} if statement_ms is None else {"options": f"-c statement_timeout={statement_ms}"}
+    return connect(url, autocommit=True, connect_timeout=3, application_name=name, **bound)
 
 
 def link_canaries(stack: Stack) -> Iterator[tuple[str, bool]]:
     """Every link of the stack, and whether its far side answers through it."""
-    for link in stack.links.values():
+    wires = (Link(name, wire.address, wire.address) for name, wire in stack.wires.items())
+    for link in (*stack.links.values(), *wires):
         yield link.name, LinkProbe(link, stack).answers()
-    for name, wire in stack.wires.items():
-        yield name, LinkProbe(Link(name, wire.address, wire.address), stack).answers()
 
 
 class LinkProbe:
@@ -77,11 +68,7 @@ class LinkProbe:
         return self.round_trip_seconds(seconds) is not None
 
     def is_cut(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
-        """Whether the far side was asked and did not answer in time.
-
-        Raises:
-            HarnessError: our own machine lacked what it takes to ask.
-        """
+        """Whether the far side was asked in vain; `HarnessError` if our machine could not ask."""
         self._lacked = None
         cut = not self.answers(seconds)
         if cut and self._lacked is not None:
@@ -90,10 +77,8 @@ class LinkProbe:
 
     def round_trip_seconds(self, seconds_max: float = CANARY_TIMEOUT_SECONDS) -> float | None:
         """How long a fresh connection's first answer takes; None when there is none in time."""
-        for question in self._questions:
-            if (found := self._ask(question, seconds_max)) is not None:
-                return found
-        return None
+        tried = (self._ask(question, seconds_max) for question in self._questions)
+        return next((seconds for seconds in tried if seconds is not None), None)
 
     def _ask(self, question: bytes, seconds_max: float) -> float | None:
         start = time.monotonic()
@@ -129,27 +114,26 @@ class LinkProbe:
         """Whether a new connection is refused."""
         try:
             self.connect().close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            return isinstance(error, ConnectionRefusedError)
         return False
 
-    def transfer(self, direction: Direction, kilobytes_per_second: int) -> Rate | None:
-        """Carry data for about half a second at the given rate; None when it can't be carried.
+    def transfer(self, direction: Direction, kilobytes_per_second: int) -> float | None:
+        """Carry data for about half a second at the given rate; at what rate, None for none at all.
 
         Towards the database a statement's parameter and its result are long; elsewhere requests
         with a padded header follow each other on one connection, so that answers stay short.
         """
-        wanted = max(round(kilobytes_per_second * 1000 * _TRANSFER_SECONDS), _TRANSFER_BYTES_MIN)
+        wanted = max(round(kilobytes_per_second * 1000 * _TRANSFER_SECONDS), 400)
+        carry = self._carry_http if self._database_url is None else self._carry_postgres
         try:
-            if self._database_url is None:
-                return self._transfer_http(direction, wanted)
-            return self._transfer_postgres(direction, wanted)
+            carried, seconds = carry(direction, wanted)
         except (OSError, psycopg.Error):
             return None
+        return carried / 1000 / max(seconds, 1e-6) if carried else None
 
-    def _transfer_http(self, direction: Direction, wanted: int) -> Rate:
+    def _carry_http(self, direction: Direction, wanted: int) -> tuple[int, float]:
+        """How many bytes were carried, and in how many seconds."""
         padding = 0 if direction == "downstream" else min(wanted // 2, _PADDING_BYTES_MAX)
         question = http_question(self._link, padding)
         sent = received = 0
@@ -163,19 +147,19 @@ class LinkProbe:
                 if not answers:
                     break
                 sent, received = sent + count * len(question), received + answers
-                count = min(2 * count, _PIPELINED_MAX)
+                count = min(2 * count, 64)
             seconds = time.monotonic() - start
-        return Rate(received if direction == "downstream" else sent, seconds)
+        return received if direction == "downstream" else sent, seconds
 
-    def _transfer_postgres(self, direction: Direction, wanted: int) -> Rate:
-        size = min(wanted, _TRANSFER_BYTES_MAX)
+    def _carry_postgres(self, direction: Direction, wanted: int) -> tuple[int, float]:
+        size = min(wanted, 4_000_000)
         with connect(self.database_url, autocommit=True) as connection:
             start = time.monotonic()
             if direction == "downstream":
                 connection.execute("SELECT repeat('x', %s)", [size]).fetchone()
             else:
                 connection.execute("SELECT length(%s)", ["x" * size]).fetchone()
-            return Rate(size, time.monotonic() - start)
+            return size, time.monotonic() - start
 
     @property
     def database_url(self) -> str:
@@ -208,9 +192,7 @@ def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
 
 def http_question(link: Link, padding: int | None = None) -> bytes:
     """A GET of the health page; with ``padding`` bytes in a header the connection is kept."""
-    more = "Connection: close"
-    if padding is not None:
-        more = f"X-Padding: {'x' * padding}"
+    more = "Connection: close" if padding is None else f"X-Padding: {'x' * padding}"
     return f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
 
 

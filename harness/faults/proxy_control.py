@@ -28,7 +28,6 @@ from harness.stack.state import Link
 
 CALL_TIMEOUT_SECONDS = 1.5
 """A call takes a few milliseconds on loopback; the rest is for a machine that is busy."""
-_DEFAULT_PORT = 8474
 
 STREAMS: dict[Direction, tuple[str, ...]] = {
     "both": ("upstream", "downstream"),
@@ -80,7 +79,7 @@ class ProxyControl:
 
     def __init__(self, api_url: str, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> None:
         parts = urlsplit(api_url)
-        host, port = parts.hostname or "127.0.0.1", parts.port or _DEFAULT_PORT
+        host, port = parts.hostname or "127.0.0.1", parts.port or 8474
         self._where = f"Toxiproxy at {host}:{port}"
         self._timeout_seconds = timeout_seconds
         self._base = f"http://{host}:{port}"
@@ -130,9 +129,7 @@ class ProxyControl:
 
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Let a proxy listen, or end its connections and refuse new ones; as it is: no change."""
-        if self.proxy(name).enabled != enabled:
-            self._call("post", f"/proxies/{name}", {"enabled": enabled})
-            self._confirm(name, f"enabled={enabled}", lambda proxy: proxy.enabled == enabled)
+        self._set(name, {"enabled": enabled}, f"enabled={enabled}")
 
     def set_upstream(self, name: str, upstream: str) -> None:
         """Lead an enabled proxy there, which ends its connections; as it is already: no change.
@@ -140,33 +137,23 @@ class ProxyControl:
         Toxiproxy stops a proxy to lead it elsewhere, and takes what a call leaves out from the
         proxy as it is: a call in that moment that does not say "enabled" would leave it stopped.
         """
+        wanted = {"upstream": upstream, "enabled": True}
+        self._set(name, wanted, f"{wanted}")
 
-        def leads(proxy: Proxy) -> bool:
-            return proxy.enabled and proxy.upstream == upstream
+    def _set(self, name: str, wanted: dict[str, Any], said: str) -> None:
+        def is_so(proxy: Proxy) -> bool:
+            return all(getattr(proxy, field) == value for field, value in wanted.items())
 
-        if not leads(self.proxy(name)):
-            wanted = {"upstream": upstream, "enabled": True}
+        if not is_so(self.proxy(name)):
             self._call("post", f"/proxies/{name}", wanted)
-            self._confirm(name, f"{wanted}", leads)
-
-    def lay_if_gone(self, link: Link) -> None:
-        """Make the proxy of a link if there is none, as somebody may have removed it."""
-        if self.find(link.name) is None:
-            self.lay(link)
+            self._confirm(name, said, is_so)
 
     def lay(self, link: Link) -> None:
         """The proxy of a link as the link says, and enabled; made if there is none."""
         wanted = {"listen": link.listen, "upstream": link.upstream, "enabled": True}
-        if link.name in self.proxies():
-            self._call("post", f"/proxies/{link.name}", wanted)
-        else:
+        if link.name not in self.proxies():
             self._call("post", "/proxies", {"name": link.name, **wanted})
-
-        def laid(found: Proxy) -> bool:
-            where = (found.listen, found.upstream, found.enabled)
-            return where == (link.listen, link.upstream, True)
-
-        self._confirm(link.name, f"{wanted}", laid)
+        self._set(link.name, wanted, f"{wanted}")
 
     def remove_proxy(self, name: str) -> None:
         """Remove a proxy, which ends its connections; fine when it is not there."""
@@ -187,16 +174,6 @@ class ProxyControl:
         self._call("post", f"/proxies/{proxy}/toxics", {"toxicity": 1.0, **body})
         self._confirm(proxy, f"toxic {wanted}", lambda found: found.toxic(name) == wanted)
 
-    def update_toxic(self, proxy: str, name: str, **attributes: int) -> None:
-        """Change attributes of a toxic that is there; live connections feel it at once."""
-        self._call("post", f"/proxies/{proxy}/toxics/{name}", {"attributes": attributes})
-
-        def changed(found: Proxy) -> bool:
-            toxic = found.toxic(name)
-            return toxic is not None and attributes.items() <= toxic.attributes.items()
-
-        self._confirm(proxy, f"toxic {name} with {attributes}", changed)
-
     def remove_toxic(self, proxy: str, name: str) -> None:
         """Remove one toxic; fine when it is not there."""
         if self.proxy(proxy).toxic(name) is not None:
@@ -213,14 +190,8 @@ class ProxyControl:
 
 def _proxy(body: dict[str, Any]) -> Proxy:
     toxics = tuple(
-        Toxic(
-            toxic["name"],
-            toxic["type"],
-            toxic["stream"],
-            float(toxic["toxicity"]),
-            dict(toxic["attributes"]),
-        )
-        for toxic in body["toxics"] or ()
+        Toxic(t["name"], t["type"], t["stream"], float(t["toxicity"]), dict(t["attributes"]))
+        for t in body["toxics"] or ()
     )
     return Proxy(body["name"], body["listen"], body["upstream"], bool(body["enabled"]), toxics)
 

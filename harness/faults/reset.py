@@ -1,16 +1,13 @@
 """`Reset`: every connection of a link ends with a TCP RST, pooled ones too, and so does a new one.
 
-Toxiproxy alone cannot do it. Its `reset_peer` toxic arms SO_LINGER, which turns a close into an
-RST, only on connections that are opened after the toxic; those that were open get an orderly FIN
-when they speak, and idle ones nothing at all (measured, version 2.12). Disabling the proxy sends
-FINs as well.
+Toxiproxy's `reset_peer` toxic resets only connections that are opened after it, at their first
+data; those that were open get an orderly FIN when they speak, and idle ones nothing at all
+(measured, version 2.12). Disabling the proxy sends FINs as well.
 
-So the connections that are open are reset through a copy of Toxiproxy's own sockets: the system
-call pidfd_getfd(2) gives us its descriptor, and a connect to AF_UNSPEC on it makes the kernel drop
-the connection with an RST to the other end at once, idle or not, at both sides of the proxy. New
-connections are the toxic's business: they are reset when their first data arrives. First the open
-ones are armed by SO_LINGER, then the toxic is added, which closes what speaks meanwhile, then what
-is left is reset: at no time does a connection end with a FIN.
+So the open ones are reset through copies of Toxiproxy's own sockets: pidfd_getfd(2) gives us a
+descriptor, and a connect to AF_UNSPEC on it makes the kernel drop the connection with an RST at
+once. First they are armed by SO_LINGER, then the toxic is added, which closes what speaks
+meanwhile, then what is left is reset: at no time does a connection end with a FIN.
 
 Copying a descriptor needs what a debugger needs: the same user as Toxiproxy's and a kernel that
 lets one process look into another (`kernel.yama.ptrace_scope` 0), or CAP_SYS_PTRACE, as root has.
@@ -30,12 +27,11 @@ from harness.faults.network import LinkInjector
 from harness.faults.probes import HEALED_TIMEOUT_SECONDS, wait_for
 from harness.history.events import Proof
 from harness.plan.fault_specs import Reset
+from harness.plan.plan import PlannedFault
 from harness.stack.client import StackClient
 from harness.stack.state import Link, Stack
 
 _SYS_PIDFD_GETFD = 438  # the same number on every architecture, as for all recent system calls
-_LINGER_ZERO = struct.pack("ii", 1, 0)
-_ACCEPT_SECONDS_MAX = 1.0
 _AF_UNSPEC_ADDRESS = struct.pack("H14x", socket.AF_UNSPEC)
 _library = ctypes.CDLL(None, use_errno=True)
 
@@ -45,8 +41,8 @@ class ResetInjector(LinkInjector):
 
     kind = "reset_peer"
 
-    def __init__(self, name: str, spec: Reset, stack: Stack) -> None:
-        super().__init__(name, spec, stack, ("upstream",), timeout=0)
+    def __init__(self, planned: PlannedFault, spec: Reset, stack: Stack) -> None:
+        super().__init__(planned, spec, stack, ("upstream",), timeout=0)
         self._client = StackClient(stack)
         self._reset = 0
         self._pooled: socket.socket | None = None
@@ -55,7 +51,7 @@ class ResetInjector(LinkInjector):
         """The far side answers, and Toxiproxy's sockets can be had."""
         proof = super().ready()
         with self._probe.connect():
-            reached = wait_for(lambda: self._each_socket(_leave) > 0, _ACCEPT_SECONDS_MAX)
+            reached = wait_for(lambda: self._each_socket(lambda _: None) > 0, 1.0)
         text = f"{proof.text}; its open sockets can{'' if reached else 'not'} be reached"
         return Proof("canary", proof.holds and reached, text)
 
@@ -111,13 +107,9 @@ class ResetInjector(LinkInjector):
         return count
 
 
-def _leave(_copy: socket.socket) -> None:
-    """Only counts."""
-
-
 def _arm(copy: socket.socket) -> None:
     """Make whatever closes this connection send an RST."""
-    copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+    copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _disconnect(copy: socket.socket) -> None:
@@ -127,11 +119,7 @@ def _disconnect(copy: socket.socket) -> None:
 
 
 def _sockets(pid: int, link: Link) -> Iterator[socket.socket]:
-    """Copies of the descriptors of a process that belong to one link; each is closed after use.
-
-    Raises:
-        HarnessError: We may not look into the process, or it is gone.
-    """
+    """Copies of the descriptors of a process that belong to one link; each is closed after use."""
     try:
         handle = os.pidfd_open(pid)
         entries = list(Path(f"/proc/{pid}/fd").iterdir())

@@ -15,12 +15,16 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.faults.audit import audit, leftovers, told
 from harness.faults.base import Gone
-from harness.faults.change_watch import ChangeWatch
-from harness.faults.foreign_sessions import OwnSessions, StrangerWatch, ours_of, remove_strangers
+from harness.faults.foreign_sessions import (
+    LockWatch,
+    OwnSessions,
+    StrangerWatch,
+    ours_of,
+    remove_strangers,
+)
 from harness.faults.heal.proxy_restart import ProxyWatch
-from harness.faults.lock_holders import LockHolders
 from harness.faults.overlap import AtWork
-from harness.faults.proxy_log import ProxyLog
+from harness.faults.unplanned import ProxyLog
 from harness.faults.walk import OneFault, Surroundings
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, ForeignChange
@@ -59,19 +63,12 @@ class FaultTimeline:
         aborted: Callable[[JournalRow], None] = lambda _: None,
     ) -> None:
         folder = "" if run_dir is None else str(run_dir)
-        self._journal = Journal(stack.state_dir, stack.stack_id, run_id, CONDUCTOR, folder)
+        journal = Journal(stack.state_dir, stack.stack_id, run_id, CONDUCTOR, folder)
+        self._journal = journal
         self._strangers = StrangerWatch(stack, self._ours)
-        self._lock_holders = LockHolders(stack)
-        self._locks = ChangeWatch("locks", self._lock_holders.look)
+        self._locks = LockWatch(stack)
         self._run = Surroundings(
-            stack,
-            run_id,
-            self._journal,
-            record,
-            tell,
-            AtWork(faults),
-            self._look_at_proxy,
-            self._strangers.put_right,
+            stack, journal, record, tell, AtWork(faults), self._look_at_proxy, self._strangers
         )
         self._one_fault = {p.name: OneFault(self._run, p) for p in faults}
         self._threads: list[threading.Thread] = []
@@ -97,14 +94,11 @@ class FaultTimeline:
             return (f"what others changed at Toxiproxy is still there: {error}",)
 
     def put_right(self, when: str, progress: Callable[[str], None]) -> tuple[str, ...]:
-        """While no fault is to be at work: take away what others left at Toxiproxy; a remark for
-        each.
+        """While no fault is at work, take away what others left at Toxiproxy; a remark for each.
 
         ``when`` is ``before the load`` or ``after the run``. A fault of this run that could not be
-        healed is not theirs: it stays in the undo file, and a finding names it.
-
-        Raises:
-            HarnessError: it can't be taken away.
+        healed is not theirs: it stays in the undo file, and a finding names it. `HarnessError` if
+        something can't be taken away.
         """
         found = remove_strangers(self._run.stack, self._at_work)
         remarks = [f"put right {when}, not ours: {text}" for text in found]
@@ -116,11 +110,8 @@ class FaultTimeline:
         """Make sure that every fault can be had, and that its canary is well.
 
         Returns a remark for everything in the database that may stand in the way of what follows:
-        a session that somebody left in a transaction holds its locks.
-
-        Raises:
-            UsageError: the stack lacks what a fault needs.
-            HarnessError: a canary is unwell before anything was broken.
+        a session that somebody left in a transaction holds its locks. `HarnessError` if a canary is
+        unwell before anything was broken.
         """
         self._follow_journal()
         self._before = leftovers(self._run.stack)
@@ -153,23 +144,12 @@ class FaultTimeline:
         for fault in self._one_fault.values():
             fault.ask_heal()
 
-    def heal(self, name: str | None = None) -> None:
-        """Heal one fault at once, or all; one that was not injected yet never will be.
-
-        Raises:
-            UsageError: there is no such fault.
-        """
-        if name is None:
-            self.heal_now()
-        else:
-            self._fault(name).ask_heal()
+    def heal(self, name: str) -> None:
+        """Heal one fault at once, or never inject it; `UsageError` if there is none so named."""
+        self._fault(name).ask_heal()
 
     def inject(self, name: str) -> None:
-        """Inject one fault now instead of at its time; it lasts as long as planned.
-
-        Raises:
-            UsageError: there is no such fault, or it is not waiting for its time.
-        """
+        """Inject one fault now, for as long as planned; `UsageError` if none waits for its time."""
         self._fault(name).ask_inject()
 
     def _fault(self, name: str) -> OneFault:
@@ -198,7 +178,7 @@ class FaultTimeline:
                     _log.exception("reading the journal")
 
     def _look(self) -> None:
-        rows = self._journal.rows(self._run.run_id)
+        rows = self.journal_rows()
         new, self._seen = rows[self._seen :], len(rows)
         for row in new:
             if row.event == "abort":
@@ -240,7 +220,7 @@ class FaultTimeline:
 
     def journal_rows(self) -> list[JournalRow]:
         """What was announced and done in this run so far, by whomever."""
-        return self._journal.rows(self._run.run_id)
+        return self._run.rows()
 
     def finish(self) -> None:
         """Heal, wait for every proof, and clean up what had to wait for the end of the load."""
@@ -250,7 +230,6 @@ class FaultTimeline:
         self._over.set()
         self._strangers.stop()
         self._locks.stop()
-        self._lock_holders.close()
         if self._watcher.ident is not None:
             self._watcher.join()
             self._look_at_proxy()  # it may have ended since the last look

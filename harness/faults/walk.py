@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from harness.core.errors import HarnessError, UsageError
-from harness.faults.base import Gone, HeldUp, Injector
+from harness.faults.base import Gone, Injector, not_begun
+from harness.faults.foreign_sessions import StrangerWatch
 from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
 from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.injectors import injector_for
@@ -31,19 +32,22 @@ _log = logging.getLogger(__name__)
 class Surroundings:
     """What the faults of one run share.
 
-    ``look_at_proxy`` ends those that ended with Toxiproxy; ``put_right`` makes a link, by its name,
-    as the stack has it, where somebody else changed it.
+    ``look_at_proxy`` ends those that ended with Toxiproxy; ``strangers`` makes a link as the stack
+    has it, where somebody else changed it.
     """
 
     stack: Stack
-    run_id: str
     journal: Journal
     record: Callable[[FaultFact], None]
     tell: Callable[[str, str, int], None]
     at_work: AtWork
     look_at_proxy: Callable[[], None]
-    put_right: Callable[[str], None]
+    strangers: StrangerWatch
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rows(self) -> list[JournalRow]:
+        """What was announced and done in this run so far."""
+        return self.journal.rows(self.journal.run_id)
 
 
 class OneFault:
@@ -53,12 +57,7 @@ class OneFault:
         self._run = run
         self.planned = planned
         self.injector: Injector = injector_for(planned, run.stack)
-        self.fact = FaultFact(
-            name=planned.name,
-            kind=planned.spec.kind,
-            link_or_target=planned.spec.target,
-            expects_impact=planned.spec.expects_impact,
-        )
+        self.fact = not_begun(planned)
         self._state = "new"
         self._announced = False
         self._go = threading.Event()
@@ -80,11 +79,7 @@ class OneFault:
         self._go.set()
 
     def ask_inject(self) -> None:
-        """Inject now.
-
-        Raises:
-            UsageError: it is not waiting for its time.
-        """
+        """Inject now; `UsageError` if it is not waiting for its time."""
         if self._state != "waiting" or self._heal_asked.is_set():
             state = {"new": "not begun yet", "waiting": "called off"}.get(self._state, self._state)
             raise UsageError(f"{self.planned.name} cannot be injected: it is {state}")
@@ -107,9 +102,8 @@ class OneFault:
 
     def _others_heal(self) -> bool:
         """Whether somebody else heals it, or has: then the journal says, or is about to, who."""
-        rows = self._run.journal.rows(self._run.run_id)
-        mine = [row for row in rows if row.fault == self.planned.name and row.by != CONDUCTOR]
-        return any(row.event in ("healing", "healed") for row in mine)
+        mine = [row for row in self._run.rows() if row.fault == self.planned.name]
+        return any(row.event in ("healing", "healed") and row.by != CONDUCTOR for row in mine)
 
     def _keep_looking(self) -> None:
         """Look whether it is still there, until its heal begins; the heal waits for no look."""
@@ -177,7 +171,7 @@ class OneFault:
         self._run.at_work.end(self.planned)
 
     def _inject(self, late_s: float, heal_ns: int) -> None:
-        if any(row.event == "abort" for row in self._run.journal.rows(self._run.run_id)):
+        if any(row.event == "abort" for row in self._run.rows()):
             raise HarnessError("the run was ended before it")
         self._run.journal.intend(self.planned, heal_ns)
         self._announced = True
@@ -210,13 +204,12 @@ class OneFault:
         self._heal_begun.set()
         self._state = "being healed"
         since_ns = self.fact.inject_returned_ns or self.fact.inject_called_ns or 0
-        rows = partial(self._run.journal.rows, self._run.run_id)
-        others = healed_elsewhere(self.planned, self.injector, rows, CONDUCTOR, since_ns)
+        name, journal = self.planned.name, self._run.journal
+        others = healed_elsewhere(self.injector, name, journal, since_ns)
         result = heal_fault(
             self.planned,
             self._run.stack,
-            self._run.journal,
-            CONDUCTOR,
+            journal,
             injector=self.injector,
             failed=lambda text: self._note(error=text),
         )
@@ -227,23 +220,23 @@ class OneFault:
         if changes["heal_returned_ns"] is None:
             self._state = "not healed"
             self._note(heal_tries=tries)
-            self._run.tell(self.planned.name, "not healed", time.monotonic_ns())
+            self._run.tell(name, "not healed", time.monotonic_ns())
             return
         self._note(heal_tries=tries, **changes)
         self._put_link_right()
         self._run.at_work.heal_done(self.planned)
         self._state = "healed"
-        self._run.tell(self.planned.name, "healed", self.fact.healed_ns or time.monotonic_ns())
+        self._run.tell(name, "healed", self.fact.healed_ns or time.monotonic_ns())
         if proving is not None and proving.ident is not None:
             proving.join()
-        journal, excused = self._run.journal, partial(self._run.at_work.excuses, self.planned)
-        self._note(prove_healed(self.injector, self.planned, journal, CONDUCTOR, excused))
+        excused = partial(self._run.at_work.excuses, self.planned)
+        self._note(prove_healed(self.injector, name, journal, excused))
 
     def _put_link_right(self) -> None:
         """Our part is undone; if others changed the link as well, no heal would ever show."""
         if self.planned.spec.requires.startswith("link:"):
             try:
-                self._run.put_right(self.planned.spec.target)
+                self._run.strangers.put_right(self.planned.spec.target)
             except Exception:  # noqa: BLE001  # the proof that follows tells whether it is healed
                 _log.exception("putting the link of %s right", self.planned.name)
 
@@ -256,9 +249,8 @@ class OneFault:
             "healed_ns": result.healed_ns,
             "healed_by": result.by,
             "ended_by": ordered,
+            "held_up_by": self.injector.held_up_by,
         }
-        if isinstance(self.injector, HeldUp):
-            changes["held_up_by"] = self.injector.held_up_by
         if others is not None:
             at_ns = others.healed_ns or others.at_ns
             changes |= {

@@ -70,8 +70,8 @@ class Journal:
     ) -> None:
         self._path = state_dir / JOURNAL_FILE
         self._stack_id = stack_id
-        self._run_id = run_id
-        self._by = by
+        self.run_id = run_id
+        self.by = by
         self._run_dir = run_dir
 
     # --- writing -----------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class Journal:
         Raises:
             OSError: it is not.
         """
-        stamped = {"run": self._run_id, "run_dir": self._run_dir, "by": self._by}
+        stamped = {"run": self.run_id, "run_dir": self._run_dir, "by": self.by}
         stamped |= {"stack": self._stack_id, "boot_id": boot_id()}
         now = {"at_ns": time.monotonic_ns(), "at_wall_ns": time.time_ns()}
         row = JournalRow(event=event, **{**stamped, **now, **more})

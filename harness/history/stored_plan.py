@@ -14,7 +14,8 @@ from harness.core.documents import json_of
 from harness.core.files import read_regular
 from harness.history.stored_rows import read_rows
 from harness.plan.objectives import wrong_values
-from harness.plan.plan import DAY_SECONDS, Arrival, Plan, wrong_load
+from harness.plan.plan import Arrival, Plan
+from harness.plan.scenario import DAY_SECONDS, wrong_load
 from harness.plan.stop_conditions import wrong_conditions
 
 PLAN_SCHEMA = "lendchaos.plan/1"

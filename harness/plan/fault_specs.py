@@ -4,7 +4,7 @@ Scenario files take these from `harness.faults`. Nothing here has an effect.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,17 +22,6 @@ NEEDED_TABLES = frozenset({"table account", "table idempotency_key", "table loan
 """What every single borrow needs, as `target` names it."""
 
 
-def _is_whole(value: float, least: int, most: int) -> bool:
-    return isinstance(value, int) and least <= value <= most
-
-
-def _wrong_direction(direction: str) -> list[str]:
-    known = get_args(Direction)
-    if direction in known:
-        return []
-    return [f"direction {direction!r} must be {', '.join(known[:-1])} or {known[-1]}"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSpec:
     """What every fault has.
@@ -47,6 +36,9 @@ class FaultSpec:
     stops_lending_on = frozenset[str]()
     """The targets on which this fault leaves nobody served as long as it is in place, whatever the
     state of the service. None where it only may: then the run has to show what it did."""
+    needs = ""
+    told = ""
+    """What it `requires`, and its `description`; with fields of the fault in braces."""
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -56,20 +48,26 @@ class FaultSpec:
 
     @property
     def problems(self) -> list[str]:
-        """Every value that cannot be, each with what would be valid; none for a sound fault."""
+        """Every value of the right type that cannot be, each with what would be valid."""
         return []
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFault(FaultSpec):
-    """What every fault has that Toxiproxy carries out on one ``link``."""
-
-    link: str
 
     @property
     def requires(self) -> str:
         """What a stack must offer for this fault."""
-        return f"link:{self.link}"
+        return self.needs.format(self)
+
+    @property
+    def description(self) -> str:
+        """One line for the report."""
+        return self.told.format(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFault(FaultSpec):
+    """What every fault has that is on one ``link``, as a rule at its proxy."""
+
+    link: str
+    needs = "link:{0.link}"
 
     @property
     def target(self) -> str:
@@ -78,26 +76,36 @@ class LinkFault(FaultSpec):
 
 
 @dataclass(frozen=True, slots=True)
-class Partition(LinkFault):
+class SilentLink(LinkFault):
+    """What faults have after which nothing passes on a link, in one ``direction`` or in both."""
+
+    direction: Direction = "both"
+    stops_lending_on = NEEDED_LINKS
+
+    @property
+    def only(self) -> str:
+        """The direction in words; empty for both."""
+        return "" if self.direction == "both" else f" ({self.direction} only)"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFault(FaultSpec):
+    """What every fault of processes has; ``target`` is one of them, or ``replicas``."""
+
+    target: str = "replicas"
+    stops_lending_on = NEEDED_PROCESSES
+    needs = "process:{0.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(SilentLink):
     """Bytes vanish on a link while its connections stay open.
 
     ``direction`` is ``both``, ``upstream`` (requests vanish) or ``downstream`` (answers vanish).
     """
 
-    direction: Direction = "both"
     kind: Literal["partition"] = "partition"
-    stops_lending_on = NEEDED_LINKS
-
-    @property
-    def problems(self) -> list[str]:
-        """What cannot be."""
-        return _wrong_direction(self.direction)
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        which = "" if self.direction == "both" else f" ({self.direction} only)"
-        return f"bytes vanish on the link {self.link}{which}, its connections stay open"
+    told = "bytes vanish on the link {0.link}{0.only}, its connections stay open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +114,7 @@ class Refuse(LinkFault):
 
     kind: Literal["refuse"] = "refuse"
     stops_lending_on = NEEDED_LINKS
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"connections on the link {self.link} are cut, new ones refused"
+    told = "connections on the link {0.link} are cut, new ones refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +123,7 @@ class Reset(LinkFault):
 
     kind: Literal["reset"] = "reset"
     stops_lending_on = NEEDED_LINKS
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"every connection on the link {self.link} is reset, pooled ones too"
+    told = "every connection on the link {0.link} is reset, pooled ones too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +140,13 @@ class Latency(LinkFault):
 
     @property
     def problems(self) -> list[str]:
-        """What cannot be."""
-        found = _wrong_direction(self.direction)
-        if not _is_whole(self.milliseconds, 1, MILLISECONDS_MAX):
-            found.append(
-                f"milliseconds {self.milliseconds} must be a whole number from 1 to"
-                f" {MILLISECONDS_MAX}"
-            )
-        elif not _is_whole(self.jitter, 0, self.milliseconds):
-            found.append(
-                f"jitter {self.jitter} must be a whole number from 0 to milliseconds"
-                f" ({self.milliseconds})"
-            )
-        return found
+        """A delay out of bounds, or jitter beyond it."""
+        delay, jitter = self.milliseconds, self.jitter
+        if not 1 <= delay <= MILLISECONDS_MAX:
+            return [f"milliseconds {delay} must be a whole number from 1 to {MILLISECONDS_MAX}"]
+        if not 0 <= jitter <= delay:
+            return [f"jitter {jitter} must be a whole number from 0 to milliseconds ({delay})"]
+        return []
 
     @property
     def description(self) -> str:
@@ -169,22 +163,15 @@ class Throttle(LinkFault):
     kilobytes_per_second: int
     direction: Direction = "both"
     kind: Literal["throttle"] = "throttle"
+    told = "each connection on the link {0.link} carries {0.kilobytes_per_second} KB/s"
 
     @property
     def problems(self) -> list[str]:
-        """What cannot be."""
-        found = _wrong_direction(self.direction)
-        if not _is_whole(self.kilobytes_per_second, 1, KILOBYTES_PER_SECOND_MAX):
-            found.append(
-                f"kilobytes_per_second {self.kilobytes_per_second} must be a whole number from 1"
-                f" to {KILOBYTES_PER_SECOND_MAX}"
-            )
-        return found
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"each connection on the link {self.link} carries {self.kilobytes_per_second} KB/s"
+        """A rate out of bounds."""
+        rate, most = self.kilobytes_per_second, KILOBYTES_PER_SECOND_MAX
+        if not 1 <= rate <= most:
+            return [f"kilobytes_per_second {rate} must be a whole number from 1 to {most}"]
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +189,11 @@ class Flap(LinkFault):
 
     @property
     def problems(self) -> list[str]:
-        """What cannot be."""
-        found = _wrong_direction(self.direction)
-        if not PERIOD_SECONDS_MIN <= self.period <= PERIOD_SECONDS_MAX:
-            found.append(
-                f"period {self.period:g} must be from {PERIOD_SECONDS_MIN:g} to"
-                f" {PERIOD_SECONDS_MAX:g} seconds"
-            )
+        """A period out of bounds, or a cut that is none or never ends."""
+        found = []
+        least, most = PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX
+        if not least <= self.period <= most:
+            found.append(f"period {self.period:g} must be from {least:g} to {most:g} seconds")
         if not 0 < self.duty < 1:
             found.append(f"duty {self.duty:g} must be a share between 0 and 1, both excluded")
         return found
@@ -233,103 +218,49 @@ class CommitLost(LinkFault):
 
     link: str = "database"
     kind: Literal["commit_lost"] = "commit_lost"
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"COMMITs arrive over the link {self.link}, their answers do not"
+    told = "COMMITs arrive over the link {0.link}, their answers do not"
 
 
 @dataclass(frozen=True, slots=True)
-class PacketDrop(FaultSpec):
+class PacketDrop(SilentLink):
     """Packets of a link are dropped by the kernel; both ends retransmit and back off.
 
     Needs a stack whose links run between network namespaces of their own.
     """
 
-    link: str
-    direction: Direction = "both"
     kind: Literal["packet_drop"] = "packet_drop"
-    stops_lending_on = NEEDED_LINKS
-
-    @property
-    def requires(self) -> str:
-        """What a stack must offer for this fault."""
-        return f"packets:{self.link}"
-
-    @property
-    def target(self) -> str:
-        """What the fault touches, as the report names it."""
-        return self.link
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        which = "" if self.direction == "both" else f" ({self.direction} only)"
-        return f"packets on the link {self.link} are dropped{which}"
+    needs = "packets:{0.link}"
+    told = "packets on the link {0.link} are dropped{0.only}"
 
 
 @dataclass(frozen=True, slots=True)
-class Kill(FaultSpec):
+class Kill(ProcessFault):
     """SIGKILL of a process, restarted at the heal.
 
     ``target`` is ``replica-1`` …, ``replicas`` for all of them, ``postgres`` or ``bureau``.
     """
 
-    target: str = "replicas"
     kind: Literal["kill"] = "kill"
-    stops_lending_on = NEEDED_PROCESSES
-
-    @property
-    def requires(self) -> str:
-        """What a stack must offer for this fault."""
-        return f"process:{self.target}"
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"SIGKILL of {self.target}; the supervisor restarts on order"
+    told = "SIGKILL of {0.target}; the supervisor restarts on order"
 
 
 @dataclass(frozen=True, slots=True)
-class Freeze(FaultSpec):
+class Freeze(ProcessFault):
     """SIGSTOP of a process, alive and silent until the heal: a grey failure.
 
     ``target`` as for `Kill`.
     """
 
-    target: str = "replicas"
     kind: Literal["freeze"] = "freeze"
-    stops_lending_on = NEEDED_PROCESSES
-
-    @property
-    def requires(self) -> str:
-        """What a stack must offer for this fault."""
-        return f"process:{self.target}"
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"SIGSTOP of {self.target}: alive, connections open, silent"
+    told = "SIGSTOP of {0.target}: alive, connections open, silent"
 
 
 @dataclass(frozen=True, slots=True)
-class Restart(FaultSpec):
+class Restart(ProcessFault):
     """An orderly restart: a request to stop, then a start at the heal. ``target`` as for `Kill`."""
 
-    target: str = "replicas"
     kind: Literal["restart"] = "restart"
-    stops_lending_on = NEEDED_PROCESSES
-
-    @property
-    def requires(self) -> str:
-        """What a stack must offer for this fault."""
-        return f"process:{self.target}"
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"{self.target} asked to stop, and started again at the heal"
+    told = "{0.target} asked to stop, and started again at the heal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,21 +272,13 @@ class BlockingMigration(FaultSpec):
     table: str = "loan"
     kind: Literal["blocking_migration"] = "blocking_migration"
     stops_lending_on = NEEDED_TABLES
-
-    @property
-    def requires(self) -> str:
-        """What a stack must offer for this fault."""
-        return "database"
+    needs = "database"
+    told = "ALTER TABLE {0.table} waits behind a long transaction; borrows wait behind it"
 
     @property
     def target(self) -> str:
         """What the fault touches, as the report names it."""
         return f"table {self.table}"
-
-    @property
-    def description(self) -> str:
-        """One line for the report."""
-        return f"ALTER TABLE {self.table} waits behind a long transaction; borrows wait behind it"
 
 
 AnyFault = Annotated[

@@ -15,24 +15,19 @@ from harness.core.errors import UsageError
 from harness.plan.fault_specs import AnyFault
 
 _SPECS: dict[str, Any] = {spec.__name__: spec for spec in get_args(get_args(AnyFault)[0])}
-_HIDDEN = ("kind",)
 _LAST = ("during", "expects_impact")
 LETTERS_MAX = 400
 """More are no fault; a number of so many digits can still be shown in a message."""
 
 
 def parse_fault(text: str) -> AnyFault:
-    """The fault that ``text`` describes, its values checked.
-
-    Raises:
-        UsageError: it is no call of a known fault, or a value cannot be; says what would be valid.
-    """
+    """The fault that ``text`` describes; `UsageError` says what is wrong and what is valid."""
     if len(text) > LETTERS_MAX:
         raise UsageError(f"{text[:60]!r}… is no fault: it is longer than {LETTERS_MAX:,} letters")
     call = _call(text)
     assert isinstance(call.func, ast.Name)  # noqa: S101  # `_call` made sure of it
     spec = _SPECS[call.func.id]
-    own = [f.name for f in dataclasses.fields(spec) if f.name not in (*_HIDDEN, *_LAST)]
+    own = [field.name for field in _own_fields(spec)]
     if len(call.args) > len(own):
         raise UsageError(f"{text}: takes at most {len(own)} values; {usage(call.func.id)}")
     values = dict(zip(own, (_plain(node, text) for node in call.args), strict=False))
@@ -43,6 +38,10 @@ def parse_fault(text: str) -> AnyFault:
             raise UsageError(f"{text}: {keyword.arg} is given twice")
         values[keyword.arg] = _plain(keyword.value, text)
     return _built(spec, values, text)
+
+
+def _own_fields(spec: Any) -> list["dataclasses.Field[Any]"]:
+    return [field for field in dataclasses.fields(spec) if field.name not in ("kind", *_LAST)]
 
 
 def _call(text: str) -> ast.Call:
@@ -93,8 +92,7 @@ def _reasons(error: ValidationError | TypeError) -> str:
 
 def usage(name: str) -> str:
     """How a fault is written: every field with its type and default, for one line."""
-    fields = [f for f in dataclasses.fields(_SPECS[name]) if f.name not in (*_HIDDEN, *_LAST)]
-    listed = ", ".join(_field(field) for field in fields)
+    listed = ", ".join(map(_field, _own_fields(_SPECS[name])))
     return f"it is {name}({listed}), with during=(0, 1) and expects_impact=True unless told"
 
 

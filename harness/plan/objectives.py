@@ -5,14 +5,16 @@ neither lost, nor lent twice, nor lent to somebody who was refused is no objecti
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from harness.plan.stop_conditions import StopConditions, set_conditions
+from harness.plan.stop_conditions import STOP_KINDS, StopConditions
 
 OnInconclusive = Literal["fail", "inconclusive"]
 Kind = Literal["seconds", "milliseconds", "share", "count", "ratio"]
+Layer = tuple[dict[str, Any], dict[str, str]]
+"""Values that are set somewhere, and the place of each, by name."""
 
 SECONDS_MAX = 24 * 3600.0
 COUNT_MAX = 1000
@@ -144,12 +146,26 @@ class Resilience:
     stop_of: dict[str, StopConditions] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
 
-    def stop_layers(self, scenario: str) -> list[tuple[StopConditions | None, dict[str, str]]]:
-        """Its stop conditions for one scenario, the weaker first, with the line of each."""
-        sections = {"stop": self.stop, f"scenarios.{scenario}.stop": self.stop_of.get(scenario)}
+    def limit_layers(self, scenario: str, *, has_faults: bool) -> list[Layer]:
+        """Its limits for one scenario, the weaker first; without faults not `NEED_A_FAULT`."""
+        everywhere = set_fields(self.objectives)
+        if not has_faults:
+            everywhere = {n: value for n, value in everywhere.items() if n not in NEED_A_FAULT}
+        own = set_fields(self.scenarios.get(scenario))
+        return self._layers("objectives", scenario, everywhere, own)
+
+    def stop_layers(self, scenario: str) -> list[Layer]:
+        """Its stop conditions for one scenario, the weaker first."""
+        own = set_fields(self.stop_of.get(scenario))
+        return self._layers("stop", scenario, set_fields(self.stop), own)
+
+    def _layers(
+        self, section: str, scenario: str, everywhere: dict[str, Any], own: dict[str, Any]
+    ) -> list[Layer]:
+        paths = {section: everywhere, f"scenarios.{scenario}.{section}": own}
         return [
-            (stop, {n: self.places.get(f"{path}.{n}", self.name) for n in set_conditions(stop)})
-            for path, stop in sections.items()
+            (values, {name: self.places.get(f"{path}.{name}", self.name) for name in values})
+            for path, values in paths.items()
         ]
 
     def runs_for(self, scenario: str) -> int:
@@ -157,170 +173,67 @@ class Resilience:
         return self.runs_of.get(scenario, self.runs)
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
-    """The limits that count, and where each came from."""
-
-    objectives: Objectives
-    sources: dict[str, str]
-
-
-class JudgedPlan(Protocol):
-    """What judging again needs of a plan."""
-
-    @property
-    def scenario(self) -> str:
-        """Its name."""
-
-    @property
-    def faults(self) -> Sequence[object]:
-        """What it broke."""
-
-    @property
-    def objectives(self) -> Objectives:
-        """The limits it was run with."""
-
-    @property
-    def objective_sources(self) -> dict[str, str]:
-        """Where they came from."""
-
-    @property
-    def steady_state(self) -> SteadyState:
-        """What its baseline had to be."""
-
-    @property
-    def on_inconclusive(self) -> OnInconclusive:
-        """How its process ends when nothing is decided."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedAgain:
-    """What a stored run is judged by; ``changes`` says in words what of it is new."""
-
-    objectives: Objectives
-    sources: dict[str, str]
-    steady_state: SteadyState
-    on_inconclusive: OnInconclusive
-    changes: tuple[str, ...]
-
-
-def set_fields(objectives: Objectives | None) -> dict[str, Any]:
-    """The limits that are set, by name, in the order of the fields."""
-    if objectives is None:
-        return {}
-    values = {name: getattr(objectives, name) for name in KINDS}
+def set_fields(limits: Objectives | StopConditions | None) -> dict[str, Any]:
+    """The limits or conditions that are set, by name, in the order of the fields."""
+    values = {} if limits is None else {f.name: getattr(limits, f.name) for f in fields(limits)}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def effective(
-    scenario: str, own: Objectives | None, file: Resilience | None, *, has_faults: bool
-) -> Effective:
-    """Merge, the later the stronger: defaults, the file, its scenario, the scenario's own.
-
-    A scenario with objectives of its own takes the place of the built-in defaults as a whole; what
-    the file sets stays in force beside them. What it sets for every scenario does not reach those
-    to which it cannot apply: `NEED_A_FAULT`.
-    """
-    default = DEFAULT_OBJECTIVES_WITH_FAULT if has_faults else DEFAULT_OBJECTIVES_WITHOUT_FAULT
-    layers: list[tuple[dict[str, Any], dict[str, str]]] = []
-    if own is None:
-        layers.append(_layer(default, "built-in default"))
-    layers += _of_file(scenario, file, has_faults=has_faults)
-    layers.append(_layer(own, "scenario file"))
-    return _merge(layers)
-
-
-def overridden(scenario: str, own: Objectives | None, file: Resilience) -> list[str]:
-    """Each limit of the file that a scenario's own one takes the place of, in a sentence."""
-    asked = _merge(_of_file(scenario, file, has_faults=True))
-    values = set_fields(asked.objectives)
-    return [
-        f"{name} is {value:g} in the scenario file, which takes the place of {values[name]:g} in"
-        f" {asked.sources[name]}"
-        for name, value in set_fields(own).items()
-        if values.get(name, value) != value
-    ]
-
-
-def judged_again(planned: "JudgedPlan", file: Resilience) -> "JudgedAgain":
-    """What a stored run is judged by when a file is named for judging it again.
-
-    Here the file is the last word: what it sets wins over the plan, the rest stays as planned.
-    """
-    stored = set_fields(planned.objectives)
-    origin = {n: planned.objective_sources.get(n, "plan of the run") for n in stored}
-    asked = _of_file(planned.scenario, file, has_faults=bool(planned.faults))
-    merged = _merge([(stored, origin), *asked])
-    steady = {
-        field_name: getattr(
-            file.steady_state if f"steady_state.{key}" in file.places else planned.steady_state,
-            field_name,
-        )
-        for key, field_name in STEADY_STATE_KEYS.items()
-    }
-    named = "defaults.on_inconclusive" in file.places
-    changes = [
-        f"{name} is {value:g} ({merged.sources[name]})"
-        + (f" and was {stored[name]:g}" if name in stored else " and was not asked for")
-        for name, value in set_fields(merged.objectives).items()
-        if stored.get(name) != value
-    ]
-    steady_state = SteadyState(**steady)
-    if steady_state != planned.steady_state:
-        changes.append("the baseline is held to its steady_state")
-    return JudgedAgain(
-        merged.objectives,
-        merged.sources,
-        steady_state,
-        file.on_inconclusive if named else planned.on_inconclusive,
-        tuple(changes),
-    )
-
-
-def _layer(objectives: Objectives | None, source: str) -> tuple[dict[str, Any], dict[str, str]]:
-    values = set_fields(objectives)
-    return values, dict.fromkeys(values, source)
-
-
-def _of_file(
-    scenario: str, file: Resilience | None, *, has_faults: bool
-) -> list[tuple[dict[str, Any], dict[str, str]]]:
-    if file is None:
-        return []
-    everywhere = set_fields(file.objectives)
-    if not has_faults:
-        everywhere = {n: value for n, value in everywhere.items() if n not in NEED_A_FAULT}
-    sections = {
-        "objectives": everywhere,
-        f"scenarios.{scenario}.objectives": set_fields(file.scenarios.get(scenario)),
-    }
-    return [
-        (values, {name: file.places.get(f"{path}.{name}", file.name) for name in values})
-        for path, values in sections.items()
-    ]
-
-
-def _merge(layers: list[tuple[dict[str, Any], dict[str, str]]]) -> Effective:
+def merged(layers: Iterable[Layer]) -> Layer:
+    """What counts and, in the order of the fields, where it came from; the later the stronger."""
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for layer, origin in layers:
         values |= layer
         sources |= origin
-    ordered = {name: sources[name] for name in KINDS if name in sources}
-    return Effective(Objectives(**values), ordered)
+    return values, {name: sources[name] for name in (*KINDS, *STOP_KINDS) if name in sources}
+
+
+def layer_of(limits: Objectives | StopConditions | None, source: str) -> Layer:
+    """What is set in one place."""
+    values = set_fields(limits)
+    return values, dict.fromkeys(values, source)
+
+
+def effective(
+    scenario: str, own: Objectives | None, file: Resilience | None, *, has_faults: bool
+) -> tuple[Objectives, dict[str, str]]:
+    """The limits that count, and where each came from.
+
+    The later the stronger: defaults, the file, its scenario, the scenario's own. A scenario with
+    objectives of its own takes the place of the built-in defaults as a whole; what the file sets
+    stays in force beside them. What it sets for every scenario does not reach those to which it
+    cannot apply: `NEED_A_FAULT`.
+    """
+    default = DEFAULT_OBJECTIVES_WITH_FAULT if has_faults else DEFAULT_OBJECTIVES_WITHOUT_FAULT
+    layers = [layer_of(default if own is None else None, "built-in default")]
+    layers += file.limit_layers(scenario, has_faults=has_faults) if file else []
+    values, sources = merged([*layers, layer_of(own, "scenario file")])
+    return Objectives(**values), sources
+
+
+def overridden(scenario: str, own: Objectives | None, file: Resilience) -> list[str]:
+    """Each limit of the file that a scenario's own one takes the place of, in a sentence."""
+    values, sources = merged(file.limit_layers(scenario, has_faults=True))
+    return [
+        f"{name} is {value:g} in the scenario file, which takes the place of {values[name]:g} in"
+        f" {sources[name]}"
+        for name, value in set_fields(own).items()
+        if values.get(name, value) != value
+    ]
 
 
 def wrong_values(objectives: Objectives | None) -> list[str]:
     """Every limit that can be no limit, each with what would be valid."""
     found = []
     for name, value in set_fields(objectives).items():
-        low, high = bounds(KINDS[name])
         kind = KINDS[name]
+        low, high = bounds(kind)
         whole = kind != "count" or isinstance(value, int)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and whole and math.isfinite(value) and low <= value <= high):
-            what = {"count": "a whole number", "seconds": "seconds"}.get(kind, f"a {kind}")
-            what = "milliseconds" if kind == "milliseconds" else what
+            plain = {"count": "a whole number", "share": "a share", "ratio": "a ratio"}
+            what = plain.get(kind, kind)
             found.append(f"{name} {value!r} must be {what} from {low:g} to {high:g}")
     return found
 

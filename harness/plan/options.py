@@ -80,9 +80,9 @@ class RunOption:
     short: str = ""
     variable: str = ""
 
-    def with_help(self, text: str) -> Self:
+    def with_help(self, text: str, **more: Any) -> Self:
         """The same, with what it is for."""
-        return replace(self, help=text)
+        return replace(self, help=text, **more)
 
     @property
     def word(self) -> str:
@@ -122,11 +122,7 @@ class RunOption:
         return {"action": "append", "default": []} if self.repeatable else {"default": self.default}
 
     def read(self, given: Any) -> Any:
-        """The value that was given, in the unit of its type.
-
-        Raises:
-            UsageError: it cannot be read; the message says what would be valid.
-        """
+        """The value that was given, in the unit of its type; `UsageError` says what is valid."""
         try:
             return self.type.read(given if self.type is SWITCH else str(given))
         except ValueError:
@@ -179,6 +175,7 @@ RATE = ValueType("N", whole, "a whole number of arrivals a second")
 SEED = ValueType("N", whole, "a whole number of at most 18 digits")
 SHARE = ValueType("SHARE", decimal, "0 to 1")
 FILE, DIRECTORY, HOST, URL = map(ValueType, ("FILE", "DIR", "HOST", "URL"))
+LOG_LEVEL = _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 NAME, NAMES, FAULT = map(ValueType, ("NAME", "NAMES", "FAULT"))
 SWITCH = ValueType("", bool)
 ON_OR_OFF = ValueType("on|off", _on_or_off, "on or off", choices=("on", OFF))
@@ -242,13 +239,9 @@ RUN_OPTIONS = (
     _stack("namespaces", SWITCH).with_help(
         "local stack in network namespaces, where packets can be lost (root, Linux)"
     ),
-    _stack(
-        "state-dir",
-        DIRECTORY,
-        default_text="$LENDCHAOS_STATE, else ./.lendchaos",
-        uses=Use.OUTSIDE,
-        pytest="--chaos-state-dir",
-    ).with_help("where the local stack is kept"),
+    _stack("state-dir", DIRECTORY, default_text="$LENDCHAOS_STATE, else ./.lendchaos").with_help(
+        "where the local stack is kept", uses=Use.OUTSIDE, pytest="--chaos-state-dir"
+    ),
     _fault("inject", FAULT, default_text="no fault more", repeatable=True).with_help(
         "a fault beside those of the scenario, or without one in `lendchaos run`, as in a scenario"
         " file: 'Latency(\"database\", milliseconds=200)'; repeatable (docs/faults.md)"
@@ -265,13 +258,11 @@ RUN_OPTIONS = (
     _limit("allow-target", HOST, default_text="none but this machine", repeatable=True).with_help(
         "a foreign host that may be loaded and disturbed; repeatable"
     ),
-    _limit(
-        "objectives",
-        FILE,
-        default_text="./resilience.yaml, if there is one",
+    _limit("objectives", FILE, default_text="./resilience.yaml, if there is one").with_help(
+        "YAML file with limits that must hold (docs/objectives.md)",
         uses=Use.OUTSIDE,
         pytest="--objectives",
-    ).with_help("YAML file with limits that must hold (docs/objectives.md)"),
+    ),
     _limit("dry-run", SWITCH).with_help(
         "tell what would be done, faults and what they touch included, and do nothing;"
         " with --json for programs"
@@ -297,14 +288,9 @@ LOCUST_OPTIONS = (
     _load("processes", WHOLE, default_text="1", uses=Use.STEP).with_help(
         "processes that send the load; -1 is one for each core"
     ),
-    _stack(
-        "host",
-        URL,
-        default_text="the local stack",
-        uses=Use.OUTSIDE,
-        short="-H",
-        variable="LOCUST_HOST",
-    ).with_help("a service that already runs"),
+    _stack("host", URL, default_text="the local stack").with_help(
+        "a service that already runs", uses=Use.OUTSIDE, short="-H", variable="LOCUST_HOST"
+    ),
     _output("csv", FILE).with_help("Store request stats to files in CSV format"),
     _output("csv-full-history", SWITCH).with_help(
         "Store each stats entry in CSV format to _stats_history.csv file"
@@ -315,21 +301,12 @@ LOCUST_OPTIONS = (
     _output("json-file", FILE, uses=Use.OUTSIDE).with_help(
         "Prints the final stats in JSON format to file path specified"
     ),
-    _output(
-        "loglevel",
-        _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
-        default_text="WARNING",
-        uses=Use.OUTSIDE,
-        short="-L",
-        variable="LOCUST_LOGLEVEL",
-    ).with_help("how much Locust's log tells"),
-    _output(
-        "logfile",
-        FILE,
-        default_text="standard error",
-        uses=Use.OUTSIDE,
-        variable="LOCUST_LOGFILE",
-    ).with_help("where Locust's log goes"),
+    _output("loglevel", LOG_LEVEL, default_text="WARNING").with_help(
+        "how much Locust's log tells", uses=Use.OUTSIDE, short="-L", variable="LOCUST_LOGLEVEL"
+    ),
+    _output("logfile", FILE, default_text="standard error").with_help(
+        "where Locust's log goes", uses=Use.OUTSIDE, variable="LOCUST_LOGFILE"
+    ),
     _output("otel", SWITCH).with_help(
         "export Locust's requests by OpenTelemetry, if it is installed"
     ),

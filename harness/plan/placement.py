@@ -14,11 +14,9 @@ from harness.plan.fault_specs import (
     AnyFault,
     BlockingMigration,
     CommitLost,
-    Freeze,
-    Kill,
+    ProcessFault,
     Refuse,
     Reset,
-    Restart,
 )
 
 EXPLORED_SECONDS_MIN = 1.0
@@ -74,27 +72,14 @@ def wrong_choice(faults: Iterable[AnyFault], choice: Choice) -> list[str]:
     known = named(faults)
     listed = ", ".join(known) or "no faults"
     found = []
-    for option, names in (("--only-faults", choice.only), ("--without-fault", choice.without)):
-        valid = (*known, NONE) if option == "--only-faults" else tuple(known)
+    only, without = (choice.only, {*known, NONE}), (choice.without, set(known))
+    for option, (names, valid) in {"--only-faults": only, "--without-fault": without}.items():
         found += [
             f"{option} {name or repr(name)}: the scenario has {listed}"
             for name in names
             if name not in valid
         ]
     return found
-
-
-def planned_faults(
-    faults: Iterable[AnyFault],
-    choice: Choice,
-    baseline_s: float,
-    fault_s: float,
-    explore_seed: int | None,
-) -> tuple[PlannedFault, ...]:
-    """Those of a scenario that are wanted, each where it is with all the others; see `placed`."""
-    every = placed(named(faults), baseline_s, fault_s, explore_seed)
-    wanted = chosen(faults, choice)
-    return tuple(fault for fault in every if fault.name in wanted)
 
 
 def placed(
@@ -143,12 +128,10 @@ def conflicts(faults: Iterable[PlannedFault]) -> list[str]:
 def _switch(spec: AnyFault) -> str | None:
     """What a fault switches as a whole; None of one that only adds something of its own."""
     match spec:
-        case Kill() | Freeze() | Restart():
+        case ProcessFault() | BlockingMigration():
             return spec.target
         case Refuse() | Reset() | CommitLost():
             return f"the proxy of link {spec.link}"
-        case BlockingMigration():
-            return f"table {spec.table}"
     return None
 
 

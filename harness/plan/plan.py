@@ -9,76 +9,43 @@ import math
 import random
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from harness.core.errors import UsageError
-from harness.core.http_times import RETRY_AFTER_SECONDS_MAX
 from harness.core.numbers import Count, Fen, Seconds
 from harness.plan.objectives import (
-    DEFAULT_OBJECTIVES_WITH_FAULT,
-    DEFAULT_OBJECTIVES_WITHOUT_FAULT,
+    STEADY_STATE_KEYS,
     Objectives,
     OnInconclusive,
     Resilience,
     SteadyState,
     effective,
-    wrong_values,
+    layer_of,
+    merged,
+    set_fields,
 )
-from harness.plan.placement import (
-    EXPLORED_PHASE_SECONDS_MIN,
-    Choice,
-    PlannedFault,
-    chosen,
-    conflicts,
-    planned_faults,
-    wrong_choice,
-)
-from harness.plan.planted import SERVICES, wrong_defects
+from harness.plan.placement import PlannedFault
 from harness.plan.population import (
     NEAR_LIMIT_AMOUNTS_FEN,
-    POPULATIONS,
     AccountClass,
     PlannedBorrower,
     borrowers_of,
     pair_starts,
     turns_of,
 )
-from harness.plan.scenario import Scenario, wrong_types
-from harness.plan.stop_conditions import StopConditions, effective_stop, wrong_conditions
+from harness.plan.scenario import Scenario, Settings, check, faults_of
+from harness.plan.stop_conditions import OFF, StopConditions
 
-__all__ = [
-    "DEFAULT_OBJECTIVES_WITHOUT_FAULT",
-    "DEFAULT_OBJECTIVES_WITH_FAULT",
-    "RATE_MAX",
-    "RECOVERY_MARGIN_SECONDS",
-    "REVIEW_AMOUNT_FEN",
-    "AccountClass",
-    "Arrival",
-    "Objectives",
-    "Plan",
-    "PlannedBorrower",
-    "PlannedFault",
-    "PlannedPhase",
-    "Scenario",
-    "Settings",
-    "SteadyState",
-    "check",
-    "expand",
-]
+__all__ = ["Objectives", "PlannedBorrower", "PlannedFault", "Scenario", "Settings", "SteadyState"]
 
-RATE_MAX = 2000
-"""Arrivals a second: what one load process was measured to send on time; plan for half of it."""
-PHASE_SECONDS_MIN = 0.5
-DAY_SECONDS = 24 * 3600.0
-SEED_MAX = 2**62
-RECOVERY_MARGIN_SECONDS = 1.0
-"""Beyond one request timeout, the least time after the heal in which recovery can show itself."""
-BETWEEN_PAIRED_SECONDS = 1e-4
-LEDGER_SETTLE_SECONDS_MAX = 300.0
-NEAR_LIMIT_SHARE_MAX = 0.4
 REVIEW_AMOUNT_FEN = 2_500_000
 """An amount that the reference service sends to manual review."""
 _REVIEW_SHARE = 0.05  # of a mixed population's borrows, large enough for manual review
+_BETWEEN_PAIRED_SECONDS = 1e-4
+RECOVERY_SECONDS_DEFAULT = 10.0
+"""How long borrowing may take to come back where a scenario sets no limit."""
+ATTACHED_BUDGET_SECONDS_LEAST = 10.0
+"""Of failures on a target of somebody else, where the scenario itself accepts fewer: enough to see
+and measure an outage, too few to be one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,46 +59,6 @@ class Arrival:
     amount_fen: Fen
     key: str
     reads_credit_line: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the command line can change of a run. Durations in seconds, ``rate`` in arrivals/s."""
-
-    rate: int = 50
-    warm_up_s: float = 2.0
-    baseline_s: float = 8.0
-    fault_s: float = 5.0
-    recovery_s: float = 15.0
-    request_timeout_s: float = 2.0
-    ledger_settle_s: float = 10.0
-    """For how long the ledger is watched after it has come to rest."""
-    population: str = "mixed"
-    log_in_share: float = 0.3
-    retries: int = 0
-    seed: int = 1
-    service: Literal["tuned", "naive"] = "tuned"
-    defect: str = ""
-    """Bugs planted in the local stack's service; empty: those of the stack that is up, if any."""
-    namespaces: bool = False
-    """The local stack in network namespaces; where one is up already, it may have them anyway."""
-    explore: bool = False
-    """Whether the faults stand at random places of the fault phase, drawn by the seed."""
-    choice: Choice = field(default_factory=Choice)
-    """Which of the scenario's faults are wanted."""
-    added_faults: tuple[str, ...] = ()
-    """Faults that the command line added to those of the scenario, as they were written."""
-
-    @property
-    def load_s(self) -> float:
-        """Length of the whole load."""
-        return self.warm_up_s + self.baseline_s + self.fault_s + self.recovery_s
-
-    @property
-    def drain_s(self) -> float:
-        """Longest time an arrival can be under way after the load: its deadlines and its waits."""
-        asked_s = RETRY_AFTER_SECONDS_MAX if self.retries else 0.0
-        return (3 + self.retries) * self.request_timeout_s + 1.0 + asked_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,86 +105,6 @@ class Plan:
         return next((phase for phase in self.phases if phase.name == name), None)
 
 
-def check(scenario: Scenario, settings: Settings, file: Resilience | None = None) -> list[str]:
-    """Every reason why this scenario cannot be run so, each saying what would be valid."""
-    if wrong := wrong_types(scenario):
-        return wrong  # nothing else could be told from it
-    found = [*wrong_load(settings), *_check_phases(scenario, settings)]
-    found += wrong_choice(scenario.faults, settings.choice)
-    found += conflicts(faults_of(scenario, settings))
-    found += [*wrong_values(scenario.objectives), *wrong_conditions(scenario.stop)]
-    least_s = file.steady_state.min_baseline_s if file else 0.0
-    if file and settings.baseline_s < least_s:
-        found.append(
-            f"baseline {settings.baseline_s:g}s is shorter than min_baseline in {file.name}:"
-            f" it must be at least {at_least(least_s)}"
-        )
-    if not 0 <= scenario.credit_line_share <= 1:
-        found.append(f"credit_line_share {scenario.credit_line_share:g} must be from 0 to 1")
-    if not 0 <= scenario.near_limit_share <= NEAR_LIMIT_SHARE_MAX:
-        found.append(
-            f"near_limit_share {scenario.near_limit_share:g} must be from 0 to"
-            f" {NEAR_LIMIT_SHARE_MAX:g}"
-        )
-    for fault in scenario.faults:
-        found += [f"{type(fault).__name__}: {problem}" for problem in fault.problems]
-        start, end = fault.shares
-        if not 0 <= start < end <= 1:
-            found.append(
-                f"{type(fault).__name__}: during={fault.during} must be two rising shares in 0..1"
-            )
-    return found
-
-
-def at_least(seconds: float) -> str:
-    """A length of time that is no shorter, to the millisecond, as an option takes it."""
-    return f"{math.ceil(1000 * seconds - 1e-6) / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-
-
-def wrong_load(settings: Settings) -> list[str]:
-    """What of a load cannot be, whatever its phases are, each with what would be valid."""
-    found = []
-    if not 1 <= settings.rate <= RATE_MAX:
-        found.append(f"rate {settings.rate} must be from 1 to {RATE_MAX} arrivals a second")
-    if not 0.1 <= settings.request_timeout_s <= 60:  # noqa: PLR2004  # the message says it
-        found.append(f"request timeout {settings.request_timeout_s:g}s must be from 0.1s to 60s")
-    if not 0 <= settings.ledger_settle_s <= LEDGER_SETTLE_SECONDS_MAX:
-        found.append(f"ledger settle {settings.ledger_settle_s:g}s must be from 0s to 5m")
-    if not 0 <= settings.log_in_share <= 1:
-        found.append(f"log-in share {settings.log_in_share:g} must be from 0 to 1")
-    if not 0 <= settings.retries <= 10:  # noqa: PLR2004  # more would only amplify an outage
-        found.append(f"retries {settings.retries} must be from 0 to 10")
-    if not -SEED_MAX <= settings.seed <= SEED_MAX:
-        found.append(f"seed {settings.seed} must be from {-SEED_MAX} to {SEED_MAX}")
-    if settings.population not in POPULATIONS:
-        found.append(f"population {settings.population!r} must be one of {', '.join(POPULATIONS)}")
-    if settings.service not in SERVICES:
-        found.append(f"service {settings.service!r} must be one of {', '.join(SERVICES)}")
-    return [*found, *wrong_defects(settings.defect)]
-
-
-def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
-    found = []
-    faults = chosen(scenario.faults, settings.choice)
-    for name in ("warm_up", "baseline", "fault", "recovery"):
-        length = getattr(settings, f"{name}_s")
-        least = 0.0 if name == "warm_up" or (name == "fault" and not faults) else PHASE_SECONDS_MIN
-        if not least <= length <= DAY_SECONDS:
-            found.append(f"{name.replace('_', '-')} {length:g}s must be from {least:g}s to 24h")
-    least = settings.request_timeout_s + RECOVERY_MARGIN_SECONDS
-    if settings.explore and faults and settings.fault_s < EXPLORED_PHASE_SECONDS_MIN:
-        found.append(
-            f"fault {settings.fault_s:g}s leaves no room to explore: with --explore it must be at"
-            f" least {EXPLORED_PHASE_SECONDS_MIN:g}s"
-        )
-    if faults and settings.recovery_s < least:
-        found.append(
-            f"recovery {settings.recovery_s:g}s is too short to heal and confirm: it must be"
-            f" at least {at_least(least)} (request timeout + {RECOVERY_MARGIN_SECONDS:g}s)"
-        )
-    return found
-
-
 def expand(
     name: str,
     hypothesis: str,
@@ -272,10 +119,7 @@ def expand(
 
     The same seed gives the same arrival times, borrowers and amounts; run id, keys and phones are
     fresh every time: no second run meets the first one's. ``stop`` is the command line's, and an
-    ``attached`` target is not ours.
-
-    Raises:
-        UsageError: naming everything that is wrong, not only the first.
+    ``attached`` target is not ours. `UsageError` names everything that is wrong.
     """
     if wrong := check(scenario, settings, file):
         raise UsageError("; ".join(wrong))
@@ -283,14 +127,14 @@ def expand(
     chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
     borrowers = _borrowers(scenario, settings, chance, run)
     faults = faults_of(scenario, settings)
-    limits = effective(name, scenario.objectives, file, has_faults=bool(faults))
+    objectives, sources = effective(name, scenario.objectives, file, has_faults=bool(faults))
     plan = Plan(
         run_id=run.hex[:12],
         scenario=name,
         hypothesis=hypothesis,
         settings=settings,
-        objectives=limits.objectives,
-        objective_sources=limits.sources,
+        objectives=objectives,
+        objective_sources=sources,
         steady_state=file.steady_state if file else SteadyState(),
         on_inconclusive=file.on_inconclusive if file else "inconclusive",
         phases=_phases(settings, has_faults=bool(faults)),
@@ -298,31 +142,24 @@ def expand(
         borrowers=borrowers,
         arrivals=_arrivals(scenario, settings, borrowers, chance, run),
     )
-    own = {"scenario file": scenario.stop, "command line": stop}
-    conditions, sources = effective_stop(plan, file, own, attached=attached)
-    return replace(plan, stop=conditions, stop_sources=sources)
+    layers = [layer_of(stop_defaults(plan, attached=attached), "built-in default")]
+    layers += file.stop_layers(name) if file else []
+    layers += [layer_of(scenario.stop, "scenario file"), layer_of(stop, "command line")]
+    conditions, stop_sources = merged(layers)
+    return replace(plan, stop=StopConditions(**conditions), stop_sources=stop_sources)
 
 
 def _phases(settings: Settings, *, has_faults: bool) -> tuple[PlannedPhase, ...]:
-    lengths = [("warm-up", settings.warm_up_s), ("baseline", settings.baseline_s)]
-    if has_faults:
-        lengths += [("fault", settings.fault_s), ("recovery", settings.recovery_s)]
-    else:
-        # Nothing is injected, so there is nothing to recover from: one long look.
-        lengths += [("observation", settings.fault_s + settings.recovery_s)]
+    rest = [("fault", settings.fault_s), ("recovery", settings.recovery_s)]
+    if not has_faults:  # nothing is injected, so there is nothing to recover from: one long look
+        rest = [("observation", settings.fault_s + settings.recovery_s)]
+    lengths = [("warm-up", settings.warm_up_s), ("baseline", settings.baseline_s), *rest]
     phases = []
     start = -settings.warm_up_s
     for name, length in lengths:
         phases.append(PlannedPhase(name, start, start + length))
         start += length
     return tuple(phases)
-
-
-def faults_of(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...]:
-    """Every fault of a run where it stands on the timeline."""
-    lengths_s = settings.baseline_s, settings.fault_s
-    seed = settings.seed if settings.explore else None
-    return planned_faults(scenario.faults, settings.choice, *lengths_s, seed)
 
 
 def _borrowers(
@@ -373,7 +210,7 @@ def _arrivals(
             logs_in, reads = settings.log_in_share == 1, False
             amount_fen = pairs.randint(*NEAR_LIMIT_AMOUNTS_FEN)
             if index not in firsts:
-                at_s = arrivals[-1].at_s + BETWEEN_PAIRED_SECONDS
+                at_s = arrivals[-1].at_s + _BETWEEN_PAIRED_SECONDS
         arrivals.append(
             Arrival(
                 index=index,
@@ -392,3 +229,79 @@ def _from_zero(arrivals: list[Arrival]) -> tuple[Arrival, ...]:
     """Zero is by definition the planned start of the first arrival after the warm-up."""
     shift_s = min((a.at_s for a in arrivals if a.at_s >= 0), default=0.0)
     return tuple(replace(a, at_s=a.at_s - shift_s) for a in arrivals)
+
+
+# --- limits and stop conditions ------------------------------------------------------------------
+
+
+def judged_again(planned: Plan, file: Resilience) -> tuple[Plan, list[str]]:
+    """A stored plan by the limits of a file, to judge its run again; and in words what is new.
+
+    Here the file is the last word: what it sets wins over the plan, the rest stays as planned.
+    """
+    stored = set_fields(planned.objectives)
+    origin = {n: planned.objective_sources.get(n, "plan of the run") for n in stored}
+    asked = file.limit_layers(planned.scenario, has_faults=bool(planned.faults))
+    values, sources = merged([(stored, origin), *asked])
+    objectives = Objectives(**values)
+    changes = [
+        f"{name} is {value:g} ({sources[name]})"
+        + (f" and was {stored[name]:g}" if name in stored else " and was not asked for")
+        for name, value in set_fields(objectives).items()
+        if stored.get(name) != value
+    ]
+    named = {n for key, n in STEADY_STATE_KEYS.items() if f"steady_state.{key}" in file.places}
+    steady_state = replace(
+        planned.steady_state, **{name: getattr(file.steady_state, name) for name in named}
+    )
+    if steady_state != planned.steady_state:
+        changes.append("the baseline is held to its steady_state")
+    again = replace(
+        planned, objectives=objectives, objective_sources=sources, steady_state=steady_state
+    )
+    if "defaults.on_inconclusive" in file.places:
+        again = replace(again, on_inconclusive=file.on_inconclusive)
+    return again, changes
+
+
+def stop_defaults(plan: Plan, *, attached: bool) -> StopConditions:
+    """What holds unless something else is asked for; ``attached``: the target is not our own stack.
+
+    A loan paid out twice ends every run: it is never part of an experiment. The rest is off on the
+    local stack, which is there to be broken. A target of somebody else gets a budget: as many
+    failures as its scenario accepts by plan, every request of its windows failing, and none beyond.
+    If the scenario breaks something, failures outside the windows end it, too.
+    """
+    windows = accepted(plan)
+    accepted_s = sum(max(0.0, min(end_s, plan.load_end_s) - start_s) for start_s, end_s in windows)
+    budget = plan.settings.rate * max(accepted_s, ATTACHED_BUDGET_SECONDS_LEAST)
+    return StopConditions(
+        failed_budget=math.ceil(budget) if attached else OFF,
+        failed_surge=attached and bool(windows),
+        double_disbursement=True,
+        principal_at_risk_fen=OFF,
+    )
+
+
+def allowance_s(plan: Plan) -> float:
+    """For how long after a heal borrowing may fail by plan, requests under way included, in s."""
+    limit_s = plan.objectives.recovery_seconds_max
+    recovery_s = RECOVERY_SECONDS_DEFAULT if limit_s is None else limit_s
+    return float(recovery_s + plan.settings.request_timeout_s)
+
+
+def accepted(plan: Plan) -> list[tuple[float, float]]:
+    """When borrowing may fail by plan, in seconds: from each injection to the end of the time
+    allowed for recovery and of the requests planned in it.
+
+    Faults that borrowers should not notice are left out: failures under them are not accepted.
+    """
+    more_s = allowance_s(plan)
+    found: list[tuple[float, float]] = []
+    noticed = [fault for fault in plan.faults if fault.spec.expects_impact]
+    for fault in sorted(noticed, key=lambda fault: fault.inject_s):
+        start_s, end_s = fault.inject_s, fault.heal_s + more_s
+        if found and start_s <= found[-1][1]:
+            start_s, end_s = found[-1][0], max(found.pop()[1], end_s)
+        found.append((start_s, end_s))
+    return found

@@ -21,9 +21,9 @@ from harness.core.connections import forget_libpq_variables
 from harness.core.disk import DISK_ERRORS, refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
+from harness.faults.foreign_sessions import LockGuard
 from harness.faults.heal.guardian_link import Guardian
 from harness.faults.heal.healing import heal_left_over
-from harness.faults.lock_holders import LockGuard
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.history.events import RunStatus, SafetyStop

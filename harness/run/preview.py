@@ -18,8 +18,8 @@ from harness.core.numbers import Count, Fen, Figure, Seconds
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
 from harness.history.run_facts import BlastRadius
 from harness.plan.objectives import OnInconclusive
-from harness.plan.plan import Plan, PlannedFault, PlannedPhase, Settings, SteadyState
-from harness.plan.stop_conditions import Off, accepted, in_words
+from harness.plan.plan import Plan, PlannedFault, PlannedPhase, Settings, SteadyState, accepted
+from harness.plan.stop_conditions import Off, in_words
 from harness.run.safety.feasible import require_feasible
 from harness.run.safety.radius import radius_of
 from harness.stack import Stack

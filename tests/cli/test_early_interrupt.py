@@ -43,7 +43,7 @@ def interrupted_at(
         (["status"], "harness.apps.cli.app"),
         (["status"], "harness.stack.client"),
         (["run", "mine.py", "--dry-run"], "harness.apps.cli.outcome_text"),
-        (["run", "mine.py", "--dry-run"], "harness.plan.resilience_format"),
+        (["run", "mine.py", "--dry-run"], "harness.plan.resilience"),
     ],
     ids=str,
 )

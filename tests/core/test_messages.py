@@ -50,7 +50,7 @@ SPEC = launch.LaunchSpec(
     owner=ProcessRef(1, 2),
 )
 GUARDED = GuardedRun(
-    run_id="r", state_dir=Path("/s"), stack_id="", owns_stack=True, load=ProcessRef(4, 5)
+    run_dir=Path("/r"), run_id="r", state_dir=Path("/s"), owns_stack=True, load=ProcessRef(4, 5)
 )
 ORDER = workers.PrepareLoad(
     name="load-0",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.faults import change_watch, lock_holders
-from harness.faults.lock_holders import LockGuard
+from harness.faults import foreign_sessions
+from harness.faults.foreign_sessions import LockGuard
 from tests.stack.test_state import a_stack
 
 HELD_SECONDS = 1.0
@@ -18,16 +18,16 @@ HELD_SECONDS = 1.0
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rule in a tenth of the time."""
-    monkeypatch.setattr(change_watch, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(lock_holders, "HELD_SECONDS_MAX", HELD_SECONDS)
-    monkeypatch.setattr(lock_holders, "SEEN_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(foreign_sessions, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(foreign_sessions, "HELD_SECONDS_MAX", HELD_SECONDS)
+    monkeypatch.setattr(foreign_sessions, "SEEN_SECONDS_MAX", 0.3)
 
 
 def ended_after_s(
     monkeypatch: pytest.MonkeyPatch, folder: Path, seen: Iterator[set[str]]
 ) -> tuple[float, str]:
     """How long a wait of three times that length lasted, and what ended it."""
-    monkeypatch.setattr(lock_holders.LockHolders, "look", lambda _: next(seen))
+    monkeypatch.setattr(foreign_sessions.LockWatch, "look", lambda _: next(seen))
     began_s = time.monotonic()
     place: Any = a_stack(folder)
     with LockGuard(place) as check:

@@ -12,6 +12,7 @@ from harness.faults import migration
 from harness.faults.migration import BlockingMigrationInjector
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault_specs import BlockingMigration
+from harness.plan.plan import PlannedFault
 
 
 class Database:
@@ -60,9 +61,10 @@ def test_only_a_time_out_of_the_database_lets_a_migration_be_done(
 ) -> None:
     """Whoever else ended the long transaction, it was no work of the migration's."""
     database = Database(end)
-    monkeypatch.setattr(migration, "connect", database.connect)
+    monkeypatch.setattr(migration, "own_session", database.connect)
     stack = cast("Any", SimpleNamespace(database_url="postgresql://nowhere"))
-    injector = BlockingMigrationInjector("1-blocking_migration", BlockingMigration(), stack)
+    planned = PlannedFault("1-blocking_migration", BlockingMigration(), 0.0, 60.0)
+    injector = BlockingMigrationInjector(planned, BlockingMigration(), stack)
     injector.inject()
     assert injector.gone() is None
     database.ended.set()

@@ -119,7 +119,8 @@ def meddle(rig: Rig, spec: AnyFault) -> None:
     elif isinstance(spec, Refuse):
         rig.control.set_enabled("edge", enabled=True)
     elif isinstance(spec, Latency):
-        rig.control.update_toxic("edge", proxy.toxics[0].name, latency=1, jitter=0)
+        changed = {"attributes": {"latency": 1, "jitter": 0}}
+        rig.control._call("post", f"/proxies/edge/toxics/{proxy.toxics[0].name}", changed)
     else:
         rig.control.remove_toxic("edge", proxy.toxics[0].name)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.faults import walk as walk_module
+from harness.faults.base import Injector
 from harness.faults.heal import healing
 from harness.faults.overlap import AtWork, can_silence
 from harness.faults.timeline import FaultTimeline
@@ -103,7 +104,7 @@ class World:
             return any(can_silence(other, spec) for other in self.broken.values())
 
 
-class Simulated:
+class Simulated(Injector):
     """An injector whose canary is silent whatever the reason, as a real one is."""
 
     def __init__(self, planned: PlannedFault, world: World, *, works: bool, heals: bool) -> None:
@@ -130,9 +131,6 @@ class Simulated:
         """Silent, for whatever reason."""
         return Proof("canary", self._world.is_silent(self._planned.spec), "during: silent")
 
-    def gone(self) -> None:
-        """Still there."""
-
     def heal(self) -> int:
         """Mend it, or do nothing."""
         if self._heals:
@@ -143,9 +141,6 @@ class Simulated:
     def healed(self) -> Proof:
         """Answered again, or still silent."""
         return Proof("healed", not self._world.is_silent(self._planned.spec), "after")
-
-    def clean_up(self) -> None:
-        """Nothing."""
 
 
 Walk = Callable[..., dict[str, FaultFact]]

@@ -12,7 +12,6 @@ import requests
 from harness.core.errors import HarnessError
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import identify
-from harness.faults import change_watch as change_watch_module
 from harness.faults import foreign_sessions as strangers_module
 from harness.faults import walk as walk_module
 from harness.faults.foreign_sessions import (
@@ -161,7 +160,7 @@ def test_a_link_that_leads_to_a_relay_of_ours_is_ours() -> None:
 
 def test_what_comes_and_goes_is_dated(clean: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the last look without it and the first without it again; what stays has no end."""
-    monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.05)
     watch = StrangerWatch(clean.stack, OwnSessions)
     started_ns = time.monotonic_ns()
     watch.start()
@@ -196,8 +195,8 @@ def test_what_went_while_we_looked_ends_after_that(monkeypatch: pytest.MonkeyPat
         gone_ns.append(time.monotonic_ns())
         return set()
 
-    monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.01)
-    watch = change_watch_module.ChangeWatch("test", look)
+    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.01)
+    watch = strangers_module.ChangeWatch("test", look)
     watch.start()
     while not gone_ns:
         time.sleep(0.01)
@@ -215,7 +214,7 @@ def test_a_toxiproxy_that_somebody_stopped_is_told(
     reference = identify(clean.process.pid)
     assert reference is not None
     save_state(replace(clean.stack, processes={"toxiproxy": reference}))
-    monkeypatch.setattr(change_watch_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(strangers_module, "LOOK_SECONDS", 0.05)
     watch = StrangerWatch(clean.stack, OwnSessions)
     watch.start()
     time.sleep(0.3)

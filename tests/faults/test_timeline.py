@@ -12,7 +12,7 @@ import pytest
 from harness.core.errors import HarnessError, UsageError
 from harness.faults import timeline as timeline_module
 from harness.faults import walk as walk_module
-from harness.faults.base import Gone
+from harness.faults.base import Gone, Injector
 from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
@@ -25,7 +25,7 @@ from harness.stack.state import Link
 PLANNED = PlannedFault("1-partition", Partition("edge"), 0.0, 0.2)
 
 
-class Breakable:
+class Breakable(Injector):
     """An injector that counts its heals and fails where it is told to."""
 
     def __init__(

@@ -29,16 +29,16 @@ def test_everything_it_can_say(tmp_path: Path) -> None:
     found = read(written(tmp_path, EVERYTHING))
     (everywhere, lines), (own, own_lines) = found.stop_layers("cut")
 
-    assert everywhere == StopConditions(
+    assert StopConditions(**everywhere) == StopConditions(
         failed_budget=300,
         failed_surge=True,
         double_disbursement=False,
         principal_at_risk_fen=500000,
     )
-    assert own == StopConditions(failed_budget="off")
+    assert own == {"failed_budget": "off"}
     assert lines["principal_at_risk_fen"] == "resilience.yaml:6"
     assert own_lines == {"failed_budget": "resilience.yaml:9"}
-    assert found.stop_layers("other")[1] == (None, {})
+    assert found.stop_layers("other")[1] == ({}, {})
 
 
 @pytest.mark.parametrize(

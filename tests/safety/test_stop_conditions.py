@@ -9,13 +9,12 @@ from harness.apps.locust.run_settings import stop_from
 from harness.core.errors import UsageError
 from harness.plan.fault_specs import Kill, Partition
 from harness.plan.objectives import Resilience
-from harness.plan.plan import Scenario, Settings, expand
+from harness.plan.plan import Scenario, Settings, accepted, expand
 from harness.plan.stop_conditions import (
     OFF,
     STOP_KINDS,
     STOP_MEANINGS,
     StopConditions,
-    accepted,
     in_words,
 )
 

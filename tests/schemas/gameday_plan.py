@@ -18,7 +18,7 @@ from harness.apps.gameday.plan_format import (
 )
 from harness.plan.options import DURATION, ON_OR_OFF, SWITCH, RunOption
 from harness.plan.options import option as option_named
-from harness.plan.resilience_format import DURATION as DURATION_SCHEMA
+from harness.plan.resilience import DURATION as DURATION_SCHEMA
 from harness.plan.stop_conditions import STOP_KINDS, most
 from tests.schemas.make import DOCS
 

@@ -15,8 +15,8 @@ from harness.plan.fault_specs import (
     AnyFault,
 )
 from harness.plan.objectives import KINDS, MEANINGS, bounds
-from harness.plan.plan import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
 from harness.plan.population import POPULATIONS
+from harness.plan.scenario import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
 from harness.plan.stop_conditions import STOP_KINDS, STOP_MEANINGS, most
 from harness.report.compare.compared_figures import FIGURES
 from harness.verdict.catalogue import FINDINGS, MONEY

@@ -182,7 +182,7 @@ def _look_for_strangers(healing: _Healing, everything: bool) -> None:
             _put_right(healing, everything)
         except ProxyApiHangs as error:
             journal = Journal(stack.state_dir, stack.stack_id, by=HEAL_COMMAND)
-            way = restart_proxy(stack, journal, HEAL_COMMAND, "", str(error))
+            way = restart_proxy(stack, journal, "", str(error))
             healing.tell(f"  {way}")
             _put_right(healing, everything)
     except HarnessError as error:

@@ -166,20 +166,13 @@ def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
 def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:
     """The run as if it had been planned with the limits of a file; the verdict will say so."""
     from harness.plan import resilience  # noqa: PLC0415
-    from harness.plan.objectives import judged_again  # noqa: PLC0415
+    from harness.plan.plan import judged_again  # noqa: PLC0415
 
     plan, facts = stored.plan, stored.facts
     file: Resilience = resilience.read(objectives, [plan.scenario])
-    asked = judged_again(plan, file)
-    changed = replace(
-        plan,
-        objectives=asked.objectives,
-        objective_sources=asked.sources,
-        steady_state=asked.steady_state,
-        on_inconclusive=asked.on_inconclusive,
-    )
+    changed, changes = judged_again(plan, file)
     remark = f"judged again, by {file.name}" + (
-        f": {'; '.join(asked.changes)}" if asked.changes else ", which asks for the same"
+        f": {'; '.join(changes)}" if changes else ", which asks for the same"
     )
     status = replace(facts.status, notes=(*facts.status.notes, remark))
     return replace(stored, plan=changed, facts=replace(facts, status=status))

@@ -35,7 +35,7 @@ from harness.core.yaml_models import (
 from harness.core.yaml_models import Path as Keys
 from harness.plan import resilience
 from harness.plan.options import ALL_OPTIONS, Use
-from harness.plan.resilience_format import seconds
+from harness.plan.resilience import seconds
 from harness.run.runner import find_scenario, known_scenarios
 
 FOR_ALL_STEPS = tuple(each.name for each in ALL_OPTIONS if Use.DAY in each.uses)

@@ -27,7 +27,7 @@ from harness.plan.options import (
     option,
 )
 from harness.plan.placement import Choice, chosen
-from harness.plan.plan import (
+from harness.plan.scenario import (
     PHASE_SECONDS_MIN,
     RECOVERY_MARGIN_SECONDS,
     Scenario,

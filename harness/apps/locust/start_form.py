@@ -9,7 +9,7 @@ from harness.apps.locust.locustfile import Locustfile
 from harness.apps.locust.planning import require_sense, resilience_for
 from harness.apps.locust.run_settings import settings_from
 from harness.core.errors import HarnessError, UsageError
-from harness.plan.plan import faults_of
+from harness.plan.scenario import faults_of
 
 
 def announced(locustfile: Locustfile, options: Any) -> list[str]:

@@ -25,10 +25,10 @@ from pathlib import Path
 from harness.core import foreign_text
 from harness.core.connections import forget_libpq_variables
 from harness.core.errors import HarnessError, UsageError
-from harness.core.processes import is_alive
+from harness.core.processes import ProcessRef, is_alive
 from harness.faults.heal import guardian_protocol as protocol
 from harness.faults.heal.healing import heal_all
-from harness.faults.heal.takeover import DeadRun, heal_run, process, rescue, stack_in
+from harness.faults.heal.takeover import heal_run, rescue, stack_in
 from harness.history.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
 from harness.stack import load_state
 from harness.stack.state import Stack
@@ -59,9 +59,8 @@ class LateHeals:
         for fault in late:
             key, args = (fault.intent.run, fault.name), (stack, fault)
             if key not in self._under_way or not self._under_way[key].is_alive():
-                thread = threading.Thread(target=_heal_late, args=args, daemon=True)
-                self._under_way[key] = thread
-                thread.start()
+                self._under_way[key] = threading.Thread(target=_heal_late, args=args, daemon=True)
+                self._under_way[key].start()
 
 
 def _heal_late(stack: Stack, fault: OpenFault) -> None:
@@ -75,7 +74,7 @@ def _heal_late(stack: Stack, fault: OpenFault) -> None:
 class GuardianWatch:
     """What the guardian watches: one run, and the stack that it uses once it has one."""
 
-    run: DeadRun
+    run: protocol.GuardedRun
     in_order: bool = False
     _size: int = field(default=0, init=False)
     _heals: LateHeals = field(default_factory=LateHeals, init=False)
@@ -85,14 +84,7 @@ class GuardianWatch:
         """Take one message of the conductor."""
         match protocol.TO_GUARDIAN.decode(line):
             case protocol.GuardedRun() as told:
-                self.run = DeadRun(
-                    run_dir=self.run.run_dir,
-                    run_id=told.run_id,
-                    state_dir=told.state_dir,
-                    stack_id=told.stack_id,
-                    owns_stack=told.owns_stack,
-                    load=told.load,
-                )
+                self.run = told
             case protocol.RunInOrder():
                 self.in_order = True
 
@@ -131,7 +123,7 @@ def main() -> int:
     try:
         if options.once:
             return int(not look_once(options.state_dir.absolute()))
-        return int(not guard(GuardianWatch(DeadRun(options.run.absolute()))))
+        return int(not guard(GuardianWatch(protocol.GuardedRun(run_dir=options.run.absolute()))))
     except (HarnessError, UsageError) as error:
         _log.error("%s", error)  # the environment's, told in one line
         return error.exit_code
@@ -166,21 +158,22 @@ def look_once(state_dir: Path) -> bool:
     if stack is None:
         return True
     row = Journal(state_dir, stack.stack_id).run_under_way()
-    if row is not None and not _anyone_alive(row.conductor, row.guardian):
-        dead = DeadRun(
+    if row is not None and not any(is_alive(_process(r)) for r in (row.conductor, row.guardian)):
+        dead = protocol.GuardedRun(
             run_dir=Path(row.run_dir),
             run_id=row.run,
             state_dir=state_dir,
             stack_id=stack.stack_id,
             owns_stack=row.owns_stack,
-            load=process(row.load),
+            load=_process(row.load),
         )
         return rescue(dead, SUPERVISOR)
     return heal_what_is_late(stack)
 
 
-def _anyone_alive(*references: tuple[int, int] | None) -> bool:
-    return any(is_alive(process(reference)) for reference in references)
+def _process(reference: tuple[int, int] | None) -> ProcessRef | None:
+    """A process as the journal names it."""
+    return None if reference is None else ProcessRef(*reference)
 
 
 def heal_what_is_late(stack: Stack) -> bool:

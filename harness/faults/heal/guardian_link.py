@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from harness.core.errors import HarnessError
@@ -56,12 +55,7 @@ class Guardian:
         self._start()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Tell it that all is in order; it ends by itself."""
         with self._lock:
             self._over.set()
@@ -74,9 +68,8 @@ class Guardian:
             return
         with suppress(OSError):
             process.stdin.close()
-        for number in (None, signal.SIGCONT):  # somebody may have stopped it
-            if number is not None:
-                process.send_signal(number)
+        for number in (0, signal.SIGCONT):  # 0 does nothing; somebody may have stopped it
+            process.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(END_SECONDS_MAX)
                 return
@@ -137,6 +130,7 @@ class Guardian:
         """Say which stack is about to be used, and once it is up, that it is."""
         with self._lock:
             self._told = protocol.GuardedRun(
+                run_dir=self._run_dir.absolute(),
                 run_id=self._run_id,
                 state_dir=state_dir,
                 stack_id="" if stack is None else stack.stack_id,
@@ -145,9 +139,8 @@ class Guardian:
             )
             self._send(self._told)
             if stack is not None:
-                folder = str(self._run_dir)
-                args = (stack.state_dir, stack.stack_id, self._run_id, CONDUCTOR, folder)
-                self._journal = Journal(*args)
+                writer = (self._run_id, CONDUCTOR, str(self._run_dir))
+                self._journal = Journal(stack.state_dir, stack.stack_id, *writer)
                 self._announce()
 
     def _announce(self) -> None:
@@ -164,11 +157,7 @@ class Guardian:
             )
 
     def await_ready(self) -> None:
-        """Wait until it stands guard.
-
-        Raises:
-            HarnessError: it does not get ready; nothing must be broken then.
-        """
+        """Wait until it stands guard; `HarnessError` if it does not: break nothing then."""
         if not self._ready.wait(READY_SECONDS_MAX):
             raise HarnessError(
                 f"the guardian was not ready within {READY_SECONDS_MAX:g} s:"

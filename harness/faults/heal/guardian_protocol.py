@@ -12,13 +12,14 @@ from harness.core.processes import ProcessRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardedRun:
-    """A run, and the stack that it uses; ``stack_id`` is empty until that is up."""
+    """A run, and the stack that it uses: none yet, and no ``stack_id`` until it is up."""
 
-    run_id: str
-    state_dir: Path
-    stack_id: str
-    owns_stack: bool
-    load: ProcessRef | None
+    run_dir: Path
+    run_id: str = ""
+    state_dir: Path | None = None
+    stack_id: str = ""
+    owns_stack: bool = False
+    load: ProcessRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

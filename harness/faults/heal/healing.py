@@ -74,66 +74,52 @@ def heal_fault(
     planned: PlannedFault,
     stack: Stack,
     journal: Journal,
-    by: str,
     *,
     injector: Injector | None = None,
     failed: Callable[[str], None] = lambda _: None,
 ) -> HealResult:
-    """Heal one fault, with a few tries, each announced in the journal before it is made.
+    """Heal one fault, with a few tries, each announced in the ``journal`` before it is made.
 
-    Args:
-        planned: The fault, as it was announced.
-        stack: Where it was injected.
-        journal: Told every step.
-        by: Who heals.
-        injector: The one that injected it, if it lives; else one that undoes what it finds.
-        failed: Told of every try that failed.
-
-    Never raises: that it failed is the result.
+    ``injector`` is the one that injected it, if it lives; else one that undoes what it finds.
+    ``failed`` is told of every try that failed. Never raises: that it failed is the result.
     """
     called_ns = time.monotonic_ns()
-    error, way = "", ""
+    name, error, way = planned.name, "", ""
     for attempt in range(1, HEAL_TRIES + 1):
         if attempt > 1:
             time.sleep(0.0 if way else _PAUSE_SECONDS * 2 ** (attempt - 2))
         try:
-            _note(journal, "healing", fault=planned.name, by=by, tries=attempt)
+            _note(journal, "healing", fault=name, tries=attempt)
             injector = injector or injector_for(planned, stack)
             healed_ns = injector.heal()
         except Exception as reason:  # noqa: BLE001  # whatever it was, it is tried again
-            _log.exception("heal of %s by %s, try %d", planned.name, by, attempt)
+            _log.exception("heal of %s by %s, try %d", name, journal.by, attempt)
             error = str(reason) or type(reason).__name__
-            _note(journal, "heal_failed", fault=planned.name, by=by, tries=attempt, text=error)
+            _note(journal, "heal_failed", fault=name, tries=attempt, text=error)
             failed(f"heal, try {attempt}: {error}")
             if isinstance(reason, ProxyApiHangs):
-                way = _second_way(planned, stack, journal, by, error) or way
+                way = _second_way(name, stack, journal, error) or way
         else:
             returned_ns = time.monotonic_ns()
-            said = {"fault": planned.name, "by": by, "tries": attempt, "healed_ns": healed_ns}
-            _note(journal, "healed", **said)
+            _note(journal, "healed", fault=name, tries=attempt, healed_ns=healed_ns)
             return HealResult(
-                planned.name, by, attempt, called_ns, returned_ns, healed_ns, second_way=way
+                name, journal.by, attempt, called_ns, returned_ns, healed_ns, second_way=way
             )
-    return HealResult(planned.name, by, HEAL_TRIES, called_ns, error=error, second_way=way)
+    return HealResult(name, journal.by, HEAL_TRIES, called_ns, error=error, second_way=way)
 
 
-def _second_way(planned: PlannedFault, stack: Stack, journal: Journal, by: str, reason: str) -> str:
+def _second_way(fault: str, stack: Stack, journal: Journal, reason: str) -> str:
     """Replace Toxiproxy; what was done, or nothing where that failed, too."""
     try:
-        return restart_proxy(stack, journal, by, planned.name, reason)
+        return restart_proxy(stack, journal, fault, reason)
     except Exception as error:  # noqa: BLE001  # told; the tries that are left are still made
-        _log.exception("second way to heal %s by %s", planned.name, by)
-        text = f"the second way failed: {error}"
-        _note(journal, "heal_failed", fault=planned.name, by=by, text=text)
+        _log.exception("second way to heal %s by %s", fault, journal.by)
+        _note(journal, "heal_failed", fault=fault, text=f"the second way failed: {error}")
         return ""
 
 
 def prove_healed(
-    injector: Injector,
-    planned: PlannedFault,
-    journal: Journal,
-    by: str,
-    excused: Callable[[], bool] = lambda: False,
+    injector: Injector, fault: str, journal: Journal, excused: Callable[[], bool] = lambda: False
 ) -> Proof:
     """Wait for the canary; the last look is the proof, whichever way it turns out.
 
@@ -148,39 +134,38 @@ def prove_healed(
         if excused():
             deadline = time.monotonic() + HEALED_SECONDS_MAX
         if proof.holds or time.monotonic() > deadline:
-            said = {"fault": planned.name, "by": by, "holds": proof.holds, "text": proof.text}
-            _note(journal, "proven", **said)
+            _note(journal, "proven", fault=fault, holds=proof.holds, text=proof.text)
             return proof
         time.sleep(0.05)
 
 
 def undo_fault(
-    planned: PlannedFault, stack: Stack, journal: Journal, by: str, *, clean_up: bool = True
+    planned: PlannedFault, stack: Stack, journal: Journal, *, clean_up: bool = True
 ) -> HealResult:
     """Heal what another process injected, show that it is gone, and leave nothing behind.
 
     Without ``clean_up`` what may only go once the load has ended stays, for those who know when.
     """
-    result = heal_fault(planned, stack, journal, by)
+    result = heal_fault(planned, stack, journal)
     if result.healed_ns is None:
         return result
     injector = injector_for(planned, stack)
-    proof = prove_healed(injector, planned, journal, by)
+    proof = prove_healed(injector, planned.name, journal)
     time.sleep(SECOND_LOOK_SECONDS)
     if proof.holds and not _still(injector):
-        again = heal_fault(planned, stack, journal, by)
+        again = heal_fault(planned, stack, journal)
         result = replace(again, tries=result.tries + again.tries, called_ns=result.called_ns)
-        proof = prove_healed(injector, planned, journal, by)
+        proof = prove_healed(injector, planned.name, journal)
     result = replace(result, proof=proof)
     if not clean_up:
         return result
     try:
         injector.clean_up()
     except Exception as error:  # noqa: BLE001  # told; everything else is still healed
-        _log.exception("clean-up of %s by %s", planned.name, by)
+        _log.exception("clean-up of %s by %s", planned.name, journal.by)
         return replace(result, left=str(error) or type(error).__name__)
     if result.gone:
-        _note(journal, "undone", fault=planned.name, by=by)
+        _note(journal, "undone", fault=planned.name)
     return result
 
 
@@ -192,19 +177,15 @@ def _still(injector: Injector) -> bool:
 
 
 def healed_elsewhere(
-    planned: PlannedFault,
-    injector: Injector,
-    rows: Callable[[], list[JournalRow]],
-    by: str,
-    since_ns: int,
+    injector: Injector, fault: str, journal: Journal, since_ns: int
 ) -> JournalRow | None:
-    """The first heal by somebody else than ``by``, if the fault is gone indeed."""
+    """The first heal by somebody else than the journal's writer, if the fault is gone indeed."""
     try:
         heals = [
             row
-            for row in rows()
-            if (row.event, row.fault) == ("healed", planned.name)
-            and row.by != by
+            for row in journal.rows(journal.run_id)
+            if (row.event, row.fault) == ("healed", fault)
+            and row.by != journal.by
             and (row.healed_ns or row.at_ns) >= since_ns
         ]
         # What we kept up meanwhile, not knowing of it, we have to heal ourselves.
@@ -224,7 +205,7 @@ def heal_all(
     def undo(fault: OpenFault) -> None:
         intent = fault.intent
         journal = Journal(stack.state_dir, stack.stack_id, intent.run, by, intent.run_dir)
-        results.append(undo_fault(fault.planned, stack, journal, by, clean_up=clean_up))
+        results.append(undo_fault(fault.planned, stack, journal, clean_up=clean_up))
 
     threads = [threading.Thread(target=undo, args=(fault,), name=fault.name) for fault in faults]
     for thread in threads:
@@ -234,24 +215,20 @@ def heal_all(
     return results
 
 
-def heal_left_over(stack: Stack, by: str = NEXT_RUN) -> list[str]:
-    """Heal what earlier runs left on this stack; the names of what was healed.
-
-    Raises:
-        HarnessError: something could not be healed; everything was tried.
-    """
-    results = heal_open(stack, by)
-    if failures := [str(result) for result in results if not result.gone]:
-        raise HarnessError("a fault of an earlier run is not healed: " + "; ".join(failures))
-    return [result.fault for result in results]
-
-
 def heal_open(
     stack: Stack, by: str, run_id: str | None = None, *, clean_up: bool = True
 ) -> list[HealResult]:
     """Heal everything that the stack's journal knows of, of one run or of all."""
     found = Journal(stack.state_dir, stack.stack_id).open_faults(run_id)
     return heal_all(stack, by, found, clean_up=clean_up)
+
+
+def heal_left_over(stack: Stack, by: str = NEXT_RUN) -> list[str]:
+    """Heal what earlier runs left on this stack; the names. `HarnessError` if something stays."""
+    results = heal_open(stack, by)
+    if failures := [str(result) for result in results if not result.gone]:
+        raise HarnessError("a fault of an earlier run is not healed: " + "; ".join(failures))
+    return [result.fault for result in results]
 
 
 def _note(journal: Journal, event: str, **fields: object) -> None:

@@ -35,13 +35,11 @@ CANARIES_SECONDS_MAX = 1.0
 """A link may lead to what another fault keeps down; then its own canary decides."""
 
 
-def restart_proxy(stack: Stack, journal: Journal, by: str, fault: str, reason: str) -> str:
+def restart_proxy(stack: Stack, journal: Journal, fault: str, reason: str) -> str:
     """Replace Toxiproxy by a new one without toxics; what was done, in words for the report.
 
     When several healers come at once, the first one replaces it and the others find it answering.
-
-    Raises:
-        HarnessError: it does not answer after that either, or there is no supervisor.
+    `HarnessError` if it does not answer after that either, or there is no supervisor.
     """
     began = time.monotonic()
     client = StackClient(stack)
@@ -53,8 +51,7 @@ def restart_proxy(stack: Stack, journal: Journal, by: str, fault: str, reason: s
             client.wait_ready(TOXIPROXY, READY_SECONDS_MAX)
             return f"Toxiproxy had ended, and its toxics with it; {_links(stack)}"
         # Before it is done, like every step: whoever comes next knows why the toxics are gone.
-        note = {"fault": fault, "by": by}
-        journal.write(SECOND_WAY, text=f"replacing Toxiproxy: {reason}", **note)
+        journal.write(SECOND_WAY, fault=fault, text=f"replacing Toxiproxy: {reason}")
         client.kill(TOXIPROXY, restart_after_seconds=0.0)
         client.wait_ready(TOXIPROXY, READY_SECONDS_MAX)
         text = (
@@ -62,7 +59,7 @@ def restart_proxy(stack: Stack, journal: Journal, by: str, fault: str, reason: s
             f" toxics within {time.monotonic() - began:.1f} s, which cut every connection through"
             f" its links; {_links(stack)}"
         )
-        journal.write(SECOND_WAY, text=text, holds=True, **note)
+        journal.write(SECOND_WAY, fault=fault, text=text, holds=True)
         return text
 
 
@@ -106,14 +103,14 @@ class ProxyWatch:
 
     def __init__(self, stack: Stack) -> None:
         self._state_dir = stack.state_dir
-        self._process = self._current()
+        self._process = running_proxy(self._state_dir)
         self._replaced = 0
         self._seen_ns = time.monotonic_ns()
 
     def ended(self, rows: Callable[[], list[JournalRow]]) -> ProxyEnded | None:
         """That it has ended since the last call; ``rows`` of the journal say whether it had to."""
         if self._process is None:
-            self._process = self._current()
+            self._process = running_proxy(self._state_dir)
         seen_ns, self._seen_ns = self._seen_ns, time.monotonic_ns()
         if self._process is None or is_alive(self._process):
             return None
@@ -127,6 +124,3 @@ class ProxyWatch:
             trouble = f"{text}: what borrowers saw then was not the target's doing"
             return ProxyEnded(text, (Trouble(trouble, seen_ns),))
         return ProxyEnded(f"{text}: it was replaced to heal {replacing[-1].fault}")
-
-    def _current(self) -> ProcessRef | None:
-        return running_proxy(self._state_dir)

@@ -5,17 +5,19 @@ import logging
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.locks import locked
 from harness.core.own_python import module_command
-from harness.core.processes import ProcessRef, is_alive
+from harness.core.processes import is_alive
 from harness.faults.audit import audit
+from harness.faults.base import not_begun
+from harness.faults.heal.guardian_protocol import GuardedRun
 from harness.faults.heal.healing import heal_open
 from harness.faults.heal.proxy_restart import SECOND_WAY
-from harness.faults.probes import link_canaries
+from harness.faults.probes import link_canaries, wait_for
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import HEAL_COMMAND, Journal, first_heal
@@ -25,6 +27,7 @@ from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan, PlannedFault
 from harness.stack import Stack, down, load_state
 from harness.stack.folder import RUN_LOCK
+from harness.stack.service import CODE_FOLDER
 
 LOCK_SECONDS_MAX = 1.0
 """For the kernel to give back the lock of a process that is just dying."""
@@ -35,28 +38,10 @@ LOAD_END_MARGIN_SECONDS = 3.0
 """Beyond its drain, for a load process to end that has seen its conductor die."""
 JUDGE_SECONDS_MAX = 120.0
 
-_CODE_FOLDER = Path(__file__).resolve().parents[3]
 _log = logging.getLogger("lendchaos.guardian")
 
 
-@dataclass(frozen=True, slots=True)
-class DeadRun:
-    """A run and the stack that it used; without a stack it had none yet."""
-
-    run_dir: Path
-    run_id: str = ""
-    state_dir: Path | None = None
-    stack_id: str = ""
-    owns_stack: bool = False
-    load: ProcessRef | None = None
-
-
-def process(reference: tuple[int, int] | None) -> ProcessRef | None:
-    """A process as the journal and the conductor name it."""
-    return None if reference is None else ProcessRef(*reference)
-
-
-def stack_in(run: DeadRun) -> Stack | None:
+def stack_in(run: GuardedRun) -> Stack | None:
     """The stack that the run used, if it is still up."""
     if run.state_dir is None:
         return None
@@ -68,7 +53,7 @@ def stack_in(run: DeadRun) -> Stack | None:
     return stack if stack is not None and run.stack_id in ("", stack.stack_id) else None
 
 
-def heal_run(run: DeadRun, by: str) -> bool:
+def heal_run(run: GuardedRun, by: str) -> bool:
     """Heal everything that is left of a run, in several rounds; whether nothing is left."""
     for attempt in range(HEAL_ROUNDS):
         if attempt:
@@ -87,7 +72,7 @@ def heal_run(run: DeadRun, by: str) -> bool:
     return False
 
 
-def rescue(run: DeadRun, by: str) -> bool:
+def rescue(run: GuardedRun, by: str) -> bool:
     """Heal, complete the record, take down what the run brought up, judge; each in bounded time.
 
     Returns whether nothing is left broken.
@@ -100,11 +85,13 @@ def rescue(run: DeadRun, by: str) -> bool:
             _log.info("link %s %s", name, "answers" if answers else "does NOT answer")
     directory = RunDirectory(run.run_dir)
     plan = _plan(directory)
-    _wait_for_load(run, plan)
+    # A load process that lost its conductor drains and ends by itself, within a bound.
+    drain_s = 0.0 if plan is None else plan.settings.drain_s
+    wait_for(lambda: not is_alive(run.load), drain_s + LOAD_END_MARGIN_SECONDS)
     if plan is not None and run.state_dir is not None:
         rows = Journal(run.state_dir, "").rows(run.run_id)
         found = () if stack is None else audit(stack, {}, died_ns)
-        complete_record(directory, plan, rows, Death(died_ns, by, found))
+        complete_record(directory, plan, rows, died_ns, by=by, audit=found)
     if run.state_dir is not None:
         with contextlib.suppress(OSError):
             Journal(run.state_dir, run.stack_id, run.run_id, by).write("over")
@@ -118,21 +105,19 @@ def rescue(run: DeadRun, by: str) -> bool:
 # --- the record ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
-    """The end of a conductor: when it was seen, by whom, and the state of the database after."""
-
-    at_ns: int
-    by: str
-    audit: tuple[Proof, ...] = ()
-
-
 def complete_record(
-    directory: RunDirectory, plan: Plan, rows: list[JournalRow], death: Death
+    directory: RunDirectory,
+    plan: Plan,
+    rows: list[JournalRow],
+    died_ns: int,
+    *,
+    by: str,
+    audit: tuple[Proof, ...] = (),
 ) -> None:
     """Write down what the conductor could not: who healed its faults and when, and its own end.
 
-    A run whose evidence is sealed was over; its record stays as it is.
+    ``by`` saw it at ``died_ns``, and ``audit`` is the state of the database after. A run whose
+    evidence is sealed was over; its record stays as it is.
     """
     status = directory.read_status([])
     if status.seals:
@@ -145,16 +130,16 @@ def complete_record(
         directory.write_journal(rows)
         ended_ns = status.load_ended_ns
         if ended_ns is None and status.clock is not None:
-            ended_ns = min(death.at_ns, status.clock.zero_ns + round(plan.load_end_s * 1e9))
-        text = f"the conductor died before the run was over; the {death.by} ended it"
+            ended_ns = min(died_ns, status.clock.zero_ns + round(plan.load_end_s * 1e9))
+        text = f"the conductor died before the run was over; the {by} ended it"
         directory.write_status(
             replace(
                 status,
                 interrupted=True,
                 load_ended_ns=ended_ns,
                 drained_ns=status.drained_ns or ended_ns,
-                troubles=(*status.troubles, Trouble(text, death.at_ns)),
-                audit=status.audit or death.audit,
+                troubles=(*status.troubles, Trouble(text, died_ns)),
+                audit=status.audit or audit,
             )
         )
     except OSError:
@@ -169,13 +154,7 @@ def completed(
     intents = [row for row in mine if row.event == "intent"]
     if not intents:
         return None
-    fact = fact or FaultFact(
-        name=planned.name,
-        kind=planned.spec.kind,
-        link_or_target=planned.spec.target,
-        expects_impact=planned.spec.expects_impact,
-    )
-    made = fact
+    made = fact = fact or not_begun(planned)
     if made.inject_called_ns is None:
         made = replace(made, inject_called_ns=intents[-1].at_ns)
     heal = first_heal(rows, planned.name)
@@ -212,14 +191,6 @@ def _plan(directory: RunDirectory) -> Plan | None:
 # --- the rest of the run -------------------------------------------------------------------------
 
 
-def _wait_for_load(run: DeadRun, plan: Plan | None) -> None:
-    """A load process that lost its conductor drains and ends by itself, within a bound."""
-    drain_s = 0.0 if plan is None else plan.settings.drain_s
-    deadline = time.monotonic() + drain_s + LOAD_END_MARGIN_SECONDS
-    while is_alive(run.load) and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
 def _used_by_another(state_dir: Path) -> bool:
     with locked(state_dir / RUN_LOCK, LOCK_SECONDS_MAX) as is_ours:
         return not is_ours
@@ -237,7 +208,7 @@ def _judge(run_dir: Path) -> None:
     try:
         subprocess.run(
             command,
-            cwd=_CODE_FOLDER,
+            cwd=CODE_FOLDER,
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             stderr=sys.stderr,

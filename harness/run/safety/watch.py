@@ -19,8 +19,8 @@ from harness.history.event_tail import EndedOperation, EventTail
 from harness.history.events import Clock, FaultFact, SafetyStop
 from harness.history.ledger_facts import LedgerEntry
 from harness.history.run_directory import RunDirectory
-from harness.plan.plan import Plan
-from harness.plan.stop_conditions import StopConditions, accepted, allowance_s
+from harness.plan.plan import Plan, accepted, allowance_s
+from harness.plan.stop_conditions import StopConditions
 from harness.run.safety.detectors import FailureCusum, Payouts
 from harness.target.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
 

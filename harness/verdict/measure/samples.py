@@ -7,7 +7,8 @@ import numpy as np
 from harness.history.columns import Bools, Floats, Operations, seconds
 from harness.history.events import ANSWERED, Clock, FaultFact, Outcome
 from harness.history.reader import Facts
-from harness.plan.plan import DEFAULT_OBJECTIVES_WITH_FAULT, Plan
+from harness.plan.objectives import DEFAULT_OBJECTIVES_WITH_FAULT
+from harness.plan.plan import Plan
 from harness.verdict.measure.evidence import Evidence, evidence_of
 from harness.verdict.measure.own_delay import own_delays_s
 
