@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from harness.core import http_calls
 from harness.target import ledger_watch
+from harness.target.interface import Ledger, Target
+from harness.target.ledger_watch import LedgerSource
 
 ACCOUNTS = frozenset({"account-1"})
 Answer = tuple[int, bytes]
@@ -24,6 +27,11 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_watch, "BETWEEN_READINGS_SECONDS", 0.1)
     monkeypatch.setattr(ledger_watch, "QUIET_SECONDS_MAX", 0.6)
     monkeypatch.setattr(http_calls, "PAUSES_SECONDS", (0.02, 0.05))
+
+
+def source_of(ledger: Ledger, after: int = 0, **hooks: Any) -> LedgerSource:
+    """Where to read a target that has nothing but this ledger."""
+    return LedgerSource(cast("Target", SimpleNamespace(ledger=ledger)), after, **hooks)
 
 
 def loan(cursor: int, **changes: Any) -> dict[str, Any]:

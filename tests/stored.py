@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+from harness.history.event_writer import EventWriter
 from harness.history.events import HealthAddress, HealthPoll, Operation, Sent
 from harness.history.reader import Facts, read_facts
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
 from harness.verdict.types import to_json
@@ -39,5 +40,5 @@ def store(root: Path, plan: Plan, known: Facts) -> RunDirectory:
     run.write_ledger(known.ledger)
     run.seal()
     stored = run.read_plan()
-    run.write_text("verdict.json", to_json(judge(stored, read_facts(run, stored))))
+    run.write_result("verdict.json", to_json(judge(stored, read_facts(run, stored))))
     return run

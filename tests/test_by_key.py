@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from harness.history.ledger_facts import KeyedLoan
-from harness.target import by_key as by_key_module
+from harness.target import read_ledger
 from harness.target.account_provisioning import ProvisionedBorrower
-from harness.target.by_key import KeyQuestions, SentKey, chosen
 from harness.target.contract import Contract
+from harness.target.ledger_watch import LedgerSource
+from harness.target.read_ledger import KeyQuestions, SentKey, chosen
 from tests.audit import Audit, hurry, loan, serving
 
 
@@ -31,7 +32,7 @@ def audit() -> Audit:
 def questions(audit: Audit) -> Iterator[KeyQuestions]:
     """Questions to this target."""
     with serving(audit) as url:
-        yield KeyQuestions(Contract(url))
+        yield KeyQuestions(LedgerSource(Contract(url), 0))
 
 
 def sent(number: int, borrower: int = 0, *, acknowledged: bool = False) -> SentKey:
@@ -113,8 +114,8 @@ def test_what_there_is_no_time_for_is_not_asked(
     audit: Audit, monkeypatch: pytest.MonkeyPatch, questions: KeyQuestions
 ) -> None:
     """A key that was not asked for is not in the answer."""
-    monkeypatch.setattr(by_key_module, "SECONDS_MAX", 0.3)
-    monkeypatch.setattr(by_key_module, "ASKED_PER_SECOND", 20.0)
+    monkeypatch.setattr(read_ledger, "SECONDS_MAX", 0.3)
+    monkeypatch.setattr(read_ledger, "ASKED_PER_SECOND", 20.0)
     found = questions.ask([sent(n) for n in range(1, 40)])
 
     assert set(found) == {f"key-{n}" for n in range(1, 1 + len(found))}
@@ -125,12 +126,13 @@ def test_what_there_is_no_time_for_is_not_asked(
 def test_nothing_is_asked_where_nobody_waits(audit: Audit) -> None:
     """Whoever started the run has quit."""
     with serving(audit) as url:
-        assert KeyQuestions(Contract(url), is_cut_short=lambda: True).ask([sent(1)]) == {}
+        source = LedgerSource(Contract(url), 0, is_cut_short=lambda: True)
+        assert KeyQuestions(source).ask([sent(1)]) == {}
 
 
 def test_questions_are_paced(questions: KeyQuestions, monkeypatch: pytest.MonkeyPatch) -> None:
     """No faster than stated, however fast the target is."""
-    monkeypatch.setattr(by_key_module, "ASKED_PER_SECOND", 20.0)
+    monkeypatch.setattr(read_ledger, "ASKED_PER_SECOND", 20.0)
     began_s = time.monotonic()
     questions.ask([sent(n) for n in range(11)])
 
@@ -141,7 +143,7 @@ def test_acknowledged_keys_come_first_and_the_others_are_a_sample_of_the_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All acknowledged ones; of the others as many as stated, the same again with one seed."""
-    monkeypatch.setattr(by_key_module, "OTHERS_MAX", 5)
+    monkeypatch.setattr(read_ledger, "OTHERS_MAX", 5)
     missing = [sent(n, acknowledged=n % 10 == 0) for n in range(100)]
     asked = chosen(missing, seed=3)
 

@@ -164,10 +164,9 @@ def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyP
         seeds.append(options[-1])
         return RunResult(0, {"verdict": "pass", "report": f"mine/run-{len(seeds)}/report.html"})
 
-    _, written = run_series(Path("calm.py"), [], 2, run_one, lambda _: None)
+    end = run_series(Path("calm.py"), [], 2, run_one, lambda _: None)
 
-    assert written is not None
-    assert written.parts[0] == "mine"
+    assert Path(end.last["report"]).parts[0] == "mine"
     assert seeds == ["8", "9"]
 
 

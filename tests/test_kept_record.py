@@ -17,7 +17,7 @@ from harness.history.reader import Facts, RunReader, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
-from harness.run.judging import judged
+from harness.run.conductor import judged
 from harness.verdict.judge import judge
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement

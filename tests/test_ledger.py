@@ -11,12 +11,12 @@ import pytest
 from harness.core import http_calls
 from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerReading
-from harness.target import contract_ledger
-from harness.target import ledger as ledger_module
-from harness.target.contract_ledger import ContractLedger
-from harness.target.ledger import Ledger
+from harness.target import contract
+from harness.target import interface as ledger_module
+from harness.target.contract import ContractLedger
+from harness.target.interface import Ledger
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
-from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving
+from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving, source_of
 
 
 @pytest.fixture(autouse=True)
@@ -39,14 +39,14 @@ def target(audit: Audit) -> Iterator[Ledger]:
 
 def read(ledger: Ledger, after: int = 0) -> LedgerReading:
     """What is behind a cursor, once it is at rest."""
-    return LedgerWatch(ledger, after, OwnLoans(frozenset(), ACCOUNTS)).read(0.0)
+    return LedgerWatch(source_of(ledger, after), OwnLoans(frozenset(), ACCOUNTS)).read(0.0)
 
 
 def test_reads_every_page_until_the_empty_one(
     target: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three loans in pages of two are three loans, and the cursor is behind the last."""
-    monkeypatch.setattr(contract_ledger, "PAGE_ENTRIES", 2)
+    monkeypatch.setattr(contract, "PAGE_ENTRIES", 2)
 
     reading = read(target)
 
@@ -165,7 +165,7 @@ def test_a_listing_that_fails_on_a_later_page_is_unread(
     audit: Audit, target: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of a listing is not taken for all of it."""
-    monkeypatch.setattr(contract_ledger, "PAGE_ENTRIES", 2)
+    monkeypatch.setattr(contract, "PAGE_ENTRIES", 2)
     audit.listing = lambda after, limit: (
         audit.honest_listing(after, limit) if after == 0 else (500, b"")
     )

@@ -10,9 +10,9 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.target import ledger_watch
-from harness.target.contract_ledger import ContractLedger
+from harness.target.contract import ContractLedger
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
-from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving
+from tests.audit import ACCOUNTS, Answer, Audit, loan, page, serving, source_of
 
 OURS = OwnLoans(frozenset(f"key-{n}" for n in range(1, 10)), ACCOUNTS, frozenset({"key-1"}))
 Step = tuple[float, Callable[[], object]]
@@ -51,7 +51,8 @@ def audit(clock: Clock) -> Audit:
 def watched(audit: Audit, settle_s: float, **hooks: Callable[[], bool]) -> LedgerReading:
     """What a run of nine keys and one account reads of this audit."""
     with serving(audit) as url:
-        return LedgerWatch(ContractLedger(url, "secret"), 0, OURS, **hooks).read(settle_s)
+        source = source_of(ContractLedger(url, "secret"), **hooks)
+        return LedgerWatch(source, OURS).read(settle_s)
 
 
 def later(audit: Audit, clock: Clock, *steps: Step) -> None:
@@ -297,7 +298,7 @@ def test_the_tables_must_be_at_rest_and_agree(audit: Audit, clock: Clock) -> Non
     Tables.shown = list(rows)
     later(audit, clock, (3, lambda: Tables.shown.append(late)))
     with serving(audit) as url:
-        reading = LedgerWatch(Tables(url, "secret", "ours"), 0, OURS).read(5.0)
+        reading = LedgerWatch(source_of(Tables(url, "secret", "ours")), OURS).read(5.0)
 
     assert reading.source == "audit and SQL"
     assert reading.sql_disagrees == ("key-8",)
@@ -305,7 +306,7 @@ def test_the_tables_must_be_at_rest_and_agree(audit: Audit, clock: Clock) -> Non
 
 def test_a_listing_in_pages_is_one_listing(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is repeated from one page to the next is repeated."""
-    monkeypatch.setattr("harness.target.contract_ledger.PAGE_ENTRIES", 2)
+    monkeypatch.setattr("harness.target.contract.PAGE_ENTRIES", 2)
 
     def listing(after: int, limit: int) -> Answer:
         rows = [loan(1), loan(2), {**loan(2), "cursor": 3}, loan(4)]

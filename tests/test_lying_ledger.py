@@ -7,10 +7,11 @@ import pytest
 
 from harness.history.events import Operation, Outcome
 from harness.plan.plan import Plan
-from harness.target import by_key, ledger_watch
+from harness.target import ledger_watch
 from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.contract import Contract
-from harness.target.read_ledger import LedgerSource, read_ledger
+from harness.target.ledger_watch import LedgerSource
+from harness.target.read_ledger import LISTED_MAX, read_ledger
 from harness.verdict import judge
 from harness.verdict.types import Judgement, Verdict
 from tests import builders
@@ -179,7 +180,7 @@ def test_a_second_loan_that_only_its_borrower_sees_is_duplicated(target: Target)
     verdict = target.verdict()
 
     assert {"duplicated", "ledger_incomplete"} <= codes(verdict)
-    assert verdict.reconciliation.duplicated == by_key.LISTED_MAX
+    assert verdict.reconciliation.duplicated == LISTED_MAX
 
 
 def test_the_bound_on_what_was_not_asked_for_is_told(target: Target) -> None:
@@ -188,6 +189,6 @@ def test_the_bound_on_what_was_not_asked_for_is_told(target: Target) -> None:
     listed = len(target.audit.loans)
 
     assert finding.verdict == "note"
-    assert finding.evidence["listed_asked"] == by_key.LISTED_MAX
-    assert finding.evidence["listed_unasked"] == listed - by_key.LISTED_MAX
+    assert finding.evidence["listed_asked"] == LISTED_MAX
+    assert finding.evidence["listed_unasked"] == listed - LISTED_MAX
     assert "at most 1.5 %" in finding.message

@@ -124,7 +124,7 @@ def test_the_verdict_of_another_run_is_none(name: str, told: str, tmp_path: Path
     plan = plan_of(CUT)
     run = store(tmp_path, plan, facts(plan, operations(plan, builders.during(8, 13.3))))
     other = replace(read_verdict(run), **{name: "other"})  # type: ignore[arg-type]  # texts
-    run.write_text("verdict.json", to_json(other))
+    run.write_result("verdict.json", to_json(other))
 
     with pytest.raises(UsageError, match=told):
         read_verdict(run)

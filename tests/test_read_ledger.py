@@ -10,10 +10,10 @@ from harness.history.events import Outcome
 from harness.history.ledger_facts import LedgerReading
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
-from harness.target import by_key
 from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.contract import Contract
-from harness.target.read_ledger import LedgerSource, read_ledger
+from harness.target.ledger_watch import LedgerSource
+from harness.target.read_ledger import read_ledger
 from tests import builders
 from tests.audit import Audit, hurry, loan, serving
 
@@ -71,7 +71,7 @@ def test_of_the_listed_keys_a_sample_is_asked_for(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many as stated, the same again with one seed; whoever asks first has a loan."""
-    monkeypatch.setattr(by_key, "LISTED_MAX", 3)
+    monkeypatch.setattr("harness.target.read_ledger.LISTED_MAX", 3)
     ops = tuple(builders.operation(plan, number) for number in range(9))
     audit = Audit()
     audit.loans = [asdict(row) for row in builders.ledger(ops).entries]

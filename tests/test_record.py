@@ -8,9 +8,10 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.history.completion import complete_operations
+from harness.history.event_writer import EventWriter
 from harness.history.events import Attempt, Ending, Operation, Outcome, Sent, Step
 from harness.history.reader import read_facts
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
@@ -130,7 +131,7 @@ def test_a_stored_run_can_be_judged_again(run: RunDirectory) -> None:
     """The stored verdict is the one that judging again gives."""
     plan = run.read_plan()
     verdict = judge(plan, read_facts(run, plan))
-    run.write_text("verdict.json", to_json(verdict))
+    run.write_result("verdict.json", to_json(verdict))
 
     assert read_verdict(run) == verdict
 

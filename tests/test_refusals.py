@@ -13,12 +13,13 @@ from harness.target.classification import (
     Answer,
     Classification,
     GroundTruth,
+    Refusal,
     judge_borrow,
     judge_credit_line,
     judge_log_in,
     may_have_worked,
+    refusal_of,
 )
-from harness.target.refusals import Refusal, refusal_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "contract.md"
 STATUSES = range(400, 600)

@@ -20,8 +20,9 @@ from harness.core.shortage import shortage_of, stretches
 from harness.faults.probes import LinkProbe
 from harness.faults.unplanned import ProxyLog
 from harness.history.event_tail import EventTail
+from harness.history.event_writer import EventWriter
 from harness.history.reader import Facts
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.stack.state import Link
 from harness.target.health import ask

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from harness.core.documents import text_of
 from harness.core.exit_codes import ExitCode
 from harness.plan.plan import Objectives
-from harness.run.shrink import ShrinkTrial, Shrunk, again, failure_codes, render, shrink, to_json
+from harness.run.shrink import ShrinkTrial, Shrunk, again, failure_codes, render, shrink
 from harness.verdict.judge import judge
 from tests.builders import CUT, cut_run, plan_of
 
@@ -178,7 +179,7 @@ def test_no_fault_at_all_can_be_run_again_too() -> None:
 
 def test_every_trial_is_kept_with_its_directory() -> None:
     """For programs: which faults, how it ended, where it lies."""
-    body = json.loads(to_json(shrunk(Runner(ALL[:2], fails_with("2-partition")))))
+    body = json.loads(text_of(shrunk(Runner(ALL[:2], fails_with("2-partition")))))
 
     assert [(row["faults"], row["result"], row["directory"]) for row in body["trials"]] == [
         (["1-latency", "2-partition"], "failed", "run-1"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.history.stored_plan import arrivals_in, plan_in
+from harness.history.stored_files import arrivals_in, plan_in
 from tests.builders import CUT, facts, plan_of
 from tests.stored import store
 

@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.core.http_calls import NO_PATIENCE, Patience
-from harness.core.http_messages import Reply
+from harness.core.http_calls import NO_PATIENCE, Patience, Reply
+from harness.history.event_writer import EventWriter
 from harness.history.events import HealthAddress, Outcome, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.history.reader import Facts, read_facts
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession
 from harness.plan.decline import Decline
@@ -26,9 +26,16 @@ from harness.plan.population import AccountClass
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 from harness.target.classification import Answer, Classification, GroundTruth
 from harness.target.health import HealthPoller
-from harness.target.interface import LoanRequest, NewAccount, OpenedSession, Request, Target
-from harness.target.ledger import Ledger
-from harness.target.read_ledger import LedgerSource, read_ledger
+from harness.target.interface import (
+    Ledger,
+    LoanRequest,
+    NewAccount,
+    OpenedSession,
+    Request,
+    Target,
+)
+from harness.target.ledger_watch import LedgerSource
+from harness.target.read_ledger import read_ledger
 from harness.target.transport import Transport
 from tests.audit import hurry
 from tests.builders import plan_of, rows

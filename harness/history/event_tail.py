@@ -2,14 +2,56 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.files import open_regular
 from harness.core.shortage import shortage_by_code
-from harness.history.operation_lines import OperationLines
 
 READ_BYTES_MAX = 4_000_000
 """In one go: a second of the largest load is an eighth of it."""
+
+
+class OperationLines:
+    """The lines of operations in the events files of one run directory, each once, as they appear.
+
+    At most ``piece_bytes`` are read in one go. Nothing is kept open, and half a line waits for its
+    other half. The load process flushes at the end of each operation, so nothing is more than that
+    behind, and a load process that dies has told what it knew.
+    """
+
+    def __init__(self, run_dir: Path, piece_bytes: int = READ_BYTES_MAX) -> None:
+        self._run_dir = run_dir
+        self._piece_bytes = piece_bytes
+        self._read: dict[Path, int] = {}
+
+    def pieces(self) -> Iterator[list[bytes]]:
+        """The lines of one piece of one file after the other, until there is nothing new.
+
+        Files take turns, so that a busy one does not hide another.
+        """
+        while True:
+            found_any = False
+            for path in sorted(self._run_dir.glob("events-*.jsonl")):
+                if piece := self._next_piece(path):
+                    found_any = True
+                    yield [line for line in piece.splitlines() if line.startswith(b'{"operation"')]
+            if not found_any:
+                return
+
+    def _next_piece(self, path: Path) -> bytes:
+        """Whole lines only."""
+        offset = self._read.get(path, 0)
+        piece = b""
+        with suppress(OSError), open_regular(path) as file:
+            file.seek(offset)
+            piece = file.read(self._piece_bytes)
+        end = piece.rfind(b"\n") + 1
+        if not end and len(piece) == self._piece_bytes:
+            end = len(piece)  # no row of ours is so long: skipped, rather than stuck for ever
+        self._read[path] = offset + end
+        return piece[:end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +69,12 @@ class EndedOperation:
     acknowledged: bool
 
 
-class EventTail:
+class EventTail(OperationLines):
     """New operations of all load processes of a run, each once, in the order written."""
-
-    def __init__(self, folder: Path) -> None:
-        self._lines = OperationLines(folder, READ_BYTES_MAX)
 
     def new(self) -> Iterator[EndedOperation]:
         """What was written since the last call."""
-        for lines in self._lines.pieces():
+        for lines in self.pieces():
             yield from map(_operation, lines)
 
 

@@ -1,51 +1,16 @@
 """Writes what happens in a run down, row by row, as it happens."""
 
-import io
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from harness.core.files import open_append
-from harness.core.rows import plain
 from harness.history.events import Attempt, Operation, Sent
-from harness.history.stored_rows import EVENTS_SCHEMA
-
-
-class RowWriter:
-    """Appends rows to one file; `flush` gives them to the kernel, where they survive our death."""
-
-    def __init__(self, path: Path, schema: str, **header: Any) -> None:
-        self._file = io.TextIOWrapper(open_append(path), encoding="utf-8")
-        self._file.write(json.dumps({"schema": schema, **header}) + "\n")
-        self._file.flush()
-
-    def write(self, kind: str, fact: Any) -> None:
-        """Append one fact as ``{kind: {...}}``."""
-        self._file.write(json.dumps({kind: plain(fact)}, default=plain) + "\n")
-
-    def flush(self) -> None:
-        """Hand what was written to the kernel."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Flush and close; any number of times."""
-        self._file.close()
+from harness.history.run_directory import RowWriter, RunDirectory
+from harness.history.stored_files import EVENTS_SCHEMA
 
 
 class UnwrittenError(Exception):
     """What has to be written down first could not be: what it announces must not be done."""
-
-
-class _Run(Protocol):
-    """A run directory."""
-
-    @property
-    def path(self) -> Path: ...
-
-    @property
-    def run_id(self) -> str: ...
 
 
 class EventWriter(RowWriter):
@@ -56,7 +21,7 @@ class EventWriter(RowWriter):
     """
 
     def __init__(
-        self, run: _Run, worker: str, refused: Callable[[str], None] = lambda _: None
+        self, run: RunDirectory, worker: str, refused: Callable[[str], None] = lambda _: None
     ) -> None:
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in worker)
         self._path = run.path / f"events-{safe}.jsonl"
@@ -64,11 +29,7 @@ class EventWriter(RowWriter):
         super().__init__(self._path, EVENTS_SCHEMA, worker=worker, run_id=run.run_id)
 
     def sent(self, fact: Sent) -> None:
-        """Write down a borrow and flush, before it leaves.
-
-        Raises:
-            UnwrittenError: it is not written down.
-        """
+        """Write down a borrow and flush, before it leaves; UnwrittenError where it cannot be."""
         self.write("sent", fact)
         self.flush()
         if self._gave_up:

@@ -10,7 +10,7 @@ is no lock, every row is one write to the end of the file, and half a row announ
 
 import json
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,8 @@ class Journal:
     # --- writing -----------------------------------------------------------------------------
 
     def write(self, event: str, **more: Any) -> JournalRow:
-        """Append one row; returns when it is on the disk.
-
-        Raises:
-            OSError: it is not.
-        """
-        stamped = {"run": self.run_id, "run_dir": self._run_dir, "by": self.by}
+        """Append one row; returns when it is on the disk. OSError where it does not get there."""
+        stamped = {"run": self._run_id, "run_dir": self._run_dir, "by": self._by}
         stamped |= {"stack": self._stack_id, "boot_id": boot_id()}
         now = {"at_ns": time.monotonic_ns(), "at_wall_ns": time.time_ns()}
         row = JournalRow(event=event, **{**stamped, **now, **more})
@@ -130,19 +126,15 @@ class Journal:
         """The rows of this stack, or of one run on it, in the order in which they were written.
 
         A line that cannot be read announced nothing: it is the half of a row whose writer died.
-
-        Raises:
-            HarnessError: The file cannot be read, or no journal of ours is so large.
+        HarnessError where the file cannot be read, or no journal of ours is so large.
         """
         try:
             lines = read_regular(self._path).splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
-            remedy = "`lendchaos down` removes it"
-            raise HarnessError(
-                f"{self._path} cannot be read: {error.strerror}: {remedy}"
-            ) from error
+            said = f"cannot be read: {error.strerror}: `lendchaos down` removes it"
+            raise HarnessError(f"{self._path} {said}") from error
         read = [row for line in lines if (row := _row(line)) is not None]
         mine = [row for row in read if self._stack_id in ("", row.stack)]
         return [row for row in mine if run_id in (None, row.run)]
@@ -160,9 +152,7 @@ class Journal:
                         continue
                     found[key] = OpenFault(planned, row, healed=False)
                 case "injected" | "healed" if key in found:
-                    known = found[key]
-                    healed = row.event == "healed"
-                    found[key] = OpenFault(known.planned, known.intent, healed=healed)
+                    found[key] = replace(found[key], healed=row.event == "healed")
                 case "undone":
                     found.pop(key, None)
         return list(found.values())

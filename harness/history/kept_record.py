@@ -1,7 +1,7 @@
 """A run directory whose disk may give out: what it refuses is kept in memory, and judged, too."""
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
@@ -16,22 +16,6 @@ from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
 
 
-@dataclass(slots=True)
-class _Kept:
-    """What was to be written so far, and the trouble with it, once there is one."""
-
-    plan: Plan | None = None
-    status: RunStatus | None = None
-    ledger: LedgerReading | None = None
-    journal: tuple[JournalRow, ...] = ()
-    accounts: dict[int, str] = field(default_factory=dict)
-    faults: dict[str, FaultFact] = field(default_factory=dict)
-    goes_on: bool = False
-    is_whole: bool = True
-    trouble: Trouble | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class KeptRecord(RunDirectory):
     """What the conductor writes and what it judges by.
 
@@ -40,128 +24,124 @@ class KeptRecord(RunDirectory):
     read from the disk, as anyone can read it again.
     """
 
-    refused: Callable[[str], None] = lambda _: None
-    _kept: _Kept = field(default_factory=_Kept, init=False, compare=False, repr=False)
+    def __init__(self, path: Path, refused: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(path)
+        self._refused, self._goes_on = refused, False
+        self.is_whole = True
+        """Whether the disk took everything."""
+        self._trouble: Trouble | None = None
+        # What was to be written so far:
+        self._plan: Plan | None = None
+        self._status: RunStatus | None = None
+        self._ledger: LedgerReading | None = None
+        self._journal: tuple[JournalRow, ...] = ()
+        self._accounts: dict[int, str] = {}
+        self._faults: dict[str, FaultFact] = {}
 
     def go_on(self) -> None:
         """From here on nothing raises for want of a disk."""
-        self._kept.goes_on = True
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the disk took everything."""
-        return self._kept.is_whole
+        self._goes_on = True
 
     def note(self, error: OSError) -> None:
         """Take a refusal for a trouble of the run; something of its record is not on the disk.
-
-        Raises:
-            OSError: it is none, or comes before the load.
+        What is none, or comes before the load, is raised.
         """
-        if not refusal(error) or not self._kept.goes_on:
+        if not refusal(error) or not self._goes_on:
             raise error
-        self._kept.is_whole = False
+        self.is_whole = False
         self.run_short(error, monotonic_ns())
 
     def run_short(self, error: OSError, since_ns: int) -> None:
         """The same while everything is written down: from then on the stack may lack room, too."""
-        if self._kept.trouble is None:
+        if self._trouble is None:
             # By its name alone: a verdict says nothing of the machine that it was made on.
             name = Path(error.filename).name if error.filename else "the run directory"
             text = f"{name} cannot be written: {error.strerror}"
-            self._kept.trouble = Trouble(text, since_ns)
-            self.refused(text)
+            self._trouble = Trouble(text, since_ns)
+            self._refused(text)
 
     def _attempt(self, write: Callable[..., None], *what: Any) -> None:
         try:
-            write(self, *what)
+            write(*what)
         except OSError as error:
             self.note(error)
+
+    def _with_trouble(self, status: RunStatus) -> RunStatus:
+        if self._trouble is None or self._trouble in status.troubles:
+            return status
+        return replace(status, troubles=(*status.troubles, self._trouble))
 
     # --- writing -----------------------------------------------------------------------------
 
     def rewrite_plan(self, plan: Plan) -> None:
         """As `RunDirectory`; before the load, so that it may raise."""
-        RunDirectory.rewrite_plan(self, plan)
-        self._kept.plan = plan
+        super().rewrite_plan(plan)
+        self._plan = plan
 
     def write_accounts(self, accounts: dict[int, str]) -> None:
         """As `RunDirectory`; before the load, so that it may raise."""
-        self._kept.accounts = accounts
-        RunDirectory.write_accounts(self, accounts)
+        self._accounts = accounts
+        super().write_accounts(accounts)
 
     def write_status(self, status: RunStatus) -> None:
         """Replace the status of the run; it has our trouble, where there is one."""
-        trouble = self._kept.trouble
-        if trouble is not None and trouble not in status.troubles:
-            status = replace(status, troubles=(*status.troubles, trouble))
-        self._kept.status = status
-        self._attempt(RunDirectory.write_status, status)
+        self._status = self._with_trouble(status)
+        self._attempt(super().write_status, self._status)
 
     def append_fault(self, fact: FaultFact) -> None:
         """Append what is known of a fault now."""
-        self._kept.faults[fact.name] = fact
-        self._attempt(RunDirectory.append_fault, fact)
+        self._faults[fact.name] = fact
+        self._attempt(super().append_fault, fact)
 
     def write_journal(self, rows: Iterable[JournalRow]) -> None:
         """Write this run's rows of the journal."""
-        self._kept.journal = tuple(replace(row, run_dir="") for row in rows)
-        self._attempt(RunDirectory.write_journal, self._kept.journal)
+        self._journal = tuple(replace(row, run_dir="") for row in rows)
+        self._attempt(super().write_journal, self._journal)
 
     def write_ledger(self, reading: LedgerReading) -> None:
         """Write the ledger reading."""
-        self._kept.ledger = reading
-        self._attempt(RunDirectory.write_ledger, reading)
+        self._ledger = reading
+        self._attempt(super().write_ledger, reading)
 
     def seal(self) -> None:
         """Note what every file is like; a record that is not whole gets no seals."""
         if self.is_whole:
-            self._attempt(RunDirectory.seal)
+            self._attempt(super().seal)
 
     # --- reading -----------------------------------------------------------------------------
 
     def read_plan(self) -> Plan:
-        """The plan, arrivals included.
-
-        Raises:
-            HarnessError: it is not there any more, or cannot be read.
-        """
-        if self.is_whole or self._kept.plan is None:
+        """The plan; HarnessError where it is not there any more, or cannot be read."""
+        if self.is_whole or self._plan is None:
             try:
-                self._kept.plan = RunDirectory.read_plan(self)
+                self._plan = super().read_plan()
             except UsageError as error:  # it was, when we were started on it
                 raise HarnessError(str(error)) from error
-        return self._kept.plan
+        return self._plan
 
     def read_journal(self, damage: list[str]) -> tuple[JournalRow, ...]:
         """This run's rows of the journal."""
-        written = RunDirectory.read_journal(self, damage)
-        return written if self.is_whole else self._kept.journal or written
+        written = super().read_journal(damage)
+        return written if self.is_whole else self._journal or written
 
-    def read_accounts(
-        self, plan: Plan, damage: list[str], broken: Collection[str] = ()
-    ) -> dict[int, str]:
+    def read_accounts(self, plan: Plan, damage: list[str]) -> dict[int, str]:
         """The account of each borrower."""
-        written = RunDirectory.read_accounts(self, plan, damage, broken)
-        return written if self.is_whole else self._kept.accounts
+        written = super().read_accounts(plan, damage)
+        return written if self.is_whole else self._accounts
 
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status, with our trouble where there is one."""
-        kept, trouble = self._kept.status, self._kept.trouble
-        if self.is_whole or trouble is None or kept is None:
-            return RunDirectory.read_status(self, damage)
-        damage.append(trouble.text)
-        troubles = kept.troubles if trouble in kept.troubles else (*kept.troubles, trouble)
-        return replace(kept, troubles=troubles)
+        if self.is_whole or self._trouble is None or self._status is None:
+            return super().read_status(damage)
+        damage.append(self._trouble.text)
+        return self._with_trouble(self._status)
 
     def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
         """What is known of each fault, by its name."""
-        if self.is_whole:
-            return RunDirectory.read_faults(self, damage)
-        return dict(self._kept.faults)
+        return super().read_faults(damage) if self.is_whole else dict(self._faults)
 
     def read_ledger(self, damage: list[str]) -> LedgerReading:
         """The ledger reading."""
-        if self.is_whole or self._kept.ledger is None:
-            return RunDirectory.read_ledger(self, damage)
-        return self._kept.ledger
+        if self.is_whole or self._ledger is None:
+            return super().read_ledger(damage)
+        return self._ledger

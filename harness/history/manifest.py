@@ -13,8 +13,6 @@ from harness.history.events import RunStatus, Seal
 
 STATUS_FILE = "status.json"
 """Holds the seals, so it can have none; it is written whole, and unreadable when cut."""
-_RESULTS = ("verdict", "report")
-_EVIDENCE = (".json", ".jsonl")
 
 
 def seals_of(folder: Path) -> dict[str, Seal]:
@@ -63,8 +61,8 @@ def missing_seals(status: RunStatus) -> list[str]:
 
 
 def _is_evidence(path: Path) -> bool:
-    named = path.suffix in _EVIDENCE and path.name != STATUS_FILE
-    return named and not path.name.startswith(_RESULTS) and not path.is_dir()
+    named = path.suffix in (".json", ".jsonl") and path.name != STATUS_FILE
+    return named and not path.name.startswith(("verdict", "report")) and not path.is_dir()
 
 
 def seal_of(path: Path) -> Seal:

@@ -17,9 +17,8 @@ from harness.history.events import FaultFact, HealthAddress, HealthPoll, RunStat
 from harness.history.journal_row import JournalRow
 from harness.history.ledger_facts import LedgerReading
 from harness.history.manifest import broken_seals, missing_seals
-from harness.history.run_directory import ARRIVALS_FILE, RunDirectory
-from harness.history.stored_plan import arrivals_in
-from harness.history.stored_rows import read_events
+from harness.history.run_directory import ACCOUNTS_FILE, ARRIVALS_FILE, RunDirectory
+from harness.history.stored_files import arrivals_in, read_events
 from harness.plan.plan import Plan
 
 
@@ -77,9 +76,9 @@ class RunReader:
         sent: dict[int, list[Any]] = defaultdict(list)
         for borrow in found["sent"]:
             sent[borrow.arrival].append(borrow)
-        faults = run.read_faults(damage)
-        announced = run.read_journal(damage)
-        account_of = run.read_accounts(plan, damage, broken)
+        faults, announced = run.read_faults(damage), run.read_journal(damage)
+        # Of a changed file none: loans would seem to go to others.
+        account_of = {} if ACCOUNTS_FILE in broken else run.read_accounts(plan, damage)
         address, polls = run.read_health(damage, span)
         ledger = run.read_unchanged_ledger(damage, broken)
         damage += (*broken.values(), *missing_seals(status))
@@ -88,10 +87,11 @@ class RunReader:
         completed = complete_operations(
             plan, status, operations, attempts, sent, damaged=bool(damage)
         )
+        tried = Attempts.of(attempts)
         return Facts(
             status=status,
             operations=Operations.of(completed),
-            attempts=_in_order(Attempts.of(attempts)),
+            attempts=tried.take(np.lexsort((tried.started_ns, tried.intended_ns))),
             faults=tuple(faults.values()),
             ledger=ledger,
             account_ids=frozenset(account_of.values()),
@@ -118,10 +118,6 @@ class RunReader:
 def read_facts(run: RunDirectory, plan: Plan) -> Facts:
     """Everything that was written down about one run."""
     return RunReader(run).facts(plan)
-
-
-def _in_order(attempts: Attempts) -> Attempts:
-    return attempts.take(np.lexsort((attempts.started_ns, attempts.intended_ns)))
 
 
 def _state(path: Path) -> tuple[int, int] | None:

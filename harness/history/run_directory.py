@@ -17,10 +17,11 @@ here.
 """
 
 import contextlib
-import dataclasses
+import io
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +29,21 @@ from pydantic import TypeAdapter
 
 from harness.core.documents import json_of
 from harness.core.errors import HarnessError, UsageError
-from harness.core.files import (
-    lines_of,
-    open_append,
-    put_in_place,
-    read_regular,
-    real,
-    replace_file,
-)
+from harness.core.files import lines_of, open_append, put_in_place, read_regular, real, replace_file
 from harness.core.rows import plain, reason_of
-from harness.history.event_writer import EventWriter, RowWriter
-from harness.history.events import (
-    FaultFact,
-    HealthAddress,
-    HealthPoll,
-    RunStatus,
-)
+from harness.history.events import FaultFact, HealthAddress, HealthPoll, RunStatus
 from harness.history.journal_row import JOURNAL_FILE, JOURNAL_SCHEMA, JournalRow
 from harness.history.ledger_facts import LedgerReading
 from harness.history.manifest import STATUS_FILE, seals_of
-from harness.history.stored_plan import ARRIVALS_SCHEMA, arrivals_in, plan_in
-from harness.history.stored_rows import Span, read_accounts, read_rows, span_of
+from harness.history.stored_files import (
+    ARRIVALS_SCHEMA,
+    Span,
+    arrivals_in,
+    plan_in,
+    read_rows,
+    span_of,
+)
 from harness.plan.plan import Plan
-
-__all__ = ["UNREAD", "EventWriter", "RowWriter", "RunDirectory"]
 
 ACCOUNTS_FILE = "accounts.json"
 LATEST = "latest"
@@ -71,7 +63,28 @@ UNREAD = LedgerReading(read=False, complete=False, source="none", error="the run
 UNKNOWN = RunStatus(target="unknown", interrupted=True, known=False)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+class RowWriter:
+    """Appends rows to one file; `flush` gives them to the kernel, where they survive our death."""
+
+    def __init__(self, path: Path, schema: str, **header: Any) -> None:
+        self._file = io.TextIOWrapper(open_append(path), encoding="utf-8")
+        self._file.write(json.dumps({"schema": schema, **header}) + "\n")
+        self._file.flush()
+
+    def write(self, kind: str, fact: Any) -> None:
+        """Append one fact as ``{kind: {...}}``."""
+        self._file.write(json.dumps({kind: plain(fact)}, default=plain) + "\n")
+
+    def flush(self) -> None:
+        """Hand what was written to the kernel."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close; any number of times."""
+        self._file.close()
+
+
+@dataclass(frozen=True)  # without slots: `KeptRecord` keeps more
 class RunDirectory:
     """One directory under ``runs/``."""
 
@@ -123,7 +136,7 @@ class RunDirectory:
             return {}
 
     def _write_plan(self, plan: Plan) -> None:
-        body = _PLAN.dump_python(dataclasses.replace(plan, arrivals=()), mode="json")
+        body = _PLAN.dump_python(replace(plan, arrivals=()), mode="json")
         replace_file(self.path / "plan.json", json.dumps(body, indent=1))
         writer = RowWriter(self.path / ARRIVALS_FILE, ARRIVALS_SCHEMA)
         for arrival in plan.arrivals:
@@ -153,7 +166,7 @@ class RunDirectory:
                 ) from error
             raise UsageError(f"{self.path} is not a run directory: {reason}") from error
         arrivals = arrivals_in(self.path / ARRIVALS_FILE, plan, [])
-        return dataclasses.replace(plan, arrivals=arrivals)
+        return replace(plan, arrivals=arrivals)
 
     def append_fault(self, fact: FaultFact) -> None:
         """Append what is known of a fault now; the last line of a fault is the truth."""
@@ -172,12 +185,12 @@ class RunDirectory:
     def seal(self) -> None:
         """Note in the status what every file with evidence is like: the run is over."""
         status = self.read_status([])
-        self.write_status(dataclasses.replace(status, seals=seals_of(self.path)))
+        self.write_status(replace(status, seals=seals_of(self.path)))
 
     def write_journal(self, rows: Iterable[JournalRow]) -> None:
         """Write this run's rows of the journal, without the paths of this machine."""
         lines = [json.dumps({"schema": JOURNAL_SCHEMA})]
-        lines += [json.dumps({"journal": plain(dataclasses.replace(r, run_dir=""))}) for r in rows]
+        lines += [json.dumps({"journal": plain(replace(row, run_dir=""))}) for row in rows]
         replace_file(self.path / JOURNAL_FILE, "\n".join(lines) + "\n")
 
     def write_accounts(self, accounts: dict[int, str]) -> None:
@@ -186,35 +199,25 @@ class RunDirectory:
 
     def write_ledger(self, reading: LedgerReading) -> None:
         """Write the ledger reading: a header with all but the entries, then one loan a line."""
-        header = _READING.dump_python(dataclasses.replace(reading, entries=()), mode="json")
+        header = _READING.dump_python(replace(reading, entries=()), mode="json")
         lines = [json.dumps({"schema": LEDGER_SCHEMA, "reading": header})]
         lines += [json.dumps({"loan": plain(entry)}) for entry in reading.entries]
         replace_file(self.path / LEDGER_FILE, "\n".join(lines) + "\n")
 
-    def write_text(self, name: str, text: str) -> Path:
+    def write_result(self, name: str, body: str | bytes) -> Path:
         """Write one result file (verdict.json, report.html) whole and return its path."""
-        replace_file(self.path / name, text)
+        replace_file(self.path / name, body)
         return self.path / name
 
     def health_writer(self, address: HealthAddress) -> RowWriter:
         """For what the target says of its own health."""
         return RowWriter(self.path / HEALTH_FILE, HEALTH_SCHEMA, address=plain(address))
 
-    def write_bytes(self, name: str, body: bytes) -> Path:
-        """Write one result file that is no text (timeline.png) whole and return its path."""
-        replace_file(self.path / name, body)
-        return self.path / name
-
     # --- reading -----------------------------------------------------------------------------
-
-    def _rows(
-        self, name: str, schema: str, kinds: tuple[str, ...], damage: list[str]
-    ) -> Iterator[tuple[str, Any]]:
-        return read_rows(self.path / name, schema, kinds, damage)
 
     def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
         """What is known of each fault, by its name: its last line."""
-        rows = self._rows("faults.jsonl", FAULTS_SCHEMA, ("fault",), damage)
+        rows = read_rows(self.path / "faults.jsonl", FAULTS_SCHEMA, ("fault",), damage)
         return {fact.name: fact for _, fact in rows}
 
     def read_status(self, damage: list[str]) -> RunStatus:
@@ -245,40 +248,49 @@ class RunDirectory:
             damage.append(f"ledger.jsonl has no readable header: {reason_of(error)}")
             return UNREAD
         before = len(damage)
-        rows = self._rows(LEDGER_FILE, LEDGER_SCHEMA, ("loan",), damage)
+        rows = read_rows(path, LEDGER_SCHEMA, ("loan",), damage)
         entries = tuple(fact for _, fact in rows)
         complete = reading.complete and len(damage) == before
-        return dataclasses.replace(reading, entries=entries, complete=complete)
+        return replace(reading, entries=entries, complete=complete)
 
     def read_journal(self, damage: list[str]) -> tuple[JournalRow, ...]:
         """This run's rows of the journal."""
-        rows = self._rows(JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
+        rows = read_rows(self.path / JOURNAL_FILE, JOURNAL_SCHEMA, ("journal",), damage)
         return tuple(row for _, row in rows)
 
-    def read_accounts(
-        self, plan: Plan, damage: list[str], broken: Collection[str] = ()
-    ) -> dict[int, str]:
-        """The account of each borrower; of a ``broken`` file none, or loans would seem to go to
-        others.
-        """
-        if ACCOUNTS_FILE in broken:
+    def read_accounts(self, plan: Plan, damage: list[str]) -> dict[int, str]:
+        """The account of each borrower; none of a file of another run, or of other borrowers."""
+        try:
+            body = json_of(read_regular(self.path / ACCOUNTS_FILE))
+            of_run = body.pop("run_id", plan.run_id)
+            if of_run != plan.run_id:
+                damage.append(f"{ACCOUNTS_FILE} is of another run, {of_run}: it is left out")
+                return {}
+            accounts = {int(borrower): str(account) for borrower, account in body.items()}
+        except FileNotFoundError:
             return {}
-        return read_accounts(self.path / ACCOUNTS_FILE, plan, damage)
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            damage.append(f"{ACCOUNTS_FILE} is not readable: {reason_of(error)}")
+            return {}
+        if accounts.keys() != {borrower.index for borrower in plan.borrowers}:
+            damage.append(f"{ACCOUNTS_FILE} has other borrowers than the plan: it is left out")
+            return {}
+        return accounts
 
     def read_unchanged_ledger(self, damage: list[str], broken: dict[str, str]) -> LedgerReading:
         """As `read_ledger`; an unread one where whoever changed it could accuse the target."""
         if LEDGER_FILE in broken:
-            return dataclasses.replace(UNREAD, error=broken[LEDGER_FILE])
+            return replace(UNREAD, error=broken[LEDGER_FILE])
         return self.read_ledger(damage)
 
     def read_health(
         self, damage: list[str], span: Span | None
     ) -> tuple[HealthAddress | None, tuple[HealthPoll, ...]]:
         """What the target said of its own health, and at which address."""
-        rows = read_rows(self.path / HEALTH_FILE, HEALTH_SCHEMA, ("poll",), damage, span)
-        polls = tuple(fact for _, fact in rows)
+        path = self.path / HEALTH_FILE
+        polls = tuple(poll for _, poll in read_rows(path, HEALTH_SCHEMA, ("poll",), damage, span))
         try:
-            header = json_of(next(lines_of(self.path / HEALTH_FILE), b""))
+            header = json_of(next(lines_of(path), b""))
             return _ADDRESS.validate_python(header["address"]), polls
         except FileNotFoundError:
             pass

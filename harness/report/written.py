@@ -26,8 +26,8 @@ def write(run: RunDirectory, plan: Plan, facts: Facts, verdict: Verdict, name: s
     picture goes last, and none at all is better than one of an older verdict.
     """
     ending = f"-{name}" if name else ""
-    run.write_text(f"verdict{ending}.json", figures(verdict))
-    path = run.write_text(f"report{ending}.html", html.render(plan, facts, verdict))
+    run.write_result(f"verdict{ending}.json", figures(verdict))
+    path = run.write_result(f"report{ending}.html", html.render(plan, facts, verdict))
     _write_picture(run, f"timeline{ending}.png", (plan, facts, verdict))
     return path
 
@@ -40,7 +40,7 @@ def _write_picture(run: RunDirectory, name: str, judged: tuple[Plan, Facts, Verd
 
         svg = picture.drawing(*judged)
         if svg is not None:
-            run.write_bytes(name, picture.png(svg))
+            run.write_result(name, picture.png(svg))
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001  # a panic of the native library is no Exception

@@ -4,27 +4,14 @@ The facts of a fault hold when it was really healed; the remark says that it was
 """
 
 import logging
-from typing import Protocol
 
+from harness.faults.timeline import FaultTimeline
 from harness.load.load_protocol import PageCommand
 
 _log = logging.getLogger(__name__)
 
 
-class Faults(Protocol):
-    """What can be ordered of the faults of a run; each returns before it is done."""
-
-    def heal(self, name: str) -> None:
-        """Heal one fault now."""
-
-    def inject(self, name: str) -> None:
-        """Inject one fault now."""
-
-    def heal_now(self) -> None:
-        """Heal whatever is active and inject nothing more."""
-
-
-def obey(command: PageCommand, faults: Faults, at_s: float | None) -> str:
+def obey(command: PageCommand, faults: FaultTimeline, at_s: float | None) -> str:
     """Do what was ordered on the page; the remark for the report.
 
     ``at_s`` is now, in seconds after zero; None before the load.

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.core.connections import forget_libpq_variables
 from harness.core.disk import DISK_ERRORS, refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
-from harness.faults.foreign_sessions import LockGuard
+from harness.core.rows import plain
 from harness.faults.heal.guardian_link import Guardian
 from harness.faults.heal.healing import heal_left_over
 from harness.faults.timeline import FaultTimeline
@@ -34,14 +34,12 @@ from harness.history.run_facts import Trouble
 from harness.load import load_protocol as protocol
 from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan
-from harness.report import terminal_text
+from harness.report import terminal_text, write
 from harness.run.commands import obey
-from harness.run.judging import judged
 from harness.run.preview import told_before
 from harness.run.room_watch import places_of, room_watched
-from harness.run.safety.feasible import require_feasible, settings_for
+from harness.run.safety.feasible import require_feasible, require_reach, settings_for
 from harness.run.safety.radius import radius_of
-from harness.run.safety.reach import require_reach
 from harness.run.safety.watch import LedgerTail, SafetyWatch
 from harness.stack import Stack, attach, down, load_state, up
 from harness.stack.folder import ATTACHED
@@ -50,7 +48,10 @@ from harness.target.account_provisioning import AccountProvisioner, ProvisionedB
 from harness.target.contract import Contract
 from harness.target.health import HealthPoller
 from harness.target.interface import Target
-from harness.target.read_ledger import LedgerSource, read_ledger
+from harness.target.ledger_watch import LedgerSource
+from harness.target.read_ledger import read_ledger
+from harness.verdict.judge import judge
+from harness.verdict.types import Verdict
 
 BEGIN_SECONDS_MAX = 900.0
 """For Locust to spawn its users, as slowly as it was told to."""
@@ -71,7 +72,7 @@ class RunRequest:
 
 
 def main() -> int:
-    """Run one run; the exit code matters only to whoever starts it by hand."""
+    """Run one run; the exit code matters only where it is started by hand."""
     forget_libpq_variables()
     parser = argparse.ArgumentParser(prog="python -m harness.run.conductor", description=__doc__)
     parser.add_argument("run", type=Path)
@@ -91,10 +92,8 @@ def main() -> int:
         signal.signal(number, lambda got, _: channel.interrupt("signal", signal.Signals(got).name))
     try:
         conduct(request, channel)
-    except UsageError as error:
-        return _fail(channel, ExitCode.USAGE, str(error))
-    except HarnessError as error:
-        return _fail(channel, ExitCode.INCONCLUSIVE, str(error))
+    except (UsageError, HarnessError) as error:
+        return _fail(channel, error.exit_code, str(error))
     except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
         if isinstance(error, OSError) and (refused := _refusal(error, request)):
             return _fail(channel, ExitCode.INCONCLUSIVE, refused)
@@ -114,14 +113,14 @@ def _refusal(error: OSError, request: RunRequest) -> str:
     return refusal(error, f"the run directory {folders[0]} or the state folder {folders[1]}")
 
 
-def _fail(channel: Channel, code: ExitCode, message: str) -> int:
+def _fail(channel: Channel, code: int, message: str) -> int:
     _log.error("%s", message)
     channel.send(protocol.RunFailed(int(code), message))
     return code
 
 
 def conduct(request: RunRequest, channel: Channel) -> None:
-    """One run, from a plan to a verdict.
+    """One run, from a plan to a verdict; what follows below has its steps in their order.
 
     Raises:
         UsageError: the plan asks for what this target cannot give.
@@ -142,7 +141,10 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         except Interrupted:
             _log.info("interrupted before the load")
         else:
-            _perform(reader, run, scene, channel, guardian)
+            run.go_on()
+            status = _perform(run, scene, channel)
+            _write_status(run, scene, status, channel, guardian)
+            _read_ledger(run, scene, reader, channel)
         channel.progress("writing the report")
         run.go_on()
         run.seal()
@@ -159,7 +161,7 @@ def conduct(request: RunRequest, channel: Channel) -> None:
     )
 
 
-# --- set-up --------------------------------------------------------------------------------------
+# --- 1: the stack, the borrowers, everything that has to stand before the load -------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,45 +183,36 @@ def _bring_up(
     request: RunRequest, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
 ) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
-    progress = channel.progress
-    require_feasible(plan, request.state_dir, request.host, request.allow_targets)
-    if request.host is not None:
-        state_dir = request.state_dir / ATTACHED
-        clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
-        guardian.guard(state_dir, owns_stack=True)
-        stack = attach(request.host, state_dir, request.allow_targets, progress)
-        owns_stack = True
-        clean_up.callback(down, state_dir)
-    else:
-        clean_up.enter_context(held_alone(request.state_dir, plan.run_id, plan.scenario))
-        running = load_state(request.state_dir)
-        settings = settings_for(plan, running)
-        owns_stack = running is None
-        if owns_stack:
+    progress, host = channel.progress, request.host
+    require_feasible(plan, request.state_dir, host, request.allow_targets)
+    state_dir = request.state_dir if host is None else request.state_dir / ATTACHED
+    clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
+    running = load_state(state_dir) if host is None else None
+    if running is None:
+        if host is None:
             progress("bringing the local stack up")
-            guardian.guard(request.state_dir, owns_stack=True)
-        stack = up(settings, request.state_dir, progress, request.allow_targets)
-        if owns_stack:
-            clean_up.callback(down, request.state_dir)
+        guardian.guard(state_dir, owns_stack=True)
+    if host is None:
+        stack = up(settings_for(plan, running), state_dir, progress, request.allow_targets)
+    else:
+        stack = attach(host, state_dir, request.allow_targets, progress)
+    if running is None:
+        clean_up.callback(down, state_dir)
     require_reach(stack, request.allow_targets)
     for name in heal_left_over(stack):
         progress(f"healed {name}, left by a run that died")
     Journal(stack.state_dir, stack.stack_id).begin_anew()
-    guardian.guard(stack.state_dir, owns_stack=owns_stack, stack=stack)
+    guardian.guard(stack.state_dir, owns_stack=running is None, stack=stack)
     return stack
 
 
 def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> FaultTimeline:
     """The faults of this run, which tell the load process how they stand."""
-
-    def tell(name: str, state: str, at_ns: int) -> None:
-        channel.send(protocol.FaultChanged(name, state, at_ns))
-
     return FaultTimeline(
         stack,
         plan.faults,
         run.append_fault,
-        tell,
+        lambda name, state, at_ns: channel.send(protocol.FaultChanged(name, state, at_ns)),
         run_id=plan.run_id,
         run_dir=run.path,
         aborted=lambda row: channel.interrupt("heal", f"the {row.by}, from another process"),
@@ -278,14 +271,11 @@ def _stop_at_once(stop: SafetyStop, timeline: FaultTimeline, channel: Channel) -
     channel.put(stop)
 
 
-# --- the run itself ------------------------------------------------------------------------------
+# --- 2: the load and the faults ------------------------------------------------------------------
 
 
-def _perform(
-    reader: RunReader, run: KeptRecord, scene: Scene, channel: Channel, guardian: Guardian
-) -> None:
-    """Hand over to the load, walk the faults, and write down what is left behind."""
-    run.go_on()
+def _perform(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
+    """Hand over to the load and walk the faults until nothing is under way any more."""
     accounts = {
         borrower.index: protocol.LoadAccount(
             borrower.phone, borrower.password, borrower.token, borrower.expires_ns
@@ -295,35 +285,13 @@ def _perform(
     channel.send(protocol.LoadReady(scene.stack.edge_url, accounts))
     try:
         with room_watched(places_of(run.path, scene.stack), run.run_short):
-            status = _follow_load(run, scene, channel)
+            return _follow_load(run, scene, channel)
     finally:
         try:
             scene.timeline.finish()
         finally:
             scene.health.stop()
             scene.safety.stop()
-    run.write_journal(scene.timeline.journal_rows())
-    status = replace(status, audit=scene.timeline.audit(status.load_ended_ns))
-    notes = (*status.notes, *scene.safety.notes, *guardian.notes)
-    foreign = scene.timeline.foreign
-    if status.clock is not None:
-        specs = [planned.spec for planned in scene.plan.faults]
-        since_ns = status.clock.anchor_monotonic_ns
-        ordered = foreign_orders(scene.stack, scene.timeline.facts(), since_ns)
-        notes += unplanned_ends(scene.stack, specs, since_ns, ordered)
-        foreign += ordered
-    status = replace(status, foreign=foreign)
-    troubles = (*status.troubles, *scene.timeline.troubles)
-    stopped = scene.safety.tripped
-    if not scene.plan.watches:  # what is broken by hand is theirs to mend
-        notes += scene.timeline.put_right_after(channel.progress)
-    run.write_status(replace(status, safety_stop=stopped, notes=notes, troubles=troubles))
-    facts = reader.facts(scene.plan)
-    with LockGuard(scene.stack) as check:
-        source = LedgerSource(
-            scene.target, scene.cursor, channel.progress, channel.is_closed, check
-        )
-        run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
 
 
 def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
@@ -354,9 +322,15 @@ def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
                 channel.send(message)
                 bound_s = settings.drain_s + LOAD_OVERRUN_SECONDS
             case protocol.PageCommand():
-                status = _obey(message, run, scene, status)
-            case protocol.LoadDrained():
-                return _drained(message, status)
+                now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
+                remark = obey(message, scene.timeline, now_s)
+                _log.info("%s", remark)
+                status = replace(status, notes=(*status.notes, remark))
+                run.write_status(status)
+            case protocol.LoadDrained(ended_by=by):
+                early = by not in (None, "safety", "disk")
+                told = plain(message)
+                return replace(status, **told, interrupted=early, broken_off=by == "disk")
     # The load process died. What it had not begun by now was never due.
     scene.timeline.heal_now()
     now_ns = time.monotonic_ns()
@@ -364,31 +338,59 @@ def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
     return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
 
 
-def _drained(message: protocol.LoadDrained, status: RunStatus) -> RunStatus:
-    """The status with what the load process says of its end."""
-    return replace(
-        status,
-        interrupted=message.ended_by not in (None, "safety", "disk"),
-        broken_off=message.ended_by == "disk",
-        ended_by=message.ended_by,
-        load_ended_ns=message.load_ended_ns,
-        drained_ns=message.drained_ns,
-        workers=message.workers,
-        troubles=message.troubles,
-        stalls=message.stalls,
-    )
+# --- 3: what is left behind ----------------------------------------------------------------------
 
 
-def _obey(
-    command: protocol.PageCommand, run: KeptRecord, scene: Scene, status: RunStatus
-) -> RunStatus:
-    """An order from the page, done and then put on record."""
-    now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
-    remark = obey(command, scene.timeline, now_s)
-    _log.info("%s", remark)
-    status = replace(status, notes=(*status.notes, remark))
-    run.write_status(status)
-    return status
+def _write_status(
+    run: KeptRecord, scene: Scene, status: RunStatus, channel: Channel, guardian: Guardian
+) -> None:
+    """How the run went: journal, audit of the database, what others did to the stack, remarks."""
+    timeline = scene.timeline
+    run.write_journal(timeline.journal_rows())
+    status = replace(status, audit=timeline.audit(status.load_ended_ns))
+    notes = (*status.notes, *scene.safety.notes, *guardian.notes)
+    foreign = timeline.foreign
+    if status.clock is not None:
+        specs = [planned.spec for planned in scene.plan.faults]
+        since_ns = status.clock.anchor_monotonic_ns
+        ordered = foreign_orders(scene.stack, timeline.facts(), since_ns)
+        notes += unplanned_ends(scene.stack, specs, since_ns, ordered)
+        foreign += ordered
+    troubles = (*status.troubles, *timeline.troubles)
+    if not scene.plan.watches:  # what is broken by hand is theirs to mend
+        notes += timeline.put_right_after(channel.progress)
+    status = replace(status, foreign=foreign, notes=notes, troubles=troubles)
+    run.write_status(replace(status, safety_stop=scene.safety.tripped))
+
+
+def _read_ledger(run: KeptRecord, scene: Scene, reader: RunReader, channel: Channel) -> None:
+    facts = reader.facts(scene.plan)
+    with LockGuard(scene.stack) as check:
+        source = LedgerSource(
+            scene.target, scene.cursor, channel.progress, channel.is_closed, check
+        )
+        run.write_ledger(read_ledger(source, scene.plan, facts, scene.borrowers))
+
+
+# --- 4: the verdict ------------------------------------------------------------------------------
+
+
+def judged(run: KeptRecord, reader: RunReader) -> tuple[Verdict, str]:
+    """The verdict and its page's path; without a path the disk did not take it.
+
+    It is judged from what is stored, as anyone can again later: half a result is none, and
+    `lendchaos judge` can make it of the record.
+    """
+    plan = run.read_plan()
+    facts = reader.facts(plan)
+    verdict = judge(plan, facts)
+    try:
+        return verdict, str(write(run, plan, facts, verdict))
+    except OSError as error:
+        run.note(error)
+    with suppress(OSError):
+        (run.path / "verdict.json").unlink()
+    return judge(plan, reader.facts(plan)), ""
 
 
 if __name__ == "__main__":

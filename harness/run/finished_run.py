@@ -26,7 +26,6 @@ from harness.run.result import RunResult
 from harness.verdict.stored_verdict import EndedRun, read_verdict
 from harness.verdict.types import Judgement, Verdict, Weight
 
-REPORT_FILE = "report.html"
 WINDOWS_MAX = 1_000_000
 """More would be a mistake in the unit."""
 
@@ -142,11 +141,7 @@ class FinishedRun(EndedRun):
         return pd.DataFrame({"start_s": np.arange(first, first + count) * step_s, **columns})
 
     def _facts(self) -> tuple[Plan, Facts, Clock]:
-        """Everything written down, whole.
-
-        Raises:
-            HarnessError: something of it is missing, so that figures made of it would be wrong.
-        """
+        """Everything written down, whole: figures made of less would be wrong."""
         directory = RunDirectory(self.path)
         plan = directory.read_plan()
         facts = read_facts(directory, plan)
@@ -168,7 +163,7 @@ def assert_passed(run: FinishedRun) -> None:
     lines = [f"{words.VERDICT[run.verdict.verdict]}: {words.clean(run.sentence)}", *run.reasons]
     if run.exit_code != run.verdict.exit_code:
         lines.append(f"its process ended with exit code {run.exit_code}")
-    raise AssertionError("\n  ".join([*lines, f"report: {run.path / REPORT_FILE}"]))
+    raise AssertionError("\n  ".join([*lines, f"report: {run.path / 'report.html'}"]))
 
 
 # --- frames --------------------------------------------------------------------------------------
@@ -185,8 +180,6 @@ _TYPES = {
 }
 """Of every column that a frame may have; ``Int64`` where there may be none."""
 _TYPE_OF = {column: dtype for dtype, columns in _TYPES.items() for column in columns}
-
-
 _ATTEMPT_COLUMNS = (
     *("arrival", "step", "attempt", "intended_s", "started_s", "ended_s", "wait_s", "outcome"),
     *("status", "code", "error", "decline", "sent", "replayed", "key", "amount_fen", "loan_id"),

@@ -67,8 +67,8 @@ class OptionElsewhere(NamedTuple):
 
 def with_places(text: str, elsewhere: Iterable[OptionElsewhere]) -> str:
     """A message about options, and where those were set that are not on the command line."""
-    found = [f"{one.word} is set by {one.key} in {one.place}"
-             for one in map(OptionElsewhere._make, elsewhere) if one.concerns(text)]  # fmt: skip
+    concerned = [one for one in map(OptionElsewhere._make, elsewhere) if one.concerns(text)]
+    found = [f"{one.word} is set by {one.key} in {one.place}" for one in concerned]
     found = [place for place in found if place not in text]
     return f"{text} ({'; '.join(found)})" if found else text
 
@@ -149,18 +149,12 @@ def given(options: list[str]) -> argparse.Namespace:
 
 
 def first_seed(options: list[str]) -> int:
-    """The seed of the first run; those after it count up from it.
-
-    Raises:
-        UsageError: the one that is given is no whole number.
-    """
-    known = given(options)
-    if known.seed is None:
+    """The seed of the first run, from which the others count up; UsageError where it is none."""
+    seed = given(options).seed
+    if seed is None:
         return random.SystemRandom().getrandbits(31)
-    try:
-        return int(option("seed").read(known.seed))
-    except UsageError as error:
-        raise UsageError(with_places(str(error), known.elsewhere)) from error
+    with naming_places(options):
+        return int(option("seed").read(seed))
 
 
 def _parser() -> Any:

@@ -26,8 +26,6 @@ from harness.stack import Stack
 from harness.verdict.visible import Visible, least_seen
 
 SCHEMA = "lendchaos.preview/1"
-_TO_BE_STARTED = "to be started on this machine, at ports chosen then"
-NOTHING = "nothing was touched: no stack, no run directory, no connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,29 +77,22 @@ class PreviewDocument:
 
 
 def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]) -> str:
-    """Everything that is planned, in lines.
-
-    Raises:
-        UsageError, HarnessError: as `require_feasible`.
-    """
+    """Everything that is planned, in lines; raises what `require_feasible` does."""
     stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
-    where = _target(stack, host)
-    lines = [f"dry run of {clean(plan.scenario)}, seed {plan.settings.seed}", f"target   {where}"]
-    lines += ["", "load", *_load(plan), *(f"  {text}" for text in told_before(plan))]
+    lines = [f"dry run of {clean(plan.scenario)}, seed {plan.settings.seed}"]
+    lines += [f"target   {_target(stack, host)}", "", "load", *_load(plan)]
+    lines += [f"  {text}" for text in told_before(plan)]
     lines += ["", "timeline, seconds after the warm-up", *_timeline(plan)]
     lines += ["", "blast radius", *_radius(plan, stack, host)]
     lines += ["", "the run ends at once, healed, with exit code 4, if", *_stops(plan)]
-    return "\n".join([*lines, "", NOTHING]) + "\n"
+    lines += ["", "nothing was touched: no stack, no run directory, no connection"]
+    return "\n".join(lines) + "\n"
 
 
 def preview_json(
     plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
 ) -> str:
-    """The same for programs, as `PreviewDocument`.
-
-    Raises:
-        UsageError, HarnessError: as `require_feasible`.
-    """
+    """The same for programs, as `PreviewDocument`."""
     stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
     return text_of(
         PreviewDocument(
@@ -116,7 +107,7 @@ def preview_json(
             ),
             visible=shown(plan),
             phases=plan.phases,
-            faults=tuple(_fault(fault) for fault in plan.faults),
+            faults=tuple(map(_fault, plan.faults)),
             watches=plan.watches,
             objectives=_set(plan.objectives),
             objective_sources=plan.objective_sources,
@@ -131,9 +122,7 @@ def preview_json(
 
 def read_preview(text: str, path: Path) -> PreviewDocument:
     """What ``--dry-run --json`` printed; a scenario file may have written something before it.
-
-    Raises:
-        UsageError: there is none: the file has no scenario of ours.
+    UsageError where there is none: the file has no scenario of ours.
     """
     begin = text.find(f'{{\n  "schema": "{SCHEMA}"')
     if begin < 0:
@@ -159,19 +148,18 @@ def _set(limits: Any) -> dict[str, Any]:
 
 
 def _target(stack: Stack | None, host: str | None) -> str:
-    local = "the local stack, which is up" if stack else f"the local stack, {_TO_BE_STARTED}"
-    return host or local
+    to_be = "to be started on this machine, at ports chosen then"
+    return host or f"the local stack, {'which is up' if stack else to_be}"
 
 
 def _load(plan: Plan) -> list[str]:
     settings = plan.settings
     amount_fen = sum(arrival.amount_fen for arrival in plan.arrivals)
-    tries = (
-        f"each sent at most {1 + settings.retries} times" if settings.retries else "each sent once"
-    )
+    tries = f"at most {1 + settings.retries} times" if settings.retries else "once"
+    asked = f"{len(plan.arrivals):,} borrow requests worth {amount_fen / 100:,.2f} yuan"
     return [
         f"  {settings.rate} arrivals a second for {settings.load_s:g} s",
-        f"  {len(plan.arrivals):,} borrow requests worth {amount_fen / 100:,.2f} yuan, {tries}",
+        f"  {asked}, each sent {tries}",
         f"  {len(plan.borrowers):,} accounts of our own are opened for them",
     ]
 

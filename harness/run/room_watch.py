@@ -18,8 +18,6 @@ RECORD_BYTES_MIN = 1_000_000
 DATABASE_BYTES_MIN = 17_000_000
 """A segment of PostgreSQL's write-ahead log has 16 MiB: without room for one it may stop."""
 
-Short = Callable[[OSError, int], None]
-
 
 def places_of(run_dir: Path, stack: Stack) -> dict[Path, int]:
     """Where a run and its stack write, and how many bytes they need there; another's disk is not
@@ -32,30 +30,31 @@ def places_of(run_dir: Path, stack: Stack) -> dict[Path, int]:
 
 
 @contextmanager
-def room_watched(places: Mapping[Path, int], short: Short) -> Iterator[None]:
+def room_watched(
+    places: Mapping[Path, int], short: Callable[[OSError, int], None]
+) -> Iterator[None]:
     """Meanwhile call ``short`` once, from another thread, when there is too little room.
 
     It is given the error, and the monotonic instant at which all was last seen to be well.
     """
     over = threading.Event()
-    args = (places, short, over)
-    thread = threading.Thread(target=_watch, args=args, name="room", daemon=True)
+
+    def watch() -> None:
+        well_ns = monotonic_ns()
+        while not over.wait(LOOK_SECONDS):
+            now_ns = monotonic_ns()
+            try:
+                for folder, bytes_min in places.items():
+                    require_room(folder, bytes_min)
+            except OSError as error:
+                short(error, well_ns)
+                return
+            well_ns = now_ns
+
+    thread = threading.Thread(target=watch, name="room", daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-
-
-def _watch(places: Mapping[Path, int], short: Short, over: threading.Event) -> None:
-    well_ns = monotonic_ns()
-    while not over.wait(LOOK_SECONDS):
-        now_ns = monotonic_ns()
-        try:
-            for folder, bytes_min in places.items():
-                require_room(folder, bytes_min)
-        except OSError as error:
-            short(error, well_ns)
-            return
-        well_ns = now_ns

@@ -48,6 +48,9 @@ ASK_SECONDS_MAX = 120.0
 """For a scenario file to be loaded and a plan to be made of it."""
 
 Tell = Callable[[str], None]
+Show = Callable[[Update], None]
+RunOne = Callable[[Path, list[str]], RunResult]
+"""Runs a scenario file with these options of Locust's, once."""
 
 
 def asks_only(options: Iterable[str]) -> set[str]:
@@ -59,19 +62,11 @@ def asks_only(options: Iterable[str]) -> set[str]:
     return found & ASKS_ONLY
 
 
-Show = Callable[[Update], None]
-
-
-RunOne = Callable[[Path, list[str]], RunResult]
-"""Runs a scenario file with these options of Locust's, once."""
-
-
 def find_scenario(name: str) -> Path:
     """The file of a scenario that is named by its path or by its name under ``./scenarios``.
 
     Raises:
-        UsageError: there is none, and the message names those there are; or it has a name under
-            which it cannot be loaded.
+        UsageError: there is none; or it has a name under which it cannot be loaded.
     """
     folder = Path("scenarios")
     for path in (Path(name), folder / name, folder / f"{name}.py"):
@@ -109,9 +104,7 @@ def known_scenarios() -> list[str]:
 
 def runs_of(paths: list[Path], options: list[str], runs: int | None) -> list[int]:
     """How often to run each scenario: as asked, else what the file of objectives says, else once.
-
-    Raises:
-        UsageError: the number makes no sense, or the file of objectives has mistakes.
+    UsageError where the number makes no sense, or the file has mistakes.
     """
     if runs is not None and not 1 <= runs <= RUNS_MAX:
         raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
@@ -193,8 +186,6 @@ def locust_command(path: Path) -> list[str]:
 
 def dry_run(path: Path, options: list[str], *, later: bool = False) -> str:
     """What a run of a scenario file would do, told by ``--dry-run``; ``later``: not to be now.
-
-    Several runs try each file in it, before anything is brought up for them.
 
     In a process of its own: Locust patches what it is imported into, and the file is the user's.
 
@@ -307,11 +298,11 @@ def run_series(
     tell: Tell,
     *,
     warn: Tell | None = None,
-) -> tuple[RunResult, Path | None]:
+) -> RunResult:
     """All runs of one scenario, until they are done, or have failed beyond repair.
 
-    How it ended, and where ``series.json`` lies: nowhere if no run came to a verdict, or where it
-    could not be written, which ``warn`` is told (by default ``tell``).
+    Its report is ``series.json``: none if no run came to a verdict, or where it could not be
+    written, which ``warn`` is told (by default ``tell``).
     """
     name, seed_of_first = path.stem, first_seed(options)
     done: list[SeriesRun] = []
@@ -330,17 +321,15 @@ def run_series(
     if len(done) == runs:
         stopped = None
     whole = series.series_of(name, runs, tuple(done), stopped)
-    judged = any(run.verdict for run in done)
-    written = None
+    if not any(run.verdict for run in done):
+        return RunResult(whole.exit_code, {}, whole)
+    last = {"verdict": str(whole.verdict), "sentence": whole.statement}
     try:
-        if judged:
-            text = series.to_json(whole)
-            written = write_beside(given(options).runs_dir, "series", name, text)
+        text = series.to_json(whole)
+        last["report"] = str(write_beside(given(options).runs_dir, "series", name, text))
     except OSError as error:  # what the runs came to stands without it
         (warn or tell)(f"{error.filename} was not written: {error.strerror}")
-    last = {"verdict": str(whole.verdict), "sentence": whole.statement}
-    last |= {"report": str(written)} if written is not None else {}
-    return RunResult(whole.exit_code, last if judged else {}, whole), written
+    return RunResult(whole.exit_code, last, whole)
 
 
 def worst(codes: Iterable[int]) -> int:

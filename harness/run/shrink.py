@@ -12,12 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from harness.core.documents import text_of
 from harness.core.exit_codes import ExitCode
 from harness.core.numbers import Exit, Whole
-from harness.verdict.types import Finding, Verdict, Weight
+from harness.verdict.types import Verdict, Weight
 
-SCHEMA = "lendchaos.shrink/1"
 NONE = "none"
 
 
@@ -48,14 +46,14 @@ class ShrinkTrial:
 
     def held_against(self, failure: str) -> "ShrinkTrial":
         """The same with its result: whether it failed in the way that is looked for."""
-        return replace(self, result=self._result(failure))
-
-    def _result(self, failure: str) -> ShrinkResult:
+        result = ShrinkResult.UNDECIDED
         if failure in self.codes:
-            return ShrinkResult.FAILED
-        if self.exit_code == ExitCode.FAIL and self.codes:
-            return ShrinkResult.OTHERWISE
-        return ShrinkResult.PASSED if self.exit_code == ExitCode.PASS else ShrinkResult.UNDECIDED
+            result = ShrinkResult.FAILED
+        elif self.exit_code == ExitCode.FAIL and self.codes:
+            result = ShrinkResult.OTHERWISE
+        elif self.exit_code == ExitCode.PASS:
+            result = ShrinkResult.PASSED
+        return replace(self, result=result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +72,19 @@ class Shrunk:
     trials: tuple[ShrinkTrial, ...]
     minimal: bool
     stopped: str | None = None
-    schema: str = SCHEMA
+    schema: str = "lendchaos.shrink/1"
 
 
 def failure_codes(verdict: Verdict) -> tuple[str, ...]:
     """The findings that failed a run, most serious first; an objective with its name."""
-    codes = [_code(f) for f in verdict.findings if f.verdict is Weight.FAIL]
+    failed = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    objective = "objective_missed"
+    codes = [f"{f.code}:{f.evidence.get('id')}" if f.code == objective else f.code for f in failed]
     return tuple(dict.fromkeys(codes))
 
 
-def _code(finding: Finding) -> str:
-    if finding.code == "objective_missed":
-        return f"objective_missed:{finding.evidence.get('id')}"
-    return finding.code
-
-
 def shrink(
-    scenario: str,
-    seed: int,
-    run: Callable[[tuple[str, ...] | None], ShrinkTrial],
-    runs_max: int,
+    scenario: str, seed: int, run: Callable[[tuple[str, ...] | None], ShrinkTrial], runs_max: int
 ) -> Shrunk:
     """Run the whole plan, then leave out fault after fault, in at most ``runs_max`` runs.
 
@@ -125,11 +116,6 @@ def shrink(
     return Shrunk(scenario, seed, failure, kept, trials, minimal=minimal, stopped=stopped)
 
 
-def to_json(shrunk: Shrunk) -> str:
-    """Everything, for programs."""
-    return text_of(shrunk)
-
-
 def again(command: list[str], shrunk: Shrunk) -> str:
     """The command line that runs what is left, with the same seed."""
     names = ",".join(shrunk.faults) or NONE
@@ -145,9 +131,8 @@ def render(shrunk: Shrunk, command: list[str]) -> str:
     lines.append("")
     if shrunk.failure is None:
         lines.append("Nothing to shrink: the whole plan did not fail.")
-        return "\n".join(lines) + "\n"
-    lines += _conclusion(shrunk)
-    lines.append(f"again  {again(command, shrunk)}")
+    else:
+        lines += [*_conclusion(shrunk), f"again  {again(command, shrunk)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -183,8 +168,7 @@ def _conclusion(shrunk: Shrunk) -> list[str]:
         said = f"{counted} {verb} needed for {failure}: {listed}."
     lines = [said]
     if shrunk.stopped is not None:
-        interrupted = shrunk.stopped == "interrupted"
-        how = "Interrupted" if interrupted else f"Stopped {shrunk.stopped}"
+        how = "Interrupted" if shrunk.stopped == "interrupted" else f"Stopped {shrunk.stopped}"
         lines.append(f"{how}: fewer may do.")
     if undecided:
         without = ", without ".join(undecided)

@@ -74,10 +74,8 @@ class AccountProvisioner:
     def confirm_classes(self, plan: Plan) -> tuple[Plan, list[str]]:
         """Try a throw-away borrower of each class; classes that do not behave become good ones.
 
-        Returns the plan to run and the classes left out.
-
-        Raises:
-            HarnessError: a good borrower is declined too, so nothing could be measured.
+        The plan to run and the classes left out; HarnessError where a good borrower is declined,
+        too, so that nothing could be measured.
         """
         wanted = sorted({borrower.account_class for borrower in plan.borrowers})
         trials = trials_of(plan.borrowers, [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)])
@@ -104,18 +102,15 @@ class AccountProvisioner:
         if session is None or session.declined:
             return session is not None
         account_class = trials[0].account_class
-        if reads and (declined := self._declined_by_credit_line(session)) is not None:
-            return declined is account_class.expected_decline
+        if reads:  # whatever else it answers is measured in the run
+            reply = self._call(self._edge_url, self._target.credit_line(session.token))
+            if (declined := self._judged(Step.CREDIT_LINE, reply).decline) is not None:
+                return declined is account_class.expected_decline
         if account_class is AccountClass.NEAR_LIMIT:
             amount_fen = max(NEAR_LIMIT_AMOUNTS_FEN)
             first = self._decision(session, amount_fen)
             return (first, self._decision(session, amount_fen)) == (None, Decline.CREDIT)
         return self._decision(session, TRIAL_AMOUNT_FEN) is account_class.expected_decline
-
-    def _declined_by_credit_line(self, session: ProvisionedBorrower) -> Decline | None:
-        """Whatever else it answers is measured in the run."""
-        reply = self._call(self._edge_url, self._target.credit_line(session.token))
-        return self._judged(Step.CREDIT_LINE, reply).decline
 
     def _decision(self, session: ProvisionedBorrower, amount_fen: int) -> Decline | str | None:
         """What a borrow came to: None for a loan, a decline, or another answer in words."""
@@ -126,10 +121,8 @@ class AccountProvisioner:
         return self._judged(Step.BORROW, reply).decline or f"status {reply.status}"
 
     def provision(self, plan: Plan) -> list[ProvisionedBorrower]:
-        """Register every borrower of the plan and open a session for each.
-
-        Raises:
-            HarnessError: the target refuses or does not answer.
+        """Register every borrower of the plan and open a session for each; HarnessError where the
+        target refuses or does not answer.
         """
         accounts: dict[str, str] = {}
         for start in range(0, len(plan.borrowers), REGISTER_BATCH):

@@ -1,23 +1,26 @@
 """Our own contract as a target: the paths, fields and statuses of `docs/contract.md`.
 
-Beside it, `classification.py` and `refusals.py` have what a borrower's answers mean, and
-`contract_ledger.py` has the audit calls and the tables of the reference service.
+With the audit calls, and the tables of the reference service. Beside it, `classification.py` has
+what a borrower's answers mean.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 
-from harness.core.errors import HarnessError
+from harness.core.connections import read_rows
+from harness.core.errors import HarnessError, PutOffError
+from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
 from harness.core.http_messages import Reply
-from harness.core.http_times import lifetime_s
-from harness.core.rows import comparable
+from harness.core.http_times import lifetime_s, retry_after_s
+from harness.core.rows import comparable, reason_of
 from harness.history.events import Step
-from harness.history.ledger_facts import KeyedLoan
+from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.plan.population import AccountClass
 from harness.target.classification import (
     Answer,
@@ -27,13 +30,27 @@ from harness.target.classification import (
     judge_credit_line,
     judge_log_in,
 )
-from harness.target.contract_ledger import ContractLedger
-from harness.target.interface import LoanRequest, NewAccount, OpenedSession, Request
+from harness.target.interface import (
+    PAGE_ENTRIES,
+    Ledger,
+    LoanRequest,
+    NewAccount,
+    OpenedSession,
+    Request,
+)
+from harness.target.transport import call
 
 ACCOUNTS = "/v1/admin/accounts"
 SESSIONS = "/v1/sessions"
 CREDIT_LINE = "/v1/credit-line"
 LOANS = "/v1/loans"
+LISTING = "/v1/admin/audit/loans"
+INVARIANTS = "/v1/admin/audit/invariants"
+_LOANS_OF_ACCOUNTS = """
+SELECT l.id::text, l.account_id::text, l.idem_key, l.principal_fen, l.status,
+       (SELECT count(*) FROM disbursement d WHERE d.loan_id = l.id)
+FROM loan l WHERE l.account_id::text = ANY(%s)
+"""
 
 _SHAPES: dict[AccountClass, dict[str, Any]] = {
     AccountClass.GOOD: {},
@@ -56,6 +73,82 @@ class _Listed:
 
 
 _LISTED: TypeAdapter[_Listed] = TypeAdapter(_Listed)
+
+
+def _keyed(row: Any) -> Any:
+    """A loan that was not asked for by the API has no key: null on the wire, empty here."""
+    if isinstance(row, dict) and row.get("idempotency_key", "") is None:
+        return {**row, "idempotency_key": ""}
+    return row
+
+
+_ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(Annotated[LedgerEntry, BeforeValidator(_keyed)])
+
+
+@dataclass(frozen=True, slots=True)
+class ContractLedger(Ledger):
+    """The ledger of one service, asked at the service itself."""
+
+    service_url: str
+    admin_token: str = field(repr=False)
+    database_url: str | None = field(default=None, repr=False)
+
+    def page(
+        self, after: int | str, seconds: float | None = None, patience: Patience = NO_PATIENCE
+    ) -> list[LedgerEntry]:
+        """One loan a line, as `Ledger.page` says."""
+        query = {"after": after, "limit": PAGE_ENTRIES}
+        reply = self._get(LISTING, patience, query, seconds)
+        try:
+            entries = [_ENTRY.validate_json(line) for line in reply.json_bytes.splitlines()]
+        except ValueError as error:
+            raise HarnessError(
+                f"the audit listing breaks off or is not as agreed: {reason_of(error)}"
+            ) from error
+        if entries and entries[-1].cursor == after:
+            raise HarnessError("the audit listing repeats itself: its cursor does not move")
+        return entries
+
+    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:
+        """What the target says of them, as `Ledger.invariants` says."""
+        try:
+            body = self._get(INVARIANTS, patience).json()
+            rows = [f"{row['invariant']}: {row['detail']}" for row in body["violations"]]
+            says_ok = body["ok"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise HarnessError(f"the invariants call is not as agreed: {error!r}") from error
+        if not isinstance(says_ok, bool):
+            raise HarnessError(f"the invariants call is not as agreed: ok is {says_ok!r}")
+        if not says_ok and not rows:
+            rows = ["the target says that its invariants do not hold, without naming one"]
+        return says_ok and not rows, tuple(rows)
+
+    def rows(self, accounts: frozenset[str]) -> list[LedgerEntry] | None:
+        """One row for each loan, as `Ledger.rows` says."""
+        if self.database_url is None:
+            return None
+        found = read_rows(self.database_url, _LOANS_OF_ACCOUNTS, sorted(accounts))
+        return [
+            LedgerEntry(0, loan_id, account_id, key, principal_fen, disbursements, 0, "", status)
+            for loan_id, account_id, key, principal_fen, status, disbursements in found
+        ]
+
+    def _get(
+        self,
+        path: str,
+        patience: Patience,
+        query: dict[str, int | str] | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        request = Request("GET", path, headers={"X-Admin-Token": self.admin_token}, query=query)
+        # A connection of its own: whichever replica answers, none that was killed holds us up.
+        with closing(Http()) as http:
+            reply = call(http, self.service_url, request, seconds=seconds, patience=patience)
+        if reply.status != request.expects:
+            text = f"{request} answered {reply.status}, {request.expects:d} was expected"
+            wait_s = retry_after_s(reply.headers) if reply.status in PUT_OFF else None
+            raise HarnessError(text) if wait_s is None else PutOffError(text, wait_s)
+        return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +187,7 @@ class Contract:
         return Request("POST", ACCOUNTS, {"accounts": rows}, headers, expects=HTTPStatus.CREATED)
 
     def account_ids(self, reply: Reply) -> Mapping[str, str]:
-        """Account ids by phone.
-
-        Raises:
-            HarnessError: one is no string.
-        """
+        """Account ids by phone; HarnessError where one is no string."""
         shown = {str(row["phone"]): row["account_id"] for row in reply.json()["accounts"]}
         return {phone: _identifier(ACCOUNTS, "account_id", given) for phone, given in shown.items()}
 
@@ -108,11 +197,7 @@ class Contract:
         return OpenedSession(str(told["token"]), lifetime_s(told.get("expires_at"), reply.headers))
 
     def grants(self, reply: Reply) -> bool:
-        """By its status alone.
-
-        Raises:
-            HarnessError: the loan has an identifier that is no string.
-        """
+        """By its status alone; HarnessError where the loan's identifier is no string."""
         if reply.status not in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             return False
         _identifier(LOANS, "loan_id", Answer.of(reply).payload.get("loan_id", ""))
@@ -157,11 +242,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def _identifier(path: str, name: str, given: Any) -> str:
-    """An identifier as it is compared.
-
-    Raises:
-        HarnessError: it is no string.
-    """
+    """An identifier as it is compared."""
     if not isinstance(given, str):
         raise HarnessError(
             f'POST {path}: {name} is {json.dumps(given)}, a string was expected, as "1001":'

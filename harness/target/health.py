@@ -17,9 +17,8 @@ from urllib.parse import urljoin
 
 from harness.core.http_calls import exchange
 from harness.core.http_messages import BrokenConnectionError, Reader, failure_code
-from harness.history.event_writer import RowWriter
 from harness.history.events import HealthAddress, HealthPoll
-from harness.history.run_directory import RunDirectory
+from harness.history.run_directory import RowWriter, RunDirectory
 from harness.target.interface import Target
 
 ASKED_PER_SECOND = 5.0

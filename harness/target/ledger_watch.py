@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Patience
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
-from harness.target.ledger import PUT_OFF_SECONDS_MAX, Ledger
+from harness.target.interface import PUT_OFF_SECONDS_MAX, Target
 
 BETWEEN_READINGS_SECONDS = 1.0
 QUIET_SECONDS_MAX = 20.0
@@ -26,6 +26,20 @@ LOOKS = 3
 TELL_SECONDS = 10.0
 
 _Identity = tuple[str, str, str, int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSource:
+    """Where to read, from which cursor on. ``is_cut_short`` ends what is not needed any more.
+
+    ``check`` is called every second of a long wait, and may raise `HarnessError` to end it.
+    """
+
+    target: Target
+    cursor: int | str
+    progress: Callable[[str], object] = lambda _: None
+    is_cut_short: Callable[[], bool] = lambda: False
+    check: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +65,13 @@ class OwnLoans:
 
 
 class LedgerWatch:
-    """One reading of a ledger, from a cursor on.
+    """One reading of a ledger. To cut it short ends the watch, but not the wait for rest."""
 
-    ``is_cut_short`` ends the watch, but not the wait for rest: nobody waits for us any more.
-    """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        after: int | str,
-        ours: OwnLoans,
-        progress: Callable[[str], object] = lambda _: None,
-        is_cut_short: Callable[[], bool] = lambda: False,
-        *,
-        check: Callable[[], object] = lambda: None,
-    ) -> None:
-        self._ledger = ledger
-        self._after = after
+    def __init__(self, source: LedgerSource, ours: OwnLoans) -> None:
+        self._source = source
+        self._ledger = source.target.ledger
         self._ours = ours
-        self._progress = progress
-        self._is_cut_short = is_cut_short
-        self._patience = Patience(PUT_OFF_SECONDS_MAX, progress, check)
+        self._patience = Patience(PUT_OFF_SECONDS_MAX, source.progress, source.check)
         self._last: list[LedgerEntry] = []
         self._tables: list[LedgerEntry] | None = None
         self._versions: list[LedgerEntry] = []
@@ -121,7 +121,7 @@ class LedgerWatch:
             if now_s - began_s > self._bound_s(WATCH_FACTOR_MAX * settle_s):
                 self._trouble = self._trouble or "it still changed at the end of the watch"
                 return
-            if self._is_cut_short():
+            if self._source.is_cut_short():
                 return
             self._tell(f"watching the ledger for {max(0.0, quiet_s + settle_s - now_s):.0f} s")
             left_s = quiet_s + settle_s - now_s
@@ -138,13 +138,13 @@ class LedgerWatch:
         now_s = time.monotonic()
         if now_s - self._told_s >= TELL_SECONDS:
             self._told_s = now_s
-            self._progress(text)
+            self._source.progress(text)
 
     def _looks_the_same(self) -> bool:
         """Read listing and tables once more; whether both were read, and are as the last time."""
         began_s = time.monotonic()
         try:
-            listed = self._ours.of(self._ledger.listing(self._after, self._patience)[0])
+            listed = self._ours.of(self._ledger.listing(self._source.cursor, self._patience)[0])
             tables = self._ledger.rows(self._ours.accounts)
         except HarnessError as error:
             self._trouble = str(error)

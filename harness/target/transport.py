@@ -85,12 +85,7 @@ class Transport:
             found = self._pool.exchange(connection, message, reader, _is_json)
         except (OSError, BrokenConnectionError) as error:
             return Answer(error=failure_code(error), connection_reused=reused)
-        return Answer(
-            status=found.status,
-            body=found.body,
-            connection_reused=reused,
-            headers=found.headers,
-        )
+        return Answer(found.status, found.body, connection_reused=reused, headers=found.headers)
 
     def close(self) -> None:
         """Close what is idle."""

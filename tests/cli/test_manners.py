@@ -88,10 +88,10 @@ def test_a_word_that_is_not_ours_keeps_its_letters(
 def test_quiet_does_not_outlive_its_command(lendchaos: Callable[..., Ended]) -> None:
     """In a process that calls commands one after the other."""
     lendchaos("-q", "explain", "lost")
-    quiet = cli_app.is_quiet()
+    quiet = cli_app.manner.quiet
     lendchaos("explain", "lost")
 
-    assert (quiet, cli_app.is_quiet()) == (True, False)
+    assert (quiet, cli_app.manner.quiet) == (True, False)
 
 
 @pytest.mark.parametrize("name", LATER)
@@ -117,7 +117,7 @@ def a_group(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     @group.command()
     def walk(step: str) -> None:
         """One step."""
-        cli_app.show(f"{step} {cli_app.is_quiet()}")
+        cli_app.show(f"{step} {cli_app.manner.quiet}")
 
     module = types.ModuleType("harness.apps.cli.walking")
     module.__dict__["app"] = APP

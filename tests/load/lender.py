@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from harness.history.event_writer import EventWriter
 from harness.history.events import Operation
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession
 from harness.plan.plan import Plan, Scenario, Settings, expand

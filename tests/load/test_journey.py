@@ -8,8 +8,9 @@ from typing import Any
 import gevent
 import pytest
 
+from harness.history.event_writer import EventWriter
 from harness.history.events import Ending, Operation, Outcome, Step
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession
 from harness.plan.decline import Decline

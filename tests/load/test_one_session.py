@@ -8,8 +8,9 @@ from pathlib import Path
 import gevent
 import pytest
 
+from harness.history.event_writer import EventWriter
 from harness.history.events import Outcome, Step
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession, LogInOutcome
 from harness.plan.plan import Scenario, Settings, expand

@@ -11,9 +11,8 @@ from harness.core.processes import identify
 from harness.plan.fault_specs import BlockingMigration, Kill, PacketDrop, Partition
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.run.preview import preview
-from harness.run.safety.feasible import lacking
+from harness.run.safety.feasible import addresses_of, lacking, require_reach
 from harness.run.safety.radius import radius_of
-from harness.run.safety.reach import addresses_of, require_reach
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
 from harness.stack.state import save_state
@@ -58,7 +57,7 @@ def test_this_machine_needs_no_permission(stack: Stack) -> None:
     """Every address is looked at: nobody else can be hurt."""
     require_reach(stack, ())
 
-    assert set(addresses_of(stack)) == {
+    assert {address.what for address in addresses_of(stack)} == {
         *("the service", "the edge link", "Toxiproxy's control interface", "the database"),
         *("the link edge", "the far side of the link edge"),
         *("the link database", "the far side of the link database"),

@@ -10,14 +10,15 @@ import pytest
 
 from harness.core.errors import HarnessError, PutOffError
 from harness.history.event_tail import EventTail
+from harness.history.event_writer import EventWriter
 from harness.history.events import FaultFact, Operation, Outcome, SafetyStop
 from harness.history.ledger_facts import LedgerEntry
-from harness.history.run_directory import EventWriter, RunDirectory
+from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety import watch as watch_module
 from harness.run.safety.watch import LedgerTail, SafetyWatch
-from harness.target.ledger import PAGE_ENTRIES
+from harness.target.interface import PAGE_ENTRIES
 from tests import builders
 from tests.builders import CUT, account_of, entry, failed, operation, plan_of
 

@@ -37,7 +37,6 @@ from harness.report.compare.comparison_document import to_json as comparison_jso
 from harness.run.preview import preview_json
 from harness.run.result import RunResult
 from harness.run.shrink import ShrinkTrial, shrink
-from harness.run.shrink import to_json as shrink_json
 from harness.verdict.judge import judge
 from harness.verdict.series import SeriesRun, run_of, series_of
 from harness.verdict.series import to_json as series_json
@@ -168,7 +167,7 @@ def documents(folder: Path) -> dict[str, list[Any]]:
         "verdict": [verdict_json(verdict) for verdict in _verdicts()],
         "plan": [(path / "plan.json").read_text() for path in plans],
         "series": [series_json(_series())],
-        "shrink": [shrink_json(_shrunk("lost")), shrink_json(_shrunk())],
+        "shrink": [text_of(_shrunk("lost")), text_of(_shrunk())],
         "run": _run_documents(),
         "preview": previews,
         "comparison": _comparisons(),

@@ -1,11 +1,12 @@
-"""The application: what stands before a command on the command line."""
+"""The application: what stands before a command on the command line, and `lendchaos help`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from harness.apps.cli.console import WIDTH_MAX, begin, is_plain, show
+from harness.apps.cli.completing import commands
+from harness.apps.cli.console import WIDTH_MAX, is_plain, manner, show
 from harness.apps.cli.lazy_commands import Commands
 
 _NO_BOXES = is_plain() or not sys.stdout.isatty()
@@ -43,4 +44,18 @@ Version = Annotated[
 
 @app.callback()
 def _all(quiet: Quiet = False, version: Version = False) -> None:  # noqa: ARG001  # it has been told
-    begin(quiet=quiet)
+    manner.quiet, manner.json = quiet, False
+
+
+@app.command("help")
+def help_of(
+    context: typer.Context,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="A command, as in `help gameday verify`.", autocompletion=commands),
+    ] = None,
+) -> None:
+    """Show the help of a command, or this list."""
+    top: Any = context.find_root()
+    words = [*(command or []), "--help"]
+    raise typer.Exit(top.command.main(words, top.info_name, standalone_mode=False) or 0)

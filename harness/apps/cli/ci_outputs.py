@@ -1,7 +1,7 @@
 """What a run leaves for the tools of CI: a JUnit file, a summary, annotations.
 
 They are written whatever becomes of the run, an interruption and a stack that does not start
-included: a gate that leaves no file is a silent one. What makes them is imported only then.
+included: a gate that leaves no file is a silent one.
 """
 
 import errno
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -32,21 +32,19 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
+from harness.history.run_directory import RunDirectory
 from harness.plan.options import OUTPUT
+from harness.report.annotations import annotations
+from harness.report.junit import to_xml
+from harness.report.suite import GateRun, GateSuite, deciding_run
 from harness.run.result import RunResult
 from harness.run.runner import RunOne
+from harness.verdict.series import Series
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Verdict
 
-if TYPE_CHECKING:
-    from harness.report.suite import GateRun, GateSuite
-    from harness.verdict.series import Series
-
-SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 STEP_SUMMARY_BYTES_MAX = 2**20
 """Of a longer one GitHub shows nothing, not even what other commands of the step wrote."""
-ACTIONS_VARIABLE = "GITHUB_ACTIONS"
-
 _OURS = (
     b'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="lendchaos"',
     *(f"### {mark} ".encode() for mark in "🟢🟡🔴"),
@@ -77,27 +75,23 @@ def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path
     return path
 
 
-JUnitFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--junitxml",
+def _file(name: str, text: str) -> Any:
+    return typer.Option(
+        name,
         metavar="FILE",
-        help="JUnit XML: one suite for each scenario, one case for each check.",
+        help=text,
         rich_help_panel=OUTPUT,
         is_eager=True,  # before the mistakes of other options are told
         callback=_without_old,
-    ),
+    )
+
+
+JUnitFile = Annotated[
+    Path | None,
+    _file("--junitxml", "JUnit XML: one suite for each scenario, one case for each check."),
 ]
 SummaryFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--summary",
-        metavar="FILE",
-        help="The first screen of the report as Markdown.",
-        rich_help_panel=OUTPUT,
-        is_eager=True,
-        callback=_without_old,
-    ),
+    Path | None, _file("--summary", "The first screen of the report as Markdown.")
 ]
 SummaryPicture = Annotated[
     str | None,
@@ -118,8 +112,8 @@ class CiOutputs:
     picture: str | None = None
     step_summary: Path | None = None
     annotate: bool = False
-    _runs: dict[Path, list["GateRun"]] = field(default_factory=dict)
-    _series: dict[Path, "Series | None"] = field(default_factory=dict)
+    _runs: dict[Path, list[GateRun]] = field(default_factory=dict)
+    _series: dict[Path, Series | None] = field(default_factory=dict)
 
     @property
     def wanted(self) -> bool:
@@ -135,23 +129,19 @@ class CiOutputs:
             begun = time.monotonic()
             try:
                 end = run_one(path, options)
+                ended = end.ended
             except BaseException as error:
                 code = getattr(error, "exit_code", ExitCode.INTERNAL)
                 if isinstance(error, KeyboardInterrupt):
                     code = ExitCode.INTERRUPTED
-                self._note(path, EndedRun(None, int(code)), time.monotonic() - begun)
+                ended = EndedRun(None, int(code))
                 raise
-            took = time.monotonic() - begun
-            self._note(path, end.ended, took)
+            finally:
+                runs = self._runs.setdefault(path, [])
+                runs.append(GateRun.of(ended, len(runs) + 1, time.monotonic() - begun))
             return end
 
         return noted
-
-    def _note(self, path: Path, ended: EndedRun, seconds: float) -> None:
-        from harness.report.suite import GateRun  # noqa: PLC0415  # see the module's text
-
-        runs = self._runs.setdefault(path, [])
-        runs.append(GateRun.of(ended, len(runs) + 1, seconds))
 
     def note_series(self, path: Path, end: RunResult) -> RunResult:
         """Why runs of a series are missing, and what they say together."""
@@ -172,12 +162,13 @@ class CiOutputs:
             raise
         finally:
             if self.wanted:
-                for trouble in publish(self, self._suites(_asked(jobs), why)):
+                for trouble in publish(self, self._suites(jobs, why)):
                     tell_error(trouble)
 
-    def _suites(self, asked: dict[Path, int], why: str) -> list["GateSuite"]:
-        from harness.report.suite import GateSuite  # noqa: PLC0415  # see the module's text
-
+    def _suites(self, jobs: Iterable[tuple[Path, int]], why: str) -> list[GateSuite]:
+        asked = Counter[Path]()
+        for path, times in jobs:  # one that is named twice is one suite
+            asked[path] += times
         stems = Counter(path.stem for path in asked)
         suites = []
         for path, times in asked.items():
@@ -194,14 +185,6 @@ class CiOutputs:
             )
             suites.append(_with_picture(suite))
         return suites
-
-
-def _asked(jobs: Iterable[tuple[Path, int]]) -> dict[Path, int]:
-    """How often each scenario is to be run; one that is named twice is one suite."""
-    asked: dict[Path, int] = {}
-    for path, times in jobs:
-        asked[path] = asked.get(path, 0) + times
-    return asked
 
 
 def ci_outputs(
@@ -225,7 +208,7 @@ def ci_outputs(
     _check_apart({"--junitxml": junitxml, "--summary": summary, **others})
     if picture is not None and not is_address(picture):
         raise UsageError(f"--summary-picture {picture} must be an address like https://host/path")
-    step = os.environ.get(SUMMARY_VARIABLE) if unasked else None
+    step = os.environ.get("GITHUB_STEP_SUMMARY") if unasked else None
     if picture is not None and not (summary or step):
         raise UsageError("--summary-picture goes with --summary only")
     return CiOutputs(
@@ -233,7 +216,7 @@ def ci_outputs(
         summary=summary,
         picture=picture,
         step_summary=Path(step) if step else None,
-        annotate=unasked and os.environ.get(ACTIONS_VARIABLE) == "true",
+        annotate=unasked and os.environ.get("GITHUB_ACTIONS") == "true",
     )
 
 
@@ -274,7 +257,7 @@ def _check_apart(files: dict[str, Path | None]) -> None:
             raise UsageError(f"{other} and {option} are one file, {path}: name two")
 
 
-def _with_picture(suite: "GateSuite") -> "GateSuite":
+def _with_picture(suite: GateSuite) -> GateSuite:
     """With the chart of the run that decides, if it has one where CI looks for it."""
     folder = _decides_in(suite)
     if folder is None or not (folder / "timeline.png").is_file():
@@ -283,37 +266,30 @@ def _with_picture(suite: "GateSuite") -> "GateSuite":
     return suite if Path(picture).is_absolute() else replace(suite, picture=picture)
 
 
-def _decides_in(suite: "GateSuite") -> Path | None:
+def _decides_in(suite: GateSuite) -> Path | None:
     """The directory of the run that decides; None where there is none."""
-    from harness.report.suite import deciding_run  # noqa: PLC0415
-
     decides = deciding_run(suite)
     return None if decides is None else decides.path
 
 
-def publish(outputs: CiOutputs, suites: list["GateSuite"]) -> list[str]:
+def publish(outputs: CiOutputs, suites: list[GateSuite]) -> list[str]:
     """Write what is asked for; returns what could not be written, in words."""
-    from harness.report.annotations import annotations  # noqa: PLC0415
-    from harness.report.junit import to_xml  # noqa: PLC0415
-
     trouble: list[str] = []
     if outputs.junitxml is not None:
-        trouble += _attempt(outputs.junitxml, lambda path: _replace(path, to_xml(suites)))
-    if outputs.summary is not None or outputs.step_summary is not None:
-        text = _summary(outputs, suites)
-        if outputs.summary is not None:
-            trouble += _attempt(outputs.summary, lambda path: _replace(path, text))
-        if outputs.step_summary not in (None, outputs.summary):
-            trouble += _attempt(outputs.step_summary, lambda path: _append(path, text))
+        trouble += _attempt(_replace, outputs.junitxml, to_xml(suites))
+    text = _summary(outputs, suites) if outputs.summary or outputs.step_summary else ""
+    if outputs.summary is not None:
+        trouble += _attempt(_replace, outputs.summary, text)
+    if outputs.step_summary is not None and outputs.step_summary != outputs.summary:
+        trouble += _attempt(_append, outputs.step_summary, text)
     if outputs.annotate:
         foreign_text.write_commands(annotations(suites))
     return trouble
 
 
-def _summary(outputs: CiOutputs, suites: list["GateSuite"]) -> str:
-    from harness.history.run_directory import RunDirectory  # noqa: PLC0415
-    from harness.report import sparkline  # noqa: PLC0415
-    from harness.report.markdown import summary  # noqa: PLC0415
+def _summary(outputs: CiOutputs, suites: list[GateSuite]) -> str:
+    from harness.report import sparkline  # noqa: PLC0415  # brings what draws, and what counts
+    from harness.report.markdown import summary  # noqa: PLC0415  # as above
 
     charts, pictures = {}, {}
     for suite in suites:
@@ -334,11 +310,9 @@ def _summary(outputs: CiOutputs, suites: list["GateSuite"]) -> str:
     return summary(suites, charts, pictures, links, artifacts_page())
 
 
-def _attempt(path: Path | None, write: Callable[[Path], None]) -> list[str]:
-    if path is None:
-        return []
+def _attempt(write: Callable[[Path, str], None], path: Path, text: str) -> list[str]:
     try:
-        write(path)
+        write(path, text)
     except OSError as error:
         return [f"{path} was not written: {reason_of(error)}"]
     return []
@@ -362,13 +336,7 @@ def _append(path: Path, text: str) -> None:
 
 
 def publish_stored(outputs: CiOutputs, verdict: Verdict, directory: Path) -> None:
-    """The same for a run that is over.
-
-    Raises:
-        HarnessError: something could not be written.
-    """
-    from harness.report.suite import GateRun, GateSuite  # noqa: PLC0415
-
+    """The same for a run that is over; HarnessError where something could not be written."""
     if not outputs.wanted:
         return
     seconds = sum(phase.end_s - phase.start_s for phase in verdict.phases)

@@ -1,8 +1,6 @@
 """Where a CI keeps what a run leaves: paths from the root of its checkout, addresses of artifacts.
 
-Each CI says so by variables of its own: GitHub Actions (Gitea and Forgejo as well) by ``GITHUB_*``,
-GitLab by ``CI_*``, Azure Pipelines by ``BUILD_SOURCESDIRECTORY``, Jenkins by ``WORKSPACE`` and
-``BUILD_URL``.
+Each says so by variables: GitHub, Gitea and Forgejo Actions, GitLab, Azure Pipelines, Jenkins.
 """
 
 import os

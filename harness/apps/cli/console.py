@@ -4,9 +4,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import typer
 from rich.console import Console
@@ -33,13 +33,10 @@ def is_plain() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-def _console(*, stderr: bool) -> Console:
-    """Without colours there is no other style either: a dumb terminal would show the codes."""
-    return Console(stderr=stderr, color_system=None) if is_plain() else Console(stderr=stderr)
-
-
-console = _console(stderr=False)
-errors = _console(stderr=True)
+# Without colours there is no other style either: a dumb terminal would show the codes.
+_COLOURS: Literal["auto"] | None = None if is_plain() else "auto"
+console = Console(color_system=_COLOURS)
+errors = Console(stderr=True, color_system=_COLOURS)
 
 # That it cannot be read is no usage error; it is told where it is opened.
 StateDir = Annotated[Path | None, own_option("state-dir", readable=False)]
@@ -47,9 +44,7 @@ ObjectivesFile = Annotated[Path | None, own_option("objectives", rich_help_panel
 Json = Annotated[
     bool,
     typer.Option(
-        "--json",
-        help="Print one JSON document instead (docs/json.md).",
-        rich_help_panel=OUTPUT,
+        "--json", help="Print one JSON document instead (docs/json.md).", rich_help_panel=OUTPUT
     ),
 ]
 
@@ -60,14 +55,12 @@ def number(least: int | None = None) -> Callable[[str], int]:
     """
 
     def read(text: str) -> int:
-        try:
+        with suppress(ValueError):
             found = whole(str(text))
-        except ValueError:
-            found = None
-        if found is None or (least is not None and found < least):
-            more = "" if least is None else f" from {least}"
-            raise typer.BadParameter(f"{str(text)[:60]!r} is no whole number{more}")
-        return found
+            if least is None or found >= least:
+                return found
+        more = "" if least is None else f" from {least}"
+        raise typer.BadParameter(f"{str(text)[:60]!r} is no whole number{more}")
 
     return read
 
@@ -76,27 +69,12 @@ class _Manner:
     """How this process speaks."""
 
     quiet = False
+    """Only results and errors are wanted."""
     json = False
-
-
-def begin(*, quiet: bool) -> None:
-    """A command is about to speak: this is how."""
-    _Manner.quiet, _Manner.json = quiet, False
-
-
-def is_quiet() -> bool:
-    """Whether only results and errors are wanted."""
-    return _Manner.quiet
-
-
-def keep_for_json() -> None:
     """Standard output is for one document: what is written for people goes beside."""
-    _Manner.json = True
 
 
-def wants_json() -> bool:
-    """Whether standard output is for one document."""
-    return _Manner.json
+manner = _Manner()
 
 
 def width() -> int:
@@ -104,9 +82,12 @@ def width() -> int:
     return min(console.width, WIDTH_MAX) if console.is_terminal else WIDTH_MAX
 
 
-def has_colours() -> bool:
-    """Whether standard output shows colours."""
-    return console.is_terminal and console.color_system is not None
+def verdict_text(verdict: Any, report: str) -> str:
+    """A `Verdict` for standard output, with its page's path, as wide and coloured as that takes."""
+    from harness.report import terminal_text  # noqa: PLC0415  # not while Locust waits for us
+
+    colours = console.is_terminal and console.color_system is not None
+    return terminal_text.render(verdict, report, width(), color=colours)
 
 
 def _is_nowhere() -> bool:
@@ -129,12 +110,9 @@ def exit_codes() -> Iterator[None]:
         early_interrupt.hand_over()
         yield
         _require_heard()
-    except UsageError as error:
+    except (UsageError, HarnessError) as error:
         tell_error(str(error))
-        raise typer.Exit(ExitCode.USAGE) from error
-    except HarnessError as error:
-        tell_error(str(error))
-        raise typer.Exit(ExitCode.INCONCLUSIVE) from error
+        raise typer.Exit(error.exit_code) from error
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except KeyboardInterrupt as error:
@@ -174,7 +152,7 @@ def tell_error(text: str) -> None:
 
 def say(text: str) -> None:
     """Tell what is being done, beside the results; nothing in a quiet process."""
-    if not _Manner.quiet:
+    if not manner.quiet:
         errors.print(clean_lines(text), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -183,27 +161,26 @@ def show(text: str, *, highlight: bool = False) -> None:
     console.print(clean_lines(text), markup=False, highlight=highlight, soft_wrap=True)
 
 
+def write_now(text: str, *, stderr: bool = False) -> None:
+    """A result that is text already, as it is."""
+    stream = sys.stderr if stderr else sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
 def write_result(text: str) -> None:
-    """A result that is text already; beside the document, where that is asked for."""
-    if not _Manner.json:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    elif not _Manner.quiet:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    """The same; beside the document, where that is asked for."""
+    if not (manner.json and manner.quiet):
+        write_now(text, stderr=manner.json)
 
 
 def show_json(document: Any) -> None:
     """The one document that a command prints with ``--json``: a dataclass with a ``schema``."""
-    sys.stdout.write(text_of(document))
-    sys.stdout.flush()
+    write_now(text_of(document))
 
 
 class SlowNotice:
-    """Says what is being done once it takes longer than one likes to wait without a word.
-
-    ``with Patience("reading …") as doing: … doing.step("judging …")``. Quick work says nothing.
-    """
+    """Says what is being done once it takes longer than one likes to wait without a word."""
 
     def __init__(self, text: str, seconds: float | None = None) -> None:
         seconds = PATIENCE_SECONDS if seconds is None else seconds

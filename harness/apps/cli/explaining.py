@@ -67,10 +67,8 @@ def entry(code: str) -> Entry:
 
 
 def find(code: str) -> Entry:
-    """The entry of a code, written as anyone might: in capitals, with dashes, or as reports say it.
-
-    Raises:
-        UsageError: there is none; the message names those that are near.
+    """The entry of a code, written as anyone might: in capitals, with dashes, or as reports say it;
+    UsageError, with those that are near, where there is none.
     """
     asked = code.strip().lower().replace("-", "_").removeprefix("exit_")
     asked = _WORDS.get(asked, asked)

@@ -3,28 +3,26 @@
 import itertools
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.apps.cli.app import app
 from harness.apps.cli.ci_places import from_here
 from harness.apps.cli.completing import defects, scenarios
-from harness.apps.cli.console import Json, console, exit_codes, keep_for_json, say, show, show_json
+from harness.apps.cli.console import Json, console, exit_codes, manner, say, show, show_json
 from harness.apps.cli.run_command import _run_locust
 from harness.apps.cli.run_help import HANDS_ON, RunCommand
+from harness.apps.gate import selftest
 from harness.core.errors import UsageError
 from harness.core.forwarding import listening
 from harness.core.numbers import Exit
 from harness.plan.options import TARGET
-from harness.run.given import given, with_places
+from harness.run.given import given, naming_places
 from harness.run.runner import asks_only, dry_run, find_scenario
 from harness.stack import default_state_dir, load_state
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Judgement
-
-if TYPE_CHECKING:
-    from harness.apps.gate.selftest import SelfTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +71,7 @@ PlantedDefect = Annotated[
 ]
 
 
-@app.command(
-    name="gate-selftest",
-    cls=RunCommand,
-    context_settings=HANDS_ON,
-)
+@app.command(name="gate-selftest", cls=RunCommand, context_settings=HANDS_ON)
 def gate_selftest(
     context: typer.Context,
     scenario: GateScenario = None,
@@ -91,10 +85,7 @@ def gate_selftest(
     Both runs are on stacks of their own, which are gone afterwards.
     """
     with exit_codes(), listening():
-        from harness.apps.gate import selftest  # noqa: PLC0415  # brings much, and help needs none
-
-        if json:
-            keep_for_json()
+        manner.json = json
         words = [word for word in (scenario, *context.args) if word is not None]
         names = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
         if len(names) > 1:
@@ -121,19 +112,15 @@ def gate_selftest(
 
 
 def _own_stack(options: list[str]) -> list[str]:
-    """The options, with a place for stacks that is nobody else's.
-
-    Raises:
-        UsageError: the service is not ours to plant a bug in, or a stack is up there.
-    """
+    """The options, with a place for stacks that is nobody else's, where none is up."""
     known = given(options)
-    if known.host:
-        said = f"--host {known.host}: bugs are planted in the reference service alone; leave it out"
-        raise UsageError(with_places(said, known.elsewhere))
-    if known.defect:
-        raise UsageError(with_places("--defect is given once", known.elsewhere))
-    default = default_state_dir()
-    folder = known.state_dir
+    with naming_places(options):
+        if known.host:
+            said = "bugs are planted in the reference service alone; leave it out"
+            raise UsageError(f"--host {known.host}: {said}")
+        if known.defect:
+            raise UsageError("--defect is given once")
+    folder, default = known.state_dir, default_state_dir()
     if folder == default:
         folder = default.with_name(f"{default.name}-selftest")
     if load_state(folder) is not None:
@@ -144,7 +131,7 @@ def _own_stack(options: list[str]) -> list[str]:
     return [*options, "--state-dir", str(folder)]
 
 
-def _print(result: "SelfTest") -> None:
+def _print(result: selftest.SelfTest) -> None:
     """Both runs, then what they show."""
     for name, trial in (("clean", result.clean), (result.defect, result.planted)):
         if trial is None:
@@ -157,7 +144,7 @@ def _print(result: "SelfTest") -> None:
     show(result.sentence)
 
 
-def _document(result: "SelfTest") -> GateSelftestDocument:
+def _document(result: selftest.SelfTest) -> GateSelftestDocument:
     return GateSelftestDocument(
         scenario=result.scenario,
         defect=result.defect,

@@ -1,7 +1,6 @@
 """`lendchaos heal`: everything that is broken is healed, by hand, any number of times.
 
-What others changed at the stack's Toxiproxy may be what they are working on: it is named, and put
-right when that is asked for.
+What others changed at Toxiproxy may be what they are working on: it is put right where asked for.
 """
 
 import time
@@ -32,7 +31,6 @@ from harness.stack.state import Stack, load_state
 STOPPING_SECONDS_MAX = 3.0
 """For a run that is under way to hear that it is to inject nothing more."""
 CANARY_SECONDS_MAX = 5.0
-PUT_RIGHT = "`lendchaos heal --all` puts it right"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +99,8 @@ class _Healing:
         """What is still wrong."""
         broken = [f"link {name} does not answer" for name, well in self.links.items() if not well]
         left = [str(result) for result in self.latest if not result.gone]
-        foreign = [f"not ours: {text} ({PUT_RIGHT})" for text in self.foreign]
+        remedy = "`lendchaos heal --all` puts it right"
+        foreign = [f"not ours: {text} ({remedy})" for text in self.foreign]
         return [*left, *self.failed, *foreign, *broken]
 
     def body(self) -> HealedStack:
@@ -139,19 +138,16 @@ def heal(
         if not stacks and not foreign and not json:
             show("no stack is up: there is nothing to heal")
         with SlowNotice("healing, and waiting until it is shown to have helped"):
-            done = [_heal(stack, _silent if json else show, everything) for stack in stacks]
-        troubles = [trouble for healing in done for trouble in healing.troubles]
-        troubles += foreign
+            # With a document at the end, that says all.
+            tell: Callable[[str], None] = (lambda _: None) if json else show
+            done = [_heal(stack, tell, everything) for stack in stacks]
+        troubles = [*(trouble for healing in done for trouble in healing.troubles), *foreign]
         if json:
-            stacks_done = tuple(healing.body() for healing in done)
-            show_json(HealDocument(stacks=stacks_done, troubles=tuple(troubles)))
+            bodies = tuple(healing.body() for healing in done)
+            show_json(HealDocument(stacks=bodies, troubles=tuple(troubles)))
         if troubles:
             raise HarnessError("; ".join(troubles))
         raise typer.Exit(ExitCode.PASS)
-
-
-def _silent(_line: str) -> None:
-    """Say nothing: the document at the end says all."""
 
 
 def _heal(stack: Stack, tell: Callable[[str], None], everything: bool) -> _Healing:

@@ -30,7 +30,7 @@ LATER: dict[str, tuple[str, str]] = {
     "status": ("stacks", "Say what is up and which run uses it; changes nothing."),
     "heal": ("heal_command", "Heal everything that is broken, and try every link."),
     "doctor": ("diagnosing", "Say what is found, what is missing and how to get it."),
-    "help": ("helping", "Show the help of a command, or this list."),
+    "help": ("app", "Show the help of a command, or this list."),
 }
 """Name, module under ``harness.apps.cli``, first sentence of its help; in order of `--help`."""
 _QUIET = ("-q", "--quiet")
@@ -127,21 +127,7 @@ def load(name: str) -> Any:
     module = import_module(f"harness.apps.cli.{LATER[name][0]}")
     group: Any = typer.main.get_command(module.app)
     (quiet,) = (option for option in group.params if option.name == "quiet")
-    return _plainly(_listing(quiet, group.commands[name]))
-
-
-def _listing(quiet: Any, command: Any) -> Any:
-    """The command, in whose help ``quiet`` stands, too; `Commands` has taken it from its words."""
-    inner = getattr(command, "commands", None)
-    for one in (inner or {}).values():
-        _listing(quiet, one)
-    if inner is None:
-        listed = copy(quiet)
-        listed.help, listed.expose_value = "Only results and errors (-q).", False
-        # A parser that leaves options alone would still look for a letter in their values.
-        listed.opts = ["--quiet"] if _hands_on(command) else quiet.opts
-        command.params.append(listed)
-    return command
+    return _plainly(group.commands[name], quiet)
 
 
 def _hands_on(command: Any) -> bool:
@@ -157,20 +143,26 @@ def _with_long_help(words: list[str]) -> list[str]:
     return ["--help" if word == "-h" else word for word in words[:end]] + words[end:]
 
 
-def _plainly(command: Any) -> Any:
-    """The command with one kind of placeholder in its help: words in capitals."""
-    for inner in getattr(command, "commands", {}).values():
-        _plainly(inner)
+def _plainly(command: Any, quiet: Any) -> Any:
+    """The command with one kind of placeholder in its help: words in capitals.
+
+    ``quiet`` stands in its help, too; `Commands` has taken it from its words.
+    """
+    inner = getattr(command, "commands", None)
+    for one in (inner or {}).values():
+        _plainly(one, quiet)
+    if inner is None:
+        listed = copy(quiet)
+        listed.help, listed.expose_value = "Only results and errors (-q).", False
+        # A parser that leaves options alone would still look for a letter in their values.
+        listed.opts = ["--quiet"] if _hands_on(command) else quiet.opts
+        command.params.append(listed)
     for parameter in command.params:
         if not getattr(parameter, "is_flag", False):
             parameter.metavar = parameter.metavar or parameter.name.upper()
         if parameter.param_type_name == "argument":
-            many = "..." if parameter.nargs != 1 else ""
-            name = (
-                f"{parameter.metavar}{many}"
-                if parameter.required
-                else f"[{parameter.metavar}{many}]"
-            )
+            name = f"{parameter.metavar}{'...' if parameter.nargs != 1 else ''}"
+            name = name if parameter.required else f"[{name}]"
             parameter.get_usage_pieces = lambda _, name=name: [name]
             parameter.display_type_rich = lambda ctx: None  # noqa: ARG005  # it is called by name
     command.get_params = partial(_without_types, command.get_params)

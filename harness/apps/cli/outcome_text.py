@@ -1,19 +1,13 @@
 """What `lendchaos run` leaves on standard output: Locust's words, a verdict or one document."""
 
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO
 
-from harness.apps.cli.console import (
-    has_colours,
-    is_quiet,
-    show_json,
-    wants_json,
-    width,
-    write_result,
-)
+from harness.apps.cli.console import manner, show_json, verdict_text, write_now, write_result
 from harness.core.errors import UsageError
 from harness.core.numbers import Exit
 from harness.run.result import RunResult
@@ -21,9 +15,6 @@ from harness.run.runner import ALONE_SCENARIO, asks_only
 from harness.run.shrink import Shrunk
 from harness.verdict.series import Series
 from harness.verdict.types import Judgement
-
-RUN_SCHEMA = "lendchaos.run/1"
-_STDERR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +50,7 @@ class RunDocument:
     not_run_files: tuple[str | None, ...] = ()
     shrink_file: str | None = None
     shrink: Shrunk | None = None
-    schema: str = RUN_SCHEMA
+    schema: str = "lendchaos.run/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,49 +60,33 @@ class LocustOutput:
     fileno: int | None = None
     kept: IO[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        """For the time of one run."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Forget what was kept."""
-        if self.kept is not None:
-            self.kept.close()
-
     def tell(self, end: RunResult) -> None:
         """Of what was kept, what matters: the verdict, or all of it where there is none."""
         if self.kept is None:
             return
         if end.verdict is None:
             self.kept.seek(0)
-            sys.stderr.write(self.kept.read().decode("utf-8", "replace"))
-            sys.stderr.flush()
-            if end.last.get("verdict") and not wants_json():  # the disk did not take it
+            write_now(self.kept.read().decode("utf-8", "replace"), stderr=True)
+            if end.last.get("verdict") and not manner.json:  # the disk did not take it
                 write_result(f"{end.last['verdict'].upper()}  {end.last['sentence']}\n")
-        elif not wants_json():
-            from harness.report import terminal_text  # noqa: PLC0415  # not while Locust waits for us
-
-            path = str(end.last["report"])
-            sys.stdout.write(
-                terminal_text.render(end.verdict, path, width=width(), color=has_colours())
-            )
-            sys.stdout.flush()
+        elif not manner.json:
+            write_now(verdict_text(end.verdict, str(end.last["report"])))
 
 
-def locust_output(options: list[str]) -> LocustOutput:
+@contextmanager
+def locust_output(options: list[str]) -> Iterator[LocustOutput]:
     """Ours; with ``--json`` standard error, with ``--quiet`` nowhere until it is known to matter.
-
-    Raises:
-        UsageError: a document was asked for of what has no result.
+    UsageError where a document was asked for of what has no result.
     """
     if asked := asks_only(options):
-        if wants_json():
+        if manner.json:
             raise UsageError(f"--json tells how runs ended, and {min(asked)} runs nothing")
-        return LocustOutput()
-    if is_quiet():
-        kept = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the context
-        return LocustOutput(kept.fileno(), kept)
-    return LocustOutput(_STDERR if wants_json() else None)
+        yield LocustOutput()
+    elif manner.quiet:
+        with tempfile.TemporaryFile() as kept:
+            yield LocustOutput(kept.fileno(), kept)
+    else:
+        yield LocustOutput(2 if manner.json else None)  # standard error
 
 
 def show_runs(exit_code: int, paths: list[Path], ends: list[RunResult]) -> None:

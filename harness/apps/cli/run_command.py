@@ -2,7 +2,6 @@
 
 import itertools
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -24,17 +23,15 @@ from harness.apps.cli.console import (
     console,
     errors,
     exit_codes,
-    is_quiet,
-    keep_for_json,
+    manner,
     number,
     say,
     tell_error,
-    wants_json,
     write_result,
 )
-from harness.apps.cli.outcome_text import locust_output, show_runs, show_shrunk
+from harness.apps.cli.outcome_text import locust_output, show_runs
 from harness.apps.cli.run_help import HANDS_ON, RunCommand, own_option
-from harness.apps.cli.shrinking import RUNS_MAX_DEFAULT, ShrinkOrder, shrink_runs
+from harness.apps.cli.shrinking import RUNS_MAX_DEFAULT, shrink_runs
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean
@@ -102,10 +99,7 @@ ShrinkRunsMax = Annotated[
 ]
 
 
-@app.command(
-    cls=RunCommand,
-    context_settings=HANDS_ON,
-)
+@app.command(cls=RunCommand, context_settings=HANDS_ON)
 def run(
     context: typer.Context,
     scenario: Scenarios = None,
@@ -134,18 +128,17 @@ def run(
         runs_nothing = bool(asks_only(options))
         # All that a run is refused for, before a dry run has its answer.
         outputs = _outputs(options, junitxml, summary, summary_picture)
-        jobs = _jobs(paths, options, runs)
+        each = runs_of(paths, options, runs)
+        jobs = [(path, 1 if runs_nothing else n) for path, n in zip(paths, each, strict=True)]
         if shrink and (len(paths) > 1 or runs is not None or junitxml or summary):
             raise UsageError(_SHRINKS_ALONE)
         if not shrink and shrink_runs_max != RUNS_MAX_DEFAULT:
             raise UsageError("--shrink-runs-max goes with --shrink only")
         first_seed(options)
-        if runs_nothing:
-            outputs = CiOutputs()
-        elif shrink:
+        if shrink and not runs_nothing:
             raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
-        shared = sum(job.runs for job in jobs) > 1 and not runs_nothing
-        with outputs.published((job.path, job.runs) for job in jobs):
+        shared = sum(times for _, times in jobs) > 1 and not runs_nothing
+        with outputs.published(jobs):
             if shared:
                 _require_runnable(paths, options)
             with shared_stack(options, say) if shared else nullcontext():
@@ -154,7 +147,7 @@ def run(
         if json:
             show_runs(exit_code, paths, ends)
         elif (len(jobs) > 1 and not runs_nothing) or _is_out_of_sight(ends[0]):
-            _print_ends(jobs, ends)
+            _print_ends(paths, ends)
         raise typer.Exit(exit_code)
 
 
@@ -165,15 +158,11 @@ def _options(words: list[str], objectives: Path | None, inject: list[str]) -> li
 
 
 def _json_of(json: bool, options: list[str], paths: list[Path]) -> tuple[bool, list[str]]:
-    """Whether the document is ours; that of a dry run is the plan, which the load process prints.
-
-    Raises:
-        UsageError: there would be more than one.
-    """
+    """Whether the document is ours; that of a dry run is the plan, printed by the load process."""
     if not json:
         return False, options
     if "--dry-run" not in options:
-        keep_for_json()
+        manner.json = True
         return True, options
     if len(paths) > 1:
         raise UsageError("--dry-run --json is for one scenario: it prints one document")
@@ -181,11 +170,7 @@ def _json_of(json: bool, options: list[str], paths: list[Path]) -> tuple[bool, l
 
 
 def _paths(names: list[str], inject: list[str]) -> list[Path]:
-    """The scenario files; faults that need no scenario have one of ours, without a fault.
-
-    Raises:
-        UsageError: there is no such scenario, none at all, or a fault that cannot be read.
-    """
+    """The scenario files; faults that need no scenario have one of ours, without a fault."""
     for text in inject:
         parse_fault(text)
     if not names and not inject:
@@ -195,60 +180,41 @@ def _paths(names: list[str], inject: list[str]) -> list[Path]:
     return [find_scenario(name) for name in names] or [ALONE_SCENARIO]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One scenario and how often it is to be run."""
-
-    path: Path
-    runs: int
-
-
 def _outputs(
     options: list[str], junitxml: Path | None, summary: Path | None, picture: str | None
 ) -> CiOutputs:
-    """What CI wants, beside what Locust is to write."""
+    """What CI wants, beside what Locust is to write; of what runs nothing, nothing."""
     known = vars(given(options))
     others = {option: known[option[2:].replace("-", "_")] for option in LOCUST_FILES}
     with naming_places(options):
-        return ci_outputs(junitxml, summary, picture, others=others)
-
-
-def _jobs(paths: list[Path], options: list[str], runs: int | None) -> list[_Job]:
-    """How often to run each scenario: ``--runs``, else what the file of objectives says, else once.
-
-    Raises:
-        UsageError: the number makes no sense, or the file of objectives has mistakes.
-    """
-    each = runs_of(paths, options, runs)
-    return [_Job(p, 1 if asks_only(options) else n) for p, n in zip(paths, each, strict=True)]
+        outputs = ci_outputs(junitxml, summary, picture, others=others)
+    return CiOutputs() if asks_only(options) else outputs
 
 
 def _require_runnable(paths: list[Path], options: list[str]) -> None:
-    """Try each, before anything is brought up for it; the document has the one that is refused.
-
-    Raises:
-        UsageError, HarnessError: as `dry_run`.
-    """
+    """Try each, before anything is brought up for it; the document has the one that is refused."""
     for path in dict.fromkeys(paths):
         try:
             dry_run(path, options)
         except (UsageError, HarnessError) as error:
-            if wants_json():
+            if manner.json:
                 others = paths.copy()
                 others.remove(path)
                 show_runs(error.exit_code, [path, *others], [RunResult(error.exit_code)])
             raise
 
 
-def _run_all(jobs: list[_Job], options: list[str], outputs: CiOutputs) -> list[RunResult]:
-    """Job after job; an interruption or a safety stop ends them all, not only its own run."""
+def _run_all(
+    jobs: list[tuple[Path, int]], options: list[str], outputs: CiOutputs
+) -> list[RunResult]:
+    """One after the other; an interruption or a safety stop ends them all, not only its own run."""
     ends: list[RunResult] = []
     run_one = outputs.noting(_run_locust)
-    for job in jobs:
-        if job.runs > 1:
-            ends.append(outputs.note_series(job.path, _run_series(job, options, run_one)))
+    for path, times in jobs:
+        if times > 1:
+            ends.append(outputs.note_series(path, _run_series(path, times, options, run_one)))
         else:
-            ends.append(run_one(job.path, options))
+            ends.append(run_one(path, options))
         if ends[-1].exit_code in _ENDS_ALL:
             break
     return ends
@@ -262,33 +228,30 @@ def _exit_code(ends: list[RunResult]) -> int:
 
 def _is_out_of_sight(end: RunResult) -> bool:
     """Whether the tables of Locust, which it prints last, stand between a verdict and the eye."""
-    return console.is_terminal and not is_quiet() and end.path is not None
+    return console.is_terminal and not manner.quiet and end.path is not None
 
 
-def _print_ends(jobs: list[_Job], ends: list[RunResult]) -> None:
+def _print_ends(paths: list[Path], ends: list[RunResult]) -> None:
     """The verdicts together, where the eye is when they are over."""
-    for job in jobs[len(ends) :]:
-        console.print(f"\nnot run  {job.path.stem}", style="dim", markup=False)
-    for job, end in zip(jobs, ends, strict=False):
+    for path in paths[len(ends) :]:
+        console.print(f"\nnot run  {path.stem}", style="dim", markup=False)
+    for path, end in zip(paths, ends, strict=False):
         verdict = end.last.get("verdict") or f"no verdict (exit code {end.exit_code})"
-        console.print(f"\n{verdict.upper()}  {job.path.stem}", style="bold", markup=False)
+        console.print(f"\n{verdict.upper()}  {path.stem}", style="bold", markup=False)
         if end.last.get("verdict"):
             console.print(clean(str(end.last["sentence"])), markup=False, highlight=False)
             if end.last.get("report"):
                 console.print(f"report {end.last['report']}", markup=False, soft_wrap=True)
 
 
-def _run_series(job: _Job, options: list[str], run_one: RunOne) -> RunResult:
+def _run_series(path: Path, runs: int, options: list[str], run_one: RunOne) -> RunResult:
     """All runs of one scenario, and what they say together."""
-    end, path = run_series(job.path, options, job.runs, run_one, say, warn=tell_error)
+    end = run_series(path, options, runs, run_one, say, warn=tell_error)
     if end.series is not None:
         write_result("\n" + series.render(end.series))
-    if path is not None:
-        write_result(f"figures  {path}\n")
+    if figures := end.last.get("report"):
+        write_result(f"figures  {figures}\n")
     return end
-
-
-# --- fewer and fewer faults ----------------------------------------------------------------------
 
 
 def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> int:
@@ -297,16 +260,7 @@ def _shrink(names: list[str], path: Path, options: list[str], runs_max: int) -> 
     A stack that is up already serves them all, as it would any run.
     """
     _require_runnable([path], options)
-    command = ["lendchaos", "run", *names]
-    runs_dir = given(options).runs_dir
-    order = ShrinkOrder(path.stem, command, options, first_seed(options), runs_dir, runs_max)
-    exit_code, figures, found = shrink_runs(order, lambda trial: _run_locust(path, trial))
-    if wants_json():
-        show_shrunk(exit_code, figures, found)
-    return exit_code
-
-
-# --- one run -------------------------------------------------------------------------------------
+    return shrink_runs(path, ["lendchaos", "run", *names], options, runs_max, _run_locust)
 
 
 def _run_locust(path: Path, options: list[str]) -> RunResult:
@@ -318,7 +272,7 @@ def _run_locust(path: Path, options: list[str]) -> RunResult:
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
-    quiet, plain = is_quiet(), not errors.is_terminal or errors.is_dumb_terminal
+    quiet, plain = manner.quiet, not errors.is_terminal or errors.is_dumb_terminal
     with (
         locust_output(options) as output,
         Progress(*columns, console=errors, transient=True, disable=quiet or plain) as progress,

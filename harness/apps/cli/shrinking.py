@@ -1,57 +1,52 @@
 """`lendchaos run --shrink`: a failing plan again and again, with fewer and fewer faults."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from harness.apps.cli.console import say, tell_error, write_result
-from harness.core.documents import write_beside
+from harness.apps.cli.console import manner, say, tell_error, write_result
+from harness.apps.cli.outcome_text import show_shrunk
+from harness.core.documents import text_of, write_beside
 from harness.core.exit_codes import ExitCode
+from harness.run.given import first_seed, given
 from harness.run.result import RunResult
-from harness.run.shrink import NONE, ShrinkTrial, Shrunk, failure_codes, render, shrink, to_json
+from harness.run.runner import RunOne
+from harness.run.shrink import NONE, ShrinkTrial, failure_codes, render, shrink
 
 RUNS_MAX_DEFAULT = 20
 """Enough for any six faults of which one is to blame."""
-_SET_HERE = ("--seed", "--only-faults")
-
-
-@dataclass(frozen=True, slots=True)
-class ShrinkOrder:
-    """What is to be shrunk: a scenario, the words that run it, and the options of its runs."""
-
-    name: str
-    command: list[str]
-    options: list[str]
-    seed: int
-    runs_dir: Path
-    runs_max: int
 
 
 def shrink_runs(
-    order: ShrinkOrder, run: Callable[[list[str]], RunResult]
-) -> tuple[int, str, Shrunk]:
-    """Run the trials, tell what came of them; the exit code, where the figures are, and they.
+    path: Path, command: list[str], options: list[str], runs_max: int, run: RunOne
+) -> int:
+    """Run the trials and tell what came of them; the exit code.
 
-    Without a path they could not be written: what the trials came to stands all the same. ``run``
-    is called with the options of one run.
+    ``command`` are the words that run the scenario. What the trials came to stands also where its
+    figures could not be written.
     """
-    shared = without(order.options, _SET_HERE)
+    name, seed = path.stem, first_seed(options)
+    shared = without(options, ("--seed", "--only-faults"))
 
     def trial(faults: tuple[str, ...] | None) -> ShrinkTrial:
-        options = order.options
+        wanted = without(options, ("--seed",))
         if faults is not None:
-            say(f"{order.name}: with {', '.join(faults) or 'no fault'}")
-            options = [*shared, "--only-faults", ",".join(faults) or NONE]
-        end = run([*without(options, ("--seed",)), "--seed", str(order.seed)])
-        return _trial(faults, end)
+            say(f"{name}: with {', '.join(faults) or 'no fault'}")
+            wanted = [*shared, "--only-faults", ",".join(faults) or NONE]
+        return _trial(faults, run(path, [*wanted, "--seed", str(seed)]))
 
-    found = shrink(order.name, order.seed, trial, order.runs_max)
-    write_result("\n" + render(found, [*order.command, *shared]))
-    path = _write(found, order.runs_dir)
-    if path:
-        write_result(f"figures  {path}\n")
-    interrupted = found.stopped == "interrupted"
-    return ExitCode.INTERRUPTED if interrupted else found.trials[0].exit_code, path, found
+    found = shrink(name, seed, trial, runs_max)
+    write_result("\n" + render(found, [*command, *shared]))
+    figures = ""
+    try:
+        figures = str(write_beside(given(options).runs_dir, "shrink", name, text_of(found)))
+    except OSError as error:
+        tell_error(f"{error.filename} was not written: {error.strerror}")
+    else:
+        write_result(f"figures  {figures}\n")
+    code = found.trials[0].exit_code
+    code = ExitCode.INTERRUPTED if found.stopped == "interrupted" else code
+    if manner.json:
+        show_shrunk(code, figures, found)
+    return code
 
 
 def _trial(faults: tuple[str, ...] | None, end: RunResult) -> ShrinkTrial:
@@ -74,12 +69,3 @@ def without(options: list[str], names: tuple[str, ...]) -> list[str]:
         elif not word.startswith(tuple(f"{name}=" for name in names)):
             kept.append(word)
     return kept
-
-
-def _write(found: Shrunk, runs_dir: Path) -> str:
-    """Beside the runs, which it names."""
-    try:
-        return str(write_beside(runs_dir, "shrink", found.scenario, to_json(found)))
-    except OSError as error:
-        tell_error(f"{error.filename} was not written: {error.strerror}")
-        return ""

@@ -103,24 +103,11 @@ class StatusDocument:
     schema: str = "lendchaos.status/1"
 
 
-EdgePort = Annotated[
-    int | None,
-    typer.Option(
-        metavar="PORT",
-        parser=number(),
-        help="Port of the edge link.",
-        show_default="any that is free",
-    ),
-]
-ServicePort = Annotated[
-    int | None,
-    typer.Option(
-        metavar="PORT",
-        parser=number(),
-        help="Port of the service itself.",
-        show_default="any that is free",
-    ),
-]
+def _port(text: str) -> Any:
+    free = "any that is free"
+    return typer.Option(metavar="PORT", parser=number(), help=text, show_default=free)
+
+
 Service = Annotated[str, own_option("service", autocompletion=services)]
 Defect = Annotated[str, own_option("defect", autocompletion=defects)]
 
@@ -128,8 +115,8 @@ Defect = Annotated[str, own_option("defect", autocompletion=defects)]
 @app.command()
 def up(
     service: Service = "tuned",
-    edge_port: EdgePort = None,
-    service_port: ServicePort = None,
+    edge_port: Annotated[int | None, _port("Port of the edge link.")] = None,
+    service_port: Annotated[int | None, _port("Port of the service itself.")] = None,
     defect: Defect = "",
     *,
     namespaces: Annotated[bool, own_option("namespaces")] = False,
@@ -141,13 +128,8 @@ def up(
     PostgreSQL, Toxiproxy, a credit bureau and a supervisor, all on this machine.
     """
     with exit_codes():
-        settings = StackSettings.asked(
-            service,
-            edge_port=edge_port,
-            service_port=service_port,
-            defect=defect,
-            namespaces=namespaces,
-        )
+        ports = {"edge_port": edge_port, "service_port": service_port}
+        settings = StackSettings.asked(service, **ports, defect=defect, namespaces=namespaces)
         folder = state_dir or default_state_dir()
         from harness.stack.bring_up import up as bring_up  # noqa: PLC0415  # with all that it starts
 
@@ -204,25 +186,20 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
                 foreign.append(str(error))
         if foreign:
             raise HarnessError("; ".join(foreign))
-        _forget_journal(folder)
+        if has_been_used(folder):
+            from harness.history.journal import Journal  # noqa: PLC0415
+
+            Journal(folder, "").forget()
         if json:
             show_json(DownDocument(was_up=was_up, healed=tuple(healed)))
         else:
             show("stack is down" if was_up else "no stack was up")
 
 
-def _forget_journal(folder: Path) -> None:
-    from harness.history.journal import Journal  # noqa: PLC0415
-
-    if has_been_used(folder):
-        Journal(folder, "").forget()
-
-
 def _heal_left_over(stack: Stack) -> list[str]:
     """Names of the faults that were left open and are healed now.
 
-    What heals brings a driver and a client for whatever can be broken; where the journal says that
-    nothing is, it is not loaded.
+    What heals brings drivers: where the journal says that nothing is broken, it is not loaded.
     """
     from harness.history.journal import Journal  # noqa: PLC0415
 
@@ -295,24 +272,18 @@ def stack_name(stack: Stack) -> str:
 
 def link_lines(stack: Stack) -> list[str]:
     """A line for each link, those in the kernel included."""
-    links = [
-        f"  link {link.name}: {link.listen} → {link.upstream}" for link in stack.links.values()
-    ]
+    links = {link.name: f"{link.listen} → {link.upstream}" for link in stack.links.values()}
     wires = stack.wires.items()
-    return links + [
-        f"  link {name}: {wire.address}, where packets can be dropped" for name, wire in wires
-    ]
+    links |= {name: f"{wire.address}, where packets can be dropped" for name, wire in wires}
+    return [f"  link {name}: {where}" for name, where in links.items()]
 
 
 def _body(stack: Stack) -> dict[str, Any]:
     """The fields of `StackBody`."""
+    same = {name: getattr(stack, name) for name in ("stack_id", "kind", "edge_url", "service_url")}
     wires = stack.wires.items()
-    return {
-        "stack_id": stack.stack_id,
-        "kind": stack.kind,
+    return same | {
         "state_dir": str(stack.state_dir),
-        "edge_url": stack.edge_url,
-        "service_url": stack.service_url,
         "links": tuple(stack.links.values()),
         "wires": tuple(WireStatus(name=name, address=wire.address) for name, wire in wires),
     }

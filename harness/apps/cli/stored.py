@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness import report as reporting
 from harness.apps.cli.app import app
 from harness.apps.cli.ci_outputs import (
     JUnitFile,
@@ -27,29 +28,26 @@ from harness.apps.cli.console import (
     Json,
     SlowNotice,
     exit_codes,
-    has_colours,
     show,
     show_json,
     tell_error,
-    width,
+    verdict_text,
 )
 from harness.apps.cli.run_help import own_option
 from harness.core.errors import HarnessError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import real
+from harness.history.run_directory import RunDirectory
+from harness.plan import resilience
+from harness.plan.plan import Plan, judged_again
 from harness.verdict.stored_verdict import read_verdict
-from harness.verdict.types import Judgement
+from harness.verdict.types import Judgement, Verdict
 
 if TYPE_CHECKING:
     from harness.history.reader import Facts
-    from harness.history.run_directory import RunDirectory
-    from harness.plan.objectives import Resilience
-    from harness.plan.plan import Plan
-    from harness.verdict.types import Verdict
 
 RunPath = Annotated[
-    Path,
-    typer.Argument(help="A run directory, for example runs/latest.", autocompletion=runs),
+    Path, typer.Argument(help="A run directory, for example runs/latest.", autocompletion=runs)
 ]
 OtherObjectives = Annotated[
     Path | None,
@@ -79,8 +77,8 @@ class ReportDocument:
 class _Stored:
     """A run as it was left."""
 
-    directory: "RunDirectory"
-    plan: "Plan"
+    directory: RunDirectory
+    plan: Plan
     facts: "Facts"
 
 
@@ -97,27 +95,30 @@ def judge(run: RunPath, objectives: OtherObjectives = None, json: VerdictJson = 
             stored = _by_other_objectives(as_left, objectives)
             name = re.sub(r"\W+", "-", objectives.stem)
         doing.step(f"judging {run}")
-        verdict = _judge(stored)
+        from harness.verdict import judge as judging  # noqa: PLC0415
+
+        try:
+            verdict = judging.judge(stored.plan, stored.facts)
+        except Exception as error:
+            if not stored.facts.damage:
+                raise
+            said = "the record of this run is damaged and cannot be judged"
+            raise HarnessError(f"{said}: {stored.facts.damage[0]}") from error
         if json:
-            from harness import report as reporting  # noqa: PLC0415
-
             sys.stdout.write(reporting.figures(verdict))
-        else:
-            doing.step(f"writing the report of {run}")
-            raise typer.Exit(_written(stored, verdict, name))
-        raise typer.Exit(verdict.exit_code)
+            raise typer.Exit(verdict.exit_code)
+        doing.step(f"writing the report of {run}")
+        raise typer.Exit(_written(stored, verdict, name))
 
 
-def _written(stored: _Stored, verdict: "Verdict", name: str) -> int:
+def _written(stored: _Stored, verdict: Verdict, name: str) -> int:
     """Write and show the verdict; its exit code, but no 0 for one that is shown alone."""
-    from harness.report import terminal_text  # noqa: PLC0415
-
     path, refused = "", ""
     try:
         path = str(_write(stored, verdict, name))
     except HarnessError as error:
         refused = str(error)
-    sys.stdout.write(terminal_text.render(verdict, path, width=width(), color=has_colours()))
+    sys.stdout.write(verdict_text(verdict, path))
     code = verdict.exit_code or (ExitCode.INCONCLUSIVE if refused else ExitCode.PASS)
     if refused:
         why = "" if code == verdict.exit_code else "; a pass that is not stored ends with 3"
@@ -156,7 +157,6 @@ def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
     """The run as it was left, and somebody who says what takes long."""
     with SlowNotice(f"reading {run}") as doing:
         from harness.history.reader import read_facts  # noqa: PLC0415
-        from harness.history.run_directory import RunDirectory  # noqa: PLC0415
 
         directory = RunDirectory(real(run))
         plan = directory.read_plan()
@@ -165,11 +165,8 @@ def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
 
 def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:
     """The run as if it had been planned with the limits of a file; the verdict will say so."""
-    from harness.plan import resilience  # noqa: PLC0415
-    from harness.plan.plan import judged_again  # noqa: PLC0415
-
     plan, facts = stored.plan, stored.facts
-    file: Resilience = resilience.read(objectives, [plan.scenario])
+    file = resilience.read(objectives, [plan.scenario])
     changed, changes = judged_again(plan, file)
     remark = f"judged again, by {file.name}" + (
         f": {'; '.join(changes)}" if changes else ", which asks for the same"
@@ -178,33 +175,8 @@ def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:
     return replace(stored, plan=changed, facts=replace(facts, status=status))
 
 
-def _judge(stored: _Stored) -> "Verdict":
-    """Judge, if what is left of the run can be measured at all.
-
-    Raises:
-        HarnessError: the record is damaged so that it contradicts itself.
-    """
-    from harness.verdict import judge as judging  # noqa: PLC0415
-
-    try:
-        return judging.judge(stored.plan, stored.facts)
-    except Exception as error:
-        damage = stored.facts.damage
-        if not damage:
-            raise
-        raise HarnessError(
-            f"the record of this run is damaged and cannot be judged: {damage[0]}"
-        ) from error
-
-
-def _write(stored: _Stored, verdict: "Verdict", name: str) -> Path:
-    """The path of the page.
-
-    Raises:
-        HarnessError: it cannot be written.
-    """
-    from harness import report as reporting  # noqa: PLC0415
-
+def _write(stored: _Stored, verdict: Verdict, name: str) -> Path:
+    """The path of the page."""
     directory = stored.directory
     try:
         return reporting.write(directory, stored.plan, stored.facts, verdict, name)

@@ -212,7 +212,7 @@ class Bench:
                 self.tell(f"{asked.path.stem}: one run")
                 run_one(asked.path, self._all())
             else:
-                end, _ = run_series(asked.path, self._all(), asked.runs, run_one, self.tell)
+                end = run_series(asked.path, self._all(), asked.runs, run_one, self.tell)
                 if end.series is not None:
                     stopped, statement = end.series.stopped or "", end.series.statement
         except (HarnessError, UsageError) as error:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.history.operation_lines import OperationLines
+from harness.history.event_tail import OperationLines
 
 PIECE_BYTES = 32 * 1024
 """About 80 rows, of which a third is parsed: a fraction of a millisecond."""

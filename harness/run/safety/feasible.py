@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.ports import port_range
@@ -16,9 +18,8 @@ from harness.core.processes import is_alive
 from harness.plan.fault_specs import BlockingMigration, CommitLost
 from harness.plan.plan import Plan
 from harness.run.safety.radius import in_words, parts_of
-from harness.run.safety.reach import require_reach
 from harness.stack import Stack, StackSettings
-from harness.stack.addresses import join_address, require_allowed, split_target
+from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import ATTACHED, enterable
 from harness.stack.programs import find_postgres, find_toxiproxy
 from harness.stack.register import require_listing
@@ -48,10 +49,8 @@ def require_feasible(
     What "localhost" means is looked up, unless ``look_up`` is False.
 
     Raises:
-        UsageError: the target may not be touched, or lacks what the plan needs, and all is named;
-            or there can be no state folder.
-        HarnessError: the state file of the stack is damaged, or not ours; or the stack that is up
-            is another one than the plan asks for.
+        UsageError: the target may not be touched, or lacks what the plan needs, and all is named.
+        HarnessError: the state of the stack cannot be read, or the plan asks for another one.
     """
     found = _running(_folder_of(state_dir, host))
     stack = found if host is None else None
@@ -62,11 +61,17 @@ def require_feasible(
     port_range()
     wrong = [*lacking(plan, stack, host)]
     if host is not None:
-        wrong += _not_elsewhere(plan, host, (_local(state_dir), found))
+        beside = None
+        with suppress(HarnessError):  # what is not ours there does not matter
+            beside = _running(state_dir)
+        wrong += _not_elsewhere(plan, host, (beside, found))
     if wrong:
         raise UsageError("; ".join(wrong))
     if found is not None and found.ready:  # else it is taken down
-        _require_agreeing(plan, found, host)
+        if host is None:
+            require_same(found, settings_for(plan, found))
+        else:
+            require_proxy_for(found, _service_url(host), os.environ.get(TOKEN_VARIABLE, ""))
     return stack
 
 
@@ -77,8 +82,7 @@ def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool 
 
     Raises:
         UsageError: a stack cannot be at home in the state folder.
-        HarnessError: another run uses the stack, a program or room is missing, or the target does
-            not answer.
+        HarnessError: the stack is in use, something is missing, or the target does not answer.
     """
     folder = enterable(_folder_of(state_dir, host))
     require_unused(folder)
@@ -110,26 +114,57 @@ def settings_for(plan: Plan, running: Stack | None) -> StackSettings:
     )
 
 
+class Address(NamedTuple):
+    """A host that a run speaks to. One of ``ours`` is on this machine, whatever is allowed."""
+
+    what: str
+    host: str
+    ours: bool = False
+
+
+def addresses_of(stack: Stack) -> list[Address]:
+    """Every host that a run on this stack speaks to."""
+    urls = (
+        ("the service", stack.service_url, False),
+        ("the edge link", stack.edge_url, True),
+        ("Toxiproxy's control interface", stack.toxiproxy_api, True),
+        ("the database", stack.database_url, False),
+    )
+    found = [Address(what, urlsplit(url).hostname or "", ours) for what, url, ours in urls if url]
+    for link in stack.links.values():
+        found += [
+            Address(f"the link {link.name}", split_address(link.listen)[0], ours=True),
+            Address(f"the far side of the link {link.name}", split_address(link.upstream)[0]),
+        ]
+    return found
+
+
+def require_reach(stack: Stack, allow_targets: Collection[str], *, look_up: bool = True) -> None:
+    """Refuse a stack that leads to where nobody allowed us to go.
+
+    It was asked the same when it came up. It is asked again for each run, of what the state file
+    says now: allowing a host is a decision of each run, and a file can be old or changed by hand.
+
+    Raises:
+        UsageError: one line that names the address, what it is, and how to allow it.
+    """
+    for what, host, ours in addresses_of(stack):
+        if any(wire.holds(host) for wire in stack.wires.values()):
+            continue  # in network namespaces of the stack's own, which lead nowhere else
+        try:
+            require_allowed(host, () if ours else allow_targets, look_up=look_up)
+        except UsageError as error:
+            if ours:
+                raise UsageError(f"{what} must be on this machine, not on {host}") from error
+            raise UsageError(f"{what} is elsewhere: {error}") from error
+
+
 def _folder_of(state_dir: Path, host: str | None) -> Path:
     return state_dir if host is None else state_dir / ATTACHED
 
 
 def _service_url(host: str) -> str:
     return f"http://{join_address(*split_target(host))}"
-
-
-def _require_agreeing(plan: Plan, running: Stack, host: str | None) -> None:
-    if host is None:
-        require_same(running, settings_for(plan, running))
-    else:
-        require_proxy_for(running, _service_url(host), os.environ.get(TOKEN_VARIABLE, ""))
-
-
-def _local(state_dir: Path) -> Stack | None:
-    """The local stack beside an attached one; what is not ours there does not matter."""
-    with suppress(HarnessError):
-        return _running(state_dir)
-    return None
 
 
 def _running(state_dir: Path) -> Stack | None:

@@ -11,18 +11,14 @@ from harness.history.run_facts import BlastRadius
 from harness.plan.fault_specs import AnyFault
 from harness.plan.plan import Plan
 from harness.stack import Stack, StackSettings
-from harness.stack.state import DATABASE, EDGE
-
-BUREAU = "bureau"
+from harness.stack.state import BUREAU, DATABASE, EDGE
 
 _REPLICAS = "replicas"
 
 
 def radius_of(plan: Plan, stack: Stack | None, host: str | None = None) -> BlastRadius:
-    """What the faults of a plan touch on this stack.
-
-    Without a stack, what they will touch once there is one: in front of ``host``, else the local
-    stack.
+    """What the faults of a plan touch on this stack; without one, what they will touch on the local
+    stack or in front of ``host``.
     """
     everything = _everything(plan, stack, host)
     touched: dict[str, tuple[str, ...]] = {}
@@ -33,7 +29,7 @@ def radius_of(plan: Plan, stack: Stack | None, host: str | None = None) -> Blast
         touched[planned.name] = tuple(
             _touched(planned.spec, name, everything.get(name, "")) for name in sorted(names)
         )
-    rest = [n for n in everything if n not in met and n.partition(":")[0] != "database"]
+    rest = [name for name in everything if name not in met and name != "database"]
     return BlastRadius(touched, tuple(in_words(name, everything[name]) for name in rest))
 
 
@@ -47,10 +43,9 @@ def parts_of(plan: Plan, stack: Stack | None, host: str | None = None) -> set[st
 
 def _names(spec: AnyFault, everything: Iterable[str]) -> set[str]:
     """The parts of a stack that a fault needs, as `_everything` calls them."""
-    kind, _, name = spec.requires.partition(":")
-    if (kind, name) == ("process", _REPLICAS):
-        return {part for part in everything if part.startswith("process:replica-")}
-    return {spec.requires}
+    if spec.requires != f"process:{_REPLICAS}":
+        return {spec.requires}
+    return {part for part in everything if part.startswith("process:replica-")}
 
 
 def _everything(plan: Plan, stack: Stack | None, host: str | None) -> dict[str, str]:
@@ -87,10 +82,9 @@ def _everything_of(stack: Stack) -> dict[str, str]:
 
 
 def _touched(spec: AnyFault, name: str, where: str) -> str:
-    kind, _, _ = name.partition(":")
-    if kind == "database":
-        return f"{spec.target} in the service's database" + (f" ({where})" if where else "")
-    return in_words(name, where)
+    if name != "database":
+        return in_words(name, where)
+    return f"{spec.target} in the service's database" + (f" ({where})" if where else "")
 
 
 def in_words(name: str, where: str = "") -> str:

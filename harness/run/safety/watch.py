@@ -22,7 +22,7 @@ from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan, accepted, allowance_s
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety.detectors import FailureCusum, Payouts
-from harness.target.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
+from harness.target.interface import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
 
 READ_EVERY_SECONDS = 0.1
 """How long a failure may go unseen; a tenth of the second in which everything has to be healed."""
@@ -115,8 +115,7 @@ class SafetyWatch:
     def _take(self, operation: EndedOperation) -> None:
         if not operation.acknowledged:
             self._unacknowledged.add(operation.key)
-        if operation.failed:
-            self._failed += 1
+        self._failed += operation.failed
         budget = self._stop_if.failed_budget
         if isinstance(budget, int) and self._failed > budget:
             text = f"{self._failed:,} borrow requests had failed, {budget:,} were allowed"
@@ -198,10 +197,8 @@ class LedgerTail:
     _marks: deque[tuple[float, int | str, int]] = field(default_factory=deque)
 
     def new(self) -> list[LedgerEntry]:
-        """Everything behind the cursor, and what was behind it a moment ago.
-
-        Raises:
-            HarnessError: the target does not answer in time, or not as agreed.
+        """Everything behind the cursor, and what was behind it a moment ago; HarnessError where the
+        target does not answer in time, or not as agreed.
         """
         self.asked += 1
         now = time.monotonic()
