@@ -19,7 +19,7 @@ from flask import Flask
 
 from harness.apps.gameday.plan_format import read_plan
 from harness.apps.locust import web
-from harness.apps.locust.run_settings import run_time, settings_from
+from harness.apps.locust.planning import run_time, settings_from
 from harness.core import durations
 from harness.core.errors import UsageError
 from harness.plan.objectives import KINDS
@@ -66,7 +66,7 @@ def by_form(value: Any, _: Path) -> float:
     with app.test_request_context("/swarm", method="POST", data={"run_time": f"{value}"}):
         refused = web._take_run_time(leader)
         if refused is not None:
-            raise UsageError(refused.get_json()["message"])
+            raise UsageError(refused)
     return float(str(leader.run_time_s))
 
 

@@ -4,84 +4,65 @@ import logging
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 import gevent
 from gevent.queue import Empty, Queue
 
+from harness.core.exit_codes import ExitCode
 from harness.core.messages import MessageError
 from harness.core.own_python import module_command
-from harness.load.load_protocol import FROM_CONDUCTOR, FROM_LOAD, FromConductor, FromLoad
+from harness.load import load_protocol as protocol
 
 EXIT_SECONDS_MAX = 30.0
 """For a conductor that has said its last word: it still has a stack to take down."""
 TAIL_LINES = 5
 
-
-@dataclass(frozen=True, slots=True)
-class ConductorGone:
-    """It ended, or what it said could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Woken:
-    """This process has something to do beside hearing the conductor."""
-
-
-Heard = FromConductor | ConductorGone | Woken
+Heard = protocol.FromConductor | protocol.InterruptRun
+"""From the conductor, or of this process itself."""
 
 
 class ConductorLink:
-    """Starts the conductor and talks to it.
+    """Starts the conductor, a module that takes a run directory and options, and talks to it.
 
     Its session is its own: a Ctrl-C in the terminal reaches the whole group at once, and the faults
     have to be healed after it.
     """
 
-    def __init__(
-        self,
-        module: str,
-        run_dir: Path,
-        state_dir: Path,
-        host: str | None,
-        allow_targets: list[str],
-    ) -> None:
-        self.run_dir = run_dir
+    def __init__(self, module: str, run_dir: Path, options: list[str]) -> None:
+        self._run_dir = run_dir
         self._log = run_dir / "conductor.log"
-        command = [*module_command(module), str(run_dir), "--state-dir", str(state_dir)]
-        if host is not None:
-            command += ["--host", host]
-        for target in allow_targets:
-            command += ["--allow-target", target]
         with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                command,
+            self._process = subprocess.Popen(
+                [*module_command(module), str(run_dir), *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
             )
-        self._process = process
-        self._stdin = cast("IO[bytes]", process.stdin)
-        self._stdout = cast("IO[bytes]", process.stdout)
+        self._stdin = cast("IO[bytes]", self._process.stdin)
         self._incoming: Queue = Queue()
         gevent.spawn(self._read)
 
     def _read(self) -> None:
         try:
-            for line in self._stdout:
-                self._incoming.put(FROM_CONDUCTOR.decode(line))
+            for line in cast("IO[bytes]", self._process.stdout):
+                self._incoming.put(protocol.FROM_CONDUCTOR.decode(line))
         except MessageError as error:
             logging.getLogger(__name__).warning("the conductor cannot be understood: %s", error)
         except (OSError, ValueError):
             pass  # closed
-        self._incoming.put(ConductorGone())
+        text = (
+            f"the conductor died without a verdict: {self._log_tail()}; its guardian heals"
+            f" what it left broken, and judges what there is: {self._run_dir}"
+        )
+        self._incoming.put(protocol.RunFailed(ExitCode.INTERNAL, text))
 
-    def wake(self) -> None:
-        """End the wait of whoever receives."""
-        self._incoming.put(Woken())
+    def interrupt(self) -> None:
+        """Let the conductor heal and end the run in order; ends the wait of whoever receives."""
+        self.send(protocol.InterruptRun())
+        self._incoming.put(protocol.InterruptRun())
 
     def receive(self, timeout_s: float) -> Heard | None:
         """The next message; None when nothing comes in time."""
@@ -91,15 +72,14 @@ class ConductorLink:
             return None
         return message
 
-    def send(self, message: FromLoad) -> None:
+    def send(self, message: protocol.FromLoad) -> None:
         """Send one message; that the conductor is gone shows when receiving."""
-        line = FROM_LOAD.encode(message)
+        line = protocol.FROM_LOAD.encode(message)
         with suppress(OSError, ValueError):
             self._stdin.write(line)
             self._stdin.flush()
 
-    def log_tail(self) -> str:
-        """The last lines that the conductor logged, in one."""
+    def _log_tail(self) -> str:
         try:
             lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:

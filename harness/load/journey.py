@@ -3,6 +3,7 @@
 The rows written here are the truth about a run; Locust's statistics are told the same, as a view.
 """
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import gevent
 
 from harness.core.foreign_text import clean
+from harness.core.http_times import RETRY_AFTER_SECONDS_MAX, retry_after_s
 from harness.history.event_writer import EventWriter, UnwrittenError
 from harness.history.events import (
     GRANTED,
@@ -26,13 +28,15 @@ from harness.history.events import (
 )
 from harness.load.raised import ENDS, message_of, place_of
 from harness.load.sessions import Account
-from harness.load.waits import FurtherTries
 from harness.plan.plan import Arrival, Plan, PlannedBorrower
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session
 from harness.target.transport import Transport, in_json
 
 CODE_LETTERS_MAX = 200
 """Of a problem of the target's, in Locust's tables."""
+BACKOFF_BASE_SECONDS = 0.05
+BACKOFF_TOTAL_SECONDS_MAX = 1.0
+"""All waits of one journey together that no answer asked for."""
 
 
 @dataclass(slots=True)
@@ -44,14 +48,15 @@ class Journey:
 
     arrival: Arrival
     account: Account
-    account_class: str
     truth: GroundTruth
     """What is true of the borrower, for judging the answers."""
     intended_ns: int
     transport: Transport
     timeout_s: float
-    further_tries: FurtherTries
     tries: Counter[Step] = field(default_factory=Counter)
+    further_tries: int = 0
+    asked_s: float = 0.0
+    """The waits that answers asked for by ``Retry-After``, added up."""
     session_over: bool = False
     """Whether the last answer was a 401 to a session that may have ended rightly."""
     renewed: bool = False
@@ -67,10 +72,13 @@ class Journey:
     blocked_by: Step | None = None
     code: str | None = None
 
-    def block(self, step: Step, judged: Classification) -> None:
-        """No borrow will be sent; the first cause of it counts, but for a decline."""
+    def passes(self, step: Step, judged: Classification) -> bool:
+        """Whether the journey goes on; if not, its first cause counts, but for a decline."""
+        if judged.outcome is Outcome.OK:
+            return True
         if self.blocked_by is None and judged.outcome is not Outcome.DECLINED:
             self.blocked_by, self.code = step, judged.code
+        return False
 
     @property
     def token(self) -> str:
@@ -116,45 +124,37 @@ class FailedStepError(Exception):
         return str(self)
 
 
+@dataclass(kw_only=True)
 class Journeys:
-    """All journeys of one load process."""
+    """All journeys of one load process; ``accounts`` are by the borrower's index.
 
-    def __init__(
-        self,
-        *,
-        plan: Plan,
-        steps: Steps,
-        accounts: dict[int, Account],
-        transport: Transport,
-        events: EventWriter,
-        worker: str,
-        tell_locust: Callable[..., None],
-    ) -> None:
-        self._plan = plan
-        self._steps = steps
-        self._accounts = accounts
-        self._transport = transport
-        self._events = events
-        self._worker = worker
-        self._tell_locust = tell_locust
+    ``bug`` is the first exception that came out of a step: a bug in a scenario, or in here.
+    """
+
+    plan: Plan
+    steps: Steps
+    accounts: dict[int, Account]
+    transport: Transport
+    events: EventWriter
+    worker: str
+    tell_locust: Callable[..., None]
+    bug: str | None = None
+
+    def __post_init__(self) -> None:
+        """Add up what each borrower asks for."""
         self._asked_fen: Counter[int] = Counter()
-        for arrival in plan.arrivals:
+        for arrival in self.plan.arrivals:
             self._asked_fen[arrival.borrower] += arrival.amount_fen
-        self.bug: str | None = None
-        """The first exception that came out of a step: a bug in a scenario, or in here."""
 
     def perform(self, arrival: Arrival, intended_ns: int) -> None:
         """Walk one journey to its end and write down what it came to; never raises."""
-        borrower = self._plan.borrowers[arrival.borrower]
         journey = Journey(
             arrival=arrival,
-            account=self._accounts[arrival.borrower],
-            account_class=str(borrower.account_class),
-            truth=self._truth_of(borrower, arrival),
+            account=self.accounts[arrival.borrower],
+            truth=self._truth_of(self.plan.borrowers[arrival.borrower], arrival),
             intended_ns=intended_ns,
-            transport=self._transport,
-            timeout_s=self._plan.settings.request_timeout_s,
-            further_tries=FurtherTries(self._plan.settings, arrival),
+            transport=self.transport,
+            timeout_s=self.plan.settings.request_timeout_s,
         )
         ending = Ending.UNFINISHED
         try:
@@ -184,20 +184,7 @@ class Journeys:
 
     def drop(self, arrival: Arrival, intended_ns: int, reason: str) -> None:
         """Write down an arrival that is not started at all."""
-        self._events.operation(
-            Operation(
-                arrival=arrival.index,
-                borrower=arrival.borrower,
-                account_class=str(self._plan.borrowers[arrival.borrower].account_class),
-                key=arrival.key,
-                amount_fen=arrival.amount_fen,
-                intended_ns=intended_ns,
-                outcome=Outcome.FAILED,
-                ending=Ending.DROPPED,
-                worker=self._worker,
-            )
-        )
-        self._events.flush()
+        self._write(arrival, intended_ns, Outcome.FAILED, Ending.DROPPED)
         self._tell(("ARRIVAL", "(dropped by the load process)"), intended_ns, 0, reason)
 
     def _walk(self, journey: Journey) -> None:
@@ -205,23 +192,19 @@ class Journeys:
         if (journey.arrival.logs_in or not journey.token) and not self._log_in(journey):
             return
         if journey.arrival.reads_credit_line:
-            judged = self._persist(journey, Step.CREDIT_LINE, self._steps.read_credit_line)
-            if judged.outcome is not Outcome.OK:
-                journey.block(Step.CREDIT_LINE, judged)
+            judged = self._persist(journey, Step.CREDIT_LINE, self.steps.read_credit_line)
+            if not journey.passes(Step.CREDIT_LINE, judged):
                 return
-        self._persist(journey, Step.BORROW, self._steps.borrow)
+        self._persist(journey, Step.BORROW, self.steps.borrow)
 
     def _log_in(self, journey: Journey, waited_s: float = 0.0) -> bool:
         """Open a session; False where that failed, which ends the journey."""
         judged = self._persist(journey, Step.LOG_IN, self._open_session, waited_s)
-        if judged.outcome is not Outcome.OK:
-            journey.block(Step.LOG_IN, judged)
-            return False
-        return True
+        return journey.passes(Step.LOG_IN, judged)
 
     def _open_session(self, journey: Journey) -> Classification:
         with journey.account.logging_in() as log_in:
-            judged = self._steps.log_in(journey)
+            judged = self.steps.log_in(journey)
         journey.account.take(log_in, judged, journey.answer)
         return judged
 
@@ -231,10 +214,28 @@ class Journeys:
         """One step, tried again as its answers ask for and as the settings allow."""
         while True:
             judged = self._in_session(journey, step, act, waited_s)
-            wait_s = journey.further_tries.wait_s(journey.answer) if judged.may_retry else None
+            wait_s = self._wait_s(journey) if judged.may_retry else None
             if wait_s is None:
                 return judged
             gevent.sleep(wait_s)
+
+    def _wait_s(self, journey: Journey) -> float | None:
+        """The wait before one more try; None where there is none left, or where the target asks for
+        a longer wait than borrowers have patience for: sooner would not be what it asks for.
+
+        Full jitter comes on top, so that borrowers who are sent away together don't return as one.
+        """
+        settings, answer = self.plan.settings, journey.answer
+        asked_s = (retry_after_s(answer.headers) if answer is not None else None) or 0.0
+        too_long = journey.asked_s + asked_s > RETRY_AFTER_SECONDS_MAX
+        if journey.further_tries >= settings.retries or too_long:
+            return None
+        journey.further_tries += 1
+        journey.asked_s += asked_s
+        number = journey.further_tries
+        most_s = BACKOFF_TOTAL_SECONDS_MAX / settings.retries
+        chance = random.Random(f"{settings.seed}/{journey.arrival.index}/{number}")  # noqa: S311  # reproducible
+        return asked_s + chance.uniform(0, min(BACKOFF_BASE_SECONDS * 2 ** (number - 1), most_s))
 
     def _in_session(
         self, journey: Journey, step: Step, act: _Act, waited_s: float
@@ -262,8 +263,10 @@ class Journeys:
         journey.step, journey.answer = step, None
         journey.deadline_ns = started_ns + round(timeout_s * 1e9)
         journey.tries[step] += 1
-        if is_borrow:
-            self._write_sent(journey, started_ns)
+        if is_borrow:  # written before it leaves
+            key, amount_fen, number = arrival.key, arrival.amount_fen, journey.tries[step]
+            sent = Sent(arrival.index, number, key, amount_fen, started_ns, self.worker)
+            self.events.sent(sent)
         held = journey.account.session
         judged = act(journey)
         journey.ended_ns = time.monotonic_ns()
@@ -280,7 +283,7 @@ class Journeys:
             started_ns=started_ns,
             ended_ns=journey.ended_ns,
             outcome=judged.outcome,
-            worker=self._worker,
+            worker=self.worker,
             status=answer.status,
             code=judged.code,
             error=answer.error,
@@ -294,7 +297,7 @@ class Journeys:
             amount_fen=arrival.amount_fen if is_borrow else None,
             loan_id=judged.loan_id,
         )
-        self._events.attempt(attempt)
+        self.events.attempt(attempt)
         if is_borrow:
             journey.borrows.append(attempt)
         elif attempt.outcome is Outcome.DECLINED:
@@ -303,22 +306,7 @@ class Journeys:
         self._tell(journey.request, journey.intended_ns, len(answer.body), _complaint(attempt))
         return judged
 
-    def _write_sent(self, journey: Journey, at_ns: int) -> None:
-        """Before the borrow leaves."""
-        self._events.sent(
-            Sent(
-                arrival=journey.arrival.index,
-                attempt=journey.tries[Step.BORROW],
-                key=journey.arrival.key,
-                amount_fen=journey.arrival.amount_fen,
-                at_ns=at_ns,
-                worker=self._worker,
-            )
-        )
-
     def _finish(self, journey: Journey, ending: Ending) -> None:
-        """The one row of this arrival's operation."""
-        arrival = journey.arrival
         last = settle(journey.borrows, journey.declined)
         outcome = last.outcome if last is not None else Outcome.FAILED
         decided = last is not None and is_decision(last)
@@ -330,39 +318,49 @@ class Journeys:
         sent_count = journey.tries[Step.BORROW]
         if sent_count:
             blocked_by = None  # a log-in in between failed
-        self._events.operation(
-            Operation(
-                arrival=arrival.index,
-                borrower=arrival.borrower,
-                account_class=journey.account_class,
-                key=arrival.key,
-                amount_fen=arrival.amount_fen,
-                intended_ns=journey.intended_ns,
-                outcome=outcome,
-                ending=ending,
-                started_ns=journey.started_ns,
-                ended_ns=journey.ended_ns if ending is Ending.FINISHED else None,
-                attempts=sent_count,
-                blocked_by=blocked_by,
-                decline=last.decline if last else None,
-                false_declined=bool(last and last.false_declined),
-                wrongly_approved=outcome in GRANTED and journey.truth.expected_decline is not None,
-                code=last.code if last else journey.code,
-                loan_id=last.loan_id if last else None,
-                worker=self._worker,
-            )
+        self._write(
+            journey.arrival,
+            journey.intended_ns,
+            outcome,
+            ending,
+            started_ns=journey.started_ns,
+            ended_ns=journey.ended_ns if ending is Ending.FINISHED else None,
+            attempts=sent_count,
+            blocked_by=blocked_by,
+            decline=last.decline if last else None,
+            false_declined=bool(last and last.false_declined),
+            wrongly_approved=outcome in GRANTED and journey.truth.expected_decline is not None,
+            code=last.code if last else journey.code,
+            loan_id=last.loan_id if last else None,
         )
-        self._events.flush()
         if ending is Ending.UNFINISHED:
             request = ("ARRIVAL", "(unfinished)")
             self._tell(request, journey.intended_ns, 0, "still under way at the end of the drain")
+
+    def _write(
+        self, arrival: Arrival, intended_ns: int, outcome: Outcome, ending: Ending, **more: Any
+    ) -> None:
+        operation = Operation(
+            arrival=arrival.index,
+            borrower=arrival.borrower,
+            account_class=str(self.plan.borrowers[arrival.borrower].account_class),
+            key=arrival.key,
+            amount_fen=arrival.amount_fen,
+            intended_ns=intended_ns,
+            outcome=outcome,
+            ending=ending,
+            worker=self.worker,
+            **more,
+        )
+        self.events.operation(operation)
+        self.events.flush()
 
     def _tell(
         self, request: tuple[str, str], intended_ns: int, length: int, complaint: str | None
     ) -> None:
         """One line of Locust's statistics; response times count from the planned start."""
         elapsed_ns = time.monotonic_ns() - intended_ns
-        self._tell_locust(
+        self.tell_locust(
             request_type=request[0],
             name=request[1],
             response_time=elapsed_ns / 1e6,

@@ -1,7 +1,7 @@
-"""The side of a run that sends: one in each worker, or the only process itself."""
+"""The processes that send the load of a run: one part of it in each, and a leading side for all."""
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,27 @@ from gevent.monkey import get_original
 from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.event_writer import EventWriter
+from harness.history.events import Stall
 from harness.history.run_directory import RunDirectory
-from harness.load import worker_messages as messages
-from harness.load.arrival_times import own_arrivals
-from harness.load.journey import Journeys, Steps
-from harness.load.open_loop import OpenLoop
+from harness.load import load_protocol as messages
+from harness.load.journey import Journeys
+from harness.load.open_loop import OpenLoop, Ticker, own_arrivals
 from harness.load.raised import ENDS
 from harness.load.sessions import Account, BorrowerSession
-from harness.load.stalls import Ticker
-from harness.plan.plan import Arrival, Plan
+from harness.plan.plan import Arrival
 from harness.target.transport import Transport
+
+PREPARE_SECONDS_MAX = 60.0
+REPORT_SECONDS_MAX = 6.0
+"""Workers report their statistics every three seconds."""
+GIVE_UP_MARGIN_SECONDS = 8.0
+"""Beyond the longest drain, a load process that is silent is taken for dead."""
+_TICK_SECONDS = 0.02
 
 
 def boot_id() -> str:
-    """What tells one running kernel, and with it one monotonic clock, from another.
-
-    Raises:
-        HarnessError: The kernel does not tell (gVisor).
+    """What tells one running kernel, and with it one monotonic clock, from another; HarnessError
+    where it does not tell (gVisor).
     """
     if (found := processes.boot_id()) == processes.UNKNOWN_BOOT:
         raise HarnessError(
@@ -37,38 +41,11 @@ def boot_id() -> str:
     return found
 
 
+@dataclass(slots=True)
 class _Part:
-    """This process's part of one run, ready to go."""
-
-    def __init__(
-        self,
-        order: messages.PrepareLoad,
-        steps: Steps,
-        tell_locust: Any,
-        refused: Callable[[str], None],
-    ) -> None:
-        self.name = order.name
-        run = RunDirectory(Path(order.run_dir))
-        self.plan: Plan = run.read_plan()
-        # gevent's own poll would switch to another journey where one look is wanted.
-        self.transport = Transport(order.edge_url, get_original("select", "poll"))
-        self.events = EventWriter(run, self.name, refused)
-        accounts = {
-            index: Account(each.phone, each.password, BorrowerSession(each.token, each.expires_ns))
-            for index, each in order.accounts.items()
-        }
-        self.journeys = Journeys(
-            plan=self.plan,
-            steps=steps,
-            accounts=accounts,
-            transport=self.transport,
-            events=self.events,
-            worker=self.name,
-            tell_locust=tell_locust,
-        )
-        self.arrivals: list[Arrival] = own_arrivals(self.plan.arrivals, order.index, order.count)
-        self.ticker = Ticker(self.name)
-        self.loop: OpenLoop | None = None
+    journeys: Journeys
+    arrivals: list[Arrival]
+    loop: OpenLoop | None = None
 
 
 class LoadProcess:
@@ -108,7 +85,7 @@ class LoadProcess:
                 self._prepare(order)
             case messages.StartLoad(zero_ns) if part is not None:
                 part.loop = OpenLoop(part.journeys, part.arrivals, zero_ns)
-                gevent.spawn(self._run, part, part.loop)
+                gevent.spawn(self._run, part.journeys, part.loop)
             case messages.EndLoad(at_ns) if part is not None and part.loop is not None:
                 part.loop.stop(at_ns)
 
@@ -117,30 +94,184 @@ class LoadProcess:
         error: str | None = None
         if boot == order.boot_id:
             try:
-                (user_class,) = self._environment.user_classes
-                steps = user_class(self._environment)
-                tell = self._environment.events.request.fire
-                self._part = _Part(order, steps, tell, self._end_unwritten)
+                self._part = self._part_of(order)
             except ENDS:
                 raise
             except BaseException as raised:  # noqa: BLE001  # the leading process tells it
                 error = f"{type(raised).__name__}: {raised}"
         self._send(messages.WorkerPrepared(order.name, boot, error))
 
+    def _part_of(self, order: messages.PrepareLoad) -> _Part:
+        (user_class,) = self._environment.user_classes
+        steps = user_class(self._environment)
+        run = RunDirectory(Path(order.run_dir))
+        plan = run.read_plan()
+        journeys = Journeys(
+            plan=plan,
+            steps=steps,
+            accounts={
+                index: Account(
+                    each.phone, each.password, BorrowerSession(each.token, each.expires_ns)
+                )
+                for index, each in order.accounts.items()
+            },
+            # gevent's own poll would switch to another journey where one look is wanted.
+            transport=Transport(order.edge_url, get_original("select", "poll")),
+            events=EventWriter(run, order.name, self._end_unwritten),
+            worker=order.name,
+            tell_locust=self._environment.events.request.fire,
+        )
+        return _Part(journeys, own_arrivals(plan.arrivals, order.index, order.count))
+
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         data[messages.REPORTED_KEY] = self._drained
 
-    def _run(self, part: _Part, loop: OpenLoop) -> None:
+    def _run(self, journeys: Journeys, loop: OpenLoop) -> None:
+        ticker = Ticker(journeys.worker)
         trouble: str | None = None
-        part.ticker.start()
         try:
-            loop.run(part.plan.settings.drain_s)
-            trouble = part.journeys.bug
+            loop.run(journeys.plan.settings.drain_s)
+            trouble = journeys.bug
         except Exception as error:  # noqa: BLE001  # told, never swallowed
             trouble = f"our bug, {type(error).__name__}: {error}"
         finally:
-            part.events.close()
-            part.transport.close()
+            journeys.events.close()
+            journeys.transport.close()
             self._part = None
-            self._drained = part.name
-        self._send(messages.WorkerDrained(part.name, trouble, tuple(part.ticker.stop())))
+            self._drained = journeys.worker
+        self._send(messages.WorkerDrained(journeys.worker, trouble, tuple(ticker.stop())))
+
+
+@dataclass(slots=True)
+class _Member:
+    client_id: str
+    prepared: messages.WorkerPrepared | None = None
+    drained: messages.WorkerDrained | None = None
+    reported: bool = False
+
+
+@dataclass(slots=True)
+class Crew:
+    """All load processes of one run; where nothing is distributed, this process alone."""
+
+    environment: Any
+    members: dict[str, _Member] = field(default_factory=dict)
+
+    def hear(self, message: messages.WorkerPrepared | messages.WorkerDrained) -> None:
+        """Take over what a load process says of itself."""
+        if (member := self.members.get(message.name)) is None:
+            return
+        if isinstance(message, messages.WorkerPrepared):
+            member.prepared = message
+        else:
+            member.drained = message
+
+    def on_report(self, client_id: str, data: dict[str, Any]) -> None:
+        """Statistics of a load process; its last ones say so."""
+        member = self.members.get(data.get(messages.REPORTED_KEY) or "")
+        if member is not None and member.client_id == client_id:
+            member.reported = True
+
+    def prepare(
+        self, run_dir: Path, edge_url: str, accounts: dict[int, messages.LoadAccount]
+    ) -> None:
+        """Hand every load process its part; HarnessError where there is none, or where one cannot
+        take part or runs on another host.
+        """
+        clients = self._clients()
+        if not clients:
+            raise HarnessError("no load process is connected: start workers first")
+        self.members = {f"load-{i}": _Member(client) for i, client in enumerate(clients)}
+        for index, (name, member) in enumerate(self.members.items()):
+            order = messages.PrepareLoad(
+                name=name,
+                run_dir=str(run_dir),
+                index=index,
+                count=len(self.members),
+                edge_url=edge_url,
+                accounts=accounts,
+                boot_id=boot_id(),
+            )
+            self._send(order, member)
+        self._wait(lambda member: member.prepared is not None, PREPARE_SECONDS_MAX)
+        for name, member in self.members.items():
+            if (reply := member.prepared) is None:
+                raise HarnessError(f"{name} did not get ready within {PREPARE_SECONDS_MAX:g}s")
+            if reply.boot_id != boot_id():
+                raise HarnessError(
+                    f"{name} runs on another host: all load processes must share one monotonic"
+                    " clock, so start them on this host (--processes)"
+                )
+            if reply.error is not None:
+                raise HarnessError(f"{name} cannot take part: {reply.error}")
+
+    def go(self, zero_ns: int) -> None:
+        """Let every load process start its arrivals; ``zero_ns`` lies ahead."""
+        for member in self.members.values():
+            self._send(messages.StartLoad(zero_ns), member)
+
+    def stop(self, at_ns: int) -> None:
+        """Let no load process start what was due after ``at_ns``."""
+        for member in self.members.values():
+            self._send(messages.EndLoad(at_ns), member)
+
+    def wait_drained(self, timeout_s: float) -> list[str]:
+        """Wait until nothing is under way anywhere; returns what went wrong, in words."""
+
+        def gone_or_done(member: _Member) -> bool:
+            return member.drained is not None or member.client_id not in self._clients()
+
+        self._wait(gone_or_done, timeout_s + GIVE_UP_MARGIN_SECONDS)
+        self._wait(lambda member: member.drained is not None, 0.2)
+        troubles = []
+        for name, member in self.members.items():
+            if member.drained is None:
+                troubles.append(f"{name} died or fell silent: what it had not written is lost")
+            elif member.drained.trouble:
+                troubles.append(f"{name}: {member.drained.trouble}")
+        return troubles
+
+    @property
+    def stalls(self) -> tuple[Stall, ...]:
+        """When load processes did not run, as far as they could still tell."""
+        drained = [member.drained for member in self.members.values() if member.drained]
+        return tuple(stall for reply in drained for stall in reply.stalls)
+
+    def wait_reported(self) -> None:
+        """Wait, within bounds, for the last statistics, so that Locust's own reports are whole."""
+        if not self._is_local:
+            alive = set(self._clients())
+            self._wait(lambda m: m.reported or m.client_id not in alive, REPORT_SECONDS_MAX)
+
+    @property
+    def is_gone(self) -> bool:
+        """True when no load process is left."""
+        clients = set(self._clients())
+        return not any(member.client_id in clients for member in self.members.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The load processes, as their rows in the record call them."""
+        return tuple(self.members)
+
+    @property
+    def _is_local(self) -> bool:
+        return not hasattr(self.environment.runner, "clients")
+
+    def _clients(self) -> list[str]:
+        runner = self.environment.runner
+        if self._is_local:
+            return [runner.client_id]
+        known = [c.id for c in runner.clients.all if c.state != "missing"]
+        return sorted(known, key=runner.get_worker_index)
+
+    def _send(self, message: messages.ToWorker, member: _Member) -> None:
+        line = messages.FOR_WORKER.encode(message)
+        self.environment.runner.send_message(messages.TO_WORKER, line, member.client_id)
+
+    def _wait(self, holds: Any, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if all(holds(member) for member in self.members.values()):
+                return
+            gevent.sleep(_TICK_SECONDS)

@@ -1,4 +1,5 @@
-"""Starts each planned arrival at its instant, whatever became of the ones before it.
+"""Starts each planned arrival at its instant, whatever became of the ones before it; `Ticker`
+notices when this process does not run.
 
 A closed loop waits for answers before it asks again, so that an outage silences the very users who
 would have suffered from it. Here every arrival gets a greenlet of its own at its planned start; how
@@ -15,7 +16,7 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from harness.load.arrival_times import intended_ns
+from harness.history.events import Stall
 from harness.load.journey import Journeys
 from harness.plan.plan import Arrival
 
@@ -37,28 +38,28 @@ gone within two of its own lengths, and the target never sees a burst that nobod
 BURST = 16
 """Arrivals started in one go when behind by a little, before sockets get their turn again."""
 KILL_SECONDS_MAX = 5.0
+TICK_SECONDS = 0.05
+"""How exactly the begin of a stall is known; twenty wake-ups a second cost next to nothing."""
+STALL_SECONDS_MIN = 0.25
+"""A tick that comes later than this stands for a stall. Well above ordinary lag, of which a tenth
+of a second already makes a run unfaithful; below `LATE_SECONDS_MAX`, so that whatever is dropped
+for being late has its stall on record; and far below any time-out of a request by default.
+"""
 
 
-class _Pace:
-    """When an arrival may start: as planned, or one after the other while catching up."""
+def own_arrivals(arrivals: Sequence[Arrival], index: int, count: int) -> list[Arrival]:
+    """The arrivals of load process ``index`` of ``count``, in order of their planned start.
 
-    def __init__(self, arrivals: Sequence[Arrival]) -> None:
-        length_s = arrivals[-1].at_s - arrivals[0].at_s if arrivals else 0.0
-        self._gap_ns = round(length_s * 1e9 / max(1, len(arrivals) - 1) / CATCH_UP_SPEED)
-        self._next_ns: int | None = None
+    All those of one borrower go to one process, so that they share one session, as those of one
+    app do. Shares are even all the same: borrowers take turns, in blocks of neighbours.
+    """
+    mine = [arrival for arrival in arrivals if arrival.borrower % count == index]
+    return sorted(mine, key=lambda arrival: arrival.at_s)
 
-    def start_ns(self, due_ns: int, now_ns: int) -> int:
-        """The earliest start of the next arrival, which is due at ``due_ns``."""
-        if self._next_ns is not None and self._next_ns <= due_ns:
-            self._next_ns = None  # caught up
-        behind_ns = now_ns - (self._next_ns or due_ns)
-        if behind_ns > ORDINARY_LAG_SECONDS * 1e9:
-            self._next_ns = now_ns  # held up, maybe once more
-        if self._next_ns is None:
-            return due_ns
-        start_ns = self._next_ns
-        self._next_ns += self._gap_ns
-        return start_ns
+
+def intended_ns(arrival: Arrival, zero_ns: int) -> int:
+    """The planned start on the monotonic clock; the same for every step of the journey."""
+    return zero_ns + round(arrival.at_s * 1e9)
 
 
 class OpenLoop:
@@ -68,7 +69,10 @@ class OpenLoop:
         self._journeys = journeys
         self._arrivals = arrivals
         self._zero_ns = zero_ns
-        self._pace = _Pace(arrivals)
+        length_s = arrivals[-1].at_s - arrivals[0].at_s if arrivals else 0.0
+        self._gap_ns = round(length_s * 1e9 / max(1, len(arrivals) - 1) / CATCH_UP_SPEED)
+        self._next_ns: int | None = None
+        """While catching up: the earliest start of the next arrival."""
         self._stopped = Event()
         self._stopped_ns: int | None = None
         self._in_flight = Group()
@@ -93,7 +97,7 @@ class OpenLoop:
         for arrival in self._arrivals:
             due_ns = intended_ns(arrival, self._zero_ns)
             now_ns = time.monotonic_ns()
-            start_ns = due_ns if _is_late(due_ns) else self._pace.start_ns(due_ns, now_ns)
+            start_ns = due_ns if _is_late(due_ns) else self._paced_ns(due_ns, now_ns)
             if self._stopped_ns is None and now_ns < start_ns:
                 self._wait_until(start_ns)
                 burst = 0
@@ -106,6 +110,19 @@ class OpenLoop:
             else:
                 return
 
+    def _paced_ns(self, due_ns: int, now_ns: int) -> int:
+        """When it may start: as planned, or one after the other while catching up."""
+        if self._next_ns is not None and self._next_ns <= due_ns:
+            self._next_ns = None  # caught up
+        behind_ns = now_ns - (self._next_ns or due_ns)
+        if behind_ns > ORDINARY_LAG_SECONDS * 1e9:
+            self._next_ns = now_ns  # held up, maybe once more
+        if self._next_ns is None:
+            return due_ns
+        start_ns = self._next_ns
+        self._next_ns += self._gap_ns
+        return start_ns
+
     def _wait_until(self, due_ns: int) -> None:
         while (left_ns := due_ns - time.monotonic_ns()) > 0:
             if self._stopped.wait(left_ns / 1e9):
@@ -113,11 +130,9 @@ class OpenLoop:
 
     def _start(self, arrival: Arrival, due_ns: int) -> None:
         if _is_late(due_ns):
-            reason = f"more than {LATE_SECONDS_MAX:g}s late"
-            self._journeys.drop(arrival, due_ns, reason)
+            self._journeys.drop(arrival, due_ns, f"more than {LATE_SECONDS_MAX:g}s late")
         elif len(self._in_flight) >= self._in_flight_max:
-            reason = f"{self._in_flight_max} journeys under way"
-            self._journeys.drop(arrival, due_ns, reason)
+            self._journeys.drop(arrival, due_ns, f"{self._in_flight_max} journeys under way")
         else:
             self._in_flight.spawn(self._journeys.perform, arrival, due_ns)
 
@@ -138,3 +153,37 @@ def _calm_garbage_collector() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+class Ticker:
+    """A greenlet that ticks from now on: a hub that is blocked stops it as well as a process that
+    is paused or starved of processor.
+
+    What the target answers meanwhile is read late, or not in time, and arrivals start late: none of
+    it is the target's doing.
+    """
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._stalls: list[Stall] = []
+        self._last_ns = time.monotonic_ns()
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> list[Stall]:
+        """Tick a last time and no more; all stalls, in order, none touching the next."""
+        self._greenlet.kill()
+        self._tick()
+        return self._stalls
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(TICK_SECONDS)
+            self._tick()
+
+    def _tick(self) -> None:
+        begin_ns, self._last_ns = self._last_ns, time.monotonic_ns()
+        if self._last_ns - begin_ns < STALL_SECONDS_MIN * 1e9:
+            return
+        if self._stalls and self._stalls[-1].end_ns == begin_ns:
+            begin_ns = self._stalls.pop().begin_ns  # a process that is starved for long: one stall
+        self._stalls.append(Stall(self._worker, begin_ns, self._last_ns))

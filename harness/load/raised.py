@@ -5,7 +5,6 @@ import signal
 import site
 import sysconfig
 import traceback
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -60,16 +59,13 @@ def is_thrown_in(error: BaseException) -> bool:
     """Whether this ends what it ends by an order from outside, or of ours or Locust's."""
     if not isinstance(error, ENDS):
         return False
-    if isinstance(error, KeyboardInterrupt) and _is_ctrl_c_of_python():
+    # In a worker that somebody started by hand Python's Ctrl-C may land in any greenlet.
+    is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if isinstance(error, KeyboardInterrupt) and is_pythons:
         return True
     frames = traceback.extract_tb(error.__traceback__)
     others = (*_OURS, *_GEVENT) if isinstance(error, GreenletExit) else _OURS
     return bool(frames) and frames[-1].filename.startswith(others)
-
-
-def _is_ctrl_c_of_python() -> bool:
-    """In a worker that somebody started by hand it may land in any greenlet."""
-    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def place_of(error: BaseException, greenlet: Any = None) -> str:
@@ -80,7 +76,10 @@ def place_of(error: BaseException, greenlet: Any = None) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{short_path(error.filename)}:{error.lineno or 1}"
     frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-    theirs = [place for place in (*_spawned_at(greenlet), *frames) if is_theirs(place[0])]
+    stack = getattr(greenlet, "spawning_stack", None)
+    calls = traceback.walk_stack(stack) if stack is not None else iter(())
+    spawned = [(frame.f_code.co_filename, line) for frame, line in calls]
+    theirs = [place for place in (*reversed(spawned), *frames) if is_theirs(place[0])]
     if not theirs and not frames:
         return "an unknown place"
     file_name, line = (theirs or frames)[-1]
@@ -109,16 +108,6 @@ def place_of_class(found: type) -> str:
         return found.__module__
 
 
-def _spawned_at(greenlet: Any) -> Iterator[tuple[str, int]]:
-    """The calls that led to a greenlet, the innermost last."""
-    calls: list[tuple[str, int]] = []
-    frame = getattr(greenlet, "spawning_stack", None)
-    while frame is not None:
-        calls.append((frame.f_code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    return reversed(calls)
-
-
 def message_of(error: BaseException) -> str:
     """Type and text, on one line."""
     text = " ".join((error.msg if isinstance(error, SyntaxError) else text_of(error)).split())
@@ -140,17 +129,11 @@ def short_path(file_name: str) -> str:
     return str(path.relative_to(STARTED_IN)) if path.is_relative_to(STARTED_IN) else path.name
 
 
-def exit_code_of(error: Exception) -> int:
-    """What a process of ours ends with that this ended."""
+def ended_by(error: Exception) -> tuple[int, str]:
+    """The exit code of a process of ours that this ends, and what it says."""
     if isinstance(error, UsageError | HarnessError):
-        return error.exit_code
-    return int(ExitCode.INTERNAL)
-
-
-def line_of(error: Exception) -> str:
-    """What it says then."""
-    if isinstance(error, UsageError | HarnessError):
-        return clean_lines(str(error))
+        return error.exit_code, clean_lines(str(error))
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
-    return clean(f"our bug, {type(error).__name__} in {place}: {error}")
+    text = clean(f"our bug, {type(error).__name__} in {place}: {error}")
+    return int(ExitCode.INTERNAL), text

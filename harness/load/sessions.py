@@ -67,7 +67,8 @@ class Account:
             log_in.ended_ns = time.monotonic_ns()
             token, expires_ns = self.session.token, self.session.expires_ns
             if judged.token is not None:
-                token, expires_ns = judged.token, _end_ns(log_in.ended_ns, judged.lifetime_s)
+                token, lives_s = judged.token, judged.lifetime_s
+                expires_ns = None if lives_s is None else round(log_in.ended_ns + lives_s * 1e9)
             self.session = BorrowerSession(token, expires_ns, log_in)
             self._log_ins = [each for each in self._log_ins if each.ended_ns > log_in.began_ns]
         elif answer is None or not may_have_worked(answer):
@@ -93,7 +94,3 @@ class Account:
         while self._under_way and (left_s := began_s + seconds - time.monotonic()) > 0:
             self._quiet.wait(left_s)
         return time.monotonic() - began_s
-
-
-def _end_ns(now_ns: float, lifetime_s: float | None) -> int | None:
-    return None if lifetime_s is None else round(now_ns + lifetime_s * 1e9)

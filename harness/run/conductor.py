@@ -22,6 +22,7 @@ from harness.core.disk import DISK_ERRORS, refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.rows import plain
+from harness.faults.foreign_sessions import LockGuard
 from harness.faults.heal.guardian_link import Guardian
 from harness.faults.heal.healing import heal_left_over
 from harness.faults.timeline import FaultTimeline

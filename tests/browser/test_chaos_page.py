@@ -10,8 +10,7 @@ from playwright.sync_api import expect
 
 from harness.apps.locust import chaos_page
 from harness.apps.locust.fault_board import EVENTS_MAX, FaultBoard
-from harness.apps.locust.live import Live
-from harness.apps.locust.live_series import KINDS
+from harness.apps.locust.live import KINDS, Live
 from harness.load.load_protocol import RunJudged
 from tests.browser.chromium import DESKTOP, PHONE, Chromium, Screen
 from tests.browser.looks import boxes, painted, too_wide, violations
@@ -269,7 +268,7 @@ def test_a_script_in_the_page_would_be_stopped_and_noticed(
     chromium: Chromium, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A planted inline script and style break the policy: they do nothing, and are told."""
-    real = chaos_page._file
+    real = chaos_page.page_file
     planted = b"<script>window.planted = 1</script><style>body { color: red }</style></body>"
 
     def with_planted(name: str):
@@ -277,7 +276,7 @@ def test_a_script_in_the_page_would_be_stopped_and_noticed(
         answer.set_data(answer.get_data().replace(b"</body>", planted))
         return answer
 
-    monkeypatch.setattr(chaos_page, "_file", with_planted)
+    monkeypatch.setattr(chaos_page, "page_file", with_planted)
     with opened(chromium, made_leader()) as screen:
         ran = screen.ask("window.planted")
 

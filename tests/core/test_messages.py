@@ -20,7 +20,6 @@ from harness.faults.heal.guardian_protocol import (
 from harness.history.events import Clock, SafetyStop, Stall
 from harness.history.run_facts import Trouble
 from harness.load import load_protocol as load
-from harness.load import worker_messages as workers
 from harness.run import progress_messages as progress
 from harness.stack import client as stack
 from harness.stack import launch
@@ -52,7 +51,7 @@ SPEC = launch.LaunchSpec(
 GUARDED = GuardedRun(
     run_dir=Path("/r"), run_id="r", state_dir=Path("/s"), owns_stack=True, load=ProcessRef(4, 5)
 )
-ORDER = workers.PrepareLoad(
+ORDER = load.PrepareLoad(
     name="load-0",
     run_dir="/r",
     index=0,
@@ -84,14 +83,14 @@ EXAMPLES: tuple[tuple[Codec[Any], tuple[Any, ...]], ...] = (
             load.LoadDrained(1, 2, "page", (Trouble("gone", 1),), (STALL,), ("load-0",)),
         ),
     ),
-    (workers.FOR_WORKER, (ORDER, workers.StartLoad(1), workers.EndLoad(2))),
+    (load.FOR_WORKER, (ORDER, load.StartLoad(1), load.EndLoad(2))),
     (
-        workers.FOR_LEADER,
+        load.FOR_LEADER,
         (
-            workers.WorkerPrepared("load-0", "b", "OSError: mine"),
-            workers.WorkerDrained("load-0", None, (STALL,)),
-            workers.UserCodeRaised("a.py:3: KeyError"),
-            workers.EndAsked("no room"),
+            load.WorkerPrepared("load-0", "b", "OSError: mine"),
+            load.WorkerDrained("load-0", None, (STALL,)),
+            load.UserCodeRaised("a.py:3: KeyError"),
+            load.EndAsked("no room"),
         ),
     ),
     (
@@ -224,9 +223,9 @@ def test_a_message_of_another_protocol_is_not_sent() -> None:
 
 
 ENDS = (
-    *("load/channel", "load/conductor_link", "load/workers", "load/load_process"),
+    *("load/channel", "load/conductor_link", "load/load_process"),
     *("run/conductor", "run/commands", "run/runner", "apps/locust/progress"),
-    *("apps/locust/controller", "apps/locust/plugin", "stack/client", "stack/control"),
+    *("apps/locust/controller", "apps/locust/leader", "stack/client", "stack/control"),
     *("stack/launch", "faults/heal/guardian", "faults/heal/guardian_link"),
 )
 

@@ -15,8 +15,8 @@ import pytest
 
 from harness.core.forwarding import AGAIN_SECONDS
 from harness.history.run_directory import RunDirectory
-from harness.load.arrival_times import intended_ns
 from harness.load.load_protocol import InterruptRun, LoadBegun, LoadDrained
+from harness.load.open_loop import intended_ns
 from harness.run.progress_messages import PIPE_VARIABLE, PROGRESS, Update
 from tests.live.load_process import PHASES, RATE, SCENARIO, LoadProcesses
 from tests.load.target import running_target

@@ -11,10 +11,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import make_server
 
-from harness.apps.locust.chaos_page import ChaosPage
+from harness.apps.locust import chaos_page
 from harness.apps.locust.door import Door
-from harness.apps.locust.live import Live
-from harness.apps.locust.live_series import LiveSeries
+from harness.apps.locust.live import Live, LiveSeries
 from harness.apps.locust.progress import Progress
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import Scenario, Settings, expand
@@ -30,7 +29,7 @@ def made_live(now_s: float = NOW_S) -> Live:
     live = Live(plan)
     live.zero_ns = time.monotonic_ns() - round(now_s * 1e9)
     due_s = sorted(arrival.at_s for arrival in plan.arrivals)
-    live._series = series = LiveSeries(due_s, live.start_s, live.end_s)
+    live._series = series = LiveSeries(due_s, live.start_s, plan.load_end_s)
     for number, at_s in enumerate(at for at in due_s if at < now_s - 0.5):
         outcome, wait_s = ("approved", 0.01) if number % 7 else ("declined", 0.03)
         if at_s > 5.0:
@@ -81,17 +80,15 @@ def made_leader() -> MadeLeader:
     return leader
 
 
-def made_app(leader: MadeLeader, port: int = 1) -> tuple[Flask, ChaosPage]:
-    """The page in an app of its own, as Locust's would be."""
+def made_app(leader: Any, port: int = 1) -> tuple[Flask, str]:
+    """The page in an app of its own, as Locust's would be; and its address with the token."""
     app = Flask(__name__)
     web_ui = SimpleNamespace(
         app=app, host="127.0.0.1", port=port, tls_cert=None, auth_required_if_enabled=lambda v: v
     )
     door = Door(web_ui, "")
     door.guard(app)
-    page = ChaosPage(web_ui, door, leader, "")
-    app.register_blueprint(page.blueprint)
-    return app, page
+    return app, chaos_page.add_page(web_ui, door, leader, "")
 
 
 @contextmanager
@@ -99,12 +96,12 @@ def served(leader: MadeLeader) -> Iterator[tuple[Flask, str]]:
     """The page on a real server on this machine; its app, and the address with the token."""
     proxy = Flask(__name__)
     server = make_server("127.0.0.1", 0, proxy, threaded=True)
-    app, page = made_app(leader, server.server_port)
+    app, address = made_app(leader, server.server_port)
     server.app = app
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield app, page.address
+        yield app, address
     finally:
         server.shutdown()
         thread.join()

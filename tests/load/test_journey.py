@@ -180,7 +180,7 @@ def test_the_borrow_is_on_disk_before_it_is_sent(make_load: Callable[..., Load])
 def test_whoever_holds_no_session_logs_in_first(make_load: Callable[..., Load]) -> None:
     """A borrower who was refused before the load tries again at every arrival."""
     load = make_load(Script(log_in=REFUSED), log_in_share=0.0)
-    load.journeys._accounts[load.plan.arrivals[0].borrower].session = BorrowerSession("")
+    load.journeys.accounts[load.plan.arrivals[0].borrower].session = BorrowerSession("")
 
     operation = load.perform()
 

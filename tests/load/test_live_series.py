@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from harness.apps.locust.live_series import BINS_MAX, DUE_PER_BIN_MIN, LiveSeries, quantile_ms
+from harness.apps.locust.live import BINS_MAX, DUE_PER_BIN_MIN, LiveSeries, quantile_ms
 from tests.load.made_live import operation
 
 DUE_S = [i / 50 for i in range(-50, 500)]

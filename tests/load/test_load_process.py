@@ -11,18 +11,17 @@ from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.run_directory import RunDirectory
 from harness.load import load_process
-from harness.load.load_process import LoadProcess, boot_id
-from harness.load.load_protocol import LoadAccount
-from harness.load.sessions import BorrowerSession
-from harness.load.worker_messages import (
+from harness.load.load_process import Crew, LoadProcess, boot_id
+from harness.load.load_protocol import (
     FOR_LEADER,
     FOR_WORKER,
     TO_LEADER,
     TO_WORKER,
+    LoadAccount,
     PrepareLoad,
     WorkerPrepared,
 )
-from harness.load.workers import Crew
+from harness.load.sessions import BorrowerSession
 from tests.builders import plan_of
 
 
@@ -107,6 +106,6 @@ def test_a_session_of_set_up_comes_with_its_end(
 
     part = process._part
     assert part is not None
-    part.events.close()
-    assert part.journeys._accounts[0].session == BorrowerSession("token", 99)
-    assert part.transport._pool._new_poll == ("select", "poll")
+    part.journeys.events.close()
+    assert part.journeys.accounts[0].session == BorrowerSession("token", 99)
+    assert part.journeys.transport._pool._new_poll == ("select", "poll")

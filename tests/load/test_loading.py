@@ -19,11 +19,11 @@ STREAMS = {
 ENDS = """
 import atexit, io, json, os, sys
 from harness.core import standard_streams
-from harness.apps.locust import loading
+from harness.apps.locust import process_control
 codes = {}
 for name, done_by_file in json.load(sys.stdin).items():
     if (child := os.fork()) == 0:
-        atexit.register(loading._at_exit, [])
+        atexit.register(process_control._at_exit, [])
         exec(done_by_file)
         sys.exit(0)
     codes[name] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

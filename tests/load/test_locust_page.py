@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.apps.locust.locust_page import ASKS_IN, IN_OUR_WORDS, in_our_words, state_shown, tabs
 from harness.apps.locust.progress import Progress
+from harness.apps.locust.web import ASKS_IN, IN_OUR_WORDS, in_our_words, state_shown, tabs
 from harness.load.load_protocol import RunJudged
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.apps.locust.run_settings import (
+from harness.apps.locust.planning import (
     add_options,
     composed,
     rate_from,

@@ -13,7 +13,7 @@ from harness.apps.locust import process_control
 
 heard = []
 number = signal.Signals[sys.argv[1]]
-process_control.on_stop_signal(lambda: heard.append("ours"))
+process_control.on_signals(lambda: heard.append("ours"), signal.SIGINT, signal.SIGTERM)
 process_control.on_hang_up(lambda: heard.append("ours"))
 gevent.signal_handler(signal.SIGTERM, lambda: None)  # as Locust does after its init
 signal.signal(number, {theirs})
@@ -97,7 +97,7 @@ from types import SimpleNamespace
 import gevent
 from gevent.event import Event
 from harness.apps.locust.borrower import Borrower
-from harness.apps.locust.plugin import RunController
+from harness.apps.locust.leader import RunController
 
 leader = RunController(SimpleNamespace(process_exit_code=None), None, Borrower)
 board = SimpleNamespace(active=["1-partition"])

@@ -5,16 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.apps.locust.controller import Run, RunOrder
+from harness.apps.locust.controller import Run
 from harness.apps.locust.progress import Progress
-from harness.load.workers import Crew
+from harness.load.load_process import Crew
 from tests.builders import CUT, plan_of
 
 
 def made_run(folder: Path) -> Run:
     """One with a fault, of which nothing has begun."""
-    order = RunOrder(plan_of(CUT), folder / "runs", folder, None, [], "no.module", 0.0)
-    return Run(order, Crew(SimpleNamespace()), Progress(), lambda: None)
+    options = SimpleNamespace(runs_dir=folder / "runs", state_dir=folder, spawn_rate=None)
+    return Run(plan_of(CUT), None, Crew(SimpleNamespace(parsed_options=options)), Progress())
 
 
 def test_no_place_for_what_is_written_down(
@@ -24,7 +24,7 @@ def test_no_place_for_what_is_written_down(
     (tmp_path / "runs").write_text("")
     run = made_run(tmp_path)
 
-    run._tell()
+    run.tell()
 
     assert run.exit_code == 3
     assert f"{tmp_path}/runs/" in (said := capfd.readouterr().err)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.load.arrival_times import intended_ns, own_arrivals
+from harness.load.open_loop import intended_ns, own_arrivals
 from harness.plan.plan import Scenario, Settings, expand
 
 PLAN = expand("a", "", Scenario(), Settings(rate=20, baseline_s=1.0, fault_s=0, recovery_s=1.0))

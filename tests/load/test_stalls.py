@@ -6,7 +6,7 @@ import gevent
 import pytest
 
 from harness.history.events import Stall
-from harness.load.stalls import STALL_SECONDS_MIN, TICK_SECONDS, Ticker
+from harness.load.open_loop import STALL_SECONDS_MIN, TICK_SECONDS, Ticker
 
 
 class Clock:
@@ -24,7 +24,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The ticker's clock."""
     made = Clock()
-    monkeypatch.setattr("harness.load.stalls.time", made)
+    monkeypatch.setattr("harness.load.open_loop.time", made)
     return made
 
 
@@ -38,7 +38,6 @@ def tick_after(ticker: Ticker, clock: Clock, *seconds: float) -> None:
 def test_a_gap_between_ticks_is_a_stall(clock: Clock) -> None:
     """From the last tick before it to the first one after it; ordinary lag is none."""
     ticker = Ticker("load-1")
-    ticker.start()
     tick_after(ticker, clock, TICK_SECONDS, 0.24, 3.0, 0.05, 0.05)
 
     begin_ns = 10**9 + 290_000_000
@@ -48,7 +47,6 @@ def test_a_gap_between_ticks_is_a_stall(clock: Clock) -> None:
 def test_stalls_that_touch_are_one(clock: Clock) -> None:
     """A process that is starved for minutes leaves one fact, not thousands."""
     ticker = Ticker("load-0")
-    ticker.start()
     tick_after(ticker, clock, *[STALL_SECONDS_MIN] * 1000, 0.1, 1.0)
 
     assert [(s.end_ns - s.begin_ns) / 1e9 for s in ticker.stop()] == [250.0, 1.0]
@@ -57,7 +55,6 @@ def test_stalls_that_touch_are_one(clock: Clock) -> None:
 def test_a_stall_up_to_the_end_is_seen(clock: Clock) -> None:
     """The last tick is the one that stops it."""
     ticker = Ticker("load-0")
-    ticker.start()
     clock.now_ns += 10**9
 
     assert ticker.stop() == [Stall("load-0", 10**9, 2 * 10**9)]
@@ -66,7 +63,6 @@ def test_a_stall_up_to_the_end_is_seen(clock: Clock) -> None:
 def test_a_blocked_hub_is_a_stall() -> None:
     """No greenlet runs meanwhile: neither arrivals are started, nor answers read."""
     ticker = Ticker("load-0")
-    ticker.start()
     gevent.sleep(0.12)
     began_ns = time.monotonic_ns()
     time.sleep(0.5)

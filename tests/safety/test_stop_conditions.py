@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.apps.locust.run_settings import stop_from
+from harness.apps.locust.planning import stop_from
 from harness.core.errors import UsageError
 from harness.plan.fault_specs import Kill, Partition
 from harness.plan.objectives import Resilience

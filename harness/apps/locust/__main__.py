@@ -24,21 +24,14 @@ from locust.argument_parser import LocustArgumentParser  # noqa: E402
 import harness  # noqa: E402
 from harness import faults  # noqa: E402
 from harness.apps.locust.borrower import Borrower  # noqa: E402
-from harness.apps.locust.loading import ByForce, no_end_by_force  # noqa: E402
 from harness.apps.locust.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
+from harness.apps.locust.process_control import ByForce, no_end_by_force  # noqa: E402
 from harness.apps.locust.progress import tell_error  # noqa: E402
 from harness.core.exit_codes import ExitCode  # noqa: E402
 from harness.core.foreign_text import clean  # noqa: E402
 from harness.core.standard_streams import make_usable  # noqa: E402
 from harness.core.started_in import STARTED_IN  # noqa: E402
-from harness.load.raised import (  # noqa: E402
-    concerns_user,
-    message_of,
-    place_in,
-    place_of,
-    short_path,
-    text_of,
-)
+from harness.load import raised  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _USER_CLASSES = "LOCUST_USER_CLASSES"
@@ -84,18 +77,18 @@ def _loaded(paths: Sequence[str]) -> Any:
         with _kept_apart(), no_end_by_force():
             found = _load_all(paths)
     except SystemExit as error:
-        if concerns_user(error):
+        if raised.concerns_user(error):
             call = "os._exit" if isinstance(error, ByForce) else "sys.exit"
-            _refuse(f"{place_of(error)}: it calls {call}({error.code}) while it is loaded")
+            _refuse(f"{raised.place_of(error)}: it calls {call}({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
-        _refuse(f"{place_in(paths[0], error)}: {message_of(error)}{_valid_words(text_of(error))}")
+        place, words = raised.place_in(paths[0], error), _valid_words(raised.text_of(error))
+        _refuse(f"{place}: {raised.message_of(error)}{words}")
     finally:
         make_usable()
-    classes = found[0].values()
-    if not any(issubclass(each, Borrower) for each in classes):
+    if not any(issubclass(each, Borrower) for each in found[0].values()):
         _refuse(
-            f"{short_path(paths[0])}:1: no scenario in it; it needs a class like"
+            f"{raised.short_path(paths[0])}:1: no scenario in it; it needs a class like"
             " `class Mine(Borrower): scenario = Scenario(faults=[...])`"
         )
     return found

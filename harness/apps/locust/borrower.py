@@ -1,17 +1,30 @@
-"""The simulated borrower that scenario files subclass; importing this brings Locust.
+"""The simulated borrower that scenario files subclass; importing this brings Locust, and our
+listeners to its events.
 
 A Locust user of this kind sends nothing by itself: each one stands for one arrival a second, and
 the arrivals are started by the open loop. A lender whose API differs overrides the three steps.
 """
 
-from typing import ClassVar
+import sys
+from functools import partial
+from typing import Any, ClassVar
 
-from locust import User, task
+from locust import User, events, task
+from locust.runners import WorkerRunner
 
-from harness.apps.locust import plugin
+from harness.apps.locust import process_control, web
+from harness.apps.locust.leader import RunController
+from harness.apps.locust.locust_options import settle_options
+from harness.apps.locust.locustfile import refuse_single_user
+from harness.apps.locust.planning import add_options
+from harness.apps.locust.progress import tell_error
+from harness.apps.locust.user_code import UserCode
 from harness.history.events import Step
 from harness.load.journey import Journey
+from harness.load.load_process import LoadProcess
+from harness.load.raised import ended_by
 from harness.plan.plan import Scenario
+from harness.run.given import with_places
 from harness.target.classification import Classification
 from harness.target.contract import Contract
 from harness.target.interface import LoanRequest, Request
@@ -62,4 +75,53 @@ def _perform(step: Step, journey: Journey, request: Request) -> Classification:
     return _CONTRACT.classify(step, answer, journey.truth)
 
 
-plugin.install(Borrower)
+def _listen() -> None:
+    process_control.refuse_early_end(events)
+    process_control.leave_out_address()
+    events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+    events.init_command_line_parser.add_listener(lambda parser, **_: settle_options(parser))
+    ends, user_code = process_control.Endings(), UserCode()
+    ends.watch(events)
+    user_code.watch(events)
+    events.init.add_listener(partial(_on_init, user_code, ends))
+
+
+def _on_init(
+    user_code: UserCode,
+    ends: process_control.Endings,
+    *,
+    environment: Any,
+    runner: Any,
+    web_ui: Any,
+    **_: Any,
+) -> None:
+    if runner is None:
+        environment.events.test_start.add_listener(partial(refuse_single_user, Borrower))
+        return
+    options = environment.parsed_options
+    if isinstance(runner, WorkerRunner):
+        process = LoadProcess(environment)
+        user_code.begin(environment, process.note_trouble, process.ask_to_end)
+        options.exit_code_on_error = 0  # the leading process has the verdict
+        if options.processes:
+            process_control.follow_parent()
+            environment.events.quitting.add_listener(process_control.only_in_order)
+        return
+    try:
+        leader = RunController(environment, web_ui, Borrower)
+        user_code.begin(environment, leader.note_user_code, leader.end_run)
+        user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
+        leader.begin()
+        if web_ui is not None:
+            web.extend(web_ui, leader)
+        ends.has_begun, ends.settle = True, leader.exits.settle
+        if not hasattr(runner, "clients"):
+            LoadProcess(environment)
+    except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
+        code, text = ended_by(error)
+        tell_error(with_places(text, options.set_elsewhere))
+        process_control.end_forked_workers(wait_s=0.0)
+        sys.exit(code)
+
+
+_listen()

@@ -5,9 +5,10 @@ conductor says, its end, an interruption. Every wait is bounded.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -22,8 +23,8 @@ from harness.history.events import Clock, SafetyStop
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import RunEndedBy, Trouble
 from harness.load import load_protocol as protocol
-from harness.load.conductor_link import ConductorGone, ConductorLink, Heard
-from harness.load.workers import Crew
+from harness.load.conductor_link import ConductorLink, Heard
+from harness.load.load_process import Crew
 from harness.plan.plan import Plan
 
 LEAD_SECONDS = 0.7
@@ -38,60 +39,44 @@ STOP_USERS_SECONDS_MAX = 10.0
 class BrokenOffError(Exception):
     """The run ended without a verdict; carries the exit code that says why."""
 
-    def __init__(self, exit_code: int, message: str) -> None:
+    def __init__(self, message: str, exit_code: int = ExitCode.INTERNAL) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
 
-def require_places(*folders: str | Path) -> None:
-    """Whether what a run leaves, and what it needs meanwhile, can be written where it is to lie.
-
-    Raises:
-        HarnessError: the disk takes nothing, or hardly anything.
-    """
-    for folder in folders:
-        try:
+def require_places(options: Any) -> None:
+    """HarnessError where the disk does not take what a run leaves, or what it needs meanwhile."""
+    for folder in (options.runs_dir, options.state_dir):
+        with _writing_to(folder):
             require_room(STARTED_IN / folder)
-        except OSError as error:
-            where = error.filename or folder
-            raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class RunOrder:
-    """What is to be run, and where."""
-
-    plan: Plan
-    runs_dir: Path
-    state_dir: Path
-    host: str | None
-    allow_targets: list[str]
-    conductor_module: str
-    spawn_seconds: float
+@contextmanager
+def _writing_to(folder: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
 
 
 class Run:
-    """One run, from its order to its end."""
+    """One run of a plan on a target (None is the local stack), from its order to its end."""
 
-    def __init__(
-        self,
-        order: RunOrder,
-        crew: Crew,
-        progress: Progress,
-        stop_users: Callable[[], None],
-    ) -> None:
-        self._order = order
-        self._plan = order.plan
+    def __init__(self, plan: Plan, host: str | None, crew: Crew, progress: Progress) -> None:
+        self._plan = plan
+        self._host = host
+        self._options = options = crew.environment.parsed_options
+        rate = plan.settings.rate
+        self._spawn_seconds = rate / float(options.spawn_rate or rate)
         self._crew = crew
         self._progress = progress
-        self._stop_users = stop_users
         self._link: ConductorLink | None = None
         self._interrupted_ns: int | None = None
         self._ended_by: RunEndedBy | None = None
-        self._began = False
         self._troubles: list[Trouble] = []
         self._reported = False
-        self.live = Live(order.plan)
+        self.live = Live(plan)
         self.spawned = Event()
         """Set from outside when Locust has all its users."""
         self.ready = Event()
@@ -101,33 +86,18 @@ class Run:
 
     # --- from outside ------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Begin, in a greenlet of its own."""
-        gevent.spawn(self._tell)
-
-    @property
-    def is_loading(self) -> bool:
-        """True while arrivals are started."""
-        return self._progress.state == "load" and not self.over.is_set()
-
     @property
     def interrupted(self) -> bool:
         """True once somebody, or a stop condition, ended the run early."""
         return self._interrupted_ns is not None
 
-    @property
-    def rate(self) -> int:
-        """Arrivals a second, which is the number of Locust's users."""
-        return self._plan.settings.rate
-
     def interrupt(self, by: RunEndedBy = "hand") -> None:
         """Stop: heal, drain, judge as interrupted. Without effect once the load has ended."""
-        text = "interrupted: healing and draining; Ctrl-C once more quits at once"
-        self._end_load(by, text)
+        self._end_load(by, "interrupted: healing and draining; Ctrl-C once more quits at once")
 
     def break_off(self, text: str) -> None:
         """The disk takes no more: as `interrupt`, but nobody did, and the verdict says why."""
-        if not self._note(Trouble(text, time.monotonic_ns())):
+        if not self.note_trouble(text):
             self._progress.say(text)  # the verdict has it from the conductor
         self._end_load("disk", "the disk takes no more: healing and draining")
 
@@ -136,19 +106,8 @@ class Run:
             return
         self._interrupted_ns, self._ended_by = time.monotonic_ns(), by
         self._progress.say(text)
-        self._tell_interrupted()
-
-    def _tell_interrupted(self) -> None:
         if self._link is not None:
-            self._link.send(protocol.InterruptRun())
-            self._link.wake()
-
-    def _stop_for_safety(self, text: str) -> None:
-        """A stop condition tripped: the conductor heals, we send no more and drain."""
-        self._progress.say(f"safety stop: {text}; healing and draining")
-        self.live.board.note(f"safety stop: {text}")
-        if not self.interrupted:
-            self._interrupted_ns, self._ended_by = time.monotonic_ns(), "safety"
+            self._link.interrupt()
 
     def order(self, do: protocol.PageOrder, fault: str | None, reason: str) -> str | None:
         """Pass an order from the page on to the conductor; why not, if it cannot be obeyed."""
@@ -168,29 +127,24 @@ class Run:
         self._link.send(protocol.PageCommand(do, fault))
         return None
 
-    def note_trouble(self, text: str) -> bool:
-        """Remember a reason not to trust the evidence from now on; each once.
+    def note_trouble(self, text: str, *, from_now: bool = True) -> bool:
+        """Remember a reason not to trust the evidence; each once.
 
-        False when it comes too late for the verdict.
+        False when it comes too late for the verdict. ``from_now`` is False where it is not known
+        since when, as with the user's code: what else that did wrong nobody knows.
         """
-        return self._note(Trouble(text, time.monotonic_ns()))
-
-    def note_user_code(self, text: str) -> bool:
-        """The same of the user's code; what else it did wrong, and since when, nobody knows."""
-        return self._note(Trouble(text))
-
-    def _note(self, trouble: Trouble) -> bool:
         if self._reported or self.over.is_set():
             return False
-        if trouble.text not in [known.text for known in self._troubles]:
-            self._troubles.append(trouble)
-            self._progress.say(trouble.text)
-            self.live.board.note(trouble.text)  # the next line would hide it
+        if text not in [known.text for known in self._troubles]:
+            self._troubles.append(Trouble(text, time.monotonic_ns() if from_now else None))
+            self._progress.say(text)
+            self.live.board.note(text)  # the next line would hide it
         return True
 
     # --- the story ---------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """All of it, in a greenlet of its own."""
         try:
             self._conduct()
         except (UsageError, HarnessError, BrokenOffError) as error:
@@ -209,43 +163,34 @@ class Run:
             self.ready.set()
 
     def _conduct(self) -> None:
-        order = self._order
-        require_places(order.runs_dir, order.state_dir)
-        try:
-            directory = RunDirectory.create(order.runs_dir, self._plan)
-        except OSError as error:
-            where = error.filename or order.runs_dir
-            raise HarnessError(f"{where} cannot be written: {error.strerror}") from error
+        options = self._options
+        require_places(options)
+        runs_dir = STARTED_IN / options.runs_dir
+        with _writing_to(runs_dir):
+            directory = RunDirectory.create(runs_dir, self._plan)
         self._progress.run_dir = str(directory.path)
         seed = self._plan.settings.seed
         self._progress.say(f"run {directory.path}, seed {seed}", seed=seed)
         for text in directory.not_latest():
             self._progress.tell_once(text)
-        self._link = ConductorLink(
-            order.conductor_module,
-            directory.path,
-            order.state_dir,
-            order.host,
-            order.allow_targets,
-        )
+        told = ["--state-dir", str(STARTED_IN / options.state_dir)]
+        told += [] if self._host is None else ["--host", self._host]
+        told += [word for target in options.allow_target for word in ("--allow-target", target)]
+        self._link = ConductorLink(options.conductor_module, directory.path, told)
         if self.interrupted:
-            self._tell_interrupted()
+            self._link.interrupt()
         message = self._set_up(self._link)
         if isinstance(message, protocol.LoadReady):
             # What the target does not offer has left the plan by now.
-            self._plan = self._plan_of(directory)
+            try:
+                self._plan = directory.read_plan()
+            except UsageError as error:  # we have made it: somebody took it away
+                raise HarnessError(str(error)) from error
             self._load(self._link, directory, message)
             message = self._await_verdict(self._link)
         self._finish(message)
 
-    def _plan_of(self, directory: RunDirectory) -> Plan:
-        try:
-            return directory.read_plan()
-        except UsageError as error:  # we have made it: somebody took it away
-            raise HarnessError(str(error)) from error
-
     def _set_up(self, link: ConductorLink) -> protocol.LoadReady | protocol.RunJudged:
-        """Wait until the load may begin; interrupted, for a verdict."""
         while True:
             bound = INTERRUPTED_SET_UP_SECONDS_MAX if self.interrupted else SILENCE_SECONDS_MAX
             message = self._receive(link, bound)
@@ -257,7 +202,6 @@ class Run:
     def _load(
         self, link: ConductorLink, directory: RunDirectory, ready: protocol.LoadReady
     ) -> None:
-        """From the first arrival to the end of the drain."""
         if not self.interrupted:
             self.ready.set()
             self._await_users(link)
@@ -266,7 +210,12 @@ class Run:
         if self.interrupted:
             self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
             return
-        zero_ns = self._begin(link)
+        # Fix the one clock of this run, and let everybody go.
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        zero_ns = now_ns + round((LEAD_SECONDS + self._plan.settings.warm_up_s) * 1e9)
+        link.send(protocol.LoadBegun(Clock(zero_ns, now_ns, wall_ns), self._crew.names))
+        self._crew.go(zero_ns)
+        self._progress.state = "load"
         self.live.begin(self._plan, directory.path, zero_ns, self._progress.tell_failing)
         load_ends_ns = zero_ns + round(self._plan.load_end_s * 1e9)
         phases = gevent.spawn(self._tell_phases, zero_ns)
@@ -279,12 +228,12 @@ class Run:
             self._drain(ended_ns, zero_ns)
         drained_ns = time.monotonic_ns()
         # What the user's code does wrong at its end belongs to the run, too.
-        gevent.spawn(self._stop_users).join(STOP_USERS_SECONDS_MAX)
+        gevent.spawn(self._crew.environment.runner.stop).join(STOP_USERS_SECONDS_MAX)
         self._tell_drained(link, ended_ns, drained_ns)
 
     def _await_users(self, link: ConductorLink) -> None:
         """Locust spawns its users; they send nothing, but the page shows them."""
-        deadline = time.monotonic() + self._order.spawn_seconds + SPAWN_MARGIN_SECONDS
+        deadline = time.monotonic() + self._spawn_seconds + SPAWN_MARGIN_SECONDS
         while not self.spawned.wait(0.05):
             self._receive(link, 0.0)
             if self.interrupted:
@@ -292,36 +241,23 @@ class Run:
             if time.monotonic() > deadline:
                 raise HarnessError("Locust did not get all its users in time")
 
-    def _begin(self, link: ConductorLink) -> int:
-        """Fix the one clock of this run and let everybody go."""
-        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
-        zero_ns = now_ns + round((LEAD_SECONDS + self._plan.settings.warm_up_s) * 1e9)
-        link.send(protocol.LoadBegun(Clock(zero_ns, now_ns, wall_ns), self._crew.names))
-        self._crew.go(zero_ns)
-        self._began = True
-        self._progress.state = "load"
-        return zero_ns
-
     def _follow(self, link: ConductorLink, until_ns: int) -> None:
         """Wait for the planned end of the load, or for whatever ends it before."""
         while not self.interrupted and (left_ns := until_ns - time.monotonic_ns()) > 0:
             message = self._receive(link, min(left_ns / 1e9, 0.5))
             if isinstance(message, protocol.RunJudged):
-                raise BrokenOffError(
-                    ExitCode.INTERNAL, "the conductor gave its verdict before the load had ended"
-                )
+                raise BrokenOffError("the conductor gave its verdict before the load had ended")
             if self._crew.is_gone:
                 self.note_trouble("no load process is left: the load ended early")
                 self.interrupt("load")
 
     def _drain(self, ended_ns: int, zero_ns: int) -> None:
-        """Let what is under way end, wherever it runs."""
         self._crew.stop(ended_ns)
         settings = self._plan.settings
         end_s = (ended_ns - zero_ns) / 1e9
         self._progress.enter("draining", "drain", end_s, end_s + settings.drain_s)
         for text in self._crew.wait_drained(settings.drain_s):
-            self._note(Trouble(text))  # since when is not known
+            self.note_trouble(text, from_now=False)
 
     def _tell_drained(self, link: ConductorLink, ended_ns: int, drained_ns: int | None) -> None:
         self._reported = True
@@ -331,8 +267,8 @@ class Run:
                 drained_ns=drained_ns or time.monotonic_ns(),
                 ended_by=self._ended_by,
                 troubles=tuple(self._troubles),
-                stalls=self._crew.stalls if self._began else (),
-                workers=self._crew.names if self._began else (),
+                stalls=self._crew.stalls,
+                workers=() if self.live.zero_ns is None else self._crew.names,
             )
         )
         self._progress.enter("judging", "verdict", None, None)
@@ -341,9 +277,7 @@ class Run:
         while (message := self._receive(link, SILENCE_SECONDS_MAX)) is not None:
             if isinstance(message, protocol.RunJudged):
                 return message
-        raise BrokenOffError(
-            ExitCode.INTERNAL, f"the conductor was silent for {SILENCE_SECONDS_MAX:g}s: no verdict"
-        )
+        raise BrokenOffError(f"the conductor was silent for {SILENCE_SECONDS_MAX:g}s: no verdict")
 
     def _finish(self, judged: protocol.RunJudged) -> None:
         self._crew.wait_reported()
@@ -353,24 +287,12 @@ class Run:
         self._progress.finish(judged)
         write_over_bar("stdout", judged.summary.rstrip("\n") + "\n")
 
-    # --- the queue ---------------------------------------------------------------------------
-
     def _receive(self, link: ConductorLink, timeout_s: float) -> Heard | None:
-        """The next message that somebody waits for; the rest is told or obeyed here.
-
-        Raises:
-            BrokenOffError: the conductor failed or died.
-        """
+        """The next message that somebody waits for; the rest is told or obeyed here."""
         message = link.receive(timeout_s)
         match message:
-            case ConductorGone():
-                raise BrokenOffError(
-                    ExitCode.INTERNAL,
-                    f"the conductor died without a verdict: {link.log_tail()}; its guardian heals"
-                    f" what it left broken, and judges what there is: {link.run_dir}",
-                )
             case protocol.RunFailed(exit_code, text):
-                raise BrokenOffError(exit_code, text)
+                raise BrokenOffError(text, exit_code)
             case protocol.ConductorProgress(text):
                 self._progress.say(text)
             case protocol.StopLoad(by, reason):
@@ -382,7 +304,12 @@ class Run:
             case protocol.RecordUnwritten(text):
                 self.break_off(text)
             case SafetyStop():
-                self._stop_for_safety(message.text)
+                # A stop condition tripped: the conductor heals, we send no more and drain.
+                text = f"safety stop: {message.text}"
+                self._progress.say(f"{text}; healing and draining")
+                self.live.board.note(text)
+                if not self.interrupted:
+                    self._interrupted_ns, self._ended_by = time.monotonic_ns(), "safety"
         return message
 
     def _tell_phases(self, zero_ns: int) -> None:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from harness.plan.plan import PlannedFault
 
@@ -21,19 +21,10 @@ class ShownFault:
 
     planned: PlannedFault
     state: str = PLANNED
-    injected_ns: int | None = None
-    healed_ns: int | None = None
+    at_ns: dict[str, int] = field(default_factory=dict)
+    """When it was injected and healed, by these states."""
     ordered: str | None = None
     by_hand: set[str] = field(default_factory=set)
-
-
-class Mark(TypedDict):
-    """Begin or end of a fault for a chart whose time is that of the clock."""
-
-    at: str
-    """UTC, as ISO 8601."""
-    text: str
-    begins: bool
 
 
 class FaultBoard:
@@ -42,7 +33,8 @@ class FaultBoard:
     def __init__(self, faults: tuple[PlannedFault, ...]) -> None:
         self.faults = {planned.name: ShownFault(planned) for planned in faults}
         self.events: list[tuple[int, str]] = []
-        self.marks: list[Mark] = []
+        self.marks: list[dict[str, Any]] = []
+        """Begins and ends of faults for a chart of the clock: ``at`` is UTC, as ISO 8601."""
 
     def tell(self, name: str, state: str, at_ns: int) -> None:
         """Take over what the conductor says of a fault; one that is not ours is left out."""
@@ -55,10 +47,7 @@ class FaultBoard:
             at = (datetime.now(UTC) - ago).isoformat()
             self.marks.append({"at": at, "text": f"{name} {state}", "begins": state == INJECTED})
             del self.marks[:-EVENTS_MAX]
-        if state == INJECTED:
-            fault.injected_ns = at_ns
-        elif state == HEALED:
-            fault.healed_ns = at_ns
+            fault.at_ns[state] = at_ns
         self.note(f"{name} {state}", at_ns)
 
     def note(self, text: str, at_ns: int | None = None) -> None:
@@ -103,8 +92,6 @@ class FaultBoard:
             elif broken_off and fault.state == INJECTED:
                 fault.state, fault.ordered = HEAL_UNSEEN, None
 
-    # --- shown -------------------------------------------------------------------------------
-
     def shown(self, zero_ns: int | None) -> list[dict[str, Any]]:
         """Every fault for the page; times in seconds after zero."""
         return [
@@ -116,8 +103,8 @@ class FaultBoard:
                 "ordered": fault.ordered,
                 "by_hand": sorted(fault.by_hand),
                 "planned_s": [fault.planned.inject_s, fault.planned.heal_s],
-                "injected_s": _seconds(fault.injected_ns, zero_ns),
-                "healed_s": _seconds(fault.healed_ns, zero_ns),
+                "injected_s": _seconds(fault.at_ns.get(INJECTED), zero_ns),
+                "healed_s": _seconds(fault.at_ns.get(HEALED), zero_ns),
                 "can_inject": self.objection("inject", name) is None,
                 "can_heal": self.objection("heal", name) is None,
             }
@@ -158,9 +145,7 @@ def _seconds(at_ns: int | None, zero_ns: int | None) -> float | None:
 
 
 def _text(at_s: float | None, by_hand: bool) -> str:
-    if at_s is None:
-        return "-"
-    return _unbroken(at_s) + (", by hand" if by_hand else "")
+    return "-" if at_s is None else _unbroken(at_s) + (", by hand" if by_hand else "")
 
 
 def _unbroken(seconds: float) -> str:

@@ -4,6 +4,7 @@ What would turn a run into something else, or be dropped without a word, is an e
 code 2.
 """
 
+import errno
 import os
 import random
 import re
@@ -20,7 +21,9 @@ from locust import stats
 
 from harness.apps.locust.progress import tell_error
 from harness.core.disk import nearest
+from harness.core.errors import HarnessError, UsageError
 from harness.core.foreign_text import clean
+from harness.core.ports import is_free
 from harness.core.started_in import STARTED_IN
 from harness.run.given import refuse_lists, set_elsewhere, with_places, without_value
 
@@ -35,7 +38,6 @@ _ASKING = {
     "show_task_ratio_json": "--show-task-ratio-json",
 }
 """With these nothing is run."""
-_ASKING_LOCUST = [name for name in _ASKING if name != "dry_run"]
 _FILES = {
     "csv_prefix": ("--csv", "_stats.csv"),
     "html_file": ("--html", ""),
@@ -65,7 +67,7 @@ _NO_NUMBER = re.compile(r"[^\W0-9a-zA-Z_]|[0-9]{19}")
 LETTERS_MAX = 120
 """Of a word that is told again."""
 _NO_VARIABLES = ("--help", "--version", "--config")
-"""What is set in many an environment under such a name is not meant for an option."""
+"""Such variables are set in many an environment, and not meant for an option."""
 
 
 def settle_options(parser: Any) -> None:
@@ -84,19 +86,20 @@ def settle_options(parser: Any) -> None:
     refuse_lists(parser)
 
     def parse_args(*args: Any, **kwargs: Any) -> Any:
-        for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        actions = parser._actions  # noqa: SLF001  # argparse lists them nowhere else
+        for action in actions:
             if getattr(action.type, "__name__", "") in _NUMBERS:
                 action.type = _in_plain_digits(action.type)
         with _at_the_start():
             options = parse(*args, **kwargs)
         options.set_elsewhere = set_elsewhere(parser)
         options.without_effect = _without_effect(options, parser.prog)
-        options.meaningless = list(_meaningless(parser, options))
+        options.meaningless = list(_meaningless(parser, actions, options))
         if wrong := list(without_value(parser, options)):
             parser.error("; ".join(wrong))
-        wrong = [*_unread(parser), *_contradictions(options), *_unwritable(options)]
+        wrong = [*_unread(actions), *_contradictions(options), *_unwritable(options)]
         if parser.prog == RUN_COMMAND:
-            wrong += _not_in_a_run(options, {one.name for one in options.set_elsewhere})
+            wrong += _not_in_a_run(options)
         if wrong:
             parser.error("; ".join(wrong))
         if getattr(options, "dry_run", False):
@@ -177,20 +180,20 @@ def _has_telemetry() -> bool:
     return False
 
 
-def _meaningless(parser: Any, options: Any) -> Iterator[str]:
+def _meaningless(parser: Any, actions: Any, options: Any) -> Iterator[str]:
     """What the user asks of this run in vain; in a variable or a file it is there for others."""
     for one in options.set_elsewhere:
         if one.name in options.without_effect:
             setattr(options, one.name, parser.get_default(one.name))
-    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+    for action in actions:
         why = options.without_effect.get(action.dest)
         if why and str(getattr(options, action.dest)) != str(parser.get_default(action.dest)):
             yield f"{'/'.join(action.option_strings)} {why}"
 
 
-def _unread(parser: Any) -> Iterator[str]:
+def _unread(actions: Any) -> Iterator[str]:
     """Variables that are named like an option of the command line, without any effect."""
-    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+    for action in actions:
         name = next((text for text in action.option_strings if text.startswith("--")), "--help")
         variable = f"LOCUST_{name[2:].upper().replace('-', '_')}"
         unread = not getattr(action, "env_var", None) and name not in _NO_VARIABLES
@@ -224,38 +227,34 @@ def _unwritable(options: Any) -> Iterator[str]:
             if (other := named.setdefault(os.path.realpath(path + suffix), option)) != option:
                 yield f"{other} and {option} are one file, {given}: name two"
 
-    runs_dir = options.runs_dir
-    runs_nothing = options.worker or any(getattr(options, n, False) for n in _ASKING_LOCUST)
+    runs_nothing = options.worker or any(
+        getattr(options, name, False) for name in _ASKING if name != "dry_run"
+    )
     # Whether the disk takes it is asked later: that is of the environment, and no mistake.
     # As deep as the longest of the files that a run writes.
     longest = Path(f"{Path(options.locustfile).stem}-{'0' * 12}", "x" * 40)
-    if not runs_nothing and (objection := _no_place(STARTED_IN / runs_dir / longest)):
-        yield f"--runs-dir {runs_dir} cannot be written: {objection}"
+    where = STARTED_IN / options.runs_dir / longest
+    if not runs_nothing and (objection := _objection(where, for_ever=True)):
+        yield f"--runs-dir {options.runs_dir} cannot be written: {objection}"
 
 
-def _objection(path: Path) -> str:
-    """Why no file can be written there, or nothing; touches nothing."""
-    if objection := _no_place(path):
-        return objection
-    there = nearest(path)
-    return "" if os.access(there, os.W_OK) else f"{there} is not writable"
-
-
-def _no_place(path: Path) -> str:
-    """Why no file can ever be there, whoever writes it, or nothing."""
+def _objection(path: Path, *, for_ever: bool = False) -> str:
+    """Why no file can be written there, or nothing; ``for_ever``: whoever writes it."""
     try:
         if path.is_dir():
             return "it is a folder"
         there = nearest(path)
     except OSError as error:
         return str(error.strerror)
-    return "" if there == path or there.is_dir() else f"{there} is no folder"
+    if there != path and not there.is_dir():
+        return f"{there} is no folder"
+    return "" if for_ever or os.access(there, os.W_OK) else f"{there} is not writable"
 
 
-def _not_in_a_run(options: Any, elsewhere: set[str]) -> Iterator[str]:
+def _not_in_a_run(options: Any) -> Iterator[str]:
     """What would make something else of `lendchaos run`."""
     for name, option in _ASKING.items():
-        if name in elsewhere:
+        if name in {one.name for one in options.set_elsewhere}:
             yield f"{option} runs nothing: give it on the command line, or use `locust -f`"
     if options.worker:
         yield "--worker is led by another run: use `locust -f FILE --worker`"
@@ -273,11 +272,22 @@ def leave_out_empty_tables(environment: Any) -> None:
 
 def _free_port() -> int:
     """A port that nobody listens on, below those of the stacks."""
-    ports = list(range(10_000, 12_000))
     # Not seeded: two runs with one seed must not meet either.
-    random.SystemRandom().shuffle(ports)
-    for port in ports:
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    return LOCUST_PORT
+    ports = random.SystemRandom().sample(range(10_000, 12_000), 2_000)
+    return next(filter(is_free, ports), LOCUST_PORT)
+
+
+def require_port(host: str, port: int) -> None:
+    """Before Locust fails to serve its page there: UsageError where there is no such address,
+    HarnessError where somebody else listens.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            at = f"--web-host {host or '*'} --web-port {port}"
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise HarnessError(f"{at} cannot be used: {error.strerror}") from error
+            raise UsageError(f"{at} is no address of this machine: {error.strerror}") from error

@@ -16,21 +16,17 @@ from harness.plan.scenario import wrong_types
 
 @dataclass(frozen=True, slots=True)
 class Locustfile:
-    """A scenario file as it was loaded. ``host`` is the class attribute, before any run."""
+    """A scenario file as it was loaded."""
 
     borrower: Any
     scenario: Scenario
     name: str
     hypothesis: str
-    host: str | None
 
 
 def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None:
-    """The scenario of this Locust environment; None where no borrower of ours is used.
-
-    Raises:
-        UsageError: more than one borrower, another kind of user beside it, a load shape, or no
-            scenario.
+    """The scenario of this Locust environment, None where no borrower of ours is used; UsageError
+    for a second borrower or kind of user, a load shape, or no scenario.
     """
     classes = environment.user_classes
     borrowers = [c for c in classes if issubclass(c, borrower_class)]
@@ -59,7 +55,6 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         scenario=scenario,
         name=Path(str(named.__file__)).stem,
         hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
-        host=borrower.host,
     )
 
 
@@ -79,11 +74,7 @@ def _scenario_of(borrower: Any) -> Scenario:
 
 
 def require_user(found: Locustfile | None, environment: Any) -> Locustfile:
-    """The locustfile, if a user of it can be made, for Locust would wait for them in vain.
-
-    Raises:
-        UsageError: there is none, or its constructor raises: what, and where.
-    """
+    """The locustfile, or UsageError where no user of it can be made: Locust would wait in vain."""
     if found is None:
         raise UsageError("choose the scenario's user class: no other user takes part in a run")
     try:

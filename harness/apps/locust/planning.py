@@ -1,28 +1,235 @@
-"""From a scenario file and the command line to the plan of one run, checked before it begins."""
+"""From the command line, or the start form of Locust's page, and a scenario file to the plan of one
+run, checked before it begins.
 
+All values stay text until they are read here. So the start form and the command line are read
+alike, and all mistakes are reported together.
+"""
+
+import argparse
+import json
+import math
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import random
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import fields, replace
 from typing import Any
 
-from harness.apps.locust.chaos_page import pulled_by_hand
 from harness.apps.locust.controller import require_places
 from harness.apps.locust.locustfile import Locustfile
-from harness.apps.locust.run_settings import settings_from, stop_from
+from harness.apps.locust.progress import GAME_DAY_VARIABLE
+from harness.core import durations
+from harness.core.errors import HarnessError, UsageError
 from harness.core.started_in import STARTED_IN
 from harness.plan import resilience
+from harness.plan.fault_text import parse_fault
 from harness.plan.objectives import Resilience, overridden
-from harness.plan.placement import Choice, timeline_text
-from harness.plan.plan import Plan, Scenario, expand
+from harness.plan.options import (
+    LOCUST_OPTIONS,
+    RATE_DEFAULT,
+    RUN_OPTIONS,
+    SWITCH,
+    RunOption,
+    Use,
+    brief,
+    option,
+)
+from harness.plan.placement import Choice, chosen, timeline_text
+from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.plan.scenario import (
+    PHASE_SECONDS_MIN,
+    RECOVERY_MARGIN_SECONDS,
+    at_least,
+    check,
+    faults_of,
+)
+from harness.plan.stop_conditions import StopConditions
 from harness.run.safety.feasible import require_feasible, require_set_up
 
 LATER_VARIABLE = "LENDCHAOS_RUNS_LATER"
+SPAWN_RATE_MAX = 100
+"""Locust warns above it; its users are only the rate's face."""
+_STOP = "stop_"
 
 
-def resilience_for(locustfile: Locustfile, options: Any) -> Resilience | None:
-    """What ``resilience.yaml`` asks for, read anew for every run; None without one."""
+def add_options(parser: Any) -> None:
+    """Add our options to Locust's parser, and keep its web UI on this machine by default."""
+    for each in RUN_OPTIONS:
+        details = {**each.parsing, "help": each.help or argparse.SUPPRESS}
+        if each.type is not SWITCH:
+            details["metavar"] = each.type.placeholder
+        if each.type.choices and not each.type.must_be:
+            details["choices"] = each.type.choices
+        parser.add_argument(each.word, include_in_web_ui=Use.FORM in each.uses, **details)
+    parser.set_defaults(
+        state_dir=os.environ.get("LENDCHAOS_STATE") or "./.lendchaos",
+        # Locust's own defaults listen on every interface, its workers' socket without a password.
+        web_host="127.0.0.1",
+        master_bind_host="127.0.0.1",
+    )
+    # What an option of Locust's means here, where Locust itself does not say it.
+    for action in getattr(parser, "_actions", ()):
+        for each in LOCUST_OPTIONS:
+            if each.word in action.option_strings and not action.help.startswith(each.help):
+                action.help = each.help
+                action.metavar = None if each.type.choices else each.type.placeholder or None
+        if action.dest == "run_time":
+            action.type = run_time
+
+
+def run_time(text: str) -> float:
+    """The length of the whole load in seconds, or ArgumentTypeError; Locust's own reader knows no
+    milliseconds.
+    """
+    try:
+        return float(durations.seconds(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{brief(text)} {error}") from error
+
+
+def rate_from(options: Any) -> int:
+    """Arrivals a second: ``--rate`` or ``-u``, which are two words for one thing.
+
+    Where one is given on the command line, the other in a file or a variable does not count.
+    UsageError where they disagree, or the rate is not a whole number.
+    """
+    given, users = options.rate, options.num_users
+    elsewhere = {one.name for one in options.set_elsewhere} & {"rate", "num_users"}
+    if None not in (given, users) and len(elsewhere) == 1:
+        given, users = (None, users) if elsewhere == {"rate"} else (given, None)
+    if given is None:
+        return RATE_DEFAULT if users is None else int(users)
+    rate = int(option("rate").read(given))
+    if users not in (None, rate):
+        raise UsageError(
+            f"-u {users} and --rate {rate} disagree: one Locust user is one arrival"
+            " a second, so give one of them"
+        )
+    return rate
+
+
+def composed(scenario: Scenario, options: argparse.Namespace) -> Scenario:
+    """The scenario with the faults of the command line; UsageError names all that are none."""
+    added, wrong = [], []
+    for text in options.inject:
+        try:
+            added.append(parse_fault(text))
+        except UsageError as error:
+            wrong.append(f"--inject {error}")
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return replace(scenario, faults=[*scenario.faults, *added])
+
+
+def settings_from(
+    options: Mapping[str, Any],
+    rate: int,
+    run_time_s: float | None,
+    scenario: Scenario,
+    file: Resilience | None = None,
+) -> Settings:
+    """The settings that the options ask for, checked together with the scenario and the ``file``
+    that says what must hold.
+
+    ``run_time_s`` is the length of the whole load; it stretches or shortens what comes after the
+    faults. UsageError names everything that is wrong, and what would be valid.
+    """
+    known = {field.name for field in fields(Settings)} - {"rate"}
+    asked = [one for one in RUN_OPTIONS if one.setting in known]
+    # An empty field of the start form asks for no seed, either.
+    values, wrong = _read(asked, {**options, "seed": options.get("seed") or None})
+    values.setdefault("seed", random.SystemRandom().getrandbits(31))
+    # What could not be read is in `wrong`; its default keeps the other checks meaningful.
+    settings = Settings(
+        rate=rate,
+        choice=Choice(
+            only=_names(options.get("only_faults")), without=_names(options.get("without_fault"))
+        ),
+        added_faults=tuple(options.get("inject") or ()),
+        **values,
+    )
+    if run_time_s is not None:
+        settings = _stretch(settings, run_time_s, scenario, wrong, file)
+    wrong += check(scenario, settings, file)
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return settings
+
+
+def stop_from(options: Mapping[str, Any]) -> StopConditions:
+    """The stop conditions of the command line, or UsageError with everything that is wrong; what
+    is not named there is left to others.
+    """
+    values, wrong = _read((one for one in RUN_OPTIONS if one.field.startswith(_STOP)), options)
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return StopConditions(**{name.removeprefix(_STOP): value for name, value in values.items()})
+
+
+def _read(asked: Iterable[RunOption], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values that are given, by the names of settings, and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for each in asked:
+        if given.get(each.field) is None:
+            continue
+        try:
+            values[each.setting] = each.read(given[each.field])
+        except UsageError as error:
+            wrong.append(str(error))
+    return values, wrong
+
+
+def _names(texts: list[str] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for text in texts or () for word in text.split(",")))
+
+
+def _stretch(
+    settings: Settings,
+    run_time_s: float,
+    scenario: Scenario,
+    wrong: list[str],
+    file: Resilience | None,
+) -> Settings:
+    """The same settings with a recovery that makes the whole load last ``run_time_s``."""
+    before_s = settings.load_s - settings.recovery_s
+    has_faults = bool(chosen(scenario.faults, settings.choice))
+    least_s = (
+        settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if has_faults else PHASE_SECONDS_MIN
+    )
+    if run_time_s < before_s + least_s:
+        wrong.append(
+            f"-t {run_time_s:g}s is too short: the phases need {before_s + least_s:g}s,"
+            f" {least_s:g}s of it for the recovery, so it must be at least"
+            f" {at_least(before_s + least_s)}"
+            + ("" if has_faults else _shorter(settings, run_time_s, file))
+        )
+        return settings
+    return replace(settings, recovery_s=run_time_s - before_s)
+
+
+def _shorter(settings: Settings, run_time_s: float, file: Resilience | None) -> str:
+    """Which shorter phases would do where nothing is broken: no time for a fault is needed."""
+    least_s = max(PHASE_SECONDS_MIN, file.steady_state.min_baseline_s if file else 0.0)
+    baseline_s, spare_s = settings.baseline_s, run_time_s - settings.warm_up_s
+    text = "; as nothing is broken, --fault 0s would do"
+    if baseline_s + PHASE_SECONDS_MIN > spare_s:
+        # Three quarters for what is normal, and the rest to look.
+        baseline_s = max(least_s, math.floor(7.5 * spare_s) / 10)
+        text += f" with --baseline {at_least(baseline_s)}"
+    return text if spare_s - baseline_s >= PHASE_SECONDS_MIN else ""
+
+
+# --- the plan ------------------------------------------------------------------------------------
+
+
+def _settings(
+    locustfile: Locustfile, options: Any, rate: int, run_time_s: float | None
+) -> tuple[Settings, Resilience | None]:
+    """Those that the options ask for, and ``resilience.yaml``, read anew for every run, if any."""
     path = resilience.find(options.objectives, STARTED_IN)
-    return resilience.read(path, [locustfile.name]) if path else None
+    file = resilience.read(path, [locustfile.name]) if path else None
+    return settings_from(vars(options), rate, run_time_s, locustfile.scenario, file), file
 
 
 def target_of(environment: Any, class_host: str | None) -> tuple[str | None, str]:
@@ -41,13 +248,8 @@ def target_of(environment: Any, class_host: str | None) -> tuple[str | None, str
 def require_sense(
     locustfile: Locustfile, options: Any, rate: int, run_time_s: float | None
 ) -> None:
-    """Refuse options that no run could be planned with, whatever its target.
-
-    Raises:
-        UsageError: naming everything that is wrong, and what would be valid.
-    """
-    file = resilience_for(locustfile, options)
-    settings_from(vars(options), rate, run_time_s, locustfile.scenario, file)
+    """UsageError, naming everything, for options that no run could be planned with."""
+    _settings(locustfile, options, rate, run_time_s)
     stop_from(vars(options))
 
 
@@ -62,11 +264,10 @@ def planned(
 ) -> Plan:
     """The plan of a run; ``say`` is told what is not written in the scenario file.
 
-    Raises:
-        UsageError: naming everything that is wrong, and what would be valid.
+    UsageError names everything that is wrong, and what would be valid.
     """
-    file, scenario = resilience_for(locustfile, options), locustfile.scenario
-    settings = settings_from(vars(options), rate, run_time_s, scenario, file)
+    settings, file = _settings(locustfile, options, rate, run_time_s)
+    scenario = locustfile.scenario
     plan = expand(
         locustfile.name,
         locustfile.hypothesis,
@@ -76,40 +277,74 @@ def planned(
         stop=stop_from(vars(options)),
         attached=host is not None,
     )
-    for line in (*_of_objectives(plan, scenario, file), *_of_faults(plan)):
-        say(line)
-    return replace(plan, watches=scenario.watches or pulled_by_hand())
+    if file is not None:  # where the limits come from, and which are set in vain
+        say(f"objectives: {file.name}")
+        for line in overridden(plan.scenario, scenario.objectives, file):
+            say(line)
+    if settings.explore:
+        again = f"again with --explore --seed {settings.seed}"
+        say(f"explore: {timeline_text(plan.faults)}; {again}")
+    elif settings.choice != Choice() or settings.added_faults:
+        say(f"faults: {timeline_text(plan.faults)}")
+    # A step of a game day, in which somebody breaks something by hand.
+    by_hand = bool(of_game_day("watches").get("watches"))
+    return replace(plan, watches=scenario.watches or by_hand)
+
+
+def of_game_day(*names: str) -> dict[str, Any]:
+    """These fields of the game day and its step that this run is; nothing where it is none."""
+    try:
+        found = json.loads(os.environ.get(GAME_DAY_VARIABLE, "null"))
+        return {name: found[name] for name in names}
+    except (ValueError, LookupError, TypeError):
+        return {}  # no step, or somebody else's variable
 
 
 def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     """Refuse, before anything is started, what can't be run on this target.
 
     A dry run that is asked of a run that is not to begin now, as the briefing of a game day and
-    pytest's collection do, looks for nothing that this needs of the machine.
-
-    Raises:
-        UsageError, HarnessError: as `require_feasible`, `require_places` and `require_set_up`.
+    pytest's collection do, looks for nothing that this needs of the machine. UsageError or
+    HarnessError, as `require_feasible`, `require_places` and `require_set_up`.
     """
     asks = not options.dry_run  # which opens no connection and starts no program
     state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
     require_feasible(plan, state_dir, host, allowed, look_up=asks)
     if asks or not os.environ.get(LATER_VARIABLE):
-        require_places(options.runs_dir, options.state_dir)
+        require_places(options)
         require_set_up(plan, state_dir, host, asks=asks)
 
 
-def _of_objectives(plan: Plan, scenario: Scenario, file: Resilience | None) -> Iterator[str]:
-    """Where the limits come from, when there is more than one place; what is set in vain."""
-    if file is not None:
-        yield f"objectives: {file.name}"
-        yield from overridden(plan.scenario, scenario.objectives, file)
+def announced(locustfile: Locustfile, options: Any) -> list[str]:
+    """For the start form: the hypothesis, and what is broken when, with the preset lengths."""
+    try:
+        settings, _ = _settings(locustfile, options, int(options.num_users), None)
+    except (UsageError, HarnessError) as error:
+        return [f"A run cannot be started so: {error}"]
+    text = locustfile.hypothesis
+    lines = [text if "Hypothesis: " in text else f"Hypothesis: {text}"] if text else []
+    faults = faults_of(locustfile.scenario, settings)
+    for fault in faults:
+        when = f"from {fault.inject_s:g} s to {fault.heal_s:g} s after the warm-up, as preset"
+        if settings.explore:
+            when = "at a random time"
+        lines.append(f"Planned fault {fault.name}: {fault.spec.description}, {when}")
+    return lines if faults else [*lines, "Planned faults: none"]
 
 
-def _of_faults(plan: Plan) -> Iterator[str]:
-    """Where the faults stand, if that is not written in the scenario."""
-    settings = plan.settings
-    if settings.explore:
-        again = f"again with --explore --seed {settings.seed}"
-        yield f"explore: {timeline_text(plan.faults)}; {again}"
-    elif settings.choice != Choice() or settings.added_faults:
-        yield f"faults: {timeline_text(plan.faults)}"
+def objection(
+    form: Mapping[str, str], locustfile: Locustfile, options: Any, run_time_s: float | None
+) -> str | None:
+    """Why no run can be planned with what was filled in the start form; None where one can.
+
+    What Locust itself refuses is left to it. ``form`` has its fields by the names of options.
+    """
+    filled = {name: text for name, text in form.items() if name in vars(options)}
+    with suppress(KeyError, ValueError):
+        rate = int(form["user_count"])
+        filled_in = argparse.Namespace(**{**vars(options), **filled})
+        try:
+            require_sense(locustfile, filled_in, rate, run_time_s)
+        except (UsageError, HarnessError) as error:
+            return str(error)
+    return None

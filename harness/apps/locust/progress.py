@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from harness.core.foreign_text import clean_lines
@@ -34,11 +33,8 @@ def _progress_fd() -> int | None:
 
 
 def write_over_bar(name: str, text: str) -> None:
-    """Write to ``stdout`` or ``stderr``, where whoever started us may have left its cursor at the
-    end of a bar: that line is emptied first.
-
-    Raises:
-        OSError: as `write_own`.
+    """Write to ``stdout`` or ``stderr`` (OSError as `write_own`), where whoever started us may have
+    left its cursor at the end of a bar: that line is emptied first.
     """
     has_bar = PIPE_VARIABLE in os.environ and os.environ.get("TERM", "") not in ("dumb", "unknown")
     at_terminal = has_bar and os.isatty(("stdin", "stdout", "stderr").index(name))
@@ -81,7 +77,7 @@ class Progress:
     verdict: str | None = None
     exit_code: int | None = None
     sentence: str | None = None
-    report: Path | None = None
+    report: str | None = None
     run_dir: str | None = None
     """Of a run that came so far as to have one."""
     scenario: str = ""
@@ -107,10 +103,9 @@ class Progress:
         if self.fd is None:
             _write_line(text)
             return
-        fields = ("phase", "at_s", "until_s", "verdict", "exit_code", "sentence", "run_dir")
+        fields = "phase", "at_s", "until_s", "verdict", "exit_code", "sentence", "report", "run_dir"
         found = {name: getattr(self, name) for name in fields}
-        report = None if self.report is None else str(self.report)
-        _tell_program(self.fd, Update(text, report=report, **{**found, **more}))
+        _tell_program(self.fd, Update(text, **{**found, **more}))
 
     @property
     def tell_failing(self) -> Callable[[dict[str, Any]], None] | None:
@@ -144,7 +139,7 @@ class Progress:
         self.state, self.phase = "done", None
         self.verdict, self.exit_code = judged.verdict, judged.exit_code
         self.sentence, self.run_dir = judged.sentence, judged.run_dir
-        self.report = Path(judged.report) if judged.report else None
+        self.report = judged.report or None
         self.say(f"verdict: {self.verdict}")
 
     def as_json(self, report_url: str) -> dict[str, Any]:

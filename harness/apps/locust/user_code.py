@@ -14,20 +14,17 @@ from typing import Any
 
 import gevent
 from flask import got_request_exception
+from locust import exception as steering
 from locust.event import EventHook
-from locust.exception import (
-    InterruptTaskSet,
-    RescheduleTask,
-    RescheduleTaskImmediately,
-    StopTest,
-    StopUser,
-)
 
 from harness.apps.locust import process_control
 from harness.core.exit_codes import ExitCode
 from harness.load.raised import ENDS, concerns_user, is_thrown_in, message_of, place_of
 
-_STEERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+_STEERS = (
+    *(steering.StopUser, steering.StopTest, steering.InterruptTaskSet),
+    *(steering.RescheduleTask, steering.RescheduleTaskImmediately),
+)
 """Locust's own way to say what comes next: nothing is wrong."""
 _OF_USERS = ("request", "user_error")
 """Events in which a single user can be steered."""
@@ -36,11 +33,8 @@ _LAST = ("quitting", "quit")
 """Events of the end, in which no listener may end the process by itself."""
 _UNSTOPPABLE = ("init", "test_stopping", "test_stop", *_LAST)
 """Events in which there is no test to stop, not yet or no more."""
-_OUR_MESSAGES = "lendchaos_"
-_SWALLOWED = "Uncaught exception in"
-"""How Locust's log begins where it swallows an exception and fires no event."""
 _SWALLOWING = ("locust.event", "locust.runners", "locust.user.task")
-"""Locust's modules that do so."""
+"""Locust's modules that swallow an exception and fire no event."""
 
 
 class _Ours(int):
@@ -48,9 +42,7 @@ class _Ours(int):
 
 
 class Exits:
-    """The exit code of the leading process: ours, unless that is 0 and the user's code wants
-    another.
-    """
+    """The exit code of the leading process: ours, or for our 0 one that the user's code wants."""
 
     def __init__(self, environment: Any, say: Callable[[str, int], None]) -> None:
         self._environment = environment
@@ -129,11 +121,6 @@ class UserCode:
             tell(text)
         self._untold.clear()
 
-    def hear_quit(self, error: BaseException) -> None:
-        """A listener of theirs called `runner.quit` before the run: Locust would wait for ever."""
-        if concerns_user(error):
-            self.quit_early(place_of(error))
-
     def note(self, what: str, error: BaseException, greenlet: Any = None) -> None:
         """Something raised this, in a greenlet; the same from the same place is told once."""
         if not isinstance(error, (*_STEERS, *ENDS)):
@@ -186,7 +173,6 @@ class UserCode:
         hub.handle_error = on_error
 
     def _watch_messages(self, runner: Any) -> None:
-        """What their handlers of messages between processes raise."""
         register = runner.register_message
 
         def registered(kind: str, listener: Any, *args: Any, **fields: Any) -> None:
@@ -204,14 +190,13 @@ class UserCode:
                 if self.hear(f"the handler of {kind} messages of the scenario", error):
                     raise
 
-        return listener if kind.startswith(_OUR_MESSAGES) else hear
+        return listener if kind.startswith("lendchaos_") else hear
 
     def _on_page(self, _app: Any, exception: BaseException, **_: Any) -> None:
         if concerns_user(exception):
             self.note("a page of the scenario", exception)
 
     def _watch_threads(self) -> None:
-        """What ends a thread of theirs, which is a greenlet in here."""
         show = threading.excepthook
 
         def on_error(args: Any) -> None:
@@ -251,8 +236,9 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
                 listener(**fields)
             except BaseException as error:  # whatever it is, the other listeners have their turn
                 if self._steers(error) or is_thrown_in(error):
-                    if self.name == "test_start" and type(error) is gevent.GreenletExit:
-                        self.code.hear_quit(error)
+                    is_quit = self.name == "test_start" and type(error) is gevent.GreenletExit
+                    if is_quit and concerns_user(error):  # Locust would wait for ever
+                        self.code.quit_early(place_of(error))
                     raise
                 exits = self.code.exits
                 if isinstance(error, SystemExit) and self.name in _LAST and exits is not None:
@@ -267,8 +253,7 @@ class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
         return hear
 
     def _steers(self, error: BaseException) -> bool:
-        """Whether Locust knows what to do with it here."""
-        if isinstance(error, StopTest):
+        if isinstance(error, steering.StopTest):
             return self.name not in _UNSTOPPABLE
         return isinstance(error, _STEERS) and self.name in _OF_USERS
 
@@ -285,6 +270,6 @@ class _Log:
     def error(self, text: str, *values: Any, **fields: Any) -> None:
         """Called where the exception is being handled."""
         error = sys.exc_info()[1]
-        if error is not None and text.startswith(_SWALLOWED):
+        if error is not None and text.startswith("Uncaught exception in"):
             self._code.note("a method of the scenario", error)
         logging.error(text, *values, **fields)  # noqa: LOG015  # as Locust does
