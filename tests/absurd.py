@@ -27,9 +27,10 @@ from harness.history.journal_row import JournalRow
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
-from harness.report import figures, html, terminal_text
+from harness.report import html, terminal_text
 from harness.report.archive import read_run
 from harness.report.compare.comparison import compare
+from harness.report.written import figures
 from harness.verdict.judge import judge
 from harness.verdict.stored_verdict import read_verdict
 from tests.builders import CUT, at_ns, during, facts, operations, plan_of

@@ -16,7 +16,7 @@ from harness.core.exit_codes import ExitCode
 from harness.plan.objectives import INVARIANTS, KINDS
 from harness.plan.stop_conditions import STOP_KINDS
 from harness.report import words
-from harness.report.run_checks import CheckKind as Check
+from harness.report.suite import CheckKind as Check
 from harness.verdict import catalogue as parts
 from harness.verdict.catalogue import (
     ASKED,

@@ -12,17 +12,21 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.report.archive import Stored
+from harness.report.compare.compared_figures import FIGURES, Value
 from harness.report.compare.comparison import (
-    FIGURES,
     Claim,
     ComparedFigure,
     Comparison,
     _judged,
     compare,
 )
-from harness.report.compare.comparison_document import to_json
-from harness.report.compare.comparison_text import render, value_text, warnings, what_it_can_show
-from harness.report.shown_run import Value
+from harness.report.compare.comparison_text import (
+    render,
+    to_json,
+    value_text,
+    warnings,
+    what_it_can_show,
+)
 from harness.verdict.types import Weight
 from tests.verdicts import stored_of, verdict_of, with_finding
 

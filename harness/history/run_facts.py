@@ -10,6 +10,8 @@ RunEndedBy = Literal["hand", "page", "heal", "signal", "guardian", "load", "safe
 page; `lendchaos heal`; a signal to the conductor; the death of its guardian, or of every process
 that sends; a stop condition; a full disk.
 """
+LOCAL_STACK = "local stack"
+"""What the ``target`` of a run on one begins with; the id of the stack follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,7 @@ SCHEMA = "lendchaos.history/1"
 HEAD = "history.json"
 BYTES_MAX = 10_000_000
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-_LABEL_MEANING = (
-    "it must be 1 to 64 letters, digits and . _ + -, beginning with a letter or a digit, like main"
-)
 _ZERO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d{1,9})?Z")
-_SEED = "seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +43,16 @@ class Stored:
     """Under which it is kept; empty when it comes from its run directory."""
 
 
+def by_age(stored: Stored) -> tuple[str, str]:
+    """A key that sorts the oldest first."""
+    return stored.verdict.zero_utc or "", stored.verdict.run_id
+
+
 # --- one file ------------------------------------------------------------------------------------
 
 
 def read_run(path: Path) -> Stored:
-    """The verdict of a run directory and the settings of its plan.
-
-    Raises:
-        UsageError: it is none, or its verdict cannot be read.
-    """
+    """The verdict of a run directory and the settings of its plan; UsageError if it has none."""
     file = path / "verdict.json"
     if not path.is_dir():
         raise UsageError(f"{path} is no run directory")
@@ -66,18 +63,16 @@ def read_run(path: Path) -> Stored:
     stored = read_file(file)
     if not (path / "plan.json").exists():
         return stored
-    plan = dataclasses.asdict(RunDirectory(real(path)).read_plan().settings)
-    return dataclasses.replace(stored, settings=_settings(plan))
+    plan = RunDirectory(real(path)).read_plan()
+    settings = json.loads(json.dumps(dataclasses.asdict(plan.settings)))
+    return dataclasses.replace(stored, settings=_settings(settings))
 
 
 def read_file(path: Path) -> Stored:
-    """One ``verdict.json``, with the settings of its run where it holds them.
-
-    Raises:
-        UsageError: it is none, or of another version; says in which line and column.
+    """One ``verdict.json``, with the settings of its run where it holds them. UsageError, with line
+    and column, if it is none or of another version.
     """
-    text, body = read_json(path)
-    check_schema(path, text, body, verdict_types.SCHEMA)
+    text, body = read_json(path, verdict_types.SCHEMA)
     try:
         verdict = verdict_types.from_json(text)
     except ValidationError as error:
@@ -98,18 +93,12 @@ def _settings(found: Any) -> dict[str, Any] | None:
     """Settings as JSON has them, without the seed, which every run has of its own."""
     if not isinstance(found, dict):
         return None
-    return {name: value for name, value in _plain(found).items() if name != _SEED}
+    return {name: value for name, value in found.items() if name != "seed"}
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))
-
-
-def read_json(path: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a file and what it says.
-
-    Raises:
-        UsageError: it cannot be read, or is no object of JSON; says in which line and column.
+def read_json(path: Path, schema: str) -> tuple[str, dict[str, Any]]:
+    """The text of a file of the version that we read, and what it says. UsageError, with line and
+    column, if it cannot be read, is no object of JSON, or of another version.
     """
     text = text_of(path, "verdict of ours", BYTES_MAX, follow=False)
     try:
@@ -122,20 +111,15 @@ def read_json(path: Path) -> tuple[str, dict[str, Any]]:
         raise UsageError(f"{path}: this is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path}, line 1, column 1: it must be an object")
-    return text, found
-
-
-def check_schema(path: Path, text: str, body: dict[str, Any], schema: str) -> None:
-    """Make sure that a file is of the version we read.
-
-    Raises:
-        UsageError: it is not; says in which line and column it says what.
-    """
-    found = body.get("schema")
-    if found != schema:
-        said = f"schema {found!r} is not {schema!r}" if "schema" in body else "it names no schema"
+    if found.get("schema") != schema:
+        said = (
+            f"schema {found['schema']!r} is not {schema!r}"
+            if "schema" in found
+            else "it names no schema"
+        )
         what = f"; this version of lendchaos reads {schema!r} only"
         raise UsageError(f"{place_in(path, text, 'schema')}: {said}{what}")
+    return text, found
 
 
 def place_in(path: Path, text: str, *names: str | int) -> str:
@@ -155,34 +139,27 @@ class History:
 
     def labels(self) -> list[str]:
         """What verdicts are kept under."""
-        return sorted(folder.name for folder in _folders(self.root) if is_label(folder.name))
+        return sorted(f.name for f in _folders(self.root) if _LABEL.fullmatch(f.name))
 
     def read(self, label: str, scenario: str | None = None) -> list[Stored]:
-        """All verdicts under a label, or those of one scenario, the oldest first.
-
-        Raises:
-            UsageError: a file cannot be read; every such file is named.
+        """All verdicts under a label, or those of one scenario, the oldest first. UsageError, which
+        names them all, if files cannot be read.
         """
         check_label(label)
         found, wrong = [], []
-        for folder in _folders(self.root / label):
-            if scenario not in (None, folder.name):
-                continue
-            for path in sorted(folder.glob("[!.]*.json")):
-                try:
-                    found.append(dataclasses.replace(read_file(path), label=label))
-                except UsageError as error:
-                    wrong.append(str(error))
+        folders = [f for f in _folders(self.root / label) if scenario in (None, f.name)]
+        for path in (path for folder in folders for path in sorted(folder.glob("[!.]*.json"))):
+            try:
+                found.append(dataclasses.replace(read_file(path), label=label))
+            except UsageError as error:
+                wrong.append(str(error))
         if wrong:
             raise UsageError("\n  ".join(["the history cannot be read:", *wrong]))
-        return sorted(found, key=lambda s: (s.verdict.zero_utc or "", s.verdict.run_id))
+        return sorted(found, key=by_age)
 
     def save(self, label: str, stored: Stored) -> Path:
-        """Keep a verdict under a label and return its file; saved twice it is kept once.
-
-        Raises:
-            UsageError: the label, or what names the file, is not fit for a file name.
-            OSError: it cannot be written.
+        """Keep a verdict under a label and return its file; saved twice it is kept once. UsageError
+        as `place_of`; OSError if it cannot be written.
         """
         path = self.place_of(label, stored)
         if any(folder.is_symlink() for folder in (path.parent, path.parent.parent)):
@@ -197,11 +174,7 @@ class History:
         return path
 
     def place_of(self, label: str, stored: Stored) -> Path:
-        """Where a verdict is kept under a label.
-
-        Raises:
-            UsageError: the label, or what names the file, is not fit for a file name.
-        """
+        """Where a verdict is kept under a label; UsageError if it or the label can name no file."""
         verdict = stored.verdict
         check_label(label)
         for what, name in (("scenario", verdict.scenario), ("run_id", verdict.run_id)):
@@ -213,17 +186,14 @@ class History:
                 f"run {verdict.run_id} cannot be kept: its zero_utc is {verdict.zero_utc!r},"
                 " so it never got past its warm-up"
             )
-        year, month, day, hour, minute, second, _ = found.groups()
         # Without colons: not every place that files are carried to allows them.
-        name = f"{year}{month}{day}T{hour}{minute}{second}Z-{verdict.run_id}.json"
-        return self.root / label / verdict.scenario / name
+        began = found.expand(r"\1\2\3T\4\5\6Z")
+        return self.root / label / verdict.scenario / f"{began}-{verdict.run_id}.json"
 
 
 def open_history(root: Path, *, create: bool = False) -> History:
-    """The history in a folder; with ``create`` a missing or empty folder becomes one.
-
-    Raises:
-        UsageError: it is no history, or one of another version.
+    """The history in a folder; with ``create`` a missing or empty folder becomes one. UsageError if
+    it is no history, or one of another version.
     """
     head = root / HEAD
     if root.exists() and not root.is_dir():
@@ -231,7 +201,7 @@ def open_history(root: Path, *, create: bool = False) -> History:
     # Looked at in this order, as another may be beginning it: it writes the version first.
     others = root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir())
     if head.exists():
-        check_schema(head, *read_json(head), SCHEMA)
+        read_json(head, SCHEMA)
         return History(root)
     if others:
         raise UsageError(
@@ -243,19 +213,13 @@ def open_history(root: Path, *, create: bool = False) -> History:
     return History(root)
 
 
-def is_label(text: str) -> bool:
-    """Whether verdicts can be kept under it."""
-    return _LABEL.fullmatch(text) is not None
-
-
 def check_label(label: str) -> None:
-    """Make sure that a label is one.
-
-    Raises:
-        UsageError: it is not; the message says what would be.
-    """
-    if not is_label(label):
-        raise UsageError(f"{label!r} is no label: {_LABEL_MEANING}")
+    """Raise a UsageError, which says what would be one, if it is no label."""
+    if not _LABEL.fullmatch(label):
+        raise UsageError(
+            f"{label!r} is no label: it must be 1 to 64 letters, digits and . _ + -, beginning with"
+            " a letter or a digit, like main"
+        )
 
 
 def is_file_name(name: str) -> bool:
@@ -273,11 +237,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write whole or not at all, on the disk, unless it stands there already.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write whole or not at all, on the disk, unless it stands there already; or OSError."""
     with suppress(OSError):
         if read_regular(path) == text.encode("utf-8", "replace"):
             return

@@ -3,7 +3,6 @@
 Pure. Instants are the planned start of the arrival; seconds count from the start of measuring.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +17,7 @@ from harness.verdict.types import Verdict
 
 KINDS = ("approved", "referred", "declined", "failed", "indeterminate", "not started")
 """In the order in which they are stacked. "Not started" is missing evidence, not a failure."""
-_KIND = {
-    Outcome.APPROVED: 0,
-    Outcome.REFERRED: 1,
-    Outcome.DECLINED: 2,
-    Outcome.FAILED: 3,
-    Outcome.INDETERMINATE: 4,
-}
-_NOT_STARTED = 5
+_NOT_STARTED = KINDS.index("not started")
 _WIDTHS_MS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000)
 
 
@@ -67,10 +59,7 @@ def span(plan: Plan, facts: Facts, verdict: Verdict) -> tuple[float, float]:
 
     A heal may come days after the load, by hand: a day of that is shown.
     """
-    phases: Sequence[tuple[float, float]] = [(p.start_s, p.end_s) for p in verdict.phases] or [
-        (p.start_s, p.end_s) for p in plan.phases
-    ]
-    instants = [instant for phase in phases for instant in phase]
+    instants = [at_s for p in verdict.phases or plan.phases for at_s in (p.start_s, p.end_s)]
     clock = facts.status.clock
     due_ns = facts.operations.intended_ns
     if clock is not None and len(due_ns):
@@ -96,7 +85,7 @@ def count(
     counts = np.zeros((len(KINDS), last - first), dtype=np.int64)
     place = (operations.intended_ns - clock.zero_ns) // width_ns - first
     place = np.clip(place, 0, last - first - 1)
-    kind = operations.outcome.each(lambda outcome: _KIND[outcome or Outcome.FAILED])
+    kind = operations.outcome.each(lambda outcome: KINDS.index(outcome or Outcome.FAILED))
     np.add.at(counts, (np.where(operations.dropped, _NOT_STARTED, kind), place), 1)
     ended = np.flatnonzero(operations.ended_ns != NONE)
     ended = ended[np.argsort(place[ended], kind="stable")]

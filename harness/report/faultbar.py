@@ -4,10 +4,8 @@ import numpy as np
 from markupsafe import Markup
 
 from harness.plan.plan import Plan
-from harness.report import words
-from harness.report.axis import COLOURS, Axis, Layout, Strip, fill
-from harness.report.marks import INK, MUTED, PAPER, box, label, line, number, shorten, tag
-from harness.report.marks import text_width as width_of
+from harness.report import marks, words
+from harness.report.marks import INK, Axis, Layout, box, joined, label, line, number, tag
 from harness.verdict.spans import began, ended, quiet_end, span, starts_open
 from harness.verdict.types import Episode, Fault, Verdict
 
@@ -19,31 +17,21 @@ _FAULT = "#CC79A7"
 
 def shades(verdict: Verdict, axis: Axis, top: float, bottom: float) -> Markup:
     """Every fault through all strips, its edges dashed; the warm-up, which is not counted."""
-    parts = []
-    zero = axis.x(0.0)
+    parts, first, height = [], axis.layout.left, bottom - top
     if axis.start_s < 0:
-        parts.append(
-            box(
-                axis.layout.left,
-                top,
-                zero - axis.layout.left,
-                bottom - top,
-                fill=MUTED,
-                fill_opacity="0.10",
-            )
-        )
+        warm_up = axis.x(0.0) - first
+        parts.append(box(first, top, warm_up, height, fill=marks.MUTED, fill_opacity="0.10"))
     for fault in verdict.faults:
         if fault.injected_s is None:
             continue
         left = axis.x(fault.injected_s)
         right = axis.end if fault.healed_s is None else axis.x(fault.healed_s)
-        parts.append(box(left, top, right - left, bottom - top, fill=_FAULT, fill_opacity="0.22"))
-        edges = (left,) if fault.healed_s is None else (left, right)
+        parts.append(box(left, top, right - left, height, fill=_FAULT, fill_opacity="0.22"))
         parts += [
             line(x, top, x, bottom, stroke=INK, stroke_dasharray="3 3", class_="stroke-ink")
-            for x in edges
+            for x in ((left,) if fault.healed_s is None else (left, right))
         ]
-    return Markup("").join(parts)
+    return joined(*parts)
 
 
 def fault_times(injected_s: float | None, healed_s: float | None) -> str:
@@ -54,11 +42,10 @@ def fault_times(injected_s: float | None, healed_s: float | None) -> str:
     return f"injected {words.seconds(injected_s)}, {healed}"
 
 
-def faults(verdict: Verdict, axis: Axis, top: float) -> Strip:
+def faults(verdict: Verdict, axis: Axis, y: float) -> tuple[Markup, float]:
     """One row for each fault that was injected, and one for the episodes of impaired borrowing."""
     injected = [fault for fault in verdict.faults if fault.injected_s is not None]
     parts = []
-    y = top
     for fault in injected[:_ROWS_MAX]:
         parts.append(_fault(fault, axis, y))
         y += _ROW
@@ -73,54 +60,46 @@ def faults(verdict: Verdict, axis: Axis, top: float) -> Strip:
         if found:
             parts.append(_episodes(name, found, axis, y))
             y += _ROW
-    return Strip(Markup("").join(parts), y)
+    return joined(*parts), y
 
 
 def _fault(fault: Fault, axis: Axis, y: float) -> Markup:
     assert fault.injected_s is not None  # noqa: S101  # the caller left the others out
-    end_s = axis.end_s if fault.healed_s is None else fault.healed_s
-    left, right = axis.x(fault.injected_s), axis.x(end_s)
+    left = axis.x(fault.injected_s)
+    right = axis.x(axis.end_s if fault.healed_s is None else fault.healed_s)
     said = f"{words.cut(fault.name, 80)}: {fault_times(fault.injected_s, fault.healed_s)}"
     bar = box(left, y, max(right - left, 2), _ROW - 3, fill=_FAULT, stroke=INK)
-    return Markup("").join(
-        (
-            label(0, y + 10, "fault", size=axis.layout.font, bold=True),
-            tag("g", tag("title", said), bar),
-            _beside(axis, left, right, y, fault.name if axis.layout.narrow else said),
-        )
+    return joined(
+        label(0, y + 10, "fault", size=axis.layout.font, bold=True),
+        tag("g", tag("title", said), bar),
+        _beside(axis, left, right, y, fault.name if axis.layout.narrow else said),
     )
 
 
 def _episodes(name: str, found: list[Episode], axis: Axis, y: float) -> Markup:
     """All in one row; the first is named to its left, the last to its right."""
-    layout = axis.layout
-    parts = [label(0, y + 10, name, size=layout.font, bold=True)]
+    layout, size = axis.layout, axis.layout.font
+    parts = [label(0, y + 10, name, size=size, bold=True)]
     parts += [_episode(episode, axis, y) for episode in found]
     left, right = _reach(found[0], axis)[0], _reach(found[-1], axis)[1]
     first, last = _shown(found[0], layout), _shown(found[-1], layout)
     if len(found) == 1:
-        parts.append(_beside(axis, left, right, y, first))
-        return Markup("").join(parts)
+        return joined(*parts, _beside(axis, left, right, y, first))
     room = axis.end - right - 14
     inner, outer = _reach(found[-2], axis)[1], _reach(found[-1], axis)[0]
-    if room < width_of(last, layout.font) < outer - inner - 28:
-        parts.append(label(outer - 14, y + 10, last, size=layout.font, anchor="end"))
+    if room < marks.text_width(last, size) < outer - inner - 28:
+        parts.append(label(outer - 14, y + 10, last, size=size, anchor="end"))
         last = ""
-    elif width_of(last, layout.font) > room and not layout.narrow:
+    elif marks.text_width(last, size) > room and not layout.narrow:
         # What lasts to the end leaves no room there.
         kinds = [words.cut(episode.class_, 80) for episode in (found[0], found[-1])]
         first, last = f"{kinds[0]} {began(found[0])}, {kinds[1]} {_ended(found[-1])}", ""
-    parts += [
-        label(right + 12, y + 10, shorten(last, layout.font, room), size=layout.font),
-        label(
-            left - 14,
-            y + 10,
-            shorten(first, layout.font, left - layout.left - 20),
-            size=layout.font,
-            anchor="end",
-        ),
-    ]
-    return Markup("").join(parts)
+    first = marks.shorten(first, size, left - layout.left - 20)
+    return joined(
+        *parts,
+        label(right + 12, y + 10, marks.shorten(last, size, room), size=size),
+        label(left - 14, y + 10, first, size=size, anchor="end"),
+    )
 
 
 def _shown(episode: Episode, layout: Layout) -> str:
@@ -151,7 +130,7 @@ def _episode(episode: Episode, axis: Axis, y: float) -> Markup:
         sure_s = axis.end_s if episode.recovered_s_low is None else episode.recovered_s_low
     colour, sure = "#E69F00", "#E69F00"
     if episode.class_ == "outage":
-        colour, sure = COLOURS["failed"], fill("failed", axis.layout.name)
+        colour, sure = marks.COLOURS["failed"], marks.fill("failed", axis.layout.name)
     left, right = axis.x(episode.onset_s), axis.x(sure_s)
     first, last = _reach(episode, axis)
     return tag(
@@ -168,8 +147,8 @@ def _beside(axis: Axis, left: float, right: float, y: float, said: str) -> Marku
     """A text to the right of a bar, or to its left where there is more room."""
     layout = axis.layout
     after, before = axis.end - right - 14, left - layout.left - 14
-    text = shorten(said, layout.font, max(after, before))
-    if after >= before or width_of(said, layout.font) < after:
+    text = marks.shorten(said, layout.font, max(after, before))
+    if after >= before or marks.text_width(said, layout.font) < after:
         return label(right + 12, y + 10, text, size=layout.font)
     return label(left - 12, y + 10, text, size=layout.font, anchor="end")
 
@@ -188,46 +167,36 @@ def _whisker(axis: Axis, y: float, low_s: float | None, high_s: float | None) ->
 
 def _phase_name(name: str, left: float, right: float, y: float, layout: Layout) -> Markup:
     """In full or not at all; before the first phase there is room for what does not fit into it."""
-    size, needed = layout.font, width_of(name, layout.font)
+    size, needed = layout.font, marks.text_width(name, layout.font)
     if needed <= right - left - 4:
         return label((left + right) / 2, y, name, size=size, anchor="middle")
-    heading = 1.25 * width_of("phase", size) + 12  # it is bold
+    heading = 1.25 * marks.text_width("phase", size) + 12  # it is bold
     if left < layout.left + needed and needed <= right - heading - 2:
         return label(right - 2, y, name, size=size, anchor="end")
     return Markup("")
 
 
-def foot(plan: Plan, verdict: Verdict, axis: Axis, top: float) -> Strip:
+def foot(plan: Plan, verdict: Verdict, axis: Axis, top: float) -> tuple[Markup, float]:
     """Phases by name, and the time axis."""
-    layout = axis.layout
-    phases = [(p.name, p.start_s, p.end_s) for p in verdict.phases] or [
-        (p.name, p.start_s, p.end_s) for p in plan.phases
-    ]
-    parts = [label(0, top + 11, "phase", size=layout.font, bold=True)]
-    for name, start_s, end_s in phases:
-        left, right = axis.x(start_s), axis.x(end_s)
-        parts.append(box(left, top, right - left, 15, fill="#eaeef2", stroke=PAPER, class_="phase"))
-        parts.append(_phase_name(name, left, right, top + 11, layout))
+    layout, size = axis.layout, axis.layout.font
+    parts = [label(0, top + 11, "phase", size=size, bold=True)]
+    for phase in verdict.phases or plan.phases:
+        left, right = axis.x(phase.start_s), axis.x(phase.end_s)
+        shown = {"fill": "#eaeef2", "stroke": marks.PAPER, "class_": "phase"}
+        parts.append(box(left, top, right - left, 15, **shown))
+        parts.append(_phase_name(phase.name, left, right, top + 11, layout))
     y = top + 30
     length_s = axis.end_s - axis.start_s
     step = next((s for s in _TICKS_S if length_s / s <= layout.ticks_max), _TICKS_S[-1])
     tick = np.ceil(axis.start_s / step - 1e-9) * step
     while tick <= axis.end_s + 1e-9:
         x = axis.x(tick)
-        parts.append(line(x, top + 15, x, top + 19, stroke=MUTED))
-        parts.append(label(x, y, f"{tick + 0.0:g} s", size=layout.font, anchor="middle"))
+        parts.append(line(x, top + 15, x, top + 19, stroke=marks.MUTED))
+        parts.append(label(x, y, f"{tick + 0.0:g} s", size=size, anchor="middle"))
         tick += step
-    axis_name = "seconds after the start of measuring; negative is warm-up, which is not counted"
-    if layout.narrow:
-        axis_name = "seconds after the start of measuring"
-    parts.append(
-        label(
-            (layout.left + axis.end) / 2,
-            y + 15,
-            axis_name,
-            size=layout.font,
-            anchor="middle",
-            muted=True,
-        )
-    )
-    return Strip(Markup("").join(parts), y + 20)
+    said = "seconds after the start of measuring"
+    if not layout.narrow:
+        said += "; negative is warm-up, which is not counted"
+    middle = (layout.left + axis.end) / 2
+    parts.append(label(middle, y + 15, said, size=size, anchor="middle", muted=True))
+    return joined(*parts), y + 20

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.resources import files
 
@@ -11,20 +12,34 @@ from markupsafe import Markup, escape
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import (
-    folding,
     impairment_table,
+    marks,
     method,
     people,
-    required_checks,
-    safety_section,
     sections,
     signals,
     timeline_chart,
     words,
-    worst,
 )
+from harness.report.tables import Table
 from harness.report.tiles import tiles
-from harness.verdict.types import Verdict
+from harness.verdict.catalogue import MONEY, MONEY_STOPS
+from harness.verdict.types import Judgement, Verdict, Weight
+
+_ABOUT = {
+    "reconciliation": (*MONEY, *MONEY_STOPS, "ledger_unread", "ledger_incomplete"),
+    "episodes": (
+        *("outage", "degraded", "not_recovered", "recovery_seconds_max"),
+        *("latency_recovery_seconds_max", "lost_service_seconds_max"),
+        *("impaired_episodes_max", "slow_episodes_max"),
+    ),
+    "health": ("grey_failure_seconds_max",),
+    "retries": ("attempts_per_operation_max",),
+    "decisions": ("decision_shift_share_max",),
+    "waits": ("latency_ms_p99_max",),
+    "method": ("load_unfaithful", "evidence_damaged", "interrupted", "no_evidence"),
+}
+"""The findings, stop conditions and objectives that each section has the figures of."""
 
 
 def _shown(value: object) -> object:
@@ -39,6 +54,18 @@ def _shown(value: object) -> object:
 def _coded(text: str) -> Markup:
     """A text in which what stands between backticks is a command."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.clean(text)))))  # noqa: S704  # escaped
+
+
+def stays_open(section: str, verdict: Verdict, tables: Iterable[Table]) -> bool:
+    """Whether a cell of a section is marked, or what it is about was missed or not decided."""
+    tones = {cell.tone for table in tables for cells in table.rows for cell in cells}
+    if tones & {"fail", "inconclusive"}:
+        return True
+    weighty = [found for found in verdict.findings if found.verdict is not Weight.NOTE]
+    wrong = {found.code for found in weighty}
+    wrong |= {str(found.evidence.get("condition")) for found in weighty}
+    wrong |= {one.id for one in verdict.objectives if one.verdict is not Judgement.PASS}
+    return not wrong.isdisjoint(_ABOUT.get(section, ()))
 
 
 def style_hash(css: str) -> str:
@@ -56,9 +83,7 @@ def environment(folder: str = "report") -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["cut"] = words.cut
-    found.filters["unbroken"] = words.unbroken
-    found.filters["coded"] = _coded
+    found.filters |= {"cut": words.cut, "unbroken": words.unbroken, "coded": _coded}
     found.globals["words"] = words
     return found
 
@@ -68,7 +93,7 @@ def looks(foot: str, *sheets: str) -> dict[str, Markup]:
 
     ``foot`` may come from outside; it stands at the foot of every page that is printed.
     """
-    text = words.cut(" ".join(words.clean(foot).split()), 100)
+    text = words.cut(words.one_line(foot), 100)
     # Escaped for a string of CSS: nothing can end it, nor the element that holds it.
     safe = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text)
     css = "".join(sheets) + f'@media print {{ @page {{ @bottom-left {{ content: "{safe}" }} }} }}\n'
@@ -88,20 +113,17 @@ def render(plan: Plan, facts: Facts, verdict: Verdict) -> str:
         .render(
             **looks(f"{verdict.scenario}, run {verdict.run_id}", style("report.css")),
             method=method,
-            folding=folding,
+            stays_open=stays_open,
             sections=sections,
             impairment=impairment_table,
             people=people,
-            required=required_checks,
-            safety=safety_section,
             timeline=timeline_chart,
             signals=signals,
-            worst=worst,
             plan=plan,
             facts=facts,
             verdict=verdict,
             tiles=tiles(plan, verdict),
             chart=timeline_chart.svg(plan, facts, verdict),
-            narrow_chart=timeline_chart.svg(plan, facts, verdict, timeline_chart.NARROW),
+            narrow_chart=timeline_chart.svg(plan, facts, verdict, marks.NARROW),
         )
     )

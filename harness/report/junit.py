@@ -10,8 +10,15 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from harness.report import words
-from harness.report.run_checks import cut_message, no_less_than_zero
-from harness.report.suite import GateCase, GateRun, GateSuite, cases_of, deciding_run
+from harness.report.suite import (
+    GateCase,
+    GateRun,
+    GateSuite,
+    cases_of,
+    cut_message,
+    deciding_run,
+    no_less_than_zero,
+)
 from harness.verdict.reasons import NOT_DECIDED
 from harness.verdict.types import Judgement, Verdict, Weight
 
@@ -70,10 +77,11 @@ def _suite(suite: GateSuite, class_name: str) -> ET.Element:
         element.set("timestamp", _clean(begun[0][:19]))
     if suite.file:
         element.set("file", _clean(suite.file))
-    properties = _of_suite(suite)
-    for case in cases:
-        properties += _of_case(case)
-    _properties(element, properties)
+    listed = ET.SubElement(element, "properties")
+    for name, value in [*_of_suite(suite), *(found for case in cases for found in _of_case(case))]:
+        if value not in (None, ""):
+            text = _clean(repr(value) if isinstance(value, float) else str(value))
+            ET.SubElement(listed, "property", name=_clean(name), value=text)
     for case in cases:
         element.append(_case(suite, case, class_name, last=case is cases[-1]))
     return element
@@ -88,7 +96,9 @@ def _case(suite: GateSuite, case: GateCase, class_name: str, *, last: bool) -> E
     )
     required = _clean(f"Required: {case.meaning}.")
     if case.verdict in _TAGS:
-        sentence = _sentence(case)
+        open_ = case.verdict is Judgement.INCONCLUSIVE
+        reason = f"{NOT_DECIDED if open_ else ''}{case.message}".rstrip(".")
+        sentence = _clean(f"{reason[:1].upper()}{reason[1:]}.")
         said = ET.SubElement(element, _TAGS[case.verdict], message=sentence, type=case.kind.value)
         # GitLab shows the content and not the attribute, others the attribute first.
         said.text = f"{sentence}\n{required}"
@@ -101,13 +111,6 @@ def _case(suite: GateSuite, case: GateCase, class_name: str, *, last: bool) -> E
     return element
 
 
-def _sentence(case: GateCase) -> str:
-    """What a case that is not met says, whole: its reason first."""
-    open_ = case.verdict is Judgement.INCONCLUSIVE
-    said = f"{NOT_DECIDED if open_ else ''}{case.message}".rstrip(".")
-    return _clean(f"{said[:1].upper()}{said[1:]}.")
-
-
 def _told(suite: GateSuite, case: GateCase) -> list[str]:
     """The sentence and where the report is; GitLab shows the picture of a case that is not met."""
     told = [_clean(suite.sentence)]
@@ -117,29 +120,14 @@ def _told(suite: GateSuite, case: GateCase) -> list[str]:
     return told
 
 
-def _properties(element: ET.Element, properties: Properties) -> None:
-    """Those that have a value."""
-    known = [(name, value) for name, value in properties if value not in (None, "")]
-    if not known:
-        return
-    parent = ET.SubElement(element, "properties")
-    for name, value in known:
-        text = repr(value) if isinstance(value, float) else str(value)
-        ET.SubElement(parent, "property", name=_clean(name), value=_clean(text))
-
-
 def _of_case(case: GateCase) -> Properties:
     """The numbers of the run that decides, then of every run where there are several."""
     named: Properties = [(f"{case.name}.{key}", value) for key, value in case.figures.items()]
     if len(case.checks) > 1:
         for number, check in case.checks:
-            name = f"run{number}.{case.name}."
-            named += [
-                (f"{name}verdict", check.verdict.value),
-                (f"{name}observed", check.observed),
-                (f"{name}low", check.low),
-                (f"{name}high", check.high),
-            ]
+            name, figures = f"run{number}.{case.name}.", ("observed", "low", "high")
+            named.append((f"{name}verdict", check.verdict.value))
+            named += [(name + figure, getattr(check, figure)) for figure in figures]
     return named
 
 

@@ -1,26 +1,34 @@
-"""A step summary in Markdown: the first screen of the report, for a page that shows no report.
+"""What the page of a CI shows: a step summary in Markdown, and annotations. Pure.
 
-Pure. Never more than `BYTES_MAX`, so that it also fits into a comment: what is left out for room is
-said. Text from outside is escaped, so that it can neither mark up nor call anybody, and links to
-nothing; the only links are those that its caller gives.
+The summary is the first screen of the report, for a page that shows no report. It is never more
+than `BYTES_MAX`, so that it also fits into a comment: what is left out for room is said. Text from
+outside is escaped, so that it can neither mark up nor call anybody, and links to nothing; the only
+links are those that its caller gives.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.report import words
-from harness.report.run_checks import CheckKind, cut_message
 from harness.report.sections import objectives as objectives_table
-from harness.report.suite import GateSuite, cases_of, deciding_run
+from harness.report.suite import (
+    CheckKind,
+    GateCase,
+    GateSuite,
+    cases_of,
+    cut_message,
+    deciding_run,
+)
 from harness.report.tables import Table
 from harness.report.tiles import tiles
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.report.words import WORST_FIRST
+from harness.verdict.types import Judgement, Verdict, Weight
 
 BYTES_MAX = 60_000
+ERRORS_MAX = 10
+"""Of one step: the runner of GitHub shows no more."""
 _MARKS = {Judgement.PASS: "🟢", Judgement.FAIL: "🔴", Judgement.INCONCLUSIVE: "🟡"}
 _ROWS_MAX = 50
-_NAMES_MAX = 8
 _SENTENCE_MAX = 600
 _MESSAGE_MAX = 400
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~])")
@@ -31,12 +39,8 @@ _HOLE = "\0"
 """Stands for it while the rest is escaped; no clean text has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A part of the summary; of all, those of the lowest ``rank`` are kept first."""
-
-    rank: int
-    text: str
+_Block = tuple[int, str]
+"""Rank and text of a part of the summary; of all, those of the lowest rank are kept first."""
 
 
 def summary(
@@ -50,27 +54,25 @@ def summary(
     name of the suite. ``links`` are addresses of reports, by their paths; those without one are in
     the ``artifacts``, the address of a page, if there is one.
     """
-    blocks = [_Block(0, _overview(suites))] if len(suites) > 1 else []
+    blocks = [(0, _overview(suites))] if len(suites) > 1 else []
     for suite in suites:
-        blocks += _blocks(
-            suite, (charts or {}).get(suite.name, ()), (pictures or {}).get(suite.name, "")
-        )
-        blocks.append(_Block(4, _reports(suite, links or {}, artifacts)))
-    return _fitted([block for block in blocks if block.text])
+        name, shown = suite.name, charts or {}
+        blocks += _blocks(suite, shown.get(name, ()), (pictures or {}).get(name, ""))
+        blocks.append((4, _reports(suite, links or {}, artifacts)))
+    return _fitted([block for block in blocks if block[1]])
 
 
 def _fitted(blocks: list[_Block]) -> str:
     """As many as there is room for, the most important first, in their own order."""
     room = BYTES_MAX - 200  # for the line that says what is missing
     kept: set[int] = set()
-    for index in sorted(range(len(blocks)), key=lambda i: blocks[i].rank):
-        size = len(blocks[index].text.encode()) + 2
+    for index in sorted(range(len(blocks)), key=lambda i: blocks[i][0]):
+        size = len(blocks[index][1].encode()) + 2
         if size <= room:
             room -= size
             kept.add(index)
-    texts = [blocks[index].text for index in sorted(kept)]
-    left_out = len(blocks) - len(kept)
-    if left_out:
+    texts = [blocks[index][1] for index in sorted(kept)]
+    if left_out := len(blocks) - len(kept):
         parts = words.plural(left_out, "part")
         texts.append(f"*Left out for room: {parts} of this summary. The reports have it all.*")
     return "\n\n".join(texts) + "\n"
@@ -79,19 +81,25 @@ def _fitted(blocks: list[_Block]) -> str:
 def _blocks(suite: GateSuite, chart: Sequence[str], picture: str) -> list[_Block]:
     decides = deciding_run(suite)
     verdict = None if decides is None else decides.verdict
-    blocks = [_Block(1, _head(suite)), _Block(1, _broken(suite))]
+    blocks = [(1, _head(suite)), (1, _broken(suite))]
     if suite.asked > 1:
-        blocks.append(_Block(2, _runs(suite)))
+        blocks.append((2, _runs(suite)))
     if decides is not None and verdict is not None:
         which = f"Run {decides.number}" if suite.asked > 1 else "This run"
-        blocks.append(_Block(2, _figures(verdict, which)))
+        rows = [
+            (escaped(tile.name), f"**{escaped(tile.figure)}**", escaped("; ".join(tile.notes)))
+            for tile in tiles(None, verdict)
+        ]
+        blocks.append((2, _rows(("Figure", which, ""), rows)))
     if picture:
-        blocks.append(_Block(2, f"![Borrowing over time, {escaped(suite.name)}](<{picture}>)"))
+        blocks.append((2, f"![Borrowing over time, {escaped(suite.name)}](<{picture}>)"))
     elif chart:
-        blocks.append(_Block(2, _fenced(chart)))
+        # Text as it stands.
+        fence = _fence(chart, 3)
+        blocks.append((2, "\n".join([f"{fence}text", *map(words.clean, chart), fence])))
     if verdict is not None:
-        blocks.append(_Block(3, _table(objectives_table(verdict, told=False))))
-        blocks.append(_Block(4, _notes(verdict)))
+        blocks.append((3, _table(objectives_table(verdict, told=False))))
+        blocks.append((4, _notes(verdict)))
     return blocks
 
 
@@ -110,30 +118,25 @@ def _head(suite: GateSuite) -> str:
 
 def _overview(suites: Sequence[GateSuite]) -> str:
     """All scenarios in one table, the worst first."""
-    order = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
-    ranked = sorted(((s.verdict, s) for s in suites), key=lambda pair: order.index(pair[0]))
-    rows = [
-        (
-            f"{_MARKS[judged]} {words.VERDICT[judged]}",
-            escaped(words.cut(suite.name, 80)),
-            f"{len(suite.runs)} of {suite.asked}",
-            ", ".join(escaped(words.cut(name, 80)) for name in _not_met(suite)[:_NAMES_MAX])
-            or "none",
-        )
-        for judged, suite in ranked
-    ]
+    ranked = sorted(((s.verdict, s) for s in suites), key=lambda pair: WORST_FIRST.index(pair[0]))
+    rows = []
+    for judged, suite in ranked:
+        mark, name = f"{_MARKS[judged]} {words.VERDICT[judged]}", escaped(words.cut(suite.name, 80))
+        not_met = [escaped(words.cut(case.name, 80)) for case in _not_met(suite)[:8]]
+        made = f"{len(suite.runs)} of {suite.asked}"
+        rows.append((mark, name, made, ", ".join(not_met) or "none"))
     return _rows(("Verdict", "Scenario", "Runs", "Checks not met"), rows)
 
 
-def _not_met(suite: GateSuite) -> list[str]:
-    return [case.name for case in cases_of(suite) if case.verdict is not Judgement.PASS]
+def _not_met(suite: GateSuite) -> list[GateCase]:
+    return [case for case in cases_of(suite) if case.verdict is not Judgement.PASS]
 
 
 def _broken(suite: GateSuite) -> str:
     """A line for each check that is not met, as the JUnit file names it; what the sentence above
     says of it already is not said again.
     """
-    found = [case for case in cases_of(suite) if case.verdict is not Judgement.PASS]
+    found = _not_met(suite)
     above = words.cut(suite.sentence, _SENTENCE_MAX).lower() if deciding_run(suite) else ""
     lines = []
     for case in found[:_ROWS_MAX]:
@@ -144,14 +147,6 @@ def _broken(suite: GateSuite) -> str:
         word = words.OBJECTIVE_VERDICT[case.verdict]
         lines.append(f"- {_MARKS[case.verdict]} **{name}** {word}{said}")
     return "\n".join([*lines, *_more(len(found))])
-
-
-def _figures(verdict: Verdict, which: str) -> str:
-    rows = [
-        (escaped(tile.name), f"**{escaped(tile.figure)}**", escaped("; ".join(tile.notes)))
-        for tile in tiles(None, verdict)
-    ]
-    return _rows(("Figure", which, ""), rows)
 
 
 def _table(table: Table) -> str:
@@ -174,17 +169,13 @@ def _runs(suite: GateSuite) -> str:
     rows = []
     for run in suite.runs:
         known = run.verdict
-        rows.append(
-            (
-                str(run.number),
-                "" if known is None else str(known.seed),
-                f"none, exit code {run.exit_code}"
-                if known is None
-                else f"{_MARKS[known.verdict]} {words.VERDICT[known.verdict]}",
-                words.NOT_MEASURED if known is None else words.share(known.borrow.failed_share),
-                words.NOT_MEASURED if known is None else escaped(tiles(None, known)[1].figure),
-            )
-        )
+        seed, judged = "", f"none, exit code {run.exit_code}"
+        share = recovery = words.NOT_MEASURED
+        if known is not None:
+            seed, share = str(known.seed), words.share(known.borrow.failed_share)
+            judged = f"{_MARKS[known.verdict]} {words.VERDICT[known.verdict]}"
+            recovery = escaped(tiles(None, known)[1].figure)
+        rows.append((str(run.number), seed, judged, share, recovery))
     text = _rows(("Run", "Seed", "Verdict", "Failed share", "Time to recover"), rows)
     said = [f"Stopped early: {suite.stopped}." if suite.stopped else "", suite.statement]
     return "\n\n".join([text, *(escaped(words.cut(one, _SENTENCE_MAX)) for one in said if one)])
@@ -195,15 +186,13 @@ def _notes(verdict: Verdict) -> str:
     found = [finding for finding in verdict.findings if finding.verdict is Weight.NOTE]
     if not found:
         return ""
-    lines = [_finding(one) for one in found[:_ROWS_MAX]]
+    lines = [
+        f"- **{escaped(words.cut(one.code, 80))}**: {escaped(words.cut(one.message, _MESSAGE_MAX))}"
+        for one in found[:_ROWS_MAX]
+    ]
     body = "\n".join([*lines, *_more(len(found))])
     head = words.plural(len(found), "note")
     return f"<details><summary>{head}</summary>\n\n{body}\n\n</details>"
-
-
-def _finding(found: Finding) -> str:
-    said = escaped(words.cut(found.message, _MESSAGE_MAX))
-    return f"- **{escaped(words.cut(found.code, 80))}**: {said}"
 
 
 def _reports(suite: GateSuite, links: Mapping[str, str], artifacts: str) -> str:
@@ -231,14 +220,8 @@ def _rows(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _code(text: str) -> str:
     """Foreign text in one line, in which nothing is looked for."""
-    flat, fence = " ".join(words.clean(text).split()), _fence([text], 1)
+    flat, fence = words.one_line(text), _fence([text], 1)
     return f"{fence} {flat} {fence}" if "`" in flat else f"{fence}{flat}{fence}"
-
-
-def _fenced(lines: Sequence[str]) -> str:
-    """Text as it stands."""
-    fence = _fence(lines, 3)
-    return "\n".join([f"{fence}text", *(words.clean(line) for line in lines), fence])
 
 
 def _fence(lines: Sequence[str], least: int) -> str:
@@ -249,8 +232,41 @@ def _fence(lines: Sequence[str], least: int) -> str:
 
 def escaped(text: str) -> str:
     """Foreign text in one line of Markdown, as it reads: no markup, tag or link, nobody called."""
-    flat = " ".join(words.clean(text).split())
-    html = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    html = words.one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # Links are found in what is left of the markup, unless something is between.
     parted = _LINKS.sub(rf"\g<0>{_HOLE}", html)
     return _MARKUP.sub(r"\\\1", parted).replace(_HOLE, _BETWEEN)
+
+
+# --- annotations ---------------------------------------------------------------------------------
+
+
+def annotations(suites: Sequence[GateSuite]) -> list[str]:
+    """Workflow commands of GitHub Actions: a line for each check that is missed, then for each that
+    is not decided, which stops the pipeline, too. The last says how many more there are than
+    `ERRORS_MAX`, instead of dropping them in silence.
+    """
+    cases = [(suite, case) for suite in suites for case in _not_met(suite)]
+    found = sorted(cases, key=lambda pair: WORST_FIRST.index(pair[1].verdict))
+    shown = found if len(found) <= ERRORS_MAX else found[: ERRORS_MAX - 1]
+    lines = []
+    for suite, case in shown:
+        said = words.OBJECTIVE_VERDICT[case.verdict]
+        title = _property(words.clean(f"lendchaos {suite.name}: {case.name} {said}"))
+        where = f"file={_property(words.clean(suite.file))}," if suite.file else ""
+        message = cut_message(words.clean(f"{case.message}. Required: {case.meaning}."))
+        lines.append(f"::error {where}title={title}::{_data(message)}")
+    if len(found) > len(shown):
+        more = f"and {len(found) - len(shown)} more: the summary and the JUnit file have them"
+        lines.append(f"::error title=lendchaos::{_data(more)}")
+    return lines
+
+
+def _data(text: str) -> str:
+    """A message on one line, so that no part of it is taken for a command of its own."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """The value of a property: what ends it is escaped, too."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -7,7 +7,6 @@ from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.report.tiles import window_name
 from harness.verdict.figures import Load
 from harness.verdict.measure.baseline import THETA
 from harness.verdict.types import Verdict
@@ -29,23 +28,20 @@ FILES = (
 def timeline(facts: Facts, verdict: Verdict) -> Table:
     """Everything that happened, in order; what the answers show to no more than its interval."""
     known = [(p.start_s, f"phase {words.spaced(p.name)} begins") for p in verdict.phases]
-    clock = facts.status.clock
-    if clock is not None:
-        for fault in facts.faults:
-            instants = (
-                (fault.inject_called_ns, "injection ordered"),
-                (fault.inject_returned_ns, "injection read back"),
-                (fault.heal_called_ns, "heal ordered"),
-                (fault.healed_ns, "healed"),
-                (fault.heal_returned_ns, "heal read back"),
-            )
-            known += [
-                (clock.seconds(at_ns), f"fault {words.clean(fault.name)}: {what}")
-                for at_ns, what in instants
-                if at_ns is not None
-            ]
-        ends = ((facts.status.load_ended_ns, "last arrival"), (facts.status.drained_ns, "drained"))
-        known += [(clock.seconds(at), what) for at, what in ends if at is not None]
+    status = facts.status
+    instants: list[tuple[int | None, str]] = []
+    for fault in facts.faults:
+        name = f"fault {words.clean(fault.name)}"
+        instants += [
+            (fault.inject_called_ns, f"{name}: injection ordered"),
+            (fault.inject_returned_ns, f"{name}: injection read back"),
+            (fault.heal_called_ns, f"{name}: heal ordered"),
+            (fault.healed_ns, f"{name}: healed"),
+            (fault.heal_returned_ns, f"{name}: heal read back"),
+        ]
+    instants += [(status.load_ended_ns, "last arrival"), (status.drained_ns, "drained")]
+    if (clock := status.clock) is not None:
+        known += [(clock.seconds(at_ns), what) for at_ns, what in instants if at_ns is not None]
     happened = [(at_s, f"{at_s:.3f} s", what) for at_s, what in known] + _seen(verdict)
     return Table(
         headers=("Time", "What happened"),
@@ -74,58 +70,65 @@ def _seen(verdict: Verdict) -> list[tuple[float, str, str]]:
 
 def measured(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
     """What must be known to trust, or doubt, the figures."""
-    load, settings = verdict.load, plan.settings
-    troubles = [trouble.text for trouble in facts.status.troubles]
-    trouble = [words.clean(t) for t in (*troubles, *facts.damage)]
-    notes = tuple(words.clean(n) for n in facts.status.notes)
-    start_s, end_s = verdict.borrow.window.start_s, verdict.borrow.window.end_s
-    rows = [
-        row("Arrivals", Cell(_arrivals(load), note=_ARRIVALS)),
-        row("Sent late", Cell(_lag(load), note="from the planned to the true start of a journey")),
-        row("Request timeout", Cell(f"{load.request_timeout_s:g} s", note=_TIMEOUT)),
-        row("Retries", f"{words.plural(settings.retries, 'retry', 'retries')} of a failed borrow"),
-        row("Borrowers", Cell(_borrowers(verdict, facts), note=_CLASSES)),
-        row("Counted as failed", Cell(_FAILED)),
-        row("Counted as outcome unknown", Cell(_INDETERMINATE)),
-        row(
-            "Window of the shares",
-            f"{window_name(verdict)}: {words.at(start_s)} to {words.at(end_s)}",
-        ),
-        row("Left out", Cell(_left_out(load), note=_LEFT_OUT)),
-        row("Intervals", Cell(_INTERVALS)),
-        row("Thresholds", Cell(_thresholds(plan, verdict))),
-        row("Edges", Cell(_EDGES)),
-        row("Recovery", Cell(_RECOVERY)),
-        row("What it can see", Cell(least_seen(verdict.visible), note=_SEEN)),
-        row("Health", _health(verdict)),
-        row("Ledger read from", words.clean(facts.ledger.source)),
-        row("Seed", Cell(str(verdict.seed), note="the same seed gives the same arrivals")),
-        row("Run", words.clean(verdict.run_id)),
-        row("Exit code", str(verdict.exit_code)),
-        row("Judged by", f"lendchaos {words.clean(verdict.judged_by) or 'of unknown version'}"),
-        row("Made with", _versions()),
-    ]
+    load, borrow, retries = verdict.load, verdict.borrow, plan.settings.retries
+    window = "from the first injection to the end of load"
+    window = window if words.injected(verdict) else "after the baseline"
+    bounds = f"{words.at(borrow.window.start_s)} to {words.at(borrow.window.end_s)}"
+    judged_by = words.clean(verdict.judged_by) or "of unknown version"
+    asked = "not asked"
+    if seen := verdict.health:
+        path = words.clean(seen.path)
+        asked = f"{path} was asked {seen.asked_per_s:g} times a second, from outside"
+    shown = {
+        "Arrivals": _arrivals(load),
+        "Sent late": f"99 % within {words.milliseconds(load.send_lag_ms_p99)}",
+        "Request timeout": f"{load.request_timeout_s:g} s",
+        "Retries": f"{words.plural(retries, 'retry', 'retries')} of a failed borrow",
+        "Borrowers": _borrowers(verdict, facts),
+        "Counted as failed": _FAILED,
+        "Counted as outcome unknown": _INDETERMINATE,
+        "Window of the shares": f"{window}: {bounds}",
+        "Left out": f"{words.plural(load.warm_up_arrivals, 'arrival')} of the warm-up and"
+        f" {words.count(load.dropped)} that the load generator never started",
+        "Intervals": _INTERVALS,
+        "Thresholds": _thresholds(plan, verdict),
+        "Edges": _EDGES,
+        "Recovery": _RECOVERY,
+        "What it can see": least_seen(verdict.visible),
+        "Health": asked,
+        "Ledger read from": words.clean(facts.ledger.source),
+        "Seed": str(verdict.seed),
+        "Run": words.clean(verdict.run_id),
+        "Exit code": str(verdict.exit_code),
+        "Judged by": f"lendchaos {judged_by}",
+        "Made with": _versions(),
+    }
+    rows = [row(name, Cell(text, note=_NOTES.get(name, ""))) for name, text in shown.items()]
+    notes = [words.clean(note) for note in facts.status.notes]
     if notes:
-        rows.append(row("Remarks", Cell(notes[0], folded=notes[1:])))
+        rows.append(row("Remarks", Cell(notes[0], folded=tuple(notes[1:]))))
+    troubles = [trouble.text for trouble in facts.status.troubles]
+    trouble = [words.clean(text) for text in (*troubles, *facts.damage)]
     if trouble:
-        rows.append(
-            row("Troubles", Cell(trouble[0], folded=tuple(trouble[1:]), tone="inconclusive"))
-        )
+        cell = Cell(trouble[0], folded=tuple(trouble[1:]), tone="inconclusive")
+        rows.append(row("Troubles", cell))
     return Table(headers=("What", "How"), rows=tuple(rows))
 
 
-_ARRIVALS = (
-    "Arrivals do not wait for answers, as real borrowers do not. One arrival is one borrow"
-    " request, whatever becomes of it."
-)
-_TIMEOUT = (
-    "A request without an answer by then has failed; waits cannot be resolved more finely"
-    " than this."
-)
-_CLASSES = (
-    "Some borrowers must be declined (low score, forbidden region, overdue, isolated), so"
-    " that a wrong answer can be told from a right one."
-)
+_NOTES = {
+    "Arrivals": "Arrivals do not wait for answers, as real borrowers do not. One arrival is one"
+    " borrow request, whatever becomes of it.",
+    "Sent late": "from the planned to the true start of a journey",
+    "Request timeout": "A request without an answer by then has failed; waits cannot be resolved"
+    " more finely than this.",
+    "Borrowers": "Some borrowers must be declined (low score, forbidden region, overdue, isolated),"
+    " so that a wrong answer can be told from a right one.",
+    "Left out": "They are in the raw files, and no figure of borrowing counts them.",
+    "What it can see": "The least that nine of ten runs of this rate and length show, with so many"
+    " failures outside every impaired stretch. What is smaller may have been there.",
+    "Seed": "the same seed gives the same arrivals",
+}
+"""What stands below each of these."""
 _FAILED = (
     "Every request that ended without the answer the borrower was entitled to: errors,"
     " timeouts, refusals for overload, false declines, and requests blocked by a failed earlier"
@@ -146,26 +149,12 @@ _RECOVERY = (
     " which the share of failures stays below the threshold, by when requests met the service. Each"
     " heal is judged, by the interval; of several the one that decides is shown."
 )
-
-
 _EDGES = (
     "The moment at which a request met the service lies between sending and answering, and only the"
     " service knows where. So an edge is dated for a service that decides as a request comes, for"
     " one that decides as it answers, and between. The interval holds all of these that fit the"
     " answers; the instant that is told lies midway between the first and the last."
 )
-_SEEN = (
-    "The least that nine of ten runs of this rate and length show, with so many failures outside"
-    " every impaired stretch. What is smaller may have been there."
-)
-_LEFT_OUT = "They are in the raw files, and no figure of borrowing counts them."
-
-
-def _left_out(load: Load) -> str:
-    return (
-        f"{words.plural(load.warm_up_arrivals, 'arrival')} of the warm-up and"
-        f" {words.count(load.dropped)} that the load generator never started"
-    )
 
 
 def _thresholds(plan: Plan, verdict: Verdict) -> str:
@@ -181,18 +170,10 @@ def _thresholds(plan: Plan, verdict: Verdict) -> str:
     )
 
 
-def _health(verdict: Verdict) -> str:
-    seen = verdict.health
-    if seen is None:
-        return "not asked"
-    return f"{words.clean(seen.path)} was asked {seen.asked_per_s:g} times a second, from outside"
-
-
 def _versions() -> str:
     """What this page was made with, which may be later than the run itself."""
-    names = ("lendchaos", "locust", "numpy", "scipy")
     found = []
-    for name in names:
+    for name in ("lendchaos", "locust", "numpy", "scipy"):
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -201,19 +182,13 @@ def _versions() -> str:
 
 
 def _arrivals(load: Load) -> str:
-    achieved = (
-        words.NOT_MEASURED if load.rate_achieved is None else f"{load.rate_achieved:.1f} a second"
-    )
+    achieved = f"{load.rate_achieved:.1f} a second" if load.rate_achieved is not None else ""
     return (
-        f"{load.rate_asked:g} a second asked, {achieved} achieved;"
+        f"{load.rate_asked:g} a second asked, {achieved or words.NOT_MEASURED} achieved;"
         f" {words.plural(load.arrivals, 'arrival')}, {words.count(load.warm_up_arrivals)} of them"
         f" in the warm-up; {words.count(load.dropped)} never started by the load generator,"
         f" {words.count(load.unfinished)} unfinished at the end"
     )
-
-
-def _lag(load: Load) -> str:
-    return f"99 % within {words.milliseconds(load.send_lag_ms_p99)}"
 
 
 def _borrowers(verdict: Verdict, facts: Facts) -> str:
@@ -232,25 +207,17 @@ def waits(verdict: Verdict) -> Table:
         phase, _, percentile = name.rpartition("_")
         found.setdefault(phase or "all", {})[percentile] = value
     names = list(dict.fromkeys(p for percentiles in found.values() for p in percentiles))
-    medians = ", ".join(
-        f"{words.milliseconds(values['p50'])} in {words.spaced(phase)}"
-        for phase, values in found.items()
-        if values.get("p50") is not None
-    )
+    rows, medians = [], []
+    for phase, values in found.items():
+        known = {name: words.milliseconds(ms) for name, ms in values.items() if ms is not None}
+        rows.append(row(words.spaced(phase), *(known.get(n, "too few answers") for n in names)))
+        if "p50" in known:
+            medians.append(f"{known['p50']} in {words.spaced(phase)}")
     return Table(
         headers=("Phase", *names),
-        rows=tuple(
-            row(
-                words.spaced(phase),
-                *(
-                    "too few answers" if values.get(n) is None else words.milliseconds(values[n])
-                    for n in names
-                ),
-            )
-            for phase, values in found.items()
-        ),
+        rows=tuple(rows),
         empty="No wait was measured.",
-        digest=f"median {medians}" if medians else "",
+        digest=f"median {', '.join(medians)}" if medians else "",
         lead="Answered requests, from the planned start. p50 is the median; p99 is the time within"
         " which 99 % of the answers came.",
     )

@@ -1,104 +1,174 @@
 """The tables below the first screen. Pure: facts and verdict in, words in tables out."""
 
 import json
+from textwrap import shorten
 from typing import Any
 
+import numpy as np
+
 from harness.history.reader import Facts
+from harness.history.run_facts import BlastRadius
 from harness.plan.plan import Plan
-from harness.report import chart_series, required_checks, words
+from harness.plan.stop_conditions import OFF, STOP_KINDS
+from harness.report import chart_series, words
+from harness.report.suite import OF_OBJECTIVES
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import money, why
-from harness.verdict.catalogue import LOANS, RULES
+from harness.verdict.catalogue import LOANS, MONEY, MONEY_STOPS, RULES
+from harness.verdict.catalogue_row import ALWAYS, NEVER
 from harness.verdict.reasons import counted
-from harness.verdict.types import Fault, Judgement, ObjectiveResult, Reconciliation, Verdict, Weight
+from harness.verdict.types import (
+    Fault,
+    Finding,
+    Judgement,
+    ObjectiveResult,
+    Reconciliation,
+    Verdict,
+    Weight,
+)
+from harness.verdict.visible import shows_any
 
 _EVIDENCE_MAX = 4000
-_ROWS_MAX = 60
 _UNKNOWN = {
-    "committed_unknown": "outcome unknown, with a loan",
-    "not_committed_unknown": "outcome unknown, without a loan",
+    "committed_unknown": (
+        "outcome unknown, with a loan",
+        "the borrower does not know that there is a loan",
+    ),
+    "not_committed_unknown": (
+        "outcome unknown, without a loan",
+        "the borrower does not know that there is none",
+    ),
 }
-_ORDER = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
-_WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
+"""What the classes of loans that need not be none are called, and what they mean."""
+_SEEN = {NEVER: "found", ALWAYS: "not shown"}
+"""Of a rule that was broken or not decided and has no figure."""
+_NOTE_MAX = 160
+"""Letters of a message; the findings have all of it."""
+HELD = {
+    "no loan lost, lent twice or wrong": (*MONEY, "ledger_unread", "ledger_incomplete"),
+    "no outage without a fault": ("outage", "degraded", "not_recovered"),
+    "nobody refused wrongly": ("false_decline", "invalid_answer", "borrowers_shut_out"),
+    "a steady baseline": ("baseline_not_steady",),
+    "a load as planned": ("load_unfaithful",),
+}
+"""What holds where none of these codes was found, in a run whose evidence is whole."""
+SPOILS_ALL = ("interrupted", "no_evidence", "evidence_damaged", "internal_check_error")
+"""With one of these nothing is said to hold."""
 
 
 def objectives(verdict: Verdict, *, told: bool = True) -> Table:
-    """What had to hold, and whether it did: objectives, and what is required of every run."""
-    judged = required_checks.rows(verdict, told=told)
+    """What had to hold, and whether it did: objectives, and what is required of every run. Findings
+    are left out of it where they are not ``told``, for a page that has them elsewhere.
+    """
+    judged = _required(verdict, told=told)
     judged += [(result.verdict, _objective(result, verdict)) for result in verdict.objectives]
-    judged.sort(key=lambda one: _WORST_FIRST.index(one[0]))
-    held = required_checks.held(verdict)
-    none = "The scenario sets no objective of its own."
+    judged.sort(key=lambda one: words.WORST_FIRST.index(one[0]))
+    none = f"The scenario sets no objective of its own. {held(verdict)}".rstrip()
     return Table(
         headers=("Objective", "Limit", "Observed", "95 % interval", "Verdict"),
         rows=tuple(cells for _, cells in judged),
-        empty=f"{none} {held}".rstrip(),
-        lead="" if verdict.objectives else f"{none} {held}".rstrip(),
+        empty=none,
+        lead="" if verdict.objectives else none,
     )
 
 
 def _objective(result: ObjectiveResult, verdict: Verdict) -> tuple[Cell, ...]:
-    write = words.observed_unit(result)
-    observed = Cell(words.observed(result), note=counted(result))
-    between = words.interval(result.low, result.high, write)
-    if result.observed is None and result.verdict.value == "pass":
-        observed = Cell("nothing to measure")
-    elif result.observed is None:
-        observed = Cell(words.observed(result), note=_why_not(result, verdict))
-    if result.low is None and result.high is None and result.observed is not None:
-        between = "exact count" if _is_count(result) else "none"
+    low, high, passed = result.low, result.high, result.verdict is Judgement.PASS
+    observed, note = Cell(words.observed(result), note=counted(result)), ""
+    between = words.interval(low, high, words.observed_unit(result))
+    if result.observed is None:
+        reason = "" if passed else _why_not(result, verdict)
+        observed = Cell("nothing to measure" if passed else observed.text, note=reason)
+    else:
+        beyond = (low is not None) if high is None else high > result.limit
+        note = result.reason or ("limit within the interval" if passed and beyond else "")
+        if low is None and high is None:
+            is_count = not any(unit in result.id for unit in ("share", "seconds", "_ms"))
+            between = "exact count" if is_count else "none"
+    told = words.OBJECTIVE_VERDICT[result.verdict]
+    source = " · ".join(words.clean(part) for part in (result.id, result.source) if part)
     return row(
-        Cell(words.objective(result.id), note=_name_and_source(result)),
+        Cell(words.objective(result.id), note=source),
         f"at most {words.limit(result)}",
         observed,
         between,
-        Cell(
-            words.OBJECTIVE_VERDICT[result.verdict],
-            note="" if result.observed is None else words.clean(result.reason or _decided(result)),
-            tone=result.verdict.value,
-        ),
+        Cell(told, note=words.clean(note), tone=result.verdict.value),
     )
 
 
-def _decided(result: ObjectiveResult) -> str:
-    """Why a limit is met although the interval goes beyond it."""
-    open_above = result.high is None and result.low is not None
-    beyond = open_above or (result.high is not None and result.high > result.limit)
-    if result.verdict is Judgement.PASS and beyond:
-        return "limit within the interval"
-    return ""
-
-
-def _is_count(result: ObjectiveResult) -> bool:
-    return not any(unit in result.id for unit in ("share", "seconds", "_ms"))
-
-
-def _name_and_source(result: ObjectiveResult) -> str:
-    parts = (result.id, result.source)
-    return " · ".join(words.clean(part) for part in parts if part)
-
-
 def _why_not(result: ObjectiveResult, verdict: Verdict) -> str:
-    own = (f for f in verdict.findings if f.evidence.get("id") == result.id)
-    found = next(own, None)
+    found = next((f for f in verdict.findings if f.evidence.get("id") == result.id), None)
     if result.reason and (found is None or result.low is not None):
         return words.clean(result.reason)
     return why(verdict) if found is None else words.clean(found.message)
 
 
+def _required(verdict: Verdict, *, told: bool) -> list[tuple[Judgement, tuple[Cell, ...]]]:
+    """Each rule that was broken or not decided, once, with the worst finding of its kind."""
+    found: dict[str, Finding] = {}
+    for weight in (Weight.FAIL, Weight.INCONCLUSIVE):
+        for one in verdict.findings:
+            if one.verdict is weight and one.code not in OF_OBJECTIVES:
+                found.setdefault(one.code, one)
+    judged = [(Judgement(one.verdict.value), one) for one in found.values()]
+    return [(judgement, _required_row(one, judgement, told=told)) for judgement, one in judged]
+
+
+def _required_row(found: Finding, judged: Judgement, *, told: bool) -> tuple[Cell, ...]:
+    rule = RULES.get(found.code)
+    name, limit = (rule.rule, rule.limit) if rule else (words.finding(found.code), "always checked")
+    figure = found.evidence.get(rule.figure) if rule else None
+    counted = isinstance(figure, int)
+    note = _whole_clauses(words.clean(found.message)) if told else ""
+    return row(
+        Cell(name, note=words.clean(f"{found.code} · required of every run")),
+        limit,
+        Cell(words.count(figure) if counted else _SEEN.get(limit, "not so"), note=note),
+        "exact count" if counted else "none",
+        Cell(words.OBJECTIVE_VERDICT[judged], tone=judged.value),
+    )
+
+
+def _whole_clauses(message: str) -> str:
+    """As many as there is room for: half a clause says less than none."""
+    note, *further = message.split("; ")
+    for clause in further:
+        if len(note) + len(clause) > _NOTE_MAX:
+            return f"{note} (more under Findings)"
+        note += f"; {clause}"
+    return shorten(note, _NOTE_MAX, placeholder=" …")
+
+
+def held(verdict: Verdict) -> str:
+    """What else is required of every run and held, in one line; empty where nothing is sure."""
+    weighty = [f for f in verdict.findings if f.verdict is not Weight.NOTE]
+    broken = {f.code for f in weighty}
+    if any(f.evidence.get("condition") in MONEY_STOPS for f in weighty):
+        broken.update(MONEY)
+    # An objective may tolerate a stretch, which does not account for it.
+    stretch = any(e.class_ in ("outage", "degraded") for e in verdict.episodes)
+    if (stretch and not words.injected(verdict)) or not shows_any(verdict.visible):
+        broken.add("outage")
+    if broken.intersection(SPOILS_ALL):
+        return ""
+    names = [name for name, codes in HELD.items() if not broken.intersection(codes)]
+    return f"Required of every run, and held: {'; '.join(names)}." if names else ""
+
+
 def findings(verdict: Verdict) -> Table:
     """Every finding, failures first, its evidence folded."""
-    ordered = sorted(verdict.findings, key=lambda f: _ORDER.index(f.verdict))
-    tones = {Weight.FAIL: "fail", Weight.INCONCLUSIVE: "inconclusive", Weight.NOTE: ""}
+    tones = {weight: weight.value for weight in Weight} | {Weight.NOTE: ""}
     return Table(
         headers=("Weight", "What was found", "In this run"),
         rows=tuple(
             row(
-                Cell(words.WEIGHT[found.verdict], tone=tones[found.verdict]),
+                Cell(weight.value, tone=tones[weight]),
                 Cell(words.finding(found.code), note=words.clean(found.code)),
                 Cell(words.clean(found.message), folded=_evidence(found.evidence)),
             )
-            for found in ordered
+            for weight in Weight
+            for found in verdict.findings
+            if found.verdict is weight
         ),
         empty="None.",
         lead="A fail makes the verdict FAIL; an inconclusive one means that the evidence was not"
@@ -132,19 +202,20 @@ def _fault(fault: Fault, description: str) -> tuple[Cell, ...]:
     tone = "" if fault.bit or not fault.expects_impact else "inconclusive"
     if not fault.expects_impact:
         bit += "; borrowers should not notice it"
-    injected = "never" if fault.injected_s is None else words.seconds(fault.injected_s)
-    healed = "not healed" if fault.healed_s is None else words.seconds(fault.healed_s)
+    first, further = fault.proof[:1], (*fault.proof[1:], *_shared(fault))
     return row(
         Cell(words.clean(fault.name), note=words.clean(description)),
         fault.link_or_target,
-        Cell(injected, tone="inconclusive" if fault.injected_s is None else ""),
-        Cell(healed, tone="inconclusive" if fault.healed_s is None else ""),
+        _at(fault.injected_s, "never"),
+        _at(fault.healed_s, "not healed"),
         Cell(bit, tone=tone),
-        Cell(
-            words.clean("; ".join(fault.proof[:1])) or "none",
-            folded=tuple(words.clean(p) for p in (*fault.proof[1:], *_shared(fault))),
-        ),
+        Cell(words.clean("; ".join(first)) or "none", folded=tuple(map(words.clean, further))),
     )
+
+
+def _at(instant_s: float | None, none: str) -> Cell:
+    known = instant_s is not None
+    return Cell(words.seconds(instant_s)) if known else Cell(none, tone="inconclusive")
 
 
 def _shared(fault: Fault) -> list[str]:
@@ -193,29 +264,23 @@ def cannot_borrow(verdict: Verdict) -> Table:
 def log_in(verdict: Verdict) -> Table:
     """Log-ins count on their own, too: a borrower who cannot log in cannot borrow."""
     seen = verdict.log_in
-    part = words.share(seen.failed / seen.operations) if seen.operations else words.NOT_MEASURED
-    return Table(
-        headers=("Log-ins", "Failed", "Share", "Wrongly refused", "Borrowers affected"),
-        rows=(
-            row(
-                words.count(seen.operations),
-                words.count(seen.failed),
-                part,
-                Cell(words.count(seen.false_declined), tone="fail" if seen.false_declined else ""),
-                words.count(seen.affected_borrowers),
-            ),
-        ),
-        digest=f"{words.count(seen.failed)} of {words.count(seen.operations)} failed"
-        if seen.operations
-        else "none sent",
-        lead="A borrow request behind a failed log-in counts as failed, too (blocked)."
-        + (
+    sent, failed = words.count(seen.operations), words.count(seen.failed)
+    part, digest = words.NOT_MEASURED, "none sent"
+    if seen.operations:
+        part, digest = words.share(seen.failed / seen.operations), f"{failed} of {sent} failed"
+    lead = "A borrow request behind a failed log-in counts as failed, too (blocked)."
+    if seen.renewed:
+        lead += (
             f" {words.plural(seen.renewed, 'request')} met a session that was over, by the lifetime"
             " told at log-in or by a later log-in of the same borrower: no refusal, and asked again"
             " in a new one."
-            if seen.renewed
-            else ""
-        ),
+        )
+    refused = Cell(words.count(seen.false_declined), tone="fail" if seen.false_declined else "")
+    return Table(
+        headers=("Log-ins", "Failed", "Share", "Wrongly refused", "Borrowers affected"),
+        rows=(row(sent, failed, part, refused, words.count(seen.affected_borrowers)),),
+        digest=digest,
+        lead=lead,
     )
 
 
@@ -235,10 +300,7 @@ def reconciliation(verdict: Verdict) -> Table:
         headers=("Class", "Loans", "Must be", "Examples (idempotency keys)"),
         rows=(
             *(_class(ledger, name, RULES[name].rule.lower(), zero=True) for name in LOANS),
-            _class(ledger, "committed_unknown", "the borrower does not know that there is a loan"),
-            _class(
-                ledger, "not_committed_unknown", "the borrower does not know that there is none"
-            ),
+            *(_class(ledger, name, meaning) for name, (_, meaning) in _UNKNOWN.items()),
         ),
         lead=lead,
         digest=money(verdict).figure,
@@ -252,7 +314,7 @@ def _class(
     tone = "" if not zero else "inconclusive" if number is None else "fail" if number else "pass"
     examples = tuple(words.clean(key) for key in ledger.examples.get(name, ()))
     return row(
-        Cell(_UNKNOWN.get(name, words.spaced(name)), note=meaning),
+        Cell(words.spaced(name) if zero else _UNKNOWN[name][0], note=meaning),
         Cell(words.count(number), tone=tone),
         "0" if zero else "any",
         Cell(words.plural(len(examples), "key") if examples else "", folded=examples),
@@ -263,24 +325,67 @@ def over_time(plan: Plan, facts: Facts, verdict: Verdict) -> Table:
     """The numbers behind the chart."""
     clock = facts.status.clock
     if clock is None:
-        return Table(headers=(), rows=(), empty="The load never began.")
-    data = chart_series.count(
-        clock, facts.operations, chart_series.span(plan, facts, verdict), _ROWS_MAX
-    )
-    rows = []
-    for index in range(data.bins):
-        waits = (data.median_ms[index], data.longest_ms[index])
-        rows.append(
-            row(
-                f"{data.edge_s(index):g} to {data.edge_s(index + 1):g} s",
-                *(words.count(int(number)) for number in data.counts[:, index]),
-                *("none" if wait != wait else words.milliseconds(wait) for wait in waits),  # noqa: PLR0124  # NaN
-            )
-        )
+        return Table(empty="The load never began.")
+    data = chart_series.count(clock, facts.operations, chart_series.span(plan, facts, verdict), 60)
     totals = (words.count(data.total(kind)) for kind in chart_series.KINDS)
-    rows.append(row("all", *totals, "", ""))
     return Table(
         headers=("Planned start", *chart_series.KINDS, "median wait", "longest wait"),
-        rows=tuple(rows),
+        rows=(*(_bin(data, index) for index in range(data.bins)), row("all", *totals, "", "")),
         lead="All borrow requests, the warm-up included.",
     )
+
+
+def _bin(data: chart_series.ChartSeries, index: int) -> tuple[Cell, ...]:
+    waits_ms = (data.median_ms[index], data.longest_ms[index])
+    return row(
+        f"{data.edge_s(index):g} to {data.edge_s(index + 1):g} s",
+        *(words.count(int(number)) for number in data.counts[:, index]),
+        *("none" if np.isnan(wait) else words.milliseconds(wait) for wait in waits_ms),
+    )
+
+
+# --- safety ---------------------------------------------------------------------------------------
+
+
+def radius(facts: Facts) -> Table:
+    """The blast radius, a row for each fault."""
+    known = facts.status.blast_radius or BlastRadius()
+    untouched = ", ".join(words.clean(part) for part in known.untouched)
+    return Table(
+        headers=("Fault", "May touch"),
+        rows=tuple(
+            row(words.clean(name), "; ".join(words.clean(part) for part in what))
+            for name, what in known.touched.items()
+        ),
+        empty="No fault was planned.",
+        lead=f"No fault touches: {untouched}." if untouched else "",
+    )
+
+
+def stops(plan: Plan, facts: Facts) -> Table:
+    """The stop conditions that were watched, and which of them tripped."""
+    tripped = facts.status.safety_stop
+    rows = []
+    for name in STOP_KINDS:
+        value = getattr(plan.stop, name)
+        if value is None or value is False or value == OFF:
+            continue
+        hit = tripped is not None and tripped.condition == name
+        state = Cell(words.clean(tripped.text), tone="fail") if hit and tripped else "never"
+        source = words.clean(plan.stop_sources.get(name, ""))
+        rows.append(row(Cell(words.spaced(name), note=source), _allowed(name, value), state))
+    if tripped is not None and tripped.condition not in STOP_KINDS:
+        cell = Cell(words.clean(tripped.text), tone="inconclusive")
+        rows.append(row(words.spaced(tripped.condition), "none", cell))
+    return Table(
+        headers=("Stop condition", "Allowed", "Tripped"),
+        rows=tuple(rows),
+        empty="No stop condition was watched.",
+        lead="When one trips, everything heals at once, the load ends and the exit code is 4.",
+    )
+
+
+def _allowed(name: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return "none"
+    return words.yuan(value) if STOP_KINDS.get(name) == "fen" else words.count(value)

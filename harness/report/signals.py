@@ -8,7 +8,6 @@ from harness.verdict.rounding import places_beside
 from harness.verdict.types import DecisionShare, Verdict
 
 _KINDS = {
-    "approved": "approved",
     "referred": "referred to manual review",
     "declined_credit": "declined: credit",
     "declined_policy": "declined: policy",
@@ -20,41 +19,36 @@ def health(verdict: Verdict) -> Table:
     """Green while borrowing failed, red while it worked, and how soon it turned red."""
     seen = verdict.health
     if seen is None:
-        return Table(headers=(), rows=(), empty="Not measured: no health address was asked.")
-    green_s, left_out = seen.green_while_failing_s, _left_out(verdict)
-    rows = (
-        row(
-            "Address",
-            f"{words.clean(seen.path)}, {seen.asked_per_s:g} times a second:"
-            f" asked {words.count(seen.asked)} times, green {words.count(seen.green)} times",
-        ),
-        row(
-            "Green while borrowing was down or degraded",
-            Cell(words.seconds(green_s), note=left_out, tone="inconclusive" if green_s else ""),
-        ),
-        row("Red while borrowing worked", words.seconds(seen.red_while_fine_s)),
-        row("First red answer", Cell(_instant(seen.first_red_s), note=_detected(verdict))),
-        row("Last red answer", _instant(seen.last_red_s)),
+        return Table(empty="Not measured: no health address was asked.")
+    injected = [f for f in verdict.faults if f.injected_s is not None]
+    # Health is asked around the edge, so that it cannot show a fault there.
+    on_edge = any(fault.link_or_target == EDGE_LINK for fault in injected)
+    left_out = "without faults on the edge and the time to recover from them" if on_edge else ""
+    green_s, detected = seen.green_while_failing_s, ""
+    begun_s = min((f.injected_s for f in injected if f.injected_s is not None), default=None)
+    if seen.first_red_s is not None and begun_s is not None and seen.first_red_s >= begun_s:
+        detected = f"{words.seconds(seen.first_red_s - begun_s)} after the first injection"
+    asked, green = words.count(seen.asked), words.count(seen.green)
+    address = f"{words.clean(seen.path)}, {seen.asked_per_s:g} times a second"
+    green_cell = Cell(words.seconds(green_s), left_out, "inconclusive" if green_s else "")
+    first, last = (
+        "none" if at_s is None else words.at(at_s) for at_s in (seen.first_red_s, seen.last_red_s)
     )
-    digest = f"{words.count(seen.green)} of {words.plural(seen.asked, 'answer')} green"
+    rows = (
+        row("Address", f"{address}: asked {asked} times, green {green} times"),
+        row("Green while borrowing was down or degraded", green_cell),
+        row("Red while borrowing worked", words.seconds(seen.red_while_fine_s)),
+        row("First red answer", Cell(first, note=detected)),
+        row("Last red answer", last),
+    )
+    digest = f"{green} of {words.plural(seen.asked, 'answer')} green"
     if green_s:
         digest = f"green for {words.seconds(green_s)} while borrowing failed"
-    return Table(headers=("What", "Seen"), rows=rows, lead=_health_lead(verdict), digest=digest)
+    lead = _health_lead(verdict, green_s, left_out)
+    return Table(headers=("What", "Seen"), rows=rows, lead=lead, digest=digest)
 
 
-def _instant(at_s: float | None) -> str:
-    return "none" if at_s is None else words.at(at_s)
-
-
-def _left_out(verdict: Verdict) -> str:
-    """Health is asked around the edge, so that it cannot show a fault there."""
-    known = [f for f in verdict.faults if f.injected_s is not None]
-    on_edge = any(fault.link_or_target == EDGE_LINK for fault in known)
-    return "without faults on the edge and the time to recover from them" if on_edge else ""
-
-
-def _health_lead(verdict: Verdict) -> str:
-    green_s = None if verdict.health is None else verdict.health.green_while_failing_s
+def _health_lead(verdict: Verdict, green_s: float | None, left_out: str) -> str:
     if green_s is None:
         return "Whether it was green while borrowing failed was not measured."
     if green_s:
@@ -62,37 +56,28 @@ def _health_lead(verdict: Verdict) -> str:
             f"The target called itself healthy for {words.seconds(green_s)} in which borrowing"
             " failed. Monitoring that asks only this address does not see it."
         )
-    if left_out := _left_out(verdict):
+    if left_out:
         return f"It is asked around the edge, so its answers count {left_out}."
     if not impaired(verdict.episodes):
         return "Borrowing was never down or degraded, so no answer of it was wrong in that."
     return "The target never called itself healthy while borrowing was down or degraded."
 
 
-def _detected(verdict: Verdict) -> str:
-    seen = verdict.health
-    injected = [f.injected_s for f in verdict.faults if f.injected_s is not None]
-    if seen is None or seen.first_red_s is None or not injected:
-        return ""
-    after_s = seen.first_red_s - min(injected)
-    return f"{words.seconds(after_s)} after the first injection" if after_s >= 0 else ""
-
-
 def retries(verdict: Verdict) -> Table:
     """Attempts for each borrow by phase, and the crowd that comes back after a heal."""
     seen = verdict.retries
     if seen is None:
-        return Table(headers=(), rows=(), empty="Not measured.")
-    had = {phase.name for phase in verdict.phases}
-    most = max((n for n in seen.attempts_per_operation.values() if n is not None), default=None)
+        return Table(empty="Not measured.")
+    had, found = {phase.name for phase in verdict.phases}, seen.attempts_per_operation
     rows = [
-        row(
-            f"Attempts for each borrow, {words.spaced(phase)}",
-            words.NOT_MEASURED if attempts is None else _attempts(attempts),
-        )
-        for phase, attempts in seen.attempts_per_operation.items()
+        row(f"Attempts for each borrow, {words.spaced(phase)}", _attempts(attempts))
+        for phase, attempts in found.items()
         if attempts is not None or phase in had
     ]
+    most = max((n for n in found.values() if n is not None), default=None)
+    digest = f"up to {_attempts(most)} attempts for each borrow"
+    if most is None or most <= 1:
+        digest = words.NOT_MEASURED if most is None else "none"
     if seen.herd_peak is not None:
         at = "" if seen.herd_peak_at_s is None else words.at(seen.herd_peak_at_s)
         peak = f"{seen.herd_peak:.2f} times the baseline's"
@@ -101,7 +86,7 @@ def retries(verdict: Verdict) -> Table:
         headers=("What", "Seen"),
         rows=tuple(rows),
         empty="Not measured.",
-        digest=_most(most),
+        digest=digest,
         lead="One try for each borrow is 1.00. More means that the target meets more load just when"
         " it can bear less; a crowd that returns all at once can push it over again.",
     )
@@ -125,14 +110,10 @@ def decisions(verdict: Verdict) -> Table:
     )
 
 
-def _most(attempts: float | None) -> str:
+def _attempts(attempts: float | None) -> str:
+    """More than one for each is never written as 1.00."""
     if attempts is None:
         return words.NOT_MEASURED
-    return "none" if attempts <= 1 else f"up to {_attempts(attempts)} attempts for each borrow"
-
-
-def _attempts(attempts: float) -> str:
-    """More than one for each is never written as 1.00."""
     return f"{attempts:.{places_beside(1, [attempts], 2)}f}"
 
 

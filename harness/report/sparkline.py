@@ -1,5 +1,6 @@
 """A run in a few lines of text, for places that show no picture: failures over time, and faults."""
 
+from itertools import pairwise
 from math import ceil
 
 from harness.core.errors import HarnessError, UsageError
@@ -12,7 +13,6 @@ from harness.verdict.types import Fault
 BINS_MAX = 60
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _NAMES_MAX = 14
-_FAULTS_MAX = 6
 
 
 def of_run(run: RunDirectory) -> list[str]:
@@ -42,31 +42,21 @@ def draw(bad: list[int], start_s: float, width_s: float, faults: list[Fault]) ->
     end_s = start_s + len(bad) * width_s
     most = max(bad, default=0)
     head = f"failed borrow requests in each {words.length(width_s)}; at most {words.count(most)}"
-    rows = [("failed", "".join(_block(number, most) for number in bad))]
-    shown = [fault for fault in faults if fault.injected_s is not None][:_FAULTS_MAX]
-    rows += [(fault.name, _bar(fault, start_s, width_s, len(bad))) for fault in shown]
+    # None is a dot, so that one failure can be told from none.
+    blocks = ("·" if n == 0 else _BLOCKS[ceil(n / most * len(_BLOCKS)) - 1] for n in bad)
+    rows = [("failed", "".join(blocks))]
+    edges_s = [start_s + index * width_s for index in range(len(bad) + 1)]
+    for fault in [f for f in faults if f.injected_s is not None][:6]:
+        from_s = fault.injected_s or 0.0
+        until_s = end_s if fault.healed_s is None else fault.healed_s
+        at_work = (from_s < high_s and until_s > low_s for low_s, high_s in pairwise(edges_s))
+        rows.append((_name(fault.name), "".join("▒" if one else " " for one in at_work)))
     left, right = f"{start_s:g} s", f"{end_s:g} s"
     rows.append(("", left + right.rjust(max(len(bad) - len(left), len(right) + 1))))
-    width = max(len(_name(name)) for name, _ in rows)
-    return [head, *(f"{_name(name).ljust(width)}  {line}".rstrip() for name, line in rows)]
+    width = max(len(name) for name, _ in rows)
+    return [head, *(f"{name.ljust(width)}  {line}".rstrip() for name, line in rows)]
 
 
 def _name(name: str) -> str:
     clean = words.clean(name).replace("\n", " ")
     return clean if len(clean) <= _NAMES_MAX else clean[: _NAMES_MAX - 1] + "…"
-
-
-def _block(number: int, most: int) -> str:
-    """None is a dot, so that one failure can be told from none."""
-    return "·" if number == 0 else _BLOCKS[ceil(number / most * len(_BLOCKS)) - 1]
-
-
-def _bar(fault: Fault, start_s: float, width_s: float, bins: int) -> str:
-    """Where the fault was at work, in the bins that it touched."""
-    until_s = start_s + bins * width_s if fault.healed_s is None else fault.healed_s
-    cells = []
-    for index in range(bins):
-        low_s, high_s = start_s + index * width_s, start_s + (index + 1) * width_s
-        at_work = fault.injected_s is not None and fault.injected_s < high_s and until_s > low_s
-        cells.append("▒" if at_work else " ")
-    return "".join(cells)

@@ -38,8 +38,8 @@ class Table:
     ``digest`` is the figure that its heading shows while it is folded.
     """
 
-    headers: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    headers: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
     empty: str = ""
     lead: str = ""
     digest: str = ""

@@ -17,6 +17,8 @@ _COLOUR = {
     Judgement.INCONCLUSIVE: "bold black on yellow3",
 }
 _TONE = {"fail": "bold red", "inconclusive": "yellow", "impact": "bold"}
+_Line = tuple[str, str, str]
+"""A word, its style, and what is said under it."""
 
 
 def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = True) -> str:
@@ -40,8 +42,8 @@ def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = T
     console.print(head, Text(words.cut(words.clean(verdict.scenario), 80), style="bold"))
     console.print(Text(words.cut(words.clean(verdict.sentence), 800)))
     console.print(_figures(verdict))
-    for line in (*_reasons(verdict), *_remarks(verdict)):
-        console.print(line)
+    for word, style, text in (*_reasons(verdict), *_remarks(verdict)):
+        console.print(Text.assemble((f"{word:<12} ", style), text))
     if not report_path:
         return out.getvalue()
     # Paths stay on one line each, so that they can be clicked and copied.
@@ -66,33 +68,24 @@ def _figures(verdict: Verdict) -> Table:
     return table
 
 
-def _reasons(verdict: Verdict) -> list[Text]:
+def _reasons(verdict: Verdict) -> list[_Line]:
     """Missed and undecided objectives, then findings that count."""
-    said, told = [], []
-    for result in verdict.objectives:
-        if result.verdict is Judgement.PASS:
-            continue
-        text = f"{words.cut(words.clean(result.id), 80)}: {words.clean(about(result))}"
-        told.append(about(result))
-        said.append(
-            Text.assemble(
-                (f"{words.OBJECTIVE_VERDICT[result.verdict]:<12} ", _TONE[result.verdict.value]),
-                words.cut(text, 600),
-            )
-        )
+    open_ = [result for result in verdict.objectives if result.verdict is not Judgement.PASS]
+    told = [about(result) for result in open_]
+    found = []
+    for result, text in zip(open_, told, strict=True):
+        said = f"{words.cut(words.clean(result.id), 80)}: {words.clean(text)}"
+        found.append((words.OBJECTIVE_VERDICT[result.verdict], result.verdict.value, said))
     for weight in (Weight.FAIL, Weight.INCONCLUSIVE):
-        said += [
-            Text.assemble(
-                (f"{words.WEIGHT[weight]:<12} ", _TONE[weight.value]),
-                words.cut(words.clean(f"{found.code}: {found.message}"), 600),
-            )
-            for found in verdict.findings
-            if found.verdict is weight and found.message.removeprefix(NOT_DECIDED) not in told
+        found += [
+            (weight.value, weight.value, words.clean(f"{one.code}: {one.message}"))
+            for one in verdict.findings
+            if one.verdict is weight and one.message.removeprefix(NOT_DECIDED) not in told
         ]
-    return said
+    return [(word, _TONE[tone], words.cut(said, 600)) for word, tone, said in found]
 
 
-def _remarks(verdict: Verdict) -> list[Text]:
+def _remarks(verdict: Verdict) -> list[_Line]:
     """What the key figures do not show, where there is anything of it."""
     said = []
     latency, health = verdict.recovery.latency, verdict.health
@@ -107,4 +100,4 @@ def _remarks(verdict: Verdict) -> list[Text]:
         if who is not None and who.shut_out:
             shut_out = f"{words.count(who.shut_out)} of {words.plural(who.borrowers, 'borrower')}"
             said.append(("shut out", f"{shut_out} could not {deed} from some moment on"))
-    return [Text.assemble((f"{name:<12} ", "bold"), text) for name, text in said]
+    return [(name, "bold", text) for name, text in said]

@@ -22,8 +22,6 @@ from harness.verdict.types import (
 )
 from harness.verdict.visible import never_longer, none_stands_out
 
-_IMPAIRED = ("outage", "degraded")
-_REASON_MAX = 110  # letters; the findings have it all
 _STOPS = ("failed_budget", "failed_surge")
 """Stop conditions of requests that failed."""
 _FAILURES = ("outage", "degraded", "borrowers_shut_out", "false_decline", "invalid_answer")
@@ -45,7 +43,6 @@ _OF_OTHERS = {
 RULE_BROKEN = "rule broken"
 """Where nothing was counted that is as bad as the rule that was broken."""
 _WAYS = (("lost", "phantom", "corrupt"), ("duplicated", "unbalanced"))
-_NOT_DECIDED = words.OBJECTIVE_VERDICT[Judgement.INCONCLUSIVE]
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
 
 
@@ -53,25 +50,18 @@ def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
     """Failed, time to recover, lost service, money, unknown outcome; then each other objective
     that was missed.
     """
-    found = [
-        _failed(verdict),
-        _recovery(verdict),
-        _lost_service(plan, verdict),
-        money(verdict),
-        _unknown(verdict),
-    ]
-    missed = [result for result in verdict.objectives if result.verdict is Judgement.FAIL]
-    places = [_PLACES.get(result.id) for result in missed]
-    for result, place in zip(missed, places, strict=True):
+    found = [_failed(verdict), _recovery(verdict), _lost_service(plan, verdict), money(verdict)]
+    found.append(_unknown(verdict))
+    for result in verdict.objectives:
+        if result.verdict is not Judgement.FAIL:
+            continue
+        place, over = _PLACES.get(result.id), (f"over the limit of {words.limit(result)}",)
         if place is None:
-            found.append(_objective(result))
+            found.append(Tile(words.objective(result.id), words.observed(result), over, "fail"))
+        elif result.id in _OF_OTHERS:
+            found[place] = _part_of_others(found[place], result)
         else:
-            notes = found[place].notes
-            if result.id in _OF_OTHERS:
-                found[place] = _part_of_others(found[place], result)
-                continue
-            if place != _RECOVERY:
-                notes = (f"over the limit of {words.limit(result)}", *notes)
+            notes = (*(over if place != _RECOVERY else ()), *found[place].notes)
             found[place] = replace(found[place], notes=notes, tone="fail")
     return found
 
@@ -93,23 +83,12 @@ def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
     return replace(tile, figure=figure, notes=(*said, base, *others), tone="fail")
 
 
-def _objective(result: ObjectiveResult) -> Tile:
-    return Tile(
-        words.objective(result.id),
-        words.observed(result),
-        (f"over the limit of {words.limit(result)}",),
-        "fail",
-    )
-
-
 def why(verdict: Verdict, *codes: str) -> str:
     """Why something is not measured: the message of the finding that says so, cut to size."""
     own = [f for code in codes for f in verdict.findings if f.code == code]
     others = [f for f in verdict.findings if f.verdict is Weight.INCONCLUSIVE]
-    found = next(iter(own + others), None)
-    if found is None:
-        return "the run gave no evidence for it"
-    return shorten(words.clean(found.message), _REASON_MAX, placeholder=" …")
+    said = [*(found.message for found in own + others), "the run gave no evidence for it"]
+    return shorten(words.clean(said[0]), 110, placeholder=" …")
 
 
 def _failed(verdict: Verdict) -> Tile:
@@ -128,7 +107,7 @@ def _failed(verdict: Verdict) -> Tile:
         among = f"{words.count(window.failed)} of {words.count(window.operations)} requests"
         share = f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}"
         notes = [share, low_to_high, *notes]
-    tile = Tile(name, words.count(window.failed), tuple(notes), _tone(borrow.failed))
+    tile = Tile(name, words.count(window.failed), tuple(notes), "impact" if borrow.failed else "")
     failing = [f for f in verdict.findings if f.verdict is Weight.FAIL]
     broken = [f for f in failing if f.code in _FAILURES or f.evidence.get("condition") in _STOPS]
     return _of_the_broken_rule(tile, verdict, broken[0]) if broken else tile
@@ -160,36 +139,27 @@ def _of_the_broken_rule(tile: Tile, verdict: Verdict, found: Finding) -> Tile:
 
 
 def _before(verdict: Verdict) -> str:
-    injected = any(fault.injected_s is not None for fault in verdict.faults)
-    return "before the injection" if injected else "in the baseline"
+    return "before the injection" if words.injected(verdict) else "in the baseline"
 
 
 def _since(verdict: Verdict) -> str:
-    """The same window, where room is short."""
-    injected = any(fault.injected_s is not None for fault in verdict.faults)
-    return "from the injection on" if injected else "after the baseline"
-
-
-def window_name(verdict: Verdict) -> str:
-    """The window that shares refer to, in words."""
-    if any(fault.injected_s is not None for fault in verdict.faults):
-        return "from the first injection to the end of load"
-    return "after the baseline"
+    return "from the injection on" if words.injected(verdict) else "after the baseline"
 
 
 def _recovery(verdict: Verdict) -> Tile:
     """The value with its interval and limit; a recovery before the heal is said in words."""
     name, recovery = "Time to recover", verdict.recovery
     limit = next((o for o in verdict.objectives if o.id == "recovery_seconds_max"), None)
-    notes = [] if limit is None else [_limit(limit.limit, limit.verdict.value)]
+    judged, limit_s = ("", None) if limit is None else (limit.verdict.value, limit.limit)
+    notes = []
+    if limit_s is not None:
+        held = {"pass": "within", "fail": "over", "inconclusive": "not decided against"}[judged]
+        notes.append(f"{held} the limit of {words.limit_seconds(limit_s)}")
     if recovery.from_heal_s is None:
-        figure, told, tone = _no_recovery(verdict, "" if limit is None else limit.verdict.value)
+        figure, told, tone = _no_recovery(verdict, judged)
         return Tile(name, figure, (*told, *notes), tone)
-    tone = limit.verdict.value if limit and limit.verdict.value != "pass" else ""
     ends = recovery.from_heal_s_low, recovery.from_heal_s_high
-    write = words.from_heal(
-        words.seconds_beside(None if limit is None else limit.limit, recovery.from_heal_s, *ends)
-    )
+    write = words.from_heal(words.seconds_beside(limit_s, recovery.from_heal_s, *ends))
     figure, between = write(recovery.from_heal_s), words.interval(*ends, write)
     at_once = figure == words.AT_ONCE
     told = ["failures had ended by the heal" if at_once else "from the heal to the end of failures"]
@@ -199,7 +169,7 @@ def _recovery(verdict: Verdict) -> Tile:
         told.append(f"95 % interval {between}")
     if not recovery.confirmed:
         told.append("not confirmed: too little evidence after it")
-    return Tile(name, figure, (*told, *notes), tone)
+    return Tile(name, figure, (*told, *notes), "" if judged == "pass" else judged)
 
 
 def _no_recovery(verdict: Verdict, judged: str) -> tuple[str, list[str], str]:
@@ -207,12 +177,12 @@ def _no_recovery(verdict: Verdict, judged: str) -> tuple[str, list[str], str]:
     came to, empty without one.
     """
     recovery = verdict.recovery
-    impaired = [e for e in verdict.episodes if e.class_ in _IMPAIRED]
+    impaired = [e for e in verdict.episodes if e.class_ in ("outage", "degraded")]
     if needless := _needless(verdict, impaired):
         if judged == Judgement.INCONCLUSIVE.value:
             return words.NOT_MEASURED, [needless], judged
         return "not needed", [needless], ""
-    if impaired and not any(fault.injected_s is not None for fault in verdict.faults):
+    if impaired and not words.injected(verdict):
         was = "down" if impaired[-1].class_ == "outage" else "degraded"
         reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
         codes = [found.code for found in verdict.findings if found.verdict is Weight.FAIL]
@@ -268,9 +238,8 @@ def beside_heal(
     size = words.seconds_within(abs(instant_s), low, high)
     if instant_s > 0:
         return f"{size} after the last heal"
-    return (
-        "when the heal was confirmed" if _nought(size) else f"{size} before the heal was confirmed"
-    )
+    none = not float(size.split(maxsplit=1)[0].replace(",", ""))
+    return f"{'when' if none else f'{size} before'} the heal was confirmed"
 
 
 def after_heal(instant_s: float | None, low: float | None = None, high: float | None = None) -> str:
@@ -283,15 +252,6 @@ def after_heal(instant_s: float | None, low: float | None = None, high: float | 
 def heal_interval(low: float | None, high: float | None) -> str:
     """The interval of a time to recover."""
     return words.interval(low, high, words.from_heal(words.seconds_beside(None, None, low, high)))
-
-
-def _nought(duration: str) -> bool:
-    return not float(duration.split(maxsplit=1)[0].replace(",", ""))
-
-
-def _limit(limit_s: float, verdict: str) -> str:
-    said = {"pass": "within", "fail": "over", "inconclusive": "not decided against"}[verdict]
-    return f"{said} the limit of {words.limit_seconds(limit_s)}"
 
 
 def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
@@ -310,7 +270,7 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
         notes.append(f"{worth} more {_before(verdict)}: {words.count(earlier)} failed")
     figure = words.seconds(lost)
     figure = "under 0.01 s" if lost and figure == words.seconds(0.0) else figure
-    return Tile(name, figure, tuple(notes), _tone(lost))
+    return Tile(name, figure, tuple(notes), "impact" if lost else "")
 
 
 def money(verdict: Verdict) -> Tile:
@@ -340,7 +300,7 @@ def money(verdict: Verdict) -> Tile:
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")
         return Tile(name, words.NOT_MEASURED, (reason,), "inconclusive")
     if unread:
-        return Tile(name, _NOT_DECIDED, ("none wrong in what was read", *notes), "inconclusive")
+        return Tile(name, "not decided", ("none wrong in what was read", *notes), "inconclusive")
     return Tile(name, "0 wrong", ("no loan lost, none lent twice, none wrong", *notes))
 
 
@@ -377,8 +337,4 @@ def _unknown(verdict: Verdict) -> Tile:
             f"ledger{whose}: {words.count(ledger.committed_unknown)} got the loan,"
             f" {words.count(ledger.not_committed_unknown)} {without}"
         )
-    return Tile(name, words.count(number), (base, meaning, settled), _tone(number))
-
-
-def _tone(number: float) -> str:
-    return "impact" if number else ""
+    return Tile(name, words.count(number), (base, meaning, settled), "impact")

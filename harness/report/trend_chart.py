@@ -6,21 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.report import words
-from harness.report.compare.compared_figures import Figure
-from harness.report.marks import (
-    INK,
-    MUTED,
-    PAPER,
-    box,
-    label,
-    line,
-    number,
-    shorten,
-    tag,
-    text_width,
-)
-from harness.report.shown_run import ShownRun, Value
+from harness.report import marks, words
+from harness.report.compare.compared_figures import Figure, ShownRun, Value
+from harness.report.marks import INK, PAPER, box, label, line, tag
 from harness.verdict.types import Judgement
 
 RUNS_MAX = 60
@@ -30,7 +18,6 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#8C6D00", "#57606a")
 _DASHES = ("none", "7 3", "2 2", "7 2 2 2", "12 3", "1 4")
 """How the lines of each label are drawn, so that labels are told apart without colours, too."""
 _WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT, _FOOT, _FONT = 360.0, 56.0, 12.0, 30.0, 104.0, 20.0, 11.0
-_DATES_APART = 70.0
 _BEYOND = 12.0
 """Room at the top for what is larger than could be watched."""
 
@@ -40,7 +27,6 @@ class Trend:
     """All runs of one scenario, the oldest first."""
 
     scenario: str
-    figures: tuple[Figure, ...]
     runs: tuple[ShownRun, ...]
 
 
@@ -64,16 +50,30 @@ class _Scale:
         return _TOP + _HEIGHT - min(max(part, 0.0), 1.0) * (_HEIGHT - _BEYOND)
 
 
-def colour(name: str, labels: Sequence[str]) -> str:
-    """The colour of a label."""
+def _colour(name: str, labels: Sequence[str]) -> str:
     return _COLOURS[min(labels.index(name), len(_COLOURS) - 1)]
 
 
 def _line(ends: tuple[float, float, float, float], name: str, labels: Sequence[str]) -> Markup:
     """A thin line in the colour and the dashes of a label."""
     dashes = _DASHES[min(labels.index(name), len(_DASHES) - 1)]
-    paint = colour(name, labels)
+    paint = _colour(name, labels)
     return line(*ends, stroke=paint, stroke_opacity=0.6, stroke_dasharray=dashes, class_="")
+
+
+def _framed(
+    name: str, title: str, told: str, height: float, heading: str, *drawn: Markup
+) -> Markup:
+    """A chart on its paper, below its heading; ``name`` begins its ids."""
+    return marks.chart(
+        title,
+        told,
+        (f"{name}-t", f"{name}-d"),
+        (_WIDTH, height),
+        box(0, 0, _WIDTH, height, fill=PAPER, class_="paper"),
+        label(0, 14, heading, size=12.5, bold=True),
+        *drawn,
+    )
 
 
 def draw(trend: Trend, figure: Figure, labels: Sequence[str], name: str) -> Markup:
@@ -81,26 +81,25 @@ def draw(trend: Trend, figure: Figure, labels: Sequence[str], name: str) -> Mark
     values = [run.figures.get(figure.name) for run in trend.runs]
     ticks = _ticks([value for value in values if value is not None])
     scale = _Scale(len(trend.runs), ticks[0], ticks[-1])
-    height = _TOP + _HEIGHT + _FOOT
-    return tag(
-        "svg",
-        tag("title", f"{_upper(figure.meaning)}, {words.cut(trend.scenario, 80)}", id=f"{name}-t"),
-        tag("desc", _described(figure, values), id=f"{name}-d"),
-        box(0, 0, _WIDTH, height, fill=PAPER, class_="paper"),
-        label(0, 14, _upper(figure.meaning), size=12.5, bold=True),
-        *(_tick(figure, tick, scale) for tick in ticks),
+    heading = f"{figure.meaning[:1].upper()}{figure.meaning[1:]}"
+    drawn = []
+    for y, said in ((scale.y(tick), figure.write(tick)) for tick in ticks):
+        drawn.append(line(_LEFT, y, _WIDTH - _RIGHT, y))
+        drawn.append(label(_LEFT - 6, y + 4, said, size=_FONT, anchor="end", muted=True))
+    return _framed(
+        name,
+        f"{heading}, {words.cut(trend.scenario, 80)}",
+        _described(figure, values),
+        _TOP + _HEIGHT + _FOOT,
+        heading,
+        *drawn,
         *_dates(trend, scale),
         *_joined(trend, figure, labels, scale),
         *(
-            _point(run, value, colour(run.label, labels), scale.x(place), scale)
+            _point(run, value, _colour(run.label, labels), scale.x(place), scale)
             for place, (run, value) in enumerate(zip(trend.runs, values, strict=True))
             if value is not None
         ),
-        viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
-        width=_WIDTH,
-        role="img",
-        aria_labelledby=f"{name}-t {name}-d",
-        class_="chart",
     )
 
 
@@ -108,51 +107,28 @@ def legend(trend: Trend, labels: Sequence[str], name: str) -> Markup:
     """What the marks mean, as a chart of its own."""
     used = [known for known in labels if any(run.label == known for run in trend.runs)]
     shown, others = used[: len(_COLOURS) - 1], used[len(_COLOURS) - 1 :]
-    rows = [(Judgement.PASS, INK, "pass"), (Judgement.FAIL, INK, "fail")]
-    rows += [(Judgement.INCONCLUSIVE, INK, "inconclusive")]
-    rows += [(Judgement.PASS, colour(known, labels), known) for known in shown]
+    verdicts = (Judgement.PASS, Judgement.FAIL, Judgement.INCONCLUSIVE)
+    rows = [(verdict, INK, verdict.value) for verdict in verdicts]
+    rows += [(Judgement.PASS, _colour(known, labels), known) for known in shown]
     if others:
         rows.append((Judgement.PASS, _COLOURS[-1], words.plural(len(others), "other label")))
     notes = ("arrow: no recovery was seen", "cross: no evidence, not compared")
     height = _TOP + 18 * ((len(rows) + 1) // 2) + 17 * len(notes)
     places = [(10 + 180 * (place % 2), _TOP + 18 * (place // 2)) for place in range(len(rows))]
     drawn = [
-        _entry(mark, paint, said, *place)
-        for (mark, paint, said), place in zip(rows, places, strict=True)
-    ]
-    lines = [
         _line((x - 9, y, x + 9, y), known, labels)
         for known, (x, y) in zip((*shown, *others[-1:]), places[3:], strict=True)
     ]
-    lines += [
+    drawn += [
         label(4, height - 17 * (len(notes) - place) + 8, said, size=_FONT, muted=True)
         for place, said in enumerate(notes)
     ]
+    for (verdict, paint, said), (x, y) in zip(rows, places, strict=True):
+        text = label(x + 10, y + 4, marks.shorten(said, _FONT, 155), size=_FONT)
+        drawn += [_mark(verdict, x, y, paint), text]
     named = ", ".join(words.cut(name, 64) for name in used)
-    said = f"Shape is the verdict, colour and dashes the label: {named}."
-    return tag(
-        "svg",
-        tag("title", "What the marks mean", id=f"{name}-t"),
-        tag("desc", said, id=f"{name}-d"),
-        box(0, 0, _WIDTH, height, fill=PAPER, class_="paper"),
-        label(0, 14, "Marks", size=12.5, bold=True),
-        *lines,
-        *drawn,
-        viewBox=f"0 0 {number(_WIDTH)} {number(height)}",
-        width=_WIDTH,
-        role="img",
-        aria_labelledby=f"{name}-t {name}-d",
-        class_="chart",
-    )
-
-
-def _entry(verdict: Judgement, paint: str, said: str, x: float, y: float) -> Markup:
-    text = label(x + 10, y + 4, shorten(said, _FONT, 155), size=_FONT)
-    return Markup("").join((_mark(verdict, x, y, paint), text))
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    told = f"Shape is the verdict, colour and dashes the label: {named}."
+    return _framed(name, "What the marks mean", told, height, "Marks", *drawn)
 
 
 def _described(figure: Figure, values: Sequence[Value | None]) -> str:
@@ -188,12 +164,6 @@ def _ticks(values: Sequence[Value]) -> list[float]:
     return [step * place for place in range(first, last + 1)]
 
 
-def _tick(figure: Figure, tick: float, scale: _Scale) -> Markup:
-    y = scale.y(tick)
-    said = label(_LEFT - 6, y + 4, figure.write(tick), size=_FONT, anchor="end", muted=True)
-    return Markup("").join((line(_LEFT, y, _WIDTH - _RIGHT, y), said))
-
-
 def _dates(trend: Trend, scale: _Scale) -> list[Markup]:
     """The day of the first run, and each later day that has room."""
     drawn, free, day = [], -math.inf, ""
@@ -202,11 +172,11 @@ def _dates(trend: Trend, scale: _Scale) -> list[Markup]:
         this = (run.zero_utc or "")[:10]
         x = scale.x(place)
         # At the right edge the text would leave the chart.
-        left = min(x - 8, _WIDTH - text_width(this, _FONT))
+        left = min(x - 8, _WIDTH - marks.text_width(this, _FONT))
         if this == day or left < free:
             continue
-        day, free = this, left + _DATES_APART
-        mark = line(x, foot, x, foot + 4, stroke=MUTED)
+        day, free = this, left + 70
+        mark = line(x, foot, x, foot + 4, stroke=marks.MUTED)
         drawn.append(mark + label(left, foot + 16, this, size=_FONT, muted=True))
     return drawn
 
@@ -234,18 +204,13 @@ def _joined(trend: Trend, figure: Figure, labels: Sequence[str], scale: _Scale) 
 
 def _point(run: ShownRun, value: Value, paint: str, x: float, scale: _Scale) -> Markup:
     """A run: its interval as a bar, its value as a mark; what has no size as an arrow upwards."""
-    parts = []
     if value.value is None:
         return _arrow(x, paint)
+    y, bar = scale.y(value.value), Markup("")
     if value.low is not None and value.high is not None:
-        ends = scale.y(value.low), scale.y(value.high)
-        parts.append(
-            line(x, ends[0], x, ends[1], stroke=paint, stroke_width=2, stroke_opacity=0.45,
-                 class_="")
-        )  # fmt: skip
-    y = scale.y(value.value)
-    parts.append(_cross(x, y, paint) if run.left_out else _mark(run.verdict, x, y, paint))
-    return Markup("").join(parts)
+        low, high = scale.y(value.low), scale.y(value.high)
+        bar = line(x, low, x, high, stroke=paint, stroke_width=2, stroke_opacity=0.45, class_="")
+    return bar + (_cross(x, y, paint) if run.left_out else _mark(run.verdict, x, y, paint))
 
 
 def _mark(verdict: Judgement, x: float, y: float, paint: str) -> Markup:
@@ -266,7 +231,7 @@ def _arrow(x: float, paint: str) -> Markup:
     """Upwards, out of the chart."""
     top, wing = _TOP - 6, _TOP + 2
     corners = ((x - 5, wing), (x, top), (x + 5, wing))
-    path = "L".join(f"{number(at_x)} {number(at_y)}" for at_x, at_y in corners)
+    path = "L".join(f"{marks.number(at_x)} {marks.number(at_y)}" for at_x, at_y in corners)
     stem = line(x, wing, x, wing + 8, stroke=paint, stroke_width=2, class_="")
     return stem + tag("path", d=f"M{path}Z", fill=paint)
 

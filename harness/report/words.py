@@ -9,7 +9,7 @@ from datetime import datetime
 from harness.core import foreign_text
 from harness.verdict import units
 from harness.verdict.catalogue import ASKED, FINDINGS, RULES
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Episode, Finding, Judgement, Verdict, Weight
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -28,21 +28,9 @@ SMALL_P = "A small p is unlikely to be chance."
 CHANCE_MAX = 0.001
 """What chance alone makes rarer than this is taken for no accident, as the checks do."""
 
-VERDICT = {
-    Judgement.PASS: "PASS",
-    Judgement.FAIL: "FAIL",
-    Judgement.INCONCLUSIVE: "INCONCLUSIVE",
-}
-OBJECTIVE_VERDICT = {
-    Judgement.PASS: "met",
-    Judgement.FAIL: "missed",
-    Judgement.INCONCLUSIVE: "not decided",
-}
-WEIGHT = {
-    Weight.FAIL: "fail",
-    Weight.INCONCLUSIVE: "inconclusive",
-    Weight.NOTE: "note",
-}
+WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
+VERDICT = {one: one.upper() for one in Judgement}
+OBJECTIVE_VERDICT = dict(zip(WORST_FIRST, ("missed", "not decided", "met"), strict=True))
 EPISODE = {
     "outage": "outage: practically nobody could borrow",
     "degraded": "degraded: some borrowers could not borrow",
@@ -53,6 +41,11 @@ EPISODE = {
 def cut(text: str, letters: int) -> str:
     """A text of foreign length at a length that leaves room for the others."""
     return text if len(text) <= letters else f"{text[:letters]} … ({len(text):,} letters)"
+
+
+def one_line(text: str) -> str:
+    """A foreign text without ends of lines, nor more than one space between words."""
+    return " ".join(clean(text).split())
 
 
 def spaced(code: str) -> str:
@@ -66,11 +59,16 @@ def finding(code: str) -> str:
     return known.title if known else spaced(code)
 
 
-def episode(class_: str, failed: int) -> str:
+def episode(seen: Episode) -> str:
     """What kind of stretch it was; only of one in which nothing failed is said that all worked."""
-    if class_ == "slow" and not failed:
+    if seen.class_ == "slow" and not seen.failed:
         return "slow: borrowing worked, but answers came late"
-    return EPISODE.get(class_, spaced(class_))
+    return EPISODE.get(seen.class_, spaced(seen.class_))
+
+
+def injected(verdict: Verdict) -> bool:
+    """Whether any fault was."""
+    return any(fault.injected_s is not None for fault in verdict.faults)
 
 
 def meaning(verdict: Verdict) -> str:
@@ -102,9 +100,8 @@ def objective(identifier: str) -> str:
 
 def points(shift: float | None) -> str:
     """The difference of two shares, in percentage points, with its sign."""
-    return (
-        NOT_MEASURED if shift is None else f"{100 * shift:+.1f} pp".replace("-", "\N{MINUS SIGN}")
-    )
+    said = NOT_MEASURED if shift is None else f"{100 * shift:+.1f} pp"
+    return said.replace("-", "\N{MINUS SIGN}")
 
 
 def chance(p: float | None) -> str:
@@ -137,9 +134,7 @@ def at(instant_s: float | None) -> str:
     """An instant relative to the start of measuring."""
     if instant_s is None:
         return NOT_MEASURED
-    if instant_s < 0:
-        return f"{seconds(-instant_s)} before {START}"
-    return f"{seconds(instant_s)} after {START}"
+    return f"{seconds(abs(instant_s))} {'before' if instant_s < 0 else 'after'} {START}"
 
 
 def date(zero_utc: str | None) -> str:

@@ -31,11 +31,12 @@ from harness.history.events import RunStatus, SafetyStop
 from harness.history.journal import Journal
 from harness.history.kept_record import KeptRecord
 from harness.history.reader import RunReader
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import LOCAL_STACK, Trouble
 from harness.load import load_protocol as protocol
 from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan
-from harness.report import terminal_text, write
+from harness.report import terminal_text
+from harness.report.written import write
 from harness.run.commands import obey
 from harness.run.preview import told_before
 from harness.run.room_watch import places_of, room_watched
@@ -253,7 +254,7 @@ def _prepare(
     if stack.settings is not None and stack.settings.defect:
         notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
     classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
-    target = stack.service_url if stack.kind == "attached" else f"local stack {stack.stack_id}"
+    target = stack.service_url if stack.kind == "attached" else f"{LOCAL_STACK} {stack.stack_id}"
     notes += run.not_latest()
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
     run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))

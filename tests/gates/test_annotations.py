@@ -2,7 +2,7 @@
 
 import re
 
-from harness.report.annotations import SHOWN_MAX, annotations
+from harness.report.markdown import ERRORS_MAX, annotations
 from harness.report.suite import GateSuite
 from harness.verdict.types import Weight
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
@@ -65,5 +65,5 @@ def test_more_than_are_shown_are_counted() -> None:
     suites = [suite_of(verdict_of(BAD), name=f"cut{number}") for number in range(14)]
     lines = lines_of(*suites, suite_of(verdict_of(OPEN)))
 
-    assert len(lines) == SHOWN_MAX
+    assert len(lines) == ERRORS_MAX
     assert "and 6 more" in lines[-1]

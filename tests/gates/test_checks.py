@@ -3,7 +3,7 @@
 import pytest
 
 from harness.plan.objectives import INVARIANTS
-from harness.report.run_checks import CheckKind, checks_of, names_of
+from harness.report.suite import CheckKind, checks_of, names_of
 from harness.verdict.types import Judgement, Verdict, Weight
 from tests.gates.made import verdict_of, with_finding
 

@@ -7,8 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness.report.junit import class_names, to_xml
-from harness.report.run_checks import MESSAGE_MAX
-from harness.report.suite import GateSuite
+from harness.report.suite import MESSAGE_MAX, GateSuite
 from harness.verdict.types import Verdict, Weight
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 from tests.junit import problems

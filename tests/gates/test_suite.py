@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report.run_checks import names_of
-from harness.report.suite import GateSuite, case_of, cases_of
+from harness.report.suite import GateSuite, case_of, cases_of, names_of
 from harness.verdict.types import Judgement, Verdict, Weight
 from tests.gates.made import BAD, GOOD, OPEN, run_of, suite_of, verdict_of, with_finding
 

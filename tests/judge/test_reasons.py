@@ -13,9 +13,8 @@ from harness.history.reader import Facts
 from harness.plan.objectives import KINDS
 from harness.plan.plan import Objectives, Plan
 from harness.report import html, terminal_text, words
-from harness.report.annotations import annotations
 from harness.report.junit import to_xml
-from harness.report.markdown import escaped, summary
+from harness.report.markdown import annotations, escaped, summary
 from harness.verdict.catalogue import FINDINGS
 from harness.verdict.checks import borrowing, impairment
 from harness.verdict.checks.case import Case, fail, inconclusive

@@ -10,7 +10,7 @@ from harness.history.events import GRANTED, HealthAddress, SafetyStop
 from harness.history.reader import Facts
 from harness.plan.fault_specs import Kill, Partition, Refuse
 from harness.plan.plan import Objectives, Plan
-from harness.report import impairment_table, required_checks, signals, words
+from harness.report import impairment_table, sections, signals, words
 from harness.report.chart_series import ChartSeries
 from harness.report.tiles import tiles
 from harness.verdict.checks.case import inconclusive
@@ -385,7 +385,7 @@ def test_a_run_too_short_to_show_an_outage_claims_none() -> None:
     verdict = judge(plan, facts(plan, operations(plan)[500:501]))
 
     assert verdict.visible is None or verdict.visible.outage_s is None
-    assert "no outage" not in required_checks.held(verdict)
+    assert "no outage" not in sections.held(verdict)
     assert impairment_table.episodes(verdict).digest == words.NOT_MEASURED
 
 

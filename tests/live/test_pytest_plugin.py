@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.history.run_directory import RunDirectory
-from harness.report.run_checks import checks_of
+from harness.report.suite import checks_of
 from harness.stack import Stack, load_state
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement

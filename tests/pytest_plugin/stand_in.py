@@ -15,7 +15,7 @@ import pytest
 
 from harness.apps.gate.gate_runs import GateOrder
 from harness.core.errors import HarnessError, UsageError
-from harness.report.run_checks import names_of
+from harness.report.suite import names_of
 from harness.run.result import RunResult
 from harness.run.runner import Update, given
 

@@ -7,8 +7,7 @@ import pytest
 
 from harness.apps.gate.gate_runs import GateOrder, ask
 from harness.apps.pytest.pytest_workers import ScenarioScheduling
-from harness.report.run_checks import MESSAGE_MAX
-from harness.report.suite import case_of
+from harness.report.suite import MESSAGE_MAX, case_of
 from harness.stack.run_lock import held_alone
 from tests.junit import parsed
 from tests.pytest_plugin.stand_in import (

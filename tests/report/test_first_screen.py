@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.plan.objectives import Objectives
-from harness.report import required_checks, words
+from harness.report import sections, words
 from harness.report.html import render
 from harness.report.sections import objectives
 from harness.verdict.catalogue import RULES
@@ -114,11 +114,11 @@ def test_nothing_is_said_to_hold_that_was_not_seen() -> None:
     """Not of a run that was cut short, nor of a ledger that was not read in full."""
     for code, gone in (("interrupted", ""), ("ledger_incomplete", "no loan lost")):
         found = Finding(code, Weight.INCONCLUSIVE, "as planted", {})
-        told = required_checks.held(replace(calm(), findings=[found]))
+        told = sections.held(replace(calm(), findings=[found]))
         assert not gone or gone not in told
         assert bool(told) == bool(gone)
-    assert required_checks.held(calm()).count("; ") == len(required_checks.HELD) - 1
-    assert {code for codes in required_checks.HELD.values() for code in codes} <= set(RULES)
+    assert sections.held(calm()).count("; ") == len(sections.HELD) - 1
+    assert {code for codes in sections.HELD.values() for code in codes} <= set(RULES)
 
 
 def test_an_objective_met_below_the_end_of_its_interval_says_why() -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import report
 from harness.history.run_directory import RunDirectory
-from harness.report import html, words
+from harness.report import html, words, written
 from harness.verdict.types import Recovery, Verdict, from_json
 from tests.report import sample
 
@@ -261,7 +260,7 @@ def test_both_results_are_written(run: sample.Maker, tmp_path: Path) -> None:
     """verdict.json reads back, and the path of the report is returned."""
     plan, facts, verdict = run()
 
-    path = report.write(RunDirectory(tmp_path), plan, facts, verdict)
+    path = written.write(RunDirectory(tmp_path), plan, facts, verdict)
 
     assert path == tmp_path / "report.html"
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness import report
 from harness.history.run_directory import RunDirectory
-from harness.report import picture, timeline_chart
-from harness.report.axis import COLOURS, NARROW, WIDE, Layout
+from harness.report import picture, timeline_chart, written
+from harness.report.marks import COLOURS, NARROW, WIDE, Layout
 from tests.report import pixels, rich, sample
 
 SVG = "http://www.w3.org/2000/svg"
@@ -107,7 +106,7 @@ def test_a_load_that_never_began_has_no_picture(tmp_path: Path) -> None:
     """Nor is one of an earlier verdict left beside the report."""
     (tmp_path / "timeline.png").write_bytes(b"of an earlier verdict")
 
-    report.write(RunDirectory(tmp_path), *sample.never_began())
+    written.write(RunDirectory(tmp_path), *sample.never_began())
 
     assert not (tmp_path / "timeline.png").exists()
     assert (tmp_path / "report.html").exists()
@@ -118,7 +117,7 @@ def test_a_load_that_never_began_has_no_picture(tmp_path: Path) -> None:
 )
 def test_it_is_written_beside_the_report(name: str, ending: str, tmp_path: Path) -> None:
     """Under the name that belongs to the report."""
-    report.write(RunDirectory(tmp_path), *sample.failed(), name)
+    written.write(RunDirectory(tmp_path), *sample.failed(), name)
 
     assert (tmp_path / f"timeline{ending}.png").read_bytes().startswith(pixels.SIGNATURE)
 
@@ -141,7 +140,7 @@ def test_a_picture_that_fails_does_not_lose_the_report(
 
     monkeypatch.setattr(picture, "png", broken)
     with caplog.at_level(logging.WARNING):
-        path = report.write(RunDirectory(tmp_path), *sample.failed())
+        path = written.write(RunDirectory(tmp_path), *sample.failed())
 
     assert path.exists()
     assert (tmp_path / "verdict.json").exists()
@@ -157,4 +156,4 @@ def test_an_interruption_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(picture, "png", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        report.write(RunDirectory(tmp_path), *sample.failed())
+        written.write(RunDirectory(tmp_path), *sample.failed())

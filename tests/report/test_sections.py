@@ -13,7 +13,6 @@ from harness.report import (
     signals,
     terminal_text,
     words,
-    worst,
 )
 from harness.report.tiles import tiles
 from harness.verdict.figures import Affected, ClosedLoop
@@ -187,7 +186,7 @@ def test_a_shift_of_decisions_has_its_interval_and_chance() -> None:
 def test_worst_windows_are_a_table_and_a_chart() -> None:
     """The chart is named and described for those who cannot see it."""
     text = text_of(rich.rich())
-    drawn = worst.chart(rich.rich()[2])
+    drawn = impairment_table.worst_chart(rich.rich()[2])
 
     assert "5 s 8.0 s after the start of measuring 250 249 99.60 %" in text
     assert 'aria-labelledby="worst-title worst-description"' in drawn

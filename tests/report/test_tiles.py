@@ -12,10 +12,9 @@ from harness.history.events import Outcome
 from harness.history.reader import Facts
 from harness.plan.objectives import KINDS, Objectives
 from harness.plan.plan import Plan
-from harness.report import folding, html, impairment_table, required_checks, terminal_text, words
-from harness.report.annotations import annotations
+from harness.report import html, impairment_table, sections, terminal_text, words
 from harness.report.junit import to_xml
-from harness.report.markdown import summary
+from harness.report.markdown import annotations, summary
 from harness.report.tables import Tile
 from harness.report.tiles import tiles
 from harness.verdict import series
@@ -134,8 +133,8 @@ def test_the_tile_of_what_stopped_a_run_is_red(condition: str, name: str) -> Non
     verdict = replace(calm(), findings=[found])
 
     assert red(verdict) == [name]
-    assert folding.stays_open("reconciliation", verdict, ()) == (name == "Money")
-    assert ("no loan lost" in required_checks.held(verdict)) == (name != "Money")
+    assert html.stays_open("reconciliation", verdict, ()) == (name == "Money")
+    assert ("no loan lost" in sections.held(verdict)) == (name != "Money")
 
 
 def test_a_service_that_stays_impaired_without_a_fault_is_red() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from harness.report import timeline_chart
-from harness.report.axis import NARROW, WIDE, Axis, Layout
 from harness.report.faultbar import foot
+from harness.report.marks import NARROW, WIDE, Axis, Layout
 from harness.verdict.types import Episode
 from tests.builders import rows
 from tests.report import sample
@@ -199,7 +199,7 @@ def test_the_names_of_the_phases_do_not_run_into_each_other(end_s: float) -> Non
     plan, _, verdict = sample.passed()
     warm_up = replace(verdict.phases[0], name="warm-up", start_s=0.0, end_s=end_s)
     axis = Axis(WIDE, 0.0, 41.0)
-    drawn = foot(plan, replace(verdict, phases=[warm_up]), axis, 0.0).drawn
+    drawn = foot(plan, replace(verdict, phases=[warm_up]), axis, 0.0)[0]
     found = {t.text: t for t in ET.fromstring(f"<svg>{drawn}</svg>").iter("text")}  # noqa: S314  # ours
     ends = 0.72 * WIDE.font * len("phase")
     name = found.get("warm-up")

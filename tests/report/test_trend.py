@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from harness.report.archive import Stored
-from harness.report.compare.compared_figures import FIGURES, Figure
+from harness.report.compare.compared_figures import FIGURES, Figure, ShownRun, Value
 from harness.report.compare.comparison import run_of
-from harness.report.shown_run import ShownRun, Value
 from harness.report.trend_chart import RUNS_MAX, Trend, _ticks, draw, legend
 from harness.report.trend_page import TABLE_ROWS, page
 from harness.report.words import seconds
@@ -36,7 +35,7 @@ def trend_of(
         replace(run(f"run{n}", label, figure.name, value, n + 1), **changes)
         for n, value in enumerate(values)
     )
-    return Trend("cut", (figure,), tuple(runs))
+    return Trend("cut", tuple(runs))
 
 
 def kept(count: int, label: str = "main", **changes: Any) -> list[Stored]:
@@ -206,7 +205,7 @@ def test_one_run_alone_is_drawn() -> None:
 def test_verdicts_have_shapes_and_labels_have_colours() -> None:
     """Nobody needs to see colours to tell pass from fail."""
     runs = tuple(replace(run(f"r{v}", v, FAILED.name, Value(0.1)), verdict=v) for v in Judgement)
-    trend = Trend("cut", (FAILED,), runs)
+    trend = Trend("cut", runs)
     svg = str(draw(trend, FAILED, ["pass", "fail", "inconclusive"], "x"))
 
     assert svg.count("<circle") == 2  # pass, and the ring of inconclusive
@@ -221,7 +220,7 @@ def test_lines_of_labels_are_told_apart_without_colours() -> None:
     runs = tuple(
         run(f"{name}{n}", name, FAILED.name, Value(0.1)) for n in (1, 2) for name in labels
     )
-    trend = Trend("cut", (FAILED,), runs)
+    trend = Trend("cut", runs)
     found = [
         re.findall(r'stroke="(#\w+)"[^>]* stroke-dasharray="([^"]+)"', str(svg))
         for svg in (draw(trend, FAILED, labels, "x"), legend(trend, labels, "y"))
@@ -235,7 +234,7 @@ def test_more_labels_than_colours_share_the_last() -> None:
     """And the legend says how many."""
     labels = [f"pr-{n}" for n in range(9)]
     runs = tuple(run(name, name, FAILED.name, Value(0.1)) for name in labels)
-    drawn = str(legend(Trend("cut", (FAILED,), runs), labels, "x"))
+    drawn = str(legend(Trend("cut", runs), labels, "x"))
 
     assert "4 other labels" in drawn
     assert "kept under pr-0, pr-1, pr-2, pr-3, pr-4 and 4 other labels" in page(

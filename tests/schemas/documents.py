@@ -33,7 +33,7 @@ from harness.plan.fault_specs import (
 from harness.plan.plan import Objectives, Plan, Scenario, Settings, expand
 from harness.plan.stop_conditions import StopConditions
 from harness.report.compare.comparison import compare
-from harness.report.compare.comparison_document import to_json as comparison_json
+from harness.report.compare.comparison_text import to_json as comparison_json
 from harness.run.preview import preview_json
 from harness.run.result import RunResult
 from harness.run.shrink import ShrinkTrial, shrink

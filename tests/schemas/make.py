@@ -28,7 +28,7 @@ from harness.apps.gameday.verify import VerificationDocument
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
 from harness.plan.stop_conditions import StopConditions
-from harness.report.compare.comparison_document import ComparisonDocument
+from harness.report.compare.comparison_text import ComparisonDocument
 from harness.run.preview import PreviewDocument
 from harness.run.shrink import Shrunk
 from harness.verdict.series import Series

@@ -34,8 +34,8 @@ from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
 from harness.history.run_directory import RunDirectory
 from harness.plan.options import OUTPUT
-from harness.report.annotations import annotations
 from harness.report.junit import to_xml
+from harness.report.markdown import annotations
 from harness.report.suite import GateRun, GateSuite, deciding_run
 from harness.run.result import RunResult
 from harness.run.runner import RunOne

@@ -11,8 +11,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.report.archive import History, Stored, check_label, open_history, write_whole
 from harness.report.compare.comparison import Comparison, compare
-from harness.report.compare.comparison_document import to_json
-from harness.report.compare.comparison_text import render, warnings
+from harness.report.compare.comparison_text import render, to_json, warnings
 from harness.report.compare.sources import AskedRuns, FoundRuns, find_baseline, find_these
 from harness.report.trend_page import page
 

@@ -19,7 +19,7 @@ from harness.apps.gameday.day_record import (
 from harness.apps.gameday.session_store import RUNS_FOLDER, StepState, clock, instant_of
 from harness.apps.gameday.stored_runs import Runs, StoredStep
 from harness.report import html, sections, timeline_chart, words
-from harness.report.axis import Layout
+from harness.report.marks import NARROW, Layout
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import tiles
 
@@ -79,7 +79,7 @@ def _charts(run: StoredStep, number: int) -> tuple[Markup, Markup] | None:
         return None
     wide, narrow = (
         timeline_chart.svg(plan, facts, verdict, replace(one, name=f"run{number}-{one.name}"))
-        for one in (WIDE, timeline_chart.NARROW)
+        for one in (WIDE, NARROW)
     )
     return wide, narrow
 

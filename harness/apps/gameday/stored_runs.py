@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import report
 from harness.apps.gameday.day_record import RECORD_FILE
 from harness.apps.gameday.session_store import RUNS_FOLDER
 from harness.core.documents import json_of
@@ -16,6 +15,7 @@ from harness.history.manifest import seal_of
 from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
+from harness.report.written import figures
 from harness.verdict.judge import judge
 from harness.verdict.types import Verdict
 
@@ -48,7 +48,7 @@ class StoredStep:
             return False
         if self.verdict is None:
             return False
-        return self.kept == report.figures(replace(self.verdict, judged_by=kept_by)).encode()
+        return self.kept == figures(replace(self.verdict, judged_by=kept_by)).encode()
 
 
 Runs = dict[str, StoredStep]

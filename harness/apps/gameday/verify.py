@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness import report
 from harness.apps.gameday.day_record import (
     PAGE_FILE,
     RECORD_FILE,
@@ -41,6 +40,7 @@ from harness.core.files import read_regular
 from harness.core.numbers import Exit
 from harness.core.rows import reason_of
 from harness.history.events import Seal
+from harness.report.written import figures
 
 BYTES_MAX = 200_000_000
 _FILES: TypeAdapter[dict[str, Seal]] = TypeAdapter(dict[str, Seal])
@@ -238,7 +238,7 @@ def _run(name: str, run: StoredStep, shown: dict[str, Any]) -> Iterator[Checked]
         yield Checked(kept, CheckState.VERIFIED, f"{said}, byte for byte as kept")
     else:
         yield Checked(kept, CheckState.DIFFERS, f"{said}, and the file differs")
-    now = json.loads(report.figures(run.verdict))
+    now = json.loads(figures(run.verdict))
     claimed = shown.get(name, now)
     known = claimed.keys() & now.keys() if isinstance(claimed, dict) else ()
     wrong = [key for key in known if claimed[key] != now[key] and key != "judged_by"]

@@ -5,7 +5,6 @@ it runs, its run (or series) happens when the first question is asked, and its r
 those of the command line (`harness.report.suite`).
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Collection
@@ -18,9 +17,17 @@ from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import is_interrupted
 from harness.plan.options import RUN_OPTIONS
 from harness.report import words
-from harness.report.run_checks import CheckKind, cut_message, names_of
-from harness.report.suite import GateCase, GateRun, GateSuite, cases_of
+from harness.report.suite import (
+    CheckKind,
+    GateCase,
+    GateRun,
+    GateSuite,
+    cases_of,
+    cut_message,
+    names_of,
+)
 from harness.run.given import given
+from harness.run.preview import read_preview
 from harness.run.result import RunResult
 from harness.run.runner import (
     Show,
@@ -34,7 +41,6 @@ from harness.run.runner import (
 from harness.stack import Stack, load_state
 from harness.verdict.types import Judgement, Weight
 
-PREVIEW_SCHEMA = "lendchaos.preview/1"
 LAST_BYTES = 8_192
 """Of what a run wrote, where it ended without a verdict."""
 SET_ELSEWHERE = {each.word: each.pytest for each in RUN_OPTIONS if each.pytest}
@@ -74,11 +80,7 @@ class GateOrder:
 
 
 def require_runnable(options: Collection[str]) -> None:
-    """Options of Locust's that can be given for a run.
-
-    Raises:
-        UsageError: one of them is set by an option of ours, or with it nothing would be run.
-    """
+    """Raise a UsageError if an option of Locust's has one of ours, or with it nothing is run."""
     for option in options:
         name = option.partition("=")[0]
         if name in SET_ELSEWHERE:
@@ -90,25 +92,14 @@ def require_runnable(options: Collection[str]) -> None:
 
 
 def ask(path: Path, options: list[str], runs: int) -> GateOrder:
-    """What a scenario will be judged by, told by a dry run: Locust must not be imported here.
-
-    Raises:
-        UsageError, HarnessError: as `dry_run`.
+    """What a scenario will be judged by, told by a dry run, with its errors: Locust must not be
+    imported here.
     """
     try:
         said = dry_run(path, ["--json", *options], later=True)
     except UsageError as error:
         raise UsageError(f"{path} cannot be run: {words.clean(str(error))}") from error
-    return GateOrder(path, runs, tuple(_preview(said, path)["objectives"]))
-
-
-def _preview(text: str, path: Path) -> dict[str, dict[str, object]]:
-    """The JSON of a dry run; a scenario file may have written something of its own before it."""
-    begin = text.find(f'{{\n  "schema": "{PREVIEW_SCHEMA}"')
-    if begin < 0:
-        raise UsageError(f"{path} has no scenario: it needs a class that is a harness.Borrower")
-    body: dict[str, dict[str, object]] = json.JSONDecoder().raw_decode(text[begin:])[0]
-    return body
+    return GateOrder(path, runs, tuple(read_preview(said, path).objectives))
 
 
 # --- running -------------------------------------------------------------------------------------
@@ -134,11 +125,7 @@ class Bench:
 
     def stack(self) -> Stack:
         """The local stack of this session: the one that is up, else started now and ended by
-        `close`.
-
-        Raises:
-            UsageError: the runs go to another target.
-            HarnessError: it did not come up.
+        `close`. UsageError if the runs go to another target, HarnessError if it does not come up.
         """
         if host := given(self.options).host:
             raise UsageError(f"there is no local stack: the target is {host}")
@@ -184,18 +171,14 @@ class Bench:
         return end if end.verdict else replace(end, last={"error": said, **end.last})
 
     def suite(self, asked: GateOrder) -> GateSuite:
-        """What came of a scenario; it is run when this is asked for the first time.
-
-        Raises:
-            KeyboardInterrupt: it was interrupted, and so is everything.
-        """
+        """What came of a scenario; it is run when first asked for, or interrupted as all is."""
         if asked.path not in self._suites:
             self._suites[asked.path] = self._made(asked)
         return self._suites[asked.path]
 
     def not_passed(self) -> list[str]:
         """One line for each scenario that was run for its items and did not pass."""
-        said = [(suite.name, not_passed(suite)) for suite in self._suites.values()]
+        said = ((suite.name, not_passed(suite)) for suite in self._suites.values())
         return [f"{name} did not pass: {text}" for name, text in said if text]
 
     def _made(self, asked: GateOrder) -> GateSuite:

@@ -58,26 +58,16 @@ class SelfTest:
     sentence: str
 
 
-RunTrial = Callable[[str], EndedRun]
-"""Runs the scenario once, on a stack of its own, with this defect (none if empty)."""
-
-
 def expected(defect: str) -> tuple[str, ...]:
-    """The findings by which a defect is found.
-
-    Raises:
-        UsageError: there is no such defect; the message names those there are.
-    """
+    """The findings by which a defect is found; UsageError, which names all, if it is none."""
     if defect not in FOUND_BY:
         raise UsageError(f"--defect {defect!r} is not one of {', '.join(sorted(FOUND_BY))}")
     return FOUND_BY[defect]
 
 
-def self_test(scenario: str, defect: str, run: RunTrial) -> SelfTest:
-    """A clean run, then one with the defect, and what they show together.
-
-    Raises:
-        UsageError: there is no such defect.
+def self_test(scenario: str, defect: str, run: Callable[[str], EndedRun]) -> SelfTest:
+    """A clean run, then one with the defect, and what they show together. ``run`` runs the scenario
+    once, on a stack of its own, with a defect (none if empty). UsageError if there is no such one.
     """
     codes = expected(defect)
     clean = run("")
@@ -100,14 +90,12 @@ def _concluded(
     if why := _toothless(clean, planted, defect, codes):
         return ExitCode.FAIL, f"The gate cannot bite: {why}."
     passed = _judgement(clean) is Judgement.PASS and clean.exit_code == ExitCode.PASS
-    if not passed or not by:
-        open_ = f"the run with {defect}" if passed else "the clean run"
-        return ExitCode.INCONCLUSIVE, (
-            f"Whether the gate can bite is not shown: {open_} is not decided."
-        )
-    return ExitCode.PASS, (
-        f"The gate can bite: without a defect it passes, with {defect} it fails by {by}."
-    )
+    if passed and by:
+        said = f"The gate can bite: without a defect it passes, with {defect} it fails by {by}."
+        return ExitCode.PASS, said
+    open_ = f"the run with {defect}" if passed else "the clean run"
+    said = f"Whether the gate can bite is not shown: {open_} is not decided."
+    return ExitCode.INCONCLUSIVE, said
 
 
 def _toothless(clean: EndedRun, planted: EndedRun, defect: str, codes: tuple[str, ...]) -> str:

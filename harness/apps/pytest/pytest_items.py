@@ -12,8 +12,7 @@ import pytest
 
 from harness.apps.gate.gate_runs import Bench, GateOrder, figures, not_passed
 from harness.report import words
-from harness.report.run_checks import cut_message
-from harness.report.suite import GateCase, GateSuite, case_of
+from harness.report.suite import GateCase, GateSuite, case_of, cut_message
 from harness.verdict.types import Judgement
 
 _Told: Any = pytest.fail.Exception
@@ -58,13 +57,12 @@ class SuiteFigures:
         file, _, name = report.nodeid.partition("::")
         if report.when != "teardown" or file not in self._files:
             return
+        case = f"{file.removesuffix('.py').replace('/', '.')}.{name}"
         for plugin in self._plugins.get_plugins():
             if hasattr(plugin, "add_global_property"):  # pytest's own has no public name
-                case = f"{file.removesuffix('.py').replace('/', '.')}.{name}"
                 # Once, also of an item that another plugin has run again.
-                for key, value in (
-                    {} if case in self._told else dict(report.user_properties).items()
-                ):
+                told = {} if case in self._told else dict(report.user_properties)
+                for key, value in told.items():
                     plugin.add_global_property(f"{case}.{key}", str(value))
                 self._told.add(case)
                 report.user_properties = []

@@ -33,7 +33,7 @@ WHOLE_FILES = ("loadfile", "loadscope")
 class Gate:
     """What this session was asked for. ``paths`` are absolute."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Path, ...] = ()
     asked: dict[Path, "GateOrder"] = field(default_factory=dict)
     collected: set[Path] = field(default_factory=set)
     bench: "Bench | None" = None
@@ -87,24 +87,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have the scenarios collected: alone, unless tests are named on the command line, too."""
     here = config.invocation_params.dir
-    gate = config.stash[GATE] = Gate(_scenarios(config.getoption("scenario")))
-    if not gate.paths:
+    gate = config.stash[GATE] = Gate()
+    if not config.getoption("scenario"):
         if config.getoption("runs") is not None:
             raise pytest.UsageError("--runs is for scenarios: name one with --scenario")
         return
-    named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
-    chosen = {_absolute(here / argument.partition("::")[0]) for argument in named}
-    config.args = [*named, *(str(path) for path in gate.paths if path not in chosen)]
-
-
-def _scenarios(names: list[str]) -> tuple[Path, ...]:
-    """Their files, each once, by path or by name as for `lendchaos run`."""
-    if not names:
-        return ()
     from harness.run.runner import find_scenario
 
     with _usage_errors():
-        return tuple(dict.fromkeys(_absolute(find_scenario(name)) for name in names))
+        found = [_absolute(find_scenario(name)) for name in config.getoption("scenario")]
+    gate.paths = tuple(dict.fromkeys(found))
+    named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    chosen = {_absolute(here / argument.partition("::")[0]) for argument in named}
+    config.args = [*named, *(str(path) for path in gate.paths if path not in chosen)]
 
 
 def _absolute(path: Path) -> Path:
@@ -119,29 +114,23 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     gate = config.stash[GATE]
     if not gate.paths:
         return
-    if hasattr(config, "workerinput"):
-        from harness.apps.gate.gate_runs import GateOrder
+    from harness.apps.gate.gate_runs import GateOrder, ask
+    from harness.apps.pytest.pytest_items import SuiteFigures
+    from harness.run.runner import runs_of
 
+    if hasattr(config, "workerinput"):
         told = config.workerinput[WORKER_INPUT]
         gate.asked = {Path(p): GateOrder(Path(p), runs, tuple(names)) for p, runs, names in told}
         return
     if config.getoption("dist", "no") == "each":
         raise pytest.UsageError("--dist each would run every scenario once for each worker")
     with _usage_errors():
-        gate.asked = _ask_all(config, gate.paths)
-    from harness.apps.pytest.pytest_items import SuiteFigures
-
+        bench = _bench(config)
+        options = [*bench.options, "--state-dir", str(bench.state_dir)]
+        each = runs_of(list(gate.paths), options, config.getoption("runs"))
+        for path, runs in zip(gate.paths, each, strict=True):
+            gate.asked[path] = ask(path, options, runs)
     config.pluginmanager.register(SuiteFigures(config, gate.paths))
-
-
-def _ask_all(config: pytest.Config, paths: tuple[Path, ...]) -> dict[Path, "GateOrder"]:
-    from harness.apps.gate.gate_runs import ask
-    from harness.run.runner import runs_of
-
-    bench = _bench(config)
-    options = [*bench.options, "--state-dir", str(bench.state_dir)]
-    each = runs_of(list(paths), options, config.getoption("runs"))
-    return {path: ask(path, options, runs) for path, runs in zip(paths, each, strict=True)}
 
 
 @contextmanager
@@ -224,22 +213,16 @@ def _bench(config: pytest.Config) -> "Bench":
             raise pytest.UsageError(f"--chaos-options cannot be read: {error}") from error
         with _usage_errors():
             require_runnable(options)
-        if (objectives := config.getoption("objectives")) is not None:
-            options += ["--objectives", objectives]
-        with _usage_errors():
+            if (objectives := config.getoption("objectives")) is not None:
+                options += ["--objectives", objectives]
             known = given(options)
         runs_dir = Path(config.getoption("chaos_runs_dir") or known.runs_dir)
-        state_dir = _state_dir(config, known.state_dir)
+        state_dir = Path(config.getoption("chaos_state_dir") or known.state_dir).absolute()
+        if hasattr(config, "workerinput"):
+            state_dir = state_dir.with_name(f"{state_dir.name}-{config.workerinput['workerid']}")
         gate.bench = Bench(options, state_dir, runs_dir, *_tellers(config))
         gate.listens.enter_context(listening())
     return gate.bench
-
-
-def _state_dir(config: pytest.Config, default: Path) -> Path:
-    path = Path(config.getoption("chaos_state_dir") or default).absolute()
-    if hasattr(config, "workerinput"):
-        return path.with_name(f"{path.name}-{config.workerinput['workerid']}")
-    return path
 
 
 def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["Update"], None]]:
@@ -274,17 +257,15 @@ def pytest_sessionfinish(
 
     Interrupted, workers are told at once: pytest-xdist would wait before it tells them.
     """
-    gate = session.config.stash.get(GATE, None)
-    if gate is not None:
-        _require_passed(session, gate, exitstatus)
-    if gate is not None and exitstatus == pytest.ExitCode.INTERRUPTED:
-        for worker in gate.workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGINT)
+    gate = session.config.stash.get(GATE, Gate())
+    _require_passed(session, gate, exitstatus)
+    for worker in gate.workers if exitstatus == pytest.ExitCode.INTERRUPTED else ():
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGINT)
     try:
         return (yield)
     finally:
-        if gate is not None and gate.bench is not None:
+        if gate.bench is not None:
             gate.bench.close()
 
 
@@ -318,9 +299,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Handle no signal any more; this is reached, too, where the session never began."""
-    gate = config.stash.get(GATE, None)
-    if gate is not None:
-        gate.listens.close()
+    config.stash.get(GATE, Gate()).listens.close()
 
 
 # --- fixtures ------------------------------------------------------------------------------------

@@ -1,16 +1,61 @@
-"""The figures of a run that are compared, each with its unit and its interval. Larger is worse."""
+"""The figures of a run that are compared, each with its unit and its interval. Larger is worse.
+
+A comparison shows a run by them, and so does the page of a history.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.core import numbers
 from harness.report import words
-from harness.report.shown_run import Value
 from harness.verdict import series
 from harness.verdict.catalogue import LOANS, MONEY
 from harness.verdict.measure.intervals import clopper_pearson
-from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import Judgement, Verdict, Weight
+
+RELATIVE_LEAST = 0.10
+"""Of the baseline's median: what differs by less is no reason to act, however sure it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One figure of one run with its 95 % interval; ends are None where there is no interval.
+
+    A recovery that outlasted its run is ``censored``, without a ``value``; ``low`` then is how long
+    it surely took.
+    """
+
+    value: numbers.Figure | None
+    low: numbers.Figure | None = None
+    high: numbers.Figure | None = None
+    censored: bool = False
+
+    @property
+    def size(self) -> float:
+        """The value; infinite where it was beyond measure."""
+        return math.inf if self.value is None else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """One run as it stands in a comparison; ``left_out`` says why its figures do not count."""
+
+    run_id: str
+    zero_utc: str | None
+    seed: numbers.Whole
+    verdict: Judgement
+    label: str
+    left_out: str
+    figures: dict[str, Value | None]
+    money: dict[str, numbers.Count]
+    ledger_read: bool
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with the money, in words; empty where nothing is."""
+        return ", ".join(f"{count} {name}" for name, count in self.money.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +74,18 @@ class Figure:
     write: Callable[[float | None], str]
     write_shift: Callable[[float], str]
 
+    def told(self, value: Value) -> tuple[str, str]:
+        """How a value and its interval are written; without one that is empty."""
+        if value.value is None:
+            surely = value.low is not None and value.low > 0
+            return (f"more than {self.write(value.low)}" if surely else words.NOT_SEEN), ""
+        open_ = value.low is None and value.high is None
+        between = "" if open_ else words.interval(value.low, value.high, self.write)
+        return self.write(value.value), between
+
     def worth(self, usual: float) -> float:
         """The smallest shift worth a word, where ``usual`` is the median of the baseline."""
         return max(self.least, RELATIVE_LEAST * usual) if math.isfinite(usual) else self.least
-
-
-RELATIVE_LEAST = 0.10
-"""Of the baseline's median: what differs by less is no reason to act, however sure it is."""
 
 
 def _failed_share(verdict: Verdict) -> Value | None:
@@ -81,16 +131,8 @@ def _unknown_share(verdict: Verdict) -> Value | None:
     return Value(part / seen.operations, *clopper_pearson(part, seen.operations))
 
 
-def _seconds_shift(shift: float) -> str:
-    return _signed(shift, words.seconds)
-
-
-def _milliseconds_shift(shift: float) -> str:
-    return _signed(shift, words.milliseconds)
-
-
-def _signed(shift: float, write: Callable[[float | None], str]) -> str:
-    return f"{'+' if shift >= 0 else chr(0x2212)}{write(abs(shift))}"
+def _signed(write: Callable[[float | None], str]) -> Callable[[float], str]:
+    return lambda shift: f"{'+' if shift >= 0 else chr(0x2212)}{write(abs(shift))}"
 
 
 FIGURES = (
@@ -100,15 +142,15 @@ FIGURES = (
     ),
     Figure(
         "recovery_s", "Recovered after", "recovered after the heal",
-        0.25, _recovery, words.from_heal(words.seconds), _seconds_shift,
+        0.25, _recovery, words.from_heal(words.seconds), _signed(words.seconds),
     ),
     Figure(
         "lost_service_s", "Lost service", "lost service",
-        0.25, _lost_service, words.seconds, _seconds_shift,
+        0.25, _lost_service, words.seconds, _signed(words.seconds),
     ),
     Figure(
         "wait_ms_p99", "Wait (p99)", "99th percentile of the wait, without a fault",
-        10.0, _wait, words.milliseconds, _milliseconds_shift,
+        10.0, _wait, words.milliseconds, _signed(words.milliseconds),
     ),
     Figure(
         "indeterminate_share", "Outcome unknown", "share with an unknown outcome",

@@ -3,38 +3,40 @@
 Pure. A claim needs five runs of each side, an order that chance makes rarer than 5 % over all
 figures together, and a shift that is worth a word. Without all three both lists are shown and
 nothing is claimed: neither a regression nor, from a lucky run, an improvement.
+
+Under other conditions of measuring every figure means something else, and no claim is made. What
+was tested may differ: to see what that does is what a comparison is for. Both are told.
 """
 
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.core.errors import UsageError
-from harness.report.archive import Stored
-from harness.report.compare.compared_figures import FIGURES, Figure, money_of
-from harness.report.compare.likeness import conditions, differences, left_out, tested
-from harness.report.shown_run import ShownRun, Value
+from harness.history.run_facts import LOCAL_STACK
+from harness.plan.options import RUN_OPTIONS, Use
+from harness.report import words
+from harness.report.archive import Stored, by_age
+from harness.report.compare.compared_figures import FIGURES, Figure, ShownRun, Value, money_of
 from harness.verdict.measure.two_samples import RUNS_LEAST, TwoSamples, against, holm
-
-__all__ = [
-    "CHANCE_MAX",
-    "FIGURES",
-    "SCHEMA",
-    "Claim",
-    "ComparedFigure",
-    "Comparison",
-    "RunGroup",
-    "ShownRun",
-    "compare",
-    "run_of",
-]
+from harness.verdict.types import Weight
 
 SCHEMA = "lendchaos.comparison/1"
 CHANCE_MAX = 0.05
 """Of a false claim in one comparison, over all its figures together."""
 THESE = "new"
+NO_EVIDENCE = {
+    "interrupted": "it was interrupted",
+    "safety_stop": "it was stopped for safety",
+    "no_evidence": "there is next to nothing to judge",
+    "evidence_damaged": "its record is damaged",
+    "load_unfaithful": "its load was not sent as planned",
+    "baseline_not_steady": "its baseline was not steady",
+    "fault_did_not_bite": "its fault did not take effect",
+}
+"""Findings of a run whose figures are no evidence, unlike a run that failed."""
 
 
 class Claim(StrEnum):
@@ -58,10 +60,10 @@ class RunGroup:
         """Those whose figures count."""
         return [run for run in self.runs if not run.left_out]
 
-    def values(self, figure: Figure) -> list[Value]:
+    def values(self, figure: Figure) -> tuple[Value, ...]:
         """One figure of those that count, where it was measured."""
-        found = [run.figures[figure.name] for run in self.counted]
-        return [value for value in found if value is not None]
+        found = (run.figures[figure.name] for run in self.counted)
+        return tuple(value for value in found if value is not None)
 
     @property
     def money(self) -> list[str]:
@@ -80,7 +82,7 @@ class ComparedFigure:
     figure: Figure
     these: tuple[Value, ...]
     baseline: tuple[Value, ...]
-    claim: Claim
+    claim: Claim = Claim.NONE
     test: TwoSamples | None = None
     p: float | None = None
     worth: float | None = None
@@ -127,50 +129,42 @@ def compare(
     notes: Sequence[str] = (),
 ) -> Comparison:
     """Put runs of one scenario side by side and, with a baseline, say what differs from it.
-
-    Raises:
-        UsageError: they are of several scenarios, or there are none.
+    UsageError if they are of several scenarios, or there are none.
     """
-    scenario = _one_scenario([*these, *(baseline or [])])
+    scenarios = sorted({stored.verdict.scenario for stored in (*these, *(baseline or ()))})
+    if not scenarios:
+        raise UsageError("there are no runs to compare")
+    if len(scenarios) > 1:
+        raise UsageError(
+            f"runs of several scenarios cannot be compared: {', '.join(scenarios)}; name runs of"
+            " one, or choose it with --scenario"
+        )
+    sides = {THESE: these}
+    if baseline is not None:
+        sides[baseline_name] = baseline
+    counted = {name: [s for s in runs if not left_out(s)] for name, runs in sides.items()}
+    not_alike = _differences(_conditions, counted)
     first = _group(THESE, these)
     second = None if baseline is None else _group(baseline_name, baseline)
-    sides = {THESE: _counted(these)}
-    if second is not None:
-        sides[baseline_name] = _counted(baseline or [])
-    not_alike = differences(conditions, sides)
-    results = tuple(_shown(figure, first, second) for figure in FIGURES)
+    results = [
+        ComparedFigure(figure, first.values(figure), second.values(figure) if second else ())
+        for figure in FIGURES
+    ]
     if second is not None and not not_alike:
         results = _judged(results)
     return Comparison(
-        scenario=scenario,
+        scenario=scenarios[0],
         these=first,
         baseline=second,
-        results=results,
-        not_alike=tuple(not_alike),
-        tested=tuple(differences(tested, sides)),
+        results=tuple(results),
+        not_alike=not_alike,
+        tested=_differences(_tested, counted),
         notes=tuple(notes),
     )
 
 
-def _one_scenario(runs: Sequence[Stored]) -> str:
-    found = sorted({stored.verdict.scenario for stored in runs})
-    if not found:
-        raise UsageError("there are no runs to compare")
-    if len(found) > 1:
-        raise UsageError(
-            f"runs of several scenarios cannot be compared: {', '.join(found)}; name runs of one,"
-            " or choose it with --scenario"
-        )
-    return found[0]
-
-
-def _counted(runs: Sequence[Stored]) -> list[Stored]:
-    return [stored for stored in runs if not left_out(stored)]
-
-
 def _group(name: str, runs: Sequence[Stored]) -> RunGroup:
-    ordered = sorted(runs, key=lambda s: (s.verdict.zero_utc or "", s.verdict.run_id))
-    return RunGroup(name, tuple(run_of(stored) for stored in ordered))
+    return RunGroup(name, tuple(run_of(stored) for stored in sorted(runs, key=by_age)))
 
 
 def run_of(stored: Stored) -> ShownRun:
@@ -193,20 +187,21 @@ def run_of(stored: Stored) -> ShownRun:
 # --- what can be claimed -------------------------------------------------------------------------
 
 
-def _shown(figure: Figure, these: RunGroup, baseline: RunGroup | None) -> ComparedFigure:
-    """Both lists, and no claim."""
-    before = baseline.values(figure) if baseline else []
-    return ComparedFigure(figure, tuple(these.values(figure)), tuple(before), Claim.NONE)
-
-
-def _judged(results: Sequence[ComparedFigure]) -> tuple[ComparedFigure, ...]:
+def _judged(results: Sequence[ComparedFigure]) -> list[ComparedFigure]:
     """The same with what can be claimed; the correction is for those that can be tested at all."""
     tests = [_test(result) for result in results]
     corrected = iter(holm([test.p for test in tests if test is not None]))
-    return tuple(
-        result if test is None else _claimed(result, test, next(corrected))
-        for result, test in zip(results, tests, strict=True)
-    )
+    judged = []
+    for result, test in zip(results, tests, strict=True):
+        if test is None:
+            judged.append(result)
+            continue
+        p, worth = next(corrected), result.figure.worth(middle_of(result.baseline))
+        claim = Claim.SMALL if p < CHANCE_MAX else Claim.NONE
+        if p < CHANCE_MAX and abs(test.shift) > worth:
+            claim = Claim.REGRESSION if test.shift > 0 else Claim.IMPROVEMENT
+        judged.append(replace(result, claim=claim, test=test, p=p, worth=worth))
+    return judged
 
 
 def _test(result: ComparedFigure) -> TwoSamples | None:
@@ -217,19 +212,79 @@ def _test(result: ComparedFigure) -> TwoSamples | None:
     return against(these, before)
 
 
-def _claimed(result: ComparedFigure, test: TwoSamples, p: float) -> ComparedFigure:
-    usual = statistics.median(value.size for value in result.baseline)
-    worth = result.figure.worth(usual)
-    claim = Claim.NONE
-    if p < CHANCE_MAX:
-        claim = Claim.SMALL
-        if test.shift > worth:
-            claim = Claim.REGRESSION
-        elif test.shift < -worth:
-            claim = Claim.IMPROVEMENT
-    return ComparedFigure(result.figure, result.these, result.baseline, claim, test, p, worth)
-
-
 def middle_of(values: Sequence[Value]) -> float:
     """The median; infinite when half of the runs or more outlasted their watch."""
     return statistics.median(v.size for v in values) if values else math.nan
+
+
+# --- what can be compared ------------------------------------------------------------------------
+
+
+def left_out(stored: Stored) -> str:
+    """Why a run is shown and not compared; empty when it is."""
+    weighty = (f.code for f in stored.verdict.findings if f.verdict is not Weight.NOTE)
+    return next((NO_EVIDENCE[code] for code in weighty if code in NO_EVIDENCE), "")
+
+
+def same(first: Stored, second: Stored) -> bool:
+    """Whether two runs were made under the same conditions, as far as both are known."""
+    one, two = _conditions(first), _conditions(second)
+    return all(one[name] == two[name] for name in one.keys() & two.keys())
+
+
+def _conditions(stored: Stored) -> dict[str, str]:
+    verdict, settings = stored.verdict, stored.settings or {}
+    faults = ", ".join(sorted(f.description or f.name for f in verdict.faults)) or "none"
+    found = {
+        "rate": f"{verdict.load.rate_asked:g} arrivals/s",
+        "request timeout": f"{verdict.load.request_timeout_s:g} s",
+        "faults": words.cut(faults, 300),
+    }
+    if verdict.phases and not settings:
+        length_s = verdict.phases[-1].end_s - verdict.phases[0].start_s
+        found["length of the load"] = f"{length_s:.0f} s"
+    return found | _given(settings, Use.CONDITION)
+
+
+def _tested(stored: Stored) -> dict[str, str]:
+    """What a run tested, and what was asked of it."""
+    target = stored.verdict.target
+    limits = ", ".join(f"{o.id} {o.limit:g}" for o in stored.verdict.objectives)
+    # Every local stack has an id of its own, which says nothing.
+    named = LOCAL_STACK if target.startswith(LOCAL_STACK) else words.cut(target, 100)
+    given = _given(stored.settings or {}, Use.TESTED)
+    return {"target": named, **given, "objectives": words.cut(limits or "none", 500)}
+
+
+def _given(settings: Mapping[str, object], use: Use) -> dict[str, str]:
+    """The options of one use, as a stored run has them."""
+    return {
+        each.name: f"{_shown(settings[each.setting])} {each.type.unit}".rstrip()
+        for each in RUN_OPTIONS
+        if use in each.uses and each.setting in settings
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return words.cut(str(value), 100) or "none"
+
+
+def _differences(
+    read: Callable[[Stored], dict[str, str]], groups: Mapping[str, Sequence[Stored]]
+) -> tuple[str, ...]:
+    """Everything in which runs differ, with the values of each group."""
+    read_of = {name: [read(stored) for stored in runs] for name, runs in groups.items() if runs}
+    found = []
+    for key in dict.fromkeys(key for runs in read_of.values() for run in runs for key in run):
+        values = {
+            name: list(dict.fromkeys(run[key] for run in runs if key in run))
+            for name, runs in read_of.items()
+        }
+        if len({value for group in values.values() for value in group}) > 1:
+            told = "; ".join(f"{' and '.join(v)} in {g}" for g, v in values.items() if v)
+            found.append(f"{key}: {told}")
+    return tuple(found)

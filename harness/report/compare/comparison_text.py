@@ -1,42 +1,42 @@
-"""A comparison in words for a terminal."""
+"""A comparison in words for a terminal, and as programs read it: `lendchaos compare`."""
 
 import math
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from harness.core import numbers
+from harness.core.documents import text_of
 from harness.report import words
-from harness.report.compare.compared_figures import Figure
+from harness.report.compare.compared_figures import Figure, Value
 from harness.report.compare.comparison import (
     CHANCE_MAX,
+    SCHEMA,
     Claim,
     ComparedFigure,
     Comparison,
     RunGroup,
     middle_of,
 )
-from harness.report.shown_run import Value
-from harness.verdict.measure.two_samples import (
-    RUNS_LEAST,
-    RUNS_MOST,
-    TwoSamples,
-    runs_enough,
-    smallest_p,
-)
+from harness.verdict.measure import two_samples
+from harness.verdict.measure.two_samples import RUNS_LEAST, TwoSamples, smallest_p
 from harness.verdict.series import median_confidence
 
 _WIDTH = 98
-_UNSEEN = "not seen"
 _UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|s|ms|pp)\b|%)")
 """Between a number and its unit."""
+_JOINT = "\x00"
 
 
 def render(comparison: Comparison) -> str:
     """The whole comparison as lines of text."""
-    groups = [g for g in (comparison.baseline, comparison.these) if g is not None]
-    lines = [_head(comparison), ""]
-    for group in groups:
-        lines += _runs(group)
+    these, baseline = comparison.these, comparison.baseline
+    how = f"against {len(baseline.runs)} of {baseline.name}" if baseline else "side by side"
+    lines = [f"{comparison.scenario}: {words.plural(len(these.runs), 'run')} {how}", ""]
+    for group in (baseline, these):
+        lines += [] if group is None else _runs(group)
     for result in comparison.results:
         lines += ["", *_figure(result, comparison)]
     lines += ["", *warnings(comparison), *_wrapped(what_it_can_show(comparison))]
@@ -46,26 +46,19 @@ def render(comparison: Comparison) -> str:
 
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader must not miss, a line each: regressions, money, and what is not alike."""
-    found = [
-        f"warning: REGRESSION of {result.figure.meaning}: {_told(result)}"
-        for result in comparison.regressions
+    these, baseline = comparison.these, comparison.baseline
+    before = baseline.money if baseline else []
+    out = [f"{run.run_id} is left out: {run.left_out}" for run in these.runs if run.left_out]
+    unlike = "not comparable, so nothing is claimed" if baseline else "the runs are not alike"
+    return [
+        *(f"warning: REGRESSION of {r.figure.meaning}: {_told(r)}" for r in comparison.regressions),
+        *(f"warning: MONEY: {text}" for text in these.money),
+        *(f"warning: {text}" for text in out),
+        *(f"warning: money in the baseline: {text}" for text in before),
+        *(f"warning: {unlike}: {text}" for text in comparison.not_alike),
+        *(f"note: what was tested differs: {text}" for text in comparison.tested),
+        *(f"note: {text}" for text in comparison.notes),
     ]
-    found += [f"warning: MONEY: {text}" for text in comparison.these.money]
-    found += [
-        f"warning: {run.run_id} is left out: {run.left_out}"
-        for run in comparison.these.runs
-        if run.left_out
-    ]
-    if comparison.baseline is not None:
-        found += [f"warning: money in the baseline: {text}" for text in comparison.baseline.money]
-        found += [
-            f"warning: not comparable, so nothing is claimed: {text}"
-            for text in comparison.not_alike
-        ]
-    else:
-        found += [f"warning: the runs are not alike: {text}" for text in comparison.not_alike]
-    found += [f"note: what was tested differs: {text}" for text in comparison.tested]
-    return [*found, *(f"note: {text}" for text in comparison.notes)]
 
 
 def what_it_can_show(comparison: Comparison) -> str:
@@ -83,8 +76,7 @@ def what_it_can_show(comparison: Comparison) -> str:
             f"{both} runs: too few for a conclusion, in either direction. It takes at least"
             f" {RUNS_LEAST} against {RUNS_LEAST}: there, alike runs all lie on one side of the"
             f" others by chance in 1 of {1 / least:.0f} cases (two-sided p = {least:.3f}). With"
-            " fewer, one odd run"
-            " decides."
+            " fewer, one odd run decides."
         )
     tested = comparison.figures_tested
     if not tested:
@@ -115,14 +107,6 @@ def _of_one_group(runs: int) -> str:
 # --- the parts -----------------------------------------------------------------------------------
 
 
-def _head(comparison: Comparison) -> str:
-    count = words.plural(len(comparison.these.runs), "run")
-    if comparison.baseline is None:
-        return f"{comparison.scenario}: {count} side by side"
-    others = comparison.baseline
-    return f"{comparison.scenario}: {count} against {len(others.runs)} of {others.name}"
-
-
 def _runs(group: RunGroup) -> list[str]:
     lines = [f"{group.name}:" if group.runs else f"{group.name}: no run"]
     for run in group.runs:
@@ -150,23 +134,18 @@ def _list(figure: Figure, name: str, values: Sequence[Value]) -> list[str]:
     if not values:
         return [f"  {name}: {words.NOT_MEASURED}"]
     median, largest = (
-        _UNSEEN if math.isinf(size) else figure.write(size)
+        words.NOT_SEEN if math.isinf(size) else figure.write(size)
         for size in (middle_of(values), max(value.size for value in values))
     )
-    texts = [value_text(figure, value) for value in values]
-    head = f"  {name}: median {median}, largest {largest}"
-    return [head, *_wrapped("; ".join(map(_whole, texts)), "    ", "    ")]
+    # No line ends within one.
+    texts = "; ".join(value_text(figure, value).replace(" ", _JOINT) for value in values)
+    return [f"  {name}: median {median}, largest {largest}", *_wrapped(texts, "    ", "    ")]
 
 
 def value_text(figure: Figure, value: Value) -> str:
     """One value with its interval."""
-    if value.censored:
-        surely = value.low is not None and value.low > 0
-        return f"more than {figure.write(value.low)}" if surely else _UNSEEN
-    if value.low is None and value.high is None:
-        return figure.write(value.size)
-    between = words.interval(value.low, value.high, figure.write)
-    return f"{figure.write(value.size)} ({between})"
+    size, between = figure.told(value)
+    return f"{size} ({between})" if between else size
 
 
 def _outcome(result: ComparedFigure, comparison: Comparison) -> str:
@@ -190,8 +169,12 @@ def _advice(result: ComparedFigure, test: TwoSamples, comparison: Comparison) ->
     if math.isfinite(test.shift) and not math.isfinite(test.shift_high - test.shift_low):
         return ""
     runs = len(result.these), len(result.baseline)
-    enough = runs_enough(test, runs, CHANCE_MAX / comparison.figures_tested, worth)
-    many = f"not even {RUNS_MOST:,}" if enough is None else f"{max(enough, min(runs) + 1):,}"
+    enough = two_samples.runs_enough(test, runs, CHANCE_MAX / comparison.figures_tested, worth)
+    many = (
+        f"not even {two_samples.RUNS_MOST:,}"
+        if enough is None
+        else f"{max(enough, min(runs) + 1):,}"
+    )
     return f"; {many} runs of each suffice in 9 of 10 comparisons, if the shift is the one seen"
 
 
@@ -208,34 +191,23 @@ def _told(result: ComparedFigure) -> str:
     test, figure = result.test, result.figure
     assert test is not None  # noqa: S101  # for the type checker; the callers asked
     worth = figure.write_shift(result.worth or 0.0).removeprefix("+")
-    return (
-        f"shift {_shift(figure, test)}, where less than {worth} does not matter; a new run is"
-        f" the larger one in {words.share(test.larger)} of all pairs"
-        f" ({words.interval(test.larger_low, test.larger_high, words.share)}); p = {_p(test.p)},"
-        f" corrected {_p(result.p or 0.0)}"
-    )
 
-
-def _shift(figure: Figure, test: TwoSamples) -> str:
     def written(shift: float) -> str:
         if math.isinf(shift):
             return "beyond measure" if shift > 0 else "beyond measure downwards"
         return figure.write_shift(shift)
 
     ends = f"{written(test.shift_low)} to {written(test.shift_high)}"
-    return f"{written(test.shift)} ({ends})"
+    return (
+        f"shift {written(test.shift)} ({ends}), where less than {worth} does not matter; a new run"
+        f" is the larger one in {words.share(test.larger)} of all pairs"
+        f" ({words.interval(test.larger_low, test.larger_high, words.share)}); p = {_p(test.p)},"
+        f" corrected {_p(result.p or 0.0)}"
+    )
 
 
 def _p(chance: float) -> str:
     return "less than 0.001" if chance < 0.001 else f"{chance:.3f}"  # noqa: PLR2004  # enough
-
-
-_JOINT = "\x00"
-
-
-def _whole(text: str) -> str:
-    """A text that no line ends in."""
-    return text.replace(" ", _JOINT)
 
 
 def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
@@ -244,3 +216,90 @@ def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
         break_on_hyphens=False,
     )  # fmt: skip
     return [line.replace(_JOINT, " ") for line in lines]
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestBody:
+    """These runs against the baseline (Mann-Whitney); what is infinite is None."""
+
+    p: numbers.Share
+    larger: numbers.Share
+    larger_low: numbers.Share
+    larger_high: numbers.Share
+    shift: numbers.Figure | None
+    shift_low: numbers.Figure | None
+    shift_high: numbers.Figure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureBody:
+    """One figure of both groups; without ``test`` there are too few runs, or nothing to tell."""
+
+    name: str
+    meaning: str
+    claim: Claim
+    runs: tuple[numbers.Count, numbers.Count]
+    median: numbers.Figure | None
+    baseline_median: numbers.Figure | None
+    test: TestBody | None
+    p_corrected: numbers.Share | None
+    worth: numbers.Figure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonDocument:
+    """What `lendchaos compare --json` prints.
+
+    ``baseline`` is None where runs are only put side by side. With any difference in ``not_alike``
+    nothing is claimed.
+    """
+
+    scenario: str
+    these: RunGroup
+    baseline: RunGroup | None
+    figures: tuple[FigureBody, ...]
+    regressions: tuple[str, ...]
+    not_alike: tuple[str, ...]
+    tested_differs: tuple[str, ...]
+    notes: tuple[str, ...]
+    statement: str
+    schema: str = SCHEMA
+
+
+def to_json(comparison: Comparison) -> str:
+    """The comparison as JSON; what is beyond measure (infinite) is null, with ``censored``."""
+    return text_of(
+        ComparisonDocument(
+            scenario=comparison.scenario,
+            these=comparison.these,
+            baseline=comparison.baseline,
+            figures=tuple(_body(result) for result in comparison.results),
+            regressions=tuple(result.figure.name for result in comparison.regressions),
+            not_alike=comparison.not_alike,
+            tested_differs=comparison.tested,
+            notes=comparison.notes,
+            statement=what_it_can_show(comparison),
+        )
+    )
+
+
+def _body(result: ComparedFigure) -> FigureBody:
+    test = result.test
+    return FigureBody(
+        name=result.figure.name,
+        meaning=result.figure.meaning,
+        claim=result.claim,
+        runs=(len(result.these), len(result.baseline)),
+        median=_finite(middle_of(result.these)),
+        baseline_median=_finite(middle_of(result.baseline)),
+        test=None if test is None else TestBody(**{n: _finite(v) for n, v in asdict(test).items()}),
+        p_corrected=result.p,
+        worth=_finite(result.worth),
+    )
+
+
+def _finite(size: float | None) -> Any:
+    return size if size is not None and math.isfinite(size) else None

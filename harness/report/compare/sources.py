@@ -6,17 +6,8 @@ from pathlib import Path
 
 from harness.core.errors import UsageError
 from harness.report import words
-from harness.report.archive import (
-    History,
-    Stored,
-    check_schema,
-    is_file_name,
-    is_label,
-    place_in,
-    read_json,
-    read_run,
-)
-from harness.report.compare.likeness import left_out, same
+from harness.report.archive import History, Stored, is_file_name, place_in, read_json, read_run
+from harness.report.compare.comparison import left_out, same
 from harness.verdict import series
 
 SERIES_FILE = "series.json"
@@ -29,6 +20,14 @@ class FoundRuns:
     runs: list[Stored] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, runs: Iterable[Stored]) -> None:
+        """Take runs; one that is there already is not counted twice."""
+        for stored in runs:
+            if _identity(stored) in map(_identity, self.runs):
+                self.notes.append(f"{stored.verdict.run_id} is named twice and counted once")
+            else:
+                self.runs.append(stored)
+
 
 @dataclass(frozen=True, slots=True)
 class AskedRuns:
@@ -38,45 +37,46 @@ class AskedRuns:
     scenario: str | None
     last: int
 
+    def of_label(self, name: str) -> History | None:
+        """The history, if it has this label: a bare word is one first, ``./main`` is a folder."""
+        known = self.history is not None and name in self.history.labels()
+        return self.history if known else None
+
 
 def find_these(names: Sequence[str], asked: AskedRuns) -> FoundRuns:
-    """All runs that are named, each once however often it is named.
-
-    Raises:
-        UsageError: a name stands for nothing, or something cannot be read.
+    """All runs that are named, each once however often it is named. UsageError if a name stands for
+    nothing, or something cannot be read.
     """
     found = FoundRuns()
     for name in names:
-        if _is_label(name, asked.history):
-            runs = _of_label(name, asked, asked.scenario)
-            _take(found, _newest(name, runs, asked.last, found.notes))
+        if history := asked.of_label(name):
+            runs = history.read(name, asked.scenario)
+            found.add(_newest(name, runs, asked.last, found.notes))
         else:
-            _take(found, _at(name, asked, found.notes))
+            found.add(_at(name, asked, found.notes))
     return found
 
 
 def find_baseline(names: Sequence[str], these: Sequence[Stored], asked: AskedRuns) -> FoundRuns:
     """The runs to compare with; of a label those of the same scenario and conditions, if any.
-
-    Raises:
-        UsageError: a name stands for nothing, or something cannot be read.
+    UsageError as `find_these`.
     """
     found = FoundRuns()
     known = {_identity(stored) for stored in these}
-    scenarios = {stored.verdict.scenario for stored in these}
+    scenarios = sorted({stored.verdict.scenario for stored in these})
     for name in names:
-        if _is_label(name, asked.history):
-            runs = [s for scenario in sorted(scenarios) for s in _of_label(name, asked, scenario)]
+        if history := asked.of_label(name):
+            runs = [s for scenario in scenarios for s in history.read(name, scenario)]
             if not runs:
-                found.notes.append(f"{name} has no run of {' and '.join(sorted(scenarios))} yet")
+                found.notes.append(f"{name} has no run of {' and '.join(scenarios)} yet")
             others = [s for s in runs if _identity(s) not in known]
             chosen = _alike(name, others, these, found.notes)
-            _take(found, _newest(name, chosen, asked.last, found.notes))
+            found.add(_newest(name, chosen, asked.last, found.notes))
         else:
-            _take(found, _at(name, asked, found.notes))
-    twice = [s for s in found.runs if _identity(s) in known]
+            found.add(_at(name, asked, found.notes))
+    twice = [s.verdict.run_id for s in found.runs if _identity(s) in known]
     if twice:
-        ids = ", ".join(s.verdict.run_id for s in twice)
+        ids = ", ".join(twice)
         found.notes.append(f"left out of the baseline, as it is compared with it: {ids}")
         found.runs = [s for s in found.runs if _identity(s) not in known]
     return found
@@ -84,16 +84,6 @@ def find_baseline(names: Sequence[str], these: Sequence[Stored], asked: AskedRun
 
 def _identity(stored: Stored) -> tuple[str, str]:
     return stored.verdict.scenario, stored.verdict.run_id
-
-
-def _is_label(name: str, history: History | None) -> bool:
-    """A bare word is a label first; ``./main`` is always a folder."""
-    return history is not None and is_label(name) and name in history.labels()
-
-
-def _of_label(name: str, asked: AskedRuns, scenario: str | None) -> list[Stored]:
-    assert asked.history is not None  # noqa: S101  # for the type checker; `_is_label` asked
-    return asked.history.read(name, scenario)
 
 
 def _newest(name: str, runs: list[Stored], last: int, notes: list[str]) -> list[Stored]:
@@ -116,20 +106,16 @@ def _alike(
     return alike
 
 
-def _take(found: FoundRuns, runs: Iterable[Stored]) -> None:
-    """Add runs; one that is there already is not counted twice."""
-    for stored in runs:
-        if any(_identity(stored) == _identity(s) for s in found.runs):
-            found.notes.append(f"{stored.verdict.run_id} is named twice and counted once")
-        else:
-            found.runs.append(stored)
-
-
 def _at(name: str, asked: AskedRuns, notes: list[str]) -> list[Stored]:
     """The runs of a folder: a run directory or a series."""
     path = Path(name)
     if not path.exists():
-        raise UsageError(_nothing(name, asked.history))
+        if asked.history is None:
+            how = "to name a label of a history, give --history DIR"
+            raise UsageError(f"there is no run {name}; {how}")
+        labels = ", ".join(asked.history.labels()) or "none"
+        what = f"the history has no such label; it has: {labels}"
+        raise UsageError(f"there is no run {name}, and {what}")
     if path.is_file() and path.name != SERIES_FILE:
         raise UsageError(f"{path} is a file: name its run directory")
     file = path if path.is_file() else path / SERIES_FILE
@@ -137,25 +123,16 @@ def _at(name: str, asked: AskedRuns, notes: list[str]) -> list[Stored]:
     return [s for s in runs if asked.scenario in (None, s.verdict.scenario)]
 
 
-def _nothing(name: str, history: History | None) -> str:
-    if history is None:
-        return f"there is no run {name}; to name a label of a history, give --history DIR"
-    labels = ", ".join(history.labels()) or "none"
-    return f"there is no run {name}, and the history has no such label; it has: {labels}"
-
-
 def _of_series(file: Path, notes: list[str]) -> list[Stored]:
     """All runs of a series, which lie beside its folder."""
-    text, body = read_json(file)
-    check_schema(file, text, body, series.SCHEMA)
+    text, body = read_json(file, series.SCHEMA)
     runs = body.get("runs")
     if not isinstance(runs, list):
         raise UsageError(f"{place_in(file, text, 'runs')}: runs must be a list")
     found = []
     for number, run in enumerate(runs):
-        where = place_in(file, text, "runs", number) if not isinstance(run, dict) else ""
-        if where:
-            raise UsageError(f"{where}: a run must be an object")
+        if not isinstance(run, dict):
+            raise UsageError(f"{place_in(file, text, 'runs', number)}: a run must be an object")
         folder = run.get("directory")
         if folder is None:
             notes.append(f"run {number + 1} of {file.parent.name} ended without a verdict")
