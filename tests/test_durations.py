@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from harness.apps.gameday.plan_format import read_plan
+from harness.apps.gameday.day_plan import read_plan
 from harness.apps.locust import web
 from harness.apps.locust.planning import run_time, settings_from
 from harness.core import durations

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from harness.apps.gameday import make_record
+from harness.apps.gameday import render_record
 from harness.report.archive import open_history, read_run
 from harness.verdict import series
 
@@ -84,7 +84,7 @@ def template(folder: Path) -> Path:
     for name in ("baseline.py", "network_partition.py"):
         shutil.copy(ROOT / "scenarios" / name, work / "scenarios" / name)
     session = small_day(work / SESSION)
-    make_record.write(session, lambda _: None)
+    render_record.write(session, lambda _: None)
     shutil.copytree(run_of(session), work / RUN)
     (work / "runs" / "latest").symlink_to(Path(RUN).name)
     verdict = read_run(work / RUN).verdict

@@ -30,7 +30,7 @@ def stored_pages(folder: Path) -> dict[str, str]:
     pages |= {f"trend-{name}": trend_page(runs()) for name, runs in PAGES.items()}
     for name, plan, text in (("day", PLAN, "slow"), ("hostile", PLAN, ATTACK + "w" * 3000)):
         day = whole_day(folder / name, plan, text)
-        pages[f"record-{name}"] = render_record.render(*make_record.made(day, lambda _: None))
+        pages[f"record-{name}"] = render_record.render(make_record.made(day, lambda _: None))
     return pages
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from harness.apps.gameday import make_record, render_record
 from harness.apps.gameday.day_record import Record
-from harness.apps.gameday.stored_runs import Runs
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
 from tests.browser.looks import boxes, parted, sheets_of, too_wide, violations
 from tests.gameday.stored_days import ATTACK, PLAN, whole_day
@@ -20,7 +19,6 @@ PAPER = (703, 1009)
 """A4 upright less its margins, at 96 dots an inch."""
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 LONG = "w" * 3000
-Day = tuple[Record, Runs]
 sizes = pytest.mark.parametrize("size", SIZES)
 kinds = pytest.mark.parametrize("kind", ["day", "hostile"])
 
@@ -30,7 +28,7 @@ def silent(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Day]:
+def days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     """A day as any other, and one whose texts are hostile and endless."""
     folder = tmp_path_factory.mktemp("days")
     hostile = PLAN.replace("Lin Yue", LONG).replace("Nothing at all.", LONG)
@@ -41,12 +39,12 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Day]:
 
 
 @pytest.fixture(scope="module")
-def shown(site: Site, days: dict[str, Day]) -> Callable[..., str]:
+def shown(site: Site, days: dict[str, Record]) -> Callable[..., str]:
     """Serves the page of a record and gives its address."""
 
     def served(kind: str, policy: str = "") -> str:
         name = f"record-{kind}{'-strict' if policy else ''}.html"
-        return site.put(name, render_record.render(*days[kind]), policy)
+        return site.put(name, render_record.render(days[kind]), policy)
 
     return served
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday import make_record
+from harness.apps.gameday import render_record
 from tests.cli.conftest import lendchaos
 from tests.gameday.stored_days import small_day
 
@@ -18,7 +18,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = small_day(tmp_path_factory.mktemp("recorded") / "day")
     (folder / "logs").mkdir()
     (folder / "logs" / "cut-1.log").write_text("locust says nothing\n")
-    make_record.write(folder, lambda _: None)
+    render_record.write(folder, lambda _: None)
     return folder
 
 

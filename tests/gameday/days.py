@@ -12,9 +12,8 @@ from typing import Any
 
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.running import Runner
 from harness.apps.gameday.session_store import Event, SessionStore, What, command
-from harness.apps.gameday.view import Message, Stage, View
+from harness.apps.gameday.view import Message, Post, Runner, Stage, View
 from harness.history.run_facts import BlastRadius
 from harness.plan.plan import PlannedPhase, Settings, SteadyState
 from harness.run.preview import PreviewDocument, PreviewFault, PreviewLoad
@@ -108,10 +107,22 @@ class FakeRunner(Runner):
         self.done.append("open")
         return {"stack": "abc"}
 
-    def start(self, step: GameDayStep, attempt: int, post: Callable[[Message], None]) -> "FakeRun":
-        """Play the script."""
+    def start(self, step: GameDayStep, attempt: int, post: Post) -> None:
+        """Play the script, in a thread, as real runs are."""
         self.done.append(f"start {step.name}")
-        return FakeRun(self.script(step, attempt), post)
+        script, aborted = self.script(step, attempt), threading.Event()
+        self._aborted = aborted
+
+        def play() -> None:
+            for message in script:
+                if message == MOMENT:
+                    aborted.wait(0.3)
+                elif isinstance(message, str):
+                    assert aborted.wait(10), "nobody aborted it"
+                else:
+                    post(message)
+
+        threading.Thread(target=play, daemon=True).start()
 
     def still_running(self) -> str | None:
         """What the test has prepared, one answer after the other."""
@@ -128,28 +139,6 @@ class FakeRunner(Runner):
     def close(self) -> None:
         """Keep that it was asked to."""
         self.done.append("close")
-
-
-class FakeRun:
-    """A run in a thread, as real ones are."""
-
-    def __init__(self, script: list[Message | str], post: Callable[[Message], None]) -> None:
-        self._aborted = threading.Event()
-        self._script, self._post = script, post
-        threading.Thread(target=self._play, daemon=True).start()
-
-    def abort(self) -> None:
-        """Go on with what comes after ``until aborted``."""
-        self._aborted.set()
-
-    def _play(self) -> None:
-        for message in self._script:
-            if message == MOMENT:
-                self._aborted.wait(0.3)
-            elif isinstance(message, str):
-                assert self._aborted.wait(10), "nobody aborted it"
-            else:
-                self._post(message)
 
 
 def passes(_step: GameDayStep, attempt: int) -> list[Message | str]:

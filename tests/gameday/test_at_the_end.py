@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.apps.cli import game_days
-from harness.apps.gameday import make_record
+from harness.apps.gameday import render_record
 from harness.apps.gameday.session_store import SESSION_FILE, read_session
 from harness.core.errors import HarnessError
 from tests.full_disk import files_end_at
@@ -34,7 +34,7 @@ def test_a_page_that_the_disk_does_not_take_leaves_no_older_one(day: Path) -> No
     """Beside a newer ``record.json`` it would show what was before."""
     assert (day / "record.html").exists()
     with files_end_at(60_000), pytest.raises(HarnessError, match="nothing can be written into"):
-        make_record.write(day, lambda _: None)
+        render_record.write(day, lambda _: None)
 
     assert not (day / "record.html").exists()
 

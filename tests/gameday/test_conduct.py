@@ -39,7 +39,7 @@ from tests.gameday.days import (
 @pytest.fixture
 def diary(tmp_path: Path) -> Iterator[SessionStore]:
     """Of a session that is not begun."""
-    with SessionStore.new(tmp_path / "day") as new:
+    with SessionStore(tmp_path / "day") as new:
         yield new
 
 
@@ -381,9 +381,3 @@ def test_a_closed_session_is_over(diary: SessionStore) -> None:
 
     with pytest.raises(UsageError, match="is closed"):
         SessionStore.resume(diary.path)
-
-
-def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
-    """Before anything is asked."""
-    with pytest.raises(UsageError, match="exists already"):
-        SessionStore.new(tmp_path)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.apps.gameday.attended import KEYS
+from harness.apps.gameday.day_plan import PLAN_KEYS, STEP_KEYS, read_plan
 from harness.apps.gameday.day_record import PAGE_FILE, RECORD_FILE, SCHEMA
-from harness.apps.gameday.plan_format import PLAN_KEYS, STEP_KEYS, read_plan
 
 TEXT = (Path(__file__).parents[2] / "docs" / "gamedays.md").read_text(encoding="utf-8")
 

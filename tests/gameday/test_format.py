@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.apps.gameday.plan_format import read_plan
+from harness.apps.gameday.day_plan import read_plan
 from harness.core.errors import UsageError
 
 ROOT = Path(__file__).parent.parent.parent

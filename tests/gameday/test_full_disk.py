@@ -12,6 +12,7 @@ import pytest
 
 from harness.apps.cli import game_days
 from harness.apps.gameday import locust_runner as runner_module
+from harness.apps.gameday.attended import Unattended
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayStep
 from harness.apps.gameday.locust_runner import LocustRunner
@@ -23,7 +24,6 @@ from harness.apps.gameday.session_store import (
     What,
     read_session,
 )
-from harness.apps.gameday.unattended import Unattended
 from harness.apps.gameday.view import Message
 from harness.core.disk import ROOM_BYTES_MIN
 from harness.history.events import RunStatus
@@ -34,13 +34,14 @@ from harness.stack.usable import STACK_BYTES_MIN
 from tests.full_disk import files_end_at
 from tests.gameday.days import PLAN, PREVIEWS, FakeRunner, conduct, ended, passes
 
+NOBODY: dict[str, Any] = {"console": None, "tell": lambda _: None}
 HAS_VERDICT = {"verdict": "inconclusive", "sentence": "The disk was full.", "report": None}
 
 
 @pytest.fixture
 def diary(tmp_path: Path) -> Iterator[SessionStore]:
     """Of a session that is not begun."""
-    with SessionStore.new(tmp_path / "day") as new:
+    with SessionStore(tmp_path / "day") as new:
         yield new
 
 
@@ -232,4 +233,4 @@ def test_a_day_that_leaves_no_record_does_not_end_with_0(
     runner: Any = FakeRunner(passes)
     runner.end = lambda: None
 
-    assert game_days._conduct(PLAN, PREVIEWS, diary, runner, {}, unattended=True) == code
+    assert game_days._conduct(PLAN, PREVIEWS, diary, runner, NOBODY) == code

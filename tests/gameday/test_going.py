@@ -22,7 +22,7 @@ from tests.gameday.days import GO, MOMENT, NO_GO, PLAN, FakeRunner, conduct, end
 @pytest.fixture
 def diary(tmp_path: Path) -> Iterator[SessionStore]:
     """Of a session that is not begun."""
-    with SessionStore.new(tmp_path / "day") as new:
+    with SessionStore(tmp_path / "day") as new:
         yield new
 
 

@@ -63,7 +63,7 @@ def record_of(
         Event(What.CLOSED, at(95)),
     ):
         log.append(event)
-    return make_record.made(folder, lambda _: None)[0]
+    return make_record.made(folder, lambda _: None)
 
 
 def test_a_manual_fault_that_no_answer_shows_decides_nothing(tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_the_exit_code_of_a_day_knows_it_too(
         begun = Update("observation", "observation", 9.0, 20.0)
         return [begun, MOMENT, RunResult(0, last)]
 
-    with SessionStore.new(tmp_path / "day") as diary:
+    with SessionStore(tmp_path / "day") as diary:
         runner = FakeRunner(ran_whole)
+        runner.rehearses = rehearsal
         inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         people = People(inbox, {"going plug": [command(What.INJECTED)]})
-        game = GameDay(plan, {"plug": PREVIEW}, diary, runner, inbox=inbox, show=people.show,
-                       rehearsal=rehearsal)  # fmt: skip
+        game = GameDay(plan, {"plug": PREVIEW}, diary, runner, inbox=inbox, show=people.show)
 
         assert game.conduct() == code
     assert [e.what for e in diary.read().events].count(What.INJECTED) == 1

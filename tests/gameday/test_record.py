@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.apps.gameday import make_record, render_record
-from harness.apps.gameday.day_record import Record, RecordedStep, RecordSource, to_json
+from harness.apps.gameday.day_record import Record, RecordSource, to_json
 from harness.apps.gameday.session_store import (
     PLAN_FILE,
     STAYS_ABORTED,
@@ -18,15 +18,22 @@ from harness.apps.gameday.session_store import (
     What,
     between,
 )
-from harness.apps.gameday.stored_runs import Runs
 from harness.core.errors import UsageError
 from harness.verdict.types import Judgement
 from tests.builders import during, operations, plan_of
 from tests.cli.conftest import Ended
-from tests.gameday.stored_days import ATTACK, PLAN, at, ran, run_in, run_of, small_day, whole_day
+from tests.gameday.stored_days import (
+    ATTACK,
+    PLAN,
+    at,
+    contents,
+    ran,
+    run_in,
+    run_of,
+    small_day,
+    whole_day,
+)
 from tests.report.test_html import Page
-
-Day = tuple[Record, Runs]
 
 
 def silent(_: str) -> None:
@@ -40,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def day(folder: Path) -> Day:
+def day(folder: Path) -> Record:
     """Its record."""
     return make_record.made(folder, silent)
 
@@ -51,29 +58,22 @@ def small(tmp_path: Path) -> Path:
     return small_day(tmp_path / "day")
 
 
-def steps_of(day: Day) -> list[RecordedStep]:
-    """The steps of a record."""
-    return list(day[0].steps)
-
-
 # --- what it says --------------------------------------------------------------------------------
 
 
-def test_the_worst_step_decides_and_is_named(day: Day) -> None:
+def test_the_worst_step_decides_and_is_named(day: Record) -> None:
     """One failure fails the day; the statement counts what was done, aborted and left to do."""
-    record, _ = day
-
-    assert record.outcome is Judgement.FAIL
-    assert record.statement == (
+    assert day.outcome is Judgement.FAIL
+    assert day.statement == (
         "3 of 3 steps done; failed: plug; 1 try aborted; 2 open actions."
     )  # fmt: skip
-    assert [step.outcome for step in record.steps] == ["pass", "fail", "pass"]
-    assert record.remarks == ()
+    assert [step.outcome for step in day.steps] == ["pass", "fail", "pass"]
+    assert day.remarks == ()
 
 
-def test_an_aborted_try_stays_in_the_record(day: Day) -> None:
+def test_an_aborted_try_stays_in_the_record(day: Record) -> None:
     """With its own run and verdict, and by whom it was ordered; the repeated one decides."""
-    first, second = steps_of(day)[0].tries
+    first, second = day.steps[0].tries
 
     assert (first.ended, first.aborts) == ("aborted", ("key",))
     assert first.verdict is not None
@@ -83,9 +83,9 @@ def test_an_aborted_try_stays_in_the_record(day: Day) -> None:
     assert second.verdict.verdict is Judgement.PASS
 
 
-def test_what_was_said_of_a_manual_fault_stands_beside_what_was_seen(day: Day) -> None:
+def test_what_was_said_of_a_manual_fault_stands_beside_what_was_seen(day: Record) -> None:
     """The answers showed the outage 0.4 s before anybody said so, and its end 0.4 s after."""
-    injected, restored = steps_of(day)[1].tries[0].plugs
+    injected, restored = day.steps[1].tries[0].plugs
 
     assert (injected.said_utc, injected.restored) == (at(308.4), False)
     assert injected.seen_utc is not None
@@ -97,10 +97,9 @@ def test_what_was_said_of_a_manual_fault_stands_beside_what_was_seen(day: Day) -
     assert 0.3 < restored.seen_after_s < 0.5
 
 
-def test_the_timeline_mixes_what_was_said_done_and_seen(day: Day) -> None:
+def test_the_timeline_mixes_what_was_said_done_and_seen(day: Record) -> None:
     """In the order of the wall clock, each with whose word it is."""
-    record, _ = day
-    moments = record.timeline
+    moments = day.timeline
     second = [m for m in moments if m.step == "cut" and m.at_utc > at(100)]
 
     assert [m.at_utc for m in moments] == sorted(m.at_utc for m in moments)
@@ -118,26 +117,24 @@ def test_the_timeline_mixes_what_was_said_done_and_seen(day: Day) -> None:
     ]
 
 
-def test_notes_actions_versions_and_roles_are_kept(day: Day) -> None:
+def test_notes_actions_versions_and_roles_are_kept(day: Record) -> None:
     """An action without an owner is kept without one."""
-    record, _ = day
-
-    assert [(n.step, n.text) for n in record.notes] == [
+    assert [(n.step, n.text) for n in day.notes] == [
         ("cut", "the queue is long"),
         (None, "all in all: the queue is long"),
     ]
-    assert [(a.owner, a.step) for a in record.actions] == [("Zhao Ming", "plug"), ("", None)]
-    assert record.versions["postgresql"] == "18.4"
-    assert record.roles == {"lead": "Lin Yue", "safety": "Zhao Ming"}
-    assert {"plan.yaml", "session.jsonl"} < set(record.files)
-    assert {Path(name).name for name in record.files} >= {"verdict.json", "events-load-0.jsonl"}
+    assert [(a.owner, a.step) for a in day.actions] == [("Zhao Ming", "plug"), ("", None)]
+    assert day.versions["postgresql"] == "18.4"
+    assert day.roles == {"lead": "Lin Yue", "safety": "Zhao Ming"}
+    assert {"plan.yaml", "session.jsonl"} < set(day.files)
+    assert {Path(name).name for name in day.files} >= {"verdict.json", "events-load-0.jsonl"}
 
 
 def test_what_was_said_of_a_run_is_held_against_judging_it_again(small: Path) -> None:
     """The stored run counts, and the contradiction is remarked."""
     session = small / "session.jsonl"
     session.write_text(session.read_text().replace('"verdict": "pass"', '"verdict": "fail"'))
-    record, _ = make_record.made(small, silent)
+    record = make_record.made(small, silent)
 
     assert record.outcome is Judgement.PASS
     assert record.remarks == (
@@ -160,7 +157,7 @@ def test_a_failure_is_not_repeated_until_it_is_green(small: Path) -> None:
         SessionStore(small).append(event)
     with path.open("a") as file:
         file.writelines(others)
-    record, _ = make_record.made(small, silent)
+    record = make_record.made(small, silent)
 
     verdicts = [one.verdict.verdict for one in record.steps[0].tries if one.verdict]
     assert verdicts == [Judgement.FAIL, Judgement.PASS]
@@ -172,7 +169,7 @@ def test_a_step_that_did_not_end_is_no_pass(small: Path) -> None:
     path = small / "session.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"step_ended"' not in line))
-    record, _ = make_record.made(small, silent)
+    record = make_record.made(small, silent)
 
     assert record.steps[0].tries[0].verdict is not None
     assert record.steps[0].tries[0].verdict.verdict is Judgement.PASS
@@ -183,9 +180,9 @@ def test_a_step_that_was_left_out_leaves_the_day_open(small: Path) -> None:
     """Nothing passes without evidence, and the statement names it."""
     plan = small / PLAN_FILE
     plan.write_text(plan.read_text() + "  - {name: more, scenario: baseline}\n")
-    waiting, _ = make_record.made(small, silent)
+    waiting = make_record.made(small, silent)
     SessionStore(small).append(Event(What.NO_GO, "", "more", "no time left"))
-    left_out, _ = make_record.made(small, silent)
+    left_out = make_record.made(small, silent)
 
     assert (waiting.outcome, left_out.outcome) == ("inconclusive", "inconclusive")
     assert "not begun: more" in waiting.statement
@@ -199,7 +196,7 @@ def test_a_step_that_was_left_out_leaves_the_day_open(small: Path) -> None:
 def test_a_run_that_was_lost_is_told(small: Path) -> None:
     """Its step is not passed by what the session says of it."""
     shutil.rmtree(run_of(small))
-    record, _ = make_record.made(small, silent)
+    record = make_record.made(small, silent)
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert record.steps[0].observed == "its run cannot be judged: it is not among the stored runs"
@@ -209,7 +206,7 @@ def test_a_run_that_was_lost_is_told(small: Path) -> None:
 def test_a_run_of_which_nobody_tells_is_told(small: Path) -> None:
     """A process that was killed leaves one."""
     shutil.copytree(run_of(small), small / "runs" / "stray")
-    record, _ = make_record.made(small, silent)
+    record = make_record.made(small, silent)
 
     assert record.remarks == ("runs/stray is a run of which the session does not tell",)
 
@@ -220,7 +217,7 @@ def test_a_cut_line_of_the_session_is_told(small: Path) -> None:
     log.append(Event(What.STEP_STARTED, at(60), "cut"))
     with (small / "session.jsonl").open("a") as file:
         file.write('{"event": {"what": "run_')
-    record, _ = make_record.made(small, silent)
+    record = make_record.made(small, silent)
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert record.steps[0].observed == "no run was recorded"
@@ -244,28 +241,33 @@ def test_the_same_session_gives_the_same_files(small: Path, tmp_path: Path) -> N
     """Twice, and on a copy elsewhere."""
     copy = tmp_path / "some" / "where"
     shutil.copytree(small, copy, symlinks=True)
-    first = make_record.write(small, silent)
-    before = first.data.read_bytes(), first.page.read_bytes()
-    make_record.write(small, silent)
-    other = make_record.write(copy, silent)
+    render_record.write(small, silent)
+    before = contents(small)
+    render_record.write(small, silent)
+    render_record.write(copy, silent)
 
-    assert (first.data.read_bytes(), first.page.read_bytes()) == before
-    assert (other.data.read_bytes(), other.page.read_bytes()) == before
+    assert {"record.json", "record.html"} <= {Path(name).name for name in before}
+    assert contents(small) == before
+    for name in ("record.json", "record.html"):
+        assert (copy / name).read_bytes() == (small / name).read_bytes()
 
 
 def test_a_later_note_comes_into_the_record(small: Path) -> None:
     """Written anew, whenever."""
-    make_record.write(small, silent)
+    render_record.write(small, silent)
     SessionStore(small).append(Event(What.ACTION, "", None, "buy a second switch", "Zhao Ming"))
-    written = make_record.write(small, silent)
+    render_record.write(small, silent)
 
-    assert "buy a second switch" in written.page.read_text()
-    assert json.loads(written.data.read_bytes())["actions"][0]["owner"] == "Zhao Ming"
+    assert "buy a second switch" in (small / "record.html").read_text()
+    body = json.loads((small / "record.json").read_bytes())
+    assert body["actions"][0]["owner"] == "Zhao Ming"
 
 
-def test_the_data_name_their_schema_and_spell_verdicts_as_runs_do(day: Day, folder: Path) -> None:
+def test_the_data_name_their_schema_and_spell_verdicts_as_runs_do(
+    day: Record, folder: Path
+) -> None:
     """So that whoever reads verdict.json reads this, too."""
-    body = json.loads(to_json(day[0]))
+    body = json.loads(to_json(day))
     run = body["steps"][1]["tries"][0]["run"]
     kept = json.loads((folder / "runs" / run["directory"] / "verdict.json").read_bytes())
 
@@ -279,7 +281,7 @@ def test_no_session_is_said_and_nothing_written(small: Path, missing: str) -> No
     """Exit 2 for the command."""
     (small / missing).unlink()
     with pytest.raises(UsageError, match=re.escape(missing)):
-        make_record.write(small, silent)
+        render_record.write(small, silent)
 
     assert not (small / "record.json").exists()
 
@@ -287,9 +289,9 @@ def test_no_session_is_said_and_nothing_written(small: Path, missing: str) -> No
 # --- its page ------------------------------------------------------------------------------------
 
 
-def test_the_page_has_everything_in_order(day: Day) -> None:
+def test_the_page_has_everything_in_order(day: Record) -> None:
     """By its headings."""
-    headings = re.findall(r"<h2 id=\"([a-z0-9-]+)\"", render_record.render(*day))
+    headings = re.findall(r"<h2 id=\"([a-z0-9-]+)\"", render_record.render(day))
 
     assert headings == [
         *("hypothesis", "steps", "step-1", "step-2", "step-3"),
@@ -297,15 +299,14 @@ def test_the_page_has_everything_in_order(day: Day) -> None:
     ]
 
 
-def test_the_page_says_what_the_record_says(day: Day) -> None:
+def test_the_page_says_what_the_record_says(day: Record) -> None:
     """The words and figures that a reader looks for."""
-    record, _ = day
-    text = Page(render_record.render(*day)).text
+    text = Page(render_record.render(day)).text
 
     for said in (
         "FAIL Before the release of the ninth",
-        record.statement,
-        record.hypothesis,
+        day.statement,
+        day.hypothesis,
         "15 January 2027, 07:59:00 to 08:11:00 UTC",
         "lead Lin Yue",
         "Abort word halt",
@@ -320,15 +321,15 @@ def test_the_page_says_what_the_record_says(day: Day) -> None:
         "raise the alarm earlier",
         "nobody yet",
         "18.4",
-        record.files["session.jsonl"].sha256,
+        day.files["session.jsonl"].sha256,
         "Name, date and signature",
     ):
         assert said in text, said
 
 
-def test_the_page_runs_and_loads_nothing(day: Day) -> None:
+def test_the_page_runs_and_loads_nothing(day: Record) -> None:
     """No script, no handler, no resource; and every id is there once, charts included."""
-    seen = Page(render_record.render(*day))
+    seen = Page(render_record.render(day))
     names = {tag for tag, _ in seen.tags}
     ids = [a["id"] for _, a in seen.tags if a.get("id")]
 
@@ -345,7 +346,7 @@ def test_doubts_are_on_the_page(small: Path) -> None:
     """A remark is not left to the data."""
     shutil.copytree(run_of(small), small / "runs" / "stray")
 
-    assert "Reasons to doubt this record" in render_record.render(*make_record.made(small, silent))
+    assert "Reasons to doubt this record" in render_record.render(make_record.made(small, silent))
 
 
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:
@@ -354,7 +355,7 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
         "Nothing at all.", "'<img src=x onerror=alert(1)>'"
     )
     hostile = whole_day(tmp_path / "day", plan, ATTACK)
-    written = render_record.render(*make_record.made(hostile, silent))
+    written = render_record.render(make_record.made(hostile, silent))
 
     assert "<script" not in written.lower()
     assert "<img" not in written.lower()

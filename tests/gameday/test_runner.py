@@ -240,7 +240,9 @@ def test_an_abort_waits_until_locust_is_there_to_hear_it(
     monkeypatch.setattr(runner_module, "interrupt_under_way", interrupt)
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    runner_of(session).start(PLAN.steps[0], 1, inbox.put).abort()
+    runner = runner_of(session)
+    runner.start(PLAN.steps[0], 1, inbox.put)
+    runner.abort()
 
     assert isinstance(inbox.get(timeout=10), RunResult)
     assert (asked, machine.calls) == ([0, 1, 2], [])
@@ -268,9 +270,10 @@ def test_an_abort_in_the_first_moment_leaves_no_traceback(
     monkeypatch.chdir(ROOT)
     for attempt in range(1, 5):
         inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        run = runner_of(session).start(PLAN.steps[0], attempt, inbox.put)
+        runner = runner_of(session)
+        runner.start(PLAN.steps[0], attempt, inbox.put)
         time.sleep(0.03 * attempt)
-        run.abort()
+        runner.abort()
 
         end = inbox.get(timeout=10)
         assert isinstance(end, RunResult)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.step_previews import baseline_end_s, load_s, preview_steps, seed_of
+from harness.apps.gameday.step_previews import load_s, preview_steps
+from harness.apps.gameday.view import baseline_end_s
 from harness.core.errors import UsageError
 from harness.run.preview import preview_json, read_preview
 from harness.stack.run_lock import held_alone
@@ -64,7 +65,8 @@ def test_steps_count_up_from_the_seed_of_the_day() -> None:
     own = GameDayStep(name="b", scenario="baseline", options=("--seed=4",))
     plan = day(GameDayStep(name="a", scenario="baseline"), own)
 
-    assert [seed_of(plan, step, 7) for step in plan.steps] == [["--seed", "7"], []]
+    words = [["--seed", "7"], ["--seed=4"]]
+    assert [plan.options_of(step, 7) for step in plan.steps] == words
 
 
 def test_what_cannot_be_run_is_told_before_anything_is(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.apps.gameday.attended import Unattended
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
 from harness.apps.gameday.session_store import RehearsalStore, StepState, What
-from harness.apps.gameday.unattended import Unattended
 from harness.apps.gameday.view import Message
 from harness.run.progress_messages import Update
 from tests.gameday.days import MOMENT, PLAN, PREVIEWS, FakeRunner, ended, passes

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.apps.gameday import make_record
+from harness.apps.gameday import render_record
 from harness.apps.gameday.day_record import as_written, hash_of
 from harness.apps.gameday.session_store import Event, SessionStore, What
 from harness.apps.gameday.verify import CheckState, VerificationDocument, verify
@@ -300,7 +300,7 @@ def test_another_file_is_told_and_no_more(day: Path) -> None:
 def test_a_run_that_could_never_be_judged_is_no_pass(day: Path) -> None:
     """Exit 3: nothing was changed since, and nothing can be said of it."""
     (run_of(day) / "plan.json").write_text("{")
-    make_record.write(day, silent)
+    render_record.write(day, silent)
     found = verify(day, silent)
     (check,) = [c for c in found.checks if c.found is CheckState.NOT_JUDGED]
 
@@ -313,7 +313,7 @@ def test_a_run_that_was_lost_before_the_record_is_no_pass(day: Path) -> None:
     """The session tells of it, no file of it is left, and the record says so."""
     name = run_of(day).name
     shutil.rmtree(run_of(day))
-    make_record.write(day, silent)
+    render_record.write(day, silent)
     found = verify(day, silent)
 
     assert [c.name for c in found.checks if c.found is CheckState.NOT_JUDGED] == [f"runs/{name}"]
@@ -323,7 +323,7 @@ def test_a_run_that_was_lost_before_the_record_is_no_pass(day: Path) -> None:
 def test_a_run_without_a_verdict_of_its_own_is_told(day: Path) -> None:
     """Its process was killed; the record was made by judging it."""
     (run_of(day) / "verdict.json").unlink()
-    make_record.write(day, silent)
+    render_record.write(day, silent)
     found = verify(day, silent)
 
     assert found.exit_code == 0
@@ -335,7 +335,7 @@ def test_a_record_of_another_program_is_held_against_the_same_figures(
 ) -> None:
     """The versions are told; figures and hashes still have to agree."""
     monkeypatch.setattr("harness.apps.gameday.make_record.own_version", lambda: "0.0.9")
-    make_record.write(day, silent)
+    render_record.write(day, silent)
     monkeypatch.undo()
     found = verify(day, silent)
 

@@ -195,7 +195,7 @@ def test_the_abort_button_of_a_page_ends_its_step(stack: Stack, tmp_path: Path) 
     )
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     presser = Presser(inbox)
-    with SessionStore.new(tmp_path / "day") as diary:
+    with SessionStore(tmp_path / "day") as diary:
         runner = LocustRunner(plan, diary.path, 7, stack.state_dir, free_port())
         previews = preview_steps(plan, tmp_path / "plan.yaml", 7, stack.state_dir, print)
         game = GameDay(plan, previews, diary, runner, inbox=inbox, show=presser.show)

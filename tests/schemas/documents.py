@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from harness.apps.cli import app
 from harness.apps.cli.gating import _document
 from harness.apps.cli.outcome_text import RunDocument, _end
-from harness.apps.gameday import make_record
+from harness.apps.gameday import render_record
 from harness.apps.gameday.verify import verify
 from harness.apps.gate.selftest import self_test
 from harness.core.documents import text_of
@@ -149,12 +149,12 @@ def _examples() -> dict[str, list[Any]]:
 def _of_a_day(session: Path) -> dict[str, list[Any]]:
     """Session, status, record and verification of one day."""
     told = CliRunner().invoke(app, ["gameday", "status", str(session), "--json"])
-    recorded = make_record.write(session, silent)
+    render_record.write(session, silent)
     lines = (session / "session.jsonl").read_text().splitlines()
     return {
         "gameday": [json.loads(told.stdout)],
         "session": [json.loads(line) for line in lines],
-        "record": [json.loads(recorded.data.read_text())],
+        "record": [json.loads((session / "record.json").read_text())],
         "verification": [json.loads(text_of(verify(session, silent)))],
     }
 

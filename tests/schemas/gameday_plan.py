@@ -1,13 +1,13 @@
 """The JSON Schema of a game day's plan, for editors: ``docs/gameday_plan.schema.json``.
 
 Of draft 7, which is what yaml-language-server, and so most editors, read. It is made of the words
-of the reader, `harness.apps.gameday.plan_format`, and of the options of a run.
+of the reader, `harness.apps.gameday.day_plan`, and of the options of a run.
 """
 
 import json
 from typing import Any
 
-from harness.apps.gameday.plan_format import (
+from harness.apps.gameday.day_plan import (
     _TAKEN,
     ABORT_WORD_LETTERS,
     FOR_ALL_STEPS,

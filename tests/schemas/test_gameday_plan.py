@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from ruamel.yaml import YAML
 
-from harness.apps.gameday.plan_format import OPTIONS, read_plan
+from harness.apps.gameday.day_plan import OPTIONS, read_plan
 from harness.core.errors import UsageError
 from tests.gameday.test_format import GOOD, MISTAKES
 from tests.schemas.gameday_plan import PATH, schema_text

@@ -9,7 +9,6 @@ import random
 import shlex
 import socket
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +30,9 @@ from harness.apps.cli.console import (
 )
 from harness.apps.cli.lazy_commands import WholeGroup
 from harness.apps.gameday.attended import attend
-from harness.apps.gameday.day_plan import GameDayPlan
+from harness.apps.gameday.day_plan import GameDayPlan, read_plan
+from harness.apps.gameday.day_record import PAGE_FILE, RECORD_FILE
 from harness.apps.gameday.locust_runner import LocustRunner, versions
-from harness.apps.gameday.plan_format import read_plan
-from harness.apps.gameday.rehearse import Rehearsal, speed_of
 from harness.apps.gameday.screen import happened, summary
 from harness.apps.gameday.session_store import (
     PLAN_FILE,
@@ -47,19 +45,21 @@ from harness.apps.gameday.session_store import (
     is_conducted,
     read_session,
 )
-from harness.apps.gameday.step_previews import preview_steps
+from harness.apps.gameday.step_previews import Previews, Rehearsal, preview_steps
 from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.report.words import clean
-from harness.run.preview import PreviewDocument
 from harness.stack import default_state_dir
 
-Previews = Mapping[str, PreviewDocument]
 SESSIONS_FOLDER = Path("gamedays")
 SEED = "seed"
 PORT_MAX = 65_535
 _DEFAULT = "run"
+_NO_TERMINAL = (
+    "a game day asks before each step, and this is no terminal: --unattended gives every go by"
+    " itself"
+)
 _RESULT = {
     "verified": "the record is what the stored runs say",
     "differs": "the record is not what is stored: see the lines that begin with DIFFERS",
@@ -106,17 +106,12 @@ gameday_app = typer.Typer(
 app.add_typer(gameday_app, name="gameday")
 
 SessionPath = Annotated[
-    Path,
-    typer.Argument(metavar="SESSION", help="The session's folder.", autocompletion=sessions),
+    Path, typer.Argument(metavar="SESSION", help="The session's folder.", autocompletion=sessions)
 ]
-
-
 NewSession = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR",
-        help="Folder to be made for the session.",
-        show_default="gamedays/TIME-PLAN",
+        metavar="DIR", help="Folder to be made for the session.", show_default="gamedays/TIME-PLAN"
     ),
 ]
 Resumed = Annotated[
@@ -155,23 +150,36 @@ def run(
 ) -> None:
     """Run a game day, or go on with one; the exit code is the worst of its steps."""
     with exit_codes():
-        _require_sense(plan, resume, session, rehearse=rehearse, unattended=unattended)
+        if (plan is None) == (resume is None):
+            raise UsageError("name a plan, or a session to go on with: --resume SESSION")
+        if resume is not None and (rehearse or session is not None):
+            raise UsageError("--resume goes on with a session as it is: it is the only folder")
+        if not unattended and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UsageError(_NO_TERMINAL)
         if web_port is not None:
             _require_free(web_port)
-        fresh = session or _folder_for(plan or Path(PLAN_FILE))
-        store = SessionStore.new(fresh) if resume is None else SessionStore.resume(resume)
+        # A folder of its own for each day.
+        name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{(plan or Path(PLAN_FILE)).stem}"
+        fresh = session or SESSIONS_FOLDER / name
+        if resume is None and fresh.exists():
+            raise UsageError(f"{fresh} exists already: name another folder")
+        store = SessionStore(fresh) if resume is None else SessionStore.resume(resume)
         path = plan or store.path / PLAN_FILE
         seeds = [int(e.details[SEED]) for e in store.read().events if SEED in e.details]
         seed = seeds[0] if seeds else random.SystemRandom().getrandbits(31)
         folder = (state_dir or default_state_dir()).absolute()
         day = read_plan(path)
         previews = preview_steps(day, path, seed, folder, say)
+        how: dict[str, Any]
+        how = {"console": None if unattended else console, "tell": show, "by": _user()}
         if rehearse:
-            raise typer.Exit(_rehearse(day, previews, unattended=unattended))
+            code = attend(day, previews, RehearsalStore(), Rehearsal(previews), **how)
+            show("rehearsed: nothing was started, broken or written")
+            raise typer.Exit(code)
         runner = LocustRunner(day, store.path, seed, folder, web_port)
-        details = {**versions(), SEED: str(seed)}
+        how["details"] = {**versions(), SEED: str(seed)}
         with store:
-            code = _conduct(day, previews, store, runner, details, unattended=unattended)
+            code = _conduct(day, previews, store, runner, how)
         raise typer.Exit(code)
 
 
@@ -180,13 +188,11 @@ def _conduct(
     previews: Previews,
     store: SessionStore,
     runner: LocustRunner,
-    details: dict[str, str],
-    *,
-    unattended: bool,
+    how: dict[str, Any],
 ) -> int:
     """A game day for real."""
     try:
-        code = attend(day, previews, store, runner, details=details, **_front(unattended))
+        code = attend(day, previews, store, runner, **how)
     except OSError as error:
         if refusal(error) and store.read().events:
             _tell_end(store.read())
@@ -196,20 +202,6 @@ def _conduct(
     session = store.read()
     recorded = not session.events or _tell_end(session)
     return code if recorded else code or ExitCode.INCONCLUSIVE
-
-
-def _rehearse(day: GameDayPlan, previews: Previews, *, unattended: bool) -> int:
-    """A game day that touches nothing."""
-    store, speed = RehearsalStore(), speed_of(previews)
-    runner = Rehearsal(previews, speed)
-    code = attend(day, previews, store, runner, speed=speed, **_front(unattended))
-    show("rehearsed: nothing was started, broken or written")
-    return code
-
-
-def _front(unattended: bool) -> dict[str, Any]:
-    """Who shows and who answers."""
-    return {"console": None if unattended else console, "tell": show, "by": _user()}
 
 
 def _tell_end(session: Session) -> bool:
@@ -302,12 +294,12 @@ def at_the_end(session: Path) -> bool:
 
 
 def _write_record(session: Path) -> None:
-    from harness.apps.gameday import make_record  # noqa: PLC0415
+    from harness.apps.gameday import render_record  # noqa: PLC0415
 
-    written = make_record.write(session, say)
-    show(str(written.data))
-    show(str(written.page))
-    for remark in written.record.remarks:
+    written = render_record.write(session, say)
+    for name in (RECORD_FILE, PAGE_FILE):
+        show(str(session / name))
+    for remark in written.remarks:
         say(f"remarked: {clean(remark)}")
 
 
@@ -335,35 +327,14 @@ def verify(
         if json:
             show_json(found)
         else:
+            styles = {"differs": "bold red", "not judged": "yellow", "note": "dim"}
             for check in found.checks:
-                style = {"differs": "bold red", "not judged": "yellow", "note": "dim"}.get(
-                    check.found
-                )
+                style = styles.get(check.found)
                 word = check.found.upper() if check.found == "differs" else str(check.found)
                 line = f"{word:<10}  {clean(check.name)}: {clean(check.text)}"
                 console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
             show(_RESULT[found.found])
         raise typer.Exit(found.exit_code)
-
-
-def _require_sense(
-    plan: Path | None,
-    resume: Path | None,
-    session: Path | None,
-    *,
-    rehearse: bool,
-    unattended: bool,
-) -> None:
-    """Whether what was asked for goes together, and somebody can be asked."""
-    if (plan is None) == (resume is None):
-        raise UsageError("name a plan, or a session to go on with: --resume SESSION")
-    if resume is not None and (rehearse or session is not None):
-        raise UsageError("--resume goes on with a session as it is: it is the only folder")
-    if not unattended and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "a game day asks before each step, and this is no terminal: --unattended gives"
-            " every go by itself"
-        )
 
 
 def _require_free(port: int) -> None:
@@ -376,11 +347,6 @@ def _require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise HarnessError(f"--web-port {port} cannot be used: {error.strerror}") from error
-
-
-def _folder_for(plan: Path) -> Path:
-    """A folder of its own for each day."""
-    return SESSIONS_FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{plan.stem}"
 
 
 def _user() -> str:

@@ -1,22 +1,26 @@
 """Who attends a game day: people at a terminal, or nobody.
 
-What happens is told in lines that stay; below them a few lines live. Keys are read one by one,
-without a line to be sent off; a note is typed in the last line. Signals become commands, too:
-whoever closes the terminal pauses the day.
+What happens is told in lines that stay. For people, a few lines live below them. Keys are read one
+by one, without a line to be sent off; a note is typed in the last line. Where nobody is there, in
+CI, every go is given; a manual fault is injected by the command that the plan names for it, and a
+step that has none is left out. After a stop for safety, or an end from outside, nothing more is
+broken. Signals become commands: whoever closes the terminal pauses the day.
 """
 
 import codecs
 import os
 import queue
 import select
+import shlex
 import signal
+import subprocess
 import sys
 import termios
 import threading
 import time
 import tty
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -26,13 +30,15 @@ from rich.live import Live
 from harness.apps.gameday import screen
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
-from harness.apps.gameday.running import Runner
-from harness.apps.gameday.session_store import LOST, SessionStore, What, command
-from harness.apps.gameday.unattended import Unattended
-from harness.apps.gameday.view import Message, Stage, View
+from harness.apps.gameday.session_store import FULL_DISK, LOST, SessionStore, What, command
+from harness.apps.gameday.step_previews import Previews
+from harness.apps.gameday.view import Message, Post, Runner, Stage, View, too_soon
+from harness.core.exit_codes import ExitCode
 from harness.core.standard_streams import let_go_of_terminal
-from harness.run.preview import PreviewDocument
+from harness.run.runner import Tell
 
+Clock = Callable[[], float]
+COMMAND_SECONDS_MAX = 60.0
 WORD_SECONDS_MAX = 2.0
 """Longer between two letters, and they are no longer one word."""
 NOTE_LETTERS_MAX = 500
@@ -47,7 +53,108 @@ KEYS = {
     "x": command(What.INJECTED),
     "r": command(What.RESTORED),
 }
-Post = Callable[[Message], None]
+_ENDS_ALL = (ExitCode.SAFETY_STOP, ExitCode.INTERRUPTED)
+_NOBODY = "nobody is there to inject the manual fault, and the plan names no command for it"
+
+
+class _Attendance:
+    """Tells of each view what was not told yet, in lines; ``asked`` is called for what is new."""
+
+    def __init__(self, post: Post, tell: Tell, clock: Clock = time.monotonic) -> None:
+        self._post, self._tell, self._clock = post, tell, clock
+        self._events, self._lines, self._said = 0, 0, ""
+        self._asked: tuple[Stage, str] | None = None
+
+    def show(self, view: View) -> None:
+        """Events, what the game day says, what the run under way says of itself; then answer."""
+        for event in view.session.events[self._events :]:
+            self._tell(screen.happened(event))
+        self._events = len(view.session.events)
+        if view.said not in ("", self._said):
+            self._tell(screen.aside(view.said))
+        self._said = view.said
+        seen = view.under_way
+        if seen is not None and seen.lines > self._lines:
+            self._tell(screen.aside(f"{seen.step.name}: {seen.said}"))
+        self._lines = 0 if seen is None else seen.lines
+        asked = (view.stage, "" if view.step is None else view.step.name)
+        if asked != self._asked:
+            self._asked = asked
+            self.asked(view)
+
+    def asked(self, view: View) -> None:
+        """Something new is asked, or begins."""
+        raise NotImplementedError
+
+
+# --- nobody --------------------------------------------------------------------------------------
+
+
+class Unattended(_Attendance):
+    """Answers what a game day asks; in a rehearsal no command is called."""
+
+    def __init__(self, post: Post, tell: Tell, clock: Clock = time.monotonic) -> None:
+        super().__init__(post, tell, clock)
+        self._called: set[tuple[str, int, What]] = set()
+
+    def asked(self, view: View) -> None:
+        """Every go is given, but to a step that is not to be begun."""
+        reason = _no_go(view)
+        if view.stage in (Stage.BRIEFING, Stage.ASKING, Stage.CLOSING):
+            said = command(What.NO_GO, f"unattended: {reason}") if reason else command(What.GO)
+            self._post(said)
+
+    def show(self, view: View) -> None:
+        """And inject the manual fault, and restore it, when it is time to."""
+        super().show(view)
+        seen, now_s = view.under_way, self._clock()
+        if seen is None or seen.zero_s is None or view.stage is not Stage.GOING:
+            return
+        if too_soon(view, now_s):
+            return
+        step, began_s = seen.step, seen.zero_s + view.previews[seen.step.name].phases[0].start_s
+        for what, words, after_s in (
+            (What.INJECTED, step.inject, step.inject_after_s),
+            (What.RESTORED, step.restore, step.restore_after_s),
+        ):
+            key = (step.name, seen.attempt, what)
+            due = bool(words) and after_s is not None and now_s >= began_s + after_s
+            if due and key not in self._called:
+                self._called.add(key)
+                said = f"by command: {shlex.join(words)}"
+                if view.rehearsal:
+                    self._post(command(what, f"{said} (a rehearsal: not called)"))
+                    continue
+                args = (what, words, said)
+                threading.Thread(target=self._call, args=args, daemon=True).start()
+
+    def _call(self, what: What, words: tuple[str, ...], said: str) -> None:
+        # Said first: the harm may show while the command is still about to return.
+        self._post(command(what, said))
+        nowhere: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        try:
+            code = subprocess.call(words, timeout=COMMAND_SECONDS_MAX, **nowhere)
+            trouble = f"ended with {code}" if code else ""
+        except (OSError, subprocess.TimeoutExpired) as error:
+            trouble = f"failed: {error}"
+        if trouble:
+            self._post(command(What.NOTE, f"{words[0]} {trouble}"))
+
+
+def _no_go(view: View) -> str:
+    """Why the step that is asked for is not begun; empty when it is, or none is asked for."""
+    session, step = view.session, view.step
+    if step is None:
+        return ""
+    if any(event.exit_code in _ENDS_ALL for event in session.all(What.RUN_ENDED)):
+        return "after what was stopped, nothing more is broken"
+    aborts = [event.text for event in session.last_try_of(step.name)]
+    if session.runs_of(step.name) and FULL_DISK not in aborts:
+        return "it gave no verdict, and is not tried until it does"
+    return _NOBODY if step.manual_fault and not step.inject else ""
+
+
+# --- people --------------------------------------------------------------------------------------
 
 
 def _alike(text: str) -> str:
@@ -58,9 +165,7 @@ def _alike(text: str) -> str:
 class Keyboard:
     """Makes commands of what is typed; ``typing`` is the note that is being written."""
 
-    def __init__(
-        self, abort_word: str, post: Post, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, abort_word: str, post: Post, clock: Clock = time.monotonic) -> None:
         self.typing: str | None = None
         self._word, self._post, self._clock = _alike(abort_word), post, clock
         self._letters, self._last_s = "", 0.0
@@ -114,34 +219,31 @@ class Keyboard:
             self._post(command(What.NOTE, text))
 
 
-class Attended:
+class Attended(_Attendance):
     """Shows views on a terminal and reads keys, until it is left."""
 
-    def __init__(
-        self, console: Console, abort_word: str, post: Post, clock: Callable[[], float]
-    ) -> None:
-        self._console, self._post, self._clock = console, post, clock
-        self._keyboard = Keyboard(abort_word, post)
-        self._teller = screen.Teller(self._print)
+    def __init__(self, console: Console, abort_word: str, post: Post, clock: Clock) -> None:
+        super().__init__(post, self._print, clock)
+        self._console, self._keyboard = console, Keyboard(abort_word, post)
         self._view: View | None = None
-        self._asked: tuple[Stage, str] | None = None
-        self._live = Live(get_renderable=self._lines, console=console, transient=True)
+        self._live = Live(get_renderable=self._lines_now, console=console, transient=True)
         self._left = threading.Event()
 
     def show(self, view: View) -> None:
-        """Tell what is new, and show this view from now on."""
-        self._teller.tell_news(view)
-        asked = (view.stage, "" if view.step is None else view.step.name)
-        if asked != self._asked:
-            for text in screen.texts(view):
-                self._print(text)
-        self._asked, self._view = asked, view
+        """And from now on, live."""
+        super().show(view)
+        self._view = view
+
+    def asked(self, view: View) -> None:
+        """Tell what whoever is asked has to know."""
+        for text in screen.texts(view):
+            self._print(text)
 
     def _print(self, text: RenderableType) -> None:
         with suppress(OSError):  # a terminal that has just been closed must not end a run
             self._console.print(text, markup=False, highlight=False)
 
-    def _lines(self) -> RenderableType:
+    def _lines_now(self) -> RenderableType:
         if self._view is None:
             return ""
         return screen.live(self._view, self._keyboard.typing, self._clock())
@@ -175,47 +277,43 @@ class Attended:
             except OSError:
                 body = b""
             if not body:
-                lose(self._post)
+                _end(self._post, LOST)
                 return
             self._keyboard.press(decoder.decode(body))
 
 
+# --- both ----------------------------------------------------------------------------------------
+
+
 def attend(
     plan: GameDayPlan,
-    previews: Mapping[str, PreviewDocument],
+    previews: Previews,
     store: SessionStore,
     runner: Runner,
     *,
     console: Console | None,
-    tell: Callable[[str], None],
-    by: str,
-    details: Mapping[str, str] | None = None,
-    speed: float | None = None,
+    tell: Tell,
+    **how: Any,
 ) -> int:
     """Conduct a day with people at a ``console``, or with nobody, who is told in lines; its exit
-    code. ``speed`` is that of a rehearsal.
+    code. ``how`` goes to `GameDay`.
     """
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    post, rehearsal = inbox.put, speed is not None
-
-    def clock() -> float:
-        return time.monotonic() * (speed or 1.0)
-
     front: Attended | Unattended
     if console is None:
-        front = Unattended(post, tell, clock, rehearsal=rehearsal)
-        shown = signals_as_commands(post, attended=False)
+        front = Unattended(inbox.put, tell, runner.clock)
+        shown = signals_as_commands(inbox.put, attended=False)
     else:
-        front = Attended(console, plan.abort_word, post, clock)
+        front = Attended(console, plan.abort_word, inbox.put, runner.clock)
         shown = front.shown()
-    how: dict[str, Any] = {"by": by, "details": details, "clock": clock, "rehearsal": rehearsal}
     with shown:
-        return GameDay(plan, previews, store, runner, inbox=inbox, show=front.show, **how).conduct()
+        game = GameDay(plan, previews, store, runner, inbox=inbox, show=front.show, **how)
+        return game.conduct()
 
 
-def lose(post: Post) -> None:
-    """Nobody sees or says anything any more: what is under way ends, and the day is paused."""
-    post(command(What.ABORT, LOST))
+def _end(post: Post, why: str) -> None:
+    """What is under way ends, and the day is paused: nobody says anything any more."""
+    post(command(What.ABORT, why))
     post(command(What.PAUSED, LOST))
 
 
@@ -229,12 +327,11 @@ def signals_as_commands(post: Post, *, attended: bool = True) -> Iterator[None]:
     def heard(number: int, _frame: Any) -> None:
         if number == signal.SIGHUP:
             let_go_of_terminal()
-            lose(post)
+            _end(post, LOST)
         elif number == signal.SIGINT and attended:
             post(command(What.ABORT, "key"))
         else:
-            post(command(What.ABORT, "signal"))
-            post(command(What.PAUSED, LOST))
+            _end(post, "signal")
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup

@@ -6,7 +6,6 @@ follows from it, so that another process can go on where this one was ended.
 """
 
 import queue
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
-from harness.apps.gameday.manual_faults import injections, judged, unseen
-from harness.apps.gameday.running import Runner, by_disk, by_page
+from harness.apps.gameday.day_record import judged, unseen
 from harness.apps.gameday.session_store import (
     FULL_DISK,
     LOST,
@@ -28,21 +26,13 @@ from harness.apps.gameday.session_store import (
     What,
     command,
 )
-from harness.apps.gameday.view import (
-    Message,
-    Show,
-    Stage,
-    StepOutcome,
-    UnderWay,
-    View,
-    too_soon,
-)
+from harness.apps.gameday.step_previews import Previews
+from harness.apps.gameday.view import Message, Runner, Stage, StepOutcome, UnderWay, View, too_soon
 from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
 from harness.report.tiles import tiles
-from harness.run.preview import PreviewDocument
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
 from harness.run.runner import worst
@@ -64,20 +54,18 @@ class GameDay:
     def __init__(
         self,
         plan: GameDayPlan,
-        previews: Mapping[str, PreviewDocument],
+        previews: Previews,
         store: SessionStore,
         runner: Runner,
         *,
         inbox: "queue.SimpleQueue[Message]",
-        show: Show,
+        show: Callable[[View], None],
         by: str = "",
         details: Mapping[str, str] | None = None,
-        rehearsal: bool = False,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan, self._store, self._runner = plan, store, runner
         self._inbox, self._show_view = inbox, show
-        self._by, self._details, self._clock = by, dict(details or {}), clock
+        self._by, self._details, self._clock = by, dict(details or {}), runner.clock
         session = store.read()
         self._view = View(
             stage=Stage.BRIEFING,
@@ -85,7 +73,7 @@ class GameDay:
             previews=previews,
             session=session,
             resumed=bool(session.events),
-            rehearsal=rehearsal,
+            rehearsal=runner.rehearses,
         )
 
     def conduct(self) -> int:
@@ -132,12 +120,11 @@ class GameDay:
             if not runs or state is StepState.LEFT_OUT:
                 continue
             code = runs[-1].exit_code
-            code = int(ExitCode.INCONCLUSIVE) if code is None else code
-            if code == ExitCode.PASS and self._unseen(step, self._verdict_in(runs[-1].directory)):
-                code = int(ExitCode.INCONCLUSIVE)
+            if code is None or (code == ExitCode.PASS and self._unseen(step, runs[-1].directory)):
+                code = ExitCode.INCONCLUSIVE
             # A run that nobody watched to its end is no pass, whatever it came to.
             unwatched = state is StepState.ABORTED and code == ExitCode.PASS
-            codes.append(int(ExitCode.INTERRUPTED) if unwatched else code)
+            codes.append(int(ExitCode.INTERRUPTED if unwatched else code))
         return worst(codes or [int(ExitCode.INCONCLUSIVE)])
 
     # --- beginning ---------------------------------------------------------------------------
@@ -192,11 +179,10 @@ class GameDay:
                 raise _PauseError
 
     def _run(self, step: GameDayStep) -> None:
-        own = [e.what for e in self._store.read().events if e.step == step.name]
-        attempt = 1 + own.count(What.STEP_STARTED)
+        attempt = 1 + len(self._store.read().tries_of(step.name))
         self._write(What.STEP_STARTED, step)
         self._show(stage=Stage.GOING, said="", under_way=UnderWay(step, attempt, self._clock()))
-        running = self._runner.start(step, attempt, self._inbox.put)
+        self._runner.start(step, attempt, self._inbox.put)
         while not isinstance(message := self._next(), RunResult):
             if isinstance(message, Update):
                 self._follow(step, message)
@@ -204,7 +190,7 @@ class GameDay:
                 assert isinstance(message, Event)  # noqa: S101  # as nothing else is an order
                 self._write(What.ABORT, step, message.text, by=message.by)
                 self._show(stage=Stage.ENDING, said=f"aborted ({message.text}): healing")
-                running.abort()
+                self._runner.abort()
         full = self._end_step(step, message)
         self._show(under_way=None)
         if full is not None:
@@ -214,11 +200,15 @@ class GameDay:
         """Write down how it ended; the error, if it was for want of room."""
         aborted = self._view.stage is Stage.ENDING or ended.exit_code == ExitCode.INTERRUPTED
         folder, verdict, full = ended.path, ended.last.get("verdict"), None
+        status = RunDirectory(folder).read_status([]) if folder else None
         if aborted and self._view.stage is not Stage.ENDING:
-            self._write(What.ABORT, step, "page" if by_page(folder) else "signal")
+            on_page = status is not None and status.ended_by == "page"
+            self._write(What.ABORT, step, "page" if on_page else "signal")
         # Aborted before it was there to hear it, it died of the signal, with nothing touched.
         code = ended.exit_code if folder or not aborted else int(ExitCode.INTERRUPTED)
-        if not aborted and code == ExitCode.INCONCLUSIVE and by_disk(folder):
+        # The disk may have broken it off, or did not take what it says of itself.
+        by_disk = status is None or status.broken_off or not status.known
+        if not aborted and code == ExitCode.INCONCLUSIVE and by_disk:
             try:
                 self._runner.require_room(1)
             except OSError as error:
@@ -267,11 +257,12 @@ class GameDay:
             return read_verdict(RunDirectory(self._store.path / RUNS_FOLDER / directory))
         return None
 
-    def _unseen(self, step: GameDayStep, verdict: Verdict | None) -> str:
+    def _unseen(self, step: GameDayStep, directory: str | None) -> str:
         """Why the last run of a step shows nothing of its manual fault; empty without one."""
         events = self._store.read().last_try_of(step.name)
-        if self._view.rehearsal or not injections(events):
+        if self._view.rehearsal or What.INJECTED not in [event.what for event in events]:
             return ""
+        verdict = self._verdict_in(directory)
         if verdict is None:
             return "the manual fault was said to be injected, and no verdict can show it"
         return unseen(events, verdict)
@@ -279,7 +270,7 @@ class GameDay:
     def _note_outcome(self, step: GameDayStep, directory: str | None) -> None:
         verdict = self._verdict_in(directory)
         if verdict is not None:  # else that is told already
-            outcome = judged(verdict, self._unseen(step, verdict))
+            outcome = judged(verdict, self._unseen(step, directory))
             found = StepOutcome(*outcome, tuple(tiles(None, verdict)))
             self._show(outcomes={**self._view.outcomes, step.name: found})
 
@@ -326,8 +317,7 @@ class GameDay:
             case What.INJECTED | What.RESTORED if step is not None and step.manual_fault:
                 self._write(message.what, step, message.text, by=message.by)
             case What.PAUSED:
-                lost = message.text == LOST
-                self._show(pausing=lost or not self._view.pausing)
+                self._show(pausing=message.text == LOST or not self._view.pausing)
         return message.what
 
     def _write(

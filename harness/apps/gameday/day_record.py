@@ -5,25 +5,32 @@ hashes), so that it can be made again, and verified, by anybody who has the fold
 """
 
 import json
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from importlib import metadata
-from typing import Any
+from itertools import zip_longest
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from harness.apps.gameday.manual_faults import judged
-from harness.apps.gameday.session_store import StepState
+from harness.apps.gameday.session_store import Event, StepState, What, after, between, clock
+from harness.core.documents import json_of
 from harness.core.numbers import Exit, Length, Seconds
 from harness.history.events import Seal
-from harness.verdict.types import Judgement, Verdict
+from harness.verdict.types import Episode, Judgement, Verdict
 from harness.verdict.types import to_json as verdict_to_json
 
 SCHEMA = "lendchaos.record/1"
 RECORD_FILE = "record.json"
 PAGE_FILE = "record.html"
 NOT_FOUND = "not found"
+REACH_SECONDS = 10.0
+"""How far off what is said of a manual fault may be: people press a key sooner or later than
+something breaks.
+"""
 
 
 class RecordSource(StrEnum):
@@ -94,6 +101,26 @@ class RecordedRun:
     directory: str
     verdict: Verdict | None
     trouble: str = ""
+    plan: Annotated[Any, Field(exclude=True)] = None
+    """What it was judged by, a `Plan` and `Facts`: for the page, and not in ``record.json``."""
+    facts: Annotated[Any, Field(exclude=True)] = None
+    kept: Annotated[bytes | None, Field(exclude=True)] = None
+    """Its own ``verdict.json``, None without one."""
+
+    @property
+    def as_kept(self) -> bool:
+        """Whether judging it again gives what it kept, byte for byte but for who judged."""
+        try:
+            kept_by = str(json_of(self.kept or b"{}")["judged_by"])
+        except (ValueError, LookupError, TypeError):
+            return False
+        if self.verdict is None:
+            return False
+        return self.kept == figures(replace(self.verdict, judged_by=kept_by)).encode()
+
+
+Runs = dict[str, RecordedRun]
+"""By the name of their folder below ``runs/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,3 +234,46 @@ def own_version(name: str = "lendchaos") -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return NOT_FOUND
+
+
+# --- whether a manual fault shows in the answers -------------------------------------------------
+
+
+def by_hand(events: Iterable[Event]) -> Iterator[tuple[Event, Event | None]]:
+    """Each time that a fault was said to be injected or restored, with what was said next."""
+    said = [event for event in events if event.what in (What.INJECTED, What.RESTORED)]
+    return zip_longest(said, said[1:])
+
+
+def shown(injected: Event, later: Event | None, verdict: Verdict) -> list[Episode]:
+    """What the answers show of it: stretches that were out, degraded or slow from then on."""
+    lasts_s = None if later is None else between(injected.at_utc, later.at_utc)
+    latest_s = math.inf if lasts_s is None else lasts_s + REACH_SECONDS
+    found = []
+    for episode in verdict.episodes:
+        late_s = between(injected.at_utc, after(verdict.zero_utc, episode.onset_s))
+        if late_s is not None and -REACH_SECONDS <= late_s <= latest_s:
+            found.append(episode)
+    return found
+
+
+def unseen(events: Iterable[Event], verdict: Verdict) -> str:
+    """Why a step with a manual fault shows nothing; empty where it shows each, or none was said to
+    be injected.
+    """
+    for event, later in by_hand(events):
+        if event.what is What.INJECTED and not shown(event, later, verdict):
+            said = f"the manual fault was said to be injected at {clock(event.at_utc)} UTC"
+            return f"{said}, and nothing in the borrowers' answers shows it"
+    return ""
+
+
+def judged(verdict: Verdict, why: str) -> tuple[Judgement, str]:
+    """What a run came to, and its sentence. ``why`` says that a manual fault left no trace: with
+    one, nothing passes.
+    """
+    if not why:
+        return verdict.verdict, verdict.sentence
+    passed = verdict.verdict is Judgement.PASS
+    outcome = Judgement.INCONCLUSIVE if passed else verdict.verdict
+    return outcome, f"{why[0].upper()}{why[1:]}. {verdict.sentence}"

@@ -6,19 +6,15 @@ import platform
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.day_record import NOT_FOUND, own_version
-from harness.apps.gameday.running import Runner
 from harness.apps.gameday.session_store import LOGS_FOLDER, RUNS_FOLDER, Event, What, read_session
-from harness.apps.gameday.step_previews import seed_of
-from harness.apps.gameday.view import Message
-from harness.core.disk import ROOM_BYTES_MIN, refusal, require_rooms
+from harness.apps.gameday.view import Post, Runner
+from harness.core.disk import ROOM_BYTES_MIN, require_rooms
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
@@ -31,8 +27,7 @@ from harness.run.room_watch import DATABASE_BYTES_MIN
 from harness.run.runner import Tell, find_scenario, run_scenario
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
-from harness.stack.programs import find_postgres, find_toxiproxy
-from harness.stack.run_lock import Owner, holder
+from harness.stack.run_lock import holder
 from harness.stack.state import read_state
 from harness.stack.usable import STACK_BYTES_MIN
 from harness.verdict.stored_verdict import read_verdict
@@ -45,7 +40,6 @@ START_SECONDS_MAX = 10.0
 """For Locust to be there, so that it can be told to end."""
 JUDGED_SECONDS_MAX = 20.0
 """For whoever survived to judge a run whose processes were killed."""
-END_SECONDS_MAX = 600.0
 HEAL_SECONDS_MAX = 60.0
 
 
@@ -68,10 +62,9 @@ class LocustRunner(Runner):
         self._web_port = web_port
         self._state_dir = state_dir.absolute()
         self._host = plan.host or given(list(plan.options)).host
-        self._run: LocustRun | None = None
 
     def require_room(self, steps: int) -> None:
-        """Whether the runs of so many steps find room, and the stack, up or still to be."""
+        """Room for the runs of so many steps, and for the stack, up or still to be."""
         places = [(self._folder, steps * ROOM_BYTES_MIN), (self._state_dir, ROOM_BYTES_MIN)]
         running = None if self._host else read_state(self._state_dir)
         if running is not None and running.data_dir is not None:
@@ -81,11 +74,8 @@ class LocustRunner(Runner):
         require_rooms(places)
 
     def open(self, tell: Tell) -> dict[str, str]:
-        """Bring the local stack up, unless one is; its id, where it is ours to take down.
-
-        Raises:
-            HarnessError: it does not come up.
-            UsageError: its settings make no sense.
+        """Bring the local stack up, unless one is; its id, where it is ours to take down. Raises
+        as `harness.stack.up`, and a UsageError where its settings make no sense.
         """
         if self._host:
             return {}
@@ -98,32 +88,57 @@ class LocustRunner(Runner):
         )
         return {STACK: up(settings, self._state_dir, tell).stack_id}
 
-    def start(
-        self, step: GameDayStep, attempt: int, post: Callable[[Message], None]
-    ) -> "LocustRun":
-        """Begin the run of a step; what Locust writes goes to a log of the session."""
-        options = [*self._plan.options_of(step), *seed_of(self._plan, step, self._seed)]
-        options += ["--runs-dir", str(self._folder / RUNS_FOLDER)]
-        options += ["--state-dir", str(self._state_dir)]
+    def start(self, step: GameDayStep, attempt: int, post: Post) -> None:
+        """As any runner; a scenario that is gone, or a disk that takes no log, is told at once."""
+        find_scenario(step.scenario)
+        (self._folder / LOGS_FOLDER).mkdir(exist_ok=True)
+        super().start(step, attempt, post)
+
+    def run(self, step: GameDayStep, attempt: int, post: Post) -> RunResult:
+        """Run a step; what Locust writes goes to a log of the session."""
         number = self._plan.steps.index(step) + 1
-        log = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
-        log.parent.mkdir(exist_ok=True)
+        path = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
         told = {"title": self._plan.title, "step": step.name, "abort_word": self._plan.abort_word}
         told |= {"watches": "yes"} if step.manual_fault else {}
-        run = partial(
-            run_scenario,
-            find_scenario(step.scenario),
-            options,
-            post,
-            web_port=self._web_port,
-            environment={GAME_DAY_VARIABLE: json.dumps(told)},
-        )
-        self._run = LocustRun(run, log, post)
-        return self._run
+        options = self._plan.options_of(step, self._seed)
+        options += ["--runs-dir", str(self._folder / RUNS_FOLDER)]
+        options += ["--state-dir", str(self._state_dir)]
+        with open_append(path) as log:
+
+            def tell(text: str) -> None:
+                with suppress(OSError):  # what a disk does not take ends no run
+                    os.write(log.fileno(), f"lendchaos: {text}\n".encode())
+
+            ended = run_scenario(
+                find_scenario(step.scenario),
+                options,
+                post,
+                tell,
+                output=log.fileno(),
+                web_port=self._web_port,
+                environment={GAME_DAY_VARIABLE: json.dumps(told)},
+            )
+        if ended.path is not None:
+            return ended
+        text = "it had not begun"
+        if ended.exit_code != ExitCode.INTERRUPTED:
+            text = ended.why(read_regular(path, FILE_BYTES_MAX).decode(errors="replace"))
+        return RunResult(ended.exit_code, {**ended.last, "text": text})
+
+    def abort(self) -> None:
+        """Tell Locust to end in order, as soon as it is there to hear it."""
+        run = self._thread
+
+        def interrupt() -> None:
+            deadline = time.monotonic() + START_SECONDS_MAX
+            while run.is_alive() and not interrupt_under_way() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+        threading.Thread(target=interrupt, daemon=True).start()
 
     def still_running(self) -> str | None:
         """The run of this session that uses the stack right now, in words."""
-        whose = self._holder()
+        whose = holder(self._state_dir / ATTACHED if self._host else self._state_dir)
         if whose is None:
             return None
         ours = any(path.name.endswith(f"-{whose.run_id}") for path in self._runs())
@@ -141,20 +156,9 @@ class LocustRunner(Runner):
 
     def close(self) -> None:
         """Take the stack down that was brought up for this session, by whichever process."""
-        if self._host:
-            return
-        running = load_state(self._state_dir)
+        running = None if self._host else load_state(self._state_dir)
         if running is not None and running.stack_id in self._our_stacks():
             down(self._state_dir)
-
-    def end(self) -> None:
-        """Whatever is under way ends in order; for an end that nobody planned."""
-        if self._run is not None and self._run.is_alive():
-            self._run.abort()
-            self._run.wait(END_SECONDS_MAX)
-
-    def _holder(self) -> Owner | None:
-        return holder(self._state_dir / ATTACHED if self._host else self._state_dir)
 
     def _runs(self) -> list[Path]:
         found = (self._folder / RUNS_FOLDER).glob("*-*")
@@ -163,58 +167,6 @@ class LocustRunner(Runner):
     def _our_stacks(self) -> set[str]:
         events = read_session(self._folder).events
         return {event.details[STACK] for event in events if STACK in event.details}
-
-
-class LocustRun:
-    """One run, in a thread of its own, which posts what becomes of it."""
-
-    def __init__(
-        self, run: Callable[..., RunResult], log: Path, post: Callable[[Message], None]
-    ) -> None:
-        self._run, self._log, self._post = run, log, post
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def abort(self) -> None:
-        """Tell Locust to end in order, as soon as it is there to hear it."""
-        threading.Thread(target=self._interrupt, daemon=True).start()
-
-    def is_alive(self) -> bool:
-        """Whether it goes on."""
-        return self._thread.is_alive()
-
-    def wait(self, seconds_max: float) -> None:
-        """Until it is over, within a bound."""
-        self._thread.join(seconds_max)
-
-    def _interrupt(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while self.is_alive() and not interrupt_under_way() and time.monotonic() < deadline:
-            time.sleep(0.05)
-
-    def _work(self) -> None:
-        ended = RunResult(ExitCode.INTERNAL)
-        try:
-            with open_append(self._log) as log:
-
-                def tell(text: str) -> None:
-                    with suppress(OSError):  # what a disk does not take ends no run
-                        os.write(log.fileno(), f"lendchaos: {text}\n".encode())
-
-                ended = self._run(tell, output=log.fileno())
-            if ended.path is None:
-                text = "it had not begun"
-                if ended.exit_code != ExitCode.INTERRUPTED:
-                    said = read_regular(self._log, FILE_BYTES_MAX).decode(errors="replace")
-                    text = ended.why(said)
-                ended = RunResult(ended.exit_code, {**ended.last, "text": text})
-        except Exception as error:  # noqa: BLE001  # told where somebody sees it
-            refused = refusal(error) if isinstance(error, OSError) else ""
-            said = refused or f"our bug, {type(error).__name__}: {error}"
-            code = ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL
-            ended = RunResult(code, {"text": said})
-        finally:
-            self._post(ended)
 
 
 def versions() -> dict[str, str]:

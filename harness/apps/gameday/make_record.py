@@ -1,17 +1,14 @@
 """A stored session told as a record: who said what, what was done, and what the answers show.
 
-Whatever the session was told of a run, its verdict is the one that judging it again gives. The
-files go into the session's own folder, as often as anybody likes: notes and actions may come later.
-The same session gives the same files.
+Whatever the session was told of a run, its verdict is the one that judging it again gives. Only
+reads; the same session gives the same record.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from harness.apps.gameday import render_record
-from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
+from harness.apps.gameday.day_plan import GameDayStep, read_plan
 from harness.apps.gameday.day_record import (
     PAGE_FILE,
     RECORD_FILE,
@@ -23,12 +20,14 @@ from harness.apps.gameday.day_record import (
     RecordedRun,
     RecordedStep,
     RecordSource,
+    Runs,
     Try,
+    by_hand,
+    judged,
     own_version,
-    to_json,
+    shown,
+    unseen,
 )
-from harness.apps.gameday.manual_faults import injections, judged, shown, unseen
-from harness.apps.gameday.plan_format import read_plan
 from harness.apps.gameday.session_store import (
     PLAN_FILE,
     REFUSED,
@@ -44,36 +43,27 @@ from harness.apps.gameday.session_store import (
     in_words,
     read_session,
 )
-from harness.apps.gameday.stored_runs import (
-    VERDICT_FILE,
-    Runs,
-    StoredStep,
-    Tell,
-    hashes,
-    runs_of,
-    seal,
-)
 from harness.core.errors import HarnessError, UsageError
-from harness.core.files import replace_file
+from harness.core.files import read_regular, real
 from harness.history.events import Seal
+from harness.history.manifest import seal_of
+from harness.history.reader import read_facts
+from harness.history.run_directory import RunDirectory
 from harness.report import words
+from harness.verdict.judge import judge
 from harness.verdict.types import Episode, Judgement, Verdict
 
-_BY_HAND = (What.INJECTED, What.RESTORED)
-_NO_RUN = StoredStep("it is not among the stored runs")
+VERDICT_FILE = "verdict.json"
+_OF_A_RUN = ("plan.json", "status.json", "arrivals.jsonl")
+_LATEST = "latest"
+"""A link to a run, which a copy may have made a folder of."""
+_PASSING = (".part", ".lock", ".sock", ".pid")
+"""Files with such names come and go while a program works; they are no evidence."""
+Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenRecord:
-    """A record and its two files."""
-
-    record: Record
-    data: Path
-    page: Path
-
-
-def made(session: Path, tell: Tell) -> tuple[Record, Runs]:
-    """The record of a stored session, and its runs as they are judged now.
+def made(session: Path, tell: Tell) -> Record:
+    """The record of a stored session as far as it came, its runs as they are judged now.
 
     Raises:
         UsageError: it is no session, or one of another version.
@@ -85,70 +75,103 @@ def made(session: Path, tell: Tell) -> tuple[Record, Runs]:
     plan = read_plan(session / PLAN_FILE, scenarios=False)
     files = {name: one for name, one in hashes(session).items() if name != PAGE_FILE}
     runs = runs_of(session, tell)
-    return _record(told, plan, runs, files), runs
-
-
-def write(session: Path, tell: Tell) -> WrittenRecord:
-    """Write ``record.html`` and ``record.json``, which has the hash of the page among the others.
-
-    Those that are there already are taken away first: none at all is better than an older one.
-
-    Raises:
-        UsageError: it is no session.
-        HarnessError: something of it cannot be read, or nothing can be written there.
-    """
-    record, runs = made(session, tell)
-    shown_text = render_record.render(record, runs)
-    data, page = session / RECORD_FILE, session / PAGE_FILE
-    try:
-        for path in (data, page):
-            path.unlink(missing_ok=True)
-        replace_file(page, shown_text)
-        record = replace(record, files={**record.files, PAGE_FILE: seal(page)})
-        replace_file(data, to_json(record))
-    except OSError as error:
-        raise HarnessError(f"nothing can be written into {session}: {error.strerror}") from error
-    return WrittenRecord(record, data, page)
-
-
-def _record(session: Session, plan: GameDayPlan, runs: Runs, files: dict[str, Seal]) -> Record:
-    """The record of a session as far as it came."""
-    steps = tuple(_step(session, planned, runs) for planned in plan.steps)
-    events = session.events
-    opened = next((event for event in events if event.what is What.OPENED), None)
+    steps, events = tuple(_step(told, planned, runs) for planned in plan.steps), told.events
     targets = [run.verdict.target for run in runs.values() if run.verdict is not None]
+    opened, actions = told.all(What.OPENED), told.all(What.ACTION)
     return Record(
         title=plan.title,
         hypothesis=plan.hypothesis,
         outcome=_outcome(steps),
-        statement=_statement(steps, events),
+        statement=_statement(steps, len(actions)),
         started_utc=events[0].at_utc if events else None,
         ended_utc=events[-1].at_utc if events else None,
-        closed=session.closed,
+        closed=told.closed,
         target=plan.host or (targets[0] if targets else None),
         abort_word=plan.abort_word,
         roles=dict(plan.roles),
         steps=steps,
         timeline=timeline(events, steps),
-        notes=tuple(Note(e.at_utc, e.text, e.step, e.by) for e in events if e.what is What.NOTE),
-        actions=tuple(
-            Action(e.at_utc, e.text, e.by, e.step) for e in events if e.what is What.ACTION
-        ),
-        versions=dict(opened.details) if opened else {},
-        remarks=tuple(_remarks(session, steps, runs)),
+        notes=tuple(Note(e.at_utc, e.text, e.step, e.by) for e in told.all(What.NOTE)),
+        actions=tuple(Action(e.at_utc, e.text, e.by, e.step) for e in actions),
+        versions=dict(opened[0].details) if opened else {},
+        remarks=tuple(_remarks(told, steps, runs)),
         files=files,
         recorded_with=own_version(),
     )
+
+
+# --- what is stored ------------------------------------------------------------------------------
+
+
+def hashes(session: Path) -> dict[str, Seal]:
+    """Size and SHA-256 of every file of a session but ``record.json``, by its path in it.
+
+    Left out are links, hidden files and those that only live while a program works. As `seal`.
+    """
+    found = {}
+    for path in session.rglob("*"):
+        key = path.relative_to(session)
+        passing = path.name.endswith(_PASSING) or any(part.startswith(".") for part in key.parts)
+        doubled = key.parts[:-1][:2] == (RUNS_FOLDER, _LATEST) or key == Path(RECORD_FILE)
+        if not passing and not doubled and path.is_file() and not path.is_symlink():
+            found[key.as_posix()] = seal(path)
+    return dict(sorted(found.items()))
+
+
+def seal(path: Path) -> Seal:
+    """Size and SHA-256 of a file; a HarnessError where it cannot be read."""
+    try:
+        return seal_of(path)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def runs_of(session: Path, tell: Tell) -> Runs:
+    """Every run below ``runs/``, judged again by its own objectives."""
+    runs: Runs = {}
+    for path in sorted((session / RUNS_FOLDER).glob("[!.]*")):
+        # A series, which has no plan, is no run.
+        of_a_run = any((path / name).exists() for name in _OF_A_RUN)
+        if of_a_run and path.name != _LATEST and not path.is_symlink():
+            tell(f"judging {RUNS_FOLDER}/{path.name}")
+            runs[path.name] = _judged(path)
+    return runs
+
+
+def _judged(path: Path) -> RecordedRun:
+    directory = RunDirectory(real(path))
+    try:
+        plan = directory.read_plan()
+        facts = read_facts(directory, plan)
+    except (UsageError, HarnessError) as error:
+        # The same words wherever the session lies.
+        return RecordedRun(path.name, None, str(error).replace(str(real(path)), path.name))
+    try:
+        verdict = judge(plan, facts)
+    except Exception:
+        if not facts.damage:
+            raise
+        said = f"its evidence is damaged and contradicts itself: {facts.damage[0]}"
+        return RecordedRun(path.name, None, said)
+    try:
+        kept = read_regular(path / VERDICT_FILE)
+    except FileNotFoundError:
+        kept = None
+    except OSError as error:
+        raise HarnessError(f"{path / VERDICT_FILE} cannot be read: {error.strerror}") from error
+    return RecordedRun(path.name, verdict, "", plan, facts, kept)
 
 
 # --- steps ---------------------------------------------------------------------------------------
 
 
 def _step(session: Session, planned: GameDayStep, runs: Runs) -> RecordedStep:
-    own = [event for event in session.events if event.step == planned.name]
-    starts = [place for place, e in enumerate(own) if e.what is What.STEP_STARTED]
-    tries = tuple(_try(own[a:b], runs) for a, b in pairwise([*starts, len(own)]))
-    state = session.state_of(planned.name)
+    tries = tuple(_try(events, runs) for events in session.tries_of(planned.name))
+    state, outcome = session.state_of(planned.name), None
+    if tries:  # nothing is repeated until it is green: a failure in any try is one of the step
+        last = tries[-1].outcome if state is StepState.DONE else None
+        outcome = last or Judgement.INCONCLUSIVE
+        outcome = Judgement.FAIL if Judgement.FAIL in [one.outcome for one in tries] else outcome
     return RecordedStep(
         name=planned.name,
         scenario=planned.scenario,
@@ -158,19 +181,19 @@ def _step(session: Session, planned: GameDayStep, runs: Runs) -> RecordedStep:
         at_s=planned.at_s,
         length_s=planned.length_s,
         state=state,
-        outcome=_outcome_of(tries, state),
-        observed=_observed(own, tries, state),
+        outcome=outcome,
+        observed=_observed(session.all(What.NO_GO, planned.name), tries, state),
         tries=tries,
     )
 
 
-def _try(events: list[Event], runs: Runs) -> Try:
+def _try(events: tuple[Event, ...], runs: Runs) -> Try:
     last = {event.what: event for event in events}
     ran, ended = last.get(What.RUN_ENDED), last.get(What.STEP_ENDED)
     run = None
     if ran is not None and ran.directory is not None:
-        stored = runs.get(ran.directory, _NO_RUN)
-        run = RecordedRun(ran.directory, stored.verdict, stored.trouble)
+        lost = RecordedRun(ran.directory, None, "it is not among the stored runs")
+        run = runs.get(ran.directory, lost)
     verdict = None if run is None else run.verdict
     return Try(
         started_utc=events[0].at_utc,
@@ -186,32 +209,22 @@ def _try(events: list[Event], runs: Runs) -> Try:
     )
 
 
-def _manual_faults(events: list[Event], verdict: Verdict | None) -> Iterator[ManualFault]:
-    """Each with what the answers show of it; of slow ones only where nothing failed."""
+def _manual_faults(events: tuple[Event, ...], verdict: Verdict | None) -> Iterator[ManualFault]:
+    """What was said of each, beside what the answers show nearest to it; of slow ones only where
+    nothing failed.
+    """
     near: list[Episode] = [] if verdict is None else list(verdict.episodes)
-    later = {id(injected): next_one for injected, next_one in injections(events)}
-    for event in events:
-        if event.what is What.INJECTED and verdict is not None:
-            seen = shown(event, later[id(event)], verdict)
+    zero_utc = None if verdict is None else verdict.zero_utc
+    for event, later in by_hand(events):
+        restored = event.what is What.RESTORED
+        if not restored and verdict is not None:
+            seen = shown(event, later, verdict)
             near = [e for e in seen if e.class_ in ("outage", "degraded")] or seen
-        if event.what in _BY_HAND:
-            yield _manual_fault(event, None if verdict is None else verdict.zero_utc, near)
-
-
-def _manual_fault(event: Event, zero_utc: str | None, episodes: list[Episode]) -> ManualFault:
-    """What was said beside what the answers show nearest to it."""
-    restored = event.what is What.RESTORED
-    edges = [after(zero_utc, e.recovered_s if restored else e.onset_s) for e in episodes]
-    lates = [(late_s, at) for at in edges if (late_s := between(event.at_utc, at)) is not None]
-    late_s, seen_utc = min(lates, key=lambda one: abs(one[0]), default=(None, None))
-    return ManualFault(
-        restored=restored,
-        said_utc=event.at_utc,
-        by=event.by,
-        text=event.text,
-        seen_utc=seen_utc,
-        seen_after_s=None if late_s is None else round(late_s, 3),
-    )
+        edges = [after(zero_utc, e.recovered_s if restored else e.onset_s) for e in near]
+        lates = [(late_s, at) for at in edges if (late_s := between(event.at_utc, at)) is not None]
+        late_s, seen_utc = min(lates, key=lambda one: abs(one[0]), default=(None, None))
+        rounded_s = None if late_s is None else round(late_s, 3)
+        yield ManualFault(restored, event.at_utc, event.by, event.text, seen_utc, rounded_s)
 
 
 def timeline(events: Iterable[Event], steps: Iterable[RecordedStep]) -> tuple[Moment, ...]:
@@ -222,44 +235,30 @@ def timeline(events: Iterable[Event], steps: Iterable[RecordedStep]) -> tuple[Mo
         text = in_words(replace(event, text="") if event.verdict else event)
         found.append(Moment(event.at_utc, RecordSource.SESSION, text, event.step, event.by))
     for step in steps:
-        for one in step.tries:
-            if one.verdict is not None:
-                found += _seen(step.name, one.verdict)
+        for verdict in (one.verdict for one in step.tries if one.verdict is not None):
+            for at_s, source, text in _seen(verdict):
+                if (at_utc := after(verdict.zero_utc, at_s)) is not None:
+                    found.append(Moment(at_utc, source, text, step.name))
     return tuple(sorted(found, key=lambda moment: moment.at_utc))  # a stable sort
 
 
-def _seen(step: str, verdict: Verdict) -> Iterator[Moment]:
-    """What the harness did in a run, and what the answers show."""
-    told: list[tuple[float | None, RecordSource, str]] = []
+def _seen(verdict: Verdict) -> Iterator[tuple[float | None, RecordSource, str]]:
+    """What the harness did in a run, and what the answers show, in seconds after its zero."""
     for fault in verdict.faults:
-        told.append((fault.injected_s, RecordSource.HARNESS, f"fault {fault.name} injected"))
-        told.append((fault.healed_s, RecordSource.HARNESS, f"fault {fault.name} healed"))
+        yield fault.injected_s, RecordSource.HARNESS, f"fault {fault.name} injected"
+        yield fault.healed_s, RecordSource.HARNESS, f"fault {fault.name} healed"
     for episode in verdict.episodes:
         kind = words.spaced(episode.class_)
-        told.append((episode.onset_s, RecordSource.DATA, f"{kind} begins"))
-        told.append((episode.recovered_s, RecordSource.DATA, f"{kind} is over"))
-    for at_s, source, text in told:
-        at_utc = after(verdict.zero_utc, at_s)
-        if at_utc is not None:
-            yield Moment(at_utc, source, text, step)
+        yield episode.onset_s, RecordSource.DATA, f"{kind} begins"
+        yield episode.recovered_s, RecordSource.DATA, f"{kind} is over"
 
 
-# --- outcomes ------------------------------------------------------------------------------------
+# --- what they came to ---------------------------------------------------------------------------
 
 
-def _outcome_of(tries: tuple[Try, ...], state: StepState) -> Judgement | None:
-    """Nothing is repeated until it is green: a failure in any try is one of the step."""
-    if not tries:
-        return None
-    if Judgement.FAIL in [one.outcome for one in tries]:
-        return Judgement.FAIL
-    done = state is StepState.DONE
-    return (tries[-1].outcome if done else None) or Judgement.INCONCLUSIVE
-
-
-def _observed(own: list[Event], tries: tuple[Try, ...], state: StepState) -> str:
+def _observed(no_gos: list[Event], tries: tuple[Try, ...], state: StepState) -> str:
     if not tries and state is StepState.LEFT_OUT:
-        reasons = [event.text for event in own if event.what is What.NO_GO and event.text]
+        reasons = [event.text for event in no_gos if event.text]
         return ": ".join(["left out, by decision", *reasons[-1:]])
     if not tries:
         return "never begun"
@@ -285,7 +284,7 @@ def _outcome(steps: tuple[RecordedStep, ...]) -> Judgement:
     return Judgement.PASS if found == {Judgement.PASS} else Judgement.INCONCLUSIVE
 
 
-def _statement(steps: tuple[RecordedStep, ...], events: Iterable[Event]) -> str:
+def _statement(steps: tuple[RecordedStep, ...], actions: int) -> str:
     done = sum(step.state is StepState.DONE for step in steps)
     said = [f"{done} of {words.plural(len(steps), 'step')} done"]
     for what, how in (
@@ -300,23 +299,19 @@ def _statement(steps: tuple[RecordedStep, ...], events: Iterable[Event]) -> str:
     aborted = sum(one.ended == "aborted" for step in steps for one in step.tries)
     if aborted:
         said.append(words.plural(aborted, "try aborted", "tries aborted"))
-    actions = sum(event.what is What.ACTION for event in events)
     said.append(words.plural(actions, "open action") if actions else "no open action")
     return f"{'; '.join(said)}."
 
 
-# --- what puts it in doubt -----------------------------------------------------------------------
-
-
 def _remarks(session: Session, steps: tuple[RecordedStep, ...], runs: Runs) -> Iterator[str]:
+    """What puts the record in doubt."""
     yield from session.damage
     strange = {e.step for e in session.events if e.step} - {step.name for step in steps}
     for name in sorted(strange):
         yield f"the session tells of a step that the plan does not have: {name}"
-    for step in steps:
-        for one in step.tries:
-            yield from _doubts(step, one)
-    told = {one.run.directory for step in steps for one in step.tries if one.run is not None}
+    tries = [(step.name, one) for step in steps for one in step.tries]
+    yield from (said for step, one in tries for said in _doubts(step, one))
+    told = {one.run.directory for _, one in tries if one.run is not None}
     for name, stored in runs.items():
         where = f"{RUNS_FOLDER}/{name}"
         if name not in told:
@@ -327,14 +322,14 @@ def _remarks(session: Session, steps: tuple[RecordedStep, ...], runs: Runs) -> I
             yield f"{where}/{VERDICT_FILE} is not what judging the run again gives"
 
 
-def _doubts(step: RecordedStep, one: Try) -> Iterator[str]:
-    begun, run = f"{step.name}, begun {clock(one.started_utc)}", one.run
+def _doubts(step: str, one: Try) -> Iterator[str]:
+    begun, run = f"{step}, begun {clock(one.started_utc)}", one.run
     if one.ended == REFUSED:
         yield f"{begun}: {one.said}"
     elif run is None:
         yield f"{begun}: {_no_run(one)}"
     elif one.unseen:
-        yield f"{step.name}: {one.unseen}: it decides nothing"
+        yield f"{step}: {one.unseen}: it decides nothing"
     elif run.verdict is None:
         yield f"{RUNS_FOLDER}/{run.directory} cannot be judged: {run.trouble}"
     elif one.said_verdict not in (None, run.verdict.verdict.value):

@@ -1,31 +1,34 @@
-"""The record as one HTML file that needs nothing else: no script, no font, no network. Pure."""
+"""The record as one HTML file that needs nothing else: no script, no font, no network."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from pathlib import Path
 
 from markupsafe import Markup
 
 from harness.apps.gameday.day_record import (
+    PAGE_FILE,
     RECORD_FILE,
     Record,
+    RecordedRun,
     RecordedStep,
     RecordSource,
     Try,
     hash_of,
     to_json,
 )
+from harness.apps.gameday.make_record import Tell, made, seal
 from harness.apps.gameday.session_store import RUNS_FOLDER, StepState, clock, instant_of
-from harness.apps.gameday.stored_runs import Runs, StoredStep
+from harness.core.errors import HarnessError
+from harness.core.files import replace_file
 from harness.report import html, sections, timeline_chart, words
 from harness.report.marks import NARROW, Layout
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import tiles
 
 WIDE = Layout("wide", 940, 70, 14, 88, 58, 11.5, 450, 13)
-TEMPLATE, STYLE = "record.html.j2", "record.css"
-END = "</html>"
 _STATE = {
     StepState.WAITING: "not begun",
     StepState.GOING: "begun, and nothing says that it ended",
@@ -41,19 +44,31 @@ _SIGNED_BY = ("Led by", "Observed by", "Approved by")
 """Where the plan names no roles."""
 
 
-def render(record: Record, runs: Runs) -> str:
+def write(session: Path, tell: Tell) -> Record:
+    """Write ``record.html`` and ``record.json``, which has the hash of the page among the others,
+    into the session's own folder, as often as anybody likes: notes and actions may come later.
+
+    Those that are there already are taken away first: none at all is better than an older one.
+    Raises as `made`, and a HarnessError where nothing can be written.
+    """
+    record = made(session, tell)
+    page = render(record)
+    try:
+        for name in (RECORD_FILE, PAGE_FILE):
+            (session / name).unlink(missing_ok=True)
+        replace_file(session / PAGE_FILE, page)
+        files = {**record.files, PAGE_FILE: seal(session / PAGE_FILE)}
+        replace_file(session / RECORD_FILE, to_json(replace(record, files=files)))
+    except OSError as error:
+        raise HarnessError(f"nothing can be written into {session}: {error.strerror}") from error
+    return record
+
+
+def render(record: Record) -> str:
     """The whole page. Every string from outside is escaped; the same record gives the same page."""
-    styles = html.style("report.css"), html.style(STYLE, "apps/gameday")
+    styles = html.style("report.css"), html.style("record.css", "apps/gameday")
     numbers = count(1)
-
-    def stored(one: Try) -> StoredStep:
-        return runs.get("" if one.run is None else one.run.directory, StoredStep())
-
-    def faults(one: Try) -> Table | None:
-        plan, verdict = stored(one).plan, one.verdict
-        return None if plan is None or verdict is None else sections.faults(plan, verdict)
-
-    page = html.environment("apps/gameday").get_template(TEMPLATE).render(
+    page = html.environment("apps/gameday").get_template("record.html.j2").render(
         **html.looks(f"{record.title}, record of a game day", *styles),
         record=record,
         record_file=RECORD_FILE,
@@ -66,22 +81,18 @@ def render(record: Record, runs: Runs) -> str:
         tables={**_people(record), **_evidence(record)},
         sections=sections,
         tiles=lambda verdict: tiles(None, verdict),
-        faults=faults,
-        charts=lambda one: _charts(stored(one), next(numbers)),
+        charts=lambda run: _charts(run, next(numbers)),
     )  # fmt: skip
     return page.rstrip() + "\n"
 
 
-def _charts(run: StoredStep, number: int) -> tuple[Markup, Markup] | None:
-    """The chart of a run for a desk and for a phone, with ids of their own."""
-    plan, facts, verdict = run.plan, run.facts, run.verdict
-    if plan is None or facts is None or verdict is None or facts.status.clock is None:
-        return None
-    wide, narrow = (
-        timeline_chart.svg(plan, facts, verdict, replace(one, name=f"run{number}-{one.name}"))
-        for one in (WIDE, NARROW)
-    )
-    return wide, narrow
+def _charts(run: RecordedRun, number: int) -> list[Markup]:
+    """The chart of a run for a desk and for a phone, with ids of their own; none without a load."""
+    verdict = run.verdict
+    if verdict is None or run.facts.status.clock is None:
+        return []
+    layouts = (replace(one, name=f"run{number}-{one.name}") for one in (WIDE, NARROW))
+    return [timeline_chart.svg(run.plan, run.facts, verdict, one) for one in layouts]
 
 
 # --- times and lengths ---------------------------------------------------------------------------

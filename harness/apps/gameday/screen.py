@@ -4,7 +4,7 @@ Pure: what is shown follows from the view and the time alone.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -52,25 +52,9 @@ def summary(plan: GameDayPlan, session: Session) -> list[str]:
     return lines
 
 
-class Teller:
-    """Tells of each view what was not told yet, in lines."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self._events, self._lines, self._said = 0, 0, ""
-
-    def tell_news(self, view: View) -> None:
-        """Events, what the game day says, and what the run under way says of itself."""
-        for event in view.session.events[self._events :]:
-            self._tell(happened(event))
-        self._events = len(view.session.events)
-        if view.said not in ("", self._said):
-            self._tell(f"{_INDENT}{clean(view.said)}")
-        self._said = view.said
-        seen = view.under_way
-        if seen is not None and seen.lines > self._lines:
-            self._tell(f"{_INDENT}{clean(seen.step.name)}: {clean(seen.said)}")
-        self._lines = 0 if seen is None else seen.lines
+def aside(text: str) -> str:
+    """What is told beside the events, as one line."""
+    return f"{_INDENT}{clean(text)}"
 
 
 # --- what stays ----------------------------------------------------------------------------------
@@ -206,28 +190,31 @@ def keys(view: View) -> str:
 
 
 def _under_way(view: View, seen: UnderWay, now_s: float) -> list[Text]:
-    coming = countdown(view, now_s)
+    coming = _countdown(view, seen, now_s)
     ending = view.stage is Stage.ENDING
-    now = f"{'ENDING  ' if ending else ''}{clean(seen.step.name)}: {doing(seen, now_s)}"
-    now += f"; {time_left(coming[-1][0])} to the end of the load" if coming else ""
+    now = f"{'ENDING  ' if ending else ''}{clean(seen.step.name)}: "
+    if seen.zero_s is None:
+        now += f"setting up, for {_time_left(now_s - seen.began_s)}"
+    else:
+        now += clean(seen.phase or "judging")
+        left_s = 0.0 if seen.until_s is None else seen.until_s + seen.zero_s - now_s
+        now += "" if seen.until_s is None else f", {_time_left(left_s)} left"
+    now += f"; {_time_left(coming[-1][0])} to the end of the load" if coming else ""
     lines = [Text(now, style="bold red" if ending else "bold cyan"), Text(failing(seen))]
-    lines += [Text(f"  in {time_left(in_s):>6}  {clean(what)}") for in_s, what in coming[:-1]]
+    lines += [Text(f"  in {_time_left(in_s):>6}  {clean(what)}") for in_s, what in coming[:-1]]
     lines.append(Text(f"page: {clean(seen.page)}" if seen.page else ""))
     return [line for line in lines if line]
 
 
-def time_left(seconds: float) -> str:
+def _time_left(seconds: float) -> str:
     """How long something takes still: ``1:05``, ``8 s``."""
     whole = max(0, round(seconds))
     return f"{whole // _MINUTE}:{whole % _MINUTE:02d}" if whole >= _MINUTE else f"{whole} s"
 
 
-def countdown(view: View, now_s: float) -> list[tuple[float, str]]:
-    """What is to come in the run under way, each with the seconds until then: the next few, and the
-    end of the load.
-    """
-    seen = view.under_way
-    if seen is None or seen.zero_s is None or view.stage is not Stage.GOING:
+def _countdown(view: View, seen: UnderWay, now_s: float) -> list[tuple[float, str]]:
+    """What is to come, each with the seconds until then: the next few, and the end of the load."""
+    if seen.zero_s is None or view.stage is not Stage.GOING:
         return []
     preview, at_s = view.previews[seen.step.name], now_s - seen.zero_s
     coming = [(phase.start_s, f"{phase.name} begins") for phase in preview.phases[1:]]
@@ -247,11 +234,3 @@ def failing(seen: UnderWay) -> str:
         return f"failing now: no answer in the last {seconds:g} s"
     share = f"{100 * failed / ended:.0f} %"
     return f"failing now: {share} ({failed:,} of {ended:,} in the last {seconds:g} s)"
-
-
-def doing(seen: UnderWay, now_s: float) -> str:
-    """What the run under way does just now."""
-    if seen.zero_s is None:
-        return f"setting up, for {time_left(now_s - seen.began_s)}"
-    left = "" if seen.until_s is None else f", {time_left(seen.until_s + seen.zero_s - now_s)} left"
-    return f"{clean(seen.phase or 'judging')}{left}"

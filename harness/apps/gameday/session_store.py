@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Self
 
@@ -24,13 +25,10 @@ from harness.core.numbers import Exit
 from harness.core.rows import reason_of
 
 SCHEMA = "lendchaos.session/1"
-SESSION_FILE = "session.jsonl"
-PLAN_FILE = "plan.yaml"
-RUNS_FOLDER = "runs"
+SESSION_FILE, PLAN_FILE, RUNS_FOLDER = "session.jsonl", "plan.yaml", "runs"
 LOGS_FOLDER = "logs"
 """What each run wrote beside its record, one file for each attempt."""
-STAYS_ABORTED = "stays aborted"
-STAYS_REFUSED = "stays refused"
+STAYS_ABORTED, STAYS_REFUSED = "stays aborted", "stays refused"
 REFUSED = "refused"
 LOST = "lost terminal"
 """How a step was aborted whose terminal was closed, or whose process died."""
@@ -45,9 +43,7 @@ class What(StrEnum):
     OPENED = "opened"
     GO = "go"
     NO_GO = "no_go"
-    """The step is left out, by decision; with ``text`` `STAYS_ABORTED` or `STAYS_REFUSED` it is not
-    begun again.
-    """
+    """The step is left out, by decision; with a ``text`` of `STAYS` it is not begun again."""
     STEP_STARTED = "step_started"
     RUN_ENDED = "run_ended"
     """With ``directory`` (below ``runs/``), ``exit_code`` and ``verdict``."""
@@ -55,9 +51,8 @@ class What(StrEnum):
     """With ``text``: ``done``, ``aborted``, or ``refused``: its run could not begin."""
     NOTE = "note"
     INJECTED = "pulled"
-    """Somebody says that the manual fault was injected, now."""
+    """Somebody says that the manual fault was injected, now; or that it was taken back."""
     RESTORED = "restored"
-    """And that it was taken back."""
     ABORT = "abort"
     """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal),
     ``guardian`` where the run lost its own, or `FULL_DISK`.
@@ -90,6 +85,31 @@ class Event:
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
+def command(what: What, text: str = "", by: str = "") -> Event:
+    """What somebody orders or tells; it has neither a time nor a step yet."""
+    return Event(what, "", None, text, by)
+
+
+def in_words(event: Event) -> str:
+    """One event as one line."""
+    said = _WORDS.get(event.what, event.what.replace("_", " "))
+    said += f" {event.verdict}" if event.verdict else ""
+    text = " ".join(event.text.split())
+    if event.what is What.ACTION and event.by:
+        text = f"{event.by}: {text}"
+    return f"{said}: {text}" if text else said
+
+
+_WORDS = {
+    What.OPENED: "the day began",
+    What.NO_GO: "no-go",
+    What.INJECTED: "manual fault injected",
+    What.RESTORED: "manual fault restored",
+    What.ABORT: "ABORT",
+}
+"""Of the others, their own names say it."""
+
+
 class StepState(StrEnum):
     """Where a step stands."""
 
@@ -101,6 +121,12 @@ class StepState(StrEnum):
     REFUSED = "refused"
     """Its run was refused before it began."""
     LEFT_OUT = "left_out"
+
+
+STAYS = {StepState.ABORTED: STAYS_ABORTED, StepState.REFUSED: STAYS_REFUSED}
+"""What a no-go says where a step came to no end of its own, by its state."""
+ENDED = {str(state): state for state in (StepState.DONE, *STAYS)}
+"""What a step is, by the text with which it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,66 +149,39 @@ class Session:
                 state = StepState.LEFT_OUT
         return state
 
-    def runs_of(self, step: str) -> tuple[Event, ...]:
+    def all(self, what: What, step: str | None = None) -> list[Event]:
+        """Every event of a kind, of one step or of the whole day."""
+        return [e for e in self.events if e.what is what and step in (None, e.step)]
+
+    def runs_of(self, step: str) -> list[Event]:
         """Every run of a step that ended, in order, aborted ones included."""
-        return tuple(e for e in self.events if e.what is What.RUN_ENDED and e.step == step)
+        return self.all(What.RUN_ENDED, step)
+
+    def tries_of(self, step: str) -> list[tuple[Event, ...]]:
+        """What happened in a step, from each time that it was begun until the next."""
+        own = [event for event in self.events if event.step == step]
+        starts = [place for place, event in enumerate(own) if event.what is What.STEP_STARTED]
+        return [tuple(own[a:b]) for a, b in pairwise([*starts, len(own)])]
 
     def last_try_of(self, step: str) -> tuple[Event, ...]:
         """What happened in a step since it was last begun."""
-        own = [event for event in self.events if event.step == step]
-        starts = [place for place, event in enumerate(own) if event.what is What.STEP_STARTED]
-        return tuple(own[starts[-1] :]) if starts else ()
+        return (self.tries_of(step) or [()])[-1]
 
     def is_open(self, step: str) -> bool:
         """Whether it is still to be decided what becomes of a step."""
-        ends = [e.what for e in self.events if e.step == step and e.what in _ENDS]
-        state = self.state_of(step)
+        state, ends = self.state_of(step), (What.STEP_ENDED, What.NO_GO)
         if state in STAYS:
-            return ends[-1] is not What.NO_GO
+            last = [e.what for e in self.events if e.step == step and e.what in ends][-1]
+            return last is not What.NO_GO
         return state in (StepState.WAITING, StepState.GOING)
 
     @property
     def closed(self) -> bool:
         """Whether nothing more is to be done in it."""
-        return any(event.what is What.CLOSED for event in self.events)
-
-
-STAYS = {StepState.ABORTED: STAYS_ABORTED, StepState.REFUSED: STAYS_REFUSED}
-"""What a no-go says where a step came to no end of its own, by its state."""
-ENDED = {str(state): state for state in (StepState.DONE, *STAYS)}
-"""What a step is, by the text with which it ended."""
-_ENDS = (What.STEP_ENDED, What.NO_GO)
-_WORDS = {
-    What.OPENED: "the day began",
-    What.NO_GO: "no-go",
-    What.INJECTED: "manual fault injected",
-    What.RESTORED: "manual fault restored",
-    What.ABORT: "ABORT",
-}
-"""Of the others, their own names say it."""
-
-
-def in_words(event: Event) -> str:
-    """One event as one line."""
-    said = _WORDS.get(event.what, event.what.replace("_", " "))
-    said += f" {event.verdict}" if event.verdict else ""
-    text = " ".join(event.text.split())
-    if event.what is What.ACTION and event.by:
-        text = f"{event.by}: {text}"
-    return f"{said}: {text}" if text else said
-
-
-def command(what: What, text: str = "", by: str = "") -> Event:
-    """What somebody orders or tells; it has neither a time nor a step yet."""
-    return Event(what, "", None, text, by)
+        return bool(self.all(What.CLOSED))
 
 
 # --- instants of the wall clock ------------------------------------------------------------------
-
-
-def now_utc() -> str:
-    """The wall clock as events have it."""
-    return _written(datetime.now(UTC))
 
 
 def _written(instant: datetime) -> str:
@@ -227,24 +226,13 @@ def clock(at_utc: str) -> str:
 class SessionStore:
     """Keeps the events of one game day in a folder, which one process at a time conducts.
 
-    What was appended is on the disk when the call returns. The lock is the kernel's: it is free
-    again when its holder dies, however it dies.
+    It is made once it begins. What was appended is on the disk when the call returns. The lock is
+    the kernel's: it is free again when its holder dies, however it dies.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: IO[bytes] | None = None
-
-    @classmethod
-    def new(cls, path: Path) -> Self:
-        """A session that is made once it begins.
-
-        Raises:
-            UsageError: there is something already.
-        """
-        if path.exists():
-            raise UsageError(f"{path} exists already: name another folder")
-        return cls(path)
 
     @classmethod
     def resume(cls, path: Path) -> Self:
@@ -278,25 +266,20 @@ class SessionStore:
         except FileExistsError as error:
             raise UsageError(f"{path} exists already: name another folder") from error
         except OSError as error:
-            said = f"no session can be kept in {path}: {error.strerror}"
-            if isinstance(error, PermissionError) or error.errno in DISK_ERRORS:
-                raise HarnessError(said) from error
-            raise UsageError(said) from error
+            of_disk = isinstance(error, PermissionError) or error.errno in DISK_ERRORS
+            kind = HarnessError if of_disk else UsageError
+            raise kind(f"no session can be kept in {path}: {error.strerror}") from error
         return cls(path)
 
     def begin(self, plan_text: str) -> None:
-        """Make the session, unless it was gone on with.
-
-        Raises:
-            UsageError, HarnessError: as `create`.
-        """
+        """Make the session, unless it was gone on with; as `create`."""
         if self._lock is None:
             self.create(self.path, plan_text)
             self._hold()
 
     def append(self, event: Event) -> Event:
         """Write one event down; its time is filled in where it has none."""
-        event = event if event.at_utc else replace(event, at_utc=now_utc())
+        event = _timed(event)
         body = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
         append_line(self.path / SESSION_FILE, json.dumps({"event": body}, ensure_ascii=False))
         return event
@@ -319,8 +302,9 @@ class SessionStore:
         lock = open_regular(self.path / SESSION_FILE)
         if not taken(lock):
             lock.close()
-            said = f"{self.path} is conducted in another terminal: end it there first (q)"
-            raise UsageError(said)
+            raise UsageError(
+                f"{self.path} is conducted in another terminal: end it there first (q)"
+            )
         self._lock = lock
 
 
@@ -336,12 +320,16 @@ class RehearsalStore(SessionStore):
 
     def append(self, event: Event) -> Event:
         """Keep it for as long as the rehearsal lasts."""
-        self._events.append(replace(event, at_utc=event.at_utc or now_utc()))
+        self._events.append(_timed(event))
         return self._events[-1]
 
     def read(self) -> Session:
         """All so far."""
         return Session(self.path, tuple(self._events))
+
+
+def _timed(event: Event) -> Event:
+    return event if event.at_utc else replace(event, at_utc=_written(datetime.now(UTC)))
 
 
 def is_conducted(path: Path) -> bool:

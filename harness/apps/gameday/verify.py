@@ -18,21 +18,13 @@ from harness.apps.gameday.day_record import (
     PAGE_FILE,
     RECORD_FILE,
     SCHEMA,
+    Runs,
     as_written,
     hash_of,
     own_version,
 )
-from harness.apps.gameday.render_record import END
+from harness.apps.gameday.make_record import VERDICT_FILE, Tell, hashes, runs_of, seal
 from harness.apps.gameday.session_store import PLAN_FILE, RUNS_FOLDER, SESSION_FILE
-from harness.apps.gameday.stored_runs import (
-    VERDICT_FILE,
-    Runs,
-    StoredStep,
-    Tell,
-    hashes,
-    runs_of,
-    seal,
-)
 from harness.core.documents import json_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
@@ -43,6 +35,8 @@ from harness.history.events import Seal
 from harness.report.written import figures
 
 BYTES_MAX = 200_000_000
+END = "</html>"
+"""Of a page that is whole."""
 _FILES: TypeAdapter[dict[str, Seal]] = TypeAdapter(dict[str, Seal])
 _NAMED = re.compile(r'<meta name="lendchaos-record" content="([0-9a-f]{64})">')
 
@@ -98,18 +92,14 @@ def verify(given: Path, tell: Tell) -> VerificationDocument:
     # The page first: a page that is cut off is told before anything is said of what it names.
     named = _hash_in(page) if page == given or page.exists() else None
     text = _text(data)
-    body = _body(data, text)
-    files, shown_runs = _claims(data, text, body)
+    body, files, shown_runs = _claims(data, text)
     tell(f"computing the hashes of {len(files):,} files")
     there = hashes(folder)
     if named is not None:  # the page, whatever it is called
         there.pop(page.name, None)
         there[PAGE_FILE] = seal(page)
     checks = list(_files(files, there))
-    runs = runs_of(folder, tell)
-    for name, run in runs.items():
-        checks += _run(name, run, shown_runs)
-    checks += _lost(data.name, shown_runs, runs)
+    checks += _runs(data.name, shown_runs, runs_of(folder, tell))
     checks += _data(data.name, text, body)
     checks += _page(named, body, checks)
     states = {check.found for check in checks}
@@ -143,8 +133,10 @@ def _wrong(path: Path, text: str, offset: int, said: str) -> UsageError:
     return UsageError(f"{path}, line {text.count(chr(10), 0, offset) + 1}, column {column}: {said}")
 
 
-def _body(path: Path, text: str) -> dict[str, Any]:
-    """What a ``record.json`` says."""
+def _claims(path: Path, text: str) -> tuple[dict[str, Any], dict[str, Seal], dict[str, Any]]:
+    """What a ``record.json`` says: all of it, the hashes, and the verdict of each of its runs by
+    the folder of the run.
+    """
     try:
         body = json_of(text)
     except json.JSONDecodeError as error:
@@ -157,11 +149,6 @@ def _body(path: Path, text: str) -> dict[str, Any]:
     if body["schema"] != SCHEMA:
         said = f"schema {body['schema']!r} must be {SCHEMA!r}"
         raise _wrong(path, text, text.index('"schema"'), said)
-    return body
-
-
-def _claims(path: Path, text: str, body: dict[str, Any]) -> tuple[dict[str, Seal], dict[str, Any]]:
-    """The hashes in a record, and the verdict of each of its runs, by the folder of the run."""
     try:
         files = _FILES.validate_python(body.get("files"))
     except ValidationError as error:
@@ -169,7 +156,7 @@ def _claims(path: Path, text: str, body: dict[str, Any]) -> tuple[dict[str, Seal
         raise _wrong(path, text, max(text.rfind('"files"'), 0), said) from error
     try:
         runs = [one["run"] for step in body["steps"] for one in step["tries"] if one["run"]]
-        return files, {str(run["directory"]): run["verdict"] for run in runs}
+        return body, files, {str(run["directory"]): run["verdict"] for run in runs}
     except (LookupError, TypeError) as error:
         said = "steps must hold tries, each with its run"
         raise _wrong(path, text, max(text.find('"steps"'), 0), said) from error
@@ -186,32 +173,30 @@ def _hash_in(path: Path) -> str:
     return found.group(1)
 
 
-# --- files ---------------------------------------------------------------------------------------
+# --- what is stored beside it --------------------------------------------------------------------
 
 
 def _files(claimed: dict[str, Seal], there: dict[str, Seal]) -> Iterator[Checked]:
     for name, kept in claimed.items():
-        yield _file(name, kept, there.get(name))
+        now = there.get(name)
+        if now == kept:
+            yield Checked(name, CheckState.VERIFIED, f"SHA-256 {kept.sha256}")
+            continue
+        if now is None:
+            said = "it is missing"
+        elif now.size != kept.size:
+            said = f"it has {now.size:,} bytes, and had {kept.size:,}"
+        else:
+            said = f"it was changed: its SHA-256 was {kept.sha256} and is {now.sha256}"
+        if name == SESSION_FILE and now is not None:
+            said += "; if a note or an action came later, `lendchaos gameday record` writes it anew"
+        yield Checked(name, CheckState.DIFFERS, said)
     for name in (name for name in there if name not in claimed):
         found = CheckState.DIFFERS if _counts(name) else CheckState.NOTE
         said = "it was added after the record was made"
         if name == PAGE_FILE:
             said = "its hash is not in the record, which an earlier version made"
         yield Checked(name, found, said)
-
-
-def _file(name: str, kept: Seal, now: Seal | None) -> Checked:
-    if now == kept:
-        return Checked(name, CheckState.VERIFIED, f"SHA-256 {kept.sha256}")
-    if now is None:
-        said = "it is missing"
-    elif now.size != kept.size:
-        said = f"it has {now.size:,} bytes, and had {kept.size:,}"
-    else:
-        said = f"it was changed: its SHA-256 was {kept.sha256} and is {now.sha256}"
-    if name == SESSION_FILE and now is not None:
-        said += "; if a note or an action came later, `lendchaos gameday record` writes it anew"
-    return Checked(name, CheckState.DIFFERS, said)
 
 
 def _counts(name: str) -> bool:
@@ -222,36 +207,31 @@ def _counts(name: str) -> bool:
     return of_run or name in (PLAN_FILE, SESSION_FILE)
 
 
-# --- runs ----------------------------------------------------------------------------------------
-
-
-def _run(name: str, run: StoredStep, shown: dict[str, Any]) -> Iterator[Checked]:
-    """A run judged again, against what it kept and against what the record shows of it."""
-    where = f"{RUNS_FOLDER}/{name}"
-    if run.verdict is None:
-        yield Checked(where, CheckState.NOT_JUDGED, f"it cannot be judged: {run.trouble}")
-        return
-    said, kept = f"judged again: {run.verdict.verdict}", f"{where}/{VERDICT_FILE}"
-    if run.kept is None:
-        yield Checked(where, CheckState.NOTE, f"it has no {VERDICT_FILE}; {said}")
-    elif run.as_kept:
-        yield Checked(kept, CheckState.VERIFIED, f"{said}, byte for byte as kept")
-    else:
-        yield Checked(kept, CheckState.DIFFERS, f"{said}, and the file differs")
-    now = json.loads(figures(run.verdict))
-    claimed = shown.get(name, now)
-    known = claimed.keys() & now.keys() if isinstance(claimed, dict) else ()
-    wrong = [key for key in known if claimed[key] != now[key] and key != "judged_by"]
-    if wrong or len(known) < len(now):
-        said = f"of {where} it shows another {', '.join(sorted(wrong)) or 'verdict'}"
-        yield Checked(RECORD_FILE, CheckState.DIFFERS, f"{said} than judging the run again gives")
-
-
-def _lost(name: str, shown: dict[str, Any], runs: Runs) -> Iterator[Checked]:
-    """Runs that the record shows and that nobody has: nothing can be said of them."""
-    for directory in (name for name in shown if name not in runs):
-        said = f"{name} tells of it, and it is not among the stored runs"
-        yield Checked(f"{RUNS_FOLDER}/{directory}", CheckState.NOT_JUDGED, said)
+def _runs(record: str, claimed: dict[str, Any], runs: Runs) -> Iterator[Checked]:
+    """Runs judged again, against what they kept and against what the record shows of them."""
+    for name, run in runs.items():
+        where = f"{RUNS_FOLDER}/{name}"
+        if run.verdict is None:
+            yield Checked(where, CheckState.NOT_JUDGED, f"it cannot be judged: {run.trouble}")
+            continue
+        said, kept = f"judged again: {run.verdict.verdict}", f"{where}/{VERDICT_FILE}"
+        if run.kept is None:
+            yield Checked(where, CheckState.NOTE, f"it has no {VERDICT_FILE}; {said}")
+        elif run.as_kept:
+            yield Checked(kept, CheckState.VERIFIED, f"{said}, byte for byte as kept")
+        else:
+            yield Checked(kept, CheckState.DIFFERS, f"{said}, and the file differs")
+        now = json.loads(figures(run.verdict))
+        seen = claimed.get(name, now)
+        known = seen.keys() & now.keys() if isinstance(seen, dict) else ()
+        wrong = [key for key in known if seen[key] != now[key] and key != "judged_by"]
+        if wrong or len(known) < len(now):
+            said = f"of {where} it shows another {', '.join(sorted(wrong)) or 'verdict'}"
+            said += " than judging the run again gives"
+            yield Checked(RECORD_FILE, CheckState.DIFFERS, said)
+    for name in (name for name in claimed if name not in runs):  # nothing can be said of them
+        said = f"{record} tells of it, and it is not among the stored runs"
+        yield Checked(f"{RUNS_FOLDER}/{name}", CheckState.NOT_JUDGED, said)
 
 
 # --- the record itself ---------------------------------------------------------------------------
@@ -268,15 +248,13 @@ def _data(name: str, text: str, body: dict[str, Any]) -> Iterator[Checked]:
 
 def _page(named: str | None, body: dict[str, Any], checks: list[Checked]) -> Iterator[Checked]:
     """The hash of ``record.json`` in its page; that of the page is among the ``checks`` already."""
+    files = {file: one for file, one in body["files"].items() if file != PAGE_FILE}
     if named is None:
         said = f"there is no page: nothing shows that {RECORD_FILE} is as it was made"
         yield Checked(PAGE_FILE, CheckState.NOTE, said)
+    elif named == hash_of(as_written({**body, "files": files})):
         return
-    files = {file: one for file, one in body["files"].items() if file != PAGE_FILE}
-    if named == hash_of(as_written({**body, "files": files})):
-        return
-    states = [check.found for check in checks if check.name == PAGE_FILE]
-    if CheckState.VERIFIED in states:
+    elif any(one.name == PAGE_FILE and one.found is CheckState.VERIFIED for one in checks):
         said = f"it was changed: {PAGE_FILE}, which is as it was made, was made of another one"
         yield Checked(RECORD_FILE, CheckState.DIFFERS, said)
     else:
