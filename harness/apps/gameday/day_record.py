@@ -116,6 +116,8 @@ class RecordedRun:
             return False
         if self.verdict is None:
             return False
+        from harness.report.written import figures  # noqa: PLC0415  # it brings what draws
+
         return self.kept == figures(replace(self.verdict, judged_by=kept_by)).encode()
 
 

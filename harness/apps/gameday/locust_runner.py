@@ -27,6 +27,7 @@ from harness.run.room_watch import DATABASE_BYTES_MIN
 from harness.run.runner import Tell, find_scenario, run_scenario
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
+from harness.stack.programs import find_postgres, find_toxiproxy
 from harness.stack.run_lock import holder
 from harness.stack.state import read_state
 from harness.stack.usable import STACK_BYTES_MIN
