@@ -78,7 +78,7 @@ class Journal:
 
     def write(self, event: str, **more: Any) -> JournalRow:
         """Append one row; returns when it is on the disk. OSError where it does not get there."""
-        stamped = {"run": self._run_id, "run_dir": self._run_dir, "by": self._by}
+        stamped = {"run": self.run_id, "run_dir": self._run_dir, "by": self.by}
         stamped |= {"stack": self._stack_id, "boot_id": boot_id()}
         now = {"at_ns": time.monotonic_ns(), "at_wall_ns": time.time_ns()}
         row = JournalRow(event=event, **{**stamped, **now, **more})

@@ -48,7 +48,9 @@ QUICK = (
 def test_faults_inside_one_another_are_proven_healed_and_told_apart(runner: Runner) -> None:
     """A partition inside a migration, and a tolerated kill that the command line adds."""
     added = "Kill('replica-1', during=(0.6, 0.8), expects_impact=False)"
-    run = runner("partition_during_migration", *SHORT, "--fault=4s", "--inject", added)
+    # About 15 borrows wait in the killed replica, and as many outcomes are unknown. Of the 120 of a
+    # short fault those are as many as the objective allows, so that chance would decide.
+    run = runner("partition_during_migration", *SHORT, "--fault=8s", "--inject", added)
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     migration, partition, kill = run.verdict["faults"]

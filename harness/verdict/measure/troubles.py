@@ -161,7 +161,7 @@ class _Reading:
 
     def _change(self, before: Part, after: Part) -> Instant:
         events = self._begins if after.out else self._ends
-        return recovery_instant.change(*events, (before.middle_s, after.middle_s))
+        return recovery_instant.change(events[0], events[1], (before.middle_s, after.middle_s))
 
     def _over(self) -> Instant:
         # The share of failures falls from where it was worst, so that is where its fall is watched.
