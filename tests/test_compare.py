@@ -12,6 +12,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.report.archive import Stored
+from harness.report.compare import comparison_text as told
 from harness.report.compare.compared_figures import FIGURES, Value
 from harness.report.compare.comparison import (
     Claim,
@@ -20,13 +21,7 @@ from harness.report.compare.comparison import (
     _judged,
     compare,
 )
-from harness.report.compare.comparison_text import (
-    render,
-    to_json,
-    value_text,
-    warnings,
-    what_it_can_show,
-)
+from harness.report.compare.comparison_text import render, value_text, warnings
 from harness.verdict.types import Weight
 from tests.verdicts import stored_of, verdict_of, with_finding
 
@@ -158,7 +153,9 @@ def test_fewer_than_five_claim_nothing(counts: tuple[int, int]) -> None:
 
 def test_the_smallest_chance_is_said() -> None:
     """Of 5 against 5, and what is left of it after the correction."""
-    said = what_it_can_show(compare(alike(5, 20, wait_ms=rising(20)), alike(5, wait_ms=rising(20))))
+    said = told.what_it_can_show(
+        compare(alike(5, 20, wait_ms=rising(20)), alike(5, wait_ms=rising(20)))
+    )
 
     assert "the smallest p that they can give is 0.008 (two-sided Mann-Whitney)" in said
     assert "No conclusion does not mean that nothing has changed" in said
@@ -229,7 +226,7 @@ def test_runs_that_never_recovered_rank_above_all_others() -> None:
 def test_runs_that_never_recovered_are_tied_with_each_other() -> None:
     """All of both sides: no difference, and not a word of infinity in the JSON."""
     found = compare(alike(5, 20, recovery_s=None), alike(5, recovery_s=None))
-    body = json.loads(to_json(found))
+    body = json.loads(told.to_json(found))
 
     assert result_of(found, "recovery_s").test is None
     assert "no difference: all runs have the same value" in plain(render(found))
@@ -369,7 +366,7 @@ def test_a_recovery_that_was_not_needed_counts_as_nought() -> None:
 
 def test_json_holds_all_of_it() -> None:
     """For a program: claims, chances, values with their intervals, no NaN."""
-    body = json.loads(to_json(compare(alike(5, 20, recovery_s=rising(2.0)), alike(5), "main")))
+    body = json.loads(told.to_json(compare(alike(5, 20, recovery_s=rising(2.0)), alike(5), "main")))
     (figure,) = [f for f in body["figures"] if f["name"] == "recovery_s"]
 
     assert body["schema"] == "lendchaos.comparison/1"

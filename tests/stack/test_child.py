@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def play(tmp_path: Path, story: Story, script: str = "exec sleep 60") -> list[st
     async def run() -> None:
         spec = ChildSpec(
             name="sleeper",
-            command=["/bin/sh", "-c", script],
+            command=["/bin/sh", "-c", f"cd {shlex.quote(str(tmp_path))}; {script}"],
             environment=clean_environment(),
             log_path=tmp_path / "log",
             stop_seconds=0.3,

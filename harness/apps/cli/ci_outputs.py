@@ -34,8 +34,6 @@ from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
 from harness.history.run_directory import RunDirectory
 from harness.plan.options import OUTPUT
-from harness.report.junit import to_xml
-from harness.report.markdown import annotations
 from harness.report.suite import GateRun, GateSuite, deciding_run
 from harness.run.result import RunResult
 from harness.run.runner import RunOne
@@ -274,6 +272,9 @@ def _decides_in(suite: GateSuite) -> Path | None:
 
 def publish(outputs: CiOutputs, suites: list[GateSuite]) -> list[str]:
     """Write what is asked for; returns what could not be written, in words."""
+    from harness.report.junit import to_xml  # noqa: PLC0415  # not before Locust has started
+    from harness.report.markdown import annotations  # noqa: PLC0415
+
     trouble: list[str] = []
     if outputs.junitxml is not None:
         trouble += _attempt(_replace, outputs.junitxml, to_xml(suites))
