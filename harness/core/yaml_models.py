@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar, get_arg
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from harness.core.errors import UsageError
 
@@ -143,8 +143,6 @@ def _place(node: yaml.Node) -> tuple[int, int]:
 
 _LETTERS_MAX = 60
 """Of a value in a message."""
-_VALUE, _KEY = "value", "key"
-"""Where a mistake is told: at a value, with its name, or at its key."""
 
 
 class Section(BaseModel):
@@ -180,19 +178,12 @@ def checked(model: type[_Model], document: Document) -> _Model | None:
         return None
 
 
-def wrong(text: str, *, at_key: bool = False) -> PydanticCustomError:
-    """What a validator raises for a value that cannot be; ``text`` says what would be valid.
-
-    The message begins with the key. ``at_key``: it is told at the key, and ``text`` says all.
+def wrong(text: str) -> PydanticCustomError:
+    """What a validator raises for a value that cannot be; ``text`` says what would be valid. The
+    message begins with the key.
     """
     # Braces in the text itself would be taken for places to fill in.
-    return PydanticCustomError(_KEY if at_key else _VALUE, "{text}", {"text": text})
-
-
-def wrong_inside(found: Iterable[tuple[str | int, PydanticCustomError]]) -> ValidationError:
-    """The same for several places inside one value, by their keys or numbers there."""
-    lines = [InitErrorDetails(type=error, loc=(name,), input=None) for name, error in found]
-    return ValidationError.from_exception_data("", lines)
+    return PydanticCustomError("value", "{text}", {"text": text})
 
 
 def shown(value: Any) -> str:
@@ -244,8 +235,6 @@ def _problem(detail: ErrorDetails, model: type[Section], document: Document) -> 
             text = f"{name} must be a list{_hint(model, path)}"
         case "model_type" | "dict_type":
             text = _no_section(detail, model)
-        case _ if detail["type"] == _KEY:
-            place = document.keys.get(path, place)
         case _:
             text = f"{name}: {text}"
     return Problem(*place, text)

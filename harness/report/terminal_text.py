@@ -11,7 +11,7 @@ from harness.report.tiles import after_heal, tiles
 from harness.verdict.reasons import NOT_DECIDED, about
 from harness.verdict.types import Judgement, Verdict, Weight
 
-_COLOUR = {
+COLOUR = {
     Judgement.PASS: "bold white on green4",
     Judgement.FAIL: "bold white on dark_red",
     Judgement.INCONCLUSIVE: "bold black on yellow3",
@@ -38,7 +38,7 @@ def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = T
         emoji=False,
         legacy_windows=False,
     )
-    head = Text(f" {words.VERDICT[verdict.verdict]} ", style=_COLOUR[verdict.verdict])
+    head = Text(f" {words.VERDICT[verdict.verdict]} ", style=COLOUR[verdict.verdict])
     console.print(head, Text(words.cut(words.clean(verdict.scenario), 80), style="bold"))
     console.print(Text(words.cut(words.clean(verdict.sentence), 800)))
     console.print(_figures(verdict))

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.apps.gameday.session_store import (
-    REFUSED,
     RUNS_FOLDER,
-    STAYS_REFUSED,
+    STAYS,
     Event,
     SessionStore,
+    StepState,
     What,
 )
 from harness.history.events import Clock, Operation
@@ -161,8 +161,8 @@ def refused_day(folder: Path) -> Path:
         Event(What.OPENED, at(-9), by="Lin Yue", details=VERSIONS),
         Event(What.STEP_STARTED, at(-4), "cut"),
         Event(What.RUN_ENDED, at(-3), "cut", why, exit_code=3),
-        Event(What.STEP_ENDED, at(-3), "cut", REFUSED),
-        Event(What.NO_GO, at(-2), "cut", STAYS_REFUSED),
+        Event(What.STEP_ENDED, at(-3), "cut", "refused"),
+        Event(What.NO_GO, at(-2), "cut", STAYS[StepState.REFUSED]),
         Event(What.CLOSED, at(-1)),
     ):
         log.append(event)

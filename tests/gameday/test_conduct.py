@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from harness.apps.gameday.session_store import (
-    STAYS_ABORTED,
     Event,
     Session,
     SessionStore,
@@ -159,7 +158,7 @@ def test_an_aborted_step_may_stay_so(diary: SessionStore) -> None:
 
     session = read_session(diary.path)
     assert session.state_of("cut") is StepState.ABORTED
-    assert texts(session, What.NO_GO) == [STAYS_ABORTED, "", ""]
+    assert texts(session, What.NO_GO) == ["stays aborted", "", ""]
     assert code == 130
 
 

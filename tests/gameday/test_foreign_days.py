@@ -89,7 +89,7 @@ def test_a_record_that_is_no_file_is_not_verified(
     (day / "record.json").unlink()
     os.mkfifo(day / "record.json")
 
-    assert lendchaos("gameday", "verify", day).exit_code == 3
+    assert lendchaos("gameday", "verify", day).exit_code == 2
 
 
 def test_a_path_too_long_is_refused(day: Path, lendchaos: Callable[..., Ended]) -> None:

@@ -98,37 +98,53 @@ MISTAKES = [
     ("hypothesis: It", "hypotesis: It", "line 3, column 1: 'hypotesis' is not known here, did"),
     ("title: Before the release", "title: 7", "line 2, column 8: title: 7 must be text"),
     ("  lead: Lin", "  lead:", "line 6, column 8: lead: nothing must be text"),
-    ("  rate: 30", "  speed: 30", "line 8, column 3: the option 'speed' cannot be given here"),
+    (
+        "  rate: 30",
+        "  speed: 30",
+        "line 8, column 3: options: there is no option 'speed' here, did",
+    ),
     (
         "  rate: 30",
         "  rat: 30",
-        "line 8, column 3: the option 'rat' cannot be given here, did ",
+        "line 8, column 3: options: there is no option 'rat' here, did",
     ),
-    ("  rate: 30", "  runs_dir: x", "line 8, column 3: the option 'runs-dir' cannot be given"),
-    ("  rate: 30", "  rate:", "line 8, column 8: rate: it needs one value"),
-    ("--fault=2s", "fault", "line 16, column 15: an option begins with --"),
-    ("--fault=2s", "--service=naive", "line 16, column 15: service belongs to the options of"),
-    ("network_partition", "network_partitio", "line 12, column 15: there is no scenario"),
-    ("network_partition", "nothing_like_it", "'nothing_like_it'; valid are: baseline, bureau"),
+    (
+        "  rate: 30",
+        "  runs_dir: x",
+        "line 8, column 3: options: there is no option 'runs-dir' here",
+    ),
+    ("  rate: 30", "  rate:", "line 8, column 3: options: rate needs one value"),
+    ("--fault=2s", "fault", "line 16, column 14: options: an option begins with --"),
+    (
+        "--fault=2s",
+        "--service=naive",
+        "line 16, column 14: options: there is no option 'service' here",
+    ),
+    (
+        "network_partition",
+        "network_partitio",
+        "line 12, column 15: no scenario 'network_partitio': did you mean network_partition?",
+    ),
+    ("network_partition", "nothing_like_it", "'nothing_like_it'; there are: baseline, bureau"),
     (
         "name: by hand",
         "name: cut",
-        "line 17, column 11: the name 'cut' is taken by the step in",
+        "line 17, column 11: the name 'cut' is taken by an earlier step",
     ),
     (
         "at: 5m",
         "at: 4m",
-        "line 19, column 9: 'by hand' would begin at 240s, but 'cut' (line 11",
+        "line 19, column 9: 'by hand' would begin at 240s, but those before it take until 300s",
     ),
-    ("at: 5m\n    ", "", "line 19, column 5: for needs at"),
+    ("at: 5m\n    ", "", "line 19, column 10: for needs at"),
     ("at: 5m", "at: soon", "line 19, column 9: at: 'soon' must be a duration like 250ms"),
     ("for: 5m\n    hand", "for: 0s\n    hand", "line 20, column 10: for: '0s' must be more"),
     (
         "    pull_after: 8s\n",
         "",
-        "line 22, column 5: pull, pull_after, restore and restore_aft",
+        "line 22, column 11: pull, pull_after, restore and restore_aft",
     ),
-    ("restore_after: 10s", "restore_after: 8s", "line 25, column 5: restore_after must be later"),
+    ("restore_after: 10s", "restore_after: 8s", "line 25, column 20: restore_after must be later"),
     ("pull: kill -STOP 7", "pull: kill '", 'line 22, column 11: pull: "kill \'" is no command'),
     ("hand_pulled: Zhao freezes a replica\n    ", "", "pull is for steps with hand_pulled"),
     ("  - name: cut", "  - nam: cut", "line 11, column 5: 'nam' is not known here, did you"),
@@ -200,7 +216,7 @@ def test_elsewhere_nothing_outside_the_file_is_looked_at(
     path = written(tmp_path, GOOD)
 
     assert len(read_plan(path, scenarios=False).steps) == 2
-    with pytest.raises(UsageError, match=r"there is no scenario 'network_partition'; none is in"):
+    with pytest.raises(UsageError, match=r"no scenario 'network_partition'; there are: none in"):
         read_plan(path)
 
 

@@ -229,7 +229,7 @@ def test_a_day_that_leaves_no_record_does_not_end_with_0(
     recorded: bool, code: int, diary: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `lendchaos judge` of a run into which nothing can be written."""
-    monkeypatch.setattr(game_days, "_tell_end", lambda _: recorded)
+    monkeypatch.setattr(game_days, "_tell_end", lambda *_: recorded)
     runner: Any = FakeRunner(passes)
     runner.end = lambda: None
 

@@ -12,7 +12,6 @@ from harness.apps.gameday import make_record, render_record
 from harness.apps.gameday.day_record import Record, RecordSource, to_json
 from harness.apps.gameday.session_store import (
     PLAN_FILE,
-    STAYS_ABORTED,
     Event,
     SessionStore,
     What,
@@ -200,7 +199,6 @@ def test_a_run_that_was_lost_is_told(small: Path) -> None:
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert record.steps[0].observed == "its run cannot be judged: it is not among the stored runs"
-    assert "it is not among the stored runs" in record.remarks[0]
 
 
 def test_a_run_of_which_nobody_tells_is_told(small: Path) -> None:
@@ -221,15 +219,12 @@ def test_a_cut_line_of_the_session_is_told(small: Path) -> None:
 
     assert record.outcome is Judgement.INCONCLUSIVE
     assert record.steps[0].observed == "no run was recorded"
-    assert [r.split(" is ")[0] for r in record.remarks] == [
-        "session.jsonl, line 9",
-        "cut, begun 08:01:00.000: no run was recorded",
-    ]
+    assert [r.split(" is ")[0] for r in record.remarks] == ["session.jsonl, line 9"]
 
 
 def test_an_aborted_step_that_is_not_begun_again_is_said_so() -> None:
     """It is not "left out"."""
-    (moment,) = make_record.timeline([Event(What.NO_GO, at(0), "cut", STAYS_ABORTED)], [])
+    (moment,) = make_record.timeline([Event(What.NO_GO, at(0), "cut", "stays aborted")], [])
 
     assert moment.text == "no-go: stays aborted"
 
@@ -307,7 +302,7 @@ def test_the_page_says_what_the_record_says(day: Record) -> None:
         "FAIL Before the release of the ninth",
         day.statement,
         day.hypothesis,
-        "15 January 2027, 07:59:00 to 08:11:00 UTC",
+        "15 January 2027, 07:59:00 UTC to 15 January 2027, 08:11:00 UTC",
         "lead Lin Yue",
         "Abort word halt",
         "The harness sees the outage within a second.",

@@ -184,10 +184,7 @@ def test_a_run_that_breaks_off_is_finished_all_the_same(
 
     end = inbox.get(timeout=10)
     assert isinstance(end, RunResult)
-    assert (end.exit_code, end.last["text"]) == (
-        70,
-        "our bug, UsageError: not this one",
-    )
+    assert (end.exit_code, end.last["text"]) == (2, "not this one")
 
 
 def test_runs_that_no_event_tells_of_are_found(

@@ -12,18 +12,14 @@ from rich.console import Console, RenderableType
 from harness.apps.gameday.attended import WORD_SECONDS_MAX, Attended, Keyboard
 from harness.apps.gameday.screen import live, texts
 from harness.apps.gameday.session_store import Event, Session, What, command
-from harness.apps.gameday.view import Message, Stage, StepOutcome, UnderWay, View, too_soon
-from harness.report.tables import Tile
-from harness.verdict.types import Judgement
+from harness.apps.gameday.view import Message, Stage, UnderWay, View, too_soon
 from tests.gameday.days import ABORT, GO, NO_GO, PAUSE, PLAN, PREVIEWS
 
 CUT, KILLED, BY_HAND = PLAN.steps
 STARTED = Event(What.STEP_STARTED, "2026-11-27T09:00:00.000Z", "cut")
 ENDED = Event(What.STEP_ENDED, "2026-11-27T09:01:00.000Z", "cut", "done")
-RAN = Event(What.RUN_ENDED, "2026-11-27T09:01:00.000Z", "cut", "all bad", "", "cut-1", 1, "fail")
-OUTCOME = StepOutcome(
-    Judgement.FAIL, "4 of 9 borrow requests failed.", (Tile("Lent twice", "1", ()),)
-)
+SENTENCE = "4 of 9 borrow requests failed."
+RAN = Event(What.RUN_ENDED, "2026-11-27T09:01:00.000Z", "cut", SENTENCE, "", "cut-1", 1, "fail")
 VIEW = View(stage=Stage.BRIEFING, plan=PLAN, previews=PREVIEWS, session=Session(Path("day"), ()))
 GOING = replace(
     VIEW,
@@ -75,11 +71,9 @@ def test_the_briefing_says_what_will_happen() -> None:
         "30 arrivals a second for 10 s; warm-up 2 s, baseline 4 s",
         "1-partition, 4 s to 6 s: bytes vanish",
         "1-partition touches link database",
-        "untouched link edge",
         "a loan is paid out twice",
     ):
         assert said in text
-    assert "127.0.0.1" not in text
 
 
 def test_a_countdown_to_what_comes_next() -> None:
@@ -99,13 +93,11 @@ def test_expected_stands_beside_observed() -> None:
         stage=Stage.ASKING,
         step=KILLED,
         session=Session(Path("day"), (STARTED, RAN, ENDED)),
-        outcomes={"cut": OUTCOME},
     )
 
     assert "Go or no-go? 2. killed" in drawn(view)[1]
     for text in (told(view), told(replace(view, stage=Stage.CLOSING, step=None))):
         assert "expected back within 5 s observed FAIL 4 of 9 borrow requests failed." in text
-        assert "lent twice 1" in text
 
 
 def test_what_happens_is_told_once_and_what_is_typed_is_seen() -> None:

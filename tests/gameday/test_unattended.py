@@ -9,20 +9,18 @@ import pytest
 from harness.apps.gameday.attended import Unattended
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
-from harness.apps.gameday.session_store import RehearsalStore, StepState, What
+from harness.apps.gameday.session_store import SessionStore, StepState, What
 from harness.apps.gameday.view import Message
 from harness.run.progress_messages import Update
 from tests.gameday.days import MOMENT, PLAN, PREVIEWS, FakeRunner, ended, passes
 
 
-def conducted(
-    runner: FakeRunner, plan: GameDayPlan = PLAN
-) -> tuple[int, RehearsalStore, list[str]]:
+def conducted(runner: FakeRunner, plan: GameDayPlan = PLAN) -> tuple[int, SessionStore, list[str]]:
     """A whole day that nobody attends: exit code, events, what was told."""
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     told: list[str] = []
     nobody = Unattended(inbox.put, told.append)
-    diary = RehearsalStore()
+    diary = SessionStore(None)
     game = GameDay(plan, PREVIEWS, diary, runner, inbox=inbox, show=nobody.show)
     return game.conduct(), diary, told
 

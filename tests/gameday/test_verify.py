@@ -151,7 +151,7 @@ def test_a_record_of_before_has_no_hash_of_its_page(day: Path) -> None:
 
     assert (good.exit_code, differing(good)) == (0, [])
     assert any("which an earlier version made" in check.text for check in good.checks)
-    assert differing(bad) == ["record.html"]
+    assert differing(bad) == ["record.json"]
 
 
 # --- planted: figures and lines ------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_a_record_of_before_has_no_hash_of_its_page(day: Path) -> None:
     [
         (lambda v: v["borrow"].update(failed=3), "another borrow than"),
         (lambda v: v.update(verdict="fail"), "another verdict than"),
-        (lambda v: v.pop("hypothesis"), "another verdict than"),
+        (lambda v: v.pop("hypothesis"), "another hypothesis than"),
     ],
     ids=["a figure", "a word", "less"],
 )
@@ -203,7 +203,7 @@ def test_only_its_own_page_verifies(day: Path) -> None:
     shown.write_text(re.sub(r'(lendchaos-record" content=")[0-9a-f]{8}', r"\g<1>00000000",
                             shown.read_text()))  # fmt: skip
 
-    assert set(differing(verify(day, silent))) == {"record.html"}
+    assert set(differing(verify(day, silent))) == {"record.html", "record.json"}
 
 
 def test_a_page_of_another_name_is_verified_all_the_same(day: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_run_that_could_never_be_judged_is_no_pass(day: Path) -> None:
 
 
 def test_a_run_that_was_lost_before_the_record_is_no_pass(day: Path) -> None:
-    """The session tells of it, no file of it is left, and the record says so."""
+    """The session and the record tell of it, and no file of it is left."""
     name = run_of(day).name
     shutil.rmtree(run_of(day))
     render_record.write(day, silent)
@@ -327,7 +327,7 @@ def test_a_run_without_a_verdict_of_its_own_is_told(day: Path) -> None:
     found = verify(day, silent)
 
     assert found.exit_code == 0
-    assert any("it has no verdict.json; judged again: pass" in c.text for c in found.checks)
+    assert any("it was never written; judged again: pass" in c.text for c in found.checks)
 
 
 def test_a_record_of_another_program_is_held_against_the_same_figures(

@@ -29,8 +29,7 @@ from harness.apps.gameday.session_store import (
     is_conducted,
     read_session,
 )
-from harness.apps.gameday.step_previews import preview_steps
-from harness.apps.gameday.view import Message, Stage, View
+from harness.apps.gameday.view import Message, Stage, View, preview_steps
 from harness.stack import Stack, StackClient, load_state
 from harness.verdict.types import from_json
 from tests import lacking

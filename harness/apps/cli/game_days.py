@@ -7,7 +7,6 @@ import getpass
 import os
 import random
 import shlex
-import socket
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ import typer
 from harness.apps.cli.app import app
 from harness.apps.cli.completing import sessions
 from harness.apps.cli.console import (
+    Json,
     StateDir,
     console,
     exit_codes,
@@ -37,7 +37,6 @@ from harness.apps.gameday.screen import happened, summary
 from harness.apps.gameday.session_store import (
     PLAN_FILE,
     Event,
-    RehearsalStore,
     Session,
     SessionStore,
     StepState,
@@ -45,21 +44,19 @@ from harness.apps.gameday.session_store import (
     is_conducted,
     read_session,
 )
-from harness.apps.gameday.step_previews import Previews, Rehearsal, preview_steps
+from harness.apps.gameday.view import Previews, Rehearsal, preview_steps
 from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
+from harness.core.ports import require_free
 from harness.report.words import clean
 from harness.stack import default_state_dir
 
-SESSIONS_FOLDER = Path("gamedays")
+State = Literal["closed", "paused", "under way"]
 SEED = "seed"
 PORT_MAX = 65_535
 _DEFAULT = "run"
-_NO_TERMINAL = (
-    "a game day asks before each step, and this is no terminal: --unattended gives every go by"
-    " itself"
-)
+_STYLES = {"differs": "bold red", "not judged": "yellow", "note": "dim"}
 _RESULT = {
     "verified": "the record is what the stored runs say",
     "differs": "the record is not what is stored: see the lines that begin with DIFFERS",
@@ -68,11 +65,11 @@ _RESULT = {
 """By what was found, in the words of `harness.apps.gameday.verify.CheckState`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class GameDayDocument:
     """What `lendchaos gameday status --json` prints; ``damage`` are lines that are not readable."""
 
-    state: Literal["closed", "paused", "under way"]
+    state: State
     steps: dict[str, StepState]
     events: tuple[Event, ...]
     damage: tuple[str, ...]
@@ -108,31 +105,6 @@ app.add_typer(gameday_app, name="gameday")
 SessionPath = Annotated[
     Path, typer.Argument(metavar="SESSION", help="The session's folder.", autocompletion=sessions)
 ]
-NewSession = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", help="Folder to be made for the session.", show_default="gamedays/TIME-PLAN"
-    ),
-]
-Resumed = Annotated[
-    Path | None,
-    typer.Option(metavar="SESSION", help="Go on with a paused session.", autocompletion=sessions),
-]
-Rehearse = Annotated[
-    bool, typer.Option("--rehearse", help="Walk through it; nothing is touched or written.")
-]
-IsUnattended = Annotated[
-    bool, typer.Option("--unattended", help="For CI: every go is given, nothing is asked.")
-]
-WebPort = Annotated[
-    int | None,
-    typer.Option(
-        metavar="PORT",
-        parser=number(),
-        help="Serve each run's page, with its abort button, there.",
-        show_default="no page",
-    ),
-]
 
 
 @gameday_app.command(_DEFAULT)
@@ -141,11 +113,35 @@ def run(
         Path | None, typer.Argument(metavar="PLAN", help="The plan, like examples/gameday.yaml.")
     ] = None,
     *,
-    session: NewSession = None,
-    resume: Resumed = None,
-    rehearse: Rehearse = False,
-    unattended: IsUnattended = False,
-    web_port: WebPort = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder to be made for the session.",
+            show_default="gamedays/TIME-PLAN",
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SESSION", help="Go on with a paused session.", autocompletion=sessions
+        ),
+    ] = None,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Walk through it; nothing is touched or written.")
+    ] = False,
+    unattended: Annotated[
+        bool, typer.Option("--unattended", help="For CI: every go is given, nothing is asked.")
+    ] = False,
+    web_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            parser=number(1),
+            help="Serve each run's page, with its abort button, there.",
+            show_default="no page",
+        ),
+    ] = None,
     state_dir: StateDir = None,
 ) -> None:
     """Run a game day, or go on with one; the exit code is the worst of its steps."""
@@ -155,12 +151,15 @@ def run(
         if resume is not None and (rehearse or session is not None):
             raise UsageError("--resume goes on with a session as it is: it is the only folder")
         if not unattended and not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise UsageError(_NO_TERMINAL)
+            said = "a game day asks before each step, and this is no terminal: --unattended"
+            raise UsageError(f"{said} gives every go by itself")
+        if web_port is not None and web_port > PORT_MAX:
+            raise UsageError(f"--web-port {web_port} must be from 1 to {PORT_MAX}")
         if web_port is not None:
-            _require_free(web_port)
+            require_free(web_port, "--web-port")
         # A folder of its own for each day.
         name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{(plan or Path(PLAN_FILE)).stem}"
-        fresh = session or SESSIONS_FOLDER / name
+        fresh = session or Path("gamedays") / name
         if resume is None and fresh.exists():
             raise UsageError(f"{fresh} exists already: name another folder")
         store = SessionStore(fresh) if resume is None else SessionStore.resume(resume)
@@ -173,14 +172,13 @@ def run(
         how: dict[str, Any]
         how = {"console": None if unattended else console, "tell": show, "by": _user()}
         if rehearse:
-            code = attend(day, previews, RehearsalStore(), Rehearsal(previews), **how)
+            code = attend(day, previews, SessionStore(None), Rehearsal(previews), **how)
             show("rehearsed: nothing was started, broken or written")
             raise typer.Exit(code)
         runner = LocustRunner(day, store.path, seed, folder, web_port)
         how["details"] = {**versions(), SEED: str(seed)}
         with store:
-            code = _conduct(day, previews, store, runner, how)
-        raise typer.Exit(code)
+            raise typer.Exit(_conduct(day, previews, store, runner, how))
 
 
 def _conduct(
@@ -195,23 +193,29 @@ def _conduct(
         code = attend(day, previews, store, runner, **how)
     except OSError as error:
         if refusal(error) and store.read().events:
-            _tell_end(store.read())
+            _tell_end(day, store.read())
         raise
     finally:
         runner.end()
     session = store.read()
-    recorded = not session.events or _tell_end(session)
+    recorded = not session.events or _tell_end(day, session)
     return code if recorded else code or ExitCode.INCONCLUSIVE
 
 
-def _tell_end(session: Session) -> bool:
+def _tell_end(day: GameDayPlan, session: Session) -> bool:
     """How each step ended, and what can be done next; False where a record is due and missing."""
-    for line in summary(read_plan(session.path / PLAN_FILE, scenarios=False), session):
+    for line in summary(day, session):
         show(line)
-    if session.closed:
-        show(f"session {session.path}")
-        return at_the_end(session.path)
-    show(f"paused; go on with: lendchaos gameday --resume {session.path}")
+    if not session.closed:
+        show(f"paused; go on with: lendchaos gameday --resume {session.path}")
+        return True
+    show(f"session {session.path}")
+    try:
+        _write_record(session.path)
+    except (UsageError, HarnessError) as error:
+        again = f"lendchaos gameday record {shlex.quote(str(session.path))}"
+        tell_error(f"no record was written: {error}; `{again}` tries again")
+        return False
     return True
 
 
@@ -254,22 +258,16 @@ def _add(path: Path, what: What, text: str, by: str) -> None:
 
 
 @gameday_app.command()
-def status(
-    session: SessionPath,
-    *,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
+def status(session: SessionPath, *, json: Json = False) -> None:
     """Say how a session stands; changes nothing."""
     with exit_codes():
         found = read_session(session)
         day = read_plan(session / PLAN_FILE, scenarios=False)
-        state: Literal["closed", "paused", "under way"]
-        state = "closed" if found.closed else "paused"
+        state: State = "closed" if found.closed else "paused"
         state = "under way" if is_conducted(session) else state
         if json:
             steps = {step.name: found.state_of(step.name) for step in day.steps}
-            told: dict[str, Any] = {"steps": steps, "events": found.events, "damage": found.damage}
-            show_json(GameDayDocument(state=state, **told))
+            show_json(GameDayDocument(state, steps, found.events, found.damage))
             return
         for line in (f"{day.title}: {state}", *summary(day, found), *found.damage):
             show(clean(line))
@@ -280,17 +278,6 @@ def record(session: SessionPath) -> None:
     """Write the record of a session into its folder, anew if it is there already."""
     with exit_codes():
         _write_record(session)
-
-
-def at_the_end(session: Path) -> bool:
-    """Write the record of a session that was just closed; whether it could be."""
-    try:
-        _write_record(session)
-    except (UsageError, HarnessError) as error:
-        again = f"lendchaos gameday record {shlex.quote(str(session))}"
-        tell_error(f"no record was written: {error}; `{again}` tries again")
-        return False
-    return True
 
 
 def _write_record(session: Path) -> None:
@@ -314,7 +301,7 @@ def verify(
         ),
     ],
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Compute the hashes of a record again, and judge its stored runs again; writes nothing.
 
@@ -327,26 +314,13 @@ def verify(
         if json:
             show_json(found)
         else:
-            styles = {"differs": "bold red", "not judged": "yellow", "note": "dim"}
             for check in found.checks:
-                style = styles.get(check.found)
                 word = check.found.upper() if check.found == "differs" else str(check.found)
                 line = f"{word:<10}  {clean(check.name)}: {clean(check.text)}"
+                style = _STYLES.get(check.found)
                 console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
             show(_RESULT[found.found])
         raise typer.Exit(found.exit_code)
-
-
-def _require_free(port: int) -> None:
-    """Whether the page can be served on a port of this machine."""
-    if not 0 < port <= PORT_MAX:
-        raise UsageError(f"--web-port {port} must be from 1 to {PORT_MAX}")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise HarnessError(f"--web-port {port} cannot be used: {error.strerror}") from error
 
 
 def _user() -> str:

@@ -1,7 +1,7 @@
 """Game days: several scenarios in one supervised session, with a record to sign.
 
-`day_plan` is the intent and its file, `step_previews` what each step will do, `session_store` what
-happened, `conduct` the story; `view` is what it shows and asks. `locust_runner` does it; `attended`
-has the two ways to be there. `make_record` tells the session as a record, `render_record` draws its
-page, `verify` holds it against what is stored.
+`day_plan` is the intent and its file, `session_store` what happened, `conduct` the story; `view` is
+what it shows and asks, and what each step will do. `locust_runner` does it; `attended` has the two
+ways to be there. `make_record` tells the session as a record, `render_record` draws its page,
+`verify` holds it against what is stored.
 """

@@ -31,8 +31,7 @@ from harness.apps.gameday import screen
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
 from harness.apps.gameday.session_store import FULL_DISK, LOST, SessionStore, What, command
-from harness.apps.gameday.step_previews import Previews
-from harness.apps.gameday.view import Message, Post, Runner, Stage, View, too_soon
+from harness.apps.gameday.view import Message, Post, Previews, Runner, Stage, View, too_soon
 from harness.core.exit_codes import ExitCode
 from harness.core.standard_streams import let_go_of_terminal
 from harness.run.runner import Tell
@@ -46,7 +45,6 @@ _ESCAPE, _ENTER, _BACK = "\x1b", ("\r", "\n"), ("\x7f", "\b")
 KEYS = {
     "g": command(What.GO),
     "n": command(What.NO_GO),
-    "s": command(What.NO_GO),
     "a": command(What.ABORT, "key"),
     "p": command(What.PAUSED),
     "q": command(What.PAUSED),
@@ -62,21 +60,22 @@ class _Attendance:
 
     def __init__(self, post: Post, tell: Tell, clock: Clock = time.monotonic) -> None:
         self._post, self._tell, self._clock = post, tell, clock
-        self._events, self._lines, self._said = 0, 0, ""
+        self._events, self._lines = 0, ("", "")
+        self._view: View | None = None
         self._asked: tuple[Stage, str] | None = None
 
     def show(self, view: View) -> None:
         """Events, what the game day says, what the run under way says of itself; then answer."""
+        self._view = view
         for event in view.session.events[self._events :]:
             self._tell(screen.happened(event))
         self._events = len(view.session.events)
-        if view.said not in ("", self._said):
-            self._tell(screen.aside(view.said))
-        self._said = view.said
         seen = view.under_way
-        if seen is not None and seen.lines > self._lines:
-            self._tell(screen.aside(f"{seen.step.name}: {seen.said}"))
-        self._lines = 0 if seen is None else seen.lines
+        lines = (view.said, f"{seen.step.name}: {seen.said}" if seen and seen.said else "")
+        for line, before in zip(lines, self._lines, strict=True):
+            if line not in ("", before):
+                self._tell(screen.aside(line))
+        self._lines = lines
         asked = (view.stage, "" if view.step is None else view.step.name)
         if asked != self._asked:
             self._asked = asked
@@ -121,16 +120,15 @@ class Unattended(_Attendance):
             due = bool(words) and after_s is not None and now_s >= began_s + after_s
             if due and key not in self._called:
                 self._called.add(key)
-                said = f"by command: {shlex.join(words)}"
-                if view.rehearsal:
-                    self._post(command(what, f"{said} (a rehearsal: not called)"))
-                    continue
-                args = (what, words, said)
+                args = (what, words, view.rehearsal)
                 threading.Thread(target=self._call, args=args, daemon=True).start()
 
-    def _call(self, what: What, words: tuple[str, ...], said: str) -> None:
+    def _call(self, what: What, words: tuple[str, ...], rehearsal: bool) -> None:
         # Said first: the harm may show while the command is still about to return.
-        self._post(command(what, said))
+        more = " (a rehearsal: not called)" if rehearsal else ""
+        self._post(command(what, f"by command: {shlex.join(words)}{more}"))
+        if rehearsal:
+            return
         nowhere: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         try:
             code = subprocess.call(words, timeout=COMMAND_SECONDS_MAX, **nowhere)
@@ -199,15 +197,14 @@ class Keyboard:
         return found
 
     def _type(self, key: str, text: str) -> None:
+        self.typing = None
         if key in _ENTER:
-            self.typing = None
             self._keep(" ".join(text.split()))
-        elif key == _ESCAPE:
-            self.typing = None
         elif key in _BACK:
             self.typing = text[:-1]
-        elif key.isprintable() and len(text) < NOTE_LETTERS_MAX:
-            self.typing = text + key
+        elif key != _ESCAPE:
+            fits = key.isprintable() and len(text) < NOTE_LETTERS_MAX
+            self.typing = text + key if fits else text
 
     def _keep(self, text: str) -> None:
         who, _, what = text.removeprefix("@").partition(" ")
@@ -225,14 +222,8 @@ class Attended(_Attendance):
     def __init__(self, console: Console, abort_word: str, post: Post, clock: Clock) -> None:
         super().__init__(post, self._print, clock)
         self._console, self._keyboard = console, Keyboard(abort_word, post)
-        self._view: View | None = None
         self._live = Live(get_renderable=self._lines_now, console=console, transient=True)
         self._left = threading.Event()
-
-    def show(self, view: View) -> None:
-        """And from now on, live."""
-        super().show(view)
-        self._view = view
 
     def asked(self, view: View) -> None:
         """Tell what whoever is asked has to know."""

@@ -5,17 +5,15 @@ line and column and with what would be valid. Nothing is started or written befo
 to its end.
 """
 
-import re
 import shlex
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, create_model
 
 from harness.core.errors import UsageError
 from harness.core.files import text_of
@@ -31,111 +29,21 @@ from harness.core.yaml_models import (
     refuse,
     shown,
     wrong,
-    wrong_inside,
 )
 from harness.plan import resilience
 from harness.plan.options import ALL_OPTIONS, Use
 from harness.plan.resilience import seconds
 from harness.run.given import given
-from harness.run.runner import find_scenario, known_scenarios
+from harness.run.runner import find_scenario
 
 FOR_ALL_STEPS = tuple(each.name for each in ALL_OPTIONS if Use.DAY in each.uses)
 """Options of the one stack that all steps use."""
 OPTIONS = tuple(each.name for each in ALL_OPTIONS if each.uses & (Use.STEP | Use.DAY))
 ABORT_WORD_LETTERS = (2, 20)
 NAME_LETTERS_MAX = 60
-_WORD = re.compile(r"[^\W\d_]+")
 _TAKEN = ("go", "no", "note", "pause", "pulled", "restored", "resume", "skip", "yes")
 """Words that mean something else in a game day."""
 _COMMAND_WORDS = ("pull", "pull_after", "restore", "restore_after")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GameDayStep:
-    """One run of one scenario, under supervision.
-
-    ``scenario`` is a name under ``./scenarios`` or a path. ``options`` are those of ``locust -f``,
-    as words. ``expect`` says, in the planner's words, what should be seen. A step with a
-    ``manual_fault`` breaks nothing itself: the text says what somebody is to break by hand while
-    the scenario only watches. ``at_s`` is when it should begin and ``length_s`` how long it is
-    planned to take, in seconds after the session's start; both None where nothing was planned.
-    ``inject`` and ``restore`` are commands that stand in for the hand where nobody is there, each
-    so many seconds after the load began. ``place`` is line and column in the file.
-    """
-
-    name: str
-    scenario: str
-    expect: str = ""
-    manual_fault: str | None = None
-    options: tuple[str, ...] = ()
-    at_s: float | None = None
-    length_s: float | None = None
-    inject: tuple[str, ...] = ()
-    restore: tuple[str, ...] = ()
-    inject_after_s: float | None = None
-    restore_after_s: float | None = None
-    place: tuple[int, int] = (1, 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GameDayPlan:
-    """A whole game day.
-
-    ``abort_word`` is what anybody says, or types, to end a step at once. ``roles`` maps a role to
-    who holds it. ``host`` is the target; None is the local stack. ``options`` hold for all steps.
-    ``objectives`` is the path of a ``resilience.yaml``; None for the one in the folder, if there is
-    one. ``source`` is the file's text, as it was read: it is kept with the session.
-    """
-
-    title: str
-    abort_word: str
-    hypothesis: str
-    steps: tuple[GameDayStep, ...]
-    roles: Mapping[str, str] = field(default_factory=dict)
-    host: str | None = None
-    allow_targets: tuple[str, ...] = ()
-    objectives: str | None = None
-    options: tuple[str, ...] = ()
-    source: str = ""
-
-    def options_of(self, step: GameDayStep, seed: int | None = None) -> list[str]:
-        """The words for Locust that both the day and the step ask for; the step has the last.
-
-        ``seed`` is that of the whole day: steps that name none of their own count up from it.
-        """
-        words = [*self.options, *step.options]
-        if self.host is not None:
-            words.append(f"--host={self.host}")
-        words += [f"--allow-target={host}" for host in self.allow_targets]
-        if self.objectives is not None:
-            words.append(f"--objectives={self.objectives}")
-        if seed is not None and given(words).seed is None:
-            words += ["--seed", str(seed + self.steps.index(step))]
-        return words
-
-
-def read_plan(path: Path, *, scenarios: bool = True) -> GameDayPlan:
-    """Read one plan.
-
-    With ``scenarios`` False nothing outside the file is looked at: neither whether its scenarios
-    are there nor its file of objectives.
-
-    Raises:
-        UsageError: it cannot be read, or something in it is wrong; everything is named.
-    """
-    text = text_of(path, "plan")
-    document = parse(text)
-    day = checked(_Day, document)
-    document.problems += _broken_rules(document, scenarios=scenarios)
-    if day is None or document.problems:
-        refuse(path, document.problems)
-    places = (document.place(("steps", number)) for number in range(len(day.steps)))
-    steps = [GameDayStep(**dict(s), place=at) for s, at in zip(day.steps, places, strict=True)]
-    values = {name: value for name, value in day if name != "version"}
-    plan = GameDayPlan(**{**values, "steps": tuple(steps), "source": text})
-    if scenarios and plan.objectives is not None:
-        resilience.read(Path(plan.objectives), [Path(s.scenario).stem for s in plan.steps])
-    return plan
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -172,8 +80,7 @@ def _command(value: Any) -> tuple[str, ...]:
 def _abort_word(word: Any) -> str:
     least, most = ABORT_WORD_LETTERS
     # Vowels of Hindi and Thai are marks on letters.
-    letters = [c for c in f"{word}" if not unicodedata.category(c).startswith("M")]
-    if not isinstance(word, str) or not _WORD.fullmatch("".join(letters)):
+    if not isinstance(word, str) or {unicodedata.category(c)[0] for c in word} - {"L", "M"}:
         raise wrong(f"{shown(word)} must be one word of letters, like `halt`")
     if not least <= len(word) <= most:
         raise wrong(f"{shown(word)} must have {least} to {most} letters")
@@ -186,41 +93,25 @@ def _options(found: Any, *, within_step: bool = False) -> tuple[str, ...]:
     """Words for Locust: a list of ``--rate=30``, or a section with ``rate: 30``."""
     if not isinstance(found, dict | list):
         raise wrong("it must be a section like `rate: 30`, or a list like [--rate=30]")
-    items: Iterable[tuple[Any, Any]]
-    items = found.items() if isinstance(found, dict) else enumerate(found)
-    words: list[str] = []
-    mistakes: list[tuple[str | int, PydanticCustomError]] = []
-    for place, value in items:
-        try:
-            words.append(_option(place, value, within_step=within_step))
-        except PydanticCustomError as error:
-            mistakes.append((place, error))
-    if mistakes:
-        raise wrong_inside(mistakes)
+    words = [_word(*item) for item in found.items()] if isinstance(found, dict) else found
+    if not all(isinstance(word, str) and word.startswith("--") for word in words):
+        raise wrong("an option begins with --, and has its value behind a =, like --rate=30")
+    known = [each for each in OPTIONS if not (within_step and each in FOR_ALL_STEPS)]
+    names = (word.removeprefix("--").partition("=")[0] for word in words)
+    strange = [name for name in names if name not in known]
+    if strange:
+        said = (f"there is no option {name!r} here{choices(name, known)}" for name in strange)
+        raise wrong("; ".join(said))
     return tuple(words)
 
 
-def _option(place: str | int, value: Any, *, within_step: bool) -> str:
-    """One of these words; ``place`` is its key in the section, or its number in the list."""
-    if isinstance(place, str):
-        name = place.removeprefix("--").replace("_", "-")
-    elif isinstance(value, str) and value.startswith("--"):
-        name = value.removeprefix("--").partition("=")[0]
-    else:
-        said = "an option begins with --, and has its value behind a =, like --rate=30"
-        raise wrong(said, at_key=True)
-    if name not in OPTIONS:
-        said = f"the option {name!r} cannot be given here{choices(name, OPTIONS)}"
-        raise wrong(said, at_key=True)
-    if within_step and name in FOR_ALL_STEPS:
-        said = f"{name} belongs to the options of the whole plan: all steps use one stack"
-        raise wrong(said, at_key=True)
-    if isinstance(place, int):
-        return str(value)
+def _word(name: str, value: Any) -> str:
+    """An option of a section, as Locust takes it."""
+    name = name.removeprefix("--").replace("_", "-")
     if name.startswith("stop-") and isinstance(value, bool):
         value = "on" if value else "off"  # words in YAML 1.2, truth values as it is read here
     if isinstance(value, dict | list) or value is None or value is False:
-        raise wrong("it needs one value, or true for an option without one")
+        raise wrong(f"{name} needs one value, or true for an option without one")
     return f"--{name}" if value is True else f"--{name}={value}"
 
 
@@ -231,26 +122,75 @@ _Text = Annotated[str, BeforeValidator(_text)]
 _OrNone = Annotated[str | None, BeforeValidator(_text)]
 _Seconds = Annotated[float | None, BeforeValidator(seconds)]
 _Command = Annotated[tuple[str, ...], BeforeValidator(_command)]
+_StepOptions = Annotated[tuple[str, ...], BeforeValidator(partial(_options, within_step=True))]
 
 
-class _Step(Section):
-    """What a file says of a step, by the names of `GameDayStep`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameDayStep:
+    """One run of one scenario, under supervision.
+
+    ``scenario`` is a name under ``./scenarios`` or a path. ``options`` are those of ``locust -f``,
+    as words. ``expect`` says, in the planner's words, what should be seen. A step with a
+    ``manual_fault`` breaks nothing itself: the text says what somebody is to break by hand while
+    the scenario only watches. ``at_s`` is when it should begin and ``length_s`` how long it is
+    planned to take, in seconds after the session's start; both None where nothing was planned.
+    ``inject`` and ``restore`` are commands that stand in for the hand where nobody is there, each
+    so many seconds after the load began. ``place`` is line and column in the file.
+    """
 
     name: Annotated[str, BeforeValidator(_name)]
     scenario: _Text
     expect: _Text = ""
-    at_s: _Seconds = Field(None, alias="at")
-    length_s: Annotated[float | None, BeforeValidator(_length)] = Field(None, alias="for")
-    options: Annotated[tuple[str, ...], BeforeValidator(partial(_options, within_step=True))] = ()
-    manual_fault: _OrNone = Field(None, alias="hand_pulled")
-    inject: _Command = Field((), alias="pull")
-    inject_after_s: _Seconds = Field(None, alias="pull_after")
+    at_s: Annotated[_Seconds, Field(alias="at")] = None
+    length_s: Annotated[float | None, BeforeValidator(_length), Field(alias="for")] = None
+    options: _StepOptions = ()
+    manual_fault: Annotated[_OrNone, Field(alias="hand_pulled")] = None
+    inject: Annotated[_Command, Field(alias="pull")] = ()
+    inject_after_s: Annotated[_Seconds, Field(alias="pull_after")] = None
     restore: _Command = ()
-    restore_after_s: _Seconds = Field(None, alias="restore_after")
+    restore_after_s: Annotated[_Seconds, Field(alias="restore_after")] = None
+    place: tuple[int, int] = (1, 1)
 
 
-class _Day(Section):
-    """What a file says, by the names of `GameDayPlan`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameDayPlan:
+    """A whole game day.
+
+    ``abort_word`` is what anybody says, or types, to end a step at once. ``roles`` maps a role to
+    who holds it. ``host`` is the target; None is the local stack. ``options`` hold for all steps.
+    ``objectives`` is the path of a ``resilience.yaml``; None for the one in the folder, if there is
+    one. ``source`` is the file's text, as it was read: it is kept with the session.
+    """
+
+    title: _Text
+    hypothesis: _Text
+    abort_word: Annotated[str, BeforeValidator(_abort_word)]
+    roles: dict[str, _Text] = field(default_factory=dict)
+    host: _OrNone = None
+    allow_targets: tuple[_Text, ...] = ()
+    objectives: _OrNone = None
+    options: Annotated[tuple[str, ...], BeforeValidator(_options)] = ()
+    steps: tuple[GameDayStep, ...]
+    source: str = ""
+
+    def options_of(self, step: GameDayStep, seed: int | None = None) -> list[str]:
+        """The words for Locust that both the day and the step ask for; the step has the last.
+
+        ``seed`` is that of the whole day: steps that name none of their own count up from it.
+        """
+        words = [*self.options, *step.options]
+        if self.host is not None:
+            words.append(f"--host={self.host}")
+        words += [f"--allow-target={host}" for host in self.allow_targets]
+        if self.objectives is not None:
+            words.append(f"--objectives={self.objectives}")
+        if seed is not None and given(words).seed is None:
+            words += ["--seed", str(seed + self.steps.index(step))]
+        return words
+
+
+class _Head(Section):
+    """What stands in the file of a day alone."""
 
     HINTS: ClassVar = {
         "version": VERSION_HINT,
@@ -260,19 +200,41 @@ class _Day(Section):
     }
 
     version: VersionOne
-    title: _Text
-    hypothesis: _Text
-    abort_word: Annotated[str, BeforeValidator(_abort_word)]
-    roles: dict[str, _Text] = Field(default_factory=dict)
-    host: _OrNone = None
-    allow_targets: tuple[_Text, ...] = ()
-    objectives: _OrNone = None
-    options: Annotated[tuple[str, ...], BeforeValidator(_options)] = ()
-    steps: list[_Step]
 
 
+def _section(kind: Any, base: type[Section] = Section, **changed: Any) -> Any:
+    """What a file says of it, by the names of its fields; ``place`` and ``source`` it does not."""
+    own = {f.name: (f.type, ... if f.default is MISSING else f.default) for f in fields(kind)}
+    keys = {name: one for name, one in own.items() if name not in ("place", "source")}
+    return create_model(kind.__name__, __base__=base, **{**keys, **changed})
+
+
+_Step = _section(GameDayStep)
+_steps = (list.__class_getitem__(_Step), ...)
+_Day = _section(GameDayPlan, _Head, roles=(dict[str, _Text], {}), steps=_steps)
 PLAN_KEYS = tuple(_Day.known_keys())
 STEP_KEYS = tuple(_Step.known_keys())
+
+
+def read_plan(path: Path, *, scenarios: bool = True) -> GameDayPlan:
+    """Read one plan; UsageError where it cannot be read, or with everything that is wrong in it.
+
+    With ``scenarios`` False nothing outside the file is looked at: neither whether its scenarios
+    are there nor its file of objectives.
+    """
+    text = text_of(path, "plan")
+    document = parse(text)
+    day = checked(_Day, document)
+    document.problems += _broken_rules(document, scenarios=scenarios)
+    if day is None or document.problems:
+        refuse(path, document.problems)
+    places = (document.place(("steps", number)) for number in range(len(day.steps)))
+    steps = [GameDayStep(**dict(s), place=at) for s, at in zip(day.steps, places, strict=True)]
+    values = {name: value for name, value in day if name != "version"}
+    plan = GameDayPlan(**{**values, "steps": tuple(steps), "source": text})
+    if scenarios and plan.objectives is not None:
+        resilience.read(Path(plan.objectives), [Path(s.scenario).stem for s in plan.steps])
+    return plan
 
 
 # --- what keys and steps ask of each other -------------------------------------------------------
@@ -281,32 +243,18 @@ STEP_KEYS = tuple(_Step.known_keys())
 def _broken_rules(document: Document, *, scenarios: bool) -> Iterator[Problem]:
     """What is wrong between keys and between steps; also where something else is wrong."""
     found = document.data.get("steps") if isinstance(document.data, dict) else None
-    steps = found if isinstance(found, list) else []
     if found == []:
         said = "steps are missing: each has a name and a scenario"
         yield Problem(*document.place(("steps",)), said)
-    lines: dict[str, int] = {}
-    before, free_s = "", 0.0
-    for at, step in ((("steps", n), step) for n, step in enumerate(steps)):
-        if not isinstance(step, dict):
-            continue  # told already
-        for key, said in _wrong_together(step):
-            yield Problem(*document.keys[(*at, key)], said)
-        if scenarios and (said := _no_scenario(step.get("scenario"))):
-            yield Problem(*document.place((*at, "scenario")), said)
-        line, name = document.place(at)[0], str(step.get("name", "")).strip()
-        if name in lines:
-            said = f"the name {name!r} is taken by the step in line {lines[name]}"
-            yield Problem(*document.place((*at, "name")), said)
-        if name:
-            lines.setdefault(name, line)
-        begins_s, length_s = _seconds_in(step, "at"), _seconds_in(step, "for")
-        if begins_s is None or length_s is None:
-            continue
-        if begins_s < free_s:
-            said = f"{name!r} would begin at {begins_s:g}s, but {before} takes until {free_s:g}s"
-            yield Problem(*document.place((*at, "at")), f"{said}: steps must not overlap")
-        before, free_s = f"{name!r} (line {line})", begins_s + length_s
+    earlier: list[dict[str, Any]] = []
+    for number, step in enumerate(found if isinstance(found, list) else []):
+        if isinstance(step, dict):  # else it is told already
+            wrong_keys = [*_wrong_together(step), *_wrong_after(earlier, step)]
+            if scenarios:
+                wrong_keys += _wrong_scenario(step.get("scenario"))
+            for key, said in wrong_keys:
+                yield Problem(*document.place(("steps", number, key)), said)
+            earlier.append(step)
 
 
 def _wrong_together(step: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -325,21 +273,28 @@ def _wrong_together(step: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "restore_after", "restore_after must be later than pull_after"
 
 
+def _wrong_after(earlier: list[dict[str, Any]], step: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What those before it have taken already: its name, or its time."""
+    name, begins_s = str(step.get("name", "")).strip(), _seconds_in(step, "at")
+    if name and name in [str(one.get("name", "")).strip() for one in earlier]:
+        yield "name", f"the name {name!r} is taken by an earlier step"
+    times = [(_seconds_in(one, "at"), _seconds_in(one, "for")) for one in earlier]
+    free_s = max((at_s + for_s for at_s, for_s in times if at_s is not None and for_s), default=0.0)
+    if begins_s is not None and begins_s < free_s:
+        said = f"{name!r} would begin at {begins_s:g}s, but those before it take until {free_s:g}s"
+        yield "at", f"{said}: steps must not overlap"
+
+
+def _wrong_scenario(name: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(name, str) and name.strip():
+        try:
+            find_scenario(name.strip())
+        except UsageError as error:
+            yield "scenario", str(error)
+
+
 def _seconds_in(step: dict[str, Any], key: str) -> float | None:
     try:
         return seconds(step[key])
     except (KeyError, ValueError):
         return None
-
-
-def _no_scenario(name: Any) -> str:
-    """That there is no such scenario; empty where there is, or where no name stands."""
-    if not isinstance(name, str) or not name.strip():
-        return ""
-    try:
-        find_scenario(name.strip())
-    except UsageError:
-        known = known_scenarios()
-        there = choices(name.strip(), known) if known else "; none is in ./scenarios"
-        return f"there is no scenario {name.strip()!r}{there}"
-    return ""

@@ -7,7 +7,7 @@ hashes), so that it can be made again, and verified, by anybody who has the fold
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from importlib import metadata
@@ -17,7 +17,6 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from harness.apps.gameday.session_store import Event, StepState, What, after, between, clock
-from harness.core.documents import json_of
 from harness.core.numbers import Exit, Length, Seconds
 from harness.history.events import Seal
 from harness.verdict.types import Episode, Judgement, Verdict
@@ -104,21 +103,6 @@ class RecordedRun:
     plan: Annotated[Any, Field(exclude=True)] = None
     """What it was judged by, a `Plan` and `Facts`: for the page, and not in ``record.json``."""
     facts: Annotated[Any, Field(exclude=True)] = None
-    kept: Annotated[bytes | None, Field(exclude=True)] = None
-    """Its own ``verdict.json``, None without one."""
-
-    @property
-    def as_kept(self) -> bool:
-        """Whether judging it again gives what it kept, byte for byte but for who judged."""
-        try:
-            kept_by = str(json_of(self.kept or b"{}")["judged_by"])
-        except (ValueError, LookupError, TypeError):
-            return False
-        if self.verdict is None:
-            return False
-        from harness.report.written import figures  # noqa: PLC0415  # it brings what draws
-
-        return self.kept == figures(replace(self.verdict, judged_by=kept_by)).encode()
 
 
 Runs = dict[str, RecordedRun]
@@ -241,31 +225,37 @@ def own_version(name: str = "lendchaos") -> str:
 # --- whether a manual fault shows in the answers -------------------------------------------------
 
 
-def by_hand(events: Iterable[Event]) -> Iterator[tuple[Event, Event | None]]:
-    """Each time that a fault was said to be injected or restored, with what was said next."""
+def manual_faults(events: Iterable[Event], verdict: Verdict | None) -> Iterator[ManualFault]:
+    """What was said of each, beside what the answers show nearest to it: of stretches that began
+    while it was there, or `REACH_SECONDS` around that; of slow ones only where nothing failed.
+    """
     said = [event for event in events if event.what in (What.INJECTED, What.RESTORED)]
-    return zip_longest(said, said[1:])
+    near: list[Episode] = [] if verdict is None else list(verdict.episodes)
+    zero_utc = None if verdict is None else verdict.zero_utc
+    for event, later in zip_longest(said, said[1:]):
+        restored = event.what is What.RESTORED
+        if not restored and verdict is not None:
+            lasts_s = None if later is None else between(event.at_utc, later.at_utc)
+            latest_s = math.inf if lasts_s is None else lasts_s + REACH_SECONDS
+            begun = [
+                (between(event.at_utc, after(zero_utc, e.onset_s)), e) for e in verdict.episodes
+            ]
+            seen = [e for s, e in begun if s is not None and -REACH_SECONDS <= s <= latest_s]
+            near = [e for e in seen if e.class_ in ("outage", "degraded")] or seen
+        edges = [after(zero_utc, e.recovered_s if restored else e.onset_s) for e in near]
+        lates = [(late_s, at) for at in edges if (late_s := between(event.at_utc, at)) is not None]
+        late_s, seen_utc = min(lates, key=lambda one: abs(one[0]), default=(None, None))
+        rounded_s = None if late_s is None else round(late_s, 3)
+        yield ManualFault(restored, event.at_utc, event.by, event.text, seen_utc, rounded_s)
 
 
-def shown(injected: Event, later: Event | None, verdict: Verdict) -> list[Episode]:
-    """What the answers show of it: stretches that were out, degraded or slow from then on."""
-    lasts_s = None if later is None else between(injected.at_utc, later.at_utc)
-    latest_s = math.inf if lasts_s is None else lasts_s + REACH_SECONDS
-    found = []
-    for episode in verdict.episodes:
-        late_s = between(injected.at_utc, after(verdict.zero_utc, episode.onset_s))
-        if late_s is not None and -REACH_SECONDS <= late_s <= latest_s:
-            found.append(episode)
-    return found
-
-
-def unseen(events: Iterable[Event], verdict: Verdict) -> str:
+def unseen(faults: Iterable[ManualFault]) -> str:
     """Why a step with a manual fault shows nothing; empty where it shows each, or none was said to
     be injected.
     """
-    for event, later in by_hand(events):
-        if event.what is What.INJECTED and not shown(event, later, verdict):
-            said = f"the manual fault was said to be injected at {clock(event.at_utc)} UTC"
+    for fault in faults:
+        if not fault.restored and fault.seen_utc is None:
+            said = f"the manual fault was said to be injected at {clock(fault.said_utc)} UTC"
             return f"{said}, and nothing in the borrowers' answers shows it"
     return ""
 

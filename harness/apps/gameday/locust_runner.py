@@ -59,8 +59,7 @@ class LocustRunner(Runner):
         state_dir: Path,
         web_port: int | None = None,
     ) -> None:
-        self._plan, self._folder, self._seed = plan, folder, seed
-        self._web_port = web_port
+        self._plan, self._folder, self._seed, self._web_port = plan, folder, seed, web_port
         self._state_dir = state_dir.absolute()
         self._host = plan.host or given(list(plan.options)).host
 
@@ -83,22 +82,15 @@ class LocustRunner(Runner):
         running = load_state(self._state_dir)
         if running is not None:
             return {STACK: running.stack_id} if running.stack_id in self._our_stacks() else {}
-        known = given(list(self._plan.options))
-        settings = StackSettings.asked(
-            known.service, defect=known.defect, namespaces=known.namespaces
-        )
+        it = given(list(self._plan.options))
+        settings = StackSettings.asked(it.service, defect=it.defect, namespaces=it.namespaces)
         return {STACK: up(settings, self._state_dir, tell).stack_id}
-
-    def start(self, step: GameDayStep, attempt: int, post: Post) -> None:
-        """As any runner; a scenario that is gone, or a disk that takes no log, is told at once."""
-        find_scenario(step.scenario)
-        (self._folder / LOGS_FOLDER).mkdir(exist_ok=True)
-        super().start(step, attempt, post)
 
     def run(self, step: GameDayStep, attempt: int, post: Post) -> RunResult:
         """Run a step; what Locust writes goes to a log of the session."""
         number = self._plan.steps.index(step) + 1
         path = self._folder / LOGS_FOLDER / f"step-{number}-attempt-{attempt}.log"
+        path.parent.mkdir(exist_ok=True)
         told = {"title": self._plan.title, "step": step.name, "abort_word": self._plan.abort_word}
         told |= {"watches": "yes"} if step.manual_fault else {}
         options = self._plan.options_of(step, self._seed)

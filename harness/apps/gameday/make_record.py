@@ -4,7 +4,7 @@ Whatever the session was told of a run, its verdict is the one that judging it a
 reads; the same session gives the same record.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from harness.apps.gameday.day_record import (
     PAGE_FILE,
     RECORD_FILE,
     Action,
-    ManualFault,
     Moment,
     Note,
     Record,
@@ -22,15 +21,13 @@ from harness.apps.gameday.day_record import (
     RecordSource,
     Runs,
     Try,
-    by_hand,
     judged,
+    manual_faults,
     own_version,
-    shown,
     unseen,
 )
 from harness.apps.gameday.session_store import (
     PLAN_FILE,
-    REFUSED,
     RUNS_FOLDER,
     SESSION_FILE,
     Event,
@@ -38,36 +35,30 @@ from harness.apps.gameday.session_store import (
     StepState,
     What,
     after,
-    between,
-    clock,
     in_words,
     read_session,
 )
 from harness.core.errors import HarnessError, UsageError
-from harness.core.files import read_regular, real
+from harness.core.files import real
 from harness.history.events import Seal
 from harness.history.manifest import seal_of
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.report import words
+from harness.run.runner import Tell
 from harness.verdict.judge import judge
-from harness.verdict.types import Episode, Judgement, Verdict
+from harness.verdict.types import Judgement, Verdict
 
-VERDICT_FILE = "verdict.json"
 _OF_A_RUN = ("plan.json", "status.json", "arrivals.jsonl")
 _LATEST = "latest"
 """A link to a run, which a copy may have made a folder of."""
 _PASSING = (".part", ".lock", ".sock", ".pid")
 """Files with such names come and go while a program works; they are no evidence."""
-Tell = Callable[[str], None]
 
 
 def made(session: Path, tell: Tell) -> Record:
-    """The record of a stored session as far as it came, its runs as they are judged now.
-
-    Raises:
-        UsageError: it is no session, or one of another version.
-        HarnessError: something of it cannot be read.
+    """The record of a stored session as far as it came, its runs as they are judged now; raises as
+    `read_session`.
     """
     told = read_session(session)
     if not (session / PLAN_FILE).is_file():
@@ -76,12 +67,16 @@ def made(session: Path, tell: Tell) -> Record:
     files = {name: one for name, one in hashes(session).items() if name != PAGE_FILE}
     runs = runs_of(session, tell)
     steps, events = tuple(_step(told, planned, runs) for planned in plan.steps), told.events
+    # The worst step; one that was left out or not begun leaves the day's hypothesis open.
+    outcomes = {step.outcome for step in steps}
+    outcome = Judgement.FAIL if Judgement.FAIL in outcomes else Judgement.INCONCLUSIVE
+    outcome = Judgement.PASS if outcomes == {Judgement.PASS} else outcome
     targets = [run.verdict.target for run in runs.values() if run.verdict is not None]
     opened, actions = told.all(What.OPENED), told.all(What.ACTION)
     return Record(
         title=plan.title,
         hypothesis=plan.hypothesis,
-        outcome=_outcome(steps),
+        outcome=outcome,
         statement=_statement(steps, len(actions)),
         started_utc=events[0].at_utc if events else None,
         ended_utc=events[-1].at_utc if events else None,
@@ -153,13 +148,7 @@ def _judged(path: Path) -> RecordedRun:
             raise
         said = f"its evidence is damaged and contradicts itself: {facts.damage[0]}"
         return RecordedRun(path.name, None, said)
-    try:
-        kept = read_regular(path / VERDICT_FILE)
-    except FileNotFoundError:
-        kept = None
-    except OSError as error:
-        raise HarnessError(f"{path / VERDICT_FILE} cannot be read: {error.strerror}") from error
-    return RecordedRun(path.name, verdict, "", plan, facts, kept)
+    return RecordedRun(path.name, verdict, "", plan, facts)
 
 
 # --- steps ---------------------------------------------------------------------------------------
@@ -168,10 +157,11 @@ def _judged(path: Path) -> RecordedRun:
 def _step(session: Session, planned: GameDayStep, runs: Runs) -> RecordedStep:
     tries = tuple(_try(events, runs) for events in session.tries_of(planned.name))
     state, outcome = session.state_of(planned.name), None
-    if tries:  # nothing is repeated until it is green: a failure in any try is one of the step
+    if Judgement.FAIL in [one.outcome for one in tries]:
+        outcome = Judgement.FAIL  # nothing is repeated until it is green
+    elif tries:
         last = tries[-1].outcome if state is StepState.DONE else None
         outcome = last or Judgement.INCONCLUSIVE
-        outcome = Judgement.FAIL if Judgement.FAIL in [one.outcome for one in tries] else outcome
     return RecordedStep(
         name=planned.name,
         scenario=planned.scenario,
@@ -189,42 +179,26 @@ def _step(session: Session, planned: GameDayStep, runs: Runs) -> RecordedStep:
 
 def _try(events: tuple[Event, ...], runs: Runs) -> Try:
     last = {event.what: event for event in events}
-    ran, ended = last.get(What.RUN_ENDED), last.get(What.STEP_ENDED)
+    begun = events[0]  # of which nothing ended yet
+    ran, ended = last.get(What.RUN_ENDED, begun), last.get(What.STEP_ENDED)
     run = None
-    if ran is not None and ran.directory is not None:
+    if ran.directory is not None:
         lost = RecordedRun(ran.directory, None, "it is not among the stored runs")
         run = runs.get(ran.directory, lost)
     verdict = None if run is None else run.verdict
+    faults = tuple(manual_faults(events, verdict))
     return Try(
-        started_utc=events[0].at_utc,
+        started_utc=begun.at_utc,
         ended_utc=None if ended is None else ended.at_utc,
         ended="" if ended is None else ended.text,
         aborts=tuple(e.text for e in events if e.what is What.ABORT),
         run=run,
-        said="" if ran is None else ran.text,
-        said_verdict=None if ran is None else ran.verdict,
-        said_exit_code=None if ran is None else ran.exit_code,
-        plugs=tuple(_manual_faults(events, verdict)),
-        unseen="" if verdict is None else unseen(events, verdict),
+        said=ran.text,
+        said_verdict=ran.verdict,
+        said_exit_code=ran.exit_code,
+        plugs=faults,
+        unseen="" if verdict is None else unseen(faults),
     )
-
-
-def _manual_faults(events: tuple[Event, ...], verdict: Verdict | None) -> Iterator[ManualFault]:
-    """What was said of each, beside what the answers show nearest to it; of slow ones only where
-    nothing failed.
-    """
-    near: list[Episode] = [] if verdict is None else list(verdict.episodes)
-    zero_utc = None if verdict is None else verdict.zero_utc
-    for event, later in by_hand(events):
-        restored = event.what is What.RESTORED
-        if not restored and verdict is not None:
-            seen = shown(event, later, verdict)
-            near = [e for e in seen if e.class_ in ("outage", "degraded")] or seen
-        edges = [after(zero_utc, e.recovered_s if restored else e.onset_s) for e in near]
-        lates = [(late_s, at) for at in edges if (late_s := between(event.at_utc, at)) is not None]
-        late_s, seen_utc = min(lates, key=lambda one: abs(one[0]), default=(None, None))
-        rounded_s = None if late_s is None else round(late_s, 3)
-        yield ManualFault(restored, event.at_utc, event.by, event.text, seen_utc, rounded_s)
 
 
 def timeline(events: Iterable[Event], steps: Iterable[RecordedStep]) -> tuple[Moment, ...]:
@@ -263,25 +237,11 @@ def _observed(no_gos: list[Event], tries: tuple[Try, ...], state: StepState) -> 
     if not tries:
         return "never begun"
     last = tries[-1]
-    if last.ended == REFUSED:
-        return last.said
     if last.verdict is not None:
         return judged(last.verdict, last.unseen)[1]
-    if last.run is not None:
+    if last.run is not None and last.ended != StepState.REFUSED:
         return f"its run cannot be judged: {last.run.trouble}"
-    return _no_run(last)
-
-
-def _no_run(one: Try) -> str:
-    return "no run was recorded" + (f": {one.said}" if one.said else "")
-
-
-def _outcome(steps: tuple[RecordedStep, ...]) -> Judgement:
-    """The worst step; one that was left out or not begun leaves the day's hypothesis open."""
-    found = {step.outcome for step in steps}
-    if Judgement.FAIL in found:
-        return Judgement.FAIL
-    return Judgement.PASS if found == {Judgement.PASS} else Judgement.INCONCLUSIVE
+    return last.said or "no run was recorded"
 
 
 def _statement(steps: tuple[RecordedStep, ...], actions: int) -> str:
@@ -306,34 +266,10 @@ def _statement(steps: tuple[RecordedStep, ...], actions: int) -> str:
 def _remarks(session: Session, steps: tuple[RecordedStep, ...], runs: Runs) -> Iterator[str]:
     """What puts the record in doubt."""
     yield from session.damage
-    strange = {e.step for e in session.events if e.step} - {step.name for step in steps}
-    for name in sorted(strange):
-        yield f"the session tells of a step that the plan does not have: {name}"
-    tries = [(step.name, one) for step in steps for one in step.tries]
-    yield from (said for step, one in tries for said in _doubts(step, one))
-    told = {one.run.directory for _, one in tries if one.run is not None}
-    for name, stored in runs.items():
-        where = f"{RUNS_FOLDER}/{name}"
+    told = {one.run.directory: one for step in steps for one in step.tries if one.run is not None}
+    for name, run in runs.items():
         if name not in told:
-            yield f"{where} is a run of which the session does not tell"
-        if stored.verdict is not None and stored.kept is None:
-            yield f"{where} left no {VERDICT_FILE}: it was judged for this record"
-        elif stored.verdict is not None and not stored.as_kept:
-            yield f"{where}/{VERDICT_FILE} is not what judging the run again gives"
-
-
-def _doubts(step: str, one: Try) -> Iterator[str]:
-    begun, run = f"{step}, begun {clock(one.started_utc)}", one.run
-    if one.ended == REFUSED:
-        yield f"{begun}: {one.said}"
-    elif run is None:
-        yield f"{begun}: {_no_run(one)}"
-    elif one.unseen:
-        yield f"{step}: {one.unseen}: it decides nothing"
-    elif run.verdict is None:
-        yield f"{RUNS_FOLDER}/{run.directory} cannot be judged: {run.trouble}"
-    elif one.said_verdict not in (None, run.verdict.verdict.value):
-        yield (
-            f"{RUNS_FOLDER}/{run.directory}: the session was told {one.said_verdict}, and the"
-            f" stored run is judged {run.verdict.verdict}"
-        )
+            yield f"{RUNS_FOLDER}/{name} is a run of which the session does not tell"
+        elif run.verdict and told[name].said_verdict not in (None, str(run.verdict.verdict)):
+            said = f"the session was told {told[name].said_verdict}, and the stored run is judged"
+            yield f"{RUNS_FOLDER}/{name}: {said} {run.verdict.verdict}"

@@ -3,7 +3,6 @@
 Pure: what is shown follows from the view and the time alone.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,19 +15,17 @@ from rich.text import Text
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.session_store import STAYS, Event, Session, StepState, in_words
 from harness.apps.gameday.view import Stage, UnderWay, View
+from harness.core.exit_codes import ExitCode
 from harness.plan import stop_conditions
+from harness.report.terminal_text import COLOUR
 from harness.report.words import clean, cut, length
+from harness.run.preview import PreviewDocument
+from harness.verdict.types import Judgement
 
 COMING_SHOWN = 4
 _INDENT = " " * 10
 STATE = {state: state.replace("_", " ") for state in StepState} | {StepState.GOING: "under way"}
 _MINUTE = 60
-_ADDRESS = re.compile(r" \([^)]*\)")
-_VERDICT = {
-    "pass": "bold white on green4",
-    "fail": "bold white on dark_red",
-    "inconclusive": "bold black on yellow3",
-}
 
 
 # --- plain lines ---------------------------------------------------------------------------------
@@ -89,11 +86,12 @@ def briefing(view: View) -> RenderableType:
 def details(view: View, step: GameDayStep) -> RenderableType:
     """What a step will do and touch, and what is expected of it."""
     preview = view.previews[step.name]
-    settings, radius = preview.settings, preview.blast_radius
+    settings = preview.settings
     phases = ", ".join(f"{p.name} {length(p.end_s - p.start_s)}" for p in preview.phases)
     load = f"{settings.rate} arrivals a second for {settings.load_s:g} s"
-    touched = [f"{name} touches {', '.join(what)}" for name, what in radius.touched.items()]
-    untouched = ", ".join(_ADDRESS.sub("", what) for what in radius.untouched)
+    touched = [
+        f"{name} touches {', '.join(what)}" for name, what in preview.blast_radius.touched.items()
+    ]
     conditions = stop_conditions.StopConditions(**dict[str, Any](preview.stop))
     stops = "; ".join(stop_conditions.in_words(conditions))
     rows = [
@@ -106,7 +104,6 @@ def details(view: View, step: GameDayStep) -> RenderableType:
             for quiet in ("" if f.expects_impact else "; borrowers should not notice it",)
         ),
         ("radius", "; ".join(touched) or "no fault: nothing is broken"),
-        ("untouched", untouched),
         ("stops if", stops or "nothing: all conditions are off"),
     ]
     return Group(_heading(view, step), _grid(rows))
@@ -114,13 +111,14 @@ def details(view: View, step: GameDayStep) -> RenderableType:
 
 def settled(view: View, step: GameDayStep) -> RenderableType:
     """A step that is over: what was expected beside what was observed."""
-    runs, outcome = view.session.runs_of(step.name), view.outcomes.get(step.name)
-    observed: RenderableType = Text(clean(runs[-1].text) if runs else "")
-    if outcome is not None:
-        figures = " · ".join(f"{tile.name.lower()} {tile.figure}" for tile in outcome.figures)
-        said = f"  {cut(clean(outcome.sentence), 800)}\n"
-        word = (f" {outcome.verdict.upper()} ", _VERDICT[outcome.verdict])
-        observed = Text.assemble(word, said, (figures, "dim"))
+    observed = Text("")
+    for run in view.session.runs_of(step.name)[-1:]:
+        observed = Text(cut(clean(run.text), 800))
+        # Nothing passes whose manual fault left no trace, whatever its verdict is.
+        unseen = run.verdict == Judgement.PASS and run.exit_code == ExitCode.INCONCLUSIVE
+        word = Judgement.INCONCLUSIVE if unseen else run.verdict
+        if word is not None and word in COLOUR:
+            observed = Text.assemble((f" {word.upper()} ", COLOUR[Judgement(word)]), "  ", observed)
     rows = [("expected", step.expect), ("observed", observed)]
     return Group(_heading(view, step), _grid(rows))
 
@@ -156,32 +154,31 @@ def live(view: View, typing: str | None, now_s: float) -> RenderableType:
     marks += "PAUSES AFTER THIS STEP · " if view.pausing and view.under_way else ""
     number = "" if step is None else f"step {plan.steps.index(step) + 1} of {len(plan.steps)} · "
     title = f"GAME DAY · {marks}abort word: {plan.abort_word} · {number}{plan.title}"
+    state = StepState.WAITING if step is None else view.session.state_of(step.name)
     lines: list[Text] = []
     if view.stage is Stage.ASKING and step is not None:
-        state = view.session.state_of(step.name)
         asked = f"Step {STATE[state]}. Run it again?" if state in STAYS else "Go or no-go?"
         lines.append(Text(f"{asked} {plan.steps.index(step) + 1}. {clean(step.name)}"))
     if view.under_way is not None:
         lines += _under_way(view, view.under_way, now_s)
     if typing is None:
-        lines.append(Text(keys(view), style="bold"))
+        lines.append(Text(_keys(view, state), style="bold"))
     else:
         foot = "   enter: keep   esc: forget   @who …: an open action"
         lines.append(Text.assemble((f"note> {clean(typing)}▏", "bold"), (foot, "dim")))
     return Group(Rule(Text(clean(title)), style="dim"), *lines)
 
 
-def keys(view: View) -> str:
+def _keys(view: View, state: StepState) -> str:
     """The keys that do something now."""
-    state = StepState.WAITING if view.step is None else view.session.state_of(view.step.name)
     again = f"g go: run it again   n leave it {STATE[state]}"
-    go = again if state in STAYS else "g go   n no-go: leave it out"
     by_hand = view.step is not None and view.step.manual_fault is not None
     fault = "x fault injected   r restored   " if by_hand else ""
     return {
         Stage.BRIEFING: "g go: begin   n no-go: leave",
         Stage.OPENING: "a abort the run that is waited for" if view.resumed else "one moment",
-        Stage.ASKING: f"{go}   t note   p pause",
+        Stage.ASKING: (again if state in STAYS else "g go   n no-go: leave it out")
+        + "   t note   p pause",
         Stage.GOING: f"a ABORT   {fault}t note   p pause after it",
         Stage.ENDING: "t note   p pause after it",
         Stage.CLOSING: "g close the day   t note, @who action   p pause",
@@ -190,19 +187,24 @@ def keys(view: View) -> str:
 
 
 def _under_way(view: View, seen: UnderWay, now_s: float) -> list[Text]:
-    coming = _countdown(view, seen, now_s)
-    ending = view.stage is Stage.ENDING
-    now = f"{'ENDING  ' if ending else ''}{clean(seen.step.name)}: "
+    ending, now = view.stage is Stage.ENDING, f"{clean(seen.step.name)}: "
+    coming: list[tuple[float, str]] = []
     if seen.zero_s is None:
         now += f"setting up, for {_time_left(now_s - seen.began_s)}"
     else:
+        at_s = now_s - seen.zero_s
         now += clean(seen.phase or "judging")
-        left_s = 0.0 if seen.until_s is None else seen.until_s + seen.zero_s - now_s
-        now += "" if seen.until_s is None else f", {_time_left(left_s)} left"
-    now += f"; {_time_left(coming[-1][0])} to the end of the load" if coming else ""
-    lines = [Text(now, style="bold red" if ending else "bold cyan"), Text(failing(seen))]
-    lines += [Text(f"  in {_time_left(in_s):>6}  {clean(what)}") for in_s, what in coming[:-1]]
-    lines.append(Text(f"page: {clean(seen.page)}" if seen.page else ""))
+        now += "" if seen.until_s is None else f", {_time_left(seen.until_s - at_s)} left"
+        end_s = view.previews[seen.step.name].phases[-1].end_s - at_s
+        if view.stage is Stage.GOING and end_s > 0:
+            coming = _coming(view.previews[seen.step.name], at_s)
+            now += f"; {_time_left(end_s)} to the end of the load"
+    lines = [
+        Text(f"ENDING  {now}", style="bold red") if ending else Text(now, style="bold cyan"),
+        Text(failing(seen)),
+        *(Text(f"  in {_time_left(in_s):>6}  {clean(what)}") for in_s, what in coming),
+        Text(f"page: {clean(seen.page)}" if seen.page else ""),
+    ]
     return [line for line in lines if line]
 
 
@@ -212,17 +214,13 @@ def _time_left(seconds: float) -> str:
     return f"{whole // _MINUTE}:{whole % _MINUTE:02d}" if whole >= _MINUTE else f"{whole} s"
 
 
-def _countdown(view: View, seen: UnderWay, now_s: float) -> list[tuple[float, str]]:
-    """What is to come, each with the seconds until then: the next few, and the end of the load."""
-    if seen.zero_s is None or view.stage is not Stage.GOING:
-        return []
-    preview, at_s = view.previews[seen.step.name], now_s - seen.zero_s
+def _coming(preview: PreviewDocument, at_s: float) -> list[tuple[float, str]]:
+    """The next few things that are to come, each with the seconds until then."""
     coming = [(phase.start_s, f"{phase.name} begins") for phase in preview.phases[1:]]
     for fault in preview.faults:
         coming += [(fault.inject_s, f"{fault.name} breaks"), (fault.heal_s, f"{fault.name} heals")]
     left = [(when_s - at_s, what) for when_s, what in sorted(coming) if when_s > at_s]
-    end_s = preview.phases[-1].end_s - at_s
-    return [*left[:COMING_SHOWN], (end_s, "end of the load")] if end_s > 0 else []
+    return left[:COMING_SHOWN]
 
 
 def failing(seen: UnderWay) -> str:

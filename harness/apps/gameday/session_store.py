@@ -28,13 +28,10 @@ SCHEMA = "lendchaos.session/1"
 SESSION_FILE, PLAN_FILE, RUNS_FOLDER = "session.jsonl", "plan.yaml", "runs"
 LOGS_FOLDER = "logs"
 """What each run wrote beside its record, one file for each attempt."""
-STAYS_ABORTED, STAYS_REFUSED = "stays aborted", "stays refused"
-REFUSED = "refused"
 LOST = "lost terminal"
 """How a step was aborted whose terminal was closed, or whose process died."""
 FULL_DISK = "full disk"
-"""Why a step was aborted that may be begun again, once there is room, also where nobody is asked.
-"""
+"""Why a step was aborted that may be begun again once there is room, also where nobody is asked."""
 
 
 class What(StrEnum):
@@ -54,9 +51,7 @@ class What(StrEnum):
     """Somebody says that the manual fault was injected, now; or that it was taken back."""
     RESTORED = "restored"
     ABORT = "abort"
-    """With ``text``: how it was ordered (key, word, page, heal, signal, lost terminal),
-    ``guardian`` where the run lost its own, or `FULL_DISK`.
-    """
+    """With ``text``: how it was ordered (key, word, page, heal, signal), or why it had to be."""
     PAUSED = "paused"
     RESUMED = "resumed"
     ACTION = "action"
@@ -123,7 +118,7 @@ class StepState(StrEnum):
     LEFT_OUT = "left_out"
 
 
-STAYS = {StepState.ABORTED: STAYS_ABORTED, StepState.REFUSED: STAYS_REFUSED}
+STAYS = {StepState.ABORTED: "stays aborted", StepState.REFUSED: "stays refused"}
 """What a no-go says where a step came to no end of its own, by its state."""
 ENDED = {str(state): state for state in (StepState.DONE, *STAYS)}
 """What a step is, by the text with which it ended."""
@@ -169,11 +164,10 @@ class Session:
 
     def is_open(self, step: str) -> bool:
         """Whether it is still to be decided what becomes of a step."""
-        state, ends = self.state_of(step), (What.STEP_ENDED, What.NO_GO)
-        if state in STAYS:
-            last = [e.what for e in self.events if e.step == step and e.what in ends][-1]
-            return last is not What.NO_GO
-        return state in (StepState.WAITING, StepState.GOING)
+        ends = [e for e in self.events if e.what in (What.STEP_ENDED, What.NO_GO)]
+        last = [e.what for e in ends if e.step == step][-1:]
+        settled = (StepState.DONE, StepState.LEFT_OUT)
+        return self.state_of(step) not in settled and last != [What.NO_GO]
 
     @property
     def closed(self) -> bool:
@@ -188,59 +182,53 @@ def _written(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def instant_of(at_utc: str | None) -> datetime | None:
-    """An instant in RFC 3339, to the microsecond; None where it is none."""
-    try:
-        # Python reads at most microseconds, a verdict has nanoseconds.
-        return datetime.fromisoformat((at_utc or "")[:26].rstrip("Z")).replace(tzinfo=UTC)
-    except ValueError:
-        return None
+def _instant(at_utc: str | None) -> datetime:
+    """An instant in RFC 3339, to the microsecond; a ValueError where it is none."""
+    # Python reads at most microseconds, a verdict has nanoseconds.
+    return datetime.fromisoformat((at_utc or "")[:26].rstrip("Z")).replace(tzinfo=UTC)
 
 
 def after(zero_utc: str | None, seconds: float | None) -> str | None:
     """The instant so many seconds after another; None where one of them is not known."""
-    start = instant_of(zero_utc)
-    if start is None or seconds is None:
-        return None
-    try:
-        return _written(start + timedelta(seconds=seconds))
-    except OverflowError:  # a stored run that was tampered with can say anything
-        return None
+    if seconds is not None:
+        with suppress(ValueError, OverflowError):  # a stored run can say anything
+            return _written(_instant(zero_utc) + timedelta(seconds=seconds))
+    return None
 
 
 def between(first_utc: str | None, second_utc: str | None) -> float | None:
     """Seconds from the first to the second; None where one is no instant."""
-    first, second = instant_of(first_utc), instant_of(second_utc)
-    return None if first is None or second is None else (second - first).total_seconds()
+    with suppress(ValueError):
+        return (_instant(second_utc) - _instant(first_utc)).total_seconds()
+    return None
 
 
 def clock(at_utc: str) -> str:
     """The time of day, for people."""
-    instant = instant_of(at_utc)
-    return at_utc if instant is None else instant.time().isoformat("milliseconds")
+    with suppress(ValueError):
+        return _instant(at_utc).time().isoformat("milliseconds")
+    return at_utc
 
 
 # --- on the disk ---------------------------------------------------------------------------------
 
 
 class SessionStore:
-    """Keeps the events of one game day in a folder, which one process at a time conducts.
+    """Keeps the events of one game day in a folder, which one process at a time conducts; without
+    a folder, for a rehearsal, for as long as that lasts.
 
     It is made once it begins. What was appended is on the disk when the call returns. The lock is
     the kernel's: it is free again when its holder dies, however it dies.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | None) -> None:
+        self.path = path or Path("(rehearsal)")
+        self._rehearsed: list[Event] | None = [] if path is None else None
         self._lock: IO[bytes] | None = None
 
     @classmethod
     def resume(cls, path: Path) -> Self:
-        """Go on with a session.
-
-        Raises:
-            UsageError: there is none, it is closed, or somebody conducts it right now.
-        """
+        """Go on with a session; UsageError where there is none, it is closed, or conducted now."""
         if read_session(path).closed:
             raise UsageError(f"{path} is closed: nothing more can be done in it")
         for name in (RUNS_FOLDER, LOGS_FOLDER):
@@ -252,11 +240,8 @@ class SessionStore:
 
     @classmethod
     def create(cls, path: Path, plan_text: str) -> Self:
-        """Make the folder and keep the plan in it.
-
-        Raises:
-            UsageError: there is something already, or there can be no such folder.
-            HarnessError: the disk takes nothing there.
+        """Make the folder and keep the plan in it; UsageError where there is something already, or
+        there can be no such folder, HarnessError where the disk takes nothing there.
         """
         try:
             path.mkdir(parents=True)
@@ -273,20 +258,26 @@ class SessionStore:
 
     def begin(self, plan_text: str) -> None:
         """Make the session, unless it was gone on with; as `create`."""
-        if self._lock is None:
+        if self._lock is None and self._rehearsed is None:
             self.create(self.path, plan_text)
             self._hold()
 
     def append(self, event: Event) -> Event:
         """Write one event down; its time is filled in where it has none."""
-        event = _timed(event)
+        if not event.at_utc:
+            event = replace(event, at_utc=_written(datetime.now(UTC)))
+        if self._rehearsed is not None:
+            self._rehearsed.append(event)
+            return event
         body = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
         append_line(self.path / SESSION_FILE, json.dumps({"event": body}, ensure_ascii=False))
         return event
 
     def read(self) -> Session:
         """All events so far, those of other processes included."""
-        return read_session(self.path) if self.path.exists() else Session(self.path, ())
+        if self._rehearsed is not None or not self.path.exists():
+            return Session(self.path, tuple(self._rehearsed or ()))
+        return read_session(self.path)
 
     def __enter__(self) -> Self:
         """For as long as we conduct it."""
@@ -302,34 +293,9 @@ class SessionStore:
         lock = open_regular(self.path / SESSION_FILE)
         if not taken(lock):
             lock.close()
-            raise UsageError(
-                f"{self.path} is conducted in another terminal: end it there first (q)"
-            )
+            said = f"{self.path} is conducted in another terminal: end it there first (q)"
+            raise UsageError(said)
         self._lock = lock
-
-
-class RehearsalStore(SessionStore):
-    """The session of a rehearsal: nothing is written down."""
-
-    def __init__(self) -> None:
-        super().__init__(Path("(rehearsal)"))
-        self._events: list[Event] = []
-
-    def begin(self, plan_text: str) -> None:
-        """Make nothing."""
-
-    def append(self, event: Event) -> Event:
-        """Keep it for as long as the rehearsal lasts."""
-        self._events.append(_timed(event))
-        return self._events[-1]
-
-    def read(self) -> Session:
-        """All so far."""
-        return Session(self.path, tuple(self._events))
-
-
-def _timed(event: Event) -> Event:
-    return event if event.at_utc else replace(event, at_utc=_written(datetime.now(UTC)))
 
 
 def is_conducted(path: Path) -> bool:
@@ -340,11 +306,8 @@ def is_conducted(path: Path) -> bool:
 
 
 def read_session(path: Path) -> Session:
-    """What happened so far; a line that cannot be read costs no other.
-
-    Raises:
-        UsageError: this is no session, or one of another version.
-        HarnessError: it cannot be read.
+    """What happened so far; a line that cannot be read costs no other. UsageError where this is no
+    session, or one of another version, HarnessError where it cannot be read.
     """
     log = path / SESSION_FILE
     try:

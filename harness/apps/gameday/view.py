@@ -1,28 +1,40 @@
-"""What a game day shows, is told, and asks of whoever does what touches anything."""
+"""What a game day shows, is told, and asks of whoever does what touches anything; a rehearsal does
+nothing of it, and shows every screen and every key.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from pathlib import Path
 
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.session_store import Event, Session
 from harness.core.disk import refusal
+from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
-from harness.report.tables import Tile
-from harness.run.preview import PreviewDocument
+from harness.core.yaml_models import Problem, refuse
+from harness.report.words import plural
+from harness.run.preview import PreviewDocument, read_preview
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Tell
-from harness.verdict.types import Judgement
+from harness.run.runner import Tell, dry_run, find_scenario
 
 Message = Event | Update | RunResult
 """What a game day is told: commands of people, signals or a clock, which are events without time
 and step; what a run says of itself; and, last, how it ended.
 """
 Post = Callable[[Message], None]
+Previews = Mapping[str, PreviewDocument]
+"""By the name of the step: the timeline that the screen counts down to is the one that the run will
+have, with the same scenario, options and seed.
+"""
+ASKED_AT_ONCE = 4
+STEP_SECONDS = 8.0
+"""How long the longest step of a rehearsal takes."""
+SENTENCE = "A rehearsal: nothing was run, so nothing was measured."
 END_SECONDS_MAX = 600.0
 _BEFORE = ("warm-up", "baseline")
 """Phases in which everything is to be as on any other day."""
@@ -45,14 +57,6 @@ class Stage(StrEnum):
     OVER = "over"
 
 
-class StepOutcome(NamedTuple):
-    """What a run showed, in words."""
-
-    verdict: Judgement
-    sentence: str
-    figures: tuple[Tile, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class UnderWay:
     """The run of a step so far. ``began_s`` and ``zero_s`` are instants of the monotonic clock,
@@ -69,8 +73,7 @@ class UnderWay:
     failing: tuple[int, int, float] | None = None
     """Requests that failed, of those that ended in the last seconds."""
     said: str = ""
-    """The last line of what it said; ``lines`` were said in all."""
-    lines: int = 0
+    """The last line of what it said."""
     page: str = ""
     """Address of the run's page, with its token: shown, and kept nowhere."""
 
@@ -81,12 +84,10 @@ class View:
 
     stage: Stage
     plan: GameDayPlan
-    previews: Mapping[str, PreviewDocument]
+    previews: Previews
     session: Session
     step: GameDayStep | None = None
     under_way: UnderWay | None = None
-    outcomes: Mapping[str, StepOutcome] = field(default_factory=dict)
-    """What the last run of a step showed, by the step's name."""
     said: str = ""
     pausing: bool = False
     """A pause was asked for, and begins when the step is over."""
@@ -165,6 +166,8 @@ class Runner:
             ended = RunResult(ExitCode.INTERNAL)
             try:
                 ended = self.run(step, attempt, post)
+            except (UsageError, HarnessError) as error:
+                ended = RunResult(error.exit_code, {"text": str(error)})
             except Exception as error:  # noqa: BLE001  # told where somebody sees it
                 refused = refusal(error) if isinstance(error, OSError) else ""
                 said = refused or f"our bug, {type(error).__name__}: {error}"
@@ -182,3 +185,85 @@ class Runner:
         if self._thread.is_alive():
             self.abort()
             self._thread.join(END_SECONDS_MAX)
+
+
+# --- what each step will do, told by a dry run of it before anything is touched ------------------
+
+
+def preview_steps(
+    plan: GameDayPlan, path: Path, seed: int, state_dir: Path, tell: Tell
+) -> dict[str, PreviewDocument]:
+    """Every step of a plan, by its name; ``path`` is the plan's file. UsageError where steps could
+    not be run as they stand: all are named, with their place.
+    """
+    tell(f"asking what {plural(len(plan.steps), 'step')} would do")
+    found: dict[str, PreviewDocument] = {}
+
+    def objections(step: GameDayStep) -> list[Problem]:
+        options = [*plan.options_of(step, seed), "--state-dir", str(state_dir), "--json"]
+        try:
+            scenario = find_scenario(step.scenario)
+            preview = read_preview(dry_run(scenario, options, later=True), scenario)
+        except UsageError as error:
+            return [Problem(*step.place, f"{step.name}: {error}")]
+        found[step.name] = preview
+        return [Problem(*step.place, f"{step.name}: {t}") for t in _objections(step, preview)]
+
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        problems = [one for told in pool.map(objections, plan.steps) for one in told]
+    if problems:
+        refuse(path, problems)
+    return found
+
+
+def _objections(step: GameDayStep, preview: PreviewDocument) -> Iterator[str]:
+    """What a step's own run cannot give it."""
+    if step.manual_fault and preview.faults:
+        names = ", ".join(fault.name for fault in preview.faults)
+        yield (
+            f"its fault is a manual one, but {step.scenario} breaks something itself ({names}):"
+            " choose one without a fault, like baseline"
+        )
+    quiet_s = baseline_end_s(preview) - preview.phases[0].start_s
+    if step.inject_after_s is not None and step.inject_after_s < quiet_s:
+        yield (
+            f"pull_after is {step.inject_after_s:g}s after the load begins, and warm-up and"
+            f" baseline take {quiet_s:g}s: inject the fault later"
+        )
+
+
+class Rehearsal(Runner):
+    """Plays the preview of each step, ``speed`` times as fast; nothing of it is ever left."""
+
+    rehearses = True
+
+    def __init__(self, previews: Previews) -> None:
+        self._previews = previews
+        loads = (one.phases[-1].end_s - one.phases[0].start_s for one in previews.values())
+        self.speed = max(1.0, max(loads, default=0.0) / STEP_SECONDS)
+
+    def run(self, step: GameDayStep, attempt: int, post: Post) -> RunResult:  # noqa: ARG002
+        """Play one step."""
+        preview = self._previews[step.name]
+        at_s = preview.phases[0].start_s
+        for instant_s, update in _updates(preview):
+            if self._aborted.wait(max(0.0, (instant_s - at_s) / self.speed)):
+                break
+            at_s = max(at_s, instant_s)
+            post(update)
+        code = ExitCode.INTERRUPTED if self._aborted.is_set() else ExitCode.PASS
+        # As if there were a folder: a step without one would count as aborted.
+        last = {"verdict": "rehearsed", "sentence": SENTENCE, "report": "rehearsal/report.html"}
+        return RunResult(code, last)
+
+
+def _updates(preview: PreviewDocument) -> Iterator[tuple[float, Update]]:
+    """What the run would say, each with when it would."""
+    happens = [(phase.start_s, phase.name) for phase in preview.phases]
+    happens += [(fault.inject_s, f"{fault.name} injected") for fault in preview.faults]
+    happens += [(fault.heal_s, f"{fault.name} healed") for fault in preview.faults]
+    for at_s, what in sorted(happens, key=lambda one: one[0]):
+        now = next(p for p in reversed(preview.phases) if p.start_s <= at_s)
+        yield at_s, Update(what, now.name, now.start_s, now.end_s)
+    end_s = preview.phases[-1].end_s
+    yield end_s, Update("drain", "drain", end_s, end_s + 1.0)
