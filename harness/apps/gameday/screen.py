@@ -3,6 +3,7 @@
 Pure: what is shown follows from the view and the time alone.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -89,9 +90,9 @@ def details(view: View, step: GameDayStep) -> RenderableType:
     settings = preview.settings
     phases = ", ".join(f"{p.name} {length(p.end_s - p.start_s)}" for p in preview.phases)
     load = f"{settings.rate} arrivals a second for {settings.load_s:g} s"
-    touched = [
-        f"{name} touches {', '.join(what)}" for name, what in preview.blast_radius.touched.items()
-    ]
+    radius = preview.blast_radius
+    touched = [f"{name} touches {', '.join(what)}" for name, what in radius.touched.items()]
+    untouched = ", ".join(re.sub(r" \([^)]*\)", "", what) for what in radius.untouched)
     conditions = stop_conditions.StopConditions(**dict[str, Any](preview.stop))
     stops = "; ".join(stop_conditions.in_words(conditions))
     rows = [
@@ -104,6 +105,7 @@ def details(view: View, step: GameDayStep) -> RenderableType:
             for quiet in ("" if f.expects_impact else "; borrowers should not notice it",)
         ),
         ("radius", "; ".join(touched) or "no fault: nothing is broken"),
+        ("untouched", untouched),
         ("stops if", stops or "nothing: all conditions are off"),
     ]
     return Group(_heading(view, step), _grid(rows))
@@ -119,6 +121,7 @@ def settled(view: View, step: GameDayStep) -> RenderableType:
         word = Judgement.INCONCLUSIVE if unseen else run.verdict
         if word is not None and word in COLOUR:
             observed = Text.assemble((f" {word.upper()} ", COLOUR[Judgement(word)]), "  ", observed)
+    rows: list[tuple[str, RenderableType]]
     rows = [("expected", step.expect), ("observed", observed)]
     return Group(_heading(view, step), _grid(rows))
 
