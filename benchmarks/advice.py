@@ -12,8 +12,8 @@ from harness.plan.objectives import SteadyState
 from harness.verdict.checks.bounds import OPERATIONS_MIN, Limit, by_share
 from harness.verdict.measure import advice as rules
 from harness.verdict.measure.baseline import HALVES_P_MIN, THETA
+from harness.verdict.measure.change_point import confirmed
 from harness.verdict.measure.intervals import CONFIDENCE, Share, differ
-from harness.verdict.measure.recovery_instant import confirmed
 from harness.verdict.types import Judgement
 
 LIMIT = SteadyState().failed_share_max

@@ -18,7 +18,7 @@ from harness.report.compare.comparison import CHANCE_MAX, Claim, compare
 from harness.verdict.figures import Borrow
 from harness.verdict.judge import judge
 from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.recovery_interval import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Recovery, Verdict
 from tests.builders import cut_run

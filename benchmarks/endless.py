@@ -17,7 +17,7 @@ from benchmarks.simulate import BASELINE_SECONDS, samples_from, simulate
 from harness.plan.objectives import SteadyState
 from harness.verdict.measure.baseline import THETA, Baseline
 from harness.verdict.measure.episodes import episodes_of, impaired
-from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.recovery_interval import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Episode
 

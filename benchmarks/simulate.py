@@ -21,7 +21,7 @@ from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of
 from harness.verdict.measure.evidence import Evidence
 from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.recovery_interval import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Crossing as MeasuredCrossing
 

@@ -30,7 +30,7 @@ from harness.history.run_facts import Trouble
 from harness.report import html, terminal_text
 from harness.report.archive import read_run
 from harness.report.compare.comparison import compare
-from harness.report.written import figures
+from harness.report.write_report import figures
 from harness.verdict.judge import judge
 from harness.verdict.stored_verdict import read_verdict
 from tests.builders import CUT, at_ns, during, facts, operations, plan_of

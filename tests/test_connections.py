@@ -69,7 +69,7 @@ def test_the_supervisors_is_the_only_socket_with_a_path() -> None:
         and words.search(path.read_text(encoding="utf-8"))
     }
 
-    assert found == {"harness/stack/client.py", "harness/stack/control.py"}
+    assert found == {"harness/stack/client.py", "harness/stack/control_socket.py"}
 
 
 def test_only_one_file_makes_connections() -> None:

@@ -23,9 +23,9 @@ from harness.apps.locust.planning import run_time, settings_from
 from harness.core import durations
 from harness.core.errors import UsageError
 from harness.plan.objectives import KINDS
-from harness.plan.options import DURATION, RUN_OPTIONS
 from harness.plan.plan import Scenario
 from harness.plan.resilience import read, schema_text
+from harness.plan.run_options import DURATION, RUN_OPTIONS
 from harness.run.finished_run import _window_s
 from tests.gameday.test_format import GOOD
 from tests.load.test_options import options

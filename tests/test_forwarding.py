@@ -43,7 +43,7 @@ STARTER = """
 import sys
 from pathlib import Path
 
-from harness.run import runner
+from harness.run import locust_process as runner
 
 runner._command = lambda *_: [sys.executable, "locust.py"]
 lines = []

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from harness.core.errors import UsageError
-from harness.run import runner
-from harness.run.given import OptionElsewhere, first_seed, given, with_places
+from harness.run import locust_process as runner
+from harness.run.given_options import OptionElsewhere, first_seed, given, with_places
+from harness.run.locust_process import run_series
 from harness.run.result import RunResult
-from harness.run.runner import run_series
 from tests.verdicts import judged
 
 TOML = "[tool.locust]\nruns-dir = 'of-toml'\nusers = 7\ntags = ['a', 'b']\n"

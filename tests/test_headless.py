@@ -11,10 +11,10 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.core.forwarding import Forwarded
-from harness.run import runner
+from harness.run import locust_process as runner
+from harness.run.locust_process import find_scenario, locust_command
 from harness.run.progress_messages import PROGRESS, ErrorUpdate, ProgressMessage, Update
 from harness.run.result import RunResult
-from harness.run.runner import find_scenario, locust_command
 
 VERDICT = {"verdict": "pass", "phase": None}
 

@@ -32,7 +32,7 @@ RESULTS = ("report.html",)
 @pytest.fixture(autouse=True)
 def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes most of the time."""
-    monkeypatch.setattr("harness.report.written._write_picture", lambda *_: None)
+    monkeypatch.setattr("harness.report.write_report._write_picture", lambda *_: None)
 
 
 @pytest.fixture

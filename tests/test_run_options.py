@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from harness.core.errors import UsageError
-from harness.plan.options import (
+from harness.plan.plan import Settings
+from harness.plan.population import POPULATIONS
+from harness.plan.run_options import (
     ALL_OPTIONS,
     GROUPS,
     RATE_DEFAULT,
@@ -17,8 +19,6 @@ from harness.plan.options import (
     Use,
     option,
 )
-from harness.plan.plan import Settings
-from harness.plan.population import POPULATIONS
 
 HARNESS = Path(__file__).parent.parent / "harness"
 WORDS = {word for each in ALL_OPTIONS for word in each.words}

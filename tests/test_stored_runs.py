@@ -9,7 +9,7 @@ import pytest
 
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
-from harness.report.written import figures
+from harness.report.write_report import figures
 from harness.verdict.judge import judge
 from harness.verdict.types import from_json
 

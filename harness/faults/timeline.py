@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.faults.audit import audit, leftovers, told
 from harness.faults.base import Gone
+from harness.faults.fault_walk import OneFault, Surroundings
 from harness.faults.foreign_sessions import (
     LockWatch,
     OwnSessions,
@@ -25,7 +26,6 @@ from harness.faults.foreign_sessions import (
 from harness.faults.heal.proxy_restart import ProxyWatch
 from harness.faults.overlap import AtWork
 from harness.faults.unplanned import ProxyLog
-from harness.faults.walk import OneFault, Surroundings
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, ForeignChange
 from harness.history.journal import CONDUCTOR, Journal

@@ -26,7 +26,7 @@ from harness.history.events import (
     is_decision,
     settle,
 )
-from harness.load.raised import ENDS, message_of, place_of
+from harness.load.exception_text import ENDS, message_of, place_of
 from harness.load.sessions import Account
 from harness.plan.plan import Arrival, Plan, PlannedBorrower
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session

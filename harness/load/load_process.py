@@ -14,9 +14,9 @@ from harness.history.event_writer import EventWriter
 from harness.history.events import Stall
 from harness.history.run_directory import RunDirectory
 from harness.load import load_protocol as messages
+from harness.load.exception_text import ENDS
 from harness.load.journey import Journeys
 from harness.load.open_loop import OpenLoop, Ticker, own_arrivals
-from harness.load.raised import ENDS
 from harness.load.sessions import Account, BorrowerSession
 from harness.plan.plan import Arrival
 from harness.target.transport import Transport

@@ -24,7 +24,7 @@ from harness.plan.placement import (
     placed,
     wrong_choice,
 )
-from harness.plan.planted import SERVICES, wrong_defects
+from harness.plan.planted_defects import SERVICES, wrong_defects
 from harness.plan.population import POPULATIONS
 from harness.plan.stop_conditions import StopConditions, wrong_conditions
 

@@ -36,7 +36,7 @@ from harness.load import load_protocol as protocol
 from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan
 from harness.report import terminal_text
-from harness.report.written import write
+from harness.report.write_report import write
 from harness.run.commands import obey
 from harness.run.preview import told_before
 from harness.run.room_watch import places_of, room_watched

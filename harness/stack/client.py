@@ -1,6 +1,6 @@
 """Typed calls to a stack's supervisor, and what is asked and answered over its Unix socket.
 
-`harness.stack.control` is the other end. Instants are monotonic nanoseconds.
+`harness.stack.control_socket` is the other end. Instants are monotonic nanoseconds.
 """
 
 import contextlib
@@ -44,9 +44,9 @@ class ProcessStatus:
 
     ``last_exit`` is the code of its last end, negative for a signal; ``ordered_ns`` is the instant
     of the last order to start it, and ``started_by`` what gave the first one since it was taken
-    down: ``request``, ``timer`` or ``supervisor`` (see `harness.stack.child`). ``frozen`` means all
-    of its processes, ``stopped`` any of them; ``thawed_ns`` is when the supervisor let it go on
-    since it was frozen, else 0.
+    down: ``request``, ``timer`` or ``supervisor`` (see `harness.stack.supervised_process`).
+    ``frozen`` means all of its processes, ``stopped`` any of them; ``thawed_ns`` is when the
+    supervisor let it go on since it was frozen, else 0.
     """
 
     name: str

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
-from harness.plan.planted import wrong_defects
+from harness.plan.planted_defects import wrong_defects
 from harness.stack import register
 from harness.stack.cluster_folders import remove_database
 from harness.stack.folder import ALIVE_LOCK, BUREAU_DATA, DATA, STATE_FILE, checked

@@ -27,12 +27,12 @@ from harness.core.processes import ProcessRef, clean_environment, identify, is_a
 from harness.core.standard_streams import lead_nowhere
 from harness.stack import launch as protocol
 from harness.stack import namespaces, postgres, register, service
-from harness.stack.child import Child, ChildSpec, spawn
-from harness.stack.control import Control
+from harness.stack.control_socket import Control
 from harness.stack.folder import BUREAU_DATA, STATE_FILE, whereabouts
 from harness.stack.postgres import ClusterSpec
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import BUREAU, DATABASE, EDGE, forget, save_state
+from harness.stack.supervised_process import Child, ChildSpec, spawn
 from harness.stack.watchdog import stand_by
 
 EVENT_LOG = "supervisor.jsonl"

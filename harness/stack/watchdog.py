@@ -17,8 +17,8 @@ from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, is_alive, own_environment
 from harness.history.journal import Journal, OpenFault
 from harness.history.journal_row import JournalRow
-from harness.stack.child import spawn
 from harness.stack.state import Stack
+from harness.stack.supervised_process import spawn
 
 LOOK_SECONDS = 0.5
 GRACE_SECONDS = 1.0

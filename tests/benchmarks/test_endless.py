@@ -9,7 +9,7 @@ from benchmarks import comparisons
 from benchmarks.endless import ENDED, ENDLESS, INITIAL, endless
 from benchmarks.section_tables import aims_of
 from benchmarks.sections import Section, chance_of, chosen, repeat_rows
-from harness.verdict.measure import recovery_instant
+from harness.verdict.measure import change_point as recovery_instant
 
 REPEATS = 40
 

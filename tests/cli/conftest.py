@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.apps.cli import app
+from harness.run.locust_process import Update
 from harness.run.result import RunResult as RunEnded
-from harness.run.runner import Update
 from harness.stack.doctor import Check
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.stored import store

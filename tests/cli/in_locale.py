@@ -40,7 +40,7 @@ def main() -> None:
     standard_streams.make_usable()
     locale.setlocale(locale.LC_ALL, "")
     # The picture takes most of the time, and its font is its own.
-    importlib.import_module("harness.report.written")._write_picture = lambda *_: None
+    importlib.import_module("harness.report.write_report")._write_picture = lambda *_: None
     Path("sample.txt").write_text(f"{1234.5:n}", encoding="utf-8")
     codes = [code_of(words) for words in COMMANDS]
     Path("codes.json").write_text(json.dumps(codes), encoding="utf-8")

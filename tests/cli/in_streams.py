@@ -14,10 +14,10 @@ from typing import Any
 from harness.apps.cli import app
 from harness.apps.cli.lazy_commands import load
 from harness.core import standard_streams
+from harness.run.locust_process import Update
 from harness.run.result import RunResult
-from harness.run.runner import Update
 
-WRITTEN = importlib.import_module("harness.report.written")
+WRITTEN = importlib.import_module("harness.report.write_report")
 FULL, CLOSED, UNREAD = "full", "closed", "unread"
 CONDITIONS: dict[str, tuple[str, str, str, str]] = {
     "plain": ("", "", "utf-8", "strict"),

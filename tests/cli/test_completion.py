@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.apps.cli import app
-from harness.plan.planted import DEFECTS, SERVICES
+from harness.plan.planted_defects import DEFECTS, SERVICES
 from target_service.defects import DEFECTS as PLANTED
 from tests.cli.processes import SECONDS_MAX, environment, lendchaos
 

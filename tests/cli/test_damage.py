@@ -56,7 +56,7 @@ def json_of(body: bytes) -> object:
 @pytest.fixture
 def pictureless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others draw the picture of a damaged run; it takes most of the time of a report."""
-    monkeypatch.setattr("harness.report.written._write_picture", lambda *_: None)
+    monkeypatch.setattr("harness.report.write_report._write_picture", lambda *_: None)
 
 
 def check_damaged(run: Path, name: str, done: Ended) -> None:

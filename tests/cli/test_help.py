@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.apps.cli.lazy_commands import LATER, load
-from harness.plan.options import ALL_OPTIONS, GROUPS
+from harness.plan.run_options import ALL_OPTIONS, GROUPS
 from tests.cli.conftest import Ended
 from tests.cli.processes import in_terminal
 

@@ -271,8 +271,8 @@ def test_a_series_for_programs(
     monkeypatch: pytest.MonkeyPatch, lendchaos: Callable[..., Ended]
 ) -> None:
     """Its runs are in the document; what people read of it goes beside."""
-    monkeypatch.setattr("harness.run.runner.up", lambda *_, **_more: None)
-    monkeypatch.setattr("harness.run.runner.down", lambda *_: None)
+    monkeypatch.setattr("harness.run.locust_process.up", lambda *_, **_more: None)
+    monkeypatch.setattr("harness.run.locust_process.down", lambda *_: None)
     done = lendchaos("run", "baseline", "--runs", "2", "--json")
 
     (scenario,) = check_document(done)["scenarios"]

@@ -74,7 +74,7 @@ def test_nothing_is_judged_before_locust_has_started(tmp_path: Path) -> None:
     (tmp_path / "plain.py").touch()
     modules = loaded(["run", "plain.py"], tmp_path, AS_LOCUST_STARTS)
 
-    assert "harness.run.runner" in modules
+    assert "harness.run.locust_process" in modules
     assert modules & {*HEAVY, "harness.report.html", "harness.report.terminal_text"} == set()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults import walk as walk_module
+from harness.faults import fault_walk as walk_module
 from harness.faults.base import Gone
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import Journal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults import walk as walk_module
+from harness.faults import fault_walk as walk_module
 from harness.faults.base import Injector
 from harness.faults.heal import healing
 from harness.faults.overlap import AtWork, can_silence

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.processes import identify
-from harness.faults import walk as walk_module
+from harness.faults import fault_walk as walk_module
 from harness.faults.heal.proxy_restart import SECOND_WAY, ProxyWatch
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact

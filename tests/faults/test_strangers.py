@@ -12,8 +12,8 @@ import requests
 from harness.core.errors import HarnessError
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import identify
+from harness.faults import fault_walk as walk_module
 from harness.faults import foreign_sessions as strangers_module
-from harness.faults import walk as walk_module
 from harness.faults.foreign_sessions import (
     OwnSessions,
     StrangerWatch,

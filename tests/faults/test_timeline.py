@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.core.errors import HarnessError, UsageError
+from harness.faults import fault_walk as walk_module
 from harness.faults import timeline as timeline_module
-from harness.faults import walk as walk_module
 from harness.faults.base import Gone, Injector
 from harness.faults.overlap import OwnProof
 from harness.faults.timeline import FaultTimeline

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults import walk as walk_module
+from harness.faults import fault_walk as walk_module
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from tests.faults.test_timeline import PLANNED, Breakable, Place

@@ -16,10 +16,10 @@ from harness.apps.gameday.session_store import Event, SessionStore, What, comman
 from harness.apps.gameday.view import Message, Post, Runner, Stage, View
 from harness.history.run_facts import BlastRadius
 from harness.plan.plan import PlannedPhase, Settings, SteadyState
+from harness.run.locust_process import Tell
 from harness.run.preview import PreviewDocument, PreviewFault, PreviewLoad
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Tell
 from harness.verdict.visible import Visible
 
 PLAN = GameDayPlan(

@@ -19,7 +19,7 @@ from harness.apps.gameday.session_store import LOGS_FOLDER, Event, SessionStore,
 from harness.apps.gameday.view import Message
 from harness.core.errors import UsageError
 from harness.core.forwarding import interrupt_under_way
-from harness.run import runner as headless_module
+from harness.run import locust_process as headless_module
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
 from harness.stack.run_lock import held_alone

@@ -11,7 +11,7 @@ from harness.plan.plan import Objectives, Plan
 from harness.verdict.checks.bounds import Limit, by_share, failed_results
 from harness.verdict.judge import judge
 from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.outside import Calm
+from harness.verdict.measure.outside_faults import Calm
 from harness.verdict.types import Judgement, ObjectiveResult, Verdict
 from tests.builders import CUT, at_ns, during, facts, operations, plan_of
 

@@ -11,7 +11,7 @@ from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
 from harness.plan.plan import Plan
-from harness.report.written import write
+from harness.report.write_report import write
 from harness.verdict.judge import judge
 from harness.verdict.types import Finding, Judgement, Verdict
 from tests import builders

@@ -12,8 +12,8 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from harness.apps.locust import chaos_page
-from harness.apps.locust.door import Door
 from harness.apps.locust.live import Live, LiveSeries
+from harness.apps.locust.page_access import Door
 from harness.apps.locust.progress import Progress
 from harness.plan.fault_specs import Partition
 from harness.plan.plan import Scenario, Settings, expand

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.plan.options import LOCUST_OPTIONS, RunOption, Use
+from harness.plan.run_options import LOCUST_OPTIONS, RunOption, Use
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ["--csv=out/run", "--html=run.html", "--json-file=run", "--logfile=run.log"]

@@ -18,7 +18,7 @@ from harness.core.errors import UsageError
 from harness.faults import Kill, Partition
 from harness.plan.placement import Choice
 from harness.plan.plan import Scenario, Settings
-from harness.run.given import OptionElsewhere
+from harness.run.given_options import OptionElsewhere
 
 CALM = Scenario()
 BROKEN = Scenario(faults=[Partition("database")])

@@ -119,7 +119,7 @@ def test_a_handler_or_an_exit_ends_neither_listening_nor_process(
 def test_a_deleted_folder_hides_no_place() -> None:
     """The place is told as seen from the folder of the start."""
     script = (
-        "import os, tempfile; from harness.load.raised import place_of\n"
+        "import os, tempfile; from harness.load.exception_text import place_of\n"
         "os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())\n"
         "for name in ('/a/mine.py', 'src/gevent/theirs.py'):\n"
         "    try: exec(compile('1 / 0', name, 'exec'))\n"

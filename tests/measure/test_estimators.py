@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
 
-from harness.verdict.measure import recovery_instant
+from harness.verdict.measure import change_point as recovery_instant
 from harness.verdict.measure.segments import segments
 
 Simulated = tuple[NDArray[np.float64], NDArray[np.bool_], float, float]

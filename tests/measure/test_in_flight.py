@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from harness.history.columns import Operations
 from harness.verdict.measure.baseline import Baseline
-from harness.verdict.measure.elsewhere import elsewhere_of
 from harness.verdict.measure.episodes import episodes_of
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.outside_stretches import elsewhere_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Episode
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from harness.verdict.measure.baseline import Baseline
-from harness.verdict.measure.elsewhere import elsewhere_of
 from harness.verdict.measure.episodes import episodes_of, impaired
 from harness.verdict.measure.evidence import Fate
 from harness.verdict.measure.intervals import Share
+from harness.verdict.measure.outside_stretches import elsewhere_of
 from harness.verdict.measure.samples import Samples, Timeline
 from tests.builders import borrow_samples
 

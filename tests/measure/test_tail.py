@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.verdict.measure.elsewhere import Tail, tail_of
+from harness.verdict.measure.outside_stretches import Tail, tail_of
 
 
 def end(*tail: int, before: int = 300) -> Tail | None:

@@ -5,10 +5,10 @@ import pytest
 
 from benchmarks.simulate import arrays
 from harness.verdict.measure.baseline import Baseline
-from harness.verdict.measure.elsewhere import elsewhere_of, recovered_below
 from harness.verdict.measure.episodes import episodes_of, impaired
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
-from harness.verdict.measure.recovery import recovery_of
+from harness.verdict.measure.outside_stretches import elsewhere_of, recovered_below
+from harness.verdict.measure.recovery_interval import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.types import Episode
 

@@ -16,8 +16,8 @@ import pytest
 from harness.apps.gate.gate_runs import GateOrder
 from harness.core.errors import HarnessError, UsageError
 from harness.report.suite import names_of
+from harness.run.locust_process import Update, given
 from harness.run.result import RunResult
-from harness.run.runner import Update, given
 
 CONFTEST = """
 from pathlib import Path

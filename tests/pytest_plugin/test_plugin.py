@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 HEAVY = (
     *("gevent", "locust", "numpy", "pandas", "scipy", "pydantic", "yaml", "jinja2", "typer"),
-    *("rich", "harness.run.runner", "harness.report.suite", "harness.stack"),
+    *("rich", "harness.run.locust_process", "harness.report.suite", "harness.stack"),
 )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.history.run_directory import RunDirectory
-from harness.report import html, words, written
+from harness.report import html, words
+from harness.report import write_report as written
 from harness.verdict.types import Recovery, Verdict, from_json
 from tests.report import sample
 

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.history.run_directory import RunDirectory
-from harness.report import picture, timeline_chart, written
+from harness.report import picture, timeline_chart
+from harness.report import write_report as written
 from harness.report.marks import COLOURS, NARROW, WIDE, Layout
 from tests.report import pixels, rich, sample
 

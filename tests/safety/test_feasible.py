@@ -11,7 +11,7 @@ import pytest
 from harness.core.errors import HarnessError, UsageError
 from harness.faults import BlockingMigration, CommitLost, Kill, PacketDrop, Partition
 from harness.plan.fault_specs import AnyFault
-from harness.plan.planted import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
+from harness.plan.planted_defects import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
 from harness.run.safety import feasible
 from harness.run.safety.feasible import require_feasible, require_set_up
 from harness.stack import Stack, StackSettings

@@ -16,9 +16,9 @@ from harness.apps.gameday.day_plan import (
     PLAN_KEYS,
     STEP_KEYS,
 )
-from harness.plan.options import DURATION, ON_OR_OFF, SWITCH, RunOption
-from harness.plan.options import option as option_named
 from harness.plan.resilience import DURATION as DURATION_SCHEMA
+from harness.plan.run_options import DURATION, ON_OR_OFF, SWITCH, RunOption
+from harness.plan.run_options import option as option_named
 from harness.plan.stop_conditions import STOP_KINDS, most
 from tests.schemas.make import DOCS
 

@@ -32,7 +32,7 @@ options: {rate: 30, warm_up: 500ms, fault: 2, log-in-share: 0.5, population: goo
 WHOLE = GOOD.replace("options:\n  rate: 30\n  warm_up: 500ms\n", MORE + ALL_OPTIONS)
 DATA = GOOD.replace("roles:", MORE + "roles:")
 BEYOND_A_SCHEMA = re.compile(
-    "is taken by|would begin|no scenario|must be later|no command|must be more"
+    "is taken by|would begin|no scenario|there are: baseline|must be later|no command|must be more"
 )
 
 

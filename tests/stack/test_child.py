@@ -20,7 +20,7 @@ from harness.core.processes import (
     is_alive,
     is_stopped,
 )
-from harness.stack.child import Child, ChildSpec
+from harness.stack.supervised_process import Child, ChildSpec
 
 Story = Callable[[Child], Coroutine[Any, Any, None]]
 SECONDS_MAX = 5.0
@@ -164,8 +164,10 @@ def test_a_thaw_meets_a_child_that_has_not_stopped_yet(
     """On a busy machine a signal arrives later than it is sent; nobody else would end the stop."""
 
     async def story(child: Child) -> None:
-        monkeypatch.setattr("harness.stack.child.is_stopped", lambda _pid: False)
-        monkeypatch.setattr("harness.stack.child._STOP_SECONDS_MAX", 0.0, raising=False)
+        monkeypatch.setattr("harness.stack.supervised_process.is_stopped", lambda _pid: False)
+        monkeypatch.setattr(
+            "harness.stack.supervised_process._STOP_SECONDS_MAX", 0.0, raising=False
+        )
         await child.freeze(60)
         child.thaw()
         assert child.reference

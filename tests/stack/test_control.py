@@ -19,7 +19,7 @@ from harness.stack.client import (
     StackRequest,
     ask,
 )
-from harness.stack.control import UNDO_SECONDS, UNDO_SECONDS_MAX, Control
+from harness.stack.control_socket import UNDO_SECONDS, UNDO_SECONDS_MAX, Control
 from harness.stack.state import socket_path_for
 
 

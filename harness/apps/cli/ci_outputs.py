@@ -33,10 +33,10 @@ from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
 from harness.core.rows import reason_of
 from harness.history.run_directory import RunDirectory
-from harness.plan.options import OUTPUT
+from harness.plan.run_options import OUTPUT
 from harness.report.suite import GateRun, GateSuite, deciding_run
+from harness.run.locust_process import RunOne
 from harness.run.result import RunResult
-from harness.run.runner import RunOne
 from harness.verdict.series import Series
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Verdict

@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from harness.plan.options import SHOWN_OPTIONS
-from harness.plan.planted import DEFECTS, SERVICES
+from harness.plan.planted_defects import DEFECTS, SERVICES
+from harness.plan.run_options import SHOWN_OPTIONS
 
 _SHOWN_MAX = 30
 

@@ -21,7 +21,7 @@ from harness.core.files import NO_PATH
 from harness.core.foreign_text import clean_lines
 from harness.core.numbers import whole
 from harness.core.standard_streams import lost_output
-from harness.plan.options import LIMITS, OUTPUT
+from harness.plan.run_options import LIMITS, OUTPUT
 
 PATIENCE_SECONDS = 2.0
 """What takes longer says what it is doing."""

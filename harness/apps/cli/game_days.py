@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.console import Console
 
 from harness.apps.cli.app import app
 from harness.apps.cli.completing import sessions
@@ -150,35 +151,60 @@ def run(
             raise UsageError("name a plan, or a session to go on with: --resume SESSION")
         if resume is not None and (rehearse or session is not None):
             raise UsageError("--resume goes on with a session as it is: it is the only folder")
-        if not unattended and not (sys.stdin.isatty() and sys.stdout.isatty()):
-            said = "a game day asks before each step, and this is no terminal: --unattended"
-            raise UsageError(f"{said} gives every go by itself")
-        if web_port is not None and web_port > PORT_MAX:
-            raise UsageError(f"--web-port {web_port} must be from 1 to {PORT_MAX}")
+        _require_terminal(unattended=unattended)
         if web_port is not None:
-            require_free(web_port, "--web-port")
-        # A folder of its own for each day.
-        name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{(plan or Path(PLAN_FILE)).stem}"
-        fresh = session or Path("gamedays") / name
-        if resume is None and fresh.exists():
-            raise UsageError(f"{fresh} exists already: name another folder")
-        store = SessionStore(fresh) if resume is None else SessionStore.resume(resume)
-        path = plan or store.path / PLAN_FILE
-        seeds = [int(e.details[SEED]) for e in store.read().events if SEED in e.details]
-        seed = seeds[0] if seeds else random.SystemRandom().getrandbits(31)
+            _require_port(web_port)
+        store = _new_store(session, plan) if resume is None else SessionStore.resume(resume)
         folder = (state_dir or default_state_dir()).absolute()
-        day = read_plan(path)
-        previews = preview_steps(day, path, seed, folder, say)
-        how: dict[str, Any]
-        how = {"console": None if unattended else console, "tell": show, "by": _user()}
-        if rehearse:
-            code = attend(day, previews, SessionStore(None), Rehearsal(previews), **how)
-            show("rehearsed: nothing was started, broken or written")
-            raise typer.Exit(code)
-        runner = LocustRunner(day, store.path, seed, folder, web_port)
-        how["details"] = {**versions(), SEED: str(seed)}
-        with store:
-            raise typer.Exit(_conduct(day, previews, store, runner, how))
+        path = plan or store.path / PLAN_FILE
+        attended = None if unattended else console
+        raise typer.Exit(_attend(path, store, folder, attended, rehearse=rehearse, port=web_port))
+
+
+def _require_terminal(*, unattended: bool) -> None:
+    if not unattended and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        said = "a game day asks before each step, and this is no terminal: --unattended"
+        raise UsageError(f"{said} gives every go by itself")
+
+
+def _require_port(port: int) -> None:
+    if port > PORT_MAX:
+        raise UsageError(f"--web-port {port} must be from 1 to {PORT_MAX}")
+    require_free(port, "--web-port")
+
+
+def _new_store(session: Path | None, plan: Path | None) -> SessionStore:
+    """A folder of its own for each day."""
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{(plan or Path(PLAN_FILE)).stem}"
+    fresh = session or Path("gamedays") / name
+    if fresh.exists():
+        raise UsageError(f"{fresh} exists already: name another folder")
+    return SessionStore(fresh)
+
+
+def _attend(
+    path: Path,
+    store: SessionStore,
+    folder: Path,
+    attended: Console | None,
+    *,
+    rehearse: bool,
+    port: int | None,
+) -> int:
+    """The exit code of a game day, or of its rehearsal."""
+    seeds = [int(e.details[SEED]) for e in store.read().events if SEED in e.details]
+    seed = seeds[0] if seeds else random.SystemRandom().getrandbits(31)
+    day = read_plan(path)
+    previews = preview_steps(day, path, seed, folder, say)
+    how: dict[str, Any] = {"console": attended, "tell": show, "by": _user()}
+    if rehearse:
+        code = attend(day, previews, SessionStore(None), Rehearsal(previews), **how)
+        show("rehearsed: nothing was started, broken or written")
+        return code
+    runner = LocustRunner(day, store.path, seed, folder, port)
+    how["details"] = {**versions(), SEED: str(seed)}
+    with store:
+        return _conduct(day, previews, store, runner, how)
 
 
 def _conduct(

@@ -17,9 +17,9 @@ from harness.apps.gate import selftest
 from harness.core.errors import UsageError
 from harness.core.forwarding import listening
 from harness.core.numbers import Exit
-from harness.plan.options import TARGET
-from harness.run.given import given, naming_places
-from harness.run.runner import asks_only, dry_run, find_scenario
+from harness.plan.run_options import TARGET
+from harness.run.given_options import given, naming_places
+from harness.run.locust_process import asks_only, dry_run, find_scenario
 from harness.stack import default_state_dir, load_state
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Judgement

@@ -10,8 +10,8 @@ from typing import IO
 from harness.apps.cli.console import manner, show_json, verdict_text, write_now, write_result
 from harness.core.errors import UsageError
 from harness.core.numbers import Exit
+from harness.run.locust_process import ALONE_SCENARIO, asks_only
 from harness.run.result import RunResult
-from harness.run.runner import ALONE_SCENARIO, asks_only
 from harness.run.shrink import Shrunk
 from harness.verdict.series import Series
 from harness.verdict.types import Judgement

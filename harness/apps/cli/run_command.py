@@ -37,11 +37,9 @@ from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean
 from harness.core.forwarding import listening
 from harness.plan.fault_text import parse_fault
-from harness.plan.options import FAULTS, LOAD
-from harness.run.given import LOCUST_FILES, first_seed, given, naming_places
-from harness.run.progress_messages import Update
-from harness.run.result import RunResult
-from harness.run.runner import (
+from harness.plan.run_options import FAULTS, LOAD
+from harness.run.given_options import LOCUST_FILES, first_seed, given, naming_places
+from harness.run.locust_process import (
     ALONE_SCENARIO,
     RunOne,
     asks_only,
@@ -54,6 +52,8 @@ from harness.run.runner import (
     shared_stack,
     worst,
 )
+from harness.run.progress_messages import Update
+from harness.run.result import RunResult
 from harness.verdict import series
 
 _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from harness.plan.options import GROUPS, SHOWN_OPTIONS, SWITCH, RunOption, option
+from harness.plan.run_options import GROUPS, SHOWN_OPTIONS, SWITCH, RunOption, option
 
 HANDS_ON = {
     "allow_extra_args": True,

@@ -6,9 +6,9 @@ from harness.apps.cli.console import manner, say, tell_error, write_result
 from harness.apps.cli.outcome_text import show_shrunk
 from harness.core.documents import text_of, write_beside
 from harness.core.exit_codes import ExitCode
-from harness.run.given import first_seed, given
+from harness.run.given_options import first_seed, given
+from harness.run.locust_process import RunOne
 from harness.run.result import RunResult
-from harness.run.runner import RunOne
 from harness.run.shrink import NONE, ShrinkTrial, failure_codes, render, shrink
 
 RUNS_MAX_DEFAULT = 20

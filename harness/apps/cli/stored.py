@@ -39,7 +39,7 @@ from harness.core.files import real
 from harness.history.run_directory import RunDirectory
 from harness.plan import resilience
 from harness.plan.plan import Plan, judged_again
-from harness.report import written
+from harness.report import write_report
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement, Verdict
 
@@ -105,7 +105,7 @@ def judge(run: RunPath, objectives: OtherObjectives = None, json: VerdictJson = 
             said = "the record of this run is damaged and cannot be judged"
             raise HarnessError(f"{said}: {stored.facts.damage[0]}") from error
         if json:
-            sys.stdout.write(written.figures(verdict))
+            sys.stdout.write(write_report.figures(verdict))
             raise typer.Exit(verdict.exit_code)
         doing.step(f"writing the report of {run}")
         raise typer.Exit(_written(stored, verdict, name))
@@ -179,7 +179,7 @@ def _write(stored: _Stored, verdict: Verdict, name: str) -> Path:
     """The path of the page."""
     directory = stored.directory
     try:
-        return written.write(directory, stored.plan, stored.facts, verdict, name)
+        return write_report.write(directory, stored.plan, stored.facts, verdict, name)
     except OSError as error:
         raise HarnessError(
             f"nothing can be written into {directory.path}: {error.strerror}; `lendchaos judge"

@@ -34,7 +34,7 @@ from harness.apps.gameday.session_store import FULL_DISK, LOST, SessionStore, Wh
 from harness.apps.gameday.view import Message, Post, Previews, Runner, Stage, View, too_soon
 from harness.core.exit_codes import ExitCode
 from harness.core.standard_streams import let_go_of_terminal
-from harness.run.runner import Tell
+from harness.run.locust_process import Tell
 
 Clock = Callable[[], float]
 COMMAND_SECONDS_MAX = 60.0

@@ -30,9 +30,9 @@ from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
+from harness.run.locust_process import worst
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import worst
 from harness.verdict.stored_verdict import read_verdict
 
 TICK_SECONDS = 0.25

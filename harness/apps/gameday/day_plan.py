@@ -31,10 +31,10 @@ from harness.core.yaml_models import (
     wrong,
 )
 from harness.plan import resilience
-from harness.plan.options import ALL_OPTIONS, Use
 from harness.plan.resilience import seconds
-from harness.run.given import given
-from harness.run.runner import find_scenario
+from harness.plan.run_options import ALL_OPTIONS, Use
+from harness.run.given_options import given
+from harness.run.locust_process import find_scenario
 
 FOR_ALL_STEPS = tuple(each.name for each in ALL_OPTIONS if Use.DAY in each.uses)
 """Options of the one stack that all steps use."""

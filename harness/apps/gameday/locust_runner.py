@@ -21,10 +21,10 @@ from harness.core.files import FILE_BYTES_MAX, open_append, read_regular
 from harness.core.forwarding import interrupt_under_way
 from harness.core.own_python import module_command
 from harness.history.run_directory import RunDirectory
-from harness.run.given import given
+from harness.run.given_options import given
+from harness.run.locust_process import Tell, find_scenario, run_scenario
 from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
-from harness.run.runner import Tell, find_scenario, run_scenario
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.programs import find_postgres, find_toxiproxy

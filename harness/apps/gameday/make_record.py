@@ -45,7 +45,7 @@ from harness.history.manifest import seal_of
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.report import words
-from harness.run.runner import Tell
+from harness.run.locust_process import Tell
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement, Verdict
 

@@ -26,7 +26,7 @@ from harness.report import html, sections, timeline_chart, words
 from harness.report.marks import NARROW, Layout
 from harness.report.tables import Cell, Table, row
 from harness.report.tiles import tiles
-from harness.run.runner import Tell
+from harness.run.locust_process import Tell
 
 WIDE = Layout("wide", 940, 70, 14, 88, 58, 11.5, 450, 13)
 _WHOSE = {

@@ -31,8 +31,8 @@ from harness.core.files import read_regular, text_of
 from harness.core.numbers import Exit
 from harness.core.rows import reason_of
 from harness.history.events import Seal
-from harness.report.written import figures
-from harness.run.runner import Tell
+from harness.report.write_report import figures
+from harness.run.locust_process import Tell
 
 BYTES_MAX = 200_000_000
 END = "</html>"

@@ -17,10 +17,10 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.yaml_models import Problem, refuse
 from harness.report.words import plural
+from harness.run.locust_process import Tell, dry_run, find_scenario
 from harness.run.preview import PreviewDocument, read_preview
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.runner import Tell, dry_run, find_scenario
 
 Message = Event | Update | RunResult
 """What a game day is told: commands of people, signals or a clock, which are events without time

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import is_interrupted
-from harness.plan.options import RUN_OPTIONS
+from harness.plan.run_options import RUN_OPTIONS
 from harness.report import words
 from harness.report.suite import (
     CheckKind,
@@ -26,10 +26,8 @@ from harness.report.suite import (
     cut_message,
     names_of,
 )
-from harness.run.given import given
-from harness.run.preview import read_preview
-from harness.run.result import RunResult
-from harness.run.runner import (
+from harness.run.given_options import given
+from harness.run.locust_process import (
     Show,
     Tell,
     asks_only,
@@ -38,6 +36,8 @@ from harness.run.runner import (
     run_series,
     shared_stack,
 )
+from harness.run.preview import read_preview
+from harness.run.result import RunResult
 from harness.stack import Stack, load_state
 from harness.verdict.types import Judgement, Weight
 

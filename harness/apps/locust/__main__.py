@@ -31,7 +31,7 @@ from harness.core.exit_codes import ExitCode  # noqa: E402
 from harness.core.foreign_text import clean  # noqa: E402
 from harness.core.standard_streams import make_usable  # noqa: E402
 from harness.core.started_in import STARTED_IN  # noqa: E402
-from harness.load import raised  # noqa: E402
+from harness.load import exception_text as raised  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _USER_CLASSES = "LOCUST_USER_CLASSES"
@@ -82,7 +82,10 @@ def _loaded(paths: Sequence[str]) -> Any:
             _refuse(f"{raised.place_of(error)}: it calls {call}({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
-        place, words = raised.place_in(paths[0], error), _valid_words(raised.text_of(error))
+        place, words = (
+            raised.place_in(paths[0], error),
+            _valid_words(raised.text_of(error)),
+        )
         _refuse(f"{place}: {raised.message_of(error)}{words}")
     finally:
         make_usable()

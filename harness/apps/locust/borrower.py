@@ -20,11 +20,11 @@ from harness.apps.locust.planning import add_options
 from harness.apps.locust.progress import tell_error
 from harness.apps.locust.user_code import UserCode
 from harness.history.events import Step
+from harness.load.exception_text import ended_by
 from harness.load.journey import Journey
 from harness.load.load_process import LoadProcess
-from harness.load.raised import ended_by
 from harness.plan.plan import Scenario
-from harness.run.given import with_places
+from harness.run.given_options import with_places
 from harness.target.classification import Classification
 from harness.target.contract import Contract
 from harness.target.interface import LoanRequest, Request

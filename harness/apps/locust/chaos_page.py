@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, jsonify
 
 from harness.apps.locust.controller import Run
-from harness.apps.locust.door import Door, harden, json_body, page_file, said
+from harness.apps.locust.page_access import Door, harden, json_body, page_file, said
 from harness.apps.locust.planning import of_game_day
 
 if TYPE_CHECKING:  # it brings Locust, which patches the standard library

@@ -26,11 +26,11 @@ from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import AGAIN_SECONDS, HEAL_SECONDS_MAX
 from harness.core.started_in import STARTED_IN
+from harness.load.exception_text import ended_by
 from harness.load.load_process import Crew
 from harness.load.load_protocol import FOR_LEADER, TO_LEADER, EndAsked, UserCodeRaised
-from harness.load.raised import ended_by
 from harness.plan.plan import Plan
-from harness.run.given import with_places
+from harness.run.given_options import with_places
 from harness.run.preview import preview, preview_json
 
 CSV_SECONDS = 1.2

@@ -25,7 +25,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.foreign_text import clean
 from harness.core.ports import is_free
 from harness.core.started_in import STARTED_IN
-from harness.run.given import refuse_lists, set_elsewhere, with_places, without_value
+from harness.run.given_options import refuse_lists, set_elsewhere, with_places, without_value
 
 LOCUST_PORT = 5557
 """Where Locust's workers find their master unless told otherwise."""

@@ -9,7 +9,7 @@ from typing import Any
 from harness.apps.locust.progress import tell_error
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
-from harness.load.raised import message_of, place_of, place_of_class
+from harness.load.exception_text import message_of, place_of, place_of_class
 from harness.plan.plan import Scenario
 from harness.plan.scenario import wrong_types
 

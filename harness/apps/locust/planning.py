@@ -24,7 +24,9 @@ from harness.core.started_in import STARTED_IN
 from harness.plan import resilience
 from harness.plan.fault_text import parse_fault
 from harness.plan.objectives import Resilience, overridden
-from harness.plan.options import (
+from harness.plan.placement import Choice, chosen, timeline_text
+from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.plan.run_options import (
     LOCUST_OPTIONS,
     RATE_DEFAULT,
     RUN_OPTIONS,
@@ -34,8 +36,6 @@ from harness.plan.options import (
     brief,
     option,
 )
-from harness.plan.placement import Choice, chosen, timeline_text
-from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.scenario import (
     PHASE_SECONDS_MIN,
     RECOVERY_MARGIN_SECONDS,

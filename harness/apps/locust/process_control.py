@@ -32,7 +32,7 @@ from harness.apps.locust.locust_options import RUN_COMMAND
 from harness.apps.locust.progress import tell_error
 from harness.core.exit_codes import ExitCode
 from harness.core.standard_streams import let_go_of_dead_pipes, let_go_of_terminal
-from harness.load.raised import message_of, place_of
+from harness.load.exception_text import message_of, place_of
 
 _PR_SET_PDEATHSIG = 1
 END_SECONDS_MAX = 600.0

@@ -19,7 +19,7 @@ from locust.event import EventHook
 
 from harness.apps.locust import process_control
 from harness.core.exit_codes import ExitCode
-from harness.load.raised import ENDS, concerns_user, is_thrown_in, message_of, place_of
+from harness.load.exception_text import ENDS, concerns_user, is_thrown_in, message_of, place_of
 
 _STEERS = (
     *(steering.StopUser, steering.StopTest, steering.InterruptTaskSet),

@@ -20,7 +20,7 @@ from flask import Blueprint, Response, current_app, jsonify, make_response, requ
 
 from harness.apps.locust import chaos_page
 from harness.apps.locust.banner import BANNER
-from harness.apps.locust.door import Door
+from harness.apps.locust.page_access import Door
 from harness.core import durations
 
 if TYPE_CHECKING:  # it brings Locust, which patches the standard library

@@ -52,7 +52,7 @@ GATE = pytest.StashKey[Gate]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the gate, and of every run that a fixture makes."""
-    from harness.plan.options import RUN_OPTIONS
+    from harness.plan.run_options import RUN_OPTIONS
 
     group = parser.getgroup("lendchaos", "chaos runs on a lending service")
     group.addoption(
@@ -92,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption("runs") is not None:
             raise pytest.UsageError("--runs is for scenarios: name one with --scenario")
         return
-    from harness.run.runner import find_scenario
+    from harness.run.locust_process import find_scenario
 
     with _usage_errors():
         found = [_absolute(find_scenario(name)) for name in config.getoption("scenario")]
@@ -116,7 +116,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     from harness.apps.gate.gate_runs import GateOrder, ask
     from harness.apps.pytest.pytest_items import SuiteFigures
-    from harness.run.runner import runs_of
+    from harness.run.locust_process import runs_of
 
     if hasattr(config, "workerinput"):
         told = config.workerinput[WORKER_INPUT]
@@ -205,7 +205,7 @@ def _bench(config: pytest.Config) -> "Bench":
     if gate.bench is None:
         from harness.apps.gate.gate_runs import Bench, require_runnable
         from harness.core.forwarding import listening
-        from harness.run.given import given
+        from harness.run.given_options import given
 
         try:
             options = shlex.split(config.getoption("chaos_options"))
@@ -319,7 +319,7 @@ def chaos_run(request: pytest.FixtureRequest) -> "Callable[..., FinishedRun]":
     and win over --chaos-options. `harness.run.finished_run.assert_passed` judges it.
     """
     from harness.run.finished_run import FinishedRun
-    from harness.run.runner import find_scenario
+    from harness.run.locust_process import find_scenario
 
     bench = _bench(request.config)
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from harness.core.errors import UsageError
 from harness.history.run_facts import LOCAL_STACK
-from harness.plan.options import RUN_OPTIONS, Use
+from harness.plan.run_options import RUN_OPTIONS, Use
 from harness.report import words
 from harness.report.archive import Stored, by_age
 from harness.report.compare.compared_figures import FIGURES, Figure, ShownRun, Value, money_of

@@ -30,7 +30,7 @@ from harness.verdict.measure.intervals import (
     more_in_first,
 )
 from harness.verdict.measure.measurement import Measured
-from harness.verdict.measure.outside import Calm
+from harness.verdict.measure.outside_faults import Calm
 from harness.verdict.measure.samples import samples_of
 from harness.verdict.reasons import COUNTED, OVER, WITHIN
 from harness.verdict.types import Judgement, ObjectiveResult

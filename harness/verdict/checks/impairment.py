@@ -9,10 +9,10 @@ from harness.history.events import Step
 from harness.verdict.checks.bounds import Outlier, longer, outliers
 from harness.verdict.checks.case import Case, inconclusive, note
 from harness.verdict.measure.baseline import THETA
-from harness.verdict.measure.elsewhere import Tail
 from harness.verdict.measure.episodes import impaired, last_stretch, open_ended, overlaps
 from harness.verdict.measure.intervals import Share, more_in_first
-from harness.verdict.measure.recoveries import GroupRecovery, InnerHeal
+from harness.verdict.measure.outside_stretches import Tail
+from harness.verdict.measure.recovery_by_fault import GroupRecovery, InnerHeal
 from harness.verdict.spans import span
 from harness.verdict.types import Episode, Finding, Weight
 from harness.verdict.units import plural

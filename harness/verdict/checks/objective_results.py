@@ -27,8 +27,8 @@ from harness.verdict.measure.advice import advise, advised, no_help
 from harness.verdict.measure.episodes import impaired, open_ended
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.measurement import Measured
-from harness.verdict.measure.outside import Calm
-from harness.verdict.measure.recoveries import GroupRecovery
+from harness.verdict.measure.outside_faults import Calm
+from harness.verdict.measure.recovery_by_fault import GroupRecovery
 from harness.verdict.types import (
     Judgement,
     LatencyRecovery,

@@ -15,8 +15,8 @@ from harness.verdict.measure.baseline import (
     slow_limit_ms,
     usual_max,
 )
+from harness.verdict.measure.change_point import Instant, in_order
 from harness.verdict.measure.evidence import ARRIVED, ENDED, STEPS, Fate, TryTable, evidence_from
-from harness.verdict.measure.recovery_instant import Instant, in_order
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.measure.search import RequestCounts, apart, by_share, impaired_stretches
 from harness.verdict.measure.standing_out import windows_of

@@ -29,13 +29,20 @@ from harness.verdict.measure.counts import (
     phases_of,
     worst_windows,
 )
-from harness.verdict.measure.elsewhere import ShortRow, Tail, elsewhere_of, recovered_below, tail_of
 from harness.verdict.measure.episodes import episodes_of, flaps_of, impaired
 from harness.verdict.measure.evidence import USUAL
 from harness.verdict.measure.health_checks import health_known_s, health_of, telling_stretches
 from harness.verdict.measure.intervals import Share
-from harness.verdict.measure.outside import Calm, calms_of, step_calms_of
-from harness.verdict.measure.recoveries import (
+from harness.verdict.measure.outside_faults import Calm, calms_of, step_calms_of
+from harness.verdict.measure.outside_stretches import (
+    ShortRow,
+    Tail,
+    elsewhere_of,
+    recovered_below,
+    tail_of,
+)
+from harness.verdict.measure.overlapping_faults import planned_near, spans_of
+from harness.verdict.measure.recovery_by_fault import (
     GroupRecovery,
     judged_of,
     recoveries_of,
@@ -44,7 +51,6 @@ from harness.verdict.measure.recoveries import (
 )
 from harness.verdict.measure.retries import Herd, herd_of, retries_of
 from harness.verdict.measure.samples import MeasuredRun, Timeline, samples_of, timeline_of
-from harness.verdict.measure.together import planned_near, spans_of
 from harness.verdict.measure.took_effect import Impact, impacts_of
 from harness.verdict.measure.visibility import visible_in
 from harness.verdict.types import DecisionShare, Episode, Recovery

@@ -10,8 +10,7 @@ from harness.history.events import FaultFact, Outcome, Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.plan import PlannedFault
 from harness.verdict.measure.intervals import Share, larger_in_first, more_in_first
-from harness.verdict.measure.samples import MeasuredRun, healed_ns
-from harness.verdict.measure.together import (
+from harness.verdict.measure.overlapping_faults import (
     FaultSpan,
     Parts,
     alone_s,
@@ -19,6 +18,7 @@ from harness.verdict.measure.together import (
     parts_of,
     spans_of,
 )
+from harness.verdict.measure.samples import MeasuredRun, healed_ns
 from harness.verdict.types import Fault, Overlap, Requests
 
 FAILED_P_MAX = 0.01

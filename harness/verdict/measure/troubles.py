@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.history.columns import Bools, Floats
-from harness.verdict.measure import recovery_instant
+from harness.verdict.measure import change_point
 from harness.verdict.measure.baseline import THETA, recovered_share
+from harness.verdict.measure.change_point import Instant
 from harness.verdict.measure.evidence import ARRIVED, USUAL, Met, met
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.noise import impaired_share, ratio
-from harness.verdict.measure.recovery_instant import Instant
 from harness.verdict.measure.search import ImpairedStretch, RequestCounts
 from harness.verdict.measure.segments import Part, parts_of
 
@@ -103,7 +103,7 @@ class _Reading:
         begins = np.argsort(begin_s, kind="stable")
         self._begins = begin_s[begins], np.concatenate([self._bad[these], none > 0])[begins]
         self._ends = _ordered(seen.end_s[~after], self._bad[~after])
-        self._hung = recovery_instant.Hung(
+        self._hung = change_point.Hung(
             np.concatenate([seen.hung_step[these], none])[begins],
             np.concatenate([seen.sent_s[these], seen.well_s])[begins],
             seen.way_s,
@@ -143,7 +143,7 @@ class _Reading:
         begun = begin_bad[begin_s < first.middle_s]
         likelier = ratio(int(begun.sum()), len(begun), *self._shares) > 0
         open_low = reach_s <= 0 and likelier
-        onset = recovery_instant.onset(
+        onset = change_point.onset(
             begin_s, begin_bad, *between, first=open_low, hung=self._hung, usual=self._usual_share
         )
         if onset.low_s is None and (onset.at_s or 0.0) <= begin_s[0]:
@@ -161,7 +161,7 @@ class _Reading:
 
     def _change(self, before: Part, after: Part) -> Instant:
         events = self._begins if after.out else self._ends
-        return recovery_instant.change(events[0], events[1], (before.middle_s, after.middle_s))
+        return change_point.change(events[0], events[1], (before.middle_s, after.middle_s))
 
     def _over(self) -> Instant:
         # The share of failures falls from where it was worst, so that is where its fall is watched.
@@ -172,7 +172,7 @@ class _Reading:
         # By this reading nobody may have come to an end in it, or none of those who failed.
         worst_share = float(at_worst.mean()) if at_worst.any() else 1.0
         theta = recovered_share(self._usual_share, worst_share)
-        over = recovery_instant.recovery(
+        over = change_point.recovery(
             end_s[tail], end_bad[tail], theta, steady=self._usual_share > THETA
         )
         over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))
@@ -185,7 +185,7 @@ class _Reading:
             return False
         end_s, end_bad = self._ends
         alone, theta = end_s < self.around[1], recovered_share(self._usual_share)
-        return recovery_instant.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, theta)
+        return change_point.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, theta)
 
     def classes(self, dated: list[Instant], ends: "tuple[_Reading, _Reading]") -> list[str]:
         """What each part between the edges ``dated`` is called.
@@ -232,10 +232,10 @@ def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[Row
     dated = _together(dates)
     confirmed = best.lasts(dated[-1])
     if found.around[1] >= load_end_s:
-        dated[-1] = recovery_instant.to_the_end(dated[-1], confirmed=confirmed)
+        dated[-1] = change_point.to_the_end(dated[-1], confirmed=confirmed)
     else:  # it was over before the next one, however short that was
-        dated[-1] = recovery_instant.over_by(dated[-1], max(one.around[1] for one in readings))
-    dated = recovery_instant.in_order(dated)
+        dated[-1] = change_point.over_by(dated[-1], max(one.around[1] for one in readings))
+    dated = change_point.in_order(dated)
     classes = best.classes(dated, (readings[0], readings[-1]))
     both = zip(classes, itertools.pairwise(dated), strict=True)
     return _merged([RowTrouble(class_, *edges, confirmed) for class_, edges in both])

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from harness.core.errors import HarnessError
 from harness.core.messages import MessageError
 from harness.stack import client as protocol
-from harness.stack.child import Child
 from harness.stack.state import Stack
+from harness.stack.supervised_process import Child
 
 UNDO_SECONDS = 120.0
 """How long a killed process stays down, or a frozen one still, if nobody says how long: who asked

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from harness.core.errors import UsageError
 from harness.core.files import text_of
-from harness.plan.options import ALL_OPTIONS, DIRECTORY, FILE, LOCUST_OPTIONS, Use, option
+from harness.plan.run_options import ALL_OPTIONS, DIRECTORY, FILE, LOCUST_OPTIONS, Use, option
 from harness.stack import default_state_dir
 
 FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")

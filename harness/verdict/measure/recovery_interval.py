@@ -6,9 +6,8 @@ import numpy as np
 
 from harness.history.columns import Bools, Floats
 from harness.history.events import GRANTED
-from harness.verdict.measure import recovery_instant
+from harness.verdict.measure import change_point
 from harness.verdict.measure.baseline import THETA, Baseline, slow_limit_ms
-from harness.verdict.measure.elsewhere import recovered_below
 from harness.verdict.measure.episodes import (
     answering_again_s,
     followed,
@@ -20,6 +19,7 @@ from harness.verdict.measure.episodes import (
     slow_episodes_of,
 )
 from harness.verdict.measure.evidence import ARRIVAL, END, met
+from harness.verdict.measure.outside_stretches import recovered_below
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.measure.search import RequestCounts
 from harness.verdict.types import Crossing, Episode, LatencyRecovery, Recovery
@@ -90,7 +90,7 @@ def _lasts(
         latest_s = max(since_s, last.recovered_s_high or since_s)
     until_s = min((e.onset_s for e in episodes if e.onset_s > since_s), default=np.inf)
     alone = requests.times_s < until_s
-    return recovery_instant.lasts(
+    return change_point.lasts(
         requests.times_s[alone], requests.bad[alone], since_s, latest_s, theta
     )
 
@@ -114,10 +114,10 @@ def _crossings(
     normal_high = 1.0 if baseline.failed.high is None else baseline.failed.high
     found = []
     for theta in THETAS:
-        at = _widest([recovery_instant.recovery(*fall, theta) for fall in falls])
+        at = _widest([change_point.recovery(*fall, theta) for fall in falls])
         after = failed[times_s > at.at_s] if at.at_s is not None else failed[:0]
-        lasts = recovery_instant.confirmed(after, theta)
-        at = recovery_instant.to_the_end(at, confirmed=lasts)
+        lasts = change_point.confirmed(after, theta)
+        at = change_point.to_the_end(at, confirmed=lasts)
         found.append(
             Crossing(
                 failed_share=theta,
@@ -145,7 +145,7 @@ def _fall(
     return at_s[tail], samples.failed[tail]
 
 
-def _widest(readings: list[recovery_instant.Instant]) -> recovery_instant.Instant:
+def _widest(readings: list[change_point.Instant]) -> change_point.Instant:
     """The first reading, with an interval that holds those of all."""
     lows_s, highs_s = [one.low_s for one in readings], [one.high_s for one in readings]
     return replace(

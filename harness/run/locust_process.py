@@ -26,7 +26,7 @@ from harness.core.own_python import OWN, is_needed, module_command
 from harness.core.processes import identify
 from harness.plan import resilience
 from harness.plan.objectives import RUNS_MAX
-from harness.run.given import first_seed, given, naming_places
+from harness.run.given_options import first_seed, given, naming_places
 from harness.run.progress_messages import PIPE_VARIABLE, PROGRESS, ErrorUpdate, Update
 from harness.run.result import RunResult
 from harness.stack import StackSettings, down, load_state, up

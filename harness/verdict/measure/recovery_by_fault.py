@@ -11,15 +11,15 @@ import numpy as np
 from harness.verdict.measure.baseline import THETA, Baseline, overdue_s
 from harness.verdict.measure.episodes import episodes_of, impaired, last_stretch, overlaps
 from harness.verdict.measure.intervals import Share, differ, more_in_first, upper_bound
-from harness.verdict.measure.recovery import recovery_of
-from harness.verdict.measure.samples import MeasuredRun
-from harness.verdict.measure.together import (
+from harness.verdict.measure.overlapping_faults import (
     FaultGroup,
     FaultSpan,
     groups_of,
     planned_near,
     spans_of,
 )
+from harness.verdict.measure.recovery_interval import recovery_of
+from harness.verdict.measure.samples import MeasuredRun
 from harness.verdict.measure.took_effect import ENOUGH, FAILED_P_MAX, Impact
 from harness.verdict.types import Episode, LatencyRecovery, Recovery
 

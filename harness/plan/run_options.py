@@ -14,7 +14,7 @@ from typing import Any, Self
 from harness.core import durations
 from harness.core.errors import UsageError
 from harness.core.numbers import decimal, whole
-from harness.plan.planted import SERVICES
+from harness.plan.planted_defects import SERVICES
 from harness.plan.stop_conditions import OFF, STOP_KINDS, STOP_MEANINGS, most
 
 RATE_DEFAULT = 50

@@ -15,9 +15,9 @@ from harness.history.events import Step
 from harness.verdict.measure.baseline import THETA
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import Share, events_to_bound
-from harness.verdict.measure.recoveries import GroupRecovery
+from harness.verdict.measure.overlapping_faults import FaultGroup, FaultSpan, spans_of
+from harness.verdict.measure.recovery_by_fault import GroupRecovery
 from harness.verdict.measure.samples import MeasuredRun
-from harness.verdict.measure.together import FaultGroup, FaultSpan, spans_of
 
 REQUESTS_MIN = events_to_bound(THETA)
 """Fewer show nothing of a stretch."""
