@@ -14,7 +14,6 @@ they are alike, the whole tells more than each of them, and nothing is said of a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partialmethod
 from operator import attrgetter
 
 from harness.history.columns import seconds
@@ -52,20 +51,24 @@ class Limit:
     name: str
     value: float
 
-    def judged(
-        self,
-        verdict: Judgement,
-        observed: float | None,
-        low: float | None = None,
-        high: float | None = None,
-        reason: str = "",
+    def missed(
+        self, observed: float | None, low: float | None, high: float | None, reason: str
     ) -> ObjectiveResult:
-        """By what was observed and both ends of its interval; None of what is not known."""
-        return ObjectiveResult(self.name, self.value, observed, low, high, verdict, reason)
+        """The limit is surely broken."""
+        return ObjectiveResult(self.name, self.value, observed, low, high, Judgement.FAIL, reason)
 
-    missed = partialmethod(judged, Judgement.FAIL)
-    open = partialmethod(judged, Judgement.INCONCLUSIVE)
-    met = partialmethod(judged, Judgement.PASS)
+    def open(
+        self, observed: float | None, low: float | None, high: float | None, reason: str
+    ) -> ObjectiveResult:
+        """The evidence allows either."""
+        undecided = Judgement.INCONCLUSIVE
+        return ObjectiveResult(self.name, self.value, observed, low, high, undecided, reason)
+
+    def met(
+        self, observed: float | None, low: float | None = None, high: float | None = None
+    ) -> ObjectiveResult:
+        """The limit holds."""
+        return ObjectiveResult(self.name, self.value, observed, low, high, Judgement.PASS)
 
     def unknown(self, reason: str, low: float | None = None) -> ObjectiveResult:
         """Nothing was measured, so nothing is decided."""
@@ -111,7 +114,7 @@ def _by_share(limit: Limit, share: Share, of: str) -> ObjectiveResult:
 def by_count(limit: Limit, observed: float) -> ObjectiveResult:
     """Judge what was counted in this run."""
     over = observed > limit.value
-    return limit.missed(observed, reason=COUNTED) if over else limit.met(observed)
+    return limit.missed(observed, None, None, COUNTED) if over else limit.met(observed)
 
 
 # --- each stretch before, between and after the faults, by itself --------------------------------

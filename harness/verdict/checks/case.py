@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from harness.history.reader import Facts
@@ -130,11 +130,16 @@ class Case:
 Check = Callable[[Case], Iterable[Finding]]
 
 
-def _found(weight: Weight, code: str, message: str, /, **evidence: Any) -> Finding:
-    return Finding(code, weight, message, evidence)
+def fail(code: str, message: str, **evidence: Any) -> Finding:
+    """A finding that something which must hold does not."""
+    return Finding(code, Weight.FAIL, message, evidence)
 
 
-fail, inconclusive, note = (partial(_found, weight) for weight in Weight)
-"""Findings that something which must hold does not, that the evidence is not good enough, and that
-change nothing; of a code, a message and evidence by name.
-"""
+def inconclusive(code: str, message: str, **evidence: Any) -> Finding:
+    """A finding that the evidence is not good enough."""
+    return Finding(code, Weight.INCONCLUSIVE, message, evidence)
+
+
+def note(code: str, message: str, **evidence: Any) -> Finding:
+    """A finding that changes nothing."""
+    return Finding(code, Weight.NOTE, message, evidence)

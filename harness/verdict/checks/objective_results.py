@@ -211,14 +211,14 @@ def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
     if len(waits_ms) < LATENCY_ANSWERS_MIN:
         enough = advise(slower, SLOWER_SHARE_MAX, _percentile_met, "answers", did="are slower")
         return limit.unknown(advised(f"{len(waits_ms)} answers are too few: ", enough))
-    observed, *ends = _percentile(waits_ms)
+    observed, low, high = _percentile(waits_ms)
     if (slower.low or 0.0) > SLOWER_SHARE_MAX:
         reason = f"{slower.part:,} of {slower.whole:,} answers took longer than the limit"
-        return limit.missed(observed, *ends, reason)
+        return limit.missed(observed, low, high, reason)
     if observed > limit.value:
         few = "it is over the limit, but so few slow answers are within chance: "
-        return limit.open(observed, *ends, advised(few, no_help("answers"), " to meet it"))
-    return limit.met(observed, *ends)
+        return limit.open(observed, low, high, advised(few, no_help("answers"), " to meet it"))
+    return limit.met(observed, low, high)
 
 
 def _percentile_met(answers: NDArray[np.int64]) -> NDArray[np.int64]:
