@@ -48,7 +48,8 @@ FAULTS: list[AnyFault] = [
     Latency("edge", 60, direction="both"),
     Throttle("edge", 50),
     Throttle("edge", 20, direction="downstream"),
-    Flap("edge", period=0.3, duty=0.6),
+    # Its question waits for half a cut: a busy machine must answer within 0.3 s.
+    Flap("edge", period=1.0, duty=0.6),
 ]
 
 
