@@ -1,7 +1,7 @@
 """What every injector does, whatever it breaks."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, LockHolder
@@ -26,7 +26,7 @@ def not_begun(planned: PlannedFault) -> FaultFact:
     return FaultFact(planned.name, spec.kind, spec.target, expects_impact=spec.expects_impact)
 
 
-class Injector(Protocol):
+class Injector(ABC):
     """One fault on one stack. Every method raises `HarnessError` when its effect can't be had.
 
     `heal` and `clean_up` are idempotent and work on an injector that never injected: they are also
@@ -36,15 +36,19 @@ class Injector(Protocol):
     held_up_by: tuple[LockHolder, ...] = ()
     """Whose locks stood in the way of its heal."""
 
+    @abstractmethod
     def ready(self) -> Proof:
         """Try the canary before the injection: it must be well, or it can prove nothing."""
 
+    @abstractmethod
     def inject(self) -> None:
         """Make the change."""
 
+    @abstractmethod
     def read_back(self) -> Proof:
         """Read the change back from the control plane."""
 
+    @abstractmethod
     def canary(self) -> Proof:
         """Try the broken thing once: `Proof.holds` says that it is broken for users of it."""
 
@@ -56,12 +60,13 @@ class Injector(Protocol):
         proof = self.read_back()
         return None if proof.holds else Gone(EndedBy.NOBODY, proof.text)
 
+    @abstractmethod
     def heal(self) -> int:
         """Undo the change; the instant of healing in monotonic nanoseconds."""
 
+    @abstractmethod
     def healed(self) -> Proof:
         """Read back and try once more: `Proof.holds` says that nothing of the fault is left."""
 
-    def clean_up(self) -> None:
+    def clean_up(self) -> None:  # noqa: B027  # most have nothing to do
         """Remove what may only go once the load has ended: nothing, unless it is told otherwise."""
-        return  # a body, or every class would have to have one

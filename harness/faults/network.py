@@ -20,8 +20,10 @@ from harness.stack.state import Stack
 
 _ROUND_TRIPS_SECONDS_MAX = 3.0
 _NOISE_SHARE = 0.1
+_DELAY_SHOWN_MS_MIN = 50.0
 _RATE_EXCESS_MAX = 1.25
 """A throttled connection may be faster than its rate by the first piece, which is never delayed."""
+_RATE_FREE_MIN = 2.0
 OURS = "lendchaos-"
 """What the name of every toxic of a fault begins with."""
 
@@ -211,7 +213,7 @@ class LatencyInjector(LinkInjector):
         found = self._round_trips_ms(tries=3)
         added = min(found) - self._before_ms if found else math.inf
         alone = not self._control.proxy(self._link.name).toxics
-        fast = added < max(self._mean_ms / 2, 50.0) or not alone
+        fast = added < max(self._mean_ms / 2, _DELAY_SHOWN_MS_MIN) or not alone
         text = f"{proof.text}, {max(added, 0.0):.0f} ms later than before" if found else proof.text
         return Proof("healed", proof.holds and fast, text)
 
@@ -240,7 +242,7 @@ class ThrottleInjector(LinkInjector):
     def ready(self) -> Proof:
         """The link by itself carries at least twice what it will be throttled to."""
         free = self._probe.transfer(self._direction, self._promised)
-        holds = free is not None and free >= 2.0 * self._promised
+        holds = free is not None and free >= _RATE_FREE_MIN * self._promised
         text = f"before: {self._rate_text(free)}"
         if free is not None and not holds:
             text += f", so a throttle to {self._promised} KB/s could not be told from none"

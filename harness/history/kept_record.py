@@ -27,8 +27,7 @@ class KeptRecord(RunDirectory):
     def __init__(self, path: Path, refused: Callable[[str], None] = lambda _: None) -> None:
         super().__init__(path)
         self._refused, self._goes_on = refused, False
-        self.is_whole = True
-        """Whether the disk took everything."""
+        self._is_whole = True
         self._trouble: Trouble | None = None
         # What was to be written so far:
         self._plan: Plan | None = None
@@ -37,6 +36,11 @@ class KeptRecord(RunDirectory):
         self._journal: tuple[JournalRow, ...] = ()
         self._accounts: dict[int, str] = {}
         self._faults: dict[str, FaultFact] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the disk took everything; else what was to be written is read from memory."""
+        return self._is_whole
 
     def go_on(self) -> None:
         """From here on nothing raises for want of a disk."""
@@ -48,7 +52,7 @@ class KeptRecord(RunDirectory):
         """
         if not refusal(error) or not self._goes_on:
             raise error
-        self.is_whole = False
+        self._is_whole = False
         self.run_short(error, monotonic_ns())
 
     def run_short(self, error: OSError, since_ns: int) -> None:

@@ -78,7 +78,8 @@ class RunReader:
             sent[borrow.arrival].append(borrow)
         faults, announced = run.read_faults(damage), run.read_journal(damage)
         # Of a changed file none: loans would seem to go to others.
-        account_of = {} if ACCOUNTS_FILE in broken else run.read_accounts(plan, damage)
+        unknown = ACCOUNTS_FILE in broken and run.is_whole
+        account_of = {} if unknown else run.read_accounts(plan, damage)
         address, polls = run.read_health(damage, span)
         ledger = run.read_unchanged_ledger(damage, broken)
         damage += (*broken.values(), *missing_seals(status))

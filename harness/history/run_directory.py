@@ -90,6 +90,11 @@ class RunDirectory:
 
     path: Path
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the disk took everything that was to be kept."""
+        return True
+
     @classmethod
     def create(cls, root: Path, plan: Plan) -> "RunDirectory":
         """Make the directory, write the whole plan down, and point ``latest`` at it."""

@@ -36,7 +36,7 @@ CODE_LETTERS_MAX = 200
 """Of a problem of the target's, in Locust's tables."""
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_TOTAL_SECONDS_MAX = 1.0
-"""All waits of one journey together that no answer asked for."""
+"""All waits of one journey together that no answer asked for; `Settings.drain_s` allows for it."""
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class FailedStepError(Exception):
         return str(self)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False, eq=False)
 class Journeys:
     """All journeys of one load process; ``accounts`` are by the borrower's index.
 

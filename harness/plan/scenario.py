@@ -103,7 +103,10 @@ class Settings:
 
     @property
     def drain_s(self) -> float:
-        """Longest time an arrival can be under way after the load: its deadlines and its waits."""
+        """Longest time an arrival can be under way after the load: its deadlines and its waits.
+
+        The second is what waits that no answer asked for may add up to.
+        """
         asked_s = RETRY_AFTER_SECONDS_MAX if self.retries else 0.0
         return (3 + self.retries) * self.request_timeout_s + 1.0 + asked_s
 

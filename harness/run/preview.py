@@ -15,6 +15,7 @@ from harness.core.documents import text_of
 from harness.core.errors import UsageError
 from harness.core.foreign_text import clean
 from harness.core.numbers import Count, Fen, Figure, Seconds
+from harness.core.rows import reason_of
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
 from harness.history.run_facts import BlastRadius
 from harness.plan.objectives import OnInconclusive
@@ -122,13 +123,16 @@ def preview_json(
 
 def read_preview(text: str, path: Path) -> PreviewDocument:
     """What ``--dry-run --json`` printed; a scenario file may have written something before it.
-    UsageError where there is none: the file has no scenario of ours.
+    UsageError where there is none, as the file has no scenario of ours, or none that can be read.
     """
     begin = text.find(f'{{\n  "schema": "{SCHEMA}"')
     if begin < 0:
         raise UsageError(f"{path} has no scenario: it needs a class that is a harness.Borrower")
-    body = json.JSONDecoder().raw_decode(text[begin:])[0]
-    return TypeAdapter(PreviewDocument).validate_python(body)
+    try:
+        body = json.JSONDecoder().raw_decode(text[begin:])[0]
+        return TypeAdapter(PreviewDocument).validate_python(body)
+    except ValueError as error:
+        raise UsageError(f"{path}: its preview cannot be read: {reason_of(error)}") from error
 
 
 def _fault(planned: PlannedFault) -> PreviewFault:

@@ -176,6 +176,7 @@ def _left_in(pid_file: Path) -> tuple[int, int] | None:
     wanted = {"key": key & _KEY_BITS, "shmid": identity, "cpid": maker, "cuid": owner}
     for words in listed:
         row = dict(zip(names, map(int, words), strict=True))
-        if wanted == {name: row[name] for name in wanted} | {"key": row["key"] & _KEY_BITS}:
+        row["key"] &= _KEY_BITS
+        if all(row[name] == value for name, value in wanted.items()):
             return identity, row["nattch"]
     return None

@@ -219,7 +219,9 @@ def server_state(spec: ClusterSpec, pid: int) -> str:
     except OSError:
         return ""
     # The file of a killed server stays, so the process id must be this one's.
-    return lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE and lines[0] == str(pid) else ""
+    if len(lines) <= _STATUS_LINE or lines[0] != str(pid):
+        return ""
+    return lines[_STATUS_LINE].strip()
 
 
 # --- as whom it runs -----------------------------------------------------------------------------

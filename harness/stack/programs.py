@@ -156,7 +156,7 @@ def _version_of(program: Path, pattern: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(pattern, answer.stdout)
-    return found.group(1) if found else None
+    return found.group(1) if found and answer.returncode == 0 else None
 
 
 # --- our cache -----------------------------------------------------------------------------------

@@ -13,10 +13,13 @@ from harness.core.processes import ProcessRef, family, identify, is_alive, is_st
 from harness.stack.client import ProcessStatus
 from harness.stack.service import CODE_FOLDER
 
+_BACKOFF_SECONDS = 0.2
+_BACKOFF_SECONDS_MAX = 5.0
 _LASTING_SECONDS = 5.0
 """A process that lived this long has earned a quick restart again."""
 _GONE_SECONDS_MAX = 5.0
-"""Over what is in flight, too, when asked to stop for a restart."""
+"""How long a killed process may take to be gone, or one asked to stop over what is in flight."""
+_FREEZE_ROUNDS_MAX = 10
 _STOP_SECONDS_MAX = 0.5
 """For one round of a freeze: a process in an uninterruptible wait stops only after it."""
 
@@ -132,9 +135,11 @@ class Child:
         self._task = asyncio.create_task(self._keep_running(), name=f"keep {self.spec.name}")
 
     async def kill(self, restart_after_seconds: float, *, orderly: bool = False) -> None:
-        """SIGKILL; with ``orderly`` a request to stop in good order, and it after five seconds.
+        """SIGKILL; returns when the process is gone. No restart before the given time unless it is
+        ordered.
 
-        No restart before the given time unless it is ordered.
+        With ``orderly`` it is asked to stop in good order, and killed if it takes too long over it.
+        TimeoutError where it does not go.
         """
         number = self.spec.restart_signal if orderly else signal.SIGKILL
         await self._send_down(number, restart_after_seconds)
@@ -185,7 +190,7 @@ class Child:
     async def _stop_family(self, pid: int) -> None:
         told: set[int] = set()
         # The parent first, so that it makes no more; a child it had just made is found next round.
-        for _ in range(10):
+        for _ in range(_FREEZE_ROUNDS_MAX):
             if not (new := [member for member in family(pid) if member not in told]):
                 return
             for member in new:
@@ -286,7 +291,7 @@ class Child:
                 self._record("exited", self.spec.name, exit=self.last_exit)
             if self._due is None:
                 quick_ends = 0 if time.monotonic() - started > _LASTING_SECONDS else quick_ends + 1
-                delay = min(0.2 * 2 ** max(0, quick_ends - 1), 5.0)
+                delay = min(_BACKOFF_SECONDS * 2 ** max(0, quick_ends - 1), _BACKOFF_SECONDS_MAX)
                 self._due = time.monotonic() + delay
             await self._wait_until_due()
             self.restarts += 1

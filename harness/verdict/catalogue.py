@@ -30,6 +30,8 @@ PERCENTILE = (
 )
 COUNT = "What was counted in this run is compared with the limit as it is."
 _UNITS = {
+    "seconds": "seconds",
+    "milliseconds": "milliseconds",
     "share": "a share from 0 to 1, in resilience.yaml per cent",
     "count": "a whole number",
     "ratio": "a number from 1 on",
@@ -141,9 +143,10 @@ _OBJECTIVES = {
     ),
 }
 OBJECTIVES = {
-    name: replace(row, decided=f"{MEANINGS[name].capitalize()}. Unit: {unit}. {row.decided}")
+    name: replace(
+        row, decided=f"{MEANINGS[name].capitalize()}. Unit: {_UNITS[KINDS[name]]}. {row.decided}"
+    )
     for name, row in _OBJECTIVES.items()
-    for unit in [_UNITS.get(KINDS[name], KINDS[name])]
 }
 
 STOPS = {

@@ -41,6 +41,7 @@ DIFFERING = ("amount", "loan id", "account", "status or payout")
 WORST_LAST = (Money.RIGHT, Money.CORRUPT, Money.LOST, Money.PHANTOM)
 
 _Answer = tuple[KeyedLoan, ...] | None
+# Fields of `Reconciled`.
 _DOUBTFUL = ("unlisted", "unclear", "repeated", "unfiltered", "mute", "unlike")
 
 
@@ -163,8 +164,8 @@ class _Reconciliation:
         at_risk = {key for name in AT_RISK for key in found[name]}
         counted: dict[str, int | None] = {name: len(found[name]) for name in _COUNTED}
         # Where the record is damaged, a loan under a key we do not know may be one of ours.
-        if facts.damage and found.pop("orphan"):
-            counted["orphan"] = None
+        if facts.damage and found["orphan"]:
+            counted["orphan"], found["orphan"] = None, []
         # What is absent from an incomplete listing may still be in the ledger.
         if not facts.ledger.complete or found["unclear_unknown"]:
             counted["not_committed_unknown"] = None

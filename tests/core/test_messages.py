@@ -224,8 +224,8 @@ def test_a_message_of_another_protocol_is_not_sent() -> None:
 
 ENDS = (
     *("load/channel", "load/conductor_link", "load/load_process"),
-    *("run/conductor", "run/commands", "run/runner", "apps/locust/progress"),
-    *("apps/locust/controller", "apps/locust/leader", "stack/client", "stack/control"),
+    *("run/conductor", "run/commands", "run/locust_process", "apps/locust/progress"),
+    *("apps/locust/controller", "apps/locust/leader", "stack/client", "stack/control_socket"),
     *("stack/launch", "faults/heal/guardian", "faults/heal/guardian_link"),
 )
 

@@ -118,7 +118,7 @@ MISTAKES = [
     (
         "--fault=2s",
         "--service=naive",
-        "line 16, column 14: options: there is no option 'service' here",
+        "line 16, column 14: options: service belongs to the options of",
     ),
     (
         "network_partition",

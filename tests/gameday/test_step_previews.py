@@ -75,6 +75,7 @@ def test_what_cannot_be_run_is_told_before_anything_is(
     plan = day(
         GameDayStep(name="a", scenario="baseline", options=("--rate=x",), place=(3, 5)),
         GameDayStep(name="b", scenario="network_partition", manual_fault="Zhao", place=(7, 5)),
+        GameDayStep(name="c", scenario="baseline", length_s=20.0, place=(9, 5)),
         GameDayStep(
             name="d", scenario="baseline", manual_fault="Zhao", inject_after_s=9.9, place=(11, 5)
         ),
@@ -83,9 +84,10 @@ def test_what_cannot_be_run_is_told_before_anything_is(
     with pytest.raises(UsageError) as error:
         preview_steps(plan, tmp_path / "plan.yaml", 7, tmp_path / "state", lambda _: None)
 
-    first, second, third = str(error.value).splitlines()[1:]
+    first, second, third, fourth = str(error.value).splitlines()[1:]
     assert "line 3, column 5: a: --rate x must be a whole number" in first
     assert "line 7, column 5: b: its fault is a manual one, but" in second
+    assert "line 9, column 5: c: its load alone takes 30s, and `for` leaves it 20s" in third
     too_soon = "line 11, column 5: d: pull_after is 9.9s after the load begins, and warm-up and"
-    assert f"{too_soon} baseline take 10s: inject the fault later" in third
+    assert f"{too_soon} baseline take 10s: inject the fault later" in fourth
     assert list(tmp_path.iterdir()) == []

@@ -268,6 +268,8 @@ def test_a_guardian_heals_at_the_deadline_of_a_conductor_that_hangs(
         run_id="run-x",
         state_dir=own_stack.state_dir,
         stack_id=own_stack.stack_id,
+        owns_stack=False,
+        load=None,
     )
     guardian.stdin.write(TO_GUARDIAN.encode(guarded))
     guardian.stdin.flush()

@@ -110,7 +110,6 @@ def test_other_settings_are_refused(stack: Stack, state_dir: Path) -> None:
 def test_a_killed_replica_is_down_until_ordered(stack: Stack) -> None:
     """The other one serves meanwhile; the order's instant precedes readiness."""
     client = StackClient(stack)
-    killed_ns = time.monotonic_ns()
     client.kill("replica-1", 60)
     gone_ns = time.monotonic_ns()
     down_now = {process.name for process in client.status() if not process.alive}
@@ -119,7 +118,7 @@ def test_a_killed_replica_is_down_until_ordered(stack: Stack) -> None:
     ordered_ns = client.restart("replica-1")
     assert client.restart("replica-1") == ordered_ns
     ready_ns = client.wait_ready("replica-1", 15)
-    assert killed_ns < gone_ns < ordered_ns < ready_ns
+    assert gone_ns < ordered_ns < ready_ns
 
 
 def test_killed_replicas_come_back_by_themselves(stack: Stack) -> None:

@@ -91,7 +91,7 @@ def test_a_broken_or_old_one_is_passed_over(
     """Nothing usable: the error lists what was refused and every way to get one."""
     old = make_bin(tmp_path / "path", "12.9")
     broken = make_bin(tmp_path / "debian" / "16" / "bin", "16.1") / "postgres"
-    broken.write_text("#!/bin/sh\nprintf '\\377'; exit 1\n")
+    broken.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 16.1'; exit 1\n")
     monkeypatch.setattr("os.environ", {"PATH": str(old)})
     with pytest.raises(HarnessError) as caught:
         find_postgres()

@@ -277,12 +277,12 @@ def publish(outputs: CiOutputs, suites: list[GateSuite]) -> list[str]:
 
     trouble: list[str] = []
     if outputs.junitxml is not None:
-        trouble += _attempt(_replace, outputs.junitxml, to_xml(suites))
+        trouble += _attempt(lambda path: _replace(path, to_xml(suites)), outputs.junitxml)
     text = _summary(outputs, suites) if outputs.summary or outputs.step_summary else ""
     if outputs.summary is not None:
-        trouble += _attempt(_replace, outputs.summary, text)
+        trouble += _attempt(lambda path: _replace(path, text), outputs.summary)
     if outputs.step_summary is not None and outputs.step_summary != outputs.summary:
-        trouble += _attempt(_append, outputs.step_summary, text)
+        trouble += _attempt(lambda path: _append(path, text), outputs.step_summary)
     if outputs.annotate:
         foreign_text.write_commands(annotations(suites))
     return trouble
@@ -311,9 +311,9 @@ def _summary(outputs: CiOutputs, suites: list[GateSuite]) -> str:
     return summary(suites, charts, pictures, links, artifacts_page())
 
 
-def _attempt(write: Callable[[Path, str], None], path: Path, text: str) -> list[str]:
+def _attempt(write: Callable[[Path], None], path: Path) -> list[str]:
     try:
-        write(path, text)
+        write(path)
     except OSError as error:
         return [f"{path} was not written: {reason_of(error)}"]
     return []

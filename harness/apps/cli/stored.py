@@ -39,7 +39,6 @@ from harness.core.files import real
 from harness.history.run_directory import RunDirectory
 from harness.plan import resilience
 from harness.plan.plan import Plan, judged_again
-from harness.report import write_report
 from harness.verdict.stored_verdict import read_verdict
 from harness.verdict.types import Judgement, Verdict
 
@@ -105,6 +104,8 @@ def judge(run: RunPath, objectives: OtherObjectives = None, json: VerdictJson = 
             said = "the record of this run is damaged and cannot be judged"
             raise HarnessError(f"{said}: {stored.facts.damage[0]}") from error
         if json:
+            from harness.report import write_report  # noqa: PLC0415
+
             sys.stdout.write(write_report.figures(verdict))
             raise typer.Exit(verdict.exit_code)
         doing.step(f"writing the report of {run}")
@@ -177,6 +178,8 @@ def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:
 
 def _write(stored: _Stored, verdict: Verdict, name: str) -> Path:
     """The path of the page."""
+    from harness.report import write_report  # noqa: PLC0415
+
     directory = stored.directory
     try:
         return write_report.write(directory, stored.plan, stored.facts, verdict, name)

@@ -247,6 +247,10 @@ class Attended(_Attendance):
         reader = threading.Thread(target=self._read, args=(descriptor,), daemon=True)
         with signals_as_commands(self._post):
             tty.setcbreak(descriptor)
+            # No Ctrl-S: whoever stops the output would stop the conductor that writes it.
+            quiet = termios.tcgetattr(descriptor)
+            quiet[0] &= ~termios.IXON
+            termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
             # What was typed before there was a question is no answer to it.
             termios.tcflush(descriptor, termios.TCIFLUSH)
             reader.start()

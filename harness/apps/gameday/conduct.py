@@ -111,7 +111,8 @@ class GameDay:
             runs, state = session.runs_of(step.name), session.state_of(step.name)
             if runs and state is not StepState.LEFT_OUT:
                 code = runs[-1].exit_code
-                code = ExitCode.INCONCLUSIVE if code is None else code
+                unseen = code == ExitCode.PASS and self._unseen(step, runs[-1].directory)
+                code = ExitCode.INCONCLUSIVE if code is None or unseen else code
                 # A run that nobody watched to its end is no pass, whatever it came to.
                 unwatched = state is StepState.ABORTED and code == ExitCode.PASS
                 codes.append(int(ExitCode.INTERRUPTED if unwatched else code))

@@ -100,7 +100,12 @@ def _options(found: Any, *, within_step: bool = False) -> tuple[str, ...]:
     names = (word.removeprefix("--").partition("=")[0] for word in words)
     strange = [name for name in names if name not in known]
     if strange:
-        said = (f"there is no option {name!r} here{choices(name, known)}" for name in strange)
+        said = (
+            f"{name} belongs to the options of the whole plan: all steps use one stack"
+            if name in OPTIONS
+            else f"there is no option {name!r} here{choices(name, known)}"
+            for name in strange
+        )
         raise wrong("; ".join(said))
     return tuple(words)
 

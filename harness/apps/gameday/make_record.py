@@ -57,15 +57,19 @@ _PASSING = (".part", ".lock", ".sock", ".pid")
 
 
 def made(session: Path, tell: Tell) -> Record:
-    """The record of a stored session as far as it came, its runs as they are judged now; raises as
-    `read_session`.
+    """`record_of` a session and all its runs."""
+    return record_of(session, runs_of(session, tell))
+
+
+def record_of(session: Path, runs: Runs) -> Record:
+    """The record of a stored session as far as it came, of its ``runs`` as they are judged now;
+    raises as `read_session`, `read_plan` and `seal`.
     """
     told = read_session(session)
     if not (session / PLAN_FILE).is_file():
         raise UsageError(f"{session} has no {PLAN_FILE} beside its {SESSION_FILE}")
     plan = read_plan(session / PLAN_FILE, scenarios=False)
     files = {name: one for name, one in hashes(session).items() if name != PAGE_FILE}
-    runs = runs_of(session, tell)
     steps, events = tuple(_step(told, planned, runs) for planned in plan.steps), told.events
     # The worst step; one that was left out or not begun leaves the day's hypothesis open.
     outcomes = {step.outcome for step in steps}
@@ -237,9 +241,11 @@ def _observed(no_gos: list[Event], tries: tuple[Try, ...], state: StepState) -> 
     if not tries:
         return "never begun"
     last = tries[-1]
+    if last.ended == StepState.REFUSED:
+        return last.said
     if last.verdict is not None:
         return judged(last.verdict, last.unseen)[1]
-    if last.run is not None and last.ended != StepState.REFUSED:
+    if last.run is not None:
         return f"its run cannot be judged: {last.run.trouble}"
     return last.said or "no run was recorded"
 
@@ -266,6 +272,8 @@ def _statement(steps: tuple[RecordedStep, ...], actions: int) -> str:
 def _remarks(session: Session, steps: tuple[RecordedStep, ...], runs: Runs) -> Iterator[str]:
     """What puts the record in doubt."""
     yield from session.damage
+    for name in sorted({e.step for e in session.events if e.step} - {step.name for step in steps}):
+        yield f"the session tells of a step that the plan does not have: {name}"
     told = {one.run.directory: one for step in steps for one in step.tries if one.run is not None}
     for name, run in runs.items():
         if name not in told:

@@ -40,14 +40,13 @@ def write(session: Path, tell: Tell) -> Record:
     """Write ``record.html`` and ``record.json``, which has the hash of the page among the others,
     into the session's own folder, as often as anybody likes: notes and actions may come later.
 
-    Those that are there already are taken away first: none at all is better than an older one.
+    The page that is there already is taken away first: none at all is better than an older one.
     Raises as `made`, and a HarnessError where nothing can be written.
     """
     record = made(session, tell)
     page = render(record)
     try:
-        for name in (RECORD_FILE, PAGE_FILE):
-            (session / name).unlink(missing_ok=True)
+        (session / PAGE_FILE).unlink(missing_ok=True)
         replace_file(session / PAGE_FILE, page)
         files = {**record.files, PAGE_FILE: seal(session / PAGE_FILE)}
         replace_file(session / RECORD_FILE, to_json(replace(record, files=files)))

@@ -98,8 +98,8 @@ def in_words(event: Event) -> str:
 _WORDS = {
     What.OPENED: "the day began",
     What.NO_GO: "no-go",
-    What.INJECTED: "manual fault injected",
-    What.RESTORED: "manual fault restored",
+    What.INJECTED: "said: manual fault injected",
+    What.RESTORED: "said: manual fault restored",
     What.ABORT: "ABORT",
 }
 """Of the others, their own names say it."""

@@ -1,4 +1,5 @@
-"""Whether a record still is what was stored: the hash of every file, and every run judged again.
+"""Whether a record still is what was stored: the hash of every file, every run judged again, and
+all that the record says made again.
 
 ``record.json`` has the hashes of all raw files and of the page; the page has that of
 ``record.json`` without its own. Only reads. What was changed since is named, file by file.
@@ -7,7 +8,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ from harness.apps.gameday.day_record import (
     PAGE_FILE,
     RECORD_FILE,
     SCHEMA,
+    Runs,
     as_written,
     hash_of,
     own_version,
+    to_json,
 )
-from harness.apps.gameday.make_record import hashes, runs_of, seal
-from harness.apps.gameday.session_store import RUNS_FOLDER, SESSION_FILE
+from harness.apps.gameday.make_record import hashes, record_of, runs_of, seal
+from harness.apps.gameday.render_record import render
+from harness.apps.gameday.session_store import PLAN_FILE, RUNS_FOLDER, SESSION_FILE
 from harness.core.documents import json_of
-from harness.core.errors import UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import read_regular, text_of
 from harness.core.numbers import Exit
@@ -39,7 +43,9 @@ END = "</html>"
 """Of a page that is whole."""
 _FILES: TypeAdapter[dict[str, Seal]] = TypeAdapter(dict[str, Seal])
 _NAMED = re.compile(r'<meta name="lendchaos-record" content="([0-9a-f]{64})">')
-_EVIDENCE = re.compile(rf"{RUNS_FOLDER}/(?:.*/)?(?!verdict|report)[^/]*\.jsonl?")
+_EVIDENCE = re.compile(
+    rf"{PLAN_FILE}|{SESSION_FILE}|{RUNS_FOLDER}/(?:.*/)?(?!verdict|report)[^/]*\.jsonl?"
+)
 """Files that could change what is judged, though nobody named them."""
 
 
@@ -96,8 +102,11 @@ def verify(given: Path, tell: Tell) -> VerificationDocument:
     if named is not None:  # the page, whatever it is called
         there.pop(page.name, None)
         there[PAGE_FILE] = seal(page)
-    checks = [*_files(files, there), *_runs(folder, shown_runs, tell)]
+    runs = runs_of(folder, tell)
+    checks = [*_files(files, there), *_runs(folder, shown_runs, runs)]
     checks += _record(data.name, text, body, named)
+    if CheckState.DIFFERS not in {check.found for check in checks}:  # else it is found already
+        checks += _made_again(folder, body, files, page if named else None, runs)
     states = {check.found for check in checks}
     found = next((state for state in _EXIT if state in states), CheckState.VERIFIED)
     code = int(_EXIT.get(found, ExitCode.PASS))
@@ -168,9 +177,8 @@ def _files(claimed: dict[str, Seal], there: dict[str, Seal]) -> Iterator[Checked
         yield Checked(name, found, said)
 
 
-def _runs(folder: Path, claimed: dict[str, Any], tell: Tell) -> Iterator[Checked]:
+def _runs(folder: Path, claimed: dict[str, Any], runs: Runs) -> Iterator[Checked]:
     """Runs judged again, against what they kept and against what the record shows of them."""
-    runs = runs_of(folder, tell)
     for name, run in runs.items():
         where = f"{RUNS_FOLDER}/{name}"
         if run.verdict is None:
@@ -218,3 +226,27 @@ def _record(name: str, text: str, body: dict[str, Any], named: str | None) -> It
     elif named != hash_of(as_written({**body, "files": files})):
         said = f"{RECORD_FILE} and {PAGE_FILE} are not of each other"
         yield Checked(name, CheckState.DIFFERS, said)
+
+
+def _made_again(
+    folder: Path, body: dict[str, Any], files: dict[str, Seal], page: Path | None, runs: Runs
+) -> Iterator[Checked]:
+    """What the record says, and its page, against what is stored; another version may have written
+    it in other words.
+    """
+    try:
+        record = record_of(folder, runs)
+    except (UsageError, HarnessError) as error:
+        yield Checked(SESSION_FILE, CheckState.NOT_JUDGED, f"no record can be made of it: {error}")
+        return
+    ours = body.get("recorded_with") == own_version()
+    now = json.loads(to_json(record))
+    for name in (name for name in now if name not in ("files", "recorded_with")):
+        if body.get(name) != now[name]:
+            certain = ours or name == "outcome"
+            found = CheckState.DIFFERS if certain else CheckState.NOTE
+            said = f"{name}: it is not what the stored session gives"
+            yield Checked(RECORD_FILE, found, said)
+    raw = {name: one for name, one in files.items() if name != PAGE_FILE}
+    if page is not None and ours and _text(page) != render(replace(record, files=raw)):
+        yield Checked(PAGE_FILE, CheckState.DIFFERS, "it is not what the stored session gives")

@@ -230,6 +230,9 @@ def _objections(step: GameDayStep, preview: PreviewDocument) -> Iterator[str]:
             f"pull_after is {step.inject_after_s:g}s after the load begins, and warm-up and"
             f" baseline take {quiet_s:g}s: inject the fault later"
         )
+    load_s = preview.phases[-1].end_s - preview.phases[0].start_s
+    if step.length_s is not None and load_s > step.length_s:
+        yield f"its load alone takes {load_s:g}s, and `for` leaves it {step.length_s:g}s"
 
 
 class Rehearsal(Runner):

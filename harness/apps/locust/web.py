@@ -185,7 +185,7 @@ def _before_order(runner: Any, leader: "RunController", hosts: NamedHosts) -> An
     # Locust would take the Start and leave its form, and the run would then not be begun.
     text = text or hosts.objection(request.form.get("host", "")) or _take_run_time(leader)
     text = text or leader.objection(request.form)
-    return text and jsonify({"success": False, "message": text})
+    return jsonify({"success": False, "message": text}) if text else None
 
 
 def _take_run_time(leader: "RunController") -> str | None:

@@ -123,7 +123,15 @@ def main() -> int:
     try:
         if options.once:
             return int(not look_once(options.state_dir.absolute()))
-        return int(not guard(GuardianWatch(protocol.GuardedRun(run_dir=options.run.absolute()))))
+        nothing_yet = protocol.GuardedRun(
+            run_dir=options.run.absolute(),
+            run_id="",
+            state_dir=None,
+            stack_id="",
+            owns_stack=False,
+            load=None,
+        )
+        return int(not guard(GuardianWatch(nothing_yet)))
     except (HarnessError, UsageError) as error:
         _log.error("%s", error)  # the environment's, told in one line
         return error.exit_code

@@ -15,11 +15,11 @@ class GuardedRun:
     """A run, and the stack that it uses: none yet, and no ``stack_id`` until it is up."""
 
     run_dir: Path
-    run_id: str = ""
-    state_dir: Path | None = None
-    stack_id: str = ""
-    owns_stack: bool = False
-    load: ProcessRef | None = None
+    run_id: str
+    state_dir: Path | None
+    stack_id: str
+    owns_stack: bool
+    load: ProcessRef | None
 
 
 @dataclass(frozen=True, slots=True)

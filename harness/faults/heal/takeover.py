@@ -91,7 +91,7 @@ def rescue(run: GuardedRun, by: str) -> bool:
     if plan is not None and run.state_dir is not None:
         rows = Journal(run.state_dir, "").rows(run.run_id)
         found = () if stack is None else audit(stack, {}, died_ns)
-        complete_record(directory, plan, rows, died_ns, by=by, audit=found)
+        complete_record(directory, plan, rows, died_ns, by=by, found=found)
     if run.state_dir is not None:
         with contextlib.suppress(OSError):
             Journal(run.state_dir, run.stack_id, run.run_id, by).write("over")
@@ -112,11 +112,11 @@ def complete_record(
     died_ns: int,
     *,
     by: str,
-    audit: tuple[Proof, ...] = (),
+    found: tuple[Proof, ...] = (),
 ) -> None:
     """Write down what the conductor could not: who healed its faults and when, and its own end.
 
-    ``by`` saw it at ``died_ns``, and ``audit`` is the state of the database after. A run whose
+    ``by`` saw it at ``died_ns``, and ``found`` is the state of the database after. A run whose
     evidence is sealed was over; its record stays as it is.
     """
     status = directory.read_status([])
@@ -139,7 +139,7 @@ def complete_record(
                 load_ended_ns=ended_ns,
                 drained_ns=status.drained_ns or ended_ns,
                 troubles=(*status.troubles, Trouble(text, died_ns)),
-                audit=status.audit or audit,
+                audit=status.audit or found,
             )
         )
     except OSError:
@@ -154,7 +154,8 @@ def completed(
     intents = [row for row in mine if row.event == "intent"]
     if not intents:
         return None
-    made = fact = fact or not_begun(planned)
+    fact = fact or not_begun(planned)
+    made = fact
     if made.inject_called_ns is None:
         made = replace(made, inject_called_ns=intents[-1].at_ns)
     heal = first_heal(rows, planned.name)

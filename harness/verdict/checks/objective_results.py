@@ -36,6 +36,7 @@ from harness.verdict.types import (
     Recovery,
 )
 
+_BEST_FIRST = (Judgement.PASS, Judgement.INCONCLUSIVE, Judgement.FAIL)
 LATENCY_ANSWERS_MIN = 100
 """The 99th percentile of fewer answers would be their slowest one."""
 SLOWER_SHARE_MAX = 0.01
@@ -115,7 +116,7 @@ def _lasted(
         return limit.unknown("the fault was never healed")
     if not seen.confirmed:
         return limit.unknown(advised(f"too few {shows}: ", enough(healed_s)))
-    return limit.met(None)
+    return limit.met(None)  # nothing was impaired, or nothing was slow
 
 
 def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
@@ -127,7 +128,7 @@ def _worst(results: list[ObjectiveResult]) -> ObjectiveResult | None:
     def badness(result: ObjectiveResult) -> tuple[int, bool, float]:
         known = [end for end in (result.observed, result.low) if end is not None]
         unseen = result.observed is None and result.high is None and bool(known)
-        return list(Judgement).index(result.verdict), unseen, known[0] if known else -np.inf
+        return _BEST_FIRST.index(result.verdict), unseen, known[0] if known else -np.inf
 
     return max(results, key=badness, default=None)
 

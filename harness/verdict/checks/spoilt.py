@@ -19,9 +19,9 @@ from harness.plan.plan import REVIEW_AMOUNT_FEN, Plan
 from harness.verdict.measure.measurement import Measured
 from harness.verdict.units import plural
 
-LONGER_MAX, LATE1e9S_MAX = 1.1, 1.0
+LONGER_MAX, LATE_SECONDS_MAX = 1.1, 1.0
 """How much longer than planned a fault of ours may last: a busy machine's delay, no failed heal."""
-APART1e9S = 1.0
+APART_SECONDS = 1.0
 """Arrivals that were never started, with less between them, are of one stretch."""
 _BORROW = Attempt(0, Step.BORROW, 1, 0, 0, 0, Outcome.OK, "")
 
@@ -119,7 +119,7 @@ def _dropped(facts: Facts, clock: Clock) -> Iterator[Stretch]:
     for worker in dict.fromkeys(lost.worker.texts.tolist()):
         known = worker if worker in facts.status.workers else None
         instants_s = np.sort(due_s[lost.worker.are(worker)])
-        gaps = np.flatnonzero(np.diff(instants_s) > APART1e9S)
+        gaps = np.flatnonzero(np.diff(instants_s) > APART_SECONDS)
         for part in np.split(instants_s, gaps + 1):
             begin_s, end_s = float(part[0]), float(part[-1])
             when = f"from {begin_s:.1f} s to {end_s:.1f} s"
@@ -148,7 +148,7 @@ def _faults(plan: Plan, facts: Facts, measured: Measured, clock: Clock) -> Itera
         if fault.injected_s is None or fault.healed_s is None:
             continue
         lasted_s, due_s = fault.healed_s - fault.injected_s, planned_s[fault.name]
-        if lasted_s > due_s * LONGER_MAX + LATE1e9S_MAX:
+        if lasted_s > due_s * LONGER_MAX + LATE_SECONDS_MAX:
             text = f"{fault.name} lasted {lasted_s:.1f} s instead of {due_s:.1f} s"
             yield Stretch(text, fault.injected_s + due_s, fault.healed_s + allowed_s)
     for fact in facts.faults:
