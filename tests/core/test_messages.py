@@ -17,7 +17,7 @@ from harness.faults.heal.guardian_protocol import (
     GuardianReady,
     RunInOrder,
 )
-from harness.history.events import Clock, SafetyStop, Stall
+from harness.history.events import Clock, RunStatus, SafetyStop, Stall
 from harness.history.run_facts import Trouble
 from harness.load import load_protocol as load
 from harness.run import progress_messages as progress
@@ -245,3 +245,10 @@ def test_no_end_of_a_pipe_makes_messages_by_itself(place: str) -> None:
 def test_the_check_of_the_ends_can_fail() -> None:
     """A planted import of JSON is found."""
     assert json_in("import os\nimport json\n")
+
+
+def test_what_the_load_says_at_its_end_is_all_part_of_the_status() -> None:
+    """The conductor puts it there by name, without which a whole run had no verdict."""
+    said = {field.name for field in fields(load.LoadDrained)}
+
+    assert said <= {field.name for field in fields(RunStatus)}

@@ -1,4 +1,4 @@
-"""A record that was forged with all its hashes put right is found: it is made again and compared."""
+"""A record forged with all its hashes put right is found: it is made again and compared."""
 
 from collections.abc import Callable
 from pathlib import Path
