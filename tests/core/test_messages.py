@@ -49,7 +49,12 @@ SPEC = launch.LaunchSpec(
     owner=ProcessRef(1, 2),
 )
 GUARDED = GuardedRun(
-    run_dir=Path("/r"), run_id="r", state_dir=Path("/s"), owns_stack=True, load=ProcessRef(4, 5)
+    run_dir=Path("/r"),
+    run_id="r",
+    state_dir=Path("/s"),
+    stack_id="",
+    owns_stack=True,
+    load=ProcessRef(4, 5),
 )
 ORDER = load.PrepareLoad(
     name="load-0",
