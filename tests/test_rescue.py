@@ -85,7 +85,7 @@ def test_a_dead_conductors_run_is_judged_from_its_remains(tmp_path: Path) -> Non
     directory.write_status(RunStatus("stack", clock=clock, interrupted=True))
     unclean = (Proof("prepared", holds=False, text="prepared transactions: x"),)
     rows, died_ns = rows_of(directory.path, *HEALED), ZERO_NS + 9 * 10**9
-    complete_record(directory, plan, rows, died_ns, by="guardian", audit=unclean)
+    complete_record(directory, plan, rows, died_ns, by="guardian", found=unclean)
     stored = directory.read_plan()
     facts = read_facts(directory, stored)
     verdict = judge(stored, facts)

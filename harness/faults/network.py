@@ -24,6 +24,8 @@ _DELAY_SHOWN_MS_MIN = 50.0
 _RATE_EXCESS_MAX = 1.25
 """A throttled connection may be faster than its rate by the first piece, which is never delayed."""
 _RATE_FREE_MIN = 2.0
+_RATE_TRIES = 3
+"""What a link can carry is the best that it was seen to: a busy machine holds any try up."""
 OURS = "lendchaos-"
 """What the name of every toxic of a fault begins with."""
 
@@ -241,8 +243,11 @@ class ThrottleInjector(LinkInjector):
 
     def ready(self) -> Proof:
         """The link by itself carries at least twice what it will be throttled to."""
-        free = self._probe.transfer(self._direction, self._promised)
-        holds = free is not None and free >= _RATE_FREE_MIN * self._promised
+        free, holds = None, False
+        for _ in range(_RATE_TRIES):
+            free = self._probe.transfer(self._direction, self._promised)
+            if holds := free is not None and free >= _RATE_FREE_MIN * self._promised:
+                break
         text = f"before: {self._rate_text(free)}"
         if free is not None and not holds:
             text += f", so a throttle to {self._promised} KB/s could not be told from none"
