@@ -39,6 +39,8 @@ from harness.stack.state import Stack
 from harness.verdict.checks.sentence import _WHAT
 from tests.faults.toxiproxy import Rig
 
+# A canary waits for a fraction of a second, which is nothing where others use the processor.
+pytestmark = pytest.mark.alone
 WAIT_SECONDS = 10.0
 FAULTS: list[AnyFault] = [
     Partition("edge"),
