@@ -51,7 +51,7 @@ class CommitLostInjector(LinkInjector):
             )
         self._direct_url = stack.database_url
         self._api = stack.toxiproxy_api
-        self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
+        self._lasts_s = planned.lasts_s
         self._relay: subprocess.Popen[bytes] | None = None
         self.address = ""
         self._withheld: int | None = None

@@ -34,7 +34,7 @@ class FlapInjector(PartitionInjector):
     def __init__(self, planned: PlannedFault, spec: Flap, stack: Stack) -> None:
         super().__init__(planned, spec, stack)
         self._spec = spec
-        self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
+        self._lasts_s = planned.lasts_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure: HarnessError | None = None

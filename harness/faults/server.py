@@ -7,6 +7,7 @@ directly and not through a link.
 
 import socket
 import time
+from abc import abstractmethod
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class _ProcessInjector(Injector):
     def __init__(self, planned: PlannedFault, spec: ProcessFault, stack: Stack) -> None:
         self._target = spec.target
         self._names = stack.replicas if spec.target == "replicas" else (spec.target,)
-        self._lasts_s = max(0.0, planned.heal_s - planned.inject_s)
+        self._lasts_s = planned.lasts_s
         self._client = StackClient(stack)
         self._probe = probe_for(stack, spec.target, self._names)
         self._pids: dict[str, int] = {}
@@ -125,9 +126,9 @@ class _ProcessInjector(Injector):
         self._due_ns = time.monotonic_ns() + round(self._lasts_s * 1e9)
         self._pids = self._disturb()
 
+    @abstractmethod
     def _disturb(self) -> dict[str, int]:
         """Have the supervisor do it; the processes that there were."""
-        raise NotImplementedError
 
     def read_back(self) -> Proof:
         """The supervisor sees of each of them that it was done."""
@@ -135,8 +136,9 @@ class _ProcessInjector(Injector):
         text = f"supervisor: {self.done} {_listed(self._pids.items())}"
         return Proof("control_plane", len(seen) == len(self._names), text)
 
+    @abstractmethod
     def _is_disturbed(self, process: ProcessStatus) -> bool:
-        raise NotImplementedError
+        """Whether the supervisor sees of one of them that it was done."""
 
     def canary(self) -> Proof:
         """Nobody who is meant answers a fresh connection."""

@@ -37,6 +37,11 @@ class PlannedFault:
     heal_s: Seconds
 
     @property
+    def lasts_s(self) -> float:
+        """Planned seconds from the injection to the heal."""
+        return max(0.0, self.heal_s - self.inject_s)
+
+    @property
     def stops_all_lending(self) -> bool:
         """Whether by its nature it leaves nobody served while it is in place."""
         return self.spec.target in self.spec.stops_lending_on

@@ -7,6 +7,8 @@ from harness.history.run_facts import RunEndedBy
 
 PIPE_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 """The number of the pipe, in the environment of the run."""
+GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
+"""A JSON object in the environment of a run that is a step of a game day: its page says so."""
 
 
 @dataclass(frozen=True, slots=True)

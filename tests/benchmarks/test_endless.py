@@ -9,7 +9,7 @@ from benchmarks import comparisons
 from benchmarks.endless import ENDED, ENDLESS, INITIAL, endless
 from benchmarks.section_tables import aims_of
 from benchmarks.sections import Section, chance_of, chosen, repeat_rows
-from harness.verdict.measure import change_point as recovery_instant
+from harness.verdict.measure import change_point
 
 REPEATS = 40
 
@@ -41,23 +41,23 @@ def test_what_follows_a_heal_is_not_usual_since_a_short_baseline_could_not_rule_
 def test_a_recovery_by_the_last_requests_alone_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is stated whenever they went well is none."""
 
-    def stated(over: recovery_instant.Instant, *, confirmed: bool) -> recovery_instant.Instant:
+    def stated(over: change_point.Instant, *, confirmed: bool) -> change_point.Instant:
         assert confirmed in (True, False)
         return over
 
-    monkeypatch.setattr(recovery_instant, "to_the_end", stated)
+    monkeypatch.setattr(change_point, "to_the_end", stated)
 
     assert missed(ENDLESS) == ["endless, each row: recoveries stated that never were"]
 
 
 def test_an_onset_that_is_always_bounded_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lower end after the first request holds nothing that was there before."""
-    honest = recovery_instant.onset
+    honest = change_point.onset
 
-    def bounded(*data: Any, **more: Any) -> recovery_instant.Instant:
+    def bounded(*data: Any, **more: Any) -> change_point.Instant:
         return honest(*data, **{**more, "first": False})
 
-    monkeypatch.setattr(recovery_instant, "onset", bounded)
+    monkeypatch.setattr(change_point, "onset", bounded)
 
     assert "initial, each row: there from the start: an open begin" in missed(INITIAL)
 

@@ -14,13 +14,13 @@ import pytest
 
 from harness.apps.gameday import locust_runner as runner_module
 from harness.apps.gameday.day_plan import GameDayPlan
-from harness.apps.gameday.locust_runner import GAME_DAY_VARIABLE, STACK, LocustRunner
+from harness.apps.gameday.locust_runner import STACK, LocustRunner
 from harness.apps.gameday.session_store import LOGS_FOLDER, Event, SessionStore, What
 from harness.apps.gameday.view import Message
 from harness.core.errors import UsageError
 from harness.core.forwarding import interrupt_under_way
 from harness.run import locust_process as headless_module
-from harness.run.progress_messages import Update
+from harness.run.progress_messages import GAME_DAY_VARIABLE, Update
 from harness.run.result import RunResult
 from harness.stack.run_lock import held_alone
 from tests.builders import CUT, during, facts, operations, plan_of

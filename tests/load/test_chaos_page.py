@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from harness.apps.locust import chaos_page
 from harness.apps.locust import page_access as web_door
 from harness.apps.locust.planning import of_game_day
-from harness.apps.locust.progress import GAME_DAY_VARIABLE
+from harness.run.progress_messages import GAME_DAY_VARIABLE
 from tests.load.made_live import MadeLeader, made_app, made_leader
 
 HOME = "http://127.0.0.1:1"

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
 
-from harness.verdict.measure import change_point as recovery_instant
+from harness.verdict.measure import change_point
 from harness.verdict.measure.segments import segments
 
 Simulated = tuple[NDArray[np.float64], NDArray[np.bool_], float, float]
@@ -27,16 +27,16 @@ def simulate(
 
 def estimate(
     times_s: NDArray[np.float64], bad: NDArray[np.bool_]
-) -> tuple[recovery_instant.Instant, recovery_instant.Instant]:
+) -> tuple[change_point.Instant, change_point.Instant]:
     """Onset of the first and recovery from the last impairment."""
     found = segments(times_s, bad, END_S, 0.002, 0.1)
     first, last = found[0], found[-1]
-    onset = recovery_instant.onset(times_s, bad, max(0, first[0] - 10), (first[0] + first[1]) / 2)
+    onset = change_point.onset(times_s, bad, max(0, first[0] - 10), (first[0] + first[1]) / 2)
     tail = times_s >= (last[0] + last[1]) / 2
-    return onset, recovery_instant.recovery(times_s[tail], bad[tail], 0.05)
+    return onset, change_point.recovery(times_s[tail], bad[tail], 0.05)
 
 
-def holds(at: recovery_instant.Instant, truth_s: float) -> bool:
+def holds(at: change_point.Instant, truth_s: float) -> bool:
     """Whether an interval holds the truth."""
     assert at.low_s is not None
     return at.low_s <= truth_s and (at.high_s is None or truth_s <= at.high_s)
@@ -115,20 +115,20 @@ def test_no_recovery_when_all_fails_to_the_end() -> None:
     """Where the share never falls there is no instant to report, only how long it surely lasted."""
     times_s = np.arange(0, 5, 0.02)
 
-    found = recovery_instant.recovery(times_s, np.ones(len(times_s), dtype=bool), 0.05)
+    found = change_point.recovery(times_s, np.ones(len(times_s), dtype=bool), 0.05)
 
-    assert found == recovery_instant.Instant(None, times_s[-1], None)
+    assert found == change_point.Instant(None, times_s[-1], None)
 
 
 def test_recovery_just_before_the_end_is_open() -> None:
     """Too few good answers at the end: the upper end of the interval is not known."""
     times_s = np.arange(0, 5, 0.02)
 
-    found = recovery_instant.recovery(times_s, times_s < 4.9, 0.05)
+    found = change_point.recovery(times_s, times_s < 4.9, 0.05)
 
     assert found.at_s == pytest.approx(4.89, abs=0.02)
     assert found.high_s is None
-    assert not recovery_instant.confirmed((times_s < 4.9)[times_s > 4.9], 0.05)
+    assert not change_point.confirmed((times_s < 4.9)[times_s > 4.9], 0.05)
 
 
 def test_monotone_fit_agrees_with_scipy() -> None:
@@ -136,7 +136,7 @@ def test_monotone_fit_agrees_with_scipy() -> None:
     from scipy.optimize import isotonic_regression  # noqa: PLC0415  # slow to import, needed once
 
     bad = np.random.default_rng(1).random(200) < np.linspace(0.9, 0.1, 200)
-    prefixes, free, blocks = recovery_instant._scan(bad, 0.05)
+    prefixes, free, blocks = change_point._scan(bad, 0.05)
     starts = [start for start, _ in blocks]
     lengths = np.diff([*starts, len(bad)])
     fitted = np.repeat([share for _, share in blocks], lengths)
@@ -154,6 +154,6 @@ def test_a_failure_that_may_still_be_of_the_impairment_does_not_count_against_it
     times_s = np.arange(100) * 0.1
     bad = times_s == times_s[39]
 
-    assert recovery_instant.lasts(times_s, bad, 2.0, 4.5, 0.05)
-    assert not recovery_instant.lasts(times_s, bad, 2.0, 3.0, 0.05)
-    assert not recovery_instant.lasts(times_s, bad, 2.0, None, 0.05)
+    assert change_point.lasts(times_s, bad, 2.0, 4.5, 0.05)
+    assert not change_point.lasts(times_s, bad, 2.0, 3.0, 0.05)
+    assert not change_point.lasts(times_s, bad, 2.0, None, 0.05)

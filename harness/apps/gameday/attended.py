@@ -20,6 +20,7 @@ import threading
 import time
 import tty
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -55,7 +56,7 @@ _ENDS_ALL = (ExitCode.SAFETY_STOP, ExitCode.INTERRUPTED)
 _NOBODY = "nobody is there to inject the manual fault, and the plan names no command for it"
 
 
-class _Attendance:
+class _Attendance(ABC):
     """Tells of each view what was not told yet, in lines; ``asked`` is called for what is new."""
 
     def __init__(self, post: Post, tell: Tell, clock: Clock = time.monotonic) -> None:
@@ -81,9 +82,9 @@ class _Attendance:
             self._asked = asked
             self.asked(view)
 
+    @abstractmethod
     def asked(self, view: View) -> None:
         """Something new is asked, or begins."""
-        raise NotImplementedError
 
 
 # --- nobody --------------------------------------------------------------------------------------

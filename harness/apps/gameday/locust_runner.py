@@ -23,6 +23,7 @@ from harness.core.own_python import module_command
 from harness.history.run_directory import RunDirectory
 from harness.run.given_options import given
 from harness.run.locust_process import Tell, find_scenario, run_scenario
+from harness.run.progress_messages import GAME_DAY_VARIABLE
 from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
 from harness.stack import StackSettings, down, load_state, up
@@ -33,8 +34,6 @@ from harness.stack.state import read_state
 from harness.stack.usable import STACK_BYTES_MIN
 from harness.verdict.stored_verdict import read_verdict
 
-GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
-"""Tells the page of a run what it is part of."""
 STACK = "stack"
 """The detail of an event that names the stack that was brought up for the session."""
 START_SECONDS_MAX = 10.0

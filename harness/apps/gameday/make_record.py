@@ -57,19 +57,20 @@ _PASSING = (".part", ".lock", ".sock", ".pid")
 
 
 def made(session: Path, tell: Tell) -> Record:
-    """`record_of` a session and all its runs."""
-    return record_of(session, runs_of(session, tell))
+    """`record_of` a session, all its runs and all its files; raises as `read_session` and that."""
+    told = read_session(session)  # first: nothing of a folder that is none is judged or hashed
+    files = {name: one for name, one in hashes(session).items() if name != PAGE_FILE}
+    return record_of(told, runs_of(session, tell), files)
 
 
-def record_of(session: Path, runs: Runs) -> Record:
-    """The record of a stored session as far as it came, of its ``runs`` as they are judged now;
-    raises as `read_session`, `read_plan` and `seal`.
+def record_of(told: Session, runs: Runs, files: dict[str, Seal]) -> Record:
+    """The record of a stored session as far as it came, of its ``runs`` as they are judged now,
+    with the hashes of its ``files``; raises as `read_plan`, and `UsageError` without a plan.
     """
-    told = read_session(session)
+    session = told.path
     if not (session / PLAN_FILE).is_file():
         raise UsageError(f"{session} has no {PLAN_FILE} beside its {SESSION_FILE}")
     plan = read_plan(session / PLAN_FILE, scenarios=False)
-    files = {name: one for name, one in hashes(session).items() if name != PAGE_FILE}
     steps, events = tuple(_step(told, planned, runs) for planned in plan.steps), told.events
     # The worst step; one that was left out or not begun leaves the day's hypothesis open.
     outcomes = {step.outcome for step in steps}

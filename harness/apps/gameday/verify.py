@@ -8,7 +8,7 @@ all that the record says made again.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from harness.apps.gameday.day_record import (
 )
 from harness.apps.gameday.make_record import hashes, record_of, runs_of, seal
 from harness.apps.gameday.render_record import render
-from harness.apps.gameday.session_store import PLAN_FILE, RUNS_FOLDER, SESSION_FILE
+from harness.apps.gameday.session_store import PLAN_FILE, RUNS_FOLDER, SESSION_FILE, read_session
 from harness.core.documents import json_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
@@ -234,8 +234,9 @@ def _made_again(
     """What the record says, and its page, against what is stored; another version may have written
     it in other words.
     """
+    raw = {name: one for name, one in files.items() if name != PAGE_FILE}
     try:
-        record = record_of(folder, runs)
+        record = record_of(read_session(folder), runs, raw)
     except (UsageError, HarnessError) as error:
         yield Checked(SESSION_FILE, CheckState.NOT_JUDGED, f"no record can be made of it: {error}")
         return
@@ -247,6 +248,5 @@ def _made_again(
             found = CheckState.DIFFERS if certain else CheckState.NOTE
             said = f"{name}: it is not what the stored session gives"
             yield Checked(RECORD_FILE, found, said)
-    raw = {name: one for name, one in files.items() if name != PAGE_FILE}
-    if page is not None and ours and _text(page) != render(replace(record, files=raw)):
+    if page is not None and ours and _text(page) != render(record):
         yield Checked(PAGE_FILE, CheckState.DIFFERS, "it is not what the stored session gives")

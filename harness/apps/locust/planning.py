@@ -17,7 +17,6 @@ from typing import Any
 
 from harness.apps.locust.controller import require_places
 from harness.apps.locust.locustfile import Locustfile
-from harness.apps.locust.progress import GAME_DAY_VARIABLE
 from harness.core import durations
 from harness.core.errors import HarnessError, UsageError
 from harness.core.started_in import STARTED_IN
@@ -44,6 +43,7 @@ from harness.plan.scenario import (
     faults_of,
 )
 from harness.plan.stop_conditions import StopConditions
+from harness.run.progress_messages import GAME_DAY_VARIABLE
 from harness.run.safety.feasible import require_feasible, require_set_up
 
 LATER_VARIABLE = "LENDCHAOS_RUNS_LATER"

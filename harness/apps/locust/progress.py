@@ -10,6 +10,7 @@ from harness.core.foreign_text import clean_lines
 from harness.core.standard_streams import write_own
 from harness.load.load_protocol import RunJudged
 from harness.run.progress_messages import (
+    GAME_DAY_VARIABLE,
     PIPE_VARIABLE,
     PROGRESS,
     ErrorUpdate,
@@ -18,8 +19,6 @@ from harness.run.progress_messages import (
 )
 
 _EMPTY_LINE = "\r\x1b[2K"  # ECMA-48: EL
-GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
-"""A JSON object in the environment of a run that is a step of a game day."""
 
 
 def _progress_fd() -> int | None:
