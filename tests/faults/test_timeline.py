@@ -124,7 +124,8 @@ def walk(
     planned = replace(PLANNED, heal_s=heal_s)
     walked = FaultTimeline(place, (planned,), record, lambda *_: None)  # type: ignore[arg-type]
     walked.start(time.monotonic_ns())
-    deadline = time.monotonic() + heal_s + 0.1
+    # What is not written down is not seen; else an end that we ask for would be told as an order.
+    deadline = time.monotonic() + heal_s + (0.1 if full_disk else 2.0)
     while time.monotonic() < deadline and not (written and written[-1].heal_returned_ns):
         time.sleep(0.01)
     walked.finish()
