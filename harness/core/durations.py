@@ -11,6 +11,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+DAY_SECONDS = 24 * 3600.0
 VALID = "a duration like 250ms, 10s or 2m; a number alone is seconds"
 VALID_WITH_UNIT = "a duration with its unit, like 250ms, 10s or 2m"
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, LockHolder
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import PlannedFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class Gone:
 
 def not_begun(planned: PlannedFault) -> FaultFact:
     """What there is to tell of a fault before its injection."""
-    spec = planned.spec
-    return FaultFact(planned.name, spec.kind, spec.target, expects_impact=spec.expects_impact)
+    return FaultFact(
+        planned.name, planned.kind, planned.target, expects_impact=planned.expects_impact
+    )
 
 
 class Injector(ABC):
@@ -68,5 +69,5 @@ class Injector(ABC):
     def healed(self) -> Proof:
         """Read back and try once more: `Proof.holds` says that nothing of the fault is left."""
 
-    def clean_up(self) -> None:  # noqa: B027  # most have nothing to do
+    def clean_up(self) -> None:  # most have nothing to do
         """Remove what may only go once the load has ended: nothing, unless it is told otherwise."""

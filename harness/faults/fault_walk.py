@@ -13,13 +13,15 @@ from harness.faults.base import Gone, Injector, not_begun
 from harness.faults.foreign_sessions import StrangerWatch
 from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
 from harness.faults.heal.proxy_restart import SECOND_WAY
-from harness.faults.injectors import injector_for
 from harness.faults.overlap import AtWork, OwnProof
+from harness.faults.registry import injector_for
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, HEAL_COMMAND, Journal
 from harness.history.journal_row import JournalRow
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import PlannedFault
+from harness.plan.layout import Thing
+from harness.stack.roles import resolved
 from harness.stack.state import Stack
 
 STILL_THERE_SECONDS = 0.5
@@ -111,7 +113,7 @@ class OneFault:
             looked_ns = time.monotonic_ns()
             try:
                 gone = self.injector.gone()
-            except Exception:  # noqa: BLE001  # seen neither to be there nor to be gone
+            except Exception:  # seen neither to be there nor to be gone
                 _log.exception("looking whether %s is still there", self.planned.name)
                 continue
             if gone is None:
@@ -144,18 +146,17 @@ class OneFault:
             self._run.at_work.end(self.planned)
             self._note()
             return
-        lasts_s = self.planned.heal_s - self.planned.inject_s
+        lasts_s = self.planned.lasts_s
         heal_ns = zero_ns + round(self.planned.heal_s * 1e9)
         if self._go.is_set():  # before its time
             late_s, heal_ns = 0.0, time.monotonic_ns() + round(lasts_s * 1e9)
-        # Beside the walk: no canary, however long it waits for an answer, delays a heal.
-        own = OwnProof(self.planned, self.injector, self._run.at_work)
-        name = f"{self.planned.name}-proof"
-        proving = threading.Thread(target=self._prove, args=(own,), name=name)
-        looking = threading.Thread(
-            target=self._keep_looking, name=f"{self.planned.name}-look", daemon=True
-        )
+        name, proving = self.planned.name, None
         try:
+            self._choose_parts()
+            # Beside the walk: no canary, however long it waits for an answer, delays a heal.
+            own = OwnProof(self.planned, self.injector, self._run.at_work)
+            proving = threading.Thread(target=self._prove, args=(own,), name=f"{name}-proof")
+            looking = threading.Thread(target=self._keep_looking, name=f"{name}-look", daemon=True)
             own.look_before()
             self._inject(max(0.0, late_s), heal_ns)
             proving.start()
@@ -163,7 +164,7 @@ class OneFault:
             _wait(self._heal_asked, heal_ns)
         except (HarnessError, OSError) as error:
             self._note(error=f"injection: {error}")
-        except Exception as error:  # noqa: BLE001  # our bug: the fault must still be healed
+        except Exception as error:  # our bug: the fault must still be healed
             _log.exception("fault %s", self.planned.name)
             self._note(error=f"injection, our bug: {error!r}")
         if self._announced:
@@ -190,13 +191,27 @@ class OneFault:
         self._run.journal.write("injected", fault=self.planned.name)
         self._run.tell(self.planned.name, "injected", called_ns)
 
+    def _choose_parts(self) -> None:
+        """Which processes a role means, now that the fault is about to be injected.
+
+        `HarnessError` where none holds it, or the one that does is not at work.
+        """
+        planned = resolved(self.planned, self._run.stack, self._run.journal.run_id)
+        if planned.parts == self.planned.parts:
+            return
+        self.planned = planned
+        self.injector = injector_for(planned, self._run.stack)
+        ready = self.injector.ready()
+        if not ready.holds:
+            raise HarnessError(f"{', '.join(planned.parts)} not at work: {ready.text}")
+
     def _prove(self, own: OwnProof) -> None:
         try:
             for proof in own.proofs(self._heal_begun):
                 if self._heal_begun.is_set() and not proof.holds:
                     return  # the heal came first: what is seen now says nothing of the fault
                 self._note(proof)
-        except Exception as error:  # noqa: BLE001  # without a proof it has not bitten
+        except Exception as error:  # without a proof it has not bitten
             if not self._heal_begun.is_set():
                 self._note(error=f"proof: {error}")
 
@@ -234,10 +249,10 @@ class OneFault:
 
     def _put_link_right(self) -> None:
         """Our part is undone; if others changed the link as well, no heal would ever show."""
-        if self.planned.spec.requires.startswith("link:"):
+        for link in (need.name for need in self.planned.needs if need.what is Thing.LINK):
             try:
-                self._run.strangers.put_right(self.planned.spec.target)
-            except Exception:  # noqa: BLE001  # the proof that follows tells whether it is healed
+                self._run.strangers.put_right(link)
+            except Exception:  # the proof that follows tells whether it is healed
                 _log.exception("putting the link of %s right", self.planned.name)
 
     def _how_it_ended(self, result: HealResult, others: JournalRow | None) -> dict[str, Any]:
@@ -277,7 +292,7 @@ class OneFault:
             self._heal()  # once more, now that the load is over
         try:
             self.injector.clean_up()
-        except Exception as error:  # noqa: BLE001  # told in the report; the run is still judged
+        except Exception as error:  # told in the report; the run is still judged
             _log.exception("clean-up of %s", self.planned.name)
             self._note(clean_up_error=str(error))
             return

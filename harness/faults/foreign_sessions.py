@@ -19,12 +19,11 @@ import psycopg
 from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, is_alive, is_stopped
 from harness.faults.heal.proxy_restart import running_proxy
-from harness.faults.network import OURS, toxic_names
 from harness.faults.probes import own_session
-from harness.faults.proxy_control import Proxy, ProxyControl, Toxic
+from harness.faults.proxy_control import OURS, Proxy, ProxyControl, Toxic, toxic_names
 from harness.history.fault_facts import ForeignChange, LockHolder
-from harness.plan.fault_specs import CommitLost, Refuse
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import PlannedFault
+from harness.plan.layout import Thing
 from harness.stack.postgres import SERVICE_USER
 from harness.stack.state import Link, Stack
 
@@ -96,7 +95,7 @@ class ChangeWatch:
                 self._note(self._look(), begun_ns)
             except HarnessError as error:  # not seen: the next look may be lucky
                 _log.warning("looking for what others changed: %s", error)
-            except Exception:  # noqa: BLE001  # our bug must not end the watch
+            except Exception:  # our bug must not end the watch
                 _log.exception("looking for what others changed")
 
     def _note(self, seen: set[str], begun_ns: int) -> None:
@@ -139,8 +138,8 @@ class OwnSessions:
 def ours_of(plan: tuple[PlannedFault, ...], at_work: frozenset[str]) -> OwnSessions:
     """What faults of a plan may have changed, of which those named are at work."""
     toxics = frozenset(name for planned in plan for name in toxic_names(planned.name))
-    specs = [planned.spec for planned in plan if planned.name in at_work]
-    switched = frozenset(s.link for s in specs if isinstance(s, Refuse | CommitLost))
+    resets = [need for planned in plan if planned.name in at_work for need in planned.resets]
+    switched = frozenset(need.name for need in resets if need.what is Thing.LINK)
     return OwnSessions(toxics, switched)
 
 

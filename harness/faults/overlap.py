@@ -11,78 +11,76 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import assert_never
 
 from harness.core.errors import HarnessError
 from harness.faults.base import Injector
 from harness.history.events import Proof
-from harness.plan.fault_specs import (
-    AnyFault,
-    BlockingMigration,
-    CommitLost,
-    Freeze,
-    Kill,
-    LinkFault,
-    ProcessFault,
-    Refuse,
-    Restart,
-)
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import PlannedFault
+from harness.plan.layout import Layout, Need, Thing
 
 TURN_SECONDS = 0.05
 ENDING_SECONDS = 1.0
 """How long after its end another fault may be what ended one: looks at that one are rarer."""
-_BEHIND = {"edge": "replicas", "database": "postgres"}
-"""The process that answers at the far side of a link; of other links it has the link's name."""
 
 
-def _process(name: str) -> str:
-    """Any replica may answer in another's place, so that they count as one."""
-    return "process:replicas" if name.startswith("replica") else f"process:{name}"
+def _things(fault: PlannedFault, needs: Iterable[Need], layout: Layout) -> frozenset[Need]:
+    """What these needs mean on a target; parts that answer in one another's place count as one."""
+    found = set()
+    for need in needs:
+        match need.what:
+            case Thing.PROCESS:
+                groups = layout.groups(_parts(fault, need, layout))
+                found |= {Need(Thing.PROCESS, group) for group in groups}
+            case Thing.PACKETS:
+                found.add(Need(Thing.LINK, need.name))
+            case _:
+                found.add(Need(need.what, need.name))
+    return frozenset(found)
 
 
-def takes_away(spec: AnyFault) -> frozenset[str]:
-    """What others can't use, or not as usual, while this fault is at work."""
-    match spec:
-        case BlockingMigration():
-            return frozenset({f"table:{spec.table}"})
-        case ProcessFault():
-            return frozenset({_process(spec.target)})
-        case LinkFault():
-            return frozenset({f"link:{spec.link}"})
-        case _:
-            assert_never(spec)
+def _parts(fault: PlannedFault, need: Need, layout: Layout) -> frozenset[str]:
+    """The processes that a need of a fault means; of one that is injected, those it was on."""
+    if need.name == fault.target and fault.parts:
+        return frozenset(fault.parts)
+    return frozenset(layout.candidates(need.name) or (need.name,))
 
 
-def canary_needs(spec: AnyFault) -> frozenset[str]:
-    """What has to be well for this fault's canary to be answered without it."""
-    needs = takes_away(spec)
-    if isinstance(spec, LinkFault):
-        return needs | {_process(_BEHIND.get(spec.link, spec.link))}
-    return needs | {_process("postgres")} if isinstance(spec, BlockingMigration) else needs
+def _behind(things: Iterable[Need], layout: Layout) -> frozenset[Need]:
+    """What answers for these things: the far side of a link, the database of a table."""
+    found = set()
+    for thing in things:
+        group = layout.database if thing.what in (Thing.TABLE, Thing.DATABASE) else ""
+        if thing.what is Thing.LINK and (link := layout.link(thing.name)) is not None:
+            group = link.leads_to
+        found |= {Need(Thing.PROCESS, group)} if group else set()
+    return frozenset(found)
 
 
-def can_silence(other: AnyFault, spec: AnyFault) -> bool:
-    """Whether one fault at work may silence the canary of another one."""
-    return bool(takes_away(other) & canary_needs(spec))
+def can_silence(other: PlannedFault, fault: PlannedFault, layout: Layout) -> bool:
+    """Whether one active fault may silence the canary of another one."""
+    asked = _things(fault, fault.canary_needs, layout)
+    return bool(_things(other, other.takes_away, layout) & (asked | _behind(asked, layout)))
 
 
-def can_end(other: AnyFault, spec: AnyFault) -> bool:
+def can_end(other: PlannedFault, fault: PlannedFault, layout: Layout) -> bool:
     """Whether one fault or its heal ends another, in part at least.
 
-    A migration runs in PostgreSQL, and ends with it. A process that two faults have down or stopped
-    comes back with the first heal, one that is killed is no longer stopped, and a link that two
-    faults switch is switched back by the first heal.
+    A migration runs in a database server, and ends with it. A process that two faults have down or
+    stopped comes back with the first heal, one that is killed is no longer stopped, and a link that
+    two faults switch is switched back by the first heal.
     """
-    match other, spec:
-        case Kill() | Restart(), BlockingMigration():
-            return other.target == _BEHIND["database"]
-        case (Kill() | Restart(), ProcessFault()) | (Freeze(), Freeze()):
-            return other.target == spec.target or (
-                "replicas" in (other.target, spec.target) and takes_away(other) == takes_away(spec)
-            )
-        case (Refuse(), Refuse()) | (CommitLost(), CommitLost()):
-            return other.target == spec.target
+    for reset in other.resets:
+        for rest in fault.rests_on:
+            same = reset.ability in ("", rest.ability)
+            if reset.what is Thing.PROCESS and rest.what in (Thing.PROCESS, Thing.DATABASE):
+                names = _parts(fault, rest, layout) if rest.what is Thing.PROCESS else ()
+                hit = _parts(other, reset, layout)
+                if rest.what is Thing.DATABASE:
+                    names = [p.name for p in layout.parts if p.group == layout.database]
+                if same and hit & set(names):
+                    return True
+            elif (reset.what, reset.name) == (rest.what, rest.name) and same:
+                return True
     return False
 
 
@@ -92,23 +90,24 @@ class AtWork:
     One is at work from before its injection, until it is shown to be healed.
     """
 
-    def __init__(self, planned: Iterable[PlannedFault]) -> None:
+    def __init__(self, planned: Iterable[PlannedFault], layout: Layout) -> None:
+        self._layout = layout
         faults = tuple(planned)
         self._take_turns = {
             fault.name
             for fault in faults
             if any(
                 other is not fault
-                and (can_silence(other.spec, fault.spec) or can_silence(fault.spec, other.spec))
+                and (can_silence(other, fault, layout) or can_silence(fault, other, layout))
                 for other in faults
             )
         }
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._whose_turn = ""
-        self._injected: dict[str, AnyFault] = {}
-        self._healing: dict[str, AnyFault] = {}
-        self._over: dict[str, tuple[AnyFault, float]] = {}
+        self._injected: dict[str, PlannedFault] = {}
+        self._healing: dict[str, PlannedFault] = {}
+        self._over: dict[str, tuple[PlannedFault, float]] = {}
 
     def take_turn(self, fault: PlannedFault, stop: threading.Event) -> bool:
         """Wait until no other injection is being proven that this one could be mistaken for.
@@ -132,12 +131,12 @@ class AtWork:
     def begin(self, fault: PlannedFault) -> None:
         """It is about to be injected."""
         with self._lock:
-            self._injected[fault.name] = fault.spec
+            self._injected[fault.name] = fault
 
     def heal_done(self, fault: PlannedFault) -> None:
         """Its heal was ordered, or given up; it may take a while to show."""
         with self._lock:
-            self._healing[fault.name] = self._injected.pop(fault.name, fault.spec)
+            self._healing[fault.name] = self._injected.pop(fault.name, fault)
 
     def end(self, fault: PlannedFault) -> None:
         """Nothing of it is left, or nobody waits for that any longer."""
@@ -154,30 +153,35 @@ class AtWork:
         because of this one: then the two would wait for each other.
         """
         with self._lock:
-            healing = {n: s for n, s in self._healing.items() if not can_silence(fault.spec, s)}
-            return _silencing(fault, self._injected | healing)
+            healing = {
+                name: other
+                for name, other in self._healing.items()
+                if not can_silence(fault, other, self._layout)
+            }
+            return self._silencing(fault, self._injected | healing)
 
     def ending(self, fault: PlannedFault) -> tuple[str, ...]:
         """Names of the others that may just have ended this one."""
         with self._lock:
             now = time.monotonic()
-            over = {name: spec for name, (spec, until) in self._over.items() if now < until}
+            over = {name: one for name, (one, until) in self._over.items() if now < until}
             others = self._injected | self._healing | over
             others.pop(fault.name, None)
-            return tuple(name for name, spec in others.items() if can_end(spec, fault.spec))
+            return tuple(
+                name for name, other in others.items() if can_end(other, fault, self._layout)
+            )
 
     def excuses(self, fault: PlannedFault) -> bool:
         """Whether another fault that is not healed yet may silence this one's canary."""
         with self._lock:
-            return bool(_silencing(fault, self._injected))
+            return bool(self._silencing(fault, self._injected))
 
-
-def _silencing(fault: PlannedFault, others: dict[str, AnyFault]) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, spec in others.items()
-        if name != fault.name and can_silence(spec, fault.spec)
-    )
+    def _silencing(self, fault: PlannedFault, others: dict[str, PlannedFault]) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, other in others.items()
+            if name != fault.name and can_silence(other, fault, self._layout)
+        )
 
 
 class OwnProof:

@@ -10,17 +10,18 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
-
-import psycopg
-from psycopg.conninfo import make_conninfo
+from typing import TYPE_CHECKING
 
 from harness.core.connections import connect
 from harness.core.errors import HarnessError
 from harness.core.shortage import Shortage, shortage_of
-from harness.plan.fault_specs import Direction
+from harness.plan.fault import Direction
+from harness.stack.layouts import layout_of
 from harness.stack.service import HEALTH_PATH
-from harness.stack.state import DATABASE, EDGE, Link, Stack
+from harness.stack.state import Link, Stack
+
+if TYPE_CHECKING:
+    import psycopg
 
 CANARY_TIMEOUT_SECONDS = 0.5
 """On loopback an answer takes milliseconds; half a second of silence is a cut, not a delay."""
@@ -35,7 +36,7 @@ _TRANSFER_SECONDS = 0.4
 
 def own_session(
     url: str, name: str, statement_ms: int | None = STATEMENT_TIMEOUT_MS
-) -> psycopg.Connection:
+) -> "psycopg.Connection":
     """A session of ours, around the proxies and by its name, whose statements end in that time."""
     bound = {} if statement_ms is None else {"options": f"-c statement_timeout={statement_ms}"}
     return connect(url, autocommit=True, connect_timeout=3, application_name=name, **bound)
@@ -55,13 +56,14 @@ class LinkProbe:
         host, _, port = link.listen.rpartition(":")
         self.address = (host, int(port))
         self._link = link
-        self._database_url = stack.database_url if leads_to_database(link, stack) else None
+        layout = layout_of(stack)
+        is_database = layout.leads_to_database(link.name)
+        self._database_url = stack.database_url if is_database else None
         self._lacked: Shortage | None = None
-        self._questions = [POSTGRES_SSL_REQUEST, http_question(link)]
-        if self._database_url is not None:
-            del self._questions[1]
-        elif stack.database_url is not None or link.name == EDGE:
-            del self._questions[0]
+        found = layout.link(link.name)
+        asked = {"postgres": POSTGRES_SSL_REQUEST, "http": http_question(link)}
+        protocol = found.protocol if found is not None else ""
+        self._questions = [asked[protocol]] if protocol in asked else [*asked.values()]
 
     def answers(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
         """Whether the far side answers a first question in time."""
@@ -124,6 +126,8 @@ class LinkProbe:
         Towards the database a statement's parameter and its result are long; elsewhere requests
         with a padded header follow each other on one connection, so that answers stay short.
         """
+        import psycopg
+
         wanted = max(round(kilobytes_per_second * 1000 * _TRANSFER_SECONDS), 400)
         carry = self._carry_http if self._database_url is None else self._carry_postgres
         try:
@@ -166,18 +170,10 @@ class LinkProbe:
         """The way through the link, as a superuser; only where the far side is the database."""
         if self._database_url is None:
             raise AssertionError(f"the link {self._link.name} does not lead to the database")
+        from psycopg.conninfo import make_conninfo
+
         host, port = self.address
         return make_conninfo(self._database_url, host=host, port=port, connect_timeout=3)
-
-
-def leads_to_database(link: Link, stack: Stack) -> bool:
-    """Whether the far side of a link is the stack's own database."""
-    if stack.database_url is None:
-        return False
-    if link.name in stack.wires:  # where the service goes is then not where we do
-        return link.name == DATABASE
-    database = urlsplit(stack.database_url)
-    return link.upstream == f"{database.hostname}:{database.port}"
 
 
 def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:

@@ -17,13 +17,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from toxiproxy.api import validate_response
-from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
-
 from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.core.http_calls import exchange
 from harness.core.http_messages import BrokenConnectionError
-from harness.plan.fault_specs import Direction
+from harness.plan.fault import Direction
 from harness.stack.state import Link
 
 CALL_TIMEOUT_SECONDS = 1.5
@@ -34,6 +31,13 @@ STREAMS: dict[Direction, tuple[str, ...]] = {
     "upstream": ("upstream",),
     "downstream": ("downstream",),
 }
+OURS = "lendchaos-"
+"""What the name of every toxic of a fault begins with."""
+
+
+def toxic_names(fault: str, streams: tuple[str, ...] = STREAMS["both"]) -> list[str]:
+    """The names that the toxics of a fault have, so that whoever heals it finds them."""
+    return [f"{OURS}{fault}-{stream}" for stream in streams]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class ProxyControl:
         self._base = f"http://{host}:{port}"
 
     def _call(self, method: str, path: str, content: Any = None) -> Any:
+        # Here, as a specification of a fault loads no driver; who heals has loaded it at its start.
+        from toxiproxy.api import validate_response
+        from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+
         what = f"{self._where}, {method} {path}"
         try:
             # Another program may have given a toxic any name.

@@ -31,7 +31,9 @@ from harness.history.fault_facts import EndedBy, ForeignChange
 from harness.history.journal import CONDUCTOR, Journal
 from harness.history.journal_row import JournalRow
 from harness.history.run_facts import Trouble
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import PlannedFault
+from harness.plan.layout import Thing
+from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 10.0
@@ -67,8 +69,9 @@ class FaultTimeline:
         self._journal = journal
         self._strangers = StrangerWatch(stack, self._ours)
         self._locks = LockWatch(stack)
+        at_work = AtWork(faults, layout_of(stack))
         self._run = Surroundings(
-            stack, journal, record, tell, AtWork(faults), self._look_at_proxy, self._strangers
+            stack, journal, record, tell, at_work, self._look_at_proxy, self._strangers
         )
         self._one_fault = {p.name: OneFault(self._run, p) for p in faults}
         self._threads: list[threading.Thread] = []
@@ -174,7 +177,7 @@ class FaultTimeline:
                 size = self._journal.size()
                 try:
                     self._look()
-                except Exception:  # noqa: BLE001  # our bug must not end the watch
+                except Exception:  # our bug must not end the watch
                     _log.exception("reading the journal")
 
     def _look(self) -> None:
@@ -195,14 +198,13 @@ class FaultTimeline:
                 return
             self.troubles += ended.troubles
             for fault in self._one_fault.values():
-                if fault.planned.spec.requires.startswith("link:"):
+                if any(need.what is Thing.LINK for need in fault.planned.needs):
                     fault.end_early(Gone(EndedBy.NOBODY, ended.text))
 
     def _ours(self) -> OwnSessions:
         """What of Toxiproxy's state our own faults may have made."""
         at_work = {name for name, fault in self._one_fault.items() if fault.at_work}
-        planned = tuple(fault.planned for fault in self._one_fault.values())
-        return ours_of(planned, frozenset(at_work))
+        return ours_of(self.planned, frozenset(at_work))
 
     def _at_work(self) -> OwnSessions:
         """What faults that are not healed have made there."""
@@ -213,6 +215,11 @@ class FaultTimeline:
     def foreign(self) -> tuple[ForeignChange, ...]:
         """What others changed at Toxiproxy, or locked, since the start; whole after `finish`."""
         return (*self._strangers.found, *self._locks.found)
+
+    @property
+    def planned(self) -> tuple[PlannedFault, ...]:
+        """Every fault, with the processes that it was on once it was injected."""
+        return tuple(fault.planned for fault in self._one_fault.values())
 
     def facts(self) -> list[FaultFact]:
         """What is known of every fault by now."""

@@ -19,7 +19,8 @@ from harness.faults.heal.proxy_restart import TOXIPROXY
 from harness.history.events import FaultFact
 from harness.history.fault_facts import ForeignChange
 from harness.history.run_facts import Trouble
-from harness.plan.fault_specs import AnyFault
+from harness.plan.fault import PlannedFault
+from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
 from harness.stack.supervisor import EVENT_LOG
 
@@ -41,14 +42,17 @@ class _Event(NamedTuple):
 
 
 def unplanned_ends(
-    stack: Stack, faults: Iterable[AnyFault], since_ns: int, ordered: Iterable[ForeignChange] = ()
+    stack: Stack,
+    faults: Iterable[PlannedFault],
+    since_ns: int,
+    ordered: Iterable[ForeignChange] = (),
 ) -> tuple[str, ...]:
     """Remarks for the report, one for each such end; ``since_ns`` is monotonic.
 
     Toxiproxy's is not among them: it is ours, and a reason to doubt the whole run. Nor is one that
     somebody ``ordered``, as `foreign_orders` tells.
     """
-    touched = {TOXIPROXY, *(name for spec in faults for name in _names(spec.target, stack))}
+    touched = {TOXIPROXY, *(name for fault in faults for name in _names(fault.target, stack))}
     ordered = tuple(ordered)
     return tuple(
         f"{event.name} ended during the run ({_how(event.exit_code)}) and was started again; no"
@@ -96,7 +100,7 @@ def _covers(change: ForeignChange, event: _Event) -> bool:
 
 
 def _names(target: str, stack: Stack) -> tuple[str, ...]:
-    return stack.replicas if target == "replicas" else (target,)
+    return layout_of(stack).candidates(target) or (target,)
 
 
 def _events(stack: Stack, since_ns: int) -> list[_Event]:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from harness.core.errors import HarnessError
 from harness.core.files import append_line, read_regular
 from harness.core.processes import boot_id
 from harness.history.journal_row import JOURNAL_FILE, JOURNAL_SCHEMA, JournalRow
-from harness.plan.plan import PlannedFault
+from harness.history.stored_faults import dumped_fault, planned_fault
+from harness.plan.fault import PlannedFault
 
 DEADLINE_MARGIN_SECONDS = 5.0
 """Beyond the planned heal: by then a fault is gone, whoever has to heal it."""
@@ -29,7 +30,6 @@ CONDUCTOR, GUARDIAN, SUPERVISOR = "conductor", "guardian", "supervisor"
 DEADLINE, HEAL_COMMAND, NEXT_RUN = "deadline", "heal command", "next run"
 
 _ROW: TypeAdapter[JournalRow] = TypeAdapter(JournalRow)
-_PLANNED: TypeAdapter[PlannedFault] = TypeAdapter(PlannedFault)
 _DEFAULTS = {field.name: field.default for field in fields(JournalRow)}
 
 
@@ -96,7 +96,7 @@ class Journal:
         self.write(
             "intent",
             fault=fault.name,
-            planned=_PLANNED.dump_python(fault, mode="json"),
+            planned=dumped_fault(fault),
             deadline_ns=deadline_ns,
             deadline_wall_ns=time.time_ns() + deadline_ns - time.monotonic_ns(),
         )
@@ -147,8 +147,8 @@ class Journal:
             match row.event:
                 case "intent":
                     try:
-                        planned = _PLANNED.validate_python(row.planned)
-                    except ValidationError:
+                        planned = planned_fault(row.planned)
+                    except ValueError:
                         continue
                     found[key] = OpenFault(planned, row, healed=False)
                 case "injected" | "healed" if key in found:

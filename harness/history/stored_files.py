@@ -14,18 +14,20 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.core.documents import json_of
+from harness.core.durations import DAY_SECONDS
 from harness.core.files import lines_of, read_regular
 from harness.core.numbers import NS_MAX
 from harness.core.rows import reason_of
 from harness.history.events import Attempt, FaultFact, HealthPoll, Operation, RunStatus, Sent
 from harness.history.journal_row import JournalRow
 from harness.history.ledger_facts import LedgerEntry
+from harness.history.stored_faults import as_plan_two
 from harness.plan.objectives import wrong_values
 from harness.plan.plan import Arrival, Plan
-from harness.plan.scenario import DAY_SECONDS, wrong_load
+from harness.plan.scenario import wrong_load
 from harness.plan.stop_conditions import wrong_conditions
 
-PLAN_SCHEMA = "lendchaos.plan/1"
+PLAN_SCHEMA = "lendchaos.plan/2"
 ARRIVALS_SCHEMA = "lendchaos.arrivals/1"
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _SHIFT_SECONDS_MAX = 60.0
@@ -68,7 +70,7 @@ def plan_in(path: Path) -> Plan:
         OSError: the file cannot be read.
         ValueError: it is no plan, is one of another version, or no run can have had it.
     """
-    plan = _PLAN.validate_python(json_of(read_regular(path)))
+    plan = _PLAN.validate_python(as_plan_two(json_of(read_regular(path))))
     if plan.schema != PLAN_SCHEMA:
         raise ValueError(f"schema {plan.schema!r} is not {PLAN_SCHEMA!r}")
     for wrong in _wrong(plan):
@@ -110,7 +112,6 @@ def _wrong(plan: Plan) -> Iterator[str]:
     if [borrower.index for borrower in plan.borrowers] != list(range(len(plan.borrowers))):
         yield "its borrowers are not numbered from 0"
     for fault in plan.faults:
-        yield from fault.spec.problems
         if not fault.inject_s <= fault.heal_s <= plan.load_end_s:
             yield f"fault {fault.name} ends before it begins, or after the load"
     if len({fault.name for fault in plan.faults}) < len(plan.faults):
@@ -125,9 +126,9 @@ def _wrong_phases(plan: Plan) -> Iterator[str]:
         if not 0 <= phase.end_s - phase.start_s <= 2 * DAY_SECONDS:
             yield f"phase {phase.name} is from {phase.start_s:g} s to {phase.end_s:g} s"
     for one, two in pairwise(plan.phases):
-        if abs(two.start_s - one.end_s) > 1e-6:  # noqa: PLR2004  # a rounding error
+        if abs(two.start_s - one.end_s) > 1e-6:  # a rounding error
             yield f"phase {two.name} does not begin where {one.name} ends"
-    if abs(plan.phases[0].start_s + plan.settings.warm_up_s) > 1e-6:  # noqa: PLR2004  # as above
+    if abs(plan.phases[0].start_s + plan.settings.warm_up_s) > 1e-6:  # as above
         yield "its warm-up does not end at zero"
 
 
@@ -226,7 +227,7 @@ def _fact(line: bytes, schema: str, kinds: tuple[str, ...], span: Span | None = 
     """The fact of one line; None for a header. ValueError where it is none, or outside the span."""
     row = json_of(line)
     if not isinstance(row, dict):
-        raise ValueError("it is no object")  # noqa: TRY004  # a line is read or it is not
+        raise ValueError("it is no object")  # a line is read or it is not
     if "schema" in row:
         if row["schema"] != schema:
             raise ValueError(f"schema {row['schema']!r} is not {schema!r}")

@@ -7,56 +7,51 @@ of their fields.
 import ast
 import dataclasses
 import json
-from typing import Any, get_args
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, get_args, get_type_hints
 
 from harness.core.errors import UsageError
-from harness.plan.fault_specs import AnyFault
+from harness.plan.fault import OWN_FIELDS, FaultSpec
+from harness.plan.fault_registry import specs
 
-_SPECS: dict[str, Any] = {spec.__name__: spec for spec in get_args(get_args(AnyFault)[0])}
-_LAST = ("during", "expects_impact")
 LETTERS_MAX = 400
 """More are no fault; a number of so many digits can still be shown in a message."""
 
 
-def parse_fault(text: str) -> AnyFault:
+def parse_fault(text: str) -> FaultSpec:
     """The fault that ``text`` describes; `UsageError` says what is wrong and what is valid."""
     if len(text) > LETTERS_MAX:
         raise UsageError(f"{text[:60]!r}… is no fault: it is longer than {LETTERS_MAX:,} letters")
     call = _call(text)
-    assert isinstance(call.func, ast.Name)  # noqa: S101  # `_call` made sure of it
-    spec = _SPECS[call.func.id]
-    own = [field.name for field in _own_fields(spec)]
-    if len(call.args) > len(own):
-        raise UsageError(f"{text}: takes at most {len(own)} values; {usage(call.func.id)}")
-    values = dict(zip(own, (_plain(node, text) for node in call.args), strict=False))
+    assert isinstance(call.func, ast.Name)  # `_call` made sure of it
+    name, spec = call.func.id, specs()[call.func.id]
+    values = [_plain(node, text) for node in call.args]
+    named = {}
     for keyword in call.keywords:
-        if keyword.arg not in (*own, *_LAST):
-            raise UsageError(f"{text}: no field {ast.unparse(keyword)!r}; {usage(call.func.id)}")
-        if keyword.arg in values:
+        if keyword.arg is None:
+            raise UsageError(f"{text}: no field {ast.unparse(keyword)!r}; {usage(name)}")
+        if keyword.arg in named:
             raise UsageError(f"{text}: {keyword.arg} is given twice")
-        values[keyword.arg] = _plain(keyword.value, text)
-    return _built(spec, values, text)
-
-
-def _own_fields(spec: Any) -> list["dataclasses.Field[Any]"]:
-    return [field for field in dataclasses.fields(spec) if field.name not in ("kind", *_LAST)]
+        named[keyword.arg] = _plain(keyword.value, text)
+    try:
+        return spec(*values, **named)
+    except UsageError as error:
+        said = str(error).removeprefix(f"{name}: ")
+        raise UsageError(f"{text}: {said}; {usage(name)}") from error
 
 
 def _call(text: str) -> ast.Call:
+    known = specs()
     try:
         node: ast.expr | None = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         node = None
-    if isinstance(node, ast.Name) and node.id in _SPECS:
+    if isinstance(node, ast.Name) and node.id in known:
         node = ast.Call(node, [], [])
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SPECS:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:
         return node
-    known = ", ".join(_SPECS)
     raise UsageError(
         f"{text!r} is no fault: write one as a call, like 'Partition(\"database\")'; there are:"
-        f" {known}"
+        f" {', '.join(known)}"
     )
 
 
@@ -68,46 +63,32 @@ def _plain(node: ast.expr, text: str) -> Any:
         raise UsageError(f"{text}: {wrong} is no plain value (a text, number or pair)") from error
 
 
-def _built(spec: Any, values: dict[str, Any], text: str) -> AnyFault:
-    try:
-        # As strict as JSON is: no number for a text, and a pair may be written as a tuple.
-        found = TypeAdapter(spec).validate_json(json.dumps(values), strict=True)
-    except (ValidationError, TypeError) as error:
-        raise UsageError(f"{text}: {_reasons(error)}; {usage(spec.__name__)}") from error
-    fault: AnyFault = found
-    if fault.problems:
-        raise UsageError(f"{text}: {'; '.join(fault.problems)}")
-    return fault
-
-
-def _reasons(error: ValidationError | TypeError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    parts = []
-    for one in error.errors():
-        field = ".".join(str(place) for place in one["loc"]) or "value"
-        parts.append(f"{field}: {one['msg'].lower()}")
-    return "; ".join(parts)
-
-
 def usage(name: str) -> str:
     """How a fault is written: every field with its type and default, for one line."""
-    listed = ", ".join(map(_field, _own_fields(_SPECS[name])))
-    return f"it is {name}({listed}), with during=(0, 1) and expects_impact=True unless told"
+    spec = specs()[name]
+    own = [field for field in dataclasses.fields(spec) if field.name not in OWN_FIELDS]
+    hints = get_type_hints(spec)
+    listed = ", ".join(_field(field, hints[field.name]) for field in own)
+    return (
+        f'it is {name}({listed}), with at="0s", lasts="5s", expects_impact=True and a name="…" of'
+        " its own where these are given"
+    )
 
 
-_KINDS = {"str": "text", "int": "whole number", "float": "number"}
+_KINDS = {"str": "text", "int": "whole number", "float": "number", "bool": "True or False"}
 
 
-def _field(field: "dataclasses.Field[Any]") -> str:
-    words = get_args(field.type)
-    kind = " | ".join(f'"{word}"' for word in words)
-    if not words:
-        kind = _KINDS.get(getattr(field.type, "__name__", ""), str(field.type))
+def _field(field: "dataclasses.Field[Any]", hint: Any) -> str:
+    words = get_args(hint)
+    kind = " | ".join(f'"{word}"' if isinstance(word, str) else _word(word) for word in words)
     default = "" if field.default is dataclasses.MISSING else f" = {json.dumps(field.default)}"
-    return f"{field.name}: {kind}{default}"
+    return f"{field.name}: {kind or _word(hint)}{default}"
+
+
+def _word(hint: Any) -> str:
+    return _KINDS.get(getattr(hint, "__name__", ""), str(hint))
 
 
 def names() -> tuple[str, ...]:
     """The names of all faults."""
-    return tuple(_SPECS)
+    return tuple(specs())

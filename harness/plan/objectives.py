@@ -7,8 +7,9 @@ neither lost, nor lent twice, nor lent to somebody who was refused is no objecti
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from harness.plan.checked import Checked
 from harness.plan.stop_conditions import STOP_KINDS, StopConditions
 
 OnInconclusive = Literal["fail", "inconclusive"]
@@ -31,7 +32,7 @@ def _limit(kind: Kind, meaning: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objectives:
+class Objectives(metaclass=Checked):
     """Bounds on measured values; None means "not judged". Money invariants always hold, unnamed.
 
     ``recovery_seconds_max`` bounds the upper end of the interval from heal to recovery.
@@ -84,6 +85,13 @@ class Objectives:
         "share", "by which any kind of decision may become more or less frequent, as a difference"
     )
 
+    CHECKS_TYPES: ClassVar[bool] = True
+
+    @property
+    def problems(self) -> list[str]:
+        """Every limit that can be no limit, each with what would be valid."""
+        return wrong_values(self)
+
 
 INVARIANTS = (
     *("lost", "duplicated", "phantom", "corrupt", "orphan", "unbalanced"),
@@ -98,11 +106,6 @@ NEED_A_FAULT = frozenset(
     ("recovery_seconds_max", "latency_recovery_seconds_max", "attempts_per_operation_max")
 )
 """Nothing can be said of these where nothing is broken and healed."""
-
-DEFAULT_OBJECTIVES_WITH_FAULT = Objectives(
-    recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005
-)
-DEFAULT_OBJECTIVES_WITHOUT_FAULT = Objectives(impaired_episodes_max=0, failed_share_max=0.005)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,3 +250,9 @@ def bounds(kind: Kind) -> tuple[float, float]:
         "count": (0, COUNT_MAX),
         "ratio": (1.0, RATIO_MAX),
     }[kind]
+
+
+DEFAULT_OBJECTIVES_WITH_FAULT = Objectives(
+    recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005
+)
+DEFAULT_OBJECTIVES_WITHOUT_FAULT = Objectives(impaired_episodes_max=0, failed_share_max=0.005)

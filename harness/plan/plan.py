@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from harness.core.errors import UsageError
 from harness.core.numbers import Count, Fen, Seconds
+from harness.plan.fault import PlannedFault
+from harness.plan.layout import Layout
 from harness.plan.objectives import (
     STEADY_STATE_KEYS,
     Objectives,
@@ -23,7 +25,6 @@ from harness.plan.objectives import (
     merged,
     set_fields,
 )
-from harness.plan.placement import PlannedFault
 from harness.plan.population import (
     NEAR_LIMIT_AMOUNTS_FEN,
     AccountClass,
@@ -32,10 +33,18 @@ from harness.plan.population import (
     pair_starts,
     turns_of,
 )
-from harness.plan.scenario import Scenario, Settings, check, faults_of
+from harness.plan.scenario import Load, Scenario, Settings, check, faults_of
 from harness.plan.stop_conditions import OFF, StopConditions
 
-__all__ = ["Objectives", "PlannedBorrower", "PlannedFault", "Scenario", "Settings", "SteadyState"]
+__all__ = [
+    "Load",
+    "Objectives",
+    "PlannedBorrower",
+    "PlannedFault",
+    "Scenario",
+    "Settings",
+    "SteadyState",
+]
 
 REVIEW_AMOUNT_FEN = 2_500_000
 """An amount that the reference service sends to manual review."""
@@ -75,7 +84,8 @@ class Plan:
     """One run, exactly: who arrives when, which fault starts and ends when, what must hold.
 
     ``objective_sources`` and ``stop_sources`` say where each objective and each stop condition was
-    set, so that judging the stored run again needs no other file.
+    set, so that judging the stored run again needs no other file. With ``observe``, something is
+    to be broken from outside.
     """
 
     run_id: str
@@ -92,8 +102,9 @@ class Plan:
     on_inconclusive: OnInconclusive = "inconclusive"
     stop: StopConditions = field(default_factory=StopConditions)
     stop_sources: dict[str, str] = field(default_factory=dict)
-    watches: bool = False
-    schema: str = "lendchaos.plan/1"
+    observe: bool = False
+    term_days: int = 30
+    schema: str = "lendchaos.plan/2"
 
     @property
     def load_end_s(self) -> float:
@@ -112,21 +123,24 @@ def expand(
     settings: Settings,
     file: Resilience | None = None,
     *,
+    layout: Layout,
     stop: StopConditions | None = None,
     attached: bool = False,
 ) -> Plan:
     """Turn a scenario into the exact plan of one run; ``file`` is the ``resilience.yaml``, if any.
 
+    ``layout`` is what the target offers to faults.
+
     The same seed gives the same arrival times, borrowers and amounts; run id, keys and phones are
     fresh every time: no second run meets the first one's. ``stop`` is the command line's, and an
     ``attached`` target is not ours. `UsageError` names everything that is wrong.
     """
-    if wrong := check(scenario, settings, file):
+    if wrong := check(scenario, settings, layout, file):
         raise UsageError("; ".join(wrong))
     run = uuid.uuid4()
-    chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
-    borrowers = _borrowers(scenario, settings, chance, run)
-    faults = faults_of(scenario, settings)
+    chance = random.Random(settings.seed)  # reproducible on purpose
+    borrowers = _borrowers(scenario.load, settings, chance, run)
+    faults = faults_of(scenario, settings, layout)
     objectives, sources = effective(name, scenario.objectives, file, has_faults=bool(faults))
     plan = Plan(
         run_id=run.hex[:12],
@@ -140,7 +154,9 @@ def expand(
         phases=_phases(settings, has_faults=bool(faults)),
         faults=faults,
         borrowers=borrowers,
-        arrivals=_arrivals(scenario, settings, borrowers, chance, run),
+        arrivals=_arrivals(scenario.load, settings, borrowers, chance, run),
+        observe=scenario.observe,
+        term_days=scenario.load.term_days,
     )
     layers = [layer_of(stop_defaults(plan, attached=attached), "built-in default")]
     layers += file.stop_layers(name) if file else []
@@ -163,18 +179,18 @@ def _phases(settings: Settings, *, has_faults: bool) -> tuple[PlannedPhase, ...]
 
 
 def _borrowers(
-    scenario: Scenario, settings: Settings, chance: random.Random, run: uuid.UUID
+    load: Load, settings: Settings, chance: random.Random, run: uuid.UUID
 ) -> tuple[PlannedBorrower, ...]:
     """As many as the rate needs: nobody comes again while their last journey may be under way."""
     count = max(50, round(settings.rate * (settings.drain_s + 1.0)))
     pairs = 0
     if settings.population == "mixed":
-        pairs = round(scenario.near_limit_share * settings.load_s * settings.rate / 2)
+        pairs = round(load.near_limit_share * settings.load_s * settings.rate / 2)
     return borrowers_of(settings.population, count, pairs, chance, run)
 
 
 def _arrivals(
-    scenario: Scenario,
+    load: Load,
     settings: Settings,
     borrowers: tuple[PlannedBorrower, ...],
     chance: random.Random,
@@ -187,20 +203,20 @@ def _arrivals(
     total = round(settings.load_s * settings.rate)
     near = [b.index for b in borrowers if b.account_class is AccountClass.NEAR_LIMIT]
     # Chance of their own: with or without pairs, the other arrivals are the same.
-    pairs = random.Random(f"{settings.seed}/pairs")  # noqa: S311  # reproducible on purpose
+    pairs = random.Random(f"{settings.seed}/pairs")  # reproducible on purpose
     firsts = dict(zip(pair_starts(total, len(near), pairs), near, strict=True))
     # Nearly a second of arrivals: the spare second between two journeys of one borrower allows it.
     block = max(1, round(0.9 * settings.rate))
-    turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # noqa: S311  # as above
+    turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # as above
     arrivals: list[Arrival] = []
     for index in range(total):
         # To the fen, so that none can be cut off unnoticed.
-        amount_fen = 100 * chance.randint(100, 5000) - index % 100
+        amount_fen = 100 * chance.randint(*load.amounts) - index % 100
         if settings.population == "mixed" and chance.random() < _REVIEW_SHARE:
             amount_fen = REVIEW_AMOUNT_FEN
         logs_in = chance.random() < settings.log_in_share
         at_s = (index + chance.random()) / settings.rate - settings.warm_up_s
-        reads = logs_in or chance.random() < scenario.credit_line_share
+        reads = logs_in or chance.random() < load.credit_line_share
         borrower = firsts.get(index, firsts.get(index - 1))
         if borrower is None:
             borrower = next(turns)
@@ -298,7 +314,7 @@ def accepted(plan: Plan) -> list[tuple[float, float]]:
     """
     more_s = allowance_s(plan)
     found: list[tuple[float, float]] = []
-    noticed = [fault for fault in plan.faults if fault.spec.expects_impact]
+    noticed = [fault for fault in plan.faults if fault.expects_impact]
     for fault in sorted(noticed, key=lambda fault: fault.inject_s):
         start_s, end_s = fault.inject_s, fault.heal_s + more_s
         if found and start_s <= found[-1][1]:

@@ -41,6 +41,8 @@ class Use(Flag):
     """Two runs are compared only where both have the same."""
     TESTED = auto()
     """It is part of what a run tests, in which compared runs may differ."""
+    STATED = auto()
+    """The scenario states it; the default counts where it states nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,9 @@ class RunOption:
         """What `argparse` needs to know to read it."""
         if self.type is SWITCH:
             return {"action": "store_true"}
-        return {"action": "append", "default": []} if self.repeatable else {"default": self.default}
+        if self.repeatable:
+            return {"action": "append", "default": []}
+        return {"default": None if Use.STATED in self.uses else self.default}
 
     def read(self, given: Any) -> Any:
         """The value that was given, in the unit of its type; `UsageError` says what is valid."""
@@ -196,21 +200,24 @@ def _stop(name: str) -> RunOption:
 # --- the table -----------------------------------------------------------------------------------
 
 _OF_STACK = Use.OUTSIDE | Use.DAY | Use.TESTED
-_load = partial(RunOption, group=LOAD, uses=Use.FORM | Use.STEP | Use.CONDITION)
+_IN_PLAN = Use.FORM | Use.STEP
+_load = partial(RunOption, group=LOAD, uses=_IN_PLAN | Use.STATED | Use.CONDITION)
 _stack = partial(RunOption, group=TARGET, uses=_OF_STACK)
 _fault = partial(RunOption, group=FAULTS, uses=Use.STEP)
 _limit = partial(RunOption, group=LIMITS)
 _output = partial(RunOption, group=OUTPUT)
 
 RUN_OPTIONS = (
-    _load("rate", RATE, default_text=str(RATE_DEFAULT), uses=Use.STEP).with_help(
+    _load("rate", RATE, str(RATE_DEFAULT), uses=Use.STEP | Use.STATED).with_help(
         "arrivals a second; the same as -u"
     ),
     _load("warm-up", DURATION, "2s").with_help(
         "load before anything is measured; like 500ms, 2s or 1m, a number alone is seconds"
     ),
     _load("baseline", DURATION, "8s").with_help("load without a fault, to know what is normal"),
-    _load("fault", DURATION, "5s").with_help("how long the faults last"),
+    _load("fault", DURATION, default_text="as the scenario's faults last").with_help(
+        "length of the fault phase, to the end of the last fault; scales all their times"
+    ),
     _load("recovery", DURATION, "15s").with_help("load after the last fault is healed"),
     _load("population", _one_of("mixed", "good"), "mixed").with_help(
         "borrowers of every class, or good ones only"
@@ -218,7 +225,7 @@ RUN_OPTIONS = (
     _load("log-in-share", SHARE, "0.3").with_help(
         "share of journeys that begin with a log-in, from 0 to 1"
     ),
-    _load("request-timeout", DURATION, "2s", uses=Use.FORM | Use.STEP).with_help(
+    _load("request-timeout", DURATION, "2s", uses=_IN_PLAN | Use.STATED).with_help(
         "deadline of a request: connecting, sending and reading together"
     ),
     _load("retries", WHOLE, "0").with_help(
@@ -227,10 +234,10 @@ RUN_OPTIONS = (
     _stack("service", _one_of(*SERVICES), "tuned", uses=Use.FORM | _OF_STACK).with_help(
         "client settings of the local stack's service"
     ),
-    _load("ledger-settle", DURATION, "10s", uses=Use.FORM | Use.STEP).with_help(
+    _load("ledger-settle", DURATION, "10s", uses=_IN_PLAN | Use.STATED).with_help(
         "how long the ledger is watched after it has come to rest"
     ),
-    _load("seed", SEED, default_text="random", uses=Use.FORM | Use.OUTSIDE | Use.STEP).with_help(
+    _load("seed", SEED, default_text="random", uses=_IN_PLAN | Use.OUTSIDE).with_help(
         "of arrivals and borrowers; random and printed, if not given"
     ),
     _stack("defect", NAME, "", default_text="none").with_help(

@@ -1,48 +1,62 @@
 """What a scenario file and the command line state of a run, and whether it can be run at all.
 
-All durations are seconds.
+All durations of `Settings` are seconds.
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, get_type_hints
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
+from harness.core import durations
+from harness.core.durations import DAY_SECONDS
+from harness.core.errors import UsageError
 from harness.core.http_times import RETRY_AFTER_SECONDS_MAX
-from harness.core.numbers import INTEGER_MAX
-from harness.plan.fault_specs import AnyFault, FaultSpec
-from harness.plan.objectives import Objectives, Resilience, wrong_values
-from harness.plan.placement import (
+from harness.plan.checked import Checked, shown
+from harness.plan.fault import LASTS_SECONDS, Duration, FaultSpec, PlannedFault
+from harness.plan.layout import Layout
+from harness.plan.objectives import Objectives, Resilience
+from harness.plan.planted_defects import SERVICES, wrong_defects
+from harness.plan.population import POPULATIONS
+from harness.plan.schedule import (
     EXPLORED_PHASE_SECONDS_MIN,
     Choice,
-    PlannedFault,
     chosen,
     conflicts,
     named,
-    placed,
+    natural_s,
+    scheduled,
     wrong_choice,
 )
-from harness.plan.planted_defects import SERVICES, wrong_defects
-from harness.plan.population import POPULATIONS
-from harness.plan.stop_conditions import StopConditions, wrong_conditions
+from harness.plan.stop_conditions import StopConditions
 
 RATE_MAX = 2000
 """Arrivals a second: what one load process was measured to send on time; plan for half of it."""
 PHASE_SECONDS_MIN = 0.5
-DAY_SECONDS = 24 * 3600.0
 SEED_MAX = 2**62
 RECOVERY_MARGIN_SECONDS = 1.0
 """Beyond one request timeout, the least time after the heal in which recovery can show itself."""
 LEDGER_SETTLE_SECONDS_MAX = 300.0
 NEAR_LIMIT_SHARE_MAX = 0.4
+AMOUNT_MAX = 25_000
+"""In whole units of the currency, for a borrow that needs no review."""
+TERM_DAYS_MAX = 3650
 _LIKE = '[Partition("database")]'
+_LOAD_OF_SCENARIO = {
+    name: f"it belongs to the load, as in load=Load({name}=…)"
+    for name in ("credit_line_share", "near_limit_share")
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """A hypothesis, the faults that test it and the objectives that must hold.
+class Load(metaclass=Checked):
+    """The borrowing traffic of a scenario. The command line overrides what is stated here.
+
+    ``rate`` is borrow requests a second. The phases ``warm_up``, ``baseline`` and ``recovery`` are
+    durations (``"8s"``, ``"500ms"``, a number of seconds, a `timedelta`); the fault phase between
+    the last two is as long as the faults last. ``population`` is ``mixed`` (borrowers of every
+    class) or ``good``. ``log_in_share`` of the journeys begin with a log-in.
 
     ``credit_line_share`` of the borrowers who hold a live session read their credit line before
     they borrow; the others have it on their screen already and press "borrow" at once, so that
@@ -50,22 +64,122 @@ class Scenario:
 
     ``near_limit_share`` of the arrivals of a mixed population come in pairs: a borrower whose limit
     covers one loan asks for two at the same moment, which no check outside a lock survives.
-    ``stop`` ends a run at once; the file and the defaults decide the rest. With ``watches``,
-    somebody else is about to break something.
+
+    ``amounts`` are the smallest and the largest loan that is asked for, in whole units of the
+    currency, and ``term_days`` is its term. ``request_timeout`` is the deadline of one request,
+    ``retries`` how many further tries a failed borrow has. ``ledger_settle`` is how long the ledger
+    is watched once it has come to rest.
+    """
+
+    rate: int = 50
+    warm_up: Duration = "2s"
+    baseline: Duration = "8s"
+    recovery: Duration = "15s"
+    population: Literal["mixed", "good"] = "mixed"
+    log_in_share: float = 0.3
+    credit_line_share: float = 1.0
+    near_limit_share: float = 0.02
+    amounts: tuple[int, int] = (100, 5000)
+    term_days: int = 30
+    request_timeout: Duration = "2s"
+    retries: int = 0
+    ledger_settle: Duration = "10s"
+
+    RENAMED: ClassVar[dict[str, str]] = {
+        "fault": "each fault says how long it lasts, as in Partition('database', lasts='5s')"
+    }
+    DURATIONS: ClassVar[tuple[str, ...]] = (
+        *("warm_up", "baseline", "recovery", "request_timeout", "ledger_settle"),
+    )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What of it `Settings` has, durations in seconds."""
+        same = ("rate", "population", "log_in_share", "retries")
+        found = {name: getattr(self, name) for name in same}
+        lengths = {f"{n}_s": durations.seconds(getattr(self, n)) for n in self.DURATIONS}
+        return {**found, **lengths}
+
+    @property
+    def problems(self) -> list[str]:
+        """Every value that is not valid, each with what would be."""
+        found = []
+        for name in self.DURATIONS:
+            try:
+                durations.seconds(getattr(self, name))
+            except ValueError as error:
+                found.append(f"{name} {shown(getattr(self, name))} {error}")
+        if found:
+            return found
+        found += wrong_load(Settings(**self.settings))
+        found += [
+            f"{name} {value:g}s must be from {least:g}s to 24h"
+            for name, least in (("warm_up", 0.0), ("baseline", 0.5), ("recovery", 0.5))
+            if not least <= (value := durations.seconds(getattr(self, name))) <= DAY_SECONDS
+        ]
+        if not 0 <= self.credit_line_share <= 1:
+            found.append(f"credit_line_share {self.credit_line_share:g} must be from 0 to 1")
+        if not 0 <= self.near_limit_share <= NEAR_LIMIT_SHARE_MAX:
+            found.append(
+                f"near_limit_share {self.near_limit_share:g} must be from 0 to"
+                f" {NEAR_LIMIT_SHARE_MAX:g}"
+            )
+        least, most = self.amounts
+        if not 1 <= least <= most < AMOUNT_MAX:
+            found.append(
+                f"amounts {self.amounts} must be two rising whole numbers from 1 to"
+                f" {AMOUNT_MAX - 1:,}"
+            )
+        if not 1 <= self.term_days <= TERM_DAYS_MAX:
+            found.append(f"term_days {self.term_days} must be from 1 to {TERM_DAYS_MAX}")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario(metaclass=Checked):
+    """A hypothesis, the load, the faults that test it and the objectives that must hold.
+
+    Without a ``hypothesis`` it is the text of the class, or of the file. ``stop`` ends a run at
+    once; resilience.yaml and the defaults decide the rest. With ``observe``, something is about to
+    be broken from outside. ``target`` names the lender, as in ``lender:Lender``: a module beside
+    the scenario and its class; empty for our own contract.
     ``faults`` may be anything that yields them; they are read here and now, and kept as a tuple.
     """
 
-    faults: Iterable[AnyFault] = ()
+    hypothesis: str = ""
+    load: Load = field(default_factory=Load)
+    faults: Iterable[FaultSpec] = ()
     objectives: Objectives | None = None
     stop: StopConditions | None = None
-    credit_line_share: float = 1.0
-    near_limit_share: float = 0.02
-    watches: bool = False
+    observe: bool = False
+    target: str = ""
+
+    RENAMED: ClassVar[dict[str, str]] = {
+        "watches": "write observe=True",
+        "watch": "write observe=True",
+        **_LOAD_OF_SCENARIO,
+    }
 
     def __post_init__(self) -> None:
         """Read the faults while they are there: a generator yields them only once."""
-        if isinstance(self.faults, Iterable):
-            object.__setattr__(self, "faults", tuple(self.faults))
+        faults: Any = self.faults
+        if not isinstance(faults, Iterable) or isinstance(faults, str | dict):
+            like = f"[{faults!r}]" if isinstance(faults, FaultSpec) else _LIKE
+            raise UsageError(f"Scenario: faults {shown(faults)} must be a list, like {like}")
+        object.__setattr__(self, "faults", tuple(faults))
+
+    @property
+    def problems(self) -> list[str]:
+        """Every value that is not valid, each with what would be."""
+        found = [
+            f"faults: {shown(fault)} is no fault; write them like {_LIKE}"
+            for fault in self.faults
+            if not isinstance(fault, FaultSpec)
+        ]
+        if not found:
+            counted = Counter(fault.name for fault in self.faults if fault.name)
+            found = [f"two faults are named {name}" for name, count in counted.items() if count > 1]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +189,8 @@ class Settings:
     rate: int = 50
     warm_up_s: float = 2.0
     baseline_s: float = 8.0
-    fault_s: float = 5.0
+    fault_s: float = LASTS_SECONDS
+    """Of the fault phase; the times of the faults are scaled to it."""
     recovery_s: float = 15.0
     request_timeout_s: float = 2.0
     ledger_settle_s: float = 10.0
@@ -90,7 +205,7 @@ class Settings:
     namespaces: bool = False
     """The local stack in network namespaces; where one is up already, it may have them anyway."""
     explore: bool = False
-    """Whether the faults stand at random places of the fault phase, drawn by the seed."""
+    """Whether the faults are at random times of the fault phase, drawn by the seed."""
     choice: Choice = field(default_factory=Choice)
     """Which of the scenario's faults are wanted."""
     added_faults: tuple[str, ...] = ()
@@ -111,10 +226,16 @@ class Settings:
         return (3 + self.retries) * self.request_timeout_s + 1.0 + asked_s
 
 
-def faults_of(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...]:
-    """Every fault that is wanted, where it stands on the timeline with all the others; `placed`."""
+def settings_of(scenario: Scenario, **given: Any) -> Settings:
+    """The settings of a scenario, with those that were ``given`` in their place."""
+    stated = {**scenario.load.settings, "fault_s": natural_s(scenario.faults)}
+    return Settings(**{**stated, **given})
+
+
+def faults_of(scenario: Scenario, settings: Settings, layout: Layout) -> tuple[PlannedFault, ...]:
+    """Every fault that is wanted, at its time with all the others; `scheduled`."""
     seed = settings.seed if settings.explore else None
-    every = placed(named(scenario.faults), settings.baseline_s, settings.fault_s, seed)
+    every = scheduled(named(scenario.faults), settings.baseline_s, settings.fault_s, seed, layout)
     wanted = chosen(scenario.faults, settings.choice)
     return tuple(fault for fault in every if fault.name in wanted)
 
@@ -122,33 +243,18 @@ def faults_of(scenario: Scenario, settings: Settings) -> tuple[PlannedFault, ...
 # --- what cannot be run ---------------------------------------------------------------------------
 
 
-def check(scenario: Scenario, settings: Settings, file: Resilience | None = None) -> list[str]:
+def check(
+    scenario: Scenario, settings: Settings, layout: Layout, file: Resilience | None = None
+) -> list[str]:
     """Every reason why this scenario cannot be run so, each saying what would be valid."""
-    if wrong := wrong_types(scenario):
-        return wrong  # nothing else could be told from it
     found = [*wrong_load(settings), *_check_phases(scenario, settings)]
     found += wrong_choice(scenario.faults, settings.choice)
-    found += conflicts(faults_of(scenario, settings))
-    found += [*wrong_values(scenario.objectives), *wrong_conditions(scenario.stop)]
+    found += conflicts(faults_of(scenario, settings, layout), layout)
     if file and settings.baseline_s < (least_s := file.steady_state.min_baseline_s):
         found.append(
             f"baseline {settings.baseline_s:g}s is shorter than min_baseline in {file.name}:"
             f" it must be at least {at_least(least_s)}"
         )
-    if not 0 <= scenario.credit_line_share <= 1:
-        found.append(f"credit_line_share {scenario.credit_line_share:g} must be from 0 to 1")
-    if not 0 <= scenario.near_limit_share <= NEAR_LIMIT_SHARE_MAX:
-        found.append(
-            f"near_limit_share {scenario.near_limit_share:g} must be from 0 to"
-            f" {NEAR_LIMIT_SHARE_MAX:g}"
-        )
-    for fault in scenario.faults:
-        found += [f"{type(fault).__name__}: {problem}" for problem in fault.problems]
-        start, end = fault.shares
-        if not 0 <= start < end <= 1:
-            found.append(
-                f"{type(fault).__name__}: during={fault.during} must be two rising shares in 0..1"
-            )
     return found
 
 
@@ -162,13 +268,13 @@ def wrong_load(settings: Settings) -> list[str]:
     found = []
     if not 1 <= settings.rate <= RATE_MAX:
         found.append(f"rate {settings.rate} must be from 1 to {RATE_MAX} arrivals a second")
-    if not 0.1 <= settings.request_timeout_s <= 60:  # noqa: PLR2004  # the message says it
+    if not 0.1 <= settings.request_timeout_s <= 60:  # the message says it
         found.append(f"request timeout {settings.request_timeout_s:g}s must be from 0.1s to 60s")
     if not 0 <= settings.ledger_settle_s <= LEDGER_SETTLE_SECONDS_MAX:
         found.append(f"ledger settle {settings.ledger_settle_s:g}s must be from 0s to 5m")
     if not 0 <= settings.log_in_share <= 1:
         found.append(f"log-in share {settings.log_in_share:g} must be from 0 to 1")
-    if not 0 <= settings.retries <= 10:  # noqa: PLR2004  # more would only amplify an outage
+    if not 0 <= settings.retries <= 10:  # more would only amplify an outage
         found.append(f"retries {settings.retries} must be from 0 to 10")
     if not -SEED_MAX <= settings.seed <= SEED_MAX:
         found.append(f"seed {settings.seed} must be from {-SEED_MAX} to {SEED_MAX}")
@@ -198,55 +304,4 @@ def _check_phases(scenario: Scenario, settings: Settings) -> list[str]:
             f"recovery {settings.recovery_s:g}s is too short to heal and confirm: it must be"
             f" at least {at_least(least)} (request timeout + {RECOVERY_MARGIN_SECONDS:g}s)"
         )
-    return found
-
-
-def wrong_types(scenario: Scenario) -> list[str]:
-    """Every field that is not what it is for, each with what would be valid."""
-    if found := [f"{name} has more than 18 digits" for name in _absurd("", scenario)]:
-        return found  # to show such a number can fail
-    for name, kind in (("objectives", Objectives), ("stop", StopConditions)):
-        value = getattr(scenario, name)
-        if value is not None and not isinstance(value, kind):
-            found.append(f"{name} {value!r} must be {kind.__name__}(...)")
-    for name in ("credit_line_share", "near_limit_share"):
-        value = getattr(scenario, name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            found.append(f"{name} {value!r} must be a number")
-    if not isinstance(scenario.watches, bool):
-        found.append(f"watches {scenario.watches!r} must be True or False")
-    if not isinstance(scenario.faults, tuple):
-        return [*found, f"faults {scenario.faults!r} must be a list, like {_LIKE}"]
-    return [*found, *(problem for fault in scenario.faults for problem in _no_fault(fault))]
-
-
-def _absurd(name: str, value: Any) -> Iterator[str]:
-    """Names of the whole numbers in it that are too large to be meant."""
-    if isinstance(value, int) and abs(value) >= INTEGER_MAX:
-        yield name
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _absurd(name or type(one).__name__, one)
-    elif is_dataclass(value) and not isinstance(value, type):
-        kind = "" if isinstance(value, Scenario) else f"{type(value).__name__}: "
-        for one in fields(value):
-            yield from _absurd(f"{kind}{one.name}", getattr(value, one.name))
-
-
-def _no_fault(fault: Any) -> list[str]:
-    """Why this is none; nothing if it is one and all its parameters have the right types."""
-    if not isinstance(fault, FaultSpec):
-        text = f"the class {fault.__name__}" if isinstance(fault, type) else repr(fault)
-        return [f"faults: {text} is no fault; write them like {_LIKE}"]
-    found = []
-    for name, hint in get_type_hints(type(fault)).items():
-        value = getattr(fault, name)
-        try:
-            # A list of two is as good as a tuple.
-            TypeAdapter(hint).validate_python(
-                tuple(value) if isinstance(value, list) else value, strict=True
-            )
-        except ValidationError as error:
-            text = error.errors()[0]["msg"]
-            found.append(f"{type(fault).__name__}: {name} {value!r}: {text[0].lower()}{text[1:]}")
     return found

@@ -6,7 +6,9 @@ objectives are judged when it is over.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+from harness.plan.checked import Checked
 
 Off = Literal["off"]
 StopKind = Literal["count", "fen", "switch"]
@@ -17,7 +19,7 @@ OFF: Off = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopConditions:
+class StopConditions(metaclass=Checked):
     """What ends a run at once, with exit code 4; None means that a default decides.
 
     ``failed_budget`` is the number of failed borrow requests, all phases together, that may not be
@@ -32,6 +34,13 @@ class StopConditions:
     failed_surge: bool | None = None
     double_disbursement: bool | None = None
     principal_at_risk_fen: int | Off | None = None
+
+    CHECKS_TYPES: ClassVar[bool] = True
+
+    @property
+    def problems(self) -> list[str]:
+        """Every value that cannot be, each with what would be valid."""
+        return wrong_conditions(self)
 
 
 STOP_KINDS: dict[str, StopKind] = {

@@ -188,7 +188,7 @@ def _evidence(evidence: dict[str, Any]) -> tuple[str, ...]:
 
 def faults(plan: Plan, verdict: Verdict) -> Table:
     """What was done to the system and what proves that it took effect."""
-    described = {planned.name: planned.spec.description for planned in plan.faults}
+    described = {planned.name: planned.description for planned in plan.faults}
     return Table(
         headers=("Fault", "Acts on", "Injected", "Healed", "Took effect?", "Proof"),
         rows=tuple(_fault(f, f.description or described.get(f.name, "")) for f in verdict.faults),

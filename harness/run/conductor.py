@@ -45,6 +45,7 @@ from harness.run.safety.radius import radius_of
 from harness.run.safety.watch import LedgerTail, SafetyWatch
 from harness.stack import Stack, attach, down, load_state, up
 from harness.stack.folder import ATTACHED
+from harness.stack.layouts import layout_of
 from harness.stack.run_lock import held_alone
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 from harness.target.contract import Contract
@@ -96,7 +97,7 @@ def main() -> int:
         conduct(request, channel)
     except (UsageError, HarnessError) as error:
         return _fail(channel, error.exit_code, str(error))
-    except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
+    except Exception as error:  # the last line of defence: our bug, told as such
         if isinstance(error, OSError) and (refused := _refusal(error, request)):
             return _fail(channel, ExitCode.INCONCLUSIVE, refused)
         _log.exception("our bug")
@@ -257,7 +258,7 @@ def _prepare(
     target = stack.service_url if stack.kind == "attached" else f"{LOCAL_STACK} {stack.stack_id}"
     notes += run.not_latest()
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
-    run.write_status(status := replace(status, blast_radius=radius_of(plan, stack)))
+    run.write_status(status := replace(status, blast_radius=radius_of(plan, layout_of(stack))))
     paid = LedgerTail(lender.ledger, cursor, frozenset(b.account_id for b in borrowers))
     safety = SafetyWatch(
         run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel), timeline.facts
@@ -353,13 +354,12 @@ def _write_status(
     notes = (*status.notes, *scene.safety.notes, *guardian.notes)
     foreign = timeline.foreign
     if status.clock is not None:
-        specs = [planned.spec for planned in scene.plan.faults]
         since_ns = status.clock.anchor_monotonic_ns
         ordered = foreign_orders(scene.stack, timeline.facts(), since_ns)
-        notes += unplanned_ends(scene.stack, specs, since_ns, ordered)
+        notes += unplanned_ends(scene.stack, timeline.planned, since_ns, ordered)
         foreign += ordered
     troubles = (*status.troubles, *timeline.troubles)
-    if not scene.plan.watches:  # what is broken by hand is theirs to mend
+    if not scene.plan.observe:  # what is broken by hand is theirs to mend
         notes += timeline.put_right_after(channel.progress)
     status = replace(status, foreign=foreign, notes=notes, troubles=troubles)
     run.write_status(replace(status, safety_stop=scene.safety.tripped))

@@ -18,10 +18,11 @@ from harness.core.numbers import Count, Fen, Figure, Seconds
 from harness.core.rows import reason_of
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
 from harness.history.run_facts import BlastRadius
+from harness.plan.fault import PlannedFault
 from harness.plan.objectives import OnInconclusive
-from harness.plan.plan import Plan, PlannedFault, PlannedPhase, Settings, SteadyState, accepted
+from harness.plan.plan import Plan, PlannedPhase, Settings, SteadyState, accepted
 from harness.plan.stop_conditions import Off, in_words
-from harness.run.safety.feasible import require_feasible
+from harness.run.safety.feasible import layout_for, require_feasible
 from harness.run.safety.radius import radius_of
 from harness.stack import Stack
 from harness.verdict.visible import Visible, least_seen
@@ -109,14 +110,14 @@ def preview_json(
             visible=shown(plan),
             phases=plan.phases,
             faults=tuple(map(_fault, plan.faults)),
-            watches=plan.watches,
+            watches=plan.observe,
             objectives=_set(plan.objectives),
             objective_sources=plan.objective_sources,
             steady_state=plan.steady_state,
             on_inconclusive=plan.on_inconclusive,
             stop=_set(plan.stop),
             stop_sources=plan.stop_sources,
-            blast_radius=radius_of(plan, stack, host),
+            blast_radius=radius_of(plan, layout_for(plan.settings, stack, host)),
         )
     )
 
@@ -138,10 +139,10 @@ def read_preview(text: str, path: Path) -> PreviewDocument:
 def _fault(planned: PlannedFault) -> PreviewFault:
     return PreviewFault(
         name=planned.name,
-        kind=planned.spec.kind,
-        link_or_target=planned.spec.target,
-        description=planned.spec.description,
-        expects_impact=planned.spec.expects_impact,
+        kind=planned.kind,
+        link_or_target=planned.target,
+        description=planned.description,
+        expects_impact=planned.expects_impact,
         inject_s=planned.inject_s,
         heal_s=planned.heal_s,
     )
@@ -170,14 +171,14 @@ def _load(plan: Plan) -> list[str]:
 
 def shown(plan: Plan) -> Visible:
     """The least impairment that nine of ten such runs show, of a service that is well otherwise."""
-    from harness.verdict.measure.visibility import foreseen  # noqa: PLC0415  # a load process needs no statistics
+    from harness.verdict.measure.visibility import foreseen  # a load process needs no statistics
 
     return foreseen(plan)
 
 
 def told_before(plan: Plan) -> list[str]:
     """What such a run shows, in words, and whether its baseline will hardly do."""
-    from harness.verdict.measure.baseline import too_short_a_baseline  # noqa: PLC0415  # see above
+    from harness.verdict.measure.baseline import too_short_a_baseline  # see above
 
     told = [f"nine of ten such runs show {least_seen(shown(plan))}", too_short_a_baseline(plan)]
     return [text for text in told if text]
@@ -190,18 +191,18 @@ def _timeline(plan: Plan) -> list[str]:
         for phase in plan.phases
     ]
     for fault in plan.faults:
-        quiet = "" if fault.spec.expects_impact else "; borrowers should not notice it"
+        quiet = "" if fault.expects_impact else "; borrowers should not notice it"
         gone_by_s = fault.heal_s + DEADLINE_MARGIN_SECONDS
         text = (
             f"{fault.inject_s:8.1f} to {fault.heal_s:6.1f}   fault {fault.name}:"
-            f" {fault.spec.description}{quiet}; healed by {gone_by_s:.1f} s at the latest"
+            f" {fault.description}{quiet}; healed by {gone_by_s:.1f} s at the latest"
         )
         rows.append((fault.inject_s, 1, text))
     return [text for *_, text in sorted(rows)]
 
 
 def _radius(plan: Plan, stack: Stack | None, host: str | None) -> list[str]:
-    radius = radius_of(plan, stack, host)
+    radius = radius_of(plan, layout_for(plan.settings, stack, host))
     lines = [f"  {name} touches {', '.join(what)}" for name, what in radius.touched.items()]
     if not plan.faults:
         lines.append("  no fault: nothing is broken")

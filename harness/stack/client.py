@@ -6,22 +6,23 @@
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.core.messages import Codec
+from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
 
 SOCKET_BYTES_MAX = 107
+Targets = str | Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class StackRequest:
-    """Something to be done to processes: ``target`` is ``replica-1`` …, ``replicas`` for all of
-    them, ``postgres``, ``bureau`` or ``toxiproxy``.
+    """Something to be done to the processes of these names.
 
     ``kill`` (SIGKILL) and ``shut_down`` (in good order) take them down, and they are started again
     after so many ``seconds``; ``freeze`` stops them with all their descendants, and they go on
@@ -31,7 +32,7 @@ class StackRequest:
     """
 
     do: Literal["status", "kill", "shut_down", "freeze", "thaw", "restart", "wait_ready", "down"]
-    target: str = ""
+    targets: tuple[str, ...] = ()
     seconds: float | None = None
 
 
@@ -97,55 +98,69 @@ AnswerT = TypeVar("AnswerT", bound=StackAnswer)
 class StackClient:
     """Asks the supervisor; each call uses a connection of its own and ends in bounded time.
 
-    Targets are those of `StackRequest`. Every call raises `HarnessError` where the supervisor
-    refuses or does not answer.
+    A target is the name of a process, a role, or several names. Every call raises `HarnessError`
+    where the supervisor refuses or does not answer.
     """
 
     def __init__(self, stack: Stack) -> None:
         self._socket_path = stack.socket_path
+        self._layout = layout_of(stack)
 
     def status(self) -> tuple[ProcessStatus, ...]:
         """Every process, in the order of its start."""
         return self._ask(StackRequest("status"), ProcessList).processes
 
-    def kill(self, target: str, restart_after_seconds: float | None = None) -> dict[str, int]:
+    def kill(self, target: Targets, restart_after_seconds: float | None = None) -> dict[str, int]:
         """SIGKILL; returns when the process is gone. The process ids by name.
 
         The supervisor itself orders the restart after the given time, or after two minutes, so that
         a killed process comes back even if nobody asks.
         """
-        return self._ask(StackRequest("kill", target, restart_after_seconds), ProcessIds).pids
+        return self._ask(
+            StackRequest("kill", self._names(target), restart_after_seconds), ProcessIds
+        ).pids
 
-    def shut_down(self, target: str, restart_after_seconds: float | None = None) -> dict[str, int]:
+    def shut_down(
+        self, target: Targets, restart_after_seconds: float | None = None
+    ) -> dict[str, int]:
         """Asks to stop in good order, if need be by force; else as `kill`."""
-        return self._ask(StackRequest("shut_down", target, restart_after_seconds), ProcessIds).pids
+        return self._ask(
+            StackRequest("shut_down", self._names(target), restart_after_seconds), ProcessIds
+        ).pids
 
-    def freeze(self, target: str, thaw_after_seconds: float | None = None) -> dict[str, int]:
+    def freeze(self, target: Targets, thaw_after_seconds: float | None = None) -> dict[str, int]:
         """SIGSTOP of the process and its descendants; the process ids by name.
 
         The supervisor lets it go on after the given time, or after two minutes.
         """
-        return self._ask(StackRequest("freeze", target, thaw_after_seconds), ProcessIds).pids
+        return self._ask(
+            StackRequest("freeze", self._names(target), thaw_after_seconds), ProcessIds
+        ).pids
 
-    def thaw(self, target: str) -> int:
+    def thaw(self, target: Targets) -> int:
         """Lets what is frozen go on; the monotonic instant of the last time the supervisor did.
 
         0 if it never had to since the freeze.
         """
-        return self._ask(StackRequest("thaw", target), RequestDone).at_ns
+        return self._ask(StackRequest("thaw", self._names(target)), RequestDone).at_ns
 
-    def restart(self, target: str) -> int:
+    def restart(self, target: Targets) -> int:
         """Orders the restart of what is down; the monotonic instant of the last order."""
-        return self._ask(StackRequest("restart", target), RequestDone).at_ns
+        return self._ask(StackRequest("restart", self._names(target)), RequestDone).at_ns
 
-    def wait_ready(self, target: str, timeout_seconds: float) -> int:
+    def wait_ready(self, target: Targets, timeout_seconds: float) -> int:
         """Waits until the target answers; the monotonic instant at which it was seen to."""
-        request = StackRequest("wait_ready", target, timeout_seconds)
+        request = StackRequest("wait_ready", self._names(target), timeout_seconds)
         return self._ask(request, RequestDone, timeout_seconds).at_ns
 
     def down(self) -> None:
         """Takes the whole stack down and returns when it is."""
         self._ask(StackRequest("down"), RequestDone)
+
+    def _names(self, target: Targets) -> tuple[str, ...]:
+        if isinstance(target, str):
+            return self._layout.candidates(target) or (target,)
+        return tuple(target)
 
     def _ask(
         self, request: StackRequest, answer: type[AnswerT], more_seconds: float = 0.0

@@ -73,7 +73,7 @@ class Control:
             if request.do == "status":
                 children = tuple(child.status() for child in self._children.values())
                 return protocol.ProcessList(children)
-            return await self._done(request, self._targets(request.target))
+            return await self._done(request, self._targets(request.targets))
         except (HarnessError, OSError, TimeoutError) as error:
             return protocol.RequestRefused(str(error) or type(error).__name__)
 
@@ -102,14 +102,11 @@ class Control:
                 instants = await asyncio.gather(*waits)
         return protocol.RequestDone(max(instants))
 
-    def _targets(self, target: str) -> list[Child]:
-        replicas = self._stack.replicas
-        names = replicas if target == "replicas" else (target,)
-        found = [self._children[name] for name in names if name in self._children]
-        if not found:
-            known = [*self._children, *(["replicas"] if replicas else [])]
-            raise HarnessError(f"no process {target!r} in this stack; there are {', '.join(known)}")
-        return found
+    def _targets(self, names: tuple[str, ...]) -> list[Child]:
+        if unknown := [name for name in names if name not in self._children]:
+            there = ", ".join(self._children)
+            raise HarnessError(f"no process {unknown[0]!r} in this stack; there are {there}")
+        return [self._children[name] for name in names]
 
 
 def _pids(children: list[Child]) -> dict[str, int]:

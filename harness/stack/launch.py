@@ -26,7 +26,6 @@ from harness.stack.postgres import ClusterSpec
 from harness.stack.programs import Progress
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import (
-    BUREAU,
     ForeignStateError,
     Stack,
     clear,
@@ -241,10 +240,8 @@ def revive(stack: Stack, progress: Progress) -> None:
                 progress(f"restarting {process.name}")
                 client.restart(process.name)
                 client.wait_ready(process.name, _REVIVE_SECONDS_MAX)
-        wanted = ["toxiproxy", *(["replicas"] if stack.replicas else [])]
-        wanted += [n for n in ("postgres", BUREAU) if f"process:{n}" in stack.capabilities]
-        for target in wanted:
-            client.wait_ready(target, _REVIVE_SECONDS_MAX)
+        for process in client.status():
+            client.wait_ready(process.name, _REVIVE_SECONDS_MAX)
     except HarnessError as error:
         raise HarnessError(
             f"the stack in {stack.state_dir} is up and does not work ({error}): "

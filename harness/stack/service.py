@@ -30,6 +30,8 @@ TABLES = (
     *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
 )
 """Those of the service, the only one whose database a fault can reach."""
+NEEDED_TABLES = frozenset({"account", "idempotency_key", "loan"})
+"""What every single borrow reads or writes."""
 
 
 def service_command(do: str, namespace: str = "") -> list[str]:
@@ -72,7 +74,7 @@ def bureau_environment(stack: Stack, token: str) -> dict[str, str]:
     """
     host, _, port = (stack.beyond(BUREAU) or "").rpartition(":")
     if BUREAU in stack.wires:
-        host = "0.0.0.0"  # noqa: S104  # nothing else has an address in there
+        host = "0.0.0.0"  # nothing else has an address in there
     return clean_environment(
         LENDING_HOST=host,
         LENDING_PORT=port,

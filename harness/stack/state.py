@@ -23,7 +23,7 @@ from harness.stack.namespaces import Wire, remove
 from harness.stack.register import RegisterEntry
 from harness.stack.run_lock import has_supervisor
 
-SCHEMA = 1
+SCHEMA = 2
 EDGE = "edge"
 LOW_PASSWORD_COST = 5
 """scrypt with n = 2**5: hundreds of throw-away log-ins must not be what a run measures."""
@@ -118,22 +118,6 @@ class Stack:
     ready: bool = False
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False, compare=False)
     schema_version: int = SCHEMA
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """What can be disturbed or read: ``link:<name>``, ``packets:<name>``, ``process:<name>``,
-        ``database``.
-
-        ``process:replicas`` stands for all replicas at once.
-        """
-        found = {f"link:{name}" for name in self.links}
-        found |= {f"packets:{name}" for name in self.wires}
-        if self.settings is not None:
-            found |= {f"process:{name}" for name in ("replicas", *self.replicas)}
-            found |= {f"process:{BUREAU}"} if self.beyond(BUREAU) else set()
-        if self.database_url is not None:
-            found |= {"database", "process:postgres"}
-        return frozenset(found)
 
     def way(self, name: str) -> str | None:
         """``host:port`` at which the service reaches what a link of this name leads to."""

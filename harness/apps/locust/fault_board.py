@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import PlannedFault
 
 EVENTS_MAX = 100
 """What happened, newest last; a flapping link must not fill the page."""
@@ -97,8 +97,8 @@ class FaultBoard:
         return [
             {
                 "name": name,
-                "description": fault.planned.spec.description,
-                "target": fault.planned.spec.target,
+                "description": fault.planned.description,
+                "target": fault.planned.target,
                 "state": fault.state,
                 "ordered": fault.ordered,
                 "by_hand": sorted(fault.by_hand),

@@ -30,6 +30,7 @@ from harness.load.exception_text import ended_by
 from harness.load.load_process import Crew
 from harness.load.load_protocol import FOR_LEADER, TO_LEADER, EndAsked, UserCodeRaised
 from harness.plan.plan import Plan
+from harness.plan.run_options import RATE_DEFAULT
 from harness.run.given_options import with_places
 from harness.run.preview import preview, preview_json
 
@@ -72,7 +73,10 @@ class RunController:
         UsageError where this locustfile with these options can never be run.
         """
         options = self.environment.parsed_options
-        locustfile, rate = self._locustfile(), rate_from(options)
+        locustfile = self._locustfile()
+        if locustfile is not None:
+            planning.state(options, locustfile.scenario)
+        rate = rate_from(options, locustfile.scenario.load.rate if locustfile else RATE_DEFAULT)
         # Locust's own timer would end the load without draining it; ours drains.
         self.preset_run_time_s = self.run_time_s = options.run_time
         options.run_time = None

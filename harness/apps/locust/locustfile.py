@@ -11,7 +11,6 @@ from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
 from harness.load.exception_text import message_of, place_of, place_of_class
 from harness.plan.plan import Scenario
-from harness.plan.scenario import wrong_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,8 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         borrower=borrower,
         scenario=scenario,
         name=Path(str(named.__file__)).stem,
-        hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
+        hypothesis=scenario.hypothesis
+        or hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
     )
 
 
@@ -65,11 +65,9 @@ def _scenario_of(borrower: Any) -> Scenario:
         raise UsageError(
             f"{where}{name} has no scenario: set `scenario = Scenario(faults=[...])` in it"
         )
-    wrong = wrong_types(scenario)
     if not isinstance(borrower.host, str | None):
-        wrong.append(f"host {borrower.host!r} must be text, like 'http://127.0.0.1:8000'")
-    if wrong:
-        raise UsageError(where + "; ".join(wrong))
+        wrong = f"host {borrower.host!r} must be text, like 'http://127.0.0.1:8000'"
+        raise UsageError(f"{where}{wrong}")
     return scenario
 
 

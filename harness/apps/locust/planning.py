@@ -23,11 +23,9 @@ from harness.core.started_in import STARTED_IN
 from harness.plan import resilience
 from harness.plan.fault_text import parse_fault
 from harness.plan.objectives import Resilience, overridden
-from harness.plan.placement import Choice, chosen, timeline_text
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.run_options import (
     LOCUST_OPTIONS,
-    RATE_DEFAULT,
     RUN_OPTIONS,
     SWITCH,
     RunOption,
@@ -41,10 +39,12 @@ from harness.plan.scenario import (
     at_least,
     check,
     faults_of,
+    settings_of,
 )
+from harness.plan.schedule import Choice, chosen, natural_s, timeline_text
 from harness.plan.stop_conditions import StopConditions
 from harness.run.progress_messages import GAME_DAY_VARIABLE
-from harness.run.safety.feasible import require_feasible, require_set_up
+from harness.run.safety.feasible import layout_for, require_feasible, require_set_up
 
 LATER_VARIABLE = "LENDCHAOS_RUNS_LATER"
 SPAWN_RATE_MAX = 100
@@ -87,8 +87,19 @@ def run_time(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{brief(text)} {error}") from error
 
 
-def rate_from(options: Any) -> int:
-    """Arrivals a second: ``--rate`` or ``-u``, which are two words for one thing.
+def state(options: Any, scenario: Scenario) -> None:
+    """Fill in what the scenario states and nobody gave otherwise: the start form shows it."""
+    stated = {**scenario.load.settings, "fault_s": natural_s(scenario.faults)}
+    for each in RUN_OPTIONS:
+        fills = Use.STATED in each.uses and each.setting in stated and each.field != "rate"
+        if fills and getattr(options, each.field, None) is None:
+            value = stated[each.setting]
+            setattr(options, each.field, f"{value:g}s" if each.type.unit else f"{value}")
+
+
+def rate_from(options: Any, stated: int) -> int:
+    """Arrivals a second: ``--rate`` or ``-u``, which are two words for one thing, or as ``stated``
+    by the scenario.
 
     Where one is given on the command line, the other in a file or a variable does not count.
     UsageError where they disagree, or the rate is not a whole number.
@@ -98,7 +109,7 @@ def rate_from(options: Any) -> int:
     if None not in (given, users) and len(elsewhere) == 1:
         given, users = (None, users) if elsewhere == {"rate"} else (given, None)
     if given is None:
-        return RATE_DEFAULT if users is None else int(users)
+        return stated if users is None else int(users)
     rate = int(option("rate").read(given))
     if users not in (None, rate):
         raise UsageError(
@@ -128,7 +139,7 @@ def settings_from(
     scenario: Scenario,
     file: Resilience | None = None,
 ) -> Settings:
-    """The settings that the options ask for, checked together with the scenario and the ``file``
+    """The settings that the options and the scenario ask for, checked together with the ``file``
     that says what must hold.
 
     ``run_time_s`` is the length of the whole load; it stretches or shortens what comes after the
@@ -140,7 +151,8 @@ def settings_from(
     values, wrong = _read(asked, {**options, "seed": options.get("seed") or None})
     values.setdefault("seed", random.SystemRandom().getrandbits(31))
     # What could not be read is in `wrong`; its default keeps the other checks meaningful.
-    settings = Settings(
+    settings = settings_of(
+        scenario,
         rate=rate,
         choice=Choice(
             only=_names(options.get("only_faults")), without=_names(options.get("without_fault"))
@@ -150,7 +162,7 @@ def settings_from(
     )
     if run_time_s is not None:
         settings = _stretch(settings, run_time_s, scenario, wrong, file)
-    wrong += check(scenario, settings, file)
+    wrong += check(scenario, settings, layout_for(settings, None, options.get("host")), file)
     if wrong:
         raise UsageError("; ".join(wrong))
     return settings
@@ -274,6 +286,7 @@ def planned(
         scenario,
         settings,
         file,
+        layout=layout_for(settings, None, host),
         stop=stop_from(vars(options)),
         attached=host is not None,
     )
@@ -288,7 +301,7 @@ def planned(
         say(f"faults: {timeline_text(plan.faults)}")
     # A step of a game day, in which somebody breaks something by hand.
     by_hand = bool(of_game_day("watches").get("watches"))
-    return replace(plan, watches=scenario.watches or by_hand)
+    return replace(plan, observe=scenario.observe or by_hand)
 
 
 def of_game_day(*names: str) -> dict[str, Any]:
@@ -323,12 +336,13 @@ def announced(locustfile: Locustfile, options: Any) -> list[str]:
         return [f"A run cannot be started so: {error}"]
     text = locustfile.hypothesis
     lines = [text if "Hypothesis: " in text else f"Hypothesis: {text}"] if text else []
-    faults = faults_of(locustfile.scenario, settings)
+    layout = layout_for(settings, None, options.host)
+    faults = faults_of(locustfile.scenario, settings, layout)
     for fault in faults:
         when = f"from {fault.inject_s:g} s to {fault.heal_s:g} s after the warm-up, as preset"
         if settings.explore:
             when = "at a random time"
-        lines.append(f"Planned fault {fault.name}: {fault.spec.description}, {when}")
+        lines.append(f"Planned fault {fault.name}: {fault.description}, {when}")
     return lines if faults else [*lines, "Planned faults: none"]
 
 

@@ -24,7 +24,8 @@ from harness.history.journal import HEAL_COMMAND, Journal, first_heal
 from harness.history.journal_row import JournalRow
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import Trouble
-from harness.plan.plan import Plan, PlannedFault
+from harness.plan.fault import PlannedFault
+from harness.plan.plan import Plan
 from harness.stack import Stack, down, load_state
 from harness.stack.folder import RUN_LOCK
 from harness.stack.service import CODE_FOLDER

@@ -15,17 +15,17 @@ from urllib.parse import urlsplit
 from harness.core.errors import HarnessError, UsageError
 from harness.core.ports import port_range
 from harness.core.processes import is_alive
-from harness.plan.fault_specs import BlockingMigration, CommitLost
-from harness.plan.plan import Plan
-from harness.run.safety.radius import in_words, parts_of
+from harness.faults.registry import missing_for
+from harness.plan.layout import Layout
+from harness.plan.plan import Plan, Settings
 from harness.stack import Stack, StackSettings
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import ATTACHED, enterable
+from harness.stack.layouts import attached_layout, layout_of, local_layout
 from harness.stack.programs import find_postgres, find_toxiproxy
 from harness.stack.register import require_listing
 from harness.stack.run_lock import require_unused
-from harness.stack.service import TABLES
-from harness.stack.state import DATABASE, read_state
+from harness.stack.state import EDGE, Link, read_state
 from harness.stack.usable import (
     TOKEN_VARIABLE,
     own_link,
@@ -59,7 +59,8 @@ def require_feasible(
     elif stack is not None:
         require_reach(stack, allow_targets, look_up=look_up)
     port_range()
-    wrong = [*lacking(plan, stack, host)]
+    layout = layout_for(plan.settings, stack, host)
+    wrong = [text for fault in plan.faults if (text := missing_for(fault, layout))]
     if host is not None:
         beside = None
         with suppress(HarnessError):  # what is not ours there does not matter
@@ -187,42 +188,10 @@ def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> I
         yield own
 
 
-def lacking(plan: Plan, stack: Stack | None, host: str | None) -> Iterator[str]:
-    """Faults that this target, once it is up, cannot have, each with what it could be."""
-    parts = parts_of(plan, stack, host)
-    for fault in plan.faults:
-        spec, needed = fault.spec, fault.spec.requires
-        kind, _, name = needed.partition(":")
-        if needed not in parts:
-            what = f"the fault {fault.name} needs {in_words(needed)[:80]}, which this target lacks"
-            yield f"{what}; {_remedy(kind, name, parts)}"
-        elif isinstance(spec, BlockingMigration) and spec.table not in TABLES:
-            yield (
-                f"the fault {fault.name} needs a table of the service, and {spec.table[:60]!r} is"
-                f" none; there are {', '.join(TABLES)}"
-            )
-        elif isinstance(spec, CommitLost) and not _leads_to_database(name, stack):
-            yield (
-                f"the fault {fault.name} needs a link to the stack's own PostgreSQL, and {name}"
-                f" leads elsewhere: use {DATABASE}"
-            )
-
-
-def _remedy(kind: str, name: str, parts: Collection[str]) -> str:
-    """What would do instead."""
-    if kind == "link" and f"packets:{name}" in parts:
-        return "in network namespaces there is no proxy on it: leave out --namespaces"
-    there = [in_words(part) for part in sorted(parts) if part.startswith(f"{kind}:")]
-    if there:
-        return f"it has {', '.join(there)}"
-    if kind == "packets" and "database" in parts:
-        return "start the stack with --namespaces (`lendchaos down` first, if it is up)"
-    return "run it on the local stack, without --host"
-
-
-def _leads_to_database(name: str, stack: Stack | None) -> bool:
-    if stack is None:
-        return name == DATABASE
-    from harness.faults.probes import leads_to_database  # noqa: PLC0415  # brings a driver
-
-    return leads_to_database(stack.links[name], stack)
+def layout_for(settings: Settings, stack: Stack | None, host: str | None) -> Layout:
+    """What the target of a run offers to faults: of the ``stack`` that is up, or that is to be."""
+    if stack is not None:
+        return layout_of(stack)
+    if host is not None:
+        return attached_layout([Link(EDGE, "", host)])
+    return local_layout(replace(StackSettings(), namespaces=settings.namespaces))

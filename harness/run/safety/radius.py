@@ -1,93 +1,64 @@
 """The blast radius: what each fault of a plan may touch, and what none of them does. Pure.
 
-A fault touches what it names and needs (`requires` of its specification) and nothing else; the
-addresses are those of the stack, where there is one.
+A fault touches what it needs and nothing else; the addresses are those of the stack, where there is
+one.
 """
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
-
 from harness.history.run_facts import BlastRadius
-from harness.plan.fault_specs import AnyFault
+from harness.plan.fault import PlannedFault
+from harness.plan.layout import Layout, Need, Thing
 from harness.plan.plan import Plan
-from harness.stack import Stack, StackSettings
-from harness.stack.state import BUREAU, DATABASE, EDGE
-
-_REPLICAS = "replicas"
 
 
-def radius_of(plan: Plan, stack: Stack | None, host: str | None = None) -> BlastRadius:
-    """What the faults of a plan touch on this stack; without one, what they will touch on the local
-    stack or in front of ``host``.
+def radius_of(plan: Plan, layout: Layout) -> BlastRadius:
+    """What the faults of a plan touch on a target of that ``layout``.
+
+    Of a role that means one of several processes, all are listed as candidates.
     """
-    everything = _everything(plan, stack, host)
+    everything = _everything(layout)
     touched: dict[str, tuple[str, ...]] = {}
-    met: set[str] = set()
+    met: set[Need] = set()
     for planned in plan.faults:
-        names = _names(planned.spec, everything)
+        names = _met(planned, layout)
         met |= names
-        touched[planned.name] = tuple(
-            _touched(planned.spec, name, everything.get(name, "")) for name in sorted(names)
-        )
-    rest = [name for name in everything if name not in met and name != "database"]
-    return BlastRadius(touched, tuple(in_words(name, everything[name]) for name in rest))
+        said = tuple(_touched(planned, need, everything.get(need, "")) for need in sorted(names))
+        if layout.is_one_of(planned.target):
+            said = (f"one of {', '.join(said)}",)
+        touched[planned.name] = said
+    rest = [need for need in everything if need not in met and need.what is not Thing.DATABASE]
+    return BlastRadius(touched, tuple(in_words(need, everything[need]) for need in rest))
 
 
-def parts_of(plan: Plan, stack: Stack | None, host: str | None = None) -> set[str]:
-    """What faults of the plan can have of this target, once it is up, as `requires` names it."""
-    if stack is not None:
-        return set(stack.capabilities)
-    parts = set(_everything(plan, stack, host))
-    return parts if host is not None else {*parts, f"process:{_REPLICAS}"}
-
-
-def _names(spec: AnyFault, everything: Iterable[str]) -> set[str]:
-    """The parts of a stack that a fault needs, as `_everything` calls them."""
-    if spec.requires != f"process:{_REPLICAS}":
-        return {spec.requires}
-    return {part for part in everything if part.startswith("process:replica-")}
-
-
-def _everything(plan: Plan, stack: Stack | None, host: str | None) -> dict[str, str]:
-    """Every part of a stack and where it is: links, processes, the database."""
-    if stack is not None:
-        return _everything_of(stack)
-    if host is not None:
-        return {f"link:{EDGE}": f"this machine → {host}"}
-    # All of it on this machine, at ports that are chosen when the stack comes up.
-    way = "packets" if plan.settings.namespaces else "link"
-    replicas = (f"replica-{number}" for number in range(1, StackSettings().replicas + 1))
-    links = (f"link:{EDGE}", f"{way}:{DATABASE}", f"{way}:{BUREAU}")
-    processes = (f"process:{name}" for name in ("postgres", BUREAU, *replicas))
-    return dict.fromkeys((*links, *processes, "database"), "")
-
-
-def _everything_of(stack: Stack) -> dict[str, str]:
-    found = {
-        f"link:{link.name}": f"{link.listen} → {link.upstream}" for link in stack.links.values()
-    }
-    found |= {f"packets:{name}": wire.address for name, wire in stack.wires.items()}
-    service, database = urlsplit(stack.service_url).netloc, urlsplit(stack.database_url or "")
-    for capability in sorted(stack.capabilities):
-        kind, _, name = capability.partition(":")
-        if kind == "process" and name != _REPLICAS:
-            beside = stack.beyond(name) or ""
-            found[capability] = service if name.startswith("replica-") else beside
-    if stack.database_url is not None:
-        where = f"{database.hostname}:{database.port}"
-        found |= {"process:postgres": where, "database": where}
-    if "toxiproxy" in stack.processes:
-        found["process:toxiproxy"] = urlsplit(stack.toxiproxy_api).netloc
+def _met(planned: PlannedFault, layout: Layout) -> set[Need]:
+    """What a fault needs, roles as the processes that may hold them."""
+    found: set[Need] = set()
+    for need in planned.needs:
+        if need.what is Thing.PROCESS:
+            parts = layout.candidates(need.name) or (need.name,)
+            found |= {Need(Thing.PROCESS, part) for part in parts}
+        elif need.what is Thing.TABLE:
+            found.add(Need(Thing.DATABASE))
+        else:
+            found.add(Need(need.what, need.name))
     return found
 
 
-def _touched(spec: AnyFault, name: str, where: str) -> str:
-    if name != "database":
-        return in_words(name, where)
-    return f"{spec.target} in the service's database" + (f" ({where})" if where else "")
+def _everything(layout: Layout) -> dict[Need, str]:
+    """Every part of a target, and where it is; empty where that is not known yet."""
+    kinds = {False: Thing.LINK, True: Thing.PACKETS}
+    found = {Need(kinds[link.is_wire], link.name): link.where for link in layout.links}
+    found |= {Need(Thing.PROCESS, part.name): part.address for part in layout.parts}
+    if layout.database:
+        found[Need(Thing.DATABASE)] = layout.database_at
+    return found
 
 
-def in_words(name: str, where: str = "") -> str:
-    """A part of a stack, and where it is, for people."""
-    plain = name.replace("packets:", "packets on the link ").replace(":", " ", 1)
-    return f"{plain} ({where})" if where else plain
+def _touched(planned: PlannedFault, need: Need, where: str) -> str:
+    if need.what is not Thing.DATABASE:
+        return in_words(need, where)
+    return f"{planned.target} in the service's database" + (f" ({where})" if where else "")
+
+
+def in_words(need: Need, where: str = "") -> str:
+    """A part of a target, and where it is, for people."""
+    return f"{need} ({where})" if where else f"{need}"

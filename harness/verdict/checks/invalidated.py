@@ -213,7 +213,7 @@ def foreign_change(case: Case) -> Iterator[Finding]:
         end = "the end" if end_s is None else f"{end_s:.1f} s"
         told.append(f"{change.text} from {begin_s:.1f} s to {end}")
     texts = "; ".join(told)
-    if told and case.plan.watches:
+    if told and case.plan.observe:
         message = f"what somebody else broke: {texts}"
         yield note("foreign_change", message, changes=changes)
     elif told:

@@ -30,22 +30,6 @@ CLEAN = 2
 TO_THE_END = 0.9
 """Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
 
-_WHAT = {
-    "partition": ("bytes vanished on the {target} link", "end of the partition"),
-    "refuse": ("the {target} link refused connections", "end of the refusals"),
-    "reset": ("connections on the {target} link were reset", "end of the resets"),
-    "latency": ("the {target} link was slow to answer", "end of the delay"),
-    "throttle": ("the {target} link was narrow", "end of the throttling"),
-    "flap": ("the {target} link came and went", "end of the flapping"),
-    "commit_lost": ("answers to COMMITs on the {target} link were lost", ""),
-    "packet_drop": ("packets on the {target} link were dropped", "end of the packet loss"),
-    "kill": ("{target} {was} killed and down", ""),
-    "freeze": ("{target} {was} frozen", "end of the freeze"),
-    "restart": ("{target} {was} restarted", "restart"),
-    "blocking_migration": ("a migration blocked {target}", "end of the migration"),
-}
-"""What each kind of fault did, and what was healed where several kinds of them were injected."""
-_OTHER = ("{target} {was} disturbed", "")
 _WRONG = {
     "phantom": "lent or reserved though refused",
     "corrupt": "booked otherwise than asked for or told",
@@ -85,7 +69,7 @@ def _cause(case: Case) -> str:
         return "the load never began"
     if not case.plan.faults:
         # What somebody else breaks meanwhile is not ours to tell of.
-        nothing = "nothing was injected" + (" by lendchaos" if case.plan.watches else "")
+        nothing = "nothing was injected" + (" by lendchaos" if case.plan.observe else "")
         if impaired(case.measured.episodes):
             return f"{nothing}, yet borrowing was impaired"
         if case.measured.episodes:
@@ -110,8 +94,7 @@ def _clause(impact: Impact) -> str:
     fault = impact.fault
     if fault.injected_s is None:
         return f"fault {fault.name} was never injected"
-    was = "were" if fault.link_or_target == "replicas" else "was"
-    what = _WHAT.get(impact.kind, _OTHER)[0].format(target=fault.link_or_target, was=was)
+    what = impact.phrase.did.replace("{target}", fault.link_or_target)
     if fault.healed_s is None:
         return f"{what}, and that was not seen to be healed"
     return f"{what} for {seconds(fault.healed_s - fault.injected_s)}"
@@ -203,10 +186,10 @@ def _what_ended(case: Case) -> str:
     """The same in words that need no name of a fault, where one of its kind was injected."""
     counted, impacts = case.measured.recovery.faults, case.measured.impacts
     kinds = [impact.kind for impact in impacts]
-    mine = next((impact.kind for impact in impacts if counted == [impact.fault.name]), "")
-    _, noun = _WHAT.get(mine, _OTHER)
-    several = len(impacts) > 1 and kinds.count(mine) == 1
-    return f"the {noun}" if several and noun else _which_heal(case)
+    mine = next((impact for impact in impacts if counted == [impact.fault.name]), None)
+    if len(impacts) > 1 and mine is not None and kinds.count(mine.kind) == 1 and mine.phrase.ended:
+        return f"the {mine.phrase.ended}"
+    return _which_heal(case)
 
 
 def _which_heal(case: Case) -> str:

@@ -57,7 +57,7 @@ def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stret
         *_dropped(facts, clock),
         *_faults(plan, facts, measured, clock),
     ]
-    for change in () if plan.watches else facts.status.foreign:
+    for change in () if plan.observe else facts.status.foreign:
         text = f"somebody else had a hand in it: {change.text}"
         found.append(_stretch(clock, text, change.begin_ns, change.end_ns, allowed_s))
     reach_s = plan.settings.request_timeout_s

@@ -74,7 +74,7 @@ def spans_of(run: MeasuredRun) -> list[FaultSpan]:
                 start_s=clock.seconds(fact.inject_called_ns),
                 until_s=np.inf if heal_ns is None else clock.seconds(heal_ns),
                 expects_impact=fact.expects_impact,
-                target=own.spec.target,
+                target=own.target,
                 stops_lending=own.stops_all_lending,
             )
         )

@@ -8,7 +8,7 @@ import numpy as np
 from harness.history.columns import Bools, any_of
 from harness.history.events import FaultFact, Outcome, Proof
 from harness.history.fault_facts import EndedBy
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import Phrase, PlannedFault
 from harness.verdict.measure.intervals import Share, larger_in_first, more_in_first
 from harness.verdict.measure.overlapping_faults import (
     FaultSpan,
@@ -47,6 +47,7 @@ class Impact:
 
     fault: Fault
     kind: str
+    phrase: Phrase
     injected: bool
     healed: bool
     missing: tuple[str, ...]
@@ -72,7 +73,8 @@ def _impact(
     if fact is None or span is None:
         return Impact(
             fault=_fault(planned),
-            kind=planned.spec.kind,
+            kind=planned.kind,
+            phrase=planned.phrase,
             injected=False,
             healed=True,
             missing=("it was never injected",),
@@ -86,7 +88,7 @@ def _impact(
         texts.append(f"database afterwards: {'; '.join(unclean) or 'clean'}")
     others = [other for name, other in spans.items() if name != planned.name]
     noticed, text, beside = view.of(span, others)
-    if planned.spec.expects_impact and not noticed:
+    if planned.expects_impact and not noticed:
         missing.append(f"the clients' view: a borrower who noticed ({text})")
     early_s, late_s = _off_plan_s(planned, fact)
     cut_off = bool(early_s) and fact.ended_by is EndedBy.NOBODY
@@ -103,7 +105,8 @@ def _impact(
             proof=[*texts, text],
             **beside,
         ),
-        kind=planned.spec.kind,
+        kind=planned.kind,
+        phrase=planned.phrase,
         injected=True,
         healed=span.until_s < np.inf and _holds(proofs.get("healed")),
         missing=tuple(missing),
@@ -121,7 +124,7 @@ def _off_plan_s(planned: PlannedFault, fact: FaultFact) -> tuple[float, float]:
 
     One that begins late ends at its time all the same: it was less of a fault than was planned.
     """
-    lasts_s, ended_ns, early_s = planned.heal_s - planned.inject_s, healed_ns(fact), 0.0
+    lasts_s, ended_ns, early_s = planned.lasts_s, healed_ns(fact), 0.0
     if fact.due_ns is not None and ended_ns is not None:
         early_s = (fact.due_ns - ended_ns) / 1e9
     early_max_s = max(EARLY_SECONDS_MAX, EARLY_SHARE_MAX * lasts_s)
@@ -153,9 +156,9 @@ def _fault(planned: PlannedFault, **known: Any) -> Fault:
     nothing: dict[str, Any] = {"injected_s": None, "healed_s": None, "bit": None, "proof": []}
     return Fault(
         name=planned.name,
-        link_or_target=planned.spec.target,
-        expects_impact=planned.spec.expects_impact,
-        description=planned.spec.description,
+        link_or_target=planned.target,
+        expects_impact=planned.expects_impact,
+        description=planned.description,
         **{**nothing, **known},
     )
 

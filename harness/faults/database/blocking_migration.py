@@ -9,18 +9,21 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-
-import psycopg
-from psycopg import errors, sql
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
 from harness.faults.base import Gone, Injector
 from harness.faults.probes import own_session, wait_for
+from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy, LockHolder
-from harness.plan.fault_specs import BlockingMigration
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec, Phrase, PlannedFault
+from harness.plan.layout import Need, Thing
 from harness.stack.state import Stack
+
+if TYPE_CHECKING:
+    import psycopg
 
 COLUMN = "lendchaos_probe"
 ALTER_SECONDS_MAX = 0.5
@@ -39,10 +42,45 @@ CLEAN_UP_TRIES = 50
 """Times 0.1 s of waiting for the lock plus a pause: about ten seconds under full load."""
 
 
+@dataclass(frozen=True, slots=True)
+class BlockingMigration(FaultSpec):
+    """An ALTER TABLE queued behind a long transaction, so that everything queues behind the
+    ALTER.
+    """
+
+    table: str = "loan"
+    kind = "blocking_migration"
+    told = "ALTER TABLE {0.table} waits behind a long transaction; borrows wait behind it"
+    phrase = Phrase("a migration blocked {target}", "end of the migration")
+    stops_service = True
+
+    @property
+    def target(self) -> str:
+        """What it is on, as reports name it."""
+        return f"table {self.table}"
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """A table of a database that SQL reaches."""
+        return (Need(Thing.TABLE, self.table),)
+
+    @property
+    def rests_on(self) -> tuple[Need, ...]:
+        """The database server: the migration runs in it, and ends with it."""
+        return (Need(Thing.DATABASE),)
+
+    @property
+    def switches(self) -> tuple[Need, ...]:
+        """The table: two migrations of one table would wait for each other."""
+        return self.needs
+
+
 class BlockingMigrationInjector(Injector):
-    """`BlockingMigration`: the ALTER that waits, and the transaction that makes it wait."""
+    """The ALTER that waits, and the transaction that makes it wait."""
 
     def __init__(self, planned: PlannedFault, spec: BlockingMigration, stack: Stack) -> None:
+        from psycopg import sql
+
         self._url = stack.database_url or ""
         self._table = sql.Identifier(spec.table)
         self._table_name = spec.table
@@ -55,7 +93,9 @@ class BlockingMigrationInjector(Injector):
         self._ended_ns: int | None = None
         self._failure: str | None = None
 
-    def _connect(self, statement_ms: int | None = None) -> psycopg.Connection:
+    def _connect(self, statement_ms: int | None = None) -> "psycopg.Connection":
+        import psycopg
+
         try:
             return own_session(self._url, self._application, statement_ms)
         except psycopg.Error as error:
@@ -68,6 +108,9 @@ class BlockingMigrationInjector(Injector):
 
     def inject(self) -> None:
         """Open the long transaction, then let the ALTER queue behind it."""
+        import psycopg
+        from psycopg import sql
+
         self._aside = aside = self._connect()
         self._holder = self._connect(READ_MS_MAX)
         self._holder.autocommit = False
@@ -81,6 +124,9 @@ class BlockingMigrationInjector(Injector):
         wait_for(lambda: self._ended_ns is not None or self._waits(aside), QUEUED_SECONDS_MAX)
 
     def _run_alter(self) -> None:
+        import psycopg
+        from psycopg import sql
+
         try:
             with self._connect() as connection:
                 connection.execute(
@@ -98,7 +144,7 @@ class BlockingMigrationInjector(Injector):
         with self._connect() as connection:
             return self._waits(connection)
 
-    def _waits(self, connection: psycopg.Connection) -> bool:
+    def _waits(self, connection: "psycopg.Connection") -> bool:
         found = connection.execute(
             "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
             " WHERE application_name = %s AND relation = %s::regclass"
@@ -136,6 +182,8 @@ class BlockingMigrationInjector(Injector):
 
     def _how_the_holder_ended(self) -> tuple[EndedBy, str]:
         """By what, and what its connection was told last; for once the ALTER has got its lock."""
+        import psycopg
+
         if self._holder is None:
             raise AssertionError("the ALTER begins after it")
         try:
@@ -150,6 +198,8 @@ class BlockingMigrationInjector(Injector):
 
         Someone else's transaction may hold the table as well: nobody is to wait for that one.
         """
+        import psycopg
+
         if self._holder is not None:
             with contextlib.suppress(psycopg.Error):
                 self._holder.close()
@@ -174,7 +224,7 @@ class BlockingMigrationInjector(Injector):
                 (self._application,),
             )
 
-    def _holders(self, connection: psycopg.Connection) -> tuple[LockHolder, ...]:
+    def _holders(self, connection: "psycopg.Connection") -> tuple[LockHolder, ...]:
         """Whose transactions hold the table, other than ours, and have for a while."""
         rows = connection.execute(
             "SELECT DISTINCT pid, application_name, coalesce(state, backend_type),"
@@ -195,6 +245,8 @@ class BlockingMigrationInjector(Injector):
 
     def clean_up(self) -> None:
         """Drop the column again, so that runs can repeat; short lock waits, many tries."""
+        from psycopg import errors, sql
+
         drop = sql.SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(
             self._table, sql.Identifier(COLUMN)
         )
@@ -213,7 +265,7 @@ class BlockingMigrationInjector(Injector):
             f"column {COLUMN} of {self._table_name} could not be dropped again{held}"
         )
 
-    def _has_column(self, connection: psycopg.Connection) -> bool:
+    def _has_column(self, connection: "psycopg.Connection") -> bool:
         row = connection.execute(
             "SELECT 1 FROM pg_attribute"
             " WHERE attrelid = %s::regclass AND attname = %s AND NOT attisdropped",
@@ -223,6 +275,9 @@ class BlockingMigrationInjector(Injector):
 
     def _read(self) -> tuple[bool, str]:
         """Whether a plain read of the table answers, and that in words."""
+        import psycopg
+        from psycopg import sql
+
         told = f"a plain read of {self._table_name}"
         try:
             with self._connect(CANARY_TIMEOUT_MS) as connection:
@@ -234,12 +289,14 @@ class BlockingMigrationInjector(Injector):
 
 def _within(seconds: float, act: Callable[[], None]) -> None:
     """Do what a server could hold up for ever; `HarnessError` if it fails or takes too long."""
+    import psycopg
+
     failure: list[Exception] = []
 
     def do() -> None:
         try:
             act()
-        except Exception as error:  # noqa: BLE001  # raised again where it is waited for
+        except Exception as error:  # raised again where it is waited for
             failure.append(error)
 
     thread = threading.Thread(target=do, name="bounded", daemon=True)
@@ -251,3 +308,6 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
         raise HarnessError(f"the database refused: {failure[0]}") from failure[0]
     if failure:
         raise failure[0]
+
+
+register(BlockingMigration, BlockingMigrationInjector)

@@ -1,4 +1,4 @@
-"""Faults of the stack's own processes, through the supervisor that owns them.
+"""What faults of processes have in common, which go through the supervisor that owns them.
 
 The supervisor holds the length of each fault itself, so that what was killed, stopped or frozen
 comes back although the harness may have died meanwhile. Whether a process does its work is asked
@@ -11,17 +11,16 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from harness.core import http_calls
 from harness.core.errors import HarnessError
-from harness.faults.base import Gone, Injector
+from harness.faults.base import Injector
 from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
 from harness.history.events import Proof
-from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import ProcessFault
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec, PlannedFault
+from harness.plan.layout import Layout, Need, Role, Thing
 from harness.stack.client import ProcessStatus, StackClient
+from harness.stack.layouts import layout_of
 from harness.stack.service import HEALTH_PATH
 from harness.stack.state import Link, Stack
 
@@ -34,15 +33,39 @@ PROBE_TIMEOUT_SECONDS = 0.5
 """On loopback an answer takes milliseconds."""
 
 
-class ReplicaProbe:
-    """Asks the port that the replicas share who answers."""
+@dataclass(frozen=True, slots=True)
+class ProcessFault(FaultSpec):
+    """What every fault of processes has; ``target`` is the name of one, or a role.
 
-    def __init__(self, stack: Stack, names: tuple[str, ...]) -> None:
-        self._url = f"{stack.service_url}{HEALTH_PATH}"
+    Of the local stack: ``replica-1`` …, ``replicas`` for all of them, ``replica`` for one of them,
+    ``primary`` for the database server (``postgres`` by its name), ``bureau``.
+    """
+
+    target: str = Role.REPLICAS.value
+    stops_service = True
+    ability = ""
+    """What has to be possible with its target."""
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The process, with which that can be done."""
+        return (Need(Thing.PROCESS, self.target, self.ability),)
+
+    @property
+    def takes_away(self) -> tuple[Need, ...]:
+        """The process, whatever is done to it."""
+        return (Need(Thing.PROCESS, self.target),)
+
+
+class InstanceProbe:
+    """Asks a port that several processes share who answers."""
+
+    def __init__(self, address: str, names: tuple[str, ...]) -> None:
+        self._url = f"http://{address}{HEALTH_PATH}"
         self._names = names
 
     def silent(self, probes: int = PROBES) -> tuple[bool, str]:
-        """Whether none of the replicas answers, and how that was seen."""
+        """Whether none of these answers, and how that was seen."""
         # At once: one after another, the silent ones alone could outlast the fault.
         with ThreadPoolExecutor(probes, thread_name_prefix="probe") as pool:
             names = list(pool.map(lambda _: self._who_answers(), range(probes)))
@@ -81,30 +104,31 @@ class PortProbe:
         return not answered, f"{self.name} {words}"
 
 
-def probe_for(stack: Stack, target: str, names: tuple[str, ...]) -> ReplicaProbe | PortProbe:
-    """How to ask a target, whose processes are ``names``, whether it does its work."""
-    if target == "postgres":
-        address = urlsplit(stack.database_url or "")
-        at = (address.hostname or "127.0.0.1", address.port or 5432)
-        return PortProbe(target, at, POSTGRES_SSL_REQUEST)
-    if (beyond := stack.beyond(target)) is not None:  # at the far end of a link of its own
-        host, _, port = beyond.rpartition(":")
-        return PortProbe(target, (host, int(port)), http_question(Link(target, beyond, beyond)))
-    return ReplicaProbe(stack, names)
+def probe_for(layout: Layout, names: tuple[str, ...]) -> InstanceProbe | PortProbe:
+    """How to ask processes, of one name each, whether they do their work."""
+    part = layout.part(names[0])
+    address, protocol = (part.address, part.protocol) if part else ("", "")
+    if protocol == "instances":
+        return InstanceProbe(address, names)
+    host, _, port = address.rpartition(":")
+    is_server = protocol == "postgres"
+    asked = POSTGRES_SSL_REQUEST if is_server else http_question(Link(names[0], address, address))
+    return PortProbe(names[0], (host or "127.0.0.1", int(port or 0)), asked)
 
 
-class _ProcessInjector(Injector):
+class ProcessInjector(Injector):
     """What faults of processes have in common: who is meant, and who answers."""
 
     done = ""
     """What was done to them, in words."""
 
-    def __init__(self, planned: PlannedFault, spec: ProcessFault, stack: Stack) -> None:
-        self._target = spec.target
-        self._names = stack.replicas if spec.target == "replicas" else (spec.target,)
+    def __init__(self, planned: PlannedFault, _spec: ProcessFault, stack: Stack) -> None:
+        layout = layout_of(stack)
+        self._target = planned.target
+        self._names = planned.parts or layout.candidates(planned.target) or (planned.target,)
         self._lasts_s = planned.lasts_s
         self._client = StackClient(stack)
-        self._probe = probe_for(stack, spec.target, self._names)
+        self._probe = probe_for(layout, self._names)
         self._pids: dict[str, int] = {}
         self._due_ns = 0
 
@@ -133,7 +157,7 @@ class _ProcessInjector(Injector):
     def read_back(self) -> Proof:
         """The supervisor sees of each of them that it was done."""
         seen = [state for state in self._states().values() if self._is_disturbed(state)]
-        text = f"supervisor: {self.done} {_listed(self._pids.items())}"
+        text = f"supervisor: {self.done} {listed(self._pids.items())}"
         return Proof("control_plane", len(seen) == len(self._names), text)
 
     @abstractmethod
@@ -149,7 +173,7 @@ class _ProcessInjector(Injector):
         """The processes are at work and answer again, each replica by its own name."""
         started = time.monotonic()
         try:
-            self._client.wait_ready(self._target, READY_SECONDS_MAX)
+            self._client.wait_ready(self._names, READY_SECONDS_MAX)
             unwell = [name for name, state in self._states().items() if not _at_work(state)]
         except HarnessError as error:
             return Proof("healed", holds=False, text=f"after: {error}")
@@ -164,81 +188,6 @@ def _at_work(process: ProcessStatus) -> bool:
     return process.alive and not process.stopped
 
 
-def _listed(pids: Iterable[tuple[str, int | None]]) -> str:
+def listed(pids: Iterable[tuple[str, int | None]]) -> str:
+    """Processes by name and id, in words."""
     return ", ".join(f"{name} (pid {pid})" for name, pid in pids)
-
-
-class KillInjector(_ProcessInjector):
-    """`Kill`: SIGKILL; the supervisor restarts after the set time."""
-
-    done = "killed"
-
-    def _disturb(self) -> dict[str, int]:
-        return self._client.kill(self._target, self._lasts_s)
-
-    def _is_disturbed(self, process: ProcessStatus) -> bool:
-        return self._pids.get(process.name) != process.pid or not process.alive
-
-    def gone(self) -> Gone | None:
-        """Whether one of them runs again before its time, and who started it.
-
-        It is the target's own doing only if the supervisor started it by itself. A heal writes into
-        the journal before it asks for a start; another request, or another time that was set for
-        it, is somebody's who has no part in the run.
-        """
-        back = [state for state in self._states().values() if state.alive]
-        early = [state for state in back if state.ordered_ns < self._due_ns]
-        if not early:
-            # What is down by the supervisor's word may have been started by somebody else.
-            silent, how = (True, "") if back else self._probe.silent(LOOK_PROBES)
-            text = f"{how}, and the supervisor did not start it"
-            return None if silent else Gone(EndedBy.NOBODY, text)
-        first = min(early, key=lambda state: state.ordered_ns)
-        told = _listed((state.name, state.pid) for state in early)
-        if all(state.started_by == "supervisor" for state in early):
-            text = f"the supervisor started {told} again"
-            return Gone(EndedBy.TARGET, text, first.ordered_ns)
-        text = f"somebody had the supervisor start {told} again, by a {first.started_by}"
-        return Gone(EndedBy.NOBODY, text, first.ordered_ns)
-
-    def heal(self) -> int:
-        """Order the restart, now if it was not ordered yet; the instant of the order."""
-        return self._client.restart(self._target)
-
-
-class RestartInjector(KillInjector):
-    """`Restart`: asked to stop in good order, started again after the set time."""
-
-    done = "asked to stop"
-
-    def _disturb(self) -> dict[str, int]:
-        return self._client.shut_down(self._target, self._lasts_s)
-
-
-class FreezeInjector(_ProcessInjector):
-    """`Freeze`: SIGSTOP of a process and all its descendants."""
-
-    done = "stopped"
-
-    def _disturb(self) -> dict[str, int]:
-        return self._client.freeze(self._target, self._lasts_s)
-
-    def _is_disturbed(self, process: ProcessStatus) -> bool:
-        """The kernel shows it stopped, and it is still the same process."""
-        return process.frozen and process.pid == self._pids[process.name]
-
-    def gone(self) -> Gone | None:
-        """Whether one of them goes on before its time, in part at least, or is another process."""
-        states = self._states().values()
-        going = [s for s in states if not (s.frozen and s.pid == self._pids.get(s.name))]
-        early = [state for state in going if state.thawed_ns < self._due_ns]
-        if not early:
-            return None
-        told = _listed((state.name, state.pid) for state in early)
-        asked_ns = min(state.thawed_ns for state in early) or None
-        by = ", as somebody asked the supervisor to" if asked_ns else ""
-        return Gone(EndedBy.NOBODY, f"no longer stopped: {told}{by}", asked_ns)
-
-    def heal(self) -> int:
-        """Let them go on, now if they were not let yet; the instant of that."""
-        return self._client.thaw(self._target) or time.monotonic_ns()

@@ -1,4 +1,4 @@
-"""`python -m harness.faults.commit_relay`: a relay to PostgreSQL that withholds answers to COMMIT.
+"""`python -m harness.faults.database.commit_relay`: withholds PostgreSQL's answers to COMMITs.
 
 It reads the protocol that PostgreSQL answers in. As soon as the server says that a COMMIT is done
 (a CommandComplete message whose tag is COMMIT; a COMMIT that became a rollback says ROLLBACK), the

@@ -9,15 +9,18 @@ silent until its next retransmission is due, which is up to as long again as the
 import json
 import re
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.processes import is_alive
 from harness.faults.base import Injector
+from harness.faults.network.link_fault import SilentLink
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, LinkProbe
+from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault_specs import PacketDrop
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.layout import Need, Thing
 from harness.stack.namespaces import nft
 from harness.stack.state import Link, Stack
 
@@ -32,8 +35,25 @@ _MATCHES = {
 """By direction, which address of a dropped packet is the far end's."""
 
 
+@dataclass(frozen=True, slots=True)
+class PacketDrop(SilentLink):
+    """Packets of a link are dropped by the kernel; both ends retransmit and back off.
+
+    Needs a stack whose links run between network namespaces of their own.
+    """
+
+    kind = "packet_drop"
+    told = "packets on the link {0.link} are dropped{0.only}"
+    phrase = Phrase("packets on the {target} link were dropped", "end of the packet loss")
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The link, as a wire between two kernels."""
+        return (Need(Thing.PACKETS, self.link),)
+
+
 class PacketDropInjector(Injector):
-    """`PacketDrop`: the packets of a link are dropped between two kernels."""
+    """The packets of a link are dropped between two kernels."""
 
     def __init__(self, planned: PlannedFault, spec: PacketDrop, stack: Stack) -> None:
         self._stack = stack
@@ -147,3 +167,6 @@ def _rule(expressions: list[dict[str, Any]]) -> _Rule:
         ]:
             return field, host, packets
     return "", "", 0
+
+
+register(PacketDrop, PacketDropInjector)

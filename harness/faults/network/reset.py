@@ -20,14 +20,16 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.faults.network import LinkInjector
+from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.probes import HEALED_TIMEOUT_SECONDS, wait_for
+from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault_specs import Reset
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.layout import Need, Thing
 from harness.stack.client import StackClient
 from harness.stack.state import Link, Stack
 
@@ -36,8 +38,23 @@ _AF_UNSPEC_ADDRESS = struct.pack("H14x", socket.AF_UNSPEC)
 _library = ctypes.CDLL(None, use_errno=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Reset(LinkFault):
+    """Every connection of a link is reset (TCP RST), pooled ones too, and so is every new one."""
+
+    kind = "reset"
+    told = "every connection on the link {0.link} is reset, pooled ones too"
+    phrase = Phrase("connections on the {target} link were reset", "end of the resets")
+    stops_service = True
+
+    @property
+    def switches(self) -> tuple[Need, ...]:
+        """The proxy as a whole: another fault that disables it would leave nothing to reset."""
+        return (Need(Thing.LINK, self.link),)
+
+
 class ResetInjector(LinkInjector):
-    """`Reset`: open connections through Toxiproxy's sockets, new ones by its `reset_peer` toxic."""
+    """Open connections through Toxiproxy's sockets, new ones by its `reset_peer` toxic."""
 
     kind = "reset_peer"
 
@@ -167,3 +184,6 @@ def _refused(pid: int, reason: str) -> str:
         f"open connections cannot be reset: no access to the sockets of Toxiproxy (process {pid}):"
         f" {reason}. Run as root, or as Toxiproxy's own user with kernel.yama.ptrace_scope = 0"
     )
+
+
+register(Reset, ResetInjector)

@@ -1,32 +1,31 @@
 """`CommitLost`: PostgreSQL commits, and whoever asked for it never hears so.
 
-For the time of the fault the link leads through a relay: `harness.faults.commit_relay` says what it
-does. Leading the link there and back ends the connections that are open at that moment, as a
-failover does. To heal, the link is led back to the address it has by the stack's own description,
-so that an injector which never injected can do it; so does the relay, when its parent dies.
+For the time of the fault the link leads through a relay: `commit_relay` says what it does. Leading
+the link there and back ends the connections that are open at that moment, as a failover does. To
+heal, the link is led back to the address it has by the stack's own description, so that an injector
+which never injected can do it; so does the relay, when its parent dies.
 """
 
 import contextlib
 import json
 import selectors
 import subprocess
-
-import psycopg
+from dataclasses import dataclass
 
 from harness.core.connections import connect
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError
 from harness.core.own_python import module_command
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import clean_environment, is_stopped
 from harness.faults.base import Gone
-from harness.faults.commit_relay import Task
-from harness.faults.network import LinkInjector
-from harness.faults.probes import leads_to_database
+from harness.faults.database.commit_relay import Task
+from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.proxy_control import Proxy
+from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import CommitLost
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.layout import TO_DATABASE, Need, Role, Thing
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 
@@ -36,20 +35,42 @@ _GRACE_SECONDS = 10.0
 """How much longer than planned the relay runs before it ends the fault by itself."""
 
 
-class CommitLostInjector(LinkInjector):
-    """`CommitLost`: the link leads through a relay that withholds answers to COMMITs.
+@dataclass(frozen=True, slots=True)
+class CommitLost(LinkFault):
+    """The database receives the COMMIT, the service never sees its answer.
 
-    `UsageError` if the far side of the link is not the stack's own PostgreSQL.
+    Every connection ends when PostgreSQL has done a COMMIT on it, before the answer is passed on.
+    What became of a borrow is then truly unknown to the service until it asks again. The link must
+    lead to a database that SQL reaches.
     """
+
+    link: str = Role.DATABASE.value
+    kind = "commit_lost"
+    told = "COMMITs arrive over the link {0.link}, their answers do not"
+    phrase = Phrase("answers to COMMITs on the {target} link were lost")
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The link, with a proxy on it, leading to the database."""
+        return (Need(Thing.LINK, self.link, TO_DATABASE),)
+
+    @property
+    def rests_on(self) -> tuple[Need, ...]:
+        """That the proxy leads elsewhere."""
+        return (Need(Thing.LINK, self.link, "upstream"),)
+
+    @property
+    def resets(self) -> tuple[Need, ...]:
+        """The same: its heal leads the proxy back."""
+        return self.rests_on
+
+
+class CommitLostInjector(LinkInjector):
+    """The link leads through a relay that withholds answers to COMMITs."""
 
     def __init__(self, planned: PlannedFault, spec: CommitLost, stack: Stack) -> None:
         super().__init__(planned, spec, stack)
-        if stack.database_url is None or not leads_to_database(self._link, stack):
-            raise UsageError(
-                f"the fault CommitLost needs a link to the stack's own PostgreSQL;"
-                f" {spec.link!r} leads to {self._link.upstream}"
-            )
-        self._direct_url = stack.database_url
+        self._direct_url = stack.database_url or ""
         self._api = stack.toxiproxy_api
         self._lasts_s = planned.lasts_s
         self._relay: subprocess.Popen[bytes] | None = None
@@ -77,7 +98,7 @@ class CommitLostInjector(LinkInjector):
             seconds_max=self._lasts_s + _GRACE_SECONDS,
         )
         relay = subprocess.Popen(
-            module_command("harness.faults.commit_relay"),
+            module_command("harness.faults.database.commit_relay"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -117,6 +138,8 @@ class CommitLostInjector(LinkInjector):
 
     def _try_commit(self) -> tuple[bool, str]:
         """Commit a transaction through the link, then ask PostgreSQL directly what became of it."""
+        import psycopg
+
         what = f"a COMMIT through {self._link.name}"
         transaction, answered = "", False
         try:
@@ -134,6 +157,8 @@ class CommitLostInjector(LinkInjector):
         return answered, f"{what} {verb}; transaction {transaction} {self._state_of(transaction)}"
 
     def _state_of(self, transaction: str) -> str:
+        import psycopg
+
         try:
             with connect(self._direct_url, connect_timeout=3) as connection:
                 row = connection.execute(
@@ -202,3 +227,6 @@ def _end(relay: subprocess.Popen[bytes], seconds: float) -> None:
         relay.wait()
     if relay.stdout is not None:
         relay.stdout.close()
+
+
+register(CommitLost, CommitLostInjector)

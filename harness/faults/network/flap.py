@@ -11,21 +11,57 @@ is a toxic of a known name, which any injector of the same fault removes.
 import itertools
 import threading
 import time
+from dataclasses import dataclass
 
 from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.faults.base import Gone
-from harness.faults.network import PartitionInjector
+from harness.faults.network.link_fault import LinkFault
+from harness.faults.network.partition import PartitionInjector
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS
 from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS, Proxy
+from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import Flap
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import Direction, Phrase, PlannedFault
 from harness.stack.state import Stack
 
+PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX = 0.1, 60.0
 LATE_PERIODS_MAX = 1.0
 _JOIN_SECONDS_MAX = 4 * CALL_TIMEOUT_SECONDS
 """A cut is two toxics; of the calls for one, the first that hangs ends the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flap(LinkFault):
+    """A partition that comes and goes: cut for ``duty`` of every ``period`` seconds.
+
+    Each period begins with the cut. In a cut connections stay open and bytes vanish; its end closes
+    those connections, because no network gives a stream with a hole in it.
+    """
+
+    period: float = 1.0
+    duty: float = 0.5
+    direction: Direction = "both"
+    kind = "flap"
+    phrase = Phrase("the {target} link came and went", "end of the flapping")
+
+    def objections(self) -> list[str]:
+        """A period out of bounds, or a cut that is none or never ends."""
+        found = []
+        least, most = PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX
+        if not least <= self.period <= most:
+            found.append(f"period {self.period:g} must be from {least:g} to {most:g} seconds")
+        if not 0 < self.duty < 1:
+            found.append(f"duty {self.duty:g} must be a share between 0 and 1, both excluded")
+        return found
+
+    @property
+    def description(self) -> str:
+        """One line for the report."""
+        return (
+            f"the link {self.link} is cut for {100 * self.duty:.0f} % of every {self.period:g} s;"
+            " what was open in a cut is closed at its end"
+        )
 
 
 class FlapInjector(PartitionInjector):
@@ -157,3 +193,6 @@ class FlapInjector(PartitionInjector):
         times = "once" if len(self.cuts) == 1 else f"{len(self.cuts)} times"
         text = f"cut {times} so far, for {seconds:.1f} s in all"
         return f"{text}; the beat failed: {self._failure}" if self._failure else text
+
+
+register(Flap, FlapInjector)

@@ -1,0 +1,1 @@
+"""Faults of databases: each in a file of its own."""

@@ -1,0 +1,1 @@
+"""Faults of links: each in a file of its own."""

@@ -1,0 +1,1 @@
+"""Faults of processes: each in a file of its own."""

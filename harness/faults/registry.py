@@ -1,0 +1,103 @@
+"""From a planned fault to the injector that carries it out.
+
+Each fault is one file below this folder, which calls `register` when it is imported. Whoever heals
+calls `load_all` at its own start, so that no import can fail during a heal.
+"""
+
+import pkgutil
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any, TypeVar
+
+from harness.core.errors import UsageError
+from harness.faults.base import Injector
+from harness.plan.fault import FaultSpec, PlannedFault
+from harness.plan.fault_registry import add_spec, spec_from
+from harness.plan.layout import Layout, Need, Thing
+from harness.stack.layouts import layout_of
+from harness.stack.state import Stack
+
+FAMILIES = ("network", "process", "database")
+SpecT = TypeVar("SpecT", bound=FaultSpec)
+MakeInjector = Callable[[PlannedFault, SpecT, Stack], Injector]
+_INJECTORS: dict[str, Callable[[PlannedFault, Any, Stack], Injector]] = {}
+
+
+def register(spec: type[SpecT], injector: MakeInjector[SpecT]) -> None:
+    """Make a fault known: the class that scenario files use, and what carries it out.
+
+    ``injector`` is made of the planned fault, its specification and the stack. ValueError where
+    another fault has the same kind or name.
+    """
+    add_spec(spec)
+    _INJECTORS[spec.kind] = injector
+
+
+def load_specs() -> None:
+    """Import every fault that ships; no driver of a database or a proxy comes along."""
+    for family in FAMILIES:
+        package = import_module(f"harness.faults.{family}")
+        for module in pkgutil.iter_modules(package.__path__):
+            import_module(f"{package.__name__}.{module.name}")
+
+
+def load_all(modules: Iterable[str] = ()) -> None:
+    """Import everything that a heal may need, and the user's own ``modules``.
+
+    UsageError where one of those cannot be imported.
+    """
+    load_specs()
+    for driver in ("psycopg", "toxiproxy.api"):
+        import_module(driver)
+    for name in modules:
+        try:
+            import_module(name)
+        except Exception as error:
+            raise UsageError(f"the fault module {name} cannot be imported: {error}") from error
+
+
+def injector_for(planned: PlannedFault, stack: Stack) -> Injector:
+    """The injector of one planned fault; `UsageError` if the stack has not what it needs."""
+    layout = layout_of(stack)
+    if missing := missing_for(planned, layout):
+        raise UsageError(missing)
+    return _INJECTORS[planned.kind](planned, spec_from(planned), stack)
+
+
+def missing_for(planned: PlannedFault, layout: Layout) -> str:
+    """What a target lacks for a fault, in one line that says what it has; empty for nothing."""
+    for need in planned.needs:
+        if not layout.offers(need):
+            what = f"the fault {planned.name} needs {_told(need)}, which this target lacks"
+            return f"{what}; {remedy(need, layout)}"
+    return ""
+
+
+def _told(need: Need) -> str:
+    doing = f" that can be {_DONE[need.ability]}" if need.ability in _DONE else ""
+    return f"{need}"[:80] + doing
+
+
+_DONE = {"kill": "killed", "pause": "frozen", "restart": "restarted"}
+
+
+def remedy(need: Need, layout: Layout) -> str:
+    """What would be valid instead."""
+    link = layout.link(need.name) if need.what in (Thing.LINK, Thing.PACKETS) else None
+    if need.what is Thing.LINK and link is not None:
+        return "in network namespaces there is no proxy on it: leave out --namespaces"
+    if need.what is Thing.TABLE and layout.database:
+        return f"there are {', '.join(layout.tables)}"
+    there: list[str] = []
+    if need.what is Thing.PROCESS:
+        able = [p.name for p in layout.parts if not need.ability or need.ability in p.abilities]
+        there = sorted({f"process {name}" for name in (*able, *layout.roles)})
+    elif need.what in (Thing.LINK, Thing.PACKETS):
+        wanted = need.what is Thing.PACKETS
+        found = [Need(need.what, each.name) for each in layout.links if each.is_wire is wanted]
+        there = sorted(map(str, found))
+    if there:
+        return f"it has {', '.join(there)}"
+    if need.what is Thing.PACKETS and layout.database:
+        return "start the stack with --namespaces (`lendchaos down` first, if it is up)"
+    return "run it on the local stack, without --host"

@@ -1,0 +1,105 @@
+"""Dataclasses that a scenario file builds: a mistake is met where it is made, in one line."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.core.errors import UsageError
+from harness.core.numbers import INTEGER_MAX
+
+LETTERS_MAX = 120
+"""Of a value that a message repeats."""
+T = TypeVar("T")
+
+
+class Checked(type):
+    """The class of dataclasses whose values are checked when they are made.
+
+    `UsageError` says what is wrong and what is valid: a field that does not exist or is missing, a
+    value of another type, and what the class itself lists in ``problems``. ``RENAMED`` maps an old
+    spelling to what replaces it. An enum counts as its value.
+    """
+
+    RENAMED: ClassVar[dict[str, str]] = {}
+    CHECKS_TYPES: ClassVar[bool] = False
+    """Whether ``problems`` looks at types, too."""
+
+    def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:
+        """Make one, or say why it cannot be."""
+        if wrong := next(_unlike(cls, args, kwargs), None):
+            raise UsageError(f"{cls.__name__}: {wrong}")
+        plain = {name: _plain(value) for name, value in kwargs.items()}
+        made: T = type.__call__(cls, *map(_plain, args), **plain)
+        found = [] if getattr(cls, "CHECKS_TYPES", False) else [*type_problems(made)]
+        if found := found or [*getattr(made, "problems", ())]:
+            raise UsageError("; ".join(f"{cls.__name__}: {text}" for text in found))
+        return made
+
+
+def _plain(value: Any) -> Any:
+    """An enum of words as its word, a list as a tuple."""
+    if isinstance(value, Enum) and isinstance(value.value, str):
+        return value.value
+    return tuple(value) if type(value) is list else value
+
+
+def _unlike(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
+    """Why a class cannot be made of these arguments, by their number and names alone."""
+    known = {f.name: f for f in sorted(fields(cls), key=lambda f: f.kw_only) if f.init}
+    by_place = [name for name, field in known.items() if not field.kw_only]
+    for name in kwargs:
+        if name in cls.RENAMED:
+            yield f"{name}= is no longer used: {cls.RENAMED[name]}"
+        elif name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            yield f"there is no {name}=; {hint}It takes {', '.join(known)}"
+    if len(args) > len(by_place):
+        takes = f"at most {len(by_place)} values without a name" if by_place else "names only"
+        yield f"{shown(args[-1])} has no name: it takes {takes}, and {', '.join(known)}"
+    for name in by_place[: len(args)]:
+        if name in kwargs:
+            yield f"{name} is given twice"
+    for name, field in known.items():
+        needed = field.default is MISSING and field.default_factory is MISSING
+        if needed and name not in kwargs and name not in by_place[: len(args)]:
+            yield f"{name} is missing"
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = repr(value)
+    return text if len(text) <= LETTERS_MAX else f"{text[:LETTERS_MAX]}…"
+
+
+def type_problems(made: Any) -> Iterator[str]:
+    """Every field whose value is of another type than it has to be."""
+    huge = [field.name for field in fields(made) if _is_huge(getattr(made, field.name))]
+    for name in huge:  # to show such a number can fail
+        yield f"{name} has more than 18 digits"
+    hints = {} if huge else get_type_hints(type(made), include_extras=True)
+    for field in fields(made):
+        hint, value = hints.get(field.name), getattr(made, field.name)
+        if hint is None or value is field.default:
+            continue
+        try:
+            TypeAdapter(hint).validate_python(value, strict=True)
+        except ValidationError as error:
+            text = error.errors()[0]["msg"]
+            yield f"{field.name} {shown(value)}: {text[0].lower()}{text[1:]}"
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether a whole number in it is too large to be meant."""
+    if isinstance(value, int):
+        return abs(value) >= INTEGER_MAX
+    if isinstance(value, list | tuple):
+        return any(map(_is_huge, value))
+    inner = is_dataclass(value) and not isinstance(value, type)
+    return inner and any(_is_huge(getattr(value, field.name)) for field in fields(value))
