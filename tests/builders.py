@@ -1,12 +1,13 @@
 """Plans and facts made by hand: every default is a run in which all goes well."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.faults import Partition
 from harness.history.columns import NONE, Attempts, Operations, Words
 from harness.history.events import (
     GRANTED,
@@ -24,15 +25,19 @@ from harness.history.events import (
 from harness.history.fault_facts import EndedBy
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.history.reader import Facts
-from harness.plan.fault_specs import AnyFault, Partition
-from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
+from harness.plan.fault import FaultSpec, PlannedFault, planned
+from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings
 from harness.plan.plan import expand as expand_plan
+from harness.plan.schedule import named
+from harness.stack.layouts import local_layout
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.samples import Samples
 
 ZERO_NS = 10**12
 WAIT_S = 0.02
 CUT = Partition(link="database")
+LOCAL = local_layout()
+"""What the local stack offers to faults."""
 
 
 def at_ns(at_s: float) -> int:
@@ -40,11 +45,44 @@ def at_ns(at_s: float) -> int:
     return ZERO_NS + round(at_s * 1e9)
 
 
-def plan_of(*faults: AnyFault, objectives: Objectives | None = None, **settings: Any) -> Plan:
-    """A plan of 50 arrivals a second: 1 s warm-up, 8 s baseline, 5 s fault, 15 s recovery."""
-    chosen = {"warm_up_s": 1.0, "population": "good", "log_in_share": 0.0, **settings}
-    scenario = Scenario(faults=list(faults), objectives=objectives)
-    return expand_plan("test", "It holds.", scenario, Settings(**chosen))
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A fault that is active in a part of the fault phase, as two shares of its length."""
+
+    start: float
+    end: float
+    spec: FaultSpec
+
+
+def over(start: float, end: float, spec: FaultSpec) -> Over:
+    """A fault in a part of the fault phase, for `plan_of`."""
+    return Over(start, end, spec)
+
+
+def planned_fault(name: str, spec: FaultSpec, inject_s: float, heal_s: float) -> PlannedFault:
+    """A fault at its time in a run on the local stack."""
+    return planned(name, spec, inject_s, heal_s, LOCAL)
+
+
+def plan_of(
+    *faults: FaultSpec | Over, objectives: Objectives | None = None, **settings: Any
+) -> Plan:
+    """A plan of 50 arrivals a second: 1 s warm-up, 8 s baseline, 5 s fault, 15 s recovery.
+
+    A fault lasts as long as its phase, unless it is `over` a part of it.
+    """
+    chosen = Settings(**{"warm_up_s": 1.0, "population": "good", "log_in_share": 0.0, **settings})
+    spans = [each if isinstance(each, Over) else Over(0.0, 1.0, each) for each in faults]
+    scenario = Scenario(faults=[each.spec for each in spans], objectives=objectives)
+    plan = expand_plan("test", "It holds.", scenario, chosen, layout=LOCAL)
+    timed = dict(zip(named(scenario.faults), spans, strict=True))
+
+    def moved(name: str) -> PlannedFault:
+        one, fault_s = timed[name], chosen.fault_s
+        start_s, end_s = (chosen.baseline_s + share * fault_s for share in (one.start, one.end))
+        return planned_fault(name, one.spec, start_s, end_s)
+
+    return replace(plan, faults=tuple(moved(fault.name) for fault in plan.faults))
 
 
 def is_second_of_pair(plan: Plan, index: int) -> bool:

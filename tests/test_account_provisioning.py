@@ -16,6 +16,7 @@ from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.population import LIMIT_FEN, NEAR_LIMIT_FEN, AccountClass
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.contract import Contract
+from tests.builders import LOCAL
 
 
 @dataclass
@@ -146,7 +147,7 @@ def provisioner(target: Target) -> AccountProvisioner:
 def plan() -> Plan:
     """A short run with every class."""
     settings = Settings(rate=10, baseline_s=10.0, recovery_s=10.0, fault_s=0.0)
-    return expand("a", "", Scenario(near_limit_share=0.1), settings)
+    return expand("a", "", Scenario(near_limit_share=0.1), settings, layout=LOCAL)
 
 
 def classes(plan: Plan) -> set[AccountClass]:

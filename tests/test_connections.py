@@ -21,6 +21,7 @@ from harness.plan.plan import Scenario, Settings, expand
 from harness.stack.postgres import SERVICE_USER, SUPERUSER, ClusterSpec, database_url
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.contract import Contract
+from tests.builders import LOCAL
 from tests.hostile import hostile_environment
 from tests.test_architecture import ROOT, SOURCES
 
@@ -183,7 +184,7 @@ def test_no_proxy_and_no_password_of_the_user_on_our_own_ways(recording: _Server
     ProxyControl(url).proxies()
     with pytest.raises(HarnessError, match="listing"):  # an empty object is none
         Contract(url, "token").ledger.cursor()
-    plan = expand("a", "b", Scenario(), Settings(rate=1))
+    plan = expand("a", "b", Scenario(), Settings(rate=1), layout=LOCAL)
     with pytest.raises(HarnessError, match="200"):  # nor a registration
         AccountProvisioner(Contract(url, "token"), url, lambda _: None).provision(plan)
     assert len(recording.seen) == 3

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from harness.faults import Partition
 from harness.faults.heal import guardian
 from harness.faults.heal.guardian import heal_what_is_late
 from harness.faults.heal.healing import HealResult
 from harness.history.journal import Journal, OpenFault
-from harness.plan.fault_specs import Partition
-from harness.plan.plan import PlannedFault
+from tests.builders import planned_fault
 
 PAST_NS = 6_000_000_000
 """More than the margin beyond a planned heal."""
@@ -21,7 +21,7 @@ PAST_NS = 6_000_000_000
 
 def late(journal: Journal, name: str) -> None:
     """Announce a fault whose deadline has passed."""
-    journal.intend(PlannedFault(name, Partition("edge"), 0.0, 1.0), time.monotonic_ns() - PAST_NS)
+    journal.intend(planned_fault(name, Partition("edge"), 0.0, 1.0), time.monotonic_ns() - PAST_NS)
 
 
 def test_what_gets_late_is_healed_while_another_is_still_being_proven(

@@ -13,16 +13,17 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.processes import boot_id
+from harness.faults import BlockingMigration, Kill, Partition
 from harness.history import journal as journal_module
 from harness.history.journal import Journal, first_heal
 from harness.history.journal_row import JOURNAL_FILE
-from harness.plan.fault_specs import BlockingMigration, Kill, Partition
 from harness.plan.plan import PlannedFault
 from harness.stack.watchdog import read_open
+from tests.builders import planned_fault
 
-PARTITION = PlannedFault("1-partition", Partition("edge", direction="upstream"), 8.0, 13.0)
-KILL = PlannedFault("2-kill", Kill("replica-1", expects_impact=False), 8.0, 10.0)
-MIGRATION = PlannedFault("3-blocking_migration", BlockingMigration(), 8.0, 13.0)
+PARTITION = planned_fault("1-partition", Partition("edge", direction="upstream"), 8.0, 13.0)
+KILL = planned_fault("2-kill", Kill("replica-1", expects_impact=False), 8.0, 10.0)
+MIGRATION = planned_fault("3-blocking_migration", BlockingMigration(), 8.0, 13.0)
 FAULTS = (PARTITION, KILL, MIGRATION)
 SOON_NS = 10**10
 

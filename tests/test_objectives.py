@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from harness.plan.fault_specs import Partition
+from harness.faults import Partition
 from harness.plan.objectives import (
     INVARIANTS,
     Objectives,
@@ -16,6 +16,7 @@ from harness.plan.objectives import (
 )
 from harness.plan.plan import Plan, Scenario, Settings, expand, judged_again
 from harness.plan.scenario import check
+from tests.builders import LOCAL
 
 DEFAULT = Objectives(recovery_seconds_max=10.0, failed_outside_fault_share_max=0.005)
 FILE = Resilience(
@@ -35,7 +36,7 @@ def plan_of(
 ) -> Plan:
     """A short plan with a fault."""
     scenario = Scenario(faults=[Partition("database")], objectives=objectives)
-    return expand(name, "It holds.", scenario, Settings(rate=5), file)
+    return expand(name, "It holds.", scenario, Settings(rate=5), file, layout=LOCAL)
 
 
 def test_without_a_file_or_own_limits_the_defaults_count() -> None:
@@ -112,10 +113,10 @@ def test_a_baseline_shorter_than_asked_for_is_refused() -> None:
     """Before anything is started, with the least that would do."""
     file = Resilience(name="resilience.yaml", steady_state=SteadyState(min_baseline_s=60.0))
 
-    assert check(Scenario(), Settings(), file) == [
+    assert check(Scenario(), Settings(), LOCAL, file) == [
         "baseline 8s is shorter than min_baseline in resilience.yaml: it must be at least 60s"
     ]
-    assert check(Scenario(), Settings(baseline_s=60.0), file) == []
+    assert check(Scenario(), Settings(baseline_s=60.0), LOCAL, file) == []
 
 
 def test_judging_again_the_file_is_the_last_word() -> None:
@@ -170,7 +171,7 @@ def test_limits_that_can_be_none_are_named(wrong: dict[str, object]) -> None:
 
     (line,) = wrong_values(objectives)
     assert line.startswith(name)
-    assert check(Scenario(objectives=objectives), Settings()) == [line]
+    assert check(Scenario(objectives=objectives), Settings(), LOCAL) == [line]
 
 
 def test_no_objective_is_an_invariant() -> None:

@@ -5,15 +5,16 @@ from collections import Counter
 import pytest
 
 from harness.core.errors import UsageError
+from harness.faults import Kill, Partition
 from harness.plan.decline import Decline
-from harness.plan.fault_specs import Kill, Partition
 from harness.plan.objectives import (
     DEFAULT_OBJECTIVES_WITH_FAULT,
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
 )
 from harness.plan.plan import Arrival, Objectives, Plan, Scenario, Settings, expand
 from harness.plan.population import NEAR_LIMIT_FEN, AccountClass
-from harness.plan.scenario import check
+from harness.plan.scenario import Load, check
+from tests.builders import LOCAL
 
 CUT = Partition(link="database")
 
@@ -21,7 +22,7 @@ CUT = Partition(link="database")
 def plan_of(seed: int = 1, scenario: Scenario | None = None, **settings: object) -> Plan:
     """The plan of a partition with default settings."""
     chosen = Settings(**{"seed": seed, **settings})  # type: ignore[arg-type]
-    return expand("test", "It holds.", scenario or Scenario(faults=[CUT]), chosen)
+    return expand("test", "It holds.", scenario or Scenario(faults=[CUT]), chosen, layout=LOCAL)
 
 
 def test_the_same_seed_gives_the_same_arrivals() -> None:
@@ -56,9 +57,9 @@ def test_zero_is_the_first_arrival_after_the_warm_up() -> None:
     assert min(a.at_s for a in plan.arrivals) < -1.9
 
 
-def test_faults_are_placed_within_their_phase() -> None:
-    """``during`` is a part of the fault phase."""
-    kill = Kill("replicas", during=(0.5, 1.0))
+def test_faults_are_scheduled_within_their_phase() -> None:
+    """Their times are scaled to its length."""
+    kill = Kill("replicas", at=2.5, lasts=2.5)
     plan = plan_of(scenario=Scenario(faults=[CUT, kill]), fault_s=4.0)
 
     assert [(f.name, f.inject_s, f.heal_s) for f in plan.faults] == [
@@ -155,9 +156,8 @@ def test_every_journey_logs_in_when_all_are_to() -> None:
 
 def test_a_share_of_pairs_beyond_what_fits_is_refused() -> None:
     """Pairs must not overlap, so no more than two arrivals in five belong to one."""
-    (found,) = check(Scenario(near_limit_share=0.5), Settings())
-
-    assert "near_limit_share 0.5" in found
+    with pytest.raises(UsageError, match="near_limit_share 0.5"):
+        Load(near_limit_share=0.5)
 
 
 def test_a_single_class_population() -> None:
@@ -172,20 +172,20 @@ def test_a_single_class_population() -> None:
 def test_every_error_is_named_at_once() -> None:
     """A user corrects a command line once, not six times."""
     settings = Settings(rate=0, request_timeout_s=0.0, retries=99, population="x", log_in_share=2)
-    scenario = Scenario(faults=[Partition(link="database", during=(0.8, 0.2))])
+    scenario = Scenario(faults=[Kill("replicas"), Kill("replica-1")])
 
     with pytest.raises(UsageError) as caught:
-        expand("test", "", scenario, settings)
+        expand("test", "", scenario, settings, layout=LOCAL)
 
     text = str(caught.value)
     for word in ("rate 0", "request timeout 0s", "retries 99", "population 'x'", "log-in share 2"):
         assert word in text
-    assert "during=(0.8, 0.2)" in text
+    assert "1-kill and 2-kill overlap" in text
 
 
 def test_a_recovery_too_short_to_confirm_is_refused() -> None:
     """The message says what would be long enough."""
-    (found,) = check(Scenario(faults=[CUT]), Settings(recovery_s=2.0))
+    (found,) = check(Scenario(faults=[CUT]), Settings(recovery_s=2.0), LOCAL)
 
     assert "too short to heal and confirm" in found
     assert "3s" in found
@@ -193,5 +193,5 @@ def test_a_recovery_too_short_to_confirm_is_refused() -> None:
 
 def test_valid_settings_have_no_complaints() -> None:
     """The defaults can be run, with and without a fault."""
-    assert check(Scenario(faults=[CUT]), Settings()) == []
-    assert check(Scenario(), Settings(fault_s=0.0)) == []
+    assert check(Scenario(faults=[CUT]), Settings(), LOCAL) == []
+    assert check(Scenario(), Settings(fault_s=0.0), LOCAL) == []

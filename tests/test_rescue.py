@@ -9,11 +9,10 @@ from harness.history.journal import Journal
 from harness.history.journal_row import JOURNAL_FILE, JournalRow
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
-from harness.plan.plan import PlannedFault
 from harness.verdict.judge import judge
-from tests.builders import CUT, ZERO_NS, plan_of
+from tests.builders import CUT, ZERO_NS, plan_of, planned_fault
 
-PLANNED = PlannedFault("1-partition", CUT, 8.0, 13.0)
+PLANNED = planned_fault("1-partition", CUT, 8.0, 13.0)
 KNOWN = FaultFact("1-partition", "partition", "database", expects_impact=True)
 
 

@@ -27,7 +27,7 @@ from benchmarks.defects.plan import PAIRS, PAIRS_MAX, Pair, Trial
 from benchmarks.defects.trial import Result, Ruling, ruling_of
 from benchmarks.real_runs import ROOT, BenchmarkError
 from harness.apps.gate.selftest import FOUND_BY
-from harness.plan.fault_specs import Partition
+from harness.faults import Partition
 from harness.verdict.types import Judgement
 from target_service.defects import DEFECTS, check
 from tests import builders

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 import requests
+from harness.faults.commit_lost import CommitLostInjector
+from harness.faults.injectors import injector_for
 
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import is_stopped
-from harness.faults import flap
-from harness.faults.commit_lost import CommitLostInjector
+from harness.faults import CommitLost, Flap, Partition, Refuse, flap
 from harness.faults.foreign_sessions import remove_strangers, strangers
-from harness.faults.injectors import injector_for
 from harness.faults.proxy_control import Proxy
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import AnyFault, CommitLost, Flap, Partition, Refuse
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack.state import Link
+from tests.builders import planned_fault
 from tests.faults.test_network import FAULTS, until
 from tests.faults.toxiproxy import Rig
 from tests.stack.test_state import a_stack
@@ -51,10 +51,10 @@ def mended(rig: Rig) -> Iterator[Rig]:
 
 @pytest.mark.parametrize("spec", FAULTS, ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}")
 def test_a_proxy_that_was_removed_ends_a_fault_and_is_made_again(
-    mended: Rig, spec: AnyFault
+    mended: Rig, spec: FaultSpec
 ) -> None:
     """By the heal, which leaves the link as the stack has it."""
-    fault = injector_for(PlannedFault("1-x", spec, 0.0, 60.0), mended.stack)
+    fault = injector_for(planned_fault("1-x", spec, 0.0, 60.0), mended.stack)
     fault.inject()
     ask(mended, "delete", EDGE)
     gone, proof = fault.gone(), fault.read_back()
@@ -69,7 +69,7 @@ def test_a_proxy_that_was_removed_ends_a_fault_and_is_made_again(
 
 def test_whoever_heals_for_a_dead_run_makes_the_proxy_again(mended: Rig) -> None:
     """An injector that never injected knows the link from the stack."""
-    planned = PlannedFault("1-partition", Partition("edge"), 0.0, 60.0)
+    planned = planned_fault("1-partition", Partition("edge"), 0.0, 60.0)
     injector_for(planned, mended.stack).inject()
     ask(mended, "delete", EDGE)
     injector_for(planned, mended.stack).heal()
@@ -83,9 +83,9 @@ LONG_CUT = Flap("edge", period=60.0, duty=0.9)
 @pytest.mark.parametrize(
     "spec", [*FAULTS[:-1], LONG_CUT], ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}"
 )
-def test_a_reset_by_hand_ends_every_fault(mended: Rig, spec: AnyFault) -> None:
+def test_a_reset_by_hand_ends_every_fault(mended: Rig, spec: FaultSpec) -> None:
     """`POST /reset` enables all proxies and removes all toxics."""
-    fault = injector_for(PlannedFault("1-x", spec, 0.0, 60.0), mended.stack)
+    fault = injector_for(planned_fault("1-x", spec, 0.0, 60.0), mended.stack)
     fault.inject()
     before = fault.gone()
     ask(mended, "post", "/reset")
@@ -100,7 +100,7 @@ def test_a_reset_by_hand_ends_every_fault(mended: Rig, spec: AnyFault) -> None:
 def test_a_flap_in_its_beat_is_never_taken_for_gone(mended: Rig) -> None:
     """Looks that fall between two changes of its own say nothing."""
     spec = Flap("edge", period=0.1, duty=0.5)
-    fault = injector_for(PlannedFault("1-flap", spec, 0.0, 60.0), mended.stack)
+    fault = injector_for(planned_fault("1-flap", spec, 0.0, 60.0), mended.stack)
     fault.inject()
     looks = []
     ends = time.monotonic() + 1.5
@@ -115,11 +115,11 @@ def test_a_flap_in_its_beat_is_never_taken_for_gone(mended: Rig) -> None:
 @pytest.mark.parametrize("what", ["removed", "disabled", "elsewhere", "listens_elsewhere"])
 @pytest.mark.parametrize("spec", [Partition("edge"), Refuse("edge")], ids=lambda s: s.kind)
 def test_a_link_is_put_right_when_its_fault_ends_and_what_was_done_to_it_is_told(
-    mended: Rig, tmp_path: Path, spec: AnyFault, what: str
+    mended: Rig, tmp_path: Path, spec: FaultSpec, what: str
 ) -> None:
     """It works at once after the heal; either the fault or the watch names the change."""
     (port,) = choose_ports(1)
-    planned = PlannedFault(f"1-{spec.kind}", spec, 0.0, 2.0)
+    planned = planned_fault(f"1-{spec.kind}", spec, 0.0, 2.0)
     facts: dict[str, FaultFact] = {}
     timeline = FaultTimeline(
         mended.stack,
@@ -160,7 +160,7 @@ def test_a_relay_that_somebody_stopped_withholds_nothing_any_more(
     database = Link("database", f"{LOOPBACK}:1", f"{LOOPBACK}:2")
     url = f"postgresql://u:p@{database.upstream}/lending"
     stack = replace(a_stack(tmp_path), links={"database": database}, database_url=url)
-    planned = PlannedFault("1-commit_lost", CommitLost(), 0.0, 60.0)
+    planned = planned_fault("1-commit_lost", CommitLost(), 0.0, 60.0)
     fault = CommitLostInjector(planned, CommitLost(), stack)
     proxy = Proxy("database", database.listen, fault.address, enabled=True)
     monkeypatch.setattr(fault._control, "find", lambda _: proxy)

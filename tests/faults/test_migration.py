@@ -6,13 +6,12 @@ from typing import Any, NoReturn, Self, cast
 
 import psycopg
 import pytest
+from harness.faults.migration import BlockingMigrationInjector
 from psycopg import errors
 
-from harness.faults import migration
-from harness.faults.migration import BlockingMigrationInjector
+from harness.faults import BlockingMigration, migration
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import BlockingMigration
-from harness.plan.plan import PlannedFault
+from tests.builders import planned_fault
 
 
 class Database:
@@ -63,7 +62,7 @@ def test_only_a_time_out_of_the_database_lets_a_migration_be_done(
     database = Database(end)
     monkeypatch.setattr(migration, "own_session", database.connect)
     stack = cast("Any", SimpleNamespace(database_url="postgresql://nowhere"))
-    planned = PlannedFault("1-blocking_migration", BlockingMigration(), 0.0, 60.0)
+    planned = planned_fault("1-blocking_migration", BlockingMigration(), 0.0, 60.0)
     injector = BlockingMigrationInjector(planned, BlockingMigration(), stack)
     injector.inject()
     assert injector.gone() is None

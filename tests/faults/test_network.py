@@ -11,38 +11,39 @@ from collections.abc import Callable
 from typing import get_args
 
 import pytest
+from harness.faults.commit_relay import Answers, Task, lead_back
+from harness.faults.flap import FlapInjector
+from harness.faults.injectors import injector_for
+from harness.faults.reset import _sockets
 from pydantic import TypeAdapter
 
 from harness.core.errors import HarnessError, ProxyApiHangs, UsageError
 from harness.core.ports import LOOPBACK, choose_ports
-from harness.faults import flap, network
-from harness.faults.base import Injector
-from harness.faults.commit_relay import Answers, Task, lead_back
-from harness.faults.flap import FlapInjector
-from harness.faults.injectors import injector_for
-from harness.faults.probes import LinkProbe
-from harness.faults.reset import _sockets
-from harness.history.events import Proof
-from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import (
-    AnyFault,
+from harness.faults import (
     CommitLost,
     Flap,
     Latency,
     Partition,
     Refuse,
     Throttle,
+    flap,
+    network,
 )
-from harness.plan.plan import PlannedFault
+from harness.faults.base import Injector
+from harness.faults.probes import LinkProbe
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault import FaultSpec
 from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 from harness.verdict.checks.sentence import _WHAT
+from tests.builders import planned_fault
 from tests.faults.toxiproxy import Rig
 
 # A canary waits for a fraction of a second, which is nothing where others use the processor.
 pytestmark = pytest.mark.alone
 WAIT_SECONDS = 10.0
-FAULTS: list[AnyFault] = [
+FAULTS: list[FaultSpec] = [
     Partition("edge"),
     Partition("edge", direction="downstream"),
     Refuse("edge"),
@@ -61,9 +62,9 @@ def no_beat_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flap, "LATE_PERIODS_MAX", 1e9)
 
 
-def injector(rig: Rig, spec: AnyFault, seconds: float = 60.0) -> Injector:
+def injector(rig: Rig, spec: FaultSpec, seconds: float = 60.0) -> Injector:
     """An injector that has not injected anything yet."""
-    return injector_for(PlannedFault(f"1-{spec.kind}", spec, 0.0, seconds), rig.stack)
+    return injector_for(planned_fault(f"1-{spec.kind}", spec, 0.0, seconds), rig.stack)
 
 
 def until(condition: Callable[[], bool]) -> bool:
@@ -75,7 +76,7 @@ def until(condition: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.parametrize("spec", FAULTS, ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}")
-def test_proofs_hold_when_and_only_when_they_should(rig: Rig, spec: AnyFault) -> None:
+def test_proofs_hold_when_and_only_when_they_should(rig: Rig, spec: FaultSpec) -> None:
     """Without the fault no canary says there is one; while it lasts nothing says it is healed."""
     fault = injector(rig, spec)
     before = (fault.ready().holds, fault.read_back().holds, fault.canary().holds)
@@ -91,7 +92,7 @@ def test_proofs_hold_when_and_only_when_they_should(rig: Rig, spec: AnyFault) ->
 
 
 @pytest.mark.parametrize("spec", [Partition("edge"), Refuse("edge"), Latency("edge", 300)])
-def test_an_injector_that_never_injected_heals(rig: Rig, spec: AnyFault) -> None:
+def test_an_injector_that_never_injected_heals(rig: Rig, spec: FaultSpec) -> None:
     """Whoever comes after a death has only the fault's name and specification."""
     injector(rig, spec).inject()
     broken = injector(rig, spec).canary()
@@ -114,7 +115,7 @@ def test_a_disabled_proxy_proves_no_partition(rig: Rig) -> None:
     assert "disabled, so its toxics do nothing" in proof.text
 
 
-def meddle(rig: Rig, spec: AnyFault) -> None:
+def meddle(rig: Rig, spec: FaultSpec) -> None:
     """Take a fault back as somebody else would: by the switch, else by its toxics."""
     proxy = rig.control.proxy("edge")
     if isinstance(spec, Flap):
@@ -129,7 +130,7 @@ def meddle(rig: Rig, spec: AnyFault) -> None:
 
 
 @pytest.mark.parametrize("spec", FAULTS, ids=lambda s: f"{s.kind}-{getattr(s, 'direction', '')}")
-def test_what_somebody_else_takes_back_or_changes_is_gone(rig: Rig, spec: AnyFault) -> None:
+def test_what_somebody_else_takes_back_or_changes_is_gone(rig: Rig, spec: FaultSpec) -> None:
     """One of two toxics is enough, or one that does something else by now."""
     fault = injector(rig, spec)
     fault.inject()
@@ -207,7 +208,7 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
     code = (
         "import sys, time\n"
         "from pydantic import TypeAdapter\n"
-        "from harness.plan.fault_specs import Flap\n"
+        "from harness.faults import Flap\n"
         "from harness.faults.injectors import injector_for\n"
         "from harness.plan.plan import PlannedFault\n"
         "from harness.stack.state import Stack\n"
@@ -357,7 +358,7 @@ def test_a_hanging_api_makes_a_heal_raise_what_a_restart_cures(rig: Rig) -> None
 
 def test_every_fault_has_words_for_the_verdict() -> None:
     """The sentence names what was done on each, and says so differently."""
-    kinds = {get_args(spec.__annotations__["kind"])[0] for spec in get_args(get_args(AnyFault)[0])}
+    kinds = {get_args(spec.__annotations__["kind"])[0] for spec in get_args(get_args(FaultSpec)[0])}
 
     assert kinds <= set(_WHAT)
     assert len({what for what, _ in _WHAT.values()}) == len(_WHAT)

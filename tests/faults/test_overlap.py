@@ -8,14 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults import fault_walk as walk_module
-from harness.faults.base import Injector
-from harness.faults.heal import healing
-from harness.faults.overlap import AtWork, can_silence
-from harness.faults.timeline import FaultTimeline
-from harness.history.events import FaultFact, Proof
-from harness.plan.fault_specs import (
-    AnyFault,
+from harness.faults import (
     BlockingMigration,
     Freeze,
     Kill,
@@ -24,7 +17,15 @@ from harness.plan.fault_specs import (
     Refuse,
     Restart,
 )
+from harness.faults import fault_walk as walk_module
+from harness.faults.base import Injector
+from harness.faults.heal import healing
+from harness.faults.overlap import AtWork, can_silence
+from harness.faults.timeline import FaultTimeline
+from harness.history.events import FaultFact, Proof
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
+from tests.builders import planned_fault
 from tests.faults.test_timeline import Place
 
 
@@ -43,7 +44,7 @@ from tests.faults.test_timeline import Place
     ],
 )
 def test_which_fault_may_silence_whose_canary(
-    other: AnyFault, spec: AnyFault, *, expected: bool
+    other: FaultSpec, spec: FaultSpec, *, expected: bool
 ) -> None:
     """A dead PostgreSQL silences the canary of its link; a lock on a table does not."""
     assert can_silence(other, spec) is expected
@@ -51,9 +52,9 @@ def test_which_fault_may_silence_whose_canary(
 
 def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None:
     """Of other faults at work none ends one."""
-    migration = PlannedFault("1-blocking_migration", BlockingMigration(), 0.0, 5.0)
-    kill = PlannedFault("2-kill", Kill("postgres"), 1.0, 2.0)
-    partition = PlannedFault("3-partition", Partition("database"), 1.0, 2.0)
+    migration = planned_fault("1-blocking_migration", BlockingMigration(), 0.0, 5.0)
+    kill = planned_fault("2-kill", Kill("postgres"), 1.0, 2.0)
+    partition = planned_fault("3-partition", Partition("database"), 1.0, 2.0)
     at_work = AtWork((migration, kill, partition))
     for fault in (migration, kill, partition):
         at_work.begin(fault)
@@ -77,10 +78,10 @@ def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None
     ],
 )
 def test_which_fault_or_its_heal_ends_another(
-    other: AnyFault, spec: AnyFault, *, expected: bool
+    other: FaultSpec, spec: FaultSpec, *, expected: bool
 ) -> None:
     """The first of two that is healed brings back what both have down; for a second after it."""
-    first, second = PlannedFault("1-x", other, 0.0, 2.0), PlannedFault("2-x", spec, 0.0, 5.0)
+    first, second = planned_fault("1-x", other, 0.0, 2.0), planned_fault("2-x", spec, 0.0, 5.0)
     at_work = AtWork((first, second))
     for fault in (first, second):
         at_work.begin(fault)
@@ -95,10 +96,10 @@ def test_which_fault_or_its_heal_ends_another(
 class World:
     """What is broken right now, by fault; shared by the injectors of one test."""
 
-    broken: dict[str, AnyFault] = field(default_factory=dict)
+    broken: dict[str, FaultSpec] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def is_silent(self, spec: AnyFault) -> bool:
+    def is_silent(self, spec: FaultSpec) -> bool:
         """Whether anything at work silences the canary of this fault."""
         with self.lock:
             return any(can_silence(other, spec) for other in self.broken.values())
@@ -151,11 +152,11 @@ def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     """Walks faults given as (specification, begin, end) in s; some may do or heal nothing."""
 
     def walked(
-        *given: tuple[AnyFault, float, float], idle: str = "", stuck: str = ""
+        *given: tuple[FaultSpec, float, float], idle: str = "", stuck: str = ""
     ) -> dict[str, FaultFact]:
         world = World()
         planned = tuple(
-            PlannedFault(f"{number}-{spec.kind}", spec, start_s, end_s)
+            planned_fault(f"{number}-{spec.kind}", spec, start_s, end_s)
             for number, (spec, start_s, end_s) in enumerate(given, start=1)
         )
         monkeypatch.setattr(

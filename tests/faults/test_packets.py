@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from harness.faults.injectors import injector_for
 
 from harness.core.errors import HarnessError, UsageError
-from harness.faults.injectors import injector_for
-from harness.plan.fault_specs import AnyFault, PacketDrop, Partition
+from harness.faults import PacketDrop, Partition
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
+from tests.builders import planned_fault
 
 WIRE = Wire(device="lc0123", block="198.18.7.32", port=5432)
 EDGE = Link("edge", "127.0.0.1:1", "127.0.0.1:2")
@@ -37,9 +39,9 @@ def a_stack(kind: str = "local", *, namespaces: bool = False) -> Stack:
     )
 
 
-def planned(spec: AnyFault) -> PlannedFault:
+def planned(spec: FaultSpec) -> PlannedFault:
     """The fault, whenever."""
-    return PlannedFault(f"1-{spec.kind}", spec, 0.0, 1.0)
+    return planned_fault(f"1-{spec.kind}", spec, 0.0, 1.0)
 
 
 def test_a_stack_in_namespaces_offers_packets_and_no_proxy() -> None:
@@ -60,7 +62,7 @@ def test_a_stack_in_namespaces_offers_packets_and_no_proxy() -> None:
         (a_stack(namespaces=True), Partition("database"), "without --namespaces, or use PacketDr"),
     ],
 )
-def test_what_would_do_is_named(stack: Stack, spec: AnyFault, says: str) -> None:
+def test_what_would_do_is_named(stack: Stack, spec: FaultSpec, says: str) -> None:
     """A fault on a stack that cannot give it is a mistake of use, told in one line."""
     with pytest.raises(UsageError, match=says) as caught:
         injector_for(planned(spec), stack)

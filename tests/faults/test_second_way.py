@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from harness.core.processes import identify
+from harness.faults import Freeze, Partition
 from harness.faults import fault_walk as walk_module
 from harness.faults.heal.proxy_restart import SECOND_WAY, ProxyWatch
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.journal import Journal
-from harness.plan.fault_specs import AnyFault, Freeze, Partition
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack import Stack
 from harness.stack.state import save_state
+from tests.builders import planned_fault
 from tests.faults.test_timeline import Breakable
 from tests.stack.test_state import a_stack
 
@@ -105,14 +106,14 @@ def test_what_ended_with_it_is_over_at_once(
     stack: Stack,
     process: subprocess.Popen[bytes],
     monkeypatch: pytest.MonkeyPatch,
-    spec: AnyFault,
+    spec: FaultSpec,
     ends: bool,
 ) -> None:
     """A fault of a link ends early, and says why; one of a process lasts as planned."""
     injector = Breakable()
     monkeypatch.setattr(walk_module, "injector_for", lambda *_: injector)
     facts: list[FaultFact] = []
-    planned = PlannedFault("1-fault", spec, 0.0, LASTS_SECONDS)
+    planned = planned_fault("1-fault", spec, 0.0, LASTS_SECONDS)
     timeline = FaultTimeline(stack, (planned,), facts.append, lambda *_: None)
     timeline.start(time.monotonic_ns())
     time.sleep(0.3)

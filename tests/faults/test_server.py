@@ -4,14 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness.faults.injectors import injector_for
 
+from harness.faults import Freeze, Kill, Restart
 from harness.faults import server as server_module
 from harness.faults.base import Gone
-from harness.faults.injectors import injector_for
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import AnyFault, Freeze, Kill, Restart
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack.client import ProcessStatus
+from tests.builders import planned_fault
 from tests.stack.test_state import a_stack
 
 LASTS_SECONDS = 20.0
@@ -82,12 +83,12 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 @pytest.fixture
 def looked(
     supervisor: Supervisor, tmp_path: Path
-) -> Callable[[AnyFault, Callable[[int], None]], Gone | None]:
+) -> Callable[[FaultSpec, Callable[[int], None]], Gone | None]:
     """Injects a fault, lets something happen (told when the fault is due), and looks."""
     _ = supervisor
 
-    def look(spec: AnyFault, happen: Callable[[int], None]) -> Gone | None:
-        injector = injector_for(PlannedFault("1-x", spec, 0.0, LASTS_SECONDS), a_stack(tmp_path))
+    def look(spec: FaultSpec, happen: Callable[[int], None]) -> Gone | None:
+        injector = injector_for(planned_fault("1-x", spec, 0.0, LASTS_SECONDS), a_stack(tmp_path))
         injector.inject()
         assert injector.gone() is None
         happen(injector._due_ns)  # type: ignore[attr-defined]
@@ -96,13 +97,13 @@ def looked(
     return look
 
 
-Look = Callable[[AnyFault, Callable[[int], None]], Gone | None]
+Look = Callable[[FaultSpec, Callable[[int], None]], Gone | None]
 DOWN = pytest.mark.parametrize("spec", [Kill("replicas"), Restart("replicas")])
 
 
 @DOWN
 def test_one_of_two_started_by_request_ends_the_fault(
-    supervisor: Supervisor, looked: Look, spec: AnyFault
+    supervisor: Supervisor, looked: Look, spec: FaultSpec
 ) -> None:
     """By nobody's order, for no heal asked; dated by the request, the process named."""
 
@@ -121,7 +122,7 @@ def test_one_of_two_started_by_request_ends_the_fault(
 
 @DOWN
 def test_another_time_set_by_somebody_is_no_means_of_the_target(
-    supervisor: Supervisor, looked: Look, spec: AnyFault
+    supervisor: Supervisor, looked: Look, spec: FaultSpec
 ) -> None:
     """Who kills it again with a shorter time gives a request, too."""
 
@@ -138,7 +139,7 @@ def test_another_time_set_by_somebody_is_no_means_of_the_target(
 
 @DOWN
 def test_a_start_that_nobody_asked_for_is_the_targets(
-    supervisor: Supervisor, looked: Look, spec: AnyFault
+    supervisor: Supervisor, looked: Look, spec: FaultSpec
 ) -> None:
     """The supervisor's own rule restarts what ends."""
 
@@ -157,7 +158,7 @@ def test_a_start_that_nobody_asked_for_is_the_targets(
 
 @DOWN
 def test_a_start_at_the_set_time_is_no_early_end(
-    supervisor: Supervisor, looked: Look, spec: AnyFault
+    supervisor: Supervisor, looked: Look, spec: FaultSpec
 ) -> None:
     """The supervisor keeps the time when the conductor was stopped; its own heal is due then."""
 
@@ -171,7 +172,7 @@ def test_a_start_at_the_set_time_is_no_early_end(
 
 @DOWN
 def test_what_answers_although_it_is_down_was_started_by_hand(
-    supervisor: Supervisor, looked: Look, spec: AnyFault
+    supervisor: Supervisor, looked: Look, spec: FaultSpec
 ) -> None:
     """The supervisor knows nothing of it; few connections tell."""
     gone = looked(spec, lambda _: supervisor.answering.append("replica-1"))

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import requests
+from harness.faults.injectors import injector_for
 
 from harness.core.errors import HarnessError
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import identify
+from harness.faults import CommitLost, Latency, Refuse
 from harness.faults import fault_walk as walk_module
 from harness.faults import foreign_sessions as strangers_module
 from harness.faults.foreign_sessions import (
@@ -22,12 +24,10 @@ from harness.faults.foreign_sessions import (
     strangers,
 )
 from harness.faults.heal.healing import HealResult
-from harness.faults.injectors import injector_for
 from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
 from harness.faults.timeline import FaultTimeline
-from harness.plan.fault_specs import CommitLost, Latency, Refuse
-from harness.plan.plan import PlannedFault
 from harness.stack.state import save_state
+from tests.builders import planned_fault
 from tests.faults.toxiproxy import Rig
 
 SLOW = {"name": "slow", "type": "latency", "stream": "downstream", "toxicity": 0.5}
@@ -101,8 +101,8 @@ def test_a_fault_that_could_not_be_healed_is_not_theirs(
         walk_module, "heal_fault", lambda *_, **__: HealResult("x", "conductor", 3, 1)
     )
     planned = (
-        PlannedFault("1-latency", Latency("edge", 5), 0.0, 0.1),
-        PlannedFault("2-refuse", Refuse("edge"), 0.0, 0.1),
+        planned_fault("1-latency", Latency("edge", 5), 0.0, 0.1),
+        planned_fault("2-refuse", Refuse("edge"), 0.0, 0.1),
     )
     timeline = FaultTimeline(clean.stack, planned, lambda _: None, lambda *_: None)
     timeline.start(time.monotonic_ns())
@@ -136,8 +136,8 @@ def test_nothing_is_found_where_nothing_was_changed(rig: Rig) -> None:
 
 def test_what_a_fault_of_the_run_does_is_ours_while_it_is_at_work(clean: Rig) -> None:
     """Its toxics by their name; its link's switch for as long as it lasts."""
-    latency = PlannedFault("1-latency", Latency("edge", 5), 0.0, 60.0)
-    refuse = PlannedFault("2-refuse", Refuse("edge"), 0.0, 60.0)
+    latency = planned_fault("1-latency", Latency("edge", 5), 0.0, 60.0)
+    refuse = planned_fault("2-refuse", Refuse("edge"), 0.0, 60.0)
     plan = (latency, refuse)
     for planned in plan:
         injector_for(planned, clean.stack).inject()
@@ -152,7 +152,7 @@ def test_what_a_fault_of_the_run_does_is_ours_while_it_is_at_work(clean: Rig) ->
 
 def test_a_link_that_leads_to_a_relay_of_ours_is_ours() -> None:
     """For as long as its fault is at work."""
-    lost = PlannedFault("1-commit_lost", CommitLost(), 0.0, 60.0)
+    lost = planned_fault("1-commit_lost", CommitLost(), 0.0, 60.0)
 
     assert ours_of((lost,), frozenset({"1-commit_lost"})).links == {"database"}
     assert ours_of((lost,), frozenset()).links == frozenset()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.core.errors import HarnessError, UsageError
+from harness.faults import Partition
 from harness.faults import fault_walk as walk_module
 from harness.faults import timeline as timeline_module
 from harness.faults.base import Gone, Injector
@@ -18,11 +19,11 @@ from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import Journal
-from harness.plan.fault_specs import Partition
 from harness.plan.plan import PlannedFault
 from harness.stack.state import Link
+from tests.builders import planned_fault
 
-PLANNED = PlannedFault("1-partition", Partition("edge"), 0.0, 0.2)
+PLANNED = planned_fault("1-partition", Partition("edge"), 0.0, 0.2)
 
 
 class Breakable(Injector):
@@ -274,8 +275,8 @@ def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Several
 
     monkeypatch.setattr(walk_module, "injector_for", make)
     faults = (
-        PlannedFault("1-partition", Partition("edge"), 0.0, 60.0),
-        PlannedFault("2-partition", Partition("database"), 0.0, 60.0),
+        planned_fault("1-partition", Partition("edge"), 0.0, 60.0),
+        planned_fault("2-partition", Partition("database"), 0.0, 60.0),
     )
     facts: dict[str, FaultFact] = {}
     aborts: list[str] = []

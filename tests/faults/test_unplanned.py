@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from harness.faults import Kill
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.history.events import FaultFact
-from harness.plan.fault_specs import Kill
 from harness.stack.supervisor import EVENT_LOG
 from tests.stack.test_state import a_stack
 

@@ -5,20 +5,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.faults import Kill, Latency, Partition, Refuse, Restart
 from harness.history.events import Operation, Outcome
-from harness.plan.fault_specs import AnyFault, Kill, Latency, Partition, Refuse, Restart
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import Objectives, Plan, PlannedFault
 from harness.verdict.judge import judge
 from harness.verdict.types import Verdict
-from tests.builders import WAIT_S, at_ns, facts, failed, operation, plan_of
+from tests.builders import WAIT_S, at_ns, facts, failed, operation, over, plan_of
 
 Chance = random.Random
-FAULTS: tuple[Callable[..., AnyFault], ...] = (
+FAULTS: tuple[Callable[..., FaultSpec], ...] = (
     lambda **when: Partition("database", **when),
     lambda **when: Refuse("edge", **when),
     lambda **when: Restart("replicas", **when),
 )
-COMPANIONS: tuple[Callable[..., AnyFault], ...] = (
+COMPANIONS: tuple[Callable[..., FaultSpec], ...] = (
     lambda **when: Latency("bureau", milliseconds=50, **when),
     lambda **when: Kill("replica-1", **when),
     lambda **when: Partition("bureau", **when),
@@ -103,14 +104,14 @@ def plan_at(chance: Chance) -> Plan:
     """A plan with up to three faults, tolerated ones among them, with or without limits."""
     spans = chance.choice(SPANS[chance.choice([0, 1, 1, 2, 2, 3])])
     faults = [
-        kind(during=span, expects_impact=chance.random() < 0.75)
+        over(*span, kind(expects_impact=chance.random() < 0.75))
         for kind, span in zip(FAULTS, spans, strict=False)
     ]
     if spans and chance.random() < 0.4:
         with_others = chance.choice([(0, 1), (0.05, 0.95), (0.1, 0.7), (0.15, 0.45)])
         # Another process than that which is restarted, so that the two may overlap.
         companions = [COMPANIONS[0], COMPANIONS[2]] if len(faults) > 2 else COMPANIONS
-        faults.append(chance.choice(companions)(during=with_others))
+        faults.append(over(*with_others, chance.choice(companions)()))
     set_: dict[str, Any] = {n: chance.choice(v) for n, v in LIMITS.items() if chance.random() < 0.3}
     if not faults:
         set_ = {name: value for name, value in set_.items() if name not in NEED_A_FAULT}

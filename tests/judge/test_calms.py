@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.plan.fault_specs import AnyFault, Latency, Partition
+from harness.faults import Latency, Partition
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.checks.bounds import Limit, by_share, failed_results
 from harness.verdict.judge import judge
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.outside_faults import Calm
 from harness.verdict.types import Judgement, ObjectiveResult, Verdict
-from tests.builders import CUT, at_ns, during, facts, operations, plan_of
+from tests.builders import CUT, at_ns, during, facts, operations, over, plan_of
 
 LIMIT = 0.005
 
@@ -53,7 +54,7 @@ def test_a_longer_baseline_makes_the_judge_no_laxer(baseline_s: float) -> None:
 
 def test_what_fails_between_two_faults_fails_after_a_long_baseline() -> None:
     """2 % for 42 s, and none in the 120 s before them."""
-    faults = (Partition("database", during=(0, 2 / 56)), Partition("database", during=(54 / 56, 1)))
+    faults = (over(0, 2 / 56, Partition("database")), over(54 / 56, 1, Partition("database")))
     plan = plan_of(*faults, baseline_s=120.0, fault_s=56.0)
     outside = result(judged(plan, (122.2, 174.0), 50))
 
@@ -120,9 +121,9 @@ def test_a_fault_that_nobody_is_to_notice_is_a_stretch_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     "faults",
-    [(CUT,), (Partition("database", during=(0, 0.1)), Partition("database", during=(0.9, 1)))],
+    [(CUT,), (over(0, 0.1, Partition("database")), over(0.9, 1, Partition("database")))],
 )
-def test_a_steady_share_below_the_limit_passes(faults: tuple[AnyFault, ...]) -> None:
+def test_a_steady_share_below_the_limit_passes(faults: tuple[FaultSpec, ...]) -> None:
     """One in 250 fails, before, between and after the faults."""
     plan = plan_of(*faults, baseline_s=60.0, fault_s=60.0, recovery_s=30.0)
 

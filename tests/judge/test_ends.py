@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from harness.faults import Restart
 from harness.history.events import HealthAddress
 from harness.history.reader import Facts
-from harness.plan.fault_specs import Restart
 from harness.plan.plan import Objectives, Plan
 from harness.report.compare.compared_figures import FIGURES
 from harness.verdict import series
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement, Verdict, Weight
-from tests.builders import CUT, facts, operations, plan_of, polls, rows
+from tests.builders import CUT, facts, operations, over, plan_of, polls, rows
 from tests.judge.helpers import codes
 
 HEAL_S, END_S = 13.0, 28.0
@@ -99,7 +99,7 @@ def test_without_a_fault_it_reads_to_the_end() -> None:
 
 def test_a_fault_that_comes_first_leaves_it_open_in_the_same_way() -> None:
     """Of the first heal nothing was seen but a brownout, up to the next injection."""
-    faults = (replace(CUT, during=(0, 0.1)), Restart("replicas", during=(0.9, 1)))
+    faults = (over(0, 0.1, CUT), over(0.9, 1, Restart("replicas")))
     plan = plan_of(*faults, fault_s=50.0)
     some = brownout(8, 5, 53)
     verdict = judge(plan, facts(plan, operations(plan, lambda s: 8 <= s < 13 or some(s))))
@@ -112,7 +112,7 @@ def test_a_fault_that_comes_first_leaves_it_open_in_the_same_way() -> None:
 
 def test_of_two_heals_the_one_without_a_recovery_decides() -> None:
     """However long the other took: 20 s, then at least 14 s to the end of the load."""
-    faults = (replace(CUT, during=(0, 0.1)), Restart("replicas", during=(0.8, 0.9)))
+    faults = (over(0, 0.1, CUT), over(0.8, 0.9, Restart("replicas")))
     plan = plan_of(*faults, fault_s=50.0, objectives=Objectives(recovery_seconds_max=5))
     some = brownout(53, 5)
     verdict = judge(

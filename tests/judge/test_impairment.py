@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.faults import Partition, Restart
 from harness.history.events import Outcome
-from harness.plan.fault_specs import AnyFault, Partition, Restart
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement, Verdict
@@ -19,12 +20,13 @@ from tests.builders import (
     failed,
     operation,
     operations,
+    over,
     plan_of,
 )
 from tests.judge.helpers import codes
 
 # The fault phase lasts from 8 s to 68 s: the link is cut until 14 s.
-FIRST = Partition("database", during=(0.0, 0.1))
+FIRST = over(0.0, 0.1, Partition("database"))
 WATCHING = Objectives(impaired_episodes_max=2, lost_service_seconds_max=60)
 BETTER = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 
@@ -32,12 +34,12 @@ BETTER = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 def two_faults(
     bad: Callable[[float], bool],
     next_at: float = 0.9,
-    second: type[AnyFault] = Restart,
+    second: type[FaultSpec] = Restart,
     **settings: object,
 ) -> Verdict:
     """A partition that is healed at 14 s, and a restart of the replicas from 62 s on."""
     target = "replicas" if second is Restart else "database"
-    later = second(target, during=(next_at, 1.0))
+    later = over(next_at, 1.0, second(target))
     plan = plan_of(FIRST, later, **{"fault_s": 60.0, **settings})
     return judge(plan, facts(plan, operations(plan, bad)))
 
@@ -125,9 +127,7 @@ def test_what_went_well_under_a_fault_does_not_confirm_its_heal(
 @pytest.mark.parametrize("hangs_s", [0.02, 5.0])
 def test_what_hung_long_before_a_fault_is_not_its_doing(hangs_s: float) -> None:
     """Answers take 20 ms; 3 s before the next fault 30 requests fail, at once or by a timeout."""
-    plan = plan_of(
-        FIRST, Restart("replicas", during=(0.9, 1.0)), fault_s=60.0, request_timeout_s=5.0
-    )
+    plan = plan_of(FIRST, over(0.9, 1.0, Restart("replicas")), fault_s=60.0, request_timeout_s=5.0)
     ops = tuple(
         failed(plan, a.index, ended_ns=at_ns(a.at_s + (hangs_s if 59 <= a.at_s < 60 else 0.02)))
         if 8 <= a.at_s < 14.2 or 59 <= a.at_s < 59.6 or 62 <= a.at_s < 68.5
@@ -142,8 +142,8 @@ def test_what_hung_long_before_a_fault_is_not_its_doing(hangs_s: float) -> None:
 
 def test_a_fault_that_nobody_is_to_notice_puts_off_no_recovery() -> None:
     """Out for 19 s after the heal of the cut, while a tolerated fault is still at work."""
-    tolerated = Partition("bureau", during=(0.02, 1.0), expects_impact=False)
-    plan = plan_of(Partition("database", during=(0.0, 0.05)), tolerated, fault_s=60.0)
+    tolerated = over(0.02, 1.0, Partition("bureau", expects_impact=False))
+    plan = plan_of(over(0.0, 0.05, Partition("database")), tolerated, fault_s=60.0)
 
     def run(until_s: float) -> Verdict:
         return judge(plan, facts(plan, operations(plan, during(8, until_s))))
@@ -163,8 +163,8 @@ def test_a_brownout_between_two_faults_is_no_recovery(
 
     def run(seed: int) -> Verdict:
         plan = plan_of(
-            Partition("database", during=(0.0, 0.2)),
-            Partition("database", during=(0.45, 0.65)),
+            over(0.0, 0.2, Partition("database")),
+            over(0.45, 0.65, Partition("database")),
             fault_s=12.0,
             recovery_s=12.0,
             request_timeout_s=request_timeout_s,
@@ -185,7 +185,7 @@ def test_a_brownout_between_two_faults_is_no_recovery(
 
 def test_two_per_cent_failing_between_two_faults_are_outside() -> None:
     """From 24 s to 62 s nothing of ours is at work: 2 % are over a limit of 0.5 %."""
-    plan = plan_of(FIRST, Restart("replicas", during=(0.9, 1.0)), fault_s=60.0)
+    plan = plan_of(FIRST, over(0.9, 1.0, Restart("replicas")), fault_s=60.0)
     ops = tuple(
         failed(plan, a.index)
         if 8 <= a.at_s < 15 or (15 <= a.at_s < 62 and a.index % 50 == 0) or 62 <= a.at_s < 70
@@ -202,7 +202,7 @@ def test_two_per_cent_failing_between_two_faults_are_outside() -> None:
 def test_the_calm_between_two_faults_dilutes_no_unknown_outcomes() -> None:
     """Every tenth request under a fault is of unknown outcome: 10 %, whatever lies between."""
     limits = Objectives(indeterminate_share_max=0.05)
-    second = Partition("database", during=(0.9, 1.0))
+    second = over(0.9, 1.0, Partition("database"))
     plan = plan_of(FIRST, second, fault_s=60.0, objectives=limits)
     ops = tuple(
         failed(plan, a.index, outcome=Outcome.INDETERMINATE)
@@ -233,10 +233,10 @@ def test_what_a_tolerated_fault_leaves_behind_is_outside() -> None:
 
 def test_a_fault_that_nobody_is_to_notice_has_no_deadline_of_its_own() -> None:
     """What begins between it and the next fault is the next one's to recover from, or a stretch."""
-    tolerated = Partition("bureau", during=(0.0, 0.1), expects_impact=False)
+    tolerated = over(0.0, 0.1, Partition("bureau", expects_impact=False))
     plan = plan_of(
         tolerated,
-        Partition("database", during=(0.2, 0.3)),
+        over(0.2, 0.3, Partition("database")),
         fault_s=60.0,
         objectives=Objectives(recovery_seconds_max=10, impaired_episodes_max=3),
     )
@@ -304,7 +304,7 @@ def ends(plan: Plan, last: int) -> Verdict:
 @pytest.mark.parametrize(("rate", "last"), [(1, 2), (20, 2), (20, 3), (50, 3), (400, 3)])
 @pytest.mark.parametrize("faults", [(), (CUT,)], ids=["no fault", "a fault"])
 def test_a_service_that_dies_at_the_very_end_is_undecided(
-    rate: int, last: int, faults: tuple[AnyFault, ...]
+    rate: int, last: int, faults: tuple[FaultSpec, ...]
 ) -> None:
     """The last 2 or 3 requests fail: too few to be an impairment, and hardly chance."""
     lasts = {"baseline_s": max(8, 160 / rate), "recovery_s": 70.0 if rate <= 20 else 12.0}
@@ -353,7 +353,7 @@ def test_one_stray_failure_at_the_very_end_passes() -> None:
 
 def test_a_target_that_died_long_before_our_fault_fails() -> None:
     """18 s before the first injection; that the load ends 6 s after the heal is no excuse."""
-    late = Partition("database", during=(0.8, 0.9))
+    late = over(0.8, 0.9, Partition("database"))
     limits = Objectives(impaired_episodes_max=2)
     plan = plan_of(late, objectives=limits, fault_s=25.0, recovery_s=3.0)
     verdict = judge(plan, facts(plan, operations(plan, during(10, 100))))

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.plan.fault_specs import (
-    AnyFault,
+from harness.faults import (
     BlockingMigration,
     CommitLost,
     Flap,
@@ -17,15 +16,16 @@ from harness.plan.fault_specs import (
     Restart,
     Throttle,
 )
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement, Verdict
-from tests.builders import at_ns, facts, failed, operation, plan_of
+from tests.builders import at_ns, facts, failed, operation, over, plan_of
 from tests.judge.helpers import codes
 
 # The fault phase lasts from 8 s to 68 s: the link is cut until 14 s, limit 10 s.
-CUT = Partition("database", during=(0.0, 0.1))
-RESTART = Restart("postgres", during=(0.85, 0.9))  # 59 s to 62 s
+CUT = over(0.0, 0.1, Partition("database"))
+RESTART = over(0.85, 0.9, Restart("postgres"))  # 59 s to 62 s
 Levels = tuple[tuple[float, float, float], ...]
 
 
@@ -50,7 +50,7 @@ def judged(plan: Plan, levels: Levels) -> Verdict:
     return judge(plan, facts(plan, ops))
 
 
-def run(*faults: AnyFault, levels: Levels, **settings: Any) -> Verdict:
+def run(*faults: FaultSpec, levels: Levels, **settings: Any) -> Verdict:
     """A run of 60 s of faults."""
     chosen: dict[str, Any] = {"fault_s": 60.0, "recovery_s": 15.0, "rate": 25, **settings}
     return judged(plan_of(*faults, **chosen), levels)
@@ -61,13 +61,13 @@ def told(verdict: Verdict, code: str) -> str:
     return "; ".join(f.message for f in verdict.findings if f.code == code)
 
 
-COMPANIONS: dict[str, AnyFault] = {
-    "a slow edge": Latency("edge", milliseconds=20, during=(0.05, 0.9)),
-    "one replica of two": Kill("replica-1", during=(0.05, 0.9)),
-    "a slow bureau": Latency("bureau", milliseconds=50, during=(0.05, 0.9)),
-    "no bureau": Partition("bureau", during=(0.05, 0.9)),
-    "another table": BlockingMigration("risk_flag", during=(0.05, 0.9)),
-    "a narrow edge": Throttle("edge", kilobytes_per_second=900, during=(0.05, 0.9)),
+COMPANIONS: dict[str, FaultSpec] = {
+    "a slow edge": over(0.05, 0.9, Latency("edge", milliseconds=20)),
+    "one replica of two": over(0.05, 0.9, Kill("replica-1")),
+    "a slow bureau": over(0.05, 0.9, Latency("bureau", milliseconds=50)),
+    "no bureau": over(0.05, 0.9, Partition("bureau")),
+    "another table": over(0.05, 0.9, BlockingMigration("risk_flag")),
+    "a narrow edge": over(0.05, 0.9, Throttle("edge", kilobytes_per_second=900)),
 }
 
 
@@ -94,7 +94,7 @@ def test_a_companion_hides_no_service_that_never_recovers(companion: str) -> Non
 
 def test_a_companion_that_nobody_is_to_notice_hides_nothing() -> None:
     """It is known not to be the cause, so that the run fails as without it."""
-    calm = Latency("edge", milliseconds=10, during=(0.05, 0.9), expects_impact=False)
+    calm = over(0.05, 0.9, Latency("edge", milliseconds=10, expects_impact=False))
     verdict = run(CUT, calm, RESTART, levels=((8, 62.2, 1.0),))
 
     assert codes(verdict)["not_recovered"] == "fail"
@@ -103,7 +103,7 @@ def test_a_companion_that_nobody_is_to_notice_hides_nothing() -> None:
 
 def test_still_impaired_long_after_every_heal_fails() -> None:
     """As it does without a companion."""
-    early = Latency("edge", milliseconds=20, during=(0.05, 0.9))
+    early = over(0.05, 0.9, Latency("edge", milliseconds=20))
     assert run(CUT, early, levels=((8, 90, 1.0),), recovery_s=30.0).verdict is Judgement.FAIL
 
 
@@ -114,7 +114,7 @@ def test_a_prompt_recovery_beside_a_companion_passes() -> None:
         assert verdict.verdict is Judgement.PASS
 
 
-BLACKOUTS: tuple[AnyFault, ...] = (
+BLACKOUTS: tuple[FaultSpec, ...] = (
     Partition("database", direction="upstream"),
     Partition("edge", direction="downstream"),
     Refuse("database"),
@@ -125,9 +125,9 @@ BLACKOUTS: tuple[AnyFault, ...] = (
 
 
 @pytest.mark.parametrize("after", BLACKOUTS, ids=lambda f: f"{f.kind} of {f.target}")
-def test_a_fault_that_leaves_nobody_served_explains_itself(after: AnyFault) -> None:
+def test_a_fault_that_leaves_nobody_served_explains_itself(after: FaultSpec) -> None:
     """One of 10 s, overlapped by one of 25 s; borrowing is back 0.5 s after the last heal."""
-    first = Refuse("edge", during=(0.0, 10 / 60))
+    first = over(0.0, 10 / 60, Refuse("edge"))
     second = type(after)(**{**{n: getattr(after, n) for n in _own(after)}, "during": (0.1, 0.5)})
     verdict = run(first, second, levels=((8, 38.5, 1.0),))
 
@@ -136,21 +136,21 @@ def test_a_fault_that_leaves_nobody_served_explains_itself(after: AnyFault) -> N
     assert "leaves nobody served" in told(verdict, "attributed_to_fault")
 
 
-def _own(fault: AnyFault) -> list[str]:
+def _own(fault: FaultSpec) -> list[str]:
     names = type(fault).__dataclass_fields__
     return [name for name in names if name not in ("during", "kind", "expects_impact")]
 
 
 def test_two_faults_on_one_link_that_extend_each_other_pass() -> None:
     """The second is injected while the first is at work, on the same link."""
-    second = Partition("database", direction="upstream", during=(0.05, 0.6))
+    second = over(0.05, 0.6, Partition("database", direction="upstream"))
     assert run(CUT, second, levels=((8, 44.6, 1.0),)).verdict is Judgement.PASS
 
 
 def test_a_fault_that_did_as_much_alone_explains_it() -> None:
     """Half of the requests fail under it before the cut, and again after the cut's heal."""
-    half = Kill("replica-1", during=(0.0, 1.0))  # 8 s to 68 s
-    cut = Partition("database", during=(0.2, 0.3))  # 20 s to 26 s
+    half = over(0.0, 1.0, Kill("replica-1"))  # 8 s to 68 s
+    cut = over(0.2, 0.3, Partition("database"))  # 20 s to 26 s
     levels = ((8, 68.3, 0.5), (20, 26.4, 1.0))
     sound = run(half, cut, levels=levels)
     dead = run(half, cut, levels=(*levels, (26, 68.3, 1.0)))
@@ -162,8 +162,8 @@ def test_a_fault_that_did_as_much_alone_explains_it() -> None:
 
 def test_a_short_burst_at_its_injection_is_no_evidence() -> None:
     """A replica is killed, some connections break; that explains nothing 4 s later."""
-    killed = Kill("replica-1", during=(0.0, 0.9))
-    cut = Partition("database", during=(0.1, 0.2))  # 14 s to 20 s
+    killed = over(0.0, 0.9, Kill("replica-1"))
+    cut = over(0.1, 0.2, Partition("database"))  # 14 s to 20 s
     verdict = run(killed, cut, levels=((8, 9, 1.0), (14, 62.2, 1.0)))
 
     assert verdict.verdict is Judgement.INCONCLUSIVE
@@ -171,7 +171,7 @@ def test_a_short_burst_at_its_injection_is_no_evidence() -> None:
 
 def test_a_heal_that_changed_the_level_is_over() -> None:
     """All fail under both, two fifths from the cut's heal to the other's."""
-    half = Kill("replica-1", during=(0.0, 0.9))
+    half = over(0.0, 0.9, Kill("replica-1"))
     sound = run(half, CUT, levels=((8, 14.5, 1.0), (14, 62.2, 0.4)))
 
     assert sound.verdict is Judgement.PASS
@@ -180,7 +180,7 @@ def test_a_heal_that_changed_the_level_is_over() -> None:
 
 def test_a_level_that_changed_is_no_evidence_where_another_fault_may_have_cured_it() -> None:
     """Half of the service never recovers from the cut, until a restart at the companion's heal."""
-    slow = Latency("edge", milliseconds=20, during=(0.0, 0.9))
+    slow = over(0.0, 0.9, Latency("edge", milliseconds=20))
     levels = ((8, 14.5, 1.0), (14, 59, 0.5), (59, 62.2, 1.0))
 
     assert run(slow, CUT, RESTART, levels=levels).verdict is Judgement.INCONCLUSIVE
@@ -188,8 +188,8 @@ def test_a_level_that_changed_is_no_evidence_where_another_fault_may_have_cured_
 
 def test_a_level_that_changed_is_no_evidence_for_a_fault_that_was_seen_to_do_nothing() -> None:
     """Half of the service stays dead up to the heal of a fault under which all was well before."""
-    slow = Latency("edge", milliseconds=20, during=(0.0, 0.9))
-    cut = Partition("database", during=(0.2, 0.3))  # 20 s to 26 s
+    slow = over(0.0, 0.9, Latency("edge", milliseconds=20))
+    cut = over(0.2, 0.3, Partition("database"))  # 20 s to 26 s
     levels = ((20, 26.5, 1.0), (26, 62.2, 0.5))
 
     assert run(slow, cut, levels=levels).verdict is Judgement.INCONCLUSIVE
@@ -197,8 +197,8 @@ def test_a_level_that_changed_is_no_evidence_for_a_fault_that_was_seen_to_do_not
 
 def test_what_began_with_another_fault_is_not_of_the_one_before_it() -> None:
     """Under a slow edge all was well for 6 s, then COMMITs were lost, up to long after its heal."""
-    slow = Latency("edge", milliseconds=20, during=(0.0, 0.2))  # 8 s to 20 s
-    lost = CommitLost(during=(0.1, 0.7))  # 14 s to 50 s
+    slow = over(0.0, 0.2, Latency("edge", milliseconds=20))  # 8 s to 20 s
+    lost = over(0.1, 0.7, CommitLost())  # 14 s to 50 s
     sound = run(slow, lost, levels=((14, 50.3, 1.0),))
     later = run(slow, lost, levels=((16, 50.3, 1.0),))
 
@@ -209,23 +209,23 @@ def test_what_began_with_another_fault_is_not_of_the_one_before_it() -> None:
 
 def test_what_comes_after_a_recovery_is_not_of_the_fault_before_it() -> None:
     """A slow database impairs nothing; 6 s after its heal COMMITs are lost."""
-    first = Latency("database", milliseconds=20, during=(0.0, 0.2))  # 8 s to 20 s
-    beside = Latency("edge", milliseconds=20, during=(0.1, 0.8))
-    lost = CommitLost(during=(0.3, 0.5))  # 26 s to 38 s
+    first = over(0.0, 0.2, Latency("database", milliseconds=20))  # 8 s to 20 s
+    beside = over(0.1, 0.8, Latency("edge", milliseconds=20))
+    lost = over(0.3, 0.5, CommitLost())  # 26 s to 38 s
     assert run(first, beside, lost, levels=((26, 38.3, 1.0),)).verdict is Judgement.PASS
 
 
 def test_a_flapping_link_explains_what_it_goes_on_with() -> None:
     """Both begin together; the cut's heal leaves the flap alone."""
-    flap = Flap("edge", period=2.0, during=(0.0, 0.5))
+    flap = over(0.0, 0.5, Flap("edge", period=2.0))
     cuts = tuple((8 + 2 * n, 9 + 2 * n, 1.0) for n in range(15))
     assert run(flap, CUT, levels=((8, 14.3, 1.0), *cuts)).verdict is Judgement.PASS
 
 
 def test_impaired_when_a_fault_comes_inside_a_group_is_undecided() -> None:
     """As it is without the companion: nobody knows whether it would have recovered in time."""
-    soon = Kill("replicas", during=(0.2, 0.3))  # 20 s, 6 s after the heal
-    slow = Latency("edge", milliseconds=20, during=(0.05, 0.9))
+    soon = over(0.2, 0.3, Kill("replicas"))  # 20 s, 6 s after the heal
+    slow = over(0.05, 0.9, Latency("edge", milliseconds=20))
     levels = ((8, 26.4, 1.0),)
 
     assert run(CUT, soon, levels=levels).verdict is Judgement.INCONCLUSIVE

@@ -6,11 +6,11 @@ from importlib import metadata
 
 import pytest
 
+from harness.faults import Kill
 from harness.history.events import Outcome, Proof
 from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
-from harness.plan.fault_specs import Kill
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.checks.case import Case
 from harness.verdict.judge import CHECKS, judge

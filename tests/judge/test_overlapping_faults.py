@@ -4,16 +4,16 @@ import itertools
 
 import pytest
 
-from harness.plan.fault_specs import BlockingMigration, Kill, Latency, Partition
+from harness.faults import BlockingMigration, Kill, Latency, Partition
 from harness.plan.plan import Objectives
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement
-from tests.builders import cut_run, during, facts, operations, plan_of
+from tests.builders import cut_run, during, facts, operations, over, plan_of
 
-INSIDE = (BlockingMigration(), Partition("database", during=(0.2, 0.6)))
+INSIDE = (BlockingMigration(), over(0.2, 0.6, Partition("database")))
 IN_TURN = (
-    Partition("database", during=(0.0, 0.2)),
-    Kill("replica-1", during=(0.8, 1.0), expects_impact=False),
+    over(0.0, 0.2, Partition("database")),
+    over(0.8, 1.0, Kill("replica-1", expects_impact=False)),
 )
 
 
@@ -62,8 +62,8 @@ def test_a_slow_recovery_fails_though_a_later_fault_was_healed_after_it() -> Non
 @pytest.mark.parametrize(("dead_s", "expected"), [(8, "pass"), (35, "fail"), (64, "fail")])
 def test_a_fault_that_nobody_is_to_notice_excuses_nothing(dead_s: int, expected: str) -> None:
     """A cut of 5 s, and from its fourth second on, for 56 s, a bureau that is a little slow."""
-    quiet = Latency("bureau", milliseconds=20, during=(4 / 60, 1.0), expects_impact=False)
-    cut = Partition("database", during=(0.0, 5 / 60))
+    quiet = over(4 / 60, 1.0, Latency("bureau", milliseconds=20, expects_impact=False))
+    cut = over(0.0, 5 / 60, Partition("database"))
     plan = plan_of(cut, quiet, baseline_s=30.0, fault_s=60.0, recovery_s=30.0)
     verdict = judge(plan, facts(plan, operations(plan, during(30, 30 + dead_s))))
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.faults import Refuse
 from harness.history.events import Ending, HealthAddress, Outcome
 from harness.history.reader import Facts
-from harness.plan.fault_specs import Refuse
 from harness.plan.plan import Objectives, Plan
 from harness.report.html import render
 from harness.report.tiles import tiles

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from harness.faults import Kill
+from harness.faults import Kill, Partition
 from harness.history.events import Operation, Outcome
-from harness.plan.fault_specs import Partition
 from harness.plan.plan import Plan
 from harness.report.html import render
 from harness.verdict.judge import judge
 from harness.verdict.spans import span
 from harness.verdict.types import Judgement
 from harness.verdict.visible import Visible, least_seen, never_longer
-from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
+from tests.builders import CUT, at_ns, cut_run, during, facts, operations, over, plan_of
 
 
 def strays(plan: Plan, *instants_s: float) -> Callable[[float], bool]:
@@ -196,7 +195,7 @@ def test_what_failed_before_the_injection_is_told_apart() -> None:
 def test_many_faults_leave_room_for_what_came_of_them(lasts: float) -> None:
     """Three are told, and how many more: what borrowers lost is not cut off behind them."""
     when = [(number / 60, (number + lasts) / 60) for number in range(57)]
-    plan = plan_of(*(Partition("database", during=one) for one in when), fault_s=60, rate=5)
+    plan = plan_of(*(over(*one, Partition("database")) for one in when), fault_s=60, rate=5)
     told = judge(plan, facts(plan, operations(plan, during(8, 68.2)))).sentence
 
     assert told.count("bytes vanished") + told.count("Bytes vanished") == 3

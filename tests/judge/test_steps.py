@@ -9,7 +9,7 @@ from harness.history.reader import Facts
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.verdict.judge import judge
 from harness.verdict.types import Finding, Judgement, Verdict
-from tests.builders import CUT, attempt, during, facts, failed, operation, plan_of
+from tests.builders import CUT, LOCAL, attempt, during, facts, failed, operation, plan_of
 
 
 def run_of(plan: Plan, step: Step, refused: tuple[float, float], one_in: int = 1) -> Facts:
@@ -45,7 +45,9 @@ def plan_with(step: Step, share: float, **settings: Any) -> Plan:
     if step is Step.LOG_IN:
         return plan_of(CUT, log_in_share=share, **settings)
     chosen = Settings(warm_up_s=1.0, population="good", log_in_share=0.0, **settings)
-    return expand("test", "It holds.", Scenario(faults=[CUT], credit_line_share=share), chosen)
+    return expand(
+        "test", "It holds.", Scenario(faults=[CUT], credit_line_share=share), chosen, layout=LOCAL
+    )
 
 
 @pytest.mark.parametrize("step", [Step.LOG_IN, Step.CREDIT_LINE])

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.faults import Kill, Partition, Refuse
 from harness.history.events import GRANTED, HealthAddress, SafetyStop
 from harness.history.reader import Facts
-from harness.plan.fault_specs import Kill, Partition, Refuse
 from harness.plan.plan import Objectives, Plan
 from harness.report import impairment_table, sections, signals, words
 from harness.report.chart_series import ChartSeries
@@ -28,6 +28,7 @@ from tests.builders import (
     fault_fact,
     ledger,
     operations,
+    over,
     plan_of,
     polls,
     rows,
@@ -391,7 +392,7 @@ def test_a_run_too_short_to_show_an_outage_claims_none() -> None:
 
 def test_a_fault_that_was_never_injected_came_not_after_another() -> None:
     """Nor while it was at work."""
-    plan = plan_of(Partition("database", during=(0, 0.3)), Refuse("edge", during=(0.6, 1)))
+    plan = plan_of(over(0, 0.3, Partition("database")), over(0.6, 1, Refuse("edge")))
     first, second = plan.faults
     never = fault_fact(first, inject_called_ns=None, heal_called_ns=None, proofs=())
     known = facts(plan, faults=(never, fault_fact(second)))

@@ -4,12 +4,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from harness.faults.injectors import injector_for
 
 from harness.core.http_calls import get
-from harness.faults.injectors import injector_for
-from harness.plan.fault_specs import AnyFault, Freeze, Kill, Partition
-from harness.plan.plan import PlannedFault
+from harness.faults import Freeze, Kill, Partition
+from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.builders import planned_fault
 from tests.live.conftest import BRIEF, RATE, Run, Runner, judged, service_lines
 from tests.live.defects import failures
 
@@ -35,9 +36,9 @@ def test_it_is_a_process_with_a_link(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "spec", [Partition("bureau"), Kill("bureau"), Freeze("bureau")], ids=lambda spec: spec.kind
 )
-def test_it_can_be_broken_and_healed(stack: Stack, spec: AnyFault) -> None:
+def test_it_can_be_broken_and_healed(stack: Stack, spec: FaultSpec) -> None:
     """Each fault is proven on the bureau itself, and nothing of it stays."""
-    injector = injector_for(PlannedFault("1-bureau", spec, 0.0, 30.0), stack)
+    injector = injector_for(planned_fault("1-bureau", spec, 0.0, 30.0), stack)
     try:
         before = injector.ready()
         injector.inject()

@@ -10,13 +10,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from harness.faults import BlockingMigration, Freeze, Kill, Refuse
 from harness.faults.proxy_control import ProxyControl
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Refuse
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.builders import planned_fault
 from tests.live.conftest import query
 
 pytestmark = pytest.mark.live
@@ -80,13 +81,13 @@ def idle_in_transaction_at_most(stack: Stack, seconds: float) -> Iterator[None]:
             connection.execute(reset.format(database))
 
 
-def walked(stack: Stack, spec: AnyFault, meddle: Callable[[Stack], None]) -> tuple[FaultFact, int]:
+def walked(stack: Stack, spec: FaultSpec, meddle: Callable[[Stack], None]) -> tuple[FaultFact, int]:
     """The fact of one fault that ended early, and when it was proven and meddled with."""
     facts: dict[str, FaultFact] = {}
     name = f"1-{spec.kind}"
     timeline = FaultTimeline(
         stack,
-        (PlannedFault(name, spec, 0.0, PLANNED_SECONDS),),
+        (planned_fault(name, spec, 0.0, PLANNED_SECONDS),),
         lambda fact: facts.__setitem__(fact.name, fact),
         lambda *_: None,
     )
@@ -118,7 +119,7 @@ def walked(stack: Stack, spec: AnyFault, meddle: Callable[[Stack], None]) -> tup
     ids=["restarted", "woken", "enabled", "killed", "cancelled"],
 )
 def test_an_early_end_is_dated_and_told(
-    own_stack: Stack, spec: AnyFault, meddle: Callable[[Stack], None], by: EndedBy
+    own_stack: Stack, spec: FaultSpec, meddle: Callable[[Stack], None], by: EndedBy
 ) -> None:
     """Within about a look of when it was, by whom, and why; what is left is healed at once."""
     fact, meddled_ns = walked(own_stack, spec, meddle)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.faults import BlockingMigration, Freeze, Kill, Partition, Restart
 from harness.faults.probes import LinkProbe
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.journal import Journal
-from harness.plan.fault_specs import AnyFault, BlockingMigration, Freeze, Kill, Partition, Restart
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.builders import planned_fault
 from tests.live.conftest import SCENARIOS, SHORT, Runner, query
 from tests.live.test_audit import connected
 from tests.live.test_how_a_harness_lies import wait_for_fault
@@ -31,10 +32,10 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     down(folder)
 
 
-def walk(stack: Stack, spec: AnyFault) -> FaultFact:
+def walk(stack: Stack, spec: FaultSpec) -> FaultFact:
     """Inject at once, heal after `LASTS_SECONDS`; what was recorded of it."""
     facts: dict[str, FaultFact] = {}
-    planned = PlannedFault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
+    planned = planned_fault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
     timeline = FaultTimeline(
         stack, (planned,), lambda fact: facts.__setitem__(fact.name, fact), lambda *_: None
     )
@@ -64,7 +65,7 @@ def walk(stack: Stack, spec: AnyFault) -> FaultFact:
     ],
     ids=lambda spec: f"{spec.kind}-{spec.target}-{getattr(spec, 'direction', '')}",
 )
-def test_is_proven_and_healed_on_time(own_stack: Stack, spec: AnyFault) -> None:
+def test_is_proven_and_healed_on_time(own_stack: Stack, spec: FaultSpec) -> None:
     """Control plane and canary agree while it lasts, the canary is well after, in time."""
     fact = walk(own_stack, spec)
 
@@ -83,7 +84,7 @@ def test_is_proven_and_healed_on_time(own_stack: Stack, spec: AnyFault) -> None:
 def test_a_partition_keeps_connections_open_and_silent(own_stack: Stack) -> None:
     """At the wire: connecting works, no byte comes back, and no reset either."""
     link = own_stack.links["edge"]
-    planned = PlannedFault("1-partition", Partition("edge"), 0.0, 10.0)
+    planned = planned_fault("1-partition", Partition("edge"), 0.0, 10.0)
     timeline = FaultTimeline(own_stack, (planned,), lambda _: None, lambda *_: None)
     timeline.start(time.monotonic_ns())
     time.sleep(0.3)

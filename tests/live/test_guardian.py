@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from harness.faults.injectors import injector_for
 
+from harness.faults import Partition
 from harness.faults.heal.guardian_protocol import (
     FROM_GUARDIAN,
     TO_GUARDIAN,
@@ -22,13 +24,11 @@ from harness.faults.heal.guardian_protocol import (
     RunInOrder,
 )
 from harness.faults.heal.healing import heal_open
-from harness.faults.injectors import injector_for
 from harness.faults.probes import LinkProbe
 from harness.history.events import FaultFact
 from harness.history.journal import DEADLINE_MARGIN_SECONDS, Journal
-from harness.plan.fault_specs import Partition
-from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackSettings, down, load_state, up
+from tests.builders import planned_fault
 from tests.live.conftest import ROOT, Run, Runner
 from tests.live.test_how_a_harness_lies import wait_for_fault
 
@@ -252,7 +252,7 @@ def test_a_guardian_heals_at_the_deadline_of_a_conductor_that_hangs(
     own_stack: Stack, tmp_path: Path
 ) -> None:
     """Its pipe is open and nobody says anything: the deadline in the journal is enough."""
-    planned = PlannedFault("1-partition", Partition("edge"), 0.0, 1.0)
+    planned = planned_fault("1-partition", Partition("edge"), 0.0, 1.0)
     journal = Journal(own_stack.state_dir, own_stack.stack_id, "run-x", "conductor", str(tmp_path))
     guardian = subprocess.Popen(
         [sys.executable, "-m", "harness.faults.heal.guardian", str(tmp_path)],

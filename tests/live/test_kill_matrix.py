@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.faults.injectors import injector_for
 
 from benchmarks.kill_matrix import plan
 from benchmarks.kill_matrix.broken import broken
 from benchmarks.kill_matrix.trial import run_trial
+from harness.faults import BlockingMigration
 from harness.faults.heal.guardian_protocol import FROM_GUARDIAN, GuardianReady
-from harness.faults.injectors import injector_for
-from harness.plan.fault_specs import BlockingMigration
-from harness.plan.plan import PlannedFault
 from harness.stack import StackSettings, down, up
+from tests.builders import planned_fault
 
 pytestmark = pytest.mark.live
 
@@ -50,7 +50,7 @@ def sample() -> list[plan.Trial]:
 def test_a_migration_that_blocks_is_seen_as_broken(state_dir: Path) -> None:
     """By the look-out's own questions; once it is healed, nothing is."""
     stack = up(StackSettings(), state_dir)
-    planned = PlannedFault("1-blocking_migration", BlockingMigration(), 0.0, 60.0)
+    planned = planned_fault("1-blocking_migration", BlockingMigration(), 0.0, 60.0)
     injector = injector_for(planned, stack)
     injector.inject()
     time.sleep(0.4)

@@ -16,20 +16,15 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
+from harness.faults.commit_lost import CommitLostInjector
+from harness.faults.injectors import injector_for
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from harness.core.http_calls import get
 from harness.core.ports import is_free
 from harness.core.processes import listeners
-from harness.faults.base import Gone, Injector
-from harness.faults.commit_lost import CommitLostInjector
-from harness.faults.injectors import injector_for
-from harness.faults.proxy_control import ProxyControl
-from harness.history.events import Proof
-from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import (
-    AnyFault,
+from harness.faults import (
     CommitLost,
     Direction,
     Flap,
@@ -38,8 +33,14 @@ from harness.plan.fault_specs import (
     Reset,
     Throttle,
 )
+from harness.faults.base import Gone, Injector
+from harness.faults.proxy_control import ProxyControl
+from harness.history.events import Proof
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient
+from tests.builders import planned_fault
 from tests.live.conftest import ROOT, query
 
 pytestmark = pytest.mark.live
@@ -71,13 +72,13 @@ def until(proof: Callable[[], Proof]) -> Proof:
     return found
 
 
-def planned(spec: AnyFault) -> PlannedFault:
+def planned(spec: FaultSpec) -> PlannedFault:
     """The fault as a run names it."""
-    return PlannedFault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
+    return planned_fault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
 
 
 @contextmanager
-def injected(stack: Stack, spec: AnyFault) -> Iterator[Injector]:
+def injected(stack: Stack, spec: FaultSpec) -> Iterator[Injector]:
     """The fault for the length of a block, with all of its proofs, healed by its injector.
 
     Every proof is tried where it must not hold as well: a canary before the injection is what a
@@ -180,7 +181,7 @@ def test_reset_resets_pooled_and_new_connections(stack: Stack, link: str, questi
 
 
 @pytest.mark.parametrize("spec", [Refuse("bureau"), Reset("bureau"), Throttle("bureau", 100)])
-def test_the_bureaus_link_takes_them_too(stack: Stack, spec: AnyFault) -> None:
+def test_the_bureaus_link_takes_them_too(stack: Stack, spec: FaultSpec) -> None:
     """A third party can fail in every way: all proofs, each where it must and must not hold."""
     with injected(stack, spec):
         pass
@@ -342,7 +343,7 @@ def test_commit_lost_tells_of_a_relay_that_died(stack: Stack) -> None:
 INJECTED_BY_A_PROCESS = """
 import sys, time
 from pathlib import Path
-from harness.plan.fault_specs import CommitLost
+from harness.faults import CommitLost
 from harness.faults.injectors import injector_for
 from harness.plan.plan import PlannedFault
 from harness.stack.state import load_state

@@ -18,15 +18,16 @@ from typing import Any
 
 import psycopg
 import pytest
-
-from harness.faults.base import Injector
 from harness.faults.injectors import injector_for
+
+from harness.faults import PacketDrop, Partition
+from harness.faults.base import Injector
 from harness.faults.probes import link_canaries
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import AnyFault, PacketDrop, Partition
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, load_state, namespaces, up
 from tests import lacking
+from tests.builders import planned_fault
 from tests.live.conftest import Run, Runner, query
 from tests.live.test_faults import walk
 
@@ -57,12 +58,12 @@ def stack(folder: Path) -> Stack:
 
 
 @pytest.fixture
-def inject(stack: Stack) -> Iterator[Callable[[AnyFault], Injector]]:
+def inject(stack: Stack) -> Iterator[Callable[[FaultSpec], Injector]]:
     """Injects faults, and heals them after the test."""
     made: list[Injector] = []
 
-    def do(spec: AnyFault) -> Injector:
-        made.append(injector_for(PlannedFault(f"1-{spec.kind}", spec, 0.0, 60.0), stack))
+    def do(spec: FaultSpec) -> Injector:
+        made.append(injector_for(planned_fault(f"1-{spec.kind}", spec, 0.0, 60.0), stack))
         made[-1].inject()
         return made[-1]
 
@@ -147,7 +148,7 @@ def dropped(injector: Injector) -> dict[str, int]:
 
 
 def test_our_kernel_retransmits_and_backs_off(
-    client: Client, inject: Callable[[AnyFault], Injector]
+    client: Client, inject: Callable[[FaultSpec], Injector]
 ) -> None:
     """Requests lost: each try waits twice as long, and healing does not hurry the next one."""
     first = Tcp.of(client.socket)
@@ -171,7 +172,7 @@ def test_our_kernel_retransmits_and_backs_off(
 
 
 def test_the_databases_kernel_retransmits(
-    stack: Stack, client: Client, inject: Callable[[AnyFault], Injector]
+    stack: Stack, client: Client, inject: Callable[[FaultSpec], Injector]
 ) -> None:
     """Answers lost: the statement is carried out all the same, and the far kernel tries again."""
     before = retransmitted_by(stack, "postgres")
@@ -193,7 +194,7 @@ def test_the_databases_kernel_retransmits(
 
 
 def test_behind_a_proxy_nothing_is_retransmitted(
-    stack: Stack, inject: Callable[[AnyFault], Injector]
+    stack: Stack, inject: Callable[[FaultSpec], Injector]
 ) -> None:
     """The counter-test: Toxiproxy's kernel acknowledges what it then throws away."""
     host, _, port = stack.links["edge"].listen.rpartition(":")
@@ -221,7 +222,7 @@ def test_it_is_proven_and_healed(stack: Stack) -> None:
 
 
 def test_packets_of_the_bureau_are_lost_as_well(
-    stack: Stack, inject: Callable[[AnyFault], Injector]
+    stack: Stack, inject: Callable[[FaultSpec], Injector]
 ) -> None:
     """A wire of its own: proven and healed, while the database answers and the bureau is alive."""
     injector = inject(PacketDrop("bureau"))
@@ -237,7 +238,7 @@ def test_packets_of_the_bureau_are_lost_as_well(
 
 
 def test_what_does_not_bite_is_not_proven(
-    stack: Stack, inject: Callable[[AnyFault], Injector]
+    stack: Stack, inject: Callable[[FaultSpec], Injector]
 ) -> None:
     """No rule, or one that lets everything through: neither read-back nor canary holds."""
     injector = inject(PacketDrop("database"))
@@ -262,7 +263,7 @@ def test_what_does_not_bite_is_not_proven(
 
 
 def test_the_machines_own_firewall_is_not_touched(
-    stack: Stack, inject: Callable[[AnyFault], Injector]
+    stack: Stack, inject: Callable[[FaultSpec], Injector]
 ) -> None:
     """Our rules are in our namespace, and the harness has its own way around them."""
     injector = inject(PacketDrop("database"))
@@ -285,7 +286,9 @@ def devices(stack: Stack) -> list[Path]:
 
 def test_a_killed_supervisor_takes_its_namespaces_along(stack: Stack, folder: Path) -> None:
     """SIGKILL while packets are dropped: no device, no rule and no route stays."""
-    injector = injector_for(PlannedFault("1-packet_drop", PacketDrop("database"), 0.0, 60.0), stack)
+    injector = injector_for(
+        planned_fault("1-packet_drop", PacketDrop("database"), 0.0, 60.0), stack
+    )
     injector.inject()
     assert devices(stack) != []
     assert stack.supervisor is not None
@@ -296,7 +299,7 @@ def test_a_killed_supervisor_takes_its_namespaces_along(stack: Stack, folder: Pa
 
     assert fresh.stack_id != stack.stack_id
     assert (
-        injector_for(PlannedFault("1-packet_drop", PacketDrop("database"), 0.0, 60.0), fresh)
+        injector_for(planned_fault("1-packet_drop", PacketDrop("database"), 0.0, 60.0), fresh)
         .ready()
         .holds
     )

@@ -7,24 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from harness.faults.injectors import injector_for
 
+from harness.faults import Latency, Partition
 from harness.faults.heal.healing import heal_open
 from harness.faults.heal.proxy_restart import SECOND_WAY
-from harness.faults.injectors import injector_for
 from harness.faults.probes import link_canaries
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.journal import Journal
-from harness.plan.fault_specs import Latency, Partition
-from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.builders import planned_fault
 from tests.live.conftest import SCENARIOS, SHORT, Runner
 from tests.live.hung_proxy import add_toxic, hang, hangs, stalled_reader
 from tests.live.test_how_a_harness_lies import wait_for_fault
 
 pytestmark = pytest.mark.live
 PHASES = (*SHORT, "--fault=2s", "--recovery=6s")
-UPSTREAM = PlannedFault("1-partition", Partition("database", direction="upstream"), 0.0, 60.0)
+UPSTREAM = planned_fault("1-partition", Partition("database", direction="upstream"), 0.0, 60.0)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_hung_api_is_found_and_its_process_replaced_once(own_stack: Stack) -> 
 def test_a_toxic_that_cannot_be_taken_out_is_healed_all_the_same(own_stack: Stack) -> None:
     """The fault's own toxic hangs at its heal, as under any load whose reader has stalled."""
     facts: list[FaultFact] = []
-    planned = PlannedFault("1-latency", Latency("database", milliseconds=50), 0.0, 60.0)
+    planned = planned_fault("1-latency", Latency("database", milliseconds=50), 0.0, 60.0)
     timeline = FaultTimeline(own_stack, (planned,), facts.append, lambda *_: None)
     timeline.check()
     timeline.start(time.monotonic_ns())

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from harness.faults import Freeze, Kill, Restart
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
-from harness.plan.fault_specs import AnyFault, Freeze, Kill, Restart
-from harness.plan.plan import PlannedFault
+from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.builders import planned_fault
 
 pytestmark = pytest.mark.live
 LASTS_SECONDS = 1.0
@@ -34,11 +35,11 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @contextmanager
-def broken(stack: Stack, spec: AnyFault) -> Iterator[dict[str, FaultFact]]:
+def broken(stack: Stack, spec: FaultSpec) -> Iterator[dict[str, FaultFact]]:
     """The fault is there when the block begins; it is healed on time, and proven when it ends."""
     facts: dict[str, FaultFact] = {}
     there = threading.Event()
-    planned = PlannedFault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
+    planned = planned_fault(f"1-{spec.kind}", spec, 0.0, LASTS_SECONDS)
     timeline = FaultTimeline(
         stack,
         (planned,),

@@ -20,6 +20,7 @@ from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.target import classification
 from harness.target.classification import Classification, GroundTruth
 from harness.target.transport import Transport
+from tests.builders import LOCAL
 
 Reply = tuple[int, dict[str, Any], dict[str, str]]
 LOST: Reply = (0, {}, {})
@@ -142,7 +143,7 @@ class Load:
         chosen = {"rate": 5, "baseline_s": 1.0, "fault_s": 0.0, "recovery_s": 1.0, **settings}
         scenario = Scenario(credit_line_share=reads)
         shares = {"log_in_share": 0.0, "population": "good", **settings}
-        plan: Plan = expand("a", "", scenario, Settings(**{**chosen, **shares}))
+        plan: Plan = expand("a", "", scenario, Settings(**{**chosen, **shares}), layout=LOCAL)
         run = RunDirectory.create(self._folder, plan)
         events = EventWriter(run, "load-0")
         arrival = plan.arrivals[0]

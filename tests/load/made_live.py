@@ -15,17 +15,18 @@ from harness.apps.locust import chaos_page
 from harness.apps.locust.live import Live, LiveSeries
 from harness.apps.locust.page_access import Door
 from harness.apps.locust.progress import Progress
-from harness.plan.fault_specs import Partition
+from harness.faults import Partition
 from harness.plan.plan import Scenario, Settings, expand
+from tests.builders import LOCAL, over
 
 NOW_S = 8.0
 SETTINGS = Settings(rate=50, warm_up_s=1, baseline_s=5, fault_s=8, recovery_s=6)
-FAULTS = [Partition("database"), Partition("edge", during=(0.75, 1.0))]
+FAULTS = [Partition("database"), over(0.75, 1.0, Partition("edge"))]
 
 
 def made_live(now_s: float = NOW_S) -> Live:
     """Two partitions: the first began at 5 s, and everything since has failed or waits."""
-    plan = expand("game_day", "made up", Scenario(faults=list(FAULTS)), SETTINGS)
+    plan = expand("game_day", "made up", Scenario(faults=list(FAULTS)), SETTINGS, layout=LOCAL)
     live = Live(plan)
     live.zero_ns = time.monotonic_ns() - round(now_s * 1e9)
     due_s = sorted(arrival.at_s for arrival in plan.arrivals)

@@ -7,6 +7,7 @@ import pytest
 
 from harness.apps.locust.fault_board import EVENTS_MAX, FaultBoard
 from harness.plan.plan import Scenario, expand
+from tests.builders import LOCAL
 from tests.load.made_live import FAULTS, SETTINGS
 
 SECOND = 1_000_000_000
@@ -14,7 +15,7 @@ SECOND = 1_000_000_000
 
 def board() -> FaultBoard:
     """Two faults, planned for 5 to 13 s and 11 to 13 s."""
-    return FaultBoard(expand("x", "", Scenario(faults=list(FAULTS)), SETTINGS).faults)
+    return FaultBoard(expand("x", "", Scenario(faults=list(FAULTS)), SETTINGS, layout=LOCAL).faults)
 
 
 def states(found: FaultBoard) -> list[str]:

@@ -17,6 +17,7 @@ from harness.plan.decline import Decline
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.target.classification import Answer, Classification
 from harness.target.transport import Transport
+from tests.builders import LOCAL
 from tests.full_disk import files_end_at
 
 OK = Classification(Outcome.OK)
@@ -66,7 +67,7 @@ class Load:
 
     def __init__(self, folder: Path, script: Script, **settings: Any) -> None:
         chosen = Settings(rate=5, baseline_s=1.0, fault_s=0.0, recovery_s=1.0, **settings)
-        self.plan: Plan = expand("a", "", Scenario(), chosen)
+        self.plan: Plan = expand("a", "", Scenario(), chosen, layout=LOCAL)
         self.run = RunDirectory.create(folder, self.plan)
         self.told: list[dict[str, Any]] = []
         self.events = EventWriter(self.run, "load-0")

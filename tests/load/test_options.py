@@ -16,8 +16,8 @@ from harness.apps.locust.planning import (
 )
 from harness.core.errors import UsageError
 from harness.faults import Kill, Partition
-from harness.plan.placement import Choice
 from harness.plan.plan import Scenario, Settings
+from harness.plan.schedule import Choice
 from harness.run.given_options import OptionElsewhere
 
 CALM = Scenario()

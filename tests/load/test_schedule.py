@@ -4,8 +4,11 @@ import pytest
 
 from harness.load.open_loop import intended_ns, own_arrivals
 from harness.plan.plan import Scenario, Settings, expand
+from tests.builders import LOCAL
 
-PLAN = expand("a", "", Scenario(), Settings(rate=20, baseline_s=1.0, fault_s=0, recovery_s=1.0))
+PLAN = expand(
+    "a", "", Scenario(), Settings(rate=20, baseline_s=1.0, fault_s=0, recovery_s=1.0), layout=LOCAL
+)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -20,7 +23,9 @@ def test_every_arrival_has_exactly_one_load_process(count: int) -> None:
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_a_borrowers_arrivals_are_one_process_s(count: int) -> None:
     """They share a session as those of one app do; pairs near a limit among them."""
-    plan = expand("a", "", Scenario(near_limit_share=0.2), Settings(rate=50, log_in_share=1.0))
+    plan = expand(
+        "a", "", Scenario(near_limit_share=0.2), Settings(rate=50, log_in_share=1.0), layout=LOCAL
+    )
     shares = [own_arrivals(plan.arrivals, index, count) for index in range(count)]
 
     borrowers = [{arrival.borrower for arrival in share} for share in shares]

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.faults import Partition
 from harness.history.events import HealthAddress, HealthPoll
 from harness.history.reader import Facts
-from harness.plan.fault_specs import Partition
 from harness.stack.state import EDGE
 from harness.verdict.figures import Health
 from harness.verdict.measure.health_checks import failing_stretches, states_of
 from harness.verdict.measure.measurement import measure
 from harness.verdict.types import Episode
-from tests.builders import at_ns, cut_run, during, plan_of, polls
+from tests.builders import at_ns, cut_run, during, over, plan_of, polls
 
 READY = HealthAddress("/readyz", 5.0)
 
@@ -51,7 +51,7 @@ def test_a_fault_on_the_edge_makes_no_health_grey(until_s: float, grey_s: float)
 
 def test_the_other_end_of_a_cut_edge_counts() -> None:
     """The database is cut from 8 s to 11 s, the edge from 11 s to 13 s: only the first is grey."""
-    cuts = (Partition("database", during=(0, 0.6)), Partition(EDGE, during=(0.6, 1)))
+    cuts = (over(0, 0.6, Partition("database")), over(0.6, 1, Partition(EDGE)))
     plan, known = cut_run(plan_of(*cuts))
 
     assert seen(known, polls(plan)).green_while_failing_s == pytest.approx(3.0, abs=0.1)

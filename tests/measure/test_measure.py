@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.faults import Kill
 from harness.history.events import Ending, Outcome, Proof, Step
 from harness.plan.decline import Decline
-from harness.plan.fault_specs import Kill
 from harness.verdict.measure.measurement import measure
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.faults import BlockingMigration, Kill, Latency, Partition
 from harness.history.events import Outcome
 from harness.history.reader import Facts
-from harness.plan.fault_specs import AnyFault, BlockingMigration, Kill, Latency, Partition
+from harness.plan.fault import FaultSpec
 from harness.plan.plan import Plan
 from harness.verdict.measure.measurement import measure
 from harness.verdict.types import Fault, Overlap
@@ -19,15 +20,16 @@ from tests.builders import (
     failed,
     operation,
     operations,
+    over,
     plan_of,
     with_rows,
 )
 
 # The fault phase lasts from 8 s to 13 s.
 MIGRATION = BlockingMigration()
-INSIDE = Partition("database", during=(0.2, 0.6))  # 9 s to 11 s
-EARLY = Partition("database", during=(0.0, 0.6))  # 8 s to 11 s
-LATE = Kill("replicas", during=(0.4, 1.0))  # 10 s to 13 s
+INSIDE = over(0.2, 0.6, Partition("database"))  # 9 s to 11 s
+EARLY = over(0.0, 0.6, Partition("database"))  # 8 s to 11 s
+LATE = over(0.4, 1.0, Kill("replicas"))  # 10 s to 13 s
 
 
 def any_of(*stretches: tuple[float, float]) -> Callable[[float], bool]:
@@ -35,7 +37,7 @@ def any_of(*stretches: tuple[float, float]) -> Callable[[float], bool]:
     return lambda at_s: any(during(*stretch)(at_s) for stretch in stretches)
 
 
-def run_of(*faults: AnyFault, bad: Callable[[float], bool]) -> tuple[Plan, Facts]:
+def run_of(*faults: FaultSpec, bad: Callable[[float], bool]) -> tuple[Plan, Facts]:
     """A run with these faults, in which requests planned at a ``bad`` instant fail."""
     plan = plan_of(*faults)
     return plan, facts(plan, operations(plan, bad))
@@ -65,8 +67,8 @@ def test_each_fault_has_its_own_requests() -> None:
 
 def test_a_fault_alone_at_work_has_nothing_to_share() -> None:
     """Faults one after the other are told apart by time, and nothing is said of overlaps."""
-    one = Partition("database", during=(0.0, 0.3))
-    two = Kill("replicas", during=(0.6, 1.0))
+    one = over(0.0, 0.3, Partition("database"))
+    two = over(0.6, 1.0, Kill("replicas"))
     found = measure(*run_of(one, two, bad=any_of((8, 9.6), (11, 13.2)))).impacts
 
     assert [impact.fault.overlaps for impact in found] == [[], []]
@@ -87,8 +89,8 @@ def test_what_cannot_be_told_apart_is_said() -> None:
 
 def test_a_fault_that_adds_nothing_to_another_has_not_bitten() -> None:
     """Its own requests were all well: that the other fault broke borrowing is no proof of it."""
-    latency = Latency("edge", milliseconds=1, during=(0.0, 1.0))
-    kill = Kill("replicas", during=(0.6, 0.8))
+    latency = over(0.0, 1.0, Latency("edge", milliseconds=1))
+    kill = over(0.6, 0.8, Kill("replicas"))
     slow, killed = measure(*run_of(latency, kill, bad=during(11, 12.0))).impacts
 
     assert killed.fault.bit is True
@@ -134,7 +136,7 @@ def test_requests_that_hang_into_the_next_fault_are_no_proof_of_health() -> None
 
     Only the quick half is over by then: it must not pass for all that the first fault did.
     """
-    plan = plan_of(Kill("replica-1", during=(0.0, 0.6)), Partition("database", during=(0.2, 1.0)))
+    plan = plan_of(over(0.0, 0.6, Kill("replica-1")), over(0.2, 1.0, Partition("database")))
     ops = tuple(
         failed(plan, a.index, ended_ns=at_ns(a.at_s + 2))
         if (8 <= a.at_s < 9 and a.index % 2) or 9 <= a.at_s < 13
@@ -152,9 +154,9 @@ def test_requests_that_hang_into_the_next_fault_are_no_proof_of_health() -> None
 
 def test_a_third_fault_apart_does_not_count_as_untouched() -> None:
     """Only times at which none of the others was at work compare with a fault."""
-    early = Kill("replicas", during=(0.0, 0.2))
-    long = BlockingMigration(during=(0.3, 1.0))
-    inside = Partition("database", during=(0.5, 0.7))
+    early = over(0.0, 0.2, Kill("replicas"))
+    long = over(0.3, 1.0, BlockingMigration())
+    inside = over(0.5, 0.7, Partition("database"))
     found = measure(*run_of(early, long, inside, bad=during(8, 13.2))).impacts
 
     assert [len(impact.fault.overlaps) for impact in found] == [0, 1, 1]
@@ -172,8 +174,8 @@ def test_recovery_counts_from_the_last_heal_of_the_overlapping_ones() -> None:
 
 def test_a_slow_recovery_is_not_hidden_by_a_later_fault() -> None:
     """The first one takes 2 s after its heal; a tolerated one is healed long after."""
-    cut = Partition("database", during=(0.0, 0.2))  # 8 s to 9 s
-    tolerated = Kill("replica-1", during=(0.8, 1.0), expects_impact=False)  # 12 s to 13 s
+    cut = over(0.0, 0.2, Partition("database"))  # 8 s to 9 s
+    tolerated = over(0.8, 1.0, Kill("replica-1", expects_impact=False))  # 12 s to 13 s
     found = measure(*run_of(cut, tolerated, bad=during(8, 11)))
 
     assert found.recovery.from_heal_s == pytest.approx(2.0, abs=0.1)
@@ -183,8 +185,8 @@ def test_a_slow_recovery_is_not_hidden_by_a_later_fault() -> None:
 
 def test_the_slowest_of_several_recoveries_counts() -> None:
     """Two outages: 0.5 s and 1.5 s after their heals."""
-    one = Partition("database", during=(0.0, 0.2))  # 8 s to 9 s
-    two = Kill("replicas", during=(0.6, 0.8))  # 11 s to 12 s
+    one = over(0.0, 0.2, Partition("database"))  # 8 s to 9 s
+    two = over(0.6, 0.8, Kill("replicas"))  # 11 s to 12 s
     found = measure(*run_of(one, two, bad=any_of((8, 9.5), (11, 13.5))))
 
     assert [i.fault.recovered_s for i in found.impacts] == [
@@ -200,8 +202,8 @@ def test_what_the_next_fault_met_still_impaired_has_not_recovered() -> None:
 
     What cured it then is not known; that it took longer than up to the second injection is.
     """
-    one = Partition("database", during=(0.0, 0.2))  # 8 s to 9 s
-    two = Kill("replicas", during=(0.8, 1.0))  # 12 s to 13 s
+    one = over(0.0, 0.2, Partition("database"))  # 8 s to 9 s
+    two = over(0.8, 1.0, Kill("replicas"))  # 12 s to 13 s
     found = measure(*run_of(one, two, bad=during(8, 13.4)))
     first, second = found.recoveries
 
@@ -220,7 +222,7 @@ def test_what_the_next_fault_itself_did_is_not_held_against_the_one_before(
     """What is under way when it comes, at 12 s, meets it; what is overdue by then met something
     else.
     """
-    plan = plan_of(Partition("database", during=(0.0, 0.2)), Kill("replicas", during=(0.8, 1.0)))
+    plan = plan_of(over(0.0, 0.2, Partition("database")), over(0.8, 1.0, Kill("replicas")))
     ops = tuple(
         failed(plan, a.index, ended_ns=at_ns(a.at_s + 2))
         if 8 <= a.at_s < 9.5 or fails_from_s <= a.at_s < 13.4

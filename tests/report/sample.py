@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
+from harness.faults import Partition
 from harness.history.columns import Attempts, Operations
 from harness.history.events import (
     Clock,
@@ -21,7 +22,6 @@ from harness.history.ledger_facts import LedgerReading
 from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
-from harness.plan.fault_specs import Partition
 from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
 from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window
 from harness.verdict.types import (
@@ -37,7 +37,7 @@ from harness.verdict.types import (
     Weight,
 )
 from harness.verdict.visible import Visible
-from tests.builders import rows, with_rows
+from tests.builders import LOCAL, rows, with_rows
 
 Run = tuple[Plan, Facts, Verdict]
 Maker = Callable[[], Run]
@@ -195,7 +195,9 @@ def _verdict(plan: Plan, facts: Facts, **changes: object) -> Verdict:
 def passed() -> Run:
     """Nothing injected, nothing failed."""
     settings = Settings(recovery_s=12.0)
-    plan = expand("baseline", "Borrowing works on an undisturbed stack.", Scenario(), settings)
+    plan = expand(
+        "baseline", "Borrowing works on an undisturbed stack.", Scenario(), settings, layout=LOCAL
+    )
     chance = random.Random(1)
     operations = [_operation(plan, a.index, chance, False) for a in plan.arrivals]
     facts = _facts(plan, operations, ())
@@ -209,7 +211,7 @@ def failed() -> Run:
         faults=[Partition("database")],
         objectives=Objectives(recovery_seconds_max=5, failed_outside_fault_share_max=0.005),
     )
-    plan = expand("network_partition", HYPOTHESIS, scenario, Settings())
+    plan = expand("network_partition", HYPOTHESIS, scenario, Settings(), layout=LOCAL)
     chance = random.Random(2)
     fact, fault = _fault(plan)
     operations = [_operation(plan, a.index, chance, True) for a in plan.arrivals]

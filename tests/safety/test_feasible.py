@@ -10,7 +10,7 @@ import pytest
 
 from harness.core.errors import HarnessError, UsageError
 from harness.faults import BlockingMigration, CommitLost, Kill, PacketDrop, Partition
-from harness.plan.fault_specs import AnyFault
+from harness.plan.fault import FaultSpec
 from harness.plan.planted_defects import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong_defects
 from harness.run.safety import feasible
 from harness.run.safety.feasible import require_feasible, require_set_up
@@ -74,7 +74,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return be
 
 
-def refusal(*faults: AnyFault) -> str:
+def refusal(*faults: FaultSpec) -> str:
     """Why this cannot be run on the stack that is up; nothing if it can."""
     try:
         require_feasible(plan_of(*faults), Path("/nowhere"), None, ())
@@ -98,7 +98,7 @@ def refusal(*faults: AnyFault) -> str:
     ],
     ids=str,
 )
-def test_a_stack_that_is_up_is_asked(fault: AnyFault, told: str, up: Callable[..., None]) -> None:
+def test_a_stack_that_is_up_is_asked(fault: FaultSpec, told: str, up: Callable[..., None]) -> None:
     """What it has counts, and what it lacks is told with what it has."""
     up()
 

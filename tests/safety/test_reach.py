@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.core.processes import identify
-from harness.plan.fault_specs import BlockingMigration, Kill, PacketDrop, Partition
+from harness.faults import BlockingMigration, Kill, PacketDrop, Partition
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.run.preview import preview
 from harness.run.safety.feasible import addresses_of, lacking, require_reach
@@ -16,6 +16,7 @@ from harness.run.safety.radius import radius_of
 from harness.stack import Link, Stack, StackSettings
 from harness.stack.namespaces import Wire
 from harness.stack.state import save_state
+from tests.builders import LOCAL
 
 LINKS = {
     "edge": Link("edge", "127.0.0.1:2001", "127.0.0.1:2002"),
@@ -45,7 +46,9 @@ def stack(tmp_path: Path) -> Stack:
 
 def plan_of(*faults: Any, **settings: Any) -> Plan:
     """A plan with these faults."""
-    return expand("it", "", Scenario(faults=list(faults)), Settings(seed=1, **settings))
+    return expand(
+        "it", "", Scenario(faults=list(faults)), Settings(seed=1, **settings), layout=LOCAL
+    )
 
 
 def link(upstream: str = "127.0.0.1:1", listen: str = "127.0.0.1:2") -> dict[str, Any]:

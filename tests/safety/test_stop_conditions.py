@@ -7,7 +7,7 @@ import pytest
 
 from harness.apps.locust.planning import stop_from
 from harness.core.errors import UsageError
-from harness.plan.fault_specs import Kill, Partition
+from harness.faults import Kill, Partition
 from harness.plan.objectives import Resilience
 from harness.plan.plan import Scenario, Settings, accepted, expand
 from harness.plan.stop_conditions import (
@@ -17,6 +17,7 @@ from harness.plan.stop_conditions import (
     StopConditions,
     in_words,
 )
+from tests.builders import LOCAL, over
 
 CUT = Partition("database")
 ALL_OFF = dict.fromkeys(STOP_KINDS, "off")
@@ -26,7 +27,7 @@ def stop_of(
     scenario: Scenario, *, attached: bool = False, stop: StopConditions | None = None
 ) -> StopConditions:
     """The conditions of a plan at 50 a second: 8 s baseline, 5 s fault, 15 s recovery."""
-    return expand("it", "", scenario, Settings(), attached=attached, stop=stop).stop
+    return expand("it", "", scenario, Settings(), attached=attached, stop=stop, layout=LOCAL).stop
 
 
 def test_only_a_double_payment_ends_a_run_on_the_local_stack() -> None:
@@ -64,7 +65,13 @@ def test_the_later_wins_and_is_named() -> None:
     )
     scenario = Scenario(stop=StopConditions(failed_budget=5))
     plan = expand(
-        "it", "", scenario, Settings(), file, stop=StopConditions(double_disbursement=False)
+        "it",
+        "",
+        scenario,
+        Settings(),
+        file,
+        stop=StopConditions(double_disbursement=False),
+        layout=LOCAL,
     )
 
     assert plan.stop == StopConditions(
@@ -88,12 +95,12 @@ def test_off_wins_over_what_is_weaker() -> None:
 def test_failures_are_accepted_where_faults_are_noticed() -> None:
     """Overlapping windows are one; a fault that nobody should notice accepts nothing."""
     faults = [
-        Partition("database", during=(0.0, 0.2)),
-        Kill("replicas", during=(0.4, 1.0)),
+        over(0.0, 0.2, Partition("database")),
+        over(0.4, 1.0, Kill("replicas")),
         Partition("edge", expects_impact=False),
     ]
-    plan = expand("it", "", Scenario(faults=list(faults)), Settings(recovery_s=30))
-    quiet = expand("it", "", Scenario(faults=[faults[2]]), Settings())
+    plan = expand("it", "", Scenario(faults=list(faults)), Settings(recovery_s=30), layout=LOCAL)
+    quiet = expand("it", "", Scenario(faults=[faults[2]]), Settings(), layout=LOCAL)
 
     assert accepted(plan) == [(8.0, 13.0 + 10.0 + 2.0)]
     assert accepted(quiet) == []

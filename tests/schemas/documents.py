@@ -15,8 +15,7 @@ from harness.apps.gameday import render_record
 from harness.apps.gameday.verify import verify
 from harness.apps.gate.selftest import self_test
 from harness.core.documents import text_of
-from harness.history.run_directory import RunDirectory
-from harness.plan.fault_specs import (
+from harness.faults import (
     BlockingMigration,
     CommitLost,
     Flap,
@@ -30,6 +29,7 @@ from harness.plan.fault_specs import (
     Restart,
     Throttle,
 )
+from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Objectives, Plan, Scenario, Settings, expand
 from harness.plan.stop_conditions import StopConditions
 from harness.report.compare.comparison import compare
@@ -43,7 +43,7 @@ from harness.verdict.series import to_json as series_json
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Verdict, Weight
 from harness.verdict.types import to_json as verdict_json
-from tests.builders import CUT, during, facts, operations, plan_of
+from tests.builders import CUT, LOCAL, during, facts, operations, over, plan_of
 from tests.gameday.stored_days import refused_day, whole_day
 from tests.gates.made import verdict_of as gate_verdict
 from tests.gates.made import with_finding
@@ -67,7 +67,7 @@ def silent(_: str) -> None:
 
 def _verdicts() -> list[Verdict]:
     """What was measured in full, what overlapped, what was quiet, and what never began."""
-    two = plan_of(BlockingMigration(), Partition("database", during=(0.2, 0.6)))
+    two = plan_of(BlockingMigration(), over(0.2, 0.6, Partition("database")))
     made = [(two, facts(two, operations(two, during(8, 13.4)))), *runs()]
     stored = [run[2] for run in (rich.rich(), rich.censored(), sample.never_began())]
     return [*(judge(*run) for run in made), *stored, sample.passed()[2], sample.inconclusive()[2]]
@@ -77,7 +77,7 @@ def _plan(*faults: Any) -> Plan:
     limits = Objectives(recovery_seconds_max=5, impaired_episodes_max=1)
     stop = StopConditions(failed_budget=500, failed_surge=True, principal_at_risk_fen="off")
     scenario = Scenario(faults=list(faults), objectives=limits, stop=stop)
-    return expand("every", "It comes back.", scenario, Settings())
+    return expand("every", "It comes back.", scenario, Settings(), layout=LOCAL)
 
 
 def _series() -> Any:

@@ -6,14 +6,14 @@ from typing import Any, get_args
 
 from harness.apps.gameday.session_store import ENDED
 from harness.core.exit_codes import ExitCode
-from harness.history.fault_facts import EndedBy
-from harness.plan.fault_specs import (
+from harness.faults import (
     KILOBYTES_PER_SECOND_MAX,
     MILLISECONDS_MAX,
     PERIOD_SECONDS_MAX,
     PERIOD_SECONDS_MIN,
-    AnyFault,
 )
+from harness.history.fault_facts import EndedBy
+from harness.plan.fault import FaultSpec
 from harness.plan.objectives import KINDS, MEANINGS, bounds
 from harness.plan.population import POPULATIONS
 from harness.plan.scenario import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
@@ -42,7 +42,7 @@ def _one_of(*words: str) -> dict[str, Any]:
 
 
 _CODES = tuple(sorted(FINDINGS))
-_SPECS = get_args(get_args(AnyFault)[0])
+_SPECS = get_args(get_args(FaultSpec)[0])
 _FAULTS = tuple(spec.__name__ for spec in _SPECS)
 _KINDS = tuple(f.default for spec in _SPECS for f in fields(spec) if f.name == "kind")
 _PHASES = ("warm-up", "baseline", "fault", "recovery", "observation")

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 from harness.core.processes import identify
+from harness.faults import Partition
 from harness.history.journal import Journal
 from harness.history.journal_row import JOURNAL_FILE
-from harness.plan.fault_specs import Partition
-from harness.plan.plan import PlannedFault
 from harness.stack.watchdog import Open, read_open
+from tests.builders import planned_fault
 
-FAULT = PlannedFault("1-partition", Partition("edge"), 8.0, 13.0)
+FAULT = planned_fault("1-partition", Partition("edge"), 8.0, 13.0)
 DEAD = (2**22 - 1, 1)
 
 

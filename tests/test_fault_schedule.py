@@ -1,4 +1,4 @@
-"""Which faults a run has, and where on its timeline they stand."""
+"""Which faults a run has, and when each one is active."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -6,24 +6,17 @@ from itertools import pairwise
 import pytest
 
 from harness.core.errors import UsageError
-from harness.plan.fault_specs import (
-    AnyFault,
-    BlockingMigration,
-    Freeze,
-    Kill,
-    Partition,
-    Refuse,
-    Reset,
-    Restart,
-)
+from harness.faults import BlockingMigration, Freeze, Kill, Partition, Refuse, Reset, Restart
+from harness.plan.fault import FaultSpec
 from harness.plan.objectives import DEFAULT_OBJECTIVES_WITHOUT_FAULT
-from harness.plan.placement import Choice, chosen, named, placed, timeline_text, wrong_choice
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.scenario import RECOVERY_MARGIN_SECONDS, check
+from harness.plan.schedule import Choice, chosen, named, timeline_text, wrong_choice
+from tests.builders import LOCAL
 
 FAULTS = [
-    Partition("database", during=(0.2, 0.6)),
-    Kill("replica-1", during=(0.5, 1.0)),
+    Partition("database", at="1s", lasts="2s"),
+    Kill("replica-1", at=2.5, lasts=2.5),
     BlockingMigration(),
 ]
 NAMES = ("1-partition", "2-kill", "3-blocking_migration")
@@ -32,7 +25,7 @@ NAMES = ("1-partition", "2-kill", "3-blocking_migration")
 def plan_of(seed: int = 1, **settings: object) -> Plan:
     """The plan of three faults."""
     chosen_settings = Settings(seed=seed, **settings)  # type: ignore[arg-type]
-    return expand("mess", "It holds.", Scenario(faults=list(FAULTS)), chosen_settings)
+    return expand("mess", "It holds.", Scenario(faults=list(FAULTS)), chosen_settings, layout=LOCAL)
 
 
 def places(plan: Plan) -> dict[str, tuple[float, float]]:
@@ -41,7 +34,7 @@ def places(plan: Plan) -> dict[str, tuple[float, float]]:
 
 
 def test_without_exploring_a_fault_stands_where_the_scenario_says() -> None:
-    """Shares of the fault phase, whatever the seed."""
+    """Seconds after the baseline, whatever the seed."""
     expected = {
         "1-partition": (9.0, 11.0),
         "2-kill": (10.5, 13.0),
@@ -158,31 +151,33 @@ def test_without_any_fault_it_is_a_run_that_only_watches() -> None:
         (BlockingMigration("loan"), BlockingMigration("risk_flag"), False),
     ],
 )
-def test_no_two_faults_use_one_switch_at_once(one: AnyFault, two: AnyFault, *, clash: bool) -> None:
+def test_no_two_faults_use_one_switch_at_once(
+    one: FaultSpec, two: FaultSpec, *, clash: bool
+) -> None:
     """The heal of one would end the other; one after the other they may."""
 
     def plan(second_from: float) -> Plan:
-        faults = [replace(one, during=(0.0, 0.5)), replace(two, during=(second_from, 1.0))]
-        return expand("mess", "It holds.", Scenario(faults=faults), Settings())
+        faults = [replace(one, lasts=2.5), replace(two, at=second_from, lasts=5 - second_from)]
+        return expand("mess", "It holds.", Scenario(faults=faults), Settings(), layout=LOCAL)
 
-    assert len(plan(0.5).faults) == 2
+    assert len(plan(2.5).faults) == 2
     if clash:
         with pytest.raises(UsageError, match="would end the other"):
-            plan(0.4)
+            plan(2.0)
     else:
-        assert len(plan(0.4).faults) == 2
+        assert len(plan(2.0).faults) == 2
 
 
 @pytest.mark.parametrize("count", [3, 7, 10, 13, 20])
 def test_faults_whose_places_were_added_up_follow_each_other(count: int) -> None:
-    """One begins where the last one ends, but for 1e-16; the last ends at 1.0000000000000002."""
-    step, places = 1 / count, [0.0]
+    """One begins where the last one ends, but for 1e-16."""
+    step, places = 5 / count, [0.0]
     for _ in range(count):
         places.append(places[-1] + step)
     begun_anew = [(i * step, i * step + step) for i in range(count)]
-    for during in (begun_anew, list(pairwise(places))):
-        faults = [Restart("replicas", during=pair) for pair in during]
-        plan = expand("mess", "It holds.", Scenario(faults=faults), Settings())
+    for times in (begun_anew, list(pairwise(places))):
+        faults = [Restart("replicas", at=a, lasts=b - a) for a, b in times]
+        plan = expand("mess", "It holds.", Scenario(faults=faults), Settings(), layout=LOCAL)
 
         assert len(plan.faults) == count
         assert plan.faults[-1].heal_s <= plan.settings.baseline_s + plan.settings.fault_s
@@ -192,10 +187,12 @@ def test_exploring_keeps_apart_what_cannot_be_at_work_together() -> None:
     """Whatever the seed; and it is refused where no place is left."""
     scenario = Scenario(faults=[Kill("replica-1"), Kill("replicas"), Partition("edge")])
     for seed in range(100):
-        expand("mess", "It holds.", scenario, Settings(seed=seed, explore=True, rate=1))
+        expand(
+            "mess", "It holds.", scenario, Settings(seed=seed, explore=True, rate=1), layout=LOCAL
+        )
     crowded = Scenario(faults=[Kill("replicas")] * 4)
     with pytest.raises(UsageError, match="would end the other"):
-        expand("mess", "It holds.", crowded, Settings(explore=True, fault_s=3.0))
+        expand("mess", "It holds.", crowded, Settings(explore=True, fault_s=3.0), layout=LOCAL)
 
 
 def test_exploring_needs_room() -> None:
@@ -203,14 +200,14 @@ def test_exploring_needs_room() -> None:
     scenario = Scenario(faults=list(FAULTS))
     short = Settings(explore=True, fault_s=1.0)
 
-    assert any("--explore" in line for line in check(scenario, short))
-    assert check(scenario, replace(short, fault_s=2.0)) == []
-    assert check(scenario, replace(short, explore=False)) == []
+    assert any("--explore" in line for line in check(scenario, short, LOCAL))
+    assert check(scenario, replace(short, fault_s=2.0), LOCAL) == []
+    assert check(scenario, replace(short, explore=False), LOCAL) == []
 
 
 def test_a_timeline_in_words_is_in_the_order_of_the_injections() -> None:
     """To the millisecond, as it is drawn."""
-    text = timeline_text(placed(chosen(FAULTS, Choice()), 8.0, 5.0, None))
+    text = timeline_text(scheduled(chosen(FAULTS, Choice()), 8.0, 5.0, None, LOCAL))
 
     assert text == (
         "3-blocking_migration from 8.000 s to 13.000 s, 1-partition from 9.000 s to 11.000 s,"
