@@ -4,7 +4,7 @@ Hypothesis: borrowing goes on. The last score on file stands in for the bureau's
 so nobody fails, nobody waits long, and hardly anybody is decided on differently than before.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import Partition
 
 
@@ -12,7 +12,8 @@ class BureauOutage(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     scenario = Scenario(
-        faults=[Partition("bureau", expects_impact=False)],
+        load=Load(rate=50, baseline="8s", recovery="15s"),
+        faults=[Partition("bureau", at="0s", lasts="5s", expects_impact=False)],
         objectives=Objectives(
             failed_share_max=0.01,
             impaired_episodes_max=0,

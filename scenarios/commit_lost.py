@@ -5,7 +5,7 @@ the same key (`--retries 2`) is never lent twice, no loan is lost, and borrowing
 within five seconds of the link's return.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import CommitLost
 
 
@@ -13,6 +13,7 @@ class CommitsLost(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     scenario = Scenario(
-        faults=[CommitLost("database")],
+        load=Load(rate=50, baseline="8s", recovery="15s"),
+        faults=[CommitLost("database", at="0s", lasts="5s")],
         objectives=Objectives(recovery_seconds_max=5, failed_outside_fault_share_max=0.005),
     )

@@ -4,7 +4,7 @@ Hypothesis: borrowers are told so within their deadline, nothing is lent twice o
 borrowing is back to normal within five seconds of the network's return, without anyone's help.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import Partition
 
 
@@ -12,8 +12,13 @@ class NetworkPartition(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     scenario = Scenario(
-        faults=[Partition("database")],
-        credit_line_share=0.5,  # the others have it on their screen and borrow at once
+        load=Load(
+            rate=50,
+            baseline="8s",
+            recovery="15s",
+            credit_line_share=0.5,  # the others have it on their screen and borrow at once
+        ),
+        faults=[Partition("database", at="0s", lasts="5s")],
         objectives=Objectives(
             recovery_seconds_max=5,
             failed_outside_fault_share_max=0.005,

@@ -5,7 +5,7 @@ waits behind the ALTER TABLE; borrowers are told in time all the same, and borro
 five seconds of the last heal, with nothing lost or lent twice.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import BlockingMigration, Partition
 
 
@@ -13,9 +13,10 @@ class PartitionDuringMigration(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     scenario = Scenario(
+        load=Load(rate=50, baseline="8s", recovery="15s"),
         faults=[
-            BlockingMigration(table="loan"),
-            Partition("database", during=(0.1, 0.4)),
+            BlockingMigration(table="loan", at="0s", lasts="5s"),
+            Partition("database", at="0.5s", lasts="1.5s"),
         ],
         objectives=Objectives(
             recovery_seconds_max=5,

@@ -4,7 +4,7 @@ Hypothesis: losing one of two replicas is no outage; losing both is one that end
 seconds of the order to restart them; and no loan is lost or granted twice either way.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import Kill
 
 
@@ -12,9 +12,10 @@ class ServerFailure(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     scenario = Scenario(
+        load=Load(rate=50, baseline="8s", recovery="15s"),
         faults=[
-            Kill("replica-1", during=(0.0, 0.3), expects_impact=False),
-            Kill("replicas", during=(0.5, 1.0)),
+            Kill("replica-1", at="0s", lasts="1.5s", expects_impact=False),
+            Kill("replicas", at="2.5s", lasts="2.5s"),
         ],
         objectives=Objectives(recovery_seconds_max=10, failed_outside_fault_share_max=0.005),
     )

@@ -4,7 +4,7 @@ Hypothesis: a borrow asks the database several times and becomes slower by as of
 refused and no stretch of borrowing is impaired.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import Latency
 
 
@@ -12,6 +12,7 @@ class SlowDatabase(Borrower):
     """One simulated borrower a second for each Locust user."""
 
     scenario = Scenario(
-        faults=[Latency("database", milliseconds=10, jitter=5)],
+        load=Load(rate=50, baseline="8s", recovery="15s"),
+        faults=[Latency("database", milliseconds=10, jitter=5, at="0s", lasts="5s")],
         objectives=Objectives(impaired_episodes_max=0, failed_share_max=0.01),
     )

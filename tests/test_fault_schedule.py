@@ -11,7 +11,7 @@ from harness.plan.fault import FaultSpec
 from harness.plan.objectives import DEFAULT_OBJECTIVES_WITHOUT_FAULT
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.scenario import RECOVERY_MARGIN_SECONDS, check
-from harness.plan.schedule import Choice, chosen, named, timeline_text, wrong_choice
+from harness.plan.schedule import Choice, chosen, named, scheduled, timeline_text, wrong_choice
 from tests.builders import LOCAL
 
 FAULTS = [

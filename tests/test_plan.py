@@ -89,7 +89,7 @@ def test_default_objectives_depend_on_the_fault() -> None:
 
 def test_nobody_arrives_again_while_still_under_way() -> None:
     """Two arrivals of one borrower are further apart than the longest journey, pairs apart."""
-    plan = plan_of(rate=100, scenario=Scenario(faults=[CUT], near_limit_share=0))
+    plan = plan_of(rate=100, scenario=Scenario(faults=[CUT], load=Load(near_limit_share=0)))
     last: dict[int, float] = {}
     gaps = []
     for arrival in plan.arrivals:
@@ -101,7 +101,7 @@ def test_nobody_arrives_again_while_still_under_way() -> None:
 
 def test_borrowers_come_round_in_another_order_each_time() -> None:
     """Nobody's turns lie a whole number of seconds apart, as those of a periodic trouble may."""
-    plan = plan_of(rate=100, scenario=Scenario(faults=[CUT], near_limit_share=0))
+    plan = plan_of(rate=100, scenario=Scenario(faults=[CUT], load=Load(near_limit_share=0)))
     count = len(plan.borrowers)
     rounds = [
         [a.borrower for a in plan.arrivals[start : start + count]]
@@ -136,7 +136,7 @@ def pairs_of(plan: Plan) -> list[list[Arrival]]:
 @pytest.mark.parametrize("share", [0.02, 0.4])
 def test_borrowers_near_their_limit_come_twice_at_once_and_never_again(share: float) -> None:
     """Each pair asks with two keys for two loans of which the limit covers either, not both."""
-    plan = plan_of(scenario=Scenario(faults=[CUT], near_limit_share=share))
+    plan = plan_of(scenario=Scenario(faults=[CUT], load=Load(near_limit_share=share)))
     pairs = pairs_of(plan)
 
     assert len(pairs) == round(share * len(plan.arrivals) / 2)

@@ -109,10 +109,11 @@ def place_of_class(found: type) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """Type and text, on one line."""
+    """Type and text, on one line; of a mistake that the harness itself told, the text alone."""
     text = " ".join((error.msg if isinstance(error, SyntaxError) else text_of(error)).split())
     text = text if len(text) <= LETTERS_MAX else f"{text[:LETTERS_MAX]}…"
-    return ": ".join(part for part in (type(error).__name__, text) if part)
+    kind = "" if type(error) is UsageError else type(error).__name__
+    return ": ".join(part for part in (kind, text) if part)
 
 
 def text_of(error: BaseException) -> str:

@@ -34,7 +34,9 @@ class Checked(type):
             raise UsageError(f"{cls.__name__}: {wrong}")
         plain = {name: _plain(value) for name, value in kwargs.items()}
         made: T = type.__call__(cls, *map(_plain, args), **plain)
-        found = [] if getattr(cls, "CHECKS_TYPES", False) else [*type_problems(made)]
+        found = [*_huge(made)]  # to show such a number can fail
+        if not found and not getattr(cls, "CHECKS_TYPES", False):
+            found = [*_type_problems(made)]
         if found := found or [*getattr(made, "problems", ())]:
             raise UsageError("; ".join(f"{cls.__name__}: {text}" for text in found))
         return made
@@ -78,12 +80,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= LETTERS_MAX else f"{text[:LETTERS_MAX]}…"
 
 
-def type_problems(made: Any) -> Iterator[str]:
+def _huge(made: Any) -> Iterator[str]:
+    for field in fields(made):
+        if _is_huge(getattr(made, field.name)):
+            yield f"{field.name} has more than 18 digits"
+
+
+def _type_problems(made: Any) -> Iterator[str]:
     """Every field whose value is of another type than it has to be."""
-    huge = [field.name for field in fields(made) if _is_huge(getattr(made, field.name))]
-    for name in huge:  # to show such a number can fail
-        yield f"{name} has more than 18 digits"
-    hints = {} if huge else get_type_hints(type(made), include_extras=True)
+    hints = get_type_hints(type(made), include_extras=True)
     for field in fields(made):
         hint, value = hints.get(field.name), getattr(made, field.name)
         if hint is None or value is field.default:

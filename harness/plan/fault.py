@@ -145,7 +145,9 @@ class FaultSpec(metaclass=Checked):
 
 
 def _is_name(text: str) -> bool:
-    return len(text) <= 60 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()  # the message says it
+    return (
+        len(text) <= 60 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+    )  # the message says it
 
 
 @dataclass(frozen=True, slots=True)

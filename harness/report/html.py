@@ -53,7 +53,9 @@ def _shown(value: object) -> object:
 
 def _coded(text: str) -> Markup:
     """A text in which what stands between backticks is a command."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.clean(text)))))  # escaped
+    return Markup(
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.clean(text))))
+    )  # escaped
 
 
 def stays_open(section: str, verdict: Verdict, tables: Iterable[Table]) -> bool:

@@ -12,8 +12,6 @@ from harness.apps.locust.locustfile import hypothesis_of, read_locustfile, requi
 from harness.core.errors import UsageError
 from harness.plan.plan import Scenario
 
-WRONG: dict[str, Any] = {"faults": [5], "objectives": {}, "stop": 5, "near_limit_share": "x"}
-
 
 class Base:
     """Stands for the borrower that scenarios subclass."""
@@ -39,12 +37,6 @@ class Second(Base):
 
 class Bare(Base):
     """Without a scenario."""
-
-
-class Wrong(Base):
-    """With a scenario of the wrong types."""
-
-    scenario = Scenario(**WRONG)
 
 
 class Stranger:
@@ -118,7 +110,6 @@ def test_no_borrower_is_no_business_of_ours() -> None:
         ((First, Second), None, "First in .*, Second in "),
         ((First, Stranger), None, "First in .*, Stranger in "),
         ((Bare,), None, "Bare has no scenario"),
-        ((Wrong,), None, "objectives .* stop 5 .* near_limit_share 'x' .* faults: 5 is no fault"),
         ((First,), object(), "load shape object"),
     ],
 )

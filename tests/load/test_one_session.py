@@ -229,7 +229,7 @@ class _Slow:
 def test_a_pair_of_journeys(tmp_path: Path, both_log_in: bool) -> None:
     """A planned log-in begins when it is due; any other is left to the one that is under way."""
     settings = Settings(log_in_share=0, population="good", rate=5)
-    plan = expand("a", "", Scenario(credit_line_share=0), settings, layout=LOCAL)
+    plan = expand("a", "", Scenario(load=Load(credit_line_share=0)), settings, layout=LOCAL)
     first, second = (replace(a, borrower=0) for a in plan.arrivals[:2])
     events = EventWriter(RunDirectory.create(tmp_path, plan), "load-0")
     steps = _Slow()

@@ -4,6 +4,7 @@ import pytest
 
 from harness.load.open_loop import intended_ns, own_arrivals
 from harness.plan.plan import Scenario, Settings, expand
+from harness.plan.scenario import Load
 from tests.builders import LOCAL
 
 PLAN = expand(
@@ -24,7 +25,11 @@ def test_every_arrival_has_exactly_one_load_process(count: int) -> None:
 def test_a_borrowers_arrivals_are_one_process_s(count: int) -> None:
     """They share a session as those of one app do; pairs near a limit among them."""
     plan = expand(
-        "a", "", Scenario(near_limit_share=0.2), Settings(rate=50, log_in_share=1.0), layout=LOCAL
+        "a",
+        "",
+        Scenario(load=Load(near_limit_share=0.2)),
+        Settings(rate=50, log_in_share=1.0),
+        layout=LOCAL,
     )
     shares = [own_arrivals(plan.arrivals, index, count) for index in range(count)]
 

@@ -4,7 +4,6 @@ It is loaded into every pytest where this package is installed, so without its o
 it does nothing and imports little but pytest; everything else is imported where it is used.
 """
 
-
 import os
 import shlex
 import signal
