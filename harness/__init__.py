@@ -7,7 +7,7 @@ not come along when only a stored run is judged.
 
 from typing import TYPE_CHECKING, Any
 
-from harness.core import started_in  # before anything can change the folder
+from harness.core import started_in  # noqa: F401  # before anything can change the folder
 
 if TYPE_CHECKING:
     from harness.apps.locust.borrower import Borrower
@@ -31,6 +31,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    from importlib import import_module  # lazy on purpose, see above
+    from importlib import import_module  # noqa: PLC0415  # lazy on purpose, see above
 
     return getattr(import_module(_HOMES[name]), name)

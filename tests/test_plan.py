@@ -156,7 +156,7 @@ def test_every_journey_logs_in_when_all_are_to() -> None:
 
 def test_a_share_of_pairs_beyond_what_fits_is_refused() -> None:
     """Pairs must not overlap, so no more than two arrivals in five belong to one."""
-    with pytest.raises(UsageError, match="near_limit_share 0.5"):
+    with pytest.raises(UsageError, match=r"near_limit_share 0.5"):
         Load(near_limit_share=0.5)
 
 

@@ -85,7 +85,7 @@ def test_a_list_that_is_changed_later_changes_no_scenario() -> None:
         (lambda: Objectives(recovery_max=5), "there is no recovery_max="),
         (lambda: StopConditions(failed_budget=-1), "stop failed_budget -1 must be"),
         (lambda: Partition(5), "Partition: link 5: input should be a valid string"),
-        (lambda: Partition(), "Partition: link is missing"),
+        (Partition, "Partition: link is missing"),
         (lambda: Partition("edge", during=(0, 1)), "Partition: during= is no longer used"),
         (lambda: Kill(at="later"), "Kill: at 'later' must be a duration"),
         (lambda: Kill(lasts=0), "Kill: lasts 0s must be from 0.001s to 24h"),

@@ -36,7 +36,7 @@ def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]
     """
     # Here, as others only forget the variables and have to be started quickly. Whoever heals by SQL
     # has imported the driver at its own start.
-    import psycopg
+    import psycopg  # noqa: PLC0415
 
     forget_libpq_variables()  # for a process that is not ours from its start, like a test's
     return psycopg.connect(url, **parameters)
@@ -44,7 +44,7 @@ def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]
 
 def read_rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """What one query reads, in a transaction that can change nothing; HarnessError where not."""
-    import psycopg  # as in `connect`
+    import psycopg  # noqa: PLC0415  # as in `connect`
 
     try:
         with connect(url, connect_timeout=3) as connection:

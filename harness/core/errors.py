@@ -17,7 +17,7 @@ class PutOffError(HarnessError):
         self.wait_s = wait_s
 
 
-class ProxyApiHangs(HarnessError):
+class ProxyApiHangs(HarnessError):  # noqa: N818 - says what happens, not only that it is an error
     """Toxiproxy's control API did not answer in time, so what it did is not known; or nobody is
     there to answer.
     """

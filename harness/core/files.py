@@ -163,7 +163,7 @@ def append_line(path: Path, line: str, mode: int = 0o666) -> None:
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
         body = (("\n" if torn else "") + line + "\n").encode("utf-8", "replace")
         if os.write(handle, body) != len(body):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as the others
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301  # as the others
         os.fsync(handle)
         if size == 0:  # a new file is safe only once its folder is
             sync_folder(path.parent)

@@ -122,7 +122,7 @@ class Reader:
             raise _malformed(error) from error
         # A packed body says by itself where it ends, if there is any of it.
         ends = framed or (packed and "content-encoding" in headers)
-        if not ends and 200 <= status < 300 and not is_whole(body):
+        if not ends and 200 <= status < 300 and not is_whole(body):  # noqa: PLR2004
             raise BrokenConnectionError("end_of_file", "the connection ended in mid-answer")
         closing = headers.get("connection", "keep-alive" if minor else "close").lower()
         reusable = framed and not self._buffer and "close" not in closing
@@ -142,9 +142,9 @@ class Reader:
         """The head of the answer that counts: interim ones (1xx) decide nothing."""
         for _ in range(_INTERIM_ANSWERS_MAX):
             status, minor, headers = self._head()
-            if status == 101:  # HTTP's word for another protocol
+            if status == 101:  # noqa: PLR2004  # HTTP's word for another protocol
                 raise ValueError("nobody asked for another protocol")
-            if status >= 200:  # HTTP's words
+            if status >= 200:  # noqa: PLR2004  # HTTP's words
                 return status, minor, headers
         raise ValueError("interim answers have no end")
 

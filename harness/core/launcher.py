@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"cannot tie {program[0]} to its parent: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != int(parent_pid):
         sys.exit("the parent ended before its child had started")
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # noqa: S606 - replacing ourselves is the point, and no shell is wanted
 
 
 if __name__ == "__main__":

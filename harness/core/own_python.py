@@ -26,9 +26,9 @@ NEEDED = frozenset(
 OWN = ("harness", "target_service")
 _SINGLE = ("configargparse", "typing_extensions")
 """Those of them that are installed as a single file."""
-_SCRIPT = os.path.abspath(__file__)  # pathlib is not loaded yet
+_SCRIPT = os.path.abspath(__file__)  # noqa: PTH100  # pathlib is not loaded yet
 _CODE_FOLDER = f"{_SCRIPT}".rsplit(os.sep, 3)[0]
-_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # as above
+_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # as above
 
 
 def _installed_in(folder: str) -> list[str]:
@@ -36,7 +36,7 @@ def _installed_in(folder: str) -> list[str]:
     may lie beside files of the user.
     """
     try:
-        names = os.listdir(folder)  # pathlib is not loaded yet
+        names = os.listdir(folder)  # noqa: PTH208  # pathlib is not loaded yet
     except OSError:  # an archive
         return []
     ours = [n for n in names if n.startswith("lendchaos-") and n.endswith(".dist-info")]
@@ -115,7 +115,7 @@ def _own_folders() -> tuple[str, ...]:
 
 def _take(package: str) -> None:
     """Import a package of ours from beside this file, however it is installed."""
-    from importlib.util import module_from_spec, spec_from_file_location  # see above
+    from importlib.util import module_from_spec, spec_from_file_location  # noqa: PLC0415  # see above
 
     spec = spec_from_file_location(package, f"{_CODE_FOLDER}/{package}/__init__.py")
     if spec is None or spec.loader is None:
@@ -126,7 +126,7 @@ def _take(package: str) -> None:
 
 def _main() -> None:
     import_installed_first()
-    from runpy import run_module  # see above
+    from runpy import run_module  # noqa: PLC0415  # see above
 
     sys.path += _WITH_US  # a checkout has folders, like tests, that a user has, too
     for package in OWN:

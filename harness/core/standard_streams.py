@@ -72,7 +72,7 @@ def make_usable() -> None:
     for number, (name, mode) in enumerate(_MODES):
         if not _is_open(number):
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
-            os.set_inheritable(opened, True)  # takes no keyword
+            os.set_inheritable(opened, True)  # noqa: FBT003  # takes no keyword
         stream = getattr(sys, name)
         if not _is_usable(stream):
             nowhere = Path(os.devnull)
@@ -114,7 +114,7 @@ def _is_usable(stream: Any) -> bool:
     """Whether it is one to write to, or to read. Flushes it."""
     try:
         stream.flush()
-    except Exception:  # whatever a user put there
+    except Exception:  # noqa: BLE001  # whatever a user put there
         return False
     return callable(getattr(stream, "write", None))
 

@@ -69,5 +69,5 @@ class Injector(ABC):
     def healed(self) -> Proof:
         """Read back and try once more: `Proof.holds` says that nothing of the fault is left."""
 
-    def clean_up(self) -> None:  # most have nothing to do
+    def clean_up(self) -> None:  # noqa: B027  # most have nothing to do
         """Remove what may only go once the load has ended: nothing, unless it is told otherwise."""

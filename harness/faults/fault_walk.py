@@ -113,7 +113,7 @@ class OneFault:
             looked_ns = time.monotonic_ns()
             try:
                 gone = self.injector.gone()
-            except Exception:  # seen neither to be there nor to be gone
+            except Exception:  # noqa: BLE001  # seen neither to be there nor to be gone
                 _log.exception("looking whether %s is still there", self.planned.name)
                 continue
             if gone is None:
@@ -164,7 +164,7 @@ class OneFault:
             _wait(self._heal_asked, heal_ns)
         except (HarnessError, OSError) as error:
             self._note(error=f"injection: {error}")
-        except Exception as error:  # our bug: the fault must still be healed
+        except Exception as error:  # noqa: BLE001  # our bug: the fault must still be healed
             _log.exception("fault %s", self.planned.name)
             self._note(error=f"injection, our bug: {error!r}")
         if self._announced:
@@ -211,7 +211,7 @@ class OneFault:
                 if self._heal_begun.is_set() and not proof.holds:
                     return  # the heal came first: what is seen now says nothing of the fault
                 self._note(proof)
-        except Exception as error:  # without a proof it has not bitten
+        except Exception as error:  # noqa: BLE001  # without a proof it has not bitten
             if not self._heal_begun.is_set():
                 self._note(error=f"proof: {error}")
 
@@ -252,7 +252,7 @@ class OneFault:
         for link in (need.name for need in self.planned.needs if need.what is Thing.LINK):
             try:
                 self._run.strangers.put_right(link)
-            except Exception:  # the proof that follows tells whether it is healed
+            except Exception:  # noqa: BLE001  # the proof that follows tells whether it is healed
                 _log.exception("putting the link of %s right", self.planned.name)
 
     def _how_it_ended(self, result: HealResult, others: JournalRow | None) -> dict[str, Any]:
@@ -292,7 +292,7 @@ class OneFault:
             self._heal()  # once more, now that the load is over
         try:
             self.injector.clean_up()
-        except Exception as error:  # told in the report; the run is still judged
+        except Exception as error:  # noqa: BLE001  # told in the report; the run is still judged
             _log.exception("clean-up of %s", self.planned.name)
             self._note(clean_up_error=str(error))
             return

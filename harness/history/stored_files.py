@@ -126,9 +126,9 @@ def _wrong_phases(plan: Plan) -> Iterator[str]:
         if not 0 <= phase.end_s - phase.start_s <= 2 * DAY_SECONDS:
             yield f"phase {phase.name} is from {phase.start_s:g} s to {phase.end_s:g} s"
     for one, two in pairwise(plan.phases):
-        if abs(two.start_s - one.end_s) > 1e-6:  # a rounding error
+        if abs(two.start_s - one.end_s) > 1e-6:  # noqa: PLR2004  # a rounding error
             yield f"phase {two.name} does not begin where {one.name} ends"
-    if abs(plan.phases[0].start_s + plan.settings.warm_up_s) > 1e-6:  # as above
+    if abs(plan.phases[0].start_s + plan.settings.warm_up_s) > 1e-6:  # noqa: PLR2004  # as above
         yield "its warm-up does not end at zero"
 
 
@@ -227,7 +227,7 @@ def _fact(line: bytes, schema: str, kinds: tuple[str, ...], span: Span | None = 
     """The fact of one line; None for a header. ValueError where it is none, or outside the span."""
     row = json_of(line)
     if not isinstance(row, dict):
-        raise ValueError("it is no object")  # a line is read or it is not
+        raise ValueError("it is no object")  # noqa: TRY004  # a line is read or it is not
     if "schema" in row:
         if row["schema"] != schema:
             raise ValueError(f"schema {row['schema']!r} is not {schema!r}")

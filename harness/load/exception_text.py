@@ -120,7 +120,7 @@ def text_of(error: BaseException) -> str:
     """What it says; a class of the user's may raise even here."""
     try:
         return str(error)
-    except Exception as of_text:  # as above
+    except Exception as of_text:  # noqa: BLE001  # as above
         return f"(its text raised {type(of_text).__name__})"
 
 

@@ -164,7 +164,7 @@ class Journeys:
             pass  # the drain is over; or nothing more can be written down, so nothing more is sent
         except ENDS:
             raise
-        except BaseException as error:  # told as a trouble of the run
+        except BaseException as error:  # noqa: BLE001  # told as a trouble of the run
             raised = f"in {place_of(error)}, {message_of(error)}"
             self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)
@@ -234,7 +234,7 @@ class Journeys:
         journey.asked_s += asked_s
         number = journey.further_tries
         most_s = BACKOFF_TOTAL_SECONDS_MAX / settings.retries
-        chance = random.Random(f"{settings.seed}/{journey.arrival.index}/{number}")  # reproducible
+        chance = random.Random(f"{settings.seed}/{journey.arrival.index}/{number}")  # noqa: S311  # reproducible
         return asked_s + chance.uniform(0, min(BACKOFF_BASE_SECONDS * 2 ** (number - 1), most_s))
 
     def _in_session(

@@ -97,7 +97,7 @@ class LoadProcess:
                 self._part = self._part_of(order)
             except ENDS:
                 raise
-            except BaseException as raised:  # the leading process tells it
+            except BaseException as raised:  # noqa: BLE001  # the leading process tells it
                 error = f"{type(raised).__name__}: {raised}"
         self._send(messages.WorkerPrepared(order.name, boot, error))
 
@@ -132,7 +132,7 @@ class LoadProcess:
         try:
             loop.run(journeys.plan.settings.drain_s)
             trouble = journeys.bug
-        except Exception as error:  # told, never swallowed
+        except Exception as error:  # noqa: BLE001  # told, never swallowed
             trouble = f"our bug, {type(error).__name__}: {error}"
         finally:
             journeys.events.close()

@@ -21,6 +21,7 @@ Duration = float | str | timedelta
 """A number of seconds, or a text like ``200ms``, ``5s`` or ``1m``."""
 
 LASTS_SECONDS = 5.0
+NAME_LETTERS_MAX = 60
 OWN_FIELDS = ("at", "lasts", "expects_impact", "name")
 """What every fault has, whatever it breaks."""
 
@@ -127,7 +128,7 @@ class FaultSpec(metaclass=Checked):
                 found.append(f"{name} {value_s:g}s must be from {least:g}s to 24h")
         if self.name and not _is_name(self.name):
             found.append(
-                f"name {self.name!r} must be at most 60 letters, digits, - or _, as"
+                f"name {self.name!r} must be at most {NAME_LETTERS_MAX} letters, digits, - or _, as"
                 " files and toxics are called after it"
             )
         return found
@@ -146,7 +147,9 @@ class FaultSpec(metaclass=Checked):
 
 def _is_name(text: str) -> bool:
     return (
-        len(text) <= 60 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+        len(text) <= NAME_LETTERS_MAX
+        and text.isascii()
+        and text.replace("-", "").replace("_", "").isalnum()
     )  # the message says it
 
 

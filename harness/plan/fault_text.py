@@ -22,7 +22,7 @@ def parse_fault(text: str) -> FaultSpec:
     if len(text) > LETTERS_MAX:
         raise UsageError(f"{text[:60]!r}… is no fault: it is longer than {LETTERS_MAX:,} letters")
     call = _call(text)
-    assert isinstance(call.func, ast.Name)  # `_call` made sure of it
+    assert isinstance(call.func, ast.Name)  # noqa: S101  # `_call` made sure of it
     name, spec = call.func.id, specs()[call.func.id]
     values = [_plain(node, text) for node in call.args]
     named = {}

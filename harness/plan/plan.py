@@ -138,7 +138,7 @@ def expand(
     if wrong := check(scenario, settings, layout, file):
         raise UsageError("; ".join(wrong))
     run = uuid.uuid4()
-    chance = random.Random(settings.seed)  # reproducible on purpose
+    chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
     borrowers = _borrowers(scenario.load, settings, chance, run)
     faults = faults_of(scenario, settings, layout)
     objectives, sources = effective(name, scenario.objectives, file, has_faults=bool(faults))
@@ -203,11 +203,11 @@ def _arrivals(
     total = round(settings.load_s * settings.rate)
     near = [b.index for b in borrowers if b.account_class is AccountClass.NEAR_LIMIT]
     # Chance of their own: with or without pairs, the other arrivals are the same.
-    pairs = random.Random(f"{settings.seed}/pairs")  # reproducible on purpose
+    pairs = random.Random(f"{settings.seed}/pairs")  # noqa: S311  # reproducible on purpose
     firsts = dict(zip(pair_starts(total, len(near), pairs), near, strict=True))
     # Nearly a second of arrivals: the spare second between two journeys of one borrower allows it.
     block = max(1, round(0.9 * settings.rate))
-    turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # as above
+    turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # noqa: S311  # as above
     arrivals: list[Arrival] = []
     for index in range(total):
         # To the fen, so that none can be cut off unnoticed.

@@ -268,13 +268,13 @@ def wrong_load(settings: Settings) -> list[str]:
     found = []
     if not 1 <= settings.rate <= RATE_MAX:
         found.append(f"rate {settings.rate} must be from 1 to {RATE_MAX} arrivals a second")
-    if not 0.1 <= settings.request_timeout_s <= 60:  # the message says it
+    if not 0.1 <= settings.request_timeout_s <= 60:  # noqa: PLR2004  # the message says it
         found.append(f"request timeout {settings.request_timeout_s:g}s must be from 0.1s to 60s")
     if not 0 <= settings.ledger_settle_s <= LEDGER_SETTLE_SECONDS_MAX:
         found.append(f"ledger settle {settings.ledger_settle_s:g}s must be from 0s to 5m")
     if not 0 <= settings.log_in_share <= 1:
         found.append(f"log-in share {settings.log_in_share:g} must be from 0 to 1")
-    if not 0 <= settings.retries <= 10:  # more would only amplify an outage
+    if not 0 <= settings.retries <= 10:  # noqa: PLR2004  # more would only amplify an outage
         found.append(f"retries {settings.retries} must be from 0 to 10")
     if not -SEED_MAX <= settings.seed <= SEED_MAX:
         found.append(f"seed {settings.seed} must be from {-SEED_MAX} to {SEED_MAX}")

@@ -98,7 +98,7 @@ def scheduled(
     for draw in range(DRAWS_MAX):
         found = []
         for name, spec in faults.items():
-            chance = random.Random(f"{explore_seed}/{draw}/{name}")  # reproducible on purpose
+            chance = random.Random(f"{explore_seed}/{draw}/{name}")  # reproducible on purpose  # noqa: S311  # reproducible on purpose
             inject_s, heal_s = _at_random(fault_s, chance)
             found.append(planned(name, spec, baseline_s + inject_s, baseline_s + heal_s, layout))
         if not conflicts(found, layout):

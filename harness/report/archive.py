@@ -225,7 +225,7 @@ def check_label(label: str) -> None:
 def is_file_name(name: str) -> bool:
     """Whether a name from a file is safe as the name of another: no way out, nothing hidden."""
     plain = name.isprintable() and not set(name) & set('/\\:*?"<>|')
-    return plain and 0 < len(name.encode("utf-8", "replace")) <= 150 and name[0] not in ".- "
+    return plain and 0 < len(name.encode("utf-8", "replace")) <= 150 and name[0] not in ".- "  # noqa: PLR2004
 
 
 def _folders(path: Path) -> list[Path]:

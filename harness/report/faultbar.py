@@ -64,7 +64,7 @@ def faults(verdict: Verdict, axis: Axis, y: float) -> tuple[Markup, float]:
 
 
 def _fault(fault: Fault, axis: Axis, y: float) -> Markup:
-    assert fault.injected_s is not None  # the caller left the others out
+    assert fault.injected_s is not None  # noqa: S101  # the caller left the others out
     left = axis.x(fault.injected_s)
     right = axis.x(axis.end_s if fault.healed_s is None else fault.healed_s)
     said = f"{words.cut(fault.name, 80)}: {fault_times(fault.injected_s, fault.healed_s)}"

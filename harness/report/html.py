@@ -53,9 +53,7 @@ def _shown(value: object) -> object:
 
 def _coded(text: str) -> Markup:
     """A text in which what stands between backticks is a command."""
-    return Markup(
-        re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.clean(text))))
-    )  # escaped
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.clean(text)))))  # noqa: S704  # escaped
 
 
 def stays_open(section: str, verdict: Verdict, tables: Iterable[Table]) -> bool:
@@ -99,7 +97,7 @@ def looks(foot: str, *sheets: str) -> dict[str, Markup]:
     # Escaped for a string of CSS: nothing can end it, nor the element that holds it.
     safe = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text)
     css = "".join(sheets) + f'@media print {{ @page {{ @bottom-left {{ content: "{safe}" }} }} }}\n'
-    return {"css": Markup(css), "css_hash": Markup(style_hash(css))}  # our own, base64
+    return {"css": Markup(css), "css_hash": Markup(style_hash(css))}  # noqa: S704  # our own, base64
 
 
 def style(name: str, folder: str = "report") -> str:

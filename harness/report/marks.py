@@ -53,7 +53,7 @@ def tag(name: str, *children: str, **attributes: str | float) -> Markup:
     )
     # The name is always a literal of this package.
     return Markup("<{name}{written}>{inner}</{name}>").format(
-        name=Markup(name),
+        name=Markup(name),  # noqa: S704
         written=written,
         inner=joined(*(escape(_safe(child)) for child in children)),
     )
@@ -140,7 +140,7 @@ def shorten(text: str, size: float, width: float) -> str:
     if text_width(text, size) <= width:
         return text
     room = int(width / (0.56 * size)) - 1
-    return f"{text[:room].rstrip()}…" if room >= 3 else ""  # fewer say nothing
+    return f"{text[:room].rstrip()}…" if room >= 3 else ""  # noqa: PLR2004  # fewer say nothing
 
 
 # --- the time axis -------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class Layout:
     @property
     def narrow(self) -> bool:
         """Whether there is room for a name only, not for what is to be said of it."""
-        return self.width < 600  # a phone
+        return self.width < 600  # noqa: PLR2004  # a phone
 
 
 WIDE = Layout("wide", 1310, 74, 20, 88, 58, 11.5, 600, 18)

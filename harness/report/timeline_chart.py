@@ -39,7 +39,7 @@ def draw(
 ) -> tuple[Markup, float]:
     """The chart and its height in its own units, of a load that did begin."""
     clock = facts.status.clock
-    assert clock is not None  # for the type checker; the callers asked
+    assert clock is not None  # noqa: S101  # for the type checker; the callers asked
     bounds_s = chart_series.span(plan, facts, verdict)
     data = chart_series.count(clock, facts.operations, bounds_s, layout.bins_max)
     axis = Axis(layout, data.start_s, data.edge_s(data.bins))

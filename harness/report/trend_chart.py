@@ -159,7 +159,7 @@ def _ticks(values: Sequence[Value]) -> list[float]:
     low, high = min([0.0, *ends]), max([0.0, *ends])
     span = high - low or 1.0
     magnitude = 10 ** math.floor(math.log10(span / 3))
-    step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if span / (m * magnitude) <= 4)
+    step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if span / (m * magnitude) <= 4)  # noqa: PLR2004
     first, last = math.floor(low / step), max(math.ceil(high / step - 1e-9), 1)
     return [step * place for place in range(first, last + 1)]
 

@@ -108,9 +108,9 @@ def chance(p: float | None) -> str:
     """How likely chance alone makes what was seen."""
     if p is None:
         return NOT_MEASURED
-    if p < 0.0001:  # finer figures mean nothing to anybody
+    if p < 0.0001:  # noqa: PLR2004  # finer figures mean nothing to anybody
         return "p < 0.0001"
-    return f"p = {p:.2f}" if p >= 0.01 else f"p = {p:.2g}"  # two digits
+    return f"p = {p:.2f}" if p >= 0.01 else f"p = {p:.2g}"  # noqa: PLR2004  # two digits
 
 
 def unbroken(text: str) -> str:

@@ -36,12 +36,12 @@ def _write_picture(run: RunDirectory, name: str, judged: tuple[Plan, Facts, Verd
     (run.path / name).unlink(missing_ok=True)
     try:
         # Imported here: where the drawing library cannot be loaded, there is still a report.
-        from harness.report import picture
+        from harness.report import picture  # noqa: PLC0415
 
         svg = picture.drawing(*judged)
         if svg is not None:
             run.write_result(name, picture.png(svg))
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the native library is no Exception
+    except BaseException as error:  # noqa: BLE001  # a panic of the native library is no Exception
         _log.warning("%s was not drawn: %s: %s", name, type(error).__name__, error)

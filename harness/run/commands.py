@@ -34,6 +34,6 @@ def obey(command: PageCommand, faults: FaultTimeline, at_s: float | None) -> str
             case "inject":
                 faults.inject(str(fault))
                 return f"{fault} was injected {by_hand}"
-    except Exception as error:  # a wrong order must not end a run that has faults to heal
+    except Exception as error:  # noqa: BLE001  # a wrong order must not end a run that has faults to heal
         _log.exception("order %s %s", do, fault)
         return f"an order given {by_hand}, {do} {fault}, could not be obeyed: {error}"

@@ -97,7 +97,7 @@ def main() -> int:
         conduct(request, channel)
     except (UsageError, HarnessError) as error:
         return _fail(channel, error.exit_code, str(error))
-    except Exception as error:  # the last line of defence: our bug, told as such
+    except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
         if isinstance(error, OSError) and (refused := _refusal(error, request)):
             return _fail(channel, ExitCode.INCONCLUSIVE, refused)
         _log.exception("our bug")

@@ -114,7 +114,7 @@ def set_elsewhere(parser: Any) -> list[OptionElsewhere]:
 
 def without_value(parser: Any, options: Any) -> Iterator[str]:
     """Options that were given ``--`` as their value, of which argparse leaves an empty list."""
-    for action in parser._actions:  # argparse lists them nowhere else
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
         value = getattr(options, action.dest, None)
         of_many = isinstance(value, list) and [] in value
         if of_many or (action.nargs is None and value == [] != action.default):
@@ -159,7 +159,7 @@ def first_seed(options: list[str]) -> int:
 
 def _parser() -> Any:
     """A parser that looks where Locust's does."""
-    import configargparse  # not before it is needed
+    import configargparse  # noqa: PLC0415  # not before it is needed
 
     class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it ships no types
         def error(self, message: str) -> NoReturn:

@@ -171,14 +171,14 @@ def _load(plan: Plan) -> list[str]:
 
 def shown(plan: Plan) -> Visible:
     """The least impairment that nine of ten such runs show, of a service that is well otherwise."""
-    from harness.verdict.measure.visibility import foreseen  # a load process needs no statistics
+    from harness.verdict.measure.visibility import foreseen  # noqa: PLC0415  # a load process needs no statistics
 
     return foreseen(plan)
 
 
 def told_before(plan: Plan) -> list[str]:
     """What such a run shows, in words, and whether its baseline will hardly do."""
-    from harness.verdict.measure.baseline import too_short_a_baseline  # see above
+    from harness.verdict.measure.baseline import too_short_a_baseline  # noqa: PLC0415  # see above
 
     told = [f"nine of ten such runs show {least_seen(shown(plan))}", too_short_a_baseline(plan)]
     return [text for text in told if text]

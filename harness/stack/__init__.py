@@ -38,6 +38,6 @@ def __getattr__(name: str) -> Any:
     home = next((module for module, names in _HOMES.items() if name in names), None)
     if home is None:
         raise AttributeError(f"module 'harness.stack' has no attribute {name!r}")
-    from importlib import import_module  # lazy on purpose, see above
+    from importlib import import_module  # noqa: PLC0415  # lazy on purpose, see above
 
     return getattr(import_module(f"harness.stack.{home}"), name)

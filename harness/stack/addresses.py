@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from harness.core.errors import UsageError
 
-_TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nothing listens there
+_TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing listens there
 """Where Linux goes when a connection is to no address."""
 
 

@@ -43,7 +43,7 @@ from harness.stack.usable import (
 
 REPLICAS_MAX = 8
 _LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-_SHARED_CACHE = Path("/var/tmp/lendchaos")
+_SHARED_CACHE = Path("/var/tmp/lendchaos")  # noqa: S108 - ownership is checked before use
 
 
 def attach(

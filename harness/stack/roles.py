@@ -26,6 +26,6 @@ def resolved(planned: PlannedFault, stack: Stack, seed: str) -> PlannedFault:
         at_work = [name for name in parts if name in alive]
         if not at_work:
             raise HarnessError(f"no {planned.target} is at work")
-        drawn = random.Random(f"{seed}/{planned.name}").choice(at_work)  # reproducible on purpose
+        drawn = random.Random(f"{seed}/{planned.name}").choice(at_work)  # reproducible on purpose  # noqa: S311  # reproducible on purpose
         parts = (drawn,)
     return replace(planned, parts=parts)

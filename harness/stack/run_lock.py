@@ -61,9 +61,9 @@ def _user() -> str:
 
 def _age(seconds: float) -> str:
     seconds = max(0.0, seconds)
-    if seconds < 60:  # a minute
+    if seconds < 60:  # noqa: PLR2004  # a minute
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def bureau_environment(stack: Stack, token: str) -> dict[str, str]:
     """
     host, _, port = (stack.beyond(BUREAU) or "").rpartition(":")
     if BUREAU in stack.wires:
-        host = "0.0.0.0"  # nothing else has an address in there
+        host = "0.0.0.0"  # noqa: S104  # nothing else has an address in there
     return clean_environment(
         LENDING_HOST=host,
         LENDING_PORT=port,

@@ -245,7 +245,7 @@ class Supervisor:
 
         Such a run ends by itself, as it lost whoever started it, and its ledger is still read.
         """
-        while is_alive(owner) or is_held(self.stack.state_dir):
+        while is_alive(owner) or is_held(self.stack.state_dir):  # noqa: ASYNC110 - nor has a death
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
         self.record("orphaned", "stack")
         self.stopping.set()

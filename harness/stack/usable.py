@@ -15,7 +15,7 @@ from harness.stack.addresses import leads_to, split_address
 from harness.stack.service import HEALTH_PATH
 from harness.stack.state import Stack, StackSettings
 
-TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"
+TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
 STACK_BYTES_MIN = 48_000_000
 """A database as it is made takes 39 MB; the rest is for logs."""
 

@@ -132,9 +132,9 @@ def _failed_step(answer: Answer, truth: GroundTruth) -> Classification:
     status, payload = answer.status, answer.payload
     if status is None:
         return Classification(Outcome.FAILED, code=answer.error)
-    if 300 <= status < 400:  # HTTP's words
+    if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
         return Classification(Outcome.FAILED, code=REDIRECT)
-    if status < 400:  # HTTP's words
+    if status < 400:  # noqa: PLR2004  # HTTP's words
         return Classification(Outcome.FAILED, code=INVALID_ANSWER, invalid_answer=True)
     decline = decline_of(status, payload)
     false_declined = is_false_decline(status, payload, truth.expected_decline)
@@ -158,7 +158,7 @@ def may_have_worked(answer: Answer) -> bool:
     """Whether a request that failed so may have changed something all the same."""
     if answer.status is None:
         return answer.sent
-    return answer.status < 400 or not is_surely_not_applied(answer.status, answer.payload)
+    return answer.status < 400 or not is_surely_not_applied(answer.status, answer.payload)  # noqa: PLR2004
 
 
 def judge_borrow(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
@@ -168,9 +168,9 @@ def judge_borrow(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classificatio
         outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED
         return Classification(outcome, code=answer.error, may_retry=True)
     payload = answer.payload
-    if 300 <= status < 400:  # HTTP's words
+    if 300 <= status < 400:  # noqa: PLR2004  # HTTP's words
         return Classification(Outcome.INDETERMINATE, code=REDIRECT, may_retry=True)
-    if status < 400:  # HTTP's words
+    if status < 400:  # noqa: PLR2004  # HTTP's words
         return _judge_acceptance(status, payload, truth.amount_fen)
     rightly = truth.expected_decline, truth.possible_decline
     decline = decline_of(status, payload)
@@ -268,14 +268,14 @@ def refusal_of(status: int, payload: Mapping[str, Any]) -> Refusal:
     """What an answer with a status of 400 or more is, whatever was asked for."""
     if decline_of(status, payload) is not None:
         return Refusal.DECLINE
-    other = Refusal.REQUEST if status < 500 else Refusal.SERVER  # HTTP's words
+    other = Refusal.REQUEST if status < 500 else Refusal.SERVER  # noqa: PLR2004  # HTTP's words
     return _OF_STATUS.get(status, other)
 
 
 def decline_of(status: int, payload: Mapping[str, Any]) -> Decline | None:
     """The cause of a business decline; a server's error and a request time-out are none."""
     category = payload.get("category")
-    if not 400 <= status < 500 or status == 408 or not isinstance(category, str):
+    if not 400 <= status < 500 or status == 408 or not isinstance(category, str):  # noqa: PLR2004
         return None
     return DECLINE_OF_CATEGORY.get(category)
 

@@ -61,7 +61,7 @@ class HealthPoller:
     def _poll(self) -> None:
         try:
             self._poll_until_stopped()
-        except Exception:  # a run without its polls is still a run, and says so
+        except Exception:  # noqa: BLE001  # a run without its polls is still a run, and says so
             _log.exception("the health polls ended early")
 
     def _poll_until_stopped(self) -> None:
@@ -102,7 +102,7 @@ def ask(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> HealthPoll:
         status = exchange("GET", url, timeout_seconds, read=Reader.read_head).status
     except (OSError, BrokenConnectionError) as failure:
         error = failure_code(failure)
-    ok = status is not None and 200 <= status < 300  # what a checker takes for good
+    ok = status is not None and 200 <= status < 300  # noqa: PLR2004  # what a checker takes for good
     return HealthPoll(at_ns, time.monotonic_ns(), ok, status, error)
 
 

@@ -41,7 +41,7 @@ def read_verdict(run: RunDirectory) -> Verdict:
         verdict = from_json(read_regular(run.path / "verdict.json"))
         for name, planned in run.of_plan().items():
             if getattr(verdict, name) != planned:
-                raise ValueError(  # told with the others
+                raise ValueError(  # noqa: TRY301  # told with the others
                     f"it is of another run: its {name} is {getattr(verdict, name)}, the"
                     f" plan's {planned}"
                 )

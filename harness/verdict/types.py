@@ -46,7 +46,7 @@ SCHEMA = "lendchaos.verdict/1"
 class Judgement(StrEnum):
     """Of a run and of an objective. Merged: fail beats inconclusive beats pass."""
 
-    PASS = "pass"  # not a password
+    PASS = "pass"  # noqa: S105  # not a password
     INCONCLUSIVE = "inconclusive"
     FAIL = "fail"
 
@@ -321,7 +321,7 @@ _ENDS = {
 @cache
 def _adapter() -> "TypeAdapter[Verdict]":
     """Made at its first use: most of who needs a type of ours reads and writes no verdict."""
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter  # noqa: PLC0415
 
     return TypeAdapter(Verdict)
 

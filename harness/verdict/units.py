@@ -43,8 +43,8 @@ def share(part: float | None, limit: float | None = None) -> str:
         return NOT_MEASURED
     if part in (0, 1):
         return f"{part:.0%}".replace("%", " %")
-    least = 2 if min(part, 1 - part) < 0.01 else 1  # below one per cent
-    least = next((n for n in range(least, _FINEST) if 0 < round(100 * part, n) < 100), least)
+    least = 2 if min(part, 1 - part) < 0.01 else 1  # noqa: PLR2004  # below one per cent
+    least = next((n for n in range(least, _FINEST) if 0 < round(100 * part, n) < 100), least)  # noqa: PLR2004
     places = places_beside(None if limit is None else 100 * limit, [100 * part], least)
     return f"{100 * part:.{places}f} %"
 
@@ -113,9 +113,9 @@ def milliseconds(duration: float | None, limit: float | None = None) -> str:
     """
     if duration is None:
         return NOT_MEASURED
-    unit, least = ("ms", 1) if duration < 10 else ("ms", 0)
+    unit, least = ("ms", 1) if duration < 10 else ("ms", 0)  # noqa: PLR2004
     size = 1.0
-    if duration >= 1000:  # a second
+    if duration >= 1000:  # noqa: PLR2004  # a second
         unit, least, size = "s", 2, 1000.0
     edge = None if limit is None else limit / size
     return f"{duration / size:,.{places_beside(edge, [duration / size], least)}f} {unit}"
@@ -169,7 +169,7 @@ def limit_of(identifier: str, value: float) -> str:
         return limit_seconds(value)
     if "_ms" not in identifier:
         return f"{value:,.{_LIMIT_DIGITS}g}"
-    small = value < 1000  # a second
+    small = value < 1000  # noqa: PLR2004  # a second
     return f"{value:.{_LIMIT_DIGITS}g} ms" if small else limit_seconds(value / 1000)
 
 

@@ -28,7 +28,7 @@ Quiet = Annotated[
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version  # only where it is asked for
+        from importlib.metadata import version  # noqa: PLC0415  # only where it is asked for
 
         show(f"lendchaos {version('lendchaos')}")
         raise typer.Exit
@@ -43,7 +43,7 @@ Version = Annotated[
 
 
 @app.callback()
-def _all(quiet: Quiet = False, version: Version = False) -> None:  # it has been told
+def _all(quiet: Quiet = False, version: Version = False) -> None:  # noqa: ARG001  # it has been told
     manner.quiet, manner.json = quiet, False
 
 

@@ -57,7 +57,7 @@ def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path
     A request that is refused, or a run that is killed, would leave it, and CI would read a pass in
     it. A file of somebody else stays until it is replaced.
     """
-    if path is None or context.resilient_parsing or not os.path.isfile(path):  # never raises
+    if path is None or context.resilient_parsing or not os.path.isfile(path):  # noqa: PTH113  # never raises
         return path
     if is_stream(path):  # it is refused later
         return path
@@ -227,7 +227,7 @@ def _check_place(option: str, path: Path) -> None:
         raise UsageError(f"{option} {path} is a folder; name a file in it, like {path}/report")
     if is_stream(path) or (path.exists() and not path.is_file()):
         raise UsageError(f"{option} {path} is no regular file, and only such a one is written")
-    full = Path(os.path.abspath(path))  # without ".."; a link leads where it does
+    full = Path(os.path.abspath(path))  # noqa: PTH100  # without ".."; a link leads where it does
     folder = path.parent
     if not folder.exists() and not full.is_relative_to(Path.cwd()):
         raise UsageError(f"{option} {path}: there is no folder {folder}")
@@ -272,8 +272,8 @@ def _decides_in(suite: GateSuite) -> Path | None:
 
 def publish(outputs: CiOutputs, suites: list[GateSuite]) -> list[str]:
     """Write what is asked for; returns what could not be written, in words."""
-    from harness.report.junit import to_xml  # not before Locust has started
-    from harness.report.markdown import annotations
+    from harness.report.junit import to_xml  # noqa: PLC0415  # not before Locust has started
+    from harness.report.markdown import annotations  # noqa: PLC0415
 
     trouble: list[str] = []
     if outputs.junitxml is not None:
@@ -289,8 +289,8 @@ def publish(outputs: CiOutputs, suites: list[GateSuite]) -> list[str]:
 
 
 def _summary(outputs: CiOutputs, suites: list[GateSuite]) -> str:
-    from harness.report import sparkline  # brings what draws, and what counts
-    from harness.report.markdown import summary  # as above
+    from harness.report import sparkline  # noqa: PLC0415  # brings what draws, and what counts
+    from harness.report.markdown import summary  # noqa: PLC0415  # as above
 
     charts, pictures = {}, {}
     for suite in suites:

@@ -48,7 +48,7 @@ def _checkouts() -> list[Path]:
 
 def _below(roots: list[Path], path: Path) -> str:
     """The path from the first of the folders that it lies in, by its name or where links lead."""
-    full = Path(os.path.abspath(path))  # links are part of the name people know
+    full = Path(os.path.abspath(path))  # noqa: PTH100  # links are part of the name people know
     for root in roots:
         for place, folder in ((full, root), (real(full.parent) / full.name, real(root))):
             if place.is_relative_to(folder):

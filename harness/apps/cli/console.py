@@ -84,7 +84,7 @@ def width() -> int:
 
 def verdict_text(verdict: Any, report: str) -> str:
     """A `Verdict` for standard output, with its page's path, as wide and coloured as that takes."""
-    from harness.report import terminal_text  # not while Locust waits for us
+    from harness.report import terminal_text  # noqa: PLC0415  # not while Locust waits for us
 
     colours = console.is_terminal and console.color_system is not None
     return terminal_text.render(verdict, report, width(), color=colours)

@@ -76,9 +76,7 @@ def find(code: str) -> Entry:
         return entry(asked)
     near = [name for name in CATALOGUE if asked and name.startswith(asked)]
     near += difflib.get_close_matches(asked, CATALOGUE, n=3, cutoff=0.5)
-    near += [
-        name for name in CATALOGUE if len(asked) > 2 and asked in name
-    ]  # fewer letters are in nearly all
+    near += [name for name in CATALOGUE if len(asked) > 2 and asked in name]  # noqa: PLR2004  # fewer letters are in nearly all
     nearest = list(dict.fromkeys(near))[:3]
     hint = f"did you mean {' or '.join(nearest)}?" if near else "no code is like it;"
     raise UsageError(f"no code {code!r}: {hint} `lendchaos explain` lists all")

@@ -307,7 +307,7 @@ def record(session: SessionPath) -> None:
 
 
 def _write_record(session: Path) -> None:
-    from harness.apps.gameday import render_record
+    from harness.apps.gameday import render_record  # noqa: PLC0415
 
     written = render_record.write(session, say)
     for name in (RECORD_FILE, PAGE_FILE):
@@ -334,7 +334,7 @@ def verify(
     Exit code 0: all is as recorded; 1: something differs; 3: a stored run cannot be judged.
     """
     with exit_codes():
-        from harness.apps.gameday.verify import verify as verified
+        from harness.apps.gameday.verify import verify as verified  # noqa: PLC0415
 
         found = verified(record, say)
         if json:

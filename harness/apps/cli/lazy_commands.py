@@ -164,7 +164,7 @@ def _plainly(command: Any, quiet: Any) -> Any:
             name = f"{parameter.metavar}{'...' if parameter.nargs != 1 else ''}"
             name = name if parameter.required else f"[{name}]"
             parameter.get_usage_pieces = lambda _, name=name: [name]
-            parameter.display_type_rich = lambda ctx: None  # it is called by name
+            parameter.display_type_rich = lambda ctx: None  # noqa: ARG005  # it is called by name
     command.get_params = partial(_without_types, command.get_params)
     return command
 

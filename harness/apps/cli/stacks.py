@@ -131,7 +131,7 @@ def up(
         ports = {"edge_port": edge_port, "service_port": service_port}
         settings = StackSettings.asked(service, **ports, defect=defect, namespaces=namespaces)
         folder = state_dir or default_state_dir()
-        from harness.stack.bring_up import up as bring_up  # with all that it starts
+        from harness.stack.bring_up import up as bring_up  # noqa: PLC0415  # with all that it starts
 
         stack = bring_up(settings, folder, say)
         healed: list[str] = []
@@ -166,7 +166,7 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
             raise HarnessError(
                 f"a run uses the stack in {folder}: {whose.in_words()}; end it first (Ctrl-C)"
             )
-        from harness.stack.launch import down as take_down
+        from harness.stack.launch import down as take_down  # noqa: PLC0415
 
         healed: list[str] = []
         try:
@@ -187,7 +187,7 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
         if foreign:
             raise HarnessError("; ".join(foreign))
         if has_been_used(folder):
-            from harness.history.journal import Journal
+            from harness.history.journal import Journal  # noqa: PLC0415
 
             Journal(folder, "").forget()
         if json:
@@ -201,11 +201,11 @@ def _heal_left_over(stack: Stack) -> list[str]:
 
     What heals brings drivers: where the journal says that nothing is broken, it is not loaded.
     """
-    from harness.history.journal import Journal
+    from harness.history.journal import Journal  # noqa: PLC0415
 
     if not Journal(stack.state_dir, stack.stack_id).open_faults():
         return []
-    from harness.faults.heal.healing import heal_left_over
+    from harness.faults.heal.healing import heal_left_over  # noqa: PLC0415
 
     return list(heal_left_over(stack))
 

@@ -94,7 +94,7 @@ def judge(run: RunPath, objectives: OtherObjectives = None, json: VerdictJson = 
             stored = _by_other_objectives(as_left, objectives)
             name = re.sub(r"\W+", "-", objectives.stem)
         doing.step(f"judging {run}")
-        from harness.verdict import judge as judging
+        from harness.verdict import judge as judging  # noqa: PLC0415
 
         try:
             verdict = judging.judge(stored.plan, stored.facts)
@@ -104,7 +104,7 @@ def judge(run: RunPath, objectives: OtherObjectives = None, json: VerdictJson = 
             said = "the record of this run is damaged and cannot be judged"
             raise HarnessError(f"{said}: {stored.facts.damage[0]}") from error
         if json:
-            from harness.report import write_report
+            from harness.report import write_report  # noqa: PLC0415
 
             sys.stdout.write(write_report.figures(verdict))
             raise typer.Exit(verdict.exit_code)
@@ -157,7 +157,7 @@ def report(
 def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
     """The run as it was left, and somebody who says what takes long."""
     with SlowNotice(f"reading {run}") as doing:
-        from harness.history.reader import read_facts
+        from harness.history.reader import read_facts  # noqa: PLC0415
 
         directory = RunDirectory(real(run))
         plan = directory.read_plan()
@@ -178,7 +178,7 @@ def _by_other_objectives(stored: _Stored, objectives: Path) -> _Stored:
 
 def _write(stored: _Stored, verdict: Verdict, name: str) -> Path:
     """The path of the page."""
-    from harness.report import write_report
+    from harness.report import write_report  # noqa: PLC0415
 
     directory = stored.directory
     try:

@@ -177,7 +177,7 @@ class GameDay:
             if isinstance(message, Update):
                 self._follow(step, message)
             elif self._apply(message) is What.ABORT and self._view.stage is Stage.GOING:
-                assert isinstance(message, Event)  # as nothing else is an order
+                assert isinstance(message, Event)  # noqa: S101  # as nothing else is an order
                 self._write(What.ABORT, step, message.text, by=message.by)
                 self._show(stage=Stage.ENDING, said=f"aborted ({message.text}): healing")
                 self.runner.abort()
@@ -225,7 +225,7 @@ class GameDay:
     def _follow(self, step: GameDayStep, update: Update) -> None:
         """Take over what the run says of itself."""
         seen = self._view.under_way
-        assert seen is not None, "only a run that is under way says anything"
+        assert seen is not None, "only a run that is under way says anything"  # noqa: S101
         if update.page is not None:
             seen = replace(seen, page=update.page)
         elif update.text not in ("", seen.said):

@@ -152,7 +152,7 @@ class Runner:
     def end_it(self) -> None:
         """End such a run in order; returns at once."""
 
-    def left_behind(self, known: set[str]) -> list[Event]:  # of none
+    def left_behind(self, known: set[str]) -> list[Event]:  # noqa: ARG002  # of none
         """The end of each run of this session but the ``known`` ones, by the folders of those."""
         return []
 
@@ -168,7 +168,7 @@ class Runner:
                 ended = self.run(step, attempt, post)
             except (UsageError, HarnessError) as error:
                 ended = RunResult(error.exit_code, {"text": str(error)})
-            except Exception as error:  # told where somebody sees it
+            except Exception as error:  # noqa: BLE001  # told where somebody sees it
                 refused = refusal(error) if isinstance(error, OSError) else ""
                 said = refused or f"our bug, {type(error).__name__}: {error}"
                 code = ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL
@@ -245,7 +245,7 @@ class Rehearsal(Runner):
         loads = (one.phases[-1].end_s - one.phases[0].start_s for one in previews.values())
         self.speed = max(1.0, max(loads, default=0.0) / STEP_SECONDS)
 
-    def run(self, step: GameDayStep, attempt: int, post: Post) -> RunResult:
+    def run(self, step: GameDayStep, attempt: int, post: Post) -> RunResult:  # noqa: ARG002
         """Play one step."""
         preview = self._previews[step.name]
         at_s = preview.phases[0].start_s

@@ -18,20 +18,20 @@ from typing import Any
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # one that came before this line
 
-from locust import main as locust_main
-from locust.argument_parser import LocustArgumentParser
+from locust import main as locust_main  # noqa: E402
+from locust.argument_parser import LocustArgumentParser  # noqa: E402
 
-import harness
-from harness import faults
-from harness.apps.locust.borrower import Borrower
-from harness.apps.locust.locust_options import RUN_COMMAND, tell_and_end
-from harness.apps.locust.process_control import ByForce, no_end_by_force
-from harness.apps.locust.progress import tell_error
-from harness.core.exit_codes import ExitCode
-from harness.core.foreign_text import clean
-from harness.core.standard_streams import make_usable
-from harness.core.started_in import STARTED_IN
-from harness.load import exception_text as raised
+import harness  # noqa: E402
+from harness import faults  # noqa: E402
+from harness.apps.locust.borrower import Borrower  # noqa: E402
+from harness.apps.locust.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
+from harness.apps.locust.process_control import ByForce, no_end_by_force  # noqa: E402
+from harness.apps.locust.progress import tell_error  # noqa: E402
+from harness.core.exit_codes import ExitCode  # noqa: E402
+from harness.core.foreign_text import clean  # noqa: E402
+from harness.core.standard_streams import make_usable  # noqa: E402
+from harness.core.started_in import STARTED_IN  # noqa: E402
+from harness.load import exception_text as raised  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _USER_CLASSES = "LOCUST_USER_CLASSES"
@@ -81,7 +81,7 @@ def _loaded(paths: Sequence[str]) -> Any:
             call = "os._exit" if isinstance(error, ByForce) else "sys.exit"
             _refuse(f"{raised.place_of(error)}: it calls {call}({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
-    except BaseException as error:  # whatever a user's file raises
+    except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
         place, words = (
             raised.place_in(paths[0], error),
             _valid_words(raised.text_of(error)),

@@ -117,7 +117,7 @@ def _on_init(
         ends.has_begun, ends.settle = True, leader.exits.settle
         if not hasattr(runner, "clients"):
             LoadProcess(environment)
-    except Exception as error:  # Locust would end with a code of its own
+    except Exception as error:  # noqa: BLE001  # Locust would end with a code of its own
         code, text = ended_by(error)
         tell_error(with_places(text, options.set_elsewhere))
         process_control.end_forked_workers(wait_s=0.0)

@@ -150,7 +150,7 @@ class Run:
         except (UsageError, HarnessError, BrokenOffError) as error:
             self.exit_code = int(error.exit_code)
             self._progress.fail(str(error), self.exit_code)
-        except Exception as error:  # the last line of defence
+        except Exception as error:  # noqa: BLE001  # the last line of defence
             refused = refusal(error) if isinstance(error, OSError) else ""
             self.exit_code = int(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL)
             text = f"our bug, {type(error).__name__}: {error}"

@@ -86,7 +86,7 @@ def settle_options(parser: Any) -> None:
     refuse_lists(parser)
 
     def parse_args(*args: Any, **kwargs: Any) -> Any:
-        actions = parser._actions  # argparse lists them nowhere else
+        actions = parser._actions  # noqa: SLF001  # argparse lists them nowhere else
         for action in actions:
             if getattr(action.type, "__name__", "") in _NUMBERS:
                 action.type = _in_plain_digits(action.type)
@@ -220,7 +220,7 @@ def _unwritable(options: Any) -> Iterator[str]:
     named: dict[str, str] = {}
     for name, (option, suffix) in _FILES.items():
         if given := getattr(options, name, None):
-            path = os.path.join(STARTED_IN, given)  # keeps a slash at the end
+            path = os.path.join(STARTED_IN, given)  # noqa: PTH118  # keeps a slash at the end
             setattr(options, name, path)
             if objection := _objection(Path(path + suffix)):
                 yield f"{option} {given} cannot be written: {objection}"

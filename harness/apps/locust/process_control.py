@@ -211,7 +211,7 @@ def leave_out_address() -> None:
 
 def refuse_early_end(events: Any) -> None:
     """To be called while bare Locust loads a locustfile; elsewhere it does nothing."""
-    frame = sys._getframe()  # nothing else tells who imports us
+    frame = sys._getframe()  # noqa: SLF001  # nothing else tells who imports us
     while frame.f_back is not None and frame.f_globals.get("__name__") != _LOADER:
         frame = frame.f_back
     if sys.argv[0] == RUN_COMMAND or frame.f_globals.get("__name__") != _LOADER:
@@ -219,7 +219,7 @@ def refuse_early_end(events: Any) -> None:
     loaded: list[bool] = []
     held = ExitStack()
     held.enter_context(no_end_by_force())
-    held.callback(loaded.append, True)  # it is
+    held.callback(loaded.append, True)  # noqa: FBT003  # it is
     events.init_command_line_parser.add_listener(lambda **_: held.close())
     atexit.register(_at_exit, loaded)
 

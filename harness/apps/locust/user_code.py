@@ -272,4 +272,4 @@ class _Log:
         error = sys.exc_info()[1]
         if error is not None and text.startswith("Uncaught exception in"):
             self._code.note("a method of the scenario", error)
-        logging.error(text, *values, **fields)  # as Locust does
+        logging.error(text, *values, **fields)  # noqa: LOG015  # as Locust does

@@ -201,7 +201,7 @@ def _take_run_time(leader: "RunController") -> str | None:
 
 
 def _as_ours(response: Response, runner: Any, leader: "RunController", prefix: str) -> Response:
-    if response.status_code != 200:  # HTTP's words
+    if response.status_code != 200:  # noqa: PLR2004  # HTTP's words
         return response
     if request.endpoint == "locust.swarm" and request.method == "POST" and response.is_json:
         # A run is under way from the Start that Locust takes, which is before it does anything.

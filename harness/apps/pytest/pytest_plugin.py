@@ -4,6 +4,8 @@ It is loaded into every pytest where this package is installed, so without its o
 it does nothing and imports little but pytest; everything else is imported where it is used.
 """
 
+# ruff: noqa: PLC0415
+
 import os
 import shlex
 import signal
@@ -102,7 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _absolute(path: Path) -> Path:
     """As pytest has it: symbolic links stay, so that ids are made of what the user wrote."""
-    return Path(os.path.abspath(path))  # `resolve` would follow links
+    return Path(os.path.abspath(path))  # noqa: PTH100  # `resolve` would follow links
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -149,7 +151,7 @@ def pytest_configure_node(node: Any) -> None:
     asked = [(str(a.path), a.runs, list(a.objectives)) for a in gate.asked.values()]
     node.workerinput[WORKER_INPUT] = asked
     if asked and node.gateway.spec.popen:
-        gate.workers.append(node.gateway._rinfo().pid)  # nothing else tells it
+        gate.workers.append(node.gateway._rinfo().pid)  # noqa: SLF001  # nothing else tells it
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -296,7 +296,7 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
     def do() -> None:
         try:
             act()
-        except Exception as error:  # raised again where it is waited for
+        except Exception as error:  # noqa: BLE001  # raised again where it is waited for
             failure.append(error)
 
     thread = threading.Thread(target=do, name="bounded", daemon=True)

@@ -152,7 +152,7 @@ def guard(watch: GuardianWatch) -> bool:
                 watch.hear(line)
         try:
             watch.heal_overdue()
-        except Exception:  # nothing that goes wrong here may end the watch
+        except Exception:  # noqa: BLE001  # nothing that goes wrong here may end the watch
             _log.exception("looking for overdue faults")
     if watch.in_order:
         return heal_run(watch.run, GUARDIAN)

@@ -92,7 +92,7 @@ def heal_fault(
             _note(journal, "healing", fault=name, tries=attempt)
             injector = injector or injector_for(planned, stack)
             healed_ns = injector.heal()
-        except Exception as reason:  # whatever it was, it is tried again
+        except Exception as reason:  # noqa: BLE001  # whatever it was, it is tried again
             _log.exception("heal of %s by %s, try %d", name, journal.by, attempt)
             error = str(reason) or type(reason).__name__
             _note(journal, "heal_failed", fault=name, tries=attempt, text=error)
@@ -112,7 +112,7 @@ def _second_way(fault: str, stack: Stack, journal: Journal, reason: str) -> str:
     """Replace Toxiproxy; what was done, or nothing where that failed, too."""
     try:
         return restart_proxy(stack, journal, fault, reason)
-    except Exception as error:  # told; the tries that are left are still made
+    except Exception as error:  # noqa: BLE001  # told; the tries that are left are still made
         _log.exception("second way to heal %s by %s", fault, journal.by)
         _note(journal, "heal_failed", fault=fault, text=f"the second way failed: {error}")
         return ""
@@ -129,7 +129,7 @@ def prove_healed(
     while True:
         try:
             proof = injector.healed()
-        except Exception as error:  # no proof is an answer too
+        except Exception as error:  # noqa: BLE001  # no proof is an answer too
             proof = Proof("healed", holds=False, text=f"after: {error}")
         if excused():
             deadline = time.monotonic() + HEALED_SECONDS_MAX
@@ -161,7 +161,7 @@ def undo_fault(
         return result
     try:
         injector.clean_up()
-    except Exception as error:  # told; everything else is still healed
+    except Exception as error:  # noqa: BLE001  # told; everything else is still healed
         _log.exception("clean-up of %s by %s", planned.name, journal.by)
         return replace(result, left=str(error) or type(error).__name__)
     if result.gone:
@@ -191,7 +191,7 @@ def healed_elsewhere(
         # What we kept up meanwhile, not knowing of it, we have to heal ourselves.
         if not heals or injector.read_back().holds:
             return None
-    except Exception:  # not known: then the later instant, ours, is the safe one
+    except Exception:  # noqa: BLE001  # not known: then the later instant, ours, is the safe one
         return None
     return heals[0]
 

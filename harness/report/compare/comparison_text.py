@@ -189,7 +189,7 @@ _CLAIMS = {
 def _told(result: ComparedFigure) -> str:
     """Size, effect and chance of a difference."""
     test, figure = result.test, result.figure
-    assert test is not None  # for the type checker; the callers asked
+    assert test is not None  # noqa: S101  # for the type checker; the callers asked
     worth = figure.write_shift(result.worth or 0.0).removeprefix("+")
 
     def written(shift: float) -> str:
@@ -207,7 +207,7 @@ def _told(result: ComparedFigure) -> str:
 
 
 def _p(chance: float) -> str:
-    return "less than 0.001" if chance < 0.001 else f"{chance:.3f}"  # enough
+    return "less than 0.001" if chance < 0.001 else f"{chance:.3f}"  # noqa: PLR2004  # enough
 
 
 def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:

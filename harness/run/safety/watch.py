@@ -101,7 +101,7 @@ class SafetyWatch:
         """Our bug must not look like a run without harm: without its watch, a run ends."""
         try:
             watch()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             _log.exception("a watch ended")
             self._stop_for("watch_failed", f"the watch itself failed: {error!r}", 1, 0)
 

@@ -82,7 +82,7 @@ def baseline_of(run: MeasuredRun) -> Baseline:
     if started.whole and (started.observed or 0.0) < plan.steady_state.started_share_min:
         reasons.append(f"only {started.part} of its {started.whole} planned arrivals were started")
     waits_ms = samples.served_s[inside & samples.answered] * 1e3
-    enough = len(waits_ms) >= 20  # one answer beyond the 95th percentile
+    enough = len(waits_ms) >= 20  # noqa: PLR2004  # one answer beyond the 95th percentile
     p95 = float(np.percentile(waits_ms, 95, method="higher")) if enough else None
     unsteady = len(reasons) > short or least_s is None
     needed_s = math.ceil(least_s) if least_s and not unsteady else None

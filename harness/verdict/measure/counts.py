@@ -212,7 +212,7 @@ def clustered_share(failed: Ints, operations: Ints) -> tuple[float, float] | tup
     exactly give an interval of no width, so read it beside the exact one and take the wider.
     """
     count = len(operations)
-    if count < 2:  # of one nothing can be said
+    if count < 2:  # noqa: PLR2004  # of one nothing can be said
         return None, None
     chance = np.random.default_rng(SEED)
     chosen = chance.integers(0, count, size=(RESAMPLES, count))

@@ -167,7 +167,7 @@ def _served_between(earlier: Bools, after: RowTrouble, failed: Bools, samples: S
 
 def _span(trouble: RowTrouble) -> tuple[float, float]:
     at_s, stop_s = trouble.onset.at_s, trouble.recovery.at_s
-    assert at_s is not None  # for the type checker; an onset is always found
+    assert at_s is not None  # noqa: S101  # for the type checker; an onset is always found
     return at_s, np.inf if stop_s is None else stop_s
 
 

@@ -196,7 +196,7 @@ class _Reading:
         own = [_class_of(self._seen, self._bad, *two) for two in itertools.pairwise(self.edges)]
         if self.onset.clean and self.over.clean:
             return own
-        seen = ends[0]._seen, ends[1]._seen  # of its own kind
+        seen = ends[0]._seen, ends[1]._seen  # noqa: SLF001  # of its own kind
         both = zip(own, itertools.pairwise(dated), strict=True)
         return [_surely(seen, self._bad, *two) or class_ for class_, two in both]
 

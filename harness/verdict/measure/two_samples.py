@@ -129,7 +129,7 @@ def _middle(ordered: Floats) -> float:
 def _chance(x: Floats, y: Floats) -> float:
     """Two-sided p: exact as far as it can be counted, else the normal approximation with ties."""
     # Here, because it takes a second to import, and most commands have no need of it.
-    from scipy.stats import PermutationMethod, mannwhitneyu
+    from scipy.stats import PermutationMethod, mannwhitneyu  # noqa: PLC0415
 
     # Ranks, as infinity must not meet any arithmetic.
     _, ranks = np.unique(np.concatenate((x, y)), return_inverse=True)
