@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+CODE_FOLDER = Path(__file__).resolve().parents[2]
+"""Where this program lies: `python -m` finds it and the service from here, installed or not."""
 STATE_VARIABLE = "XDG_STATE_HOME"
 """Below it is the register of state folders."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -24,7 +24,7 @@ from harness.faults.proxy_control import OURS, Proxy, ProxyControl, Toxic, toxic
 from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
-from harness.stack.postgres import SERVICE_USER
+from harness.stack.parts.postgres import SERVICE_USER
 from harness.stack.state import Link, Stack
 
 LOOK_SECONDS = 0.5

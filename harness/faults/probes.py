@@ -17,8 +17,7 @@ from harness.core.errors import HarnessError
 from harness.core.shortage import Shortage, shortage_of
 from harness.plan.fault import Direction
 from harness.stack.layouts import layout_of
-from harness.stack.service import HEALTH_PATH
-from harness.stack.state import Link, Stack
+from harness.stack.state import HEALTH_PATH, Link, Stack
 
 if TYPE_CHECKING:
     import psycopg

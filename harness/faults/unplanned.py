@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core.shortage import Shortage, in_words, shortage_in, stretches
-from harness.faults.heal.proxy_restart import TOXIPROXY
 from harness.history.events import FaultFact
 from harness.history.fault_facts import ForeignChange
 from harness.history.run_facts import Trouble
 from harness.plan.fault import PlannedFault
 from harness.stack.layouts import layout_of
+from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.state import Stack
 from harness.stack.supervisor import EVENT_LOG
 
@@ -52,7 +52,8 @@ def unplanned_ends(
     Toxiproxy's is not among them: it is ours, and a reason to doubt the whole run. Nor is one that
     somebody ``ordered``, as `foreign_orders` tells.
     """
-    touched = {TOXIPROXY, *(name for fault in faults for name in _names(fault.target, stack))}
+    meant = (name for fault in faults for name in fault.parts or _names(fault.target, stack))
+    touched = {*_own_tools(stack), *meant}
     ordered = tuple(ordered)
     return tuple(
         f"{event.name} ended during the run ({_how(event.exit_code)}) and was started again; no"
@@ -71,11 +72,11 @@ def foreign_orders(
 
     Through its socket only: who kills a process by a signal cannot be told from its own end.
     """
-    facts, events = tuple(facts), _events(stack, since_ns)
+    facts, events, tools = tuple(facts), _events(stack, since_ns), _own_tools(stack)
     found = []
     for number, event in enumerate(events):
         undone = ORDERS.get(event.what)
-        if undone is None or event.name == TOXIPROXY or _is_ours(event, facts, stack):
+        if undone is None or event.name in tools or _is_ours(event, facts, stack):
             continue
         later = (e.at_ns for e in events[number:] if (e.what, e.name) == (undone, event.name))
         text = f"{event.name} was {event.what.replace('_', ' ')} by the supervisor, by request"
@@ -97,6 +98,10 @@ def _covers(change: ForeignChange, event: _Event) -> bool:
     return change.process == event.name and (
         change.begin_ns <= event.at_ns <= (change.end_ns or event.at_ns)
     )
+
+
+def _own_tools(stack: Stack) -> frozenset[str]:
+    return frozenset(part.name for part in layout_of(stack).parts if part.ours)
 
 
 def _names(target: str, stack: Stack) -> tuple[str, ...]:

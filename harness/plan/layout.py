@@ -67,6 +67,8 @@ class LayoutPart:
     abilities: tuple[str, ...] = ()
     address: str = ""
     protocol: str = "http"
+    ours: bool = False
+    """Whether it is the harness's own tool, and no part of the target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ from pathlib import Path
 from harness.core.errors import UsageError
 from harness.core.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
 from harness.core.processes import ProcessRef
-from harness.stack import namespaces, postgres, register
+from harness.stack import namespaces, register
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import DATA, LOGS, default_state_dir
 from harness.stack.launch import LaunchSpec, current_stack, launch, revive, silent, state_lock
 from harness.stack.namespaces import Wire
+from harness.stack.parts import postgres
+from harness.stack.parts.lending_service import LendingService
 from harness.stack.programs import Program, Progress, provide_toxiproxy, provision_all
 from harness.stack.state import (
     BUREAU,
@@ -202,7 +204,7 @@ def _specify(
         data_dir=cluster.data_dir,
         database_url=postgres.database_url(cluster, postgres.SUPERUSER, cluster.address),
     )
-    logs = {name: stack.log_dir / f"{name}.jsonl" for name in stack.replicas}
+    logs = {name: stack.log_dir / f"{name}.jsonl" for name in LendingService().names(settings)}
     return LaunchSpec(
         stack=replace(stack, service_logs=logs),
         toxiproxy=toxiproxy.path,

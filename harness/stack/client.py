@@ -1,97 +1,30 @@
-"""Typed calls to a stack's supervisor, and what is asked and answered over its Unix socket.
-
-`harness.stack.control_socket` is the other end. Instants are monotonic nanoseconds.
-"""
+"""Typed calls to a stack's supervisor. Instants are monotonic nanoseconds."""
 
 import contextlib
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from harness.core.errors import HarnessError
-from harness.core.messages import Codec
 from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
+from harness.stack.supervisor_messages import (
+    ANSWERS,
+    REQUESTS,
+    ProcessIds,
+    ProcessList,
+    ProcessStatus,
+    RequestDone,
+    StackAnswer,
+    StackRequest,
+)
 
 SOCKET_BYTES_MAX = 107
 Targets = str | Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StackRequest:
-    """Something to be done to the processes of these names.
-
-    ``kill`` (SIGKILL) and ``shut_down`` (in good order) take them down, and they are started again
-    after so many ``seconds``; ``freeze`` stops them with all their descendants, and they go on
-    after as many; without, after two minutes. ``thaw`` lets them go on, ``restart`` orders the
-    start of what is down. ``wait_ready`` waits until they do their work, at most so long.
-    ``status`` and ``down`` are of the whole stack.
-    """
-
-    do: Literal["status", "kill", "shut_down", "freeze", "thaw", "restart", "wait_ready", "down"]
-    targets: tuple[str, ...] = ()
-    seconds: float | None = None
-
-
-REQUESTS: Codec[StackRequest] = Codec(StackRequest)
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
-    """One process of the stack.
-
-    ``last_exit`` is the code of its last end, negative for a signal; ``ordered_ns`` is the instant
-    of the last order to start it, and ``started_by`` what gave the first one since it was taken
-    down: ``request``, ``timer`` or ``supervisor`` (see `harness.stack.supervised_process`).
-    ``frozen`` means all of its processes, ``stopped`` any of them; ``thawed_ns`` is when the
-    supervisor let it go on since it was frozen, else 0.
-    """
-
-    name: str
-    pid: int | None
-    alive: bool
-    frozen: bool
-    restarts: int
-    last_exit: int | None
-    ordered_ns: int
-    stopped: bool = False
-    thawed_ns: int = 0
-    started_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessList:
-    """Every process, in the order of its start."""
-
-    processes: tuple[ProcessStatus, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessIds:
-    """Ids by name of what was taken down, or stands still."""
-
-    pids: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestDone:
-    """When it was done; of a thaw 0, if the supervisor never had to since the freeze."""
-
-    at_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRefused:
-    """It was not done."""
-
-    error: str
-
-
-StackAnswer = ProcessList | ProcessIds | RequestDone | RequestRefused
-ANSWERS: Codec[StackAnswer] = Codec(StackAnswer)
 AnswerT = TypeVar("AnswerT", bound=StackAnswer)
 
 
@@ -109,6 +42,10 @@ class StackClient:
     def status(self) -> tuple[ProcessStatus, ...]:
         """Every process, in the order of its start."""
         return self._ask(StackRequest("status"), ProcessList).processes
+
+    def process(self, name: str) -> ProcessStatus | None:
+        """The process of that name; None where the stack has none."""
+        return next((process for process in self.status() if process.name == name), None)
 
     def kill(self, target: Targets, restart_after_seconds: float | None = None) -> dict[str, int]:
         """SIGKILL; returns when the process is gone. The process ids by name.

@@ -1,4 +1,4 @@
-"""The supervisor's end of its Unix socket, of which `harness.stack.client` has the messages."""
+"""The supervisor's end of its Unix socket."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from harness.core.errors import HarnessError
 from harness.core.messages import MessageError
-from harness.stack import client as protocol
+from harness.stack import supervisor_messages as protocol
+from harness.stack.client import short_path
 from harness.stack.state import Stack
 from harness.stack.supervised_process import Child
 
@@ -41,7 +42,7 @@ class Control:
         """Listens, for our own user only."""
         path = self._stack.socket_path
         path.unlink(missing_ok=True)
-        with protocol.short_path(path) as short:
+        with short_path(path) as short:
             self._server = await asyncio.start_unix_server(self._serve, short)
         path.chmod(0o600)
 

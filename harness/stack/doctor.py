@@ -12,9 +12,10 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.core.ports import choose_ports, ephemeral_start
 from harness.core.processes import is_alive
-from harness.stack import namespaces, postgres, programs, register
+from harness.stack import namespaces, programs, register
 from harness.stack.client import SOCKET_BYTES_MAX, StackClient
 from harness.stack.folder import checked, default_state_dir
+from harness.stack.parts import postgres
 from harness.stack.state import ForeignStateError, read_state, socket_path_for
 
 OPEN_FILES_MIN = 1024

@@ -19,12 +19,18 @@ from harness.core.errors import HarnessError
 from harness.core.locks import locked
 from harness.core.messages import Codec
 from harness.core.own_python import module_command
-from harness.core.processes import ProcessRef, end_all, identify, is_alive, own_environment
-from harness.stack.client import RequestDone, StackClient, StackRequest, ask
+from harness.core.processes import (
+    CODE_FOLDER,
+    ProcessRef,
+    end_all,
+    identify,
+    is_alive,
+    own_environment,
+)
+from harness.stack.client import StackClient, ask
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
-from harness.stack.postgres import ClusterSpec
+from harness.stack.parts.postgres import ClusterSpec
 from harness.stack.programs import Progress
-from harness.stack.service import CODE_FOLDER
 from harness.stack.state import (
     ForeignStateError,
     Stack,
@@ -34,6 +40,7 @@ from harness.stack.state import (
     read_state,
     socket_path_for,
 )
+from harness.stack.supervisor_messages import RequestDone, StackRequest
 
 _UP_SECONDS_MAX = 120.0
 _DOWN_SECONDS_MAX = 15.0

@@ -7,7 +7,8 @@ from harness.core.errors import HarnessError
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
 from harness.stack.client import StackClient
-from harness.stack.layouts import layout_of
+from harness.stack.layouts import layout_of, parts_of
+from harness.stack.parts.part import HasPrimary
 from harness.stack.state import Stack
 
 
@@ -21,6 +22,9 @@ def resolved(planned: PlannedFault, stack: Stack, seed: str) -> PlannedFault:
         return planned
     layout = layout_of(stack)
     parts = layout.candidates(planned.target)
+    for part in parts_of(stack):
+        if isinstance(part, HasPrimary) and part.role == planned.target:
+            parts = (part.primary(stack),)
     if layout.is_one_of(planned.target):
         alive = {process.name for process in StackClient(stack).status() if process.alive}
         at_work = [name for name in parts if name in alive]

@@ -25,6 +25,8 @@ from harness.stack.run_lock import has_supervisor
 
 SCHEMA = 2
 EDGE = "edge"
+HEALTH_PATH = "/healthz"
+"""Answered by every service that can be attached, and by each process of ours that speaks HTTP."""
 LOW_PASSWORD_COST = 5
 """scrypt with n = 2**5: hundreds of throw-away log-ins must not be what a run measures."""
 DATABASE = "database"
@@ -130,12 +132,6 @@ class Stack:
         if name in self.wires:
             return self.wires[name].aside
         return self.links[name].upstream if name in self.links else None
-
-    @property
-    def replicas(self) -> tuple[str, ...]:
-        """Names of the service's replicas; none for an attached target."""
-        count = 0 if self.settings is None else self.settings.replicas
-        return tuple(f"replica-{number}" for number in range(1, count + 1))
 
 
 _STACK = TypeAdapter(Stack)

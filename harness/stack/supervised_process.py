@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.processes import ProcessRef, family, identify, is_alive, is_stopped
-from harness.stack.client import ProcessStatus
-from harness.stack.service import CODE_FOLDER
+from harness.core.processes import CODE_FOLDER, ProcessRef, family, identify, is_alive, is_stopped
+from harness.stack.supervisor_messages import ProcessStatus
 
 _BACKOFF_SECONDS = 0.2
 _BACKOFF_SECONDS_MAX = 5.0

@@ -10,11 +10,10 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,27 +22,23 @@ from typing import Any, BinaryIO
 
 from harness.core.errors import HarnessError
 from harness.core.http_calls import get
-from harness.core.processes import ProcessRef, clean_environment, identify, is_alive
+from harness.core.processes import ProcessRef, identify, is_alive
 from harness.core.standard_streams import lead_nowhere
 from harness.stack import launch as protocol
-from harness.stack import namespaces, postgres, register, service
+from harness.stack import namespaces, register
 from harness.stack.control_socket import Control
-from harness.stack.folder import BUREAU_DATA, STATE_FILE, whereabouts
-from harness.stack.postgres import ClusterSpec
+from harness.stack.folder import STATE_FILE, whereabouts
+from harness.stack.layouts import parts_of
 from harness.stack.run_lock import held_while_alive, is_held
-from harness.stack.state import BUREAU, DATABASE, EDGE, forget, save_state
+from harness.stack.state import EDGE, HEALTH_PATH, StackSettings, forget, save_state
 from harness.stack.supervised_process import Child, ChildSpec, spawn
 from harness.stack.watchdog import stand_by
 
 EVENT_LOG = "supervisor.jsonl"
 _START_SECONDS_MAX = 30.0
-_MIGRATE_SECONDS_MAX = 60.0
+_ONCE_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.02
 _FORGOTTEN_CHECK_SECONDS = 1.0
-_STOPPING_CHECK_SECONDS = 0.5
-"""A database that stops in good order is done after one such look, or two."""
-_IDENTITY_CHECKS = 16
-"""Fresh connections asked who answers: a stranger with a like share of the port is found."""
 
 
 class Supervisor:
@@ -54,7 +49,11 @@ class Supervisor:
     ) -> None:
         self.spec = spec
         self.stack = replace(spec.stack, supervisor=identify(os.getpid()))
+        self.parts = parts_of(spec.stack)
         self.children: dict[str, Child] = {}
+        self.secret = secrets.token_urlsafe(24)
+        settings = spec.stack.settings or StackSettings()
+        self._part_of = {name: part for part in self.parts for name in part.names(settings)}
         self.stopping = asyncio.Event()
         self._report = report
         self._folder = os.open(self.stack.state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -75,16 +74,16 @@ class Supervisor:
         """
         self._alive = held_while_alive(self.stack.state_dir)
         self._save()
-        first = asyncio.create_task(self._start_toxiproxy())
+        early = [asyncio.create_task(part.start(self)) for part in self.parts if part.early]
         try:
             await self._lay_wires()
-            if self.spec.cluster is not None:
-                await self._start_database(self.spec.cluster)
+            for part in self.parts:
+                if not part.early:
+                    await part.start(self)
         finally:
-            await first
-        if self.stack.settings is not None:
-            await self._start_service()
-        await self._wait_first("toxiproxy")
+            await asyncio.gather(*early)
+        for part in self.parts:
+            await part.settle(self)
         await self._check_edge()
         self.stack = replace(self.stack, ready=True)
         self._save()
@@ -93,11 +92,11 @@ class Supervisor:
         """Stops everything in reverse order and removes what the stack leaves behind."""
         # A thread may still be making the cluster that is about to be removed.
         await asyncio.get_running_loop().shutdown_default_executor()
-        replicas = [self.children[name] for name in self.stack.replicas if name in self.children]
-        await asyncio.gather(*(child.stop() for child in replicas))
-        for child in reversed(self.children.values()):
-            if child not in replicas:
-                await child.stop()
+        settings = self.stack.settings or StackSettings()
+        # Those of one part at the same time, the part that was started last first.
+        for part in reversed(self.parts):
+            found = [self.children[n] for n in part.names(settings) if n in self.children]
+            await asyncio.gather(*(child.stop() for child in found))
         self.record("down", "stack")
         forget(self.stack, whereabouts(self._folder, self.stack.state_dir))
 
@@ -109,11 +108,7 @@ class Supervisor:
         child = self.children.get(name)
         if child is None or not child.alive:
             return False
-        if name == "postgres" and self.spec.cluster is not None and child.process is not None:
-            return postgres.server_state(self.spec.cluster, child.process.pid) == "ready"
-        if name == "toxiproxy":
-            return await asyncio.to_thread(service.has_links, self.stack)
-        return await self._who_answers(name) == name
+        return await self._part_of[name].is_ready(self, child)
 
     async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
         """Waits until a process is ready; the monotonic instant at which it was seen to be.
@@ -132,7 +127,8 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
 
-    async def _wait_first(self, name: str) -> None:
+    async def wait_first(self, name: str) -> None:
+        """Waits until a process is ready for the first time; HarnessError where it ends instead."""
         await self.wait_ready(name, _START_SECONDS_MAX, fail_fast=True)
 
     async def _lay_wires(self) -> None:
@@ -140,71 +136,27 @@ class Supervisor:
         laid = {name: await asyncio.to_thread(namespaces.lay, wire) for name, wire in wires}
         self.stack = replace(self.stack, wires=laid)
 
-    async def _start_toxiproxy(self) -> None:
-        configuration = self.stack.log_dir / "toxiproxy.json"
-        command = service.toxiproxy_command(
-            self.spec.toxiproxy, self.spec.api_port, configuration, self.stack.links.values()
-        )
-        await self._start_child("toxiproxy", command, clean_environment(LOG_LEVEL="warn"))
-
-    async def _start_database(self, cluster: ClusterSpec) -> None:
-        self._report(protocol.LaunchStep("making the database"))
-        log = self.stack.log_dir / "initdb.log"
-        await asyncio.to_thread(postgres.create_cluster, cluster, log)
-        wire = self.stack.wires.get(DATABASE)
-        command = postgres.server_command(cluster, wire.far if wire else "")
-        # At once, without waiting for clients: the cluster is thrown away. SIGINT: a fast, yet
-        # orderly shutdown.
-        signals = {"stop_signal": signal.SIGQUIT, "restart_signal": signal.SIGINT}
-        await self._start_child("postgres", command, clean_environment(), **signals)
-        await self._wait_first("postgres")
-        self._report(protocol.LaunchStep("creating the service's tables"))
-        await self._migrate(postgres.database_url(cluster, postgres.SERVICE_USER, cluster.address))
-
-    async def _migrate(self, url: str) -> None:
-        path = self.stack.log_dir / "migrate.log"
-        environment = clean_environment(LENDING_DATABASE_URL=url, **service.planted(self.stack))
-        process = await spawn(service.service_command("migrate"), path, environment)
+    async def run_once(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """Runs a command to its end; HarnessError where it fails, or takes too long."""
+        path = self.stack.log_dir / f"{name}.log"
+        process = await spawn(command, path, environment)
         try:
-            code = await asyncio.wait_for(process.wait(), _MIGRATE_SECONDS_MAX)
+            code = await asyncio.wait_for(process.wait(), _ONCE_SECONDS_MAX)
         except TimeoutError:
             process.kill()
-            raise HarnessError(f"the migration took over {_MIGRATE_SECONDS_MAX:g} s") from None
+            raise HarnessError(f"{name} took over {_ONCE_SECONDS_MAX:g} s") from None
         if code != 0:
-            raise HarnessError(f"the service's migration failed: {_last_words(path)}")
+            raise HarnessError(f"{name} failed: {_last_words(path)}")
 
-    async def _start_service(self) -> None:
-        stack, port, cluster = self.stack, self.spec.service_port, self.spec.cluster
-        step = f"starting {len(stack.replicas)} replicas of the service and its bureau"
-        self._report(protocol.LaunchStep(step))
-        through = stack.way(DATABASE)
-        if port is None or cluster is None or through is None:
-            raise AssertionError("a local stack has a database, a way to it and a service's port")
-        url = postgres.database_url(cluster, postgres.SERVICE_USER, through)
-        token = secrets.token_urlsafe(24)
-        for name in stack.replicas:
-            environment = service.replica_environment(stack, url, name, port, token)
-            await self._start_child(name, service.service_command("serve"), environment)
-        # The bureau beside the replicas, which ask it first when somebody borrows.
-        folder = stack.state_dir / BUREAU_DATA
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        wire = stack.wires.get(BUREAU)
-        command = service.service_command("bureau", wire.far if wire else "")
-        await self._start_child(BUREAU, command, service.bureau_environment(stack, token))
-        for name in (BUREAU, *self.stack.replicas):
-            await self._wait_first(name)
-        for _ in range(_IDENTITY_CHECKS):
-            await self._who_answers(self.stack.replicas[0])
-
-    async def _who_answers(self, name: str) -> str | None:
-        """Who answers where the process of this name should."""
-        there = f"http://{self.stack.beyond(BUREAU)}" if name == BUREAU else self.stack.service_url
-        return await asyncio.to_thread(service.who_answers, self.stack, there)
+    def report_step(self, text: str) -> None:
+        """Tells who waits for the stack what is being done."""
+        self._report(protocol.LaunchStep(text))
 
     async def _check_edge(self) -> None:
         deadline = time.monotonic() + _START_SECONDS_MAX
-        path, url = service.HEALTH_PATH, f"{self.stack.edge_url}{service.HEALTH_PATH}"
+        path, url = HEALTH_PATH, f"{self.stack.edge_url}{HEALTH_PATH}"
         while time.monotonic() < deadline:
             answer = await asyncio.to_thread(get, url)
             if answer is not None and answer.status == HTTPStatus.OK:
@@ -213,9 +165,14 @@ class Supervisor:
         upstream = self.stack.links[EDGE].upstream
         raise HarnessError(f"{upstream} does not answer {path} through the edge link")
 
-    async def _start_child(
-        self, name: str, command: list[str], environment: dict[str, str], **signals: signal.Signals
+    async def start_child(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        **signals: signal.Signals,
     ) -> None:
+        """Starts a process and keeps it running; ``signals`` are those of `ChildSpec`."""
         log_path = self.stack.log_dir / f"{name}.log"
         spec = ChildSpec(
             name=name, command=command, environment=environment, log_path=log_path, **signals
@@ -249,24 +206,6 @@ class Supervisor:
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
         self.record("orphaned", "stack")
         self.stopping.set()
-
-    async def hurry_database(self) -> None:
-        """Ends a database that somebody asked to stop, and that waits for its clients to leave.
-
-        It takes no more connections, those in the service's pools never leave, and while it lives
-        it is not started again: nobody could borrow any more, and nothing would show why.
-        """
-        stopping_before: int | None = None
-        while True:
-            await asyncio.sleep(_STOPPING_CHECK_SECONDS)
-            child, cluster = self.children.get("postgres"), self.spec.cluster
-            if child is None or cluster is None or child.process is None:
-                continue
-            pid = child.process.pid
-            stopping = pid if postgres.server_state(cluster, pid) == "stopping" else None
-            if stopping is not None and stopping == stopping_before:
-                child.hurry()
-            stopping_before = stopping
 
     def _save_if_possible(self) -> None:
         with contextlib.suppress(OSError, HarnessError):
@@ -311,7 +250,7 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
             lead_nowhere([1])  # the pipe to `up`, which would otherwise wait for its end
             duties = [
                 supervisor.stop_when_forgotten(),
-                supervisor.hurry_database(),
+                *(part.tend(supervisor) for part in supervisor.parts),
                 stand_by(supervisor.stack, supervisor.record),
             ]
             if spec.owner is not None:

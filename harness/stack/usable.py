@@ -12,8 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.http_calls import get
 from harness.stack import namespaces, register
 from harness.stack.addresses import leads_to, split_address
-from harness.stack.service import HEALTH_PATH
-from harness.stack.state import Stack, StackSettings
+from harness.stack.state import HEALTH_PATH, Stack, StackSettings
 
 TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
 STACK_BYTES_MIN = 48_000_000

@@ -1,19 +1,12 @@
 """What the types of the documents do not say: enumerations, keys, formats, some bounds."""
 
 import re
-from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 from harness.apps.gameday.session_store import ENDED
 from harness.core.exit_codes import ExitCode
-from harness.faults import (
-    KILOBYTES_PER_SECOND_MAX,
-    MILLISECONDS_MAX,
-    PERIOD_SECONDS_MAX,
-    PERIOD_SECONDS_MIN,
-)
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault import FaultSpec
+from harness.plan.fault_registry import specs
 from harness.plan.objectives import KINDS, MEANINGS, bounds
 from harness.plan.population import POPULATIONS
 from harness.plan.scenario import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
@@ -42,9 +35,6 @@ def _one_of(*words: str) -> dict[str, Any]:
 
 
 _CODES = tuple(sorted(FINDINGS))
-_SPECS = get_args(get_args(FaultSpec)[0])
-_FAULTS = tuple(spec.__name__ for spec in _SPECS)
-_KINDS = tuple(f.default for spec in _SPECS for f in fields(spec) if f.name == "kind")
 _PHASES = ("warm-up", "baseline", "fault", "recovery", "observation")
 _AFTER_WARM_UP = _PHASES[1:]
 _FAILURE = {"pattern": f"^({'|'.join(_CODES)})(:[a-z0-9_]+)?$"}
@@ -58,7 +48,7 @@ TEXTS: dict[str, dict[str, Any]] = {
     "PlannedPhase.name": _one_of(*_PHASES),
     "Fault.ended_by": _one_of(*EndedBy),
     "DecisionShare.kind": _one_of(*_DECISIONS),
-    "PreviewFault.kind": _one_of(*_KINDS),
+    "PreviewFault.kind": {"examples": [spec.kind for spec in specs().values()]},
     "Settings.population": _one_of(*POPULATIONS),
     "SeriesRun.findings": _one_of(*_CODES),
     "SelfTestRun.failed_by": _one_of(*_CODES),
@@ -109,7 +99,6 @@ def _stop(name: str) -> dict[str, Any]:
 MORE: dict[str, dict[str, Any]] = {
     **{f"Objectives.{name}": _objective(name) for name in KINDS},
     **{f"StopConditions.{name}": _stop(name) for name in STOP_KINDS},
-    **{f"{fault}.during": {**_SHARE, "unit": "shares from 0 to 1"} for fault in _FAULTS},
     **{f"Settings.{name}_s": _PHASE for name in ("warm_up", "baseline", "fault", "recovery")},
     "Settings.rate": {"minimum": 1, "maximum": RATE_MAX, "unit": "arrivals a second"},
     "Settings.request_timeout_s": {"minimum": 0.1, "maximum": 60, **_SECONDS},
@@ -120,15 +109,6 @@ MORE: dict[str, dict[str, Any]] = {
     "SteadyState.min_baseline_s": _PHASE,
     "SteadyState.failed_share_max": _SHARE,
     "SteadyState.started_share_min": _SHARE,
-    "Latency.milliseconds": {"minimum": 1, "maximum": MILLISECONDS_MAX, "unit": "milliseconds"},
-    "Latency.jitter": {"minimum": 0, "maximum": MILLISECONDS_MAX, "unit": "milliseconds"},
-    "Throttle.kilobytes_per_second": {
-        "minimum": 1,
-        "maximum": KILOBYTES_PER_SECOND_MAX,
-        "unit": "kilobytes a second",
-    },
-    "Flap.period": {"minimum": PERIOD_SECONDS_MIN, "maximum": PERIOD_SECONDS_MAX, **_SECONDS},
-    "Flap.duty": {"exclusiveMinimum": 0, "exclusiveMaximum": 1, "unit": "a share from 0 to 1"},
     "Verdict.exit_code": {"enum": [int(code) for code in ExitCode]},
 }
 """Bounds of numbers whose own types have none: what is typed in by people is checked in words."""

@@ -16,7 +16,7 @@ from harness.core.connections import connect
 from harness.core.errors import HarnessError
 from harness.core.own_python import module_command
 from harness.core.ports import LOOPBACK, choose_ports
-from harness.core.processes import clean_environment, is_stopped
+from harness.core.processes import CODE_FOLDER, clean_environment, is_stopped
 from harness.faults.base import Gone
 from harness.faults.database.commit_relay import Task
 from harness.faults.network.link_fault import LinkFault, LinkInjector
@@ -26,7 +26,6 @@ from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import Phrase, PlannedFault
 from harness.plan.layout import TO_DATABASE, Need, Role, Thing
-from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 
 _START_SECONDS_MAX = 15.0

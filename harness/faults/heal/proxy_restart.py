@@ -22,9 +22,9 @@ from harness.history.journal_row import JournalRow
 from harness.history.run_facts import Trouble
 from harness.stack.client import StackClient
 from harness.stack.folder import PROXY_LOCK
+from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.state import Stack, read_state
 
-TOXIPROXY = "toxiproxy"
 SECOND_WAY = "second_way"
 """Event of the journal, and kind of proof: what is told of a heal by this way."""
 LOCK_SECONDS_MAX = 5.0
@@ -46,7 +46,8 @@ def restart_proxy(stack: Stack, journal: Journal, fault: str, reason: str) -> st
     with locked(stack.state_dir / PROXY_LOCK, LOCK_SECONDS_MAX):
         if _answers(stack):
             return f"Toxiproxy's control API answers again ({reason})"
-        if not any(p.alive for p in client.status() if p.name == TOXIPROXY):
+        process = client.process(TOXIPROXY)
+        if process is None or not process.alive:
             client.restart(TOXIPROXY)
             client.wait_ready(TOXIPROXY, READY_SECONDS_MAX)
             return f"Toxiproxy had ended, and its toxics with it; {_links(stack)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.core.locks import locked
 from harness.core.own_python import module_command
-from harness.core.processes import is_alive
+from harness.core.processes import CODE_FOLDER, is_alive
 from harness.faults.audit import audit
 from harness.faults.base import not_begun
 from harness.faults.heal.guardian_protocol import GuardedRun
@@ -28,7 +28,6 @@ from harness.plan.fault import PlannedFault
 from harness.plan.plan import Plan
 from harness.stack import Stack, down, load_state
 from harness.stack.folder import RUN_LOCK
-from harness.stack.service import CODE_FOLDER
 
 LOCK_SECONDS_MAX = 1.0
 """For the kernel to give back the lock of a process that is just dying."""

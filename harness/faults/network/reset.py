@@ -31,6 +31,7 @@ from harness.history.events import Proof
 from harness.plan.fault import Phrase, PlannedFault
 from harness.plan.layout import Need, Thing
 from harness.stack.client import StackClient
+from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.state import Link, Stack
 
 _SYS_PIDFD_GETFD = 438  # the same number on every architecture, as for all recent system calls
@@ -113,11 +114,11 @@ class ResetInjector(LinkInjector):
 
     def _each_socket(self, act: Callable[[socket.socket], None]) -> int:
         """Do something to every socket Toxiproxy has on the link; how many there were."""
-        pid = next((p.pid for p in self._client.status() if p.name == "toxiproxy"), None)
-        if pid is None:
+        proxy = self._client.process(TOXIPROXY)
+        if proxy is None or proxy.pid is None:
             raise HarnessError("Toxiproxy is not running")
         count = 0
-        for copy in _sockets(pid, self._link):
+        for copy in _sockets(proxy.pid, self._link):
             with suppress(OSError):  # it may have ended meanwhile
                 act(copy)
                 count += 1

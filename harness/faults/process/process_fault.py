@@ -21,8 +21,7 @@ from harness.plan.fault import FaultSpec, PlannedFault
 from harness.plan.layout import Layout, Need, Role, Thing
 from harness.stack.client import ProcessStatus, StackClient
 from harness.stack.layouts import layout_of
-from harness.stack.service import HEALTH_PATH
-from harness.stack.state import Link, Stack
+from harness.stack.state import HEALTH_PATH, Link, Stack
 
 READY_SECONDS_MAX = 15.0
 PROBES = 12

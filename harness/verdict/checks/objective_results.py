@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.history.reader import Facts
-from harness.plan.objectives import Objectives, set_fields
+from harness.plan.objectives import KINDS, Objectives, set_fields
 from harness.plan.plan import Plan
 from harness.verdict.checks.bounds import (
     Limit,
@@ -289,4 +289,4 @@ _JUDGES: dict[str, Callable[[Limit, Measured, Facts], ObjectiveResult]] = {
     "slow_episodes_max": _slow_episodes,
     "decision_shift_share_max": _decision_shift,
 }
-assert set(_JUDGES) == set(Objectives.__dataclass_fields__)  # noqa: S101  # none is forgotten
+assert set(_JUDGES) == set(KINDS)  # noqa: S101  # none is forgotten

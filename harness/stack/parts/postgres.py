@@ -1,5 +1,6 @@
 """One throw-away PostgreSQL cluster: made, configured, started, asked whether it is ready."""
 
+import asyncio
 import os
 import pwd
 import secrets
@@ -9,6 +10,8 @@ import stat
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from harness.core.errors import HarnessError
 from harness.core.files import open_append, put_in_place
@@ -17,7 +20,17 @@ from harness.core.ports import LOOPBACK
 from harness.core.processes import RunAs, bound_to_parent, clean_environment
 from harness.stack.cluster_folders import copied, fingerprint, forget, remove_database
 from harness.stack.namespaces import entering
+from harness.stack.parts.part import (
+    HasPrimary,
+    Killable,
+    Pausable,
+    Restartable,
+    StackPart,
+    Yard,
+)
 from harness.stack.programs import Program, cache_dir
+from harness.stack.state import DATABASE, Stack
+from harness.stack.supervised_process import Child
 
 SUPERUSER = "harness"
 SERVICE_USER = "lending"
@@ -26,6 +39,8 @@ _NOTHING_FROM_HOME = "sslmode=disable&gssencmode=disable"
 """Without encryption libpq looks for no certificate, key or ticket; a password is given."""
 _INITDB = ("-A", "scram-sha-256", "-U", SUPERUSER, "--no-locale", "-E", "UTF8")
 _STATUS_LINE = 7
+_STOPPING_CHECK_SECONDS = 0.5
+"""A database that stops in good order is done after one such look, or two."""
 
 _CONFIGURATION = """\
 listen_addresses = '{hosts}'
@@ -222,6 +237,72 @@ def server_state(spec: ClusterSpec, pid: int) -> str:
     if len(lines) <= _STATUS_LINE or lines[0] != str(pid):
         return ""
     return lines[_STATUS_LINE].strip()
+
+
+class PostgresServer(StackPart, Killable, Restartable, Pausable, HasPrimary):
+    """The database server."""
+
+    group: ClassVar[str] = "postgres"
+    link: ClassVar[str] = DATABASE
+    protocol: ClassVar[str] = "postgres"
+    needed: ClassVar[bool] = True
+
+    def address(self, stack: Stack) -> str:
+        """The harness's own way in."""
+        found = urlsplit(stack.database_url or "")
+        return f"{found.hostname}:{found.port}" if stack.database_url else ""
+
+    def primary(self, stack: Stack) -> str:
+        """It is alone."""
+        del stack
+        return self.group
+
+    async def start(self, yard: Yard) -> None:
+        """Make the cluster and start its server; the service's tables wait for it."""
+        cluster = _cluster_of(yard)
+        yard.report_step("making the database")
+        await asyncio.to_thread(create_cluster, cluster, yard.stack.log_dir / "initdb.log")
+        wire = yard.stack.wires.get(DATABASE)
+        command = server_command(cluster, wire.far if wire else "")
+        # At once, without waiting for clients: the cluster is thrown away. SIGINT: a fast, yet
+        # orderly shutdown.
+        signals = {"stop_signal": signal.SIGQUIT, "restart_signal": signal.SIGINT}
+        await yard.start_child(self.group, command, clean_environment(), **signals)
+        await yard.wait_first(self.group)
+
+    async def is_ready(self, yard: Yard, child: Child) -> bool:
+        """Whether it takes connections, as it says itself."""
+        return _state_of(yard, child) == "ready"
+
+    async def tend(self, yard: Yard) -> None:
+        """End a server that somebody asked to stop, and that waits for its clients to leave.
+
+        It takes no more connections, those in the service's pools never leave, and while it lives
+        it is not started again: no loan could be asked for any more, and nothing would show why.
+        """
+        stopping_before: int | None = None
+        while True:
+            await asyncio.sleep(_STOPPING_CHECK_SECONDS)
+            child = yard.children.get(self.group)
+            if child is None or child.process is None:
+                continue
+            pid = child.process.pid
+            stopping = pid if _state_of(yard, child) == "stopping" else None
+            if stopping is not None and stopping == stopping_before:
+                child.hurry()
+            stopping_before = stopping
+
+
+def _cluster_of(yard: Yard) -> ClusterSpec:
+    cluster: ClusterSpec | None = yard.spec.cluster
+    if cluster is None:
+        raise AssertionError("a local stack has a database")
+    return cluster
+
+
+def _state_of(yard: Yard, child: Child) -> str:
+    process = child.process
+    return "" if process is None else server_state(_cluster_of(yard), process.pid)
 
 
 # --- as whom it runs -----------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What a stack runs: one file for each kind of process."""

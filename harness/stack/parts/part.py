@@ -1,0 +1,161 @@
+"""What a part of a stack is: one kind of process, how it is started, and what can be done to it.
+
+A part is one file. Nothing else compares or matches its name: what others need to know of it is
+in the stack's layout (`harness.stack.layouts`), which is made from here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from signal import Signals
+from typing import Any, ClassVar, Protocol
+
+from harness.core.errors import HarnessError
+from harness.core.http_calls import get
+from harness.core.processes import listeners
+from harness.stack.state import HEALTH_PATH, Stack, StackSettings
+from harness.stack.supervised_process import Child
+
+
+class Yard(Protocol):
+    """What the supervisor offers to a part: the stack, what it is made of, and its children."""
+
+    @property
+    def stack(self) -> Stack:
+        """The stack that is coming up."""
+
+    @property
+    def spec(self) -> Any:
+        """A `harness.stack.launch.LaunchSpec`."""
+
+    @property
+    def children(self) -> Mapping[str, Child]:
+        """The processes that were started, by name."""
+
+    @property
+    def secret(self) -> str:
+        """A word that the parts of this stack share."""
+
+    def report_step(self, text: str) -> None:
+        """Tell who waits for the stack what is being done."""
+
+    async def start_child(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], **signals: Signals
+    ) -> None:
+        """Start a process and keep it running; ``signals`` are those of `ChildSpec`."""
+
+    async def wait_first(self, name: str) -> None:
+        """Wait until a process is ready for the first time; HarnessError where it does not come."""
+
+    async def run_once(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """Run a command to its end; HarnessError where it fails."""
+
+
+class StackPart(ABC):
+    """One kind of process of a stack.
+
+    ``group`` names it: its processes answer in one another's place. ``link`` is the link that leads
+    to it, empty for none; ``protocol`` what it speaks there (`LayoutPart`). No borrow passes
+    without it if it is ``needed``. An ``early`` part is started beside the others.
+    """
+
+    group: ClassVar[str]
+    link: ClassVar[str] = ""
+    protocol: ClassVar[str] = "http"
+    needed: ClassVar[bool] = False
+    early: ClassVar[bool] = False
+    ours: ClassVar[bool] = False
+    """Whether it is the harness's own tool, and no part of the target."""
+
+    def names(self, _settings: StackSettings) -> tuple[str, ...]:
+        """The names of its processes."""
+        return (self.group,)
+
+    def address(self, stack: Stack) -> str:
+        """``host:port`` at which the harness reaches it, around the link; empty for none."""
+        return (stack.beyond(self.link) or "") if self.link else ""
+
+    @abstractmethod
+    async def start(self, yard: Yard) -> None:
+        """Start its processes; they need not be ready yet."""
+
+    @abstractmethod
+    async def is_ready(self, yard: Yard, child: Child) -> bool:
+        """Whether one of its processes, which is alive, does its work."""
+
+    async def settle(self, yard: Yard) -> None:
+        """Wait until it is ready for the first time."""
+        for name in self.names(yard.stack.settings or StackSettings()):
+            await yard.wait_first(name)
+
+    async def tend(self, yard: Yard) -> None:  # noqa: B027  # most need nothing
+        """Look after it for as long as the stack is up."""
+
+
+class Killable:
+    """Its process can be ended at once, and is started again."""
+
+    ability: ClassVar[str] = "kill"
+
+
+class Restartable:
+    """Its process can be asked to stop in good order, and is started again."""
+
+    ability: ClassVar[str] = "restart"
+
+
+class Pausable:
+    """Its process can be stopped and let go on."""
+
+    ability: ClassVar[str] = "pause"
+
+
+class HasPrimary(ABC):
+    """One of its processes takes the writes, and which one may change."""
+
+    role: ClassVar[str] = "primary"
+
+    @abstractmethod
+    def primary(self, stack: Stack) -> str:
+        """The name of the process that takes the writes now; HarnessError where none does."""
+
+
+class Upgradable(ABC):
+    """Its processes can be exchanged for those of another version while the stack is up."""
+
+    ability: ClassVar[str] = "upgrade"
+
+    @abstractmethod
+    async def exchange(self, yard: Yard, name: str, version: str) -> None:
+        """Start a process of another version in the place of one; HarnessError where it fails."""
+
+
+ABILITIES = (Killable, Restartable, Pausable, Upgradable)
+
+
+def abilities_of(part: StackPart) -> tuple[str, ...]:
+    """What can be done to a part, as faults need it."""
+    return tuple(kind.ability for kind in ABILITIES if isinstance(part, kind))
+
+
+def who_answers(stack: Stack, url: str) -> str | None:
+    """The process of ours that answers one fresh connection, by its name; None if nobody does.
+
+    HarnessError where somebody answers who is not of this stack: a replica left over from another
+    one shares the port silently and would take part of the traffic.
+    """
+    answer = get(f"{url}{HEALTH_PATH}")
+    if answer is None:
+        return None
+    if answer.field("stack_id") != stack.stack_id:
+        port = int(url.rpartition(":")[2])
+        ours = {reference.pid for reference in stack.processes.values()}
+        strangers = [str(pid) for pid in listeners(port) if pid not in ours]
+        whose = f" (process {', '.join(strangers)})" if strangers else ""
+        raise HarnessError(
+            f"a program that is not of this stack also answers on port {port}{whose}: "
+            "end it, then start again"
+        )
+    return str(answer.field("instance")) if answer.status == HTTPStatus.OK else None
