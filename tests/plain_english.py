@@ -90,8 +90,9 @@ def _of_python(source: str) -> Iterator[tuple[int, str, str]]:
         # A string without a blank is a value, not a sentence.
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             for start, phrase, instead in finds(node.value):
-                first = node.lineno + node.value.count("\n", 0, start)
-                places = range(first, (node.end_lineno or first) + 1)
+                last = node.end_lineno or node.lineno
+                first = min(node.lineno + node.value.count("\n", 0, start), last)
+                places = range(first, last + 1)
                 word = max(phrase.split(), key=len)  # of several pieces, the one that has it
                 line = next((n for n in places if word in lines[n - 1]), first)
                 yield line, phrase, instead
