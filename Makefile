@@ -8,6 +8,7 @@ LOCKS := requirements
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Nothing is installed whose hash is not written down, and nothing is built with anything else.
 LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
+PLAIN := README.md CHANGELOG.md CONTRIBUTING.md docs
 # Where it is set, each of the many processes of the tests would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -73,9 +74,10 @@ bench-defects: provision ## every planted defect under every scenario that can m
 bench-input: setup ## bad input over every command and file (10 min; ARGS="--seed=1 --count=1200")
 	@$(BIN)/python -m benchmarks.bad_input $(ARGS)
 
-lint: setup ## style, types
+lint: setup ## style, types, plain English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.plain_english $(PLAIN)
 	$(BIN)/mypy
 
 UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -120,7 +120,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
         shutil.copy(path, folder / "ci")
     # A copy is built, so that nothing is left in the sources.
     source.mkdir()
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     for name in ("harness", "target_service"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
