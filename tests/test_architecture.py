@@ -10,7 +10,6 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
 from harness.stack.service import TABLES
 
 ROOT = Path(__file__).parent.parent

@@ -4,12 +4,19 @@ import re
 from pathlib import Path
 
 from harness.plan.fault_text import names, parse_fault
+from harness.stack import StackSettings
+from harness.stack.layouts import local_layout
+from tests.builders import LOCAL
+from tests.fault_catalogue import with_table
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-LINKS = {"link:edge", "link:database", "link:bureau", "packets:database", "packets:bureau"}
-LINKS.add("database")
-PROCESSES = {f"process:{n}" for n in ("replica-1", "replica-2", "replicas", "postgres", "bureau")}
+WIRED = local_layout(StackSettings(namespaces=True))
+
+
+def test_the_catalogue_is_what_the_faults_say_of_themselves() -> None:
+    """Written by `tests.fault_catalogue`."""
+    assert with_table(PAGE) == PAGE, "renew it: python -m tests.fault_catalogue"
 
 
 def test_every_fault_has_a_line_that_runs_it() -> None:
@@ -17,7 +24,8 @@ def test_every_fault_has_a_line_that_runs_it() -> None:
     faults = [parse_fault(text) for text in re.findall(r"--inject '([^']+)'", PAGE)]
 
     assert {type(fault).__name__ for fault in faults} == set(names())
-    assert {fault.requires for fault in faults} <= LINKS | PROCESSES
+    for need in (need for fault in faults for need in fault.needs):
+        assert LOCAL.offers(need) or WIRED.offers(need), need
 
 
 def test_every_fault_says_how_it_is_proven_and_healed() -> None:

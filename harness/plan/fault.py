@@ -26,6 +26,17 @@ OWN_FIELDS = ("at", "lasts", "expects_impact", "name")
 """What every fault has, whatever it breaks."""
 
 
+class FaultPage(NamedTuple):
+    """What the catalogue (docs/faults.md) says of a fault: what really happens, what its canary
+    sees, how it heals, and a command line that tries it.
+    """
+
+    effect: str
+    canary: str
+    heal: str
+    example: str
+
+
 class Phrase(NamedTuple):
     """How a sentence tells of a fault, with ``{target}`` and ``{was}`` (was, were): what it did,
     and its end where several faults have to be told apart; empty: the heal.
@@ -58,6 +69,7 @@ class FaultSpec(metaclass=Checked):
     told: ClassVar[str] = ""
     """Its `description`, with fields of the fault in braces."""
     phrase: ClassVar[Phrase] = Phrase("{target} {was} disturbed")
+    page: ClassVar[FaultPage] = FaultPage("", "", "", "")
     stops_service: ClassVar[bool] = False
     """Whether nobody who needs its target is served as long as it is in place, whatever the state
     of the service. False where it only may: then the run has to show what it did."""

@@ -15,6 +15,7 @@ from harness.faults.commit_relay import Answers, Task, lead_back
 from harness.faults.flap import FlapInjector
 from harness.faults.injectors import injector_for
 from harness.faults.reset import _sockets
+from harness.stack.service import CODE_FOLDER
 from pydantic import TypeAdapter
 
 from harness.core.errors import HarnessError, ProxyApiHangs, UsageError
@@ -34,7 +35,6 @@ from harness.faults.probes import LinkProbe
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultSpec
-from harness.stack.service import CODE_FOLDER
 from harness.stack.state import Stack
 from harness.verdict.checks.sentence import _WHAT
 from tests.builders import planned_fault

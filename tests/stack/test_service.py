@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.stack.service import replica_environment, who_answers
 
 from harness.core.errors import HarnessError
 from harness.core.ports import choose_ports
-from harness.stack.service import replica_environment, who_answers
 from harness.stack.state import Stack, StackSettings
 
 

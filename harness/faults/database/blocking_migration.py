@@ -18,7 +18,7 @@ from harness.faults.probes import own_session, wait_for
 from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy, LockHolder
-from harness.plan.fault import FaultSpec, Phrase, PlannedFault
+from harness.plan.fault import FaultPage, FaultSpec, Phrase, PlannedFault
 from harness.plan.layout import Need, Thing
 from harness.stack.state import Stack
 
@@ -52,6 +52,22 @@ class BlockingMigration(FaultSpec):
     kind = "blocking_migration"
     told = "ALTER TABLE {0.table} waits behind a long transaction; borrows wait behind it"
     phrase = Phrase("a migration blocked {target}", "end of the migration")
+    page = FaultPage(
+        effect=(
+            "an `ALTER TABLE` waits behind a long transaction, and every later statement waits "
+            "behind"
+            " the `ALTER`"
+        ),
+        canary="a plain read of the table gets no answer in 300 ms",
+        heal=(
+            "the long transaction ends, and the `ALTER` with it, which is cancelled if it has not "
+            "finished in 0.5 s; its column is dropped after the load"
+        ),
+        example=(
+            "scenario `database_migration`, or `lendchaos run --inject "
+            "'BlockingMigration(\"risk_flag\")'`"
+        ),
+    )
     stops_service = True
 
     @property

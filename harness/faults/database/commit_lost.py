@@ -24,7 +24,7 @@ from harness.faults.proxy_control import Proxy
 from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.fault import FaultPage, Phrase, PlannedFault
 from harness.plan.layout import TO_DATABASE, Need, Role, Thing
 from harness.stack.state import Stack
 
@@ -47,6 +47,15 @@ class CommitLost(LinkFault):
     kind = "commit_lost"
     told = "COMMITs arrive over the link {0.link}, their answers do not"
     phrase = Phrase("answers to COMMITs on the {target} link were lost")
+    page = FaultPage(
+        effect="PostgreSQL commits, and the connection ends before the service receives the answer",
+        canary=(
+            "a COMMIT through the link is not answered, and PostgreSQL, asked directly, says it is "
+            "committed"
+        ),
+        heal="the link leads straight to PostgreSQL again",
+        example="scenario `commit_lost`, or `lendchaos run --inject 'CommitLost()' --retries 1`",
+    )
 
     @property
     def needs(self) -> tuple[Need, ...]:

@@ -22,7 +22,7 @@ from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS, Proxy
 from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault import Direction, Phrase, PlannedFault
+from harness.plan.fault import Direction, FaultPage, Phrase, PlannedFault
 from harness.stack.state import Stack
 
 PERIOD_SECONDS_MIN, PERIOD_SECONDS_MAX = 0.1, 60.0
@@ -44,6 +44,16 @@ class Flap(LinkFault):
     direction: Direction = "both"
     kind = "flap"
     phrase = Phrase("the {target} link came and went", "end of the flapping")
+    page = FaultPage(
+        effect=(
+            "a partition that comes and goes: cut for `duty` of every `period` seconds, each "
+            "period "
+            "begins with the cut"
+        ),
+        canary="of questions over one period some get no answer",
+        heal="the beat ends, then the cut",
+        example="`lendchaos run --inject 'Flap(\"database\", period=1, duty=0.5)'`",
+    )
 
     def objections(self) -> list[str]:
         """A period out of bounds, or a cut that is none or never ends."""

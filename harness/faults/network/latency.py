@@ -9,7 +9,7 @@ from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.proxy_control import STREAMS
 from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault import Direction, Phrase, PlannedFault
+from harness.plan.fault import Direction, FaultPage, Phrase, PlannedFault
 from harness.stack.state import Stack
 
 MILLISECONDS_MAX = 60_000
@@ -30,6 +30,15 @@ class Latency(LinkFault):
     direction: Direction = "downstream"
     kind = "latency"
     phrase = Phrase("the {target} link was slow to answer", "end of the delay")
+    page = FaultPage(
+        effect="every piece of data takes longer, give or take the jitter",
+        canary="each of a few first answers takes longer by that much",
+        heal="the toxics are removed",
+        example=(
+            'scenario `slow_database`, or `lendchaos run --inject \'Latency("database", '
+            "milliseconds=200)'`"
+        ),
+    )
 
     def objections(self) -> list[str]:
         """A delay out of bounds, or jitter beyond it."""

@@ -19,7 +19,7 @@ from harness.faults.network.link_fault import SilentLink
 from harness.faults.probes import CANARY_TIMEOUT_SECONDS, LinkProbe
 from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.fault import FaultPage, Phrase, PlannedFault
 from harness.plan.layout import Need, Thing
 from harness.stack.namespaces import nft
 from harness.stack.state import Link, Stack
@@ -45,6 +45,18 @@ class PacketDrop(SilentLink):
     kind = "packet_drop"
     told = "packets on the link {0.link} are dropped{0.only}"
     phrase = Phrase("packets on the {target} link were dropped", "end of the packet loss")
+    page = FaultPage(
+        effect=(
+            "the kernel drops the packets; both ends retransmit and back off ([packet "
+            "loss](packet_loss.md))"
+        ),
+        canary="nothing answers, and the kernel's counters of dropped packets grow",
+        heal="the rule is removed; a connection stays silent until its next retransmission",
+        example=(
+            "scenario `packet_loss`, or `lendchaos run --namespaces --inject "
+            "'PacketDrop(\"database\")'`"
+        ),
+    )
 
     @property
     def needs(self) -> tuple[Need, ...]:

@@ -11,7 +11,7 @@ from harness.faults.network.link_fault import LinkFault, LinkInjector, SilentLin
 from harness.faults.proxy_control import STREAMS
 from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.fault import FaultPage, Phrase, PlannedFault
 from harness.stack.state import Stack
 
 
@@ -25,6 +25,22 @@ class Partition(SilentLink):
     kind = "partition"
     told = "bytes vanish on the link {0.link}{0.only}, its connections stay open"
     phrase = Phrase("bytes vanished on the {target} link", "end of the partition")
+    page = FaultPage(
+        effect=(
+            "bytes vanish, connections stay open and new ones are accepted; `upstream` or "
+            "`downstream` loses one direction only"
+        ),
+        canary="a first question gets no answer in half a second",
+        heal=(
+            "the toxics are removed, which closes the connections they held: a short burst "
+            "of errors "
+            "that belongs to the recovery"
+        ),
+        example=(
+            'scenario `network_partition`, or `lendchaos run --inject \'Partition("edge", '
+            'direction="downstream")\'`'
+        ),
+    )
 
 
 class PartitionInjector(LinkInjector):

@@ -6,7 +6,7 @@ from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.proxy_control import Proxy
 from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault import Phrase
+from harness.plan.fault import FaultPage, Phrase
 from harness.plan.layout import Need, Thing
 
 
@@ -17,6 +17,12 @@ class Refuse(LinkFault):
     kind = "refuse"
     told = "connections on the link {0.link} are cut, new ones refused"
     phrase = Phrase("the {target} link refused connections", "end of the refusals")
+    page = FaultPage(
+        effect="the link is down: open connections are cut, new ones refused",
+        canary="connecting is refused",
+        heal="the proxy is enabled again",
+        example="`lendchaos run --inject 'Refuse(\"database\")'`",
+    )
     stops_service = True
 
     @property

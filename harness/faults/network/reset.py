@@ -28,7 +28,7 @@ from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.probes import HEALED_TIMEOUT_SECONDS, wait_for
 from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault import Phrase, PlannedFault
+from harness.plan.fault import FaultPage, Phrase, PlannedFault
 from harness.plan.layout import Need, Thing
 from harness.stack.client import StackClient
 from harness.stack.parts.toxiproxy import TOXIPROXY
@@ -46,6 +46,15 @@ class Reset(LinkFault):
     kind = "reset"
     told = "every connection on the link {0.link} is reset, pooled ones too"
     phrase = Phrase("connections on the {target} link were reset", "end of the resets")
+    page = FaultPage(
+        effect=(
+            "every connection ends with a TCP RST: pooled ones at once, a new one when it sends; "
+            "needs Toxiproxy's sockets, so root or the same user and `kernel.yama.ptrace_scope` 0"
+        ),
+        canary="an open connection and a new one are reset",
+        heal="the toxic is removed",
+        example="`lendchaos run --inject 'Reset(\"database\")'`",
+    )
     stops_service = True
 
     @property

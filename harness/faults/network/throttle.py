@@ -6,7 +6,7 @@ from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.proxy_control import STREAMS
 from harness.faults.registry import register
 from harness.history.events import Proof
-from harness.plan.fault import Direction, Phrase, PlannedFault
+from harness.plan.fault import Direction, FaultPage, Phrase, PlannedFault
 from harness.stack.state import Stack
 
 KILOBYTES_PER_SECOND_MAX = 1_000_000
@@ -26,6 +26,12 @@ class Throttle(LinkFault):
     kind = "throttle"
     told = "each connection on the link {0.link} carries {0.kilobytes_per_second} KB/s"
     phrase = Phrase("the {target} link was narrow", "end of the throttling")
+    page = FaultPage(
+        effect="each connection carries no more than that",
+        canary="a transfer takes as long as the rate says",
+        heal="the toxics are removed",
+        example="`lendchaos run --inject 'Throttle(\"edge\", kilobytes_per_second=1)'`",
+    )
 
     def objections(self) -> list[str]:
         """A rate out of bounds."""

@@ -7,7 +7,7 @@ from harness.faults.base import Gone
 from harness.faults.process.process_fault import ProcessFault, ProcessInjector, listed
 from harness.faults.registry import register
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault import Phrase
+from harness.plan.fault import FaultPage, Phrase
 from harness.plan.layout import Need, Thing
 from harness.stack.client import ProcessStatus
 
@@ -23,6 +23,16 @@ class Freeze(ProcessFault):
     ability = "pause"
     told = "SIGSTOP of {0.target}: alive, connections open, silent"
     phrase = Phrase("{target} {was} frozen", "end of the freeze")
+    page = FaultPage(
+        effect=(
+            "SIGSTOP of the process and its children: alive, connections open, silent; if one "
+            "replica"
+            " is frozen, only borrowers whose kept connections lead to it notice"
+        ),
+        canary="the same",
+        heal="SIGCONT",
+        example="`lendchaos run --inject 'Freeze(\"replicas\")'`",
+    )
 
     @property
     def rests_on(self) -> tuple[Need, ...]:

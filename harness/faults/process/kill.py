@@ -6,7 +6,7 @@ from harness.faults.base import Gone
 from harness.faults.process.process_fault import LOOK_PROBES, ProcessFault, ProcessInjector, listed
 from harness.faults.registry import register
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault import Phrase
+from harness.plan.fault import FaultPage, Phrase
 from harness.plan.layout import Need
 from harness.stack.client import ProcessStatus
 
@@ -22,6 +22,12 @@ class Kill(ProcessFault):
     ability = "kill"
     told = "SIGKILL of {0.target}; the supervisor restarts on order"
     phrase = Phrase("{target} {was} killed and down")
+    page = FaultPage(
+        effect="SIGKILL",
+        canary="none of the killed processes answers a fresh connection",
+        heal="the supervisor restarts it, on command or at the fault's deadline",
+        example="scenario `server_failure`, or `lendchaos run --inject 'Kill(\"postgres\")'`",
+    )
 
     @property
     def rests_on(self) -> tuple[Need, ...]:

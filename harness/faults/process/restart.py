@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from harness.faults.process.kill import Kill, KillInjector
 from harness.faults.registry import register
-from harness.plan.fault import Phrase
+from harness.plan.fault import FaultPage, Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,12 @@ class Restart(Kill):
     ability = "restart"
     told = "{0.target} asked to stop, and started again at the heal"
     phrase = Phrase("{target} {was} restarted", "restart")
+    page = FaultPage(
+        effect="the process is asked to stop, and started again at the heal",
+        canary="the same",
+        heal="it is started",
+        example="`lendchaos run --inject 'Restart(\"replicas\")'`",
+    )
 
 
 class RestartInjector(KillInjector):

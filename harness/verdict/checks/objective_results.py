@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.history.reader import Facts
-from harness.plan.objectives import KINDS, Objectives, set_fields
+from harness.plan.objectives import KINDS, set_fields
 from harness.plan.plan import Plan
 from harness.verdict.checks.bounds import (
     Limit,
