@@ -1,33 +1,30 @@
 """The public API of a scenario file: `Scenario`, `Objectives`, `StopConditions`, `Borrower`
-and `harness.faults`.
+and `harness.faults`. What tests import is in `harness.testing`.
 
 Exports are lazy: `Borrower` brings Locust, which patches the standard library at import and must
-not come along when only a stored run is judged.
+not come along when only a stored run is judged. A public name stands in both lists below.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.core import started_in  # noqa: F401  # before anything can change the folder
 
 if TYPE_CHECKING:
-    from harness.apps.locust.borrower import Borrower
-    from harness.plan.objectives import Objectives
-    from harness.plan.plan import Scenario
-    from harness.plan.stop_conditions import StopConditions
+    from harness import faults as faults
+    from harness.apps.locust.borrower import Borrower as Borrower
+    from harness.plan.objectives import Objectives as Objectives
+    from harness.plan.plan import Scenario as Scenario
+    from harness.plan.stop_conditions import StopConditions as StopConditions
+else:  # a type checker that saw this `__getattr__` would take any name for one of ours
+    from harness.core.lazy_names import lazy_names
 
-__all__ = ["Borrower", "Objectives", "Scenario", "StopConditions"]
-
-_HOMES = {
-    "Borrower": "harness.apps.locust.borrower",
-    "Objectives": "harness.plan.objectives",
-    "Scenario": "harness.plan.plan",
-    "StopConditions": "harness.plan.stop_conditions",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415  # lazy on purpose, see above
-
-    return getattr(import_module(_HOMES[name]), name)
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "Borrower": "harness.apps.locust.borrower",
+            "Objectives": "harness.plan.objectives",
+            "Scenario": "harness.plan.plan",
+            "StopConditions": "harness.plan.stop_conditions",
+            "faults": "harness.faults",
+        },
+    )
