@@ -47,7 +47,7 @@ def write_scenario(scenario: Scenario, runs_dir: Path, name: str, origin: str) -
     return path
 
 
-def source_of(scenario: Scenario, origin: str) -> str:
+def source_of(scenario: object, origin: str) -> str:
     """The text of the file; UsageError if it would not say the same as the object."""
     writer = _Writer()
     said = writer.text(scenario)
@@ -83,11 +83,12 @@ class _Writer:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
         self._from: dict[str, set[str]] = {"harness": {"Borrower"}}
-        self._whole: set[str] = set()
+        self._whole: dict[str, str] = {}
 
     def imports(self) -> Iterator[str]:
         """The lines that import ``names``, and the base class of every scenario."""
-        yield from (f"import {module}" for module in sorted(self._whole))
+        for module, alias in sorted(self._whole.items()):
+            yield f"import {module}" + (f" as {alias}" if alias != module else "")
         for module, names in sorted(self._from.items()):
             yield f"from {module} import {', '.join(sorted(names))}"
 
@@ -120,7 +121,7 @@ class _Writer:
         return f"[{listed}]" if type(values) is list else f"{type(values).__name__}([{listed}])"
 
     def _name(self, kind: type) -> str:
-        """What a class is called in the file: by the name of its public module, else in full."""
+        """What a class is called in the file: as `_PUBLIC` has it, else by its own module."""
         # Of ours only: what another class is called may be the name of one that brings Locust.
         for module in _PUBLIC if kind.__module__.startswith("harness.") else ():
             public = import_module(module)
@@ -131,10 +132,10 @@ class _Writer:
         home = sys.modules.get(kind.__module__)
         if kind.__module__ == "__main__" or getattr(home, kind.__qualname__, None) is not kind:
             raise _unwritable(f"no module has {kind.__qualname__} under that name")
-        self._whole.add(kind.__module__)
-        root = kind.__module__.partition(".")[0]
-        self.names[root] = sys.modules[root]
-        return f"{kind.__module__}.{kind.__qualname__}"
+        alias = kind.__module__.replace(".", "_")
+        self._whole[kind.__module__] = alias
+        self.names[alias] = home
+        return f"{alias}.{kind.__qualname__}"
 
 
 def _is_default(field: "Field[Any]", owner: Any) -> bool:

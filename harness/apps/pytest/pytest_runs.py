@@ -17,7 +17,7 @@ from harness.run.result import RunResult
 from harness.run.scenario_file import write_scenario
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ChaosRun:
     """What the fixture ``chaos_run`` is; each call is a run."""
 
