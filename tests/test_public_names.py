@@ -125,7 +125,7 @@ class Made:
 
     def __call__(self, *words: str, fast: bool = False, **more: Any) -> "Made":
         """Do it."""
-        return self if words or fast or more else self
+        return self if fast else Made(len(words) + len(more))
 
     @classmethod
     def read(cls, path: str | Path) -> "Made":
