@@ -175,8 +175,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     to import it would bring Locust.
     """
     path = _absolute(collection_path)
-    made = path.suffix == ".py" and path.parent.name.startswith(f"scenario-{path.stem}-")
-    return True if made and path not in config.stash.get(GATE, Gate()).asked else None
+    if path.suffix != ".py" or not path.parent.name.startswith(f"scenario-{path.stem}-"):
+        return None
+    asked = {str(each).partition("::")[0] for each in config.stash.get(GATE, Gate()).paths}
+    return None if str(path) in asked else True
 
 
 @pytest.hookimpl(wrapper=True)
