@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.package_sources import PACKAGES, copy_sources
+
+LINKS = Path(__file__).parent.parent / ".packages"
 WRONG = "# wrong"
 """At the end of each line in which a type checker has to find a mistake."""
 SCENARIO = """
@@ -101,11 +102,7 @@ def run(*words: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a package is built from, where nothing else lies."""
     copy = tmp_path_factory.mktemp("checkout")
-    for folder in ("harness", "target_service"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in ROOT.iterdir():
-        if path.name == "pyproject.toml" or path.suffix == ".md" or path.name == "LICENSE":
-            shutil.copy(path, copy)
+    copy_sources(copy)
     return copy
 
 
@@ -138,7 +135,7 @@ def python(
     (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
     (packages / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     where = run(found, "-c", "import harness; print(harness.__file__)", cwd=folder)
-    home = checkout if request.param == "build_editable" else packages
+    home = checkout / ".packages" if request.param == "build_editable" else packages
     assert where.stdout == f"{home / 'harness' / '__init__.py'}\n", where.stderr
     return found
 
@@ -187,3 +184,11 @@ def test_a_users_mistakes_are_found_and_nothing_else(
 
     assert len(planted) == 8
     assert checker(python, theirs, cache) == planted
+
+
+def test_the_folder_of_links_leads_to_the_packages_alone() -> None:
+    """An editable install shows what is in it: no `tests` that a user may have, too."""
+    links = [path for path in LINKS.iterdir() if not path.name.endswith(".egg-info")]
+
+    assert sorted(path.name for path in links) == sorted(PACKAGES)
+    assert all(path.is_symlink() and path.samefile(LINKS.parent / path.name) for path in links)
