@@ -91,4 +91,4 @@ lock: setup ## pin every package anew in requirements/, with hashes (ARGS=--upgr
 	@for group in build go lock; do $(UV) --group $$group --output-file $(LOCKS)/$$group.txt; done
 
 clean: ## remove what was installed and made here; runs are kept
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info .packages/*.egg-info

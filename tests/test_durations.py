@@ -26,7 +26,7 @@ from harness.plan.objectives import KINDS
 from harness.plan.plan import Scenario
 from harness.plan.resilience import read, schema_text
 from harness.plan.run_options import DURATION, RUN_OPTIONS
-from harness.run.finished_run import _window_s
+from harness.run.run_frames import _window_s
 from tests.gameday.test_format import GOOD
 from tests.load.test_options import options
 

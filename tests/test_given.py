@@ -158,7 +158,7 @@ def test_a_series_lies_beside_its_runs(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / "locust.conf").write_text("runs-dir = mine\nseed = 8\n")
     seeds: list[str] = []
     verdict = judged()
-    monkeypatch.setattr(RunResult, "verdict", verdict)
+    monkeypatch.setattr(RunResult, "_stored", verdict)
 
     def run_one(_path: Path, options: list[str]) -> RunResult:
         seeds.append(options[-1])

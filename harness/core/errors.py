@@ -23,6 +23,10 @@ class ProxyApiHangs(HarnessError):  # noqa: N818 - says what happens, not only t
     """
 
 
+class NotMeasuredError(HarnessError):
+    """A figure of a run was asked for that was not measured; the message says why."""
+
+
 class UsageError(Exception):
     """What was asked for cannot be: the message says what would be valid."""
 

@@ -314,8 +314,8 @@ def run_series(
         if end.verdict is None or end.path is None:
             done.append(SeriesRun(number, seed, end.exit_code))
         else:
-            done.append(series.run_of(number, seed, end.exit_code, end.path.name, end.verdict))
-            stopped = series.stop_reason(end.verdict)
+            done.append(series.run_of(number, seed, end.exit_code, end.path.name, end.details))
+            stopped = series.stop_reason(end.details)
         if end.exit_code in (ExitCode.INTERRUPTED, ExitCode.USAGE):
             stopped = "interrupted" if end.exit_code == ExitCode.INTERRUPTED else "it cannot be run"
     if len(done) == runs:

@@ -18,6 +18,7 @@ import pytest
 from tests.examples.workflows import FOLDER, Job, github, gitlab
 from tests.junit import parsed
 from tests.live.conftest import ROOT
+from tests.package_sources import copy_sources
 
 pytestmark = pytest.mark.live
 
@@ -119,11 +120,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     for path in FOLDER.glob("resilience-*.yaml"):
         shutil.copy(path, folder / "ci")
     # A copy is built, so that nothing is left in the sources.
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("harness", "target_service"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_sources(source)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(root / "wheel")]
     subprocess.run([*pip, str(source)], check=True, timeout=STEP_SECONDS_MAX)
     subprocess.run(

@@ -146,49 +146,109 @@ def test_a_file_that_is_no_scenario_is_an_error_of_usage(
 # --- fixtures ------------------------------------------------------------------------------------
 
 OWN_TEST = """
-from harness.run.finished_run import assert_passed
+from datetime import timedelta
+import pytest
+from harness.testing import NotMeasuredError, UsageError, assert_passed
 
 def test_passes(chaos_run):
-    run = chaos_run("cut", "--rate=30")
+    run = chaos_run("cut", "--rate=30", warm_up=timedelta(seconds=1), seed=7)
     assert_passed(run)
+    assert run.passed and run.verdict == "pass" and run.finding("lost") is None
+    assert (run.lost, run.unknown) == (0, 0) and run.recovery_seconds < 2
     assert run.windows("1s").failed.sum() == len(run.operations().query("failed"))
 
 def test_is_late(chaos_run):
     assert_passed(chaos_run("cut"))
 
 def test_decides_nothing(chaos_run):
-    assert_passed(chaos_run("cut"))
+    assert chaos_run("cut").passed
 
 def test_has_no_verdict(chaos_run):
     assert_passed(chaos_run("cut"))
+
+def test_is_refused_by_the_run(chaos_run):
+    chaos_run("cut")
 
 def test_is_misspelt(chaos_run):
     assert_passed(chaos_run("cutt"))
 
 def test_asks_only(chaos_run):
-    assert_passed(chaos_run("cut", "--dry-run"))
+    assert_passed(chaos_run("cut", dry_run=True))
+
+def test_has_a_misspelt_option(chaos_run):
+    assert_passed(chaos_run("cut", ratte=30))
+
+def test_has_an_option_of_pytest(chaos_run):
+    assert_passed(chaos_run("cut", state_dir="elsewhere"))
+
+def test_is_no_scenario(chaos_run):
+    assert_passed(chaos_run(30))
 """
 
 
 def test_tests_of_ones_own(gate: Gate, stored: Stored, pytester: pytest.Pytester) -> None:
-    """A fixture runs scenarios; what does not pass fails with the report's sentence."""
+    """A fixture runs scenarios; what is refused, fails or does not pass says why."""
     pytester.makepyfile(test_own=OWN_TEST)
-    runs = [stored["passed"], stored["late"], stored["open"], (None, 70)]
+    runs = [stored["passed"], stored["late"], stored["open"], (None, 70), (None, 2)]
     done = gate(scenarios=(), cut=runs)
 
-    done.assert_outcomes(passed=1, failed=5)
+    done.assert_outcomes(passed=1, failed=9)
     done.stdout.fnmatch_lines(
         [
             "E   *AssertionError: FAIL: *borrow requests after the injection failed*",
             "E   *objective_missed: borrowing took 2.5 s to recover*",
             "E   *report: *report.html",
-            "E   *AssertionError: INCONCLUSIVE: *",
-            "E   *HarnessError: the run ended without a verdict (exit code 70)*",
+            "E *assert False*",
+            "E *<RunResult: inconclusive; exit code 3; *",
+            "E   *HarnessError: the run ended without a verdict (exit code 70): Postgre*",
+            "E   *UsageError: PostgreSQL did not come up",
             "E   *UsageError: no scenario 'cutt': did you mean cut? There are: cut",
             "E   *UsageError: with --dry-run nothing would be run*",
+            "E   *UsageError: a run has no option 'ratte', did you mean rate?",
+            "E   *UsageError: --state-dir is no option of the run: give --chaos-state-dir to*",
+            "E   *UsageError: chaos_run takes the name or the path of a scenario, or a Scenario*",
         ]
     )
-    assert [line.split()[0] for line in acts(pytester.path)] == ["up", *["run"] * 4, "down"]
+    done_acts = acts(pytester.path)
+    assert [line.split()[0] for line in done_acts] == ["up", *["run"] * 5, "down"]
+
+
+SCENARIO_TEST = """
+from harness import Objectives, Scenario
+from harness.faults import Partition
+from harness.testing import assert_passed
+
+CUT = Scenario(faults=[Partition("database")], objectives=Objectives(recovery_seconds_max=5))
+
+def test_recovers(chaos_run, monkeypatch, tmp_path):
+    run = chaos_run(CUT, rate=30)
+    monkeypatch.chdir(tmp_path)  # it is found from there, too
+    assert_passed(run)
+    assert run.report.is_absolute() and run.latency_ms_p99 > 0
+
+def test_recovers_again(chaos_run):
+    chaos_run(CUT, rate=30)
+"""
+
+
+def test_a_scenario_of_a_test_is_run_from_a_file(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """It has the name of the test, lies beside the runs, and is itself no file of tests."""
+    pytester.makepyfile(test_own=SCENARIO_TEST)
+    runs = {"test_recovers": [stored["passed"]], "test_recovers_again": [stored["passed"]]}
+    done = gate("test_own.py", scenarios=(), **runs)
+
+    done.assert_outcomes(passed=2)
+    names = ["test_recovers", "test_recovers_again"]
+    assert [line.split()[1] for line in acts(pytester.path) if line.startswith("run ")] == names
+    paths = sorted((pytester.path / "runs").glob("scenario-*/*.py"))
+    assert [path.stem for path in paths] == names
+    assert "given by test_own.py::test_recovers.\n" in paths[0].read_text()
+    again = pytester.runpytest_inprocess(*PLUGIN, "--collect-only", "-q", "runs", "test_own.py")
+    assert [line for line in again.outlines if "::" in line] == [
+        f"test_own.py::{name}" for name in names
+    ]
 
 
 def test_a_stack_for_a_foreign_target_is_refused(

@@ -70,7 +70,7 @@ class LocustOutput:
             if end.last.get("verdict") and not manner.json:  # the disk did not take it
                 write_result(f"{end.last['verdict'].upper()}  {end.last['sentence']}\n")
         elif not manner.json:
-            write_now(verdict_text(end.verdict, str(end.last["report"])))
+            write_now(verdict_text(end.details, str(end.last["report"])))
 
 
 @contextmanager

@@ -50,9 +50,9 @@ def shrink_runs(
 
 
 def _trial(faults: tuple[str, ...] | None, end: RunResult) -> ShrinkTrial:
-    verdict = end.verdict
-    if verdict is None or end.path is None:
+    if end.verdict is None or end.path is None:
         return ShrinkTrial(faults or (), end.exit_code)
+    verdict = end.details
     planned = tuple(fault.name for fault in verdict.faults)
     codes = failure_codes(verdict) if end.exit_code == ExitCode.FAIL else ()
     return ShrinkTrial(planned, end.exit_code, end.path.name, codes, verdict.sentence)

@@ -19,7 +19,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.apps.gate.gate_runs import Bench, GateOrder
-    from harness.run.finished_run import FinishedRun
+    from harness.apps.pytest.pytest_runs import ChaosRun
     from harness.run.progress_messages import Update
     from harness.stack import Stack
 
@@ -169,6 +169,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 # --- collecting ----------------------------------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that `chaos_run` made of a `Scenario` holds no tests, though it is named after one:
+    to import it would bring Locust.
+    """
+    path = _absolute(collection_path)
+    if path.suffix != ".py" or not path.parent.name.startswith(f"scenario-{path.stem}-"):
+        return None
+    asked = {str(each).partition("::")[0] for each in config.stash.get(GATE, Gate()).paths}
+    return None if str(path) in asked else True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
@@ -312,19 +324,13 @@ def lending_stack(request: pytest.FixtureRequest) -> "Stack":
 
 
 @pytest.fixture(scope="session")
-def chaos_run(request: pytest.FixtureRequest) -> "Callable[..., FinishedRun]":
-    """``chaos_run(scenario, *options)``: run a scenario once and return it, whatever its verdict.
+def chaos_run(request: pytest.FixtureRequest) -> "ChaosRun":
+    """``chaos_run(scenario, **options)``: run a scenario once and return how it ended, a
+    `harness.testing.RunResult`, whatever its verdict.
 
-    SCENARIO is a path or a name under ``scenarios/``; options are those of `locust -f SCENARIO`,
-    and win over --chaos-options. `harness.run.finished_run.assert_passed` judges it.
+    SCENARIO is a path, a name under ``scenarios/`` or a `harness.Scenario`; options are those of
+    `lendchaos run`, like ``rate=50, baseline="8s"``, and win over --chaos-options.
     """
-    from harness.run.finished_run import FinishedRun
-    from harness.run.locust_process import find_scenario
+    from harness.apps.pytest.pytest_runs import ChaosRun
 
-    bench = _bench(request.config)
-
-    def run(scenario: str | os.PathLike[str], *options: str) -> FinishedRun:
-        __tracebackhide__ = True
-        return FinishedRun.of(bench.run(find_scenario(os.fspath(scenario)), options))
-
-    return run
+    return ChaosRun(_bench(request.config))

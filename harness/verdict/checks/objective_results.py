@@ -198,7 +198,7 @@ def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     def slower(calm: Calm) -> Share:
         return Share(int((calm.waits_ms > limit.value).sum()), len(calm.waits_ms))
 
-    whole = _latency_of(limit, measured.waits_outside_ms)
+    whole = latency_of(limit, measured.waits_outside_ms)
     results = [whole]
     for one in outliers(measured.calms, SLOWER_SHARE_MAX, slower, "took longer than the limit"):
         judged = limit.missed if one.surely else limit.open
@@ -206,7 +206,7 @@ def _latency(limit: Limit, measured: Measured, _: Facts) -> ObjectiveResult:
     return _worst(results) or whole
 
 
-def _latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
+def latency_of(limit: Limit, waits_ms: NDArray[np.float64]) -> ObjectiveResult:
     """The share rule, for the share of answers slower than the limit."""
     slower = Share(int((waits_ms > limit.value).sum()), len(waits_ms))
     if len(waits_ms) < LATENCY_ANSWERS_MIN:

@@ -1,4 +1,4 @@
-"""What a test of one's own is given of a run: frames, windows, and an assertion that tells why."""
+"""What a test is given of a run: its verdict, its frames, and an assertion that tells why."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, NotMeasuredError, UsageError
 from harness.history.run_facts import Trouble
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
-from harness.run.finished_run import FinishedRun, assert_passed
-from harness.run.result import RunResult
+from harness.run.result import RunResult, assert_passed
+from harness.verdict.series import SeriesRun, series_of
+from harness.verdict.types import Judgement
 from tests.builders import (
     CUT,
     at_ns,
@@ -34,12 +35,12 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def run(plan: Plan, tmp_path: Path) -> FinishedRun:
+def run(plan: Plan, tmp_path: Path) -> RunResult:
     """A run of it that passes."""
-    return FinishedRun.read(store(tmp_path, plan, cut_run(plan)[1]).path)
+    return RunResult.read(store(tmp_path, plan, cut_run(plan)[1]).path)
 
 
-def test_operations_are_all_arrivals(run: FinishedRun, plan: Plan) -> None:
+def test_operations_are_all_arrivals(run: RunResult, plan: Plan) -> None:
     """By planned start, each with what became of it."""
     frame = run.operations()
 
@@ -54,7 +55,7 @@ def test_operations_are_all_arrivals(run: FinishedRun, plan: Plan) -> None:
     assert frame.amount_fen.sum() == sum(a.amount_fen for a in plan.arrivals)
 
 
-def test_events_are_all_tries(run: FinishedRun, plan: Plan) -> None:
+def test_events_are_all_tries(run: RunResult, plan: Plan) -> None:
     """Here one borrow each."""
     frame = run.events()
 
@@ -65,10 +66,10 @@ def test_events_are_all_tries(run: FinishedRun, plan: Plan) -> None:
 
 
 def test_types_of_columns_do_not_hang_on_what_is_in_them(
-    run: FinishedRun, plan: Plan, tmp_path: Path
+    run: RunResult, plan: Plan, tmp_path: Path
 ) -> None:
     """A run without a fault has the same columns as one with."""
-    calm = FinishedRun.read(store(tmp_path / "calm", plan, facts(plan)).path)
+    calm = RunResult.read(store(tmp_path / "calm", plan, facts(plan)).path)
 
     for one, other in ((run.events(), calm.events()), (run.operations(), calm.operations())):
         assert [str(t) for t in one.dtypes] == [str(t) for t in other.dtypes]
@@ -78,7 +79,7 @@ def test_types_of_columns_do_not_hang_on_what_is_in_them(
     assert str(run.events().dtypes["status"]) == "Int64"
 
 
-def test_windows_count_what_was_planned_in_them(run: FinishedRun, plan: Plan) -> None:
+def test_windows_count_what_was_planned_in_them(run: RunResult, plan: Plan) -> None:
     """From the begin of the warm-up to the end of the load, zero being an edge."""
     frame = run.windows("500ms")
 
@@ -96,7 +97,7 @@ def test_windows_count_what_was_planned_in_them(run: FinishedRun, plan: Plan) ->
 def test_what_was_never_sent_has_not_failed(plan: Plan, tmp_path: Path) -> None:
     """A dropped arrival is evidence lost, in a column of its own."""
     ops = (dropped(plan, 0), *operations(plan)[1:])
-    run = FinishedRun.read(store(tmp_path, plan, facts(plan, ops)).path)
+    run = RunResult.read(store(tmp_path, plan, facts(plan, ops)).path)
     frame = run.windows("1s")
 
     assert frame[["arrivals", "dropped", "failed"]].sum().tolist() == [len(ops), 1, 0]
@@ -106,15 +107,15 @@ def test_what_was_never_sent_has_not_failed(plan: Plan, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", ["0s", 0, "-1s", "ten", "1us", ""])
-def test_a_length_without_meaning_is_refused(length: str | float, run: FinishedRun) -> None:
+def test_a_length_without_meaning_is_refused(length: str | float, run: RunResult) -> None:
     """The words are those of resilience.yaml."""
     with pytest.raises(UsageError, match=r"a window's length: .* must be .*like .*ms"):
         run.windows(length)
 
 
-def test_a_damaged_run_gives_no_figures(run: FinishedRun) -> None:
+def test_a_damaged_run_gives_no_figures(run: RunResult) -> None:
     """What is made of the rest of it would be wrong."""
-    path = run.path / "events-load-0.jsonl"
+    path = run.report.parent / "events-load-0.jsonl"
     path.write_bytes(path.read_bytes()[:-200])
 
     for figures in (run.events, run.operations, lambda: run.windows("1s")):
@@ -125,7 +126,7 @@ def test_a_damaged_run_gives_no_figures(run: FinishedRun) -> None:
 def test_a_run_that_never_began_has_no_history(plan: Plan, tmp_path: Path) -> None:
     """Its clock was never set."""
     known = facts(plan, (), status=status(plan, clock=None, interrupted=True))
-    run = FinishedRun.read(store(tmp_path, plan, known).path)
+    run = RunResult.read(store(tmp_path, plan, known).path)
 
     with pytest.raises(HarnessError, match="never started: there is no history"):
         run.events()
@@ -135,7 +136,7 @@ def test_an_interrupted_run_has_windows_to_its_end(plan: Plan, tmp_path: Path) -
     """Not to the planned one; what was planned after it does not count as windows of load."""
     cut_short = status(plan, interrupted=True, load_ended_ns=at_ns(5.0))
     ops = tuple(op for op in operations(plan) if op.intended_ns < at_ns(5.0))
-    run = FinishedRun.read(store(tmp_path, plan, facts(plan, ops, status=cut_short)).path)
+    run = RunResult.read(store(tmp_path, plan, facts(plan, ops, status=cut_short)).path)
 
     assert run.windows("1s").start_s.max() == run.operations().intended_s.max() // 1
 
@@ -143,7 +144,7 @@ def test_an_interrupted_run_has_windows_to_its_end(plan: Plan, tmp_path: Path) -
 # --- the assertion -------------------------------------------------------------------------------
 
 
-def test_a_pass_is_let_through(run: FinishedRun) -> None:
+def test_a_pass_is_let_through(run: RunResult) -> None:
     """The verdict and the process agree on it."""
     assert run.passed
     assert_passed(run)
@@ -156,46 +157,90 @@ def test_a_failure_says_why(tmp_path: Path) -> None:
     ledger = facts(plan, ops).ledger
     gone = {row.idempotency_key: () for row in ledger.entries[:3]}
     reading = replace(ledger, entries=ledger.entries[3:], by_key=ledger.by_key | gone)
-    run = FinishedRun.read(store(tmp_path, plan, facts(plan, ops, ledger=reading)).path)
+    run = RunResult.read(store(tmp_path, plan, facts(plan, ops, ledger=reading)).path)
 
     with pytest.raises(AssertionError) as raised:
         assert_passed(run)
 
     first, *reasons, report = str(raised.value).split("\n  ")
-    assert first == f"FAIL: {run.verdict.sentence}"
+    assert first == f"FAIL: {run.sentence}"
     assert {reason.partition(":")[0] for reason in reasons} >= {"lost", "objective_missed"}
-    assert report == f"report: {run.path / 'report.html'}"
+    assert report == f"report: {run.report}"
 
 
 def test_what_decides_nothing_is_no_pass(plan: Plan, tmp_path: Path) -> None:
     """Nor is a pass whose process ended otherwise."""
     troubled = status(plan, troubles=(Trouble("a worker went missing"),))
     known = facts(plan, operations(plan, during(8, 13.3)), status=troubled)
-    run = FinishedRun.read(store(tmp_path / "open", plan, known).path)
+    run = RunResult.read(store(tmp_path / "open", plan, known).path)
     with pytest.raises(AssertionError, match=r"INCONCLUSIVE: (.|\n)*a worker went missing"):
         assert_passed(run)
 
-    passed = FinishedRun.read(store(tmp_path / "passed", plan, cut_run(plan)[1]).path)
+    passed = RunResult.read(store(tmp_path / "passed", plan, cut_run(plan)[1]).path)
     with pytest.raises(AssertionError, match="its process ended with exit code 70"):
         assert_passed(replace(passed, exit_code=70))
 
 
-def test_a_run_that_ended_without_a_verdict_is_none() -> None:
-    """There is nothing to give to a test."""
-    with pytest.raises(HarnessError, match=r"without a verdict \(exit code 70\)"):
-        FinishedRun.of(RunResult(70))
+def test_a_run_that_ended_without_a_verdict_says_why() -> None:
+    """Whatever is asked of it, but whether it passed: it did not."""
+    run = RunResult(70, {"error": "PostgreSQL did not come up"})
+    said = r"without a verdict \(exit code 70\): PostgreSQL did not come up"
+
+    assert (run.verdict, run.passed, run.path) == (None, False, None)
+    for read in ("details", "sentence", "reasons", "report", "plan", "lost", "recovery_seconds"):
+        with pytest.raises(NotMeasuredError, match=said):
+            getattr(run, read)
+    for call in (run.events, run.operations, lambda: run.finding("lost")):
+        with pytest.raises(NotMeasuredError, match=said):
+            call()
+    with pytest.raises(NotMeasuredError, match=said):
+        assert_passed(run)
 
 
-def test_a_folder_without_a_verdict_is_no_finished_run(tmp_path: Path) -> None:
+def test_a_series_has_a_verdict_and_no_figures() -> None:
+    """They are those of its runs."""
+    series = series_of("cut", 1, (SeriesRun(1, 7, 0, "run-1", Judgement.PASS),), None)
+    run = RunResult(0, {"verdict": "pass", "report": "runs/series-1/series.json"}, series)
+
+    assert (run.verdict, run.passed, run.path) == ("pass", True, None)
+    with pytest.raises(NotMeasuredError, match="a series of runs has no figures of its own"):
+        _ = run.failed_share
+
+
+def test_what_pytest_shows_of_it_says_how_it_ended(run: RunResult) -> None:
+    """A bare `assert run.passed` that fails shows more than False."""
+    shown = repr(run)
+
+    assert shown.startswith("<RunResult: pass; exit code 0; ")
+    assert run.sentence in shown
+    assert str(run.report) in shown
+    assert repr(RunResult(2, {"error": "no rate"})) == (
+        "<RunResult: no verdict; exit code 2; no rate>"
+    )
+
+
+def test_a_verdict_compares_equal_to_its_text(run: RunResult, tmp_path: Path, plan: Plan) -> None:
+    """As it is written in verdict.json."""
+    troubled = status(plan, troubles=(Trouble("a worker went missing"),))
+    known = facts(plan, operations(plan, during(8, 13.3)), status=troubled)
+    other = RunResult.read(store(tmp_path / "open", plan, known).path)
+
+    assert run.verdict == "pass"
+    assert run.verdict is Judgement.PASS
+    assert other.verdict == "inconclusive"
+    assert not other.passed
+
+
+def test_a_folder_without_a_verdict_is_no_run_to_read(tmp_path: Path) -> None:
     """The message says what would make one."""
     with pytest.raises(UsageError, match=r"has no readable verdict\.json"):
-        FinishedRun.read(tmp_path)
+        RunResult.read(tmp_path)
 
 
 def test_one_changed_operation_changes_the_figures(plan: Plan, tmp_path: Path) -> None:
     """The frames are made of what is stored, not of the verdict."""
     ops = changed(operations(plan), 100, outcome=operations(plan)[100].outcome, ended_ns=None)
-    run = FinishedRun.read(store(tmp_path, plan, facts(plan, ops)).path)
+    run = RunResult.read(store(tmp_path, plan, facts(plan, ops)).path)
     frame = run.operations().set_index("arrival")
 
     assert pd.isna(frame.wait_s[100])
