@@ -10,7 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-from harness.stack.service import TABLES
+
+from harness.stack.parts.lending_service import TABLES
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
@@ -68,8 +69,8 @@ HOMES: dict[str, set[str]] = {
     "toxiproxy": {"faults/proxy_control"},
     "psycopg": {
         "core/connections",
-        *("faults/audit", "faults/foreign_sessions", "faults/migration", "faults/probes"),
-        "faults/commit_lost",
+        *("faults/audit", "faults/foreign_sessions", "faults/probes", "faults/registry"),
+        *("faults/database/blocking_migration", "faults/database/commit_lost"),
     },
     "requests": set(),  # it asks the environment: `core/http_calls` does not
     "yaml": {"core/yaml_models"},
@@ -88,7 +89,7 @@ CONTRACT = re.compile(
     r"/v1/|/healthz|/readyz"
     rf"|\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:{'|'.join(TABLES)})\b"
 )
-CONTRACT_HOMES = ("target/", "stack/service")
+CONTRACT_HOMES = ("target/", "stack/parts/", "stack/state")
 
 
 def _locks(node: ast.AST) -> bool:

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.stack.postgres import SERVICE_USER, SUPERUSER, ClusterSpec, database_url
 
 from harness.core.errors import HarnessError
 from harness.core.processes import RunAs
 from harness.faults.proxy_control import ProxyControl
 from harness.plan.plan import Scenario, Settings, expand
+from harness.stack.parts.postgres import SERVICE_USER, SUPERUSER, ClusterSpec, database_url
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.contract import Contract
 from tests.builders import LOCAL

@@ -22,7 +22,7 @@ PROGRAMS = {
     "conductor": ("harness.run.conductor", ["--help"], 0),
     "guardian": ("harness.faults.heal.guardian", ["--help"], 0),
     "supervisor": ("harness.stack.supervisor", [], 1),
-    "relay": ("harness.faults.commit_relay", [], 1),
+    "relay": ("harness.faults.database.commit_relay", [], 1),
     "service": ("target_service", [], 2),
 }
 

@@ -31,8 +31,8 @@ def forget_libpq_variables() -> None:
 def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]":
     """Connect to a database of our own stack, as `psycopg.connect` does; psycopg.Error where not.
 
-    `harness.stack.postgres.database_url` makes the address: with a password and without encryption,
-    so that libpq looks for no file in the home.
+    `harness.stack.parts.postgres.database_url` makes the address: with a password and without
+    encryption, so that libpq looks for no file in the home.
     """
     # Here, as others only forget the variables and have to be started quickly. Whoever heals by SQL
     # has imported the driver at its own start.

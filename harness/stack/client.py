@@ -37,7 +37,7 @@ class StackClient:
 
     def __init__(self, stack: Stack) -> None:
         self._socket_path = stack.socket_path
-        self._layout = layout_of(stack)
+        self._stack = stack
 
     def status(self) -> tuple[ProcessStatus, ...]:
         """Every process, in the order of its start."""
@@ -96,7 +96,7 @@ class StackClient:
 
     def _names(self, target: Targets) -> tuple[str, ...]:
         if isinstance(target, str):
-            return self._layout.candidates(target) or (target,)
+            return layout_of(self._stack).candidates(target) or (target,)
         return tuple(target)
 
     def _ask(

@@ -8,7 +8,7 @@ from harness.stack.parts.lending_service import NEEDED_TABLES, TABLES, LendingSe
 from harness.stack.parts.part import HasPrimary, StackPart, abilities_of
 from harness.stack.parts.postgres import PostgresServer
 from harness.stack.parts.toxiproxy import Toxiproxy
-from harness.stack.state import BUREAU, DATABASE, EDGE, Link, Stack, StackSettings
+from harness.stack.state import EDGE, Link, Stack, StackSettings
 
 LOCAL_PARTS: tuple[StackPart, ...] = (Toxiproxy(), PostgresServer(), LendingService(), Bureau())
 """What the local stack runs, in the order of its start."""
@@ -23,10 +23,10 @@ def parts_of(stack: Stack) -> tuple[StackPart, ...]:
 def local_layout(settings: StackSettings | None = None) -> Layout:
     """Of the local stack with these settings, before it is up: at addresses not known yet."""
     settings = settings or StackSettings()
-    behind = {part.link for part in LOCAL_PARTS if part.link}
-    wires = behind - {EDGE} if settings.namespaces else set()
-    links = [_link(name, is_wire=name in wires) for name in (*behind, *settings.extra_links)]
-    return _layout("local", LOCAL_PARTS, settings, sorted(links, key=_place), {})
+    names = [EDGE, *(part.link for part in LOCAL_PARTS if part.link not in ("", EDGE))]
+    wires = names[1:] if settings.namespaces else []
+    links = [_link(name, is_wire=name in wires) for name in (*names, *settings.extra_links)]
+    return _layout("local", LOCAL_PARTS, settings, links, {})
 
 
 def attached_layout(links: Iterable[Link]) -> Layout:
@@ -57,12 +57,6 @@ def _link(name: str, *, is_wire: bool = False, where: str = "", group: str = "")
         return LayoutLink(name, protocol="http", is_wire=is_wire, where=where)
     protocol = "postgres" if part.protocol == "postgres" else "http"
     return LayoutLink(name, part.group, protocol, part.needed, is_wire, where)
-
-
-def _place(link: LayoutLink) -> int:
-    """The links of the parts in the order of a request, then the others."""
-    order = (EDGE, DATABASE, BUREAU)
-    return order.index(link.name) if link.name in order else len(order)
 
 
 def _attached_link(link: Link) -> LayoutLink:

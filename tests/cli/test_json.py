@@ -16,9 +16,9 @@ from harness.apps.cli.lazy_commands import LATER, load
 from harness.core.processes import ProcessRef
 from harness.faults.foreign_sessions import Stranger
 from harness.run.result import RunResult as RunEnded
-from harness.stack.client import ProcessStatus
 from harness.stack.run_lock import Owner
 from harness.stack.state import Link, Stack, save_state
+from harness.stack.supervisor_messages import ProcessStatus
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT
 from tests.schemas.mutate import held_strictly

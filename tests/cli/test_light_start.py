@@ -64,7 +64,7 @@ def test_what_it_does_not_need_is_not_loaded(
 
 def test_healing_has_everything_loaded(tmp_path: Path) -> None:
     """It must not depend on an import that happens late, not even where nothing is broken."""
-    assert {"harness.faults.heal.healing", "harness.faults.injectors", *DRIVERS} <= loaded(
+    assert {"harness.faults.heal.healing", "harness.faults.registry", *DRIVERS} <= loaded(
         ["heal"], tmp_path
     )
 

@@ -21,8 +21,8 @@ from harness.history.events import Clock, RunStatus, SafetyStop, Stall
 from harness.history.run_facts import Trouble
 from harness.load import load_protocol as load
 from harness.run import progress_messages as progress
-from harness.stack import client as stack
 from harness.stack import launch
+from harness.stack import supervisor_messages as stack
 from harness.stack.state import Link, Stack
 
 ROOT = Path(__file__).parent.parent.parent / "harness"
@@ -117,7 +117,7 @@ EXAMPLES: tuple[tuple[Codec[Any], tuple[Any, ...]], ...] = (
             launch.StackUp(),
         ),
     ),
-    (stack.REQUESTS, (stack.StackRequest("kill", "postgres", 0.5),)),
+    (stack.REQUESTS, (stack.StackRequest("kill", ("postgres",), 0.5),)),
     (
         stack.ANSWERS,
         (

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from harness.faults.commit_lost import CommitLostInjector
-from harness.faults.injectors import injector_for
 
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import is_stopped
-from harness.faults import CommitLost, Flap, Partition, Refuse, flap
+from harness.faults import CommitLost, Flap, Partition, Refuse
+from harness.faults.database.commit_lost import CommitLostInjector
 from harness.faults.foreign_sessions import remove_strangers, strangers
+from harness.faults.network import flap
 from harness.faults.proxy_control import Proxy
+from harness.faults.registry import injector_for
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.fault_facts import EndedBy

@@ -6,10 +6,11 @@ from typing import Any, NoReturn, Self, cast
 
 import psycopg
 import pytest
-from harness.faults.migration import BlockingMigrationInjector
 from psycopg import errors
 
-from harness.faults import BlockingMigration, migration
+from harness.faults import BlockingMigration
+from harness.faults.database import blocking_migration as migration
+from harness.faults.database.blocking_migration import BlockingMigrationInjector
 from harness.history.fault_facts import EndedBy
 from tests.builders import planned_fault
 

@@ -8,18 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import get_args
 
 import pytest
-from harness.faults.commit_relay import Answers, Task, lead_back
-from harness.faults.flap import FlapInjector
-from harness.faults.injectors import injector_for
-from harness.faults.reset import _sockets
-from harness.stack.service import CODE_FOLDER
 from pydantic import TypeAdapter
 
 from harness.core.errors import HarnessError, ProxyApiHangs, UsageError
 from harness.core.ports import LOOPBACK, choose_ports
+from harness.core.processes import CODE_FOLDER
 from harness.faults import (
     CommitLost,
     Flap,
@@ -27,16 +22,19 @@ from harness.faults import (
     Partition,
     Refuse,
     Throttle,
-    flap,
-    network,
 )
 from harness.faults.base import Injector
+from harness.faults.database.commit_relay import Answers, Task, lead_back
+from harness.faults.network import flap, latency
+from harness.faults.network.flap import FlapInjector
+from harness.faults.network.reset import _sockets
 from harness.faults.probes import LinkProbe
+from harness.faults.registry import injector_for
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultSpec
+from harness.plan.fault_registry import specs
 from harness.stack.state import Stack
-from harness.verdict.checks.sentence import _WHAT
 from tests.builders import planned_fault
 from tests.faults.toxiproxy import Rig
 
@@ -174,7 +172,7 @@ def test_a_throttle_that_cannot_be_felt_is_told_before(rig: Rig) -> None:
 
 def test_a_delay_too_long_to_wait_for_is_silence(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as we wait without a word proves a minute's delay, not a tenth of a second's."""
-    monkeypatch.setattr(network, "_ROUND_TRIPS_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(latency, "_ROUND_TRIPS_SECONDS_MAX", 0.3)
     silenced = injector(rig, Partition("edge"))
     silenced.inject()
     long, short = (injector(rig, Latency("edge", ms)).canary() for ms in (60_000, 100))
@@ -209,12 +207,13 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
         "import sys, time\n"
         "from pydantic import TypeAdapter\n"
         "from harness.faults import Flap\n"
-        "from harness.faults.injectors import injector_for\n"
-        "from harness.plan.plan import PlannedFault\n"
+        "from harness.faults.registry import injector_for\n"
+        "from harness.plan.fault import planned\n"
+        "from harness.plan.layout import Layout\n"
         "from harness.stack.state import Stack\n"
         "stack = TypeAdapter(Stack).validate_json(sys.stdin.readline())\n"
         "flap = Flap('edge', period=0.4, duty=0.5)\n"
-        "fault = injector_for(PlannedFault('1-flap', flap, 0.0, 60.0), stack)\n"
+        "fault = injector_for(planned('1-flap', flap, 0.0, 60.0, Layout()), stack)\n"
         "fault.inject()\n"
         "print('injected', flush=True)\n"
         "sys.stdin.readline()\n"
@@ -303,7 +302,7 @@ def test_the_relay_leads_the_link_back_by_itself(rig: Rig, how: str) -> None:
         seconds_max=60.0 if how == "lifeline" else 0.6,
     )
     with subprocess.Popen(
-        [sys.executable, "-m", "harness.faults.commit_relay"],
+        [sys.executable, "-m", "harness.faults.database.commit_relay"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=CODE_FOLDER,
@@ -358,7 +357,8 @@ def test_a_hanging_api_makes_a_heal_raise_what_a_restart_cures(rig: Rig) -> None
 
 def test_every_fault_has_words_for_the_verdict() -> None:
     """The sentence names what was done on each, and says so differently."""
-    kinds = {get_args(spec.__annotations__["kind"])[0] for spec in get_args(get_args(FaultSpec)[0])}
+    phrases = [spec.phrase for spec in specs().values()]
 
-    assert kinds <= set(_WHAT)
-    assert len({what for what, _ in _WHAT.values()}) == len(_WHAT)
+    assert FaultSpec.phrase not in phrases
+    assert len({phrase.did for phrase in phrases}) == len(phrases)
+    assert all(all(spec.page) for spec in specs().values())

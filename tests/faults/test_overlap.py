@@ -23,9 +23,8 @@ from harness.faults.heal import healing
 from harness.faults.overlap import AtWork, can_silence
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
-from harness.plan.fault import FaultSpec
-from harness.plan.plan import PlannedFault
-from tests.builders import planned_fault
+from harness.plan.fault import FaultSpec, PlannedFault
+from tests.builders import LOCAL, planned_fault
 from tests.faults.test_timeline import Place
 
 
@@ -47,7 +46,9 @@ def test_which_fault_may_silence_whose_canary(
     other: FaultSpec, spec: FaultSpec, *, expected: bool
 ) -> None:
     """A dead PostgreSQL silences the canary of its link; a lock on a table does not."""
-    assert can_silence(other, spec) is expected
+    one, two = planned_fault("1-x", other, 0, 1), planned_fault("2-x", spec, 0, 1)
+
+    assert can_silence(one, two, LOCAL) is expected
 
 
 def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None:
@@ -55,7 +56,7 @@ def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None
     migration = planned_fault("1-blocking_migration", BlockingMigration(), 0.0, 5.0)
     kill = planned_fault("2-kill", Kill("postgres"), 1.0, 2.0)
     partition = planned_fault("3-partition", Partition("database"), 1.0, 2.0)
-    at_work = AtWork((migration, kill, partition))
+    at_work = AtWork((migration, kill, partition), LOCAL)
     for fault in (migration, kill, partition):
         at_work.begin(fault)
 
@@ -82,7 +83,7 @@ def test_which_fault_or_its_heal_ends_another(
 ) -> None:
     """The first of two that is healed brings back what both have down; for a second after it."""
     first, second = planned_fault("1-x", other, 0.0, 2.0), planned_fault("2-x", spec, 0.0, 5.0)
-    at_work = AtWork((first, second))
+    at_work = AtWork((first, second), LOCAL)
     for fault in (first, second):
         at_work.begin(fault)
     both_at_work = at_work.ending(second)
@@ -96,13 +97,13 @@ def test_which_fault_or_its_heal_ends_another(
 class World:
     """What is broken right now, by fault; shared by the injectors of one test."""
 
-    broken: dict[str, FaultSpec] = field(default_factory=dict)
+    broken: dict[str, PlannedFault] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def is_silent(self, spec: FaultSpec) -> bool:
+    def is_silent(self, fault: PlannedFault) -> bool:
         """Whether anything at work silences the canary of this fault."""
         with self.lock:
-            return any(can_silence(other, spec) for other in self.broken.values())
+            return any(can_silence(other, fault, LOCAL) for other in self.broken.values())
 
 
 class Simulated(Injector):
@@ -116,13 +117,13 @@ class Simulated(Injector):
 
     def ready(self) -> Proof:
         """Answered or not."""
-        return Proof("canary", not self._world.is_silent(self._planned.spec), "before")
+        return Proof("canary", not self._world.is_silent(self._planned), "before")
 
     def inject(self) -> None:
         """Break it, or do nothing."""
         if self._works:
             with self._world.lock:
-                self._world.broken[self._planned.name] = self._planned.spec
+                self._world.broken[self._planned.name] = self._planned
 
     def read_back(self) -> Proof:
         """In place."""
@@ -130,7 +131,7 @@ class Simulated(Injector):
 
     def canary(self) -> Proof:
         """Silent, for whatever reason."""
-        return Proof("canary", self._world.is_silent(self._planned.spec), "during: silent")
+        return Proof("canary", self._world.is_silent(self._planned), "during: silent")
 
     def heal(self) -> int:
         """Mend it, or do nothing."""
@@ -141,7 +142,7 @@ class Simulated(Injector):
 
     def healed(self) -> Proof:
         """Answered again, or still silent."""
-        return Proof("healed", not self._world.is_silent(self._planned.spec), "after")
+        return Proof("healed", not self._world.is_silent(self._planned), "after")
 
 
 Walk = Callable[..., dict[str, FaultFact]]

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from harness.faults.injectors import injector_for
 
 from harness.core.errors import HarnessError, UsageError
 from harness.faults import PacketDrop, Partition
+from harness.faults.registry import injector_for
 from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
 from harness.stack import Link, Stack, StackSettings

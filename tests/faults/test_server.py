@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.faults.injectors import injector_for
 
 from harness.faults import Freeze, Kill, Restart
-from harness.faults import server as server_module
 from harness.faults.base import Gone
+from harness.faults.process import process_fault as server_module
+from harness.faults.registry import injector_for
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultSpec
-from harness.stack.client import ProcessStatus
+from harness.stack.supervisor_messages import ProcessStatus
 from tests.builders import planned_fault
 from tests.stack.test_state import a_stack
 
@@ -51,7 +51,7 @@ class Supervisor:
         """What is told of all."""
         return tuple(self.processes.values())
 
-    def kill(self, _target: str, _seconds: float) -> dict[str, int]:
+    def kill(self, _targets: tuple[str, ...], _seconds: float) -> dict[str, int]:
         """All of them, as asked."""
         for name in NAMES:
             self.set(name, pid=10, alive=False, started_by="")
@@ -59,7 +59,7 @@ class Supervisor:
 
     shut_down = kill
 
-    def freeze(self, _target: str, _seconds: float) -> dict[str, int]:
+    def freeze(self, _targets: tuple[str, ...], _seconds: float) -> dict[str, int]:
         """All of them, as asked."""
         for name in NAMES:
             self.set(name, frozen=True, stopped=True)

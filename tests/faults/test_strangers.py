@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import requests
-from harness.faults.injectors import injector_for
 
 from harness.core.errors import HarnessError
 from harness.core.ports import LOOPBACK, choose_ports
@@ -25,6 +24,7 @@ from harness.faults.foreign_sessions import (
 )
 from harness.faults.heal.healing import HealResult
 from harness.faults.proxy_control import CALL_TIMEOUT_SECONDS
+from harness.faults.registry import injector_for
 from harness.faults.timeline import FaultTimeline
 from harness.stack.state import save_state
 from tests.builders import planned_fault

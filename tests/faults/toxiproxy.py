@@ -9,11 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.stack.service import toxiproxy_command
-
 from harness.core.errors import HarnessError
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.faults.proxy_control import ProxyControl
+from harness.stack.parts.toxiproxy import toxiproxy_command
 from harness.stack.programs import provide_toxiproxy
 from harness.stack.state import EDGE, Link, Stack
 

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from harness.faults.injectors import injector_for
 
 from harness.core.http_calls import get
 from harness.faults import Freeze, Kill, Partition
+from harness.faults.registry import injector_for
 from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.builders import planned_fault

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from harness.faults.injectors import injector_for
 
 from harness.faults import Partition
 from harness.faults.heal.guardian_protocol import (
@@ -25,6 +24,7 @@ from harness.faults.heal.guardian_protocol import (
 )
 from harness.faults.heal.healing import heal_open
 from harness.faults.probes import LinkProbe
+from harness.faults.registry import injector_for
 from harness.history.events import FaultFact
 from harness.history.journal import DEADLINE_MARGIN_SECONDS, Journal
 from harness.stack import Stack, StackSettings, down, load_state, up

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.faults.injectors import injector_for
 
 from benchmarks.kill_matrix import plan
 from benchmarks.kill_matrix.broken import broken
 from benchmarks.kill_matrix.trial import run_trial
 from harness.faults import BlockingMigration
 from harness.faults.heal.guardian_protocol import FROM_GUARDIAN, GuardianReady
+from harness.faults.registry import injector_for
 from harness.stack import StackSettings, down, up
 from tests.builders import planned_fault
 

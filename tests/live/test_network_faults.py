@@ -16,8 +16,6 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
-from harness.faults.commit_lost import CommitLostInjector
-from harness.faults.injectors import injector_for
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -34,7 +32,9 @@ from harness.faults import (
     Throttle,
 )
 from harness.faults.base import Gone, Injector
+from harness.faults.database.commit_lost import CommitLostInjector
 from harness.faults.proxy_control import ProxyControl
+from harness.faults.registry import injector_for
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultSpec
@@ -344,7 +344,7 @@ INJECTED_BY_A_PROCESS = """
 import sys, time
 from pathlib import Path
 from harness.faults import CommitLost
-from harness.faults.injectors import injector_for
+from harness.faults.registry import injector_for
 from harness.plan.plan import PlannedFault
 from harness.stack.state import load_state
 stack = load_state(Path(sys.argv[1]))

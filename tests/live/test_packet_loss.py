@@ -18,11 +18,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from harness.faults.injectors import injector_for
 
 from harness.faults import PacketDrop, Partition
 from harness.faults.base import Injector
 from harness.faults.probes import link_canaries
+from harness.faults.registry import injector_for
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, load_state, namespaces, up

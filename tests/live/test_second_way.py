@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness.faults.injectors import injector_for
 
 from harness.faults import Latency, Partition
 from harness.faults.heal.healing import heal_open
 from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.probes import link_canaries
+from harness.faults.registry import injector_for
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.journal import Journal

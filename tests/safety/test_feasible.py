@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.stack.service import TABLES
 
 from harness.core.errors import HarnessError, UsageError
 from harness.faults import BlockingMigration, CommitLost, Kill, PacketDrop, Partition
@@ -16,6 +15,7 @@ from harness.plan.planted_defects import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong
 from harness.run.safety import feasible
 from harness.run.safety.feasible import require_feasible, require_set_up
 from harness.stack import Stack, StackSettings
+from harness.stack.parts.lending_service import TABLES
 from harness.stack.state import Link
 from target_service import defects
 from target_service.defects import DEFECTS as PLANTED

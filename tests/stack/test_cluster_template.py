@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness.stack.postgres import ClusterSpec
 
 from harness.core.errors import HarnessError
 from harness.core.processes import RunAs
-from harness.stack import cluster_folders, postgres
+from harness.stack import cluster_folders
 from harness.stack.cluster_folders import KEPT, KEPT_MAX, copied, fingerprint, forget
+from harness.stack.parts import postgres
+from harness.stack.parts.postgres import ClusterSpec
 
 INITDB = """#!/bin/sh
 echo "$@" >> {calls}

@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.stack.client import (
+from harness.stack.client import StackClient, ask
+from harness.stack.control_socket import UNDO_SECONDS, UNDO_SECONDS_MAX, Control
+from harness.stack.state import socket_path_for
+from harness.stack.supervisor_messages import (
     ANSWERS,
     REQUESTS,
     ProcessIds,
     ProcessStatus,
-    StackClient,
     StackRequest,
-    ask,
 )
-from harness.stack.control_socket import UNDO_SECONDS, UNDO_SECONDS_MAX, Control
-from harness.stack.state import socket_path_for
 
 
 class Child:
@@ -116,7 +115,7 @@ def test_what_is_no_request_is_refused_and_the_next_one_answered(tmp_path: Path)
     """Say that of another version."""
     lines = (
         b'{"command": "status"}\n',
-        b'{"kind": "StackRequest", "do": "kill", "target": "bureau", "softly": true}\n',
+        b'{"kind": "StackRequest", "do": "kill", "targets": ["bureau"], "softly": true}\n',
         b'{"kind": "StackRequest", "do": "dance"}\n',
         REQUESTS.encode(StackRequest("status")),
     )

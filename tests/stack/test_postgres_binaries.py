@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from harness.stack.postgres import reachable_by_others, unprivileged
 
 from harness.core.errors import HarnessError
 from harness.core.processes import RunAs
 from harness.stack import programs
+from harness.stack.parts.postgres import reachable_by_others, unprivileged
 from harness.stack.programs import Program, find_postgres
 
 

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from harness.stack.postgres import ClusterSpec
 
 from harness.core.errors import HarnessError
 from harness.core.processes import RunAs
-from harness.stack import postgres
+from harness.stack.parts import postgres
+from harness.stack.parts.postgres import ClusterSpec
 
 REPEATS = """#!/bin/sh
 echo "ERROR:  syntax error"

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.stack.service import replica_environment, who_answers
 
 from harness.core.errors import HarnessError
 from harness.core.ports import choose_ports
+from harness.stack.parts.lending_service import replica_environment
+from harness.stack.parts.part import who_answers
 from harness.stack.state import Stack, StackSettings
 
 

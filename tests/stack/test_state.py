@@ -16,7 +16,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, identify, is_alive
 from harness.stack import register, run_lock
-from harness.stack.client import ANSWERS, ProcessList, StackRequest, ask, short_path
+from harness.stack.client import ask, short_path
 from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.launch import LaunchSpec, down, launch, silent
 from harness.stack.run_lock import held_while_alive
@@ -30,6 +30,7 @@ from harness.stack.state import (
     save_state,
     socket_path_for,
 )
+from harness.stack.supervisor_messages import ANSWERS, ProcessList, StackRequest
 from harness.stack.usable import own_link
 
 

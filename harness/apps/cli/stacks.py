@@ -23,7 +23,7 @@ from harness.apps.cli.run_help import own_option
 from harness.core.errors import HarnessError, UsageError
 from harness.core.numbers import Count, Exit
 from harness.core.processes import is_alive
-from harness.stack.client import ProcessStatus, StackClient
+from harness.stack.client import StackClient
 from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_used
 from harness.stack.run_lock import Owner, holder, is_held
 from harness.stack.state import (
@@ -34,6 +34,7 @@ from harness.stack.state import (
     load_state,
     read_state,
 )
+from harness.stack.supervisor_messages import ProcessStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from harness.faults.registry import register
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultPage, Phrase
 from harness.plan.layout import Need, Thing
-from harness.stack.client import ProcessStatus
+from harness.stack.supervisor_messages import ProcessStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
 from harness.history.events import Proof
 from harness.plan.fault import FaultSpec, PlannedFault
 from harness.plan.layout import Layout, Need, Role, Thing
-from harness.stack.client import ProcessStatus, StackClient
+from harness.stack.client import StackClient
 from harness.stack.layouts import layout_of
 from harness.stack.state import HEALTH_PATH, Link, Stack
+from harness.stack.supervisor_messages import ProcessStatus
 
 READY_SECONDS_MAX = 15.0
 PROBES = 12
