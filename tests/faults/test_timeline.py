@@ -20,7 +20,8 @@ from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import Journal
 from harness.plan.plan import PlannedFault
-from harness.stack.state import Link
+from harness.stack.namespaces import Wire
+from harness.stack.state import Link, StackSettings
 from tests.builders import planned_fault
 
 PLANNED = planned_fault("1-partition", Partition("edge"), 0.0, 0.2)
@@ -99,9 +100,15 @@ class Place:
     toxiproxy_api = "http://127.0.0.1:9"
     """Nobody is there."""
     links: ClassVar[dict[str, Link]] = {}
+    wires: ClassVar[dict[str, Wire]] = {}
+    settings = StackSettings()
+    service_url = "http://127.0.0.1:9"
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = self.log_dir = state_dir
+
+    def beyond(self, _name: str) -> None:
+        """Nothing has an address."""
 
 
 def walk(
