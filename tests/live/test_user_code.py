@@ -47,7 +47,7 @@ def init(environment, **_):
 
 @events.test_start.add_listener
 def start(environment, **_):
-    gevent.spawn_later(1, environment.runner.send_message, "mine")
+    gevent.spawn_later(0.1, environment.runner.send_message, "mine")
     raise LimitError("test_start")
 
 

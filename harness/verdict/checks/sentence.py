@@ -1,5 +1,7 @@
 """The verdict in one plain sentence with its numbers."""
 
+import re
+
 from harness.plan.plan import SteadyState
 from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.borrowing import must_be_declined, over_limit
@@ -45,6 +47,7 @@ _WHAT = {
     "blocking_migration": ("a migration blocked {target}", "end of the migration"),
 }
 """What each kind of fault did, and what was healed where several kinds of them were injected."""
+_PLACE = re.compile(r"\S+:\d+: ")
 _OTHER = ("{target} {was} disturbed", "")
 _WRONG = {
     "phantom": "lent or reserved though refused",
@@ -77,7 +80,12 @@ def sentence(case: Case, findings: list[Finding]) -> str:
     ]
     happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     said = (reason, happened, "" if reason else _expected(case))
-    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
+    return " ".join(f"{_capital(text)}." for text in said if text)
+
+
+def _capital(text: str) -> str:
+    """With a capital letter; a file with its line keeps its spelling."""
+    return text if _PLACE.match(text) else f"{text[0].upper()}{text[1:]}"
 
 
 def _cause(case: Case) -> str:
