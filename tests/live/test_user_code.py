@@ -138,7 +138,10 @@ def test_what_the_users_code_raises_is_a_trouble_of_the_run(
     assert {trouble.begin_ns for trouble in troubles} == {None}  # the whole run
     lines = (HEAD + RAISING).splitlines()
     numbers = {w: n for w in RAISED for n, line in enumerate(lines, 1) if f'("{w}")' in line}
-    patterns = {w: rf"calm\.py:{n}, (RuntimeError|LimitError): {w}" for w, n in numbers.items()}
+    patterns = {
+        w: rf"calm\.py:{n}(, |: read_credit_line raised )(RuntimeError|LimitError): {w}"
+        for w, n in numbers.items()
+    }
     missing = [w for w, pattern in patterns.items() if not re.search(pattern, told)]
     assert missing == [], output
     assert len(numbers) == len(RAISED) > 6
