@@ -10,7 +10,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NAMED = re.compile(r"`((?:[\w*]+/)*[\w*]+\.py)`")
 LINK = re.compile(r"\]\(([^)\s#:]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-OF_USERS = {"x.py", "a/baseline.py", "queue.py", "requests.py"}
+OF_USERS = {"x.py", "a/baseline.py", "queue.py", "requests.py", "my_lender.py", "file.py"}
 """What a user calls a file of their own, or had better not."""
 
 

@@ -131,8 +131,10 @@ class Operations(_Columns):
 
     @property
     def dropped(self) -> Bools:
-        """Which the load generator never started."""
-        return self.ending.are(Ending.DROPPED)
+        """Which say nothing of the target: the load generator never started them, or a mistake in
+        a step of the scenario ended them.
+        """
+        return self.ending.are(Ending.DROPPED, Ending.BROKEN)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

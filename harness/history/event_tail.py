@@ -58,8 +58,8 @@ class OperationLines:
 class EndedOperation:
     """What the stop conditions need of one operation; ``ended_ns`` is None for an unfinished one.
 
-    ``failed`` is never true of an arrival that the load process itself did not start, or for which
-    our machine lacked something.
+    ``failed`` is never true of an arrival that the load process itself did not start or that the
+    scenario's own code ended, or for which our machine lacked something.
     """
 
     key: str
@@ -85,7 +85,7 @@ def _operation(line: bytes) -> EndedOperation:
         intended_ns=row["intended_ns"],
         ended_ns=row["ended_ns"],
         failed=row["outcome"] in ("failed", "indeterminate")
-        and row["ending"] != "dropped"
+        and row["ending"] not in ("dropped", "broken")
         and shortage_by_code(row.get("code")) is None,
         acknowledged=row["outcome"] in ("approved", "referred"),
     )

@@ -54,6 +54,8 @@ class Ending(StrEnum):
     """Started, and still under way when the drain was over."""
     DROPPED = "dropped"
     """Never started by the load generator: evidence lost, never a failure of the target."""
+    BROKEN = "broken"
+    """Ended by a mistake in a step of the scenario: never a failure of the target, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Operation:
 
     ``blocked_by`` is the step that failed before a borrow could be sent (then ``attempts`` is 0).
     ``started_ns`` and ``ended_ns`` are None for a dropped arrival, ``ended_ns`` for an unfinished
-    one.
+    or a broken one.
     """
 
     arrival: Count
@@ -328,4 +330,5 @@ class RunStatus:
     @property
     def cut_short(self) -> bool:
         """Whether the run was ended before its planned end, so that much could not show itself."""
-        return self.interrupted or self.broken_off or self.safety_stop is not None
+        early = self.interrupted or self.broken_off or self.ended_by == "step"
+        return early or self.safety_stop is not None

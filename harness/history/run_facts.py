@@ -5,10 +5,10 @@ from typing import Literal
 
 from harness.core.numbers import Nanoseconds
 
-RunEndedBy = Literal["hand", "page", "heal", "signal", "guardian", "load", "safety", "disk"]
+RunEndedBy = Literal["hand", "page", "heal", "signal", "guardian", "load", "safety", "disk", "step"]
 """What ended the load before its planned end: Ctrl-C, Locust's Stop or the user's code; the chaos
 page; `lendchaos heal`; a signal to the conductor; the death of its guardian, or of every process
-that sends; a stop condition; a full disk.
+that sends; a stop condition; a full disk; a mistake in a step of the scenario.
 """
 LOCAL_STACK = "local stack"
 """What the ``target`` of a run on one begins with; the id of the stack follows."""
@@ -35,3 +35,5 @@ class Trouble:
     text: str
     begin_ns: Nanoseconds | None = None
     end_ns: Nanoseconds | None = None
+    of_step: bool = False
+    """Whether it is a mistake in a step of the scenario; the text begins with its file and line."""

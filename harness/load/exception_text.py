@@ -5,6 +5,7 @@ import signal
 import site
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,29 @@ def place_of(error: BaseException, greenlet: Any = None) -> str:
     stack = getattr(greenlet, "spawning_stack", None)
     calls = traceback.walk_stack(stack) if stack is not None else iter(())
     spawned = [(frame.f_code.co_filename, line) for frame, line in calls]
-    theirs = [place for place in (*reversed(spawned), *frames) if is_theirs(place[0])]
-    if not theirs and not frames:
+    return _last_place([*reversed(spawned), *frames], frames)
+
+
+def place_of_call() -> str:
+    """``file:line`` of the user's own code that called us just now."""
+    frames = [(f.filename, f.lineno) for f in traceback.extract_stack()]
+    return _last_place(frames, frames)
+
+
+def place_of_function(found: Any) -> str:
+    """``file:line`` where a function or method begins; what it is, where that can't be told."""
+    code = getattr(inspect.unwrap(getattr(found, "__func__", found)), "__code__", None)
+    return f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else f"{found!r:.60}"
+
+
+def _last_place(
+    places: Sequence[tuple[str, int | None]], others: Sequence[tuple[str, int | None]]
+) -> str:
+    """The last of them in the user's own code; where none is, the last of the others."""
+    theirs = [place for place in places if is_theirs(place[0])]
+    if not theirs and not others:
         return "an unknown place"
-    file_name, line = (theirs or frames)[-1]
+    file_name, line = (theirs or others)[-1]
     return f"{short_path(file_name)}:{line}"
 
 

@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import gevent
 
-from harness.core.foreign_text import clean
 from harness.core.http_times import RETRY_AFTER_SECONDS_MAX, retry_after_s
 from harness.history.event_writer import EventWriter, UnwrittenError
 from harness.history.events import (
@@ -27,16 +27,21 @@ from harness.history.events import (
     settle,
 )
 from harness.load.exception_text import ENDS, message_of, place_of
+from harness.load.request_events import complaint_of, request_event
 from harness.load.sessions import Account
+from harness.load.user_steps import BrokenStepError, call_step, require_planned
 from harness.plan.plan import Arrival, Plan, PlannedBorrower
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session
+from harness.target.interface import TERM_DAYS
 from harness.target.transport import Transport, in_json
 
-CODE_LETTERS_MAX = 200
-"""Of a problem of the target's, in Locust's tables."""
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_TOTAL_SECONDS_MAX = 1.0
 """All waits of one journey together that no answer asked for; `Settings.drain_s` allows for it."""
+_NOT_FINISHED = {
+    Ending.UNFINISHED: "still under way at the end of the drain",
+    Ending.BROKEN: "ended by a mistake of the scenario",
+}
 
 
 @dataclass(slots=True)
@@ -53,6 +58,8 @@ class Journey:
     intended_ns: int
     transport: Transport
     timeout_s: float
+    term_days: int = TERM_DAYS
+    """For how long the scenario borrows."""
     tries: Counter[Step] = field(default_factory=Counter)
     further_tries: int = 0
     asked_s: float = 0.0
@@ -71,6 +78,8 @@ class Journey:
     """A step before the borrow that declined the borrower, rightly."""
     blocked_by: Step | None = None
     code: str | None = None
+    broken: BrokenStepError | None = None
+    """What a step did wrong, also where it caught what it was told of that."""
 
     def passes(self, step: Step, judged: Classification) -> bool:
         """Whether the journey goes on; if not, its first cause counts, but for a decline."""
@@ -92,7 +101,17 @@ class Journey:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request within what is left of this attempt's deadline, once."""
+        """Send one request within what is left of this attempt's deadline, once.
+
+        Raises:
+            BrokenStepError: a borrow asks for another amount than was planned.
+        """
+        if self.step is Step.BORROW:
+            try:
+                require_planned(body, self.arrival.amount_fen)
+            except BrokenStepError as error:
+                self.broken = error
+                raise
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
         all_headers, content = in_json(body, headers, left_ms)
         self.request = (method, path.partition("?")[0])
@@ -116,19 +135,12 @@ class Steps(Protocol):
 _Act = Callable[[Journey], Classification]
 
 
-class FailedStepError(Exception):
-    """What Locust's statistics show for an attempt that did not do what it should."""
-
-    def __repr__(self) -> str:
-        """They show this, and the words are enough."""
-        return str(self)
-
-
 @dataclass(kw_only=True, repr=False, eq=False)
 class Journeys:
     """All journeys of one load process; ``accounts`` are by the borrower's index.
 
-    ``bug`` is the first exception that came out of a step: a bug in a scenario, or in here.
+    ``broken`` is the first mistake of the scenario's own steps, of which ``tell_broken`` is told;
+    ``bug`` is the first exception of anything else.
     """
 
     plan: Plan
@@ -138,6 +150,8 @@ class Journeys:
     events: EventWriter
     worker: str
     tell_locust: Callable[..., None]
+    tell_broken: Callable[[str], None] = lambda _: None
+    broken: str | None = None
     bug: str | None = None
 
     def __post_init__(self) -> None:
@@ -155,6 +169,7 @@ class Journeys:
             intended_ns=intended_ns,
             transport=self.transport,
             timeout_s=self.plan.settings.request_timeout_s,
+            term_days=self.plan.term_days,
         )
         ending = Ending.UNFINISHED
         try:
@@ -162,6 +177,11 @@ class Journeys:
             ending = Ending.FINISHED
         except (gevent.GreenletExit, UnwrittenError):
             pass  # the drain is over; or nothing more can be written down, so nothing more is sent
+        except BrokenStepError as error:
+            ending = Ending.BROKEN
+            if self.broken is None:  # the others are not needed to mend it
+                self.broken = str(error)
+                self.tell_broken(self.broken)
         except ENDS:
             raise
         except BaseException as error:  # noqa: BLE001  # told as a trouble of the run
@@ -192,10 +212,21 @@ class Journeys:
         if (journey.arrival.logs_in or not journey.token) and not self._log_in(journey):
             return
         if journey.arrival.reads_credit_line:
-            judged = self._persist(journey, Step.CREDIT_LINE, self.steps.read_credit_line)
+            read = partial(self._call, self.steps.read_credit_line)
+            judged = self._persist(journey, Step.CREDIT_LINE, read)
             if not journey.passes(Step.CREDIT_LINE, judged):
                 return
-        self._persist(journey, Step.BORROW, self.steps.borrow)
+        self._persist(journey, Step.BORROW, partial(self._call, self.steps.borrow))
+
+    def _call(self, act: _Act, journey: Journey) -> Classification:
+        """What a step of the scenario came to; BrokenStepError where it did what it may not."""
+        try:
+            judged = call_step(act, journey)
+        except BrokenStepError as error:
+            journey.broken = journey.broken or error
+        if journey.broken is not None:
+            raise journey.broken
+        return judged
 
     def _log_in(self, journey: Journey, waited_s: float = 0.0) -> bool:
         """Open a session; False where that failed, which ends the journey."""
@@ -204,7 +235,7 @@ class Journeys:
 
     def _open_session(self, journey: Journey) -> Classification:
         with journey.account.logging_in() as log_in:
-            judged = self.steps.log_in(journey)
+            judged = self._call(self.steps.log_in, journey)
         journey.account.take(log_in, judged, journey.answer)
         return judged
 
@@ -303,7 +334,7 @@ class Journeys:
         elif attempt.outcome is Outcome.DECLINED:
             journey.declined = attempt
         journey.step = None
-        self._tell(journey.request, journey.intended_ns, len(answer.body), _complaint(attempt))
+        self._tell(journey.request, journey.intended_ns, len(answer.body), complaint_of(attempt))
         return judged
 
     def _finish(self, journey: Journey, ending: Ending) -> None:
@@ -333,9 +364,9 @@ class Journeys:
             code=last.code if last else journey.code,
             loan_id=last.loan_id if last else None,
         )
-        if ending is Ending.UNFINISHED:
-            request = ("ARRIVAL", "(unfinished)")
-            self._tell(request, journey.intended_ns, 0, "still under way at the end of the drain")
+        if ending in _NOT_FINISHED:
+            request = ("ARRIVAL", f"({ending})")
+            self._tell(request, journey.intended_ns, 0, _NOT_FINISHED[ending])
 
     def _write(
         self, arrival: Arrival, intended_ns: int, outcome: Outcome, ending: Ending, **more: Any
@@ -358,25 +389,4 @@ class Journeys:
     def _tell(
         self, request: tuple[str, str], intended_ns: int, length: int, complaint: str | None
     ) -> None:
-        """One line of Locust's statistics; response times count from the planned start."""
-        elapsed_ns = time.monotonic_ns() - intended_ns
-        self.tell_locust(
-            request_type=request[0],
-            name=request[1],
-            response_time=elapsed_ns / 1e6,
-            response_length=length,
-            exception=FailedStepError(complaint) if complaint else None,
-            context={},
-            response=None,
-            start_time=time.time() - elapsed_ns / 1e9,
-            url=request[1],
-        )
-
-
-def _complaint(attempt: Attempt) -> str | None:
-    """Why an attempt counts as a failure for Locust; the same words for the same cause."""
-    if attempt.outcome not in (Outcome.FAILED, Outcome.INDETERMINATE):
-        return None
-    kind = "false decline" if attempt.false_declined else str(attempt.outcome)
-    code = clean((attempt.code or "")[:CODE_LETTERS_MAX])
-    return f"{kind}: {attempt.error or f'{attempt.status} {code}'.strip()}"
+        self.tell_locust(**request_event(request, intended_ns, length, complaint))

@@ -1,6 +1,7 @@
 """The processes that send the load of a run: one part of it in each, and a leading side for all."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from harness.load.exception_text import ENDS
 from harness.load.journey import Journeys
 from harness.load.open_loop import OpenLoop, Ticker, own_arrivals
 from harness.load.sessions import Account, BorrowerSession
+from harness.load.user_steps import start_steps
 from harness.plan.plan import Arrival
 from harness.target.transport import Transport
 
@@ -26,6 +28,7 @@ REPORT_SECONDS_MAX = 6.0
 """Workers report their statistics every three seconds."""
 GIVE_UP_MARGIN_SECONDS = 8.0
 """Beyond the longest drain, a load process that is silent is taken for dead."""
+ON_STOP_SECONDS_MAX = 5.0
 _TICK_SECONDS = 0.02
 
 
@@ -45,6 +48,7 @@ def boot_id() -> str:
 class _Part:
     journeys: Journeys
     arrivals: list[Arrival]
+    on_stop: Callable[[], None]
     loop: OpenLoop | None = None
 
 
@@ -62,6 +66,10 @@ class LoadProcess:
         """Something raised in the user's code, for the leading process to hear of."""
         self._send(messages.UserCodeRaised(text))
 
+    def note_background(self, text: str) -> None:
+        """The same of background load."""
+        self._send(messages.UserCodeRaised(text, background=True))
+
     def ask_to_end(self) -> bool:
         """The user's code wants the process to end: the leading one ends the run in order."""
         self._send(messages.EndAsked())
@@ -69,9 +77,16 @@ class LoadProcess:
 
     def _end_unwritten(self, text: str) -> None:
         """The disk takes no more: nothing more is sent, and the leading process ends the run."""
+        self._end_early(messages.EndAsked(unwritten=text))
+
+    def _end_broken(self, text: str) -> None:
+        """A step of the scenario is wrong: the same."""
+        self._end_early(messages.EndAsked(broken_step=text))
+
+    def _end_early(self, asked: messages.EndAsked) -> None:
         if self._part is not None and self._part.loop is not None:
             self._part.loop.stop(time.monotonic_ns())
-        gevent.spawn(self._send, messages.EndAsked(text))
+        gevent.spawn(self._send, asked)
 
     def _send(self, message: messages.ToLeader) -> None:
         self._environment.runner.send_message(
@@ -85,7 +100,7 @@ class LoadProcess:
                 self._prepare(order)
             case messages.StartLoad(zero_ns) if part is not None:
                 part.loop = OpenLoop(part.journeys, part.arrivals, zero_ns)
-                gevent.spawn(self._run, part.journeys, part.loop)
+                gevent.spawn(self._run, part, part.loop)
             case messages.EndLoad(at_ns) if part is not None and part.loop is not None:
                 part.loop.stop(at_ns)
 
@@ -102,8 +117,11 @@ class LoadProcess:
         self._send(messages.WorkerPrepared(order.name, boot, error))
 
     def _part_of(self, order: messages.PrepareLoad) -> _Part:
-        (user_class,) = self._environment.user_classes
-        steps = user_class(self._environment)
+        classes = {each.__name__: each for each in self._environment.user_classes}
+        if order.borrower not in classes:
+            raise HarnessError(f"its locustfile has no class {order.borrower}")
+        steps = classes[order.borrower](self._environment)
+        start_steps(steps)
         run = RunDirectory(Path(order.run_dir))
         plan = run.read_plan()
         journeys = Journeys(
@@ -120,14 +138,16 @@ class LoadProcess:
             events=EventWriter(run, order.name, self._end_unwritten),
             worker=order.name,
             tell_locust=self._environment.events.request.fire,
+            tell_broken=self._end_broken,
         )
-        return _Part(journeys, own_arrivals(plan.arrivals, order.index, order.count))
+        arrivals = own_arrivals(plan.arrivals, order.index, order.count)
+        return _Part(journeys, arrivals, steps.on_stop)
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         data[messages.REPORTED_KEY] = self._drained
 
-    def _run(self, journeys: Journeys, loop: OpenLoop) -> None:
-        ticker = Ticker(journeys.worker)
+    def _run(self, part: _Part, loop: OpenLoop) -> None:
+        journeys, ticker = part.journeys, Ticker(part.journeys.worker)
         trouble: str | None = None
         try:
             loop.run(journeys.plan.settings.drain_s)
@@ -135,6 +155,10 @@ class LoadProcess:
         except Exception as error:  # noqa: BLE001  # told, never swallowed
             trouble = f"our bug, {type(error).__name__}: {error}"
         finally:
+            # In a greenlet: what it raises is heard where all is that the user's code raises.
+            last = gevent.spawn(part.on_stop)
+            last.join(ON_STOP_SECONDS_MAX)
+            last.kill(block=False)
             journeys.events.close()
             journeys.transport.close()
             self._part = None
@@ -152,9 +176,13 @@ class _Member:
 
 @dataclass(slots=True)
 class Crew:
-    """All load processes of one run; where nothing is distributed, this process alone."""
+    """All load processes of one run; where nothing is distributed, this process alone.
+
+    ``borrower`` is the name of the class whose steps they take.
+    """
 
     environment: Any
+    borrower: str = ""
     members: dict[str, _Member] = field(default_factory=dict)
 
     def hear(self, message: messages.WorkerPrepared | messages.WorkerDrained) -> None:
@@ -188,6 +216,7 @@ class Crew:
                 run_dir=str(run_dir),
                 index=index,
                 count=len(self.members),
+                borrower=self.borrower,
                 edge_url=edge_url,
                 accounts=accounts,
                 boot_id=boot_id(),

@@ -135,6 +135,7 @@ class LoadDrained:
     troubles: tuple[Trouble, ...]
     stalls: tuple[Stall, ...]
     workers: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 FromLoad = LoadBegun | InterruptRun | PageCommand | LoadDrained
@@ -143,12 +144,15 @@ FROM_LOAD: Codec[FromLoad] = Codec(FromLoad)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareLoad:
-    """Its part of a run: the ``index``-th of ``count``. ``accounts`` are by borrower."""
+    """Its part of a run: the ``index``-th of ``count``. ``borrower`` is the name of the class with
+    the steps, ``accounts`` are by the borrower's index.
+    """
 
     name: str
     run_dir: str
     index: int
     count: int
+    borrower: str
     edge_url: str
     accounts: dict[int, LoadAccount]
     boot_id: str
@@ -192,18 +196,21 @@ class WorkerDrained:
 
 @dataclass(frozen=True, slots=True)
 class UserCodeRaised:
-    """Something raised in the user's code."""
+    """Something raised in the user's code; of ``background`` load it says nothing of the run."""
 
     text: str
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """The run has to end: the user's code wants the process to, or the disk takes no more of what
-    the run is judged by, which ``unwritten`` says.
+    """The run has to end: the user's code wants the process to; or the disk takes no more of what
+    the run is judged by, which ``unwritten`` says; or a step of the scenario is wrong, which
+    ``broken_step`` says.
     """
 
     unwritten: str = ""
+    broken_step: str = ""
 
 
 ToLeader = WorkerPrepared | WorkerDrained | UserCodeRaised | EndAsked

@@ -331,8 +331,8 @@ def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
                 status = replace(status, notes=(*status.notes, remark))
                 run.write_status(status)
             case protocol.LoadDrained(ended_by=by):
-                early = by not in (None, "safety", "disk")
-                told = plain(message)
+                early = by not in (None, "safety", "disk", "step")
+                told = {**plain(message), "notes": (*status.notes, *message.notes)}
                 return replace(status, **told, interrupted=early, broken_off=by == "disk")
     # The load process died. What it had not begun by now was never due.
     scene.timeline.heal_now()

@@ -27,8 +27,15 @@ from harness.core.processes import identify
 from harness.plan import resilience
 from harness.plan.objectives import RUNS_MAX
 from harness.run.given_options import first_seed, given, naming_places
-from harness.run.progress_messages import PIPE_VARIABLE, PROGRESS, ErrorUpdate, Update
+from harness.run.progress_messages import (
+    PIPE_VARIABLE,
+    PROGRESS,
+    TRY_VARIABLE,
+    ErrorUpdate,
+    Update,
+)
 from harness.run.result import RunResult
+from harness.run.scenario_path import name_of, split, with_class
 from harness.stack import StackSettings, down, load_state, up
 from harness.verdict import series
 from harness.verdict.series import SeriesRun
@@ -65,17 +72,19 @@ def asks_only(options: Iterable[str]) -> set[str]:
 def find_scenario(name: str) -> Path:
     """The file of a scenario that is named by its path or by its name under ``./scenarios``.
 
+    ``file.py::Class`` is one of several in a file: see `harness.run.scenario_path`.
+
     Raises:
         UsageError: there is none; or it has a name under which it cannot be loaded.
     """
-    folder = Path("scenarios")
-    for path in (Path(name), folder / name, folder / f"{name}.py"):
+    folder, (file, class_name) = Path("scenarios"), split(name)
+    for path in (Path(file), folder / file, folder / f"{file}.py"):
         with suppress(OSError):  # longer than a name may be, or a loop of links
             if path.is_file():
                 _require_name(path)
-                return path
+                return with_class(path, class_name)
     names = known_scenarios()
-    near = get_close_matches(Path(name).stem.lower()[:NAME_LETTERS_MAX], names, n=1)
+    near = get_close_matches(Path(file).stem.lower()[:NAME_LETTERS_MAX], names, n=1)
     guess = f": did you mean {near[0]}? There are: " if near else "; there are: "
     known = ", ".join(names) or "none in ./scenarios"
     raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}{guess}{known}")
@@ -110,8 +119,8 @@ def runs_of(paths: list[Path], options: list[str], runs: int | None) -> list[int
         raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
     with naming_places(options):
         found = resilience.find(given(options).objectives)
-        file = resilience.read(found, [path.stem for path in paths]) if found else None
-    return [runs or (file.runs_for(path.stem) if file else 1) for path in paths]
+        file = resilience.read(found, [name_of(path) for path in paths]) if found else None
+    return [runs or (file.runs_for(name_of(path)) if file else 1) for path in paths]
 
 
 @contextmanager
@@ -177,6 +186,21 @@ def run_scenario(
             if code < 0 and not last.keys() - {"error"}:
                 last = {**last, "killed_by": signal.Signals(-code).name}
             return RunResult(_honest(code, last, options, run), last)
+
+
+def try_scenario(path: Path, options: list[str]) -> int:
+    """Make one journey of a scenario's borrower, which is shown; the exit code.
+
+    0 if the loan was granted, 1 if it was not; the local stack is up, if that is the target.
+    """
+    with listening(), forwarded() as run:
+        variables = {**os.environ, TRY_VARIABLE: "1"}
+        code = run.start(_command(path, options, None), hears_late=True, env=variables).wait()
+    if run.signals:
+        return ExitCode.INTERRUPTED
+    if code < 0:
+        raise HarnessError(killed_text(path, signal.Signals(-code).name))
+    return code if code in set(ExitCode) else ExitCode.USAGE
 
 
 def locust_command(path: Path) -> list[str]:
@@ -304,7 +328,7 @@ def run_series(
     Its report is ``series.json``: none if no run came to a verdict, or where it could not be
     written, which ``warn`` is told (by default ``tell``).
     """
-    name, seed_of_first = path.stem, first_seed(options)
+    name, seed_of_first = name_of(path), first_seed(options)
     done: list[SeriesRun] = []
     stopped: str | None = None
     while len(done) < runs and stopped is None:

@@ -9,6 +9,8 @@ PIPE_VARIABLE = "LENDCHAOS_PROGRESS_FD"
 """The number of the pipe, in the environment of the run."""
 GAME_DAY_VARIABLE = "LENDCHAOS_GAMEDAY"
 """A JSON object in the environment of a run that is a step of a game day: its page says so."""
+TRY_VARIABLE = "LENDCHAOS_TRY"
+"""In the environment of a load process that makes one journey and no run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ LOG_INS_AT_ONCE = 4
 PUT_OFF_SECONDS_MAX = 300.0
 """For which a target may put off the calls of one set-up, the waits of all of them added up."""
 TRIAL_AMOUNT_FEN = 10_000
+"""Where the plan has no loan whose amount could be tried."""
 TRIALS_OF_A_CLASS = 3
 """A target on which some borrowers cannot log in still shows how it treats the others."""
 REFUSED_SHARE_MAX = 0.5
@@ -68,6 +69,7 @@ class AccountProvisioner:
         self._edge_url = edge_url
         self._progress = progress
         self._password = secrets.token_urlsafe(16)
+        self._trial = LoanRequest("", TRIAL_AMOUNT_FEN)
         self._http = Http(LOG_INS_AT_ONCE)
         self._patience = Patience(PUT_OFF_SECONDS_MAX, progress, check)
 
@@ -81,6 +83,8 @@ class AccountProvisioner:
         trials = trials_of(plan.borrowers, [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)])
         accounts = self._register(trials)
         reads = any(arrival.reads_credit_line for arrival in plan.arrivals)
+        amount_fen = min((a.amount_fen for a in plan.arrivals), default=TRIAL_AMOUNT_FEN)
+        self._trial = LoanRequest("", amount_fen, plan.term_days)
         by_class = {c: [b for b in trials if b.account_class is c] for c in wanted}
         unlike = [c for c in wanted if not self._behaves(by_class[c], accounts, reads=reads)]
         if AccountClass.GOOD in unlike:
@@ -110,11 +114,11 @@ class AccountProvisioner:
             amount_fen = max(NEAR_LIMIT_AMOUNTS_FEN)
             first = self._decision(session, amount_fen)
             return (first, self._decision(session, amount_fen)) == (None, Decline.CREDIT)
-        return self._decision(session, TRIAL_AMOUNT_FEN) is account_class.expected_decline
+        return self._decision(session, self._trial.amount_fen) is account_class.expected_decline
 
     def _decision(self, session: ProvisionedBorrower, amount_fen: int) -> Decline | str | None:
         """What a borrow came to: None for a loan, a decline, or another answer in words."""
-        loan = LoanRequest(str(uuid.uuid4()), amount_fen)
+        loan = replace(self._trial, key=str(uuid.uuid4()), amount_fen=amount_fen)
         reply = self._call(self._edge_url, self._target.borrow(session.token, loan))
         if self._target.grants(reply):
             return None

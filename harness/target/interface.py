@@ -30,6 +30,8 @@ LISTING_SECONDS_MAX = 240.0
 """All pages of one listing together; two million loans take half of it."""
 PUT_OFF_SECONDS_MAX = 60.0
 """For which a target may put off its audit calls, the waits of one reading added up."""
+TERM_DAYS = 30
+"""Of a loan, where the plan says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class LoanRequest:
 
     key: str
     amount_fen: int
-    term_days: int = 30
+    term_days: int = TERM_DAYS
     method: str = "daily"
 
 

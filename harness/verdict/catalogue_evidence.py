@@ -65,9 +65,11 @@ EVIDENCE = {
         decided="Planned arrivals never started, or one in a hundred was sent more than 100 ms late"
         " (less, where a limit on latency is tight); or a load process did not run for a while,"
         " lacked ports, files or memory, or reported a failure. What is missed without all that"
-        " fails the run nevertheless.",
-        causes="The machine was paused, is busy or too slow; the rate is too high for one process.",
-        more="--processes spreads the load.",
+        " fails the run nevertheless. Or a step of the scenario raised, returned no Classification"
+        " or asked for another amount than planned: that ends the run, and is told with its place.",
+        causes="The machine was paused, is busy or too slow; the rate is too high for one process;"
+        " a mistake in the scenario file.",
+        more="--processes spreads the load. `lendchaos try FILE` shows one journey of a scenario.",
         advice="lower the rate or free the machine, and run it again",
         docs="docs/objectives.md",
     ),

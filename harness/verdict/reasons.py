@@ -109,8 +109,9 @@ def why(
     ranked = sorted((f for f in found if f.verdict is weight), key=_rank)
     if not ranked:
         return "", []
-    if ranked[0].code == "interrupted":
-        ranked = ranked[:1]  # whatever else is open follows from that
+    # Whatever else is open follows from a mistake of the scenario, or from the interruption.
+    broken = [finding for finding in ranked if finding.evidence.get("broken_steps")]
+    ranked = broken or (ranked[:1] if ranked[0].code == "interrupted" else ranked)
     objectives = {f.evidence.get("id") for f in ranked}
     ranked = [f for f in ranked if _SAME_AS.get(f.code, "") not in objectives]
     told = ranked[:2] if sum(len(f.message) for f in ranked[:2]) <= _LETTERS_MAX else ranked[:1]
@@ -138,6 +139,7 @@ def _special(seen: dict[str, Any]) -> str:
     no_help = seen.get("more_helps") is False
     early = seen.get("early_s") and seen.get("ended_by") == "nobody"
     told = (
+        (seen.get("broken_steps"), "mend the step and run it again"),
         (no_help, "find why requests fail or are slow, or change the limit"),
         (seen.get("injected") is False, "find why it was not injected (conductor.log has it)"),
         (seen.get("late_s"), "free the machine and run it again"),

@@ -109,8 +109,10 @@ def run_of(number: int, seed: int, exit_code: int, directory: str, verdict: Verd
 def stop_reason(verdict: Verdict) -> str | None:
     """Why no further run can make good what this one showed; None when it may go on.
 
-    Only a failure stops a series: a pass never does.
+    A failure stops a series, and a scenario that is wrong; a pass never does.
     """
+    if any(found.evidence.get("broken_steps") for found in verdict.findings):
+        return "a step of the scenario is wrong"
     if any(found.code == "safety_stop" for found in verdict.findings):
         return "it was stopped for safety"
     if verdict.verdict is not Judgement.FAIL:

@@ -90,6 +90,21 @@ def test_bash_is_offered_what_fits(
     assert [word for word in found if not word.startswith("--") or "--" in words[-1]] == expected
 
 
+@pytest.mark.parametrize("name", ["two", "scenarios/two.py"])
+def test_one_of_several_scenarios_is_offered_by_its_class(folder: Path, name: str) -> None:
+    """Read off the text of the file, which is not imported."""
+    (folder / "scenarios" / "two.py").write_text(
+        "raise SystemExit('it was run')\n"
+        "class First(Borrower):\n    scenario = Scenario()\n"
+        "class Second(First):\n    scenario = Scenario()\n"
+        "class Helper:\n    pass\n"
+    )
+
+    assert bash(folder, "run", f"{name}::") == [f"{name}::First", f"{name}::Second"]
+    assert bash(folder, "try", f"{name}::S") == [f"{name}::Second"]
+    assert bash(folder, "run", "none::") == []
+
+
 def test_where_there_is_nothing_nothing_is_offered(tmp_path: Path) -> None:
     """No scenarios, and a file in place of the folder of runs: no error either."""
     (tmp_path / "runs").write_text("a file")

@@ -61,6 +61,7 @@ ORDER = load.PrepareLoad(
     run_dir="/r",
     index=0,
     count=1,
+    borrower="Mine",
     edge_url="http://e",
     accounts=ACCOUNTS,
     boot_id="b",
@@ -85,7 +86,7 @@ EXAMPLES: tuple[tuple[Codec[Any], tuple[Any, ...]], ...] = (
             load.LoadBegun(Clock(1, 2, 3), ("load-0", "load-1")),
             load.InterruptRun(),
             load.PageCommand("abort", reason="too much"),
-            load.LoadDrained(1, 2, "page", (Trouble("gone", 1),), (STALL,), ("load-0",)),
+            load.LoadDrained(1, 2, "page", (Trouble("gone", 1),), (STALL,), ("load-0",), ("so",)),
         ),
     ),
     (load.FOR_WORKER, (ORDER, load.StartLoad(1), load.EndLoad(2))),
@@ -94,8 +95,9 @@ EXAMPLES: tuple[tuple[Codec[Any], tuple[Any, ...]], ...] = (
         (
             load.WorkerPrepared("load-0", "b", "OSError: mine"),
             load.WorkerDrained("load-0", None, (STALL,)),
-            load.UserCodeRaised("a.py:3: KeyError"),
+            load.UserCodeRaised("a.py:3: KeyError", background=True),
             load.EndAsked("no room"),
+            load.EndAsked(broken_step="a.py:3: borrow returned None"),
         ),
     ),
     (

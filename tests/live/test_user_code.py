@@ -47,7 +47,7 @@ def init(environment, **_):
 
 @events.test_start.add_listener
 def start(environment, **_):
-    gevent.spawn_later(1, environment.runner.send_message, "mine")
+    gevent.spawn_later(0.1, environment.runner.send_message, "mine")
     raise LimitError("test_start")
 
 
@@ -138,7 +138,10 @@ def test_what_the_users_code_raises_is_a_trouble_of_the_run(
     assert {trouble.begin_ns for trouble in troubles} == {None}  # the whole run
     lines = (HEAD + RAISING).splitlines()
     numbers = {w: n for w in RAISED for n, line in enumerate(lines, 1) if f'("{w}")' in line}
-    patterns = {w: rf"calm\.py:{n}, (RuntimeError|LimitError): {w}" for w, n in numbers.items()}
+    patterns = {
+        w: rf"calm\.py:{n}(, |: read_credit_line raised )(RuntimeError|LimitError): {w}"
+        for w, n in numbers.items()
+    }
     missing = [w for w, pattern in patterns.items() if not re.search(pattern, told)]
     assert missing == [], output
     assert len(numbers) == len(RAISED) > 6

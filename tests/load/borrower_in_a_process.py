@@ -31,7 +31,12 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
     account = SimpleNamespace(phone="138", password="secret")
     arrival = SimpleNamespace(amount_fen=100, key="k")
     journey = SimpleNamespace(
-        account=account, arrival=arrival, token="t", send=send, truth=GroundTruth(**known)
+        account=account,
+        arrival=arrival,
+        token="t",
+        term_days=90,
+        send=send,
+        truth=GroundTruth(**known),
     )
     judged = getattr(Scripted, step)(cast("Any", Scripted), journey)
     return {**asdict(judged), "sent": sent}

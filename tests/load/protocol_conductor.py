@@ -100,7 +100,7 @@ def main() -> None:
                 threading.Timer(lead_s + 1.0, os._exit, (9,)).start()
     if behaviour == "stuck":
         receive()
-    give_verdict(interrupted=message.ended_by not in (None, "disk"))
+    give_verdict(interrupted=message.ended_by not in (None, "disk", "step"))
 
 
 main()

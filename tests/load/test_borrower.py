@@ -48,5 +48,5 @@ def test_what_is_sent_is_the_contract(found: Found) -> None:
     assert log_in == ["POST", "/v1/sessions", {"phone": "138", "password": "secret"}, {}]
     assert line == ["GET", "/v1/credit-line", None, {"Authorization": "Bearer t"}]
     assert borrow[:2] == ["POST", "/v1/loans"]
-    assert borrow[2]["amount_fen"] == 100
+    assert borrow[2] == {"amount_fen": 100, "term_days": 90, "method": "daily"}
     assert borrow[3] == {"Authorization": "Bearer t", "Idempotency-Key": "k"}

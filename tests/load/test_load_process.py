@@ -1,5 +1,6 @@
 """What a load process answers the leading process."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,22 +26,14 @@ from harness.load.sessions import BorrowerSession
 from tests.builders import plan_of
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [(OSError("mine"), "OSError: mine"), (gevent.Timeout(5), "Timeout: 5 seconds")],
-)
-def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> None:
-    """The leading process waits for the answer, whatever the user's code raises."""
+def prepared_with(user: Any, borrower: str = "user") -> WorkerPrepared:
+    """What a load process answers the order to take part with this class of this name."""
     sent: list[Any] = []
     handlers: dict[str, Any] = {}
     runner = SimpleNamespace(
         register_message=handlers.__setitem__, send_message=lambda *message: sent.append(message)
     )
     report = SimpleNamespace(add_listener=lambda _: None)
-
-    def user(_: Any) -> None:
-        raise error
-
     LoadProcess(
         SimpleNamespace(
             runner=runner,
@@ -53,6 +46,7 @@ def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> 
         run_dir="runs/1",
         index=0,
         count=1,
+        borrower=borrower,
         edge_url="http://127.0.0.1:1",
         accounts={},
         boot_id=boot_id(),
@@ -61,7 +55,47 @@ def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> 
 
     ((kind, reply),) = sent
     assert kind == TO_LEADER
-    assert FOR_LEADER.decode(reply) == WorkerPrepared("load-0", boot_id(), told)
+    answer = FOR_LEADER.decode(reply)
+    assert isinstance(answer, WorkerPrepared)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(OSError("mine"), "OSError: mine"), (gevent.Timeout(5), "Timeout: 5 seconds")],
+)
+def test_a_user_that_cannot_be_made_is_told(error: BaseException, told: str) -> None:
+    """The leading process waits for the answer, whatever the user's code raises."""
+
+    def user(_: Any) -> None:
+        raise error
+
+    assert prepared_with(user) == WorkerPrepared("load-0", boot_id(), told)
+
+
+def test_an_on_start_that_raises_is_told_with_its_place() -> None:
+    """Nothing is sent by steps that are not prepared."""
+
+    def on_start() -> None:
+        raise KeyError("key")
+
+    def user(_: Any) -> Any:
+        return SimpleNamespace(on_start=on_start)
+
+    told = str(prepared_with(user).error)
+    assert re.fullmatch(
+        r"HarnessError: tests/load/test_load_process\.py:\d+: on_start raised KeyError: 'key'", told
+    )
+
+
+def test_a_worker_with_another_locustfile_is_told() -> None:
+    """It has no class of that name."""
+
+    def user(_: Any) -> None:
+        """Never made."""
+
+    told = prepared_with(user, "Other").error
+    assert told == "HarnessError: its locustfile has no class Other"
 
 
 def test_a_kernel_that_tells_no_boot_is_told(
@@ -87,9 +121,13 @@ def test_a_session_of_set_up_comes_with_its_end(
     handlers: dict[str, Any] = {}
     runner = SimpleNamespace(client_id="me", register_message=handlers.__setitem__)
     report = SimpleNamespace(add_listener=lambda _: None, fire=None)
+
+    def steps(_: Any) -> Any:
+        return SimpleNamespace(on_start=lambda: None, on_stop=lambda: None)
+
     events = SimpleNamespace(report_to_master=report, request=report)
-    environment = SimpleNamespace(runner=runner, events=events, user_classes=[lambda _: None])
-    process, crew = LoadProcess(environment), Crew(environment)
+    environment = SimpleNamespace(runner=runner, events=events, user_classes=[steps])
+    process, crew = LoadProcess(environment), Crew(environment, "steps")
 
     def send(kind: str, data: bytes, *_: str) -> None:
         if kind == TO_LEADER:

@@ -17,6 +17,7 @@ class Base:
     """Stands for the borrower that scenarios subclass."""
 
     host = None
+    fixed_count = 0
 
 
 class StopTest(Exception):  # noqa: N818  # as Locust calls its own
@@ -39,8 +40,28 @@ class Bare(Base):
     """Without a scenario."""
 
 
+class Fixed(First):
+    """A borrower with a number of its own."""
+
+    fixed_count = 3
+
+
+class OldTerm(First):
+    """With its term where it was set before."""
+
+    term_days = 90
+
+
 class Stranger:
     """A user of another kind."""
+
+    fixed_count = 0
+
+
+class Beside:
+    """One that runs in the background."""
+
+    fixed_count = 5
 
 
 def environment_of(*classes: type, shape: Any = None, tags: Any = None, **more: Any) -> Any:
@@ -93,6 +114,35 @@ def test_what_was_named_counts_and_not_where_the_class_comes_from(
     assert found.hypothesis == hypothesis
 
 
+@pytest.mark.parametrize(
+    ("known", "chosen", "name"),
+    [
+        ([First], "", "test_locustfile"),
+        ([First, Beside], "", "test_locustfile"),
+        ([First], "First", "test_locustfile.First"),
+        ([First, Second], "", "test_locustfile.First"),
+    ],
+)
+def test_one_of_several_scenarios_has_the_name_of_its_class(
+    known: list[type], chosen: str, name: str
+) -> None:
+    """Else their runs and limits could not be told apart; the only one of a file needs none."""
+    environment = environment_of(
+        First, available_user_classes={each.__name__: each for each in known}
+    )
+    environment.parsed_options.scenario_class = chosen
+
+    found = read_locustfile(environment, Base)
+
+    assert found is not None
+    assert found.name == name
+
+
+def test_users_of_a_fixed_number_may_stand_beside_the_scenario() -> None:
+    """They are no second scenario."""
+    assert read(First, Beside).borrower is First
+
+
 def test_tags_choose_nothing() -> None:
     """The load is planned, whatever tasks there are."""
     with pytest.raises(UsageError, match="--tags"):
@@ -107,8 +157,18 @@ def test_no_borrower_is_no_business_of_ours() -> None:
 @pytest.mark.parametrize(
     ("classes", "shape", "says"),
     [
-        ((First, Second), None, "First in .*, Second in "),
-        ((First, Stranger), None, "First in .*, Stranger in "),
+        (
+            (First, Second),
+            None,
+            "2 scenarios .First in .*, Second in .*lendchaos run FILE::First`, .* --seed=1 First",
+        ),
+        (
+            (First, Stranger),
+            None,
+            r"test_locustfile.py:\d+: Stranger is background .*: set `fixed_count = 1` in it",
+        ),
+        ((OldTerm,), None, r"set in the scenario: .* Scenario\(load=Load\(term_days=90\)\)`"),
+        ((Fixed,), None, "Fixed has fixed_count 3, but as many borrow as --rate says"),
         ((Bare,), None, "Bare has no scenario"),
         ((First,), object(), "load shape object"),
     ],

@@ -143,7 +143,7 @@ FILES: dict[str, tuple[str, str]] = {
     "no_class": (HEAD, "no_class.py:1: no scenario in it"),
     "two": (
         MINE.format("") + "class Other(Mine): pass\n",
-        "one scenario, so name one of them behind all options, as in --seed=1 Mine",
+        "two.py::Mine`, or to `locust` behind all options, as in --seed=1 Mine",
     ),
     "no_scenario": (
         HEAD + "class Mine(Borrower): pass\n",

@@ -47,6 +47,7 @@ class Leader:
     preset_run_time_s = run_time_s = None
     under_way = False
     class_host = None
+    users_beside = 0
 
     def __init__(self) -> None:
         self.progress = Told()

@@ -33,6 +33,37 @@ def test_the_last_failures_are_run_again(
     assert runs_of(pytester) == 2
 
 
+def test_each_scenario_of_a_file_has_a_run_and_items_of_its_own(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """Named by its class; a figure in the JUnit file, too."""
+    named = [f"--scenario=scenarios/cut.py::{name}" for name in ("A", "B")]
+    done = gate(
+        *(*named, "--junitxml=junit.xml"), scenarios=(), cut=[stored["passed"], stored["late"]]
+    )
+
+    done.assert_outcomes(failed=1, passed=2 * len(NAMES) - 1)
+    done.stdout.fnmatch_lines(["FAILED scenarios/cut.py::B::recovery_seconds_max - *"])
+    assert runs_of(pytester) == 2
+    properties = {
+        p.get("name")
+        for p in ET.parse(pytester.path / "junit.xml").getroot().iter("property")  # noqa: S314  # our own file
+    }
+    assert "scenarios.cut.A.recovery_seconds_max.observed" in properties
+    assert "scenarios.cut.B.recovery_seconds_max.observed" in properties
+
+
+def test_one_item_of_one_scenario_of_a_file_can_be_chosen(gate: Gate, stored: Stored) -> None:
+    """By its id, as everywhere in pytest."""
+    done = gate(
+        *("--scenario=scenarios/cut.py::A", "scenarios/cut.py::A::lost"),
+        scenarios=(),
+        cut=[stored["passed"]],
+    )
+
+    done.assert_outcomes(passed=1)
+
+
 def test_an_item_that_is_run_again_has_its_figures_once(
     gate: Gate, stored: Stored, pytester: pytest.Pytester
 ) -> None:

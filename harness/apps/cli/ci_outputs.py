@@ -37,6 +37,7 @@ from harness.plan.run_options import OUTPUT
 from harness.report.suite import GateRun, GateSuite, deciding_run
 from harness.run.locust_process import RunOne
 from harness.run.result import RunResult
+from harness.run.scenario_path import file_of, name_of
 from harness.verdict.series import Series
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Verdict
@@ -167,14 +168,14 @@ class CiOutputs:
         asked = Counter[Path]()
         for path, times in jobs:  # one that is named twice is one suite
             asked[path] += times
-        stems = Counter(path.stem for path in asked)
+        names = Counter(name_of(path) for path in asked)
         suites = []
         for path, times in asked.items():
             runs, series = tuple(self._runs.get(path, ())), self._series.get(path)
             stopped = (series.stopped if series else None) or why
             suite = GateSuite(
-                name=path.stem if stems[path.stem] == 1 else path.as_posix(),
-                file=in_repository(path),
+                name=name_of(path) if names[name_of(path)] == 1 else path.as_posix(),
+                file=in_repository(file_of(path)),
                 asked=times,
                 runs=runs,
                 stopped="" if len(runs) == times else stopped or "it was ended before",

@@ -11,6 +11,7 @@ import typer
 
 from harness.plan.planted_defects import DEFECTS, SERVICES
 from harness.plan.run_options import SHOWN_OPTIONS
+from harness.run.scenario_path import MARK, classes_in
 
 _SHOWN_MAX = 30
 
@@ -37,7 +38,15 @@ def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
     for option in SHOWN_OPTIONS:
         if before in option.words and option.type.placeholder:
             return _those(option.type.choices, incomplete)
+    if MARK in incomplete:
+        return _those(_classes_of(incomplete.rpartition(MARK)[0]), incomplete)
     return _those((path.stem for path in _listed(Path("scenarios"), "[!_]*.py")), incomplete)
+
+
+def _classes_of(name: str) -> list[str]:
+    """The scenarios of a file, or of one under ``./scenarios``, each with its class."""
+    paths = (Path(name), Path("scenarios") / name, Path("scenarios") / f"{name}.py")
+    return [f"{name}{MARK}{each}" for path in paths for each in classes_in(path)]
 
 
 def codes(incomplete: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from harness.apps.cli.ci_places import from_here
 from harness.apps.cli.completing import defects, scenarios
 from harness.apps.cli.console import Json, console, exit_codes, manner, say, show, show_json
 from harness.apps.cli.run_command import _run_locust
-from harness.apps.cli.run_help import HANDS_ON, RunCommand
+from harness.apps.cli.run_help import HANDS_ON, SCENARIO_HELP, RunCommand
 from harness.apps.gate import selftest
 from harness.core.errors import UsageError
 from harness.core.forwarding import listening
@@ -20,6 +20,7 @@ from harness.core.numbers import Exit
 from harness.plan.run_options import TARGET
 from harness.run.given_options import given, naming_places
 from harness.run.locust_process import asks_only, dry_run, find_scenario
+from harness.run.scenario_path import name_of
 from harness.stack import default_state_dir, load_state
 from harness.verdict.stored_verdict import EndedRun
 from harness.verdict.types import Judgement
@@ -54,7 +55,7 @@ class GateSelftestDocument:
 GateScenario = Annotated[
     str | None,
     typer.Argument(
-        help="A name under scenarios/, or a path.",
+        help=SCENARIO_HELP,
         autocompletion=scenarios,
         show_default="baseline",
     ),
@@ -97,13 +98,14 @@ def gate_selftest(
         if asked := asks_only(options):
             raise UsageError(f"{min(asked)} runs nothing: leave it out, or use `lendchaos run`")
         dry_run(path, options)
+        name = name_of(path)
 
         def trial(planted: str) -> EndedRun:
-            say(f"{path.stem}: a run with {planted}" if planted else f"{path.stem}: a clean run")
+            say(f"{name}: a run with {planted}" if planted else f"{name}: a clean run")
             defects = ["--defect", planted] if planted else []
             return _run_locust(path, [*options, *defects]).ended
 
-        result = selftest.self_test(path.stem, defect, trial)
+        result = selftest.self_test(name, defect, trial)
         if json:
             show_json(_document(result))
         else:

@@ -19,6 +19,7 @@ from harness.apps.cli.console import tell_error
 
 LATER: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Run scenarios headless; the exit code is that of the worst verdict."),
+    "try": ("trying", "Make one journey of one throw-away borrower, and show every answer."),
     "judge": ("stored", "Judge a stored run again, by its own limits or others."),
     "report": ("stored", "Write the report of a stored run anew and print its path."),
     "compare": ("comparing", "Put RUNs of one scenario side by side, or against others."),

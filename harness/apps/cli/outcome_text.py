@@ -12,6 +12,7 @@ from harness.core.errors import UsageError
 from harness.core.numbers import Exit
 from harness.run.locust_process import ALONE_SCENARIO, asks_only
 from harness.run.result import RunResult
+from harness.run.scenario_path import file_of, name_of
 from harness.run.shrink import Shrunk
 from harness.verdict.series import Series
 from harness.verdict.types import Judgement
@@ -96,7 +97,7 @@ def show_runs(exit_code: int, paths: list[Path], ends: list[RunResult]) -> None:
         RunDocument(
             exit_code=int(exit_code),
             scenarios=tuple(_end(path, end) for path, end in zip(paths, ends, strict=False)),
-            not_run=tuple(path.stem for path in left_out),
+            not_run=tuple(name_of(path) for path in left_out),
             not_run_files=tuple(_file(path) for path in left_out),
         )
     )
@@ -107,7 +108,7 @@ def _end(path: Path, end: RunResult) -> ScenarioEnd:
     report = None if told is None else str(told)
     several = end.series is not None
     return ScenarioEnd(
-        scenario=path.stem,
+        scenario=name_of(path),
         file=_file(path),
         verdict=end.last.get("verdict"),
         exit_code=int(end.exit_code),
@@ -120,7 +121,7 @@ def _end(path: Path, end: RunResult) -> ScenarioEnd:
 
 
 def _file(path: Path) -> str | None:
-    return None if path == ALONE_SCENARIO else path.as_posix()
+    return None if path == ALONE_SCENARIO else file_of(path).as_posix()
 
 
 def show_shrunk(exit_code: int, path: str, found: Shrunk) -> None:

@@ -30,7 +30,7 @@ from harness.apps.cli.console import (
     write_result,
 )
 from harness.apps.cli.outcome_text import locust_output, show_runs
-from harness.apps.cli.run_help import HANDS_ON, RunCommand, own_option
+from harness.apps.cli.run_help import HANDS_ON, SCENARIO_HELP, RunCommand, own_option
 from harness.apps.cli.shrinking import RUNS_MAX_DEFAULT, shrink_runs
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
@@ -54,6 +54,7 @@ from harness.run.locust_process import (
 )
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
+from harness.run.scenario_path import name_of
 from harness.verdict import series
 
 _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)
@@ -65,9 +66,7 @@ _SHRINKS_ALONE = (
 
 Scenarios = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="SCENARIO", help="A name under scenarios/, or a path.", autocompletion=scenarios
-    ),
+    typer.Argument(metavar="SCENARIO", help=SCENARIO_HELP, autocompletion=scenarios),
 ]
 GivenFaults = Annotated[list[str] | None, own_option("inject", rich_help_panel=FAULTS)]
 Runs = Annotated[
@@ -234,10 +233,10 @@ def _is_out_of_sight(end: RunResult) -> bool:
 def _print_ends(paths: list[Path], ends: list[RunResult]) -> None:
     """The verdicts together, where the eye is when they are over."""
     for path in paths[len(ends) :]:
-        console.print(f"\nnot run  {path.stem}", style="dim", markup=False)
+        console.print(f"\nnot run  {name_of(path)}", style="dim", markup=False)
     for path, end in zip(paths, ends, strict=False):
         verdict = end.last.get("verdict") or f"no verdict (exit code {end.exit_code})"
-        console.print(f"\n{verdict.upper()}  {path.stem}", style="bold", markup=False)
+        console.print(f"\n{verdict.upper()}  {name_of(path)}", style="bold", markup=False)
         if end.last.get("verdict"):
             console.print(clean(str(end.last["sentence"])), markup=False, highlight=False)
             if end.last.get("report"):
@@ -277,7 +276,7 @@ def _run_locust(path: Path, options: list[str]) -> RunResult:
         locust_output(options) as output,
         Progress(*columns, console=errors, transient=True, disable=quiet or plain) as progress,
     ):
-        task = progress.add_task("starting", total=None, scenario=path.stem)
+        task = progress.add_task("starting", total=None, scenario=name_of(path))
 
         def show(update: Update) -> None:
             progress.update(task, description=update.text)
@@ -287,7 +286,7 @@ def _run_locust(path: Path, options: list[str]) -> RunResult:
                 progress.update(task, total=update.until_s, completed=update.at_s)
             # The bar is cut where the terminal ends, and these are to be copied.
             if plain or update.seed is not None:
-                say(f"{path.stem}: {update.text}")
+                say(f"{name_of(path)}: {update.text}")
 
         end = run_scenario(path, options, show, say, output=output.fileno)
         progress.stop()  # what is told now stands where the bar was

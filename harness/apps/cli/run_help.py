@@ -17,6 +17,8 @@ HANDS_ON = {
 }
 """Settings of a command that hands options that it does not know on to Locust."""
 
+SCENARIO_HELP = "A name under scenarios/, or a path; FILE::CLASS is one of several in a file."
+
 
 def own_option(name: str, **details: Any) -> Any:
     """An option of a run that a command reads itself; ``details`` are Typer's."""

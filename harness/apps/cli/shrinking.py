@@ -9,6 +9,7 @@ from harness.core.exit_codes import ExitCode
 from harness.run.given_options import first_seed, given
 from harness.run.locust_process import RunOne
 from harness.run.result import RunResult
+from harness.run.scenario_path import name_of
 from harness.run.shrink import NONE, ShrinkTrial, failure_codes, render, shrink
 
 RUNS_MAX_DEFAULT = 20
@@ -23,7 +24,7 @@ def shrink_runs(
     ``command`` are the words that run the scenario. What the trials came to stands also where its
     figures could not be written.
     """
-    name, seed = path.stem, first_seed(options)
+    name, seed = name_of(path), first_seed(options)
     shared = without(options, ("--seed", "--only-faults"))
 
     def trial(faults: tuple[str, ...] | None) -> ShrinkTrial:

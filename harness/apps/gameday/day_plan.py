@@ -35,6 +35,7 @@ from harness.plan.resilience import seconds
 from harness.plan.run_options import ALL_OPTIONS, Use
 from harness.run.given_options import given
 from harness.run.locust_process import find_scenario
+from harness.run.scenario_path import name_of
 
 FOR_ALL_STEPS = tuple(each.name for each in ALL_OPTIONS if Use.DAY in each.uses)
 """Options of the one stack that all steps use."""
@@ -238,7 +239,7 @@ def read_plan(path: Path, *, scenarios: bool = True) -> GameDayPlan:
     values = {name: value for name, value in day if name != "version"}
     plan = GameDayPlan(**{**values, "steps": tuple(steps), "source": text})
     if scenarios and plan.objectives is not None:
-        resilience.read(Path(plan.objectives), [Path(s.scenario).stem for s in plan.steps])
+        resilience.read(Path(plan.objectives), [name_of(Path(s.scenario)) for s in plan.steps])
     return plan
 
 

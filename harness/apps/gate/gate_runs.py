@@ -38,6 +38,7 @@ from harness.run.locust_process import (
 )
 from harness.run.preview import read_preview
 from harness.run.result import RunResult
+from harness.run.scenario_path import file_of, name_of
 from harness.stack import Stack, load_state
 from harness.verdict.types import Judgement, Weight
 
@@ -65,8 +66,8 @@ class GateOrder:
     def suite(self, runs: Collection[GateRun], stopped: str = "", statement: str = "") -> GateSuite:
         """Its runs; a page is named as people of the current folder can use it."""
         return GateSuite(
-            name=self.path.stem,
-            file=str(self.path),
+            name=name_of(self.path),
+            file=str(file_of(self.path)),
             asked=self.runs,
             runs=tuple(runs),
             stopped=stopped,
@@ -167,7 +168,7 @@ class Bench:
         if end.exit_code == ExitCode.INTERRUPTED or is_interrupted():
             raise KeyboardInterrupt
         if end.exit_code == ExitCode.SAFETY_STOP:
-            self._ended_by = f"nothing more is run: {path.stem} was stopped for safety"
+            self._ended_by = f"nothing more is run: {name_of(path)} was stopped for safety"
         return end if end.verdict else replace(end, last={"error": said, **end.last})
 
     def suite(self, asked: GateOrder) -> GateSuite:
@@ -192,7 +193,7 @@ class Bench:
 
         try:
             if asked.runs == 1:
-                self.tell(f"{asked.path.stem}: one run")
+                self.tell(f"{name_of(asked.path)}: one run")
                 run_one(asked.path, self._all())
             else:
                 end = run_series(asked.path, self._all(), asked.runs, run_one, self.tell)

@@ -32,6 +32,7 @@ from harness.core.foreign_text import clean  # noqa: E402
 from harness.core.standard_streams import make_usable  # noqa: E402
 from harness.core.started_in import STARTED_IN  # noqa: E402
 from harness.load import exception_text as raised  # noqa: E402
+from harness.run.scenario_path import split  # noqa: E402
 
 _UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _USER_CLASSES = "LOCUST_USER_CLASSES"
@@ -57,6 +58,7 @@ def _this_file(*args: Any, **kwargs: Any) -> Any:
     options = _read_file(*args, **kwargs)
     if options.locustfile != sys.argv[2]:
         _refuse(f"-f {options.locustfile} is another scenario: name it after `{RUN_COMMAND}`")
+    options.locustfile, _ = split(options.locustfile)
     return options
 
 
@@ -89,12 +91,24 @@ def _loaded(paths: Sequence[str]) -> Any:
         _refuse(f"{place}: {raised.message_of(error)}{words}")
     finally:
         make_usable()
-    if not any(issubclass(each, Borrower) for each in found[0].values()):
+    file, scenarios = raised.short_path(paths[0]), _scenarios(found[0])
+    if not scenarios:
         _refuse(
-            f"{raised.short_path(paths[0])}:1: no scenario in it; it needs a class like"
+            f"{file}:1: no scenario in it; it needs a class like"
             " `class Mine(Borrower): scenario = Scenario(faults=[...])`"
         )
+    _, named = split(sys.argv[2])
+    if named and named not in scenarios:
+        _refuse(f"{file}:1: no scenario {named} in it; there are: {', '.join(scenarios)}")
+    for other in scenarios if named else ():
+        if other != named:
+            del found[0][other]
     return found
+
+
+def _scenarios(classes: dict[str, Any]) -> list[str]:
+    """The scenarios among the classes of a file."""
+    return [name for name, each in classes.items() if issubclass(each, Borrower)]
 
 
 @contextmanager

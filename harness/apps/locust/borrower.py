@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from locust import User, events, task
 from locust.runners import WorkerRunner
 
-from harness.apps.locust import process_control, web
+from harness.apps.locust import background, process_control, web
 from harness.apps.locust.leader import RunController
 from harness.apps.locust.locust_options import settle_options
 from harness.apps.locust.locustfile import refuse_single_user
@@ -36,14 +36,15 @@ _FOREVER_SECONDS = 10_000_000.0
 class Borrower(User):  # type: ignore[misc]  # Locust ships no types
     """One simulated borrower a second for each Locust user.
 
-    Subclass it, once in a locustfile, and set ``scenario``. Override `log_in`, `read_credit_line`
+    Subclass it, once for each scenario, and set ``scenario``. Override `log_in`, `read_credit_line`
     or `borrow` for a target with another API; each sends with `Journey.send` and returns what the
-    answer came to, in the words of `harness.target.classification`.
+    answer came to, in the words of `harness.target.classification`. One instance in each load
+    process walks all journeys of it, between its ``on_start`` and its ``on_stop``; see
+    ``docs/borrowers.md``.
     """
 
     abstract = True
     scenario: ClassVar[Scenario]
-    term_days: ClassVar[int] = 30
     repayment_method: ClassVar[str] = "daily"
 
     def wait_time(self) -> float:
@@ -66,7 +67,7 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
     def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan; a retry sends the same key."""
         key, amount_fen = journey.arrival.key, journey.arrival.amount_fen
-        loan = LoanRequest(key, amount_fen, self.term_days, self.repayment_method)
+        loan = LoanRequest(key, amount_fen, journey.term_days, self.repayment_method)
         return _perform(Step.BORROW, journey, _CONTRACT.borrow(journey.token, loan))
 
 
@@ -99,8 +100,11 @@ def _on_init(
         environment.events.test_start.add_listener(partial(refuse_single_user, Borrower))
         return
     options = environment.parsed_options
+    user_code.is_background = partial(background.raised_it, Borrower)
     if isinstance(runner, WorkerRunner):
         process = LoadProcess(environment)
+        user_code.show = process.note_background
+        background.aim_at_start(environment, Borrower)
         user_code.begin(environment, process.note_trouble, process.ask_to_end)
         options.exit_code_on_error = 0  # the leading process has the verdict
         if options.processes:
@@ -109,9 +113,11 @@ def _on_init(
         return
     try:
         leader = RunController(environment, web_ui, Borrower)
+        user_code.show = leader.note_background
         user_code.begin(environment, leader.note_user_code, leader.end_run)
         user_code.exits, user_code.quit_early = leader.exits, leader.quit_early
         leader.begin()
+        background.aim_at_start(environment, Borrower)  # after the target is known
         if web_ui is not None:
             web.extend(web_ui, leader)
         ends.has_begun, ends.settle = True, leader.exits.settle

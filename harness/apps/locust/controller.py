@@ -75,6 +75,7 @@ class Run:
         self._interrupted_ns: int | None = None
         self._ended_by: RunEndedBy | None = None
         self._troubles: list[Trouble] = []
+        self._notes: list[str] = []
         self._reported = False
         self.live = Live(plan)
         self.spawned = Event()
@@ -100,6 +101,11 @@ class Run:
         if not self.note_trouble(text):
             self._progress.say(text)  # the verdict has it from the conductor
         self._end_load("disk", "the disk takes no more: healing and draining")
+
+    def end_broken(self, text: str) -> None:
+        """A step of the scenario is wrong, in a file at a line: the same."""
+        self.note_trouble(text, from_now=False, of_step=True)
+        self._end_load("step", "a step of the scenario is wrong: healing and draining")
 
     def _end_load(self, by: RunEndedBy, text: str) -> None:
         if self.interrupted or self._progress.state not in ("setting_up", "load"):
@@ -127,7 +133,11 @@ class Run:
         self._link.send(protocol.PageCommand(do, fault))
         return None
 
-    def note_trouble(self, text: str, *, from_now: bool = True) -> bool:
+    def note(self, text: str) -> None:
+        """Remember a remark for the reader of the verdict, which changes nothing."""
+        self._notes.append(text)
+
+    def note_trouble(self, text: str, *, from_now: bool = True, of_step: bool = False) -> bool:
         """Remember a reason not to trust the evidence; each once.
 
         False when it comes too late for the verdict. ``from_now`` is False where it is not known
@@ -136,7 +146,8 @@ class Run:
         if self._reported or self.over.is_set():
             return False
         if text not in [known.text for known in self._troubles]:
-            self._troubles.append(Trouble(text, time.monotonic_ns() if from_now else None))
+            begin_ns = time.monotonic_ns() if from_now else None
+            self._troubles.append(Trouble(text, begin_ns, of_step=of_step))
             self._progress.say(text)
             self.live.board.note(text)  # the next line would hide it
         return True
@@ -203,6 +214,7 @@ class Run:
         self, link: ConductorLink, directory: RunDirectory, ready: protocol.LoadReady
     ) -> None:
         if not self.interrupted:
+            self._options.background_host = ready.edge_url
             self.ready.set()
             self._await_users(link)
         if not self.interrupted:
@@ -269,6 +281,7 @@ class Run:
                 troubles=tuple(self._troubles),
                 stalls=self._crew.stalls,
                 workers=() if self.live.zero_ns is None else self._crew.names,
+                notes=tuple(dict.fromkeys(self._notes)),
             )
         )
         self._progress.enter("judging", "verdict", None, None)

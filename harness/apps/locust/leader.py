@@ -4,6 +4,7 @@ Locust logs an exception in a listener and runs on, or ends with a code of its o
 listener here is wrapped, and what goes wrong ends in one clear line and one of our exit codes.
 """
 
+import os
 import signal
 import sys
 import time
@@ -15,10 +16,11 @@ from typing import Any
 import gevent
 from locust.runners import STATE_STOPPED
 
-from harness.apps.locust import planning, process_control
+from harness.apps.locust import background, planning, process_control
 from harness.apps.locust.controller import Run, require_places
 from harness.apps.locust.locust_options import leave_out_empty_tables, require_port
 from harness.apps.locust.locustfile import Locustfile, read_locustfile, require_user
+from harness.apps.locust.one_journey import show_journey
 from harness.apps.locust.planning import SPAWN_RATE_MAX, composed, rate_from
 from harness.apps.locust.progress import Progress, write_over_bar
 from harness.apps.locust.user_code import Exits
@@ -29,14 +31,18 @@ from harness.core.started_in import STARTED_IN
 from harness.load.exception_text import ended_by
 from harness.load.load_process import Crew
 from harness.load.load_protocol import FOR_LEADER, TO_LEADER, EndAsked, UserCodeRaised
+from harness.load.user_steps import start_steps
 from harness.plan.plan import Plan
 from harness.plan.run_options import RATE_DEFAULT
 from harness.run.given_options import with_places
 from harness.run.preview import preview, preview_json
+from harness.run.progress_messages import TRY_VARIABLE
 
 CSV_SECONDS = 1.2
 """Locust writes its CSV files every second, but not once more at its end."""
 PORT_MAX = 65_535
+_TRIES = TRY_VARIABLE in os.environ
+"""Whether one journey is to be made, and no run."""
 JUDGED = (ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
 
 
@@ -83,7 +89,8 @@ class RunController:
         if locustfile is not None:
             self.class_host = locustfile.borrower.host  # as it is before any run
             planning.require_sense(locustfile, options, rate, self.run_time_s)
-            if options.headless or options.autostart:  # elsewhere the form may name another target
+            starts = options.headless or options.autostart
+            if starts and not _TRIES:  # elsewhere the form may name another target
                 self._planned(locustfile, rate, quietly=True)
         if not 0 <= options.web_port <= PORT_MAX:
             raise UsageError(f"--web-port {options.web_port} must be from 0 to {PORT_MAX}")
@@ -93,6 +100,7 @@ class RunController:
         if options.dry_run:
             self._preview(locustfile, rate)
         require_places(options)
+        self.environment.dispatcher_class = background.dispatcher_for(self._borrower_class)
         options.num_users = rate
         options.spawn_rate = options.spawn_rate or min(rate, SPAWN_RATE_MAX)
         self._listen()
@@ -129,10 +137,12 @@ class RunController:
 
     def _hear(self, msg: Any, **_: Any) -> None:
         match FOR_LEADER.decode(msg.data):
+            case UserCodeRaised(text, background=True):
+                self.note_background(text)
             case UserCodeRaised(text):
                 self.note_user_code(text)
-            case EndAsked(unwritten):
-                self.end_run(unwritten)
+            case EndAsked(unwritten, broken_step):
+                self.end_run(unwritten, broken_step)
             case message:
                 self._crew.hear(message)
 
@@ -145,6 +155,8 @@ class RunController:
 
     def _on_test_start(self, **_: Any) -> None:
         """Set the run up; returns when Locust may spawn its users."""
+        if _TRIES:
+            self._try()
         if (run := self._running) is None:
             self.run = run = self._begun()
             early, self._early, self.exits.late = self._early, [], False
@@ -165,11 +177,28 @@ class RunController:
             locustfile = require_user(self._locustfile(), self.environment)
             self.progress.begin(locustfile.name)
             plan, host = self._planned(locustfile, self.environment.runner.target_user_count)
-            self._crew = Crew(self.environment)
+            self._crew = Crew(self.environment, locustfile.borrower.__name__)
             if self.under_way:
-                return Run(plan, host, self._crew, self.progress)
+                run = Run(plan, host, self._crew, self.progress)
+                for text in background.told(self._background()):
+                    run.note(text)
+                return run
         self.progress.state = "idle"
         self.progress.say("stopped before it had begun: nothing was run")
+        raise gevent.GreenletExit
+
+    def _try(self) -> None:
+        """One journey in place of a run, after the listeners of the scenario, and the end."""
+        locustfile = require_user(self._locustfile(), self.environment)
+        host, _ = planning.target_of(self.environment, self.class_host)
+        options, steps = self.environment.parsed_options, locustfile.borrower(self.environment)
+        start_steps(steps)
+        plan = planning.planned(
+            locustfile, options, 1, run_time_s=None, host=host, say=lambda _: None
+        )
+        self.exits.set(show_journey(plan, steps, host, options))
+        gevent.spawn(steps.on_stop).join()  # what it raises is told
+        gevent.spawn(self.environment.runner.quit)
         raise gevent.GreenletExit
 
     def stop(self) -> None:
@@ -187,6 +216,8 @@ class RunController:
         host, source = planning.target_of(self.environment, self.class_host)
         say = (lambda _: None) if quietly else self.progress.say
         say(f"target: {source}")
+        for text in background.told(self._background()):
+            say(text)
         plan = planning.planned(
             locustfile, options, rate, run_time_s=self.run_time_s, host=host, say=say
         )
@@ -210,6 +241,21 @@ class RunController:
             self._early.append(text)
             self.exits.late = self.run is not None
 
+    def note_background(self, text: str) -> None:
+        """A user beside the scenario raised: it is shown, and changes no verdict."""
+        self.progress.tell_once(text)
+        if run := self._running:
+            run.note(text)
+
+    def _background(self) -> list[Any]:
+        """The classes of users that run beside the scenario."""
+        return background.classes_of(self.environment.user_classes, self._borrower_class)
+
+    @property
+    def users_beside(self) -> int:
+        """How many users run beside those that stand for the rate."""
+        return background.count_of(self._background())
+
     def _on_test_stopping(self, **_: Any) -> None:
         """Stop in the web UI, or the last worker went missing."""
         if (run := self._running) and self.progress.state == "load":
@@ -217,9 +263,10 @@ class RunController:
 
     def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
         if run := self._running:
-            if user_count != run.live.plan.settings.rate:
+            borrowers = user_count - self.users_beside
+            if borrowers != run.live.plan.settings.rate:
                 run.note_trouble(
-                    f"the user count was changed during the run, to {user_count}:"
+                    f"the user count was changed during the run, to {borrowers}:"
                     " the planned arrivals stand"
                 )
             run.spawned.set()
@@ -295,10 +342,15 @@ class RunController:
         if not self._ending:
             self._on_stop_signal()
 
-    def end_run(self, unwritten: str = "") -> bool:
-        """The user's code wants the process to end: so does the run, in order; False without it."""
+    def end_run(self, unwritten: str = "", broken_step: str = "") -> bool:
+        """The user's code wants the process to end: so does the run, in order; False without it.
+
+        Or a load process wants the run to end, and says why.
+        """
         if (run := self._running) and unwritten:
             run.break_off(unwritten)
+        elif run and broken_step:
+            run.end_broken(broken_step)
         elif run:
             self._on_hang_up()
         return run is not None

@@ -71,7 +71,8 @@ class LiveSeries:
     def add(self, operation: dict[str, Any], zero_ns: int) -> None:
         """Count one operation as it stands in an events file."""
         at_bin = self._bin((operation["intended_ns"] - zero_ns) / 1e9)
-        kind = "dropped" if operation["ending"] == "dropped" else operation["outcome"]
+        lost = operation["ending"] in ("dropped", "broken")
+        kind = "dropped" if lost else operation["outcome"]
         self._counts[kind][at_bin] += 1
         if kind == "dropped" or operation["ended_ns"] is None:
             return

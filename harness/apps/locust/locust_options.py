@@ -26,6 +26,7 @@ from harness.core.foreign_text import clean
 from harness.core.ports import is_free
 from harness.core.started_in import STARTED_IN
 from harness.run.given_options import refuse_lists, set_elsewhere, with_places, without_value
+from harness.run.scenario_path import joined, split
 
 LOCUST_PORT = 5557
 """Where Locust's workers find their master unless told otherwise."""
@@ -92,6 +93,7 @@ def settle_options(parser: Any) -> None:
                 action.type = _in_plain_digits(action.type)
         with _at_the_start():
             options = parse(*args, **kwargs)
+        options.locustfile, options.scenario_class = split(options.locustfile)
         options.set_elsewhere = set_elsewhere(parser)
         options.without_effect = _without_effect(options, parser.prog)
         options.meaningless = list(_meaningless(parser, actions, options))
@@ -232,7 +234,8 @@ def _unwritable(options: Any) -> Iterator[str]:
     )
     # Whether the disk takes it is asked later: that is of the environment, and no mistake.
     # As deep as the longest of the files that a run writes.
-    longest = Path(f"{Path(options.locustfile).stem}-{'0' * 12}", "x" * 40)
+    name = joined(Path(options.locustfile).stem, options.scenario_class)
+    longest = Path(f"{name}-{'0' * 12}", "x" * 40)
     where = STARTED_IN / options.runs_dir / longest
     if not runs_nothing and (objection := _objection(where, for_ever=True)):
         yield f"--runs-dir {options.runs_dir} cannot be written: {objection}"

@@ -1,6 +1,7 @@
 """What the locustfile at hand says: its one borrower, its scenario, name and hypothesis."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -9,8 +10,9 @@ from typing import Any
 from harness.apps.locust.progress import tell_error
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
-from harness.load.exception_text import message_of, place_of, place_of_class
+from harness.load.exception_text import message_of, place_of, place_of_class, short_path
 from harness.plan.plan import Scenario
+from harness.run.scenario_path import MARK, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +27,16 @@ class Locustfile:
 
 def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None:
     """The scenario of this Locust environment, None where no borrower of ours is used; UsageError
-    for a second borrower or kind of user, a load shape, or no scenario.
+    for a second borrower, a load shape, no scenario, or other users without a fixed number.
     """
     classes = environment.user_classes
     borrowers = [c for c in classes if issubclass(c, borrower_class)]
     if not borrowers:
         return None
-    if len(classes) > 1:
-        names = ", ".join(sorted(f"{c.__name__} in {place_of_class(c)}" for c in classes))
-        raise UsageError(
-            f"the locustfile has {len(classes)} user classes ({names}): a run has exactly one"
-            " scenario, so name one of them behind all options, as in --seed=1"
-            f" {borrowers[0].__name__}"
-        )
+    if len(borrowers) > 1:
+        raise UsageError(_several(borrowers, environment))
+    if wrong := [*_without_number(classes, borrowers)]:
+        raise UsageError("; ".join(wrong))
     if environment.shape_class is not None:
         raise UsageError(
             f"the load shape {type(environment.shape_class).__name__} cannot be used: arrivals are"
@@ -52,10 +51,43 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
     return Locustfile(
         borrower=borrower,
         scenario=scenario,
-        name=Path(str(named.__file__)).stem,
+        name=_name_of(Path(str(named.__file__)), borrower, borrower_class, environment),
         hypothesis=scenario.hypothesis
         or hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
     )
+
+
+def _several(borrowers: list[Any], environment: Any) -> str:
+    """How one of several scenarios of a file is named."""
+    names = sorted(f"{each.__name__} in {place_of_class(each)}" for each in borrowers)
+    path = next(iter(getattr(environment, "parsed_locustfiles", None) or ()), "FILE")
+    first = min(each.__name__ for each in borrowers)
+    return (
+        f"the locustfile has {len(borrowers)} scenarios ({', '.join(names)}), and a run has one:"
+        f" name it, as in `lendchaos run {short_path(path)}{MARK}{first}`, or to `locust` behind"
+        f" all options, as in --seed=1 {first}"
+    )
+
+
+def _without_number(classes: list[Any], borrowers: list[Any]) -> Iterator[str]:
+    """What is wrong with how many users of each class there are to be."""
+    for each in classes:
+        number, place = each.fixed_count, f"{place_of_class(each)}: {each.__name__}"
+        if each in borrowers and number:
+            yield f"{place} has fixed_count {number}, but as many borrow as --rate says"
+        elif each not in borrowers and not number:
+            yield (
+                f"{place} is background load beside the scenario, so it needs a number of users:"
+                " set `fixed_count = 1` in it, or more"
+            )
+
+
+def _name_of(file: Path, borrower: type, borrower_class: type, environment: Any) -> str:
+    """The file's; with that of the class where it was named, or is one of several."""
+    known = getattr(environment, "available_user_classes", None) or {}
+    several = sum(issubclass(each, borrower_class) for each in known.values()) > 1
+    named = getattr(environment.parsed_options, "scenario_class", "")
+    return joined(file.stem, named or (borrower.__name__ if several else ""))
 
 
 def _scenario_of(borrower: Any) -> Scenario:
@@ -65,6 +97,9 @@ def _scenario_of(borrower: Any) -> Scenario:
         raise UsageError(
             f"{where}{name} has no scenario: set `scenario = Scenario(faults=[...])` in it"
         )
+    if (days := getattr(borrower, "term_days", None)) is not None:
+        stated = f"scenario = Scenario(load=Load(term_days={days!r:.20}))"
+        raise UsageError(f"{where}term_days is set in the scenario: `{stated}`")
     if not isinstance(borrower.host, str | None):
         wrong = f"host {borrower.host!r} must be text, like 'http://127.0.0.1:8000'"
         raise UsageError(f"{where}{wrong}")
@@ -90,7 +125,8 @@ def refuse_single_user(borrower_class: type, environment: Any, **_: Any) -> None
     if any(issubclass(each, borrower_class) for each in environment.user_classes):
         tell_error(
             "run_single_user cannot run a scenario, whose load is planned as a whole:"
-            " use `lendchaos run FILE --rate 1`, or debug `python -m locust -f FILE --headless`"
+            " `lendchaos try FILE` makes one journey and shows every answer; to debug one, use"
+            " `python -m locust -f FILE --headless`"
         )
         sys.exit(int(ExitCode.USAGE))
 

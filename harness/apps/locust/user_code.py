@@ -83,16 +83,19 @@ class Exits:
 class UserCode:
     """Hears what the user's code raises, in one process.
 
-    ``exits`` is the leading process's; None in a worker.
+    ``exits`` is the leading process's; None in a worker. What ``is_background`` says of is shown,
+    and no trouble of the run.
     """
 
     def __init__(self) -> None:
         self.exits: Exits | None = None
+        self.is_background: Callable[[BaseException], bool] = lambda _: False
+        self.show: Callable[[str], None] = lambda _: None
         self.quit_early: Callable[[str], None] = lambda _: None
         self._tell: Callable[[str], None] | None = None
         self._end: Callable[[], bool] = lambda: False
         self._untold: list[str] = []
-        self._known: set[tuple[str, str]] = set()
+        self._known: set[tuple[str, str, bool]] = set()
 
     def watch(self, events: Any) -> None:
         """Hear of what the listeners of these events raise, those that were added before too."""
@@ -140,12 +143,14 @@ class UserCode:
 
     def tell(self, what: str, error: BaseException, greenlet: Any = None) -> None:
         """The same, where even what steers Locust is wrong."""
-        place = place_of(error, greenlet)
-        if (key := (type(error).__name__, place)) in self._known:
+        place, beside = place_of(error, greenlet), self.is_background(error)
+        if (key := (type(error).__name__, place, beside)) in self._known:
             return
         self._known.add(key)
         text = f"{what} raised, in {place}, {message_of(error)}"
-        if self._tell is None:
+        if beside:
+            self.show(f"background load: {text}")
+        elif self._tell is None:
             self._untold.append(text)
         else:
             self._tell(text)

@@ -221,6 +221,8 @@ def _as_ours(response: Response, runner: Any, leader: "RunController", prefix: s
         body = response.get_json()
         # Locust answers with the same object for two seconds: its state is what we said then.
         body["state"] = state_shown(leader, runner.state)
+        # Shown as the arrivals of a second, of which background load is none.
+        body["user_count"] = max(0, body["user_count"] - leader.users_beside)
         body["extended_stats"] = tabs(leader, f"{prefix}/lendchaos/report")
         response.set_data(jsonify(body).get_data())
     return response

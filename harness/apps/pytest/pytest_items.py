@@ -13,6 +13,7 @@ import pytest
 from harness.apps.gate.gate_runs import Bench, GateOrder, figures, not_passed
 from harness.report import words
 from harness.report.suite import GateCase, GateSuite, case_of, cut_message
+from harness.run.scenario_path import class_of, file_of, name_of
 from harness.verdict.types import Judgement
 
 _Told: Any = pytest.fail.Exception
@@ -48,7 +49,7 @@ class SuiteFigures:
 
     def __init__(self, config: pytest.Config, paths: Collection[Path]) -> None:
         self._plugins = config.pluginmanager
-        self._files = frozenset(file_id(path, config) for path in paths)
+        self._files = frozenset(file_id(file_of(path), config) for path in paths)
         self._told: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
@@ -57,7 +58,8 @@ class SuiteFigures:
         file, _, name = report.nodeid.partition("::")
         if report.when != "teardown" or file not in self._files:
             return
-        case = f"{file.removesuffix('.py').replace('/', '.')}.{name}"
+        # With the class between them, where one was named.
+        case = f"{file.removesuffix('.py').replace('/', '.')}.{name.replace('::', '.')}"
         for plugin in self._plugins.get_plugins():
             if hasattr(plugin, "add_global_property"):  # pytest's own has no public name
                 # Once, also of an item that another plugin has run again.
@@ -68,38 +70,65 @@ class SuiteFigures:
                 report.user_properties = []
 
 
-class ScenarioFile(pytest.File):
-    """One scenario; it is not imported, as that would bring Locust."""
+class _Scenario(pytest.Collector):
+    """One scenario, and its items: one for each check, in the order of the report."""
 
     asked: GateOrder
     bench: Bench
     teller = ""
     """Name of the item that tells what was not selected: the first that is set up."""
 
-    @classmethod
-    def of(
-        cls, parent: pytest.Collector, path: Path, asked: GateOrder, bench: Bench
-    ) -> "ScenarioFile":
-        """The collector of a scenario that is known already."""
-        nodeid: Any = None
-        if not path.is_relative_to(parent.config.rootpath):
-            nodeid = file_id(path, parent.config)  # pytest would make an empty one
-        made: ScenarioFile = cls.from_parent(parent, path=path, nodeid=nodeid)
-        made.asked, made.bench = asked, bench
-        return made
-
-    def collect(self) -> Iterator[pytest.Item]:
-        """One item for each check, in the order of the report."""
+    def _items(self) -> Iterator[pytest.Item]:
         for name in self.asked.names:
             item = ScenarioItem.from_parent(self, name=name)
             item.scenario = self
             yield item
 
 
+class ScenarioClass(_Scenario):
+    """One of several scenarios of a file."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item for each check."""
+        yield from self._items()
+
+
+class ScenarioFile(_Scenario, pytest.File):
+    """A scenario file; it is not imported, as that would bring Locust.
+
+    ``orders`` are its scenarios: one of the whole file, or one for each class that was named.
+    """
+
+    orders: Collection[GateOrder]
+
+    @classmethod
+    def of(
+        cls, parent: pytest.Collector, path: Path, orders: Collection[GateOrder], bench: Bench
+    ) -> "ScenarioFile":
+        """The collector of scenarios that are known already."""
+        nodeid: Any = None
+        if not path.is_relative_to(parent.config.rootpath):
+            nodeid = file_id(path, parent.config)  # pytest would make an empty one
+        made: ScenarioFile = cls.from_parent(parent, path=path, nodeid=nodeid)
+        made.orders, made.bench = orders, bench
+        return made
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """The items of the file's one scenario, or a node for each class that was named."""
+        for asked in self.orders:
+            if not (name := class_of(asked.path)):
+                self.asked = asked
+                yield from self._items()
+                continue
+            made = ScenarioClass.from_parent(self, name=name)
+            made.asked, made.bench = asked, self.bench
+            yield made
+
+
 class ScenarioItem(pytest.Item):
     """One thing that must hold in a scenario."""
 
-    scenario: ScenarioFile
+    scenario: _Scenario
     _suite: GateSuite
     _case: GateCase
 
@@ -159,4 +188,4 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """What the headline of a failure says, and the line that pytest wants of what it skips."""
-        return self.path, 0, f"{self.path.stem}: {self.name}"
+        return self.path, 0, f"{name_of(self.scenario.asked.path)}: {self.name}"

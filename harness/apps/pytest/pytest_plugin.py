@@ -93,13 +93,14 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("--runs is for scenarios: name one with --scenario")
         return
     from harness.run.locust_process import find_scenario
+    from harness.run.scenario_path import file_of
 
     with _usage_errors():
         found = [_absolute(find_scenario(name)) for name in config.getoption("scenario")]
     gate.paths = tuple(dict.fromkeys(found))
     named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
     chosen = {_absolute(here / argument.partition("::")[0]) for argument in named}
-    config.args = [*named, *(str(path) for path in gate.paths if path not in chosen)]
+    config.args = [*named, *(str(path) for path in gate.paths if file_of(path) not in chosen)]
 
 
 def _absolute(path: Path) -> Path:
@@ -162,8 +163,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from harness.apps.pytest.pytest_items import file_id
     from harness.apps.pytest.pytest_workers import ScenarioScheduling
+    from harness.run.scenario_path import file_of
 
-    return ScenarioScheduling(config, log, [file_id(path, config) for path in paths])
+    return ScenarioScheduling(config, log, [file_id(file_of(path), config) for path in paths])
 
 
 # --- collecting ----------------------------------------------------------------------------------
@@ -188,13 +190,18 @@ def pytest_collect_file(
     """A scenario is collected by us alone: any other would import it, and Locust with it."""
     others = yield
     gate = parent.config.stash[GATE]
+    if not gate.asked:
+        return others
+    from harness.run.scenario_path import file_of
+
     path = _absolute(file_path)
-    if path not in gate.asked:
+    orders = [asked for each, asked in gate.asked.items() if file_of(each) == path]
+    if not orders:
         return others
     from harness.apps.pytest.pytest_items import ScenarioFile
 
-    gate.collected.add(path)
-    return [ScenarioFile.of(parent, file_path, gate.asked[path], _bench(parent.config))]
+    gate.collected.update(asked.path for asked in orders)
+    return [ScenarioFile.of(parent, file_path, orders, _bench(parent.config))]
 
 
 @pytest.hookimpl(tryfirst=True)

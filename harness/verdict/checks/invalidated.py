@@ -61,7 +61,15 @@ def safety_stop(case: Case) -> Iterator[Finding]:
 
 
 def load_unfaithful(case: Case) -> Iterator[Finding]:
-    """Arrivals were not sent, or not on time, or the load generator says so itself."""
+    """Arrivals were not sent, or not on time, or the load generator says so itself.
+
+    A mistake in a step of the scenario is told alone, with its file and line first.
+    """
+    broken = [trouble.text for trouble in case.facts.status.troubles if trouble.of_step]
+    if broken:
+        told = dict.fromkeys((*broken, *(one.text for one in own_troubles(case.facts))))
+        yield inconclusive("load_unfaithful", "; ".join(told), broken_steps=broken)
+        return
     load, stalls = case.measured.load, case.facts.status.stalls
     troubles = [trouble.text for trouble in own_troubles(case.facts)]
     reasons = list(troubles)

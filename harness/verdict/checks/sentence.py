@@ -1,5 +1,7 @@
 """The verdict in one plain sentence with its numbers."""
 
+import re
+
 from harness.plan.plan import SteadyState
 from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.borrowing import must_be_declined, over_limit
@@ -30,6 +32,7 @@ CLEAN = 2
 TO_THE_END = 0.9
 """Of the time in which a recovery could be seen: what surely failed for so long did to the end."""
 
+_PLACE = re.compile(r"\S+:\d+: ")
 _WRONG = {
     "phantom": "lent or reserved though refused",
     "corrupt": "booked otherwise than asked for or told",
@@ -61,7 +64,12 @@ def sentence(case: Case, findings: list[Finding]) -> str:
     ]
     happened = f"{_cause(case)}: {'; '.join(part for part in parts if part)}"
     said = (reason, happened, "" if reason else _expected(case))
-    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
+    return " ".join(f"{_capital(text)}." for text in said if text)
+
+
+def _capital(text: str) -> str:
+    """With a capital letter; a file with its line keeps its spelling."""
+    return text if _PLACE.match(text) else f"{text[0].upper()}{text[1:]}"
 
 
 def _cause(case: Case) -> str:

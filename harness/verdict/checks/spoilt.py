@@ -112,7 +112,7 @@ def _dropped(facts: Facts, clock: Clock) -> Iterator[Stretch]:
 
     A pause that was written down tells more of it than they do.
     """
-    lost = facts.operations.take(facts.operations.dropped)
+    lost = facts.operations.take(facts.operations.ending.are(Ending.DROPPED))
     due_s = seconds(lost.intended_ns, clock.zero_ns)
     told = _touched(list(_stalls(facts, clock)), lost, due_s, due_s)
     lost, due_s = lost.take(~told), due_s[~told]

@@ -51,7 +51,7 @@ def load_of(plan: Plan, facts: Facts) -> Load:
         rate_achieved=rate * started / planned if planned else None,
         arrivals=planned,
         warm_up_arrivals=int((operations.intended_ns < zero_ns).sum()),
-        dropped=int(operations.dropped.sum()),
+        dropped=int(operations.ending.are(Ending.DROPPED).sum()),
         unfinished=int(operations.ending.are(Ending.UNFINISHED).sum()),
         send_lag_ms_p99=float(np.quantile(lags_ms, 0.99, method="higher")) if started else None,
         request_timeout_s=plan.settings.request_timeout_s,

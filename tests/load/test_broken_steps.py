@@ -1,0 +1,150 @@
+"""Steps of a scenario that are wrong: told with file and line, and no failure of the target."""
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from harness.history.events import Ending, Step
+from harness.load.journey import Journey
+from harness.target.classification import Answer, Classification
+from tests.load.walking import OK, UNKNOWN, Load, Script
+
+
+def test_a_step_that_raises_is_told_with_its_place(make_load: Callable[..., Load]) -> None:
+    """The operation is written all the same, and is no failure of the target."""
+    load = make_load(Script())
+
+    operation = load.perform()
+
+    assert (operation.outcome, operation.ending) == ("indeterminate", Ending.BROKEN)
+    assert load.journeys.bug is None
+    assert load.broken == [load.journeys.broken]
+    place, _, said = load.broken[0].partition(": ")
+    assert re.fullmatch(r"tests/load/walking\.py:\d+", place)
+    assert said == "borrow raised IndexError: pop from empty list"
+    assert "(broken)" in str(load.told[-1]["name"])
+
+
+LINE = Script.borrow.__code__.co_firstlineno
+WRONG: dict[str, tuple[Any, str]] = {
+    "nothing": (None, "None; it must return what the answer came to, a Classification"),
+    "an answer": (Answer(body=b"a secret"), "a value of type Answer; it must return what"),
+    "a word": (
+        Classification(cast("Any", "approved")),
+        "a Classification with a text as its outcome; write Outcome.APPROVED",
+    ),
+    "another word": (
+        Classification(cast("Any", "a secret")),
+        "a Classification whose outcome is of type str; it must be one of Outcome's",
+    ),
+    "fine": (OK, "Outcome.OK; a borrow is approved, referred, declined, failed or"),
+}
+
+
+@pytest.mark.parametrize(("result", "said"), WRONG.values(), ids=WRONG)
+def test_a_step_that_returns_no_answer_is_told_with_its_place(
+    make_load: Callable[..., Load], result: Any, said: str
+) -> None:
+    """Where it begins: the line that returned is not known."""
+    load = make_load(Script(result))
+
+    operation = load.perform()
+
+    assert operation.ending == Ending.BROKEN
+    (told,) = load.broken
+    assert told.startswith(f"tests/load/walking.py:{LINE}: borrow returned {said}")
+
+
+@pytest.mark.parametrize("step", [Step.LOG_IN, Step.CREDIT_LINE])
+def test_an_earlier_step_without_an_answer_ends_the_journey(
+    make_load: Callable[..., Load], step: Step
+) -> None:
+    """No borrow is sent, and the method is named as the user wrote it."""
+    nothing = cast("Any", None)
+    script = Script(log_in=nothing) if step is Step.LOG_IN else Script(line=nothing)
+    load = make_load(script, log_in_share=1.0)
+
+    operation = load.perform()
+
+    assert (operation.outcome, operation.ending) == ("failed", Ending.BROKEN)
+    assert (operation.blocked_by, script.keys) == (step, [])
+    name = "log_in" if step is Step.LOG_IN else "read_credit_line"
+    assert f": {name} returned None; " in load.broken[0]
+
+
+def test_only_the_first_mistake_is_told(make_load: Callable[..., Load]) -> None:
+    """The others follow from it, or can wait."""
+    load = make_load(Script())
+
+    load.perform(0)
+    load.perform(1)
+
+    assert len(load.broken) == 1
+
+
+class Asks(Script):
+    """Sends this body, and may keep what it is told of it to itself."""
+
+    def __init__(self, body: Callable[[int], Any], *, hides: bool = False) -> None:
+        super().__init__()
+        self._body, self._hides = body, hides
+
+    def borrow(self, journey: Journey) -> Classification:
+        """To where nobody listens."""
+        try:
+            journey.send("POST", "/deals", self._body(journey.arrival.amount_fen))
+        except Exception:
+            if not self._hides:
+                raise
+        return UNKNOWN
+
+
+PLANNED: dict[str, Callable[[int], Any]] = {
+    "fen": lambda fen: {"amount_fen": fen},
+    "yuan": lambda fen: {"amount": fen / 100},
+    "text": lambda fen: {"Amount": f"{fen / 100:.4f}"},
+    "deeper": lambda fen: {"loan": [{"principalAmount": fen}]},
+    "one of several": lambda fen: {"amount": fen, "fee_amount": 5},
+    "by another name": lambda _: {"sum": 5},
+    "no number": lambda _: {"amount": "CNY", "amount_is_final": True},
+    "nothing": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("body", PLANNED.values(), ids=PLANNED)
+def test_the_planned_amount_may_be_written_in_any_unit(
+    make_load: Callable[..., Load], body: Callable[[int], Any]
+) -> None:
+    """What is not named as an amount is not compared."""
+    load = make_load(Asks(body))
+
+    operation = load.perform()
+
+    assert (operation.ending, load.broken) == (Ending.FINISHED, [])
+
+
+OTHER: dict[str, tuple[Callable[[int], Any], str]] = {
+    "constant": (lambda _: {"amount": 7}, "amount=7"),
+    "ten times in fen": (lambda fen: {"amount_fen": 10 * fen}, "amount_fen="),
+    "less": (lambda fen: {"loan": {"principal": fen - 1}}, "principal="),
+    "against": (lambda fen: {"amount": -fen}, "amount=-"),
+}
+
+
+@pytest.mark.parametrize("hides", [False, True])
+@pytest.mark.parametrize(("body", "said"), OTHER.values(), ids=OTHER)
+def test_another_amount_is_not_sent(
+    make_load: Callable[..., Load], body: Callable[[int], Any], said: str, hides: bool
+) -> None:
+    """It would be a corrupt loan of the target's; the step is told, also if it hides that."""
+    load = make_load(Asks(body, hides=hides))
+
+    operation = load.perform()
+
+    assert operation.ending == Ending.BROKEN
+    (told,) = load.broken
+    assert re.match(rf"tests/load/test_broken_steps\.py:\d+: borrow asks for {said}", told)
+    assert f"and {operation.amount_fen} fen were planned" in told
+    assert load.rows()[-2].keys() == {"sent"}  # and no attempt: nothing left
