@@ -1,5 +1,5 @@
 """The public API of a scenario file: `Scenario`, `Objectives`, `StopConditions`, `Borrower`
-and `harness.faults`.
+and `harness.faults`; of a target's module: `Target` and `harness.target`.
 
 Exports are lazy: `Borrower` brings Locust, which patches the standard library at import and must
 not come along when only a stored run is judged.
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from harness.plan.objectives import Objectives
     from harness.plan.plan import Scenario
     from harness.plan.stop_conditions import StopConditions
+    from harness.target.interface import Target
 
-__all__ = ["Borrower", "Objectives", "Scenario", "StopConditions"]
+__all__ = ["Borrower", "Objectives", "Scenario", "StopConditions", "Target"]
 
 _HOMES = {
     "Borrower": "harness.apps.locust.borrower",
     "Objectives": "harness.plan.objectives",
     "Scenario": "harness.plan.plan",
     "StopConditions": "harness.plan.stop_conditions",
+    "Target": "harness.target.interface",
 }
 
 

@@ -22,7 +22,7 @@ from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan, accepted, allowance_s
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety.detectors import FailureCusum, Payouts
-from harness.target.interface import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
+from harness.target.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
 
 READ_EVERY_SECONDS = 0.1
 """How long a failure may go unseen; a tenth of the second in which everything has to be healed."""
@@ -56,6 +56,7 @@ class SafetyWatch:
         faults: Callable[[], Iterable[FaultFact]] = tuple,
     ) -> None:
         self._stop_if: StopConditions = plan.stop
+        self._currency = plan.lender.currency
         self._tail = EventTail(run.path)
         self._ledger = ledger
         self._trip = trip
@@ -168,8 +169,8 @@ class SafetyWatch:
             at_risk_fen = payouts.at_risk_fen(self._unacknowledged.copy())
             if at_risk_fen > limit_fen:
                 text = (
-                    f"{at_risk_fen / 100:,.2f} yuan were paid out unacknowledged, or twice,"
-                    f" {limit_fen / 100:,.2f} were allowed"
+                    f"{self._currency.text(at_risk_fen)} were paid out unacknowledged, or twice,"
+                    f" {self._currency.number(limit_fen)} were allowed"
                 )
                 self._stop_for("principal_at_risk_fen", text, at_risk_fen, limit_fen)
 
