@@ -25,7 +25,8 @@ from harness.history.fault_facts import EndedBy
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.history.reader import Facts
 from harness.plan.fault_specs import AnyFault, Partition
-from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, PlannedFault, Scenario, Settings
+from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
+from harness.plan.plan import Objectives, Plan, PlannedFault, Scenario, Settings
 from harness.plan.plan import expand as expand_plan
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.samples import Samples

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.core.messages import Codec
+from harness.core.user_module import UserReference
 from harness.history.events import Clock, SafetyStop, Stall
 from harness.history.run_facts import RunEndedBy, Trouble
 
@@ -33,6 +34,7 @@ class LoadAccount:
     password: str = field(repr=False)
     token: str = field(repr=False)
     expires_ns: int | None = None
+    account_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,11 @@ FROM_LOAD: Codec[FromLoad] = Codec(FromLoad)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareLoad:
-    """Its part of a run: the ``index``-th of ``count``. ``accounts`` are by borrower."""
+    """Its part of a run: the ``index``-th of ``count``. ``accounts`` are by borrower.
+
+    ``target`` is the user's class of a target, to be made with the address ``url`` (None for its
+    own); without one, the target speaks our contract.
+    """
 
     name: str
     run_dir: str
@@ -152,6 +158,8 @@ class PrepareLoad:
     edge_url: str
     accounts: dict[int, LoadAccount]
     boot_id: str
+    target: UserReference | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

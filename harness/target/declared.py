@@ -22,6 +22,16 @@ def declared(target: Target) -> list[str]:
     return [*_requests(target), *_health(target), *_ledger(target), *_addresses(target)]
 
 
+def absent(target: Target) -> tuple[str, ...]:
+    """What the target does not declare, and what that costs; for the remarks of a run."""
+    found = []
+    if not target.health_paths:
+        found.append("the target declares no health path: its health was not asked")
+    if target.ledger is None:
+        found.append("the target declares no ledger: payments were not watched")
+    return tuple(found)
+
+
 def _requests(target: Target) -> Iterator[str]:
     profile = target.profile
     ask = LoanRequest(_ACCOUNT, _KEY, profile.trial_amount, currency=profile.currency)

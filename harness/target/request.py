@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from harness.core.money import YUAN, Currency
 from harness.plan.population import AccountClass
@@ -14,7 +15,8 @@ KEY_HEADER = "Idempotency-Key"
 class Request:
     """One HTTP request; ``json`` is sent as JSON, ``key`` in the header Idempotency-Key.
 
-    ``expects`` are the statuses of success at set-up, one or several; none for any 2xx.
+    ``expects`` are the statuses of success at set-up, one or several; none for any 2xx. ``name`` is
+    what Locust's statistics call it, where the path has identifiers in it.
     """
 
     method: str
@@ -24,10 +26,16 @@ class Request:
     query: Mapping[str, int | str] | None = None
     expects: int | tuple[int, ...] = ()
     key: str = ""
+    name: str = ""
 
     def __str__(self) -> str:
         """As messages name it: without its query, which may hold what nobody should read."""
         return f"{self.method} {self.path.partition('?')[0]}"
+
+    @property
+    def target(self) -> str:
+        """Path and query, as the load sends them."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
     @property
     def key_header(self) -> dict[str, str]:

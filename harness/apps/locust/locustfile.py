@@ -9,6 +9,7 @@ from typing import Any
 from harness.apps.locust.progress import tell_error
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
+from harness.core.started_in import STARTED_IN
 from harness.load.exception_text import message_of, place_of, place_of_class
 from harness.plan.plan import Scenario
 from harness.plan.scenario import wrong_types
@@ -16,12 +17,13 @@ from harness.plan.scenario import wrong_types
 
 @dataclass(frozen=True, slots=True)
 class Locustfile:
-    """A scenario file as it was loaded."""
+    """A scenario file as it was loaded; ``folder`` is where it lies."""
 
     borrower: Any
     scenario: Scenario
     name: str
     hypothesis: str
+    folder: Path
 
 
 def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None:
@@ -55,6 +57,7 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         scenario=scenario,
         name=Path(str(named.__file__)).stem,
         hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
+        folder=(STARTED_IN / str(named.__file__)).parent,
     )
 
 

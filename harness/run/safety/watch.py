@@ -77,7 +77,8 @@ class SafetyWatch:
         self._clock = clock
         watches = [("safety-answers", self._watch_answers)]
         stop_if = self._stop_if
-        if stop_if.double_disbursement or isinstance(stop_if.principal_at_risk_fen, int):
+        wanted = stop_if.double_disbursement or isinstance(stop_if.principal_at_risk_fen, int)
+        if wanted and self._ledger.ledger is not None:
             watches.append(("safety-ledger", self._watch_ledger))
         for name, watch in watches:
             thread = threading.Thread(target=self._guard, args=(watch,), name=name, daemon=True)
@@ -187,10 +188,11 @@ class SafetyWatch:
 class LedgerTail:
     """The end of the target's audit listing, from a cursor on.
 
-    The newest entries are read again for `AGAIN_SECONDS`, as their payments may change.
+    The newest entries are read again for `AGAIN_SECONDS`, as their payments may change. Without a
+    ledger there is nothing to read.
     """
 
-    ledger: Ledger
+    ledger: Ledger | None
     cursor: int | str
     account_ids: frozenset[str]
     asked: int = 0
@@ -205,7 +207,7 @@ class LedgerTail:
         now = time.monotonic()
         after = self._marks[0][1] if self._marks else self.cursor
         found: list[LedgerEntry] = []
-        for _ in range(PAGES_MAX):
+        for _ in range(PAGES_MAX if self.ledger is not None else 0):
             page = self.ledger.page(after, ASK_TIMEOUT_SECONDS)
             found += page
             if page:
