@@ -29,6 +29,7 @@ HEALED_TIMEOUT_SECONDS = 2.0
 
 STATEMENT_TIMEOUT_MS = 2000
 POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, S or N
+POSTGRES_PORT = 5432
 _PADDING_BYTES_MAX = 4_000  # one header of a request; servers refuse more than 8 KB or so
 _TRANSFER_SECONDS = 0.4
 
@@ -42,10 +43,14 @@ def own_session(
 
 
 def link_canaries(stack: Stack) -> Iterator[tuple[str, bool]]:
-    """Every link of the stack, and whether its far side answers through it."""
+    """Every link of the stack through which something may be asked, and whether its far side
+    answers.
+    """
     wires = (Link(name, wire.address, wire.address) for name, wire in stack.wires.items())
     for link in (*stack.links.values(), *wires):
-        yield link.name, LinkProbe(link, stack).answers()
+        probe = LinkProbe(link, stack)
+        if probe.has_question:
+            yield link.name, probe.answers()
 
 
 class LinkProbe:
@@ -57,11 +62,26 @@ class LinkProbe:
         self._link = link
         self._database_url = stack.database_url if leads_to_database(link, stack) else None
         self._lacked: Shortage | None = None
-        self._questions = [POSTGRES_SSL_REQUEST, http_question(link)]
+        self._path = path_through(link, stack)
+        self._questions = self._first_questions(stack)
+
+    @property
+    def has_question(self) -> bool:
+        """Whether there is anything that may be asked through it."""
+        return bool(self._questions)
+
+    def _first_questions(self, stack: Stack) -> list[bytes]:
+        """What the far side is asked first; of several, any answer counts."""
         if self._database_url is not None:
-            del self._questions[1]
-        elif stack.database_url is not None or link.name == EDGE:
-            del self._questions[0]
+            return [POSTGRES_SSL_REQUEST]
+        if stack.questions is not None:  # nothing but what the target declares
+            asks = stack.questions.get(self._link.name)
+            if asks is None:
+                return []
+            return [http_question(self._link, path=asks) if self._path else asks.encode()]
+        if stack.database_url is not None or self._link.name == EDGE:
+            return [http_question(self._link)]
+        return [POSTGRES_SSL_REQUEST, http_question(self._link)]
 
     def answers(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
         """Whether the far side answers a first question in time."""
@@ -134,8 +154,10 @@ class LinkProbe:
 
     def _carry_http(self, direction: Direction, wanted: int) -> tuple[int, float]:
         """How many bytes were carried, and in how many seconds."""
+        if not self._path:
+            return 0, 0.0  # how its far side would carry data is not known
         padding = 0 if direction == "downstream" else min(wanted // 2, _PADDING_BYTES_MAX)
-        question = http_question(self._link, padding)
+        question = http_question(self._link, padding, self._path)
         sent = received = 0
         count = 1
         with self.connect(HEALED_TIMEOUT_SECONDS) as connection:
@@ -177,7 +199,13 @@ def leads_to_database(link: Link, stack: Stack) -> bool:
     if link.name in stack.wires:  # where the service goes is then not where we do
         return link.name == DATABASE
     database = urlsplit(stack.database_url)
-    return link.upstream == f"{database.hostname}:{database.port}"
+    return link.upstream == f"{database.hostname}:{database.port or POSTGRES_PORT}"
+
+
+def path_through(link: Link, stack: Stack) -> str:
+    """The path that may be asked through a link by HTTP; "" where there is none."""
+    asks = HEALTH_PATH if stack.questions is None else stack.questions.get(link.name, "")
+    return asks if asks.startswith("/") else ""
 
 
 def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
@@ -190,10 +218,10 @@ def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
     return True
 
 
-def http_question(link: Link, padding: int | None = None) -> bytes:
-    """A GET of the health page; with ``padding`` bytes in a header the connection is kept."""
+def http_question(link: Link, padding: int | None = None, path: str = HEALTH_PATH) -> bytes:
+    """A GET of the health page, or another one; with ``padding`` bytes in a header the connection is kept."""
     more = "Connection: close" if padding is None else f"X-Padding: {'x' * padding}"
-    return f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
 
 
 def _read_answers(connection: socket.socket, count: int) -> int:

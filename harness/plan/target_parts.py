@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 EDGE_LINK = "edge"
@@ -59,7 +60,7 @@ class Program:
             tuple(map(filled, self.command)),
             {name: filled(value) for name, value in self.environment.items()},
             self.listens,
-            self.cwd,
+            str(Path(self.cwd).absolute()),
         )
 
 

@@ -38,8 +38,8 @@ from harness.report import terminal_text
 from harness.report.write_report import write
 from harness.run.commands import obey
 from harness.run.preview import told_before
-from harness.run.run_request import RunRequest, asked_of
 from harness.run.room_watch import places_of, room_watched
+from harness.run.run_request import RunRequest, asked_of
 from harness.run.safety.feasible import require_feasible, require_reach, settings_for
 from harness.run.safety.radius import radius_of
 from harness.run.safety.watch import LedgerTail, SafetyWatch

@@ -10,8 +10,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,7 @@ from harness.core.locks import locked
 from harness.core.messages import Codec
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, end_all, identify, is_alive, own_environment
+from harness.plan.target_parts import ProgramSpec
 from harness.stack.client import RequestDone, StackClient, StackRequest, ask
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
 from harness.stack.postgres import ClusterSpec
@@ -48,8 +49,9 @@ _REVIVE_SECONDS_MAX = 15.0
 class LaunchSpec:
     """A stack to be started: what it is, and the programs it is made of.
 
-    ``cluster`` and ``service_port`` are None for an attached target, which is not ours to run. When
-    ``owner`` dies, the stack goes, too; None for one that stays up until it is taken down.
+    ``cluster`` and ``service_port`` are None for an attached target, which is not ours to run; of
+    its processes the ``programs`` are, by name. When ``owner`` dies, the stack goes, too; None for
+    one that stays up until it is taken down.
     """
 
     stack: Stack
@@ -57,6 +59,7 @@ class LaunchSpec:
     api_port: int
     cluster: ClusterSpec | None = None
     service_port: int | None = None
+    programs: Mapping[str, ProgramSpec] = field(default_factory=dict)
     owner: ProcessRef | None = None
 
 

@@ -93,9 +93,11 @@ class Stack:
 
     ``service_url`` is the service itself, ``edge_url`` the way through the edge link.
     ``data_dir`` holds the throw-away database; ``database_url`` goes around the proxy as a
-    superuser. Both and ``settings`` are None for an attached target. ``service_logs`` maps a
-    replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the name
-    of the link that each stands for. ``key`` is what the register knows the state file by.
+    superuser. ``settings`` and ``data_dir`` are None for an attached target. ``service_logs`` maps
+    a replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the
+    name of the link that each stands for. ``questions`` are what may be asked through each link of
+    a target that does not speak our contract, as `harness.plan.target_parts.Link.asks` says; None
+    for one that does. ``key`` is what the register knows the state file by.
     """
 
     kind: Literal["local", "attached"]
@@ -105,6 +107,7 @@ class Stack:
     socket_path: Path
     links: Mapping[str, Link]
     wires: Mapping[str, Wire] = field(default_factory=dict)
+    questions: Mapping[str, str] | None = None
     toxiproxy_api: str
     service_url: str
     edge_url: str
@@ -132,7 +135,7 @@ class Stack:
             found |= {f"process:{name}" for name in ("replicas", *self.replicas)}
             found |= {f"process:{BUREAU}"} if self.beyond(BUREAU) else set()
         if self.database_url is not None:
-            found |= {"database", "process:postgres"}
+            found |= {"database"} | ({"process:postgres"} if self.settings is not None else set())
         return frozenset(found)
 
     def way(self, name: str) -> str | None:

@@ -17,16 +17,25 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.core.errors import HarnessError
 from harness.core.http_calls import get
-from harness.core.processes import ProcessRef, clean_environment, identify, is_alive
+from harness.core.processes import (
+    ProcessRef,
+    bound_to_parent,
+    clean_environment,
+    family,
+    identify,
+    is_alive,
+    listeners,
+)
 from harness.core.standard_streams import lead_nowhere
+from harness.plan.target_parts import ProgramSpec
 from harness.stack import launch as protocol
 from harness.stack import namespaces, postgres, register, service
+from harness.stack.addresses import split_address
 from harness.stack.control_socket import Control
 from harness.stack.folder import BUREAU_DATA, STATE_FILE, whereabouts
 from harness.stack.postgres import ClusterSpec
@@ -38,6 +47,8 @@ from harness.stack.watchdog import stand_by
 EVENT_LOG = "supervisor.jsonl"
 _START_SECONDS_MAX = 30.0
 _MIGRATE_SECONDS_MAX = 60.0
+_PROGRAM_SECONDS_MAX = 110.0
+"""A target's own process may have a whole application server to start."""
 _POLL_SECONDS = 0.02
 _FORGOTTEN_CHECK_SECONDS = 1.0
 _STOPPING_CHECK_SECONDS = 0.5
@@ -85,6 +96,8 @@ class Supervisor:
         if self.stack.settings is not None:
             await self._start_service()
         await self._wait_first("toxiproxy")
+        for name, program in self.spec.programs.items():
+            await self._start_program(name, program)
         await self._check_edge()
         self.stack = replace(self.stack, ready=True)
         self._save()
@@ -113,6 +126,9 @@ class Supervisor:
             return postgres.server_state(self.spec.cluster, child.process.pid) == "ready"
         if name == "toxiproxy":
             return await asyncio.to_thread(service.has_links, self.stack)
+        if name in self.spec.programs and child.process is not None:
+            listens = self.spec.programs[name].listens
+            return await asyncio.to_thread(_listens, child.process.pid, listens)
         return await self._who_answers(name) == name
 
     async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
@@ -197,6 +213,15 @@ class Supervisor:
         for _ in range(_IDENTITY_CHECKS):
             await self._who_answers(self.stack.replicas[0])
 
+    async def _start_program(self, name: str, program: ProgramSpec) -> None:
+        """A process that the target declares; its links are there already."""
+        self._report(protocol.LaunchStep(f"starting {name}"))
+        command = bound_to_parent(program.command, signal.SIGKILL)
+        await self._start_child(
+            name, command, clean_environment(**program.environment), Path(program.cwd)
+        )
+        await self.wait_ready(name, _PROGRAM_SECONDS_MAX, fail_fast=True)
+
     async def _who_answers(self, name: str) -> str | None:
         """Who answers where the process of this name should."""
         there = f"http://{self.stack.beyond(BUREAU)}" if name == BUREAU else self.stack.service_url
@@ -204,21 +229,34 @@ class Supervisor:
 
     async def _check_edge(self) -> None:
         deadline = time.monotonic() + _START_SECONDS_MAX
-        path, url = service.HEALTH_PATH, f"{self.stack.edge_url}{service.HEALTH_PATH}"
+        questions = self.stack.questions
+        path = service.HEALTH_PATH if questions is None else questions.get(EDGE)
+        if path is None:
+            return  # nothing may be asked there
+        url = f"{self.stack.edge_url}{path}"
         while time.monotonic() < deadline:
             answer = await asyncio.to_thread(get, url)
-            if answer is not None and answer.status == HTTPStatus.OK:
+            if answer is not None and 200 <= answer.status < 300:  # noqa: PLR2004  # HTTP's words
                 return
             await asyncio.sleep(_POLL_SECONDS)
         upstream = self.stack.links[EDGE].upstream
         raise HarnessError(f"{upstream} does not answer {path} through the edge link")
 
     async def _start_child(
-        self, name: str, command: list[str], environment: dict[str, str], **signals: signal.Signals
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        cwd: Path = service.CODE_FOLDER,
+        **signals: signal.Signals,
     ) -> None:
-        log_path = self.stack.log_dir / f"{name}.log"
         spec = ChildSpec(
-            name=name, command=command, environment=environment, log_path=log_path, **signals
+            name=name,
+            command=command,
+            environment=environment,
+            log_path=self.stack.log_dir / f"{name}.log",
+            cwd=cwd,
+            **signals,
         )
         child = Child(spec, self.record, self._save_if_possible)
         self.children[name] = child
@@ -277,6 +315,13 @@ class Supervisor:
         processes = {name: reference for name, reference in known.items() if reference}
         self.stack = replace(self.stack, processes=processes)
         save_state(self.stack)
+
+
+def _listens(pid: int, address: str) -> bool:
+    """Whether this very process, or a child of it, listens there: a second instance would serve
+    unnoticed.
+    """
+    return not set(listeners(split_address(address)[1])).isdisjoint(family(pid))
 
 
 def _last_words(log_path: Path) -> str:

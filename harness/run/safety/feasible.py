@@ -25,7 +25,7 @@ from harness.stack.programs import find_postgres, find_toxiproxy
 from harness.stack.register import require_listing
 from harness.stack.run_lock import require_unused
 from harness.stack.service import TABLES
-from harness.stack.state import DATABASE, read_state
+from harness.stack.state import DATABASE, EDGE, read_state
 from harness.stack.usable import (
     TOKEN_VARIABLE,
     own_link,
@@ -34,6 +34,7 @@ from harness.stack.usable import (
     require_same,
     require_startable,
 )
+from harness.target.interface import Target
 
 
 def require_feasible(
@@ -43,10 +44,12 @@ def require_feasible(
     allow_targets: Collection[str],
     *,
     look_up: bool = True,
+    target: Target | None = None,
 ) -> Stack | None:
     """The stack that is up, if that is the target, which the plan may and can use.
 
-    What "localhost" means is looked up, unless ``look_up`` is False.
+    What "localhost" means is looked up, unless ``look_up`` is False. ``target`` is the user's class
+    of it; None where it speaks our contract.
 
     Raises:
         UsageError: the target may not be touched, or lacks what the plan needs, and all is named.
@@ -55,27 +58,46 @@ def require_feasible(
     found = _running(_folder_of(state_dir, host))
     stack = found if host is None else None
     if host is not None:
-        require_allowed(split_target(host)[0], allow_targets, look_up=look_up)
+        for address in (split_target(host)[0], *_beyond(target)):
+            require_allowed(address, allow_targets, look_up=look_up)
     elif stack is not None:
         require_reach(stack, allow_targets, look_up=look_up)
     port_range()
-    wrong = [*lacking(plan, stack, host)]
+    wrong = [*lacking(plan, stack, host, target)]
     if host is not None:
         beside = None
         with suppress(HarnessError):  # what is not ours there does not matter
             beside = _running(state_dir)
-        wrong += _not_elsewhere(plan, host, (beside, found))
+        wrong += _not_elsewhere(plan, host, (beside, found), target)
     if wrong:
         raise UsageError("; ".join(wrong))
     if found is not None and found.ready:  # else it is taken down
         if host is None:
             require_same(found, settings_for(plan, found))
         else:
-            require_proxy_for(found, _service_url(host), os.environ.get(TOKEN_VARIABLE, ""))
+            token = os.environ.get(TOKEN_VARIABLE, "") if target is None else ""
+            require_proxy_for(found, _service_url(host), token, target and target.parts)
     return stack
 
 
-def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool = True) -> None:
+def _beyond(target: Target | None) -> list[str]:
+    """Hosts that a target leads to by its own words, beside its own."""
+    if target is None:
+        return []
+    parts = target.parts
+    addresses = [link.upstream for link in parts.links.values()]
+    addresses += [parts.database_address] if parts.database_address else []
+    return [split_address(address)[0] for address in addresses]
+
+
+def require_set_up(
+    plan: Plan,
+    state_dir: Path,
+    host: str | None,
+    *,
+    asks: bool = True,
+    target: Target | None = None,
+) -> None:
     """Whether this machine can give what a feasible plan needs.
 
     The kernel, the programs of a stack and the target are asked, unless ``asks`` is False.
@@ -97,7 +119,7 @@ def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool 
     if asks and missing and host is None:
         find_postgres()
     if asks and host is not None:
-        require_answer(_service_url(host))
+        require_answer(_service_url(host), target and target.parts)
 
 
 def settings_for(plan: Plan, running: Stack | None) -> StackSettings:
@@ -173,7 +195,9 @@ def _running(state_dir: Path) -> Stack | None:
     return stack if stack is not None and is_alive(stack.supervisor) else None
 
 
-def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> Iterator[str]:
+def _not_elsewhere(
+    plan: Plan, host: str, stacks: Collection[Stack | None], target: Target | None
+) -> Iterator[str]:
     """What only the local stack can give, and what is no target beside these stacks of ours."""
     if plan.settings.defect:
         yield "--defect is for the local stack's service, not for one that runs"
@@ -181,27 +205,35 @@ def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> I
         yield "--service is for the local stack's service, not for one that runs"
     if plan.settings.namespaces:
         yield "--namespaces is for the local stack, not for a service that runs"
-    if not os.environ.get(TOKEN_VARIABLE):
+    if target is None and not os.environ.get(TOKEN_VARIABLE):
         yield f"{TOKEN_VARIABLE} must hold the admin token of {host}"
     if own := own_link(stacks, *split_target(host)):
         yield own
 
 
-def lacking(plan: Plan, stack: Stack | None, host: str | None) -> Iterator[str]:
+def lacking(
+    plan: Plan, stack: Stack | None, host: str | None, target: Target | None = None
+) -> Iterator[str]:
     """Faults that this target, once it is up, cannot have, each with what it could be."""
-    parts = parts_of(plan, stack, host)
+    parts = parts_of(plan, stack, host, target)
     for fault in plan.faults:
         spec, needed = fault.spec, fault.spec.requires
         kind, _, name = needed.partition(":")
         if needed not in parts:
             what = f"the fault {fault.name} needs {in_words(needed)[:80]}, which this target lacks"
             yield f"{what}; {_remedy(kind, name, parts)}"
-        elif isinstance(spec, BlockingMigration) and spec.table not in TABLES:
+        elif kind == "link" and target is not None and not target.parts.can_be_asked(name):
+            asked = "health" if name == EDGE else f"asks=... in the link {name}"
+            yield (
+                f"the fault {fault.name} needs something to ask through {name}, to see that it is"
+                f" broken, and the target declares nothing: set {asked}"
+            )
+        elif isinstance(spec, BlockingMigration) and target is None and spec.table not in TABLES:
             yield (
                 f"the fault {fault.name} needs a table of the service, and {spec.table[:60]!r} is"
                 f" none; there are {', '.join(TABLES)}"
             )
-        elif isinstance(spec, CommitLost) and not _leads_to_database(name, stack):
+        elif isinstance(spec, CommitLost) and not _leads_to_database(name, stack, target):
             yield (
                 f"the fault {fault.name} needs a link to the stack's own PostgreSQL, and {name}"
                 f" leads elsewhere: use {DATABASE}"
@@ -220,7 +252,9 @@ def _remedy(kind: str, name: str, parts: Collection[str]) -> str:
     return "run it on the local stack, without --host"
 
 
-def _leads_to_database(name: str, stack: Stack | None) -> bool:
+def _leads_to_database(name: str, stack: Stack | None, target: Target | None) -> bool:
+    if target is not None:
+        return target.parts.leads_to_database(name)
     if stack is None:
         return name == DATABASE
     from harness.faults.probes import leads_to_database  # noqa: PLC0415  # brings a driver

@@ -12,15 +12,18 @@ from harness.plan.fault_specs import AnyFault
 from harness.plan.plan import Plan
 from harness.stack import Stack, StackSettings
 from harness.stack.state import BUREAU, DATABASE, EDGE
+from harness.target.interface import Target
 
 _REPLICAS = "replicas"
 
 
-def radius_of(plan: Plan, stack: Stack | None, host: str | None = None) -> BlastRadius:
+def radius_of(
+    plan: Plan, stack: Stack | None, host: str | None = None, target: Target | None = None
+) -> BlastRadius:
     """What the faults of a plan touch on this stack; without one, what they will touch on the local
-    stack or in front of ``host``.
+    stack or in front of ``host``, which is what the ``target`` says of itself, if it does.
     """
-    everything = _everything(plan, stack, host)
+    everything = _everything(plan, stack, host, target)
     touched: dict[str, tuple[str, ...]] = {}
     met: set[str] = set()
     for planned in plan.faults:
@@ -33,11 +36,13 @@ def radius_of(plan: Plan, stack: Stack | None, host: str | None = None) -> Blast
     return BlastRadius(touched, tuple(in_words(name, everything[name]) for name in rest))
 
 
-def parts_of(plan: Plan, stack: Stack | None, host: str | None = None) -> set[str]:
+def parts_of(
+    plan: Plan, stack: Stack | None, host: str | None = None, target: Target | None = None
+) -> set[str]:
     """What faults of the plan can have of this target, once it is up, as `requires` names it."""
     if stack is not None:
         return set(stack.capabilities)
-    parts = set(_everything(plan, stack, host))
+    parts = set(_everything(plan, stack, host, target))
     return parts if host is not None else {*parts, f"process:{_REPLICAS}"}
 
 
@@ -48,12 +53,19 @@ def _names(spec: AnyFault, everything: Iterable[str]) -> set[str]:
     return {part for part in everything if part.startswith("process:replica-")}
 
 
-def _everything(plan: Plan, stack: Stack | None, host: str | None) -> dict[str, str]:
+def _everything(
+    plan: Plan, stack: Stack | None, host: str | None, target: Target | None
+) -> dict[str, str]:
     """Every part of a stack and where it is: links, processes, the database."""
     if stack is not None:
         return _everything_of(stack)
     if host is not None:
-        return {f"link:{EDGE}": f"this machine → {host}"}
+        found = {f"link:{EDGE}": f"this machine → {host}"}
+        if target is not None:
+            parts = target.parts
+            found |= {f"link:{n}": f"this machine → {k.upstream}" for n, k in parts.links.items()}
+            found |= {"database": parts.database_address} if parts.database_address else {}
+        return found
     # All of it on this machine, at ports that are chosen when the stack comes up.
     way = "packets" if plan.settings.namespaces else "link"
     replicas = (f"replica-{number}" for number in range(1, StackSettings().replicas + 1))
@@ -75,7 +87,8 @@ def _everything_of(stack: Stack) -> dict[str, str]:
             found[capability] = service if name.startswith("replica-") else beside
     if stack.database_url is not None:
         where = f"{database.hostname}:{database.port}"
-        found |= {"process:postgres": where, "database": where}
+        found |= {"database": where}
+        found |= {"process:postgres": where} if stack.settings is not None else {}
     if "toxiproxy" in stack.processes:
         found["process:toxiproxy"] = urlsplit(stack.toxiproxy_api).netloc
     return found
