@@ -219,7 +219,9 @@ def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
 
 
 def http_question(link: Link, padding: int | None = None, path: str = HEALTH_PATH) -> bytes:
-    """A GET of the health page, or another one; with ``padding`` bytes in a header the connection is kept."""
+    """A GET of the health page, or of another one; with ``padding`` bytes in a header the
+    connection is kept.
+    """
     more = "Connection: close" if padding is None else f"X-Padding: {'x' * padding}"
     return f"GET {path} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
 

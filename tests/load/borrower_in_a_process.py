@@ -36,7 +36,7 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
         return Answer(status=status, body=json.dumps(body).encode())
 
     journey = Journey(
-        arrival=Arrival(0, 0.0, 0, False, 100, "k"),
+        arrival=Arrival(0, 0.0, 0, logs_in=False, amount_fen=100, key="k"),
         account=Account("138", "secret", BorrowerSession("t")),
         truth=GroundTruth(**known),
         intended_ns=0,
