@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 EDGE_LINK = "edge"
 """The link in front of the service itself."""
 LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+OWN_PROCESSES = ("toxiproxy", "postgres", "replicas")
 POSTGRES = ("postgresql", "postgres")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_-]*)\}")
 
@@ -131,5 +132,10 @@ class TargetParts:
                     f"links: {name!r} must be lower-case letters, digits, - and _, and not"
                     f" {EDGE_LINK}, which is the link in front of the service"
                 )
+        for name, process in self.processes.items():
+            if not LINK_NAME.fullmatch(name) or name in OWN_PROCESSES:
+                yield f"processes: {name!r} must be lower-case letters, digits, - and _"
+            if isinstance(process, Program) and not process.command:
+                yield f"processes: {name} has no command"
         if self.database is not None and urlsplit(self.database).scheme not in POSTGRES:
             yield "database must be an address like postgresql://user@127.0.0.1:5432/name, or None"

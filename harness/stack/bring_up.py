@@ -97,7 +97,10 @@ def _attached(
     """A stack of our own Toxiproxy alone, with what a target declares."""
     wanted = {} if parts is None else dict(parts.links)
     asked = [link.listen for link in wanted.values() if link.listen is not None]
-    api_port, *chosen = choose_ports(2 + len(wanted) - len(asked), taken=asked)
+    programs = {} if parts is None else parts.programs
+    # What these will listen on is free until they are started.
+    theirs = [split_address(each.listens)[1] for each in programs.values()]
+    api_port, *chosen = choose_ports(2 + len(wanted) - len(asked), taken=[*asked, *theirs])
     upstreams = {EDGE: service_url.removeprefix("http://")}
     upstreams |= {name: link.upstream for name, link in wanted.items()}
     links = {}
@@ -106,7 +109,6 @@ def _attached(
         port = chosen.pop(0) if port is None else require_free(port, f"the link {name}")
         links[name] = Link(name, f"{LOOPBACK}:{port}", upstream)
     listens_at = {name: link.listen for name, link in links.items()}
-    programs = {} if parts is None else parts.programs
     stack = Stack(
         kind="attached",
         stack_id=secrets.token_hex(8),
