@@ -65,7 +65,7 @@ class LenderProfile:
 
     def amount_near_limit(self, chance: random.Random) -> int:
         """What a borrower near their limit asks for: one such loan is covered, two are not."""
-        least = self.amounts[1] * 31 // 50 // self.unit
+        least = -(-self.amounts[1] * 31 // (50 * self.unit))
         return self.unit * chance.randint(least, self.amounts[1] // self.unit)
 
     @property
